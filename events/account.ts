@@ -1,0 +1,40 @@
+import * as z from 'zod';
+import { DomainId, ProjectId, UserId } from './ids.ts';
+
+/** Who and what caused an account event: facts from the notification, never proof of anything. */
+export const Cause = z.object({
+  /** oslo.messaging's `message_id`, the same for each topic that the notification was sent to. */
+  messageId: z.string().min(1).max(200),
+  /** Keystone's own event type, `identity.project.deleted`. */
+  eventType: z.string().max(200),
+  /** Epoch milliseconds, by the clock of the Keystone host. */
+  at: z.number(),
+  requestId: z.string().max(200).optional(),
+  /** Absent when Keystone acted by itself, for example on the projects of a deleted domain. */
+  initiator: z.object({ userId: z.string().max(200), name: z.string().max(255).optional() }).optional(),
+});
+export type Cause = z.infer<typeof Cause>;
+
+/** What the inventory knew of an account; everything but the id may be unknown. */
+const known = { name: z.string().optional(), enabled: z.boolean().optional() };
+export const ProjectAccount = z.object({
+  type: z.literal('project'),
+  id: ProjectId,
+  domainId: DomainId.optional(),
+  parentId: z.string().optional(),
+  ...known,
+});
+export const DomainAccount = z.object({ type: z.literal('domain'), id: DomainId, ...known });
+export const UserAccount = z.object({ type: z.literal('user'), id: UserId, domainId: DomainId.optional(), ...known });
+export const Account = z.discriminatedUnion('type', [ProjectAccount, DomainAccount, UserAccount]);
+export type Account = z.infer<typeof Account>;
+
+export const CHANGES = ['created', 'disabled', 'enabled', 'updated', 'deleted'] as const;
+export type Change = (typeof CHANGES)[number];
+export type AccountEventType = `account.${Account['type']}.${Change}`;
+
+const type = z.templateLiteral(['account.', z.enum(['project', 'domain', 'user']), '.', z.enum(CHANGES)]);
+
+/** `account.project.deleted` and its fourteen siblings: what a notification meant, once Keystone and the inventory were asked. */
+export const AccountEvent = z.object({ type, data: z.object({ account: Account, cause: Cause }) });
+export type AccountEvent = z.infer<typeof AccountEvent>;

@@ -1,0 +1,16 @@
+import * as z from 'zod';
+
+/** A notification as it came in, unread: what the relay or the HTTP door stored before it acknowledged. */
+export const NotificationReceived = z.object({
+  type: z.literal('notification.received'),
+  data: z.object({
+    /** The body: UTF-8 text as it was, or base64 where it is not valid UTF-8. */
+    body: z.string(),
+    encoding: z.enum(['utf8', 'base64']),
+    /** Where it came in: `rabbitmq:notifications.info`, `http`. */
+    source: z.string(),
+    /** Epoch milliseconds. */
+    receivedAt: z.number(),
+  }),
+});
+export type NotificationReceived = z.infer<typeof NotificationReceived>;

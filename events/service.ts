@@ -1,0 +1,99 @@
+import * as z from 'zod';
+import { ERROR_CLASSES } from '../lib/errors.ts';
+import { KindName, OperationId, ProjectId, ServiceName, TaskId, UserId } from './ids.ts';
+
+export const ErrorReport = z.object({
+  code: z.string(),
+  class: z.enum(ERROR_CLASSES),
+  message: z.string(),
+  advice: z.string(),
+  service: z.string().optional(),
+  region: z.string().optional(),
+  requestId: z.string().optional(),
+  status: z.number().optional(),
+  retryAfterSeconds: z.number().optional(),
+});
+
+/** One reason why something is still there, aggregated: a kind, a blocker, how many, one example. */
+export const Condition = z.object({
+  class: z.enum(ERROR_CLASSES),
+  kind: KindName.optional(),
+  /** What stands in the way, in the words of the service where it gave some. */
+  message: z.string(),
+  actor: z.enum(['nobody', 'operator', 'customer', 'neighbour']),
+  advice: z.string().optional(),
+  count: z.number().int().min(1),
+  /** Id of one thing that this is about. */
+  example: z.string().optional(),
+  requestId: z.string().optional(),
+  /** Epoch milliseconds since when it stands; filled by the coordinator, kept as long as the condition stays. */
+  since: z.number().optional(),
+});
+export type Condition = z.infer<typeof Condition>;
+
+/** Things of one kind: listed by this pass, gone within it, still there at its end. */
+export const Count = z.object({ listed: z.number().int().min(0), gone: z.number().int().min(0), left: z.number().int().min(0) });
+export type Count = z.infer<typeof Count>;
+export const Counts = z.record(KindName, Count);
+export type Counts = z.infer<typeof Counts>;
+
+/** `survey` lists and changes nothing; `clean` removes. */
+export const Phase = z.enum(['survey', 'clean']);
+export type Phase = z.infer<typeof Phase>;
+
+const address = {
+  operationId: OperationId,
+  taskId: TaskId,
+  service: ServiceName,
+  region: z.string(),
+  phase: Phase,
+  /** The fence: only the pass that the task stands at is acted on; a late or doubled message is not. */
+  pass: z.number().int().min(1),
+};
+
+/** The coordinator asks a service for one pass over one project. */
+export const ServiceRequested = z.object({
+  type: z.literal('service.requested'),
+  data: z.object({
+    ...address,
+    project: ProjectId,
+    /** Epoch milliseconds at which Keystone itself answered 404 for the project; empty in a survey. */
+    confirmedAt: z.array(z.number()),
+    /** Users who had a role on the project, as far as it was recorded before the deletion. */
+    members: z.array(UserId),
+  }),
+});
+/** Counts on the way. With `again`, the pass has ended and wants another one. */
+export const ServiceProgressed = z.object({
+  type: z.literal('service.progressed'),
+  data: z.object({
+    ...address,
+    /** Order of the reports within one pass. */
+    sequence: z.number().int().min(0),
+    counts: Counts,
+    conditions: z.array(Condition),
+    again: z.object({ afterSeconds: z.number().min(0), progress: z.boolean(), error: ErrorReport.optional() }).optional(),
+  }),
+});
+/** The task is over, or (phase `survey`) the survey is. */
+export const ServiceFinished = z.object({
+  type: z.literal('service.finished'),
+  data: z.object({
+    ...address,
+    result: z.enum(['finished', 'skipped', 'unreachable']),
+    because: z.string().optional(),
+    counts: Counts,
+    conditions: z.array(Condition),
+  }),
+});
+/** The pass could not be done. */
+export const ServiceFailed = z.object({
+  type: z.literal('service.failed'),
+  data: z.object({ ...address, counts: Counts, conditions: z.array(Condition), error: ErrorReport }),
+});
+export const ServiceEvent = z.discriminatedUnion('type', [ServiceRequested, ServiceProgressed, ServiceFinished, ServiceFailed]);
+export type ServiceRequested = z.infer<typeof ServiceRequested>;
+export type ServiceProgressed = z.infer<typeof ServiceProgressed>;
+export type ServiceFinished = z.infer<typeof ServiceFinished>;
+export type ServiceFailed = z.infer<typeof ServiceFailed>;
+export type ServiceReport = ServiceProgressed | ServiceFinished | ServiceFailed;
