@@ -192,7 +192,8 @@ export function defineService(definition: ServiceDefinition): Service {
   const reached = new Set<KindName>();
   for (let open = [...kinds]; open.length > 0; ) {
     const ready = open.filter((kind) => kind.after.every((name) => reached.has(name)));
-    if (ready.length === 0) throw new TypeError(`${definition.name}: no order is possible among ${open.map((kind) => kind.name).join(', ')}`);
+    if (ready.length === 0)
+      throw new TypeError(`${definition.name}: no order is possible among ${open.map((kind) => kind.name).join(', ')}`);
     for (const kind of ready) reached.add(kind.name);
     open = open.filter((kind) => !reached.has(kind.name));
   }

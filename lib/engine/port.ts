@@ -1,5 +1,5 @@
-import type { Message, Outgoing, QueueName } from '../../events/index.ts';
 import type { DomainId, OperationId, TaskId } from '../../events/ids.ts';
+import type { Message, Outgoing, QueueName } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import type { ErrorReport } from '../errors.ts';

@@ -26,7 +26,13 @@ export type TaskState = (typeof TASK_STATES)[number];
 export const TASK_ENDED: readonly TaskState[] = ['finished', 'skipped', 'unreachable'];
 
 export type Scope =
-  | { readonly type: 'project'; readonly id: ProjectId; readonly name?: string; readonly domainId?: DomainId; readonly members?: readonly UserId[] }
+  | {
+      readonly type: 'project';
+      readonly id: ProjectId;
+      readonly name?: string;
+      readonly domainId?: DomainId;
+      readonly members?: readonly UserId[];
+    }
   | { readonly type: 'domain'; readonly id: DomainId; readonly name?: string };
 
 /** One step of the saved order: a service in a region and the tasks that must have ended before it. */

@@ -1,0 +1,22 @@
+import type { Keystone } from '../account/keystone.ts';
+import type { Service, ServiceApi } from '../cleanup/service.ts';
+
+export interface CatalogEntry {
+  readonly type: string;
+  readonly name: string;
+  readonly regions: readonly string[];
+}
+
+/** One OpenStack cloud, logged in. One login serves all calls; it is renewed ahead of its expiry. */
+export interface Cloud {
+  readonly keystone: Keystone;
+  /** Our own project: never cleaned. */
+  ownProject(): Promise<{ id: string; name: string; domainId: string }>;
+  catalog(): Promise<readonly CatalogEntry[]>;
+  /** Regions in which the service has an endpoint, cut to the configured ones; empty when the catalog lacks the service. */
+  regionsOf(service: Pick<Service, 'catalogTypes'>): Promise<readonly string[]>;
+  /** The service's API in a region; `undefined` when the catalog lacks it there. Throws `Unsupported` when it can't speak the floor microversion. */
+  api(service: Pick<Service, 'name' | 'catalogTypes' | 'microversion' | 'concurrency'>, region: string): Promise<ServiceApi | undefined>;
+  /** Closes kept-alive connections. */
+  close(): Promise<void>;
+}
