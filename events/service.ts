@@ -72,7 +72,8 @@ export const ServiceProgressed = z.object({
     sequence: z.number().int().min(0),
     counts: Counts,
     conditions: z.array(Condition),
-    again: z.object({ afterSeconds: z.number().min(0), progress: z.boolean(), error: ErrorReport.optional() }).optional(),
+    /** At least so many seconds; the coordinator waits longer when nothing moves. */
+    again: z.object({ afterSeconds: z.number().min(0), error: ErrorReport.optional() }).optional(),
   }),
 });
 /** The task is over, or (phase `survey`) the survey is. */

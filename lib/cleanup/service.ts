@@ -111,8 +111,8 @@ export interface Kind {
   readonly name: KindName;
   /** Kinds of the same service that must be gone before this one is touched. */
   readonly after: readonly KindName[];
-  /** What there is. `more`: the listing was cut on purpose, there is more. Throws when it can't know. */
-  look(reach: Reach): Promise<{ things: Thing[]; more: boolean }>;
+  /** What there is. `more`: the listing was cut on purpose, there is more; `total` then says how many in all. Throws when it can't know. */
+  look(reach: Reach): Promise<{ things: Thing[]; more: boolean; total?: number | undefined }>;
 }
 
 /** How one kind is written down in a service file. */
@@ -122,7 +122,7 @@ export interface KindDefinition<Row> {
   /** Names within the service, without its prefix. */
   readonly after?: readonly string[];
   /** Fresh rows. Must not create anything (law 8). Throws when it can't know (law 3), and class `Unsupported` where the cloud lacks the extension. */
-  list(reach: Reach): Promise<readonly Row[] | { rows: readonly Row[]; more: boolean }>;
+  list(reach: Reach): Promise<readonly Row[] | { readonly rows: readonly Row[]; readonly more: boolean; readonly total?: number }>;
   id(row: Row): string;
   owner(row: Row): string | undefined;
   label?(row: Row): string | undefined;
@@ -157,9 +157,10 @@ export function defineKind<Row>(definition: KindDefinition<Row>): ClosedKind {
     after: (definition.after ?? []).map((name) => KindName.parse(`${service}.${name}`)),
     async look(reach) {
       const listed = await definition.list(reach);
-      const { rows, more } = 'rows' in listed ? listed : { rows: listed, more: false };
+      const { rows, more, total } = 'rows' in listed ? listed : { rows: listed, more: false, total: undefined };
       return {
         more,
+        total,
         things: rows.map((row) => ({
           id: definition.id(row),
           owner: definition.owner(row),

@@ -1,0 +1,74 @@
+import type { ProjectId } from '../../events/ids.ts';
+import { PropagatorError } from '../errors.ts';
+import type { Thing } from './service.ts';
+
+/** Proof that Keystone itself answered 404 for the project, twice and apart (law 1: a notification is a hint). Only `of` makes one. */
+export class Confirmation {
+  readonly project: ProjectId;
+  readonly at: readonly number[];
+  private constructor(project: ProjectId, at: readonly number[]) {
+    this.project = project;
+    this.at = at;
+  }
+
+  /**
+   * `answers` are the times (epoch milliseconds) of Keystone's 404s; the first and the last must be at least `apartMillis` apart.
+   * Returns the proof, or `undefined` when it is not proven.
+   */
+  static of(project: ProjectId, answers: readonly number[], apartMillis: number): Confirmation | undefined {
+    const at = [...answers].sort((a, b) => a - b);
+    const [first, last] = [at.at(0), at.at(-1)];
+    if (at.length < 2 || first === undefined || last === undefined || last - first < apartMillis) return undefined;
+    return new Confirmation(project, at);
+  }
+}
+
+/** Law 2, as a verdict on one row: ours to the letter, somebody else's, or nobody's (which is never ours). */
+export function ownership(thing: Pick<Thing, 'owner'>, project: ProjectId): 'ours' | 'foreign' | 'ownerless' {
+  if (thing.owner === undefined || thing.owner === '') return 'ownerless';
+  return thing.owner === project ? 'ours' : 'foreign';
+}
+
+/** What must never be emptied, whatever anybody says (law 7). Names are those of the inventory. */
+export interface Protection {
+  readonly projects: readonly string[];
+  readonly domains: readonly string[];
+  /** The project that the cleaner itself is logged in to. */
+  readonly ownProject: string;
+}
+
+/** The names that OpenStack's installers give to the project of the services themselves, in the domain `default`. */
+const SERVICE_PROJECTS = ['service', 'services', 'admin'];
+
+/**
+ * Law 7: why this project must not be touched; `undefined` when it may be.
+ * A project whose domain nobody recorded is protected as soon as any domain is.
+ */
+export function protectedBecause(
+  scope: { readonly type: 'project' | 'domain'; readonly id: string; readonly name?: string; readonly domainId?: string },
+  protection: Protection,
+): string | undefined {
+  if (scope.type === 'domain') {
+    if (scope.id === 'default') return 'the default domain is never emptied';
+    return protection.domains.includes(scope.id) ? 'the settings protect this domain' : undefined;
+  }
+  if (scope.id === protection.ownProject) return 'it is the project that this cleaner is logged in to';
+  if (protection.projects.includes(scope.id)) return 'the settings protect this project';
+  if (scope.domainId !== undefined && protection.domains.includes(scope.domainId)) return 'the settings protect its domain';
+  if (scope.domainId === undefined && protection.domains.length > 0) return 'its domain was never recorded, and some domains are protected';
+  if (scope.domainId === 'default' && scope.name !== undefined && SERVICE_PROJECTS.includes(scope.name))
+    return `projects named ${scope.name} in the default domain belong to the cloud itself`;
+  return undefined;
+}
+
+/** Last guard before the first call of a pass: throws rather than touch the cleaner's own project (law 7). */
+export function refuseOwnProject(project: ProjectId, ownProject: string, service: string): void {
+  if (project !== ownProject) return;
+  throw new PropagatorError({
+    code: 'laws.own-project',
+    class: 'Denied',
+    service,
+    message: 'The cleaner was asked to empty the project that it is logged in to; nothing was touched.',
+    advice: 'Find out who sent this request; give the cleaner a project of its own that nobody deletes.',
+  });
+}

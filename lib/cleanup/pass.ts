@@ -1,0 +1,109 @@
+import type { Condition, Count, Counts, Phase } from '../../events/service.ts';
+import type { ErrorReport } from '../errors.ts';
+import { aggregate } from './conditions.ts';
+import { type Confirmation, refuseOwnProject } from './laws.ts';
+import { type KindRound, round } from './round.ts';
+import type { Reach, Service } from './service.ts';
+
+/** What one pass says of its task. */
+export type Outcome =
+  /** Phase `clean`: a listing came back empty after everything was removed. Phase `survey`: all was counted. */
+  | { readonly is: 'finished' }
+  /** Something is still there or could not be seen; look again after at least so many seconds. */
+  | { readonly is: 'again'; readonly afterSeconds: number; readonly error: ErrorReport | undefined }
+  /** Waiting does not help: a person must act, or the code is wrong. */
+  | { readonly is: 'failed'; readonly error: ErrorReport };
+
+export interface PassReport {
+  readonly counts: Counts;
+  readonly conditions: readonly Condition[];
+  readonly outcome: Outcome;
+}
+
+export interface PassInput {
+  readonly service: Service;
+  readonly reach: Reach;
+  readonly phase: Phase;
+  /** Law 1. Without it a pass may only survey. */
+  readonly confirmation: Confirmation | undefined;
+  /** Removals at the same time; default: the service's own. */
+  readonly concurrency?: number;
+  /** Epoch milliseconds: begin nothing after it, say `again`. */
+  readonly deadline: number;
+  /** Told after each kind. */
+  readonly onCounts?: (counts: Counts) => void;
+}
+
+/** Two rounds are all that a pass needs when everything goes: one that removes, one that looks again. */
+const MOST_ROUNDS = 6;
+
+/**
+ * One pass of one service over one project: list, check the owner row by row, remove with bounded concurrency, look again.
+ * Never throws for what an API does; every failure is in the outcome. Safe to repeat at any point.
+ */
+export async function cleanupPass(input: PassInput): Promise<PassReport> {
+  const { service, reach } = input;
+  refuseOwnProject(reach.project, reach.api.ownProject, service.name);
+  if (input.phase === 'clean' && input.confirmation?.project !== reach.project)
+    throw new TypeError(`${service.name}: nothing is removed without a confirmation for exactly this project`);
+
+  const counts = new Map<string, Count>();
+  let rounds = 0;
+  for (;;) {
+    rounds += 1;
+    const kinds = await round({
+      service: service.name,
+      kinds: service.kinds,
+      reach: rounds === 1 ? reach : { ...reach, once: freshOnce() },
+      phase: input.phase,
+      concurrency: input.concurrency ?? service.concurrency,
+      deadline: input.deadline,
+      onKind: (done) => {
+        counts.set(done.kind, add(counts.get(done.kind), done.count));
+        input.onCounts?.(Object.fromEntries(counts));
+      },
+    });
+    const report = (outcome: Outcome): PassReport => ({
+      counts: Object.fromEntries(counts),
+      conditions: aggregate(kinds.flatMap((kind) => kind.conditions)),
+      outcome,
+    });
+    const error = worst(kinds);
+    if (error && error.class !== 'Transient') return report({ is: 'failed', error });
+    if (input.phase === 'survey')
+      return report(error ? { is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error } : { is: 'finished' });
+    if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
+    if (kinds.every((kind) => kind.provenEmpty)) return report({ is: 'finished' });
+    const removed = kinds.reduce((sum, kind) => sum + kind.count.gone, 0);
+    // Everything that was listed is gone by the API's own word: look again at once, for only a listing proves it (law 4).
+    if (removed === 0 || reach.now() >= input.deadline || rounds >= MOST_ROUNDS)
+      return report({ is: 'again', afterSeconds: 0, error: undefined });
+  }
+}
+
+/** Rounds of one pass add up: listed anew minus what the last one left, gone in all, left now. */
+function add(before: Count | undefined, now: Count): Count {
+  if (!before) return now;
+  return { listed: before.listed + Math.max(0, now.listed - before.left), gone: before.gone + now.gone, left: now.left };
+}
+
+/** `Denied` before `Unexpected` before `Transient`; of equals the one that asks to wait longest. */
+function worst(kinds: readonly KindRound[]): ErrorReport | undefined {
+  const rank = (error: ErrorReport): number => (error.class === 'Denied' ? 2 : error.class === 'Transient' ? 0 : 1);
+  return kinds
+    .flatMap((kind) => kind.errors)
+    .sort((a, b) => rank(b) - rank(a) || (b.retryAfterSeconds ?? 0) - (a.retryAfterSeconds ?? 0))
+    .at(0);
+}
+
+/** Answers that one round shares must not be older than the round. */
+export function freshOnce(): Reach['once'] {
+  const asked = new Map<string, Promise<unknown>>();
+  return <T>(key: string, ask: () => Promise<T>): Promise<T> => {
+    const known = asked.get(key) as Promise<T> | undefined;
+    if (known) return known;
+    const answer = ask();
+    asked.set(key, answer);
+    return answer;
+  };
+}

@@ -1,0 +1,190 @@
+import pLimit from 'p-limit';
+import type { KindName } from '../../events/ids.ts';
+import type { Condition, Count, Phase } from '../../events/service.ts';
+import { type Actor, type ErrorReport, reportOf } from '../errors.ts';
+import { ownership } from './laws.ts';
+import type { Kind, Reach, Removal, Thing } from './service.ts';
+
+/** What one round over one kind saw and did. */
+export interface KindRound {
+  readonly kind: KindName;
+  readonly count: Count;
+  /** True only when a listing that could be trusted showed nothing of the project (law 4). */
+  readonly provenEmpty: boolean;
+  readonly conditions: readonly Condition[];
+  /** The listing failed, or a removal did: what is left is then at least `count.left`. */
+  readonly errors: readonly ErrorReport[];
+}
+
+export interface RoundInput {
+  readonly service: string;
+  readonly kinds: readonly Kind[];
+  readonly reach: Reach;
+  readonly phase: Phase;
+  readonly concurrency: number;
+  /** Epoch milliseconds: no removal is begun after it. */
+  readonly deadline: number;
+  readonly onKind: (round: KindRound) => void;
+}
+
+/**
+ * One look at every kind and, in phase `clean`, one removal of each thing that may go.
+ * A kind is touched only after those that it stands behind are gone; kinds that are not ordered go at the same time.
+ * Never throws: what goes wrong with one kind is in its own result and stops no other (law 9).
+ */
+export async function round(input: RoundInput): Promise<KindRound[]> {
+  const results = new Map<KindName, Promise<KindRound>>();
+  const start = (kind: Kind): Promise<KindRound> => {
+    const known = results.get(kind.name);
+    if (known) return known;
+    const before = input.kinds.filter((other) => kind.after.includes(other.name)).map(start);
+    const result = (async () => {
+      const predecessors = input.phase === 'clean' ? await Promise.all(before) : [];
+      const waitsFor = predecessors.filter((done) => done.count.left > 0 || unknown(done)).map((done) => done.kind);
+      const done = await roundOfKind(kind, waitsFor, input);
+      input.onKind(done);
+      return done;
+    })();
+    results.set(kind.name, result);
+    return result;
+  };
+  return Promise.all(input.kinds.map(start));
+}
+
+const unknown = (done: KindRound): boolean => !done.provenEmpty && done.count.listed === 0;
+
+async function roundOfKind(kind: Kind, waitsFor: readonly KindName[], input: RoundInput): Promise<KindRound> {
+  const { reach } = input;
+  let seen: Awaited<ReturnType<Kind['look']>>;
+  try {
+    seen = await kind.look(reach);
+  } catch (thrown) {
+    return unlisted(kind, reportOf(thrown, { code: `${kind.name}.list`, service: input.service, region: reach.region }));
+  }
+  const { ours, conditions } = sortByOwner(kind, seen.things, reach);
+  const listed = Math.max(seen.total ?? 0, ours.length + conditions.ownerless.length);
+  const all = [...conditions.foreign, ...conditions.ownerless];
+  const nothing = { kind: kind.name, conditions: all, errors: [] };
+  if (listed === 0 && !seen.more) return { ...nothing, count: { listed, gone: 0, left: 0 }, provenEmpty: true };
+  if (input.phase === 'survey')
+    return { ...nothing, conditions: [...all, ...blockers(kind, ours)], count: { listed, gone: 0, left: listed }, provenEmpty: false };
+  if (waitsFor.length > 0) {
+    const message = `waits for ${waitsFor.join(', ')}`;
+    const waiting = condition(kind.name, 'InProgress', message, 'nobody', ours[0], ours.length);
+    return {
+      ...nothing,
+      conditions: ours.length > 0 ? [...all, waiting] : all,
+      count: { listed, gone: 0, left: listed },
+      provenEmpty: false,
+    };
+  }
+  const removal = await removeAll(kind, ours, input);
+  return {
+    kind: kind.name,
+    count: { listed, gone: removal.gone, left: listed - removal.gone },
+    provenEmpty: false,
+    conditions: [...all, ...removal.conditions],
+    errors: removal.errors,
+  };
+}
+
+/** Law 3: "cannot list" is never "empty". Only an API that does not exist holds nothing. */
+function unlisted(kind: Kind, error: ErrorReport): KindRound {
+  const none = { listed: 0, gone: 0, left: 0 };
+  if (error.class === 'Unsupported') {
+    const skipped = condition(kind.name, 'Unsupported', `skipped: ${error.message}`, 'nobody', undefined, 1);
+    return { kind: kind.name, count: none, provenEmpty: true, conditions: [skipped], errors: [] };
+  }
+  // A 404 on a collection is a wrong or missing endpoint, not an empty one.
+  const report: ErrorReport = error.class === 'Gone' ? { ...error, class: 'Unexpected' } : error;
+  return { kind: kind.name, count: none, provenEmpty: false, conditions: [], errors: [report] };
+}
+
+function sortByOwner(kind: Kind, things: readonly Thing[], reach: Reach) {
+  const ours: Thing[] = [];
+  const foreign: Condition[] = [];
+  const ownerless: Condition[] = [];
+  for (const thing of things) {
+    const whose = ownership(thing, reach.project);
+    if (whose === 'ours') ours.push(thing);
+    else if (whose === 'foreign')
+      foreign.push({
+        ...condition(kind.name, 'Unexpected', 'the listing held rows of other projects; they were left alone', 'operator', thing, 1),
+        advice: 'The API ignored the filter by project. Nothing foreign was touched; tell the vendor of this service.',
+      });
+    else
+      ownerless.push({
+        ...condition(kind.name, 'Blocked', 'a row names no owner; it is never touched', 'operator', thing, 1),
+        advice: 'Find out whose it is and remove it by hand.',
+      });
+  }
+  return { ours, conditions: { foreign, ownerless } };
+}
+
+const blockers = (kind: Kind, things: readonly Thing[]): Condition[] =>
+  things.flatMap((thing) => (thing.blocked ? [blockedCondition(kind, thing, thing.blocked)] : []));
+
+async function removeAll(kind: Kind, things: readonly Thing[], input: RoundInput) {
+  const limit = pLimit(input.concurrency);
+  const conditions: Condition[] = [];
+  const errors: ErrorReport[] = [];
+  let gone = 0;
+  let refused = false;
+  const one = async (thing: Thing): Promise<void> => {
+    // After a first 401 or 403 the rest would be refused, too: no storm (class Denied).
+    if (refused || input.reach.now() >= input.deadline) return;
+    if (thing.blocked) {
+      conditions.push(blockedCondition(kind, thing, thing.blocked));
+      return;
+    }
+    try {
+      const removal = await thing.remove();
+      if (removal.is === 'gone') gone += 1;
+      else conditions.push(conditionOf(kind, thing, removal));
+    } catch (thrown) {
+      const error = reportOf(thrown, { code: `${kind.name}.remove`, service: input.service, region: input.reach.region });
+      if (error.class === 'Gone') gone += 1;
+      else if (error.class === 'Blocked')
+        conditions.push(blockedCondition(kind, thing, { message: error.message, actor: 'nobody', advice: error.advice }));
+      else {
+        errors.push(error);
+        refused ||= error.class === 'Denied';
+        const actor: Actor = error.class === 'Transient' ? 'nobody' : 'operator';
+        conditions.push({
+          ...condition(kind.name, error.class, error.message, actor, thing, 1),
+          advice: error.advice,
+          requestId: error.requestId,
+        });
+      }
+    }
+  };
+  await Promise.all(things.map((thing) => limit(one, thing)));
+  return { gone, conditions, errors };
+}
+
+function conditionOf(kind: Kind, thing: Thing, removal: Exclude<Removal, { is: 'gone' }>): Condition {
+  if (removal.is === 'blocked') return blockedCondition(kind, thing, removal);
+  if (removal.stuckSince === undefined)
+    return condition(kind.name, 'InProgress', 'deletion was asked for and is under way', 'nobody', thing, 1);
+  return {
+    ...condition(kind.name, 'InProgress', 'its deletion was accepted long ago and does not end', 'operator', thing, 1),
+    advice: 'Look at the log of the service and of its back end for this id.',
+    since: removal.stuckSince,
+  };
+}
+
+const blockedCondition = (kind: Kind, thing: Thing, by: NonNullable<Thing['blocked']>): Condition => ({
+  ...condition(kind.name, 'Blocked', by.message, by.actor, thing, 1),
+  advice: by.advice,
+});
+
+function condition(
+  kind: KindName,
+  errorClass: Condition['class'],
+  message: string,
+  actor: Actor,
+  thing: Thing | undefined,
+  count: number,
+): Condition {
+  return { class: errorClass, kind, message, actor, count, example: thing?.id };
+}
