@@ -16,6 +16,11 @@ export interface RequestOptions {
   readonly json?: unknown;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Another base URL than {@link ServiceApi.endpoint}, on the same host: the account of another project in Swift,
+   * `api.endpoint.replace(api.ownProject, project)`. Another host is refused, for the token goes along.
+   */
+  readonly endpoint?: string;
   /** Statuses beside 2xx that are an answer and no error, for example `[404]`. */
   readonly accept?: readonly number[];
 }
