@@ -53,6 +53,8 @@ export interface Reads {
   /** Operations that began to destroy since then (`startedAt`), mode enforce: for the cap. */
   startedSince(at: number): Promise<number>;
   account(type: 'project' | 'domain' | 'user', id: string): Promise<AccountRecord | undefined>;
+  /** Those of the ids that are known; without ids, every account of the type, deleted ones too. */
+  accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
   /** All projects of a domain that the inventory ever knew, deleted ones too. */
   projectsOf(domainId: DomainId): Promise<AccountRecord[]>;
   accountCount(): Promise<number>;
