@@ -59,8 +59,8 @@ export const ServiceRequested = z.object({
     project: ProjectId,
     /** Epoch milliseconds at which Keystone itself answered 404 for the project; empty in a survey. */
     confirmedAt: z.array(z.number()),
-    /** Users who had a role on the project, as far as it was recorded before the deletion. */
-    members: z.array(UserId),
+    /** Users who had a role on the project, recorded before the deletion; absent when nobody recorded it. */
+    members: z.array(UserId).optional(),
   }),
 });
 /** Counts on the way. With `again`, the pass has ended and wants another one. */

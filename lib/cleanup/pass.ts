@@ -59,6 +59,7 @@ export async function cleanupPass(input: PassInput): Promise<PassReport> {
       concurrency: input.concurrency ?? service.concurrency,
       deadline: input.deadline,
       onKind: (done) => {
+        if (!done.count) return;
         counts.set(done.kind, add(counts.get(done.kind), done.count));
         input.onCounts?.(Object.fromEntries(counts));
       },
@@ -74,7 +75,7 @@ export async function cleanupPass(input: PassInput): Promise<PassReport> {
       return report(error ? { is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error } : { is: 'finished' });
     if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
     if (kinds.every((kind) => kind.provenEmpty)) return report({ is: 'finished' });
-    const removed = kinds.reduce((sum, kind) => sum + kind.count.gone, 0);
+    const removed = kinds.reduce((sum, kind) => sum + (kind.count?.gone ?? 0), 0);
     // Everything that was listed is gone by the API's own word: look again at once, for only a listing proves it (law 4).
     if (removed === 0 || reach.now() >= input.deadline || rounds >= MOST_ROUNDS)
       return report({ is: 'again', afterSeconds: 0, error: undefined });

@@ -8,11 +8,12 @@ import type { Kind, Reach, Removal, Thing } from './service.ts';
 /** What one round over one kind saw and did. */
 export interface KindRound {
   readonly kind: KindName;
-  readonly count: Count;
+  /** `undefined`: the listing failed, so nobody knows. */
+  readonly count: Count | undefined;
   /** True only when a listing that could be trusted showed nothing of the project (law 4). */
   readonly provenEmpty: boolean;
   readonly conditions: readonly Condition[];
-  /** The listing failed, or a removal did: what is left is then at least `count.left`. */
+  /** The listing failed, or removals did. */
   readonly errors: readonly ErrorReport[];
 }
 
@@ -40,7 +41,7 @@ export async function round(input: RoundInput): Promise<KindRound[]> {
     const before = input.kinds.filter((other) => kind.after.includes(other.name)).map(start);
     const result = (async () => {
       const predecessors = input.phase === 'clean' ? await Promise.all(before) : [];
-      const waitsFor = predecessors.filter((done) => done.count.left > 0 || unknown(done)).map((done) => done.kind);
+      const waitsFor = predecessors.filter((done) => !done.count || done.count.left > 0).map((done) => done.kind);
       const done = await roundOfKind(kind, waitsFor, input);
       input.onKind(done);
       return done;
@@ -50,8 +51,6 @@ export async function round(input: RoundInput): Promise<KindRound[]> {
   };
   return Promise.all(input.kinds.map(start));
 }
-
-const unknown = (done: KindRound): boolean => !done.provenEmpty && done.count.listed === 0;
 
 async function roundOfKind(kind: Kind, waitsFor: readonly KindName[], input: RoundInput): Promise<KindRound> {
   const { reach } = input;
@@ -90,14 +89,13 @@ async function roundOfKind(kind: Kind, waitsFor: readonly KindName[], input: Rou
 
 /** Law 3: "cannot list" is never "empty". Only an API that does not exist holds nothing. */
 function unlisted(kind: Kind, error: ErrorReport): KindRound {
-  const none = { listed: 0, gone: 0, left: 0 };
   if (error.class === 'Unsupported') {
     const skipped = condition(kind.name, 'Unsupported', `skipped: ${error.message}`, 'nobody', undefined, 1);
-    return { kind: kind.name, count: none, provenEmpty: true, conditions: [skipped], errors: [] };
+    return { kind: kind.name, count: { listed: 0, gone: 0, left: 0 }, provenEmpty: true, conditions: [skipped], errors: [] };
   }
   // A 404 on a collection is a wrong or missing endpoint, not an empty one.
   const report: ErrorReport = error.class === 'Gone' ? { ...error, class: 'Unexpected' } : error;
-  return { kind: kind.name, count: none, provenEmpty: false, conditions: [], errors: [report] };
+  return { kind: kind.name, count: undefined, provenEmpty: false, conditions: [], errors: [report] };
 }
 
 function sortByOwner(kind: Kind, things: readonly Thing[], reach: Reach) {

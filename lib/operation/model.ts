@@ -1,6 +1,6 @@
 import type { Cause } from '../../events/account.ts';
 import type { DomainId, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
-import type { Condition } from '../../events/service.ts';
+import type { Condition, Phase } from '../../events/service.ts';
 import type { ErrorReport } from '../errors.ts';
 
 export type Mode = 'observe' | 'enforce';
@@ -55,9 +55,10 @@ export interface Operation {
   readonly cause: Cause;
   /** The operation of the domain that this project belonged to. */
   readonly parentId: OperationId | undefined;
-  /** When Keystone answered 404 for the account. */
+  /** When Keystone answered 404 for the account, first and last. */
   readonly confirmedAt: readonly number[];
-  readonly lookNumber: number;
+  /** The question to Keystone that is due or under way. */
+  readonly look: number;
   /** Nothing is destroyed before this. */
   readonly notBefore: number;
   readonly order: readonly PlannedTask[];
@@ -82,16 +83,24 @@ export interface KindCount {
   readonly left: number;
 }
 
+/** By kind: `nova.server`. */
+export type TaskCounts = Readonly<Record<string, KindCount>>;
+
 export interface Task {
   readonly id: TaskId;
   readonly operationId: OperationId;
   readonly service: ServiceName;
   readonly region: string;
   readonly state: TaskState;
+  /** What its passes do: `survey` counts, `clean` removes. */
+  readonly phase: Phase;
+  /** The pass that is asked for or under way; a report of any other pass is not taken in. */
   readonly pass: number;
   /** Last report within the pass that was taken in. */
   readonly sequence: number;
-  readonly counts: Readonly<Record<string, KindCount>>;
+  readonly counts: TaskCounts;
+  /** The counts as they stood when the current pass began. */
+  readonly baseline: TaskCounts;
   readonly conditions: readonly Condition[];
   readonly error: ErrorReport | undefined;
   /** Failed passes in a row that were nobody's waiting: spent before a dead letter. */

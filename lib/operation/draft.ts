@@ -1,0 +1,87 @@
+import type { TaskId } from '../../events/ids.ts';
+import type { Outgoing } from '../../events/index.ts';
+import type { ServiceRequested } from '../../events/service.ts';
+import type { ErrorReport } from '../errors.ts';
+import type { Operation, Task } from './model.ts';
+
+/** What the coordinator goes by beside the operation itself. Times in milliseconds. */
+export interface Rules {
+  readonly now: number;
+  /** Least time between Keystone's two answers. */
+  readonly apartMillis: number;
+  /** How long a task may stand still on errors of its service before it is given up. */
+  readonly patienceMillis: number;
+  /** Failed passes in a row (class `Unexpected`) before a task is given up. */
+  readonly mostAttempts: number;
+  /** Caps (law 10). */
+  readonly mostThings: number;
+  readonly mostOperationsAnHour: number;
+  /** Operations that began to destroy within the last hour. */
+  readonly startedLastHour: number;
+}
+
+/** All that one step changes: the engine commits it as one. */
+export interface Step {
+  readonly operations: readonly Operation[];
+  readonly tasks: readonly Task[];
+  readonly messages: readonly Outgoing[];
+  readonly deadLetters: readonly { readonly message: ServiceRequested; readonly error: ErrorReport }[];
+}
+
+/** An operation and its tasks while one step is being decided. Holds what has changed; decides nothing. */
+export class Draft {
+  operation: Operation;
+  readonly #tasks: Map<TaskId, Task>;
+  readonly #changed = new Set<TaskId>();
+  readonly #others: Operation[] = [];
+  readonly messages: Outgoing[] = [];
+  readonly deadLetters: { message: ServiceRequested; error: ErrorReport }[] = [];
+
+  constructor(operation: Operation, tasks: readonly Task[]) {
+    this.operation = operation;
+    this.#tasks = new Map(tasks.map((task) => [task.id, task]));
+  }
+
+  get tasks(): Task[] {
+    return [...this.#tasks.values()];
+  }
+
+  task(id: TaskId): Task | undefined {
+    return this.#tasks.get(id);
+  }
+
+  put(task: Task): void {
+    this.#tasks.set(task.id, task);
+    this.#changed.add(task.id);
+  }
+
+  /** Another operation that this step opens or changes: a project of a domain. */
+  alsoPut(operation: Operation): void {
+    this.#others.push(operation);
+  }
+
+  /** The message that asks for the pass at which the task stands. */
+  request(task: Task): ServiceRequested {
+    const { scope, confirmedAt } = this.operation;
+    if (scope.type !== 'project') throw new TypeError(`${this.operation.id}: only a project has tasks`);
+    return {
+      type: 'service.requested',
+      data: {
+        operationId: this.operation.id,
+        taskId: task.id,
+        service: task.service,
+        region: task.region,
+        phase: task.phase,
+        pass: task.pass,
+        project: scope.id,
+        confirmedAt: task.phase === 'clean' ? [...confirmedAt] : [],
+        ...(scope.members ? { members: [...scope.members] } : {}),
+      },
+    };
+  }
+
+  done(): Step {
+    const tasks = this.tasks.filter((task) => this.#changed.has(task.id));
+    return { operations: [this.operation, ...this.#others], tasks, messages: this.messages, deadLetters: this.deadLetters };
+  }
+}

@@ -1,0 +1,82 @@
+import type { ErrorReport } from '../errors.ts';
+import { advance, isConfirmed } from './advance.ts';
+import type { Draft, Rules } from './draft.ts';
+import type { Task } from './model.ts';
+import { refuse } from './open.ts';
+import { type PlacedService, planOrder } from './order.ts';
+
+/** What Keystone answered when it was asked for the account (law 1). `unknown`: it did not answer, or not for certain. */
+export type Truth =
+  | { readonly is: 'absent'; readonly services: readonly PlacedService[] }
+  | { readonly is: 'present'; readonly enabled: boolean }
+  | { readonly is: 'unknown'; readonly error: ErrorReport };
+
+const LONGEST_WAIT_SECONDS = 60;
+
+/** Takes in Keystone's answer number `look`. An answer to an old question is left aside. */
+export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules): void {
+  const { operation } = draft;
+  if (operation.state !== 'confirming' || operation.look !== look) return;
+  if (truth.is === 'present') {
+    draft.operation = refuse(operation, `Keystone still shows it (${truth.enabled ? 'enabled' : 'disabled'})`, rules.now);
+    return;
+  }
+  if (truth.is === 'unknown') {
+    const hold = {
+      reason: `Keystone gave no certain answer: ${truth.error.message}`,
+      since: operation.hold?.since ?? rules.now,
+      advice: truth.error.advice,
+    };
+    const waited = (rules.now - hold.since) / 1000;
+    draft.operation = { ...operation, hold };
+    askAgain(draft, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, waited)));
+    return;
+  }
+  const first = operation.confirmedAt.at(0);
+  draft.operation = { ...operation, hold: undefined, confirmedAt: first === undefined ? [rules.now] : [first, rules.now] };
+  if (operation.scope.type === 'project' && first === undefined) survey(draft, truth.services, rules);
+  if (!isConfirmed(draft.operation, rules)) {
+    const due = Math.max(operation.notBefore, (first ?? rules.now) + rules.apartMillis);
+    askAgain(draft, Math.max(0.05, (due - rules.now) / 1000));
+    return;
+  }
+  if (operation.scope.type === 'project') advance(draft, rules);
+}
+
+function askAgain(draft: Draft, delaySeconds: number): void {
+  const look = draft.operation.look + 1;
+  draft.operation = { ...draft.operation, look };
+  draft.messages.push({ type: 'operation.look', data: { operationId: draft.operation.id, look }, delaySeconds });
+}
+
+/** Saves the order and lets every service count, while the grace period passes. */
+function survey(draft: Draft, services: readonly PlacedService[], rules: Rules): void {
+  const order = planOrder(draft.operation.id, services);
+  draft.operation = { ...draft.operation, order };
+  for (const planned of order) {
+    const exists = services.some((service) => service.name === planned.service && service.regions.includes(planned.region));
+    const task: Task = {
+      id: planned.id,
+      operationId: draft.operation.id,
+      service: planned.service,
+      region: planned.region,
+      state: exists ? 'surveying' : 'skipped',
+      phase: 'survey',
+      pass: 1,
+      sequence: 0,
+      counts: {},
+      baseline: {},
+      conditions: [],
+      error: undefined,
+      attempts: 0,
+      progressAt: rules.now,
+      because: exists ? undefined : `the catalog of this cloud has no ${planned.service}`,
+      nextAt: exists ? rules.now : undefined,
+      startedAt: undefined,
+      endedAt: exists ? undefined : rules.now,
+      version: 0,
+    };
+    draft.put(task);
+    if (exists) draft.messages.push(draft.request(task));
+  }
+}

@@ -1,0 +1,83 @@
+import type { ServiceReport } from '../../events/service.ts';
+import type { ErrorReport } from '../errors.ts';
+import { account, keepSince, nextLookSeconds, total } from './accounting.ts';
+import { advance } from './advance.ts';
+import type { Draft, Rules } from './draft.ts';
+import type { Task } from './model.ts';
+import { moveTask } from './transitions.ts';
+
+/** Seconds before the next try of a pass that failed for no known reason: 5, 10, 20, 40 … */
+const retrySeconds = (attempts: number): number => Math.min(300, 5 * 2 ** (attempts - 1));
+
+/** Takes in what a service says of its task. A report of another pass, or one that came before, is left aside. */
+export function takeReport(draft: Draft, report: ServiceReport, rules: Rules): void {
+  const task = draft.task(report.data.taskId);
+  if (!task || task.pass !== report.data.pass || task.endedAt !== undefined || task.state === 'pending') return;
+  if (report.type === 'service.progressed' && !report.data.again) {
+    if (report.data.sequence > task.sequence) draft.put({ ...takeCounts(task, report, rules.now), sequence: report.data.sequence });
+    return;
+  }
+  const counted: Task = { ...takeCounts(task, report, rules.now), sequence: 0 };
+  const passEnded: Task = { ...counted, baseline: counted.counts };
+  if (report.type === 'service.finished') finish(draft, passEnded, report, rules.now);
+  else if (report.type === 'service.failed') fail(draft, passEnded, report.data.error, rules);
+  else if (report.data.again) again(draft, passEnded, report.data.again, rules);
+  advance(draft, rules);
+}
+
+function takeCounts(task: Task, report: ServiceReport, now: number): Task {
+  const counts = account(task.baseline, report.data.counts);
+  const moved = total(counts).removed > total(task.counts).removed || total(counts).left < total(task.counts).left;
+  return {
+    ...task,
+    counts,
+    conditions: keepSince(task.conditions, report.data.conditions, now),
+    progressAt: moved ? now : task.progressAt,
+  };
+}
+
+function finish(draft: Draft, task: Task, report: Extract<ServiceReport, { type: 'service.finished' }>, now: number): void {
+  const calm: Task = { ...task, error: undefined, attempts: 0, nextAt: undefined, because: report.data.because };
+  const ends = task.phase === 'clean' || report.data.result !== 'finished' || draft.operation.mode === 'observe';
+  if (ends) draft.put({ ...moveTask(calm, report.data.result), endedAt: now });
+  else draft.put(moveTask(calm, 'pending'));
+}
+
+function again(draft: Draft, task: Task, wish: { afterSeconds: number; error?: ErrorReport | undefined }, rules: Rules): void {
+  if (wish.error && rules.now - task.progressAt >= rules.patienceMillis) {
+    giveUp(draft, task, wish.error);
+    return;
+  }
+  askAgain(draft, { ...task, error: wish.error, attempts: 0 }, nextLookSeconds(task, rules.now, wish.afterSeconds), rules.now);
+}
+
+function fail(draft: Draft, task: Task, error: ErrorReport, rules: Rules): void {
+  const attempts = task.attempts + 1;
+  // Whoever was refused is refused again: the operator must act first (class Denied).
+  if (error.class === 'Denied' || attempts >= rules.mostAttempts) giveUp(draft, { ...task, attempts }, error);
+  else askAgain(draft, { ...task, error, attempts }, retrySeconds(attempts), rules.now);
+}
+
+function askAgain(draft: Draft, task: Task, delaySeconds: number, now: number): void {
+  // A dead letter that its service took up before we heard of the redrive is alive again.
+  const state = task.phase === 'survey' ? 'surveying' : 'requested';
+  const alive = task.state === state ? task : moveTask(task, state);
+  const next: Task = { ...alive, pass: task.pass + 1, nextAt: now + delaySeconds * 1000 };
+  draft.put(next);
+  draft.messages.push({ ...draft.request(next), delaySeconds });
+}
+
+/** Into the dead-letter queue, with the pass that a redrive will ask for. */
+function giveUp(draft: Draft, task: Task, error: ErrorReport): void {
+  const dead = task.state === 'errored' ? task : moveTask(task, 'errored');
+  const next: Task = { ...dead, pass: task.pass + 1, error, nextAt: undefined };
+  draft.put(next);
+  draft.deadLetters.push({ message: draft.request(next), error });
+}
+
+/** A person sent the task's dead letter back: its patience and its tries begin anew. */
+export function takeRedrive(draft: Draft, task: Task | undefined, rules: Rules): void {
+  if (task?.state !== 'errored') return;
+  const state = task.phase === 'survey' ? 'surveying' : 'requested';
+  draft.put({ ...moveTask(task, state), attempts: 0, progressAt: rules.now, nextAt: rules.now });
+}

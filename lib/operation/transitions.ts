@@ -1,0 +1,37 @@
+import type { Operation, OperationState, Task, TaskState } from './model.ts';
+
+/** Every legal move of an operation. What is not here cannot happen. */
+export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
+  confirming: ['running', 'waiting', 'held', 'observed', 'refused'],
+  held: ['running', 'waiting'],
+  running: ['held', 'finished', 'residue-unknown'],
+  waiting: ['finished', 'observed', 'residue-unknown'],
+  // A later notification may be the true one: Keystone is asked again.
+  refused: ['confirming'],
+  finished: [],
+  observed: [],
+  'residue-unknown': [],
+};
+
+/** Every legal move of a task. */
+export const TASK_TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>> = {
+  surveying: ['pending', 'errored', 'finished', 'skipped', 'unreachable'],
+  pending: ['requested', 'finished'],
+  requested: ['errored', 'finished', 'skipped', 'unreachable'],
+  errored: ['surveying', 'requested', 'pending', 'finished', 'skipped', 'unreachable'],
+  finished: [],
+  skipped: [],
+  unreachable: [],
+};
+
+/** The operation in its next state. Throws `TypeError` on a move that the table does not know: that is a defect. */
+export function moveOperation(operation: Operation, to: OperationState): Operation {
+  if (!OPERATION_TRANSITIONS[operation.state].includes(to)) throw new TypeError(`${operation.id}: no way from ${operation.state} to ${to}`);
+  return { ...operation, state: to };
+}
+
+/** The task in its next state. Throws `TypeError` on a move that the table does not know: that is a defect. */
+export function moveTask(task: Task, to: TaskState): Task {
+  if (!TASK_TRANSITIONS[task.state].includes(to)) throw new TypeError(`${task.id}: no way from ${task.state} to ${to}`);
+  return { ...task, state: to };
+}
