@@ -1,0 +1,73 @@
+import * as z from 'zod';
+import type { Service } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
+import { answerFailure, type Where } from './failure.ts';
+
+const entry = z.object({
+  id: z.string(),
+  version: z.string().optional(),
+  max_version: z.string().optional(),
+  min_version: z.string().optional(),
+  links: z.array(z.object({ rel: z.string(), href: z.string() })).optional(),
+});
+/** The version documents of Nova (`version`), Cinder and Placement (`versions`), Keystone (`versions.values`). */
+const versionDocument = z.union([
+  z.object({ version: entry }).transform((document) => [document.version]),
+  z.object({ versions: z.array(entry) }).transform((document) => document.versions),
+  z.object({ versions: z.object({ values: z.array(entry) }) }).transform((document) => document.versions.values),
+]);
+
+type Microversion = NonNullable<Service['microversion']>;
+
+const numbers = (version: string): [number, number] => {
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+  return [major, minor];
+};
+
+/** Microversions are pairs of numbers: 2.9 is older than 2.75. */
+export function compareVersions(a: string, b: string): number {
+  const [majorA, minorA] = numbers(a);
+  const [majorB, minorB] = numbers(b);
+  return majorA - majorB || minorA - minorB;
+}
+
+/** Cinder's id is `v3.0` while its path is `v3`: the link to itself knows. Its host is not used, for it is often an inner one. */
+function apiOf(one: z.infer<typeof entry>): string {
+  const href = one.links?.find((link) => link.rel === 'self')?.href ?? '';
+  const last = href.replace(/\/+$/, '').split('/').at(-1) ?? '';
+  return /^v\d+(\.\d+)?$/.test(last) ? last : one.id;
+}
+
+/**
+ * The highest microversion that both sides speak, and the path of its API (`v2.1`, for endpoints that don't name one).
+ * Throws class `Unsupported` with both versions said when the cloud is older than the floor or has dropped everything up to the ceiling.
+ */
+export function negotiate(
+  document: unknown,
+  wanted: Microversion,
+  where: Where,
+  requestId: string | undefined,
+): { version: string; api: string } {
+  const parsed = versionDocument.safeParse(document);
+  if (!parsed.success || parsed.data.length === 0)
+    throw answerFailure({ code: 'unexpected', message: 'its version document can not be read' }, where, requestId);
+  const best = parsed.data
+    .map((one) => ({ api: apiOf(one), highest: one.version || one.max_version || '', lowest: one.min_version || '' }))
+    .filter((one) => one.highest !== '')
+    .sort((a, b) => compareVersions(b.highest, a.highest))
+    .at(0);
+  if (!best || compareVersions(best.highest, wanted.floor) < 0 || compareVersions(best.lowest || wanted.floor, wanted.ceiling) > 0)
+    throw new PropagatorError({
+      code: `${where.service}.microversion`,
+      class: 'Unsupported',
+      message: best
+        ? `${where.service} speaks microversions ${best.lowest} to ${best.highest}; ${wanted.floor} to ${wanted.ceiling} is needed`
+        : `${where.service} speaks no microversions; at least ${wanted.floor} is needed`,
+      advice: `Without microversion ${wanted.floor} rows don't say whose they are, so nothing is touched: upgrade ${where.service}.`,
+      service: where.service,
+      region: where.region,
+      requestId,
+    });
+  const version = compareVersions(best.highest, wanted.ceiling) < 0 ? best.highest : wanted.ceiling;
+  return { version, api: best.api };
+}

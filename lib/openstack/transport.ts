@@ -1,0 +1,124 @@
+import { Agent } from 'undici';
+
+/** How the TLS of a cloud is checked. `ca`: PEM text of the CA that signed its certificates. */
+export interface Tls {
+  readonly ca: string | undefined;
+  readonly verify: boolean;
+}
+
+/** Seconds. `connect` until TCP and TLS stand, `answer` until the headers came and between two pieces of the body, `whole` for all of it. */
+export interface Timeouts {
+  readonly connect: number;
+  readonly answer: number;
+  readonly whole: number;
+}
+
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface Exchange {
+  readonly method: Method;
+  /** `https://host:port`. */
+  readonly origin: string;
+  /** Path and query, sent byte for byte: no URL class may fold `..`, for an object in Swift may have that name. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | undefined;
+}
+
+export interface RawAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+}
+
+/**
+ * Why no whole answer came. `reset`: the connection broke, whether the call was carried out is not known;
+ * `broken`: what came is no HTTP or shorter than announced; `tls`: the certificate was refused.
+ */
+export class TransportError extends Error {
+  override readonly name = 'TransportError';
+  readonly reason: 'timeout' | 'unreachable' | 'reset' | 'broken' | 'tls';
+  constructor(reason: TransportError['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+export interface Transport {
+  /** One call, never redirected. GET and HEAD are repeated at most twice, DELETE once, when the connection broke. Throws {@link TransportError}. */
+  send(exchange: Exchange): Promise<RawAnswer>;
+  close(): Promise<void>;
+}
+
+const REPEATS: Readonly<Record<Method, number>> = { GET: 2, HEAD: 2, DELETE: 1, POST: 0, PUT: 0, PATCH: 0 };
+/** A page of 1000 servers is about 4 MB; what is far beyond it would only fill the memory. */
+const LARGEST_ANSWER = 256 * 1024 * 1024;
+
+/** Connections to all services of one cloud, kept alive. */
+export function createTransport(tls: Tls, timeouts: Timeouts): Transport {
+  const agent = new Agent({
+    connect: { timeout: timeouts.connect * 1000, rejectUnauthorized: tls.verify, ...(tls.ca === undefined ? {} : { ca: tls.ca }) },
+    headersTimeout: timeouts.answer * 1000,
+    bodyTimeout: timeouts.answer * 1000,
+    maxResponseSize: LARGEST_ANSWER,
+  });
+  return {
+    async send(exchange) {
+      for (let repeats = REPEATS[exchange.method]; ; repeats -= 1) {
+        try {
+          return await once(agent, exchange, timeouts);
+        } catch (thrown) {
+          const error = transportError(thrown, timeouts);
+          if (error.reason !== 'reset' || repeats <= 0) throw error;
+        }
+      }
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+async function once(agent: Agent, exchange: Exchange, timeouts: Timeouts): Promise<RawAnswer> {
+  const answer = await agent.request({
+    origin: exchange.origin,
+    path: exchange.path,
+    method: exchange.method,
+    headers: exchange.headers,
+    body: exchange.body ?? null,
+    signal: AbortSignal.timeout(timeouts.whole * 1000),
+  });
+  const text = await answer.body.text();
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(answer.headers))
+    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) headers.append(name, one);
+  return { status: answer.statusCode, headers, text };
+}
+
+/** The original is not kept as a cause: undici's parser errors carry the bytes of the answer, and a login's answer carries a token. */
+function transportError(thrown: unknown, timeouts: Timeouts): TransportError {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  switch (code) {
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return new TransportError('unreachable', `no connection within ${timeouts.connect} s`);
+    case 'UND_ERR_HEADERS_TIMEOUT':
+    case 'UND_ERR_BODY_TIMEOUT':
+      return new TransportError('timeout', `no answer within ${timeouts.answer} s`);
+    case 'TimeoutError':
+    case 'AbortError':
+    case 'UND_ERR_ABORTED':
+      return new TransportError('timeout', `the answer was not complete within ${timeouts.whole} s`);
+    case 'ECONNRESET':
+    case 'EPIPE':
+    case 'UND_ERR_SOCKET':
+      return new TransportError('reset', 'the connection was closed before the answer was complete');
+    case 'ECONNREFUSED':
+      return new TransportError('unreachable', 'nothing listens there (connection refused)');
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new TransportError('unreachable', `the host name is not known (${code})`);
+    default:
+      if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return new TransportError('tls', `the TLS certificate was refused (${code})`);
+      if (/^HPE_|^UND_ERR_RES/.test(code)) return new TransportError('broken', `the answer is not whole HTTP (${code})`);
+      return new TransportError('unreachable', `the call failed (${code})`);
+  }
+}
