@@ -3,7 +3,7 @@ import type { KindName } from '../../events/ids.ts';
 import type { Condition, Count, Phase } from '../../events/service.ts';
 import { type Actor, type ErrorReport, reportOf } from '../errors.ts';
 import { ownership } from './laws.ts';
-import type { Kind, Reach, Removal, Thing } from './service.ts';
+import type { Kind, Reach, Removal, Thing, Together } from './service.ts';
 
 /** What one round over one kind saw and did. */
 export interface KindRound {
@@ -128,36 +128,59 @@ async function removeAll(kind: Kind, things: readonly Thing[], input: RoundInput
   const errors: ErrorReport[] = [];
   let gone = 0;
   let refused = false;
-  const one = async (thing: Thing): Promise<void> => {
-    // After a first 401 or 403 the rest would be refused, too: no storm (class Denied).
-    if (refused || input.reach.now() >= input.deadline) return;
-    if (thing.blocked) {
-      conditions.push(blockedCondition(kind, thing, thing.blocked));
-      return;
-    }
-    try {
-      const removal = await thing.remove();
-      if (removal.is === 'gone') gone += 1;
-      else conditions.push(conditionOf(kind, thing, removal));
-    } catch (thrown) {
-      const error = reportOf(thrown, { code: `${kind.name}.remove`, service: input.service, region: input.reach.region });
-      if (error.class === 'Gone') gone += 1;
-      else if (error.class === 'Blocked')
-        conditions.push(blockedCondition(kind, thing, { message: error.message, actor: 'nobody', advice: error.advice }));
-      else {
-        errors.push(error);
-        refused ||= error.class === 'Denied';
-        const actor: Actor = error.class === 'Transient' ? 'nobody' : 'operator';
-        conditions.push({
-          ...condition(kind.name, error.class, error.message, actor, thing, 1),
-          advice: error.advice,
-          requestId: error.requestId,
-        });
-      }
+  const failed = (thing: Thing, thrown: unknown): void => {
+    const error = reportOf(thrown, { code: `${kind.name}.remove`, service: input.service, region: input.reach.region });
+    if (error.class === 'Gone') gone += 1;
+    else if (error.class === 'Blocked')
+      conditions.push(blockedCondition(kind, thing, { message: error.message, actor: 'nobody', advice: error.advice }));
+    else {
+      errors.push(error);
+      refused ||= error.class === 'Denied';
+      const actor: Actor = error.class === 'Transient' ? 'nobody' : 'operator';
+      conditions.push({
+        ...condition(kind.name, error.class, error.message, actor, thing, 1),
+        advice: error.advice,
+        requestId: error.requestId,
+      });
     }
   };
-  await Promise.all(things.map((thing) => limit(one, thing)));
+  const settle = (thing: Thing, removal: Removal): void => {
+    if (removal.is === 'gone') gone += 1;
+    else conditions.push(conditionOf(kind, thing, removal));
+  };
+  // After a first 401 or 403 the rest would be refused, too: no storm (class Denied).
+  const stopped = (): boolean => refused || input.reach.now() >= input.deadline;
+  const one = async (thing: Thing): Promise<void> => {
+    if (stopped()) return;
+    try {
+      settle(thing, await thing.remove());
+    } catch (thrown) {
+      failed(thing, thrown);
+    }
+  };
+  const many = async (some: readonly Thing[], together: Together<Thing>): Promise<void> => {
+    if (stopped()) return;
+    try {
+      const answers = await together.remove(some, input.reach);
+      for (const [index, thing] of some.entries()) {
+        const answer = answers[index] ?? new TypeError(`${kind.name}: no answer for one of ${some.length} things`);
+        if (answer instanceof Error) failed(thing, answer);
+        else settle(thing, answer);
+      }
+    } catch (thrown) {
+      for (const thing of some) failed(thing, thrown);
+    }
+  };
+  conditions.push(...blockers(kind, things));
+  const free = things.filter((thing) => !thing.blocked);
+  const { together } = kind;
+  if (together) await Promise.all(chunks(free, together.most).map((some) => limit(many, some, together)));
+  else await Promise.all(free.map((thing) => limit(one, thing)));
   return { gone, conditions, errors };
+}
+
+function chunks<Item>(items: readonly Item[], most: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / most) }, (_, index) => items.slice(index * most, (index + 1) * most));
 }
 
 function conditionOf(kind: Kind, thing: Thing, removal: Exclude<Removal, { is: 'gone' }>): Condition {

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { KindName, type ProjectId, ServiceName, type UserId } from '../../events/ids.ts';
-import type { Actor } from '../errors.ts';
+import type { Actor, PropagatorError } from '../errors.ts';
 
 /** An answer of a service's API that was accepted (2xx, or a status that the caller named). */
 export interface Answer {
@@ -118,6 +118,17 @@ export interface Kind {
   readonly after: readonly KindName[];
   /** What there is. `more`: the listing was cut on purpose, there is more; `total` then says how many in all. Throws when it can't know. */
   look(reach: Reach): Promise<{ things: Thing[]; more: boolean; total?: number | undefined }>;
+  /** Removes up to `most` things of one look with fewer calls than one by one. */
+  readonly together?: Together<Thing> | undefined;
+}
+
+/**
+ * Removal of many at once, where the API has it. Answers one for one in the order they were handed in;
+ * what it throws is true of all of them.
+ */
+export interface Together<Item> {
+  readonly most: number;
+  remove(items: readonly Item[], reach: Reach): Promise<readonly (Removal | PropagatorError)[]>;
 }
 
 /** How one kind is written down in a service file. */
@@ -134,6 +145,8 @@ export interface KindDefinition<Row> {
   /** A reason to leave this row alone for now: a port that its load balancer still owns. Counts as left. */
   blocked?(row: Row, reach: Reach): Blocker | undefined;
   remove(row: Row, reach: Reach): Promise<Removal>;
+  /** Used instead of `remove` when given: Swift's bulk delete. */
+  readonly together?: Together<Row>;
 }
 
 export interface Service {
@@ -157,24 +170,34 @@ export type ClosedKind = (service: string) => Kind;
  * Rule for `remove`: repeatable, and truthful about synchronous (`gone`) and asynchronous (`accepted`) APIs.
  */
 export function defineKind<Row>(definition: KindDefinition<Row>): ClosedKind {
+  const { together } = definition;
+  const rowOf = new WeakMap<Thing, { readonly row: Row }>();
+  const rowsOf = (things: readonly Thing[]): Row[] =>
+    things.map((thing) => {
+      const known = rowOf.get(thing);
+      if (!known) throw new TypeError(`${definition.name}: ${thing.id} was not listed by this kind`);
+      return known.row;
+    });
   return (service) => ({
     name: KindName.parse(`${service}.${definition.name}`),
     after: (definition.after ?? []).map((name) => KindName.parse(`${service}.${name}`)),
     async look(reach) {
       const listed = await definition.list(reach);
       const { rows, more, total } = 'rows' in listed ? listed : { rows: listed, more: false, total: undefined };
-      return {
-        more,
-        total,
-        things: rows.map((row) => ({
+      const things = rows.map((row) => {
+        const thing: Thing = {
           id: definition.id(row),
           owner: definition.owner(row),
           label: definition.label?.(row),
           blocked: definition.blocked?.(row, reach),
           remove: () => definition.remove(row, reach),
-        })),
-      };
+        };
+        rowOf.set(thing, { row });
+        return thing;
+      });
+      return { more, total, things };
     },
+    together: together && { most: together.most, remove: (things, reach) => together.remove(rowsOf(things), reach) },
   });
 }
 
