@@ -14,7 +14,8 @@ export function takeReport(draft: Draft, report: ServiceReport, rules: Rules): v
   const task = draft.task(report.data.taskId);
   if (!task || task.pass !== report.data.pass || task.endedAt !== undefined || task.state === 'pending') return;
   if (report.type === 'service.progressed' && !report.data.again) {
-    if (report.data.sequence > task.sequence) draft.put({ ...takeCounts(task, report, rules.now), sequence: report.data.sequence });
+    if (report.data.sequence <= task.sequence) return;
+    draft.put({ ...takeCounts(task, report, rules.now), conditions: task.conditions, sequence: report.data.sequence });
     return;
   }
   const counted: Task = { ...takeCounts(task, report, rules.now), sequence: 0 };

@@ -1,0 +1,150 @@
+import type { AccountEvent } from '../events/account.ts';
+import type { OperationId } from '../events/ids.ts';
+import type { Message } from '../events/index.ts';
+import { type Protection, protectedBecause } from '../lib/cleanup/laws.ts';
+import type { Service } from '../lib/cleanup/service.ts';
+import type { Delivery, Engine } from '../lib/engine/port.ts';
+import { reportOf } from '../lib/errors.ts';
+import type { Cloud } from '../lib/openstack/cloud.ts';
+import type { DomainProject } from '../lib/operation/domain.ts';
+import type { Rules, Step } from '../lib/operation/draft.ts';
+import type { Truth } from '../lib/operation/look.ts';
+import type { Mode, Operation, Scope } from '../lib/operation/model.ts';
+import { openCleanup } from '../lib/operation/open.ts';
+import { type Input, step } from '../lib/operation/step.ts';
+
+export interface CoordinatePorts {
+  readonly engine: Engine;
+  readonly cloud: Cloud;
+  readonly services: readonly Service[];
+  readonly mode: Mode;
+  readonly graceMillis: number;
+  readonly protection: () => Promise<Protection>;
+  readonly limits: Omit<Rules, 'now' | 'startedLastHour'>;
+  now(): number;
+}
+
+/** Two writers rarely meet twice; a third time something is wrong. */
+const MOST_CONFLICTS = 20;
+const HOUR = 3_600_000;
+
+/** The coordinator's function: read, decide (in `lib/operation`), commit; on a conflict all of it again. */
+export async function coordinate(deliveries: readonly Delivery[], ports: CoordinatePorts): Promise<void> {
+  for (const { message } of deliveries) {
+    for (let tries = 1; ; tries += 1) {
+      const decided = await decide(message, ports);
+      if (!decided || (await ports.engine.commit(decided)) === 'committed') break;
+      if (tries >= MOST_CONFLICTS) throw new Error(`${message.type}: somebody else wrote the same operation ${tries} times`);
+    }
+  }
+}
+
+async function decide(message: Message, ports: CoordinatePorts): Promise<Step | undefined> {
+  switch (message.type) {
+    case 'account.project.deleted':
+    case 'account.domain.deleted':
+      return open(message, ports);
+    case 'operation.look':
+      return withOperation(message.data.operationId, ports, (operation) => look(operation, message.data.look, ports));
+    case 'operation.released':
+      return withOperation(message.data.operationId, ports, async () => ({
+        is: 'released',
+        by: message.data.by,
+        reason: message.data.reason,
+      }));
+    case 'task.redriven':
+      return withOperation(message.data.operationId, ports, async () => ({ is: 'redriven', taskId: message.data.taskId }));
+    case 'service.progressed':
+    case 'service.finished':
+    case 'service.failed':
+      return withOperation(message.data.operationId, ports, async () => ({ is: 'report', report: message }));
+    case 'operation.finished': {
+      const { parentId } = message.data;
+      if (!parentId) return undefined;
+      return withOperation(parentId, ports, async () => ({
+        is: 'child-ended',
+        children: await ports.engine.reads.operations({ parentId, limit: 10_000 }),
+      }));
+    }
+    default:
+      // Changes that open no operation yet travel on the bus for whoever subscribes.
+      return undefined;
+  }
+}
+
+async function withOperation(id: OperationId, ports: CoordinatePorts, input: (operation: Operation) => Promise<Input | undefined>) {
+  const { reads } = ports.engine;
+  const operation = await reads.operation(id);
+  if (!operation) return undefined;
+  const [tasks, happened, startedLastHour] = await Promise.all([reads.tasks(id), input(operation), reads.startedSince(ports.now() - HOUR)]);
+  return happened && step(operation, tasks, happened, { ...ports.limits, now: ports.now(), startedLastHour });
+}
+
+async function open(event: AccountEvent, ports: CoordinatePorts): Promise<Step | undefined> {
+  const { account, cause } = event.data;
+  if (account.type === 'user') return undefined;
+  const record = await ports.engine.reads.account(account.type, account.id);
+  const name = account.name === undefined ? {} : { name: account.name };
+  const scope: Scope =
+    account.type === 'domain'
+      ? { type: 'domain', id: account.id, ...name }
+      : {
+          type: 'project',
+          id: account.id,
+          ...name,
+          ...(account.domainId ? { domainId: account.domainId } : {}),
+          ...(record?.members ? { members: record.members } : {}),
+        };
+  const opened = openCleanup({
+    scope,
+    cause,
+    existing: await ports.engine.reads.operationsAbout(scope.type, scope.id),
+    mode: ports.mode,
+    now: ports.now(),
+    graceMillis: ports.graceMillis,
+    protectedBecause: protectedBecause(scope, await ports.protection()),
+  });
+  return opened && { operations: [opened.operation], tasks: [], messages: opened.messages, deadLetters: [] };
+}
+
+async function look(operation: Operation, number: number, ports: CoordinatePorts): Promise<Input | undefined> {
+  if (operation.state !== 'confirming' || operation.look !== number) return undefined;
+  const truth = await ask(operation, ports);
+  const projects =
+    operation.scope.type === 'domain' && truth.is === 'absent' ? { projects: await projectsOf(operation.scope.id, ports) } : {};
+  return { is: 'look', look: number, truth, graceMillis: ports.graceMillis, ...projects };
+}
+
+/** Law 1: only Keystone's own 404 counts; everything that is not certain is `unknown`. */
+async function ask(operation: Operation, { cloud, services }: CoordinatePorts): Promise<Truth> {
+  try {
+    const shown = await cloud.keystone.show(operation.scope.type, operation.scope.id);
+    if (shown.is === 'present') return { is: 'present', enabled: shown.account.enabled };
+    const placed = services.map(async ({ name, after, catalogTypes }) => ({
+      name,
+      after,
+      regions: await cloud.regionsOf({ catalogTypes }),
+    }));
+    return { is: 'absent', services: await Promise.all(placed) };
+  } catch (thrown) {
+    return { is: 'unknown', error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }) };
+  }
+}
+
+async function projectsOf(domainId: Parameters<Engine['reads']['projectsOf']>[0], ports: CoordinatePorts): Promise<DomainProject[]> {
+  const protection = await ports.protection();
+  const records = await ports.engine.reads.projectsOf(domainId);
+  const projects = records.map(async ({ account, members }): Promise<DomainProject | undefined> => {
+    if (account.type !== 'project') return undefined;
+    const name = account.name === undefined ? {} : { name: account.name };
+    return {
+      id: account.id,
+      domainId,
+      ...name,
+      ...(members ? { members } : {}),
+      existing: await ports.engine.reads.operationsAbout('project', account.id),
+      protectedBecause: protectedBecause({ type: 'project', id: account.id, domainId, ...name }, protection),
+    };
+  });
+  return (await Promise.all(projects)).filter((project) => project !== undefined);
+}

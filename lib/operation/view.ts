@@ -1,0 +1,93 @@
+import type { Actor, ErrorReport } from '../errors.ts';
+import { total } from './accounting.ts';
+import type { KindCount, Operation, Task } from './model.ts';
+import { hasEnded } from './open.ts';
+
+/** One thing that an operation waits for: what, since when, and who can act. */
+export interface Waiting {
+  readonly on: string;
+  readonly since: number;
+  readonly actor: Actor;
+  readonly advice: string | undefined;
+  readonly requestId: string | undefined;
+  readonly deadLetter: boolean;
+}
+
+/** An operation as people see it. */
+export interface OperationView {
+  readonly operation: Operation;
+  readonly tasks: readonly Task[];
+  readonly things: KindCount;
+  readonly waitsOn: readonly Waiting[];
+}
+
+/**
+ * An operation with its sums and what it waits on. One cause is said once: tasks that only stand behind others are not named (law 12).
+ * `children` are the operations of a domain's projects.
+ */
+export function view(operation: Operation, tasks: readonly Task[], now: number, children: readonly Operation[] = []): OperationView {
+  const sums = tasks.map((task) => total(task.counts));
+  const things = sums.reduce((a, b) => ({ found: a.found + b.found, removed: a.removed + b.removed, left: a.left + b.left }), {
+    found: 0,
+    removed: 0,
+    left: 0,
+  });
+  return { operation, tasks, things, waitsOn: hasEnded(operation) ? [] : waitsOn(operation, tasks, now, children) };
+}
+
+function waitsOn(operation: Operation, tasks: readonly Task[], now: number, children: readonly Operation[]): Waiting[] {
+  const plain = (on: string, since: number): Waiting => ({
+    on,
+    since,
+    actor: 'nobody',
+    advice: undefined,
+    requestId: undefined,
+    deadLetter: false,
+  });
+  const { hold } = operation;
+  const own: Waiting[] = hold
+    ? [{ ...plain(hold.reason, hold.since), actor: operation.state === 'held' ? 'operator' : 'nobody', advice: hold.advice }]
+    : operation.state === 'confirming'
+      ? [plain(confirmingOn(operation, tasks, now), operation.openedAt)]
+      : [];
+  const open = children.filter((child) => !hasEnded(child));
+  const projects =
+    open.length > 0
+      ? [plain(`${open.length} of ${operation.children.length} projects of the domain`, operation.startedAt ?? operation.openedAt)]
+      : [];
+  return [...own, ...projects, ...tasks.flatMap((task) => taskWaitsOn(task))];
+}
+
+function confirmingOn(operation: Operation, tasks: readonly Task[], now: number): string {
+  if (now < operation.notBefore) return 'the grace period';
+  if (operation.confirmedAt.length < 2) return "Keystone's second answer";
+  const counting = tasks.filter((task) => task.state === 'surveying').map((task) => task.service);
+  return `the count of ${counting.join(', ')}`;
+}
+
+function taskWaitsOn(task: Task): Waiting[] {
+  if (task.state !== 'requested' && task.state !== 'errored' && task.state !== 'surveying') return [];
+  if (task.error) return [onError(task, task.error)];
+  return task.conditions
+    .filter((condition) => condition.class !== 'Unsupported' && !condition.message.startsWith('waits for '))
+    .map((condition) => ({
+      on: `${condition.kind ?? task.service}${condition.count > 1 ? ` (${condition.count})` : ''}: ${condition.message}`,
+      since: condition.since ?? task.progressAt,
+      actor: condition.actor,
+      advice: condition.advice,
+      requestId: condition.requestId,
+      deadLetter: false,
+    }));
+}
+
+function onError(task: Task, error: ErrorReport): Waiting {
+  const dead = task.state === 'errored';
+  return {
+    on: `${task.service}: ${error.message}`,
+    since: task.progressAt,
+    actor: dead || error.class !== 'Transient' ? 'operator' : 'nobody',
+    advice: dead ? `${error.advice} Then: propagator redrive --operation ${task.operationId}` : error.advice,
+    requestId: error.requestId,
+    deadLetter: dead,
+  };
+}

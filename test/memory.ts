@@ -1,0 +1,116 @@
+import { type Message, queueOf } from '../events/index.ts';
+import type { AccountRecord, QuarantineRecord } from '../lib/account/inventory.ts';
+import type { Change, DeadLetter, DeadLetterFilter, Engine, Reads } from '../lib/engine/port.ts';
+import type { Operation, Task } from '../lib/operation/model.ts';
+
+export interface Waiting {
+  readonly message: Message;
+  readonly dueAt: number;
+  readonly number: number;
+}
+
+/** An engine in memory whose deliveries the test makes itself, in the order that it likes. Time is the test's own. */
+export class MemoryEngine implements Engine {
+  time = 1_000_000;
+  readonly waiting: Waiting[] = [];
+  readonly operations = new Map<string, Operation>();
+  readonly tasks = new Map<string, Task>();
+  readonly accounts = new Map<string, AccountRecord>();
+  readonly quarantined: QuarantineRecord[] = [];
+  readonly seenIds = new Set<string>();
+  readonly counters = new Map<string, number>();
+  readonly letters: DeadLetter[] = [];
+  #number = 0;
+
+  async commit(change: Change): Promise<'committed' | 'conflict'> {
+    if (change.seen?.some((id) => this.seenIds.has(id))) return 'conflict';
+    if (change.operations?.some((operation) => (this.operations.get(operation.id)?.version ?? 0) !== operation.version)) return 'conflict';
+    if (change.tasks?.some((task) => (this.tasks.get(task.id)?.version ?? 0) !== task.version)) return 'conflict';
+    for (const id of change.seen ?? []) this.seenIds.add(id);
+    for (const operation of change.operations ?? []) this.operations.set(operation.id, { ...operation, version: operation.version + 1 });
+    for (const task of change.tasks ?? []) this.tasks.set(task.id, { ...task, version: task.version + 1 });
+    for (const record of change.accounts ?? []) this.accounts.set(`${record.account.type}/${record.account.id}`, record);
+    this.quarantined.push(...(change.quarantine ?? []));
+    for (const [name, count] of Object.entries(change.counters ?? {})) this.counters.set(name, (this.counters.get(name) ?? 0) + count);
+    for (const { delaySeconds, ...message } of change.messages ?? []) this.#put(message, this.time + (delaySeconds ?? 0) * 1000);
+    for (const { message, error } of change.deadLetters ?? [])
+      this.letters.push({ id: String(++this.#number), queue: queueOf(message), message, error, at: this.time });
+    return 'committed';
+  }
+
+  #put(message: Message, dueAt: number): void {
+    this.waiting.push({ message: structuredClone(message), dueAt, number: ++this.#number });
+  }
+
+  /** Messages that may be delivered now; when none is due the clock moves to the next. */
+  due(): Waiting[] {
+    const next = Math.min(...this.waiting.map((waiting) => waiting.dueAt));
+    if (Number.isFinite(next)) this.time = Math.max(this.time, next);
+    return this.waiting.filter((waiting) => waiting.dueAt <= this.time);
+  }
+
+  take(waiting: Waiting): void {
+    const index = this.waiting.indexOf(waiting);
+    if (index >= 0) this.waiting.splice(index, 1);
+  }
+
+  readonly reads: Reads = {
+    operation: async (id) => this.operations.get(id),
+    operationsAbout: async (type, id) =>
+      [...this.operations.values()]
+        .filter(({ scope }) => scope.type === type && scope.id === id)
+        .sort((a, b) => b.generation - a.generation),
+    operations: async (filter) =>
+      [...this.operations.values()].filter(
+        (operation) =>
+          (!filter.state || operation.state === filter.state) &&
+          (!filter.parentId || operation.parentId === filter.parentId) &&
+          (!filter.projectId || operation.scope.id === filter.projectId),
+      ),
+    tasks: async (id) => [...this.tasks.values()].filter((task) => task.operationId === id),
+    task: async (id) => this.tasks.get(id),
+    startedSince: async (at) =>
+      [...this.operations.values()].filter(({ startedAt, scope }) => scope.type === 'project' && (startedAt ?? 0) >= at).length,
+    account: async (type, id) => this.accounts.get(`${type}/${id}`),
+    accounts: async (type, ids) =>
+      [...this.accounts.values()].filter(({ account }) => account.type === type && (!ids || ids.includes(account.id))),
+    projectsOf: async (domainId) =>
+      [...this.accounts.values()].filter(({ account }) => account.type === 'project' && account.domainId === domainId),
+    accountCount: async () => this.accounts.size,
+    seen: async (ids) => new Set(ids.filter((id) => this.seenIds.has(id))),
+    quarantine: async (limit) => ({ total: this.quarantined.length, records: this.quarantined.slice(0, limit) }),
+    counters: async () => Object.fromEntries(this.counters),
+    depths: async () => ({}),
+  };
+
+  async deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]> {
+    return this.letters.filter(
+      ({ message, error, id }) =>
+        message.type === 'service.requested' &&
+        (!filter.service || message.data.service === filter.service) &&
+        (!filter.operationId || message.data.operationId === filter.operationId) &&
+        (!filter.cause || error?.code === filter.cause) &&
+        (!filter.id || id === filter.id),
+    );
+  }
+
+  async redrive(filter: DeadLetterFilter, by: string): Promise<number> {
+    const letters = await this.deadLetters(filter);
+    for (const letter of letters) {
+      this.letters.splice(this.letters.indexOf(letter), 1);
+      this.#put(letter.message, this.time);
+      if (letter.message.type === 'service.requested')
+        this.#put(
+          { type: 'task.redriven', data: { operationId: letter.message.data.operationId, taskId: letter.message.data.taskId, by } },
+          this.time,
+        );
+    }
+    return letters.length;
+  }
+
+  async work(): Promise<void> {
+    throw new Error('the test delivers by itself');
+  }
+  async health(): Promise<void> {}
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import type { Change, Engine } from '../../lib/engine/port.ts';
+import { BYSTANDER, deleted, SmallWorld, VICTIM, type WorldOptions } from './small-world.ts';
+
+const worlds = fc.record({
+  things: fc.tuple(fc.nat(4), fc.nat(4), fc.nat(4)),
+  lingers: fc.nat(3),
+  failures: fc.nat(6),
+  failWith: fc.constantFrom('Transient' as const, 'Unexpected' as const),
+});
+/** What happens to each delivery: which of the due messages, and whether the process dies around the commit or the message comes twice. */
+const fates = fc.infiniteStream(
+  fc.record({
+    pick: fc.nat(1000),
+    fate: fc.constantFrom('fine', 'fine', 'fine', 'twice', 'dies before the commit', 'dies after the commit'),
+  }),
+);
+interface Fate {
+  pick: number;
+  fate: string;
+}
+
+class Died extends Error {}
+
+/** The same engine, in a process that dies at its first commit, before or after it. */
+function dying(engine: Engine, when: 'before' | 'after'): Engine {
+  return {
+    reads: engine.reads,
+    commit: async (change: Change) => {
+      if (when === 'after') await engine.commit(change);
+      throw new Died();
+    },
+    work: engine.work.bind(engine),
+    deadLetters: engine.deadLetters.bind(engine),
+    redrive: engine.redrive.bind(engine),
+    health: engine.health.bind(engine),
+    close: engine.close.bind(engine),
+  };
+}
+
+async function run(world: SmallWorld, fate: Iterator<Fate>, most = 3000): Promise<void> {
+  for (let n = 0; n < most; n += 1) {
+    const due = world.engine.due();
+    if (due.length === 0) return;
+    const { pick, fate: what } = fate.next().value as Fate;
+    const waiting = due[pick % due.length];
+    if (!waiting) return;
+    const ports = world.ports;
+    if (what === 'dies before the commit' || what === 'dies after the commit') {
+      const engine = dying(world.engine, what === 'dies before the commit' ? 'before' : 'after');
+      await world.handle(waiting.message, { ...ports, engine }).catch((error: unknown) => {
+        if (!(error instanceof Died)) throw error;
+      });
+      continue; // it is delivered again
+    }
+    await world.handle(waiting.message, ports);
+    if (what !== 'twice') world.engine.take(waiting);
+  }
+  throw new Error(`did not come to rest: ${world.engine.waiting.map(({ message }) => message.type).join(', ')}`);
+}
+
+const calm: Iterator<Fate> = { next: () => ({ value: { pick: 0, fate: 'fine' }, done: false }) };
+
+async function opened(options: WorldOptions): Promise<SmallWorld> {
+  const world = new SmallWorld(options);
+  await world.engine.commit({ messages: [deleted(VICTIM), deleted(VICTIM, 'm-2')] });
+  return world;
+}
+
+describe('an operation, whatever order its messages come in, doubled, and with crashes between any two writes', () => {
+  it('empties the project, in order, and nothing else', async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, fates, async (options, fate) => {
+        const world = await opened(options);
+        await run(world, fate);
+        // Given up after too many failures: a person redrives, as often as it takes.
+        for (let n = 0; n < 3 && world.engine.letters.length > 0; n += 1) {
+          await world.engine.redrive({}, 'operator');
+          await run(world, fate);
+        }
+        const operations = [...world.engine.operations.values()];
+        expect(operations.map(({ state }) => state)).toEqual(['finished']);
+        expect([...world.engine.tasks.values()].map(({ state }) => state)).toEqual(['finished', 'finished', 'finished']);
+        expect(world.things(VICTIM)).toBe(0);
+        expect(world.things(BYSTANDER)).toBe(6);
+        expect(world.wrongOrder).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('ends in the same accounts as an undisturbed run', async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, fates, async (options, fate) => {
+        const [disturbed, undisturbed] = [await opened({ ...options, failures: 0 }), await opened({ ...options, failures: 0 })];
+        await run(disturbed, fate);
+        await run(undisturbed, calm);
+        const accounts = (world: SmallWorld) =>
+          [...world.engine.tasks.values()].map(({ id, counts }) => ({ id, counts })).sort((a, b) => (a.id < b.id ? -1 : 1));
+        expect(accounts(disturbed)).toEqual(accounts(undisturbed));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('touches nothing of a project that Keystone still shows', async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, fates, async (options, fate) => {
+        const world = await opened(options);
+        world.alive.add(VICTIM);
+        const before = world.things(VICTIM);
+        await run(world, fate);
+        expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['refused']);
+        expect(world.things(VICTIM)).toBe(before);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('in mode observe counts the same and removes nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, fates, async (options, fate) => {
+        const world = await opened({ ...options, failures: 0, mode: 'observe' });
+        const before = world.things(VICTIM);
+        await run(world, fate);
+        expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['observed']);
+        const found = [...world.engine.tasks.values()]
+          .flatMap(({ counts }) => Object.values(counts))
+          .reduce((sum, { found }) => sum + found, 0);
+        expect(found).toBe(before);
+        expect(world.things(VICTIM)).toBe(before);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
