@@ -11,7 +11,7 @@ export interface Waiting {
 
 /** An engine in memory whose deliveries the test makes itself, in the order that it likes. Time is the test's own. */
 export class MemoryEngine implements Engine {
-  time = 1_000_000;
+  time = 1_000_000_000;
   readonly waiting: Waiting[] = [];
   readonly operations = new Map<string, Operation>();
   readonly tasks = new Map<string, Task>();
@@ -70,7 +70,8 @@ export class MemoryEngine implements Engine {
     tasks: async (id) => [...this.tasks.values()].filter((task) => task.operationId === id),
     task: async (id) => this.tasks.get(id),
     startedSince: async (at) =>
-      [...this.operations.values()].filter(({ startedAt, scope }) => scope.type === 'project' && (startedAt ?? 0) >= at).length,
+      [...this.operations.values()].filter(({ startedAt, scope }) => scope.type === 'project' && startedAt !== undefined && startedAt >= at)
+        .length,
     account: async (type, id) => this.accounts.get(`${type}/${id}`),
     accounts: async (type, ids) =>
       [...this.accounts.values()].filter(({ account }) => account.type === type && (!ids || ids.includes(account.id))),

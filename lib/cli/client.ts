@@ -1,0 +1,44 @@
+import * as z from 'zod';
+import { ErrorReport } from '../../events/service.ts';
+import { PropagatorError } from '../errors.ts';
+
+const Refusal = z.object({ error: ErrorReport.partial().extend({ code: z.string(), message: z.string() }) });
+
+/** Calls to a running propagator's API. Throws {@link PropagatorError} with what the API said, or that nobody answers. */
+export class ApiClient {
+  readonly #base: string;
+  constructor(base: string) {
+    this.#base = base.replace(/\/$/, '');
+  }
+
+  /** `path` with its query; the answer is parsed by `shape`. */
+  async get<S extends z.ZodType>(path: string, shape: S): Promise<z.infer<S>> {
+    return shape.parse(await this.#call(path, {}));
+  }
+
+  async post<S extends z.ZodType>(path: string, body: unknown, shape: S): Promise<z.infer<S>> {
+    return shape.parse(
+      await this.#call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    );
+  }
+
+  async #call(path: string, init: RequestInit): Promise<unknown> {
+    let answer: Response;
+    try {
+      answer = await fetch(`${this.#base}${path}`, init);
+    } catch (cause) {
+      const advice = 'Is it running on this machine? `npm start` starts it; PROPAGATOR_URL names another door.';
+      throw new PropagatorError(
+        { code: 'cli.no-answer', class: 'Transient', message: `no propagator answers at ${this.#base}`, advice },
+        { cause },
+      );
+    }
+    const body: unknown = await answer.json().catch(() => undefined);
+    if (answer.ok) return body;
+    const refusal = Refusal.safeParse(body);
+    const { code, message, advice } = refusal.success
+      ? refusal.data.error
+      : { code: `api.http.${answer.status}`, message: `HTTP ${answer.status}`, advice: undefined };
+    throw new PropagatorError({ code, class: 'Unexpected', message, advice: advice ?? 'See `propagator --help`.' });
+  }
+}

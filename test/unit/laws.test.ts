@@ -1,0 +1,350 @@
+import { ProjectId } from '../../events/ids.ts';
+import { Confirmation, ownership, protectedBecause } from '../../lib/cleanup/laws.ts';
+import { cleanupPass, freshOnce, type PassReport } from '../../lib/cleanup/pass.ts';
+import { defineKind, defineService, type Reach, type Removal, type Service } from '../../lib/cleanup/service.ts';
+import { type ErrorClass, PropagatorError } from '../../lib/errors.ts';
+import { account, nextLookSeconds } from '../../lib/operation/accounting.ts';
+import { BYSTANDER, deleted, SmallWorld, VICTIM } from '../property/small-world.ts';
+
+interface Row {
+  id: string;
+  owner?: string;
+}
+const unused = () => Promise.reject(new Error('not here'));
+const reachOf = (project = VICTIM, ownProject = 'cleaner'): Reach => ({
+  project,
+  region: 'one',
+  api: { service: 'shelf', region: 'one', endpoint: '', ownProject, request: unused, list: unused },
+  members: undefined,
+  other: async () => undefined,
+  now: () => 1000,
+  once: freshOnce(),
+});
+const confirmed = Confirmation.of(VICTIM, [0, 5000], 5000);
+const error = (errorClass: ErrorClass) =>
+  new PropagatorError({ code: `shelf.${errorClass}`, class: errorClass, message: 'no', advice: 'see' });
+
+/** A shelf with two kinds in memory: books, and the boards that carry them. */
+function shelf(
+  books: Row[],
+  boards: Row[],
+  remove: (rows: Row[], row: Row) => Promise<Removal>,
+  list: (rows: Row[]) => Promise<Row[]> = async (rows) => [...rows],
+) {
+  const kind = (name: string, rows: Row[], after: string[]) =>
+    defineKind<Row>({
+      name,
+      after,
+      list: () => list(rows),
+      id: ({ id }) => id,
+      owner: ({ owner }) => owner,
+      remove: (row) => remove(rows, row),
+    });
+  return defineService({
+    name: 'shelf',
+    catalogTypes: ['shelf'],
+    after: [],
+    kinds: [kind('board', boards, ['book']), kind('book', books, [])],
+  });
+}
+async function takeOut(rows: Row[], row: Row): Promise<Removal> {
+  rows.splice(rows.indexOf(row), 1);
+  return { is: 'gone' };
+}
+const clean = (service: Service, reach = reachOf(), confirmation = confirmed): Promise<PassReport> =>
+  cleanupPass({ service, reach, phase: 'clean', confirmation, deadline: 60_000 });
+const rows = (...owners: (string | undefined)[]): Row[] =>
+  owners.map((owner, n) => (owner === undefined ? { id: `r${n}` } : { id: `r${n}`, owner }));
+
+describe('Law 1: a notification is a hint', () => {
+  it('takes two answers of Keystone, apart, for exactly this project', () => {
+    expect(Confirmation.of(VICTIM, [], 5000)).toBeUndefined();
+    expect(Confirmation.of(VICTIM, [1000], 5000)).toBeUndefined();
+    expect(Confirmation.of(VICTIM, [1000, 5999], 5000)).toBeUndefined();
+    expect(Confirmation.of(VICTIM, [1000, 6000], 5000)?.project).toBe(VICTIM);
+  });
+  it('removes nothing without the proof, or with the proof for another project', async () => {
+    const books = rows(VICTIM);
+    await expect(clean(shelf(books, [], takeOut), reachOf(), Confirmation.of(BYSTANDER, [0, 5000], 5000))).rejects.toThrow(
+      'without a confirmation',
+    );
+    await expect(
+      cleanupPass({ service: shelf(books, [], takeOut), reach: reachOf(), phase: 'clean', confirmation: undefined, deadline: 9e9 }),
+    ).rejects.toThrow();
+    expect(books).toHaveLength(1);
+  });
+  it('waits as long as Keystone does not answer, and says so', async () => {
+    const world = new SmallWorld({ things: [1, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' });
+    world.keystoneAway = true;
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    for (let n = 0; n < 20; n += 1)
+      for (const waiting of world.engine.due()) await world.handle(waiting.message).then(() => world.engine.take(waiting));
+    const [operation] = [...world.engine.operations.values()];
+    expect(operation?.state).toBe('confirming');
+    expect(operation?.hold?.reason).toContain('Keystone gave no certain answer');
+    expect(world.things(VICTIM)).toBe(1);
+  });
+  it('stops between two passes when Keystone shows the project again', async () => {
+    const world = new SmallWorld({ things: [2, 2, 2], lingers: 3, failures: 0, failWith: 'Transient' });
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    for (let n = 0; n < 200 && world.of('first', VICTIM).length > 0; n += 1)
+      for (const waiting of world.engine.due()) await world.handle(waiting.message).then(() => world.engine.take(waiting));
+    world.alive.add(VICTIM);
+    for (let n = 0; n < 50; n += 1)
+      for (const waiting of world.engine.due()) await world.handle(waiting.message).then(() => world.engine.take(waiting));
+    expect(world.of('last', VICTIM)).toHaveLength(2);
+    expect([...world.engine.tasks.values()].flatMap(({ conditions }) => conditions).map(({ message }) => message)).toContain(
+      'Keystone shows the project again: nothing more is removed',
+    );
+  });
+});
+
+describe('Law 2: every row is checked', () => {
+  it('knows its own to the letter', () => {
+    expect(ownership({ owner: VICTIM }, VICTIM)).toBe('ours');
+    for (const owner of [BYSTANDER, ` ${VICTIM}`, `${VICTIM} `, VICTIM.toUpperCase()]) expect(ownership({ owner }, VICTIM)).toBe('foreign');
+    for (const owner of [undefined, '']) expect(ownership({ owner }, VICTIM)).toBe('ownerless');
+  });
+  it('leaves the rows of others alone when the API ignores the filter, and tells', async () => {
+    const books = rows(BYSTANDER, VICTIM, BYSTANDER);
+    const report = await clean(shelf(books, [], takeOut));
+    expect(books.map(({ owner }) => owner)).toEqual([BYSTANDER, BYSTANDER]);
+    expect(report.outcome.is).toBe('finished');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ count: 2, actor: 'operator', message: expect.stringContaining('other projects') }),
+    );
+  });
+  it('never touches a row without an owner, and does not call that empty', async () => {
+    const books = rows(undefined, VICTIM);
+    const report = await clean(shelf(books, [], takeOut));
+    expect(books).toEqual([{ id: 'r0' }]);
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'Blocked', actor: 'operator' }));
+  });
+});
+
+describe('Law 3: "cannot list" is never "empty"', () => {
+  it.each(['Transient', 'Denied', 'Unexpected', 'Gone', 'Poison'] as const)(
+    'a listing that fails as %s does not finish a task',
+    async (errorClass) => {
+      const report = await clean(shelf([], [], takeOut, () => Promise.reject(error(errorClass))));
+      expect(report.outcome.is).not.toBe('finished');
+      expect(report.counts).toEqual({});
+    },
+  );
+  it('only an API that does not exist holds nothing, and that is said', async () => {
+    const report = await clean(shelf([], [], takeOut, () => Promise.reject(error('Unsupported'))));
+    expect(report.outcome.is).toBe('finished');
+    expect(report.conditions.map(({ message }) => message)).toEqual(['skipped: no', 'skipped: no']);
+  });
+  it('keeps the last known counts of a kind that can no longer be listed', () => {
+    const before = { 'shelf.book': { found: 5, removed: 2, left: 3 } };
+    expect(account(before, {})).toEqual(before);
+  });
+});
+
+describe('Law 4: finished means looked at again', () => {
+  it('is not finished on a 202, nor on a 204 while the thing is still listed', async () => {
+    for (const answer of [{ is: 'accepted' }, { is: 'gone' }] as const) {
+      const books = rows(VICTIM);
+      const report = await clean(shelf(books, [], async () => answer));
+      expect(report.outcome.is).toBe('again');
+      expect(books).toHaveLength(1);
+    }
+  });
+  it('is finished by a listing that came back empty after the removals', async () => {
+    let listings = 0;
+    const books = rows(VICTIM, VICTIM);
+    const report = await clean(
+      shelf(books, [], takeOut, async (all) => {
+        listings += 1;
+        return [...all];
+      }),
+    );
+    expect(report.outcome.is).toBe('finished');
+    expect(listings).toBe(4);
+    expect(report.counts['shelf.book']).toEqual({ listed: 2, gone: 2, left: 0 });
+  });
+});
+
+describe('Law 5: still deleting is not a failure', () => {
+  it('asks to be looked at again, ever more rarely, and spends no tries', async () => {
+    const report = await clean(shelf(rows(VICTIM), [], async () => ({ is: 'accepted' })));
+    expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+    const waits = [0, 10, 60, 600, 6000].map((idle) => nextLookSeconds({ progressAt: 0, conditions: [] }, idle * 1000, 0));
+    expect(waits).toEqual([0.4, 2.5, 15, 60, 60]);
+    expect(nextLookSeconds({ progressAt: 0, conditions: [] }, 0, 17)).toBe(17);
+  });
+  it('names what is stuck, since when, and who can act', async () => {
+    const report = await clean(shelf(rows(VICTIM), [], async () => ({ is: 'accepted', stuckSince: 77 })));
+    expect(report.conditions).toEqual([expect.objectContaining({ since: 77, actor: 'operator', kind: 'shelf.book', example: 'r0' })]);
+  });
+});
+
+describe('Law 6: workloads before their guards', () => {
+  it('touches no board while a book stands on it', async () => {
+    const [books, boards] = [rows(VICTIM), rows(VICTIM)];
+    const report = await clean(shelf(books, boards, async (all, row) => (all === books ? { is: 'accepted' } : takeOut(all, row))));
+    expect(boards).toHaveLength(1);
+    expect(report.conditions.map(({ message }) => message)).toContain('waits for shelf.book');
+  });
+  it('touches no board while nobody knows what stands on it', async () => {
+    const boards = rows(VICTIM);
+    const books: Row[] = [];
+    await clean(shelf(books, boards, takeOut, (all) => (all === books ? Promise.reject(error('Transient')) : Promise.resolve([...all]))));
+    expect(boards).toHaveLength(1);
+  });
+});
+
+describe('Law 7: never the cloud’s own', () => {
+  const protection = { projects: ['kept'], domains: ['vip'], ownProject: 'cleaner' };
+  it.each([
+    [{ type: 'project', id: 'cleaner' }, 'logged in'],
+    [{ type: 'project', id: 'kept', domainId: 'x' }, 'settings protect this project'],
+    [{ type: 'project', id: 'p', domainId: 'vip' }, 'settings protect its domain'],
+    [{ type: 'project', id: 'p' }, 'never recorded'],
+    [{ type: 'project', id: 'p', name: 'service', domainId: 'default' }, 'belong to the cloud'],
+    [{ type: 'domain', id: 'default' }, 'default domain'],
+    [{ type: 'domain', id: 'vip' }, 'settings protect'],
+  ] as const)('protects %j', (scope, why) => expect(protectedBecause(scope, protection)).toContain(why));
+  it('lets a customer go', () => {
+    expect(protectedBecause({ type: 'project', id: 'p', name: 'service', domainId: 'customer' }, protection)).toBeUndefined();
+    expect(protectedBecause({ type: 'project', id: 'p', domainId: 'default', name: 'shop' }, protection)).toBeUndefined();
+  });
+  it('makes no call at all for the project that it is logged in to', async () => {
+    const books = rows(VICTIM);
+    await expect(clean(shelf(books, [], takeOut), reachOf(VICTIM, VICTIM))).rejects.toMatchObject({ report: { code: 'laws.own-project' } });
+    expect(books).toHaveLength(1);
+  });
+  it('opens an operation on a protected project only to say that it is refused', async () => {
+    const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
+    const ports = { ...world.ports, protection: async () => ({ projects: [VICTIM], domains: [], ownProject: 'cleaner' }) };
+    await world.handle(deleted(VICTIM), ports);
+    expect([...world.engine.operations.values()]).toEqual([expect.objectContaining({ state: 'refused' })]);
+    expect(world.engine.waiting).toEqual([]);
+  });
+});
+
+describe('Law 9: one stuck project stops no other', () => {
+  it('goes on with the other kinds when one cannot be listed, and with the other things when one cannot be removed', async () => {
+    const [books, boards] = [rows(VICTIM, VICTIM, VICTIM), rows(VICTIM)];
+    const service = defineService({
+      name: 'shelf',
+      catalogTypes: ['shelf'],
+      after: [],
+      kinds: [
+        defineKind<Row>({
+          name: 'board',
+          list: () => Promise.reject(error('Transient')),
+          id: ({ id }) => id,
+          owner: ({ owner }) => owner,
+          remove: (row) => takeOut(boards, row),
+        }),
+        defineKind<Row>({
+          name: 'book',
+          list: async () => [...books],
+          id: ({ id }) => id,
+          owner: ({ owner }) => owner,
+          remove: (row) => (row.id === 'r1' ? Promise.reject(error('Unexpected')) : takeOut(books, row)),
+        }),
+      ],
+    });
+    const report = await clean(service);
+    expect(books.map(({ id }) => id)).toEqual(['r1']);
+    expect(report.outcome).toMatchObject({ is: 'failed', error: { code: 'shelf.Unexpected' } });
+  });
+  it('asks no more of a service that refused it once', async () => {
+    let asked = 0;
+    const report = await cleanupPass({
+      service: shelf(rows(...Array.from({ length: 50 }, () => VICTIM)), [], () => {
+        asked += 1;
+        return Promise.reject(error('Denied'));
+      }),
+      reach: reachOf(),
+      phase: 'clean',
+      confirmation: confirmed,
+      deadline: 60_000,
+      concurrency: 2,
+    });
+    expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+    expect(asked).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('Law 10: caps', () => {
+  const settled = async (world: SmallWorld, ports = world.ports) => {
+    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
+      for (const waiting of world.engine.due()) await world.handle(waiting.message, ports).then(() => world.engine.take(waiting));
+  };
+  it('holds an operation with more things than the cap until a person releases it', async () => {
+    const world = new SmallWorld({ things: [3, 3, 3], lingers: 0, failures: 0, failWith: 'Transient' });
+    const ports = { ...world.ports, limits: { ...world.ports.limits, mostThings: 8 } };
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    await settled(world, ports);
+    const [held] = [...world.engine.operations.values()];
+    expect(held).toMatchObject({ state: 'held', hold: { reason: 'it holds 9 things, the cap is 8' } });
+    expect(world.things(VICTIM)).toBe(9);
+    if (!held) throw new Error('nothing held');
+    await world.engine.commit({ messages: [{ type: 'operation.released', data: { operationId: held.id, by: 'ann', reason: 'checked' } }] });
+    await settled(world, ports);
+    expect([...world.engine.operations.values()]).toEqual([
+      expect.objectContaining({ state: 'finished', released: { by: 'ann', reason: 'checked', at: expect.any(Number) } }),
+    ]);
+    expect(world.things(VICTIM)).toBe(0);
+  });
+  it('holds the operation that would be one too many within the hour', async () => {
+    const world = new SmallWorld({ things: [1, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' });
+    const ports = { ...world.ports, limits: { ...world.ports.limits, mostOperationsAnHour: 1 } };
+    await world.engine.commit({ messages: [deleted(ProjectId.parse('other'))] });
+    await settled(world, ports);
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    await settled(world, ports);
+    expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['finished', 'held']);
+    expect(world.things(VICTIM)).toBe(1);
+  });
+});
+
+describe('Law 11: observe first', () => {
+  it('removes nothing in a survey', async () => {
+    const books = rows(VICTIM, VICTIM);
+    const report = await cleanupPass({
+      service: shelf(books, [], takeOut),
+      reach: reachOf(),
+      phase: 'survey',
+      confirmation: undefined,
+      deadline: 60_000,
+    });
+    expect(report).toMatchObject({ outcome: { is: 'finished' }, counts: { 'shelf.book': { listed: 2, gone: 0, left: 2 } } });
+    expect(books).toHaveLength(2);
+  });
+  it('removes nothing once the mode was set back to observe, whatever is on its way', async () => {
+    const world = new SmallWorld({ things: [2, 2, 2], lingers: 0, failures: 0, failWith: 'Transient' });
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    for (let n = 0; n < 100; n += 1)
+      for (const waiting of world.engine.due()) {
+        const mode = waiting.message.type === 'service.requested' ? 'observe' : 'enforce';
+        await world.handle(waiting.message, { ...world.ports, mode }).then(() => world.engine.take(waiting));
+      }
+    expect(world.things(VICTIM)).toBe(6);
+  });
+});
+
+describe('Law 12: every failure has an owner, and one cause is said once', () => {
+  it('gives a refusal to the operator at once, as a dead letter', async () => {
+    const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
+    const [first] = world.services;
+    if (!first) throw new Error('no service');
+    const refusing = { ...first, kinds: first.kinds.map((kind) => ({ ...kind, look: () => Promise.reject(error('Denied')) })) };
+    world.services.splice(0, 1, refusing);
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
+      for (const waiting of world.engine.due()) await world.handle(waiting.message).then(() => world.engine.take(waiting));
+    const tasks = [...world.engine.tasks.values()];
+    expect(tasks.map(({ service, state }) => [service, state])).toEqual([
+      ['first', 'errored'],
+      ['middle', 'pending'],
+      ['last', 'pending'],
+    ]);
+    expect(world.engine.letters.map(({ error: cause }) => cause?.class)).toEqual(['Denied']);
+  });
+});
