@@ -2,12 +2,12 @@ import { fillInventory, listAll } from '../lib/account/fill.ts';
 import type { AccountRecord } from '../lib/account/inventory.ts';
 import type { Keystone } from '../lib/account/keystone.ts';
 import type { Engine } from '../lib/engine/port.ts';
-import type { Log } from '../lib/log.ts';
+import type { Logger } from '../lib/log.ts';
 
 export interface FillPorts {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;
-  readonly log: Log;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Epoch milliseconds. */
   now(): number;
 }

@@ -10,12 +10,12 @@ import { keyOfAccount } from '../lib/account/merge.ts';
 import { readNotification } from '../lib/account/notification.ts';
 import type { Delivery, Engine } from '../lib/engine/port.ts';
 import type { ErrorReport } from '../lib/errors.ts';
-import type { Log } from '../lib/log.ts';
+import type { Logger } from '../lib/log.ts';
 
 export interface IngestPorts {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;
-  readonly log: Log;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Epoch milliseconds. */
   now(): number;
 }
@@ -80,7 +80,7 @@ async function recordsOf(subjects: readonly Pick<Account, 'type' | 'id'>[], hint
   return new Map([...below.flat(), ...found].map((record) => [keyOfAccount(record.account), record]));
 }
 
-function tell({ messages, quarantine, counters }: Decision, uncertain: ErrorReport | undefined, log: Log): void {
+function tell({ messages, quarantine, counters }: Decision, uncertain: ErrorReport | undefined, log: IngestPorts['log']): void {
   for (const message of messages) {
     if (message.type !== 'notification.received') log.info({ account: message.data.account, cause: message.data.cause }, message.type);
   }
