@@ -1,5 +1,4 @@
-import { fillInventory, listAll } from '../lib/account/fill.ts';
-import type { AccountRecord } from '../lib/account/inventory.ts';
+import { listAll, mergeAll } from '../lib/account/fill.ts';
 import type { Keystone } from '../lib/account/keystone.ts';
 import type { Engine } from '../lib/engine/port.ts';
 import type { Logger } from '../lib/log.ts';
@@ -15,23 +14,21 @@ export interface FillPorts {
 const RECORDS_A_COMMIT = 1000;
 
 /**
- * Fills the inventory from Keystone's full lists; done at start, before notifications are taken in.
- * Answers how many accounts there are, and those that Keystone no longer lists. Throws `PropagatorError` when a list failed or
- * was empty: nothing was changed then, and it may be called again.
+ * Fills the inventory from Keystone's full lists; done at start, beside the taking in of notifications.
+ * Answers how many accounts there are, and how many projects and domains Keystone no longer lists; those are logged one by one.
+ * Throws `PropagatorError` when a list failed or was empty: nothing was changed then, and it may be called again.
  */
-export async function fill({ engine, keystone, log, now }: FillPorts): Promise<{ accounts: number; vanished: readonly AccountRecord[] }> {
+export async function fill({ engine, keystone, log, now }: FillPorts): Promise<{ accounts: number; vanished: number }> {
   const listedAt = now();
   const listed = await listAll(keystone);
   const known = await Promise.all([engine.reads.accounts('domain'), engine.reads.accounts('project'), engine.reads.accounts('user')]);
-  const { accounts, vanished } = fillInventory(listed, known.flat(), listedAt);
+  const { accounts, vanished } = mergeAll(listed, known.flat(), listedAt);
   for (let from = 0; from < accounts.length; from += RECORDS_A_COMMIT)
     await engine.commit({ accounts: accounts.slice(from, from + RECORDS_A_COMMIT) });
   for (const { account } of vanished)
     log.warn({ account }, `Keystone no longer lists ${account.type} ${account.id}, and nobody announced its deletion`);
   const { domains, projects, users } = listed;
-  log.info(
-    { domains: domains.length, projects: projects.length, users: users.length, vanished: vanished.length },
-    'the inventory is filled',
-  );
-  return { accounts: accounts.length, vanished };
+  const counts = { domains: domains.length, projects: projects.length, users: users.length, vanished: vanished.length };
+  log.info(counts, 'inventory filled from Keystone');
+  return { accounts: accounts.length, vanished: vanished.length };
 }

@@ -39,7 +39,7 @@ export async function listAll(keystone: Keystone): Promise<Listed> {
  * The inventory after a full listing that began at `listedAt` (epoch milliseconds). `known` is read after the listing,
  * so that what came in meanwhile is not taken for vanished.
  */
-export function fillInventory(listed: Listed, known: readonly AccountRecord[], listedAt: number): Filled {
+export function mergeAll(listed: Listed, known: readonly AccountRecord[], listedAt: number): Filled {
   const before = new Map(known.map((record) => [keyOfAccount(record.account), record]));
   const accounts = mergeListed(listed, before, listedAt);
   const there = new Set(accounts.map((record) => keyOfAccount(record.account)));
