@@ -1,4 +1,5 @@
-import type { Interface } from './credentials.ts';
+import type { Credentials, Interface } from './credentials.ts';
+import { credentialsError } from './credentials-error.ts';
 import type { CatalogService } from './session.ts';
 
 /** An interface that the catalog lacks is replaced by the next of these: a service that is there must not be taken for absent. */
@@ -35,4 +36,14 @@ export function regionsOf(catalog: readonly CatalogService[], types: readonly st
     .flatMap((service) => service.endpoints.map(regionOf))
     .filter((region) => region !== undefined);
   return [...new Set(regions)].filter((region) => configured.length === 0 || configured.includes(region)).sort();
+}
+
+/** A region that nothing in the catalog has is a mistyped one: without this, every service there would pass for absent, and so for done. */
+export function checkRegions(catalog: readonly CatalogService[], credentials: Pick<Credentials, 'regions' | 'source'>): void {
+  const known = new Set(catalog.flatMap((service) => service.endpoints.map(regionOf)).filter((region) => region !== undefined));
+  const unknown = credentials.regions.find((region) => !known.has(region));
+  if (unknown !== undefined)
+    throw credentialsError(
+      `OS_REGION_NAME or ${credentials.source}: the catalog has no region ${unknown}, only ${[...known].sort().join(', ')}`,
+    );
 }

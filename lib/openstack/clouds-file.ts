@@ -16,7 +16,8 @@ const yamlText = z.union([z.string(), z.number(), z.boolean()]).transform(String
 const text = yamlText.nullish().transform((value) => (value === null || value === '' ? undefined : value));
 const flag = z.union([z.boolean(), z.string()]).nullish();
 
-const AUTH_FIELDS = [
+/** Fields of `auth`; as variables `OS_` and upper case. */
+export const AUTH_FIELDS = [
   'auth_url',
   'username',
   'user_id',
@@ -32,6 +33,8 @@ const AUTH_FIELDS = [
   'domain_id',
   'domain_name',
   'default_domain',
+  'default_domain_id',
+  'default_domain_name',
   'system_scope',
   'application_credential_id',
   'application_credential_name',
@@ -54,7 +57,8 @@ const cloud = z.object({
   verify: flag,
   insecure: flag,
 });
-export type CloudSection = z.infer<typeof cloud>;
+/** Everything in it may be left out. */
+export type CloudSection = Partial<z.infer<typeof cloud>>;
 const file = z.object({ clouds: z.record(z.string(), z.unknown()).nullish() });
 
 /** openstacksdk looks for these, in this order, in each folder. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Service, ServiceApi } from '../cleanup/service.ts';
-import { findEndpoint, regionsOf } from './catalog.ts';
+import { checkRegions, findEndpoint, regionsOf } from './catalog.ts';
 import type { Cloud } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createKeystone } from './keystone.ts';
@@ -10,9 +10,13 @@ import { type Call, createRest, type RestOptions } from './rest.ts';
 import { createSession } from './session.ts';
 import { createTransport, type Timeouts } from './transport.ts';
 
+export type { Call } from './rest.ts';
+
 export interface ConnectOptions {
   /** Epoch milliseconds. */
   readonly clock?: () => number;
+  /** How a short `Retry-After` is waited for; default: with a timer. */
+  readonly sleep?: (seconds: number) => Promise<void>;
   /** Calls at the same time by service name, instead of what the service file says. */
   readonly concurrency?: Readonly<Record<string, number>>;
   readonly userAgent?: string;
@@ -23,12 +27,19 @@ export interface ConnectOptions {
 
 type Described = Pick<Service, 'name' | 'catalogTypes' | 'microversion' | 'concurrency'>;
 
-/** A cloud over REST. Nothing is asked before the first call. Throws nothing; the calls throw `PropagatorError`. */
+/** What a service speaks is asked again after an hour: it may have been upgraded. */
+const SPOKEN_MILLIS = 3_600_000;
+
+/** A cloud over REST. Nothing is asked before the first call. Throws nothing itself; the calls throw `PropagatorError`. */
 export function connectCloud(credentials: Credentials, options: ConnectOptions = {}): Cloud {
   const now = options.clock ?? Date.now;
   const userAgent = options.userAgent ?? 'keystone-propagator';
   const transport = createTransport(credentials.tls, { connect: 10, answer: 60, whole: 300, ...options.timeouts });
   const session = createSession(credentials, transport, now, userAgent);
+  const sleep = options.sleep ?? ((seconds: number) => delay(seconds * 1000));
+  const shared = { session, transport, userAgent, now, sleep, onCall: options.onCall };
+  const rest = (own: Omit<RestOptions, keyof typeof shared>): ServiceApi => createRest({ ...own, ...shared });
+
   const limits = new Map<string, LimitFunction>();
   const limitOf = (service: string, region: string, concurrency: number): LimitFunction => {
     const key = `${service}/${region}`;
@@ -36,32 +47,24 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     limits.set(key, limit);
     return limit;
   };
-  const shared = { session, transport, userAgent, now, sleep: (seconds: number) => delay(seconds * 1000), onCall: options.onCall };
-  const rest = (own: Omit<RestOptions, keyof typeof shared>): ServiceApi => createRest({ ...own, ...shared });
 
-  /** By endpoint: what it speaks does not change while it runs, and is asked again after an hour. */
-  const spoken = new Map<string, { readonly until: number; readonly api: Promise<ServiceApi> }>();
-  const versioned = (service: Described, region: string, endpoint: string, ownProject: string): Promise<ServiceApi> => {
-    const key = `${service.name}/${region}/${endpoint}/${ownProject}`;
-    const known = spoken.get(key);
-    if (known && now() < known.until) return known.api;
+  const known = new Map<string, { readonly until: number; readonly api: Promise<ServiceApi> }>();
+  const apiAt = (service: Described, region: string, endpoint: string, ownProject: string): Promise<ServiceApi> => {
+    const key = [service.name, region, endpoint, ownProject, service.microversion?.floor, service.microversion?.ceiling].join(' ');
+    const spoken = known.get(key);
+    if (spoken && now() < spoken.until) return spoken.api;
     const limit = limitOf(service.name, region, service.concurrency);
-    const common = { service: service.name, region, ownProject, limit };
-    const build = async (): Promise<ServiceApi> => {
-      const wanted = service.microversion;
-      if (!wanted) return rest({ ...common, endpoint, apiVersion: undefined });
-      // The document stands above the project: `/v3/` of `/v3/<project>`.
-      const root = endpoint.replace(new RegExp(`/[^/]*${ownProject}$`), '');
-      const document = await rest({ ...common, endpoint: root, apiVersion: undefined }).request('GET', '/', { accept: [300] });
-      const where = { service: service.name, region, host: new URL(root).host };
-      const { version, api } = negotiate(document.json, wanted, where, document.requestId);
-      const isVersioned = /\/v\d+(\.\d+)?(\/|$)/.test(new URL(endpoint).pathname);
-      return rest({ ...common, endpoint: isVersioned ? endpoint : `${root}/${api}`, apiVersion: `${wanted.header} ${version}` });
-    };
-    const api = build();
-    spoken.set(key, { until: now() + 3_600_000, api });
-    api.catch(() => spoken.delete(key));
+    const api = agree(service, endpoint, (at, apiVersion) =>
+      rest({ service: service.name, region, ownProject, limit, endpoint: at, apiVersion }),
+    );
+    known.set(key, { until: now() + SPOKEN_MILLIS, api });
+    api.catch(() => known.delete(key));
     return api;
+  };
+  const catalogNow = async () => {
+    const token = await session.token();
+    checkRegions(token.catalog, credentials);
+    return token;
   };
 
   return {
@@ -75,21 +78,36 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
         limit: limitOf('keystone', '', 8),
       }),
     ),
-    async ownProject() {
-      return (await session.token()).project;
-    },
+    ownProject: async () => (await session.token()).project,
     async catalog() {
-      const { catalog } = await session.token();
+      const { catalog } = await catalogNow();
       return catalog.map(({ type, name }) => ({ type, name: name ?? type, regions: regionsOf(catalog, [type], credentials.regions) }));
     },
-    async regionsOf(service) {
-      return regionsOf((await session.token()).catalog, service.catalogTypes, credentials.regions);
-    },
+    regionsOf: async (service) => regionsOf((await catalogNow()).catalog, service.catalogTypes, credentials.regions),
     async api(service, region) {
-      const { catalog, project } = await session.token();
+      const { catalog, project } = await catalogNow();
       const endpoint = findEndpoint(catalog, service.catalogTypes, region, credentials.interface);
-      return endpoint === undefined ? undefined : versioned(service, region, endpoint, project.id);
+      return endpoint === undefined ? undefined : apiAt(service, region, endpoint, project.id);
     },
     close: () => transport.close(),
   };
+}
+
+/** The API with the highest microversion that both sides speak. Throws class `Unsupported` below the floor. */
+async function agree(
+  service: Described,
+  endpoint: string,
+  open: (endpoint: string, apiVersion: string | undefined) => ServiceApi,
+): Promise<ServiceApi> {
+  const wanted = service.microversion;
+  if (!wanted) return open(endpoint, undefined);
+  // The version document stands above the project: at `/v3/` where the endpoint is `/v3/<project>`.
+  const segments = endpoint.split('/');
+  const version = segments.findLastIndex((segment, index) => index > 2 && /^v\d+(\.\d+)?$/.test(segment));
+  const root = version < 0 ? endpoint : segments.slice(0, version + 1).join('/');
+  const discovery = open(root, undefined);
+  const document = await discovery.request('GET', '/', { accept: [300] });
+  const where = { service: service.name, region: discovery.region, host: new URL(root).host };
+  const spoken = negotiate(document.json, wanted, where, document.requestId);
+  return open(version < 0 ? `${endpoint}/${spoken.api}` : endpoint, `${wanted.header} ${spoken.version}`);
 }

@@ -1,4 +1,4 @@
-import { type Auth, type AuthField, type CloudSection, readCloud, type Surroundings } from './clouds-file.ts';
+import { AUTH_FIELDS, type Auth, type AuthField, type CloudSection, readCloud, type Surroundings } from './clouds-file.ts';
 import { credentialsError } from './credentials-error.ts';
 import type { Tls } from './transport.ts';
 
@@ -43,32 +43,9 @@ export function readCredentials(from: Surroundings): Credentials {
   }
   if (!env.OS_AUTH_URL) throw credentialsError('OS_CLOUD: name a cloud of clouds.yaml, or set OS_AUTH_URL and the other OS_* variables');
   const variable = (field: string): string => `OS_${field.replace(/^auth\./, '').toUpperCase()}`;
-  const section: CloudSection = { auth: undefined, auth_type: env.OS_AUTH_TYPE || undefined } as CloudSection;
-  const auth = Object.fromEntries(ENVIRONMENT_FIELDS.map((field) => [field, env[variable(field)] || undefined]));
-  return build(section, auth, from, 'the OS_* variables', variable);
+  const auth = Object.fromEntries(AUTH_FIELDS.map((field) => [field, env[variable(field)] || undefined]));
+  return build({ auth_type: env.OS_AUTH_TYPE || undefined }, auth, from, 'the OS_* variables', variable);
 }
-
-const ENVIRONMENT_FIELDS: readonly AuthField[] = [
-  'auth_url',
-  'username',
-  'user_id',
-  'password',
-  'user_domain_id',
-  'user_domain_name',
-  'project_id',
-  'project_name',
-  'project_domain_id',
-  'project_domain_name',
-  'tenant_id',
-  'tenant_name',
-  'domain_id',
-  'domain_name',
-  'default_domain',
-  'system_scope',
-  'application_credential_id',
-  'application_credential_name',
-  'application_credential_secret',
-];
 
 function build(section: CloudSection, auth: Auth, from: Surroundings, source: string, name: (field: string) => string): Credentials {
   const { env } = from;
@@ -133,7 +110,9 @@ function domainOf(auth: Auth, of: 'user' | 'project', need: Need): Record<string
   if (name) return { name };
   if (auth.domain_id) return { id: auth.domain_id };
   if (auth.domain_name) return { name: auth.domain_name };
-  if (auth.default_domain) return { id: auth.default_domain };
+  const fallback = auth.default_domain_id ?? auth.default_domain;
+  if (fallback) return { id: fallback };
+  if (auth.default_domain_name) return { name: auth.default_domain_name };
   return need(`${of}_domain_name`, `${of}_domain_id`);
 }
 
@@ -148,7 +127,7 @@ function authUrlOf(value: string, field: string): string {
 }
 
 function regionsOf(env: Surroundings['env'], section: CloudSection): string[] {
-  const named = env.OS_REGION_NAME ?? section.region_name;
+  const named = env.OS_REGION_NAME || section.region_name;
   const all = named === undefined ? (section.regions ?? []) : named.split(',');
   return [...new Set(all.map((region) => region.trim()).filter((region) => region !== ''))];
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ErrorClass, ErrorReport } from '../errors.ts';
 import { PropagatorError } from '../errors.ts';
+import { parseJson } from './json.ts';
 import type { RawAnswer, TransportError } from './transport.ts';
 
 /** Whom a failure is about. `secrets` are cut out of every text that a service answered. */
@@ -58,26 +59,21 @@ const bodies = z.union([
 
 /** The service's own words out of its error body (JSON, HTML or text), on one line, cut to 300 characters. */
 export function serviceMessage(text: string, secrets: readonly string[] = []): string | undefined {
-  let words: string | undefined;
-  try {
-    const parsed = bodies.safeParse(JSON.parse(text));
-    words = parsed.success ? parsed.data : undefined;
-  } catch {
-    const body = /<body[^>]*>([\s\S]*)<\/body>/i.exec(text)?.[1] ?? text;
-    words = body
-      .replace(/<(script|style|title|h1)[\s\S]*?<\/\1>/gi, ' ')
-      .replace(/<[^>]*>/g, ' ')
-      .replaceAll('&lt;', '<')
-      .replaceAll('&gt;', '>')
-      .replaceAll('&quot;', '"')
-      .replaceAll('&#x27;', "'")
-      .replaceAll('&amp;', '&');
-  }
-  let line = (words ?? '').replace(/\s+/g, ' ').trim();
+  const json = parseJson(text);
+  const parsed = json === undefined ? undefined : bodies.safeParse(json);
+  const words = parsed ? (parsed.data ?? '') : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text)?.[1] ?? text);
+  let line = words
+    .replace(/<(script|style|title|h1)\b[\s\S]*?<\/\1>/gi, ' ')
+    .replace(/<\/?[a-z][^>]*>/gi, ' ')
+    .replace(/&(lt|gt|quot|#x27|#39|amp);/g, (entity) => ENTITIES[entity] ?? entity)
+    .replace(/\s+/g, ' ')
+    .trim();
   for (const secret of secrets) if (secret) line = line.replaceAll(secret, '***');
   if (line.length > LONGEST_MESSAGE) line = `${line.slice(0, LONGEST_MESSAGE - 1)}…`;
   return line || undefined;
 }
+
+const ENTITIES: Readonly<Record<string, string>> = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#x27;': "'", '&#39;': "'", '&amp;': '&' };
 
 /** The class of a status, as `ServiceApi.request` documents it. */
 export function classOf(status: number): ErrorClass {
@@ -156,15 +152,18 @@ export function transportFailure(error: TransportError, call: string, where: Whe
 
 /** An answer that says 2xx and can't be trusted: "cannot list" is never "empty". */
 export function answerFailure(
-  what: { readonly code: 'broken' | 'unexpected' | 'endless'; readonly message: string },
+  what: { readonly code: 'broken' | 'changed' | 'unexpected' | 'endless'; readonly message: string },
   where: Where,
   requestId: string | undefined,
 ): PropagatorError {
   return new PropagatorError({
     code: `${where.service}.answer.${what.code}`,
-    class: what.code === 'broken' ? 'Transient' : 'Unexpected',
+    class: what.code === 'broken' || what.code === 'changed' ? 'Transient' : 'Unexpected',
     message: `${where.service}: ${what.message}`,
-    advice: `The listing is not believed. Check that the endpoint (${where.host}) is really ${where.service}, and search its log for the request id.`,
+    advice:
+      what.code === 'changed'
+        ? 'It is read again.'
+        : `The answer is not believed. Check that ${where.host} is really ${where.service}, and search its log for the request id.`,
     service: where.service,
     region: where.region,
     requestId,

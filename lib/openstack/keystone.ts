@@ -2,67 +2,80 @@ import * as z from 'zod';
 import { Account } from '../../events/account.ts';
 import { ProjectId, UserId } from '../../events/ids.ts';
 import type { Keystone, Shown } from '../account/keystone.ts';
-import type { ServiceApi } from '../cleanup/service.ts';
+import type { ListOptions, ServiceApi } from '../cleanup/service.ts';
 import { PropagatorError } from '../errors.ts';
 
-const project = z.object({
-  id: z.string(),
-  name: z.string(),
-  enabled: z.boolean(),
+const present = { id: z.string(), name: z.string(), enabled: z.boolean() };
+const projectRow = z.object({
+  ...present,
   domain_id: z.string().nullish(),
   parent_id: z.string().nullish(),
-  is_domain: z.boolean().optional(),
+  is_domain: z.boolean().default(false),
 });
-const domain = z.object({ id: z.string(), name: z.string(), enabled: z.boolean() });
-const user = z.object({ id: z.string(), name: z.string(), enabled: z.boolean(), domain_id: z.string() });
 
-/** A project that acts as a domain is shown as the domain that it is: `is_domain` of API 3.6. */
-const ofProject = (row: z.infer<typeof project>): Account =>
-  Account.parse(
-    row.is_domain
-      ? { type: 'domain', id: row.id, name: row.name, enabled: row.enabled }
-      : {
-          type: 'project',
-          id: row.id,
-          name: row.name,
-          enabled: row.enabled,
-          domainId: row.domain_id ?? undefined,
-          parentId: row.parent_id ?? undefined,
-        },
-  );
-const ofDomain = (row: z.infer<typeof domain>): Account => Account.parse({ type: 'domain', ...row });
-const ofUser = ({ domain_id, ...row }: z.infer<typeof user>): Account => Account.parse({ type: 'user', ...row, domainId: domain_id });
+function toAccount(value: unknown, context: z.core.$RefinementCtx): Account {
+  const parsed = Account.safeParse(value);
+  if (parsed.success) return parsed.data;
+  context.issues.push({ code: 'custom', input: undefined, message: parsed.error.issues[0]?.message ?? 'no account', path: ['id'] });
+  return z.NEVER;
+}
+
+/** A project that acts as a domain is shown as the domain that it is (`is_domain`, Identity API 3.6). */
+const project = projectRow.transform(({ domain_id, parent_id, is_domain, ...row }, context) =>
+  toAccount(
+    is_domain
+      ? { type: 'domain', ...row }
+      : { type: 'project', ...row, domainId: domain_id ?? undefined, parentId: parent_id ?? undefined },
+    context,
+  ),
+);
+const domain = z.object(present).transform((row, context) => toAccount({ type: 'domain', ...row }, context));
+const user = z
+  .object({ ...present, domain_id: z.string() })
+  .transform(({ domain_id, ...row }, context) => toAccount({ type: 'user', ...row, domainId: domain_id }, context));
+/** LDAP without id mapping lets anything be a user's id (`jane.doe@example.org`). Such users are left out: no event or URL carries them. */
+const userOrOdd = z.union([user, z.object({ id: z.string().refine((id) => !UserId.safeParse(id).success) }).transform(() => undefined)]);
 
 const shown = {
-  project: z.object({ project }).transform((body) => ofProject(body.project)),
-  domain: z.object({ domain }).transform((body) => ofDomain(body.domain)),
-  user: z.object({ user }).transform((body) => ofUser(body.user)),
+  project: z.object({ project }).transform((body) => body.project),
+  domain: z.object({ domain }).transform((body) => body.domain),
+  user: z.object({ user }).transform((body) => body.user),
 };
 
 /** Keystone's own 404, which names what it could not find: `{"error": {"code": 404, "message": "Could not find project: 4f….", …}}`. */
 const notFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
 
+const member = z.object({ id: z.string() });
 const assignment = z.object({
-  user: z.object({ id: UserId }).optional(),
+  user: member.optional(),
   scope: z.object({ project: z.object({ id: ProjectId }).optional() }),
 });
 
-/** Keystone's API v3 as the one who knows what is true. `api`: its endpoint up to `/v3`. */
+/** Keystone's API v3 as the one who knows what is true. `api`: the URL that we log in at, up to `/v3`. */
 export function createKeystone(api: ServiceApi): Keystone {
-  const fail = (message: string, requestId: string | undefined, status: number): PropagatorError =>
+  const fail = (message: string, status: number, requestId: string | undefined): PropagatorError =>
     new PropagatorError({
       code: 'keystone.answer.unexpected',
       class: 'Unexpected',
       message: `keystone: ${message}`,
-      advice: 'Nothing is taken for deleted on such an answer. Check auth_url and what stands before Keystone.',
+      advice: `Nothing is taken for deleted on such an answer. Check what answers at ${api.endpoint}.`,
       service: 'keystone',
       requestId,
       status,
     });
-  const accounts = async (path: string, collection: string, row: z.ZodType<Account>, domainId?: string): Promise<Account[]> => {
-    const { rows } = await api.list(path, { collection, row, paging: 'none', query: { domain_id: domainId } });
-    return rows;
+  // No `limit`: Keystone before 2025.1 has no paging, later ones fall back to their own page size and link to the next page.
+  const list = async <S extends z.ZodType>(
+    path: string,
+    collection: string,
+    row: S,
+    query: ListOptions<S>['query'] = {},
+  ): Promise<z.infer<S>[]> => (await api.list(path, { collection, row, paging: 'next', query: { ...query, limit: undefined } })).rows;
+  const domains = (): Promise<Account[]> => list('/v3/domains', 'domains', domain);
+  const users = async (domainId?: string): Promise<Account[]> => {
+    const rows = await list('/v3/users', 'users', userOrOdd, { domain_id: domainId });
+    return rows.filter((row) => row !== undefined);
   };
+
   return {
     async show(type, id): Promise<Shown> {
       const answer = await api.request('GET', `/v3/${type}s/${encodeURIComponent(id)}`, { accept: [404] });
@@ -70,35 +83,41 @@ export function createKeystone(api: ServiceApi): Keystone {
         const own = notFound.safeParse(answer.json);
         // A proxy, another web server or a mistyped URL answer 404, too: only Keystone names the id.
         if (own.success && own.data.error.message.includes(id)) return { is: 'absent' };
-        throw fail(`the 404 for a ${type} is not Keystone's own`, answer.requestId, answer.status);
+        throw fail(`the 404 for a ${type} is not Keystone's own`, answer.status, answer.requestId);
       }
       const parsed = shown[type].safeParse(answer.json);
       if (!parsed.success || parsed.data.id !== id || parsed.data.enabled === undefined)
-        throw fail(`its answer does not show the ${type} that was asked for`, answer.requestId, answer.status);
+        throw fail(`its answer does not show the ${type} that was asked for`, answer.status, answer.requestId);
       return { is: 'present', account: { ...parsed.data, enabled: parsed.data.enabled } };
     },
     async projects(domainId) {
-      const all = await accounts('/v3/projects', 'projects', project.transform(ofProject), domainId);
+      const all = await list('/v3/projects', 'projects', project, { domain_id: domainId });
       return all.filter((account) => account.type === 'project');
     },
-    domains: () => accounts('/v3/domains', 'domains', domain.transform(ofDomain)),
-    users: (domainId) => accounts('/v3/users', 'users', user.transform(ofUser), domainId),
+    domains,
+    /**
+     * With `domain_specific_drivers_enabled` Keystone lists, without a word, only the users of the domain that our token's project
+     * is in. So a list of all users that shows a single domain is asked for again, domain by domain.
+     */
+    async users(domainId) {
+      const all = await users(domainId);
+      if (domainId !== undefined || new Set(all.map((account) => account.type === 'user' && account.domainId)).size > 1) return all;
+      const perDomain = await Promise.all((await domains()).map((one) => users(one.id)));
+      return [...new Map([...all, ...perDomain.flat()].map((account) => [account.id, account])).values()];
+    },
+    /** Roles on the system or on a domain are no membership of a project. `include_names` is left out: Keystone reads any value but 0 as yes. */
     async members(projectId) {
-      const { rows } = await api.list('/v3/role_assignments', {
-        collection: 'role_assignments',
-        row: assignment,
-        paging: 'none',
-        query: { effective: true, include_names: false, 'scope.project.id': projectId },
-      });
+      const rows = await list('/v3/role_assignments', 'role_assignments', assignment, { effective: true, 'scope.project.id': projectId });
       const pairs = new Map<string, { projectId: ProjectId; userId: UserId }>();
-      for (const { user: member, scope } of rows)
-        if (member && scope.project) pairs.set(`${scope.project.id}/${member.id}`, { projectId: scope.project.id, userId: member.id });
+      for (const { user: who, scope } of rows) {
+        const id = UserId.safeParse(who?.id);
+        if (id.success && scope.project) pairs.set(`${scope.project.id}/${id.data}`, { projectId: scope.project.id, userId: id.data });
+      }
       return [...pairs.values()];
     },
     async groupMembers(groupId) {
-      const row = z.object({ id: UserId });
-      const { rows } = await api.list(`/v3/groups/${encodeURIComponent(groupId)}/users`, { collection: 'users', row, paging: 'none' });
-      return rows.map((member) => member.id);
+      const rows = await list(`/v3/groups/${encodeURIComponent(groupId)}/users`, 'users', member);
+      return rows.flatMap((row) => UserId.safeParse(row.id).data ?? []);
     },
   };
 }

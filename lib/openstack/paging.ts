@@ -9,9 +9,14 @@ export interface Page {
 /** Where a listing goes on: parameters laid over the caller's query. */
 export type Next = Readonly<Record<string, string>>;
 
-/** A page whose continuation can't be trusted; the message is for the operator. */
+/** A page that can't be trusted; the message is for the operator. */
 export class PagingError extends Error {
   override readonly name = 'PagingError';
+  readonly code: 'unexpected' | 'endless';
+  constructor(message: string, code: PagingError['code'] = 'unexpected') {
+    super(message);
+    this.code = code;
+  }
 }
 
 /** A style of paging: from a page to the next one, or `undefined` at the end. `seen`: rows of all pages before and with this one. */
@@ -52,9 +57,13 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
     const href = nextLink(page.body, collection);
     return href === undefined ? undefined : markerOf(href, page);
   },
-  /** Glance: `next` is a path, `/v2/images?marker=…`. */
+  /** Glance: `next` is a path, `/v2/images?marker=…`. Keystone from 2025.1 on: `links.next`. */
   next(page) {
-    const next = isObject(page.body) ? page.body.next : undefined;
+    const links = isObject(page.body) && isObject(page.body.links) ? page.body.links : undefined;
+    const next = (isObject(page.body) ? page.body.next : undefined) ?? links?.next;
+    // Keystone cuts at its list_limit and says so; before 2025.1 it has no way to ask for the rest.
+    if ((next === undefined || next === null) && isObject(page.body) && page.body.truncated === true)
+      throw new PagingError('it cut its list short and links to no next page: raise list_limit');
     if (next === undefined || next === null) return undefined;
     if (typeof next !== 'string') throw new PagingError('its link to the next page is no link');
     return markerOf(next, page);
@@ -71,7 +80,8 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
     return version === undefined ? { marker } : { marker, version_marker: version };
   },
   none(page, collection) {
-    if (nextLink(page.body, collection) !== undefined) throw new PagingError('it has more pages where all was asked for at once');
+    if (nextLink(page.body, collection) !== undefined || (isObject(page.body) && page.body.truncated === true))
+      throw new PagingError('it has more pages where all was asked for at once');
     return undefined;
   },
 };
@@ -81,7 +91,5 @@ export function pageOf(body: unknown, collection: string | undefined): Page {
   const rows = collection === undefined ? body : isObject(body) ? body[collection] : undefined;
   if (!Array.isArray(rows))
     throw new PagingError(collection === undefined ? 'its listing is not a list' : `its listing has no "${collection}"`);
-  // Keystone cuts a list at [DEFAULT] list_limit and says so here.
-  if (isObject(body) && body.truncated === true) throw new PagingError('it cut its list short (truncated)');
   return { body, rows };
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../errors.ts';
 import type { Credentials } from './credentials.ts';
 import { answerFailure, httpFailure, requestIdOf, transportFailure, type Where } from './failure.ts';
+import { parseJson } from './json.ts';
 import { type Transport, TransportError } from './transport.ts';
 
 const endpoint = z.object({ interface: z.string(), url: z.string(), region_id: z.string().nullish(), region: z.string().nullish() });
@@ -22,9 +23,10 @@ export interface Token {
   readonly value: () => string;
   readonly project: { readonly id: string; readonly name: string; readonly domainId: string };
   readonly catalog: readonly CatalogService[];
-  /** Epoch milliseconds by our own clock. */
-  readonly expiresAt: number;
+  /** Epoch milliseconds by our own clock: from then on another one is fetched beside the calls. */
   readonly renewAt: number;
+  /** Epoch milliseconds: from then on it is not used any more. */
+  readonly lastUseAt: number;
 }
 
 /** One login for many calls. */
@@ -35,12 +37,16 @@ export interface Session {
   replace(refused: Token): Promise<Token>;
 }
 
-/** Nova works on with the token of a call for many minutes (`reference`: its compute hosts call Neutron and Cinder with it). */
+/** Nova works on with the token of a call for many minutes: its compute hosts call Neutron and Cinder with it. */
 const LONGEST_MARGIN = 60 * 60_000;
+/** A token that is about to end is not handed out any more. */
+const LAST_MINUTE = 60_000;
+const RENEWAL_PAUSE = 30_000;
 
 export function createSession(credentials: Credentials, transport: Transport, now: () => number, userAgent: string): Session {
   let current: Token | undefined;
   let underway: Promise<Token> | undefined;
+  let renewedAt = Number.NEGATIVE_INFINITY;
   const logIn = (): Promise<Token> => {
     underway ??= authenticate(credentials, transport, now, userAgent)
       .then((token) => {
@@ -54,14 +60,13 @@ export function createSession(credentials: Credentials, transport: Transport, no
   };
   return {
     async token() {
-      if (!current) return logIn();
-      if (now() < current.renewAt) return current;
-      const old = current;
-      return logIn().catch((error: unknown) => {
-        // Keystone is away for a moment: the old token serves on as long as it lives.
-        if (error instanceof PropagatorError && error.class === 'Transient' && now() < old.expiresAt) return old;
-        throw error;
-      });
+      if (!current || now() >= current.lastUseAt) return logIn();
+      if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE) {
+        renewedAt = now();
+        // Beside the calls: while Keystone is away for a moment, the old token serves on. At its end the failure is thrown.
+        logIn().catch(() => undefined);
+      }
+      return current;
     },
     async replace(refused) {
       if (current && current.value() !== refused.value()) return current;
@@ -83,6 +88,7 @@ async function authenticate(credentials: Credentials, transport: Transport, now:
       origin: url.origin,
       path: `${url.pathname.replace(/\/$/, '')}/auth/tokens`,
       headers: { 'content-type': 'application/json', accept: 'application/json', 'user-agent': userAgent },
+      repeatable: true,
       body: JSON.stringify({ auth: { identity: credentials.identity(), ...(credentials.scope ? { scope: credentials.scope } : {}) } }),
     })
     .catch((error: unknown) => {
@@ -111,30 +117,22 @@ async function authenticate(credentials: Credentials, transport: Transport, now:
     value: () => value,
     project: { id: token.project.id, name: token.project.name, domainId: token.project.domain.id },
     catalog: token.catalog,
-    expiresAt,
     renewAt: expiresAt - Math.min(lifetime / 2, LONGEST_MARGIN),
+    lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE),
   };
 }
 
 function denied(error: PropagatorError, credentials: Credentials): PropagatorError {
-  const { status } = error.report;
-  if (status !== 401 && status !== 403 && status !== 404 && status !== 400) return error;
-  const wrongUrl = status === 404;
+  const { status = 0 } = error.report;
+  // 201 with a token is the only success: a 200, a redirect, a 404 or a 405 come from something else than Keystone v3.
+  const wrongUrl = (status >= 200 && status < 400) || status === 404 || status === 405 || status === 410;
+  if (!wrongUrl && status !== 400 && status !== 401 && status !== 403) return error;
   return new PropagatorError({
     ...error.report,
     code: wrongUrl ? 'keystone.login.wrong-url' : 'keystone.login.denied',
     class: 'Denied',
     advice: wrongUrl
-      ? `There is no Keystone v3 at ${new URL(credentials.authUrl).origin}: check auth_url (OS_AUTH_URL) in ${credentials.source}.`
+      ? `There is no Keystone v3 at ${credentials.authUrl}: check auth_url (OS_AUTH_URL) in ${credentials.source}.`
       : `Check user, secret, project and domains in ${credentials.source}, and that the user is enabled; then redrive what failed.`,
   });
-}
-
-/** Parsed JSON, or `undefined` when it is none. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -23,6 +23,8 @@ export interface Exchange {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** A POST that may be sent again when the connection broke. */
+  readonly repeatable?: boolean;
 }
 
 export interface RawAnswer {
@@ -64,11 +66,12 @@ export function createTransport(tls: Tls, timeouts: Timeouts): Transport {
   });
   return {
     async send(exchange) {
-      for (let repeats = REPEATS[exchange.method]; ; repeats -= 1) {
+      for (let repeats = exchange.repeatable ? 2 : REPEATS[exchange.method]; ; repeats -= 1) {
         try {
           return await once(agent, exchange, timeouts);
         } catch (thrown) {
           const error = transportError(thrown, timeouts);
+          if (!error) throw thrown;
           if (error.reason !== 'reset' || repeats <= 0) throw error;
         }
       }
@@ -94,7 +97,7 @@ async function once(agent: Agent, exchange: Exchange, timeouts: Timeouts): Promi
 }
 
 /** The original is not kept as a cause: undici's parser errors carry the bytes of the answer, and a login's answer carries a token. */
-function transportError(thrown: unknown, timeouts: Timeouts): TransportError {
+function transportError(thrown: unknown, timeouts: Timeouts): TransportError | undefined {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   switch (code) {
@@ -116,6 +119,9 @@ function transportError(thrown: unknown, timeouts: Timeouts): TransportError {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new TransportError('unreachable', `the host name is not known (${code})`);
+    case 'UND_ERR_INVALID_ARG':
+      // A path or a header that can't be sent: a defect of the caller, not of the cloud.
+      return undefined;
     default:
       if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return new TransportError('tls', `the TLS certificate was refused (${code})`);
       if (/^HPE_|^UND_ERR_RES/.test(code)) return new TransportError('broken', `the answer is not whole HTTP (${code})`);

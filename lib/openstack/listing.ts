@@ -1,0 +1,82 @@
+import type * as z from 'zod';
+import type { Answer, ListOptions, RequestOptions } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
+import { answerFailure, type Where } from './failure.ts';
+import { PagingError, pageOf, STYLES } from './paging.ts';
+
+const PAGE_ROWS = 1000;
+/** A million rows at 100 a page: what goes on longer does not end. */
+const MOST_PAGES = 10_000;
+const MOST_RESTARTS = 2;
+
+/** One page: `GET` with this query. */
+type Ask = (request: RequestOptions) => Promise<Answer>;
+
+/**
+ * All rows of a listing, or an error: half a page, a missing collection, a row that its schema refuses, pages in a circle.
+ * `path` is for messages. Read anew from the start, at most twice, when the row that a page begins after was removed meanwhile:
+ * Nova, Cinder and Glance answer 400 to a marker that is gone, Neutron 404 (seen on 2023.1).
+ */
+export async function readListing<S extends z.ZodType>(
+  ask: Ask,
+  path: string,
+  options: ListOptions<S>,
+  where: Where,
+): Promise<{ rows: z.infer<S>[]; more: boolean }> {
+  for (let restarts = 0; ; restarts += 1) {
+    const read = await readOnce(ask, path, options, where);
+    if (!('markerGone' in read)) return read;
+    if (restarts >= MOST_RESTARTS)
+      throw answerFailure({ code: 'changed', message: `its listing changed while it was read (GET ${path})` }, where, read.markerGone);
+  }
+}
+
+async function readOnce<S extends z.ZodType>(
+  ask: Ask,
+  path: string,
+  options: ListOptions<S>,
+  where: Where,
+): Promise<{ rows: z.infer<S>[]; more: boolean } | { markerGone: string | undefined }> {
+  const { collection, row, paging, limit = PAGE_ROWS, atMost, ...request } = options;
+  const first: RequestOptions['query'] = {
+    ...(paging === 'none' ? {} : { limit: atMost === undefined ? limit : Math.max(1, Math.min(limit, atMost)) }),
+    ...(paging === 'swift' ? { format: 'json' } : {}),
+    ...request.query,
+  };
+  const rows: z.infer<S>[] = [];
+  const visited = new Set<string>();
+  let query = first;
+  for (;;) {
+    const answer = await ask({ ...request, query }).catch((error: unknown) => {
+      const status = error instanceof PropagatorError ? error.report.status : undefined;
+      const marker = query !== first && 'marker' in query;
+      if (error instanceof PropagatorError && marker && (status === 400 || status === 404)) return error;
+      throw error;
+    });
+    if (answer instanceof PropagatorError) return { markerGone: answer.report.requestId };
+    try {
+      const page = pageOf(answer.json, collection);
+      for (const one of page.rows) rows.push(checked(row, one));
+      const next = STYLES[paging](page, collection, rows.length);
+      if (!next) return { rows, more: false };
+      if (atMost !== undefined && rows.length >= atMost) return { rows, more: true };
+      // A service that ignores `offset` shows its first page for ever; one that ignores `marker` gives the same marker again.
+      const place = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
+      if (visited.has(place)) throw new PagingError('its pages go round in a circle', 'endless');
+      if (visited.size >= MOST_PAGES) throw new PagingError(`its listing has more than ${MOST_PAGES} pages`, 'endless');
+      visited.add(place);
+      query = { ...first, ...next };
+    } catch (error) {
+      if (!(error instanceof PagingError)) throw error;
+      throw answerFailure({ code: error.code, message: `${error.message} (GET ${path})` }, where, answer.requestId);
+    }
+  }
+}
+
+/** The value is not shown, for it may be a customer's; only what was expected where. */
+function checked<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {
+  const parsed = row.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new PagingError(`a row is not as documented: ${issue?.path.map(String).join('.') || 'the row'}: ${issue?.message ?? 'refused'}`);
+}
