@@ -2,6 +2,9 @@ import { type DestinationStream, type Logger, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
+/** All that a function needs of a logger: fields, then a constant message. */
+export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
+
 /**
  * Structured logs, one JSON object a line on standard output. Only fields that we made ourselves are logged: no bodies, no headers,
  * no settings. Should one of these names ever appear in a field, its value is cut out.
@@ -10,7 +13,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
   const names = ['password', 'secret', 'token', 'authorization', 'headers', 'env', 'url'];
   const options = {
     level,
-    base: undefined,
+    base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: names.flatMap((name) => [name, `*.${name}`]), censor: '[cut out]' },

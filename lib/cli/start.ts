@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { startEmbedded } from '../embedded.ts';
+import { createLogger } from '../log.ts';
+import { readCredentials } from '../openstack/credentials.ts';
+import { readSettings } from '../settings.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function readFileIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Runs the propagator until SIGTERM or SIGINT.
+ * Throws `PropagatorError` with one line when a setting is wrong, the data folder is taken or the port is.
+ */
+export async function start(environment: Environment): Promise<void> {
+  const settings = readSettings(environment);
+  const credentials = readCredentials({ env: environment, readFile: readFileIfThere, home: homedir(), cwd: process.cwd() });
+  const log = createLogger(settings.PROPAGATOR_LOG_LEVEL);
+  const running = await startEmbedded({ settings, credentials, log });
+  log.info(
+    {
+      mode: settings.PROPAGATOR_MODE,
+      cloud: credentials.source,
+      database: settings.DATABASE_URL ? 'PostgreSQL' : settings.PROPAGATOR_DATA,
+      api: `http://127.0.0.1:${running.port}`,
+      relay: settings.RABBITMQ_URL ? 'starting' : 'not configured: RABBITMQ_URL is not set',
+    },
+    settings.PROPAGATOR_MODE === 'observe'
+      ? 'ready; it observes and changes nothing'
+      : 'ready; it removes what deleted projects left behind',
+  );
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  log.info('stopping; what is under way is finished or taken up at the next start');
+  await running.stop();
+}

@@ -1,0 +1,144 @@
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { serve as serveHttp } from '@hono/node-server';
+import { api } from '../functions/api.ts';
+import { coordinate } from '../functions/coordinate.ts';
+import { fill } from '../functions/fill.ts';
+import { ingest } from '../functions/ingest.ts';
+import { type Relay, startRelay } from '../functions/relay.ts';
+import { serve } from '../functions/service.ts';
+import type { Protection } from './cleanup/laws.ts';
+import type { Service } from './cleanup/service.ts';
+import { logged } from './engine/logged.ts';
+import type { Engine } from './engine/port.ts';
+import { openPostgresEngine } from './engine/postgres/open.ts';
+import { reportOf } from './errors.ts';
+import type { Logger } from './log.ts';
+import { connectCloud } from './openstack/connect.ts';
+import type { Credentials } from './openstack/credentials.ts';
+import { relayOptions } from './relay/options.ts';
+import { SERVICES } from './services/index.ts';
+import type { Settings } from './settings.ts';
+
+export interface EmbeddedOptions {
+  readonly settings: Settings;
+  readonly credentials: Credentials;
+  readonly log: Logger;
+  /** Default: every service that the project has. */
+  readonly services?: readonly Service[];
+}
+
+/** The whole propagator in this process. */
+export interface Embedded {
+  readonly engine: Engine;
+  /** The port on loopback that the API answers at. */
+  readonly port: number;
+  /** Lets what is under way end, then lets go of the database. */
+  stop(): Promise<void>;
+}
+
+/** One pass begins no new removal after this; it must be well below the time after which a queue takes a message for lost. */
+const PASS_BUDGET_MILLIS = 60_000;
+const FILL_AGAIN_SECONDS = [2, 5, 10, 30, 60];
+
+/**
+ * Opens the engine, connects the cloud, starts a worker for every function, the relay and the API.
+ * Ready when it returns. Throws `PropagatorError` when the database or the port can't be had; an absent cloud or broker is waited for.
+ */
+export async function startEmbedded({ settings, credentials, log, services = SERVICES }: EmbeddedOptions): Promise<Embedded> {
+  const now = Date.now;
+  const opened = await openPostgresEngine({
+    ...(settings.DATABASE_URL ? { databaseUrl: settings.DATABASE_URL } : { dataFolder: settings.PROPAGATOR_DATA }),
+    onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
+  });
+  const engine = logged(opened, log);
+  const calls: Record<string, number> = {};
+  const cloud = connectCloud(credentials, {
+    concurrency: settings.PROPAGATOR_CONCURRENCY,
+    onCall: ({ service }) => {
+      calls[service] = (calls[service] ?? 0) + 1;
+    },
+  });
+  const protection = async (): Promise<Protection> => ({
+    projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
+    domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
+    ownProject: (await cloud.ownProject()).id,
+  });
+  const mode = settings.PROPAGATOR_MODE;
+  const apartMillis = settings.PROPAGATOR_CONFIRM_APART;
+  const limits = {
+    apartMillis,
+    patienceMillis: settings.PROPAGATOR_PATIENCE,
+    mostAttempts: 5,
+    mostThings: settings.PROPAGATOR_MOST_THINGS,
+    mostOperationsAnHour: settings.PROPAGATOR_MOST_OPERATIONS_AN_HOUR,
+  };
+  const common = { engine, cloud, services, mode, protection, now };
+
+  await engine.work('ingest', { concurrency: 1, batch: 200 }, (deliveries) =>
+    ingest(deliveries, { engine, keystone: cloud.keystone, now, log }),
+  );
+  await engine.work('coordinate', { concurrency: 4, batch: 10 }, (deliveries) =>
+    coordinate(deliveries, { ...common, graceMillis: settings.PROPAGATOR_GRACE, limits }),
+  );
+  for (const service of services) {
+    const ports = { ...common, apartMillis, concurrency: settings.PROPAGATOR_CONCURRENCY, budgetMillis: PASS_BUDGET_MILLIS };
+    await engine.work(`service-${service.name}`, { concurrency: 4 }, (deliveries) => serve(service, deliveries, ports));
+  }
+
+  const relay: Relay | undefined = settings.RABBITMQ_URL ? startRelay(relayOptions(settings), { engine, now, log }) : undefined;
+  const filling = new AbortController();
+  let inventory = 'being filled';
+  const keepFilling = async (): Promise<void> => {
+    for (let n = 0; !filling.signal.aborted; n += 1) {
+      try {
+        await fill({ engine, keystone: cloud.keystone, now, log });
+        inventory = 'filled';
+        return;
+      } catch (thrown) {
+        const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
+        inventory = `not filled: ${error.message}`;
+        log.warn(error, 'Keystone could not be listed; trying again');
+        await delay((FILL_AGAIN_SECONDS[n] ?? 60) * 1000, undefined, { signal: filling.signal }).catch(() => undefined);
+      }
+    }
+  };
+  const filled = keepFilling();
+
+  const startedAt = now();
+  const app = api({
+    engine,
+    now,
+    health: () => {
+      const state = relay?.state();
+      return {
+        ok: state === undefined || state.connected,
+        mode,
+        relay: state ?? 'not configured',
+        workers: services.length + 2,
+        inventory,
+        calls,
+        startedAt,
+      };
+    },
+  });
+  const server = serveHttp({ fetch: app.fetch, port: settings.PROPAGATOR_PORT, hostname: '127.0.0.1' });
+  await new Promise<void>((resolve, reject) => {
+    server.once('listening', resolve);
+    server.once('error', reject);
+  });
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    engine,
+    port,
+    async stop() {
+      filling.abort();
+      await relay?.stop();
+      await new Promise((resolve) => server.close(resolve));
+      await filled;
+      await engine.close();
+      await cloud.close();
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { PropagatorError } from '../../lib/errors.ts';
+import { readSettings, Settings } from '../../lib/settings.ts';
+
+function wrong(environment: Record<string, string>): PropagatorError {
+  try {
+    readSettings(environment);
+  } catch (thrown) {
+    if (thrown instanceof PropagatorError) return thrown;
+  }
+  throw new Error('these settings were taken');
+}
+
+describe('settings', () => {
+  it('observe, wait an hour and need nothing when nothing is set', () => {
+    expect(readSettings({})).toMatchObject({
+      PROPAGATOR_MODE: 'observe',
+      PROPAGATOR_GRACE: 3_600_000,
+      PROPAGATOR_PORT: 8787,
+      PROPAGATOR_CONFIRM_APART: 5000,
+    });
+    expect(readSettings({ PROPAGATOR_MODE: '', RABBITMQ_URL: '' })).toEqual(readSettings({}));
+  });
+  it('take what an operator writes', () => {
+    const settings = readSettings({
+      PROPAGATOR_MODE: 'enforce',
+      PROPAGATOR_GRACE: '0s',
+      PROPAGATOR_PROTECTED_PROJECTS: 'a, b,',
+      PROPAGATOR_CONCURRENCY: 'nova=4, neutron=2',
+      RABBITMQ_URL: 'amqp://guest:guest@rabbit:5672/',
+    });
+    expect(settings).toMatchObject({
+      PROPAGATOR_MODE: 'enforce',
+      PROPAGATOR_GRACE: 0,
+      PROPAGATOR_PROTECTED_PROJECTS: ['a', 'b'],
+      PROPAGATOR_CONCURRENCY: { nova: 4, neutron: 2 },
+    });
+  });
+  it.each([
+    ['PROPAGATOR_MODE', 'on'],
+    ['PROPAGATOR_GRACE', '10'],
+    ['PROPAGATOR_GRACE', '-1s'],
+    ['PROPAGATOR_CONFIRM_APART', '10ms'],
+    ['PROPAGATOR_PORT', '99999'],
+    ['PROPAGATOR_MOST_THINGS', '0'],
+    ['PROPAGATOR_CONCURRENCY', 'nova'],
+    ['DATABASE_URL', 'mysql://x'],
+    ['RABBITMQ_URL', 'rabbit://x'],
+    ['PROPAGATOR_MODUS', 'enforce'],
+  ])('%s=%s stops the start with one line that names it', (name, value) => {
+    const { message } = wrong({ [name]: value }).report;
+    expect(message).toMatch(new RegExp(`^${name}: .+`));
+    expect(message).not.toContain('\n');
+  });
+  it('never repeat a value, for it may hold a password', () => {
+    expect(JSON.stringify(wrong({ RABBITMQ_URL: 'http://user:hunter2@rabbit' }).report)).not.toContain('hunter2');
+  });
+  it('have names that say whose they are', () => {
+    for (const name of Object.keys(Settings.shape)) expect(name).toMatch(/^(PROPAGATOR|RABBITMQ)_|^DATABASE_URL$/);
+  });
+});
