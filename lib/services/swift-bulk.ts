@@ -1,0 +1,65 @@
+import * as z from 'zod';
+import type { Reach, Removal } from '../cleanup/service.ts';
+import { type ErrorClass, PropagatorError } from '../errors.ts';
+import { ask } from './swift-account.ts';
+
+/** The answer of the bulk middleware, which comes with HTTP 200 whatever happened. */
+const report = z.object({
+  'Response Status': z.string(),
+  'Response Body': z.string().optional(),
+  'Number Deleted': z.number(),
+  'Number Not Found': z.number(),
+  /** Escaped name and status of each that failed. */
+  Errors: z.array(z.tuple([z.string(), z.string()])),
+});
+
+/**
+ * Removes objects by one call (`POST ?bulk-delete`), which must be no more than the cluster takes at once.
+ * `paths`: `/container/object`, escaped. Answers one for one; throws what is true of all of them.
+ * Never call it where `/info` does not offer it: a plain POST would create a missing account.
+ */
+export async function bulkDelete(paths: readonly string[], reach: Reach): Promise<(Removal | PropagatorError)[]> {
+  const answer = await ask(reach, 'POST', '', {
+    query: { 'bulk-delete': true },
+    headers: { 'content-type': 'text/plain', accept: 'application/json' },
+    body: paths.join('\n'),
+  });
+  const parsed = report.safeParse(answer.json);
+  const fail = (status: string, what: string): PropagatorError => failure(status, what, reach.region, answer.requestId);
+  if (!parsed.success) throw fail('502', 'the answer is not the report of a bulk delete');
+  const { Errors: failed, 'Response Status': status, 'Number Deleted': deleted, 'Number Not Found': notFound } = parsed.data;
+  const succeeded = status.startsWith('2');
+  if (!succeeded && failed.length === 0) throw fail(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
+  const reasons = new Map(failed.map(([name, reason]) => [plain(name), reason]));
+  // It gives up after many failures, and does not tell at which name.
+  const unfinished = deleted + notFound + failed.length < paths.length;
+  // Which of them were not there isn't told either. All of them: the container's listing lags behind.
+  const stale = notFound === paths.length;
+  return paths.map((path) => {
+    const reason = reasons.get(plain(path));
+    if (reason !== undefined) return fail(reason, 'an object was not deleted');
+    if (unfinished) return fail('503', 'the bulk delete ended before all its names');
+    return stale ? { is: 'accepted' } : { is: 'gone' };
+  });
+}
+
+/** `container/object` without escapes; a container's name has no slash, so that those in front belong to neither. */
+const plain = (path: string): string => decodeURIComponent(path).replace(/^\/+/, '');
+
+function failure(status: string, what: string, region: string, requestId: string | undefined): PropagatorError {
+  const code = Number.parseInt(status, 10) || 502;
+  const denied = code === 401 || code === 403;
+  const errorClass: ErrorClass = denied ? 'Denied' : code === 404 ? 'Gone' : code === 409 || code >= 500 ? 'Transient' : 'Unexpected';
+  return new PropagatorError({
+    code: `swift.bulk-delete.${code}`,
+    class: errorClass,
+    message: `swift answered ${status} within POST ?bulk-delete: ${what}`,
+    advice: denied
+      ? 'Give the cleaner the role named by reseller_admin_role in the proxy.'
+      : 'It is tried again; if it stays, search the log of the proxy for the request id.',
+    service: 'swift',
+    region,
+    requestId,
+    status: code,
+  });
+}

@@ -1,0 +1,135 @@
+import * as z from 'zod';
+import { defineKind, defineService, type Reach } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
+import { accountOf, ask, CAREFUL_PAGE, infoOf, isMissingAccount, speak } from './swift-account.ts';
+import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift-object.ts';
+
+/** Objects that one look takes in: a round over them lasts a minute or two, and the memory stays small. */
+const MOST_OBJECTS = 10_000;
+/** Containers listed at the same time. */
+const AT_ONCE = 8;
+
+const containerRow = z.object({ name: z.string() });
+interface ContainerRow {
+  readonly name: string;
+  readonly owner: string;
+}
+
+/** An account that nobody made yet is listed as an empty one (`account_autocreate`), a deleted one answers 410; neither holds anything. */
+function containersOf(reach: Reach): Promise<readonly ContainerRow[]> {
+  return reach.once('swift.containers', async () => {
+    const { endpoint, project } = accountOf(reach);
+    const limit = (await infoOf(reach))?.swift?.account_listing_limit ?? CAREFUL_PAGE;
+    try {
+      const { rows } = await speak(reach.api.list('', { row: containerRow, paging: 'swift', limit, endpoint }));
+      return rows.map(({ name }) => ({ name, owner: project }));
+    } catch (error) {
+      if (await isMissingAccount(error, reach)) return [];
+      throw error;
+    }
+  });
+}
+
+/** Objects, versions and delete markers of all containers; manifests and their segments are objects like others. */
+const object = defineKind<ObjectRow>({
+  name: 'object',
+  async list(reach) {
+    const containers = await containersOf(reach);
+    const rows: ObjectRow[] = [];
+    for (let at = 0; at < containers.length; at += AT_ONCE) {
+      const some = containers.slice(at, at + AT_ONCE);
+      const listed = await Promise.all(some.map(({ name }) => objectsOf(reach, name, MOST_OBJECTS)));
+      for (const { rows: found } of listed) for (const row of found) rows.push(row);
+      const cut = rows.length >= MOST_OBJECTS && at + AT_ONCE < containers.length;
+      if (cut || listed.some(({ more }) => more)) return { rows, more: true, total: Math.max(rows.length, await objectCount(reach)) };
+    }
+    return rows;
+  },
+  id: (row) => `${row.container}/${row.name}${row.version === undefined ? '' : `?version-id=${row.version}`}`,
+  owner: (row) => row.owner,
+  async remove(row, reach) {
+    const [answer] = await removeObjects([row], reach);
+    if (answer instanceof PropagatorError) throw answer;
+    return answer ?? { is: 'accepted' };
+  },
+  together: { most: 500, remove: removeObjects },
+});
+
+/** As the account last heard from its containers, some minutes late. */
+async function objectCount(reach: Reach): Promise<number> {
+  const { headers } = await ask(reach, 'HEAD', '');
+  return Number(headers.get('x-account-object-count') ?? 0) || 0;
+}
+
+/** Containers; public read rights end with them. */
+const container = defineKind<ContainerRow>({
+  name: 'container',
+  after: ['object'],
+  list: containersOf,
+  id: (row) => row.name,
+  owner: (row) => row.owner,
+  async remove(row, reach) {
+    const answer = await ask(reach, 'DELETE', pathOfContainer(row.name), { accept: [404, 409] });
+    if (answer.status === 409)
+      return {
+        is: 'blocked',
+        message: 'the container does not know yet that it is empty, or something was put into it (409)',
+        actor: 'nobody',
+        advice: 'It is tried again; if it stays, look at the object-updater and the replicators of Swift.',
+      };
+    // 404 on a row that is listed: the account's listing lags behind.
+    return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };
+  },
+});
+
+/** The account itself: its temporary-URL keys and quotas. Swift's reaper frees it later; a deleted account answers 410. */
+const account = defineKind<{ readonly name: string; readonly owner: string }>({
+  name: 'account',
+  after: ['container'],
+  async list(reach) {
+    const { endpoint, project } = accountOf(reach);
+    const answer = await ask(reach, 'HEAD', '').catch(async (error: unknown) => {
+      if (await isMissingAccount(error, reach)) return undefined;
+      throw error;
+    });
+    // 200 is the listing that Swift makes up for an account that nobody made; a real one answers 204.
+    if (answer?.status !== 204) return [];
+    if ((await infoOf(reach))?.swift?.allow_account_management !== true)
+      throw new PropagatorError({
+        code: 'swift.account.unmanaged',
+        class: 'Unsupported',
+        message: 'this cluster lets nobody delete an account (allow_account_management is off); an empty one stays and holds nothing',
+        advice: 'Nothing to do. To have accounts removed, too, set allow_account_management = true on an internal proxy.',
+        service: 'swift',
+        region: reach.region,
+      });
+    return [{ name: endpoint.slice(endpoint.lastIndexOf('/') + 1), owner: project }];
+  },
+  id: (row) => row.name,
+  owner: (row) => row.owner,
+  async remove(_row, reach) {
+    const { endpoint } = accountOf(reach);
+    const left = await speak(reach.api.list('', { row: containerRow, paging: 'swift', limit: 1, atMost: 1, endpoint }));
+    if (left.rows.length > 0) return { is: 'blocked', message: 'the account still lists containers', actor: 'nobody' };
+    // Without any query: Swift takes an account DELETE with one for a mistyped bulk delete.
+    const answer = await ask(reach, 'DELETE', '', { accept: [404, 405, 410] });
+    if (answer.status !== 405) return { is: 'gone' };
+    return {
+      is: 'blocked',
+      message: 'this proxy lets nobody delete an account, though /info says that it may be deleted',
+      actor: 'operator',
+      advice: 'Set allow_account_management alike on all proxies behind this endpoint.',
+    };
+  },
+});
+
+/**
+ * Swift, API v1. The token needs the reseller-admin role: "admin" opens no other account.
+ * After Glance and Cinder, which may keep images and backups in the account.
+ */
+export const swift = defineService({
+  name: 'swift',
+  catalogTypes: ['object-store'],
+  after: ['nova', 'cinder', 'glance'],
+  kinds: [object, container, account],
+});
