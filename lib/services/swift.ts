@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { defineKind, defineService, type Reach } from '../cleanup/service.ts';
 import { PropagatorError } from '../errors.ts';
-import { accountOf, ask, CAREFUL_PAGE, infoOf, isMissingAccount, speak } from './swift-account.ts';
-import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift-object.ts';
+import { accountOf, ask, CAREFUL_PAGE, infoOf, isMissingAccount, speak } from './swift/account.ts';
+import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift/object.ts';
 
 /** Objects that one look takes in: a round over them lasts a minute or two, and the memory stays small. */
 const MOST_OBJECTS = 10_000;

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import type { Reach, Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
-import { accountOf, ask, CAREFUL_PAGE, infoOf, speak } from './swift-account.ts';
-import { bulkDelete } from './swift-bulk.ts';
+import type { Reach, Removal } from '../../cleanup/service.ts';
+import { PropagatorError } from '../../errors.ts';
+import { accountOf, ask, CAREFUL_PAGE, infoOf, speak } from './account.ts';
+import { bulkDelete } from './bulk.ts';
 
 export interface ObjectRow {
   readonly container: string;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { Answer, Reach, RequestOptions, ServiceApi } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import type { Answer, Reach, RequestOptions, ServiceApi } from '../../cleanup/service.ts';
+import { PropagatorError } from '../../errors.ts';
 
 /** Rows of one page where the cluster does not tell how many it allows; more than it allows is answered 412. */
 export const CAREFUL_PAGE = 1000;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import type { Reach, Removal } from '../cleanup/service.ts';
-import { type ErrorClass, PropagatorError } from '../errors.ts';
-import { ask } from './swift-account.ts';
+import type { Reach, Removal } from '../../cleanup/service.ts';
+import { type ErrorClass, PropagatorError } from '../../errors.ts';
+import { ask } from './account.ts';
 
 /** The answer of the bulk middleware, which comes with HTTP 200 whatever happened. */
 const report = z.object({
