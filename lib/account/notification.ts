@@ -85,7 +85,7 @@ const Payload = z.object({
  */
 export function readNotification(data: NotificationReceived['data']): Reading {
   if (data.cutFrom !== undefined) return unreadable(`too big: ${data.cutFrom} bytes, a notification has a few thousand`);
-  if (data.encoding === 'base64') return unreadable(`not UTF-8 text${compression(bodyBytes(data))}`);
+  if (data.encoding === 'base64') return unreadable(`not text: no UTF-8, or a NUL in it${compression(bodyBytes(data))}`);
   const outer = parseJson(data.body);
   if (outer === undefined) return unreadable(data.body.trim() === '' ? 'empty' : 'not JSON');
   const envelope = Envelope.safeParse(outer);

@@ -1,0 +1,50 @@
+import { PropagatorError } from '../errors.ts';
+import { addressOf, type Source } from './options.ts';
+
+/** AMQP's reply code (404, 406) of a closed channel or connection; Node's code (`ECONNREFUSED`) of a socket. */
+function codeOf(thrown: unknown): number | string | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
+  return typeof thrown.code === 'number' || typeof thrown.code === 'string' ? thrown.code : undefined;
+}
+
+export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
+
+/**
+ * Any failure of the broker in words that say what to do. The broker's own text is kept: it names queues and arguments, never a login.
+ * None of them is an end: the relay tries again for ever.
+ */
+export function brokerFailure(thrown: unknown, source: Source, url: string): PropagatorError {
+  if (thrown instanceof PropagatorError) return thrown;
+  const said = thrown instanceof Error ? thrown.message : String(thrown);
+  const { broker, virtualHost } = addressOf(url);
+  const failure = (code: string, kind: 'Transient' | 'Denied', message: string, advice: string): PropagatorError =>
+    new PropagatorError({ code: `rabbitmq.${code}`, class: kind, service: 'rabbitmq', message, advice }, { cause: thrown });
+
+  if (codeOf(thrown) === 406 && source.mode === 'own')
+    return failure(
+      'queue.arguments',
+      'Denied',
+      `queue ${source.queue} exists already with other properties: ${said}`,
+      'Set RABBITMQ_QUEUE_TYPE to what it is, choose another RABBITMQ_QUEUE, or delete the old queue once it is empty (rabbitmqctl delete_queue NAME --if-empty).',
+    );
+  if (codeOf(thrown) === 403 || /ACCESS[-_]REFUSED|NOT_ALLOWED|403/.test(said))
+    return failure(
+      'denied',
+      'Denied',
+      `${broker} refuses: ${said}`,
+      `The login in RABBITMQ_URL needs the virtual host ${virtualHost}, configure, write and read on queue ${source.queue}${source.mode === 'own' ? `, and read on exchange ${source.exchange}` : ''} (rabbitmqctl set_permissions).`,
+    );
+  return failure(
+    'away',
+    'Transient',
+    `${broker} cannot be used: ${said || 'the connection was closed'}`,
+    'Nothing is lost as long as the queue stands; it is tried again for ever.',
+  );
+}
+
+/** What is waited for when Keystone has not made it yet: no fault of anybody's. */
+export function missing(source: Source): string {
+  if (source.mode === 'topic')
+    return `queue ${source.queue} does not exist yet: Keystone makes it with its first notification, if its topics name ${source.queue.replace(/\.info$/, '')}`;
+  return `no publisher yet: exchange ${source.exchange} does not exist, Keystone makes it with its first notification (look at driver in [oslo_messaging_notifications])`;
+}

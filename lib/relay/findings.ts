@@ -1,0 +1,113 @@
+import * as z from 'zod';
+import { addressOf, type RelayOptions } from './options.ts';
+
+export interface Finding {
+  readonly level: 'info' | 'warn';
+  readonly text: string;
+}
+
+/** A queue as the management API shows it (`GET /api/queues/{vhost}/{name}`, RabbitMQ 3 and 4); policies are merged in `effective_policy_definition`. */
+const ManagedQueue = z.object({
+  type: z.string().optional(),
+  durable: z.boolean(),
+  arguments: z.record(z.string(), z.unknown()).catch({}),
+  policy: z.string().nullish(),
+  operator_policy: z.string().nullish(),
+  effective_policy_definition: z.record(z.string(), z.unknown()).nullish().catch(undefined),
+});
+type ManagedQueue = z.infer<typeof ManagedQueue>;
+
+const ANSWER_MILLIS = 3_000;
+/** What can make messages vanish from a queue that nobody consumes for a while: as a policy has it, as a queue argument has it. */
+const EATERS = [
+  { policy: 'message-ttl', argument: 'x-message-ttl', says: (value: unknown) => `drops messages after ${Number(value) / 1000} s` },
+  {
+    policy: 'expires',
+    argument: 'x-expires',
+    says: (value: unknown) => `deletes the whole queue after ${Number(value) / 1000} s without a consumer`,
+  },
+  { policy: 'max-length', argument: 'x-max-length', says: (value: unknown) => `keeps at most ${value} messages` },
+  { policy: 'max-length-bytes', argument: 'x-max-length-bytes', says: (value: unknown) => `keeps at most ${value} bytes of messages` },
+] as const;
+
+/** What the relay found at the broker, in plain words. Asks the management API where it is configured; never throws for it. */
+export async function findings(
+  url: string,
+  options: RelayOptions,
+  server: { readonly product?: string; readonly version?: string },
+  waiting: number,
+): Promise<Finding[]> {
+  const { source } = options;
+  const { broker, virtualHost } = addressOf(url);
+  const found: Finding[] = [
+    {
+      level: 'info',
+      text: `connected to ${server.product ?? 'the broker'} ${server.version ?? ''} at ${broker}, virtual host ${virtualHost}`,
+    },
+  ];
+  const managed =
+    options.managementUrl === undefined ? 'not configured' : await managedQueue(options.managementUrl, url, virtualHost, source.queue);
+
+  const declared =
+    source.mode === 'own' ? `${String(source.arguments['x-queue-type'] ?? 'classic')}, durable, our own` : 'made by Keystone';
+  const type =
+    typeof managed === 'string'
+      ? declared
+      : `${managed.type ?? 'classic'}, ${managed.durable ? 'durable' : 'NOT durable: a restart of the broker empties it'}`;
+  found.push({ level: 'info', text: `queue ${source.queue} (${type}): ${waiting} messages wait` });
+
+  const own = source.mode === 'own' ? source.arguments : {};
+  found.push(...eaters(typeof managed === 'string' ? { arguments: own, durable: true } : managed, source.queue));
+  if (typeof managed === 'string')
+    found.push({
+      level: 'info',
+      text: `whether a policy lets messages of this queue expire can't be seen over AMQP (management API: ${managed}); look with: rabbitmqctl list_queues -p ${virtualHost} name policy arguments, and rabbitmqctl list_policies -p ${virtualHost}; or set RABBITMQ_MANAGEMENT_URL`,
+    });
+  if (isQuorum(managed, own) && Number.parseInt(server.version ?? '', 10) >= 4 && !hasDeliveryLimit(managed, own))
+    found.push({
+      level: 'warn',
+      text: `a quorum queue of RabbitMQ 4 drops a message after 20 deliveries without an acknowledgement: give ${source.queue} a policy with delivery-limit -1`,
+    });
+  return found;
+}
+
+function eaters(queue: ManagedQueue, name: string): Finding[] {
+  const by = [queue.policy, queue.operator_policy].filter(Boolean).join(' and ');
+  return EATERS.flatMap(({ policy, argument, says }): Finding[] => {
+    const fromPolicy = queue.effective_policy_definition?.[policy];
+    const value = fromPolicy ?? queue.arguments[argument];
+    if (value === undefined || value === null) return [];
+    const source = fromPolicy === undefined ? `argument ${argument}` : `policy ${by}`;
+    return [
+      { level: 'warn', text: `${source} ${says(value)}: what waits in ${name} longer, while we are away, is lost until a sweep finds it` },
+    ];
+  });
+}
+
+const isQuorum = (managed: ManagedQueue | string, own: Readonly<Record<string, unknown>>): boolean =>
+  typeof managed === 'string' ? own['x-queue-type'] === 'quorum' : managed.type === 'quorum';
+
+const hasDeliveryLimit = (managed: ManagedQueue | string, own: Readonly<Record<string, unknown>>): boolean =>
+  own['x-delivery-limit'] !== undefined ||
+  (typeof managed !== 'string' && managed.effective_policy_definition?.['delivery-limit'] !== undefined);
+
+/** The queue as the management API has it, or in words why it could not be asked. */
+async function managedQueue(managementUrl: string, brokerUrl: string, virtualHost: string, queue: string): Promise<ManagedQueue | string> {
+  try {
+    const base = new URL(managementUrl);
+    const login = base.username === '' ? new URL(brokerUrl) : base;
+    const user = decodeURIComponent(login.username) || 'guest';
+    const password = decodeURIComponent(login.password) || 'guest';
+    const path = `${base.pathname.replace(/\/+$/, '')}/api/queues/${encodeURIComponent(virtualHost)}/${encodeURIComponent(queue)}`;
+    const answer = await fetch(new URL(path, base.origin), {
+      headers: { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`, accept: 'application/json' },
+      redirect: 'error',
+      signal: AbortSignal.timeout(ANSWER_MILLIS),
+    });
+    if (!answer.ok) return `${base.host} answered ${answer.status}`;
+    const parsed = ManagedQueue.safeParse(await answer.json());
+    return parsed.success ? parsed.data : `${base.host} answered something else than a queue`;
+  } catch {
+    return 'did not answer';
+  }
+}
