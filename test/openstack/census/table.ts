@@ -1,0 +1,131 @@
+import type { Cloud, Row, ServiceKey } from '../cloud.ts';
+import { HttpError } from '../cloud.ts';
+
+/** A row and the project that owns it, as far as the row itself says so. */
+export interface Found {
+  readonly kind: string;
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly row: Row;
+}
+
+export interface Listing {
+  readonly kind: string;
+  readonly service: ServiceKey;
+  readonly path: string;
+  readonly key: string;
+  /** Which field names the owner; `project_id` where nothing else is said. */
+  readonly owner?: string;
+  readonly id?: string;
+  /** Neutron: only where this extension is there. */
+  readonly extension?: string;
+  /** Pages are counted by rows here, there are no links. */
+  readonly offset?: boolean;
+}
+
+/**
+ * Every listing shows the whole cloud, without any filter by project: whatever a filter may hide or create can't matter.
+ * (Neutron makes a project's default security group again when it is listed *by project*; this listing does not.)
+ */
+export const LISTINGS: readonly Listing[] = [
+  {
+    kind: 'nova.server',
+    service: 'compute',
+    path: '/servers/detail?all_tenants=1&soft_deleted=true',
+    key: 'servers',
+    owner: 'tenant_id',
+  },
+  { kind: 'nova.server-group', service: 'compute', path: '/os-server-groups?all_projects=1', key: 'server_groups', offset: true },
+  {
+    kind: 'cinder.volume',
+    service: 'volume',
+    path: '/volumes/detail?all_tenants=1',
+    key: 'volumes',
+    owner: 'os-vol-tenant-attr:tenant_id',
+  },
+  {
+    kind: 'cinder.snapshot',
+    service: 'volume',
+    path: '/snapshots/detail?all_tenants=1',
+    key: 'snapshots',
+    owner: 'os-extended-snapshot-attributes:project_id',
+  },
+  {
+    kind: 'cinder.backup',
+    service: 'volume',
+    path: '/backups/detail?all_tenants=1',
+    key: 'backups',
+    owner: 'os-backup-project-attr:project_id',
+  },
+  { kind: 'cinder.group', service: 'volume', path: '/groups/detail?all_tenants=1', key: 'groups' },
+  { kind: 'cinder.group-snapshot', service: 'volume', path: '/group_snapshots/detail?all_tenants=1', key: 'group_snapshots' },
+  {
+    kind: 'cinder.transfer',
+    service: 'volume',
+    path: '/volume-transfers/detail?all_tenants=1',
+    key: 'transfers',
+    owner: 'source_project_id',
+  },
+  { kind: 'neutron.network', service: 'network', path: '/networks', key: 'networks' },
+  { kind: 'neutron.subnet', service: 'network', path: '/subnets', key: 'subnets' },
+  { kind: 'neutron.port', service: 'network', path: '/ports', key: 'ports' },
+  { kind: 'neutron.router', service: 'network', path: '/routers', key: 'routers', extension: 'router' },
+  { kind: 'neutron.floating-ip', service: 'network', path: '/floatingips', key: 'floatingips', extension: 'router' },
+  { kind: 'neutron.trunk', service: 'network', path: '/trunks', key: 'trunks', extension: 'trunk' },
+  { kind: 'neutron.security-group', service: 'network', path: '/security-groups', key: 'security_groups', extension: 'security-group' },
+  { kind: 'neutron.rbac-policy', service: 'network', path: '/rbac-policies', key: 'rbac_policies', extension: 'rbac-policies' },
+  { kind: 'neutron.subnet-pool', service: 'network', path: '/subnetpools', key: 'subnetpools', extension: 'subnet_allocation' },
+  { kind: 'neutron.address-scope', service: 'network', path: '/address-scopes', key: 'address_scopes', extension: 'address-scope' },
+  { kind: 'neutron.address-group', service: 'network', path: '/address-groups', key: 'address_groups', extension: 'address-group' },
+  { kind: 'neutron.qos-policy', service: 'network', path: '/qos/policies', key: 'policies', extension: 'qos' },
+  { kind: 'neutron.metering-label', service: 'network', path: '/metering/metering-labels', key: 'metering_labels', extension: 'metering' },
+  { kind: 'neutron.local-ip', service: 'network', path: '/local_ips', key: 'local_ips', extension: 'local_ip' },
+  { kind: 'neutron.log', service: 'network', path: '/log/logs', key: 'logs', extension: 'logging' },
+  { kind: 'neutron.ndp-proxy', service: 'network', path: '/ndp_proxies', key: 'ndp_proxies', extension: 'l3-ndp-proxy' },
+  { kind: 'neutron.quota', service: 'network', path: '/quotas', key: 'quotas', extension: 'quotas', id: 'project_id' },
+  { kind: 'glance.image', service: 'image', path: '/images?visibility=all&limit=500', key: 'images', owner: 'owner' },
+  { kind: 'glance.image', service: 'image', path: '/images?visibility=all&os_hidden=true&limit=500', key: 'images', owner: 'owner' },
+  {
+    kind: 'glance.metadata-namespace',
+    service: 'image',
+    path: '/metadefs/namespaces?limit=500',
+    key: 'namespaces',
+    owner: 'owner',
+    id: 'namespace',
+  },
+  { kind: 'keystone.trust', service: 'identity', path: '/OS-TRUST/trusts', key: 'trusts' },
+  { kind: 'keystone.credential', service: 'identity', path: '/credentials', key: 'credentials' },
+  { kind: 'keystone.limit', service: 'identity', path: '/limits', key: 'limits' },
+  { kind: 'keystone.project', service: 'identity', path: '/projects', key: 'projects', owner: 'id' },
+];
+
+const word = (row: Row, key: string): string => (typeof row[key] === 'string' ? row[key] : '');
+
+/** All rows of a listing, in the whole cloud. Throws when the cloud can't list them: that is not "none". */
+export async function list(cloud: Cloud, listing: Listing): Promise<Found[]> {
+  const { admin } = cloud;
+  const rows: Row[] = [];
+  if (listing.offset) {
+    for (let page: Row[] | undefined; page === undefined || page.length > 0; rows.push(...page)) {
+      page = await admin.rows(listing.service, `${listing.path}&limit=500&offset=${rows.length}`, listing.key);
+    }
+  } else rows.push(...(await admin.rows(listing.service, listing.path, listing.key)));
+  return rows.map((row) => ({
+    kind: listing.kind,
+    id: word(row, listing.id ?? 'id'),
+    name: word(row, 'name') || word(row, 'display_name') || word(row, 'description'),
+    owner: word(row, listing.owner ?? 'project_id'),
+    row,
+  }));
+}
+
+/** Runs `ask`, and takes the given statuses as "there is none". */
+export async function orNone<T>(statuses: readonly number[], ask: () => Promise<T[]>): Promise<T[]> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof HttpError && statuses.includes(error.status)) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,194 @@
+import * as z from 'zod';
+import { type Credentials, credentials } from './credentials.ts';
+
+/** A row as a service showed it. */
+export type Row = Record<string, unknown>;
+export const Row = z.record(z.string(), z.unknown());
+
+/** A field that must be text; throws where it is not, so that a changed API is noticed. */
+export function text(row: unknown, ...path: string[]): string {
+  let value = row;
+  for (const key of path) value = Row.parse(value)[key];
+  return z.string().parse(value);
+}
+export const rowsOf = (json: unknown, key: string): Row[] => z.array(Row).parse(Row.parse(json)[key]);
+
+const Token = z.object({
+  token: z.object({
+    user: z.object({ id: z.string() }),
+    project: z.object({ id: z.string() }).optional(),
+    catalog: z.array(
+      z.object({ type: z.string(), endpoints: z.array(z.object({ interface: z.string(), region_id: z.string(), url: z.string() })) }),
+    ),
+  }),
+});
+
+/** The services that this suite knows: the types that catalogs give them, and what follows the endpoint. */
+const SERVICES = {
+  identity: { types: ['identity'], version: '/v3', header: undefined },
+  compute: { types: ['compute'], version: '', header: 'compute 2.79' },
+  volume: { types: ['block-storage', 'volumev3', 'volume'], version: '', header: 'volume 3.62' },
+  network: { types: ['network'], version: '/v2.0', header: undefined },
+  image: { types: ['image'], version: '/v2', header: undefined },
+  object: { types: ['object-store'], version: '', header: undefined },
+  placement: { types: ['placement'], version: '', header: 'placement 1.9' },
+} as const;
+export type ServiceKey = keyof typeof SERVICES;
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly json: unknown;
+  readonly body: string;
+}
+export interface Call {
+  readonly json?: unknown;
+  readonly body?: string | Uint8Array;
+  readonly headers?: Record<string, string>;
+  /** Statuses beside 2xx that are fine. */
+  readonly accept?: readonly number[];
+}
+
+/** An answer that was not wanted. */
+export class HttpError extends Error {
+  readonly status: number;
+  constructor(what: string, status: number, body: string) {
+    super(`${what}: ${status} ${body.slice(0, 400)}`);
+    this.status = status;
+  }
+}
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** A login: one token, its project and its catalog. */
+export class Session {
+  readonly token: string;
+  readonly userId: string;
+  readonly projectId: string;
+  readonly #endpoints: ReadonlyMap<string, string>;
+  constructor(token: string, userId: string, projectId: string, endpoints: ReadonlyMap<string, string>) {
+    this.token = token;
+    this.userId = userId;
+    this.projectId = projectId;
+    this.#endpoints = endpoints;
+  }
+
+  has(service: ServiceKey): boolean {
+    return this.#endpoints.has(service);
+  }
+
+  /** The endpoint of a service; for Swift, of another account when `account` says so. */
+  endpoint(service: ServiceKey, account?: string): string {
+    const url = this.#endpoints.get(service);
+    if (url === undefined) throw new Error(`this cloud has no ${service} service`);
+    return account === undefined ? url : url.replace(this.projectId, account);
+  }
+
+  /**
+   * One call; `path` follows the endpoint, or is a whole URL. A call that never got through, or that was answered 503 or 409 "retry",
+   * is sent again where it is safe. Throws {@link HttpError} on every status that was not wanted.
+   */
+  async call(service: ServiceKey, method: string, path: string, call: Call = {}): Promise<Reply> {
+    const url = path.startsWith('http') ? path : `${this.endpoint(service)}${path}`;
+    const version = SERVICES[service].header;
+    const headers: Record<string, string> = { 'x-auth-token': this.token, accept: 'application/json' };
+    if (version !== undefined) headers['openstack-api-version'] = version;
+    if (call.json !== undefined) headers['content-type'] = 'application/json';
+    Object.assign(headers, call.headers);
+    const body = call.json === undefined ? call.body : JSON.stringify(call.json);
+    for (let attempt = 1; ; attempt++) {
+      let reply: Reply | undefined;
+      try {
+        const init = { method, headers, signal: AbortSignal.timeout(90_000), redirect: 'manual' as const };
+        const response = await fetch(url, body === undefined ? init : { ...init, body: Buffer.from(body) });
+        const answer = await response.text();
+        const isJson = response.headers.get('content-type')?.includes('json') && answer !== '';
+        reply = { status: response.status, headers: response.headers, body: answer, json: isJson ? JSON.parse(answer) : undefined };
+      } catch (error) {
+        if (attempt >= 4 || (method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'PUT')) throw error;
+      }
+      if (reply !== undefined) {
+        if ((reply.status >= 200 && reply.status < 300) || call.accept?.includes(reply.status)) return reply;
+        const again = reply.status === 503 || (reply.status >= 500 && method === 'GET');
+        if (!again || attempt >= 4) throw new HttpError(`${method} ${url}`, reply.status, reply.body);
+      }
+      await pause(attempt * 500);
+    }
+  }
+
+  /** All rows of a collection, page after page. */
+  async rows(service: ServiceKey, path: string, key: string, headers: Record<string, string> = {}): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (let next: string | undefined = path; next !== undefined; ) {
+      const { json } = await this.call(service, 'GET', next, { headers });
+      const page = Row.parse(json);
+      rows.push(...rowsOf(page, key));
+      const links = z.array(z.object({ rel: z.string(), href: z.string() })).safeParse(page[`${key}_links`]);
+      const following: string | undefined = links.data?.find((link) => link.rel === 'next')?.href;
+      const glance = typeof page.next === 'string' ? page.next.replace(/^\/v2/, '') : undefined;
+      next = following ?? glance;
+    }
+    return rows;
+  }
+}
+
+/** A real OpenStack, spoken to by the suite itself: nothing here is shared with the code under test. */
+export class Cloud {
+  readonly #credentials: Credentials;
+  readonly admin: Session;
+  private constructor(how: Credentials, admin: Session) {
+    this.#credentials = how;
+    this.admin = admin;
+  }
+
+  /** Logs in as the administrator that the environment names. */
+  static async connect(env: NodeJS.ProcessEnv = process.env): Promise<Cloud> {
+    const how = credentials(env);
+    return new Cloud(how, await login(how));
+  }
+
+  /** Logs in as a user with a password, scoped to a project. */
+  as(user: { readonly id: string; readonly password: string }, projectId: string): Promise<Session> {
+    const identity = { methods: ['password'], password: { user } };
+    return login({ ...this.#credentials, identity, scope: { project: { id: projectId } } });
+  }
+  get authUrl(): string {
+    return this.#credentials.authUrl;
+  }
+  get region(): string | undefined {
+    return this.#credentials.region;
+  }
+}
+
+async function login(how: Credentials): Promise<Session> {
+  const scope = how.scope === undefined ? {} : { scope: how.scope };
+  const response = await fetch(`${how.authUrl}/auth/tokens`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ auth: { identity: how.identity, ...scope } }),
+    signal: AbortSignal.timeout(60_000),
+  });
+  const body = await response.text();
+  if (!response.ok) throw new HttpError('login', response.status, body);
+  const { token } = Token.parse(JSON.parse(body));
+  const endpoints = new Map<string, string>([['identity', how.authUrl]]);
+  for (const [service, { types, version }] of Object.entries(SERVICES)) {
+    const entry = types.map((type) => token.catalog.find((one) => one.type === type)).find((one) => one !== undefined);
+    const fitting = entry?.endpoints.filter((one) => one.interface === how.interface && (how.region ?? one.region_id) === one.region_id);
+    const url = fitting?.[0]?.url.replace(/\/+$/, '');
+    if (url !== undefined && service !== 'identity') endpoints.set(service, url.endsWith(version) ? url : url + version);
+  }
+  return new Session(z.string().parse(response.headers.get('x-subject-token')), token.user.id, token.project?.id ?? '', endpoints);
+}
+
+/**
+ * Asks until the answer is there, at most `seconds`.
+ * `ask` returns undefined for "not yet"; what it throws goes through. Throws an error that names what was waited for.
+ */
+export async function until<T>(what: string, seconds: number, ask: () => Promise<T | undefined>, everyMilliseconds = 400): Promise<T> {
+  for (const end = Date.now() + seconds * 1000; ; ) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    if (Date.now() > end) throw new Error(`waited ${seconds} s in vain: ${what}`);
+    await pause(everyMilliseconds);
+  }
+}

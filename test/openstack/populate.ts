@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto';
+import { Cloud, rowsOf, type Session, text } from './cloud.ts';
+import { attach, flavorAccess, fullCompute, server } from './populate/compute.ts';
+import { fullIdentity } from './populate/identity.ts';
+import { fullImages, image } from './populate/images.ts';
+import { fullNetwork, simpleNetwork, trunkedNetwork } from './populate/network.ts';
+import { fullObjects, simpleObjects } from './populate/objects.ts';
+import { attempt, type Lent, make, type Plot } from './populate/plot.ts';
+import { fullStorage, volume } from './populate/storage.ts';
+
+/** `full`: at least one of every kind that the cloud can make. `simple`: a server with a volume, an image, an object. `empty`: nothing. */
+export type Fill = 'full' | 'simple' | 'empty';
+
+export interface PopulatedProject {
+  readonly id: string;
+  readonly name: string;
+  readonly fill: Fill;
+  /** Logged in as a plain member of it. */
+  readonly session: Session;
+}
+
+/** A customer: a domain with projects and users. */
+export interface Customer {
+  readonly prefix: string;
+  readonly domainId: string;
+  readonly projects: readonly PopulatedProject[];
+  /** Users who have things in the projects. */
+  readonly userIds: readonly string[];
+  readonly member: { readonly id: string; readonly password: string };
+  readonly lent: Lent;
+  /** What this cloud could not make, and why. */
+  readonly lacking: ReadonlyMap<string, string>;
+  /** Seconds that each part took, for whoever wants it faster. */
+  readonly seconds: ReadonlyMap<string, number>;
+}
+
+export const newPrefix = (): string => `kp-${randomBytes(3).toString('hex')}`;
+
+/** Makes a domain with one project for each entry of `fills` and fills them side by side. */
+export async function populate(cloud: Cloud, fills: Readonly<Record<string, Fill>>, prefix = newPrefix()): Promise<Customer> {
+  const { admin } = cloud;
+  const identity = (path: string, key: string, body: object) => make(admin, 'identity', path, key, body);
+  const domain = await identity('/domains', 'domain', { name: prefix });
+  const lacking = new Map<string, string>();
+  const seconds = new Map<string, number>();
+  const timed = async <T>(what: string, work: Promise<T>): Promise<T> => {
+    const start = Date.now();
+    const result = await work;
+    seconds.set(what, (Date.now() - start) / 1000);
+    return result;
+  };
+  const password = randomBytes(12).toString('base64url');
+  const inDomain = { domain_id: domain.id };
+  const [member, reader, group, roles, lent] = await Promise.all([
+    identity('/users', 'user', { name: `${prefix}-member`, password, ...inDomain }),
+    identity('/users', 'user', { name: `${prefix}-reader`, password, ...inDomain }),
+    identity('/groups', 'group', { name: `${prefix}-group`, ...inDomain }),
+    admin.call('identity', 'GET', '/roles').then((reply) => rowsOf(reply.json, 'roles')),
+    timed('operator', lend(cloud, prefix, lacking)),
+  ]);
+  const roleId = (name: string) => text(roles.find((role) => role.name === name) ?? {}, 'id');
+  await admin.call('identity', 'PUT', `/groups/${group.id}/users/${reader.id}`);
+  const user = { id: member.id, password };
+  const projects = await Promise.all(
+    Object.entries(fills).map(async ([name, fill]) => {
+      const { id } = await identity('/projects', 'project', { name: `${prefix}-${name}`, ...inDomain, tags: ['customer'] });
+      await admin.call('identity', 'PUT', `/projects/${id}/users/${member.id}/roles/${roleId('member')}`);
+      return { id, name, fill, session: await cloud.as(user, id) };
+    }),
+  );
+  const extensions = new Set((await admin.rows('network', '/extensions', 'extensions')).map((row) => text(row, 'alias')));
+  const others = { readerId: reader.id, readerRoleId: roleId('reader'), groupId: group.id };
+  await Promise.all(
+    projects.map(async (project, at) => {
+      const next = projects[(at + 1) % projects.length];
+      const neighbour = next === undefined || next.id === project.id ? { id: lent.projectId, session: admin } : next;
+      const plot: Plot = { prefix, admin, member: project.session, memberUser: user, project, neighbour, lent, extensions, lacking };
+      if (project.fill === 'full') await fillFully(plot, others, (part, work) => timed(`${project.name} ${part}`, work));
+      if (project.fill === 'simple') await fillSimply(plot);
+    }),
+  );
+  return { prefix, domainId: domain.id, projects, userIds: [member.id, reader.id], member: user, lent, lacking, seconds };
+}
+
+/** The operator's side: its own project (in no customer's domain), networks, a private flavor, a private volume type. */
+async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>): Promise<Lent> {
+  const { admin } = cloud;
+  const own = await admin.call('identity', 'GET', `/projects/${admin.projectId}`);
+  const { id: project_id } = await make(admin, 'identity', '/projects', 'project', {
+    name: `${prefix}-operator`,
+    domain_id: text(own.json, 'project', 'domain_id'),
+  });
+  const network = async (name: string, cidr: string, more: object) => {
+    const { id } = await make(admin, 'network', '/networks', 'network', { name: `${prefix}-${name}`, project_id, ...more });
+    const subnet = { name: `${prefix}-${name}`, network_id: id, cidr, ip_version: 4, project_id, enable_dhcp: false };
+    await make(admin, 'network', '/subnets', 'subnet', subnet);
+    return id;
+  };
+  const [externalNetworkId, commonNetworkId, flavor, type, groupType] = await Promise.all([
+    network('external', '198.51.100.0/24', { 'router:external': true }),
+    network('common', '172.31.0.0/20', {}),
+    make(admin, 'compute', '/flavors', 'flavor', {
+      name: `${prefix}-flavor`,
+      vcpus: 1,
+      ram: 64,
+      disk: 1,
+      'os-flavor-access:is_public': false,
+    }),
+    make(admin, 'volume', '/types', 'volume_type', { name: `${prefix}-type`, 'os-volume-type-access:is_public': false }),
+    attempt({ lacking }, 'cinder.group', () =>
+      make(admin, 'volume', '/group_types', 'group_type', { name: `${prefix}-group-type`, group_specs: {}, is_public: true }),
+    ),
+  ]);
+  return {
+    projectId: project_id,
+    flavorId: flavor.id,
+    volumeTypeId: type.id,
+    groupTypeId: groupType?.id,
+    externalNetworkId,
+    commonNetworkId,
+  };
+}
+
+async function typeAccess(plot: Plot): Promise<void> {
+  const json = { addProjectAccess: { project: plot.project.id } };
+  await plot.admin.call('volume', 'POST', `/types/${plot.lent.volumeTypeId}/action`, { json });
+}
+
+async function fillFully(
+  plot: Plot,
+  others: Parameters<typeof fullIdentity>[1],
+  timed: <T>(part: string, work: Promise<T>) => Promise<T>,
+): Promise<void> {
+  await Promise.all([flavorAccess(plot), typeAccess(plot)]);
+  const wiring = timed('wiring', trunkedNetwork(plot));
+  const ground = Promise.all([wiring, image(plot, 'plain'), volume(plot, 'data'), volume(plot, 'root')]);
+  await Promise.all([
+    wiring.then((made) => timed('network', fullNetwork(plot, made))),
+    ground.then(([made, imageId, dataVolumeId, rootVolumeId]) =>
+      timed('compute', fullCompute(plot, { wiring: made, imageId, dataVolumeId, rootVolumeId })),
+    ),
+    timed('storage', fullStorage(plot)),
+    timed('images', fullImages(plot)),
+    plot.admin.has('object') ? timed('objects', fullObjects(plot)) : plot.lacking.set('swift', 'no object-store in the catalog'),
+    timed('identity', fullIdentity(plot, others)),
+  ]);
+}
+
+async function fillSimply(plot: Plot): Promise<void> {
+  await Promise.all([flavorAccess(plot), typeAccess(plot)]);
+  const objects = plot.admin.has('object') ? simpleObjects(plot) : undefined;
+  const [wiring, imageRef, data] = await Promise.all([simpleNetwork(plot), image(plot, 'plain'), volume(plot, 'data'), objects]);
+  const id = await server(plot, 'web', { imageRef, networks: [{ uuid: wiring.networkId }] });
+  await attach(plot, id, data);
+}
+
+if (import.meta.main) {
+  const names = process.argv.slice(2);
+  const fills = Object.fromEntries((names.length > 0 ? names : ['red', 'green', 'blue']).map((name) => [name, 'full' as const]));
+  const start = Date.now();
+  const customer = await populate(await Cloud.connect(), fills);
+  console.log(`domain ${customer.prefix} ${customer.domainId}, ${(Date.now() - start) / 1000} s`);
+  for (const project of customer.projects) console.log(`project ${project.name} ${project.id}`);
+  for (const [part, took] of customer.seconds) console.log(`  ${part}: ${took} s`);
+  for (const [kind, reason] of customer.lacking) console.log(`  this cloud lacks ${kind}: ${reason}`);
+}

@@ -1,0 +1,82 @@
+import { Row, text, until } from '../cloud.ts';
+import type { Wiring } from './network.ts';
+import { make, named, type Plot } from './plot.ts';
+
+/** Starts a server and waits until it runs. `hints` go to the scheduler. */
+export async function server(plot: Plot, name: string, how: object, hints: object = {}): Promise<string> {
+  const body = { server: { name: named(plot, name), flavorRef: plot.lent.flavorId, ...how }, 'os:scheduler_hints': hints };
+  const { json } = await plot.member.call('compute', 'POST', '/servers', { json: body });
+  const id = text(json, 'server', 'id');
+  await until(`server ${name} runs`, 180, async () => {
+    const shown = Row.parse((await plot.member.call('compute', 'GET', `/servers/${id}`)).json);
+    const status = text(shown, 'server', 'status');
+    if (status === 'ERROR') throw new Error(`server ${name} ended in ERROR: ${JSON.stringify(shown)}`);
+    return status === 'ACTIVE' ? true : undefined;
+  });
+  return id;
+}
+
+export async function attach(plot: Plot, serverId: string, volumeId: string): Promise<void> {
+  const body = { volumeAttachment: { volumeId } };
+  await plot.member.call('compute', 'POST', `/servers/${serverId}/os-volume_attachments`, { json: body });
+  await until(`volume ${volumeId} is in use`, 120, async () => {
+    const { json } = await plot.member.call('volume', 'GET', `/volumes/${volumeId}`);
+    return text(json, 'volume', 'status') === 'in-use' ? true : undefined;
+  });
+}
+
+/** Lets the project use the private flavor; comes before its servers. */
+export async function flavorAccess(plot: Plot): Promise<void> {
+  const body = { addTenantAccess: { tenant: plot.project.id } };
+  await plot.admin.call('compute', 'POST', `/flavors/${plot.lent.flavorId}/action`, { json: body });
+}
+
+/** What the servers stand on. */
+export interface Ground {
+  readonly wiring: Wiring;
+  readonly imageId: string;
+  readonly dataVolumeId: string;
+  readonly rootVolumeId: string;
+}
+
+/** Servers in every awkward state, server groups, quota rows of the project and of a user in it. */
+export async function fullCompute(plot: Plot, ground: Ground): Promise<void> {
+  const { admin, member, project } = plot;
+  const act = (id: string, body: object) => admin.call('compute', 'POST', `/servers/${id}/action`, { json: body });
+  const group = (name: string, policy: string) =>
+    make(member, 'compute', '/os-server-groups', 'server_group', { name: named(plot, name), policy });
+  const quota = (query: string, quota_set: object) =>
+    admin.call('compute', 'PUT', `/os-quota-sets/${project.id}${query}`, { json: { quota_set } });
+
+  const lockedWithVolume = async () => {
+    const { id: together } = await group('together', 'soft-affinity');
+    const networks = [{ uuid: ground.wiring.networkId }];
+    const id = await server(plot, 'web', { imageRef: ground.imageId, networks }, { group: together });
+    await attach(plot, id, ground.dataVolumeId);
+    const snapshot = { volume_id: ground.dataVolumeId, name: named(plot, 'snapshot-in-use'), force: true };
+    await make(member, 'volume', '/snapshots', 'snapshot', snapshot);
+    await act(id, { lock: null });
+  };
+  const onTrunk = async () => {
+    const port = ground.wiring.trunkPortId;
+    if (port !== undefined) await server(plot, 'trunked', { imageRef: ground.imageId, networks: [{ port }] });
+  };
+  const fromVolume = async () => {
+    const json = { 'os-set_bootable': { bootable: true } };
+    await member.call('volume', 'POST', `/volumes/${ground.rootVolumeId}/action`, { json });
+    const disk = { boot_index: 0, uuid: ground.rootVolumeId, source_type: 'volume', destination_type: 'volume' };
+    await server(plot, 'rooted', { networks: 'none', block_device_mapping_v2: [{ ...disk, delete_on_termination: false }] });
+  };
+  const inError = async () => {
+    const id = await server(plot, 'broken', { imageRef: ground.imageId, networks: 'none' });
+    await act(id, { 'os-resetState': { state: 'error' } });
+  };
+  await Promise.all([
+    lockedWithVolume(),
+    onTrunk(),
+    fromVolume(),
+    inError(),
+    group('nobody', 'soft-anti-affinity'),
+    quota('', { instances: 77, cores: 777 }).then(() => quota(`?user_id=${plot.memberUser.id}`, { instances: 55 })),
+  ]);
+}

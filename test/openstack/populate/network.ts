@@ -1,0 +1,193 @@
+import { type Row, rowsOf, type Session, text } from '../cloud.ts';
+import { attempt, make, named, type Plot, withExtension } from './plot.ts';
+
+/** What servers need of the network. */
+export interface Wiring {
+  readonly networkId: string;
+  readonly subnetId: string;
+  /** Parent port of a trunk, left for a server. */
+  readonly trunkPortId: string | undefined;
+}
+
+const subnet = (networkId: string, name: string, cidr: string) => ({ network_id: networkId, name, cidr, ip_version: 4 });
+
+/** Enough of a network for a server. */
+export async function simpleNetwork(plot: Plot): Promise<Wiring> {
+  const network = await make(plot.member, 'network', '/networks', 'network', { name: named(plot, 'inner') });
+  const { id } = await make(plot.member, 'network', '/subnets', 'subnet', subnet(network.id, named(plot, 'inner'), '10.10.0.0/24'));
+  return { networkId: network.id, subnetId: id, trunkPortId: undefined };
+}
+
+/** The first part of a full network: servers can start on it while the rest is being made. */
+export async function trunkedNetwork(plot: Plot): Promise<Wiring> {
+  const wiring = await simpleNetwork(plot);
+  return { ...wiring, trunkPortId: await trunks(plot, wiring.networkId) };
+}
+
+/** Every kind of Neutron that a project can own here, tied together the way customers tie them. */
+export async function fullNetwork(plot: Plot, wiring: Wiring): Promise<void> {
+  const { member, admin, project } = plot;
+  const create = (path: string, key: string, body: object, as: Session = member) => make(as, 'network', path, key, body);
+  const network = (name: string) => create('/networks', 'network', { name: named(plot, name) });
+  const inner = { id: wiring.networkId };
+  const [second, shared, qos, groups] = await Promise.all([network('second'), network('shared'), qosPolicy(plot), securityGroups(plot)]);
+  const [secondSubnet] = await Promise.all([
+    create('/subnets', 'subnet', subnet(second.id, named(plot, 'second'), '10.20.0.0/24')),
+    create('/subnets', 'subnet', subnet(shared.id, named(plot, 'shared'), '10.30.0.0/24')),
+  ]);
+  const port = (name: string, networkId: string, more: object = {}) =>
+    create('/ports', 'port', { name: named(plot, name), network_id: networkId, ...more });
+  const [lonely, published, secondDoor] = await Promise.all([
+    port('lonely', inner.id, { security_groups: groups, allowed_address_pairs: [{ ip_address: '10.10.0.250' }] }),
+    port('published', inner.id),
+    port('second-door', second.id, { fixed_ips: [{ subnet_id: secondSubnet.id, ip_address: '10.20.0.1' }] }),
+  ]);
+  if (qos !== undefined) await member.call('network', 'PUT', `/ports/${published.id}`, { json: { port: { qos_policy_id: qos } } });
+  const gateway = { network_id: plot.lent.externalNetworkId };
+  const router = await create('/routers', 'router', { name: named(plot, 'gate'), external_gateway_info: gateway });
+  const plug = (body: object, id = router.id) => member.call('network', 'PUT', `/routers/${id}/add_router_interface`, { json: body });
+  await plug({ subnet_id: wiring.subnetId });
+  await plug({ port_id: secondDoor.id });
+  const routes = [{ destination: '192.0.2.0/24', nexthop: '10.10.0.60' }];
+  await member.call('network', 'PUT', `/routers/${router.id}`, { json: { router: { routes } } });
+  await Promise.all([
+    floatingIps(plot, lonely, published),
+    pooled(plot),
+    sharing(plot, {
+      network: shared.id,
+      ...(qos === undefined ? {} : { qos_policy: qos }),
+      ...(groups[0] ? { security_group: groups[0] } : {}),
+    }),
+    onCommonNetwork(plot),
+    attempt(plot, 'neutron.router distributed', async () => {
+      const spread = await create(
+        '/routers',
+        'router',
+        { name: named(plot, 'spread'), project_id: project.id, distributed: true, external_gateway_info: gateway },
+        admin,
+      );
+      const third = await network('third');
+      const { id } = await create('/subnets', 'subnet', subnet(third.id, named(plot, 'third'), '10.40.0.0/24'));
+      await plug({ subnet_id: id }, spread.id);
+    }),
+    withExtension(plot, 'metering', 'neutron.metering-label', () =>
+      create('/metering/metering-labels', 'metering_label', { name: named(plot, 'metering'), project_id: project.id }, admin),
+    ),
+    withExtension(plot, 'local_ip', 'neutron.local-ip', () =>
+      create('/local_ips', 'local_ip', { name: named(plot, 'local'), network_id: inner.id }),
+    ),
+    withExtension(plot, 'l3-conntrack-helper', 'neutron.conntrack-helper', () =>
+      create(`/routers/${router.id}/conntrack_helpers`, 'conntrack_helper', { protocol: 'udp', port: 69, helper: 'tftp' }),
+    ),
+    admin.call('network', 'PUT', `/quotas/${project.id}`, { json: { quota: { network: 77, port: 777 } } }),
+  ]);
+}
+
+async function qosPolicy(plot: Plot): Promise<string | undefined> {
+  return withExtension(plot, 'qos', 'neutron.qos-policy', async () => {
+    const policy = { name: named(plot, 'slow'), project_id: plot.project.id };
+    const { id } = await make(plot.admin, 'network', '/qos/policies', 'policy', policy);
+    await make(plot.admin, 'network', `/qos/policies/${id}/bandwidth_limit_rules`, 'bandwidth_limit_rule', { max_kbps: 1000 });
+    return id;
+  });
+}
+
+/** Two security groups, each of which lets the other one in, and an address group that a rule names. */
+async function securityGroups(plot: Plot): Promise<string[]> {
+  const group = (name: string) => make(plot.member, 'network', '/security-groups', 'security_group', { name: named(plot, name) });
+  const left = await group('left');
+  const right = await group('right');
+  const rule = (id: string, from: object) =>
+    make(plot.member, 'network', '/security-group-rules', 'security_group_rule', {
+      security_group_id: id,
+      direction: 'ingress',
+      ethertype: 'IPv4',
+      protocol: 'tcp',
+      ...from,
+    });
+  await rule(left.id, { remote_group_id: right.id });
+  await rule(right.id, { remote_group_id: left.id });
+  await withExtension(plot, 'security-groups-remote-address-group', 'neutron.address-group', async () => {
+    const body = { name: named(plot, 'office'), project_id: plot.project.id, addresses: ['198.51.100.0/28'] };
+    const { id } = await make(plot.admin, 'network', '/address-groups', 'address_group', body);
+    await rule(left.id, { remote_address_group_id: id });
+  });
+  return [left.id, right.id];
+}
+
+/** One trunk with a subport, whose parent is left for a server; one that is administratively down, which Neutron won't delete as it is. */
+async function trunks(plot: Plot, networkId: string): Promise<string | undefined> {
+  return withExtension(plot, 'trunk', 'neutron.trunk', async () => {
+    const port = (name: string) => make(plot.member, 'network', '/ports', 'port', { name: named(plot, name), network_id: networkId });
+    const [parent, child, dark] = await Promise.all([port('trunk-parent'), port('trunk-child'), port('trunk-dark')]);
+    const trunk = (name: string, port_id: string, more: object) =>
+      make(plot.member, 'network', '/trunks', 'trunk', { name: named(plot, name), port_id, ...more });
+    await trunk('trunk', parent.id, { sub_ports: [{ port_id: child.id, segmentation_type: 'vlan', segmentation_id: 100 }] });
+    await trunk('dark', dark.id, { admin_state_up: false });
+    return parent.id;
+  });
+}
+
+/** A floating IP with a port forwarding (which blocks its deletion), one on a port, one that nobody uses. */
+async function floatingIps(plot: Plot, forwarded: Row & { id: string }, published: { id: string }): Promise<void> {
+  const address = (more: object = {}) =>
+    make(plot.member, 'network', '/floatingips', 'floatingip', {
+      floating_network_id: plot.lent.externalNetworkId,
+      description: named(plot, 'address'),
+      ...more,
+    });
+  await address();
+  await address({ port_id: published.id });
+  await withExtension(plot, 'floating-ip-port-forwarding', 'neutron.port-forwarding', async () => {
+    const { id } = await address();
+    await make(plot.member, 'network', `/floatingips/${id}/port_forwardings`, 'port_forwarding', {
+      internal_port_id: forwarded.id,
+      internal_ip_address: text(rowsOf(forwarded, 'fixed_ips')[0], 'ip_address'),
+      internal_port: 22,
+      external_port: 2222,
+      protocol: 'tcp',
+    });
+  });
+}
+
+/** An address scope, a subnet pool in it, and a subnet out of the pool. */
+async function pooled(plot: Plot): Promise<void> {
+  const scope = await withExtension(plot, 'address-scope', 'neutron.address-scope', () =>
+    make(plot.member, 'network', '/address-scopes', 'address_scope', { name: named(plot, 'scope'), ip_version: 4 }),
+  );
+  const pool = await make(plot.member, 'network', '/subnetpools', 'subnetpool', {
+    name: named(plot, 'pool'),
+    prefixes: ['10.50.0.0/16'],
+    default_prefixlen: 26,
+    ...(scope === undefined ? {} : { address_scope_id: scope.id }),
+  });
+  const network = await make(plot.member, 'network', '/networks', 'network', { name: named(plot, 'pooled') });
+  const body = { network_id: network.id, name: named(plot, 'pooled'), ip_version: 4, subnetpool_id: pool.id };
+  await make(plot.member, 'network', '/subnets', 'subnet', body);
+}
+
+/** Each of these is lent to the neighbour by an RBAC policy of its own. */
+async function sharing(plot: Plot, objects: Record<string, string>): Promise<void> {
+  for (const [object_type, object_id] of Object.entries(objects)) {
+    await attempt(plot, `neutron.rbac-policy ${object_type}`, () =>
+      make(plot.member, 'network', '/rbac-policies', 'rbac_policy', {
+        object_type,
+        object_id,
+        action: 'access_as_shared',
+        target_tenant: plot.neighbour.id,
+      }),
+    );
+  }
+}
+
+/** A network of the operator, lent to this project alone, on which the project has a port and a subnet of its own. */
+async function onCommonNetwork(plot: Plot): Promise<void> {
+  const network_id = plot.lent.commonNetworkId;
+  const policy = { object_type: 'network', object_id: network_id, action: 'access_as_shared', target_tenant: plot.project.id };
+  await make(plot.admin, 'network', '/rbac-policies', 'rbac_policy', { ...policy, project_id: plot.lent.projectId });
+  await make(plot.member, 'network', '/ports', 'port', { name: named(plot, 'guest'), network_id });
+  const third = 1 + (Number.parseInt(plot.project.id.slice(0, 8), 16) % 250);
+  const fourth = Number.parseInt(plot.project.id.slice(8, 12), 16) % 250;
+  const own = { ...subnet(network_id, named(plot, 'guest'), `10.${third}.${fourth}.0/28`), project_id: plot.project.id };
+  await make(plot.admin, 'network', '/subnets', 'subnet', own);
+}

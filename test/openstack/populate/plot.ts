@@ -1,0 +1,58 @@
+import { HttpError, type Row, Row as RowSchema, type ServiceKey, type Session } from '../cloud.ts';
+
+/** What the operator of the cloud lends to all projects of a test: owned by a project that nobody deletes. */
+export interface Lent {
+  readonly projectId: string;
+  readonly flavorId: string;
+  readonly volumeTypeId: string;
+  readonly groupTypeId: string | undefined;
+  readonly externalNetworkId: string;
+  readonly commonNetworkId: string;
+}
+
+/** One project that is being filled, and who fills it. */
+export interface Plot {
+  readonly prefix: string;
+  readonly admin: Session;
+  /** A plain member of the project. */
+  readonly member: Session;
+  readonly memberUser: { readonly id: string; readonly password: string };
+  readonly project: { readonly id: string; readonly name: string };
+  /** The project that things are shared with. */
+  readonly neighbour: { readonly id: string; readonly session: Session };
+  readonly lent: Lent;
+  readonly extensions: ReadonlySet<string>;
+  /** What the cloud could not make, each once, with its reason. */
+  readonly lacking: Map<string, string>;
+}
+
+/** The same names in every project: a bystander has a namesake of everything that is deleted. */
+export const named = (plot: { readonly prefix: string }, name: string): string => `${plot.prefix}-${name}`;
+
+/** Makes one thing; `key` wraps the body and is where the answer has the thing. */
+export async function make(session: Session, service: ServiceKey, path: string, key: string, body: object): Promise<Row & { id: string }> {
+  const { json } = await session.call(service, 'POST', path, { json: { [key]: body } });
+  const row = RowSchema.parse(RowSchema.parse(json)[key]);
+  return { ...row, id: String(row.id) };
+}
+
+/** The cloud took the order, and then did not carry it out. */
+export class Refused extends Error {}
+
+/** Something that not every cloud can do: where it refuses, that is noted, and the rest goes on. */
+export async function attempt<T>(plot: Pick<Plot, 'lacking'>, kind: string, build: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await build();
+  } catch (error) {
+    if (!(error instanceof HttpError || error instanceof Refused)) throw error;
+    plot.lacking.set(kind, error.message.slice(0, 200));
+    return undefined;
+  }
+}
+
+/** The same, where an extension says beforehand whether the cloud can do it. */
+export async function withExtension<T>(plot: Plot, alias: string, kind: string, build: () => Promise<T>): Promise<T | undefined> {
+  if (plot.extensions.has(alias)) return attempt(plot, kind, build);
+  plot.lacking.set(kind, `no extension ${alias}`);
+  return undefined;
+}
