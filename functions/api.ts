@@ -6,6 +6,7 @@ import type { Outgoing } from '../events/index.ts';
 import type { Engine } from '../lib/engine/port.ts';
 import { PropagatorError } from '../lib/errors.ts';
 import { OPERATION_STATES, type Operation } from '../lib/operation/model.ts';
+import { hasEnded } from '../lib/operation/open.ts';
 import { view } from '../lib/operation/view.ts';
 
 export interface ApiPorts {
@@ -125,11 +126,13 @@ export function api(ports: ApiPorts): Hono {
 }
 
 async function seen(operation: Operation, { engine, now }: ApiPorts) {
-  const [tasks, children] = await Promise.all([
+  const [tasks, letters, children] = await Promise.all([
     engine.reads.tasks(operation.id),
+    hasEnded(operation) ? [] : engine.deadLetters({ operationId: operation.id }),
     operation.children.length > 0 ? engine.reads.operations({ parentId: operation.id, limit: 10_000 }) : [],
   ]);
-  return view(operation, tasks, now(), children);
+  const givenUp = new Set(letters.flatMap(({ message }) => (message.type === 'service.requested' ? [message.data.taskId] : [])));
+  return view({ operation, tasks, now: now(), children, givenUp });
 }
 
 const letterFilter = (query: z.infer<typeof LetterQuery>) =>

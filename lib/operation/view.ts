@@ -1,3 +1,4 @@
+import type { TaskId } from '../../events/ids.ts';
 import type { Actor, ErrorReport } from '../errors.ts';
 import { total } from './accounting.ts';
 import type { KindCount, Operation, Task } from './model.ts';
@@ -21,21 +22,31 @@ export interface OperationView {
   readonly waitsOn: readonly Waiting[];
 }
 
-/**
- * An operation with its sums and what it waits on. One cause is said once: tasks that only stand behind others are not named (law 12).
- * `children` are the operations of a domain's projects.
- */
-export function view(operation: Operation, tasks: readonly Task[], now: number, children: readonly Operation[] = []): OperationView {
+export interface ViewInput {
+  readonly operation: Operation;
+  readonly tasks: readonly Task[];
+  readonly now: number;
+  /** The operations of a domain's projects. */
+  readonly children: readonly Operation[];
+  /** Tasks whose message a queue gave up by itself: the function died on it before it could say why. */
+  readonly givenUp: ReadonlySet<TaskId>;
+}
+
+/** An operation with its tasks in their order, its sums and what it waits on. One cause is said once: tasks that only stand behind others are not named (law 12). */
+export function view(input: ViewInput): OperationView {
+  const { operation } = input;
+  const place = new Map(operation.order.map(({ id }, index) => [id, index]));
+  const tasks = [...input.tasks].sort((a, b) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0));
   const sums = tasks.map((task) => total(task.counts));
   const things = sums.reduce((a, b) => ({ found: a.found + b.found, removed: a.removed + b.removed, left: a.left + b.left }), {
     found: 0,
     removed: 0,
     left: 0,
   });
-  return { operation, tasks, things, waitsOn: hasEnded(operation) ? [] : waitsOn(operation, tasks, now, children) };
+  return { operation, tasks, things, waitsOn: hasEnded(operation) ? [] : waitsOn({ ...input, tasks }) };
 }
 
-function waitsOn(operation: Operation, tasks: readonly Task[], now: number, children: readonly Operation[]): Waiting[] {
+function waitsOn({ operation, tasks, now, children, givenUp }: ViewInput): Waiting[] {
   const plain = (on: string, since: number): Waiting => ({
     on,
     since,
@@ -55,7 +66,11 @@ function waitsOn(operation: Operation, tasks: readonly Task[], now: number, chil
     open.length > 0
       ? [plain(`${open.length} of ${operation.children.length} projects of the domain`, operation.startedAt ?? operation.openedAt)]
       : [];
-  return [...own, ...projects, ...tasks.flatMap((task) => taskWaitsOn(task))];
+  return [
+    ...own,
+    ...projects,
+    ...tasks.flatMap((task) => (givenUp.has(task.id) && task.state !== 'errored' ? [onSilence(task)] : taskWaitsOn(task))),
+  ];
 }
 
 function confirmingOn(operation: Operation, tasks: readonly Task[], now: number): string {
@@ -79,6 +94,15 @@ function taskWaitsOn(task: Task): Waiting[] {
       deadLetter: false,
     }));
 }
+
+const onSilence = (task: Task): Waiting => ({
+  on: `${task.service}: its function died on this task again and again`,
+  since: task.progressAt,
+  actor: 'operator',
+  advice: `Read the log for ${task.operationId}. Then: propagator redrive --operation ${task.operationId}`,
+  requestId: undefined,
+  deadLetter: true,
+});
 
 function onError(task: Task, error: ErrorReport): Waiting {
   const dead = task.state === 'errored';
