@@ -35,7 +35,14 @@ function stable(value: unknown): unknown {
 function line(thing: Found, projectId: string): Line {
   const row = JSON.stringify(stable(thing.row satisfies Row));
   const digest = createHash('sha256').update(row).digest('hex').slice(0, 12);
-  return { kind: thing.kind, id: thing.id, name: thing.name, digest, owned: thing.owner === projectId, row };
+  return {
+    kind: thing.kind,
+    id: thing.id,
+    name: thing.name,
+    digest,
+    owned: thing.owner === projectId && thing.kind !== 'glance.image-member',
+    row,
+  };
 }
 
 /**
@@ -76,6 +83,14 @@ export const label = (one: Line): string => `${one.kind} ${one.id} ${one.name}${
 export function linesOf(all: Census, projectId: string, without: readonly string[] = []): string[] {
   const lines = all.projects.get(projectId) ?? [];
   return lines.filter((one) => !without.some((gone) => one.row.includes(gone) || one.id.includes(gone))).map(label);
+}
+
+/**
+ * What should not be there after the project is gone: what it owned, and what others hold in its name.
+ * Its memberships of other projects' images are left out: they are rows of the image's owner, and mean nothing without the member.
+ */
+export function residue(now: Census, projectId: string): string[] {
+  return (now.projects.get(projectId) ?? []).filter((one) => one.kind !== 'glance.image-member').map(label);
 }
 
 /** Things that the project owned before and that are still there now, even if they belong to somebody else or to nobody. */

@@ -81,7 +81,7 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
     },
   ],
   [
-    'glance.metadata-namespace',
+    'glance.metadef-namespace',
     async (cloud, line, owner) => {
       const json = { namespace: line.id, protected: false, owner };
       await quietly(cloud.admin.call('image', 'PUT', `/metadefs/namespaces/${line.id}`, { json }));

@@ -87,7 +87,7 @@ export const LISTINGS: readonly Listing[] = [
   { kind: 'glance.image', service: 'image', path: '/images?visibility=all&limit=500', key: 'images', owner: 'owner' },
   { kind: 'glance.image', service: 'image', path: '/images?visibility=all&os_hidden=true&limit=500', key: 'images', owner: 'owner' },
   {
-    kind: 'glance.metadata-namespace',
+    kind: 'glance.metadef-namespace',
     service: 'image',
     path: '/metadefs/namespaces?limit=500',
     key: 'namespaces',

@@ -1,0 +1,140 @@
+import { projectDeleted, sendTo } from './broker.ts';
+import { counts, linesOf, residue, survivors } from './census.ts';
+import { countsOf, isState, tell } from './driver.ts';
+import { type Stage, stage } from './stage.ts';
+
+/** Kinds that this suite and the propagator count in the same way: one row of the listing, one thing. */
+const COUNTED_ALIKE = [
+  'nova.server',
+  'nova.server-group',
+  'nova.flavor-access',
+  'cinder.volume',
+  'cinder.transfer',
+  'cinder.group',
+  'cinder.group-snapshot',
+  'neutron.network',
+  'neutron.router',
+  'neutron.floating-ip',
+  'neutron.port-forwarding',
+  'neutron.trunk',
+  'neutron.security-group',
+  'neutron.address-group',
+  'neutron.address-scope',
+  'neutron.subnet-pool',
+  'neutron.qos-policy',
+  'neutron.rbac-policy',
+  'neutron.quota',
+  'glance.image',
+  'glance.metadef-namespace',
+  'swift.container',
+  'keystone.application-credential',
+];
+
+/** Deletions in Keystone of projects that hold one of everything; the tests follow each other on one customer. */
+describe('a customer whose projects hold at least one of every kind', () => {
+  let on: Stage;
+  beforeAll(async () => {
+    on = await stage({ red: 'full', green: 'full', blue: 'full' });
+    console.log(`populated: ${[...on.customer.seconds].map(([part, seconds]) => `${part} ${seconds} s`).join(', ')}`);
+  });
+  afterAll(() => on?.strike());
+
+  it('has in each project one of every kind that this cloud can make', () => {
+    const kinds = Object.keys(counts(on.before, on.idOf('red')));
+    const wanted = COUNTED_ALIKE.filter((kind) => !on.customer.lacking.has(kind));
+    expect(kinds).toEqual(expect.arrayContaining(wanted));
+    expect(Object.keys(counts(on.before, on.idOf('green')))).toEqual(kinds);
+    expect(Object.keys(counts(on.before, on.idOf('blue')))).toEqual(kinds);
+  });
+
+  it('in observe, a deleted project is counted as it is, and nothing at all changes', async () => {
+    await on.start({ mode: 'observe' });
+    const red = on.idOf('red');
+    await on.deleteProject('red');
+    const view = await on.propagator.operation({ project: red }, isState('observed'), 90);
+    console.log(tell(view));
+    const now = await on.look(true);
+    const held = (lines: string[]) => lines.filter((line) => !line.startsWith('keystone.') || line.startsWith('keystone.application-'));
+    expect(held(linesOf(now, red))).toEqual(held(linesOf(on.before, red)));
+    const { before, now: after } = on.others(now, 'red');
+    expect(after).toEqual(before);
+    const listed = counts(on.before, red);
+    const reported = countsOf(view);
+    const alike = COUNTED_ALIKE.filter((kind) => listed[kind] !== undefined);
+    expect(Object.fromEntries(alike.map((kind) => [kind, reported[kind]?.found]))).toEqual(
+      Object.fromEntries(alike.map((kind) => [kind, listed[kind]])),
+    );
+    await on.propagator.stop();
+  });
+
+  it('in enforce, a project deleted in Keystone is emptied completely, and the others stay exactly as they were', async () => {
+    await on.start({ mode: 'enforce' });
+    const green = on.idOf('green');
+    const deletedAt = await on.deleteProject('green');
+    const view = await on.propagator.operation({ project: green }, isState('finished'), 180);
+    console.log(`emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`);
+    const now = await on.look();
+    expect(residue(now, green)).toEqual([]);
+    expect(survivors(on.before, now, green)).toEqual([]);
+    // Red was deleted, too, while nothing was to be changed: it is still there.
+    const { before, now: after } = on.others(now, 'green', 'red');
+    expect(after).toEqual(before);
+    expect(counts(now, on.idOf('red'))['nova.server']).toBe(counts(on.before, on.idOf('red'))['nova.server']);
+    expect(await on.propagator.deadLetters()).toEqual([]);
+  });
+
+  it('killed at five moments of one operation and started again each time, it loses no notification and ends the same way', async () => {
+    const red = on.idOf('red');
+    const about = { project: red };
+    const enforce = () => on.start({ mode: 'enforce' });
+    // Announced while nobody listens.
+    await on.propagator.kill();
+    await sendTo(on.propagator.queue, [projectDeleted(red)]);
+    const removed = (wanted: number) => (view: { operation: { mode: string; state: string }; things: { removed: number } }) =>
+      view.operation.mode === 'enforce' && (view.things.removed >= wanted || view.operation.state === 'finished');
+    const moments: string[] = [];
+    for (const wanted of [0, 1, 20, 60]) {
+      await enforce();
+      const view = await on.propagator.operation(about, removed(wanted), 120);
+      await on.propagator.kill();
+      moments.push(`${view.operation.state}, ${view.things.removed} of ${view.things.found} removed`);
+    }
+    console.log(`killed at: before it heard of it; ${moments.join('; ')}`);
+    await enforce();
+    const view = await on.propagator.operation(about, (now) => now.operation.mode === 'enforce' && isState('finished')(now), 240);
+    const now = await on.look();
+    expect(residue(now, red)).toEqual([]);
+    expect(survivors(on.before, now, red)).toEqual([]);
+    const { before, now: after } = on.others(now, 'green', 'red');
+    expect(after).toEqual(before);
+    // One that was observed, one that was carried out: a crash never makes another.
+    expect((await on.propagator.operations(about)).map((one) => one.operation.state)).toEqual(['finished', 'observed']);
+    expect(view.things.left).toBe(0);
+    expect(await on.propagator.deadLetters()).toEqual([]);
+  });
+
+  it('the domain disabled and deleted: whatever was left of it is emptied, and the neighbour domain stays exactly as it was', async () => {
+    const { admin } = on.cloud;
+    const { domainId } = on.customer;
+    const path = `/domains/${domainId}`;
+    await admin.call('identity', 'PATCH', path, { json: { domain: { enabled: false } } });
+    await admin.call('identity', 'DELETE', path);
+    const blue = on.idOf('blue');
+    await on.propagator.operation({ project: blue }, isState('finished'), 180);
+    const domain = await on.propagator.operation({ domain: domainId }, isState('finished'), 60);
+    expect(domain.operation.children.length).toBeGreaterThan(0);
+    const now = await on.look();
+    for (const name of ['red', 'green', 'blue']) {
+      expect(residue(now, on.idOf(name))).toEqual([]);
+      expect(survivors(on.before, now, on.idOf(name))).toEqual([]);
+    }
+    const { before, now: after } = on.others(now, 'green', 'red', 'blue');
+    expect(after).toEqual(before);
+    expect(await on.propagator.deadLetters()).toEqual([]);
+  });
+
+  it('does not come back when somebody looks: a while later there is still nothing', async () => {
+    const now = await on.look(true);
+    for (const name of ['red', 'green', 'blue']) expect(residue(now, on.idOf(name))).toEqual([]);
+  });
+});

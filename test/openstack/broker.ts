@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto';
+import amqp from 'amqplib';
+import { rabbitUrl } from './driver.ts';
+
+/** What Keystone would say of a deleted project, in the envelope that it uses. */
+export function projectDeleted(projectId: string): string {
+  const message = {
+    message_id: randomUUID(),
+    publisher_id: 'identity.somebody',
+    event_type: 'identity.project.deleted',
+    priority: 'INFO',
+    payload: { resource_info: projectId },
+    timestamp: new Date().toISOString().replace('T', ' ').replace('Z', ''),
+  };
+  return JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(message) });
+}
+
+async function withChannel<T>(work: (channel: amqp.ConfirmChannel) => Promise<T>): Promise<T> {
+  const connection = await amqp.connect(rabbitUrl());
+  try {
+    const channel = await connection.createConfirmChannel();
+    return await work(channel);
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Puts messages where Keystone puts its own; returns when the broker has them. */
+export async function publish(bodies: readonly (string | Uint8Array)[]): Promise<void> {
+  const exchange = process.env.RABBITMQ_EXCHANGE ?? 'keystone';
+  const key = process.env.RABBITMQ_ROUTING_KEY ?? 'notifications.info';
+  await withChannel(async (channel) => {
+    for (const body of bodies) channel.publish(exchange, key, Buffer.from(body), { contentType: 'application/json', deliveryMode: 2 });
+    await channel.waitForConfirms();
+  });
+}
+
+/** Puts messages on one queue alone: other queues on Keystone's exchange never see them. */
+export async function sendTo(queue: string, bodies: readonly (string | Uint8Array)[]): Promise<void> {
+  await withChannel(async (channel) => {
+    for (const body of bodies) channel.sendToQueue(queue, Buffer.from(body), { contentType: 'application/json', deliveryMode: 2 });
+    await channel.waitForConfirms();
+  });
+}
+
+export async function deleteQueue(queue: string): Promise<void> {
+  await withChannel((channel) => channel.deleteQueue(queue));
+}

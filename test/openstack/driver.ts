@@ -1,0 +1,186 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+import { until } from './cloud.ts';
+
+/** The answers of the propagator's API, as far as this suite looks at them. */
+const Count = z.object({ found: z.number(), removed: z.number(), left: z.number() });
+const View = z.object({
+  operation: z.looseObject({
+    id: z.string(),
+    state: z.string(),
+    mode: z.string(),
+    generation: z.number(),
+    scope: z.looseObject({ type: z.string(), id: z.string() }),
+    confirmedAt: z.array(z.number()),
+    children: z.array(z.string()),
+    hold: z.looseObject({ reason: z.string(), advice: z.string() }).nullish(),
+    openedAt: z.number(),
+    startedAt: z.number().nullish(),
+    endedAt: z.number().nullish(),
+  }),
+  tasks: z.array(
+    z.looseObject({ service: z.string(), state: z.string(), counts: z.record(z.string(), Count), because: z.string().nullish() }),
+  ),
+  things: Count,
+  waitsOn: z.array(z.looseObject({ on: z.string(), since: z.number(), actor: z.string() })),
+});
+export type View = z.infer<typeof View>;
+const Health = z.looseObject({
+  ok: z.boolean(),
+  inventory: z.string().nullish(),
+  relay: z.union([z.string(), z.looseObject({ connected: z.boolean() })]).nullish(),
+  calls: z.record(z.string(), z.number()).optional(),
+});
+const Quarantine = z.object({ total: z.number(), records: z.array(z.looseObject({ reason: z.string() })) });
+
+export interface How {
+  readonly mode: 'observe' | 'enforce';
+  /** Domains that must be left alone: those of other people who use this cloud meanwhile. */
+  readonly protectedDomains?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const ENTRY = fileURLToPath(new URL('../../lib/cli/propagator.ts', import.meta.url));
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/**
+ * The propagator as an operator runs it: a process of its own with a data folder of its own,
+ * which can be killed at any moment and started again.
+ */
+export class Propagator {
+  readonly queue: string;
+  readonly #data = mkdtempSync(`${tmpdir()}/propagator-openstack-`);
+  #child: ChildProcess | undefined;
+  #port = 0;
+
+  /** @param queue the name of its own queue in RabbitMQ, so that nothing is missed while it is down */
+  constructor(queue: string) {
+    this.queue = queue;
+  }
+  get logFile(): string {
+    return `${this.#data}.log`;
+  }
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Starts it, and returns when it is ready: the door answers, the broker is connected, the inventory is filled. Milliseconds until then. */
+  async start(how: How): Promise<number> {
+    if (this.#child !== undefined) throw new Error('it runs already');
+    this.#port = await freePort();
+    const inherited = Object.entries(process.env).filter(
+      ([name]) => !/^(PROPAGATOR_|DATABASE_URL|NODE_OPTIONS|JEST_|OPENSTACK_TEST_)/.test(name),
+    );
+    const env = {
+      ...Object.fromEntries(inherited),
+      RABBITMQ_URL: rabbitUrl(),
+      RABBITMQ_QUEUE: this.queue,
+      PROPAGATOR_MODE: how.mode,
+      PROPAGATOR_GRACE: '0s',
+      PROPAGATOR_CONFIRM_APART: '1s',
+      PROPAGATOR_DATA: this.#data,
+      PROPAGATOR_PORT: String(this.#port),
+      PROPAGATOR_PROTECTED_DOMAINS: (how.protectedDomains ?? []).join(','),
+      ...how.environment,
+    };
+    const log = openSync(this.logFile, 'a');
+    const before = Date.now();
+    const child = spawn(process.execPath, [ENTRY, 'start'], { env, stdio: ['ignore', log, log] });
+    closeSync(log);
+    this.#child = child;
+    child.once('exit', () => {
+      if (this.#child === child) this.#child = undefined;
+    });
+    await until('the propagator is ready', 90, async () => {
+      if (this.#child === undefined) throw new Error(`the propagator has ended:\n${this.lastWords()}`);
+      const health = await this.health().catch(() => undefined);
+      return health?.ok && (health.inventory ?? 'filled') === 'filled' ? true : undefined;
+    });
+    return Date.now() - before;
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    await ended;
+    this.#child = undefined;
+  }
+  /** As the kernel does it when memory is short: no last word, no clean-up. */
+  kill = (): Promise<void> => this.#end('SIGKILL');
+  stop = (): Promise<void> => this.#end('SIGTERM');
+
+  /** Stops it and forgets its data. */
+  async dispose(): Promise<void> {
+    await this.stop();
+    rmSync(this.#data, { recursive: true, force: true });
+  }
+
+  async api(method: 'GET' | 'POST', path: string, body?: string): Promise<{ status: number; json: unknown }> {
+    const url = `http://127.0.0.1:${this.#port}${path}`;
+    const init = { method, signal: AbortSignal.timeout(20_000), headers: { connection: 'close' } };
+    const response = await fetch(url, body === undefined ? init : { ...init, body });
+    return { status: response.status, json: await response.json() };
+  }
+  health = async () => Health.parse((await this.api('GET', '/healthz')).json);
+  quarantine = async () => Quarantine.parse((await this.api('GET', '/v1/quarantine?limit=1000')).json);
+  deadLetters = async () =>
+    z.object({ deadLetters: z.array(z.unknown()) }).parse((await this.api('GET', '/v1/dead-letters')).json).deadLetters;
+  async operations(about: { project?: string; domain?: string }): Promise<View[]> {
+    const { json } = await this.api('GET', `/v1/operations?${new URLSearchParams(about)}`);
+    return z.object({ operations: z.array(View) }).parse(json).operations;
+  }
+
+  /** Waits until the newest operation about an account is as wanted. In vain: the error shows what it waits on, and the end of the log. */
+  async operation(about: { project?: string; domain?: string }, wanted: (view: View) => boolean, seconds: number): Promise<View> {
+    let last: View | undefined;
+    const type = about.project === undefined ? 'domain' : 'project';
+    const ask = async () => {
+      if (this.#child === undefined) throw new Error(`the propagator has ended:\n${this.lastWords()}`);
+      last = (await this.operations(about)).find((view) => view.operation.scope.type === type);
+      return last !== undefined && wanted(last) ? last : undefined;
+    };
+    return until('an operation', seconds, ask, 200).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${last === undefined ? 'there is none' : tell(last)}\n${this.lastWords()}`);
+    });
+  }
+
+  lastWords = (): string => readFileSync(this.logFile, 'utf8').split('\n').slice(-25).join('\n');
+}
+
+export const isState =
+  (...states: readonly string[]) =>
+  (view: View): boolean =>
+    states.includes(view.operation.state);
+
+/** An operation on a few lines. */
+export function tell({ operation, tasks, things, waitsOn }: View): string {
+  const lines = tasks.map((task) => `  ${task.service} ${task.state} ${task.because ?? ''} ${JSON.stringify(task.counts)}`);
+  const waits = waitsOn.map((one) => `  waits on ${one.on} (${one.actor})`);
+  const hold = operation.hold ? [`  held: ${operation.hold.reason}`] : [];
+  return [`${operation.id} ${operation.state}, ${JSON.stringify(things)}`, ...hold, ...lines, ...waits].join('\n');
+}
+
+/** The counts of all services together, by kind. */
+export function countsOf(view: View): Record<string, z.infer<typeof Count>> {
+  return Object.assign({}, ...view.tasks.map((task) => task.counts));
+}
+
+export function rabbitUrl(): string {
+  const url = process.env.RABBITMQ_URL;
+  if (!url) throw new Error('RABBITMQ_URL is not set: this suite needs the broker that Keystone sends its notifications to');
+  return url;
+}

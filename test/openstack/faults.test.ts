@@ -1,0 +1,74 @@
+import { residue, survivors } from './census.ts';
+import { until } from './cloud.ts';
+import { isState, tell } from './driver.ts';
+import { type Breakable, broker, nova } from './faults.ts';
+import { type Stage, stage } from './stage.ts';
+
+const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** Runs a test where its fault can be made here; elsewhere it is skipped, and that is said. */
+function where(fault: Breakable | string, name: string, test: (fault: Breakable) => Promise<void>): void {
+  if (typeof fault !== 'string') return it(name, () => test(fault));
+  console.log(`SKIPPED: ${name}\n${fault}`);
+  it.skip(name, () => undefined);
+}
+
+describe('while parts of the cloud are away', () => {
+  let on: Stage;
+  beforeAll(async () => {
+    on = await stage({ first: 'simple', second: 'simple' });
+    await on.start({ mode: 'enforce' });
+  });
+  afterAll(() => on?.strike());
+
+  async function emptied(name: string): Promise<void> {
+    const now = await on.look();
+    expect(residue(now, on.idOf(name))).toEqual([]);
+    expect(survivors(on.before, now, on.idOf(name))).toEqual([]);
+  }
+
+  where(nova(), 'with Nova stopped for a minute it waits, says so, removes nothing that servers still use, and ends', async (fault) => {
+    const first = on.idOf('first');
+    await fault.stop();
+    try {
+      const stopped = Date.now();
+      await on.deleteProject('first');
+      const view = await on.propagator.operation({ project: first }, (one) => one.waitsOn.some(({ on: what }) => /nova/i.test(what)), 60);
+      console.log(tell(view));
+      await pause(Math.max(0, 60 - (Date.now() - stopped) / 1000));
+      const [later] = await on.propagator.operations({ project: first });
+      expect(later && isState('finished')(later)).toBe(false);
+      expect(later?.waitsOn.map((one) => one.on).join()).toMatch(/nova/i);
+      expect((await on.propagator.health()).ok).toBe(true);
+    } finally {
+      await fault.start();
+    }
+    await on.propagator.operation({ project: first }, isState('finished'), 180);
+    await until('Nova is back', 60, () => emptied('first').then(() => true));
+    expect(await on.propagator.deadLetters()).toEqual([]);
+  });
+
+  where(
+    broker(),
+    'with RabbitMQ stopped and started it says so, comes back by itself, and hears what was deleted meanwhile',
+    async (fault) => {
+      await fault.stop();
+      let deleting: Promise<unknown> = Promise.resolve();
+      try {
+        await until('it says that the broker is away', 30, async () => ((await on.propagator.health()).ok ? undefined : true));
+        // Keystone holds its answer back until it can tell somebody.
+        deleting = on.deleteProject('second');
+        await pause(5);
+      } finally {
+        await fault.start();
+      }
+      await until('it is connected again', 90, async () => ((await on.propagator.health()).ok ? true : undefined));
+      await deleting;
+      await on.propagator.operation({ project: on.idOf('second') }, isState('finished'), 180);
+      await emptied('second');
+      const { before, now } = on.others(await on.look(true), 'first', 'second');
+      expect(now).toEqual(before);
+      expect(await on.propagator.deadLetters()).toEqual([]);
+    },
+  );
+});

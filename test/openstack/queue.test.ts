@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { projectDeleted, sendTo } from './broker.ts';
+import { residue, survivors } from './census.ts';
+import { until } from './cloud.ts';
+import { isState } from './driver.ts';
+import { type Stage, stage } from './stage.ts';
+
+const envelope = (message: unknown): string => JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(message) });
+
+/** Ways in which a message can be no notification; each is made anew with a number, so that no two are equal. */
+const GARBAGE: readonly ((n: number) => string | Uint8Array)[] = [
+  (n) => `not json ${n}`,
+  () => new Uint8Array(randomBytes(64)),
+  (n) => `{"oslo.version": "2.0", "oslo.message": "{\\"message_id\\": ${n}`,
+  (n) => JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': `broken inside ${n}` }),
+  (n) => JSON.stringify([n]),
+  (n) => String(n),
+  (n) => envelope({ message_id: `m${n}`, payload: {} }),
+  (n) => envelope({ message_id: `m${n}`, event_type: 'identity.project.deleted', payload: { resource_info: '../../v3/users' } }),
+  (n) => envelope({ message_id: `m${n}`, event_type: 'identity.project.deleted', payload: null }),
+  (n) => envelope({ message_id: `m${n}`, event_type: 'identity.project.deleted', payload: { resource_info: { id: n } } }),
+  (n) => '['.repeat(2000 + n),
+  (n) => `${n}${'x'.repeat(300_000)}`,
+];
+const MESSAGES = 1000;
+
+describe('what anybody may put on the queue', () => {
+  let on: Stage;
+  beforeAll(async () => {
+    on = await stage({ doomed: 'simple' });
+    await on.start({ mode: 'enforce' });
+  });
+  afterAll(() => on?.strike());
+
+  it('a forged deletion of a living project changes nothing and is reported', async () => {
+    const alive = on.idOf('still');
+    await sendTo(on.propagator.queue, [projectDeleted(alive)]);
+    const view = await on.propagator.operation({ project: alive }, isState('refused'), 60);
+    expect(view.operation.hold?.reason).toMatch(/Keystone still shows it/);
+    expect(view.operation.startedAt ?? undefined).toBeUndefined();
+    expect(view.things.removed).toBe(0);
+    const { before, now } = on.others(await on.look(true));
+    expect(now).toEqual(before);
+  });
+
+  it('a thousand messages of garbage go to quarantine, each with a reason, and a real deletion behind them goes through', async () => {
+    const make = (n: number) => GARBAGE[n % GARBAGE.length]?.(n) ?? '';
+    const bodies = Array.from({ length: MESSAGES }, (_, n) => make(n));
+    await sendTo(on.propagator.queue, bodies);
+    await on.deleteProject('doomed');
+    const doomed = on.idOf('doomed');
+    await on.propagator.operation({ project: doomed }, isState('finished'), 120);
+    const quarantined = await until('all garbage is in quarantine', 30, async () => {
+      const all = await on.propagator.quarantine();
+      return all.total >= MESSAGES ? all : undefined;
+    });
+    expect(quarantined.total).toBe(MESSAGES);
+    expect(quarantined.records.filter((record) => record.reason.length < 5)).toEqual([]);
+    console.log(`reasons: ${[...new Set(quarantined.records.map((record) => record.reason.slice(0, 80)))].join(' | ')}`);
+    const now = await on.look();
+    expect(residue(now, doomed)).toEqual([]);
+    expect(survivors(on.before, now, doomed)).toEqual([]);
+    const others = on.others(now, 'doomed');
+    expect(others.now).toEqual(others.before);
+  });
+});

@@ -1,0 +1,89 @@
+import { deleteQueue } from './broker.ts';
+import { type Census, census, linesOf, settledCensus } from './census.ts';
+import { Cloud, text } from './cloud.ts';
+import { type How, Propagator } from './driver.ts';
+import { type Customer, type Fill, newPrefix, populate } from './populate.ts';
+import { sweepUp } from './sweep-up.ts';
+
+/** A cloud with customers on it and a propagator beside it: what each test file plays on. */
+export interface Stage {
+  readonly cloud: Cloud;
+  readonly propagator: Propagator;
+  /** Its projects are deleted in the tests. */
+  readonly customer: Customer;
+  /** Its projects are never deleted: they must stay exactly as they are. */
+  readonly bystander: Customer;
+  /** Everything as it was before the first deletion. */
+  readonly before: Census;
+  idOf(name: string): string;
+  /** As it is now; asks until it says the same twice when `settled`. */
+  look(settled?: boolean): Promise<Census>;
+  start(how: How): Promise<number>;
+  /** Deletes a project in Keystone; returns the epoch milliseconds of Keystone's answer. */
+  deleteProject(name: string): Promise<number>;
+  /** Lines of every project that was not named, before and now, without what names a deleted project. */
+  others(now: Census, ...deleted: string[]): { before: string[]; now: string[] };
+  strike(): Promise<void>;
+}
+
+/** Sets it up: fills the customer's projects and one bystander in a domain of its own. */
+export async function stage(fills: Readonly<Record<string, Fill>>, bystanderFill: Fill = 'simple'): Promise<Stage> {
+  const cloud = await Cloud.connect();
+  const prefixes = [newPrefix(), newPrefix()] as const;
+  const queue = `${prefixes[0]}-propagator`;
+  const propagator = new Propagator(queue);
+  const strike = async () => {
+    await propagator.dispose();
+    await deleteQueue(queue);
+    if (process.env.OPENSTACK_TEST_KEEP === '1') return console.log(`kept: ${prefixes.join(' ')}`);
+    const left = await sweepUp(cloud, prefixes, known);
+    if (left.length > 0) console.log(`could not be removed:\n${left.join('\n')}`);
+  };
+  let known: string[] = [];
+  try {
+    const [customer, bystander] = await Promise.all([
+      populate(cloud, fills, prefixes[0]),
+      populate(cloud, { still: bystanderFill }, prefixes[1]),
+    ]);
+    const projects = [...customer.projects, ...bystander.projects];
+    known = projects.map((project) => project.id);
+    const users = [...customer.userIds, ...bystander.userIds];
+    for (const [kind, reason] of customer.lacking) console.log(`this cloud lacks ${kind}: ${reason}`);
+    const before = await settledCensus(cloud, known, users);
+    const idOf = (name: string) => {
+      const found = projects.find((project) => project.name.endsWith(`-${name}`));
+      if (found === undefined) throw new Error(`no project ${name}`);
+      return found.id;
+    };
+    return {
+      cloud,
+      propagator,
+      customer,
+      bystander,
+      before,
+      idOf,
+      strike,
+      look: (settled = false) => (settled ? settledCensus : census)(cloud, known, users),
+      async start(how) {
+        const domains = await cloud.admin.rows('identity', '/domains', 'domains');
+        const protectedDomains = domains
+          .map((row) => text(row, 'id'))
+          .filter((id) => id !== customer.domainId && id !== bystander.domainId);
+        return propagator.start({ protectedDomains, ...how });
+      },
+      async deleteProject(name) {
+        await cloud.admin.call('identity', 'DELETE', `/projects/${idOf(name)}`);
+        return Date.now();
+      },
+      others(now, ...deleted) {
+        const gone = deleted.map(idOf);
+        const rest = known.filter((id) => !gone.includes(id));
+        const lines = (all: Census) => rest.flatMap((id) => linesOf(all, id, gone));
+        return { before: lines(before), now: lines(now) };
+      },
+    };
+  } catch (error) {
+    await strike();
+    throw error;
+  }
+}
