@@ -4,7 +4,8 @@ import type { Condition } from '../../events/service.ts';
 const MOST = 25;
 
 /**
- * One line per kind and reason instead of one per thing, sorted so that a status does not flap between two looks.
+ * One line per kind and reason instead of one per thing, sorted so that a status does not flap between two looks;
+ * what this cloud merely lacks comes last.
  * `example` and `requestId` are those of the first thing.
  */
 export function aggregate(conditions: readonly Condition[]): Condition[] {
@@ -15,7 +16,7 @@ export function aggregate(conditions: readonly Condition[]): Condition[] {
     byReason.set(key, known ? { ...known, count: known.count + condition.count } : condition);
   }
   return [...byReason.entries()]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(([a, x], [b, y]) => Number(x.class === 'Unsupported') - Number(y.class === 'Unsupported') || (a < b ? -1 : 1))
     .slice(0, MOST)
     .map(([, condition]) => condition);
 }

@@ -30,7 +30,8 @@ export interface RoundInput {
 
 /**
  * One look at every kind and, in phase `clean`, one removal of each thing that may go.
- * A kind is touched only after those that it stands behind are gone; kinds that are not ordered go at the same time.
+ * A kind is touched only after those that it stands behind are gone, or, where it only follows them, had their turn;
+ * kinds that are not ordered go at the same time.
  * Never throws: what goes wrong with one kind is in its own result and stops no other (law 9).
  */
 export async function round(input: RoundInput): Promise<KindRound[]> {
@@ -38,10 +39,11 @@ export async function round(input: RoundInput): Promise<KindRound[]> {
   const start = (kind: Kind): Promise<KindRound> => {
     const known = results.get(kind.name);
     if (known) return known;
-    const before = input.kinds.filter((other) => kind.after.includes(other.name)).map(start);
+    const before = input.kinds.filter((other) => [...kind.after, ...kind.follows].includes(other.name)).map(start);
     const result = (async () => {
       const predecessors = input.phase === 'clean' ? await Promise.all(before) : [];
-      const waitsFor = predecessors.filter((done) => !done.count || done.count.left > 0).map((done) => done.kind);
+      const mustBeGone = predecessors.filter((done) => kind.after.includes(done.kind));
+      const waitsFor = mustBeGone.filter((done) => !done.count || done.count.left > 0).map((done) => done.kind);
       const done = await roundOfKind(kind, waitsFor, input);
       input.onKind(done);
       return done;

@@ -116,6 +116,8 @@ export interface Kind {
   readonly name: KindName;
   /** Kinds of the same service that must be gone before this one is touched. */
   readonly after: readonly KindName[];
+  /** Kinds of the same service that get their turn first; what could not go of them does not hold this one up. */
+  readonly follows: readonly KindName[];
   /** What there is. `more`: the listing was cut on purpose, there is more; `total` then says how many in all. Throws when it can't know. */
   look(reach: Reach): Promise<{ things: Thing[]; more: boolean; total?: number | undefined }>;
   /** Removes up to `most` things of one look with fewer calls than one by one. */
@@ -137,6 +139,8 @@ export interface KindDefinition<Row> {
   readonly name: string;
   /** Names within the service, without its prefix. */
   readonly after?: readonly string[];
+  /** Likewise, where the API itself refuses what is still needed: one thing that is stuck must not keep the rest (law 9). */
+  readonly follows?: readonly string[];
   /** Fresh rows. Must not create anything (law 8). Throws when it can't know (law 3), and class `Unsupported` where the cloud lacks the extension. */
   list(reach: Reach): Promise<readonly Row[] | { readonly rows: readonly Row[]; readonly more: boolean; readonly total?: number }>;
   id(row: Row): string;
@@ -181,6 +185,7 @@ export function defineKind<Row>(definition: KindDefinition<Row>): ClosedKind {
   return (service) => ({
     name: KindName.parse(`${service}.${definition.name}`),
     after: (definition.after ?? []).map((name) => KindName.parse(`${service}.${name}`)),
+    follows: (definition.follows ?? []).map((name) => KindName.parse(`${service}.${name}`)),
     async look(reach) {
       const listed = await definition.list(reach);
       const { rows, more, total } = 'rows' in listed ? listed : { rows: listed, more: false, total: undefined };
@@ -220,7 +225,7 @@ export function defineService(definition: ServiceDefinition): Service {
   const names = kinds.map((kind) => kind.name);
   const reached = new Set<KindName>();
   for (let open = [...kinds]; open.length > 0; ) {
-    const ready = open.filter((kind) => kind.after.every((name) => reached.has(name)));
+    const ready = open.filter((kind) => [...kind.after, ...kind.follows].every((name) => reached.has(name)));
     if (ready.length === 0)
       throw new TypeError(`${definition.name}: no order is possible among ${open.map((kind) => kind.name).join(', ')}`);
     for (const kind of ready) reached.add(kind.name);
