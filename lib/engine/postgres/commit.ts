@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { deadLetterQueueOf, type Outgoing, queueOf } from '../../../events/index.ts';
+import type { AccountRecord } from '../../account/inventory.ts';
+import type { Operation } from '../../operation/model.ts';
+import type { Change } from '../port.ts';
+import type { Bells } from './bells.ts';
+import { bossOn, type Database, type Session, sqlState } from './database.ts';
+import { storable, storableMessage, storableRecord, toJson } from './json.ts';
+import type { Queues } from './queues.ts';
+import { BOSS_SCHEMA } from './schema.ts';
+
+/** Oldest out. */
+const QUARANTINED_AT_MOST = 10_000;
+/** PostgreSQL ended one of two transactions that waited for each other: nothing was written, to be read and decided again. */
+const DEADLOCK = '40P01';
+
+class Conflict extends Error {}
+
+/** State and messages in one transaction; the workers of this process are woken after it. See `Engine.commit`. */
+export async function commit(database: Database, queues: Queues, bells: Bells, change: Change): Promise<'committed' | 'conflict'> {
+  const messages = Map.groupBy(change.messages ?? [], queueOf);
+  const dead = change.deadLetters ?? [];
+  await queues.ensure(new Set([...messages.keys(), ...dead.map(({ message }) => queueOf(message))]));
+  try {
+    await database.transaction(async (session) => {
+      await write(session, change);
+      for (const [queue, list] of messages) await queues.boss.insert(queue, list.map(jobOf), { db: bossOn(session) });
+      await layAside(session, queues, dead);
+      await database.announce(
+        session,
+        [...messages].filter(([, list]) => list.some((message) => !message.delaySeconds)).map(([queue]) => queue),
+      );
+      // Last, because rows that many add to are held until the end.
+      await count(session, change.counters ?? {});
+    });
+  } catch (error) {
+    if (error instanceof Conflict || sqlState(error) === DEADLOCK) return 'conflict';
+    throw error;
+  }
+  for (const [queue, list] of messages) for (const delay of new Set(list.map((message) => message.delaySeconds))) bells.ring(queue, delay);
+  return 'committed';
+}
+
+const jobOf = (message: Outgoing) => ({
+  data: storableMessage(message),
+  ...(message.delaySeconds ? { startAfter: `${message.delaySeconds.toFixed(3)} seconds` } : {}),
+});
+
+async function write(session: Session, change: Change): Promise<void> {
+  if (change.operations?.length) await writeVersioned(session, OPERATION, change.operations.map(operationRow));
+  if (change.tasks?.length)
+    await writeVersioned(
+      session,
+      TASK,
+      change.tasks.map((task) => ({
+        id: task.id,
+        version: task.version,
+        operation_id: task.operationId,
+        state: task.state,
+        body: { ...task, version: task.version + 1 },
+      })),
+    );
+  if (change.seen?.length) {
+    const ids = [...new Set(change.seen.map(storable))];
+    const added = await session.query(
+      `INSERT INTO propagator.seen (id) SELECT jsonb_array_elements_text($1::text::jsonb) ORDER BY 1 ON CONFLICT DO NOTHING RETURNING 1`,
+      [toJson(ids)],
+    );
+    if (added.length < ids.length) throw new Conflict();
+  }
+  if (change.accounts?.length) await session.query(ACCOUNTS, [toJson(latest(change.accounts).map(accountRow))]);
+  if (change.quarantine?.length) await session.query(QUARANTINE, [toJson(change.quarantine.map(storableRecord)), QUARANTINED_AT_MOST]);
+}
+
+const operationRow = (operation: Operation) => ({
+  id: operation.id,
+  version: operation.version,
+  scope_type: operation.scope.type,
+  scope_id: operation.scope.id,
+  domain_id: operation.scope.type === 'domain' ? operation.scope.id : operation.scope.domainId,
+  parent_id: operation.parentId,
+  mode: operation.mode,
+  state: operation.state,
+  generation: operation.generation,
+  opened_at: operation.openedAt,
+  started_at: operation.startedAt,
+  body: { ...operation, version: operation.version + 1 },
+});
+
+const OPERATION = versioned(
+  'operation',
+  `scope_type text, scope_id text, domain_id text, parent_id text, mode text, state text, generation int, opened_at double precision, started_at double precision`,
+);
+const TASK = versioned('task', 'operation_id text, state text');
+
+/**
+ * One statement that adds the rows of version 0 and replaces those that still stand at the version that was read; one row back for each.
+ * In the order of the ids, so that two such writers wait for each other and never crosswise.
+ */
+function versioned(table: string, columns: string): string {
+  const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
+  return `
+    WITH input AS MATERIALIZED (
+      SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS x (id text, version int, ${columns}, body jsonb) ORDER BY id
+    ), held AS MATERIALIZED (
+      SELECT t.id FROM propagator.${table} t JOIN input i USING (id) WHERE t.version = i.version AND i.version > 0 ORDER BY t.id FOR UPDATE OF t
+    ), added AS (
+      INSERT INTO propagator.${table} (id, version, ${names.join(', ')})
+      SELECT id, 1, ${names.join(', ')} FROM input WHERE version = 0 ORDER BY id
+      ON CONFLICT DO NOTHING RETURNING 1
+    ), replaced AS (
+      UPDATE propagator.${table} t SET version = i.version + 1, ${names.map((name) => `${name} = i.${name}`).join(', ')}
+      FROM input i JOIN held USING (id) WHERE t.id = i.id RETURNING 1
+    )
+    SELECT 1 FROM added UNION ALL SELECT 1 FROM replaced`;
+}
+
+async function writeVersioned(session: Session, statement: string, rows: readonly object[]): Promise<void> {
+  const written = await session.query(statement, [toJson(rows)]);
+  if (written.length < rows.length) throw new Conflict();
+}
+
+const accountRow = (record: AccountRecord) => ({
+  type: record.account.type,
+  id: record.account.id,
+  domain_id: record.account.type === 'project' ? record.account.domainId : undefined,
+  body: record,
+});
+
+/** The last record of each account: one statement can't write a row twice. */
+const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
+  ...new Map(records.map((record) => [`${record.account.type} ${record.account.id}`, record])).values(),
+];
+
+/** The inventory's own rules: `members` only grows, `deletedAt` is the first and `seenAt` the last, whoever writes later. */
+const ACCOUNTS = `
+  INSERT INTO propagator.account AS old (type, id, domain_id, body)
+  SELECT type, id, domain_id, body FROM jsonb_to_recordset($1::text::jsonb) AS x (type text, id text, domain_id text, body jsonb) ORDER BY type, id
+  ON CONFLICT (type, id) DO UPDATE SET domain_id = excluded.domain_id, body = excluded.body || jsonb_strip_nulls(jsonb_build_object(
+    'seenAt', greatest((old.body->>'seenAt')::float8, (excluded.body->>'seenAt')::float8),
+    'deletedAt', least((old.body->>'deletedAt')::float8, (excluded.body->>'deletedAt')::float8),
+    'members', CASE WHEN old.body ? 'members' OR excluded.body ? 'members' THEN (
+      SELECT coalesce(jsonb_agg(DISTINCT member), '[]')
+      FROM jsonb_array_elements(coalesce(old.body->'members', '[]') || coalesce(excluded.body->'members', '[]')) AS member) END))`;
+
+/** Numbers of the sequence stand for the age; a gap in them only means that a few less are kept. */
+const QUARANTINE = `
+  WITH added AS (
+    INSERT INTO propagator.quarantine (id, record)
+    SELECT record->>'id', record FROM jsonb_array_elements($1::text::jsonb) AS record
+    ON CONFLICT (id) DO NOTHING RETURNING sequence
+  )
+  DELETE FROM propagator.quarantine WHERE sequence <= (SELECT max(sequence) FROM added) - $2::int`;
+
+async function count(session: Session, counters: Readonly<Record<string, number>>): Promise<void> {
+  if (Object.keys(counters).length > 0)
+    await session.query(
+      `INSERT INTO propagator.counter AS old (name, value)
+       SELECT key, value::bigint FROM jsonb_each_text($1::text::jsonb) ORDER BY key
+       ON CONFLICT (name) DO UPDATE SET value = old.value + excluded.value`,
+      [toJson(counters)],
+    );
+}
+
+/** On the dead-letter queue with the same marks that pg-boss leaves when it gives up: where it came from, and why. */
+async function layAside(session: Session, queues: Queues, letters: NonNullable<Change['deadLetters']>): Promise<void> {
+  for (const { message, error } of letters) {
+    const queue = queueOf(message);
+    const id = randomUUID();
+    await queues.boss.insert(deadLetterQueueOf(queue), [{ id, data: storableMessage(message) }], { db: bossOn(session) });
+    await session.query(`UPDATE ${BOSS_SCHEMA}.job SET source_name = $3, source_output = $4::text::jsonb WHERE name = $1 AND id = $2`, [
+      deadLetterQueueOf(queue),
+      id,
+      queue,
+      toJson({ error }),
+    ]);
+  }
+}

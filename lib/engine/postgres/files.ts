@@ -1,0 +1,69 @@
+import { close, existsSync, fsync, fsyncSync, open, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { PGlite } from '@electric-sql/pglite';
+import { NodeFS } from '@electric-sql/pglite/nodefs';
+import pLimit from 'p-limit';
+import { engineError } from './database.ts';
+
+/** WASI's "input/output error": PostgreSQL stops when a file can't be synced, as it must. */
+const EIO = 29;
+
+/**
+ * PGlite's folder on disk with a working `fsync`. PGlite 0.5.16 starts PostgreSQL with `-F` (no fsync), and its file system on Node has no
+ * fsync at all: a commit would survive `kill -9`, but not a power cut. `fdatasync` is an empty call there, hence `wal_sync_method=fsync`.
+ */
+export class SyncedFiles extends NodeFS {
+  override async init(pglite: PGlite, options: Parameters<NodeFS['init']>[1]): ReturnType<NodeFS['init']> {
+    const { emscriptenOpts } = await super.init(pglite, options);
+    const preRun = [...(emscriptenOpts.preRun ?? []), (module: { NODEFS: object }) => addSync(module.NODEFS)];
+    return { emscriptenOpts: { ...emscriptenOpts, preRun } };
+  }
+}
+
+function addSync(files: object): void {
+  const operations: unknown = Reflect.get(files, 'stream_ops');
+  if (typeof operations !== 'object' || operations === null)
+    throw engineError(
+      'durability',
+      'PGlite can no longer be made to sync its files to disk.',
+      'Use the version of PGlite in package-lock.json.',
+    );
+  Reflect.set(operations, 'fsync', (stream: { readonly nfd?: number }) => {
+    try {
+      if (stream.nfd !== undefined) fsyncSync(stream.nfd);
+      return 0;
+    } catch {
+      return EIO;
+    }
+  });
+}
+
+/** PostgreSQL's arguments for it. Only what is committed through `Database.transaction` waits for the disk; see there. */
+export const DURABLE = ['-c', 'fsync=on', '-c', 'wal_sync_method=fsync', '-c', 'synchronous_commit=off'];
+
+/**
+ * Makes a new folder all or nothing: as long as the file `creating` lies beside it, it never held anything, and is begun anew.
+ * Returns what to call once the database stands.
+ */
+export function beginFolder(folder: string, database: string): () => Promise<void> {
+  const creating = join(folder, 'creating');
+  if (existsSync(creating)) rmSync(database, { recursive: true, force: true });
+  if (existsSync(database)) return () => Promise.resolve();
+  writeFileSync(creating, '');
+  return async () => {
+    await syncTree(database);
+    rmSync(creating);
+  };
+}
+
+/** PGlite copies a new database file by file and syncs none of them. */
+async function syncTree(folder: string): Promise<void> {
+  const limit = pLimit(32);
+  const sync = async (path: string) => {
+    const file = await promisify(open)(path, 'r');
+    await promisify(fsync)(file).finally(() => promisify(close)(file));
+  };
+  const paths = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => join(entry.parentPath, entry.name));
+  await Promise.all([folder, ...paths].map((path) => limit(() => sync(path))));
+}

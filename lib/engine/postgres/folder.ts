@@ -1,0 +1,69 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { engineError } from './database.ts';
+
+/** The data folder, ours alone until `release`. */
+export interface HeldFolder {
+  /** Where PGlite keeps its files. */
+  readonly database: string;
+  release(): void;
+}
+
+const SQLITE_BUSY = 5;
+
+/**
+ * Takes the data folder for this process: PGlite is a database of one process, and a second one would destroy it.
+ * The lock is the operating system's (a transaction that is never ended, on an empty SQLite file): it ends with the process however
+ * that ends, and also tells apart processes of two containers that share a volume. The file `pid` is only there for the message.
+ * Throws `engine.folder.in-use`, and `engine.folder.unusable` where the folder can't be written.
+ */
+export function holdFolder(folder: string): HeldFolder {
+  const pidFile = join(folder, 'pid');
+  const lock = openLock(folder);
+  try {
+    lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
+  } catch (error) {
+    lock.close();
+    if (!(error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY)) throw unusable(folder, error);
+    throw engineError(
+      'folder.in-use',
+      `The data folder ${folder} is in use by process ${holderOf(pidFile)}.`,
+      'Stop that process, or give this one a folder of its own (PROPAGATOR_DATA); several processes need a PostgreSQL server (DATABASE_URL).',
+      error,
+    );
+  }
+  writeFileSync(pidFile, `${process.pid}\n`);
+  return {
+    database: join(folder, 'postgres'),
+    release: () => {
+      rmSync(pidFile, { force: true });
+      lock.close();
+    },
+  };
+}
+
+function openLock(folder: string): DatabaseSync {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return new DatabaseSync(join(folder, 'lock'));
+  } catch (error) {
+    throw unusable(folder, error);
+  }
+}
+
+const unusable = (folder: string, cause: unknown) =>
+  engineError(
+    'folder.unusable',
+    `The data folder ${folder} can't be used: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    'It must be a folder that this user may create and write (PROPAGATOR_DATA).',
+    cause,
+  );
+
+function holderOf(pidFile: string): string {
+  try {
+    return readFileSync(pidFile, 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,163 @@
+import type { QueueName } from '../../../events/index.ts';
+import type { Change, DeadLetterFilter, Delivery, Engine, WorkOptions } from '../port.ts';
+import { Bells } from './bells.ts';
+import { commit } from './commit.ts';
+import { type Database, engineError } from './database.ts';
+import { listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
+import { openEmbedded } from './embedded.ts';
+import { putBack, SIGN_OF_LIFE_SECONDS, takeBack } from './lost.ts';
+import { makeBoss, Queues, RETRY, type RetryOptions } from './queues.ts';
+import { readsOf } from './reads.ts';
+import { migrate } from './schema.ts';
+import { openServer } from './server.ts';
+import { Worker } from './work.ts';
+
+export interface PostgresEngineOptions {
+  /** A PostgreSQL server, `postgres://user:password@host:port/database`; any number of processes may share it. */
+  readonly databaseUrl?: string | undefined;
+  /** Without a server: the folder of the embedded database, for this process alone. */
+  readonly dataFolder?: string | undefined;
+  /** Hears what is not the caller's mistake and heals by itself, or needs a person later. */
+  readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
+  readonly retry?: Partial<RetryOptions> | undefined;
+}
+
+const SEEN_DAYS = 14;
+const TIDY_MILLIS = 60_000;
+const FORGET_MILLIS = 6 * 60 * 60_000;
+const HEALTH_MILLIS = 5000;
+
+/**
+ * Opens the store, brings it to this version, and hands out again what a dead process had held.
+ * Throws {@link PropagatorError} `engine.folder.in-use`, `engine.folder.unusable`, `engine.folder.damaged`, `engine.database.unreachable`,
+ * `engine.schema.newer`, `engine.settings`.
+ */
+export async function openPostgresEngine(options: PostgresEngineOptions): Promise<Engine> {
+  const warn = options.onWarning ?? (() => {});
+  const database = await openDatabase(options, warn);
+  const boss = makeBoss(database, warn);
+  try {
+    await database.alone(async () => {
+      await migrate(database);
+      await boss.start();
+    });
+    await takeBack(database, boss, database.kind === 'embedded');
+    return new PostgresEngine(database, new Queues(boss, { ...RETRY, ...options.retry }), warn);
+  } catch (error) {
+    await boss.stop({ close: false, graceful: false });
+    await database.close();
+    throw error;
+  }
+}
+
+function openDatabase(
+  { databaseUrl, dataFolder }: PostgresEngineOptions,
+  warn: (message: string, cause?: unknown) => void,
+): Promise<Database> {
+  if (databaseUrl !== undefined) return openServer(databaseUrl, warn);
+  if (dataFolder !== undefined) return openEmbedded(dataFolder);
+  throw engineError('settings', 'There is neither a database server nor a folder to keep data in.', 'Set PROPAGATOR_DATA or DATABASE_URL.');
+}
+
+class PostgresEngine implements Engine {
+  readonly reads;
+  readonly #database: Database;
+  readonly #queues: Queues;
+  readonly #warn: (message: string, cause?: unknown) => void;
+  readonly #bells = new Bells();
+  readonly #workers: Worker[] = [];
+  readonly #timers: NodeJS.Timeout[];
+  #closing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(database: Database, queues: Queues, warn: (message: string, cause?: unknown) => void) {
+    this.#database = database;
+    this.#queues = queues;
+    this.#warn = warn;
+    this.reads = readsOf(database);
+    database.listen((queue) => this.#bells.ring(queue));
+    this.#timers = [
+      this.#every(TIDY_MILLIS, 'The database could not be tidied', () => database.tidy()),
+      this.#every(FORGET_MILLIS, 'Old message ids could not be forgotten', () => this.#forget()),
+    ];
+    if (database.kind === 'server')
+      this.#timers.push(this.#every(SIGN_OF_LIFE_SECONDS * 1000, 'No sign of life could be given', () => this.#signOfLife()));
+  }
+
+  async commit(change: Change): Promise<'committed' | 'conflict'> {
+    this.#mustBeOpen();
+    return commit(this.#database, this.#queues, this.#bells, change);
+  }
+
+  async work(queue: QueueName, options: WorkOptions, handler: (deliveries: readonly Delivery[]) => Promise<void>): Promise<void> {
+    this.#mustBeOpen();
+    await this.#queues.ensure([queue]);
+    if (this.#closing) return;
+    const worker = new Worker(this.#queues.boss, queue, options, handler, this.#warn);
+    this.#workers.push(worker);
+    this.#bells.on(queue, () => worker.wake());
+  }
+
+  deadLetters(filter: DeadLetterFilter) {
+    return listDeadLetters(this.#database, this.#queues, filter);
+  }
+
+  async redrive(filter: DeadLetterFilter, by: string): Promise<number> {
+    this.#mustBeOpen();
+    return redriveDeadLetters(this.#database, this.#queues, this.#bells, filter, by);
+  }
+
+  async health(): Promise<void> {
+    this.#mustBeOpen();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(engineError('database.slow', 'The database did not answer within 5 s.', 'Look at its load.')),
+        HEALTH_MILLIS,
+      );
+    });
+    await Promise.race([this.#database.query('SELECT 1'), late]).finally(() => clearTimeout(timer));
+  }
+
+  close(graceSeconds = 10): Promise<void> {
+    this.#closing ??= this.#close(graceSeconds);
+    return this.#closing;
+  }
+
+  async #close(graceSeconds: number): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#bells.silence();
+    // Handlers that still run may commit meanwhile.
+    const held = await Promise.all(this.#workers.map((worker) => worker.close(graceSeconds * 1000)));
+    this.#closed = true;
+    await putBack(this.#database, held.flat()).catch((error: unknown) => this.#warn('Messages could not be put back', error));
+    await this.#queues.boss.stop({ close: false, graceful: false });
+    await this.#database.close();
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw engineError('closed', 'The engine is closed.', 'This process is ending; the message comes again elsewhere.');
+  }
+
+  #every(millis: number, trouble: string, task: () => Promise<unknown>): NodeJS.Timeout {
+    let busy = false;
+    return setInterval(() => {
+      if (busy) return;
+      busy = true;
+      task()
+        .catch((error: unknown) => this.#warn(trouble, error))
+        .finally(() => {
+          busy = false;
+        });
+    }, millis);
+  }
+
+  async #signOfLife(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.signOfLife()));
+    for (const queue of await takeBack(this.#database, this.#queues.boss, false)) this.#bells.ring(queue);
+  }
+
+  #forget(): Promise<unknown> {
+    return this.#database.query(`DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`);
+  }
+}

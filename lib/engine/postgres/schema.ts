@@ -1,0 +1,101 @@
+import { type Database, engineError } from './database.ts';
+
+/** pg-boss's tables; not its default name, so that another program in the same database may use pg-boss too. */
+export const BOSS_SCHEMA = 'propagator_queue';
+
+/** Tables whose rows come and go or change often. */
+export const BUSY_TABLES = [
+  `${BOSS_SCHEMA}.job_common`,
+  `${BOSS_SCHEMA}.queue`,
+  'propagator.operation',
+  'propagator.task',
+  'propagator.account',
+  'propagator.counter',
+  'propagator.quarantine',
+  'propagator.seen',
+];
+
+/**
+ * Our own tables, step by step; never change a step that was released. A release with another schema of pg-boss adds a step here too,
+ * even an empty one: the number is what keeps an older process away from a newer database.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE propagator.operation (
+    id text PRIMARY KEY,
+    scope_type text NOT NULL,
+    scope_id text NOT NULL,
+    domain_id text,
+    parent_id text,
+    mode text NOT NULL,
+    state text NOT NULL,
+    generation int NOT NULL,
+    opened_at double precision NOT NULL,
+    started_at double precision,
+    version int NOT NULL,
+    body jsonb NOT NULL
+  );
+  CREATE INDEX operation_scope ON propagator.operation (scope_type, scope_id);
+  CREATE INDEX operation_domain ON propagator.operation (domain_id);
+  CREATE INDEX operation_parent ON propagator.operation (parent_id) WHERE parent_id IS NOT NULL;
+  CREATE INDEX operation_state ON propagator.operation (state, opened_at);
+  CREATE INDEX operation_opened ON propagator.operation (opened_at);
+  CREATE INDEX operation_started ON propagator.operation (started_at) WHERE started_at IS NOT NULL;
+
+  CREATE TABLE propagator.task (
+    id text PRIMARY KEY,
+    operation_id text NOT NULL,
+    state text NOT NULL,
+    version int NOT NULL,
+    body jsonb NOT NULL
+  );
+  CREATE INDEX task_operation ON propagator.task (operation_id);
+
+  CREATE TABLE propagator.account (
+    type text NOT NULL,
+    id text NOT NULL,
+    domain_id text,
+    body jsonb NOT NULL,
+    PRIMARY KEY (type, id)
+  );
+  CREATE INDEX account_domain ON propagator.account (domain_id) WHERE type = 'project';
+
+  CREATE TABLE propagator.seen (
+    id text PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT now()
+  );
+
+  CREATE TABLE propagator.quarantine (
+    sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id text NOT NULL UNIQUE,
+    record jsonb NOT NULL
+  );
+
+  CREATE TABLE propagator.counter (
+    name text PRIMARY KEY,
+    value bigint NOT NULL
+  );
+  `,
+];
+
+/**
+ * Brings our tables to the version of this program. The caller sees to it that it is alone.
+ * Throws `engine.schema.newer` when a newer program was here before.
+ */
+export async function migrate(database: Database): Promise<void> {
+  await database.script(`
+    CREATE SCHEMA IF NOT EXISTS propagator;
+    CREATE TABLE IF NOT EXISTS propagator.migration (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
+  `);
+  const [row] = await database.query('SELECT coalesce(max(version), 0)::int AS version FROM propagator.migration');
+  const standing = Number(row?.version);
+  if (standing > MIGRATIONS.length)
+    throw engineError(
+      'schema.newer',
+      `The database has schema version ${standing}, this program knows up to ${MIGRATIONS.length}.`,
+      'Run the newer release that was here before, or give this one a database of its own.',
+    );
+  for (const [index, statements] of MIGRATIONS.entries())
+    if (index >= standing)
+      await database.script(`BEGIN; ${statements}; INSERT INTO propagator.migration (version) VALUES (${index + 1}); COMMIT`);
+}

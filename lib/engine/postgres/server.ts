@@ -1,0 +1,122 @@
+import pg from 'pg';
+import { type BossDatabase, type Database, engineError, type Listener, type Row, type Session } from './database.ts';
+import { Ear } from './ear.ts';
+
+/** Any number of our own, in the one name space that a database has for advisory locks: the letters `kprop`. */
+const MIGRATION_LOCK = 0x6b70726f70;
+const CHANNEL = 'propagator';
+/** Connections of one process; a handler holds one only while its statements run. */
+const CONNECTIONS = 10;
+
+/**
+ * A PostgreSQL server, version 13 or newer, shared by any number of processes.
+ * Throws `engine.database.unreachable`. The URL holds a password and is never repeated.
+ */
+export async function openServer(databaseUrl: string, warn: (message: string, cause?: unknown) => void): Promise<Database> {
+  const options = {
+    connectionString: databaseUrl,
+    application_name: 'keystone-propagator',
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+  };
+  const pool = new pg.Pool({ ...options, max: CONNECTIONS });
+  pool.on('error', (error) => warn('A connection to PostgreSQL was lost', error));
+  try {
+    await pool.query('SELECT 1');
+  } catch (error) {
+    await pool.end();
+    throw engineError(
+      'database.unreachable',
+      `PostgreSQL at ${whereIs(databaseUrl)} can't be used: ${reason(error)}.`,
+      'Check DATABASE_URL, and that the server runs and lets this user in.',
+      error,
+    );
+  }
+  return new Server(pool, new Ear(() => new pg.Client(options), CHANNEL, warn));
+}
+
+function whereIs(databaseUrl: string): string {
+  const url = URL.parse(databaseUrl);
+  return url ? `${url.host}${url.pathname}` : 'the address in DATABASE_URL';
+}
+
+/** node-postgres throws an AggregateError without a message when no address of a host answers. */
+const reason = (error: unknown): string =>
+  error instanceof AggregateError ? error.errors.map(String).join(', ') : error instanceof Error ? error.message : String(error);
+
+class Server implements Database {
+  readonly kind = 'server';
+  readonly boss: BossDatabase;
+  readonly #pool: pg.Pool;
+  readonly #ear: Ear;
+  readonly #name = crypto.randomUUID();
+
+  constructor(pool: pg.Pool, ear: Ear) {
+    this.#pool = pool;
+    this.#ear = ear;
+    // pg-boss sends several statements in one text where there are no values; node-postgres then returns an array, which pg-boss unwraps.
+    this.boss = { executeSql: (text, values) => pool.query(text, values) };
+  }
+
+  async query(sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.#pool.query<Row>(sql, [...values])).rows;
+  }
+
+  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let failure: Error | undefined;
+    const onError = (error: Error) => {
+      failure = error;
+    };
+    client.on('error', onError);
+    try {
+      await client.query('BEGIN');
+      const result = await work({ query: async (sql, values = []) => (await client.query<Row>(sql, [...values])).rows });
+      const { command } = await client.query('COMMIT');
+      if (command !== 'COMMIT') throw new Error('PostgreSQL rolled the transaction back');
+      return result;
+    } catch (error) {
+      await client.query('ROLLBACK').catch((second: Error) => {
+        failure = second;
+      });
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(failure);
+    }
+  }
+
+  async script(sql: string): Promise<void> {
+    await this.#pool.query(sql);
+  }
+
+  /** The lock belongs to a transaction, not to a session: a pooler in front of the server may be in the way of the latter. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.transaction(async (session) => {
+      await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+      return work();
+    });
+  }
+
+  async announce(session: Session, queues: readonly string[]): Promise<void> {
+    if (queues.length > 0)
+      await session.query(`SELECT pg_notify('${CHANNEL}', $1 || ' ' || queue) FROM unnest($2::text[]) AS queue`, [this.#name, queues]);
+  }
+
+  listen(listener: Listener): void {
+    this.#ear.listen((payload) => {
+      const [sender, queue] = payload.split(' ');
+      if (queue !== undefined && sender !== this.#name) listener(queue);
+    });
+  }
+
+  /** A server vacuums by itself. */
+  tidy(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    await this.#ear.close();
+    await this.#pool.end();
+  }
+}

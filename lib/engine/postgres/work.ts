@@ -1,0 +1,155 @@
+import type { Job, PgBoss } from 'pg-boss';
+import type { QueueName } from '../../../events/index.ts';
+import { type ErrorReport, PropagatorError, reportOf } from '../../errors.ts';
+import type { Delivery, WorkOptions } from '../port.ts';
+import { StoredMessage } from '../records.ts';
+import { failure } from './dead-letters.ts';
+
+type Handler = (deliveries: readonly Delivery[]) => Promise<void>;
+
+/** Backstop: what rang nobody's bell (another process, a retry that falls due) is found within this time. */
+const POLL_MILLIS = 1000;
+
+/**
+ * Takes messages of one queue and hands them to a handler. pg-boss's own `work` polls once per unit of concurrency and waits half a second
+ * between two messages; this one asks once for as many as it can start, when a bell rings, and goes on while there are more.
+ */
+export class Worker {
+  readonly #boss: PgBoss;
+  readonly #queue: QueueName;
+  readonly #concurrency: number;
+  readonly #batch: number;
+  readonly #handler: Handler;
+  readonly #warn: (message: string, cause?: unknown) => void;
+  readonly #poll: NodeJS.Timeout;
+  /** Taken, and neither done nor given back. */
+  readonly #held = new Map<string, Job<unknown>>();
+  readonly #running = new Set<Promise<void>>();
+  #waiting: Job<unknown>[][] = [];
+  #mayHaveMore = true;
+  #taking: Promise<void> | undefined;
+  #closing = false;
+  #troubled = false;
+
+  constructor(boss: PgBoss, queue: QueueName, options: WorkOptions, handler: Handler, warn: (message: string, cause?: unknown) => void) {
+    this.#boss = boss;
+    this.#queue = queue;
+    this.#concurrency = options.concurrency;
+    this.#batch = options.batch ?? 1;
+    this.#handler = handler;
+    this.#warn = warn;
+    this.#poll = setInterval(() => this.wake(), POLL_MILLIS);
+    this.wake();
+  }
+
+  /** There may be something to take. */
+  wake(): void {
+    this.#mayHaveMore = true;
+    this.#next();
+  }
+
+  /** Says to the other processes that what is held here is in good hands. */
+  async signOfLife(): Promise<void> {
+    const held = [...this.#held.values()];
+    if (held.length > 0) await this.#boss.touch(this.#queue, held);
+  }
+
+  /** Takes no more, and waits for the handlers at most so long. Returns the ids of what they still hold, or never got. */
+  async close(graceMillis: number): Promise<string[]> {
+    this.#closing = true;
+    clearInterval(this.#poll);
+    await this.#taking;
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise((resolve) => {
+      timer = setTimeout(resolve, graceMillis);
+    });
+    await Promise.race([Promise.all(this.#running), grace]);
+    clearTimeout(timer);
+    return [...this.#held.keys()];
+  }
+
+  #next(): void {
+    if (this.#closing) return;
+    while (this.#waiting.length > 0 && this.#running.size < this.#concurrency) this.#start(this.#waiting.shift() ?? []);
+    if (this.#taking || !this.#mayHaveMore || this.#running.size >= this.#concurrency) return;
+    this.#taking = this.#take().finally(() => {
+      this.#taking = undefined;
+      this.#next();
+    });
+  }
+
+  async #take(): Promise<void> {
+    this.#mayHaveMore = false;
+    const batchSize = (this.#concurrency - this.#running.size) * this.#batch;
+    try {
+      const jobs = await this.#boss.fetch<unknown>(this.#queue, { batchSize });
+      this.#troubled = false;
+      this.#mayHaveMore ||= jobs.length === batchSize;
+      for (const job of jobs) this.#held.set(job.id, job);
+      this.#waiting = this.#grouped(jobs);
+    } catch (error) {
+      // The poll tries again; an outage is told once.
+      if (!this.#troubled) this.#warn(`Messages of ${this.#queue} can't be taken for now`, error);
+      this.#troubled = true;
+    }
+  }
+
+  /** Batches of new ones. What was delivered before comes alone, so that one bad message can't drag its batch along again. */
+  #grouped(jobs: readonly Job<unknown>[]): Job<unknown>[][] {
+    const fresh = jobs.filter(({ retryCount }) => retryCount === 0);
+    const batches = Array.from({ length: Math.ceil(fresh.length / this.#batch) }, (_, index) =>
+      fresh.slice(index * this.#batch, (index + 1) * this.#batch),
+    );
+    return [...batches, ...jobs.filter(({ retryCount }) => retryCount > 0).map((job) => [job])];
+  }
+
+  #start(jobs: Job<unknown>[]): void {
+    const run = this.#handle(jobs).finally(() => {
+      this.#running.delete(run);
+      this.#next();
+    });
+    this.#running.add(run);
+  }
+
+  async #handle(jobs: Job<unknown>[]): Promise<void> {
+    const read = jobs.map((job) => ({ job, message: StoredMessage.safeParse(job.data), receiveCount: job.retryCount + 1 }));
+    const deliveries = read.flatMap(({ message, receiveCount }) => (message.success ? [{ message: message.data, receiveCount }] : []));
+    const unread = read.flatMap(({ job, message }) => (message.success ? [] : [job]));
+    if (unread.length > 0) await this.#settle(unread, UNREADABLE);
+    const rest = jobs.filter((job) => !unread.includes(job));
+    if (rest.length === 0) return;
+    try {
+      await this.#handler(deliveries);
+    } catch (error) {
+      this.#warn(
+        `A handler of ${this.#queue} failed; its ${rest.length === 1 ? 'message comes' : `${rest.length} messages come`} again`,
+        error,
+      );
+      return this.#settle(rest, reportOf(error, { code: 'handler.failed' }));
+    }
+    await this.#settle(rest);
+  }
+
+  /** Done, or to be repeated. Said again and again until the store has taken it, for else the message would stay with nobody. */
+  async #settle(jobs: Job<unknown>[], error?: ErrorReport): Promise<void> {
+    for (let wait = 250; ; wait = Math.min(wait * 2, 10_000)) {
+      try {
+        if (error) await this.#boss.fail(this.#queue, jobs, failure(error));
+        else await this.#boss.deleteJob(this.#queue, jobs);
+        break;
+      } catch (trouble) {
+        if (this.#closing) return;
+        this.#warn(`The end of ${jobs.length} messages of ${this.#queue} could not be recorded yet`, trouble);
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+    for (const { id } of jobs) this.#held.delete(id);
+  }
+}
+
+const UNREADABLE = new PropagatorError({
+  code: 'engine.message.unreadable',
+  class: 'Poison',
+  message: 'A message on the queue has a form that this release does not know.',
+  advice: 'Was an older release started after a newer one? Start the newer one and redrive.',
+}).report;

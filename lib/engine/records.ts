@@ -1,0 +1,97 @@
+import * as z from 'zod';
+import { Account, AccountEvent, Cause } from '../../events/account.ts';
+import { DomainId, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
+import type { Message } from '../../events/index.ts';
+import { NotificationReceived } from '../../events/notification.ts';
+import { OperationEvent } from '../../events/operation.ts';
+import { Condition, ErrorReport, Phase, ServiceEvent } from '../../events/service.ts';
+import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
+import { OPERATION_STATES, type Operation, TASK_STATES, type Task } from '../operation/model.ts';
+
+/**
+ * The stored records as schemas: whatever comes back from a store goes through one of these, on every engine.
+ * Loose objects: what a newer process wrote beside our fields survives our next write.
+ */
+
+/** A field that the model always has and that JSON leaves out where it is undefined. */
+const unset = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
+
+const StoredScope = z.discriminatedUnion('type', [
+  z.looseObject({
+    type: z.literal('project'),
+    id: ProjectId,
+    name: z.string().exactOptional(),
+    domainId: DomainId.exactOptional(),
+    members: z.array(UserId).exactOptional(),
+  }),
+  z.looseObject({ type: z.literal('domain'), id: DomainId, name: z.string().exactOptional() }),
+]);
+
+export const StoredOperation: z.ZodType<Operation> = z.looseObject({
+  id: OperationId,
+  action: z.literal('cleanup'),
+  scope: StoredScope,
+  generation: z.number(),
+  mode: z.enum(['observe', 'enforce']),
+  state: z.enum(OPERATION_STATES),
+  cause: Cause,
+  parentId: unset(OperationId),
+  confirmedAt: z.array(z.number()),
+  look: z.number(),
+  notBefore: z.number(),
+  order: z.array(z.looseObject({ id: TaskId, service: ServiceName, region: z.string(), after: z.array(TaskId) })),
+  children: z.array(OperationId),
+  hold: unset(z.looseObject({ reason: z.string(), since: z.number(), advice: z.string() })),
+  released: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
+  openedAt: z.number(),
+  startedAt: unset(z.number()),
+  endedAt: unset(z.number()),
+  version: z.number(),
+});
+
+const StoredCounts = z.record(z.string(), z.looseObject({ found: z.number(), removed: z.number(), left: z.number() }));
+
+export const StoredTask: z.ZodType<Task> = z.looseObject({
+  id: TaskId,
+  operationId: OperationId,
+  service: ServiceName,
+  region: z.string(),
+  state: z.enum(TASK_STATES),
+  phase: Phase,
+  pass: z.number(),
+  sequence: z.number(),
+  counts: StoredCounts,
+  baseline: StoredCounts,
+  conditions: z.array(Condition),
+  error: unset(ErrorReport),
+  attempts: z.number(),
+  progressAt: z.number(),
+  because: unset(z.string()),
+  nextAt: unset(z.number()),
+  startedAt: unset(z.number()),
+  endedAt: unset(z.number()),
+  version: z.number(),
+});
+
+export const StoredAccount: z.ZodType<AccountRecord> = z.looseObject({
+  account: Account,
+  seenAt: z.number(),
+  deletedAt: unset(z.number()),
+  members: unset(z.array(UserId)),
+});
+
+export const StoredQuarantine: z.ZodType<QuarantineRecord> = z.looseObject({
+  id: z.string(),
+  reason: z.string(),
+  body: z.string(),
+  encoding: z.enum(['utf8', 'base64']),
+  bytes: z.number(),
+  source: z.string(),
+  receivedAt: z.number(),
+});
+
+/** Anything that lies on a queue. */
+export const StoredMessage: z.ZodType<Message> = z.union([
+  z.discriminatedUnion('type', [NotificationReceived, OperationEvent, ServiceEvent]),
+  AccountEvent,
+]);

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import { DomainId, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
+import type { Message } from '../../events/index.ts';
+import type { ServiceRequested } from '../../events/service.ts';
+import type { AccountRecord, QuarantineRecord } from '../../lib/account/inventory.ts';
+import type { Operation, Task } from '../../lib/operation/model.ts';
+
+/** Ids that no other test uses: all tests of a suite share one store. */
+export const unique = (): string => randomBytes(6).toString('hex');
+export const operationId = (): OperationId => OperationId.parse(`op-${unique()}`);
+export const projectId = (): ProjectId => ProjectId.parse(unique());
+export const domainId = (): DomainId => DomainId.parse(unique());
+export const userId = (): UserId => UserId.parse(unique());
+export const queue = () => `service-t${unique()}` as const;
+
+export const operation = (fields: Partial<Operation> = {}): Operation => ({
+  id: operationId(),
+  action: 'cleanup',
+  scope: { type: 'project', id: projectId(), name: 'shop', domainId: domainId() },
+  generation: 0,
+  mode: 'enforce',
+  state: 'confirming',
+  cause: { messageId: unique(), eventType: 'identity.project.deleted', at: 1_700_000_000_000 },
+  parentId: undefined,
+  confirmedAt: [],
+  look: 1,
+  notBefore: 1_700_000_003_600,
+  order: [],
+  children: [],
+  hold: undefined,
+  released: undefined,
+  openedAt: 1_700_000_000_123,
+  startedAt: undefined,
+  endedAt: undefined,
+  version: 0,
+  ...fields,
+});
+
+export const task = (of: OperationId, service = 'nova', fields: Partial<Task> = {}): Task => ({
+  id: TaskId.parse(`${of}/${service}/RegionOne`),
+  operationId: of,
+  service: ServiceName.parse(service),
+  region: 'RegionOne',
+  state: 'surveying',
+  phase: 'survey',
+  pass: 1,
+  sequence: 0,
+  counts: {},
+  baseline: {},
+  conditions: [],
+  error: undefined,
+  attempts: 0,
+  progressAt: 1_700_000_000_123,
+  because: undefined,
+  nextAt: undefined,
+  startedAt: undefined,
+  endedAt: undefined,
+  version: 0,
+  ...fields,
+});
+
+/** A message for the queue of a service; `pass` tells messages of one test apart. */
+export const requested = (service: string, pass = 1, of = operationId()): ServiceRequested => ({
+  type: 'service.requested',
+  data: {
+    operationId: of,
+    taskId: TaskId.parse(`${of}/${service}/RegionOne`),
+    service: ServiceName.parse(service),
+    region: 'RegionOne',
+    phase: 'clean',
+    pass,
+    project: projectId(),
+    confirmedAt: [1, 2],
+  },
+});
+/** The service whose queue {@link queue} made. */
+export const serviceOf = (name: `service-${string}`): string => name.slice('service-'.length);
+
+export const look = (of: OperationId, number = 1): Message => ({ type: 'operation.look', data: { operationId: of, look: number } });
+
+export const project = (fields: Partial<AccountRecord> & { domainId?: DomainId; id?: ProjectId; name?: string } = {}): AccountRecord => {
+  const { domainId: domain, id = projectId(), name = 'shop', ...rest } = fields;
+  return {
+    account: { type: 'project', id, name, enabled: true, ...(domain ? { domainId: domain } : {}) },
+    seenAt: 1_700_000_000_000,
+    deletedAt: undefined,
+    members: undefined,
+    ...rest,
+  };
+};
+
+export const quarantined = (fields: Partial<QuarantineRecord> = {}): QuarantineRecord => ({
+  id: unique(),
+  reason: 'not JSON',
+  body: '<xml/>',
+  encoding: 'utf8',
+  bytes: 6,
+  source: 'http',
+  receivedAt: 1_700_000_000_000,
+  ...fields,
+});

@@ -1,0 +1,106 @@
+import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
+import { QUICK_RETRY, until } from './place.ts';
+import { type Postgresql, startPostgresql } from './postgresql.ts';
+import { operation, queue, requested, serviceOf, unique } from './samples.ts';
+import { engineSuite } from './suite.ts';
+import { passOf } from './suite-delivery.ts';
+
+let postgresql: Postgresql;
+beforeAll(async () => {
+  postgresql = await startPostgresql();
+}, 60_000);
+afterAll(() => postgresql.stop(), 30_000);
+
+engineSuite('The engine on a PostgreSQL server', async () => {
+  const databaseUrl = await postgresql.createDatabase();
+  return { open: () => openPostgresEngine({ databaseUrl, retry: QUICK_RETRY }), end: () => Promise.resolve() };
+});
+
+describe('Several processes on one PostgreSQL server', () => {
+  const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+  it('may start at the same moment on an empty database', async () => {
+    const databaseUrl = await postgresql.createDatabase();
+    const engines = await Promise.all(numbers(5).map(() => openPostgresEngine({ databaseUrl })));
+    const opened = operation();
+    await engines[0]?.commit({ operations: [opened] });
+    for (const engine of engines) expect((await engine.reads.operation(opened.id))?.version).toBe(1);
+    await Promise.all(engines.map((engine) => engine.close()));
+  }, 30_000);
+
+  it('share the work, and each message is handled once', async () => {
+    const databaseUrl = await postgresql.createDatabase();
+    const [one, other] = await Promise.all([openPostgresEngine({ databaseUrl }), openPostgresEngine({ databaseUrl })]);
+    const name = queue();
+    const handled: [string, number][] = [];
+    for (const [who, engine] of [['one', one] as const, ['other', other] as const])
+      await engine.work(name, { concurrency: 3, batch: 2 }, async (deliveries) => {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        for (const delivery of deliveries) handled.push([who, passOf(delivery)]);
+      });
+    for (const chunk of numbers(20))
+      await one.commit({ messages: numbers(20).map((pass) => requested(serviceOf(name), (chunk - 1) * 20 + pass)) });
+    await until('400 messages', () => handled.length >= 400);
+    expect(handled.map(([, pass]) => pass).toSorted((a, b) => a - b)).toEqual(numbers(400));
+    expect(new Set(handled.map(([who]) => who))).toEqual(new Set(['one', 'other']));
+    await Promise.all([one.close(), other.close()]);
+  }, 30_000);
+
+  it('wake each other at once', async () => {
+    const databaseUrl = await postgresql.createDatabase();
+    const [sender, receiver] = await Promise.all([openPostgresEngine({ databaseUrl }), openPostgresEngine({ databaseUrl })]);
+    const name = queue();
+    let [sentAt, received] = [0, 0];
+    const waits: number[] = [];
+    await receiver.work(name, { concurrency: 1 }, async () => {
+      waits.push(performance.now() - sentAt);
+      received += 1;
+    });
+    for (const pass of numbers(9)) {
+      sentAt = performance.now();
+      await sender.commit({ messages: [requested(serviceOf(name), pass)] });
+      await until('the message', () => received === pass);
+    }
+    expect(waits.toSorted((a, b) => a - b)[4]).toBeLessThan(150);
+    await Promise.all([sender.close(), receiver.close()]);
+  }, 30_000);
+
+  it('let only one of two win who change the same thing, whatever else is in the changes', async () => {
+    const databaseUrl = await postgresql.createDatabase();
+    const engines = await Promise.all([openPostgresEngine({ databaseUrl }), openPostgresEngine({ databaseUrl })]);
+    const [one, other] = [operation(), operation()];
+    await engines[0]?.commit({ operations: [one, other] });
+    const counter = unique();
+    for (const version of numbers(30)) {
+      // In opposite order: they must not wait for each other for ever.
+      const outcomes = await Promise.all([
+        engines[0]?.commit({
+          operations: [
+            { ...one, version },
+            { ...other, version },
+          ],
+          counters: { [counter]: 1 },
+        }),
+        engines[1]?.commit({
+          operations: [
+            { ...other, version },
+            { ...one, version },
+          ],
+          counters: { [counter]: 1 },
+        }),
+      ]);
+      expect(outcomes.toSorted()).toEqual(['committed', 'conflict']);
+    }
+    expect((await engines[0]?.reads.counters())?.[counter]).toBe(30);
+    await Promise.all(engines.map((engine) => engine.close()));
+  }, 30_000);
+});
+
+describe('A start that can not succeed', () => {
+  it('names the server, and not the password', async () => {
+    const opening = openPostgresEngine({ databaseUrl: 'postgres://me:hidden@127.0.0.1:1/shop' });
+    const error: unknown = await opening.catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ report: { code: 'engine.database.unreachable', message: expect.stringContaining('127.0.0.1:1/shop') } });
+    expect(JSON.stringify(error) + String(error)).not.toContain('hidden');
+  });
+});

@@ -1,0 +1,171 @@
+import type { Engine } from '../../lib/engine/port.ts';
+import { until } from './place.ts';
+import { domainId, look, operation, operationId, project, projectId, quarantined, requested, task, unique, userId } from './samples.ts';
+
+/** State and messages change in one step, or not at all. */
+export function commitSuite(open: () => Promise<Engine>): void {
+  describe('a change', () => {
+    let engine: Engine;
+    beforeAll(async () => {
+      engine = await open();
+    }, 60_000);
+    afterAll(() => engine.close());
+
+    const error = { code: 'nova.http.503', class: 'Transient', message: 'busy', advice: 'wait' } as const;
+
+    it('is there with all its parts when it was committed', async () => {
+      const opened = operation();
+      const step = task(opened.id);
+      const shop = project({ members: [userId()] });
+      const junk = quarantined();
+      const [seen, counter, service] = [unique(), unique(), `t${unique()}`];
+      const outcome = await engine.commit({
+        operations: [opened],
+        tasks: [step],
+        seen: [seen],
+        accounts: [shop],
+        quarantine: [junk],
+        counters: { [counter]: 3 },
+        messages: [requested(service)],
+        deadLetters: [{ message: requested(service), error }],
+      });
+      expect(outcome).toBe('committed');
+      expect(await engine.reads.operation(opened.id)).toEqual({ ...opened, version: 1 });
+      expect(await engine.reads.task(step.id)).toEqual({ ...step, version: 1 });
+      expect(await engine.reads.account('project', shop.account.id)).toEqual(shop);
+      expect((await engine.reads.quarantine(1)).records).toEqual([junk]);
+      expect(await engine.reads.seen([seen, 'never'])).toEqual(new Set([seen]));
+      expect((await engine.reads.counters())[counter]).toBe(3);
+      expect((await engine.reads.depths())[`service-${service}`]).toEqual({ ready: 1, delayed: 0, active: 0, dead: 1 });
+    });
+
+    it('leaves nothing of itself when its last part fails', async () => {
+      const opened = operation();
+      const [seen, service] = [unique(), `t${unique()}`];
+      const [shop, junk] = [project(), quarantined()];
+      const before = await engine.reads.accountCount();
+      const change = {
+        operations: [opened],
+        tasks: [task(opened.id)],
+        seen: [seen],
+        accounts: [shop],
+        quarantine: [junk],
+        messages: [requested(service)],
+        deadLetters: [{ message: requested(service), error }],
+        counters: { [unique()]: Number.NaN },
+      };
+      await expect(engine.commit(change)).rejects.toThrow();
+      expect(await engine.reads.operation(opened.id)).toBeUndefined();
+      expect(await engine.reads.tasks(opened.id)).toEqual([]);
+      expect(await engine.reads.seen([seen])).toEqual(new Set());
+      expect(await engine.reads.accountCount()).toBe(before);
+      expect((await engine.reads.quarantine(1)).records[0]?.id).not.toBe(junk.id);
+      expect((await engine.reads.depths())[`service-${service}`]).toEqual({ ready: 0, delayed: 0, active: 0, dead: 0 });
+      expect(await engine.deadLetters({ service })).toEqual([]);
+    });
+
+    it('of something that another has changed meanwhile is a conflict, and writes nothing', async () => {
+      const opened = operation();
+      await engine.commit({ operations: [opened], tasks: [task(opened.id)] });
+      const [read] = await engine.reads.operations({ projectId: opened.scope.id });
+      if (!read) throw new Error('not there');
+      expect(await engine.commit({ operations: [{ ...read, state: 'running' }] })).toBe('committed');
+      const service = `t${unique()}`;
+      const step = task(opened.id, 'nova', { version: 1, state: 'pending' });
+      const late = { operations: [{ ...read, state: 'held' as const }], tasks: [step], messages: [requested(service)] };
+      expect(await engine.commit(late)).toBe('conflict');
+      expect(await engine.reads.operation(opened.id)).toEqual({ ...opened, state: 'running', version: 2 });
+      expect((await engine.reads.task(step.id))?.state).toBe('surveying');
+      expect((await engine.reads.depths())[`service-${service}`]?.ready ?? 0).toBe(0);
+    });
+
+    it('that opens what is open already, or goes on with what never was, is a conflict', async () => {
+      const opened = operation();
+      await engine.commit({ operations: [opened] });
+      expect(await engine.commit({ operations: [operation({ id: opened.id, state: 'held' })] })).toBe('conflict');
+      expect(await engine.commit({ operations: [operation({ version: 3 })] })).toBe('conflict');
+      expect(await engine.commit({ operations: [operation(), operation({ id: opened.id })] })).toBe('conflict');
+      expect((await engine.reads.operation(opened.id))?.state).toBe('confirming');
+    });
+
+    it('is won by exactly one of many who decide at the same time', async () => {
+      const opened = operation();
+      await engine.commit({ operations: [opened] });
+      const writers = Array.from({ length: 12 }, (_, look) =>
+        engine.commit({ operations: [{ ...opened, look, version: 1 }], counters: { [opened.id]: 1 } }),
+      );
+      const outcomes = await Promise.all(writers);
+      expect(outcomes.filter((outcome) => outcome === 'committed')).toHaveLength(1);
+      expect((await engine.reads.operation(opened.id))?.look).toBe(outcomes.indexOf('committed'));
+      expect((await engine.reads.counters())[opened.id]).toBe(1);
+    });
+
+    it('of a notification that was taken in before is a conflict, and nothing of it is done twice', async () => {
+      const [first, second, other] = [unique(), unique(), unique()];
+      expect(await engine.commit({ seen: [first], counters: { [first]: 1 } })).toBe('committed');
+      expect(await engine.commit({ seen: [second, first], counters: { [first]: 1 } })).toBe('conflict');
+      expect(await engine.reads.seen([first, second])).toEqual(new Set([first]));
+      expect((await engine.reads.counters())[first]).toBe(1);
+      // The same notification comes by two topics, in one batch.
+      expect(await engine.commit({ seen: [other, other] })).toBe('committed');
+    });
+
+    it('is seen by the handler of the message that announces it, and only then', async () => {
+      const seen: boolean[] = [];
+      const ids = Array.from({ length: 40 }, operationId);
+      await engine.work('coordinate', { concurrency: 4 }, async ([delivery]) => {
+        if (delivery?.message.type !== 'operation.look') return;
+        const { operationId: id } = delivery.message.data;
+        if (ids.includes(id)) seen.push((await engine.reads.operation(id)) !== undefined);
+      });
+      await Promise.all(ids.map((id) => engine.commit({ messages: [look(id)], operations: [operation({ id })] })));
+      await until('40 messages', () => seen.length === 40);
+      expect(seen.every(Boolean)).toBe(true);
+    });
+
+    it('keeps what is remembered of an account: members only grow, the first deletion and the last sight stand', async () => {
+      const id = projectId();
+      const [ann, bob] = [userId(), userId()];
+      await engine.commit({ accounts: [project({ id, seenAt: 50, deletedAt: 40, members: [ann] })] });
+      await engine.commit({ accounts: [project({ id, seenAt: 30, deletedAt: 60, members: [bob], name: 'renamed' })] });
+      await engine.commit({ accounts: [project({ id, seenAt: 31, name: 'renamed' }), project({ id, seenAt: 32, name: 'again' })] });
+      const kept = await engine.reads.account('project', id);
+      expect({ ...kept, members: kept?.members?.toSorted() }).toEqual(
+        project({ id, seenAt: 50, deletedAt: 40, members: [ann, bob].toSorted(), name: 'again' }),
+      );
+    });
+
+    it('keeps every byte of a body, and takes any character in a name', async () => {
+      const odd = 'a\0b \ud800 "\\u0000" é 日本 \uFFFD';
+      const junk = quarantined({ body: 'NUL \0 and "\\u0000"', bytes: 20 });
+      const home = domainId();
+      await engine.commit({ quarantine: [junk], seen: [odd], accounts: [project({ domainId: home, name: odd })] });
+      const [kept] = (await engine.reads.quarantine(1)).records;
+      expect(Buffer.from(kept?.body ?? '', kept?.encoding).toString('utf8')).toBe(junk.body);
+      expect(await engine.reads.seen([odd])).toEqual(new Set([odd]));
+      expect((await engine.reads.projectsOf(home))[0]?.account.name).toMatch(/^a.b . "\\u0000" é 日本 \uFFFD$/);
+      const bodies: string[] = [];
+      await engine.work('ingest', { concurrency: 1 }, async ([delivery]) => {
+        const message = delivery?.message;
+        if (message?.type === 'notification.received') bodies.push(Buffer.from(message.data.body, message.data.encoding).toString('utf8'));
+      });
+      const data = { body: 'a\0b', encoding: 'utf8', source: 'http', receivedAt: 1 } as const;
+      await engine.commit({ messages: [{ type: 'notification.received', data }] });
+      await until('the notification', () => bodies.length === 1);
+      expect(bodies).toEqual(['a\0b']);
+    });
+
+    it('never keeps more than 10,000 in quarantine, and lets the oldest go', async () => {
+      const junk = Array.from({ length: 10_020 }, () => quarantined());
+      for (let at = 0; at < junk.length; at += 1002) await engine.commit({ quarantine: junk.slice(at, at + 1002) });
+      const { total, records } = await engine.reads.quarantine(20_000);
+      expect(total).toBe(10_000);
+      expect(records.map(({ id }) => id)).toEqual(
+        junk
+          .slice(20)
+          .map(({ id }) => id)
+          .toReversed(),
+      );
+    }, 60_000);
+  });
+}

@@ -1,0 +1,69 @@
+import type { Engine } from '../../lib/engine/port.ts';
+import { PropagatorError } from '../../lib/errors.ts';
+import { until } from './place.ts';
+import { queue, requested, serviceOf } from './samples.ts';
+import { passOf } from './suite-delivery.ts';
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
+
+/** What becomes of a message whose handler throws. */
+export function failureSuite(open: () => Promise<Engine>): void {
+  describe('a message whose handler throws', () => {
+    let engine: Engine;
+    beforeAll(async () => {
+      engine = await open();
+    }, 60_000);
+    afterAll(() => engine.close());
+
+    it('comes again after a pause, counts how often, and is a dead letter in the end, while others go on', async () => {
+      const name = queue();
+      const received: { count: number; at: number }[] = [];
+      const others: number[] = [];
+      await engine.work(name, { concurrency: 1 }, async ([delivery]) => {
+        if (!delivery) return;
+        if (passOf(delivery) !== 1) {
+          others.push(passOf(delivery));
+          return;
+        }
+        received.push({ count: delivery.receiveCount, at: performance.now() });
+        throw new PropagatorError({ code: 'nova.http.500', class: 'Unexpected', message: 'broken', advice: 'look', requestId: 'req-1' });
+      });
+      const bad = requested(serviceOf(name), 1);
+      await engine.commit({ messages: [bad] });
+      await until('the first delivery', () => received.length === 1);
+      await engine.commit({
+        messages: numbers(20)
+          .slice(1)
+          .map((pass) => requested(serviceOf(name), pass)),
+      });
+      await until('the others', () => others.length === 19);
+      expect(received.length).toBeLessThan(3);
+
+      await until('a dead letter', async () => (await engine.reads.depths())[name]?.dead === 1);
+      expect(received.map(({ count }) => count)).toEqual([1, 2, 3]);
+      const pauses = received.slice(1).map(({ at }, index) => at - (received[index]?.at ?? 0));
+      expect(Math.min(...pauses)).toBeGreaterThan(900);
+      const [letter] = await engine.deadLetters({ service: serviceOf(name) });
+      expect(letter).toMatchObject({ queue: name, message: bad, error: { code: 'nova.http.500', message: 'broken', requestId: 'req-1' } });
+      expect(Math.abs(Date.now() - (letter?.at ?? 0))).toBeLessThan(60_000);
+      expect((await engine.reads.depths())[name]).toEqual({ ready: 0, delayed: 0, active: 0, dead: 1 });
+    }, 30_000);
+
+    it('does not take its batch along: the next time it comes alone', async () => {
+      const name = queue();
+      const handled: number[] = [];
+      await engine.work(name, { concurrency: 1, batch: 50 }, async (deliveries) => {
+        const passes = deliveries.map(passOf);
+        if (passes.includes(13)) throw new TypeError('thirteen');
+        handled.push(...passes);
+      });
+      await engine.commit({ messages: numbers(50).map((pass) => requested(serviceOf(name), pass)) });
+      await until('a dead letter', async () => (await engine.reads.depths())[name]?.dead === 1);
+      expect(handled.toSorted((a, b) => a - b)).toEqual(numbers(50).filter((pass) => pass !== 13));
+      const letters = await engine.deadLetters({ service: serviceOf(name) });
+      expect(letters).toMatchObject([
+        { message: { data: { pass: 13 } }, error: { code: 'handler.failed', message: 'TypeError: thirteen' } },
+      ]);
+    }, 30_000);
+  });
+}

@@ -1,0 +1,102 @@
+import type { Engine } from '../../lib/engine/port.ts';
+import { domainId, operation, operationId, project, projectId, requested, task, unique } from './samples.ts';
+
+/** What can be asked of the store. */
+export function readSuite(open: () => Promise<Engine>): void {
+  describe('reads', () => {
+    let engine: Engine;
+    beforeAll(async () => {
+      engine = await open();
+    }, 60_000);
+    afterAll(() => engine.close());
+
+    const ids = (operations: readonly { readonly id: string }[]) => operations.map(({ id }) => id);
+
+    it('answer that the store is well', async () => {
+      await expect(engine.health()).resolves.toBeUndefined();
+    });
+
+    it('find the operations about an account, the newest generation first', async () => {
+      const [id, home] = [projectId(), domainId()];
+      const scope = { type: 'project', id, domainId: home } as const;
+      const generations = [1, 0, 2].map((generation) => operation({ scope, generation, openedAt: 1000 + generation }));
+      await engine.commit({ operations: [...generations, operation({ scope: { type: 'domain', id: home } }), operation()] });
+      const about = await engine.reads.operationsAbout('project', id);
+      expect(about.map(({ generation }) => generation)).toEqual([2, 1, 0]);
+      expect(await engine.reads.operationsAbout('domain', id)).toEqual([]);
+      expect(await engine.reads.operationsAbout('domain', home)).toHaveLength(1);
+    });
+
+    it('filter operations by state, project, domain and parent, newest first', async () => {
+      const [home, parentId] = [domainId(), operationId()];
+      const scope = (id = projectId()) => ({ type: 'project', id, domainId: home }) as const;
+      const own = operation({ id: parentId, scope: { type: 'domain', id: home }, state: 'waiting', openedAt: 1 });
+      const running = operation({ scope: scope(), parentId, state: 'running', openedAt: 2 });
+      const finished = operation({ scope: scope(), parentId, state: 'finished', openedAt: 3, endedAt: 4 });
+      await engine.commit({ operations: [own, running, finished] });
+      expect(ids(await engine.reads.operations({ domainId: home }))).toEqual([finished.id, running.id, own.id]);
+      expect(ids(await engine.reads.operations({ domainId: home, limit: 2 }))).toEqual([finished.id, running.id]);
+      expect(ids(await engine.reads.operations({ parentId }))).toEqual([finished.id, running.id]);
+      expect(ids(await engine.reads.operations({ parentId, state: 'running' }))).toEqual([running.id]);
+      expect(ids(await engine.reads.operations({ projectId: running.scope.id }))).toEqual([running.id]);
+      expect(ids(await engine.reads.operations({ projectId: home }))).toEqual([]);
+      await engine.commit({ operations: [{ ...running, version: 1, state: 'finished' }] });
+      expect(ids(await engine.reads.operations({ parentId, state: 'running' }))).toEqual([]);
+    });
+
+    it('count what began to destroy since a time, in mode enforce', async () => {
+      const since = 5_000_000_000_000;
+      const before = await engine.reads.startedSince(since);
+      await engine.commit({
+        operations: [
+          operation({ startedAt: since }),
+          operation({ startedAt: since + 1 }),
+          operation({ startedAt: since - 1 }),
+          operation({ startedAt: since + 1, mode: 'observe' }),
+          operation(),
+        ],
+      });
+      expect((await engine.reads.startedSince(since)) - before).toBe(2);
+    });
+
+    it('list the tasks of an operation with all that they hold', async () => {
+      const of = operationId();
+      const nova = task(of, 'nova', {
+        state: 'errored',
+        counts: { 'nova.server': { found: 3, removed: 1, left: 2 } },
+        conditions: [{ class: 'Blocked', message: 'locked', actor: 'customer', count: 2, since: 7 }],
+        error: { code: 'nova.http.500', class: 'Unexpected', message: 'm', advice: 'a', status: 500 },
+        nextAt: 9,
+      });
+      await engine.commit({ tasks: [task(of, 'swift'), nova, task(operationId())] });
+      expect(await engine.reads.tasks(of)).toEqual([
+        { ...nova, version: 1 },
+        { ...task(of, 'swift'), version: 1 },
+      ]);
+    });
+
+    it('know accounts by id, by type and by domain', async () => {
+      const home = domainId();
+      const [one, two] = [project({ domainId: home }), project({ domainId: home, deletedAt: 5 })];
+      const before = await engine.reads.accountCount();
+      const domain = { account: { type: 'domain', id: home }, seenAt: 1, deletedAt: undefined, members: undefined } as const;
+      await engine.commit({ accounts: [one, two, project({ domainId: domainId() }), domain] });
+      expect(await engine.reads.accountCount()).toBe(before + 4);
+      expect(ids((await engine.reads.projectsOf(home)).map(({ account }) => account))).toEqual(ids([one.account, two.account]).toSorted());
+      expect(await engine.reads.accounts('project', [two.account.id, 'nobody'])).toEqual([two]);
+      expect((await engine.reads.accounts('domain')).map(({ account }) => account.id)).toContain(home);
+      expect(await engine.reads.account('user', home)).toBeUndefined();
+    });
+
+    it('add up counters, and show how many messages wait', async () => {
+      const [counter, service] = [unique(), `t${unique()}`];
+      await Promise.all(Array.from({ length: 10 }, () => engine.commit({ counters: { [counter]: 2 } })));
+      expect((await engine.reads.counters())[counter]).toBe(20);
+      await engine.commit({
+        messages: [requested(service, 1), requested(service, 2), { ...requested(service, 3), delaySeconds: 600 }],
+        deadLetters: [{ message: requested(service, 4), error: { code: 'x', class: 'Denied', message: 'm', advice: 'a' } }],
+      });
+      expect((await engine.reads.depths())[`service-${service}`]).toEqual({ ready: 2, delayed: 1, active: 0, dead: 1 });
+    });
+  });
+}

@@ -1,0 +1,24 @@
+import type { Place } from './place.ts';
+import { commitSuite } from './suite-commit.ts';
+import { deadLetterSuite } from './suite-dead-letters.ts';
+import { deliverySuite } from './suite-delivery.ts';
+import { failureSuite } from './suite-failure.ts';
+import { readSuite } from './suite-reads.ts';
+
+/** What every engine must do, wherever it runs. `place` makes one empty store for the whole suite. */
+export function engineSuite(name: string, place: () => Promise<Place>): void {
+  describe(name, () => {
+    let standing: Place;
+    beforeAll(async () => {
+      standing = await place();
+    }, 60_000);
+    afterAll(() => standing.end(), 60_000);
+
+    const open = () => standing.open();
+    commitSuite(open);
+    deliverySuite(open);
+    failureSuite(open);
+    deadLetterSuite(open);
+    readSuite(open);
+  });
+}
