@@ -1,0 +1,132 @@
+import * as z from 'zod';
+import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
+import { destroy, escaped, labelOf, Owned, ownerOf, requireExtension, rowsOf } from './collection.ts';
+import { heldByOthers, OF_THE_NETWORK } from './holders.ts';
+import { INTERFACE_OWNERS, routersOf } from './routing.ts';
+
+const Trunk = Owned.extend({ admin_state_up: z.boolean().nullish() });
+
+/** Trunks; they hold their parent port and their subports. */
+const trunk = defineKind({
+  name: 'trunk',
+  async list(reach) {
+    await requireExtension(reach, 'trunk');
+    return rowsOf(reach.api, { path: '/v2.0/trunks', collection: 'trunks', row: Trunk }, [['project_id', reach.project]]);
+  },
+  id: (row) => row.id,
+  owner: (row) => ownerOf(row),
+  label: (row) => labelOf(row),
+  async remove(row, { api }): Promise<Removal> {
+    // TrunkDisabled: one that is administratively down can't be changed in any way, not even deleted.
+    if (row.admin_state_up === false)
+      await api.request('PUT', `/v2.0/trunks/${escaped(row.id)}`, { json: { trunk: { admin_state_up: true } }, accept: [404] });
+    return destroy(api, '/v2.0/trunks', row);
+  },
+});
+
+const Port = Owned.extend({ device_owner: z.string().nullish(), device_id: z.string().nullish() });
+type Port = z.infer<typeof Port>;
+
+/** Services that make ports for what they run, and where each of them shows that thing. */
+interface Maker {
+  readonly owns: RegExp;
+  readonly service: string;
+  readonly catalogType: string;
+  readonly thing: string;
+  /** `undefined`: the device id says nothing to that service. */
+  pathOf(deviceId: string): string | undefined;
+}
+const MAKERS: readonly Maker[] = [
+  { owns: /^compute:/, service: 'nova', catalogType: 'compute', thing: 'server', pathOf: (id) => `/servers/${escaped(id)}` },
+  {
+    owns: /^(Octavia|ovn-lb-)/,
+    service: 'octavia',
+    catalogType: 'load-balancer',
+    thing: 'load balancer',
+    pathOf(id) {
+      const loadBalancer = /^(?:ovn-)?lb-(.+)$/.exec(id)?.[1];
+      return loadBalancer && `/v2.0/lbaas/loadbalancers/${escaped(loadBalancer)}`;
+    },
+  },
+  {
+    owns: /^manila:/,
+    service: 'manila',
+    catalogType: 'shared-file-system',
+    thing: 'share server',
+    pathOf: (id) => `/share-servers/${escaped(id)}`,
+  },
+  { owns: /^baremetal:/, service: 'ironic', catalogType: 'baremetal', thing: 'node', pathOf: (id) => `/v1/nodes/${escaped(id)}` },
+];
+
+/**
+ * A port that another service made is left to that service, which may still need it, until it answers 404 for the device,
+ * or the cloud no longer has that service. Throws when it can't be asked.
+ */
+async function keptBy(port: Port, reach: Reach): Promise<Blocker | undefined> {
+  const maker = MAKERS.find(({ owns }) => owns.test(port.device_owner ?? ''));
+  if (!maker || !port.device_id) return undefined;
+  const api = (await reach.other(maker.service)) ?? (await reach.other(maker.catalogType));
+  if (!api) return undefined;
+  const path = maker.pathOf(port.device_id);
+  if (path !== undefined && (await api.request('GET', path, { accept: [404] })).status === 404) return undefined;
+  return {
+    message: `a ${maker.thing} of ${maker.service} still has it`,
+    actor: path === undefined ? 'operator' : 'nobody',
+    advice: `It goes when ${maker.service} has removed ${maker.thing} ${port.device_id}.`,
+  };
+}
+
+/** Whose router or trunk a port is part of: Neutron won't let go of it before. A trunk is only named in Neutron's words. */
+async function partOf(port: Port, said: Blocker, reach: Reach): Promise<Blocker | undefined> {
+  const trunkId = /(?:subport|parent port) for trunk ([0-9a-f-]{36})/.exec(said.message)?.[1];
+  const routerId = INTERFACE_OWNERS.includes(port.device_owner ?? '') ? port.device_id : undefined;
+  if (!trunkId && !routerId) return undefined;
+  const [path, one, many] = trunkId
+    ? [`/v2.0/trunks/${trunkId}`, 'trunk', 'trunks']
+    : [`/v2.0/routers/${escaped(routerId ?? '')}`, 'router', 'routers'];
+  const { json, status } = await reach.api.request('GET', path, { accept: [404] });
+  const shown = z.object({ [one]: Owned.partial() }).safeParse(json);
+  const owner = shown.success && shown.data[one] ? ownerOf(shown.data[one]) : undefined;
+  if (status === 404 || owner === reach.project) return { message: `waits for its ${one}`, actor: 'nobody' };
+  return heldByOthers([owner], [one, many]);
+}
+
+/**
+ * Ports: those that stand alone, those that a service left behind, and those on networks of others.
+ * Not those that Neutron and its agents keep with the network; interfaces of the project's own routers are counted as such.
+ */
+const port = defineKind({
+  name: 'port',
+  follows: [
+    'trunk',
+    'local-ip',
+    'router-interface',
+    'router',
+    'firewall-group',
+    'port-pair',
+    'tap-flow',
+    'tap-service',
+    'l2-gateway-connection',
+  ],
+  async list(reach) {
+    const [ports, routers] = await Promise.all([
+      rowsOf(reach.api, { path: '/v2.0/ports', collection: 'ports', row: Port }, [['project_id', reach.project]]),
+      routersOf(reach),
+    ]);
+    const own = new Set(routers.map(({ id }) => id));
+    return ports.filter(({ device_owner: owner, device_id: device }) => {
+      if (OF_THE_NETWORK.includes(owner ?? '')) return false;
+      return !(INTERFACE_OWNERS.includes(owner ?? '') && own.has(device ?? ''));
+    });
+  },
+  id: (row) => row.id,
+  owner: (row) => ownerOf(row),
+  label: (row) => labelOf(row),
+  async remove(row, reach): Promise<Removal> {
+    const kept = await keptBy(row, reach);
+    if (kept) return { is: 'blocked', ...kept };
+    return destroy(reach.api, '/v2.0/ports', row, (said) => partOf(row, said, reach));
+  },
+});
+
+export const PORTS = [trunk, port];
