@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Embedded, startEmbedded } from '../../lib/embedded.ts';
+import { createLogger } from '../../lib/log.ts';
+import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { readSettings } from '../../lib/settings.ts';
+import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
+
+export interface Stage {
+  readonly cloud: RehearsalCloud;
+  readonly propagator: Embedded;
+  /** The customer who leaves. */
+  readonly customer: { readonly domainId: string; readonly projects: readonly { readonly id: string; readonly name: string }[] };
+  /** The neighbour who stays, with things of the same names. */
+  readonly neighbour: { readonly projects: readonly { readonly id: string; readonly name: string }[] };
+  close(): Promise<void>;
+}
+
+const NAMES = ['web', 'database', 'laboratory'];
+
+/** A rehearsal cloud with a customer and a neighbour in it, and a propagator with a new database that hears its Keystone. */
+export async function setStage(): Promise<Stage> {
+  const cloud = await startCloud();
+  const people = (domain: string) => {
+    const domainId = cloud.seed.makeDomain(domain);
+    const projects = NAMES.map((name) => ({ id: cloud.seed.makeProject(domainId, name), name }));
+    for (const { id } of projects) cloud.seed.fill(id, 'small');
+    return { domainId, projects };
+  };
+  const customer = people('acme');
+  const neighbour = people('globex');
+
+  const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
+  const settings = readSettings({
+    PROPAGATOR_MODE: 'enforce',
+    PROPAGATOR_GRACE: '0s',
+    PROPAGATOR_CONFIRM_APART: '1s',
+    PROPAGATOR_PATIENCE: '3s',
+    PROPAGATOR_DATA: join(folder, 'data'),
+    PROPAGATOR_PORT: '0',
+  });
+  const credentials = readCredentials({ env: cloud.credentials, readFile: () => undefined, home: '/nonexistent', cwd: '/nonexistent' });
+  const propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
+  const door = `http://127.0.0.1:${propagator.port}/v1/notifications`;
+  const sent: Promise<unknown>[] = [];
+  cloud.onNotification((notification) => {
+    sent.push(fetch(door, { method: 'POST', body: JSON.stringify(notification) }));
+  });
+  return {
+    cloud,
+    propagator,
+    customer,
+    neighbour,
+    async close() {
+      await Promise.all(sent);
+      await propagator.stop();
+      await cloud.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import { Writable } from 'node:stream';
+import { logged } from '../../lib/engine/logged.ts';
+import { createLogger } from '../../lib/log.ts';
+import { MemoryEngine } from '../memory.ts';
+import { deleted, SmallWorld, VICTIM } from '../property/small-world.ts';
+
+function capture() {
+  const lines: string[] = [];
+  const stream = new Writable({
+    write(chunk, _, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  return { lines, log: createLogger('debug', stream) };
+}
+
+describe('the log', () => {
+  it('cuts out what is named like a secret, at the top and one level down', () => {
+    const { lines, log } = capture();
+    log.info(
+      {
+        password: 'hunter2',
+        login: { token: 'hunter2', secret: 'hunter2' },
+        headers: { 'x-auth-token': 'hunter2' },
+        url: 'amqp://u:hunter2@h',
+      },
+      'connected',
+    );
+    expect(lines.join('')).not.toContain('hunter2');
+    expect(lines.join('')).toContain('[cut out]');
+  });
+
+  it('holds one line for each change of an operation and its tasks, as JSON', async () => {
+    const { lines, log } = capture();
+    const world = new SmallWorld({ things: [1, 1, 0], lingers: 0, failures: 0, failWith: 'Transient' });
+    const engine = logged(world.engine, log);
+    await engine.commit({ messages: [deleted(VICTIM)] });
+    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
+      for (const waiting of world.engine.due())
+        await world.handle(waiting.message, { ...world.ports, engine }).then(() => world.engine.take(waiting));
+    const said = lines.map((line): { msg: string; service?: string } => JSON.parse(line));
+    expect(said.filter(({ msg }) => msg.startsWith('operation')).map(({ msg }) => msg)).toEqual([
+      'operation confirming',
+      'operation running',
+      'operation finished',
+    ]);
+    expect(said.filter(({ service }) => service === 'first').map(({ msg }) => msg)).toEqual([
+      'task surveying',
+      'task pending',
+      'task requested',
+      'task finished',
+    ]);
+  });
+
+  it('says nothing of a change that was not committed', async () => {
+    const { lines, log } = capture();
+    const engine = new MemoryEngine();
+    engine.commit = async () => 'conflict';
+    await logged(engine, log).commit({
+      quarantine: [{ id: '1', reason: 'r', body: '', encoding: 'utf8', bytes: 0, source: 's', receivedAt: 0 }],
+    });
+    expect(lines).toEqual([]);
+  });
+});
