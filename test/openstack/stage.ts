@@ -51,7 +51,7 @@ export async function stage(fills: Readonly<Record<string, Fill>>, bystanderFill
     for (const [kind, reason] of customer.lacking) console.log(`this cloud lacks ${kind}: ${reason}`);
     const before = await settledCensus(cloud, known, users);
     const idOf = (name: string) => {
-      const found = projects.find((project) => project.name.endsWith(`-${name}`));
+      const found = projects.find((project) => project.name === name);
       if (found === undefined) throw new Error(`no project ${name}`);
       return found.id;
     };
