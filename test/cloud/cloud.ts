@@ -1,0 +1,175 @@
+import { cinder } from './cinder.ts';
+import { type CloudClock, realClock } from './clock.ts';
+import { Faults } from './faults.ts';
+import { glance } from './glance.ts';
+import { keystone } from './keystone.ts';
+import { grant } from './keystone-grants.ts';
+import { neutron } from './neutron.ts';
+import { type Notification, type NotificationListener, notification } from './notifications.ts';
+import { nova } from './nova.ts';
+import { defaults, type Options } from './options.ts';
+import { placement } from './placement.ts';
+import { Seed } from './seed.ts';
+import { type LoggedCall, ServiceServer } from './serve.ts';
+import { type CloudState, tables } from './state.ts';
+import { swift } from './swift.ts';
+import { Tokens } from './tokens.ts';
+import { hex, uuid, World } from './world.ts';
+
+export { VirtualClock } from './clock.ts';
+export type { Effect, Fault, Injected } from './faults.ts';
+export type { Notification } from './notifications.ts';
+export type { Options } from './options.ts';
+export type { LoggedCall } from './serve.ts';
+export type { Thing } from './world.ts';
+
+export const serviceNames = ['keystone', 'nova', 'cinder', 'neutron', 'glance', 'swift', 'placement'] as const;
+export type CloudService = (typeof serviceNames)[number];
+
+export type CloudOptions = Partial<Omit<Options, 'durations'>> & {
+  readonly durations?: Partial<Options['durations']>;
+  readonly clock?: CloudClock;
+};
+
+/** A stateful OpenStack on the loopback. Nothing in it touches a network beyond, a disk or a real cloud. */
+export interface RehearsalCloud {
+  /** Keystone's URL with `/v3`: `OS_AUTH_URL`. */
+  readonly url: string;
+  /** The cloud's admin, as `OS_*` variables: a password. */
+  readonly credentials: Readonly<Record<string, string>>;
+  /** The same admin by an application credential, as `OS_*` variables. */
+  readonly applicationCredentials: Readonly<Record<string, string>>;
+  readonly world: World;
+  /** Every table, for what `world` does not show: to look into a row, or to bend one. */
+  readonly state: CloudState;
+  readonly seed: Seed;
+  readonly faults: Faults;
+  /** Every call so far, in order. Empty it with `calls.length = 0`. */
+  readonly calls: LoggedCall[];
+  /** Listens to Keystone's notifications from now on; gives what ends it. */
+  onNotification(listener: NotificationListener): () => void;
+  /** Connections to a service are refused, until `accept`. */
+  refuse(service: CloudService): Promise<void>;
+  accept(service: CloudService): Promise<void>;
+  /** Takes a service out of the catalog of every token, or puts it back. */
+  hide(service: CloudService): void;
+  unhide(service: CloudService): void;
+  /** All tokens stop counting now, as after a restart of Keystone with new keys. */
+  expireTokens(): void;
+  close(): Promise<void>;
+}
+
+/** Starts it, empty but for the admin's and the `service` project in the default domain. Under 100 ms. */
+export async function startCloud(options: CloudOptions = {}): Promise<RehearsalCloud> {
+  const clock = options.clock ?? realClock();
+  const world = new World();
+  const faults = new Faults();
+  const calls: LoggedCall[] = [];
+  const listeners = new Set<NotificationListener>();
+  const state: CloudState = {
+    ...tables(world),
+    world,
+    clock,
+    options: { ...defaults, ...options, durations: { ...defaults.durations, ...options.durations }, clock },
+    tokens: new Tokens(),
+    accounts: new Map(),
+    bases: new Map(),
+    hidden: new Set(),
+    mishaps: [],
+    notify(eventType, resourceId, call) {
+      if (listeners.size === 0) return;
+      const agent = call?.headers['user-agent'] ?? 'rehearsal';
+      const initiator = call?.token && {
+        token: call.token,
+        userName: state.identity.users.get(call.token.userId)?.name ?? '',
+        requestId: call.requestId,
+        agent,
+      };
+      const message: Notification = notification(clock, eventType, resourceId, initiator);
+      for (const listener of listeners) listener(message);
+    },
+  };
+  const fronts = [keystone, nova, cinder, neutron, glance, swift, placement].map((front) => front(state));
+  const servers = new Map(fronts.map((front) => [front.name, new ServiceServer(front, faults, calls)]));
+  await Promise.all(
+    [...servers].map(async ([name, server]) => {
+      await server.start();
+      state.bases.set(name, server.base);
+    }),
+  );
+  const admin = furnish(state);
+  const url = `${state.bases.get('keystone')}/v3`;
+  const common = { OS_AUTH_URL: url, OS_REGION_NAME: state.options.region, OS_IDENTITY_API_VERSION: '3' };
+  return {
+    url,
+    credentials: {
+      ...common,
+      OS_USERNAME: 'admin',
+      OS_PASSWORD: admin.password,
+      OS_PROJECT_NAME: 'admin',
+      OS_USER_DOMAIN_NAME: 'Default',
+      OS_PROJECT_DOMAIN_NAME: 'Default',
+    },
+    applicationCredentials: {
+      ...common,
+      OS_AUTH_TYPE: 'v3applicationcredential',
+      OS_APPLICATION_CREDENTIAL_ID: admin.credential.id,
+      OS_APPLICATION_CREDENTIAL_SECRET: admin.credential.secret,
+    },
+    world,
+    state,
+    seed: new Seed(state),
+    faults,
+    calls,
+    onNotification(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    refuse: async (service) => servers.get(service)?.stop(),
+    accept: async (service) => servers.get(service)?.start(),
+    hide: (service) => void state.hidden.add(service),
+    unhide: (service) => void state.hidden.delete(service),
+    expireTokens: () => state.tokens.revoke(() => true),
+    async close() {
+      clock.stop();
+      await Promise.all([...servers.values()].map((server) => server.stop()));
+    },
+  };
+}
+
+/** What every cloud has: the default domain, the roles, the admin, the services' project, a flavor, a volume type, a public network. */
+function furnish(state: CloudState) {
+  const { identity, compute, storage } = state;
+  const plain = { tags: [], options: {}, description: '', enabled: true };
+  identity.projects.add({ ...plain, id: 'default', name: 'Default', domain_id: null, parent_id: null, is_domain: true });
+  const project = identity.projects.add({
+    ...plain,
+    id: hex(),
+    name: 'admin',
+    domain_id: 'default',
+    parent_id: 'default',
+    is_domain: false,
+  });
+  identity.projects.add({ ...plain, id: hex(), name: 'service', domain_id: 'default', parent_id: 'default', is_domain: false });
+  const implied: Record<string, string[]> = { admin: ['member'], member: ['reader'] };
+  for (const name of ['admin', 'member', 'reader', 'service', 'ResellerAdmin'])
+    identity.roles.add({ id: hex(), name, implies: implied[name] ?? [] });
+  const user = identity.users.add({ id: hex(), name: 'admin', domain_id: 'default', enabled: true, password: `rehearsal-${hex()}` });
+  for (const role of identity.roles.all()) {
+    if (!state.options.adminRoles.includes(role.name)) continue;
+    grant(state, { role: role.id, actor: { user: user.id }, target: { project: project.id } });
+    if (role.name === 'admin') grant(state, { role: role.id, actor: { user: user.id }, target: { domain: 'default' } });
+  }
+  const credential = identity.applicationCredentials.add({
+    id: hex(),
+    name: 'propagator',
+    user_id: user.id,
+    project_id: project.id,
+    secret: `rehearsal-${hex()}`,
+    roles: state.options.adminRoles,
+  });
+  compute.flavors.add({ id: uuid(), name: 'm1.tiny', is_public: true, vcpus: 1, ram: 64, access: new Set() });
+  storage.types.add({ id: uuid(), name: '__DEFAULT__', is_public: true, description: 'Default Volume Type', access: new Set() });
+  storage.groupTypes.add({ id: uuid(), name: 'default_cgsnapshot_type', is_public: true, description: null, access: new Set() });
+  return { password: user.password, credential };
+}

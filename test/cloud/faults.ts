@@ -1,0 +1,127 @@
+import type { Call, Reply } from './http.ts';
+
+/** What goes wrong. */
+export type Effect =
+  /** The service refuses with this status, in its own error shape. `retryAfter` in seconds. */
+  | { readonly does: 'answer'; readonly status: number; readonly retryAfter?: number; readonly message?: string }
+  /** Half of the body, with a length that fits the half: well-formed HTTP, broken JSON. */
+  | { readonly does: 'cut-body' }
+  /** Half of the body, then the connection breaks: shorter than its Content-Length said. */
+  | { readonly does: 'cut-connection' }
+  /** A page of `rows` rows that does not link to the next one. */
+  | { readonly does: 'drop-next'; readonly rows: number }
+  /** The owner is missing from the rows of a listing. */
+  | { readonly does: 'drop-owner' }
+  /** The filter by project is ignored: everybody's rows come back, as from Heat's list. */
+  | { readonly does: 'ignore-filter' }
+  /** A deletion is accepted and never ends: the thing stays, `deleting` where the service has such a state. */
+  | { readonly does: 'endless' }
+  /** The answer comes late. Real milliseconds. */
+  | { readonly does: 'slow'; readonly milliseconds: number }
+  /** The connection is reset before anything happened. */
+  | { readonly does: 'reset' }
+  /** It happens, then the connection is reset: nobody hears of it. */
+  | { readonly does: 'reset-after' };
+
+export interface Fault {
+  readonly service: string;
+  /** Any method if missing. */
+  readonly method?: string;
+  /** Tested against path and query as they came; any if missing. */
+  readonly path?: RegExp;
+  /** After so many hits it is over; without it, it lasts until it is cleared. */
+  readonly times?: number;
+  /** Lets the first hits go by. */
+  readonly after?: number;
+  readonly effect: Effect;
+}
+
+/** An injected fault that is still there. */
+export interface Injected {
+  readonly fault: Fault;
+  /** How often it struck. */
+  readonly hits: number;
+  clear(): void;
+}
+
+export class Faults {
+  readonly #active = new Set<{ fault: Fault; hits: number; passed: number }>();
+
+  inject(fault: Fault): Injected {
+    const entry = { fault, hits: 0, passed: 0 };
+    this.#active.add(entry);
+    return {
+      fault,
+      get hits() {
+        return entry.hits;
+      },
+      clear: () => this.#active.delete(entry),
+    };
+  }
+
+  clear(): void {
+    this.#active.clear();
+  }
+
+  /** The effects that strike a call; each counts as a hit. */
+  strike(call: Call): Effect[] {
+    const effects: Effect[] = [];
+    for (const entry of this.#active) {
+      const { fault } = entry;
+      if (fault.service !== call.service || (fault.method !== undefined && fault.method !== call.method)) continue;
+      if (fault.path && !fault.path.test(call.path + call.search)) continue;
+      if (entry.passed < (fault.after ?? 0)) {
+        entry.passed++;
+        continue;
+      }
+      entry.hits++;
+      if (fault.times !== undefined && entry.hits >= fault.times) this.#active.delete(entry);
+      effects.push(fault.effect);
+    }
+    return effects;
+  }
+}
+
+/** Query parameters by which services choose a project. */
+const filters = ['project_id', 'tenant_id', 'owner'];
+/** Fields by which rows tell their owner. */
+const owners = new Set([
+  'project_id',
+  'tenant_id',
+  'owner',
+  'os-vol-tenant-attr:tenant_id',
+  'os-extended-snapshot-attributes:project_id',
+  'os-backup-project-attr:project_id',
+  'source_project_id',
+]);
+
+/** What a fault changes about the question. */
+export function distort(call: Call, effects: readonly Effect[]): void {
+  for (const effect of effects) {
+    if (effect.does === 'ignore-filter') for (const name of filters) call.query.delete(name);
+    if (effect.does === 'endless') call.endless = true;
+  }
+}
+
+/** What a fault changes about the answer, before it is written as text. */
+export function spoil(reply: Reply, effects: readonly Effect[]): Reply {
+  let spoilt = reply;
+  for (const effect of effects) {
+    const json = spoilt.json;
+    if (!isObject(json)) continue;
+    if (effect.does === 'drop-owner') spoilt = { ...spoilt, json: eachList(json, (rows) => rows.map(withoutOwner)) };
+    if (effect.does === 'drop-next') {
+      const shown = Object.entries(json).filter(([key]) => key !== 'next' && !key.endsWith('_links'));
+      spoilt = { ...spoilt, json: eachList(Object.fromEntries(shown), (rows) => rows.slice(0, effect.rows)) };
+    }
+  }
+  return spoilt;
+}
+
+const isObject = (json: unknown): json is Record<string, unknown> => typeof json === 'object' && json !== null;
+
+const eachList = (json: Record<string, unknown>, change: (rows: unknown[]) => unknown[]): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(json).map(([key, value]) => [key, Array.isArray(value) ? change(value) : value]));
+
+const withoutOwner = (row: unknown): unknown =>
+  isObject(row) ? Object.fromEntries(Object.entries(row).filter(([key]) => !owners.has(key))) : row;

@@ -1,0 +1,61 @@
+import type { CloudClock } from './clock.ts';
+
+/** How the rehearsal cloud behaves; every value has a default. */
+export interface Options {
+  readonly clock: CloudClock;
+  /** Milliseconds from the acceptance of a deletion until the thing is gone. */
+  readonly durations: {
+    readonly server: number;
+    readonly volume: number;
+    readonly snapshot: number;
+    readonly backup: number;
+    readonly group: number;
+    readonly groupSnapshot: number;
+    /** Swift's reaper, after the account was marked as deleted. */
+    readonly account: number;
+  };
+  readonly region: string;
+  /** Roles of the cloud's admin on the `admin` project. */
+  readonly adminRoles: readonly string[];
+  readonly tokenSeconds: number;
+  /** Highest microversions: the real lab's. */
+  readonly microversions: { readonly compute: string; readonly volume: string; readonly placement: string };
+  /** Nova's `reclaim_instance_interval` in seconds: above 0 a DELETE is a soft delete. */
+  readonly reclaimInterval: number;
+  /** False: no cinder-backup runs, its deletions answer 404 about the service, as in the lab. */
+  readonly backupService: boolean;
+  /** False: the backup driver can't be forced, `os-force_delete` answers 405. */
+  readonly backupForce: boolean;
+  /**
+   * Whether Cinder deletes the default type of a project that is gone. Newer ones do; the lab's (Zed) answers 404 about
+   * the project, and the row stays for ever.
+   */
+  readonly defaultTypesOfGoneProjects: boolean;
+  /** Swift's `allow_account_management`. */
+  readonly accountManagement: boolean;
+  /** Largest page that Nova and Cinder give (`max_limit`, `osapi_max_limit`). */
+  readonly pageLimit: number;
+  /** Largest page of Swift's listings. */
+  readonly swiftPageLimit: number;
+  /** Milliseconds for which a container is behind its objects: it refuses to go although it looks empty. */
+  readonly swiftLag: number;
+  /** Neutron extensions that this cloud lacks, by alias. */
+  readonly withoutExtensions: readonly string[];
+}
+
+export const defaults: Omit<Options, 'clock'> = {
+  durations: { server: 300, volume: 200, snapshot: 200, backup: 300, group: 300, groupSnapshot: 200, account: 500 },
+  region: 'RegionOne',
+  adminRoles: ['admin', 'member', 'reader', 'ResellerAdmin'],
+  tokenSeconds: 14_400,
+  microversions: { compute: '2.93', volume: '3.70', placement: '1.39' },
+  reclaimInterval: 0,
+  backupService: true,
+  backupForce: true,
+  defaultTypesOfGoneProjects: true,
+  accountManagement: true,
+  pageLimit: 1000,
+  swiftPageLimit: 10_000,
+  swiftLag: 0,
+  withoutExtensions: [],
+};
