@@ -99,9 +99,8 @@ const metadefNamespace = defineKind({
   async remove(row, { api, project }): Promise<Removal> {
     if (!(await isReachable(row, api, project)))
       return {
-        is: 'blocked',
+        is: 'stays',
         message: 'the API of Glance cannot address this namespace: a slash or a letter beyond ASCII is in its name',
-        actor: 'operator',
         advice: 'Remove its row from the table metadef_namespaces in the database of Glance; it holds no data of the customer.',
       };
     if (row.protected)

@@ -82,6 +82,9 @@ const container = defineKind<ContainerRow>({
   },
 });
 
+const UNMANAGED = 'this cluster lets nobody delete an account (allow_account_management is off); an empty one stays and holds nothing';
+const MANAGE = 'Nothing to do. To have accounts removed, too, set allow_account_management = true on an internal proxy.';
+
 /** The account itself: its temporary-URL keys and quotas. Swift's reaper frees it later; a deleted account answers 410. */
 const account = defineKind<{ readonly name: string; readonly owner: string }>({
   name: 'account',
@@ -94,12 +97,12 @@ const account = defineKind<{ readonly name: string; readonly owner: string }>({
     });
     // 200 is the listing that Swift makes up for an account that nobody made; a real one answers 204.
     if (answer?.status !== 204) return [];
-    if ((await infoOf(reach))?.swift?.allow_account_management !== true)
+    if ((await infoOf(reach))?.swift?.allow_account_management === false)
       throw new PropagatorError({
         code: 'swift.account.unmanaged',
         class: 'Unsupported',
-        message: 'this cluster lets nobody delete an account (allow_account_management is off); an empty one stays and holds nothing',
-        advice: 'Nothing to do. To have accounts removed, too, set allow_account_management = true on an internal proxy.',
+        message: UNMANAGED,
+        advice: MANAGE,
         service: 'swift',
         region: reach.region,
       });
@@ -114,12 +117,7 @@ const account = defineKind<{ readonly name: string; readonly owner: string }>({
     // Without any query: Swift takes an account DELETE with one for a mistyped bulk delete.
     const answer = await ask(reach, 'DELETE', '', { accept: [404, 405, 410] });
     if (answer.status !== 405) return { is: 'gone' };
-    return {
-      is: 'blocked',
-      message: 'this proxy lets nobody delete an account, though /info says that it may be deleted',
-      actor: 'operator',
-      advice: 'Set allow_account_management alike on all proxies behind this endpoint.',
-    };
+    return { is: 'stays', message: UNMANAGED, advice: MANAGE };
   },
 });
 

@@ -257,8 +257,10 @@ function namespaceRoutes(state: CloudState, routes: Routes): void {
     schema: '/v2/schemas/metadefs/namespace',
   });
   const namespace = (call: Call): Namespace => {
-    const row = namespaces.get(param(call, 'name'));
-    if (!row) throw new Refusal(404, `Namespace ${param(call, 'name')} not found`);
+    // Glance reads the path as Latin-1, and no route of it takes a slash: such names can be made, but not addressed (seen on 25.1).
+    const name = Buffer.from(param(call, 'name'), 'utf8').toString('latin1');
+    const row = name.includes('/') ? undefined : namespaces.get(name);
+    if (!row) throw new Refusal(404, `Namespace ${name} not found`);
     return row;
   };
   routes
@@ -280,7 +282,8 @@ function namespaceRoutes(state: CloudState, routes: Routes): void {
       const input = body(call, newNamespace);
       row.protected = input.protected;
       row.visibility = input.visibility;
-      row.owner = input.owner ?? row.owner;
+      // What is left out falls back to its default: without an owner it becomes the caller's (seen on 25.1).
+      row.owner = input.owner ?? ownProject(call.token);
       return { status: 200, json: showNamespace(row) };
     })
     .on('DELETE', '/v2/metadefs/namespaces/:name', (call) => {
