@@ -47,6 +47,8 @@ export async function setStage(): Promise<Stage> {
   cloud.onNotification((notification) => {
     sent.push(fetch(door, { method: 'POST', body: JSON.stringify(notification) }));
   });
+  // Names, domains and members are recorded before anything is deleted, as they would be on a cloud that has run for a while.
+  while ((await propagator.engine.reads.accountCount()) === 0) await new Promise((resolve) => setTimeout(resolve, 20));
   return {
     cloud,
     propagator,
