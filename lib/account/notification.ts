@@ -61,7 +61,7 @@ const Payload = z.object({
   outcome: optional(z.string()),
   resource_info: optional(z.string()),
   target: optional(z.object({ id: optional(z.string()) })),
-  reason: z.unknown(),
+  reason: z.unknown().optional(),
   request_id: optional(text(200)),
   initiator: optional(
     z.object({

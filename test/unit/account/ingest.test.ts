@@ -1,0 +1,408 @@
+import { type ProjectId, UserId } from '../../../events/ids.ts';
+import { ingest } from '../../../functions/ingest.ts';
+import { isGone } from '../../../lib/account/inventory.ts';
+import { PropagatorError } from '../../../lib/errors.ts';
+import { away, cadf, domain, project, role, user, World } from './world.ts';
+
+let world: World;
+const record = (key: string) => world.engine.accounts.get(key);
+beforeEach(async () => {
+  world = new World();
+  for (const account of [domain('d1'), domain('d2'), project('p1'), project('p2', { parentId: 'p1' }), user('u1'), user('u2')])
+    world.keystone.put(account);
+  world.keystone.roles.push(role('p1', 'u1'));
+  await world.fill();
+  world.keystone.asked = [];
+  world.engine.time += 10_000;
+});
+
+describe('an update', () => {
+  it('is a disabling when Keystone shows the project disabled and it was not before', async () => {
+    world.keystone.enable('project', 'p1', false);
+    await world.take(cadf('identity.project.updated', 'p1'));
+    await world.take(cadf('identity.project.updated', 'p1'));
+    world.keystone.enable('project', 'p1', true);
+    await world.take(cadf('identity.project.updated', 'p1'));
+    expect(world.said).toEqual([
+      'account.project.disabled project p1',
+      'account.project.updated project p1',
+      'account.project.enabled project p1',
+    ]);
+  });
+
+  it('carries the name that Keystone has now, and the inventory keeps it', async () => {
+    world.keystone.put({ ...project('p1'), name: 'renamed' });
+    await world.take(cadf('identity.project.updated', 'p1'));
+    expect(world.said).toEqual(['account.project.updated renamed']);
+    expect(record('project/p1')?.account.name).toBe('renamed');
+    expect(record('project/p1')?.members).toEqual(['u1']);
+  });
+
+  it('of an account that Keystone does not have says nothing, and what is known stays', async () => {
+    world.keystone.remove('project', 'p1');
+    await world.take(cadf('identity.project.updated', 'p1'));
+    expect(world.said).toEqual([]);
+    expect(record('project/p1')).toMatchObject({ deletedAt: undefined, account: { name: 'project p1' } });
+    expect(world.count('notification.absent')).toBe(1);
+  });
+
+  it('of a project that nobody knew and that is disabled is a disabling', async () => {
+    world.keystone.put(project('p3', { enabled: false }));
+    await world.take(cadf('identity.project.updated', 'p3'));
+    expect(world.said).toEqual(['account.project.disabled project p3']);
+  });
+
+  it('is not mistaken for old news when a full listing saw the change first', async () => {
+    world.keystone.enable('project', 'p1', false);
+    await world.fill();
+    await world.take(cadf('identity.project.updated', 'p1'));
+    expect(world.said).toEqual(['account.project.disabled project p1']);
+  });
+});
+
+describe('a creation', () => {
+  it('asks Keystone for the name and for those who have a role by inheritance', async () => {
+    world.keystone.put(project('p3', { parentId: 'p1' }));
+    world.keystone.roles.push(role('p3', 'u2'));
+    await world.take(cadf('identity.project.created', 'p3'));
+    expect(world.events[0]?.data.account).toEqual({
+      type: 'project',
+      id: 'p3',
+      name: 'project p3',
+      domainId: 'd1',
+      parentId: 'p1',
+      enabled: true,
+    });
+    expect(record('project/p3')?.members).toEqual(['u2']);
+  });
+  it('of something that is disabled by the time it is read says both', async () => {
+    world.keystone.put(user('u3', false));
+    await world.take(cadf('identity.user.created', 'u3'));
+    await world.take(cadf('identity.user.updated', 'u3'));
+    expect(world.said).toEqual(['account.user.created user u3', 'account.user.disabled user u3', 'account.user.updated user u3']);
+  });
+});
+
+describe('a deletion', () => {
+  it('asks Keystone nothing, and tells what the inventory knows', async () => {
+    world.keystone.fault = away;
+    await world.take(cadf('identity.project.deleted', 'p2'));
+    expect(world.events[0]?.data.account).toEqual({
+      type: 'project',
+      id: 'p2',
+      name: 'project p2',
+      domainId: 'd1',
+      parentId: 'p1',
+      enabled: true,
+    });
+    expect(world.keystone.asked).toEqual([]);
+    const tombstone = record('project/p2');
+    expect(tombstone && isGone(tombstone)).toBe(true);
+  });
+  it('of an id that nobody knows is told by its id alone', async () => {
+    await world.take(cadf('identity.project.deleted', 'px'));
+    expect(world.events[0]?.data.account).toEqual({ type: 'project', id: 'px' });
+    expect(record('project/px')).toMatchObject({ deletedAt: world.engine.time });
+  });
+  it('that is announced once more, with another message id, is told once more: the first may have been forged', async () => {
+    await world.take(cadf('identity.project.deleted', 'p1'));
+    await world.take(cadf('identity.project.deleted', 'p1'));
+    expect(world.said).toHaveLength(2);
+  });
+  it('of a project that Keystone shows again leaves a tombstone that no longer counts, until it is deleted again', async () => {
+    await world.take(cadf('identity.project.deleted', 'p1'));
+    world.engine.time += 10_000;
+    await world.take(cadf('identity.project.updated', 'p1'));
+    const alive = record('project/p1');
+    expect(alive && isGone(alive)).toBe(false);
+    world.engine.time += 10_000;
+    await world.take(cadf('identity.project.deleted', 'p1'));
+    expect(record('project/p1')?.deletedAt).toBe(world.engine.time);
+  });
+});
+
+describe('a domain', () => {
+  it('is understood when its own id comes as a project’s', async () => {
+    await world.take(cadf('identity.project.deleted', 'd1'));
+    expect(world.events.map(({ type, data }) => [type, data.account])).toEqual([
+      ['account.domain.deleted', { type: 'domain', id: 'd1', name: 'domain d1', enabled: true }],
+    ]);
+    expect(record('project/d1')).toBeUndefined();
+  });
+  it('is deleted once, though Keystone announces it twice: in one batch, one after the other, with and without a request id', async () => {
+    const twice = (id: string, requestId?: string) =>
+      (['identity.project.deleted', 'identity.domain.deleted'] as const).map((type) => cadf(type, id, requestId ? { requestId } : {}));
+    const [first = '', second = ''] = twice('d1', 'req-1');
+    await world.take(first);
+    await world.take(second);
+    await world.take(...twice('d2', 'req-2'));
+    await world.take(...twice('d3'));
+    expect(world.said).toEqual(['account.domain.deleted domain d1', 'account.domain.deleted domain d2', 'account.domain.deleted d3']);
+    world.engine.time += 3_600_000;
+    await world.take(cadf('identity.domain.deleted', 'd1'));
+    // An old tombstone stops nothing: the first announcement may have been forged.
+    expect(world.said).toHaveLength(4);
+  });
+  it('that is disabled is told once, and everything in it is written down while Keystone still lists it', async () => {
+    world.keystone.put(project('p3'));
+    world.keystone.put(user('u3'));
+    world.keystone.roles.push(role('p3', 'u3'), role('p1', 'u2'));
+    world.keystone.enable('domain', 'd1', false);
+    await world.take(
+      cadf('identity.project.updated', 'd1', { requestId: 'req-1' }),
+      cadf('identity.domain.updated', 'd1', { requestId: 'req-1' }),
+    );
+    expect(world.said).toEqual(['account.domain.disabled domain d1']);
+    expect(record('project/p3')).toMatchObject({ account: { name: 'project p3' }, members: ['u3'] });
+    expect(record('project/p1')?.members).toEqual(['u1', 'u2']);
+    expect(record('user/u3')?.account).toMatchObject({ name: 'user u3', domainId: 'd1' });
+  });
+  it('that nobody knew is recognised by what Keystone shows', async () => {
+    world.keystone.put(domain('d4', false));
+    await world.take(cadf('identity.project.updated', 'd4', { requestId: 'req-1' }));
+    await world.take(cadf('identity.domain.updated', 'd4', { requestId: 'req-1' }));
+    expect(world.said).toEqual(['account.domain.disabled domain d4']);
+  });
+  it('with more projects than are worth asking one by one keeps its members too', async () => {
+    for (let n = 0; n < 15; n += 1) {
+      world.keystone.put(project(`many${n}`));
+      world.keystone.roles.push(role(`many${n}`, 'u2'));
+    }
+    world.keystone.enable('domain', 'd1', false);
+    await world.take(cadf('identity.domain.updated', 'd1'));
+    expect(record('project/many14')?.members).toEqual(['u2']);
+    expect(world.keystone.asked.filter((call) => call === 'members')).toHaveLength(1);
+  });
+});
+
+describe('the same notification', () => {
+  it('is taken in once, in one batch and later', async () => {
+    const body = cadf('identity.project.deleted', 'p1');
+    await world.take(body, body);
+    await world.take(body);
+    expect(world.said).toEqual(['account.project.deleted project p1']);
+    expect(world.count('notification.duplicate')).toBe(2);
+  });
+  it('taken in by somebody else between reading and writing is decided again', async () => {
+    const { reads } = world.engine;
+    const body = cadf('identity.project.deleted', 'p1', { messageId: 'contested' });
+    let asked = 0;
+    const seen: typeof reads.seen = async (ids) => {
+      const answer = await reads.seen(ids);
+      asked += 1;
+      if (asked === 1) world.engine.seenIds.add('contested');
+      return answer;
+    };
+    const engine = { reads: { ...reads, seen }, commit: world.engine.commit.bind(world.engine) };
+    await ingest([{ message: world.received(body), receiveCount: 1 }], { ...world.ports, engine });
+    expect(world.said).toEqual([]);
+    expect(world.count('notification.duplicate')).toBe(1);
+  });
+});
+
+describe('while Keystone is away', () => {
+  it('what needs it waits and is not lost, and the rest goes on', async () => {
+    world.keystone.fault = away;
+    world.keystone.enable('project', 'p1', false);
+    await world.take(
+      cadf('identity.project.updated', 'p1'),
+      cadf('identity.project.deleted', 'p2'),
+      cadf('identity.user.updated', 'u1'),
+      'garbage',
+    );
+    expect(world.said).toEqual(['account.project.deleted project p2']);
+    expect(world.delayed.map(({ dueAt }) => dueAt - world.engine.time)).toEqual([5_000, 5_000]);
+    expect(world.engine.quarantined).toHaveLength(1);
+    for (let hour = 0; hour < 3; hour += 1) await world.takeDelayed();
+    expect(world.delayed).toHaveLength(2);
+    world.keystone.fault = () => undefined;
+    await world.takeDelayed();
+    await world.takeDelayed();
+    expect(world.said).toEqual([
+      'account.project.deleted project p2',
+      'account.project.disabled project p1',
+      'account.user.updated user u1',
+    ]);
+    expect(world.delayed).toEqual([]);
+  });
+  it('it waits longer each time, never over five minutes, and as long as Keystone asked for', async () => {
+    world.keystone.fault = away;
+    await world.take(cadf('identity.project.updated', 'p1'));
+    const waits: number[] = [];
+    for (let n = 0; n < 20; n += 1) {
+      waits.push(Number(world.delayed[0]?.dueAt) - world.engine.time);
+      await world.takeDelayed();
+    }
+    expect(waits.slice(0, 2)).toEqual([5_000, 5_000]);
+    expect(waits.toSorted((a, b) => a - b)).toEqual(waits);
+    expect(waits.at(-1)).toBe(300_000);
+    world.keystone.fault = () => {
+      throw new PropagatorError({ code: 'x', class: 'Transient', message: 'slow down', advice: '', retryAfterSeconds: 900 });
+    };
+    await world.takeDelayed();
+    expect(Number(world.delayed[0]?.dueAt) - world.engine.time).toBe(900_000);
+  });
+  it('it is asked a few times, not once for each notification of a thousand', async () => {
+    world.keystone.fault = away;
+    await world.take(...Array.from({ length: 200 }, (_, n) => cadf('identity.project.updated', `n${n}`)));
+    expect(world.delayed).toHaveLength(200);
+    expect(world.keystone.asked.length).toBeLessThan(20);
+  });
+  it('a domain whose tree can’t be listed waits as a whole', async () => {
+    world.keystone.enable('domain', 'd1', false);
+    world.keystone.fault = (call) => call === 'users' && away();
+    await world.take(cadf('identity.domain.updated', 'd1'));
+    expect(world.said).toEqual([]);
+    expect(record('domain/d1')?.account.enabled).toBe(true);
+    expect(world.delayed).toHaveLength(1);
+  });
+  it('a login that is refused makes it wait just the same', async () => {
+    world.keystone.fault = () => {
+      throw new PropagatorError({ code: 'keystone.http.403', class: 'Denied', message: 'no', advice: '' });
+    };
+    await world.take(cadf('identity.project.updated', 'p1'));
+    expect(world.delayed).toHaveLength(1);
+  });
+});
+
+describe('members of a project', () => {
+  const assigned = (payload: object) => cadf('identity.role_assignment.created', undefined, { payload });
+  it('are recorded when a user or a group gets a role, and never forgotten', async () => {
+    world.keystone.groups.set('g1', [UserId.parse('u2'), UserId.parse('u3')]);
+    await world.take(assigned({ project: 'p1', user: 'u9' }), assigned({ project: 'p1', group: 'g1' }));
+    world.keystone.roles.length = 0;
+    world.keystone.roles.push(role('p2', 'u5'));
+    await world.fill();
+    expect(record('project/p1')?.members).toEqual(['u1', 'u9', 'u2', 'u3']);
+    expect(world.said).toEqual([]);
+  });
+  it('are found in an application credential: made by the user, with a token of the project', async () => {
+    await world.take(
+      cadf('identity.application_credential.created', 'c1', { payload: { initiator: { user_id: 'u7', project_id: 'p1' } } }),
+    );
+    expect(record('project/p1')?.members).toEqual(['u1', 'u7']);
+  });
+  it('of a project that nobody knew: Keystone is asked for it first', async () => {
+    world.keystone.put(project('p3', { enabled: false }));
+    await world.take(assigned({ project: 'p3', user: 'u1' }), assigned({ project: 'p4', user: 'u1' }));
+    expect(record('project/p3')).toMatchObject({ account: { name: 'project p3', domainId: 'd1' }, members: ['u1'] });
+    expect(record('project/p4')).toBeUndefined();
+    await world.take(cadf('identity.project.updated', 'p3'));
+    expect(world.said).toEqual(['account.project.disabled project p3']);
+  });
+  it('of all projects below, when the role is inherited', async () => {
+    world.keystone.put(project('p3', { parentId: 'p2' }));
+    world.keystone.put(project('other'));
+    await world.fill();
+    await world.take(assigned({ project: 'p1', user: 'u8', inherited_to_projects: true }));
+    expect(['p1', 'p2', 'p3', 'other'].map((id) => record(`project/${id}`)?.members)).toEqual([['u1'], ['u8'], ['u8'], []]);
+    await world.take(assigned({ domain: 'd1', user: 'u9', inherited_to_projects: true }));
+    expect(record('project/other')?.members).toEqual(['u9']);
+  });
+  it('wait while Keystone can’t say who is in the group', async () => {
+    world.keystone.fault = away;
+    await world.take(assigned({ project: 'p1', group: 'g1' }));
+    expect(world.delayed).toHaveLength(1);
+  });
+  it('are left alone by an attempt that failed', async () => {
+    await world.take(assigned({ project: 'p1', user: 'u9', outcome: 'failure' }));
+    expect(record('project/p1')?.members).toEqual(['u1']);
+    expect(world.count('notification.dropped.outcome')).toBe(1);
+  });
+});
+
+describe('what is not acted on', () => {
+  it('a password change that was turned down, though it calls itself a success', async () => {
+    const payload = { reason: { reasonType: 'Password does not meet expectations', reasonCode: '400' } };
+    await world.take(cadf('identity.user.updated', 'u1', { payload }));
+    expect([world.said, world.count('notification.dropped.rejected-password-change')]).toEqual([[], 1]);
+  });
+  it('a failed attempt', async () => {
+    await world.take(cadf('identity.project.deleted', 'p1', { payload: { outcome: 'failure' } }));
+    expect([world.said, world.count('notification.dropped.outcome')]).toEqual([[], 1]);
+  });
+  it('strangers’ event types, all counted under one name', async () => {
+    await world.take(
+      ...Array.from({ length: 50 }, (_, n) => cadf(`made.up.${n}`, 'x')),
+      cadf('identity.authenticate', undefined),
+      cadf('identity.project tag.created', 'a tag'),
+    );
+    expect(Object.fromEntries(world.engine.counters)).toEqual({
+      'notification.received': 52,
+      'notification.dropped.unknown-event-type': 50,
+      'notification.dropped.identity.authenticate': 1,
+      'notification.dropped.identity.project tag.created': 1,
+    });
+  });
+});
+
+describe('what can’t be read', () => {
+  it('is laid aside with the reason, its bytes cut to 64 KiB, and its full size', async () => {
+    await world.take('x'.repeat(100_000), Buffer.alloc(3 * 1024 * 1024, 0xfe));
+    expect(
+      world.engine.quarantined.map(({ reason, body, encoding, bytes }) => [reason, Buffer.from(body, encoding).length, encoding, bytes]),
+    ).toEqual([
+      ['not JSON', 65_536, 'utf8', 100_000],
+      ['too big: 3145728 bytes, a notification has a few thousand', 65_536, 'base64', 3_145_728],
+    ]);
+    expect(world.count('notification.unreadable')).toBe(2);
+  });
+  it('includes an id that is none, for it would end up in a URL', async () => {
+    await world.take(cadf('identity.project.deleted', '../../v3/users'), cadf('identity.user.deleted', undefined));
+    expect(world.engine.quarantined.map(({ reason }) => reason)).toEqual([
+      'what identity.project.deleted is about has no id of Keystone',
+      'what identity.user.deleted is about has no id of Keystone',
+    ]);
+    expect(world.said).toEqual([]);
+  });
+  it('keeps one record when it is handed over twice, and two when it came twice', async () => {
+    const [one, other] = [world.received('same'), world.received('same')];
+    await world.takeReceived(one, other);
+    await world.takeReceived(one);
+    expect(new Set(world.engine.quarantined.map(({ id }) => id)).size).toBe(2);
+  });
+});
+
+describe('the fill from Keystone’s lists', () => {
+  it.each(['domains', 'projects', 'users', 'members'])('changes nothing when %s fails, or is empty', async (list) => {
+    const before = new Map(world.engine.accounts);
+    world.keystone.put(project('p9'));
+    world.keystone.fault = (call) => call === list && away();
+    await expect(world.fill()).rejects.toMatchObject({ report: { class: 'Transient' } });
+    world.keystone.fault = () => undefined;
+    Object.assign(world.keystone, { [list]: async () => [] });
+    await expect(world.fill()).rejects.toMatchObject({ report: { code: 'keystone.list.empty' } });
+    expect(world.engine.accounts).toEqual(before);
+  });
+  it('says what Keystone no longer lists, and deletes none of it', async () => {
+    world.keystone.remove('project', 'p2');
+    world.keystone.remove('domain', 'd2');
+    expect(await world.fill()).toEqual({ accounts: 4, vanished: 2 });
+    expect(record('project/p2')).toMatchObject({ deletedAt: undefined, account: { name: 'project p2' } });
+  });
+  it('does not count as vanished what is known to be deleted, nor what came while it was listing', async () => {
+    await world.take(cadf('identity.project.deleted', 'p2'));
+    world.keystone.remove('project', 'p2');
+    const { members } = world.keystone;
+    world.keystone.members = async (id?: ProjectId) => {
+      const answer = await members(id);
+      world.engine.time += 5;
+      if (id === undefined) {
+        world.keystone.members = members;
+        const late = project('late');
+        world.keystone.put(late);
+        await world.take(cadf('identity.project.created', 'late'));
+        world.keystone.remove('project', 'late');
+      }
+      return answer;
+    };
+    expect((await world.fill()).vanished).toBe(0);
+  });
+  it('keeps tombstones and members', async () => {
+    await world.take(cadf('identity.project.deleted', 'p1'));
+    const tombstone = record('project/p1')?.deletedAt;
+    world.keystone.roles.splice(0, 1, role('p1', 'u2'));
+    await world.fill();
+    expect(record('project/p1')).toMatchObject({ deletedAt: tombstone, members: ['u1', 'u2'] });
+  });
+});

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import type { Account, AccountEvent } from '../../../events/account.ts';
+import { DomainId, ProjectId, UserId } from '../../../events/ids.ts';
+import type { NotificationReceived } from '../../../events/notification.ts';
+import { fill } from '../../../functions/fill.ts';
+import { ingest } from '../../../functions/ingest.ts';
+import type { Keystone, Shown } from '../../../lib/account/keystone.ts';
+import { notificationReceived } from '../../../lib/account/received.ts';
+import type { Engine } from '../../../lib/engine/port.ts';
+import { PropagatorError } from '../../../lib/errors.ts';
+import { createLogger } from '../../../lib/log.ts';
+import { MemoryEngine } from '../../memory.ts';
+
+type Living = Account & { enabled: boolean };
+
+/** A Keystone that knows what it is told, and can be away. */
+export class FakeKeystone implements Keystone {
+  readonly accounts = new Map<string, Living>();
+  readonly roles: { projectId: ProjectId; userId: UserId }[] = [];
+  readonly groups = new Map<string, UserId[]>();
+  /** Called before each answer: throw to be away. */
+  fault: (call: string) => void = () => undefined;
+  asked: string[] = [];
+
+  put(account: Living): void {
+    this.accounts.set(`${account.type}/${account.id}`, account);
+  }
+  enable(type: Account['type'], id: string, enabled: boolean): void {
+    const account = this.accounts.get(`${type}/${id}`);
+    if (account) this.put({ ...account, enabled });
+  }
+  remove(type: Account['type'], id: string): void {
+    this.accounts.delete(`${type}/${id}`);
+  }
+  #answer<T>(call: string, value: T): T {
+    this.asked.push(call);
+    this.fault(call);
+    return value;
+  }
+  async show(type: Account['type'], id: string): Promise<Shown> {
+    const domain = type === 'project' ? this.accounts.get(`domain/${id}`) : undefined;
+    // Keystone shows a domain as a project as well, one without a domain.
+    const asProject: Living | undefined = domain && { type: 'project', id: ProjectId.parse(id), enabled: domain.enabled };
+    const account = this.accounts.get(`${type}/${id}`) ?? asProject;
+    return this.#answer(`show ${type} ${id}`, account ? { is: 'present', account } : { is: 'absent' });
+  }
+  #list(type: Account['type'], domainId?: DomainId): Account[] {
+    return [...this.accounts.values()].filter(
+      (account) => account.type === type && (domainId === undefined || (account.type !== 'domain' && account.domainId === domainId)),
+    );
+  }
+  projects = async (domainId?: DomainId): Promise<Account[]> => this.#answer('projects', this.#list('project', domainId));
+  users = async (domainId?: DomainId): Promise<Account[]> => this.#answer('users', this.#list('user', domainId));
+  domains = async (): Promise<Account[]> => this.#answer('domains', this.#list('domain'));
+  members = async (projectId?: ProjectId) =>
+    this.#answer(
+      'members',
+      this.roles.filter((role) => projectId === undefined || role.projectId === projectId),
+    );
+  groupMembers = async (id: string): Promise<UserId[]> => this.#answer(`group ${id}`, this.groups.get(id) ?? []);
+}
+
+export const away = (): never => {
+  throw new PropagatorError({
+    code: 'keystone.http.503',
+    class: 'Transient',
+    service: 'keystone',
+    message: 'Keystone is away',
+    advice: 'Wait.',
+  });
+};
+
+export const silent = createLogger('silent');
+
+/** An engine in memory, a Keystone, a clock, and ingest between them. */
+export class World {
+  readonly engine = new MemoryEngine();
+  readonly keystone = new FakeKeystone();
+  readonly ports = { engine: this.engine as Engine, keystone: this.keystone as Keystone, log: silent, now: () => this.engine.time };
+
+  /** Hands bodies to ingest as one batch. */
+  async take(...bodies: (string | Uint8Array)[]): Promise<void> {
+    await this.takeReceived(...bodies.map((body) => this.received(body)));
+  }
+  received(body: string | Uint8Array): NotificationReceived {
+    this.#count += 1;
+    return notificationReceived(typeof body === 'string' ? Buffer.from(body) : body, {
+      id: `n-${this.#count}`,
+      source: 'test',
+      receivedAt: this.engine.time,
+    });
+  }
+  #count = 0;
+  async takeReceived(...messages: NotificationReceived[]): Promise<void> {
+    await ingest(
+      messages.map((message) => ({ message, receiveCount: 1 })),
+      this.ports,
+    );
+  }
+  fill(): Promise<{ accounts: number; vanished: number }> {
+    return fill(this.ports);
+  }
+  get events(): AccountEvent[] {
+    return this.engine.waiting.flatMap(({ message }) => (message.type.startsWith('account.') ? [message as AccountEvent] : []));
+  }
+  /** `account.project.deleted b`, with the name where it is known. */
+  get said(): string[] {
+    return this.events.map(({ type, data: { account } }) => `${type} ${account.name ?? account.id}`);
+  }
+  get delayed() {
+    return this.engine.waiting.filter(({ message }) => message.type === 'notification.received');
+  }
+  /** What waits because Keystone was away is handed over again, once it is due. */
+  async takeDelayed(): Promise<void> {
+    this.engine.time = Math.max(this.engine.time, Math.min(...this.delayed.map(({ dueAt }) => dueAt)));
+    const due = this.delayed.filter(({ dueAt }) => dueAt <= this.engine.time);
+    for (const waiting of due) this.engine.take(waiting);
+    await this.takeReceived(...due.flatMap(({ message }) => (message.type === 'notification.received' ? [message] : [])));
+  }
+  count(name: string): number {
+    return this.engine.counters.get(name) ?? 0;
+  }
+}
+
+let made = 0;
+export interface Parts {
+  messageId?: string | undefined;
+  requestId?: string;
+  at?: string;
+  payload?: object;
+}
+/** A CADF notification about one id, in the envelope of version 2. */
+export function cadf(eventType: string, id: string | undefined, { messageId, requestId, at, payload }: Parts = {}): string {
+  made += 1;
+  const about = id === undefined ? {} : { target: { id, typeURI: 'data/security' }, resource_info: id };
+  return JSON.stringify({
+    'oslo.version': '2.0',
+    'oslo.message': JSON.stringify({
+      message_id: messageId ?? `message-${made}`,
+      publisher_id: 'identity.test',
+      event_type: eventType,
+      priority: 'INFO',
+      timestamp: at ?? '2026-11-23 03:49:48.266196',
+      payload: {
+        typeURI: 'http://schemas.dmtf.org/cloud/audit/1.0/event',
+        outcome: 'success',
+        ...(requestId === undefined
+          ? {}
+          : { initiator: { user_id: 'admin1', username: 'admin', project_id: 'adminproject', request_id: requestId } }),
+        ...about,
+        ...payload,
+      },
+    }),
+  });
+}
+
+const domainId = DomainId.parse('d1');
+export const domain = (id: string, enabled = true): Living => ({ type: 'domain', id: DomainId.parse(id), name: `domain ${id}`, enabled });
+export const project = (id: string, rest: { enabled?: boolean; parentId?: string; domainId?: DomainId } = {}): Living => ({
+  type: 'project',
+  id: ProjectId.parse(id),
+  name: `project ${id}`,
+  domainId,
+  enabled: true,
+  ...rest,
+});
+export const user = (id: string, enabled = true): Living => ({ type: 'user', id: UserId.parse(id), name: `user ${id}`, domainId, enabled });
+export const role = (projectId: string, userId: string) => ({ projectId: ProjectId.parse(projectId), userId: UserId.parse(userId) });
+
+export const FORMATS = ['cadf-messagingv2', 'cadf-messaging', 'basic-messagingv2'] as const;
+/** The bodies that a real Keystone sent, 29 in each format, one scenario. */
+export function recorded(format: (typeof FORMATS)[number]): string[] {
+  const lines = readFileSync(new URL(`../../../events/samples/keystone/${format}.jsonl`, import.meta.url), 'utf8')
+    .trim()
+    .split('\n');
+  return lines.map((line) => String(JSON.parse(line).body));
+}
