@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { accepted, linksOf, list } from './cinder-shape.ts';
+import { accepted, linksOf, list, mark } from './cinder-shape.ts';
 import { find } from './cinder-volumes.ts';
 import { action, body, type Call, param, Refusal, type Routes } from './http.ts';
 import type { Backup, GroupSnapshot, VolumeGroup } from './rows.ts';
@@ -86,7 +86,7 @@ export function groupRoutes(state: CloudState, routes: Routes): void {
     .on('POST', '/groups/:id/action', (call) => {
       const row = group(call);
       const [what, input] = action(call);
-      if (what === 'reset_status') row.status = z.object({ status: z.string() }).parse(input).status;
+      if (what === 'reset_status') mark(state, row, z.object({ status: z.string() }).parse(input).status);
       else if (what === 'delete')
         deleteGroup(state, row, z.object({ 'delete-volumes': z.boolean().default(false) }).parse(input)['delete-volumes'], call.endless);
       else throw new Refusal(400, `There is no such action: ${what}`);
@@ -118,9 +118,9 @@ export function groupRoutes(state: CloudState, routes: Routes): void {
           400,
           `Invalid GroupSnapshot: GroupSnapshot status must be available or error, but current status is: ${row.status}`,
         );
-      row.status = 'deleting';
+      mark(state, row, 'deleting');
       const own = snapshots.where((each) => each.group_snapshot_id === row.id);
-      for (const each of own) each.status = 'deleting';
+      for (const each of own) mark(state, each, 'deleting');
       if (!call.endless)
         state.clock.after(state.options.durations.groupSnapshot, () => {
           if (row.status !== 'deleting') return;
@@ -155,6 +155,7 @@ export function addGroupSnapshot(state: CloudState, group: VolumeGroup, name: st
       status: 'available',
       group_snapshot_id: row.id,
       created_at,
+      updated_at: created_at,
       busy: 0,
     });
   return row;
@@ -173,8 +174,8 @@ function deleteGroup(state: CloudState, row: VolumeGroup, withVolumes: boolean, 
     throw refuse(`Volume in group ${row.id} is attached. Need to detach first.`);
   if (members.some((each) => snapshots.some((snapshot) => snapshot.volume_id === each.id)))
     throw refuse('Volume in group still has dependent snapshots.');
-  row.status = 'deleting';
-  for (const each of members) each.status = 'deleting';
+  mark(state, row, 'deleting');
+  for (const each of members) mark(state, each, 'deleting');
   if (endless) return;
   state.clock.after(state.options.durations.group, () => {
     if (row.status !== 'deleting') return;
@@ -195,7 +196,7 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
     availability_zone: null,
     container: 'volumebackups',
     created_at: isoMicros(row.created_at),
-    updated_at: isoMicros(row.created_at),
+    updated_at: isoMicros(row.updated_at),
     name: row.name,
     description: null,
     fail_reason: null,
@@ -224,7 +225,7 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
       throw new Refusal(400, 'Invalid backup: Incremental backups exist for this backup.');
     service();
     if (hasIncrements(row)) state.mishaps.push(`backup ${row.id} was deleted before its increments`);
-    row.status = 'deleting';
+    mark(state, row, 'deleting');
     if (call.endless) return;
     state.clock.after(state.options.durations.backup, () => {
       if (row.status === 'deleting') backups.delete(row.id);
@@ -259,6 +260,7 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
         status: 'available',
         parent_id: parent?.id ?? null,
         created_at: state.clock.now(),
+        updated_at: state.clock.now(),
       });
       return { status: 202, json: { backup: { id: row.id, name: row.name, links: linksOf(call, `backups/${row.id}`) } } };
     })
@@ -273,7 +275,7 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
       if (what === 'os-force_delete') remove(call, row, true);
       else if (what === 'os-reset_status') {
         service();
-        row.status = z.object({ status: z.string() }).parse(input).status;
+        mark(state, row, z.object({ status: z.string() }).parse(input).status);
       } else throw new Refusal(400, `There is no such action: ${what}`);
       return accepted;
     });

@@ -80,3 +80,9 @@ export const linksOf = (call: Call, path: string) => {
 
 /** Every 202 of Cinder without a body. */
 export const accepted: Reply = { status: 202, headers: { 'Content-Type': 'text/html; charset=UTF-8' } };
+
+/** A change of status, with its time: that is how long something has been `deleting`. */
+export function mark(state: CloudState, row: { status: string; updated_at?: number }, status: string): void {
+  row.status = status;
+  if (row.updated_at !== undefined) row.updated_at = state.clock.now();
+}

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { accepted, isTrue, linksOf, list } from './cinder-shape.ts';
+import { accepted, isTrue, linksOf, list, mark } from './cinder-shape.ts';
 import { action, body, type Call, param, Refusal, type Reply, type Routes } from './http.ts';
 import type { Snapshot, Volume } from './rows.ts';
 import type { CloudState } from './state.ts';
@@ -58,7 +58,7 @@ export function showVolume(state: CloudState, call: Call, row: Volume) {
 const showSnapshot = (row: Snapshot) => ({
   id: row.id,
   created_at: isoMicros(row.created_at),
-  updated_at: isoMicros(row.created_at),
+  updated_at: isoMicros(row.updated_at),
   name: row.name,
   description: null,
   volume_id: row.volume_id,
@@ -117,6 +117,7 @@ export function volumeRoutes(state: CloudState, routes: Routes): void {
         status: 'available',
         group_snapshot_id: null,
         created_at: state.clock.now(),
+        updated_at: state.clock.now(),
         busy: 0,
       });
       const {
@@ -135,7 +136,7 @@ export function volumeRoutes(state: CloudState, routes: Routes): void {
       const row = snapshot(call);
       const [what, input] = action(call);
       if (what === 'os-force_delete') deleteSnapshot(state, row, { force: true, endless: call.endless });
-      else if (what === 'os-reset_status') row.status = z.object({ status: z.string() }).parse(input).status;
+      else if (what === 'os-reset_status') mark(state, row, z.object({ status: z.string() }).parse(input).status);
       else throw new Refusal(400, `There is no such action: ${what}`);
       return accepted;
     });
@@ -190,16 +191,15 @@ export function deleteVolume(state: CloudState, row: Volume, how: { force: boole
     throw new Refusal(400, `Invalid volume: Volume ${how.force ? ' ' : ''}${statuses}${always}`.replace('Volume  must', 'Volume  must'));
   if (how.cascade && own.some((each) => !['available', 'error', 'deleting'].includes(each.status) || each.group_snapshot_id !== null))
     throw new Refusal(400, 'Invalid volume: Failed to update snapshot.');
-  row.status = 'deleting';
-  row.updated_at = state.clock.now();
-  for (const each of own) each.status = 'deleting';
+  mark(state, row, 'deleting');
+  for (const each of own) mark(state, each, 'deleting');
   if (how.endless) return;
   state.clock.after(state.options.durations.volume, () => {
     if (row.status !== 'deleting' || state.storage.volumes.get(row.id) !== row) return;
     if (row.busy > 0) {
       // VolumeIsBusy: no error, the status simply goes back.
       row.busy--;
-      row.status = 'available';
+      mark(state, row, 'available');
       return;
     }
     for (const each of own) snapshots.delete(each.id);
@@ -211,13 +211,13 @@ export function deleteVolume(state: CloudState, row: Volume, how: { force: boole
 function deleteSnapshot(state: CloudState, row: Snapshot, how: { force: boolean; endless: boolean }): void {
   if ((!how.force && !['available', 'error'].includes(row.status)) || row.group_snapshot_id !== null)
     throw new Refusal(400, 'Invalid snapshot: Snapshot status must be available or error and must not be part of a group.');
-  row.status = 'deleting';
+  mark(state, row, 'deleting');
   if (how.endless) return;
   state.clock.after(state.options.durations.snapshot, () => {
     if (row.status !== 'deleting') return;
     if (row.busy > 0) {
       row.busy--;
-      row.status = 'available';
+      mark(state, row, 'available');
     } else state.storage.snapshots.delete(row.id);
   });
 }
@@ -235,7 +235,7 @@ function act(state: CloudState, call: Call, row: Volume): Reply {
   else if (what === 'os-reset_status') {
     const wanted = resetStatus.parse(input);
     if (wanted.status === 'deleting') throw new Refusal(400, `Cannot reset-state to ${wanted.status}`);
-    row.status = wanted.status ?? row.status;
+    mark(state, row, wanted.status ?? row.status);
     if (wanted.migration_status !== undefined) row.migration_status = wanted.migration_status === 'none' ? null : wanted.migration_status;
     if (wanted.attach_status === 'detached')
       for (const each of attachments.where((at) => at.volume_id === row.id)) attachments.delete(each.id);

@@ -86,7 +86,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
         agent,
       };
       const message: Notification = notification(clock, eventType, resourceId, initiator);
-      for (const listener of listeners) listener(message);
+      for (const listener of listeners) listener(message, eventType);
     },
   };
   const fronts = [keystone, nova, cinder, neutron, glance, swift, placement].map((front) => front(state));

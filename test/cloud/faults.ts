@@ -36,9 +36,8 @@ export interface Fault {
   readonly effect: Effect;
 }
 
-/** An injected fault that is still there. */
+/** An injected fault. */
 export interface Injected {
-  readonly fault: Fault;
   /** How often it struck. */
   readonly hits: number;
   clear(): void;
@@ -47,16 +46,21 @@ export interface Injected {
 export class Faults {
   readonly #active = new Set<{ fault: Fault; hits: number; passed: number }>();
 
+  /** From now on, until it is cleared; a fault with `times` also ends by itself. */
   inject(fault: Fault): Injected {
     const entry = { fault, hits: 0, passed: 0 };
     this.#active.add(entry);
     return {
-      fault,
       get hits() {
         return entry.hits;
       },
-      clear: () => this.#active.delete(entry),
+      clear: () => void this.#active.delete(entry),
     };
+  }
+
+  /** The same for who only wants to end it. */
+  add(fault: Fault): () => void {
+    return this.inject(fault).clear;
   }
 
   clear(): void {

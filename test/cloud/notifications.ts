@@ -3,16 +3,15 @@ import type { CloudClock } from './clock.ts';
 import type { Token } from './tokens.ts';
 import { hex } from './world.ts';
 
-/** A message as Keystone publishes it to RabbitMQ. */
+/** The body of a message as Keystone publishes it to exchange `keystone`, key `notifications.info`: oslo.messaging's envelope 2.0. */
 export interface Notification {
-  readonly exchange: 'keystone';
-  readonly routingKey: 'notifications.info';
-  readonly eventType: string;
-  /** The body of the message: oslo.messaging's envelope 2.0 as JSON text. */
-  readonly body: string;
+  readonly 'oslo.version': '2.0';
+  /** The message as JSON text within the JSON. */
+  readonly 'oslo.message': string;
 }
 
-export type NotificationListener = (notification: Notification) => void;
+/** `eventType` is in the message too: `identity.project.deleted`. */
+export type NotificationListener = (notification: Notification, eventType: string) => void;
 
 /** Who did it; absent where Keystone acts by itself. */
 export interface Initiator {
@@ -35,7 +34,7 @@ const typeUris: Record<string, string> = {
 
 /**
  * One notification in the CADF format under envelope 2.0, field for field as the recorded ones.
- * `eventType`: `identity.project.deleted`. The text uses Python's separators, as Keystone writes it.
+ * `eventType`: `identity.project.deleted`.
  */
 export function notification(clock: CloudClock, eventType: string, resourceId: string, initiator: Initiator | undefined): Notification {
   const [, resource = '', operation = ''] = eventType.split('.');
@@ -61,8 +60,7 @@ export function notification(clock: CloudClock, eventType: string, resourceId: s
     timestamp: `${now.slice(0, 10)} ${now.slice(11, 23)}000`,
     _unique_id: hex(),
   };
-  const body = JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(message) });
-  return { exchange: 'keystone', routingKey: 'notifications.info', eventType, body };
+  return { 'oslo.version': '2.0', 'oslo.message': JSON.stringify(message) };
 }
 
 const observer = hex();

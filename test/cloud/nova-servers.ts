@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { atLeast, newestFirst } from './compute-fault.ts';
 import { action, body, type Call, param, Refusal, type Reply, type Routes } from './http.ts';
-import { ownedPorts } from './neutron-shape.ts';
+import { detach, record, softDelete, startDeletion } from './nova-deletion.ts';
 import { page } from './paging.ts';
 import type { Server } from './rows.ts';
 import type { CloudState } from './state.ts';
@@ -43,11 +43,25 @@ export function serverRoutes(state: CloudState, routes: Routes, version: (call: 
     .on('DELETE', '/v2.1/servers/:id', (call) => {
       const server = find(state, call);
       refuseLocked(call, server);
-      if (state.options.reclaimInterval > 0) softDelete(state, server);
-      else startDeletion(state, server, call.endless);
+      if (state.options.reclaimInterval > 0) softDelete(state, server, call);
+      else startDeletion(state, server, call);
       return { status: 204, headers: { 'Content-Type': 'application/json' } };
     })
     .on('POST', '/v2.1/servers/:id/action', (call) => act(state, call))
+    .on('GET', '/v2.1/servers/:id/os-instance-actions', (call) => {
+      const server = find(state, call);
+      const shown = server.actions.toReversed().map((each) => ({
+        action: each.action,
+        instance_uuid: server.id,
+        request_id: each.requestId,
+        user_id: server.user_id,
+        project_id: each.projectId,
+        start_time: micros(each.at),
+        message: null,
+        updated_at: micros(each.at),
+      }));
+      return { status: 200, json: { instanceActions: shown } };
+    })
     .on('GET', '/v2.1/servers/:id/os-volume_attachments', (call) => ({
       status: 200,
       json: { volumeAttachments: volumes(state, find(state, call)) },
@@ -100,6 +114,7 @@ function list(state: CloudState, call: Call, version: string, shown: (row: Serve
   return { status: 200, json: { servers: onPage.map(shown), ...(next && { servers_links: next }) } };
 }
 
+const micros = (at: number): string => `${isoSeconds(at).slice(0, 19)}.000000`;
 const isTrue = (text: string | null): boolean => text !== null && ['1', 'true', 't', 'yes', 'y', 'on'].includes(text.toLowerCase());
 
 function volumes(state: CloudState, server: Server) {
@@ -183,6 +198,7 @@ function create(state: CloudState, call: Call): Reply {
     locked_reason: null,
     disable_terminate: false,
     own_ports: new Set(),
+    actions: [{ action: 'create', at: now, requestId: call.requestId, projectId: ownProject(call.token) }],
     created_at: now,
     updated_at: now,
     deletion: 0,
@@ -198,6 +214,16 @@ function create(state: CloudState, call: Call): Reply {
   };
   return { status: 202, headers: { location: `${call.base}/v2.1/servers/${server.id}` }, json };
 }
+
+/** How `os-instance-actions` names what an action did; a deletion is recorded where it starts. */
+const actionNames: Record<string, string> = {
+  'os-stop': 'stop',
+  'os-start': 'start',
+  'os-resetState': 'resetState',
+  lock: 'lock',
+  unlock: 'unlock',
+  restore: 'restore',
+};
 
 /** A lock stops the owner, never an admin. */
 function refuseLocked(call: Call, server: Server): void {
@@ -216,7 +242,7 @@ function act(state: CloudState, call: Call): Reply {
   if (what !== 'unlock' && what !== 'lock') refuseLocked(call, server);
   switch (what) {
     case 'forceDelete':
-      startDeletion(state, server, call.endless);
+      startDeletion(state, server, call);
       break;
     case 'os-resetState':
       server.vm_state = z.object({ state: z.enum(['active', 'error']) }).parse(input).state;
@@ -245,51 +271,8 @@ function act(state: CloudState, call: Call): Reply {
     default:
       throw new Refusal(400, `There is no such action: ${what}`);
   }
+  const recorded = actionNames[what];
+  if (recorded !== undefined) record(state, server, recorded, call);
   server.updated_at = state.clock.now();
   return { status: 202, headers: { 'Content-Type': 'application/json' } };
-}
-
-function softDelete(state: CloudState, server: Server): void {
-  if (server.disable_terminate || server.task_state !== null) return;
-  server.vm_state = 'soft-delete';
-  server.updated_at = state.clock.now();
-}
-
-/**
- * Deletion as nova-api and nova-compute do it: accepted at once, `deleting` until it is done. A server that is already
- * `deleting` ignores it, even `forceDelete`, until its state is reset; one with `disable_terminate` ignores it for ever.
- */
-export function startDeletion(state: CloudState, server: Server, endless: boolean): void {
-  if (server.disable_terminate || server.task_state === 'deleting') return;
-  server.task_state = 'deleting';
-  if (endless) return;
-  const deletion = ++server.deletion;
-  state.clock.after(state.options.durations.server, () => {
-    if (server.deletion === deletion && state.compute.servers.get(server.id) === server) finishDeletion(state, server);
-  });
-}
-
-/** Ports that Nova made go along, others are only unbound; volumes are detached, deleted only if made so. */
-function finishDeletion(state: CloudState, server: Server): void {
-  for (const port of ownedPorts(state, server.id)) {
-    if (server.own_ports.has(port.id)) state.network.ports.delete(port.id);
-    else Object.assign(port, { device_id: '', device_owner: '', 'binding:host_id': '', status: 'DOWN' });
-  }
-  for (const { volume_id } of state.storage.attachments.where((row) => row.instance === server.id)) detach(state, server, volume_id);
-  for (const group of state.compute.groups.all())
-    if (group.members.includes(server.id)) group.members.splice(group.members.indexOf(server.id), 1);
-  state.compute.servers.delete(server.id);
-}
-
-function detach(state: CloudState, server: Server, volumeId: string): void {
-  const { attachments, volumes, snapshots } = state.storage;
-  let gone = false;
-  for (const row of attachments.where((each) => each.instance === server.id && each.volume_id === volumeId)) {
-    attachments.delete(row.id);
-    // A volume with snapshots refuses to go; Nova only writes that to its log.
-    gone ||= row.delete_on_termination && !snapshots.some((snapshot) => snapshot.volume_id === volumeId);
-  }
-  const volume = volumes.get(volumeId);
-  if (gone) volumes.delete(volumeId);
-  else if (volume && !attachments.some((row) => row.volume_id === volumeId)) volume.status = 'available';
 }

@@ -89,6 +89,8 @@ export interface Server extends Row {
   readonly own_ports: Set<string>;
   readonly created_at: number;
   updated_at: number;
+  /** What was asked of it: `create`, `delete`, `stop`. */
+  readonly actions: { readonly action: string; readonly at: number; readonly requestId: string; readonly projectId: string }[];
   /** Counts deletions that were started, so that an older one that comes late is void. */
   deletion: number;
 }
@@ -140,6 +142,7 @@ export interface Snapshot extends Row {
   status: string;
   readonly group_snapshot_id: string | null;
   readonly created_at: number;
+  updated_at: number;
   busy: number;
 }
 
@@ -152,6 +155,7 @@ export interface Backup extends Row {
   status: string;
   readonly parent_id: string | null;
   readonly created_at: number;
+  updated_at: number;
 }
 
 export interface VolumeGroup extends Row {

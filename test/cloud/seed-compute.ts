@@ -36,6 +36,7 @@ export function fillCompute(
       locked_reason: null,
       disable_terminate: false,
       own_ports: new Set(),
+      actions: [],
       created_at,
       updated_at: created_at,
       deletion: 0,

@@ -41,6 +41,7 @@ export function fillStorage(state: CloudState, project: Project, user: User, siz
       status: 'available',
       group_snapshot_id: null,
       created_at: ++created_at,
+      updated_at: created_at,
       busy: 0,
     });
 
@@ -65,6 +66,7 @@ export function fillStorage(state: CloudState, project: Project, user: User, siz
       status: 'available',
       parent_id: parent,
       created_at: ++created_at,
+      updated_at: created_at,
     }).id;
   }
 

@@ -1,8 +1,8 @@
 import { grant } from './keystone-grants.ts';
-import type { Group, Project, User } from './rows.ts';
+import type { Project, User } from './rows.ts';
 import { fillCompute, fillIdentity } from './seed-compute.ts';
 import { fillImages, fillObjects } from './seed-content.ts';
-import { fillNetwork, type Networks, publicNetwork } from './seed-network.ts';
+import { fillNetwork, publicNetwork } from './seed-network.ts';
 import { fillStorage } from './seed-storage.ts';
 import type { CloudState } from './state.ts';
 import { hex } from './world.ts';
@@ -69,112 +69,95 @@ export const sizes = {
 } as const satisfies Record<string, Size>;
 export type SizeName = keyof typeof sizes;
 
-/** A project that was filled, with who belongs to it. */
+/** A project that was filled, with the member who made everything in it. */
 export interface Filled {
+  readonly projectId: string;
+  readonly userId: string;
   readonly project: Project;
   readonly user: User;
-  readonly networks: Networks;
 }
 
 /** Puts things straight into the cloud: quick, without a call and without a log entry. Only accounts are announced. */
 export class Seed {
   readonly #state: CloudState;
-  #neighbours: { user: User; project: Project } | undefined;
+  #neighbour: string | undefined;
 
   constructor(state: CloudState) {
     this.#state = state;
   }
 
-  makeDomain(name: string): Project {
-    const domain = this.#state.identity.projects.add({
-      id: hex(),
-      name,
-      domain_id: null,
-      parent_id: null,
-      is_domain: true,
-      enabled: true,
-      description: '',
-      tags: [],
-      options: {},
-    });
-    this.#state.notify('identity.domain.created', domain.id, undefined);
-    return domain;
+  /** Gives the domain's id. */
+  makeDomain(name: string): string {
+    const { id } = this.#add({ name, domain_id: null, parent_id: null, is_domain: true });
+    this.#state.notify('identity.domain.created', id, undefined);
+    return id;
   }
 
-  makeProject(domain: Pick<Project, 'id'>, name: string, parent?: Pick<Project, 'id'>): Project {
-    const project = this.#state.identity.projects.add({
-      id: hex(),
-      name,
-      domain_id: domain.id,
-      parent_id: parent?.id ?? domain.id,
-      is_domain: false,
-      enabled: true,
-      description: '',
-      tags: [],
-      options: {},
-    });
-    this.#state.notify('identity.project.created', project.id, undefined);
-    return project;
+  /** Gives the project's id. Without a parent it stands right below the domain. */
+  makeProject(domainId: string, name: string, parentId = domainId): string {
+    const { id } = this.#add({ name, domain_id: domainId, parent_id: parentId, is_domain: false });
+    this.#state.notify('identity.project.created', id, undefined);
+    return id;
   }
 
-  /** A user of a domain; with a project, as its member. */
-  makeUser(domain: Pick<Project, 'id'>, name: string, project?: Pick<Project, 'id'>): User {
-    const user = this.#state.identity.users.add({ id: hex(), name, domain_id: domain.id, enabled: true, password: `rehearsal-${hex()}` });
+  #add(fields: Pick<Project, 'name' | 'domain_id' | 'parent_id' | 'is_domain'>): Project {
+    return this.#state.identity.projects.add({ ...fields, id: hex(), enabled: true, description: '', tags: [], options: {} });
+  }
+
+  /** A user of a domain; with a project, as its member. Gives the user's id. */
+  makeUser(domainId: string, name: string, projectId?: string): string {
+    return this.#user(domainId, name, projectId).id;
+  }
+
+  #user(domain_id: string, name: string, projectId?: string): User {
+    const user = this.#state.identity.users.add({ id: hex(), name, domain_id, enabled: true, password: `rehearsal-${hex()}` });
     this.#state.notify('identity.user.created', user.id, undefined);
-    if (project) this.grant({ user: user.id }, project);
+    if (projectId !== undefined) this.grant({ user: user.id }, projectId);
     return user;
   }
 
-  makeGroup(domain: Pick<Project, 'id'>, name: string, users: readonly User[]): Group {
-    return this.#state.identity.groups.add({ id: hex(), name, domain_id: domain.id, users: new Set(users.map((user) => user.id)) });
+  makeGroup(domainId: string, name: string, userIds: readonly string[]): string {
+    return this.#state.identity.groups.add({ id: hex(), name, domain_id: domainId, users: new Set(userIds) }).id;
   }
 
-  grant(actor: { user: string } | { group: string }, project: Pick<Project, 'id'>, roleName = 'member'): void {
+  grant(actor: { user: string } | { group: string }, projectId: string, roleName = 'member'): void {
     const [role] = this.#state.identity.roles.where((row) => row.name === roleName);
-    if (role) grant(this.#state, { role: role.id, actor, target: { project: project.id } });
+    if (role) grant(this.#state, { role: role.id, actor, target: { project: projectId } });
   }
 
   /**
    * Fills a project with at least one of every awkward kind, and plain ones after the size.
-   * It needs a neighbour for what crosses a border (shared networks, image members): the bystanders' first project.
+   * What crosses a border (shared networks, image members) does so to {@link neighbour}.
    */
-  fill(project: Project, size: SizeName | Size = 'small'): Filled {
+  fill(projectId: string, size: SizeName | Size = 'small'): Filled {
     const counts = typeof size === 'string' ? sizes[size] : size;
     const state = this.#state;
-    const user = this.makeUser({ id: project.domain_id ?? 'default' }, `member-of-${project.name}`, project);
-    const neighbour = this.neighbour();
-    const networks = fillNetwork(state, project, counts, neighbour.id);
+    const project = state.identity.projects.get(projectId);
+    if (!project) throw new TypeError(`there is no project ${projectId}`);
+    const user = this.#user(project.domain_id ?? 'default', `member-of-${project.name}-${project.id.slice(0, 6)}`, projectId);
+    const networks = fillNetwork(state, project, counts, this.neighbour());
     const volumes = fillStorage(state, project, user, counts);
     fillCompute(state, project, user, counts, networks, volumes);
-    fillImages(state, project, counts, neighbour.id);
+    fillImages(state, project, counts, this.neighbour());
     fillObjects(state, project, counts);
     fillIdentity(state, project, user);
-    return { project, user, networks };
+    return { projectId, userId: user.id, project, user };
+  }
+
+  /** The id of the cloud's external network; it belongs to the admin's project. */
+  publicNetwork(): string {
+    return publicNetwork(this.#state).id;
   }
 
   /** A project of somebody else, made when it is first needed. */
-  neighbour(): Project {
-    this.#neighbours ??= this.#makeNeighbour();
-    return this.#neighbours.project;
+  neighbour(): string {
+    this.#neighbour ??= this.makeProject(this.makeDomain('neighbourhood'), 'neighbour');
+    return this.#neighbour;
   }
 
-  #makeNeighbour() {
-    const domain = this.makeDomain('neighbourhood');
-    const project = this.makeProject(domain, 'neighbour');
-    return { project, user: this.makeUser(domain, 'neighbour', project) };
-  }
-
-  /**
-   * Two filled projects of a domain of their own, with the names that the customer's projects and things have:
-   * what must be untouched in the end.
-   */
+  /** Filled projects of a domain of their own, under the names of the customer's: what must be untouched in the end. */
   bystanders(size: SizeName | Size = 'tiny', names: readonly string[] = ['production', 'staging']): Filled[] {
-    const domain = this.makeDomain('bystanders');
-    return names.map((name) => this.fill(this.makeProject(domain, name), size));
-  }
-
-  /** The cloud's external network, of the admin's project. */
-  publicNetwork(): string {
-    return publicNetwork(this.#state).id;
+    const domainId = this.makeDomain('bystanders');
+    return names.map((name) => this.fill(this.makeProject(domainId, name), size));
   }
 }
