@@ -59,7 +59,7 @@ const cloud = z.object({
 });
 /** Everything in it may be left out. */
 export type CloudSection = Partial<z.infer<typeof cloud>>;
-const file = z.object({ clouds: z.record(z.string(), z.unknown()).nullish() });
+const file = z.object({ clouds: z.record(z.string(), z.unknown()).nullable() });
 
 /** openstacksdk looks for these, in this order, in each folder. */
 const ENDINGS = ['yaml', 'yml', 'json'];
@@ -116,8 +116,7 @@ function section(content: unknown, path: string, name: string): CloudSection {
 function merge(under: unknown, over: unknown): unknown {
   const tree = z.record(z.string(), z.unknown());
   const [below, above] = [tree.safeParse(under), tree.safeParse(over)];
-  if (!above.success) return under;
-  if (!below.success) return over;
+  if (!above.success || !below.success) return over ?? under;
   const merged: Record<string, unknown> = { ...below.data };
   for (const [key, value] of Object.entries(above.data)) merged[key] = merge(below.data[key], value);
   return merged;

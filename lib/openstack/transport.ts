@@ -98,8 +98,7 @@ async function once(agent: Agent, exchange: Exchange, timeouts: Timeouts): Promi
 
 /** The original is not kept as a cause: undici's parser errors carry the bytes of the answer, and a login's answer carries a token. */
 function transportError(thrown: unknown, timeouts: Timeouts): TransportError | undefined {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  const code = codeOf(thrown);
   switch (code) {
     case 'UND_ERR_CONNECT_TIMEOUT':
       return new TransportError('unreachable', `no connection within ${timeouts.connect} s`);
@@ -124,7 +123,14 @@ function transportError(thrown: unknown, timeouts: Timeouts): TransportError | u
       return undefined;
     default:
       if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return new TransportError('tls', `the TLS certificate was refused (${code})`);
-      if (/^HPE_|^UND_ERR_RES/.test(code)) return new TransportError('broken', `the answer is not whole HTTP (${code})`);
+      if (/^HPE_|^HTTPParser|^UND_ERR_RES/.test(code)) return new TransportError('broken', `the answer is not whole HTTP (${code})`);
       return new TransportError('unreachable', `the call failed (${code})`);
   }
+}
+
+/** Node's and undici's errors have a `code`, an abort has its name. Not by `instanceof`: they may come from another realm. */
+function codeOf(thrown: unknown): string {
+  if (typeof thrown !== 'object' || thrown === null) return 'unknown';
+  if ('code' in thrown && typeof thrown.code === 'string') return thrown.code;
+  return 'name' in thrown && typeof thrown.name === 'string' ? thrown.name : 'unknown';
 }

@@ -1,0 +1,137 @@
+import { ServiceName } from '../../../events/ids.ts';
+import { findEndpoint, regionsOf } from '../../../lib/openstack/catalog.ts';
+import { connectCloud } from '../../../lib/openstack/connect.ts';
+import { compareVersions } from '../../../lib/openstack/microversion.ts';
+import { failureOf, json, NETWORK, OWN_PROJECT, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+
+const endpoint = (name: string, region: string, url: string) => ({ interface: name, region_id: region, url });
+const CATALOG = [
+  { type: 'volumev2', name: 'cinderv2', endpoints: [endpoint('public', 'north', 'http://v2/')] },
+  {
+    type: 'volumev3',
+    name: 'cinder',
+    endpoints: [
+      endpoint('internal', 'north', 'http://inner/v3/'),
+      endpoint('public', 'north', 'http://outer/v3/'),
+      endpoint('admin', 'south', 'http://south/v3'),
+    ],
+  },
+  { type: 'network', name: 'neutron', endpoints: [] },
+];
+const CINDER = ['block-storage', 'volumev3', 'volumev2'];
+
+describe('the catalog', () => {
+  it('gives the endpoint of the first type that it has, in the region and interface that were asked for', () => {
+    expect(findEndpoint(CATALOG, CINDER, 'north', 'public')).toBe('http://outer/v3');
+    expect(findEndpoint(CATALOG, CINDER, 'north', 'internal')).toBe('http://inner/v3');
+  });
+
+  it('gives another interface rather than taking a service that is there for absent', () => {
+    expect(findEndpoint(CATALOG, CINDER, 'north', 'admin')).toBe('http://outer/v3');
+    expect(findEndpoint(CATALOG, CINDER, 'south', 'public')).toBe('http://south/v3');
+  });
+
+  it('gives nothing for a service without an endpoint there', () => {
+    expect(findEndpoint(CATALOG, ['network'], 'north', 'public')).toBeUndefined();
+    expect(findEndpoint(CATALOG, CINDER, 'east', 'public')).toBeUndefined();
+  });
+
+  it('knows the regions of a service, cut to the configured ones', () => {
+    expect(regionsOf(CATALOG, CINDER, [])).toEqual(['north', 'south']);
+    expect(regionsOf(CATALOG, CINDER, ['south', 'east'])).toEqual(['south']);
+    expect(regionsOf(CATALOG, ['network'], [])).toEqual([]);
+  });
+});
+
+describe('a cloud', () => {
+  let cloud: ScriptedCloud;
+  beforeEach(async () => {
+    cloud = await scriptedCloud();
+  });
+  afterEach(() => cloud.close());
+
+  const NOVA = {
+    name: ServiceName.parse('nova'),
+    catalogTypes: ['compute'],
+    microversion: { header: 'compute', floor: '2.75', ceiling: '2.95' },
+    concurrency: 4,
+  };
+  const CINDER_V3 = {
+    ...NOVA,
+    name: ServiceName.parse('cinder'),
+    catalogTypes: ['volumev3'],
+    microversion: { header: 'volume', floor: '3.59', ceiling: '3.71' },
+  };
+  const spoken = async (service: typeof NOVA, document: unknown, status = 200) => {
+    cloud.script = (asked, response) => (/\/v[\d.]+\/$/.test(asked.path) ? json(response, status, document) : json(response, 200, {}));
+    const api = await cloud.connect().api(service, 'RegionOne');
+    await api?.request('GET', '/things');
+    return cloud.asked.at(-1)?.headers['openstack-api-version'];
+  };
+  const nova = (version: string, min_version = '2.1') => ({ version: { id: 'v2.1', status: 'CURRENT', version, min_version } });
+
+  it('is spoken to in the highest microversion that both sides know', async () => {
+    expect(await spoken(NOVA, nova('2.93'))).toBe('compute 2.93');
+    expect(await spoken(NOVA, nova('2.100'))).toBe('compute 2.95');
+    expect(await spoken(NOVA, nova('2.75'))).toBe('compute 2.75');
+  });
+
+  it('is asked above the project for what Cinder speaks, and its list of versions is understood', async () => {
+    const versions = [
+      { id: 'v2.0', status: 'DEPRECATED', version: '', min_version: '' },
+      { id: 'v3.0', status: 'CURRENT', version: '3.70', min_version: '3.0' },
+    ];
+    expect(await spoken(CINDER_V3, { versions }, 300)).toBe('volume 3.70');
+    expect(cloud.asked.map((asked) => asked.path)).toEqual(['/identity/v3/auth/tokens', '/volume/v3/', `/volume/v3/${OWN_PROJECT}/things`]);
+  });
+
+  it.each(['2.74', '2.9'])('older than the floor (%s) is Unsupported, with both versions said', async (version) => {
+    const report = await failureOf(spoken(NOVA, nova(version)));
+    expect(report).toMatchObject({ code: 'nova.microversion', class: 'Unsupported', service: 'nova', region: 'RegionOne' });
+    expect(report.message).toContain(`2.1 to ${version}`);
+    expect(report.message).toContain('2.75 to 2.95');
+  });
+
+  it('that dropped everything up to the ceiling, or has no microversions, is Unsupported', async () => {
+    expect(await failureOf(spoken(NOVA, nova('2.200', '2.96')))).toMatchObject({ class: 'Unsupported' });
+    expect(await failureOf(spoken(NOVA, nova('', '')))).toMatchObject({ class: 'Unsupported' });
+  });
+
+  it('whose version document fails is not taken for too old, and is asked again', async () => {
+    cloud.script = (_asked, response) => json(response, 503, {});
+    const connected = cloud.connect();
+    expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({ class: 'Transient' });
+    cloud.script = (_asked, response) => json(response, 200, { hello: 'world' });
+    expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({ class: 'Unexpected' });
+    cloud.script = (_asked, response) => json(response, 200, nova('2.93'));
+    expect(await connected.api(NOVA, 'RegionOne')).toMatchObject({ endpoint: `${cloud.origin}/compute/v2.1`, ownProject: OWN_PROJECT });
+  });
+
+  it('is asked once for what it speaks, not before every call', async () => {
+    cloud.script = (_asked, response) => json(response, 200, nova('2.93'));
+    const connected = cloud.connect();
+    for (let count = 0; count < 5; count += 1) await connected.api(NOVA, 'RegionOne');
+    expect(cloud.asked.filter((asked) => asked.path === '/compute/v2.1/')).toHaveLength(1);
+  });
+
+  it('lists its services, and gives none that the catalog lacks', async () => {
+    const connected = cloud.connect();
+    expect(await connected.catalog()).toContainEqual({ type: 'network', name: 'neutron', regions: ['RegionOne'] });
+    expect(await connected.regionsOf(NETWORK)).toEqual(['RegionOne']);
+    expect(await connected.regionsOf({ catalogTypes: ['dns'] })).toEqual([]);
+    expect(await connected.api({ ...NETWORK, catalogTypes: ['dns'] }, 'RegionOne')).toBeUndefined();
+    expect(await connected.ownProject()).toEqual({ id: OWN_PROJECT, name: 'cleaner', domainId: 'default' });
+  });
+
+  it('refuses a region that the catalog does not know: its services would pass for absent, and so for done', async () => {
+    const connected = connectCloud({ ...cloud.credentials, regions: ['RegionTwo'] });
+    const report = await failureOf(connected.regionsOf(NETWORK));
+    expect(report).toMatchObject({ code: 'openstack.credentials', class: 'Denied' });
+    expect(report.message).toContain('no region RegionTwo, only RegionOne');
+    await connected.close();
+  });
+});
+
+it('microversions are compared as pairs of numbers', () => {
+  expect(['2.100', '2.9', '2.75', '3.0'].sort(compareVersions)).toEqual(['2.9', '2.75', '2.100', '3.0']);
+});

@@ -1,0 +1,147 @@
+import { ProjectId } from '../../../events/ids.ts';
+import { failureOf, json, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+
+let cloud: ScriptedCloud;
+beforeEach(async () => {
+  cloud = await scriptedCloud();
+});
+afterEach(() => cloud.close());
+
+const P = ProjectId.parse('4f00000000000000000000000000004f');
+const project = (id: string, more: object = {}) => ({
+  id,
+  name: `name-${id}`,
+  enabled: true,
+  domain_id: 'd1',
+  parent_id: 'd1',
+  is_domain: false,
+  ...more,
+});
+const user = (id: string, domain_id: string) => ({ id, name: id, enabled: true, domain_id });
+/** `/v3/projects` and so on, by what follows `/identity/v3`. */
+const serving = (answers: Record<string, unknown>) => {
+  cloud.script = (asked, response) => {
+    const body = answers[asked.url.replace('/identity/v3', '')] ?? answers[asked.path.replace('/identity/v3', '')];
+    return body === undefined ? json(response, 500, {}) : json(response, 200, body);
+  };
+};
+const gone = (message: string) => ({ error: { code: 404, message, title: 'Not Found' } });
+
+describe('whether an account exists', () => {
+  it('is what Keystone shows of it', async () => {
+    serving({ [`/projects/${P}`]: { project: project(P, { enabled: false, parent_id: 'q' }) } });
+    expect(await cloud.connect().keystone.show('project', P)).toEqual({
+      is: 'present',
+      account: { type: 'project', id: P, name: `name-${P}`, enabled: false, domainId: 'd1', parentId: 'q' },
+    });
+    serving({ '/users/u1': { user: user('u1', 'd1') }, '/domains/d1': { domain: { id: 'd1', name: 'D', enabled: true } } });
+    const { keystone } = cloud.connect();
+    expect(await keystone.show('user', 'u1')).toEqual({
+      is: 'present',
+      account: { type: 'user', id: 'u1', name: 'u1', enabled: true, domainId: 'd1' },
+    });
+    expect(await keystone.show('domain', 'd1')).toEqual({ is: 'present', account: { type: 'domain', id: 'd1', name: 'D', enabled: true } });
+  });
+
+  it('is said of a project that acts as a domain as of the domain that it is', async () => {
+    serving({ '/projects/d1': { project: project('d1', { is_domain: true, domain_id: null, parent_id: null }) } });
+    expect(await cloud.connect().keystone.show('project', 'd1')).toMatchObject({ is: 'present', account: { type: 'domain', id: 'd1' } });
+  });
+
+  it("is denied only by Keystone's own 404, which names the id", async () => {
+    cloud.script = (_asked, response) => json(response, 404, gone(`Could not find project: ${P}.`));
+    expect(await cloud.connect().keystone.show('project', P)).toEqual({ is: 'absent' });
+  });
+
+  it.each<[string, string, string]>([
+    ['of a web server', 'text/html', '<!doctype html><title>404 Not Found</title><h1>Not Found</h1>'],
+    ['of a proxy that speaks JSON', 'application/json', '{"message":"no Route matched with those values"}'],
+    ['about another project', 'application/json', JSON.stringify(gone('Could not find project: another.'))],
+    ['about a URL', 'application/json', JSON.stringify(gone('The requested URL was not found on the server.'))],
+    ['without a body', 'application/json', ''],
+  ])('is not known from a 404 %s', async (_whose, type, body) => {
+    cloud.script = (_asked, response) => response.writeHead(404, { 'content-type': type, 'x-openstack-request-id': 'req-3' }).end(body);
+    expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({
+      code: 'keystone.answer.unexpected',
+      class: 'Unexpected',
+      status: 404,
+      requestId: 'req-3',
+    });
+  });
+
+  it.each([
+    [401, 'Denied'],
+    [403, 'Denied'],
+    [410, 'Gone'],
+    [500, 'Transient'],
+    [503, 'Transient'],
+  ])('is not known from a %i', async (status, expected) => {
+    cloud.script = (_asked, response) => json(response, status, gone(`Could not find project: ${P}.`));
+    expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({ class: expected });
+  });
+
+  it.each<[string, unknown]>([
+    ['of another project', { project: project('ffff') }],
+    ['without "enabled"', { project: { id: P, name: 'x' } }],
+    ['of nothing', {}],
+  ])('is not known from an answer %s', async (_what, body) => {
+    serving({ [`/projects/${P}`]: body });
+    expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({ class: 'Unexpected' });
+  });
+});
+
+describe('the lists of Keystone', () => {
+  it('hold the projects, without those that are domains', async () => {
+    serving({ '/projects': { projects: [project('a'), project('d9', { is_domain: true })], links: { next: null } } });
+    expect((await cloud.connect().keystone.projects()).map((one) => [one.type, one.id])).toEqual([['project', 'a']]);
+  });
+
+  it('are followed from page to page where Keystone has paging (2025.1 and later)', async () => {
+    serving({
+      '/projects': { projects: [project('a')], truncated: true, links: { next: 'http://inner:5000/v3/projects?marker=a&limit=1' } },
+      '/projects?marker=a': { projects: [project('b')], links: { next: null } },
+    });
+    expect((await cloud.connect().keystone.projects()).map((one) => one.id)).toEqual(['a', 'b']);
+  });
+
+  it('that are cut by list_limit without a next page are an error', async () => {
+    serving({ '/projects': { projects: [project('a')], truncated: true, links: { next: null } } });
+    const report = await failureOf(cloud.connect().keystone.projects());
+    expect(report).toMatchObject({ class: 'Unexpected' });
+    expect(report.message).toContain('list_limit');
+  });
+
+  it('of users are asked for domain by domain where Keystone shows one domain only, as it does with a driver per domain', async () => {
+    serving({
+      '/users': { users: [user('u1', 'd1')] },
+      '/domains': { domains: ['d1', 'd2'].map((id) => ({ id, name: id, enabled: true })) },
+      '/users?domain_id=d1': { users: [user('u1', 'd1')] },
+      '/users?domain_id=d2': { users: [user('u2', 'd2')] },
+    });
+    expect((await cloud.connect().keystone.users()).map((one) => one.id)).toEqual(['u1', 'u2']);
+  });
+
+  it('of users leave out those whose ids no event can carry, and nobody else', async () => {
+    serving({ '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd2'), user('u3', 'd2')] } });
+    expect((await cloud.connect().keystone.users()).map((one) => one.id)).toEqual(['u1', 'u3']);
+  });
+
+  it('of members hold each user of a project once, however many roles, and no role on a domain or the system', async () => {
+    const role_assignments = [
+      { user: { id: 'u1' }, role: { id: 'r1' }, scope: { project: { id: P } } },
+      { user: { id: 'u1' }, role: { id: 'r2' }, scope: { project: { id: P }, 'OS-INHERIT:inherited_to': 'projects' } },
+      { user: { id: 'u2' }, role: { id: 'r1' }, scope: { domain: { id: 'd1' } } },
+      { user: { id: 'u3' }, role: { id: 'r1' }, scope: { system: { all: true } } },
+      { group: { id: 'g1' }, role: { id: 'r1' }, scope: { project: { id: P } } },
+    ];
+    serving({ '/role_assignments': { role_assignments } });
+    expect(await cloud.connect().keystone.members(P)).toEqual([{ projectId: P, userId: 'u1' }]);
+    const { query } = cloud.asked.at(-1) ?? {};
+    expect(Object.fromEntries(query ?? [])).toEqual({ effective: 'true', 'scope.project.id': P });
+  });
+
+  it('of the users of a group are ids', async () => {
+    serving({ '/groups/g1/users': { users: [user('u1', 'd1'), user('u2', 'd1')] } });
+    expect(await cloud.connect().keystone.groupMembers('g1')).toEqual(['u1', 'u2']);
+  });
+});

@@ -1,0 +1,221 @@
+import type { ServerResponse } from 'node:http';
+import * as z from 'zod';
+import type { ListOptions, Paging } from '../../../lib/cleanup/service.ts';
+import { type Asked, failureOf, json, NETWORK, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+
+let cloud: ScriptedCloud;
+beforeEach(async () => {
+  cloud = await scriptedCloud();
+});
+afterEach(() => cloud.close());
+
+const row = z.object({ id: z.string(), owner: z.string().optional() });
+const things = (count: number) =>
+  Array.from({ length: count }, (_none, index) => ({ id: `t${String(index).padStart(3, '0')}`, owner: 'p' }));
+const pages = () => cloud.asked.filter((asked) => !asked.path.startsWith('/identity'));
+const ports = async (paging: Paging, more: Partial<ListOptions<typeof row>> = {}) => {
+  const api = await cloud.network();
+  return api.list('/v2.0/ports', { collection: 'ports', row, paging, ...more });
+};
+
+/** A listing as a service serves it: `all` cut to the page that `limit`, `marker` and `offset` ask for. */
+const cut = (asked: Asked, all: readonly { id: string }[], key = 'id') => {
+  const limit = Math.min(Number(asked.query.get('limit') ?? 1000), 1000);
+  const marker = asked.query.get('marker');
+  const names = all.map((one) => (key === 'id' ? one.id : String(Object.entries(one).find(([name]) => name === key)?.[1])));
+  const start = marker ? names.indexOf(marker) + 1 : Number(asked.query.get('offset') ?? 0);
+  return { page: all.slice(start, start + limit), full: start + limit < all.length || all.length - start === limit };
+};
+
+type Serve = (asked: Asked, response: ServerResponse, all: { id: string }[]) => void;
+const STYLES: Record<Exclude<Paging, 'none'>, Serve> = {
+  marker(asked, response, all) {
+    const { page, full } = cut(asked, all);
+    const href = `https://inner.example.org:8774/v2.0/ports?limit=1&marker=${page.at(-1)?.id}`;
+    json(response, 200, {
+      ports: page,
+      ...(full
+        ? {
+            ports_links: [
+              { rel: 'previous', href: 'x' },
+              { rel: 'next', href },
+            ],
+          }
+        : {}),
+    });
+  },
+  next(asked, response, all) {
+    const { page, full } = cut(asked, all);
+    json(response, 200, {
+      ports: page,
+      first: '/v2/x',
+      ...(full && page.length > 0 ? { next: `/v2/images?marker=${page.at(-1)?.id}&limit=1` } : {}),
+    });
+  },
+  offset: (asked, response, all) => json(response, 200, { ports: cut(asked, all).page }),
+  swift: (asked, response, all) => json(response, 200, { ports: cut(asked, all).page.map((one) => ({ ...one, name: one.id })) }),
+};
+
+describe.each(['marker', 'next', 'offset', 'swift'] as const)('a listing in pages of style %s', (paging) => {
+  it.each([
+    [0, 10],
+    [1, 1],
+    [7, 3],
+    [9, 3],
+    [10, 1],
+    [5, 1000],
+  ])('brings all of %i rows at %i a page, each once', async (count, limit) => {
+    const all = things(count);
+    cloud.script = (asked, response) => STYLES[paging](asked, response, all);
+    expect(await ports(paging, { limit })).toEqual({ rows: all, more: false });
+  });
+
+  it('keeps the filters of the caller on every page', async () => {
+    cloud.script = (asked, response) => STYLES[paging](asked, response, things(5));
+    await ports(paging, { limit: 2, query: { project_id: 'p', all_tenants: 1 }, headers: { 'X-Mark': 'm' } });
+    expect(pages().length).toBeGreaterThan(2);
+    for (const page of pages()) {
+      expect([page.query.get('project_id'), page.query.get('all_tenants'), page.query.get('limit')]).toEqual(['p', '1', '2']);
+      expect(page.query.getAll('marker').length).toBeLessThan(2);
+      expect(page.headers['x-mark']).toBe('m');
+    }
+  });
+
+  it('stops where the caller has enough, and says that there is more', async () => {
+    cloud.script = (asked, response) => STYLES[paging](asked, response, things(50));
+    const { rows, more } = await ports(paging, { limit: 4, atMost: 10 });
+    expect([rows.length >= 10, rows.length < 20, more]).toEqual([true, true, true]);
+    expect(await ports(paging, { atMost: 5000 })).toEqual({ rows: things(50), more: false });
+  });
+
+  it('that goes round in a circle ends with an error', async () => {
+    cloud.script = (asked, response) => {
+      asked.query.delete('marker');
+      asked.query.delete('offset');
+      STYLES[paging](asked, response, things(50));
+    };
+    expect(await failureOf(ports(paging, { limit: 10 }))).toMatchObject({ code: 'neutron.answer.endless', class: 'Unexpected' });
+    expect(pages().length).toBeLessThan(5);
+  });
+});
+
+describe('"cannot list" is never "empty":', () => {
+  const serving = (answer: (response: ServerResponse, page: number) => void) => {
+    cloud.script = (_asked, response) => answer(response, pages().length);
+  };
+  const second = (answer: (response: ServerResponse) => void) =>
+    serving((response, page) =>
+      page === 1
+        ? json(response, 200, { ports: things(2), ports_links: [{ rel: 'next', href: 'http://x/?marker=t001' }] })
+        : answer(response),
+    );
+
+  it.each<[string, unknown]>([
+    ['a body without the collection', { servers: [] }],
+    ['null in its place', { ports: null }],
+    ['an object in its place', { ports: {} }],
+    ['a list at the top', []],
+    ['an error inside a 200', { error: { code: 500, message: 'boom' } }],
+    ['a row without an id', { ports: [{ id: 'a' }, { owner: 'p' }] }],
+    ['a row that is null', { ports: [null] }],
+    ['links that are none', { ports: [], ports_links: 'http://x/?marker=1' }],
+    ['a next link without an address', { ports: things(1), ports_links: [{ rel: 'next' }] }],
+    ['a next link without a beginning', { ports: [], ports_links: [{ rel: 'next', href: 'http://x/v2.0/ports' }] }],
+  ])('%s is an error', async (_name, body) => {
+    serving((response) => json(response, 200, body));
+    expect(await failureOf(ports('marker'))).toMatchObject({ code: 'neutron.answer.unexpected', class: 'Unexpected' });
+  });
+
+  it('an HTML page with status 200, as a proxy shows it, is an error', async () => {
+    serving((response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Log in</h1>'));
+    expect(await failureOf(ports('marker'))).toMatchObject({ class: 'Unexpected' });
+  });
+
+  it('an empty body is an error', async () => {
+    serving((response) => response.writeHead(204).end());
+    expect(await failureOf(ports('marker'))).toMatchObject({ class: 'Unexpected' });
+  });
+
+  it.each<[string, (response: ServerResponse) => void, string]>([
+    ['is missing (500)', (response) => json(response, 500, {}), 'Transient'],
+    ['is forbidden', (response) => json(response, 403, {}), 'Denied'],
+    ['has broken JSON', (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"ports": ['), 'Transient'],
+    ['lacks the collection', (response) => json(response, 200, {}), 'Unexpected'],
+    [
+      'breaks off',
+      (response) => response.writeHead(200, { 'content-length': '99' }).write('{"ports": []}', () => response.socket?.destroy()),
+      'Transient',
+    ],
+  ])('a second page that %s is an error', async (_name, answer, expected) => {
+    second(answer);
+    expect(await failureOf(ports('marker'))).toMatchObject({ class: expected });
+  });
+
+  it('more pages where all was asked for at once are an error', async () => {
+    serving((response) => json(response, 200, { ports: things(1), ports_links: [{ rel: 'next', href: 'http://x/?marker=t000' }] }));
+    expect(await failureOf(ports('none'))).toMatchObject({ class: 'Unexpected' });
+    expect(pages()[0]?.query.has('limit')).toBe(false);
+  });
+
+  it('a listing whose URL is not there says so, and not that nothing is to be done', async () => {
+    serving((response) => json(response, 404, { NeutronError: { message: 'The resource could not be found.' } }));
+    const report = await failureOf(ports('marker'));
+    expect(report).toMatchObject({ code: 'neutron.http.404', class: 'Gone' });
+    expect(report.advice).toContain('endpoint');
+  });
+});
+
+describe('a row that is removed while the pages are read', () => {
+  const vanishing = (status: number, times: number) => {
+    let vanished = 0;
+    cloud.script = (asked, response) => {
+      if (asked.query.get('marker') !== 't001' || vanished >= times) return STYLES.marker(asked, response, things(5));
+      vanished += 1;
+      return json(response, status, { badRequest: { code: status, message: 'marker [t001] not found' } });
+    };
+  };
+
+  it.each([400, 404])('makes the listing begin anew when the service answers %i to it', async (status) => {
+    vanishing(status, 2);
+    expect(await ports('marker', { limit: 2 })).toEqual({ rows: things(5), more: false });
+  });
+
+  it('again and again is Transient, not empty', async () => {
+    vanishing(400, 99);
+    expect(await failureOf(ports('marker', { limit: 2 }))).toMatchObject({ code: 'neutron.answer.changed', class: 'Transient' });
+  });
+});
+
+describe("Swift's listings", () => {
+  const box = async (more: Partial<ListOptions<z.ZodType>> = {}) => {
+    const swift = await cloud.connect().api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
+    if (!swift) throw new Error('no swift');
+    return swift.list('/box', { row: z.looseObject({}), paging: 'swift', ...more });
+  };
+
+  it('are asked for as JSON and go on after the name of the last row, whatever it is made of', async () => {
+    const names = ['a/b ü%?', '..', 'z&marker=x'];
+    cloud.script = (asked, response) => {
+      expect(asked.query.get('format')).toBe('json');
+      const at = asked.query.get('marker');
+      const next = at === null ? names[0] : names[names.indexOf(at) + 1];
+      json(response, 200, next === undefined ? [] : [{ name: next }]);
+    };
+    expect((await box({ limit: 1 })).rows).toEqual(names.map((name) => ({ name })));
+  });
+
+  it('go on among the versions of one object, which share its name', async () => {
+    const versions = ['3', '2', '1'].map((version_id) => ({ name: 'o', version_id }));
+    cloud.script = (asked, response) => {
+      const at = asked.query.get('version_marker');
+      const next = asked.query.get('marker') === null ? 0 : versions.findIndex((one) => one.version_id === at) + 1;
+      json(response, 200, versions.slice(next, next + 1));
+    };
+    expect((await box({ limit: 1, query: { versions: '' } })).rows).toEqual(versions);
+  });
+
+  it('without names can not be gone on with', async () => {
+    cloud.script = (_asked, response) => json(response, 200, [{}]);
+    expect(await failureOf(box())).toMatchObject({ class: 'Unexpected' });
+  });
+});

@@ -1,0 +1,327 @@
+import { createServer } from 'node:net';
+import type { Call } from '../../../lib/openstack/connect.ts';
+import { failureOf, json, NETWORK, OWN_PROJECT, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+
+let cloud: ScriptedCloud;
+const slept: number[] = [];
+const sleep = async (seconds: number) => {
+  slept.push(seconds);
+};
+
+beforeEach(async () => {
+  slept.length = 0;
+  cloud = await scriptedCloud();
+});
+afterEach(() => cloud.close());
+
+const calls = () => cloud.asked.filter((asked) => !asked.path.startsWith('/identity'));
+
+describe('a call', () => {
+  it('carries token, user agent and JSON, and brings back JSON, headers and the request id', async () => {
+    cloud.script = (_asked, response) => json(response, 202, { id: 1 }, { 'x-openstack-request-id': 'req-7', 'x-mark': 'yes' });
+    const api = await cloud.network({ userAgent: 'sweeper/1' });
+    const answer = await api.request('POST', '/v2.0/networks', { json: { network: {} }, query: { a: 'ü&=', b: undefined, c: true } });
+    expect(answer).toMatchObject({ status: 202, json: { id: 1 }, requestId: 'req-7' });
+    expect(answer.headers.get('X-Mark')).toBe('yes');
+    expect(calls()[0]).toMatchObject({ method: 'POST', url: '/network/v2.0/networks?a=%C3%BC%26%3D&c=true', body: '{"network":{}}' });
+    expect(calls()[0]?.headers).toMatchObject({
+      'x-auth-token': cloud.tokens[0],
+      'user-agent': 'sweeper/1',
+      'content-type': 'application/json',
+      accept: 'application/json',
+    });
+  });
+
+  it("sends a path as it is written: an object named '..' is not its container", async () => {
+    cloud.script = (_asked, response) => response.writeHead(204).end();
+    const swift = await cloud.connect().api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
+    await swift?.request('DELETE', '/box/..');
+    await swift?.request('DELETE', `/box/${encodeURIComponent('a/../b ü%?')}`);
+    expect(calls().map((asked) => asked.url)).toEqual([
+      `/v1/AUTH_${OWN_PROJECT}/box/..`,
+      `/v1/AUTH_${OWN_PROJECT}/box/a%2F..%2Fb%20%C3%BC%25%3F`,
+    ]);
+  });
+
+  it('goes to the account of another project when told to, but never to another host', async () => {
+    cloud.script = (_asked, response) => response.writeHead(204).end();
+    const swift = await cloud.connect().api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
+    if (!swift) throw new Error('no swift');
+    await swift.request('HEAD', '', { endpoint: swift.endpoint.replace(swift.ownProject, 'other') });
+    expect(calls()[0]).toMatchObject({ method: 'HEAD', url: '/v1/AUTH_other' });
+    await expect(swift.request('GET', '/', { endpoint: 'http://127.0.0.1:1/v1/AUTH_other' })).rejects.toThrow('must not go to');
+  });
+
+  it.each(['/network', '/network/', '/network/v2.0', '/network/v2.0/', '/v2.0'])(
+    'reaches the same ports when the catalog has Neutron as %s',
+    async (path) => {
+      cloud.script = (_asked, response) => json(response, 200, { ports: [] });
+      const api = await cloud.network();
+      await api.request('GET', '/v2.0/ports', { endpoint: `${cloud.origin}${path}` });
+      expect(calls()[0]?.url).toBe(`${path.replace(/\/?(v2\.0)?\/?$/, '')}/v2.0/ports`);
+    },
+  );
+
+  it('leaves at most as many open at a time as the service allows, and the settings win', async () => {
+    let open = 0;
+    let most = 0;
+    cloud.script = async (_asked, response) => {
+      open += 1;
+      most = Math.max(most, open);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      open -= 1;
+      json(response, 200, {});
+    };
+    const api = await cloud.network();
+    await Promise.all(Array.from({ length: 30 }, () => api.request('GET', '/v2.0/ports')));
+    expect(most).toBe(4);
+    most = 0;
+    const slow = await cloud.network({ concurrency: { neutron: 2 } });
+    await Promise.all(Array.from({ length: 10 }, () => slow.request('GET', '/v2.0/ports')));
+    expect(most).toBe(2);
+  });
+
+  it('is counted without ids and names', async () => {
+    cloud.script = (_asked, response) => response.writeHead(204).end();
+    const seen: Call[] = [];
+    const api = await cloud.network({ onCall: (call) => seen.push(call) });
+    await api.request('DELETE', '/v2.0/ports/0a1b2c3d-0000-4000-8000-000000000000?x=1');
+    await api.request('GET', '/v2.0/qos/policies/77/bandwidth_limit_rules');
+    expect(seen.map(({ service, region, method, path, status }) => [service, region, method, path, status])).toEqual([
+      ['neutron', 'RegionOne', 'DELETE', '/v2.0/ports/{id}', 204],
+      ['neutron', 'RegionOne', 'GET', '/v2.0/qos/policies/{id}/bandwidth_limit_rules', 204],
+    ]);
+    expect(seen.every((call) => call.millis >= 0)).toBe(true);
+  });
+});
+
+describe('a status', () => {
+  it.each([
+    [404, 'Gone'],
+    [410, 'Gone'],
+    [401, 'Denied'],
+    [403, 'Denied'],
+    [405, 'Unsupported'],
+    [501, 'Unsupported'],
+    [409, 'Transient'],
+    [429, 'Transient'],
+    [500, 'Transient'],
+    [502, 'Transient'],
+    [503, 'Transient'],
+    [504, 'Transient'],
+    [400, 'Unexpected'],
+    [413, 'Unexpected'],
+    [300, 'Unexpected'],
+  ])('%i is class %s, with code, service, region and request id', async (status, expected) => {
+    cloud.script = (_asked, response) => json(response, status, {}, { 'x-openstack-request-id': 'req-9' });
+    const report = await failureOf((await cloud.network()).request('POST', '/v2.0/ports'));
+    expect(report).toMatchObject({
+      code: `neutron.http.${status}`,
+      class: expected,
+      service: 'neutron',
+      region: 'RegionOne',
+      requestId: 'req-9',
+      status,
+    });
+    expect(report.advice).not.toBe('');
+  });
+
+  it('that the caller accepts is an answer', async () => {
+    cloud.script = (_asked, response) => json(response, 404, { no: 1 });
+    expect(await (await cloud.network()).request('GET', '/v2.0/quotas/1', { accept: [404] })).toMatchObject({
+      status: 404,
+      json: { no: 1 },
+    });
+  });
+
+  it('of a redirect is not followed, for the token would go along', async () => {
+    cloud.script = (_asked, response) => response.writeHead(302, { location: `${cloud.origin}/elsewhere?secret=1` }).end();
+    const report = await failureOf((await cloud.network()).request('GET', '/v2.0/ports'));
+    expect(report.message).toBe(`neutron answered 302 to GET /v2.0/ports (redirect to ${cloud.origin})`);
+    expect(calls()).toHaveLength(1);
+  });
+});
+
+describe("the service's own words", () => {
+  const said = async (body: string, type = 'application/json') => {
+    cloud.script = (_asked, response) => response.writeHead(400, { 'content-type': type }).end(body);
+    const { message } = await failureOf((await cloud.network()).request('GET', '/v2.0/ports'));
+    return message.replace('neutron answered 400 to GET /v2.0/ports', '').replace(/^: /, '');
+  };
+  it.each([
+    ['nova', '{"itemNotFound": {"code": 404, "message": "Instance x could not be found."}}', 'Instance x could not be found.'],
+    ['cinder', '{"badRequest": {"message": "Invalid volume: it is attached.", "code": 400}}', 'Invalid volume: it is attached.'],
+    ['neutron', '{"NeutronError": {"type": "PortInUse", "message": "Port p is in use.", "detail": ""}}', 'Port p is in use.'],
+    ['neutron with detail', '{"NeutronError": {"type": "X", "message": "No.", "detail": "Because."}}', 'No. Because.'],
+    ['neutron of old', '{"NeutronError": "Something went wrong"}', 'Something went wrong'],
+    [
+      'keystone and heat',
+      '{"error": {"code": 404, "message": "Could not find project: x.", "title": "Not Found"}}',
+      'Could not find project: x.',
+    ],
+    [
+      'webob',
+      '{"message": "The resource could not be found.<br /><br />\\n\\n\\n", "code": "404", "title": "Not Found"}',
+      'The resource could not be found.',
+    ],
+    ['placement and magnum', '{"errors": [{"status": 404, "title": "Not Found", "detail": "No such thing"}]}', 'No such thing'],
+    ['octavia', '{"faultcode": "Client", "faultstring": "Load balancer is immutable", "debuginfo": null}', 'Load balancer is immutable'],
+    ['ironic', '{"error_message": {"faultstring": "Node is locked"}}', 'Node is locked'],
+    ['an unknown shape', '{"code": 5, "list": [1, 2]}', ''],
+    ['broken JSON', '{"error": {"message": "half', '{"error": {"message": "half'],
+    ['nothing', '', ''],
+  ])('are found in the JSON of %s', async (_of, body, expected) => {
+    expect(await said(body)).toBe(expected);
+  });
+
+  it('are found in HTML and in plain text, on one line of at most 300 characters', async () => {
+    const html =
+      '<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1>Image x is protected &amp; cannot be deleted.<br /><br />\n</body></html>';
+    expect(await said(html, 'text/html')).toBe('Image x is protected & cannot be deleted.');
+    expect(await said('two\nlines', 'text/plain')).toBe('two lines');
+    const long = await said(`{"error":{"message":"${'y'.repeat(5000)}"}}`);
+    expect(long).toHaveLength(300);
+  });
+
+  it("come with Swift's transaction id where there is no other", async () => {
+    cloud.script = (_asked, response) =>
+      response.writeHead(409, { 'x-trans-id': 'tx12' }).end('<html><h1>Conflict</h1><p>There was a conflict.</p></html>');
+    const report = await failureOf((await cloud.network()).request('DELETE', '/box'));
+    expect(report).toMatchObject({ requestId: 'tx12', message: 'neutron answered 409 to DELETE /box: There was a conflict.' });
+  });
+});
+
+describe('Retry-After', () => {
+  const answers = (...list: [number, string?][]) => {
+    cloud.script = (_asked, response) => {
+      const [status, wait] = list[Math.min(calls().length, list.length) - 1] ?? [500];
+      json(response, status, {}, wait === undefined ? {} : { 'retry-after': wait });
+    };
+  };
+
+  it('of a few seconds is obeyed within the call', async () => {
+    answers([429, '2'], [503, '5'], [204]);
+    expect((await (await cloud.network({ sleep })).request('DELETE', '/v2.0/ports/1')).status).toBe(204);
+    expect(slept).toEqual([2, 5]);
+  });
+
+  it('that is longer is handed to the queue, and so is one that comes a third time', async () => {
+    answers([429, '120']);
+    const api = await cloud.network({ sleep });
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ class: 'Transient', retryAfterSeconds: 120 });
+    expect(slept).toEqual([]);
+    answers([503, '1']);
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ class: 'Transient', retryAfterSeconds: 1 });
+    expect(slept).toEqual([1, 1]);
+  });
+
+  it('may be a date', async () => {
+    answers([503, 'Wed, 01 Jan 2031 00:01:30 GMT']);
+    const api = await cloud.network({ sleep, clock: () => Date.parse('2031-01-01T00:00:00Z') });
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ retryAfterSeconds: 90 });
+  });
+
+  it('of a 503 makes no POST go out twice, for the first may have been carried out', async () => {
+    answers([503, '1']);
+    await failureOf((await cloud.network({ sleep })).request('POST', '/v2.0/ports'));
+    expect(calls()).toHaveLength(1);
+  });
+});
+
+describe('a connection that breaks', () => {
+  const resetting = (times: number) => {
+    cloud.script = (_asked, response) => (calls().length <= times ? response.socket?.resetAndDestroy() : json(response, 200, {}));
+  };
+
+  it.each([
+    ['GET', 2, 3],
+    ['HEAD', 2, 3],
+    ['DELETE', 1, 2],
+  ] as const)('in a %s is tried again after %i resets', async (method, times, sent) => {
+    resetting(times);
+    expect((await (await cloud.network()).request(method, '/v2.0/ports/1')).status).toBe(200);
+    expect(calls()).toHaveLength(sent);
+  });
+
+  it.each([
+    ['GET', 3],
+    ['DELETE', 2],
+    ['POST', 1],
+    ['PUT', 1],
+  ] as const)('for good in a %s is Transient after %i tries', async (method, sent) => {
+    resetting(99);
+    expect(await failureOf((await cloud.network()).request(method, '/v2.0/ports/1'))).toMatchObject({
+      code: 'neutron.unreachable',
+      class: 'Transient',
+    });
+    expect(calls()).toHaveLength(sent);
+  });
+
+  it('within the body is no short answer', async () => {
+    cloud.script = (_asked, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' });
+      response.write('{"ports": []}');
+      setImmediate(() => response.socket?.destroy());
+    };
+    expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({ class: 'Transient' });
+  });
+
+  it('or answers nothing in time is Transient with the code of a timeout', async () => {
+    cloud.script = () => undefined;
+    const api = await cloud.network({ timeouts: { answer: 0.2 } });
+    expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({ code: 'neutron.timeout', class: 'Transient' });
+    expect(calls()).toHaveLength(1);
+  });
+
+  it('or drips its answer for ever ends, too', async () => {
+    cloud.script = (_asked, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const drip = setInterval(() => response.write(' '), 20);
+      response.on('close', () => clearInterval(drip));
+    };
+    const api = await cloud.network({ timeouts: { whole: 0.3 } });
+    expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({ code: 'neutron.timeout', class: 'Transient' });
+  });
+
+  it('or speaks no HTTP is Transient', async () => {
+    const garbage = createServer((socket) => socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9\r\n\r\n')));
+    garbage.unref();
+    await new Promise<void>((resolve) => garbage.listen(0, '127.0.0.1', resolve));
+    const address = garbage.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    cloud.login = (_asked, response) => {
+      const endpoints = [{ interface: 'public', region: 'RegionOne', url: `http://127.0.0.1:${port}` }];
+      const token = {
+        issued_at: '2030-01-01T00:00:00Z',
+        expires_at: '2030-01-01T01:00:00Z',
+        project: { id: OWN_PROJECT, name: 'cleaner', domain: { id: 'default' } },
+        catalog: [{ type: 'network', name: 'neutron', endpoints }],
+      };
+      json(response, 201, { token }, { 'x-subject-token': 'gAAAA' });
+    };
+    expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({
+      code: 'neutron.answer.broken',
+      class: 'Transient',
+    });
+    garbage.close();
+  });
+
+  it('is used again for the next call while it stands', async () => {
+    const sockets = new Set<unknown>();
+    cloud.script = (_asked, response) => {
+      sockets.add(response.socket);
+      json(response, 200, {});
+    };
+    const api = await cloud.network();
+    for (let count = 0; count < 10; count += 1) await api.request('GET', '/v2.0/ports');
+    expect(sockets.size).toBeLessThan(3);
+  });
+});
+
+it('an answer that says JSON and is not is half an answer', async () => {
+  cloud.script = (_asked, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"ports": [{"id"');
+  expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({
+    code: 'neutron.answer.broken',
+    class: 'Transient',
+  });
+});

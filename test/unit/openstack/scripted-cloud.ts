@@ -1,0 +1,151 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ServiceName } from '../../../events/ids.ts';
+import type { ServiceApi } from '../../../lib/cleanup/service.ts';
+import { PropagatorError } from '../../../lib/errors.ts';
+import type { Cloud } from '../../../lib/openstack/cloud.ts';
+import { type ConnectOptions, connectCloud } from '../../../lib/openstack/connect.ts';
+import { type Credentials, readCredentials } from '../../../lib/openstack/credentials.ts';
+
+export const PASSWORD = 'correct-horse-battery';
+export const OWN_PROJECT = '0123456789abcdef0123456789abcdef';
+
+export interface Asked {
+  readonly method: string;
+  /** Path and query, byte for byte as they came. */
+  readonly url: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+/** `undefined`: it is Keystone's login or there is nothing here. */
+export type Script = (asked: Asked, response: ServerResponse) => unknown;
+
+/** A loopback server that is a whole cloud under prefixes: `/identity`, `/network`, … Logins are real; the rest is scripted. */
+export interface ScriptedCloud {
+  readonly origin: string;
+  readonly credentials: Credentials;
+  readonly asked: Asked[];
+  /** Tokens handed out, oldest first. */
+  readonly tokens: string[];
+  /** Tokens that services take; take one out to revoke it. */
+  readonly valid: Set<string>;
+  /** Seconds that the next tokens live. */
+  lifetime: number;
+  /** Replaces the login. */
+  login: Script | undefined;
+  script: Script;
+  connect(options?: ConnectOptions): Cloud;
+  network(options?: ConnectOptions): Promise<ServiceApi>;
+  close(): Promise<void>;
+}
+
+export const json = (response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void => {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+};
+
+export const NETWORK = {
+  name: ServiceName.parse('neutron'),
+  catalogTypes: ['network'],
+  microversion: undefined,
+  concurrency: 4,
+};
+
+export async function scriptedCloud(): Promise<ScriptedCloud> {
+  const clouds: Cloud[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const url = request.url ?? '/';
+      const { pathname, searchParams } = new URL(url, 'http://any.invalid');
+      const asked: Asked = {
+        method: request.method ?? '',
+        url,
+        path: pathname,
+        query: searchParams,
+        headers: request.headers,
+        body: Buffer.concat(chunks).toString(),
+      };
+      cloud.asked.push(asked);
+      if (pathname === '/identity/v3/auth/tokens') return cloud.login ? cloud.login(asked, response) : logIn(response);
+      if (!cloud.valid.has(String(request.headers['x-auth-token']))) return json(response, 401, { error: { message: 'no such token' } });
+      return cloud.script(asked, response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const logIn = (response: ServerResponse): void => {
+    const token = `gAAAA-secret-token-${cloud.tokens.length + 1}`;
+    cloud.tokens.push(token);
+    cloud.valid.add(token);
+    const endpoints = (path: string) => [{ interface: 'public', region_id: 'RegionOne', url: `${origin}${path}` }];
+    const body = {
+      token: {
+        issued_at: '2030-01-01T00:00:00.000000Z',
+        expires_at: new Date(Date.parse('2030-01-01T00:00:00Z') + cloud.lifetime * 1000).toISOString(),
+        project: { id: OWN_PROJECT, name: 'cleaner', domain: { id: 'default', name: 'Default' } },
+        catalog: [
+          { type: 'network', name: 'neutron', endpoints: endpoints('/network') },
+          { type: 'compute', name: 'nova', endpoints: endpoints('/compute/v2.1') },
+          { type: 'volumev3', name: 'cinder', endpoints: endpoints(`/volume/v3/${OWN_PROJECT}/`) },
+          { type: 'object-store', name: 'swift', endpoints: endpoints(`/v1/AUTH_${OWN_PROJECT}`) },
+        ],
+      },
+    };
+    json(response, 201, body, { 'x-subject-token': token });
+  };
+
+  const cloud: ScriptedCloud = {
+    origin,
+    credentials: readCredentials({
+      env: {
+        OS_AUTH_URL: `${origin}/identity`,
+        OS_USERNAME: 'cleaner',
+        OS_PASSWORD: PASSWORD,
+        OS_PROJECT_NAME: 'cleaner',
+        OS_USER_DOMAIN_NAME: 'Default',
+        OS_PROJECT_DOMAIN_NAME: 'Default',
+      },
+      readFile: () => undefined,
+      home: '/nowhere',
+      cwd: '/nowhere',
+    }),
+    asked: [],
+    tokens: [],
+    valid: new Set(),
+    lifetime: 3600,
+    login: undefined,
+    script: (_asked, response) => json(response, 500, {}),
+    connect(options) {
+      const connected = connectCloud(cloud.credentials, options);
+      clouds.push(connected);
+      return connected;
+    },
+    async network(options) {
+      const api = await cloud.connect(options).api(NETWORK, 'RegionOne');
+      if (!api) throw new Error('the scripted catalog has a network');
+      return api;
+    },
+    async close() {
+      await Promise.all(clouds.map((one) => one.close()));
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return cloud;
+}
+
+/** The report of the `PropagatorError` that a promise must be rejected with. */
+export async function failureOf(promise: Promise<unknown>) {
+  const error = await promise.then(
+    (value) => {
+      throw new Error(`it did not fail: ${JSON.stringify(value)}`);
+    },
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof PropagatorError)) throw error;
+  return error.report;
+}
