@@ -83,7 +83,8 @@ async function roundOfKind(kind: Kind, waitsFor: readonly KindName[], input: Rou
   return {
     kind: kind.name,
     count: { listed, gone: removal.gone, left: listed - removal.gone },
-    provenEmpty: false,
+    // Nothing is left but what no call to this release of the service removes: as good as empty, and said.
+    provenEmpty: removal.stays > 0 && removal.stays === listed && !seen.more,
     conditions: [...all, ...removal.conditions],
     errors: removal.errors,
   };
@@ -129,6 +130,7 @@ async function removeAll(kind: Kind, things: readonly Thing[], input: RoundInput
   const conditions: Condition[] = [];
   const errors: ErrorReport[] = [];
   let gone = 0;
+  let stays = 0;
   let refused = false;
   const failed = (thing: Thing, thrown: unknown): void => {
     const error = reportOf(thrown, { code: `${kind.name}.remove`, service: input.service, region: input.reach.region });
@@ -148,7 +150,11 @@ async function removeAll(kind: Kind, things: readonly Thing[], input: RoundInput
   };
   const settle = (thing: Thing, removal: Removal): void => {
     if (removal.is === 'gone') gone += 1;
-    else conditions.push(conditionOf(kind, thing, removal));
+    else if (removal.is === 'stays') {
+      stays += 1;
+      const skipped = condition(kind.name, 'Unsupported', `skipped: ${removal.message}`, 'operator', thing, 1);
+      conditions.push({ ...skipped, advice: removal.advice });
+    } else conditions.push(conditionOf(kind, thing, removal));
   };
   // After a first 401 or 403 the rest would be refused, too: no storm (class Denied).
   const stopped = (): boolean => refused || input.reach.now() >= input.deadline;
@@ -178,14 +184,14 @@ async function removeAll(kind: Kind, things: readonly Thing[], input: RoundInput
   const { together } = kind;
   if (together) await Promise.all(chunks(free, together.most).map((some) => limit(many, some, together)));
   else await Promise.all(free.map((thing) => limit(one, thing)));
-  return { gone, conditions, errors };
+  return { gone, stays, conditions, errors };
 }
 
 function chunks<Item>(items: readonly Item[], most: number): Item[][] {
   return Array.from({ length: Math.ceil(items.length / most) }, (_, index) => items.slice(index * most, (index + 1) * most));
 }
 
-function conditionOf(kind: Kind, thing: Thing, removal: Exclude<Removal, { is: 'gone' }>): Condition {
+function conditionOf(kind: Kind, thing: Thing, removal: Extract<Removal, { is: 'accepted' | 'blocked' }>): Condition {
   if (removal.is === 'blocked') return blockedCondition(kind, thing, removal);
   if (removal.stuckSince === undefined)
     return condition(kind.name, 'InProgress', 'deletion was asked for and is under way', 'nobody', thing, 1);

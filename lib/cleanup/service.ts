@@ -92,11 +92,13 @@ export interface Blocker {
  * `gone`: the API is synchronous and said so, or it was gone already.
  * `accepted`: asked for, on its way; with `stuckSince` when it has been on its way for too long (epoch milliseconds).
  * `blocked`: something stands in the way.
+ * `stays`: this release of the service refuses it for good, and it does no harm; said to the operator, and the task ends without it.
  */
 export type Removal =
   | { readonly is: 'gone' }
   | { readonly is: 'accepted'; readonly stuckSince?: number }
-  | ({ readonly is: 'blocked' } & Blocker);
+  | ({ readonly is: 'blocked' } & Blocker)
+  | { readonly is: 'stays'; readonly message: string; readonly advice: string };
 
 /** One thing that a service holds. */
 export interface Thing {

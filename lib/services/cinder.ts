@@ -1,0 +1,118 @@
+import * as z from 'zod';
+import { defineKind, defineService, type Removal, type ServiceApi } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
+import { backup, group, groupSnapshot, snapshot } from './cinder-copies.ts';
+import { attachment, transfer, volume } from './cinder-volume.ts';
+
+const typeRow = z.object({ id: z.string(), name: z.string().nullish() });
+const accessRow = z.object({ volume_type_id: z.string(), project_id: z.string().nullish() });
+
+const isGone = (error: unknown): boolean => error instanceof PropagatorError && error.class === 'Gone';
+
+/** The right to use a private volume type. Cinder shows it by type only: one call for each private type of the cloud. */
+const typeAccess = defineKind({
+  name: 'type-access',
+  async list({ api, project }) {
+    const query = { is_public: false };
+    const types = await api.list('/types', { collection: 'volume_types', row: typeRow, paging: 'marker', query });
+    const accesses = types.rows.map(async ({ id, name }) => {
+      try {
+        const path = `/types/${encodeURIComponent(id)}/os-volume-type-access`;
+        const { rows } = await api.list(path, { collection: 'volume_type_access', row: accessRow, paging: 'none' });
+        return rows.filter((row) => row.project_id === project).map((row) => ({ ...row, name }));
+      } catch (error) {
+        // An administrator removed the type after it was listed.
+        if (isGone(error)) return [];
+        throw error;
+      }
+    });
+    return (await Promise.all(accesses)).flat();
+  },
+  id: (row) => row.volume_type_id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  async remove(row, { api, project }) {
+    await api.request('POST', `/types/${encodeURIComponent(row.volume_type_id)}/action`, { json: { removeProjectAccess: { project } } });
+    return { is: 'gone' };
+  },
+});
+
+const defaultTypeRow = z.object({ project_id: z.string(), default_type_id: z.string().nullish() });
+/** The one resource of Cinder that has no project in its path, whatever the catalog says. */
+const withoutProject = (api: ServiceApi): string =>
+  api.endpoint.endsWith(`/${api.ownProject}`) ? api.endpoint.slice(0, -api.ownProject.length - 1) : api.endpoint;
+
+/** The volume type that a project gets without asking (3.62, Victoria). All projects are listed: to ask for one that is gone is a 404. */
+const defaultType = defineKind({
+  name: 'default-type',
+  async list({ api, project }) {
+    const endpoint = withoutProject(api);
+    try {
+      const { rows } = await api.list('/default-types', { collection: 'default_types', row: defaultTypeRow, paging: 'none', endpoint });
+      return rows.filter((row) => row.project_id === project);
+    } catch (error) {
+      if (!isGone(error) || !(error instanceof PropagatorError)) throw error;
+      throw new PropagatorError({
+        ...error.report,
+        code: 'cinder.default-type.unsupported',
+        class: 'Unsupported',
+        message: 'this Cinder has no default types by project (microversion 3.62, Victoria)',
+        advice: 'Nothing to do.',
+      });
+    }
+  },
+  id: (row) => row.project_id,
+  owner: (row) => row.project_id,
+  label: (row) => row.default_type_id ?? undefined,
+  async remove(row, { api }): Promise<Removal> {
+    const path = `/default-types/${encodeURIComponent(row.project_id)}`;
+    const answer = await api.request('DELETE', path, { endpoint: withoutProject(api), accept: [404] });
+    if (answer.status !== 404) return { is: 'gone' };
+    // Before 2026.2 Cinder asks Keystone for the project first. The row was listed: this 404 means the project.
+    return {
+      is: 'stays',
+      message: 'this Cinder (before 2026.2) removes no default type of a project that is gone; the row does nothing',
+      advice: 'Nothing has to be done. To be tidy, delete it from the table default_volume_types of Cinder.',
+    };
+  },
+});
+
+const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
+
+/**
+ * Limits of its own. Cinder asks no Keystone for them, and its answer names the project. What it keeps of usage and reservations
+ * stays in its database for ever: no API removes it. Last, for without its own limits the project would have the default ones.
+ */
+const quota = defineKind({
+  name: 'quota',
+  after: ['volume', 'snapshot', 'backup', 'group'],
+  async list({ api, project }) {
+    const path = `/os-quota-sets/${encodeURIComponent(project)}`;
+    const [own, standard] = await Promise.all([api.request('GET', path), api.request('GET', `${path}/defaults`)]);
+    const limits = quotaSet.parse(own.json).quota_set;
+    const defaults = quotaSet.parse(standard.json).quota_set;
+    const differing = Object.keys(defaults).filter((name) => limits[name] !== undefined && limits[name] !== defaults[name]);
+    return differing.length === 0 ? [] : [{ id: limits.id, limits: differing.join(', ') }];
+  },
+  id: (row) => row.id,
+  owner: (row) => row.id,
+  label: (row) => row.limits,
+  async remove(row, { api }) {
+    await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.id)}`);
+    return { is: 'gone' };
+  },
+});
+
+/**
+ * Cinder, Block Storage API v3. The project is never named in a path: there it must be the one of the token.
+ * 3.59 (Train) is the first microversion in which every row says whose it is and transfers come in pages.
+ * Messages are not removed: they expire by themselves. Kinds don't wait for each other as a whole, for one thing that hangs
+ * must not keep the rest (law 9): each thing waits for those that it hangs on.
+ */
+export const cinder = defineService({
+  name: 'cinder',
+  catalogTypes: ['block-storage', 'volumev3', 'block-store', 'volume'],
+  after: ['nova'],
+  microversion: { header: 'volume', floor: '3.59', ceiling: '3.62' },
+  kinds: [transfer, attachment, backup, groupSnapshot, group, snapshot, volume, typeAccess, defaultType, quota],
+});

@@ -1,0 +1,112 @@
+import * as z from 'zod';
+import { defineKind, defineService } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
+import { CONCURRENCY, server } from './nova-server.ts';
+
+const serverGroupRow = z.object({ id: z.string(), name: z.string().nullish(), project_id: z.string().nullish() });
+
+/** Nova can't list the groups of one project: those of the whole cloud are read, and only rows of this one are kept. */
+const serverGroup = defineKind({
+  name: 'server-group',
+  async list({ api, project }) {
+    const query = { all_projects: true };
+    const { rows } = await api.list('/os-server-groups', { collection: 'server_groups', row: serverGroupRow, paging: 'offset', query });
+    return rows.filter((row) => row.project_id === project);
+  },
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  async remove(row, { api }) {
+    await api.request('DELETE', `/os-server-groups/${encodeURIComponent(row.id)}`);
+    return { is: 'gone' };
+  },
+});
+
+const flavorRow = z.object({ id: z.string(), name: z.string().nullish() });
+const accessRow = z.object({ flavor_id: z.string(), tenant_id: z.string().nullish() });
+
+/** The right to use a private flavor. Nova shows it by flavor only: one call for each private flavor of the cloud. */
+const flavorAccess = defineKind({
+  name: 'flavor-access',
+  async list({ api, project }) {
+    const query = { is_public: false };
+    const flavors = await api.list('/flavors', { collection: 'flavors', row: flavorRow, paging: 'marker', query });
+    const accesses = flavors.rows.map(async ({ id, name }) => {
+      try {
+        const path = `/flavors/${encodeURIComponent(id)}/os-flavor-access`;
+        const { rows } = await api.list(path, { collection: 'flavor_access', row: accessRow, paging: 'none' });
+        return rows.filter((row) => row.tenant_id === project).map((row) => ({ ...row, name }));
+      } catch (error) {
+        // An administrator removed the flavor after it was listed.
+        if (error instanceof PropagatorError && error.class === 'Gone') return [];
+        throw error;
+      }
+    });
+    return (await Promise.all(accesses)).flat();
+  },
+  id: (row) => row.flavor_id,
+  owner: (row) => row.tenant_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  async remove(row, { api, project }) {
+    await api.request('POST', `/flavors/${encodeURIComponent(row.flavor_id)}/action`, {
+      json: { removeTenantAccess: { tenant: project } },
+    });
+    return { is: 'gone' };
+  },
+});
+
+/** The same limit has one name in `quota_class_set` and another in `limits`. */
+const LIMITS = {
+  instances: 'maxTotalInstances',
+  cores: 'maxTotalCores',
+  ram: 'maxTotalRAMSize',
+  key_pairs: 'maxTotalKeypairs',
+  metadata_items: 'maxServerMeta',
+  server_groups: 'maxServerGroups',
+  server_group_members: 'maxServerGroupMembers',
+} as const;
+const quotaClass = z.object({ quota_class_set: z.record(z.string(), z.unknown()) });
+const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.unknown()) }) });
+
+/**
+ * Limits of its own, and those of its users with them. `GET /os-quota-sets/P` asks Keystone and fails once the project is gone;
+ * `GET /limits` does not. Rows that say the same as the defaults can't be seen, and do nothing.
+ * Last, for without its own limits (perhaps 0) the project would have the default ones.
+ */
+const quota = defineKind({
+  name: 'quota',
+  after: ['server', 'server-group'],
+  async list({ api, project }) {
+    const [own, standard] = await Promise.all([
+      api.request('GET', '/limits', { query: { tenant_id: project } }),
+      api.request('GET', '/os-quota-class-sets/default'),
+    ]);
+    const { absolute } = limits.parse(own.json).limits;
+    const { quota_class_set: defaults } = quotaClass.parse(standard.json);
+    const differing = Object.entries(LIMITS).filter(
+      ([name, limit]) => defaults[name] !== undefined && absolute[limit] !== undefined && defaults[name] !== absolute[limit],
+    );
+    // The project is the key that Nova was asked with and is the address of the row: the answer names no owner.
+    return differing.length === 0 ? [] : [{ project, limits: differing.map(([name]) => name).join(', ') }];
+  },
+  id: (row) => row.project,
+  owner: (row) => row.project,
+  label: (row) => row.limits,
+  async remove(row, { api }) {
+    await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.project)}`);
+    return { is: 'gone' };
+  },
+});
+
+/**
+ * Nova, Compute API. Since microversion 2.75 (Train) it refuses a filter that it does not know; before, it ignored it and listed everything.
+ * Nothing that came later is needed, so that the same answers come from every cloud. Keypairs are the user's and stay.
+ */
+export const nova = defineService({
+  name: 'nova',
+  catalogTypes: ['compute'],
+  after: [],
+  microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },
+  concurrency: CONCURRENCY,
+  kinds: [server, serverGroup, flavorAccess, quota],
+});

@@ -1,0 +1,53 @@
+import { ProjectId } from '../../events/ids.ts';
+import { Confirmation } from '../../lib/cleanup/laws.ts';
+import { cleanupPass, freshOnce } from '../../lib/cleanup/pass.ts';
+import { defineKind, defineService, type Reach } from '../../lib/cleanup/service.ts';
+
+const PROJECT = ProjectId.parse('victim');
+const unused = () => Promise.reject(new Error('not here'));
+const reach: Reach = {
+  project: PROJECT,
+  region: 'one',
+  api: { service: 'shelf', region: 'one', endpoint: '', ownProject: 'cleaner', request: unused, list: unused },
+  members: undefined,
+  other: async () => undefined,
+  now: () => 0,
+  once: freshOnce(),
+};
+
+/** A shelf of labels that nobody can take off, and of books. */
+function clean(shelf: Set<string>) {
+  const label = defineKind<string>({
+    name: 'thing',
+    list: async () => [...shelf],
+    id: (id) => id,
+    owner: () => PROJECT,
+    async remove(id) {
+      if (id.startsWith('label')) return { is: 'stays', message: 'labels are glued for good', advice: 'Take a knife.' };
+      if (id.startsWith('stuck')) return { is: 'blocked', message: 'nailed down', actor: 'operator' };
+      shelf.delete(id);
+      return { is: 'gone' };
+    },
+  });
+  const service = defineService({ name: 'shelf', catalogTypes: ['shelf'], after: [], concurrency: 1, kinds: [label] });
+  return cleanupPass({ service, reach, phase: 'clean', confirmation: Confirmation.of(PROJECT, [0, 5000], 5000), deadline: 60_000 });
+}
+
+describe('a thing that a release of a service removes for nobody', () => {
+  it('does not keep the task from its end, and is told to the operator', async () => {
+    const shelf = new Set(['label', 'book']);
+    const report = await clean(shelf);
+    expect([...shelf]).toEqual(['label']);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({ 'shelf.thing': { listed: 2, gone: 1, left: 1 } });
+    expect(report.conditions).toMatchObject([
+      { class: 'Unsupported', actor: 'operator', message: 'skipped: labels are glued for good', advice: 'Take a knife.', example: 'label' },
+    ]);
+  });
+
+  it('does not hide that something else of the same kind is still there', async () => {
+    const report = await clean(new Set(['label', 'stuck']));
+    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.counts).toEqual({ 'shelf.thing': { listed: 2, gone: 0, left: 2 } });
+  });
+});
