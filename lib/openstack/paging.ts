@@ -28,11 +28,14 @@ const text = (row: unknown, key: string): string | undefined => {
   return typeof value === 'string' && value !== '' ? value : undefined;
 };
 
-/** The `href` to the next page out of `servers_links`, `ports_links`; a list of links that is none is an error. */
+/**
+ * The `href` to the next page out of `servers_links`, `ports_links`; a list of links that is none is an error.
+ * Cinder calls some after one of the things (`groups` and `group_links`, `volume_types` and `volume_type_links`): any such key counts.
+ */
 function nextLink(body: unknown, collection: string | undefined): string | undefined {
-  const links = isObject(body) && collection !== undefined ? body[`${collection}_links`] : undefined;
+  const [key, links] = (isObject(body) && collection !== undefined && Object.entries(body).find(([name]) => name.endsWith('_links'))) || [];
   if (links === undefined || links === null) return undefined;
-  if (!Array.isArray(links)) throw new PagingError(`${collection}_links is not a list`);
+  if (!Array.isArray(links)) throw new PagingError(`${key} is not a list`);
   const next = links.find((link) => text(link, 'rel') === 'next');
   if (next === undefined) return undefined;
   const href = text(next, 'href');

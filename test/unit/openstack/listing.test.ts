@@ -99,6 +99,17 @@ describe.each(['marker', 'next', 'offset', 'swift'] as const)('a listing in page
   });
 });
 
+it('links under the name of one thing are followed, too, as Cinder has them for groups and volume types', async () => {
+  cloud.script = (asked, response) => {
+    const isFirst = asked.query.get('marker') === null;
+    const link = { group_links: [{ rel: 'next', href: 'http://x/v3/groups?marker=t001' }] };
+    json(response, 200, { groups: isFirst ? things(2) : things(3).slice(2), ...(isFirst ? link : {}) });
+  };
+  const api = await cloud.network();
+  const { rows } = await api.list('/groups/detail', { collection: 'groups', row, paging: 'marker' });
+  expect(rows.map(({ id }) => id)).toEqual(['t000', 't001', 't002']);
+});
+
 describe('"cannot list" is never "empty":', () => {
   const serving = (answer: (response: ServerResponse, page: number) => void) => {
     cloud.script = (_asked, response) => answer(response, pages().length);
