@@ -175,10 +175,11 @@ export function floatingIps(state: CloudState): Resource {
     extension: 'router',
     missing: ['FloatingIPNotFound', (id) => `Floating IP ${id} could not be found`],
     filters: ['router_id', 'port_id', 'status', 'floating_network_id', 'floating_ip_address', 'fixed_ip_address'],
-    show: (row) => ({
-      port_forwardings: portForwardings
-        .where((each) => each.floatingip_id === row.id)
-        .map(({ id, protocol, internal_ip_address, internal_port_id, internal_port, external_port }) => ({
+    show: (row) => {
+      if (state.options.withoutExtensions.includes('expose-port-forwarding-in-fip')) return {};
+      const shown = portForwardings.where((each) => each.floatingip_id === row.id);
+      return {
+        port_forwardings: shown.map(({ id, protocol, internal_ip_address, internal_port_id, internal_port, external_port }) => ({
           id,
           protocol,
           internal_ip_address,
@@ -186,7 +187,8 @@ export function floatingIps(state: CloudState): Resource {
           internal_port,
           external_port,
         })),
-    }),
+      };
+    },
     create: (input, project) => addFloatingIp(state, project, input),
     update(row, input) {
       Object.assign(row, input);

@@ -139,8 +139,15 @@ function list(call: Call, resource: Resource, show: (row: NetworkRow) => Record<
     .where((row) => own === undefined || row.project_id === own)
     .sort((a, b) => (a.id < b.id ? -1 : 1))
     .map(show)
-    .filter((row) => wanted.every(([name, values]) => values.includes(String(row[name]).toLowerCase())));
+    .filter((row) => wanted.every(([name, values]) => matches(row[name], values)));
   return paged(call, resource, rows);
+}
+
+/** A list matches by any of its items: a port by one of its security groups, by `fixed_ips=subnet_id=…`. */
+function matches(value: unknown, wanted: readonly string[]): boolean {
+  if (Array.isArray(value)) return value.some((item) => matches(item, wanted));
+  if (typeof value === 'object' && value !== null) return Object.entries(value).some(([key, one]) => matches(`${key}=${one}`, wanted));
+  return wanted.includes(String(value).toLowerCase());
 }
 
 /** Pages only if a limit was given; then a full page links on, and every page links back. */
