@@ -19,7 +19,7 @@ export function received(message: Incoming, receivedAt: number): NotificationRec
 
 /** kombu's `compression: application/x-gzip` is a zlib stream and no gzip file (`kombu/compression.py`). bzip2 is left alone: Node has none. */
 function inflated({ content, properties }: Incoming): Uint8Array {
-  if (properties.headers?.['compression'] !== 'application/x-gzip') return content;
+  if (properties.headers?.compression !== 'application/x-gzip') return content;
   try {
     return inflateSync(content, { maxOutputLength: LARGEST_BODY });
   } catch {

@@ -51,7 +51,11 @@ export async function runSession(url: string, options: RelayOptions, ports: Sess
 
 /** A connection, or `undefined` when told to stop meanwhile; one that comes too late is closed. */
 async function connectUnless(signal: AbortSignal, url: string): Promise<ChannelModel | undefined> {
-  const connecting = connect(withHeartbeat(url), { timeout: CONNECT_MILLIS, noDelay: true });
+  const connecting = connect(withHeartbeat(url), {
+    timeout: CONNECT_MILLIS,
+    noDelay: true,
+    clientProperties: { connection_name: 'keystone-propagator' },
+  });
   const stopped = delay(CONNECT_MILLIS, undefined, { signal, ref: false }).catch(() => undefined);
   const connection = await Promise.race([connecting, stopped]);
   if (connection && !signal.aborted) return connection;
@@ -78,6 +82,8 @@ async function serve(connection: ChannelModel, options: RelayOptions, ports: Ses
     onStored: ports.onStored,
     onFailed: ports.onStoreFailed,
   });
+  // At once: no batch is begun while the last words are exchanged with the broker.
+  signal.addEventListener('abort', () => void intake.end(), { once: true });
   try {
     const { consumerTag } = await channel.consume(source.queue, (message) => message && intake.add(message));
     ports.onConsuming(connection, waiting);
