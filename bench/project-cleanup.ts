@@ -123,11 +123,10 @@ async function byPropagator(cloud: Cloud, propagator: Propagator, project: Popul
   return { seconds, view, calls, toFirst };
 }
 
-/** Kinds that go with Keystone's own deletion, or never were more than a row about the project. */
-const left = (now: Census, id: string) =>
-  Object.entries(counts(now, id)).filter(([kind]) => !kind.startsWith('keystone.') && kind !== 'placement.usage');
-const listed = (entries: readonly (readonly [string, number])[]) =>
-  entries.map(([kind, count]) => `${count} ${kind}`).join('\n') || 'nothing';
+/** Without what goes with Keystone's own deletion, and without what is no more than a sum over other things. */
+const owned = (now: Census, id: string) =>
+  Object.fromEntries(Object.entries(counts(now, id)).filter(([kind]) => !kind.startsWith('keystone.') && kind !== 'placement.usage'));
+const table = (...head: string[]) => new Table({ head, style: { head: [], border: [], compact: true } });
 const removedOf = (view: View, service: string) =>
   Object.values(view.tasks.find((task) => task.service === service)?.counts ?? {}).reduce((sum, count) => sum + count.removed, 0);
 
@@ -159,19 +158,19 @@ export async function benchProjectCleanup(): Promise<void> {
     // It does not wait for everything that it has asked for.
     const after = await settledCensus(cloud, ids, customer.userIds);
 
-    const result = new Table({ head: ['', 'keystone-propagator', 'openstack project cleanup'] });
-    result.push(
-      ['wall time', `${mine.seconds.toFixed(1)} s`, `${peer.seconds.toFixed(1)} s (exit code ${peer.code})`],
-      ['there were', listed(left(before, ours.id)), listed(left(before, theirs.id))],
-      ['left behind', listed(left(between, ours.id)), listed(left(after, theirs.id))],
-      ['the other project', untouched ? 'exactly as before' : 'CHANGED', 'not looked at: it was gone'],
-    );
+    const result = table('', 'keystone-propagator', 'openstack project cleanup');
+    result.push(['wall time', `${mine.seconds.toFixed(1)} s`, `${peer.seconds.toFixed(1)} s, exit code ${peer.code}`]);
+    const [had, oursNow, theirsNow] = [owned(before, ours.id), owned(between, ours.id), owned(after, theirs.id)];
+    for (const [kind, count] of Object.entries(had)) {
+      result.push([`left of ${count} ${kind}`, oursNow[kind] ?? 0, theirsNow[kind] ?? 0]);
+    }
+    result.push(['the other project', untouched ? 'exactly as before' : 'CHANGED', 'gone already']);
     console.log(result.toString());
     const beyond = mine.toFirst - APART_SECONDS;
     console.log(
       `ready after ${ready} ms; first removal ${beyond.toFixed(2)} s after Keystone's answer, beyond the ${APART_SECONDS} s between two confirmations`,
     );
-    const calls = new Table({ head: ['service', 'calls', 'removed', 'calls per removed thing', 'the least'] });
+    const calls = table('service', 'calls', 'removed', 'calls per removed thing', 'the least');
     for (const [service, count] of Object.entries(mine.calls)) {
       const removed = removedOf(mine.view, service);
       calls.push([

@@ -1,5 +1,5 @@
-import { type Row, rowsOf, type Session, text } from '../cloud.ts';
-import { attempt, make, named, type Plot, withExtension } from './plot.ts';
+import type { Session } from '../cloud.ts';
+import { attempt, make, makeAll, named, type Plot, withExtension } from './plot.ts';
 
 /** What servers need of the network. */
 export interface Wiring {
@@ -28,33 +28,42 @@ export async function trunkedNetwork(plot: Plot): Promise<Wiring> {
 export async function fullNetwork(plot: Plot, wiring: Wiring): Promise<void> {
   const { member, admin, project } = plot;
   const create = (path: string, key: string, body: object, as: Session = member) => make(as, 'network', path, key, body);
-  const network = (name: string) => create('/networks', 'network', { name: named(plot, name) });
   const inner = { id: wiring.networkId };
-  const [second, shared, qos, groups] = await Promise.all([network('second'), network('shared'), qosPolicy(plot), securityGroups(plot)]);
-  const [secondSubnet] = await Promise.all([
-    create('/subnets', 'subnet', subnet(second.id, named(plot, 'second'), '10.20.0.0/24')),
-    create('/subnets', 'subnet', subnet(shared.id, named(plot, 'shared'), '10.30.0.0/24')),
+  const names = ['second', 'shared', 'third', 'pooled'];
+  const [networks, qos, groups] = await Promise.all([
+    makeAll(
+      member,
+      'networks',
+      names.map((name) => ({ name: named(plot, name) })),
+    ),
+    qosPolicy(plot),
+    securityGroups(plot),
   ]);
-  const port = (name: string, networkId: string, more: object = {}) =>
-    create('/ports', 'port', { name: named(plot, name), network_id: networkId, ...more });
-  const [lonely, published, secondDoor] = await Promise.all([
-    port('lonely', inner.id, { security_groups: groups, allowed_address_pairs: [{ ip_address: '10.10.0.250' }] }),
-    port('published', inner.id),
-    port('second-door', second.id, { fixed_ips: [{ subnet_id: secondSubnet.id, ip_address: '10.20.0.1' }] }),
+  const [second = '', shared = '', third = '', pool = ''] = networks;
+  const [secondSubnet = '', , thirdSubnet = ''] = await makeAll(member, 'subnets', [
+    subnet(second, named(plot, 'second'), '10.20.0.0/24'),
+    subnet(shared, named(plot, 'shared'), '10.30.0.0/24'),
+    subnet(third, named(plot, 'third'), '10.40.0.0/24'),
   ]);
-  if (qos !== undefined) await member.call('network', 'PUT', `/ports/${published.id}`, { json: { port: { qos_policy_id: qos } } });
+  const port = (name: string, network_id: string, more: object = {}) => ({ name: named(plot, name), network_id, ...more });
+  const ownAddress = { fixed_ips: [{ subnet_id: wiring.subnetId, ip_address: '10.10.0.40' }] };
+  const [lonely = '', published = '', secondDoor = ''] = await makeAll(member, 'ports', [
+    port('lonely', inner.id, { security_groups: groups, allowed_address_pairs: [{ ip_address: '10.10.0.250' }], ...ownAddress }),
+    port('published', inner.id, qos === undefined ? {} : { qos_policy_id: qos }),
+    port('second-door', second, { fixed_ips: [{ subnet_id: secondSubnet, ip_address: '10.20.0.1' }] }),
+  ]);
   const gateway = { network_id: plot.lent.externalNetworkId };
   const router = await create('/routers', 'router', { name: named(plot, 'gate'), external_gateway_info: gateway });
   const plug = (body: object, id = router.id) => member.call('network', 'PUT', `/routers/${id}/add_router_interface`, { json: body });
   await plug({ subnet_id: wiring.subnetId });
-  await plug({ port_id: secondDoor.id });
+  await plug({ port_id: secondDoor });
   const routes = [{ destination: '192.0.2.0/24', nexthop: '10.10.0.60' }];
   await member.call('network', 'PUT', `/routers/${router.id}`, { json: { router: { routes } } });
   await Promise.all([
     floatingIps(plot, lonely, published),
-    pooled(plot),
+    pooled(plot, pool),
     sharing(plot, {
-      network: shared.id,
+      network: shared,
       ...(qos === undefined ? {} : { qos_policy: qos }),
       ...(groups[0] ? { security_group: groups[0] } : {}),
     }),
@@ -66,9 +75,7 @@ export async function fullNetwork(plot: Plot, wiring: Wiring): Promise<void> {
         { name: named(plot, 'spread'), project_id: project.id, distributed: true, external_gateway_info: gateway },
         admin,
       );
-      const third = await network('third');
-      const { id } = await create('/subnets', 'subnet', subnet(third.id, named(plot, 'third'), '10.40.0.0/24'));
-      await plug({ subnet_id: id }, spread.id);
+      await plug({ subnet_id: thirdSubnet }, spread.id);
     }),
     withExtension(plot, 'metering', 'neutron.metering-label', () =>
       create('/metering/metering-labels', 'metering_label', { name: named(plot, 'metering'), project_id: project.id }, admin),
@@ -94,42 +101,41 @@ async function qosPolicy(plot: Plot): Promise<string | undefined> {
 
 /** Two security groups, each of which lets the other one in, and an address group that a rule names. */
 async function securityGroups(plot: Plot): Promise<string[]> {
-  const group = (name: string) => make(plot.member, 'network', '/security-groups', 'security_group', { name: named(plot, name) });
-  const left = await group('left');
-  const right = await group('right');
-  const rule = (id: string, from: object) =>
-    make(plot.member, 'network', '/security-group-rules', 'security_group_rule', {
-      security_group_id: id,
-      direction: 'ingress',
-      ethertype: 'IPv4',
-      protocol: 'tcp',
-      ...from,
-    });
-  await rule(left.id, { remote_group_id: right.id });
-  await rule(right.id, { remote_group_id: left.id });
+  const names = [{ name: named(plot, 'left') }, { name: named(plot, 'right') }];
+  const [left = '', right = ''] = await makeAll(plot.member, 'security-groups', names);
+  const rule = (security_group_id: string, from: object) => ({
+    security_group_id,
+    direction: 'ingress',
+    ethertype: 'IPv4',
+    protocol: 'tcp',
+    ...from,
+  });
+  await makeAll(plot.member, 'security-group-rules', [rule(left, { remote_group_id: right })]);
+  await makeAll(plot.member, 'security-group-rules', [rule(right, { remote_group_id: left })]);
   await withExtension(plot, 'security-groups-remote-address-group', 'neutron.address-group', async () => {
     const body = { name: named(plot, 'office'), project_id: plot.project.id, addresses: ['198.51.100.0/28'] };
     const { id } = await make(plot.admin, 'network', '/address-groups', 'address_group', body);
-    await rule(left.id, { remote_address_group_id: id });
+    await makeAll(plot.member, 'security-group-rules', [rule(left, { remote_address_group_id: id })]);
   });
-  return [left.id, right.id];
+  return [left, right];
 }
 
 /** One trunk with a subport, whose parent is left for a server; one that is administratively down, which Neutron won't delete as it is. */
 async function trunks(plot: Plot, networkId: string): Promise<string | undefined> {
   return withExtension(plot, 'trunk', 'neutron.trunk', async () => {
-    const port = (name: string) => make(plot.member, 'network', '/ports', 'port', { name: named(plot, name), network_id: networkId });
-    const [parent, child, dark] = await Promise.all([port('trunk-parent'), port('trunk-child'), port('trunk-dark')]);
+    const names = ['trunk-parent', 'trunk-child', 'trunk-dark'];
+    const bodies = names.map((name) => ({ name: named(plot, name), network_id: networkId }));
+    const [parent = '', child = '', dark = ''] = await makeAll(plot.member, 'ports', bodies);
     const trunk = (name: string, port_id: string, more: object) =>
       make(plot.member, 'network', '/trunks', 'trunk', { name: named(plot, name), port_id, ...more });
-    await trunk('trunk', parent.id, { sub_ports: [{ port_id: child.id, segmentation_type: 'vlan', segmentation_id: 100 }] });
-    await trunk('dark', dark.id, { admin_state_up: false });
-    return parent.id;
+    await trunk('trunk', parent, { sub_ports: [{ port_id: child, segmentation_type: 'vlan', segmentation_id: 100 }] });
+    await trunk('dark', dark, { admin_state_up: false });
+    return parent;
   });
 }
 
 /** A floating IP with a port forwarding (which blocks its deletion), one on a port, one that nobody uses. */
-async function floatingIps(plot: Plot, forwarded: Row & { id: string }, published: { id: string }): Promise<void> {
+async function floatingIps(plot: Plot, forwarded: string, published: string): Promise<void> {
   const address = (more: object = {}) =>
     make(plot.member, 'network', '/floatingips', 'floatingip', {
       floating_network_id: plot.lent.externalNetworkId,
@@ -137,12 +143,12 @@ async function floatingIps(plot: Plot, forwarded: Row & { id: string }, publishe
       ...more,
     });
   await address();
-  await address({ port_id: published.id });
+  await address({ port_id: published });
   await withExtension(plot, 'floating-ip-port-forwarding', 'neutron.port-forwarding', async () => {
     const { id } = await address();
     await make(plot.member, 'network', `/floatingips/${id}/port_forwardings`, 'port_forwarding', {
-      internal_port_id: forwarded.id,
-      internal_ip_address: text(rowsOf(forwarded, 'fixed_ips')[0], 'ip_address'),
+      internal_port_id: forwarded,
+      internal_ip_address: '10.10.0.40',
       internal_port: 22,
       external_port: 2222,
       protocol: 'tcp',
@@ -151,7 +157,7 @@ async function floatingIps(plot: Plot, forwarded: Row & { id: string }, publishe
 }
 
 /** An address scope, a subnet pool in it, and a subnet out of the pool. */
-async function pooled(plot: Plot): Promise<void> {
+async function pooled(plot: Plot, network_id: string): Promise<void> {
   const scope = await withExtension(plot, 'address-scope', 'neutron.address-scope', () =>
     make(plot.member, 'network', '/address-scopes', 'address_scope', { name: named(plot, 'scope'), ip_version: 4 }),
   );
@@ -161,8 +167,7 @@ async function pooled(plot: Plot): Promise<void> {
     default_prefixlen: 26,
     ...(scope === undefined ? {} : { address_scope_id: scope.id }),
   });
-  const network = await make(plot.member, 'network', '/networks', 'network', { name: named(plot, 'pooled') });
-  const body = { network_id: network.id, name: named(plot, 'pooled'), ip_version: 4, subnetpool_id: pool.id };
+  const body = { network_id, name: named(plot, 'pooled'), ip_version: 4, subnetpool_id: pool.id };
   await make(plot.member, 'network', '/subnets', 'subnet', body);
 }
 

@@ -1,4 +1,4 @@
-import { HttpError, type Row, Row as RowSchema, type ServiceKey, type Session } from '../cloud.ts';
+import { HttpError, type Row, Row as RowSchema, rowsOf, type ServiceKey, type Session, text } from '../cloud.ts';
 
 /** What the operator of the cloud lends to all projects of a test: owned by a project that nobody deletes. */
 export interface Lent {
@@ -34,6 +34,13 @@ export async function make(session: Session, service: ServiceKey, path: string, 
   const { json } = await session.call(service, 'POST', path, { json: { [key]: body } });
   const row = RowSchema.parse(RowSchema.parse(json)[key]);
   return { ...row, id: String(row.id) };
+}
+
+/** Makes several of one kind in one call of Neutron, which answers in the same order. */
+export async function makeAll(session: Session, collection: string, bodies: readonly object[]): Promise<readonly string[]> {
+  const key = collection.replaceAll('-', '_');
+  const { json } = await session.call('network', 'POST', `/${collection}`, { json: { [key]: bodies } });
+  return rowsOf(json, key).map((row) => text(row, 'id'));
 }
 
 /** The cloud took the order, and then did not carry it out. */

@@ -1,0 +1,152 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AccountEvent } from '../events/account.ts';
+import { ProjectId } from '../events/ids.ts';
+import type { Outgoing } from '../events/index.ts';
+import type { AccountRecord } from '../lib/account/inventory.ts';
+import type { Engine } from '../lib/engine/port.ts';
+import { openPostgresEngine } from '../lib/engine/postgres/open.ts';
+import { startPostgresql } from '../test/engine/postgresql.ts';
+
+/**
+ * What the engine does in a second, and what it costs: `node bench/engine.ts [embedded|server]`.
+ * Prints; asserts nothing. `server` starts a throw-away PostgreSQL, or takes DATABASE_URL.
+ */
+const BATCH = 100;
+const id = () => randomBytes(16).toString('hex');
+const megabytes = () => Math.round(process.memoryUsage.rss() / 1024 / 1024);
+const line = (what: string, value: string) => console.log(`  ${what.padEnd(68)} ${value}`);
+const millis = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
+
+/** In a process of its own, for memory and start-up are a process's. */
+function opened(folder: string): { millis: number; cpu: number; rss: number } {
+  const child = spawnSync(process.execPath, [import.meta.filename, 'open', folder], { encoding: 'utf8' });
+  if (child.status !== 0) throw new Error(child.stderr);
+  return JSON.parse(child.stdout);
+}
+
+async function openAndIdle(folder: string): Promise<void> {
+  const began = performance.now();
+  const cpu = process.cpuUsage();
+  const engine = await openPostgresEngine({ dataFolder: folder });
+  const took = performance.now() - began;
+  const { user, system } = process.cpuUsage(cpu);
+  for (const queue of [
+    'ingest',
+    'coordinate',
+    'service-nova',
+    'service-cinder',
+    'service-neutron',
+    'service-glance',
+    'service-swift',
+  ] as const)
+    await engine.work(queue, { concurrency: 8 }, async () => {});
+  await new Promise((resolve) => setTimeout(resolve, 8000));
+  console.log(JSON.stringify({ millis: took, cpu: (user + system) / 1000, rss: megabytes() }));
+  await engine.close();
+}
+
+const notification = (): Outgoing => ({
+  type: 'notification.received',
+  data: { body: `{"message_id":"${id()}","payload":"${'x'.repeat(900)}"}`, encoding: 'utf8', source: 'bench', receivedAt: 1 },
+});
+const accountEvent = (project: string): Outgoing =>
+  AccountEvent.parse({
+    type: 'account.project.deleted',
+    data: {
+      account: { type: 'project', id: project, name: 'shop' },
+      cause: { messageId: id(), eventType: 'identity.project.deleted', at: 1 },
+    },
+  });
+const record = (project: string): AccountRecord => ({
+  account: { type: 'project', id: ProjectId.parse(project), name: 'shop', enabled: true },
+  seenAt: 1,
+  deletedAt: 1,
+  members: undefined,
+});
+const batch = <T>(make: () => T): T[] => Array.from({ length: BATCH }, make);
+
+async function hops(engine: Engine, count: number): Promise<number[]> {
+  const times: number[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let last = performance.now();
+  const next = (): Outgoing => ({ ...accountEvent(id()) });
+  await engine.work('coordinate', { concurrency: 1 }, async () => {
+    times.push(performance.now() - last);
+    last = performance.now();
+    if (times.length < count) await engine.commit({ messages: [next()] });
+    else resolve();
+  });
+  await engine.commit({ messages: [next()] });
+  await promise;
+  return times.slice(1).toSorted((a, b) => a - b);
+}
+
+async function measure(engine: Engine, batches: number): Promise<void> {
+  const times = await hops(engine, 300);
+  const at = (share: number) => times[Math.floor(times.length * share)] ?? 0;
+  line('one hop: commit, take, handle, done (median / 95 %)', `${millis(at(0.5))} / ${millis(at(0.95))}`);
+
+  let began = performance.now();
+  for (let count = 0; count < batches; count += 1) await engine.commit({ messages: batch(notification) });
+  line(
+    `stored by the relay, 1 KB each, ${BATCH} a commit`,
+    `${Math.round((batches * BATCH * 1000) / (performance.now() - began))} messages/s`,
+  );
+
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let [taken, inCommits] = [0, 0];
+  began = performance.now();
+  await engine.work('ingest', { concurrency: 1, batch: BATCH }, async (deliveries) => {
+    const committing = performance.now();
+    const projects = deliveries.map(id);
+    await engine.commit({
+      seen: deliveries.map(id),
+      accounts: projects.map(record),
+      messages: projects.map((project) => accountEvent(project)),
+      counters: { 'bench.taken': deliveries.length },
+    });
+    inCommits += performance.now() - committing;
+    taken += deliveries.length;
+    if (taken >= batches * BATCH) resolve();
+  });
+  await promise;
+  const seconds = (performance.now() - began) / 1000;
+  line(`taken by ingest, ${BATCH} a time, each with account, seen id and event stored`, `${Math.round(taken / seconds)} messages/s`);
+  line(`  of that, the commit of ${BATCH} seen ids + ${BATCH} accounts + ${BATCH} events`, millis(inCommits / batches));
+}
+
+async function embedded(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'propagator-bench-'));
+  console.log('Embedded: PGlite');
+  const fresh = opened(folder);
+  line('open a new folder (processor time)', `${millis(fresh.millis)} (${millis(fresh.cpu)})`);
+  const old = opened(folder);
+  line('open an old folder (processor time)', `${millis(old.millis)} (${millis(old.cpu)})`);
+  line('resident, idle on an old folder, seven workers', `${old.rss} MB`);
+  const engine = await openPostgresEngine({ dataFolder: folder });
+  await measure(engine, 100);
+  line('resident after that', `${megabytes()} MB`);
+  await engine.close();
+  rmSync(folder, { recursive: true });
+}
+
+async function server(): Promise<void> {
+  const own = process.env.DATABASE_URL === undefined ? await startPostgresql() : undefined;
+  const databaseUrl = process.env.DATABASE_URL ?? (await own?.createDatabase()) ?? '';
+  console.log('Server: PostgreSQL');
+  const began = performance.now();
+  const engine = await openPostgresEngine({ databaseUrl });
+  line('open a new database', millis(performance.now() - began));
+  await measure(engine, 100);
+  await engine.close();
+  await own?.stop();
+}
+
+const [what, folder] = process.argv.slice(2);
+if (what === 'open' && folder !== undefined) await openAndIdle(folder);
+if (what === undefined || what === 'embedded') await embedded();
+if (what === undefined || what === 'server') await server();
