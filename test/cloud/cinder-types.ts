@@ -35,11 +35,12 @@ export function typeRoutes(state: CloudState, routes: Routes): void {
         description: null,
         access: new Set(),
       });
-      return { status: 200, json: { volume_type: show(row) } };
+      const { qos_specs_id: _, ...shown } = show(row);
+      return { status: 200, json: { volume_type: shown } };
     })
     .on('DELETE', '/types/:id', (call) => {
       types.delete(type(call).id);
-      return { status: 202 };
+      return accepted;
     })
     .on('GET', '/types/:id/os-volume-type-access', (call) => {
       const row = type(call);
@@ -69,7 +70,7 @@ export function typeRoutes(state: CloudState, routes: Routes): void {
     })
     .on('DELETE', '/group_types/:id', (call) => {
       groupTypes.delete(param(call, 'id'));
-      return { status: 202 };
+      return accepted;
     });
   state.world.shelf('cinder.type-access', (project) =>
     types

@@ -170,7 +170,9 @@ function create(state: CloudState, call: Call): Reply {
     updated_at: now,
     busy: 0,
   });
-  return { status: 202, json: { volume: { ...showVolume(state, call, row), status: 'creating', updated_at: null } } };
+  // What is meant for admins is not in the answer to the creation.
+  const shown = Object.entries(showVolume(state, call, row)).filter(([key]) => !key.startsWith('os-vol-'));
+  return { status: 202, json: { volume: { ...Object.fromEntries(shown), status: 'creating', updated_at: null } } };
 }
 
 /** What stands in the way whatever the force: attached, migrating, in a group, snapshots (unless they go too). */
@@ -239,6 +241,7 @@ function act(state: CloudState, call: Call, row: Volume): Reply {
     if (wanted.migration_status !== undefined) row.migration_status = wanted.migration_status === 'none' ? null : wanted.migration_status;
     if (wanted.attach_status === 'detached')
       for (const each of attachments.where((at) => at.volume_id === row.id)) attachments.delete(each.id);
+    return { status: 202 };
   } else if (what === 'os-attach') {
     const { instance_uuid } = z.object({ instance_uuid: z.string() }).parse(input);
     attachments.add({

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { backupRoutes, groupRoutes } from './cinder-groups.ts';
-import { isTrue } from './cinder-shape.ts';
+import { accepted, isTrue } from './cinder-shape.ts';
 import { transferRoutes } from './cinder-transfers.ts';
 import { defaultTypeRoutes, typeRoutes } from './cinder-types.ts';
 import { volumeRoutes } from './cinder-volumes.ts';
@@ -56,12 +56,17 @@ export function cinder(state: CloudState): Front {
       return routes.find(call, path)?.(call) ?? htmlNotFound;
     },
     refuse: (refusal, call) => fault(refusal, call, 'application/json'),
-    headers: (call) => ({
-      'OpenStack-API-Version': `volume ${version(call)}`,
-      Vary: 'OpenStack-API-Version',
-      'x-compute-request-id': call.requestId,
-      'x-openstack-request-id': call.requestId,
-    }),
+    headers(call, reply) {
+      const id = { 'x-openstack-request-id': call.requestId };
+      if (reply === htmlNotFound) return id;
+      return {
+        ...id,
+        ...(reply !== accepted && { 'x-compute-request-id': call.requestId }),
+        ...(reply.json === undefined && { 'Content-Type': 'application/json' }),
+        'OpenStack-API-Version': `volume ${version(call)}`,
+        Vary: 'OpenStack-API-Version',
+      };
+    },
   };
 }
 

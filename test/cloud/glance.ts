@@ -84,6 +84,7 @@ const show = (row: Image) => ({
   schema: '/v2/schemas/image',
 });
 
+const noContent: Reply = { status: 204, headers: { 'Content-Type': 'text/html; charset=UTF-8' } };
 const visibilities = ['public', 'private', 'shared', 'community', 'all'];
 const control = new Set(['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'member_status', 'visibility', 'os_hidden']);
 
@@ -189,7 +190,7 @@ function imageRoutes(state: CloudState, routes: Routes): void {
           `Image ${row.id} could not be deleted because it is in use: The image cannot be deleted because it is in use through the backend store outside of Glance.`,
         );
       if (!call.endless) images.delete(row.id);
-      return { status: 204 };
+      return noContent;
     })
     .on('POST', '/v2/images/:id/actions/deactivate', (call) => {
       image(call).status = 'deactivated';
@@ -274,7 +275,11 @@ function namespaceRoutes(state: CloudState, routes: Routes): void {
     )
     .on('POST', '/v2/metadefs/namespaces', (call) => {
       const { namespace: id, owner = ownProject(call.token), ...input } = body(call, newNamespace);
-      return { status: 201, json: showNamespace(namespaces.add({ ...input, id, owner, created_at: state.clock.now() })) };
+      return {
+        status: 201,
+        headers: { Location: `${call.base}/v2/metadefs/namespaces/${id}` },
+        json: showNamespace(namespaces.add({ ...input, id, owner, created_at: state.clock.now() })),
+      };
     })
     .on('GET', '/v2/metadefs/namespaces/:name', (call) => ({ status: 200, json: showNamespace(namespace(call)) }))
     .on('PUT', '/v2/metadefs/namespaces/:name', (call) => {
@@ -290,6 +295,6 @@ function namespaceRoutes(state: CloudState, routes: Routes): void {
       const row = namespace(call);
       if (row.protected) throw new Refusal(403, `Metadata definition namespace ${row.id} is protected and cannot be deleted.`);
       namespaces.delete(row.id);
-      return { status: 204 };
+      return noContent;
     });
 }

@@ -85,7 +85,7 @@ export interface Front {
   /** An error body the way this service writes it. */
   refuse(refusal: Refusal, call: Call): Reply;
   /** Headers of every answer, beside the request id. */
-  headers(call: Call): Readonly<Record<string, string>>;
+  headers(call: Call, reply: Reply): Readonly<Record<string, string>>;
 }
 
 /** A parameter of the path. */

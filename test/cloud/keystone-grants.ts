@@ -33,6 +33,10 @@ export function grant(state: CloudState, row: Omit<Assignment, 'id'>): void {
   state.identity.assignments.add({ ...row, id: assignmentId(row) });
 }
 
+/** The roles that `keystone-manage bootstrap` makes can't be changed. */
+export const optionsOf = (role: string): Record<string, unknown> =>
+  ['admin', 'member', 'reader', 'service'].includes(role) ? { immutable: true } : {};
+
 /** Roles, and who has which where. */
 export function grants(state: CloudState, routes: Routes): void {
   const { assignments, roles } = state.identity;
@@ -44,7 +48,7 @@ export function grants(state: CloudState, routes: Routes): void {
         name,
         domain_id: null,
         description: null,
-        options: {},
+        options: optionsOf(name),
         links: { self: `${call.base}/v3/roles/${id}` },
       }));
       return collection(call, 'roles', shown);

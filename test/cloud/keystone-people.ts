@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { body, param, Refusal, type Routes } from './http.ts';
-import { rolesOf } from './keystone-grants.ts';
+import { optionsOf, rolesOf } from './keystone-grants.ts';
 import { deleteUser } from './keystone-projects.ts';
 import { agrees, collection } from './keystone-shape.ts';
 import type { Group, User } from './rows.ts';
@@ -123,7 +123,7 @@ export function people(state: CloudState, routes: Routes): void {
     unrestricted: null,
     roles: identity.roles
       .where((role) => row.roles.includes(role.name))
-      .map(({ id, name }) => ({ id, name, domain_id: null, description: null, options: {} })),
+      .map(({ id, name }) => ({ id, name, domain_id: null, description: null, options: optionsOf(name) })),
     ...link(base, `application_credentials/${row.id}`),
   });
   routes

@@ -34,8 +34,8 @@ export function login(state: CloudState, call: Call): Reply {
   const issue = (user: User, where: Partial<Token>, roles: readonly string[], methods: readonly string[]): Reply => {
     const issuedAt = state.clock.now();
     const expiresAt = issuedAt + state.options.tokenSeconds * 1000;
-    const { projectId, domainId, system = false } = where;
-    const token = state.tokens.issue({ userId: user.id, projectId, domainId, system, roles, methods, issuedAt, expiresAt });
+    const { projectId, domainId, system = false, credential } = where;
+    const token = state.tokens.issue({ userId: user.id, projectId, domainId, system, credential, roles, methods, issuedAt, expiresAt });
     return { status: 201, headers: { 'X-Subject-Token': token.id }, json: describe(state, token) };
   };
   if (identity.application_credential) {
@@ -44,11 +44,13 @@ export function login(state: CloudState, call: Call): Reply {
     const [credential] = applicationCredentials.where((row) =>
       id === undefined ? row.name === name && row.user_id === owner?.id : row.id === id,
     );
+    // Not a 401: Keystone looks for it before it asks who that is.
+    if (!credential && id !== undefined) throw new Refusal(404, `Could not find Application Credential: ${id}.`);
     const holder = credential && users.get(credential.user_id);
     if (!credential || !holder?.enabled || credential.secret !== secret) throw denied();
     const project = alive(state, state.identity.projects.get(credential.project_id));
     if (!project || rolesOf(state, holder.id, { project: project.id }).length === 0) throw denied();
-    return issue(holder, { projectId: project.id }, credential.roles, ['application_credential']);
+    return issue(holder, { projectId: project.id, credential }, credential.roles, ['application_credential']);
   }
   const presented = identity.token && tokenOf(state, identity.token.id);
   const user = identity.password ? findUser(state, identity.password.user) : presented && users.get(presented.userId);
@@ -110,6 +112,7 @@ function describe(state: CloudState, token: Token) {
       methods: token.methods,
       user: { domain: domain(user?.domain_id), id: token.userId, name: user?.name, password_expires_at: null },
       audit_ids: [token.id.slice(6, 28)],
+      ...(token.credential && { application_credential: { id: token.credential.id, name: token.credential.name, restricted: true } }),
       expires_at: micros(token.expiresAt),
       issued_at: micros(token.issuedAt),
       ...(project && { project: { domain: domain(project.domain_id), id: project.id, name: project.name }, is_domain: false }),

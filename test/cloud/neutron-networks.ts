@@ -159,7 +159,15 @@ export function ports(state: CloudState): Resource {
     ],
     show: (row) => {
       const [trunk] = trunks.where((each) => each.port_id === row.id);
-      return trunk ? { trunk_details: { trunk_id: trunk.id, sub_ports: trunk.sub_ports } } : {};
+      const subs =
+        trunk &&
+        subports(trunk).map((id) => ({
+          segmentation_id: 7,
+          segmentation_type: 'vlan',
+          port_id: id,
+          mac_address: text(table.get(id) ?? row, 'mac_address'),
+        }));
+      return trunk ? { trunk_details: { trunk_id: trunk.id, sub_ports: subs } } : {};
     },
     create: (input, project) => {
       if (!all.get(String(input.network_id)))

@@ -1,5 +1,5 @@
 import { type Call, Refusal, type Routes } from './http.ts';
-import { blank, conflict, type Resource, texts } from './neutron-shape.ts';
+import { blank, conflict, type Resource, texts, timeless } from './neutron-shape.ts';
 import type { NetworkRow } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin } from './tokens.ts';
@@ -53,7 +53,9 @@ export function securityGroups(state: CloudState): Resource {
     missing: ['SecurityGroupNotFound', (id) => `Security group ${id} does not exist`],
     filters: ['shared', 'stateful'],
     looked: (_, project) => void ensureDefaultGroup(state, project),
-    show: (row) => ({ security_group_rules: securityGroupRules.where((rule) => rule.security_group_id === row.id) }),
+    show: (row) => ({
+      security_group_rules: securityGroupRules.where((rule) => rule.security_group_id === row.id).map((rule) => ({ ...rule, tags: [] })),
+    }),
     create: (input, project) => {
       ensureDefaultGroup(state, project);
       return addGroup(state, project, input);
@@ -103,7 +105,7 @@ export function addressGroups(state: CloudState): Resource {
     extension: 'address-group',
     missing: ['AddressGroupNotFound', (id) => `Address group ${id} could not be found.`],
     filters: ['shared'],
-    create: (input, project) => blank(state, project, { name: '', addresses: [], ...input }),
+    create: (input, project) => timeless(blank(state, project, { name: '', addresses: [], ...input })),
     remove(row) {
       if (rules.some((rule) => rule.remote_address_group_id === row.id))
         throw conflict('AddressGroupInUse', `Address group ${row.id} is in use on one or more security group rules.`);

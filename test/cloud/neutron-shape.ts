@@ -70,6 +70,12 @@ export function blank(state: CloudState, project: string, fields: Record<string,
   };
 }
 
+/** Address groups and scopes are no standard resources: no times, no tags. */
+export function timeless(row: NetworkRow): NetworkRow {
+  const { created_at: _, updated_at: __, revision_number: ___, tags: ____, ...rest } = row;
+  return { ...rest, id: row.id, project_id: row.project_id };
+}
+
 export function found(resource: Resource, id: string): NetworkRow {
   const row = resource.table.get(id);
   const [type, message] = resource.missing;

@@ -4,7 +4,7 @@ import { extensions } from './neutron-extensions.ts';
 import { networks, ports, subnets, trunks } from './neutron-networks.ts';
 import { floatingIps, forwardingRoutes, interfaceRoutes, routers } from './neutron-routers.ts';
 import { addressGroups, rbacPolicies, securityGroupRules, securityGroups } from './neutron-security.ts';
-import { blank, conflict, type Resource, resourceRoutes } from './neutron-shape.ts';
+import { blank, conflict, type Resource, resourceRoutes, timeless } from './neutron-shape.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject, tokenOf } from './tokens.ts';
 
@@ -60,7 +60,7 @@ export function neutron(state: CloudState): Front {
           ? { error: { code: 401, title: 'Unauthorized', message: 'The request you have made requires authentication.' } }
           : { NeutronError: { type: type ?? 'HTTPBadRequest', message, detail: '' } },
     }),
-    headers: (call) => ({ 'X-Openstack-Request-Id': call.requestId }),
+    headers: (call): Record<string, string> => (call.path === '/' ? {} : { 'X-Openstack-Request-Id': call.requestId }),
   };
 }
 
@@ -101,7 +101,7 @@ function addressScopes(state: CloudState): Resource {
     extension: 'address-scope',
     missing: ['AddressScopeNotFound', (id) => `Address scope ${id} could not be found.`],
     filters: ['shared', 'ip_version'],
-    create: (input, project) => blank(state, project, { name: '', shared: false, ip_version: 4, ...input }),
+    create: (input, project) => timeless(blank(state, project, { name: '', shared: false, ip_version: 4, ...input })),
     remove(row) {
       if (pools.some((pool) => pool.address_scope_id === row.id))
         throw conflict(
@@ -127,7 +127,6 @@ function subnetpools(state: CloudState): Resource {
     create: (input, project) =>
       blank(state, project, {
         name: '',
-        default_prefixlen: '24',
         min_prefixlen: '8',
         max_prefixlen: '32',
         is_default: false,
@@ -137,6 +136,7 @@ function subnetpools(state: CloudState): Resource {
         default_quota: null,
         address_scope_id: null,
         ...input,
+        default_prefixlen: String(input.default_prefixlen ?? 24),
       }),
     remove(row) {
       if (all.some((subnet) => subnet.subnetpool_id === row.id))

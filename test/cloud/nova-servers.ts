@@ -39,7 +39,7 @@ export function serverRoutes(state: CloudState, routes: Routes, version: (call: 
     )
     .on('GET', '/v2.1/servers/detail', (call) => list(state, call, version(call), (row) => show(state, call, row)))
     .on('POST', '/v2.1/servers', (call) => create(state, call))
-    .on('GET', '/v2.1/servers/:id', (call) => ({ status: 200, json: { server: show(state, call, find(state, call)) } }))
+    .on('GET', '/v2.1/servers/:id', (call) => ({ status: 200, json: { server: showOne(state, call, find(state, call)) } }))
     .on('DELETE', '/v2.1/servers/:id', (call) => {
       const server = find(state, call);
       refuseLocked(call, server);
@@ -174,9 +174,14 @@ function show(state: CloudState, call: Call, row: Server) {
     description: null,
     tags: [],
     trusted_image_certificates: null,
-    server_groups: state.compute.groups.where((group) => group.members.includes(row.id)).map((group) => group.id),
   };
 }
+
+/** Alone, a server tells its groups too. */
+const showOne = (state: CloudState, call: Call, row: Server) => ({
+  ...show(state, call, row),
+  server_groups: state.compute.groups.where((group) => group.members.includes(row.id)).map((group) => group.id),
+});
 
 const newServer = z.object({
   server: z.object({ name: z.string(), flavorRef: z.string(), imageRef: z.string().optional(), networks: z.unknown() }),

@@ -244,13 +244,19 @@ export function nova(state: CloudState): Front {
       return routes.find(call, call.path)?.(call) ?? htmlNotFound;
     },
     refuse: (refusal, call) => fault(refusal, call, 'application/json; charset=UTF-8'),
-    headers: (call) => ({
-      'OpenStack-API-Version': `compute ${version(call)}`,
-      'X-OpenStack-Nova-API-Version': version(call),
-      Vary: 'OpenStack-API-Version, X-OpenStack-Nova-API-Version',
-      'x-openstack-request-id': call.requestId,
-      'x-compute-request-id': call.requestId,
-    }),
+    headers(call, reply) {
+      if (call.path === '/') return {};
+      const ids = { 'x-openstack-request-id': call.requestId, 'x-compute-request-id': call.requestId };
+      // Whoever is turned away before Nova's own code runs gets no version.
+      if (reply.status === 401 || reply === htmlNotFound) return ids;
+      return {
+        ...ids,
+        ...(reply.json === undefined && { 'Content-Type': 'application/json' }),
+        'OpenStack-API-Version': `compute ${version(call)}`,
+        'X-OpenStack-Nova-API-Version': version(call),
+        Vary: 'OpenStack-API-Version, X-OpenStack-Nova-API-Version',
+      };
+    },
   };
 }
 

@@ -21,7 +21,7 @@ export function placement(state: CloudState): Front {
       const sum = { VCPU: servers.length, MEMORY_MB: servers.length * 64 };
       return {
         status: 200,
-        json: { usages: atLeast(version(call), '1.38') ? { INSTANCE: { consumer_count: servers.length, ...sum } } : sum },
+        json: { usages: atLeast(version(call), '1.38') ? { unknown: { consumer_count: servers.length, ...sum } } : sum },
       };
     })
     .on('GET', '/allocations/:consumer', () => ({ status: 200, json: { allocations: {} } }))

@@ -1,7 +1,7 @@
 import { addNetwork, addPort, addSubnet, addTrunk } from './neutron-networks.ts';
 import { addFloatingIp, addForwarding, addInterface, addRouter } from './neutron-routers.ts';
 import { addGroup, addRule, ensureDefaultGroup } from './neutron-security.ts';
-import { addresses, blank } from './neutron-shape.ts';
+import { addresses, blank, timeless } from './neutron-shape.ts';
 import type { NetworkRow, Project } from './rows.ts';
 import type { Size } from './seed.ts';
 import type { CloudState } from './state.ts';
@@ -77,9 +77,9 @@ export function fillNetwork(state: CloudState, project: Project, size: Size, nei
   addTrunk(state, id, { name: 'disabled-trunk', port_id: port('parent-of-disabled').id, admin_state_up: false });
   share(state, id, networks.at(-1) ?? first, neighbour);
 
-  const addressGroup = network.addressGroups.add(blank(state, id, { name: 'offices', addresses: ['198.51.100.0/24'] }));
+  const addressGroup = network.addressGroups.add(timeless(blank(state, id, { name: 'offices', addresses: ['198.51.100.0/24'] })));
   addRule(state, groups[0] ?? group, { direction: 'ingress', ethertype: 'IPv4', remote_address_group_id: addressGroup.id });
-  const scope = network.addressScopes.add(blank(state, id, { name: 'scope', shared: false, ip_version: 4 }));
+  const scope = network.addressScopes.add(timeless(blank(state, id, { name: 'scope', shared: false, ip_version: 4 })));
   const pool = network.subnetpools.add(
     blank(state, id, {
       name: 'pool',

@@ -124,7 +124,7 @@ export class ServiceServer {
     const sent = effects.some((effect) => effect.does === 'cut-body') || cutConnection ? half : bytes;
     response.writeHead(reply.status, {
       ...type,
-      ...this.front.headers(call),
+      ...this.front.headers(call, reply),
       ...reply.headers,
       ...(reply.status !== 204 && { 'Content-Length': String(cutConnection ? bytes.length : sent.length) }),
     });

@@ -1,5 +1,6 @@
 import { type Call, Refusal, type Reply } from './http.ts';
 import type { CloudState } from './state.ts';
+import { deleteTheOldWay } from './swift-old-versions.ts';
 import { type Account, type Container, put, type StoredObject } from './swift-state.ts';
 import { isoMicros } from './world.ts';
 
@@ -47,7 +48,7 @@ export function listObjects(state: CloudState, call: Call, container: Container)
     ...container.headers,
   };
   if (call.method === 'HEAD') return { status: 204, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers } };
-  const limit = Math.min(Number(call.query.get('limit') ?? state.options.swiftPageLimit), state.options.swiftPageLimit);
+  const limit = limitOf(state, call);
   const prefix = call.query.get('prefix') ?? '';
   const marker = call.query.get('marker') ?? '';
   const wantsVersions = call.query.has('versions') && !['false', '0'].includes(call.query.get('versions') ?? '');
@@ -71,6 +72,13 @@ function versionsAfter(container: Container, marker: string, versionMarker: stri
   const rows = sorted.map(({ row }) => row);
   const at = versionMarker === null ? -1 : rows.findIndex((row) => row.name === marker && row.versionId === versionMarker);
   return at >= 0 ? rows.slice(at + 1) : rows.filter((row) => row.name > marker);
+}
+
+/** Rows of a page; more than the cluster allows is refused, not cut. */
+export function limitOf(state: CloudState, call: Call): number {
+  const limit = Number(call.query.get('limit') ?? state.options.swiftPageLimit);
+  if (limit > state.options.swiftPageLimit) throw new Refusal(412, `Maximum limit is ${state.options.swiftPageLimit}`);
+  return limit;
 }
 
 /** JSON, or names line by line; nothing as text is a 204. */
@@ -125,6 +133,7 @@ export function objectCall(state: CloudState, call: Call, account: Account, cont
       },
     };
   }
+  if (deleteTheOldWay(account, container, name, now)) return empty(204);
   const version = remove(state, container, name);
   return empty(204, version === undefined ? {} : { 'X-Object-Version-Id': version });
 }
@@ -169,6 +178,7 @@ export function removePath(state: CloudState, account: Account, path: string): b
   if (rest.length === 0) return removeContainer(state, account, container) === undefined ? true : '409 Conflict';
   const name = rest.join('/');
   if (!container.objects.get(name)) return false;
+  if (deleteTheOldWay(account, container, name, state.clock.now())) return true;
   remove(state, container, name);
   return true;
 }

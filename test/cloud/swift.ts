@@ -1,6 +1,7 @@
 import { type Call, type Front, Refusal, type Reply } from './http.ts';
 import type { CloudState } from './state.ts';
-import { empty, html, listing, listObjects, notFound, objectCall, removeContainer, removePath } from './swift-objects.ts';
+import { empty, html, limitOf, listing, listObjects, notFound, objectCall, removeContainer, removePath } from './swift-objects.ts';
+import { setOldVersioning } from './swift-old-versions.ts';
 import { type Account, newAccount, newContainer } from './swift-state.ts';
 import { tokenOf } from './tokens.ts';
 import { hex, isoMicros, type Thing } from './world.ts';
@@ -11,6 +12,7 @@ const words: Record<number, [title: string, words: string]> = {
   403: ['Forbidden', 'Access was denied to this resource.'],
   404: ['Not Found', 'The resource could not be found.'],
   405: ['Method Not Allowed', 'The method is not allowed for this resource.'],
+  412: ['Precondition Failed', 'A precondition for this request was not met.'],
   409: ['Conflict', 'There was a conflict when trying to complete your request.'],
   503: ['Service Unavailable', 'The server is currently unavailable. Please try again at a later time.'],
 };
@@ -131,7 +133,7 @@ function accountCall(state: CloudState, call: Call, name: string, account: Accou
     ...shown.headers,
   };
   if (call.method === 'HEAD') return { status: account ? 204 : 200, headers: { ...headers, 'Content-Type': 'text/plain; charset=utf-8' } };
-  const limit = Math.min(Number(call.query.get('limit') ?? state.options.swiftPageLimit), state.options.swiftPageLimit);
+  const limit = limitOf(state, call);
   const marker = call.query.get('marker') ?? '';
   const prefix = call.query.get('prefix') ?? '';
   const page = containers.filter((each) => each.name > marker && each.name.startsWith(prefix)).slice(0, limit);
@@ -151,12 +153,14 @@ function containerCall(state: CloudState, call: Call, accountName: string, accou
     const container = existing ?? newContainer(name, now);
     home.containers.set(name, container);
     setVersioning(container, call);
+    setOldVersioning(container, call);
     keep(container.headers, call, /^x-container-/);
     return existing ? html(202, 'Accepted', 'The request is accepted for processing.') : empty(201);
   }
   if (!existing || !account) return notFound();
   if (call.method === 'POST') {
     setVersioning(existing, call);
+    setOldVersioning(existing, call);
     keep(existing.headers, call, /^x-container-/);
     return empty(204);
   }

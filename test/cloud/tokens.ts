@@ -9,6 +9,8 @@ export interface Token {
   readonly projectId: string | undefined;
   readonly domainId: string | undefined;
   readonly system: boolean;
+  /** The application credential that it was made with. */
+  readonly credential: { readonly id: string; readonly name: string } | undefined;
   readonly roles: readonly string[];
   readonly methods: readonly string[];
   readonly issuedAt: number;
