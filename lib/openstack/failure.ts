@@ -133,7 +133,7 @@ export function transportFailure(error: TransportError, call: string, where: Whe
   ];
   const advice =
     error.reason === 'tls'
-      ? 'Set OS_CACERT (clouds.yaml: cacert) to the CA that signed the certificate of this host.'
+      ? `Set OS_CACERT (clouds.yaml: cacert) to the CA that signed the certificate, and use the host name that stands in it instead of ${where.host}.`
       : error.reason === 'unreachable'
         ? `Check that ${where.service} runs and that this machine reaches ${where.host}; it is tried again.`
         : `It is tried again; if it stays, look at ${where.service} and at the proxy before it (${where.host}).`;

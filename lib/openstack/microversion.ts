@@ -63,7 +63,7 @@ export function negotiate(
       message: best
         ? `${where.service} speaks microversions ${best.lowest} to ${best.highest}; ${wanted.floor} to ${wanted.ceiling} is needed`
         : `${where.service} speaks no microversions; at least ${wanted.floor} is needed`,
-      advice: `Without microversion ${wanted.floor} rows don't say whose they are, so nothing is touched: upgrade ${where.service}.`,
+      advice: `Older answers lack what the laws need (whose a row is), so nothing is touched: upgrade ${where.service}.`,
       service: where.service,
       region: where.region,
       requestId,

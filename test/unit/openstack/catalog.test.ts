@@ -85,6 +85,18 @@ describe('a cloud', () => {
     expect(cloud.asked.map((asked) => asked.path)).toEqual(['/identity/v3/auth/tokens', '/volume/v3/', `/volume/v3/${OWN_PROJECT}/things`]);
   });
 
+  it('whose catalog names no version is spoken to below the path of the version that was found', async () => {
+    const links = [{ rel: 'self', href: 'http://inner.example.org/v2.1/' }];
+    const unversioned = { ...NOVA, catalogTypes: ['network'] };
+    cloud.script = (asked, response) =>
+      asked.path === '/network/'
+        ? json(response, 200, { versions: [{ id: 'v2.1-id', version: '2.93', min_version: '2.1', links }] })
+        : json(response, 200, {});
+    const api = await cloud.connect().api(unversioned, 'RegionOne');
+    await api?.request('GET', '/servers');
+    expect(cloud.asked.at(-1)?.path).toBe('/network/v2.1/servers');
+  });
+
   it.each(['2.74', '2.9'])('older than the floor (%s) is Unsupported, with both versions said', async (version) => {
     const report = await failureOf(spoken(NOVA, nova(version)));
     expect(report).toMatchObject({ code: 'nova.microversion', class: 'Unsupported', service: 'nova', region: 'RegionOne' });

@@ -197,6 +197,25 @@ describe('a row that is removed while the pages are read', () => {
   });
 });
 
+it('a page goes on where its link says: key pairs have no id of their own', async () => {
+  cloud.script = (asked, response) => {
+    const first = asked.query.get('marker') === null;
+    const ports_links = first ? [{ rel: 'next', href: 'http://x/?marker=the%20name' }] : [];
+    json(response, 200, { ports: [{ keypair: { name: asked.query.get('marker') } }], ports_links });
+  };
+  const api = await cloud.network();
+  const read = await api.list('/os-keypairs', { collection: 'ports', row: z.looseObject({}), paging: 'marker' });
+  expect(read.rows).toEqual([{ keypair: { name: null } }, { keypair: { name: 'the name' } }]);
+});
+
+it("Cinder's links to the next page are found under the name of one thing: group_links of groups", async () => {
+  cloud.script = (asked, response) => {
+    const more = asked.query.get('marker') === null ? { port_links: [{ rel: 'next', href: 'http://x/?marker=t000' }] } : {};
+    json(response, 200, { ports: [{ id: asked.query.get('marker') ?? 't000' }], ...more });
+  };
+  expect((await ports('marker')).rows).toHaveLength(2);
+});
+
 describe("Swift's listings", () => {
   const box = async (more: Partial<ListOptions<z.ZodType>> = {}) => {
     const swift = await cloud.connect().api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');

@@ -1,0 +1,143 @@
+import { createServer } from 'node:net';
+import { failureOf, json, OWN_PROJECT, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+
+let cloud: ScriptedCloud;
+const slept: number[] = [];
+const sleep = async (seconds: number) => {
+  slept.push(seconds);
+};
+
+beforeEach(async () => {
+  slept.length = 0;
+  cloud = await scriptedCloud();
+});
+afterEach(() => cloud.close());
+
+const calls = () => cloud.asked.filter((asked) => !asked.path.startsWith('/identity'));
+
+describe('Retry-After', () => {
+  const answers = (...list: [number, string?][]) => {
+    cloud.script = (_asked, response) => {
+      const [status, wait] = list[Math.min(calls().length, list.length) - 1] ?? [500];
+      json(response, status, {}, wait === undefined ? {} : { 'retry-after': wait });
+    };
+  };
+
+  it('of a few seconds is obeyed within the call', async () => {
+    answers([429, '2'], [503, '5'], [204]);
+    expect((await (await cloud.network({ sleep })).request('DELETE', '/v2.0/ports/1')).status).toBe(204);
+    expect(slept).toEqual([2, 5]);
+  });
+
+  it('that is longer is handed to the queue, and so is one that comes a third time', async () => {
+    answers([429, '120']);
+    const api = await cloud.network({ sleep });
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ class: 'Transient', retryAfterSeconds: 120 });
+    expect(slept).toEqual([]);
+    answers([503, '1']);
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ class: 'Transient', retryAfterSeconds: 1 });
+    expect(slept).toEqual([1, 1]);
+  });
+
+  it('may be a date', async () => {
+    answers([503, 'Wed, 01 Jan 2031 00:01:30 GMT']);
+    const api = await cloud.network({ sleep, clock: () => Date.parse('2031-01-01T00:00:00Z') });
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ retryAfterSeconds: 90 });
+  });
+
+  it('of a 503 makes no POST go out twice, for the first may have been carried out', async () => {
+    answers([503, '1']);
+    await failureOf((await cloud.network({ sleep })).request('POST', '/v2.0/ports'));
+    expect(calls()).toHaveLength(1);
+  });
+});
+
+describe('a connection that breaks', () => {
+  const resetting = (times: number) => {
+    cloud.script = (_asked, response) => (calls().length <= times ? response.socket?.resetAndDestroy() : json(response, 200, {}));
+  };
+
+  it.each([
+    ['GET', 2, 3],
+    ['HEAD', 2, 3],
+    ['DELETE', 1, 2],
+  ] as const)('in a %s is tried again after %i resets', async (method, times, sent) => {
+    resetting(times);
+    expect((await (await cloud.network()).request(method, '/v2.0/ports/1')).status).toBe(200);
+    expect(calls()).toHaveLength(sent);
+  });
+
+  it.each([
+    ['GET', 3],
+    ['DELETE', 2],
+    ['POST', 1],
+    ['PUT', 1],
+  ] as const)('for good in a %s is Transient after %i tries', async (method, sent) => {
+    resetting(99);
+    expect(await failureOf((await cloud.network()).request(method, '/v2.0/ports/1'))).toMatchObject({
+      code: 'neutron.unreachable',
+      class: 'Transient',
+    });
+    expect(calls()).toHaveLength(sent);
+  });
+
+  it('within the body is no short answer', async () => {
+    cloud.script = (_asked, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' });
+      response.write('{"ports": []}');
+      setImmediate(() => response.socket?.destroy());
+    };
+    expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({ class: 'Transient' });
+  });
+
+  it('or answers nothing in time is Transient with the code of a timeout', async () => {
+    cloud.script = () => undefined;
+    const api = await cloud.network({ timeouts: { answer: 0.2 } });
+    expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({ code: 'neutron.timeout', class: 'Transient' });
+    expect(calls()).toHaveLength(1);
+  });
+
+  it('or drips its answer for ever ends, too', async () => {
+    cloud.script = (_asked, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const drip = setInterval(() => response.write(' '), 20);
+      response.on('close', () => clearInterval(drip));
+    };
+    const api = await cloud.network({ timeouts: { whole: 0.3 } });
+    expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({ code: 'neutron.timeout', class: 'Transient' });
+  });
+
+  it('or speaks no HTTP is Transient', async () => {
+    const garbage = createServer((socket) => socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9\r\n\r\n')));
+    garbage.unref();
+    await new Promise<void>((resolve) => garbage.listen(0, '127.0.0.1', resolve));
+    const address = garbage.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    cloud.login = (_asked, response) => {
+      const endpoints = [{ interface: 'public', region: 'RegionOne', url: `http://127.0.0.1:${port}` }];
+      const token = {
+        issued_at: '2030-01-01T00:00:00Z',
+        expires_at: '2030-01-01T01:00:00Z',
+        project: { id: OWN_PROJECT, name: 'cleaner', domain: { id: 'default' } },
+        catalog: [{ type: 'network', name: 'neutron', endpoints }],
+      };
+      json(response, 201, { token }, { 'x-subject-token': 'gAAAA' });
+    };
+    expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({
+      code: 'neutron.answer.broken',
+      class: 'Transient',
+    });
+    garbage.close();
+  });
+
+  it('is used again for the next call while it stands', async () => {
+    const sockets = new Set<unknown>();
+    cloud.script = (_asked, response) => {
+      sockets.add(response.socket);
+      json(response, 200, {});
+    };
+    const api = await cloud.network();
+    for (let count = 0; count < 10; count += 1) await api.request('GET', '/v2.0/ports');
+    expect(sockets.size).toBeLessThan(3);
+  });
+});
