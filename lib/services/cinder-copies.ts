@@ -64,7 +64,7 @@ export const groupSnapshot = defineKind({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
-    [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error') ? undefined : waits(`it is ${row.status}`),
+    [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error') ? undefined : waits(`it is busy (${row.status})`),
   async remove(row, { api, now }): Promise<Removal> {
     const path = `/group_snapshots/${encodeURIComponent(row.id)}`;
     const isStuck = row.status === 'deleting' && now() - row.changed > PATIENCE;

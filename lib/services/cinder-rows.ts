@@ -55,13 +55,13 @@ export const groupSnapshotsOf = listing('/group_snapshots/detail', 'group_snapsh
 export const transfersOf = listing('/volume-transfers/detail', 'transfers', transferRow);
 export const backupsOf = listing('/backups/detail', 'backups', backupRow);
 
-/** Attachments in pages, too, but Cinder (21.3, seen) never links to the next one: only an empty page is the end. */
+/** Attachments come in pages, too, but Cinder (21.3, seen) links to no next one: only an empty page is the end. */
 export const attachmentsOf = ({ api, project, once }: Reach): Promise<z.infer<typeof attachmentRow>[]> =>
   once('cinder/attachments', async () => {
     const rows = new Map<string, z.infer<typeof attachmentRow>>();
     for (let marker: string | undefined; ; ) {
       const query = { all_tenants: 1, project_id: project, marker };
-      const page = await api.list('/attachments', { collection: 'attachments', row: attachmentRow, paging: 'none', query });
+      const page = await api.list('/attachments', { collection: 'attachments', row: attachmentRow, paging: 'marker', query });
       const fresh = page.rows.filter((row) => !rows.has(row.id));
       if (fresh.length < page.rows.length)
         throw new PropagatorError({
@@ -96,9 +96,9 @@ export const waits = (message: string): Blocker => ({ message, actor: 'nobody' }
 
 /** Cinder is at work on it (`uploading`, `backing-up`, `maintenance`) and would refuse the deletion. */
 export function busy(row: { status: string } & Parameters<typeof changedAt>[0], { now }: Reach): Blocker {
-  if (!(now() - changedAt(row) > LONG)) return waits(`it is ${row.status}`);
+  if (!(now() - changedAt(row) > LONG)) return waits(`it is busy (${row.status})`);
   return {
-    message: `it has been ${row.status} for more than an hour`,
+    message: `it has been busy (${row.status}) for more than an hour`,
     actor: 'operator',
     advice:
       'Look at the log of cinder-volume for its id; if nothing works on it any more, set its state to "error" and it will be removed.',

@@ -92,7 +92,7 @@ export const volume = defineKind<Waiting<VolumeRow>>({
       if (offered.has(row.id)) return waits('its transfer to another project is cancelled first');
       if (snapped.has(row.id)) return waits('its snapshots go first');
       if (row.group_id && grouped.has(row.group_id)) return waits('it goes with its group');
-      if (!MIGRATED.includes(row.migration_status)) return busy({ ...row, status: 'being migrated' }, reach);
+      if (!MIGRATED.includes(row.migration_status)) return busy({ ...row, status: 'migrating' }, reach);
       return isFree(row, reach) ? undefined : busy(row, reach);
     };
     return rows.map((row) => ({ ...row, blocker: blocker(row) }));

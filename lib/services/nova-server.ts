@@ -87,7 +87,7 @@ async function removeServer(row: ServerRow, reach: Reach): Promise<Removal> {
     // While the host is up Nova ignores both DELETE and forceDelete of a server that is in task state "deleting" (26.2, seen).
     await act({ 'os-resetState': { state: 'error' } });
     await api.request('DELETE', pathOf(row));
-    return { is: 'accepted', stuckSince: (await deletingSince(row, api)) ?? asked };
+    return { is: 'accepted', stuckSince: Math.min(asked, (await deletingSince(row, api)) ?? asked) };
   }
   // A lock does not stop an admin.
   await api.request('DELETE', pathOf(row));
