@@ -80,10 +80,11 @@ function asReport(address: Address, { counts, conditions, outcome }: PassReport)
   return { type: 'service.progressed', data: { ...seen, sequence: 0, again: { afterSeconds: outcome.afterSeconds, ...error } } };
 }
 
-/** A service that does not answer is looked at again; one without a usable API is skipped; the rest is a failure. */
+/** A service that does not answer is looked at again; one that speaks no version of ours is out of reach; the rest is a failure. */
 function failure(address: Address, error: ErrorReport): ServiceReport {
   const none = { ...address, counts: {}, conditions: [] };
-  if (error.class === 'Unsupported') return { type: 'service.finished', data: { ...none, result: 'skipped', because: error.message } };
+  // It is there and can't be spoken to: what it holds is not known, so this must not pass for done.
+  if (error.class === 'Unsupported') return { type: 'service.finished', data: { ...none, result: 'unreachable', because: error.message } };
   if (error.class !== 'Transient') return { type: 'service.failed', data: { ...none, error } };
   return { type: 'service.progressed', data: { ...none, sequence: 0, again: { afterSeconds: error.retryAfterSeconds ?? 0, error } } };
 }

@@ -90,14 +90,19 @@ async function roundOfKind(kind: Kind, waitsFor: readonly KindName[], input: Rou
   };
 }
 
-/** Law 3: "cannot list" is never "empty". Only an API that does not exist holds nothing. */
+/**
+ * Law 3: "cannot list" is never "empty". Only what the service file knows to be lacking (an extension, a release) holds nothing;
+ * a bare 405 or 501 may come from a proxy and says nothing.
+ */
 function unlisted(kind: Kind, error: ErrorReport): KindRound {
-  if (error.class === 'Unsupported') {
+  const isLacking = error.class === 'Unsupported' && !error.code.includes('.http.');
+  if (isLacking) {
     const skipped = condition(kind.name, 'Unsupported', `skipped: ${error.message}`, 'nobody', undefined, 1);
     return { kind: kind.name, count: { listed: 0, gone: 0, left: 0 }, provenEmpty: true, conditions: [skipped], errors: [] };
   }
   // A 404 on a collection is a wrong or missing endpoint, not an empty one.
-  const report: ErrorReport = error.class === 'Gone' ? { ...error, class: 'Unexpected' } : error;
+  const isOdd = error.class === 'Gone' || error.class === 'Unsupported';
+  const report: ErrorReport = isOdd ? { ...error, class: 'Unexpected' } : error;
   return { kind: kind.name, count: undefined, provenEmpty: false, conditions: [], errors: [report] };
 }
 

@@ -18,7 +18,16 @@ export const TaskShape = z.looseObject({
   state: z.string(),
   counts: z.record(z.string(), count),
   because: z.string().optional(),
-  conditions: z.array(z.looseObject({ class: z.string(), kind: z.string().optional(), message: z.string(), count: z.number() })),
+  conditions: z.array(
+    z.looseObject({
+      class: z.string(),
+      kind: z.string().optional(),
+      message: z.string(),
+      actor: z.string(),
+      advice: z.string().optional(),
+      count: z.number(),
+    }),
+  ),
   nextAt: z.number().optional(),
 });
 export const OperationShape = z.looseObject({

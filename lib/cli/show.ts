@@ -67,6 +67,11 @@ export function showOperation(seen: OperationShape, now: number, colour: Colours
     `    for ${duration(now - since)}; ${actor === 'nobody' ? 'goes on by itself' : `the ${actor} must act`}${requestId ? `; ${requestId}` : ''}`,
     ...(advice ? [`    ${advice}`] : []),
   ]);
+  const stays = tasks.flatMap(({ conditions }) =>
+    conditions
+      .filter(({ class: is, actor }) => is === 'Unsupported' && actor === 'operator')
+      .map(({ kind, message, advice }) => `- ${kind}: ${message}${advice ? `\n    ${advice}` : ''}`),
+  );
   const blocks = [
     head.join('\n'),
     tasks.length > 0 ? states : '',

@@ -14,12 +14,12 @@ const MOST_USERS = 10_000;
  */
 async function candidates({ api, region, members }: Reach): Promise<readonly string[]> {
   if (members) return members;
-  const domains = await api.list('/v3/domains', { collection: 'domains', row: account, paging: 'none' });
+  const domains = await api.list('/v3/domains', { collection: 'domains', row: account, paging: 'next' });
   const users: string[] = [];
   // Domain by domain: with domain-specific drivers Keystone shows only those of the token's own domain otherwise.
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id };
-    const listed = await api.list('/v3/users', { collection: 'users', row: account, paging: 'none', query });
+    const listed = await api.list('/v3/users', { collection: 'users', row: account, paging: 'next', query });
     users.push(...listed.rows.map((user) => user.id));
   }
   if (users.length > MOST_USERS)
@@ -49,12 +49,13 @@ const applicationCredential = defineKind({
         reach.api.list(`/v3/users/${encodeURIComponent(user)}/application_credentials`, {
           collection: 'application_credentials',
           row: credentialRow,
-          paging: 'none',
+          paging: 'next',
         }),
       ),
     );
-    // Keystone lists by user only: those of the user's other projects are no answer to our question.
-    return listings.flatMap(({ rows }) => rows).filter((row) => row.project_id === reach.project);
+    // Keystone lists by user only: the user's other projects, and the system (null), are no answer to our question.
+    const mayBeOurs = (row: z.infer<typeof credentialRow>): boolean => row.project_id === reach.project || row.project_id === undefined;
+    return listings.flatMap(({ rows }) => rows).filter(mayBeOurs);
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,

@@ -137,6 +137,22 @@ describe('Law 3: "cannot list" is never "empty"', () => {
     expect(report.outcome.is).toBe('finished');
     expect(report.conditions.map(({ message }) => message)).toEqual(['skipped: no', 'skipped: no']);
   });
+  it('a bare 405 of a proxy is not an API that does not exist', async () => {
+    const proxy = new PropagatorError({ code: 'shelf.http.405', class: 'Unsupported', message: 'no', advice: 'see', status: 405 });
+    expect((await clean(shelf([], [], takeOut, () => Promise.reject(proxy)))).outcome.is).toBe('failed');
+  });
+  it('a service that speaks no version of ours is out of reach, and the operation does not end as finished', async () => {
+    const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
+    const ports = world.ports;
+    const api: typeof ports.cloud.api = (service, region) =>
+      service.name === 'middle' ? Promise.reject(error('Unsupported')) : ports.cloud.api(service, region);
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
+      for (const waiting of world.engine.due())
+        await world.handle(waiting.message, { ...ports, cloud: { ...ports.cloud, api } }).then(() => world.engine.take(waiting));
+    expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['residue-unknown']);
+    expect([...world.engine.tasks.values()].map(({ state }) => state)).toEqual(['finished', 'unreachable', 'finished']);
+  });
   it('keeps the last known counts of a kind that can no longer be listed', () => {
     const before = { 'shelf.book': { found: 5, removed: 2, left: 3 } };
     expect(account(before, {})).toEqual(before);
