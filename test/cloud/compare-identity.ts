@@ -53,7 +53,7 @@ export async function identityScript(ask: Ask): Promise<void> {
     json: { auth: { identity: { ...identity, password: { user: { id: user, password: 'wrong' } } } } },
   });
   await ask('identity', 'POST', '/credentials', {
-    json: { credential: { type: 'ec2', blob: JSON.stringify({ access: stamp, secret: 'b' }), user_id: user, project_id: child } },
+    json: { credential: { type: 'ec2', blob: JSON.stringify({ access: String(stamp), secret: 'b' }), user_id: user, project_id: child } },
   });
   await ask('identity', 'GET', `/credentials?user_id=${user}`);
   await ask('identity', 'GET', `/limits?project_id=${child}`);

@@ -19,7 +19,7 @@ export function subtree(state: CloudState, root: Project): Project[] {
 
 /**
  * Deletes a leaf and what Keystone takes along: role assignments, its credentials, trusts and limits, silently, and
- * nobody's application credentials. `call` undefined: Keystone does it by itself, there is no initiator.
+ * nobody's application credentials. Users go on naming it as their default project. `call` undefined: Keystone does it by itself, there is no initiator.
  */
 export function deleteProject(state: CloudState, project: Project, call: Call | undefined): void {
   const { identity } = state;
@@ -34,7 +34,6 @@ export function deleteProject(state: CloudState, project: Project, call: Call | 
   remove(identity.credentials, (row) => row.project_id === project.id);
   remove(identity.trusts, (row) => row.project_id === project.id);
   remove(identity.limits, (row) => row.project_id === project.id);
-  for (const user of identity.users.all()) if (user.default_project_id === project.id) user.default_project_id = undefined;
   state.notify('identity.project.deleted', project.id, call);
 }
 

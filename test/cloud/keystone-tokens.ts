@@ -48,6 +48,7 @@ export function login(state: CloudState, call: Call): Reply {
     if (!credential && id !== undefined) throw new Refusal(404, `Could not find Application Credential: ${id}.`);
     const holder = credential && users.get(credential.user_id);
     if (!credential || !holder?.enabled || credential.secret !== secret) throw denied();
+    if (!state.identity.projects.get(credential.project_id)) throw new Refusal(404, `Could not find project: ${credential.project_id}.`);
     const project = alive(state, state.identity.projects.get(credential.project_id));
     if (!project || rolesOf(state, holder.id, { project: project.id }).length === 0) throw denied();
     return issue(holder, { projectId: project.id, credential }, credential.roles, ['application_credential']);

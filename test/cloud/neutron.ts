@@ -101,7 +101,10 @@ function addressScopes(state: CloudState): Resource {
     extension: 'address-scope',
     missing: ['AddressScopeNotFound', (id) => `Address scope ${id} could not be found.`],
     filters: ['shared', 'ip_version'],
-    create: (input, project) => timeless(blank(state, project, { name: '', shared: false, ip_version: 4, ...input })),
+    create: (input, project) => {
+      const { description: _, ...row } = timeless(blank(state, project, { name: '', shared: false, ip_version: 4, ...input }));
+      return { ...row, id: row.id, project_id: project };
+    },
     remove(row) {
       if (pools.some((pool) => pool.address_scope_id === row.id))
         throw conflict(
