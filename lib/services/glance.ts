@@ -91,7 +91,7 @@ const metadefNamespace = defineKind({
   name: 'metadef-namespace',
   async list({ api, project }) {
     const { rows } = await api.list('/v2/metadefs/namespaces', { collection: 'namespaces', row: namespaceRow, paging: 'next' });
-    return rows.filter((row) => row.owner === project);
+    return rows.filter((row) => row.owner === project || row.owner === undefined);
   },
   id: (row) => row.namespace,
   owner: (row) => row.owner ?? undefined,

@@ -1,3 +1,4 @@
+import type { KindName } from '../../events/ids.ts';
 import { glance } from '../../lib/services/glance.ts';
 import type { Image } from '../cloud/rows.ts';
 import { Stage } from './emptying.ts';
@@ -149,6 +150,14 @@ describe('Glance, when it does not behave', () => {
     expect(stage.bystandersAreUntouched).toBe(true);
   });
 
+  it('touches no namespace without an owner, and is not finished', async () => {
+    stage = await Stage.open();
+    stage.rehearsal.faults.add({ service: 'glance', method: 'GET', path: /metadefs/, effect: { does: 'drop-owner' } });
+    expect((await stage.empty(glance)).outcome.is).toBe('again');
+    expect(stage.left('glance')).toHaveLength(1);
+    expect(stage.bystandersAreUntouched).toBe(true);
+  });
+
   it.each([
     ['a 500', { does: 'answer', status: 500 }],
     ['half a page', { does: 'cut-body' }],
@@ -182,7 +191,7 @@ describe('Glance, when it does not behave', () => {
     stage.rehearsal.faults.inject({ service: 'glance', method: 'DELETE', path: images, effect: { does: 'endless' } });
     const report = await stage.empty(glance);
     expect(report.outcome.is).toBe('again');
-    expect(report.counts['glance.image' as keyof typeof report.counts]?.listed).toBeGreaterThan(0);
+    expect(report.counts['glance.image' as KindName]?.listed).toBeGreaterThan(0);
     expect(stage.left('glance')).toHaveLength(8);
   });
 
