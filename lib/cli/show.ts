@@ -77,6 +77,7 @@ export function showOperation(seen: OperationShape, now: number, colour: Colours
     tasks.length > 0 ? states : '',
     kinds.length > 0 ? things : '',
     waits.length > 0 ? `Waits on\n${waits.join('\n')}` : '',
+    stays.length > 0 ? `Stays\n${stays.join('\n')}` : '',
   ];
   return blocks.filter((block) => block !== '').join('\n\n');
 }
