@@ -190,9 +190,10 @@ async function onCommonNetwork(plot: Plot): Promise<void> {
   const network_id = plot.lent.commonNetworkId;
   const policy = { object_type: 'network', object_id: network_id, action: 'access_as_shared', target_tenant: plot.project.id };
   await make(plot.admin, 'network', '/rbac-policies', 'rbac_policy', { ...policy, project_id: plot.lent.projectId });
-  await make(plot.member, 'network', '/ports', 'port', { name: named(plot, 'guest'), network_id });
   const third = 1 + (Number.parseInt(plot.project.id.slice(0, 8), 16) % 250);
   const fourth = Number.parseInt(plot.project.id.slice(8, 12), 16) % 250;
   const own = { ...subnet(network_id, named(plot, 'guest'), `10.${third}.${fourth}.0/28`), project_id: plot.project.id };
-  await make(plot.admin, 'network', '/subnets', 'subnet', own);
+  const { id: subnet_id } = await make(plot.admin, 'network', '/subnets', 'subnet', own);
+  // Left to itself, Neutron may take the address from another project's subnet, which could then never go.
+  await make(plot.member, 'network', '/ports', 'port', { name: named(plot, 'guest'), network_id, fixed_ips: [{ subnet_id }] });
 }
