@@ -1,4 +1,3 @@
-import { residue, survivors } from './census.ts';
 import { until } from './cloud.ts';
 import { isState, tell } from './driver.ts';
 import { type Breakable, broker, nova } from './faults.ts';
@@ -25,8 +24,7 @@ describe('while parts of the cloud are away', () => {
 
   async function emptied(name: string): Promise<void> {
     const now = await on.look();
-    expect(residue(now, on.idOf(name))).toEqual([]);
-    expect(survivors(on.before, now, on.idOf(name))).toEqual([]);
+    expect(await on.remaining(now, name)).toEqual([]);
   }
 
   where(nova(), 'with Nova stopped for a minute it waits, says so, removes nothing that servers still use, and ends', async (fault) => {

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { projectDeleted, sendTo } from './broker.ts';
-import { residue, survivors } from './census.ts';
 import { until } from './cloud.ts';
 import { isState } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
@@ -58,8 +57,7 @@ describe('what anybody may put on the queue', () => {
     expect(quarantined.records.filter((record) => record.reason.length < 5)).toEqual([]);
     console.log(`reasons: ${[...new Set(quarantined.records.map((record) => record.reason.slice(0, 80)))].join(' | ')}`);
     const now = await on.look();
-    expect(residue(now, doomed)).toEqual([]);
-    expect(survivors(on.before, now, doomed)).toEqual([]);
+    expect(await on.remaining(now, 'doomed')).toEqual([]);
     const others = on.others(now, 'doomed');
     expect(others.now).toEqual(others.before);
   });

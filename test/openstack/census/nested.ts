@@ -79,7 +79,7 @@ export async function access(cloud: Cloud): Promise<Found[]> {
     });
   const withoutProject = admin.endpoint('volume').replace(`/${admin.projectId}`, '');
   const defaults = orNone([404, 406], () => admin.rows('volume', `${withoutProject}/default-types`, 'default_types')).then((rows) =>
-    rows.map((row) => named('cinder.default-type', text(row, 'volume_type_id'), text(row, 'project_id'), row, '')),
+    rows.map((row) => named('cinder.default-type', 'default', text(row, 'project_id'), row, text(row, 'volume_type_id'))),
   );
   return (await Promise.all([...flavorAccess, ...typeAccess, defaults])).flat();
 }
