@@ -135,7 +135,8 @@ export async function sweepUp(cloud: Cloud, prefixes: readonly string[], project
   let left: string[] = [];
   for (let round = 1; round <= 12; round++) {
     const now = await census(cloud, projects);
-    const known = new Set(REMOVALS.map(([kind]) => kind));
+    // Cinder before 2026.2 keeps the default type of a project that is gone, and with it the volume type.
+    const known = new Set(REMOVALS.map(([kind]) => kind).filter((kind) => kind !== 'cinder.default-type'));
     left = projects.flatMap((id) => (now.projects.get(id) ?? []).filter((one) => one.owned && known.has(one.kind)).map(label));
     if (left.length === 0) break;
     for (const [kind, remove] of REMOVALS) {
