@@ -29,11 +29,9 @@ function opened(folder: string): { millis: number; cpu: number; rss: number } {
 }
 
 async function openAndIdle(folder: string): Promise<void> {
-  const began = performance.now();
-  const cpu = process.cpuUsage();
+  const watch = stopwatch();
   const engine = await openPostgresEngine({ dataFolder: folder });
-  const took = performance.now() - began;
-  const { user, system } = process.cpuUsage(cpu);
+  const { wall, cpu } = watch();
   for (const queue of [
     'ingest',
     'coordinate',
@@ -45,7 +43,7 @@ async function openAndIdle(folder: string): Promise<void> {
   ] as const)
     await engine.work(queue, { concurrency: 8 }, async () => {});
   await new Promise((resolve) => setTimeout(resolve, 8000));
-  console.log(JSON.stringify({ millis: took, cpu: (user + system) / 1000, rss: megabytes() }));
+  console.log(JSON.stringify({ millis: wall, cpu, rss: megabytes() }));
   await engine.close();
 }
 
@@ -69,54 +67,76 @@ const record = (project: string): AccountRecord => ({
 });
 const batch = <T>(make: () => T): T[] => Array.from({ length: BATCH }, make);
 
-async function hops(engine: Engine, count: number): Promise<number[]> {
+/** Wall time and processor time of this process since the stopwatch was started. On a busy machine only the latter says something. */
+function stopwatch(): () => { wall: number; cpu: number } {
+  const [began, cpu] = [performance.now(), process.cpuUsage()];
+  return () => {
+    const { user, system } = process.cpuUsage(cpu);
+    return { wall: performance.now() - began, cpu: (user + system) / 1000 };
+  };
+}
+const rate = (count: number, { wall, cpu }: { wall: number; cpu: number }) =>
+  `${Math.round((count * 1000) / wall)} messages/s (${Math.round((count * 1000) / cpu)} by processor time)`;
+
+async function hops(engine: Engine, count: number): Promise<void> {
   const times: number[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
+  const watch = stopwatch();
   let last = performance.now();
-  const next = (): Outgoing => ({ ...accountEvent(id()) });
   await engine.work('coordinate', { concurrency: 1 }, async () => {
     times.push(performance.now() - last);
     last = performance.now();
-    if (times.length < count) await engine.commit({ messages: [next()] });
+    if (times.length < count) await engine.commit({ messages: [accountEvent(id())] });
     else resolve();
   });
-  await engine.commit({ messages: [next()] });
+  await engine.commit({ messages: [accountEvent(id())] });
   await promise;
-  return times.slice(1).toSorted((a, b) => a - b);
+  const { cpu } = watch();
+  const at = (share: number) => millis(times.toSorted((a, b) => a - b)[Math.floor(times.length * share)] ?? 0);
+  line('one hop: commit, take, handle, done', `${at(0.5)} median, ${at(0.95)} 95 % (${millis(cpu / count)} processor time)`);
 }
 
-async function measure(engine: Engine, batches: number): Promise<void> {
-  const times = await hops(engine, 300);
-  const at = (share: number) => times[Math.floor(times.length * share)] ?? 0;
-  line('one hop: commit, take, handle, done (median / 95 %)', `${millis(at(0.5))} / ${millis(at(0.95))}`);
-
-  let began = performance.now();
+async function ingest(engine: Engine, batches: number): Promise<void> {
+  const storing = stopwatch();
   for (let count = 0; count < batches; count += 1) await engine.commit({ messages: batch(notification) });
-  line(
-    `stored by the relay, 1 KB each, ${BATCH} a commit`,
-    `${Math.round((batches * BATCH * 1000) / (performance.now() - began))} messages/s`,
-  );
+  line(`stored by the relay, 1 KB each, ${BATCH} a commit`, rate(batches * BATCH, storing()));
 
+  const half = (batches * BATCH) / 2;
   const { promise, resolve } = Promise.withResolvers<void>();
-  let [taken, inCommits] = [0, 0];
-  began = performance.now();
+  let [taken, committing] = [0, 0];
+  let taking = stopwatch();
   await engine.work('ingest', { concurrency: 1, batch: BATCH }, async (deliveries) => {
-    const committing = performance.now();
+    if (taken === half) {
+      line(`taken, ${BATCH} a time, and nothing done with them`, rate(half, taking()));
+      taking = stopwatch();
+    }
+    const one = stopwatch();
     const projects = deliveries.map(id);
-    await engine.commit({
-      seen: deliveries.map(id),
-      accounts: projects.map(record),
-      messages: projects.map((project) => accountEvent(project)),
-      counters: { 'bench.taken': deliveries.length },
-    });
-    inCommits += performance.now() - committing;
+    if (taken >= half)
+      await engine.commit({
+        seen: deliveries.map(id),
+        accounts: projects.map(record),
+        messages: projects.map((project) => accountEvent(project)),
+        counters: { 'bench.taken': deliveries.length },
+      });
+    committing += one().cpu;
     taken += deliveries.length;
-    if (taken >= batches * BATCH) resolve();
+    if (taken >= 2 * half) resolve();
   });
   await promise;
-  const seconds = (performance.now() - began) / 1000;
-  line(`taken by ingest, ${BATCH} a time, each with account, seen id and event stored`, `${Math.round(taken / seconds)} messages/s`);
-  line(`  of that, the commit of ${BATCH} seen ids + ${BATCH} accounts + ${BATCH} events`, millis(inCommits / batches));
+  line(`taken, ${BATCH} a time, each with seen id, account and event stored`, rate(half, taking()));
+  line(
+    `  of that, the commit of ${BATCH} ids, ${BATCH} accounts, ${BATCH} events`,
+    `${millis((committing * BATCH) / half)} processor time`,
+  );
+}
+
+async function measure(open: () => Promise<Engine>): Promise<void> {
+  for (const part of [(engine: Engine) => hops(engine, 300), (engine: Engine) => ingest(engine, 200)]) {
+    const engine = await open();
+    await part(engine);
+    await engine.close();
+  }
 }
 
 async function embedded(): Promise<void> {
@@ -127,10 +147,7 @@ async function embedded(): Promise<void> {
   const old = opened(folder);
   line('open an old folder (processor time)', `${millis(old.millis)} (${millis(old.cpu)})`);
   line('resident, idle on an old folder, seven workers', `${old.rss} MB`);
-  const engine = await openPostgresEngine({ dataFolder: folder });
-  await measure(engine, 100);
-  line('resident after that', `${megabytes()} MB`);
-  await engine.close();
+  await measure(() => openPostgresEngine({ dataFolder: folder }));
   rmSync(folder, { recursive: true });
 }
 
@@ -139,10 +156,9 @@ async function server(): Promise<void> {
   const databaseUrl = process.env.DATABASE_URL ?? (await own?.createDatabase()) ?? '';
   console.log('Server: PostgreSQL');
   const began = performance.now();
-  const engine = await openPostgresEngine({ databaseUrl });
+  await (await openPostgresEngine({ databaseUrl })).close();
   line('open a new database', millis(performance.now() - began));
-  await measure(engine, 100);
-  await engine.close();
+  await measure(() => openPostgresEngine({ databaseUrl }));
   await own?.stop();
 }
 

@@ -4,7 +4,7 @@ import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation } from '../../operation/model.ts';
 import type { Change } from '../port.ts';
 import type { Bells } from './bells.ts';
-import { bossOn, type Database, type Session, sqlState } from './database.ts';
+import { bossOn, type Database, detailOf, type Session } from './database.ts';
 import { storable, storableMessage, storableRecord, toJson } from './json.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
@@ -13,6 +13,9 @@ import { BOSS_SCHEMA } from './schema.ts';
 const QUARANTINED_AT_MOST = 10_000;
 /** PostgreSQL ended one of two transactions that waited for each other: nothing was written, to be read and decided again. */
 const DEADLOCK = '40P01';
+
+/** A notification that is older than this is not recognised as taken in before. */
+const SEEN_DAYS = 14;
 
 class Conflict extends Error {}
 
@@ -34,7 +37,7 @@ export async function commit(database: Database, queues: Queues, bells: Bells, c
       await count(session, change.counters ?? {});
     });
   } catch (error) {
-    if (error instanceof Conflict || sqlState(error) === DEADLOCK) return 'conflict';
+    if (error instanceof Conflict || detailOf(error, 'code') === DEADLOCK) return 'conflict';
     throw error;
   }
   for (const [queue, list] of messages) for (const delay of new Set(list.map((message) => message.delaySeconds))) bells.ring(queue, delay);
@@ -175,4 +178,9 @@ async function layAside(session: Session, queues: Queues, letters: NonNullable<C
       toJson({ error }),
     ]);
   }
+}
+
+/** Lets go of the ids of notifications that are too old to come again. */
+export async function forget(session: Session): Promise<void> {
+  await session.query(`DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`);
 }

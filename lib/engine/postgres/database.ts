@@ -11,7 +11,7 @@ export interface Session {
 /** What pg-boss wants to see of a connection. */
 export type BossDatabase = NonNullable<ConstructorOptions['db']>;
 
-/** A message of {@link Database.notify}'s sender: `queue` has something to take. */
+/** Hears that `queue` has something to take. */
 export type Listener = (queue: string) => void;
 
 /** PostgreSQL, embedded or a server: everything that differs between the two is behind this. */
@@ -28,8 +28,8 @@ export interface Database extends Session {
   announce(session: Session, queues: readonly string[]): Promise<void>;
   /** Hears what other processes announced. */
   listen(listener: Listener): void;
-  /** What a server's own daemons do: vacuum, checkpoint. */
-  tidy(): Promise<void>;
+  /** What a server's own daemons do, when so many bytes of log were written since: vacuum, checkpoint. */
+  tidy(afterBytes?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -38,10 +38,13 @@ export const bossOn = (session: Session): BossDatabase => ({
   executeSql: async (text, values) => ({ rows: await session.query(text, values ?? []) }),
 });
 
-/** The PostgreSQL error code (SQLSTATE) of a thrown value, for example `40P01`. */
-export function sqlState(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+/** A field of a thrown value, whatever was thrown: `code` is PostgreSQL's SQLSTATE, for example `40P01`. */
+export function detailOf(error: unknown, field: 'code' | 'errcode' | 'message'): unknown {
+  return typeof error === 'object' && error !== null ? Reflect.get(error, field) : undefined;
 }
+
+/** A thrown value in words. */
+export const wordsOf = (error: unknown): string => String(detailOf(error, 'message') || error);
 
 /** An error of the engine itself: the store, its folder, its schema. */
 export function engineError(code: string, message: string, advice: string, cause?: unknown): PropagatorError {

@@ -1,12 +1,13 @@
 import { PGlite } from '@electric-sql/pglite';
 import { fromPglite } from 'pg-boss';
-import { type Database, engineError, type Row, type Session } from './database.ts';
+import { PropagatorError } from '../../errors.ts';
+import { type Database, engineError, type Row, type Session, wordsOf } from './database.ts';
 import { beginFolder, DURABLE, SyncedFiles } from './files.ts';
 import { holdFolder } from './folder.ts';
 import { BUSY_TABLES } from './schema.ts';
 
 /** 160 MB of buffers, PGlite's default, buy nothing here: the operating system caches the files a second time. */
-const SMALL = ['-c', 'shared_buffers=16MB', '-c', 'maintenance_work_mem=16MB'];
+const SMALL = ['-c', 'shared_buffers=16MB', '-c', 'maintenance_work_mem=16MB', '-c', 'min_wal_size=32MB'];
 /** Bytes of write-ahead log after which the tables are vacuumed and a checkpoint is written; also bounds the recovery after a crash. */
 const TIDY_AFTER_BYTES = 64 * 1024 * 1024;
 
@@ -25,9 +26,10 @@ export async function openEmbedded(folder: string): Promise<Database> {
     return new Embedded(pglite, () => held.release());
   } catch (error) {
     held.release();
+    if (error instanceof PropagatorError) throw error;
     throw engineError(
       'folder.damaged',
-      `The database in ${held.database} can't be opened: ${error instanceof Error ? error.message : String(error)}.`,
+      `The database in ${held.database} can't be opened: ${wordsOf(error)}.`,
       'Is it from another version, or was it copied while in use? Move it away to begin with an empty one, or restore it from a copy.',
       error,
     );
@@ -51,15 +53,10 @@ class Embedded implements Database {
     return (await this.#pglite.query<Row>(sql, [...values])).rows;
   }
 
-  /**
-   * The session does not wait for the disk (`synchronous_commit=off`), this does: what pg-boss writes by itself, that a message was taken
-   * or is done, may be lost in a power cut and only repeats the message then. Each commit syncs all that was written before it.
-   */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#pglite.transaction(async (transaction) => {
-      await transaction.exec('SET LOCAL synchronous_commit = on');
-      return work({ query: async (sql, values = []) => (await transaction.query<Row>(sql, [...values])).rows });
-    });
+    return this.#pglite.transaction((transaction) =>
+      work({ query: async (sql, values = []) => (await transaction.query<Row>(sql, [...values])).rows }),
+    );
   }
 
   async script(sql: string): Promise<void> {
@@ -78,11 +75,11 @@ class Embedded implements Database {
   listen(): void {}
 
   /** There is no autovacuum and no checkpointer in a PostgreSQL of one process: dead rows and the log would only grow. */
-  async tidy(): Promise<void> {
+  async tidy(afterBytes = TIDY_AFTER_BYTES): Promise<void> {
     const [log] = await this.query('SELECT pg_current_wal_insert_lsn()::text AS at, pg_current_wal_insert_lsn() - $1::pg_lsn AS bytes', [
       this.#tidiedAt,
     ]);
-    if (Number(log?.bytes) < TIDY_AFTER_BYTES) return;
+    if (Number(log?.bytes) < afterBytes) return;
     for (const table of BUSY_TABLES) await this.#pglite.exec(`VACUUM (ANALYZE) ${table}`);
     await this.#pglite.exec('CHECKPOINT');
     this.#tidiedAt = String(log?.at);

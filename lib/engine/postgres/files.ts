@@ -1,4 +1,4 @@
-import { close, existsSync, fsync, fsyncSync, open, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { close, existsSync, fsync, open, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { PGlite } from '@electric-sql/pglite';
@@ -31,7 +31,7 @@ function addSync(files: object): void {
     );
   Reflect.set(operations, 'fsync', (stream: { readonly nfd?: number }) => {
     try {
-      if (stream.nfd !== undefined) fsyncSync(stream.nfd);
+      if (stream.nfd !== undefined) fs.fsyncSync(stream.nfd);
       return 0;
     } catch {
       return EIO;
@@ -39,8 +39,11 @@ function addSync(files: object): void {
   });
 }
 
-/** PostgreSQL's arguments for it. Only what is committed through `Database.transaction` waits for the disk; see there. */
-export const DURABLE = ['-c', 'fsync=on', '-c', 'wal_sync_method=fsync', '-c', 'synchronous_commit=off'];
+/**
+ * PostgreSQL's arguments for it. Every commit waits for the disk, also pg-boss's own: that a message was taken must be known after a
+ * crash, or one that kills its process at once would be new each time, for ever.
+ */
+export const DURABLE = ['-c', 'fsync=on', '-c', 'wal_sync_method=fsync', '-c', 'synchronous_commit=on'];
 
 /**
  * Makes a new folder all or nothing: as long as the file `creating` lies beside it, it never held anything, and is begun anew.

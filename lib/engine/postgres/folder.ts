@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { engineError } from './database.ts';
+import { detailOf, engineError, wordsOf } from './database.ts';
 
 /** The data folder, ours alone until `release`. */
 export interface HeldFolder {
@@ -25,7 +25,7 @@ export function holdFolder(folder: string): HeldFolder {
     lock.exec('PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE');
   } catch (error) {
     lock.close();
-    if (!(error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY)) throw unusable(folder, error);
+    if (detailOf(error, 'errcode') !== SQLITE_BUSY) throw unusable(folder, error);
     throw engineError(
       'folder.in-use',
       `The data folder ${folder} is in use by process ${holderOf(pidFile)}.`,
@@ -55,7 +55,7 @@ function openLock(folder: string): DatabaseSync {
 const unusable = (folder: string, cause: unknown) =>
   engineError(
     'folder.unusable',
-    `The data folder ${folder} can't be used: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    `The data folder ${folder} can't be used: ${wordsOf(cause)}.`,
     'It must be a folder that this user may create and write (PROPAGATOR_DATA).',
     cause,
   );

@@ -1,7 +1,7 @@
 import type { QueueName } from '../../../events/index.ts';
 import type { Change, DeadLetterFilter, Delivery, Engine, WorkOptions } from '../port.ts';
 import { Bells } from './bells.ts';
-import { commit } from './commit.ts';
+import { commit, forget } from './commit.ts';
 import { type Database, engineError } from './database.ts';
 import { listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { openEmbedded } from './embedded.ts';
@@ -22,9 +22,9 @@ export interface PostgresEngineOptions {
   readonly retry?: Partial<RetryOptions> | undefined;
 }
 
-const SEEN_DAYS = 14;
-const TIDY_MILLIS = 60_000;
-const FORGET_MILLIS = 6 * 60 * 60_000;
+const TIDY_MILLIS = 20_000;
+/** Of so many rounds of tidying, one also forgets old message ids: the first, and then every six hours. */
+const ROUNDS_TO_FORGET = 1080;
 const HEALTH_MILLIS = 5000;
 
 /**
@@ -76,10 +76,7 @@ class PostgresEngine implements Engine {
     this.#warn = warn;
     this.reads = readsOf(database);
     database.listen((queue) => this.#bells.ring(queue));
-    this.#timers = [
-      this.#every(TIDY_MILLIS, 'The database could not be tidied', () => database.tidy()),
-      this.#every(FORGET_MILLIS, 'Old message ids could not be forgotten', () => this.#forget()),
-    ];
+    this.#timers = [this.#every(TIDY_MILLIS, 'The database could not be tidied', (round) => this.#tidy(round))];
     if (database.kind === 'server')
       this.#timers.push(this.#every(SIGN_OF_LIFE_SECONDS * 1000, 'No sign of life could be given', () => this.#signOfLife()));
   }
@@ -139,12 +136,12 @@ class PostgresEngine implements Engine {
     if (this.#closed) throw engineError('closed', 'The engine is closed.', 'This process is ending; the message comes again elsewhere.');
   }
 
-  #every(millis: number, trouble: string, task: () => Promise<unknown>): NodeJS.Timeout {
-    let busy = false;
+  #every(millis: number, trouble: string, task: (round: number) => Promise<unknown>): NodeJS.Timeout {
+    let [busy, round] = [false, 0];
     return setInterval(() => {
       if (busy) return;
       busy = true;
-      task()
+      task(round++)
         .catch((error: unknown) => this.#warn(trouble, error))
         .finally(() => {
           busy = false;
@@ -157,7 +154,8 @@ class PostgresEngine implements Engine {
     for (const queue of await takeBack(this.#database, this.#queues.boss, false)) this.#bells.ring(queue);
   }
 
-  #forget(): Promise<unknown> {
-    return this.#database.query(`DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`);
+  async #tidy(round: number): Promise<void> {
+    if (round % ROUNDS_TO_FORGET === 0) await forget(this.#database);
+    await this.#database.tidy();
   }
 }

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { type BossDatabase, type Database, engineError, type Listener, type Row, type Session } from './database.ts';
+import { type BossDatabase, type Database, engineError, type Listener, type Row, type Session, wordsOf } from './database.ts';
 import { Ear } from './ear.ts';
 
 /** Any number of our own, in the one name space that a database has for advisory locks: the letters `kprop`. */
@@ -41,8 +41,7 @@ function whereIs(databaseUrl: string): string {
 }
 
 /** node-postgres throws an AggregateError without a message when no address of a host answers. */
-const reason = (error: unknown): string =>
-  error instanceof AggregateError ? error.errors.map(String).join(', ') : error instanceof Error ? error.message : String(error);
+const reason = (error: unknown): string => (error instanceof AggregateError ? error.errors.map(wordsOf).join(', ') : wordsOf(error));
 
 class Server implements Database {
   readonly kind = 'server';

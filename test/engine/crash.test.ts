@@ -1,0 +1,168 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Engine } from '../../lib/engine/port.ts';
+import { openPostgresEngine, type PostgresEngineOptions } from '../../lib/engine/postgres/open.ts';
+import { until } from './place.ts';
+import { type Postgresql, startPostgresql } from './postgresql.ts';
+import { look, operationId } from './samples.ts';
+
+/** A process of its own, and the lines that it reported before it was killed. */
+class Victim {
+  static readonly #living = new Set<Victim>();
+  static async killAll(): Promise<void> {
+    for (const victim of Victim.#living) await victim.kill();
+  }
+  readonly lines: string[] = [];
+  readonly process: ChildProcess;
+  constructor(where: string, what: 'write' | 'work' | 'hold') {
+    const script = join(import.meta.dirname, 'victim.ts');
+    this.process = spawn(process.execPath, [script, where, what], { stdio: ['ignore', 'pipe', 'inherit'] });
+    Victim.#living.add(this);
+    if (this.process.stdout) createInterface(this.process.stdout).on('line', (line) => this.lines.push(line));
+  }
+  reported(word: string): string[] {
+    return this.lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.split(' ')[1] ?? '');
+  }
+  async kill(): Promise<void> {
+    Victim.#living.delete(this);
+    const ended = once(this.process, 'close');
+    this.process.kill('SIGKILL');
+    await ended;
+  }
+}
+
+/** Random, but never before the victim has something to lose. */
+const someTime = () => new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 700));
+
+async function killAgainAndAgain(where: string, what: 'write' | 'work'): Promise<{ committed: string[]; handled: string[] }> {
+  const [committed, handled]: [string[], string[]] = [[], []];
+  for (let round = 0; round < 5; round += 1) {
+    const victim = new Victim(where, what);
+    await until('a first commit', () => victim.reported('committed').length > 0, 40);
+    await someTime();
+    await victim.kill();
+    committed.push(...victim.reported('committed'));
+    handled.push(...victim.reported('handled'));
+  }
+  return { committed, handled };
+}
+
+async function drained(engine: Engine): Promise<string[]> {
+  const handled: string[] = [];
+  await engine.work('coordinate', { concurrency: 1, batch: 200 }, async (deliveries) => {
+    for (const { message } of deliveries) if (message.type === 'operation.look') handled.push(message.data.operationId);
+  });
+  const empty = async () => {
+    const depth = (await engine.reads.depths()).coordinate;
+    return depth?.ready === 0 && depth.active === 0 && depth.delayed === 0;
+  };
+  await until('an empty queue', empty, 60);
+  return handled;
+}
+
+const engines: Engine[] = [];
+const folders: string[] = [];
+/** As `openPostgresEngine`, closed after the test whatever becomes of it. */
+async function open(options: PostgresEngineOptions): Promise<Engine> {
+  const engine = await openPostgresEngine(options);
+  engines.push(engine);
+  return engine;
+}
+afterEach(async () => {
+  await Victim.killAll();
+  for (const engine of engines.splice(0)) await engine.close();
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+describe('A process that is killed with SIGKILL', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'propagator-crash-'));
+    folders.push(folder);
+  });
+
+  it('loses nothing of what it had reported as committed: neither state nor message', async () => {
+    const { committed } = await killAgainAndAgain(folder, 'write');
+    expect(committed.length).toBeGreaterThan(20);
+    const engine = await open({ dataFolder: folder });
+    const seen = await engine.reads.seen(committed);
+    expect(committed.filter((id) => !seen.has(id))).toEqual([]);
+    // One that was committed but not yet reported may be there too: then with all of its parts.
+    const { commits = 0 } = await engine.reads.counters();
+    expect(commits - committed.length).toBeLessThanOrEqual(5);
+    expect((await engine.reads.depths()).coordinate?.ready).toBe(commits);
+    const handled = new Set(await drained(engine));
+    expect(committed.filter((id) => !handled.has(id))).toEqual([]);
+    expect(handled.size).toBe(commits);
+  }, 180_000);
+
+  it('leaves every message to be handled, whatever it was doing with it', async () => {
+    const { committed, handled } = await killAgainAndAgain(folder, 'work');
+    const engine = await open({ dataFolder: folder });
+    const all = new Set([...handled, ...(await drained(engine))]);
+    expect(committed.filter((id) => !all.has(id))).toEqual([]);
+    expect((await engine.reads.depths()).coordinate?.dead).toBe(0);
+  }, 180_000);
+
+  it('with a message in hand hands it on at the next start, at once, and it counts as delivered', async () => {
+    const id = operationId();
+    const before = await open({ dataFolder: folder });
+    await before.commit({ messages: [look(id)] });
+    await before.close();
+    const victim = new Victim(folder, 'hold');
+    await until('the message in hand', () => victim.reported('handled').length === 1, 40);
+    await victim.kill();
+    const engine = await open({ dataFolder: folder });
+    const opened = performance.now();
+    let received: number | undefined;
+    await engine.work('coordinate', { concurrency: 1 }, async ([delivery]) => {
+      received = delivery?.receiveCount;
+    });
+    await until('the message', () => received !== undefined);
+    expect(received).toBe(2);
+    expect(performance.now() - opened).toBeLessThan(2000);
+  }, 90_000);
+
+  it('keeps the folder for itself until then, and the next one takes it over', async () => {
+    const victim = new Victim(folder, 'hold');
+    await until('an open engine', () => victim.lines.includes('open'), 40);
+    await expect(open({ dataFolder: folder })).rejects.toMatchObject({
+      report: { code: 'engine.folder.in-use', message: `The data folder ${folder} is in use by process ${victim.process.pid}.` },
+    });
+    await victim.kill();
+    const engine = await open({ dataFolder: folder });
+    await expect(open({ dataFolder: folder })).rejects.toMatchObject({ report: { code: 'engine.folder.in-use' } });
+    await engine.close();
+  }, 90_000);
+});
+
+describe('A process on a PostgreSQL server that is killed with SIGKILL', () => {
+  let postgresql: Postgresql;
+  beforeAll(async () => {
+    postgresql = await startPostgresql();
+  }, 60_000);
+  afterAll(() => postgresql.stop(), 30_000);
+
+  it('hands its message on to another process within a minute', async () => {
+    const where = await postgresql.createDatabase();
+    const engine = await open({ databaseUrl: where });
+    const id = operationId();
+    await engine.commit({ messages: [look(id)] });
+    const victim = new Victim(where, 'hold');
+    await until('the message in hand', () => victim.reported('handled').length === 1, 40);
+    let received: number | undefined;
+    await engine.work('coordinate', { concurrency: 1 }, async ([delivery]) => {
+      received = delivery?.receiveCount;
+    });
+    // While it lives it keeps its message, however long it takes: longer here than a dead one would be waited for.
+    await new Promise((resolve) => setTimeout(resolve, 40_000));
+    expect(received).toBeUndefined();
+    await victim.kill();
+    await until('the message', () => received !== undefined, 60);
+    expect(received).toBe(2);
+  }, 180_000);
+});

@@ -1,0 +1,135 @@
+import fs, { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jest } from '@jest/globals';
+import type { Engine } from '../../lib/engine/port.ts';
+import { forget } from '../../lib/engine/postgres/commit.ts';
+import type { Database } from '../../lib/engine/postgres/database.ts';
+import { openEmbedded } from '../../lib/engine/postgres/embedded.ts';
+import { openPostgresEngine, type PostgresEngineOptions } from '../../lib/engine/postgres/open.ts';
+import { BUSY_TABLES } from '../../lib/engine/postgres/schema.ts';
+import { QUICK_RETRY, until } from './place.ts';
+import { operation, queue, requested, serviceOf, unique } from './samples.ts';
+
+/** What is special about the embedded database: one process, one folder, no daemons. */
+describe('The folder of the embedded engine', () => {
+  let folder: string;
+  const open: Engine[] = [];
+  const opened = async (options: PostgresEngineOptions = {}): Promise<Engine> => {
+    const engine = await openPostgresEngine({ dataFolder: folder, retry: QUICK_RETRY, ...options });
+    open.push(engine);
+    return engine;
+  };
+  /** Work on the database itself, while no engine has it. */
+  const within = async (work: (database: Database) => Promise<unknown>): Promise<void> => {
+    const database = await openEmbedded(folder);
+    await work(database).finally(() => database.close());
+  };
+  const closeAll = async () => {
+    for (const engine of open.splice(0)) await engine.close();
+  };
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'propagator-folder-'));
+    await opened();
+    await closeAll();
+  }, 60_000);
+  afterEach(closeAll);
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('has every commit on the disk before it is reported', async () => {
+    const engine = await opened();
+    const sync = jest.spyOn(fs, 'fsyncSync');
+    await engine.commit({ operations: [operation()] });
+    expect(sync.mock.calls.length).toBeGreaterThan(0);
+    const before = sync.mock.calls.length;
+    await engine.reads.operations({});
+    expect(sync.mock.calls.length).toBe(before);
+    sync.mockRestore();
+  });
+
+  it('hands out at the next start what its process died with, and gives up only what kills again and again', async () => {
+    const [mild, deadly] = [queue(), queue()];
+    const engine = await opened();
+    await engine.commit({ messages: [requested(serviceOf(mild)), requested(serviceOf(deadly))] });
+    await closeAll();
+    const died = `UPDATE propagator_queue.job SET state = 'active', started_on = now(), retry_count = $1 WHERE name = $2`;
+    await within(async (database) => {
+      await database.query(died, [2, mild]);
+      await database.query(died, [19, deadly]);
+    });
+    const next = await opened();
+    expect(await next.deadLetters({ service: serviceOf(deadly) })).toMatchObject([{ queue: deadly, error: undefined }]);
+    expect((await next.reads.depths())[mild]).toEqual({ ready: 0, delayed: 1, active: 0, dead: 0 });
+    const counts: number[] = [];
+    await next.work(mild, { concurrency: 1 }, async ([delivery]) => {
+      counts.push(delivery?.receiveCount ?? 0);
+    });
+    await until('the message', () => counts.length > 0);
+    expect(counts).toEqual([4]);
+  }, 30_000);
+
+  it('is tended without daemons: dead rows go, and the log does not grow for ever', async () => {
+    const engine = await opened();
+    const name = queue();
+    for (let round = 0; round < 5; round += 1)
+      await engine.commit({ messages: Array.from({ length: 100 }, () => requested(serviceOf(name))), counters: { [unique()]: 1 } });
+    let taken = 0;
+    await engine.work(name, { concurrency: 1, batch: 100 }, async (deliveries) => {
+      taken += deliveries.length;
+    });
+    await until('500 messages', () => taken === 500);
+    await closeAll();
+    await within(async (database) => {
+      const pages = async () => Number((await database.query(`SELECT pg_relation_size($1) / 8192 AS pages`, [BUSY_TABLES[0]]))[0]?.pages);
+      const full = await pages();
+      expect(full).toBeGreaterThan(10);
+      const checkpoint = async () => (await database.query('SELECT checkpoint_lsn::text AS at FROM pg_control_checkpoint()'))[0]?.at;
+      const before = await checkpoint();
+      await database.tidy(0);
+      expect(await pages()).toBeLessThan(full / 2);
+      expect(await checkpoint()).not.toBe(before);
+    });
+  }, 30_000);
+
+  it('forgets ids of notifications after two weeks, not before', async () => {
+    const [old, young] = [unique(), unique()];
+    const engine = await opened();
+    await engine.commit({ seen: [old, young] });
+    await closeAll();
+    await within(async (database) => {
+      const age = 'UPDATE propagator.seen SET at = now() - $1::interval WHERE id = $2';
+      await database.query(age, ['14 days 1 minute', old]);
+      await database.query(age, ['13 days 23 hours', young]);
+      await forget(database);
+    });
+    expect(await (await opened()).reads.seen([old, young])).toEqual(new Set([young]));
+  });
+
+  it('of a newer release is left alone, and the start says so', async () => {
+    const age = (version: number) =>
+      within((database) => database.query('UPDATE propagator.migration SET version = version + $1', [version]));
+    await age(1000);
+    await expect(opened()).rejects.toMatchObject({ report: { code: 'engine.schema.newer' } });
+    await age(-1000);
+    await expect((await opened()).health()).resolves.toBeUndefined();
+  }, 30_000);
+
+  it('whose making was cut off is begun anew', async () => {
+    const cut = join(folder, 'cut');
+    mkdirSync(join(cut, 'postgres'), { recursive: true });
+    writeFileSync(join(cut, 'postgres', 'PG_VERSION'), '18\n');
+    await expect(opened({ dataFolder: cut })).rejects.toMatchObject({ report: { code: 'engine.folder.damaged' } });
+    writeFileSync(join(cut, 'creating'), '');
+    const engine = await opened({ dataFolder: cut });
+    expect(await engine.commit({ operations: [operation()] })).toBe('committed');
+    expect(existsSync(join(cut, 'creating'))).toBe(false);
+  }, 60_000);
+
+  it('must be a folder, or the start says what is wrong with it', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    await expect(opened({ dataFolder: join(file, 'data') })).rejects.toMatchObject({ report: { code: 'engine.folder.unusable' } });
+    await expect(openPostgresEngine({})).rejects.toMatchObject({ report: { code: 'engine.settings' } });
+  });
+});
