@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Reach, type Removal, type ServiceApi } from '../cleanup/service.ts';
+import { defineKind, defineService, type Removal, type ServiceApi } from '../cleanup/service.ts';
 import { PropagatorError } from '../errors.ts';
 
 const imageRow = z.object({
@@ -96,8 +96,8 @@ const metadefNamespace = defineKind({
   id: (row) => row.namespace,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.display_name ?? row.namespace,
-  async remove(row, { api, project }): Promise<Removal> {
-    if (!(await isReachable(row, api, project)))
+  async remove(row, { api }): Promise<Removal> {
+    if (!(await isReachable(row, api)))
       return {
         is: 'stays',
         message: 'the API of Glance cannot address this namespace: a slash or a letter beyond ASCII is in its name',
@@ -115,14 +115,14 @@ const metadefNamespace = defineKind({
 
 /**
  * Glance (25.1, seen) reads the path as Latin-1, so that `ü` addresses a namespace named `Ã¼`, which may be somebody else's;
- * and a slash, escaped or not, fits none of its routes. Such a name is used only after it was shown to lead to this very row.
+ * and a slash, escaped or not, fits none of its routes. Such a name is used only after it was shown to lead to this very name, which no two have.
  */
-async function isReachable(row: NamespaceRow, api: ServiceApi, project: Reach['project']): Promise<boolean> {
+async function isReachable(row: NamespaceRow, api: ServiceApi): Promise<boolean> {
   if (/^[\x20-\x2e\x30-\x7e]+$/.test(row.namespace)) return true;
   const answer = await api.request('GET', pathOfNamespace(row), { accept: [404] });
   if (answer.status === 404) return false;
   const shown = namespaceRow.safeParse(answer.json);
-  return shown.success && shown.data.namespace === row.namespace && shown.data.owner === project;
+  return shown.success && shown.data.namespace === row.namespace;
 }
 
 /**

@@ -40,7 +40,11 @@ describe('Keystone, after it deleted a project', () => {
     expect(stage.bystandersAreUntouched).toBe(true);
   });
 
-  it('holds nothing of a project without members', async () => {
+  it('is asked about the recorded members only, for every user would be a call', async () => {
+    stage.rehearsal.calls.length = 0;
+    expect((await stage.empty(keystone)).outcome).toEqual({ is: 'finished' });
+    const asked = new Set(stage.rehearsal.calls.map(({ path }) => path.split('/')[3]?.split('?')[0]).filter((id) => id?.length === 32));
+    expect([...asked]).toEqual(stage.members);
     expect((await stage.empty(keystone, { members: [] })).outcome).toEqual({ is: 'finished' });
   });
 
