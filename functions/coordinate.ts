@@ -19,6 +19,9 @@ export interface CoordinatePorts {
   readonly services: readonly Service[];
   readonly mode: Mode;
   readonly graceMillis: number;
+  /** What the settings protect. */
+  readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
+  /** The same with the project that we are logged in to; throws while Keystone does not answer. */
   readonly protection: () => Promise<Protection>;
   readonly limits: Omit<Rules, 'now' | 'startedLastHour'>;
   now(): number;
@@ -102,33 +105,30 @@ async function open(event: AccountEvent, ports: CoordinatePorts): Promise<Step |
     mode: ports.mode,
     now: ports.now(),
     graceMillis: ports.graceMillis,
-    protectedBecause: protectedBecause(scope, await ports.protection()),
+    // Who we are ourselves is known once Keystone answers; until then the settings speak.
+    protectedBecause: protectedBecause(scope, { ...ports.protectedIds, ownProject: '' }),
   });
   return opened && { operations: [opened.operation], tasks: [], messages: opened.messages, deadLetters: [] };
 }
 
 async function look(operation: Operation, number: number, ports: CoordinatePorts): Promise<Input | undefined> {
   if (operation.state !== 'confirming' || operation.look !== number) return undefined;
-  const truth = await ask(operation, ports);
-  const projects =
-    operation.scope.type === 'domain' && truth.is === 'absent' ? { projects: await projectsOf(operation.scope.id, ports) } : {};
-  return { is: 'look', look: number, truth, graceMillis: ports.graceMillis, ...projects };
+  const answer = await ask(operation, ports).catch((thrown: unknown) => ({
+    truth: { is: 'unknown' as const, error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }) },
+  }));
+  return { is: 'look', look: number, graceMillis: ports.graceMillis, ...answer };
 }
 
-/** Law 1: only Keystone's own 404 counts; everything that is not certain is `unknown`. */
-async function ask(operation: Operation, { cloud, services }: CoordinatePorts): Promise<Truth> {
-  try {
-    const shown = await cloud.keystone.show(operation.scope.type, operation.scope.id);
-    if (shown.is === 'present') return { is: 'present', enabled: shown.account.enabled };
-    const placed = services.map(async ({ name, after, catalogTypes }) => ({
-      name,
-      after,
-      regions: await cloud.regionsOf({ catalogTypes }),
-    }));
-    return { is: 'absent', services: await Promise.all(placed) };
-  } catch (thrown) {
-    return { is: 'unknown', error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }) };
-  }
+/** Law 1: only Keystone's own 404 counts. Throws when anything about the answer is not certain. */
+async function ask({ scope }: Operation, ports: CoordinatePorts): Promise<{ truth: Truth; projects?: DomainProject[] }> {
+  const { cloud, services } = ports;
+  const shown = await cloud.keystone.show(scope.type, scope.id);
+  if (shown.is === 'present') return { truth: { is: 'present', enabled: shown.account.enabled } };
+  const because = protectedBecause(scope, await ports.protection());
+  if (because) return { truth: { is: 'protected', because } };
+  const placed = services.map(async ({ name, after, catalogTypes }) => ({ name, after, regions: await cloud.regionsOf({ catalogTypes }) }));
+  const truth: Truth = { is: 'absent', services: await Promise.all(placed) };
+  return scope.type === 'domain' ? { truth, projects: await projectsOf(scope.id, ports) } : { truth };
 }
 
 async function projectsOf(domainId: Parameters<Engine['reads']['projectsOf']>[0], ports: CoordinatePorts): Promise<DomainProject[]> {

@@ -59,11 +59,8 @@ export async function startEmbedded({ settings, credentials, log, services = SER
       calls[service] = (calls[service] ?? 0) + 1;
     },
   });
-  const protection = async (): Promise<Protection> => ({
-    projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
-    domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
-    ownProject: (await cloud.ownProject()).id,
-  });
+  const protectedIds = { projects: settings.PROPAGATOR_PROTECTED_PROJECTS, domains: settings.PROPAGATOR_PROTECTED_DOMAINS };
+  const protection = async (): Promise<Protection> => ({ ...protectedIds, ownProject: (await cloud.ownProject()).id });
   const mode = settings.PROPAGATOR_MODE;
   const apartMillis = settings.PROPAGATOR_CONFIRM_APART;
   const limits = {
@@ -79,7 +76,7 @@ export async function startEmbedded({ settings, credentials, log, services = SER
     ingest(deliveries, { engine, keystone: cloud.keystone, now, log }),
   );
   await engine.work('coordinate', { concurrency: 4, batch: 10 }, (deliveries) =>
-    coordinate(deliveries, { ...common, graceMillis: settings.PROPAGATOR_GRACE, limits }),
+    coordinate(deliveries, { ...common, protectedIds, graceMillis: settings.PROPAGATOR_GRACE, limits }),
   );
   for (const service of services) {
     const ports = { ...common, apartMillis, concurrency: settings.PROPAGATOR_CONCURRENCY, budgetMillis: PASS_BUDGET_MILLIS };

@@ -9,6 +9,8 @@ import { type PlacedService, planOrder } from './order.ts';
 export type Truth =
   | { readonly is: 'absent'; readonly services: readonly PlacedService[] }
   | { readonly is: 'present'; readonly enabled: boolean }
+  /** It is gone, and must be left alone all the same (law 7). */
+  | { readonly is: 'protected'; readonly because: string }
   | { readonly is: 'unknown'; readonly error: ErrorReport };
 
 const LONGEST_WAIT_SECONDS = 60;
@@ -19,6 +21,10 @@ export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules)
   if (operation.state !== 'confirming' || operation.look !== look) return;
   if (truth.is === 'present') {
     draft.operation = refuse(operation, `Keystone still shows it (${truth.enabled ? 'enabled' : 'disabled'})`, rules.now);
+    return;
+  }
+  if (truth.is === 'protected') {
+    draft.operation = refuse(operation, `protected: ${truth.because}`, rules.now);
     return;
   }
   if (truth.is === 'unknown') {

@@ -136,6 +136,7 @@ export class SmallWorld {
       mode: this.#options.mode ?? 'enforce',
       graceMillis: 0,
       apartMillis: 2000,
+      protectedIds: { projects: [], domains: [] },
       protection: async () => ({ projects: [], domains: [], ownProject: 'cleaner' }),
       limits: { apartMillis: 2000, patienceMillis: 3_600_000, mostAttempts: 5, mostThings: 1000, mostOperationsAnHour: 100 },
       concurrency: {},

@@ -232,12 +232,29 @@ describe('Law 7: never the cloud’s own', () => {
     await expect(clean(shelf(books, [], takeOut), reachOf(VICTIM, VICTIM))).rejects.toMatchObject({ report: { code: 'laws.own-project' } });
     expect(books).toHaveLength(1);
   });
-  it('opens an operation on a protected project only to say that it is refused', async () => {
+  it.each([
+    ['by the settings', { projects: [VICTIM], domains: [] }, 'cleaner'],
+    ['as its own', { projects: [], domains: [] }, VICTIM],
+  ])('opens an operation on a project that is protected %s only to say that it is refused', async (_, protectedIds, ownProject) => {
     const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
-    const ports = { ...world.ports, protection: async () => ({ projects: [VICTIM], domains: [], ownProject: 'cleaner' }) };
-    await world.handle(deleted(VICTIM), ports);
-    expect([...world.engine.operations.values()]).toEqual([expect.objectContaining({ state: 'refused' })]);
-    expect(world.engine.waiting).toEqual([]);
+    const ports = { ...world.ports, protectedIds, protection: async () => ({ ...protectedIds, ownProject }) };
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
+      for (const waiting of world.engine.due()) await world.handle(waiting.message, ports).then(() => world.engine.take(waiting));
+    expect([...world.engine.operations.values()]).toEqual([
+      expect.objectContaining({ state: 'refused', hold: expect.objectContaining({ reason: expect.stringContaining('protected: ') }) }),
+    ]);
+    expect(world.things(VICTIM)).toBe(3);
+  });
+  it('waits, and gives no message up, while it cannot even log in to learn which project is its own', async () => {
+    const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
+    const ports = { ...world.ports, protection: () => Promise.reject(error('Transient')) };
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    for (let n = 0; n < 20; n += 1)
+      for (const waiting of world.engine.due()) await world.handle(waiting.message, ports).then(() => world.engine.take(waiting));
+    expect([...world.engine.operations.values()]).toEqual([expect.objectContaining({ state: 'confirming' })]);
+    expect(world.engine.waiting).toHaveLength(1);
+    expect(world.things(VICTIM)).toBe(3);
   });
 });
 
