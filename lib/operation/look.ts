@@ -14,15 +14,17 @@ export type Truth =
   | { readonly is: 'unknown'; readonly error: ErrorReport };
 
 const LONGEST_WAIT_SECONDS = 60;
+/**
+ * A read right after a deletion may be old, from a lagging replica of the database or a cache within one worker of Keystone:
+ * only what is shown for so long is taken for alive.
+ */
+const SHOWN_FOR_MILLIS = 60_000;
 
 /** Takes in Keystone's answer number `look`. An answer to an old question is left aside. */
 export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules): void {
   const { operation } = draft;
   if (operation.state !== 'confirming' || operation.look !== look) return;
-  if (truth.is === 'present') {
-    draft.operation = refuse(operation, `Keystone still shows it (${truth.enabled ? 'enabled' : 'disabled'})`, rules.now);
-    return;
-  }
+  if (truth.is === 'present') return takePresent(draft, `Keystone still shows it (${truth.enabled ? 'enabled' : 'disabled'})`, rules);
   if (truth.is === 'protected') {
     draft.operation = refuse(operation, `protected: ${truth.because}`, rules.now);
     return;
@@ -40,13 +42,26 @@ export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules)
   }
   const first = operation.confirmedAt.at(0);
   draft.operation = { ...operation, hold: undefined, confirmedAt: first === undefined ? [rules.now] : [first, rules.now] };
-  if (operation.scope.type === 'project' && first === undefined) survey(draft, truth.services, rules);
+  if (operation.scope.type === 'project' && draft.tasks.length === 0) survey(draft, truth.services, rules);
   if (!isConfirmed(draft.operation, rules)) {
     const due = Math.max(operation.notBefore, (first ?? rules.now) + rules.apartMillis);
     askAgain(draft, Math.max(0.05, (due - rules.now) / 1000));
     return;
   }
   if (operation.scope.type === 'project') advance(draft, rules);
+}
+
+function takePresent(draft: Draft, reason: string, rules: Rules): void {
+  const { operation } = draft;
+  const since = operation.confirmedAt.length === 0 ? (operation.hold?.since ?? rules.now) : rules.now;
+  if (rules.now - since >= SHOWN_FOR_MILLIS) {
+    draft.operation = refuse(operation, reason, rules.now);
+    return;
+  }
+  // An answer of 404 that is taken back never was one.
+  const advice = 'It may be a stale read, or a forged notification; nothing is touched. Keystone is asked again for a minute.';
+  draft.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
+  askAgain(draft, Math.min(20, Math.max(rules.apartMillis, rules.now - since) / 1000));
 }
 
 function askAgain(draft: Draft, delaySeconds: number): void {

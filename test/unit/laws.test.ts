@@ -73,6 +73,27 @@ describe('Law 1: a notification is a hint', () => {
     ).rejects.toThrow();
     expect(books).toHaveLength(1);
   });
+  it('is not misled by one stale read, nor by a 404 that is taken back', async () => {
+    for (const shownAt of [0, 1, 2]) {
+      const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
+      await world.engine.commit({ messages: [deleted(VICTIM)] });
+      let looks = 0;
+      for (let n = 0; n < 200 && world.engine.waiting.length > 0; n += 1)
+        for (const waiting of world.engine.due()) {
+          if (waiting.message.type === 'operation.look') {
+            if (looks === shownAt) world.alive.add(VICTIM);
+            else world.alive.delete(VICTIM);
+            looks += 1;
+          }
+          await world.handle(waiting.message).then(() => world.engine.take(waiting));
+        }
+      const [operation] = [...world.engine.operations.values()];
+      expect(operation?.state).toBe('finished');
+      const [first, last] = [operation?.confirmedAt.at(0) ?? 0, operation?.confirmedAt.at(-1) ?? 0];
+      expect(last - first).toBeGreaterThanOrEqual(2000);
+      expect(world.things(VICTIM)).toBe(0);
+    }
+  });
   it('waits as long as Keystone does not answer, and says so', async () => {
     const world = new SmallWorld({ things: [1, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' });
     world.keystoneAway = true;
