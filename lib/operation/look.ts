@@ -24,31 +24,40 @@ const SHOWN_FOR_MILLIS = 60_000;
 export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules): void {
   const { operation } = draft;
   if (operation.state !== 'confirming' || operation.look !== look) return;
-  if (truth.is === 'present') return takePresent(draft, `Keystone still shows it (${truth.enabled ? 'enabled' : 'disabled'})`, rules);
-  if (truth.is === 'protected') {
-    draft.operation = refuse(operation, `protected: ${truth.because}`, rules.now);
-    return;
+  switch (truth.is) {
+    case 'absent':
+      takeAbsent(draft, truth.services, rules);
+      break;
+    case 'present':
+      takePresent(draft, `Keystone still shows it (${truth.enabled ? 'enabled' : 'disabled'})`, rules);
+      break;
+    case 'protected':
+      draft.operation = refuse(operation, `protected: ${truth.because}`, rules.now);
+      break;
+    case 'unknown':
+      takeUnknown(draft, truth.error, rules);
+      break;
   }
-  if (truth.is === 'unknown') {
-    const hold = {
-      reason: `Keystone gave no certain answer: ${truth.error.message}`,
-      since: operation.hold?.since ?? rules.now,
-      advice: truth.error.advice,
-    };
-    const waited = (rules.now - hold.since) / 1000;
-    draft.operation = { ...operation, hold };
-    askAgain(draft, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, waited)));
-    return;
-  }
+}
+
+function takeAbsent(draft: Draft, services: readonly PlacedService[], rules: Rules): void {
+  const { operation } = draft;
   const first = operation.confirmedAt.at(0);
   draft.operation = { ...operation, hold: undefined, confirmedAt: first === undefined ? [rules.now] : [first, rules.now] };
-  if (operation.scope.type === 'project' && draft.tasks.length === 0) survey(draft, truth.services, rules);
-  if (!isConfirmed(draft.operation, rules)) {
-    const due = Math.max(operation.notBefore, (first ?? rules.now) + rules.apartMillis);
-    askAgain(draft, Math.max(0.05, (due - rules.now) / 1000));
+  if (operation.scope.type === 'project' && draft.tasks.length === 0) survey(draft, services, rules);
+  if (isConfirmed(draft.operation, rules)) {
+    if (operation.scope.type === 'project') advance(draft, rules);
     return;
   }
-  if (operation.scope.type === 'project') advance(draft, rules);
+  const due = Math.max(operation.notBefore, (first ?? rules.now) + rules.apartMillis);
+  askAgain(draft, Math.max(0.05, (due - rules.now) / 1000));
+}
+
+function takeUnknown(draft: Draft, error: ErrorReport, rules: Rules): void {
+  const { operation } = draft;
+  const since = operation.hold?.since ?? rules.now;
+  draft.operation = { ...operation, hold: { reason: `Keystone gave no certain answer: ${error.message}`, since, advice: error.advice } };
+  askAgain(draft, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - since) / 1000)));
 }
 
 function takePresent(draft: Draft, reason: string, rules: Rules): void {
