@@ -62,7 +62,7 @@ function takeUnknown(draft: Draft, error: ErrorReport, rules: Rules): void {
 
 function takePresent(draft: Draft, reason: string, rules: Rules): void {
   const { operation } = draft;
-  const since = operation.confirmedAt.length === 0 ? (operation.hold?.since ?? rules.now) : rules.now;
+  const since = operation.hold?.reason === reason ? operation.hold.since : rules.now;
   if (rules.now - since >= SHOWN_FOR_MILLIS) {
     draft.operation = refuse(operation, reason, rules.now);
     return;
