@@ -30,16 +30,25 @@ function containersOf(reach: Reach): Promise<readonly ContainerRow[]> {
   });
 }
 
+/** Containers whose objects this round has not seen all of: they can't be empty when it comes to them. */
+const unseenOf = (reach: Reach): Promise<Set<string>> => reach.once('swift.unseen', async () => new Set<string>());
+
 /** Objects, versions and delete markers of all containers; manifests and their segments are objects like others. */
 const object = defineKind<ObjectRow>({
   name: 'object',
   async list(reach) {
     const containers = await containersOf(reach);
+    const unseen = await unseenOf(reach);
+    for (const { name } of containers) unseen.add(name);
     const rows: ObjectRow[] = [];
     for (let at = 0; at < containers.length; at += AT_ONCE) {
       const some = containers.slice(at, at + AT_ONCE);
       const listed = await Promise.all(some.map(({ name }) => objectsOf(reach, name, MOST_OBJECTS)));
-      for (const { rows: found } of listed) for (const row of found) rows.push(row);
+      for (const [index, { rows: found, more }] of listed.entries()) {
+        for (const row of found) rows.push(row);
+        const name = some[index]?.name;
+        if (!more && name !== undefined) unseen.delete(name);
+      }
       const cut = rows.length >= MOST_OBJECTS && at + AT_ONCE < containers.length;
       if (cut || listed.some(({ more }) => more)) return { rows, more: true, total: Math.max(rows.length, await objectCount(reach)) };
     }
@@ -61,14 +70,15 @@ async function objectCount(reach: Reach): Promise<number> {
   return Number(headers.get('x-account-object-count') ?? 0) || 0;
 }
 
-/** Containers; public read rights end with them. */
+/** Containers; public read rights end with them. One that still holds something is refused by Swift, and keeps no other. */
 const container = defineKind<ContainerRow>({
   name: 'container',
-  after: ['object'],
+  follows: ['object'],
   list: containersOf,
   id: (row) => row.name,
   owner: (row) => row.owner,
   async remove(row, reach) {
+    if ((await unseenOf(reach)).has(row.name)) return { is: 'blocked', message: 'more objects are in it', actor: 'nobody' };
     const answer = await ask(reach, 'DELETE', pathOfContainer(row.name), { accept: [404, 409] });
     if (answer.status === 409)
       return {
