@@ -1,0 +1,146 @@
+import { at, rows, type Visit, visit } from './visitor.ts';
+import type { Row, Table } from './world.ts';
+
+let there: Visit;
+afterEach(() => there.close());
+
+const mine = (): string => `all_tenants=1&project_id=${there.project}`;
+/** The id of the project's row of a name. */
+const id = <T extends Row & { name: string; project_id: string }>(table: Table<T>, name: string): string =>
+  table.where((row) => row.name === name && row.project_id === there.project)[0]?.id ?? `no ${name}`;
+const volume = (name: string): string => id(there.cloud.state.storage.volumes, name);
+const remove = (path: string) => there.status('storage', 'DELETE', path);
+const act = (path: string, name: string, value: unknown) => there.status('storage', 'POST', `${path}/action`, { json: { [name]: value } });
+const listed = async (path: string, key: string): Promise<unknown[]> =>
+  rows((await there.ask('storage', 'GET', path)).json, key).map((row) => row.name);
+
+describe('the Cinder of the rehearsal cloud', () => {
+  beforeEach(async () => {
+    there = await visit();
+    there.cloud.seed.fill(there.project, 'small');
+  });
+
+  it("refuses a foreign project in the path, and replaces the wanted one by the caller's own without all_tenants", async () => {
+    const base = `//v3/${there.project}/volumes`;
+    expect(await there.status('storage', 'GET', base)).toBe(400);
+    expect(await listed(`/volumes?project_id=${there.project}`, 'volumes')).toEqual([]);
+    expect(await listed(`/volumes?all_tenants=0&project_id=${there.project}`, 'volumes')).toEqual([]);
+    expect(await listed(`/groups?all_tenants=0&project_id=${there.project}`, 'groups')).toEqual(['group']);
+    expect(await there.status('storage', 'GET', '/volumes?all_tenants=perhaps')).toBe(400);
+  });
+
+  it('takes a misspelled filter for one that nothing fits', async () => {
+    expect(await listed(`/volumes?all_tenants=1&tenant_id=${there.project}`, 'volumes')).toEqual([]);
+    expect(await listed(`/volumes?${mine()}`, 'volumes')).not.toEqual([]);
+  });
+
+  it.each([
+    ['with snapshots', 'data-3'],
+    ['attached', 'data-0'],
+    ['in a group', 'member-0'],
+    ['awaiting a transfer', 'given-away'],
+    ['already deleting', 'stuck'],
+  ])('refuses to delete a volume %s', async (_, name) => {
+    expect(await remove(`/volumes/${volume(name)}`)).toBe(400);
+  });
+
+  it('deletes with force what only has the wrong status, nothing that is attached or in a group', async () => {
+    expect(await remove(`/volumes/${volume('stuck')}?force=true`)).toBe(202);
+    expect(await remove(`/volumes/${volume('given-away')}?force=true`)).toBe(202);
+    expect(await remove(`/volumes/${volume('data-0')}?force=true`)).toBe(400);
+    expect(await remove(`/volumes/${volume('member-0')}?force=true`)).toBe(400);
+  });
+
+  it('takes snapshots along with cascade, later', async () => {
+    expect(await remove(`/volumes/${volume('data-3')}?cascade=true`)).toBe(202);
+    expect(await there.status('storage', 'GET', `/volumes/${volume('data-3')}`)).toBe(200);
+    const gone = volume('data-3');
+    there.clock.advance(200);
+    expect(await there.status('storage', 'GET', `/volumes/${gone}`)).toBe(404);
+    expect(await listed(`/snapshots?${mine()}`, 'snapshots')).not.toContain('data-3-snapshot-0');
+  });
+
+  it('lets a busy volume go back to available', async () => {
+    const path = `/volumes/${volume('busy')}`;
+    await remove(path);
+    there.clock.advance(200);
+    expect(at((await there.ask('storage', 'GET', path)).json, 'volume.status')).toBe('available');
+    await remove(path);
+    there.clock.advance(200);
+    expect(await there.status('storage', 'GET', path)).toBe(404);
+  });
+
+  it('leaves a volume deleting for ever when told so, until it is reset or forced', async () => {
+    const path = `/volumes/${volume('from-snapshot')}`;
+    there.cloud.faults.inject({ service: 'cinder', method: 'DELETE', path: /\/volumes\//, times: 1, effect: { does: 'endless' } });
+    await remove(path);
+    there.clock.advance(3_600_000);
+    expect(at((await there.ask('storage', 'GET', path)).json, 'volume.status')).toBe('deleting');
+    expect(await remove(path)).toBe(400);
+    expect(await act(path, 'os-reset_status', { status: 'error' })).toBe(202);
+    expect(await remove(path)).toBe(202);
+    there.clock.advance(200);
+    expect(await there.status('storage', 'GET', path)).toBe(404);
+  });
+
+  it('gives a group away only after its snapshots, and with its volumes', async () => {
+    const { groups, groupSnapshots } = there.cloud.state.storage;
+    const group = `/groups/${id(groups, 'group')}`;
+    const snapshot = `/group_snapshots/${id(groupSnapshots, 'group-snapshot')}`;
+    expect(await act(group, 'delete', { 'delete-volumes': true })).toBe(400);
+    expect(await remove(snapshot)).toBe(202);
+    there.clock.advance(200);
+    expect(await act(group, 'delete', { 'delete-volumes': false })).toBe(400);
+    expect(await act(group, 'delete', { 'delete-volumes': true })).toBe(202);
+    there.clock.advance(300);
+    expect(await listed(`/volumes?${mine()}`, 'volumes')).not.toContain('member-0');
+    expect(await listed(`/groups?${mine()}`, 'groups')).toEqual([]);
+  });
+
+  it('does not stop an admin from deleting a backup before its increments, which is a mishap', async () => {
+    const { backups } = there.cloud.state.storage;
+    const full = id(backups, 'full');
+    expect(await remove(`/backups/${full}`)).toBe(202);
+    expect(there.cloud.state.mishaps).toEqual([`backup ${full} was deleted before its increments`]);
+    expect(await there.status('storage', 'DELETE', `/backups/${id(backups, 'increment-1')}`, { as: there.project })).toBe(400);
+  });
+
+  it('cancels a transfer and frees its volume', async () => {
+    expect(await remove(`/volume-transfers/${id(there.cloud.state.storage.transfers, 'gift')}`)).toBe(202);
+    expect(await remove(`/volumes/${volume('given-away')}`)).toBe(202);
+  });
+
+  it('keeps an attachment as long as Nova knows the server', async () => {
+    const [row] = there.cloud.state.storage.attachments.where((each) => each.volume_id === volume('data-0'));
+    expect(await remove(`/attachments/${row?.id}`)).toBe(409);
+    there.cloud.state.compute.servers.delete(row?.instance ?? '');
+    expect(await remove(`/attachments/${row?.id}`)).toBe(200);
+    expect(await act(`/volumes/${volume('data-0')}`, 'os-reset_status', { status: 'available', attach_status: 'detached' })).toBe(202);
+  });
+
+  it('answers questions about a project that is gone, and deletes its quotas', async () => {
+    await there.ask('identity', 'DELETE', `/projects/${there.project}`);
+    const { json } = await there.ask('storage', 'GET', `/os-quota-sets/${there.project}?usage=true`);
+    expect(at(json, 'quota_set.backups.in_use')).toBe(3);
+    expect(await remove(`/os-quota-sets/${there.project}`)).toBe(200);
+    expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(204);
+  });
+});
+
+describe('a Cinder like the lab has it', () => {
+  it('answers 404 to the deletion of a backup while no backup service runs, and keeps the backup', async () => {
+    there = await visit({ backupService: false });
+    there.cloud.seed.fill(there.project, 'tiny');
+    const path = `/backups/${id(there.cloud.state.storage.backups, 'increment-2')}`;
+    expect(await remove(path)).toBe(404);
+    expect(await there.status('storage', 'GET', path)).toBe(200);
+  });
+
+  it('answers 404 to the deletion of the default type of a project that is gone, and keeps it', async () => {
+    there = await visit({ defaultTypesOfGoneProjects: false });
+    there.cloud.seed.fill(there.project, 'tiny');
+    await there.ask('identity', 'DELETE', `/projects/${there.project}`);
+    expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(404);
+    expect(there.cloud.world.count(there.project)['cinder.default-type']).toBe(1);
+  });
+});

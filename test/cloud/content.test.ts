@@ -1,0 +1,140 @@
+import fc from 'fast-check';
+import { awkwardNames } from './seed-content.ts';
+import { at, rows, type Visit, visit } from './visitor.ts';
+
+let there: Visit;
+afterEach(() => there.close());
+
+describe('the Glance of the rehearsal cloud', () => {
+  beforeEach(async () => {
+    there = await visit();
+    there.cloud.seed.fill(there.project, 'small');
+  });
+  const listed = async (query: string): Promise<unknown[]> =>
+    rows((await there.ask('image', 'GET', `/v2/images?owner=${there.project}${query}`)).json, 'images').map((row) => row.name);
+
+  it('shows hidden and community images only to who asks for them', async () => {
+    expect(await listed('')).toEqual(expect.not.arrayContaining(['community', 'hidden']));
+    expect(await listed('&visibility=all')).toEqual(expect.arrayContaining(['community', 'protected', 'shared']));
+    expect((await listed('&visibility=all&os_hidden=true')).toSorted()).toEqual(['hidden', 'hidden-and-protected']);
+  });
+
+  it('gives 25 images a page unless more are asked for', async () => {
+    const [image] = there.cloud.state.images.images.all();
+    if (image)
+      for (let n = 0; n < 30; n++)
+        there.cloud.state.images.images.add({ ...image, id: `i-${n}`, visibility: 'private', os_hidden: false, owner: there.project });
+    const { json } = await there.ask('image', 'GET', `/v2/images?owner=${there.project}&visibility=all`);
+    expect(rows(json, 'images')).toHaveLength(25);
+    const rest = await there.ask('image', 'GET', String(at(json, 'next')));
+    expect(rows(json, 'images').length + rows(rest.json, 'images').length).toBe(36);
+    expect(at(rest.json, 'next')).toBeUndefined();
+  });
+
+  it('keeps a protected image until its protection is taken away', async () => {
+    const [image] = there.cloud.state.images.images.where((row) => row.name === 'protected');
+    const path = `/v2/images/${image?.id}`;
+    expect(await there.status('image', 'DELETE', path)).toBe(403);
+    const json = [{ op: 'replace', path: '/protected', value: false }];
+    expect(await there.status('image', 'PATCH', path, { json })).toBe(415);
+    expect(
+      await there.status('image', 'PATCH', path, { json, headers: { 'Content-Type': 'application/openstack-images-v2.1-json-patch' } }),
+    ).toBe(200);
+    expect(await there.status('image', 'DELETE', path)).toBe(204);
+    expect(await there.status('image', 'DELETE', path)).toBe(404);
+  });
+});
+
+describe('the Swift of the rehearsal cloud', () => {
+  const account = (): string => `//v1/AUTH_${there.project}`;
+  const bulk = async (lines: string[]) =>
+    (
+      await there.ask('object', 'POST', `${account()}?bulk-delete`, {
+        body: lines.join('\n'),
+        headers: { 'Content-Type': 'text/plain', Accept: 'application/json' },
+      })
+    ).json;
+  const names = async (container: string, query = ''): Promise<unknown[]> =>
+    rows((await there.ask('object', 'GET', `${account()}/${encodeURIComponent(container)}?format=json${query}`)).json).map(
+      (row) => row.name,
+    );
+
+  it('keeps objects of any name, and gives them back under it', async () => {
+    there = await visit();
+    there.cloud.seed.fill(there.project, 'small');
+    expect((await names('awkward ü %')).toSorted()).toEqual(awkwardNames.toSorted());
+    await fc.assert(
+      fc.asyncProperty(
+        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((name) => !/^\.{1,2}$/.test(name) && !name.includes('\0')),
+        async (name) => {
+          const path = `${account()}/container-0/${encodeURIComponent(name)}`;
+          expect(await there.status('object', 'PUT', path, { body: 'x' })).toBe(201);
+          expect(await names('container-0')).toContain(name);
+          expect(await bulk([`container-0/${encodeURIComponent(name)}`])).toMatchObject({ 'Number Deleted': 1, Errors: [] });
+          expect(await names('container-0')).not.toContain(name);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
+  it('answers 200 to a bulk deletion that went wrong, and tells the truth in the body', async () => {
+    there = await visit();
+    there.cloud.seed.fill(there.project, 'small');
+    expect(await bulk(['container-0', 'nothing/here'])).toEqual({
+      'Response Status': '400 Bad Request',
+      'Response Body': '',
+      'Number Deleted': 0,
+      'Number Not Found': 1,
+      Errors: [['container-0', '409 Conflict']],
+    });
+  });
+
+  it('keeps a versioned container until its last version is gone', async () => {
+    there = await visit();
+    there.cloud.seed.fill(there.project, 'small');
+    const path = `${account()}/versioned`;
+    expect(await names('versioned')).toEqual(['kept']);
+    expect(await there.status('object', 'DELETE', path)).toBe(409);
+    await there.ask('object', 'POST', path, { headers: { 'X-Versions-Enabled': 'false' } });
+    for (const row of rows((await there.ask('object', 'GET', `${path}?versions&format=json`)).json)) {
+      expect(await there.status('object', 'DELETE', path)).toBe(409);
+      expect(await there.status('object', 'DELETE', `${path}/${row.name}?version-id=${row.version_id}`)).toBe(204);
+    }
+    expect(await there.status('object', 'DELETE', path)).toBe(204);
+  });
+
+  it('pages by the name of the last row, in the order of bytes', async () => {
+    there = await visit({ swiftPageLimit: 3 });
+    there.cloud.seed.fill(there.project, 'small');
+    const seen: unknown[] = [];
+    for (
+      let page = await names('awkward ü %');
+      page.length > 0;
+      page = await names('awkward ü %', `&marker=${encodeURIComponent(String(seen.at(-1)))}`)
+    )
+      seen.push(...page);
+    expect(seen).toEqual(awkwardNames.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+  });
+
+  it('marks an account as deleted where that is allowed, and it is gone for good', async () => {
+    there = await visit();
+    there.cloud.seed.fill(there.project, 'small');
+    expect(await there.status('object', 'DELETE', `${account()}?bulk-delete=`)).toBe(200);
+    expect(await there.status('object', 'DELETE', `${account()}?typo`)).toBe(400);
+    expect(await there.status('object', 'DELETE', account())).toBe(204);
+    expect(await there.status('object', 'HEAD', account())).toBe(410);
+    expect(await there.status('object', 'PUT', `${account()}/new`)).toBe(503);
+    expect(there.cloud.world.things(there.project).filter(({ kind }) => kind.startsWith('swift.'))).toEqual([]);
+  });
+
+  it('refuses that where the cluster does not allow it, and everything foreign to who is no reseller', async () => {
+    there = await visit({ accountManagement: false });
+    there.cloud.seed.fill(there.project, 'tiny');
+    expect(await there.status('object', 'DELETE', account())).toBe(405);
+    await there.close();
+    there = await visit({ adminRoles: ['admin', 'member', 'reader'] });
+    there.cloud.seed.fill(there.project, 'tiny');
+    expect(await there.status('object', 'GET', account())).toBe(403);
+  });
+});

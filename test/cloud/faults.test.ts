@@ -1,0 +1,117 @@
+import { rows, type Visit, visit } from './visitor.ts';
+
+let there: Visit;
+beforeEach(async () => {
+  there = await visit();
+  there.cloud.seed.fill(there.project, 'small');
+});
+afterEach(() => there.close());
+
+const servers = () => there.ask('compute', 'GET', `/servers/detail?all_tenants=1&project_id=${there.project}`);
+
+describe('an injected fault', () => {
+  it("refuses in the service's own words as often as it was told to", async () => {
+    there.cloud.faults.inject({ service: 'nova', method: 'GET', times: 2, effect: { does: 'answer', status: 429, retryAfter: 3 } });
+    const first = await servers();
+    expect([first.status, first.headers['retry-after']]).toEqual([429, '3']);
+    expect(first.json).toMatchObject({ overLimit: { code: 429 } });
+    expect((await servers()).status).toBe(429);
+    expect((await servers()).status).toBe(200);
+  });
+
+  it('lasts until it is cleared, lets the first calls go by if wanted, and strikes only what it was meant for', async () => {
+    const fault = there.cloud.faults.inject({
+      service: 'nova',
+      path: /servers\/detail/,
+      after: 1,
+      effect: { does: 'answer', status: 500 },
+    });
+    expect([(await servers()).status, (await servers()).status, (await servers()).status]).toEqual([200, 500, 500]);
+    expect(await there.status('compute', 'GET', '/flavors')).toBe(200);
+    expect(fault.hits).toBe(2);
+    fault.clear();
+    expect((await servers()).status).toBe(200);
+  });
+
+  it('cuts a body in two ways: half a text that claims to be whole, or less than was promised', async () => {
+    there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'cut-body' } });
+    expect(await servers()).toMatchObject({ status: 200, json: undefined });
+    there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'cut-connection' } });
+    await expect(servers()).rejects.toThrow();
+  });
+
+  it('loses the link to the next page, the owners of the rows, or the filter', async () => {
+    there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'drop-next', rows: 1 } });
+    const half = await servers();
+    expect(rows(half.json, 'servers')).toHaveLength(1);
+    expect(half.json).not.toHaveProperty('servers_links');
+    there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'drop-owner' } });
+    expect(rows((await servers()).json, 'servers')[0]).not.toHaveProperty('tenant_id');
+    there.cloud.seed.bystanders();
+    there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'ignore-filter' } });
+    expect(new Set(rows((await servers()).json, 'servers').map((row) => row.tenant_id)).size).toBe(3);
+  });
+
+  it('breaks the connection before anything happened, or after', async () => {
+    const [flavor] = there.cloud.state.compute.flavors.where((row) => !row.is_public);
+    const remove = () => there.status('compute', 'DELETE', `/flavors/${flavor?.id}`);
+    there.cloud.faults.inject({ service: 'nova', method: 'DELETE', times: 1, effect: { does: 'reset' } });
+    await expect(remove()).rejects.toThrow();
+    there.cloud.faults.inject({ service: 'nova', method: 'DELETE', times: 1, effect: { does: 'reset-after' } });
+    await expect(remove()).rejects.toThrow();
+    expect(await remove()).toBe(404);
+  });
+});
+
+describe('the rehearsal cloud as a whole', () => {
+  it('refuses connections to one service, and takes them again on the same port', async () => {
+    await there.cloud.refuse('nova');
+    await expect(servers()).rejects.toThrow();
+    expect(await there.status('image', 'GET', '/v2/images')).toBe(200);
+    await there.cloud.accept('nova');
+    expect((await servers()).status).toBe(200);
+  });
+
+  it('hides a service from the catalog', async () => {
+    const catalog = async (): Promise<string> =>
+      (
+        await there.ask('identity', 'GET', '/auth/tokens', {
+          headers: {
+            'X-Subject-Token': there.cloud.state.tokens.issue({
+              userId: there.ask.user,
+              projectId: there.ask.own,
+              domainId: undefined,
+              system: false,
+              credential: undefined,
+              roles: ['admin'],
+              methods: [],
+              issuedAt: 0,
+              expiresAt: Number.MAX_SAFE_INTEGER / 1000,
+            }).id,
+          },
+        })
+      ).text;
+    expect(await catalog()).toContain('object-store');
+    there.cloud.hide('swift');
+    expect(await catalog()).not.toContain('object-store');
+  });
+
+  it('writes down every call with its status', async () => {
+    there.cloud.calls.length = 0;
+    await servers();
+    await there.ask('compute', 'GET', '/servers/nope');
+    expect(there.cloud.calls.map(({ service, method, status }) => `${service} ${method} ${status}`)).toEqual([
+      'nova GET 200',
+      'nova GET 404',
+    ]);
+  });
+
+  it('holds the same things for bystanders as for the customer, none of them twice', () => {
+    const [bystander] = there.cloud.seed.bystanders('small', ['production']);
+    const kinds = (project: string | undefined) =>
+      Object.keys(there.cloud.world.count(project)).filter((kind) => kind !== 'keystone.project');
+    expect(kinds(bystander?.projectId)).toEqual(kinds(there.project));
+    const ids = there.cloud.world.things().map(({ kind, id }) => `${kind} ${id}`);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});

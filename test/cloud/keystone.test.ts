@@ -1,0 +1,120 @@
+import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { Asker } from './compare-ask.ts';
+import { at, rows, type Visit, visit } from './visitor.ts';
+
+let there: Visit;
+beforeEach(async () => {
+  there = await visit();
+});
+afterEach(() => there.close());
+
+describe('the Keystone of the rehearsal cloud', () => {
+  it('lets the admin in by an application credential as by a password', async () => {
+    const { ask } = await Asker.login(
+      readCredentials({ env: there.cloud.applicationCredentials, readFile: () => undefined, home: '/', cwd: '/' }),
+    );
+    expect(ask.own).toBe(there.ask.own);
+    expect((await ask('compute', 'GET', '/servers')).status).toBe(200);
+  });
+
+  it('turns a wrong password away, and a token that no longer counts', async () => {
+    const identity = { methods: ['password'], password: { user: { id: there.ask.user, password: 'wrong' } } };
+    expect(await there.status('identity', 'POST', '/auth/tokens', { json: { auth: { identity } } })).toBe(401);
+    there.cloud.expireTokens();
+    for (const service of ['identity', 'compute', 'storage', 'network', 'image', 'object', 'placement'])
+      expect(await there.status(service, 'GET', service === 'object' ? '' : '/x')).toBe(401);
+  });
+
+  it('deletes leaves only, and a domain only when it is disabled', async () => {
+    const { ask, status, project, domain, cloud } = there;
+    const child = cloud.seed.makeProject(domain, 'child', project);
+    expect(await status('identity', 'DELETE', `/projects/${project}`)).toBe(403);
+    expect(await status('identity', 'PATCH', `/projects/${project}`, { json: { project: { enabled: false } } })).toBe(403);
+    expect(await status('identity', 'DELETE', `/projects/${child}`)).toBe(204);
+    expect(await status('identity', 'GET', `/projects/${child}`)).toBe(404);
+    expect(await status('identity', 'DELETE', `/domains/${domain}`)).toBe(403);
+    await ask('identity', 'PATCH', `/domains/${domain}`, { json: { domain: { enabled: false } } });
+    expect(at((await ask('identity', 'GET', `/projects/${project}`)).json, 'project.enabled')).toBe(true);
+    expect(await status('identity', 'DELETE', `/domains/${domain}`)).toBe(204);
+    expect(await status('identity', 'GET', `/projects/${project}`)).toBe(404);
+  });
+
+  it('keeps the application credentials of a deleted project, and nothing else of it', async () => {
+    const { ask, project, cloud } = there;
+    const { userId } = cloud.seed.fill(project, 'tiny');
+    await ask('identity', 'DELETE', `/projects/${project}`);
+    expect(
+      cloud.world
+        .things(project)
+        .filter(({ kind }) => kind.startsWith('keystone.'))
+        .map(({ kind }) => kind),
+    ).toEqual(['keystone.application-credential']);
+    expect(rows((await ask('identity', 'GET', `/users/${userId}/application_credentials`)).json, 'application_credentials')).toHaveLength(
+      1,
+    );
+    expect((await ask('identity', 'GET', `/role_assignments?effective&scope.project.id=${project}`)).status).toBe(404);
+    expect(rows((await ask('identity', 'GET', `/role_assignments?scope.project.id=${project}`)).json, 'role_assignments')).toEqual([]);
+  });
+
+  it('shows group members as users of the project when effective roles are asked for', async () => {
+    const { ask, project, domain, cloud } = there;
+    const user = cloud.seed.makeUser(domain, 'in-a-group');
+    cloud.seed.grant({ group: cloud.seed.makeGroup(domain, 'team', [user]) }, project);
+    const { json } = await ask('identity', 'GET', `/role_assignments?effective&scope.project.id=${project}`);
+    expect(rows(json, 'role_assignments').some((row) => at(row, 'user.id') === user)).toBe(true);
+  });
+});
+
+describe("Keystone's notifications", () => {
+  /** Event type, id, and whether somebody is named who did it. */
+  const heard: string[] = [];
+  beforeEach(() => {
+    heard.length = 0;
+    there.cloud.onNotification((notification) => {
+      expect(notification['oslo.version']).toBe('2.0');
+      const message: unknown = JSON.parse(notification['oslo.message']);
+      heard.push(
+        `${at(message, 'event_type')} ${at(message, 'payload.resource_info')} ${at(message, 'payload.initiator') ? 'by someone' : 'by itself'}`,
+      );
+    });
+  });
+
+  it('come for a domain in the recorded order: projects leaves first, groups, credentials, users, the domain twice', async () => {
+    const { ask, cloud, domain, project } = there;
+    const child = cloud.seed.makeProject(domain, 'child', project);
+    const user = cloud.seed.makeUser(domain, 'u', child);
+    const group = cloud.seed.makeGroup(domain, 'g', [user]);
+    const credential = cloud.state.identity.applicationCredentials.add({
+      id: 'ac1',
+      name: 'ac',
+      user_id: user,
+      project_id: child,
+      secret: 's',
+      roles: [],
+    });
+    heard.length = 0;
+    await ask('identity', 'PATCH', `/domains/${domain}`, { json: { domain: { enabled: false } } });
+    await ask('identity', 'DELETE', `/domains/${domain}`);
+    expect(heard).toEqual([
+      `identity.project.updated ${domain} by someone`,
+      `identity.domain.updated ${domain} by someone`,
+      `identity.project.deleted ${child} by itself`,
+      `identity.project.deleted ${project} by itself`,
+      `identity.group.deleted ${group} by itself`,
+      `identity.application_credential.deleted ${credential.id} by itself`,
+      `identity.user.deleted ${user} by itself`,
+      `identity.project.deleted ${domain} by someone`,
+      `identity.domain.deleted ${domain} by someone`,
+    ]);
+  });
+
+  it('say only that something was updated, also when a project is disabled', async () => {
+    await there.ask('identity', 'PATCH', `/projects/${there.project}`, { json: { project: { enabled: false } } });
+    expect(heard).toEqual([`identity.project.updated ${there.project} by someone`]);
+  });
+
+  it('do not come for what was refused', async () => {
+    await there.ask('identity', 'DELETE', `/domains/${there.domain}`);
+    expect(heard).toEqual([]);
+  });
+});

@@ -1,0 +1,147 @@
+import type { NetworkRow } from './rows.ts';
+import { at, rows, type Visit, visit } from './visitor.ts';
+import type { Table } from './world.ts';
+
+let there: Visit;
+afterEach(() => there.close());
+
+const remove = async (path: string): Promise<unknown> => {
+  const { status, json } = await there.ask('network', 'DELETE', `/v2.0/${path}`);
+  return status === 204 ? 'gone' : `${status} ${at(json, 'NeutronError.type')}`;
+};
+const put = async (path: string, json: object): Promise<unknown> => {
+  const answer = await there.ask('network', 'PUT', `/v2.0/${path}`, { json });
+  return answer.status === 200 ? 'done' : `${answer.status} ${at(answer.json, 'NeutronError.type')}`;
+};
+const find = (table: Table<NetworkRow>, wanted: (row: NetworkRow) => boolean = () => true): NetworkRow => {
+  const [row] = table.where((each) => each.project_id === there.project && wanted(each));
+  if (!row) throw new Error(`nothing of that kind: ${table.kind}`);
+  return row;
+};
+const named = (table: Table<NetworkRow>, name: string): NetworkRow => find(table, (row) => row.name === name);
+
+describe('the Neutron of the rehearsal cloud', () => {
+  beforeEach(async () => {
+    there = await visit();
+    there.cloud.seed.fill(there.project, 'small');
+  });
+
+  it('refuses whatever something else still needs, and says by what name', async () => {
+    const { network } = there.cloud.state;
+    const door = find(
+      network.ports,
+      (row) => row.device_owner === 'network:router_interface' && row.device_id === named(network.routers, 'router-0').id,
+    );
+    const forwarded = network.floatingips.get(String(find(network.portForwardings).floatingip_id));
+    const router = named(network.routers, 'router-0');
+    expect(await remove(`ports/${door.id}`)).toBe('409 ServicePortInUse');
+    expect(await remove(`ports/${named(network.ports, 'parent').id}`)).toBe('409 PortInUseAsTrunkParent');
+    expect(await remove(`ports/${named(network.ports, 'sub').id}`)).toBe('409 PortInUseAsSubPort');
+    expect(await remove(`trunks/${named(network.trunks, 'disabled-trunk').id}`)).toBe('409 TrunkDisabled');
+    expect(await remove(`floatingips/${forwarded?.id}`)).toBe('409 FipInUseByPortForwarding');
+    expect(await remove(`routers/${router.id}`)).toBe('409 RouterInUse');
+    expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe('409 RouterInterfaceInUseByRoute');
+    await put(`routers/${router.id}`, { router: { routes: [] } });
+    expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe('409 RouterInterfaceInUseByFloatingIP');
+    expect(await put(`routers/${router.id}`, { router: { external_gateway_info: {} } })).toBe('409 RouterExternalGatewayInUseByFloatingIp');
+    expect(await remove(`networks/${named(network.networks, 'net-0').id}`)).toBe('409 NetworkInUse');
+    expect(await remove(`subnets/${named(network.subnets, 'subnet-0').id}`)).toBe('409 SubnetInUse');
+    expect(await remove(`security-groups/${named(network.securityGroups, 'default').id}`)).toBe('409 SecurityGroupInUse');
+    expect(await remove(`qos/policies/${named(network.qosPolicies, 'slow').id}`)).toBe('409 QosPolicyInUse');
+    expect(await remove(`address-groups/${named(network.addressGroups, 'offices').id}`)).toBe('409 AddressGroupInUse');
+    expect(await remove(`address-scopes/${named(network.addressScopes, 'scope').id}`)).toBe('409 AddressScopeInUse');
+    expect(await remove(`subnetpools/${named(network.subnetpools, 'pool').id}`)).toBe('400 SubnetPoolDeleteError');
+  });
+
+  it('lets go of everything in the right order', async () => {
+    const { network } = there.cloud.state;
+    const own = (table: Table<NetworkRow>): NetworkRow[] => table.where((row) => row.project_id === there.project);
+    for (const row of own(network.portForwardings))
+      expect(await remove(`floatingips/${row.floatingip_id}/port_forwardings/${row.id}`)).toBe('gone');
+    for (const row of own(network.floatingips)) expect(await remove(`floatingips/${row.id}`)).toBe('gone');
+    for (const row of own(network.trunks)) await put(`trunks/${row.id}`, { trunk: { admin_state_up: true } });
+    for (const row of own(network.trunks)) expect(await remove(`trunks/${row.id}`)).toBe('gone');
+    for (const row of own(network.routers)) await put(`routers/${row.id}`, { router: { routes: [] } });
+    for (const row of own(network.ports).filter((port) => port.device_owner === 'network:router_interface'))
+      expect(await put(`routers/${row.device_id}/remove_router_interface`, { port_id: row.id })).toBe('done');
+    for (const row of own(network.routers)) expect(await remove(`routers/${row.id}`)).toBe('gone');
+    for (const row of own(network.ports).filter((port) => port.device_owner !== 'network:dhcp'))
+      expect(await remove(`ports/${row.id}`)).toBe('gone');
+    for (const row of own(network.networks)) expect(await remove(`networks/${row.id}`)).toBe('gone');
+    expect(own(network.ports)).toEqual([]);
+    expect(own(network.subnets)).toEqual([]);
+    for (const row of own(network.securityGroups)) expect(await remove(`security-groups/${row.id}`)).toBe('gone');
+    for (const [path, table] of [
+      ['subnetpools', network.subnetpools],
+      ['address-scopes', network.addressScopes],
+      ['address-groups', network.addressGroups],
+      ['qos/policies', network.qosPolicies],
+      ['rbac-policies', network.rbacPolicies],
+    ] as const)
+      for (const row of own(table)) expect(await remove(`${path}/${row.id}`)).toBe('gone');
+    expect(await remove(`quotas/${there.project}`)).toBe('gone');
+    expect(await remove(`quotas/${there.project}`)).toBe('404 TenantQuotaNotFound');
+    expect(there.cloud.world.things(there.project).filter(({ kind }) => kind.startsWith('neutron.'))).toEqual([]);
+  });
+
+  it('makes the default group anew when it is looked for, for a project that is gone too', async () => {
+    const project = there.cloud.seed.makeProject(there.domain, 'empty');
+    const count = (): number => there.cloud.world.count(project)['neutron.security-group'] ?? 0;
+    await there.ask('network', 'GET', `/v2.0/ports?project_id=${project}`);
+    await there.ask('network', 'GET', `/v2.0/quotas/${project}/details`);
+    await there.ask('network', 'GET', '/v2.0/security-groups');
+    expect(count()).toBe(0);
+    await there.ask('identity', 'DELETE', `/projects/${project}`);
+    await there.ask('network', 'GET', `/v2.0/security-group-rules?tenant_id=${project}`);
+    expect(count()).toBe(1);
+    const [group] = rows((await there.ask('network', 'GET', `/v2.0/security-groups?project_id=${project}`)).json, 'security_groups');
+    expect(await remove(`security-groups/${group?.id}`)).toBe('gone');
+    expect(count()).toBe(0);
+    await put(`quotas/${project}`, { quota: { security_group_rule: 0 } });
+    expect(await there.status('network', 'GET', `/v2.0/security-groups?project_id=${project}`)).toBe(409);
+    expect(count()).toBe(0);
+  });
+
+  it('takes rules of other groups along with the group that they name', async () => {
+    const { securityGroupRules: rules } = there.cloud.state.network;
+    const group = find(
+      there.cloud.state.network.securityGroups,
+      (row) =>
+        row.name !== 'default' &&
+        !there.cloud.state.network.ports.some((port) => Array.isArray(port.security_groups) && port.security_groups.includes(row.id)),
+    );
+    expect(rules.some((rule) => rule.remote_group_id === group.id && rule.security_group_id !== group.id)).toBe(true);
+    expect(await remove(`security-groups/${group.id}`)).toBe('gone');
+    expect(rules.some((rule) => rule.remote_group_id === group.id)).toBe(false);
+  });
+
+  it('keeps a shared network open as long as somebody else is on it', async () => {
+    const { network } = there.cloud.state;
+    const policy = find(network.rbacPolicies);
+    const guest = await there.ask('network', 'POST', '/v2.0/ports', {
+      json: { port: { project_id: policy.target_tenant, network_id: policy.object_id } },
+    });
+    expect(await remove(`rbac-policies/${policy.id}`)).toBe('409 RbacPolicyInUse');
+    expect(await remove(`ports/${at(guest.json, 'port.id')}`)).toBe('gone');
+    expect(await remove(`rbac-policies/${policy.id}`)).toBe('gone');
+  });
+
+  it('begins a list again from the start after an unknown marker, but not for ports', async () => {
+    const page = async (path: string) => there.ask('network', 'GET', `/v2.0/${path}?limit=1&marker=nothing`);
+    expect(rows((await page('security-groups')).json, 'security_groups')).toHaveLength(1);
+    expect((await page('ports')).status).toBe(404);
+  });
+
+  it('says that a filter is wrong', async () => {
+    expect(await there.status('network', 'GET', `/v2.0/networks?projekt=${there.project}`)).toBe(400);
+  });
+});
+
+describe('a Neutron without trunks', () => {
+  it('neither names the extension nor has the path', async () => {
+    there = await visit({ withoutExtensions: ['trunk'] });
+    const { json } = await there.ask('network', 'GET', '/v2.0/extensions');
+    expect(rows(json, 'extensions').some((row) => row.alias === 'trunk')).toBe(false);
+    expect(await there.status('network', 'GET', '/v2.0/trunks')).toBe(404);
+  });
+});
