@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { defineKind, defineService, type Removal, type ServiceApi } from '../cleanup/service.ts';
 import { PropagatorError } from '../errors.ts';
-import { backup, group, groupSnapshot, snapshot } from './cinder-copies.ts';
-import { attachment, transfer, volume } from './cinder-volume.ts';
+import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
+import { attachment, transfer, volume } from './cinder/volume.ts';
 
 const typeRow = z.object({ id: z.string(), name: z.string().nullish() });
 const accessRow = z.object({ volume_type_id: z.string(), project_id: z.string().nullish() });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineKind, defineService } from '../cleanup/service.ts';
 import { PropagatorError } from '../errors.ts';
-import { CONCURRENCY, server } from './nova-server.ts';
+import { CONCURRENCY, server } from './nova/server.ts';
 
 const serverGroupRow = z.object({ id: z.string(), name: z.string().nullish(), project_id: z.string().nullish() });
 

@@ -40,6 +40,23 @@ describe('Cinder, emptied of one project', () => {
     expect(stage.bystandersAreUntouched).toBe(true);
   });
 
+  it('calls nobody for what only has to wait for something else of the project', async () => {
+    await open();
+    const first = await stage.pass(cinder);
+    stage.clock.advance(10_000);
+    const conditions = [...first.conditions, ...(await stage.pass(cinder)).conditions].filter(({ class: kind }) => kind === 'Blocked');
+    expect(new Set(conditions.map(({ actor }) => actor))).toEqual(new Set(['nobody']));
+    expect(new Set(conditions.map(({ kind, message }) => `${kind}: ${message}`))).toEqual(
+      new Set([
+        'cinder.backup: its increments go first',
+        'cinder.group: its snapshots go first',
+        'cinder.snapshot: it goes with its group snapshot',
+        'cinder.volume: its snapshots go first',
+        'cinder.volume: it goes with its group',
+      ]),
+    );
+  });
+
   it('loses no backup before its increments', async () => {
     await open();
     await stage.empty(cinder);
@@ -199,7 +216,12 @@ describe('A volume that does not go by itself', () => {
       expect.objectContaining({ kind: 'cinder.attachment', actor: 'nobody', message: expect.stringContaining('of the project') }),
     );
     expect(report.conditions).toContainEqual(
-      expect.objectContaining({ kind: 'cinder.attachment', actor: 'neighbour', message: expect.stringContaining('another project') }),
+      expect.objectContaining({
+        kind: 'cinder.attachment',
+        actor: 'neighbour',
+        example: 'abroad',
+        message: expect.stringContaining('another'),
+      }),
     );
     expect(left('volume').sort()).toEqual(['cinder.volume data-0', 'cinder.volume data-1', 'cinder.volume data-3']);
   });

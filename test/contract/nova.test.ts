@@ -21,8 +21,16 @@ describe('Nova, emptied of one project', () => {
     expect(left()).toHaveLength(11);
     const report = await stage.empty(nova);
     expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toEqual([]);
     expect(left()).toEqual([]);
     expect(stage.bystandersAreUntouched).toBe(true);
+  });
+
+  it('is emptied in one pass where deletions end at once', async () => {
+    stage = await TimedStage.open();
+    stage.clock.after = (_milliseconds, action) => action();
+    expect((await stage.pass(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
   });
 
   it('counts in a survey what it would remove, and changes nothing', async () => {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { defineKind, type Reach, type Removal, type ServiceApi } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
-import { epochOf } from './shared.ts';
+import { defineKind, type Reach, type Removal, type ServiceApi } from '../../cleanup/service.ts';
+import { PropagatorError } from '../../errors.ts';
+import { epochOf } from '../shared.ts';
 
 /** Calls to Nova at the same time, unless the settings say otherwise. */
 export const CONCURRENCY = 8;
@@ -121,7 +121,6 @@ async function removeServers(rows: readonly ServerRow[], reach: Reach): Promise<
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
-  if (refusal) return answers;
   const after = new Map((await servers(reach)).map((row) => [row.id, row]));
   return rows.map((row, index) => {
     const answer = answers[index] ?? IGNORED;

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Blocker, defineKind, type Reach, type Removal } from '../cleanup/service.ts';
+import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
 import {
   attachmentsOf,
   busy,
@@ -15,7 +15,7 @@ import {
   volumesOf,
   type Waiting,
   waits,
-} from './cinder-rows.ts';
+} from './rows.ts';
 
 /** A volume that is offered to another project; without the offer it is an ordinary one. Microversion 3.57 shows whose it is. */
 export const transfer = defineKind({

@@ -1,5 +1,5 @@
-import { type Blocker, defineKind, type Reach, type Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
+import { PropagatorError } from '../../errors.ts';
 import {
   attachmentsOf,
   backupsOf,
@@ -14,7 +14,7 @@ import {
   volumeRow,
   volumesOf,
   waits,
-} from './cinder-rows.ts';
+} from './rows.ts';
 
 const isOld = (row: Parameters<typeof changedAt>[0], { now }: Reach, patience: number): boolean => now() - changedAt(row) > patience;
 const AT_REST = ['available', 'error'];
