@@ -25,6 +25,13 @@ describe('the Keystone of the rehearsal cloud', () => {
       expect(await there.status(service, 'GET', service === 'object' ? '' : '/x')).toBe(401);
   });
 
+  it('lets a token run out', async () => {
+    there.clock.advance(14_399_000);
+    expect(await there.status('identity', 'GET', '/projects')).toBe(200);
+    there.clock.advance(1000);
+    expect(await there.status('identity', 'GET', '/projects')).toBe(401);
+  });
+
   it('deletes leaves only, and a domain only when it is disabled', async () => {
     const { ask, status, project, domain, cloud } = there;
     const child = cloud.seed.makeProject(domain, 'child', project);

@@ -39,7 +39,7 @@ describe('the Neutron of the rehearsal cloud', () => {
     expect(await remove(`ports/${named(network.ports, 'sub').id}`)).toBe('409 PortInUseAsSubPort');
     expect(await remove(`trunks/${named(network.trunks, 'disabled-trunk').id}`)).toBe('409 TrunkDisabled');
     expect(await remove(`floatingips/${forwarded?.id}`)).toBe('409 FipInUseByPortForwarding');
-    expect(await remove(`routers/${router.id}`)).toBe('409 RouterInUse');
+    expect(await remove(`routers/${named(network.routers, 'router-1').id}`)).toBe('409 RouterInUse');
     expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe('409 RouterInterfaceInUseByRoute');
     await put(`routers/${router.id}`, { router: { routes: [] } });
     expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe('409 RouterInterfaceInUseByFloatingIP');

@@ -50,6 +50,7 @@ export const awkwardNames = [
   '#hash&amp=1',
   '日本/語',
   '😀',
+  '！',
   'with\ttab',
   '..',
   'plus+plus',
