@@ -29,27 +29,10 @@ const version = (into: string, name: string, versionId: string, marker = false):
 };
 /** What a cluster without /info, or one that hides it, looks like. */
 const hideInfo = () => stage.rehearsal.faults.add({ service: 'swift', path: /^\/info/, effect: { does: 'answer', status: 403 } });
-const AWFUL = [
-  'a/b ü%?',
-  '#',
-  '/leading',
-  '//two',
-  '..',
-  '.',
-  '../../AUTH_other/container/object',
-  'a/../b',
-  'emoji 😀',
-  'x'.repeat(1024),
-  'a//b',
-  'trailing/',
-  '%2F',
-  'a%20b',
-  '+',
-  'new\nline',
-  'quote"\'',
-  'q?x=1&y=2',
-  ' space ',
-];
+const AWFUL =
+  'a/b ü%?|#|/leading|//two|..|.|../../AUTH_other/c/o|a/../b|emoji 😀|a//b|trailing/|%2F|a%20b|+|new\nline|quote"\'|q?x=1&y=2| space '
+    .split('|')
+    .concat('x'.repeat(1024));
 
 describe('Swift, emptied of one account', () => {
   it('keeps nothing: objects, segments, versions, delete markers, containers, the account', async () => {
