@@ -24,10 +24,10 @@ export async function objects(cloud: Cloud, projectId: string): Promise<Found[]>
     const versions = headers.get('x-versions-enabled')?.toLowerCase() === 'true';
     const rows = await orNone([404], () => page(cloud, url, 'name', versions ? 'versions&' : ''));
     return [
-      { kind: 'swift.container', id: name, name, owner: projectId, row },
+      { kind: 'swift.container', id: `${projectId}/${name}`, name, owner: projectId, row },
       ...rows.map((object) => {
         const version = typeof object.version_id === 'string' ? ` ${object.version_id}` : '';
-        return { kind: 'swift.object', id: `${name}/${String(object.name)}${version}`, name, owner: projectId, row: object };
+        return { kind: 'swift.object', id: `${projectId}/${name}/${String(object.name)}${version}`, name, owner: projectId, row: object };
       }),
     ];
   });
