@@ -1,20 +1,12 @@
 import { ProjectId } from '../../events/ids.ts';
 import { aggregate } from '../../lib/cleanup/conditions.ts';
 import { Confirmation } from '../../lib/cleanup/laws.ts';
-import { cleanupPass, freshOnce } from '../../lib/cleanup/pass.ts';
-import { defineKind, defineService, type Reach } from '../../lib/cleanup/service.ts';
+import { cleanupPass } from '../../lib/cleanup/pass.ts';
+import { defineKind, defineService } from '../../lib/cleanup/service.ts';
+import { reachOf } from './reach.ts';
 
 const PROJECT = ProjectId.parse('victim');
-const unused = () => Promise.reject(new Error('not here'));
-const reach: Reach = {
-  project: PROJECT,
-  region: 'one',
-  api: { service: 'shelf', region: 'one', endpoint: '', ownProject: 'cleaner', request: unused, list: unused },
-  members: undefined,
-  other: async () => undefined,
-  now: () => 0,
-  once: freshOnce(),
-};
+const reach = reachOf();
 
 describe('a kind that only follows another', () => {
   it('has its turn after it, and goes even when something of the other one is stuck', async () => {
@@ -40,7 +32,7 @@ describe('a kind that only follows another', () => {
       after: [],
       kinds: [kind('board', world.boards, ['book']), kind('book', world.books, [])],
     });
-    const report = await cleanupPass({ service, reach, phase: 'clean', confirmation: Confirmation.of(PROJECT, [0, 9], 1), deadline: 9 });
+    const report = await cleanupPass({ service, reach, phase: 'clean', confirmation: Confirmation.of(PROJECT, [0, 9], 1), deadline: 60_000 });
     expect(world.order).toEqual(['loose', 'board']);
     expect([...world.books]).toEqual(['stuck']);
     expect(report.outcome.is).toBe('again');

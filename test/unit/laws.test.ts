@@ -1,25 +1,16 @@
 import { ProjectId } from '../../events/ids.ts';
 import { Confirmation, ownership, protectedBecause } from '../../lib/cleanup/laws.ts';
-import { cleanupPass, freshOnce, type PassReport } from '../../lib/cleanup/pass.ts';
-import { defineKind, defineService, type Reach, type Removal, type Service } from '../../lib/cleanup/service.ts';
+import { cleanupPass, type PassReport } from '../../lib/cleanup/pass.ts';
+import { defineKind, defineService, type Removal, type Service } from '../../lib/cleanup/service.ts';
 import { type ErrorClass, PropagatorError } from '../../lib/errors.ts';
 import { account, nextLookSeconds } from '../../lib/operation/accounting.ts';
 import { BYSTANDER, deleted, SmallWorld, VICTIM } from '../property/small-world.ts';
+import { reachOf } from './reach.ts';
 
 interface Row {
   id: string;
   owner?: string;
 }
-const unused = () => Promise.reject(new Error('not here'));
-const reachOf = (project = VICTIM, ownProject = 'cleaner'): Reach => ({
-  project,
-  region: 'one',
-  api: { service: 'shelf', region: 'one', endpoint: '', ownProject, request: unused, list: unused },
-  members: undefined,
-  other: async () => undefined,
-  now: () => 1000,
-  once: freshOnce(),
-});
 const confirmed = Confirmation.of(VICTIM, [0, 5000], 5000);
 const error = (errorClass: ErrorClass) =>
   new PropagatorError({ code: `shelf.${errorClass}`, class: errorClass, message: 'no', advice: 'see' });

@@ -1,19 +1,11 @@
 import { ProjectId } from '../../events/ids.ts';
 import { Confirmation } from '../../lib/cleanup/laws.ts';
-import { cleanupPass, freshOnce } from '../../lib/cleanup/pass.ts';
-import { defineKind, defineService, type Reach } from '../../lib/cleanup/service.ts';
+import { cleanupPass } from '../../lib/cleanup/pass.ts';
+import { defineKind, defineService } from '../../lib/cleanup/service.ts';
+import { reachOf } from './reach.ts';
 
 const PROJECT = ProjectId.parse('victim');
-const unused = () => Promise.reject(new Error('not here'));
-const reach: Reach = {
-  project: PROJECT,
-  region: 'one',
-  api: { service: 'shelf', region: 'one', endpoint: '', ownProject: 'cleaner', request: unused, list: unused },
-  members: undefined,
-  other: async () => undefined,
-  now: () => 0,
-  once: freshOnce(),
-};
+const reach = reachOf();
 
 /** A shelf of labels that nobody can take off, and of books. */
 function clean(shelf: Set<string>) {

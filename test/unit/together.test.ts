@@ -1,20 +1,12 @@
 import { ProjectId } from '../../events/ids.ts';
 import { Confirmation } from '../../lib/cleanup/laws.ts';
-import { cleanupPass, freshOnce, type PassReport } from '../../lib/cleanup/pass.ts';
-import { type Blocker, defineKind, defineService, type Reach, type Removal } from '../../lib/cleanup/service.ts';
+import { cleanupPass, type PassReport } from '../../lib/cleanup/pass.ts';
+import { type Blocker, defineKind, defineService, type Removal } from '../../lib/cleanup/service.ts';
 import { type ErrorClass, PropagatorError } from '../../lib/errors.ts';
+import { reachOf } from './reach.ts';
 
 const VICTIM = ProjectId.parse('victim');
-const unused = () => Promise.reject(new Error('not here'));
-const reach: Reach = {
-  project: VICTIM,
-  region: 'one',
-  api: { service: 'shelf', region: 'one', endpoint: '', ownProject: 'cleaner', request: unused, list: unused },
-  members: undefined,
-  other: async () => undefined,
-  now: () => 1000,
-  once: freshOnce(),
-};
+const reach = reachOf();
 const error = (errorClass: ErrorClass) =>
   new PropagatorError({ code: `shelf.${errorClass}`, class: errorClass, message: 'no', advice: 'see' });
 
