@@ -76,7 +76,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
     bases: new Map(),
     hidden: new Set(),
     mishaps: [],
-    notify(eventType, resourceId, call) {
+    notify(eventType, about, call) {
       if (listeners.size === 0) return;
       const agent = call?.headers['user-agent'] ?? 'rehearsal';
       const initiator = call?.token && {
@@ -85,7 +85,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
         requestId: call.requestId,
         agent,
       };
-      const message: Notification = notification(clock, eventType, resourceId, initiator);
+      const message: Notification = notification(clock, eventType, about, initiator);
       for (const listener of listeners) listener(message, eventType);
     },
   };

@@ -63,9 +63,16 @@ export function grants(state: CloudState, routes: Routes): void {
         if (!roles.get(row.role)) throw new Refusal(404, `Could not find role: ${row.role}.`);
         if (!state.identity.projects.get(param(call, 'target')))
           throw new Refusal(404, `Could not find ${where.slice(0, -1)}: ${param(call, 'target')}.`);
-        if (call.method === 'PUT') grant(state, row);
-        else if (!assignments.get(assignmentId(row))) throw new Refusal(404, `Could not find role assignment with role: ${row.role}.`);
-        else if (call.method === 'DELETE') assignments.delete(assignmentId(row));
+        const tell = (what: string): void =>
+          state.notify(`identity.role_assignment.${what}`, { ...target, ...actor, inherited_to_projects: false, role: row.role }, call);
+        if (call.method === 'PUT') {
+          grant(state, row);
+          tell('created');
+        } else if (!assignments.get(assignmentId(row))) throw new Refusal(404, `Could not find role assignment with role: ${row.role}.`);
+        else if (call.method === 'DELETE') {
+          assignments.delete(assignmentId(row));
+          tell('deleted');
+        }
         return { status: 204 };
       });
 }

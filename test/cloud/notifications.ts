@@ -21,6 +21,16 @@ export interface Initiator {
   readonly agent: string;
 }
 
+/** What a notification of a role assignment tells; its target's id is noise. */
+export interface RoleAssignment {
+  readonly project?: string;
+  readonly domain?: string;
+  readonly user?: string;
+  readonly group?: string;
+  readonly inherited_to_projects: false;
+  readonly role: string;
+}
+
 /** CADF's `target.typeURI` per resource, from keystone/notifications.py; what is not named is `unknown`. */
 const typeUris: Record<string, string> = {
   project: 'data/security/project',
@@ -36,7 +46,12 @@ const typeUris: Record<string, string> = {
  * One notification in the CADF format under envelope 2.0, field for field as the recorded ones.
  * `eventType`: `identity.project.deleted`.
  */
-export function notification(clock: CloudClock, eventType: string, resourceId: string, initiator: Initiator | undefined): Notification {
+export function notification(
+  clock: CloudClock,
+  eventType: string,
+  about: string | RoleAssignment,
+  initiator: Initiator | undefined,
+): Notification {
   const [, resource = '', operation = ''] = eventType.split('.');
   const now = new Date(clock.now()).toISOString();
   const payload = {
@@ -48,8 +63,9 @@ export function notification(clock: CloudClock, eventType: string, resourceId: s
     outcome: 'success',
     observer: { id: observer, typeURI: 'service/security' },
     ...(initiator && { initiator: initiatorOf(initiator) }),
-    target: { id: resourceId, typeURI: typeUris[resource] ?? 'unknown' },
-    resource_info: resourceId,
+    ...(typeof about === 'string'
+      ? { target: { id: about, typeURI: typeUris[resource] ?? 'unknown' }, resource_info: about }
+      : { target: { id: randomUUID(), typeURI: 'service/security/account/user' }, ...about }),
   };
   const message = {
     message_id: randomUUID(),

@@ -1,5 +1,6 @@
 import type { CloudClock } from './clock.ts';
 import type { Call } from './http.ts';
+import type { RoleAssignment } from './notifications.ts';
 import type { Options } from './options.ts';
 import type {
   ApplicationCredential,
@@ -121,5 +122,5 @@ export interface CloudState extends ReturnType<typeof tables> {
   /** What the real cloud lets happen although it does harm, in words: a test wants this to stay empty. */
   readonly mishaps: string[];
   /** Sends a notification as Keystone does. */
-  notify(eventType: string, resourceId: string, call: Call | undefined): void;
+  notify(eventType: string, about: string | RoleAssignment, call: Call | undefined): void;
 }
