@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import * as z from 'zod';
 import { at, type Visit, visit } from './visitor.ts';
 
 let there: Visit;
@@ -9,6 +10,9 @@ beforeEach(async () => {
   there.cloud.onNotification((notification) => heard.push(JSON.parse(notification['oslo.message'])));
 });
 afterEach(() => there.close());
+
+const body = z.object({ body: z.string() });
+const envelope = z.object({ 'oslo.message': z.string() });
 
 /** Names and types of all fields, in their order. */
 const shape = (value: unknown): unknown =>
@@ -44,7 +48,8 @@ it('tells of changes in the very shape that a real Keystone was recorded with', 
   const lines = readFileSync(new URL('../../events/samples/keystone/cadf-messagingv2.jsonl', import.meta.url), 'utf8')
     .trim()
     .split('\n');
-  const recorded = shapes(lines.map((line) => JSON.parse(String(at(JSON.parse(String(at(JSON.parse(line), 'body'))), 'oslo.message')))));
+  const message = (line: string): unknown => JSON.parse(envelope.parse(JSON.parse(body.parse(JSON.parse(line)).body))['oslo.message']);
+  const recorded = shapes(lines.map(message));
   const made = shapes(heard);
   expect(made.size).toBeGreaterThan(15);
   for (const [about, wanted] of made) expect(`${about} ${wanted}`).toBe(`${about} ${recorded.get(about)}`);
