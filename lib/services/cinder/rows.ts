@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Blocker, Reach } from '../../cleanup/service.ts';
 import { PropagatorError } from '../../errors.ts';
-import { epochOf } from '../shared.ts';
+import { epochOf } from '../common/time.ts';
 
 const text = z.string().nullish();
 const common = { id: z.string(), name: text, status: z.string() };

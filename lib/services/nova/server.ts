@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineKind, type Reach, type Removal, type ServiceApi } from '../../cleanup/service.ts';
 import { PropagatorError } from '../../errors.ts';
-import { epochOf } from '../shared.ts';
+import { epochOf } from '../common/time.ts';
 
 /** Calls to Nova at the same time, unless the settings say otherwise. */
 export const CONCURRENCY = 8;

@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { SERVICES } from '../../lib/services/index.ts';
+
+describe('the services', () => {
+  it('are all in the index: a file beside it is a service of that name', () => {
+    const files = readdirSync('lib/services', { withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name !== 'index.ts')
+      .map(({ name }) => name.replace(/\.ts$/, ''));
+    expect(SERVICES.map(({ name }) => name).sort()).toEqual(files.sort());
+  });
+
+  it('stand in an order that ends with Keystone, the workloads first', () => {
+    const after = Object.fromEntries(SERVICES.map(({ name, after: before }) => [name, before]));
+    expect(after.nova).toEqual([]);
+    expect(after.neutron).toContain('nova');
+    expect(after.cinder).toContain('nova');
+    expect(after.keystone).toEqual(expect.arrayContaining(['nova', 'cinder', 'neutron', 'glance', 'swift']));
+  });
+});
+
+describe('the README', () => {
+  it('has each setting in its table, with its default', async () => {
+    const { Settings } = await import('../../lib/settings.ts');
+    const readme = readFileSync('README.md', 'utf8');
+    const table = [...readme.matchAll(/^\| `([A-Z_]+)` \| (?:`([^`]*)`)? ?\|/gm)].map(([, name]) => name);
+    expect(table.sort()).toEqual(Object.keys(Settings.shape).sort());
+  });
+});
