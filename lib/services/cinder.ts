@@ -71,8 +71,9 @@ const defaultType = defineKind({
     // Before 2026.2 Cinder asks Keystone for the project first. The row was listed: this 404 means the project.
     return {
       is: 'stays',
-      message: 'this Cinder (before 2026.2) removes no default type of a project that is gone; the row does nothing',
-      advice: 'Nothing has to be done. To be tidy, delete it from the table default_volume_types of Cinder.',
+      message:
+        'this Cinder (before 2026.2) removes no default type of a project that is gone; all it does is to keep that volume type from being deleted',
+      advice: 'When the volume type itself has to go, delete the row from the table default_volume_types of Cinder first.',
     };
   },
 });
