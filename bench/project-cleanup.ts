@@ -120,7 +120,7 @@ async function byPropagator(cloud: Cloud, propagator: Propagator, project: Popul
   const callsAfter = (await propagator.health()).calls ?? {};
   const calls = Object.fromEntries(Object.entries(callsAfter).map(([service, count]) => [service, count - (callsBefore[service] ?? 0)]));
   const toFirst = ((view.operation.startedAt ?? Number.NaN) - answered) / 1000;
-  return { seconds, view, calls, toFirst };
+  return { seconds, view, calls, toFirst, answered };
 }
 
 /** Without what goes with Keystone's own deletion, and without what is no more than a sum over other things. */
@@ -170,16 +170,14 @@ export async function benchProjectCleanup(): Promise<void> {
     console.log(
       `ready after ${ready} ms; first removal ${beyond.toFixed(2)} s after Keystone's answer, beyond the ${APART_SECONDS} s between two confirmations`,
     );
-    const calls = table('service', 'calls', 'removed', 'calls per removed thing', 'the least');
+    const calls = table('service', 'calls', 'removed', 'calls per removed thing', 'the least', 'from second', 'to second', 'passes');
     for (const [service, count] of Object.entries(mine.calls)) {
       const removed = removedOf(mine.view, service);
-      calls.push([
-        service,
-        count,
-        removed,
-        removed > 0 ? (count / removed).toFixed(2) : '-',
-        service === 'swift' ? 'less than 1' : '1, and a listing',
-      ]);
+      const task = mine.view.tasks.find((one) => one.service === service);
+      const at = (time: number | null | undefined) => (time ? ((time - mine.answered) / 1000).toFixed(1) : '-');
+      const least = service === 'swift' ? 'less than 1' : '1, and a listing';
+      const each = removed > 0 ? (count / removed).toFixed(2) : '-';
+      calls.push([service, count, removed, each, least, at(task?.startedAt), at(task?.endedAt), task?.pass ?? '-']);
     }
     console.log(calls.toString());
     console.log(tell(mine.view));

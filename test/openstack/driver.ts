@@ -23,7 +23,15 @@ const View = z.object({
     endedAt: z.number().nullish(),
   }),
   tasks: z.array(
-    z.looseObject({ service: z.string(), state: z.string(), counts: z.record(z.string(), Count), because: z.string().nullish() }),
+    z.looseObject({
+      service: z.string(),
+      state: z.string(),
+      pass: z.number(),
+      counts: z.record(z.string(), Count),
+      because: z.string().nullish(),
+      startedAt: z.number().nullish(),
+      endedAt: z.number().nullish(),
+    }),
   ),
   things: Count,
   waitsOn: z.array(z.looseObject({ on: z.string(), since: z.number(), actor: z.string() })),
