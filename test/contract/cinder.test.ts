@@ -227,6 +227,15 @@ describe('A volume that does not go by itself', () => {
   });
 });
 
+it('A volume is not pulled out of a living server when the list of attachments keeps silent about it', async () => {
+  stage = await TimedStage.open();
+  faults().inject({ service: 'cinder', method: 'GET', path: /\/attachments/, effect: { does: 'drop-next', rows: 0 } });
+  const before = JSON.stringify(stage.storage.attachments.all());
+  expect((await stage.empty(cinder)).outcome.is).toBe('again');
+  expect(JSON.stringify(stage.storage.attachments.all())).toBe(before);
+  expect(volume('data-0')).toMatchObject({ status: 'in-use' });
+});
+
 describe('What Cinder would take along', () => {
   it('is no snapshot that another project has of a volume', async () => {
     await open();

@@ -15,6 +15,7 @@ export const volumeRow = z.object({
   source_volid: text,
   volume_image_metadata: z.record(z.string(), z.unknown()).optional(),
   migration_status: text,
+  attachments: z.array(z.unknown()).optional(),
 });
 export type VolumeRow = z.infer<typeof volumeRow>;
 export const snapshotRow = z.object({

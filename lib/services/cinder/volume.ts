@@ -88,7 +88,8 @@ export const volume = defineKind<Waiting<VolumeRow>>({
     const offered = new Set(transfers.map((row) => row.volume_id));
     const grouped = new Set(groups.map((row) => row.id));
     const blocker = (row: VolumeRow): Blocker | undefined => {
-      if (attached.has(row.id)) return waits('it is attached to a server');
+      // Both must be silent before a volume is taken for free: it would be pulled out of a running server.
+      if (attached.has(row.id) || (row.attachments ?? []).length > 0) return waits('it is attached to a server');
       if (offered.has(row.id)) return waits('its transfer to another project is cancelled first');
       if (snapped.has(row.id)) return waits('its snapshots go first');
       if (row.group_id && grouped.has(row.group_id)) return waits('it goes with its group');
