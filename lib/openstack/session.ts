@@ -124,7 +124,8 @@ async function authenticate(credentials: Credentials, transport: Transport, now:
 
 function denied(error: PropagatorError, credentials: Credentials): PropagatorError {
   const { status = 0 } = error.report;
-  // 201 with a token is the only success: a 200, a redirect, a 404 or a 405 come from something else than Keystone v3.
+  // 201 with a token is the only success: a 200, a redirect or a 405 come from something else than Keystone v3.
+  // A 404 does, too, or Keystone does not know the application credential (seen on Keystone 22).
   const wrongUrl = (status >= 200 && status < 400) || status === 404 || status === 405 || status === 410;
   if (!wrongUrl && status !== 400 && status !== 401 && status !== 403) return error;
   return new PropagatorError({
@@ -132,7 +133,7 @@ function denied(error: PropagatorError, credentials: Credentials): PropagatorErr
     code: wrongUrl ? 'keystone.login.wrong-url' : 'keystone.login.denied',
     class: 'Denied',
     advice: wrongUrl
-      ? `There is no Keystone v3 at ${credentials.authUrl}: check auth_url (OS_AUTH_URL) in ${credentials.source}.`
+      ? `There is no Keystone v3 at ${credentials.authUrl}, or no application credential of this id or name: check both in ${credentials.source}.`
       : `Check user, secret, project and domains in ${credentials.source}, and that the user is enabled; then redrive what failed.`,
   });
 }
