@@ -8,7 +8,7 @@ import type { Kind, Reach, Removal, Thing, Together } from './service.ts';
 /** What one round over one kind saw and did. */
 export interface KindRound {
   readonly kind: KindName;
-  /** `undefined`: the listing failed, so nobody knows. */
+  /** `undefined`: not listed, or the listing failed: nobody knows. */
   readonly count: Count | undefined;
   /** True only when a listing that could be trusted showed nothing of the project (law 4). */
   readonly provenEmpty: boolean;
@@ -43,8 +43,8 @@ export async function round(input: RoundInput): Promise<KindRound[]> {
     const result = (async () => {
       const predecessors = input.phase === 'clean' ? await Promise.all(before) : [];
       const mustBeGone = predecessors.filter((done) => kind.after.includes(done.kind));
-      const waitsFor = mustBeGone.filter((done) => !done.count || done.count.left > 0).map((done) => done.kind);
-      const done = await roundOfKind(kind, waitsFor, input);
+      const mustWait = mustBeGone.some((done) => !done.count || done.count.left > 0);
+      const done = await roundOfKind(kind, mustWait, input);
       input.onKind(done);
       return done;
     })();
@@ -54,8 +54,12 @@ export async function round(input: RoundInput): Promise<KindRound[]> {
   return Promise.all(input.kinds.map(start));
 }
 
-async function roundOfKind(kind: Kind, waitsFor: readonly KindName[], input: RoundInput): Promise<KindRound> {
+async function roundOfKind(kind: Kind, mustWait: boolean, input: RoundInput): Promise<KindRound> {
   const { reach } = input;
+  if (mustWait) {
+    // Nothing of it can go now, so it costs no call; what was counted before still stands, and the cause is said by whom it waits for (law 12).
+    return { kind: kind.name, count: undefined, provenEmpty: false, conditions: [], errors: [] };
+  }
   let seen: Awaited<ReturnType<Kind['look']>>;
   try {
     seen = await kind.look(reach);
@@ -69,16 +73,6 @@ async function roundOfKind(kind: Kind, waitsFor: readonly KindName[], input: Rou
   if (listed === 0 && !seen.more) return { ...nothing, count: { listed, gone: 0, left: 0 }, provenEmpty: true };
   if (input.phase === 'survey')
     return { ...nothing, conditions: [...all, ...blockers(kind, ours)], count: { listed, gone: 0, left: listed }, provenEmpty: false };
-  if (waitsFor.length > 0) {
-    const message = `waits for ${waitsFor.join(', ')}`;
-    const waiting = condition(kind.name, 'InProgress', message, 'nobody', ours[0], ours.length);
-    return {
-      ...nothing,
-      conditions: ours.length > 0 ? [...all, waiting] : all,
-      count: { listed, gone: 0, left: listed },
-      provenEmpty: false,
-    };
-  }
   const removal = await removeAll(kind, ours, input);
   return {
     kind: kind.name,

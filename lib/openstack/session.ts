@@ -133,7 +133,7 @@ function denied(error: PropagatorError, credentials: Credentials): PropagatorErr
     code: wrongUrl ? 'keystone.login.wrong-url' : 'keystone.login.denied',
     class: 'Denied',
     advice: wrongUrl
-      ? `There is no Keystone v3 at ${credentials.authUrl}, or no application credential of this id or name: check both in ${credentials.source}.`
+      ? `There is no Keystone v3 at ${credentials.authUrl}, or no application credential of this id or name: check auth_url (OS_AUTH_URL) and the credential in ${credentials.source}.`
       : `Check user, secret, project and domains in ${credentials.source}, and that the user is enabled; then redrive what failed.`,
   });
 }

@@ -84,7 +84,7 @@ function taskWaitsOn(task: Task): Waiting[] {
   if (task.state !== 'requested' && task.state !== 'errored' && task.state !== 'surveying') return [];
   if (task.error) return [onError(task, task.error)];
   return task.conditions
-    .filter((condition) => condition.class !== 'Unsupported' && !condition.message.startsWith('waits for '))
+    .filter((condition) => condition.class !== 'Unsupported')
     .map((condition) => ({
       on: `${condition.kind ?? task.service}${condition.count > 1 ? ` (${condition.count})` : ''}: ${condition.message}`,
       since: condition.since ?? task.progressAt,
