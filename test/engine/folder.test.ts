@@ -11,6 +11,8 @@ import { BUSY_TABLES } from '../../lib/engine/postgres/schema.ts';
 import { QUICK_RETRY, until } from './place.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 
+jest.setTimeout(60_000);
+
 /** What is special about the embedded database: one process, one folder, no daemons. */
 describe('The folder of the embedded engine', () => {
   let folder: string;
@@ -55,18 +57,20 @@ describe('The folder of the embedded engine', () => {
     await closeAll();
     const died = `UPDATE propagator_queue.job SET state = 'active', started_on = now(), retry_count = $1 WHERE name = $2`;
     await within(async (database) => {
-      await database.query(died, [2, mild]);
+      await database.query(died, [1, mild]);
       await database.query(died, [19, deadly]);
     });
     const next = await opened();
     expect(await next.deadLetters({ service: serviceOf(deadly) })).toMatchObject([{ queue: deadly, error: undefined }]);
-    expect((await next.reads.depths())[mild]).toEqual({ ready: 0, delayed: 1, active: 0, dead: 0 });
+    expect((await next.reads.depths())[mild]).toMatchObject({ active: 0, dead: 0 });
     const counts: number[] = [];
     await next.work(mild, { concurrency: 1 }, async ([delivery]) => {
       counts.push(delivery?.receiveCount ?? 0);
+      // The third delivery is the last that a handler may fail on, but one of them was a death.
+      if (counts.length === 1) throw new Error('failed');
     });
-    await until('the message', () => counts.length > 0);
-    expect(counts).toEqual([4]);
+    await until('the message twice', () => counts.length === 2);
+    expect(counts).toEqual([3, 4]);
   }, 30_000);
 
   it('is tended without daemons: dead rows go, and the log does not grow for ever', async () => {

@@ -1,9 +1,12 @@
+import { jest } from '@jest/globals';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
 import { QUICK_RETRY, until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 import { engineSuite } from './suite.ts';
 import { passOf } from './suite-delivery.ts';
+
+jest.setTimeout(60_000);
 
 let postgresql: Postgresql;
 beforeAll(async () => {

@@ -52,7 +52,12 @@ export function failureSuite(open: () => Promise<Engine>): void {
     it('does not take its batch along: the next time it comes alone', async () => {
       const name = queue();
       const handled: number[] = [];
-      await engine.work(name, { concurrency: 1, batch: 50 }, async (deliveries) => {
+      let [inside, most] = [0, 0];
+      await engine.work(name, { concurrency: 2, batch: 50 }, async (deliveries) => {
+        inside += 1;
+        most = Math.max(most, inside);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        inside -= 1;
         const passes = deliveries.map(passOf);
         if (passes.includes(13)) throw new TypeError('thirteen');
         handled.push(...passes);
@@ -60,6 +65,7 @@ export function failureSuite(open: () => Promise<Engine>): void {
       await engine.commit({ messages: numbers(50).map((pass) => requested(serviceOf(name), pass)) });
       await until('a dead letter', async () => (await engine.reads.depths())[name]?.dead === 1);
       expect(handled.toSorted((a, b) => a - b)).toEqual(numbers(50).filter((pass) => pass !== 13));
+      expect(most).toBe(2);
       const letters = await engine.deadLetters({ service: serviceOf(name) });
       expect(letters).toMatchObject([
         { message: { data: { pass: 13 } }, error: { code: 'handler.failed', message: 'TypeError: thirteen' } },

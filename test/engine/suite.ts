@@ -1,9 +1,12 @@
+import { jest } from '@jest/globals';
 import type { Place } from './place.ts';
 import { commitSuite } from './suite-commit.ts';
 import { deadLetterSuite } from './suite-dead-letters.ts';
 import { deliverySuite } from './suite-delivery.ts';
 import { failureSuite } from './suite-failure.ts';
 import { readSuite } from './suite-reads.ts';
+
+jest.setTimeout(60_000);
 
 /** What every engine must do, wherever it runs. `place` makes one empty store for the whole suite. */
 export function engineSuite(name: string, place: () => Promise<Place>): void {
