@@ -11,6 +11,8 @@ import pg from 'pg';
 export interface Postgresql {
   /** A new, empty database: its URL. */
   createDatabase(): Promise<string>;
+  /** Stops the server, lets `work` happen, and starts it again. */
+  whileDown(work: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -31,27 +33,37 @@ export async function startPostgresql(): Promise<Postgresql> {
     stdio: 'pipe',
   });
   const port = await freePort();
+  const address = `postgres://propagator@127.0.0.1:${port}`;
   const settings = ['listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, 'fsync=off', 'max_connections=200'];
-  const server = spawn(join(programs, 'postgres'), ['-D', data, '-p', `${port}`, ...settings.flatMap((setting) => ['-c', setting])], {
-    ...options,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const log: string[] = [];
-  server.stderr.on('data', (text) => log.push(String(text)));
+  const start = async (): Promise<ChildProcess> => {
+    const started = spawn(join(programs, 'postgres'), ['-D', data, '-p', `${port}`, ...settings.flatMap((setting) => ['-c', setting])], {
+      ...options,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    await ready(`${address}/postgres`, started);
+    return started;
+  };
+  let server = await start();
   const kill = () => server.kill('SIGKILL');
   process.once('exit', kill);
-  const address = `postgres://propagator@127.0.0.1:${port}`;
-  await ready(`${address}/postgres`, server, log);
+  const stop = async () => {
+    const ended = once(server, 'exit');
+    server.kill('SIGINT');
+    await ended;
+  };
   return {
     async createDatabase() {
       const name = `test_${randomBytes(4).toString('hex')}`;
       await asked(`${address}/postgres`, `CREATE DATABASE ${name}`);
       return `${address}/${name}`;
     },
+    async whileDown(work) {
+      await stop();
+      await work();
+      server = await start();
+    },
     async stop() {
-      const ended = once(server, 'exit');
-      server.kill('SIGINT');
-      await ended;
+      await stop();
       process.off('exit', kill);
       rmSync(folder, { recursive: true });
     },
@@ -98,7 +110,9 @@ async function asked(url: string, sql: string): Promise<void> {
   }
 }
 
-async function ready(url: string, server: ChildProcess, log: readonly string[]): Promise<void> {
+async function ready(url: string, server: ChildProcess): Promise<void> {
+  const log: string[] = [];
+  server.stderr?.on('data', (text) => log.push(String(text)));
   for (let tries = 0; tries < 300; tries += 1) {
     if (server.exitCode !== null) break;
     const up = await asked(url, 'SELECT 1').then(

@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
-import { QUICK_RETRY, until } from './place.ts';
+import { door, QUICK_RETRY, until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 import { engineSuite } from './suite.ts';
@@ -97,6 +97,40 @@ describe('Several processes on one PostgreSQL server', () => {
     expect((await engines[0]?.reads.counters())?.[counter]).toBe(30);
     await Promise.all(engines.map((engine) => engine.close()));
   }, 30_000);
+});
+
+describe('A PostgreSQL server that goes away', () => {
+  it('is waited for: what was stored goes on when it is back', async () => {
+    const databaseUrl = await postgresql.createDatabase();
+    const warnings: string[] = [];
+    const options = { databaseUrl, onWarning: (message: string) => warnings.push(message) };
+    const [engine, sender] = await Promise.all([openPostgresEngine(options), openPostgresEngine({ databaseUrl })]);
+    const name = queue();
+    const handled: number[] = [];
+    const [begun, back] = [door(), door()];
+    await engine.work(name, { concurrency: 1 }, async ([delivery]) => {
+      begun.open();
+      await back.passed;
+      if (delivery) handled.push(passOf(delivery));
+    });
+    await engine.commit({ messages: [requested(serviceOf(name), 1), requested(serviceOf(name), 2)] });
+    await begun.passed;
+    await postgresql.whileDown(async () => {
+      await expect(engine.commit({ seen: [unique()] })).rejects.toThrow();
+      await expect(engine.health()).rejects.toThrow();
+      // The first message was handled, and that can't be recorded now.
+      back.open();
+      await until('a warning', () => warnings.some((message) => message.includes('could not be recorded yet')));
+    });
+    await until('both messages', () => handled.length === 2);
+    await until('an empty queue', async () => (await engine.reads.depths())[name]?.active === 0);
+    expect(handled.toSorted()).toEqual([1, 2]);
+    expect((await engine.reads.depths())[name]).toEqual({ ready: 0, delayed: 0, active: 0, dead: 0 });
+    // And processes hear of each other again.
+    await sender.commit({ messages: [requested(serviceOf(name), 3)] });
+    await until('the third', () => handled.length === 3);
+    await Promise.all([engine.close(), sender.close()]);
+  });
 });
 
 describe('A start that can not succeed', () => {

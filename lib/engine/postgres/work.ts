@@ -115,7 +115,10 @@ export class Worker {
     const read = jobs.map((job) => ({ job, message: StoredMessage.safeParse(job.data), receiveCount: job.retryCount + 1 }));
     const deliveries = read.flatMap(({ message, receiveCount }) => (message.success ? [{ message: message.data, receiveCount }] : []));
     const unread = read.flatMap(({ job, message }) => (message.success ? [] : [job]));
-    if (unread.length > 0) await this.#settle(unread, UNREADABLE);
+    if (unread.length > 0) {
+      this.#warn(`${unread.length} messages of ${this.#queue} can't be read by this release; in the end they are dead letters`);
+      await this.#settle(unread, UNREADABLE);
+    }
     const rest = jobs.filter((job) => !unread.includes(job));
     if (rest.length === 0) return;
     try {
