@@ -42,7 +42,14 @@ async function imageMembers(cloud: Cloud, found: readonly Found[]): Promise<Foun
     const rows = await orNone([404], ask);
     return rows.map((row) => {
       const owner = text(row, 'member_id');
-      return { kind: 'glance.image-member', id: `${image.id}/${owner}`, name: image.name, owner, row };
+      // Whose image it is stands beside it: with that project, the membership goes, too.
+      return {
+        kind: 'glance.image-member',
+        id: `${image.id}/${owner}`,
+        name: image.name,
+        owner,
+        row: { ...row, image_owner: image.owner },
+      };
     });
   });
   return (await Promise.all(lists)).flat();
