@@ -32,7 +32,13 @@ describe('a kind that only follows another', () => {
       after: [],
       kinds: [kind('board', world.boards, ['book']), kind('book', world.books, [])],
     });
-    const report = await cleanupPass({ service, reach, phase: 'clean', confirmation: Confirmation.of(PROJECT, [0, 9], 1), deadline: 60_000 });
+    const report = await cleanupPass({
+      service,
+      reach,
+      phase: 'clean',
+      confirmation: Confirmation.of(PROJECT, [0, 9], 1),
+      deadline: 60_000,
+    });
     expect(world.order).toEqual(['loose', 'board']);
     expect([...world.books]).toEqual(['stuck']);
     expect(report.outcome.is).toBe('again');
