@@ -31,6 +31,7 @@ export function makeBoss(database: Database, warn: (message: string, cause?: unk
     schedule: false,
     registerInstance: false,
     maintenanceIntervalSeconds: 60 * 60,
+    warningQueueSize: 100_000,
     // Steps of a flow and index builds in the background: we use neither, so they look rarely.
     flowIntervalSeconds: 60 * 60,
     bamIntervalSeconds: 60 * 60,
@@ -41,7 +42,8 @@ export function makeBoss(database: Database, warn: (message: string, cause?: unk
     reindex: database.kind === 'server',
   });
   boss.on('error', (error) => warn('The queues could not be tended', error));
-  boss.on('warning', ({ message, data }) => warn(message, data));
+  // Not its data, which may hold statements with their values.
+  boss.on('warning', ({ message }) => warn(message));
   return boss;
 }
 
