@@ -18,6 +18,8 @@ export interface SessionPorts {
 
 const CONNECT_MILLIS = 10_000;
 const CLOSE_MILLIS = 2_000;
+/** A store that hangs for longer keeps no new connection from being made; what is stored twice then, ingest knows by its message id. */
+const LET_GO_MILLIS = 30_000;
 /** Seconds without a sign of life after which half a connection is given up twice over; the broker's own 60 is long. */
 const HEARTBEAT_SECONDS = 20;
 
@@ -44,7 +46,7 @@ export async function runSession(url: string, options: RelayOptions, ports: Sess
     signal.removeEventListener('abort', stop);
     stop();
     // A batch that is being stored is not begun a second time over the next connection.
-    await serving.catch(() => undefined);
+    await Promise.race([serving.catch(() => undefined), delay(LET_GO_MILLIS, undefined, { ref: false })]);
     await Promise.race([connection.close().catch(() => undefined), delay(CLOSE_MILLIS, undefined, { ref: false })]);
   }
 }
@@ -151,8 +153,12 @@ async function onChannel<T>(connection: ChannelModel, work: (channel: Channel) =
   const channel = await connection.createChannel();
   // The call itself rejects with the same error.
   channel.on('error', () => undefined);
+  const closed = new Promise<void>((resolve) => {
+    channel.on('close', () => resolve());
+  });
   const result = await work(channel);
-  await channel.close();
+  // Beside the event: amqplib's `close` never settles when the connection is lost while it waits for the broker's answer.
+  await Promise.race([channel.close(), closed]);
   return result;
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
 import { bodyBytes } from '../../lib/account/received.ts';
 import { recorded } from '../unit/account/world.ts';
@@ -46,12 +47,14 @@ describe('between a real RabbitMQ and the store', () => {
     await eventually('the queue is empty', isDrained);
   });
 
-  it('a connection that is lost again and again loses nothing', async () => {
+  it('a connection that is lost again and again, at every moment of its beginning, loses nothing', async () => {
     const relay = await world.started();
     const bodies = numbered(3000);
-    for (let from = 0; from < bodies.length; from += 300) {
-      await world.publish(...bodies.slice(from, from + 300));
+    for (let from = 0; from < bodies.length; from += 25) {
+      await world.publish(...bodies.slice(from, from + 25));
       world.road.cut();
+      // Swept over the time that a connection takes until it consumes, so that each step of it is hit.
+      await delay((from / 25) % 40);
     }
     const isComplete = (): boolean => {
       const stored = new Set(world.store.bodies);
