@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import amqp from 'amqplib';
+import * as z from 'zod';
+import { startCloud } from '../test/cloud/cloud.ts';
+import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
+
+/**
+ * Notifications through the relay and ingest of a whole propagator, from a queue in which they wait already.
+ * What waits is what a real Keystone sent (`events/samples`), with new ids again and again; one customer in a hundred leaves
+ * (his deletions open operations, which run meanwhile), the others stay. Keystone itself is the rehearsal cloud's,
+ * so that its own speed does not count. Prints; asserts nothing.
+ */
+const WAITING = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
+const Line = z.object({ body: z.string() });
+const Body = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
+
+function recorded(): string[] {
+  const lines = readFileSync(new URL('../events/samples/keystone/cadf-messagingv2.jsonl', import.meta.url), 'utf8')
+    .trim()
+    .split('\n');
+  return lines.map((line) => Body.parse(JSON.parse(Line.parse(JSON.parse(line)).body))['oslo.message']);
+}
+
+/** The same customer's life once more, under other ids. */
+function again(messages: readonly string[]): string[] {
+  const ids = new Map<string, string>();
+  const renamed = (id: string): string => {
+    const known = ids.get(id) ?? randomUUID().replaceAll('-', '');
+    ids.set(id, known);
+    return known;
+  };
+  return messages.map((message) => {
+    const text = message.replace(/[0-9a-f]{32}/g, renamed).replace(/"message_id": "[^"]+"/, `"message_id": "${randomUUID()}"`);
+    return JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': text });
+  });
+}
+
+const memory = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+
+export async function benchNotifications(): Promise<void> {
+  const cloud = await startCloud();
+  const queue = `bench-${randomUUID().slice(0, 8)}`;
+  const broker = await amqp.connect(rabbitUrl());
+  const channel = await broker.createConfirmChannel();
+  const propagator = new Propagator(queue);
+  try {
+    await channel.assertExchange(queue, 'topic', { durable: false, autoDelete: false });
+    await channel.assertQueue(queue, { durable: true });
+    await channel.bindQueue(queue, queue, 'notifications.info');
+    const messages = recorded();
+    const staying = messages.filter((message) => !/identity\.(project|domain)\.deleted/.test(message));
+    for (let sent = 0, customer = 0; sent < WAITING; customer += 1) {
+      for (const body of again(customer % 100 === 0 ? messages : staying).slice(0, WAITING - sent)) {
+        channel.publish(queue, 'notifications.info', Buffer.from(body), { deliveryMode: 2 });
+        sent += 1;
+      }
+      if (customer % 100 === 0) await channel.waitForConfirms();
+    }
+    await channel.waitForConfirms();
+
+    const environment = { ...cloud.credentials, OS_CLOUD: '', RABBITMQ_EXCHANGE: queue, PROPAGATOR_LOG_LEVEL: 'warn' };
+    const readyMillis = await propagator.start({ mode: 'observe', environment });
+    const Status = z.object({ queues: z.record(z.string(), z.object({ ready: z.number(), delayed: z.number(), active: z.number() })) });
+    const begun = Date.now() - readyMillis;
+    let most = 0;
+    for (let quiet = 0; quiet < 3; ) {
+      await delay(500);
+      most = Math.max(most, memory(propagator.pid ?? 0));
+      const left = (await channel.checkQueue(queue)).messageCount;
+      const { ingest } = Status.parse((await propagator.api('GET', '/v1/status')).json).queues;
+      const inside = ingest ? ingest.ready + ingest.active : 0;
+      quiet = left + inside === 0 ? quiet + 1 : 0;
+    }
+    const seconds = (Date.now() - begun) / 1000 - 1.5;
+    process.stdout.write(
+      `notifications   ${WAITING} waiting in RabbitMQ, taken in within ${seconds.toFixed(1)} s: ${Math.round(WAITING / seconds)} a second (start included), at most ${Math.round(most)} MB resident\n`,
+    );
+  } finally {
+    await propagator.dispose();
+    await channel.deleteQueue(queue);
+    await channel.deleteExchange(queue);
+    await broker.close();
+    await cloud.close();
+  }
+}
+
+if (import.meta.main) await benchNotifications();
