@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import * as z from 'zod';
 import { DomainId, OperationId, ProjectId, ServiceName } from '../events/ids.ts';
-import type { Outgoing } from '../events/index.ts';
+import { notificationReceived } from '../lib/account/received.ts';
 import type { Engine } from '../lib/engine/port.ts';
 import { PropagatorError } from '../lib/errors.ts';
 import { OPERATION_STATES, type Operation } from '../lib/operation/model.ts';
@@ -105,9 +106,9 @@ export function api(ports: ApiPorts): Hono {
   });
 
   app.post('/v1/notifications', bodyLimit({ maxSize: LARGEST_BODY }), async (context) => {
-    const received = ports.now();
-    const messages = bodies(await context.req.text()).map(
-      (body): Outgoing => ({ type: 'notification.received', data: { body, encoding: 'utf8', source: 'http', receivedAt: received } }),
+    const receivedAt = ports.now();
+    const messages = bodies(new Uint8Array(await context.req.arrayBuffer())).map((body) =>
+      notificationReceived(body, { id: randomUUID(), source: 'http', receivedAt }),
     );
     if (messages.length === 0) return context.json({ error: { code: 'api.input', message: 'the body is empty' } }, 400);
     await engine.commit({ messages });
@@ -139,12 +140,14 @@ const letterFilter = (query: z.infer<typeof LetterQuery>) =>
   defined({ service: query.service, operationId: query.operation, cause: query.cause, id: query.id });
 
 /** One notification, a JSON array of them, or JSON lines. What is none of these is stored as it is: ingest will put it into quarantine. */
-function bodies(text: string): string[] {
+function bodies(bytes: Uint8Array): Uint8Array[] {
+  const text = new TextDecoder().decode(bytes);
   if (text.trim() === '') return [];
   try {
     const parsed: unknown = JSON.parse(text);
-    return Array.isArray(parsed) ? parsed.map((one) => JSON.stringify(one)) : [text];
+    return Array.isArray(parsed) ? parsed.map((one) => Buffer.from(JSON.stringify(one))) : [bytes];
   } catch {
-    return text.split('\n').filter((line) => line.trim() !== '');
+    const lines = text.split('\n').filter((line) => line.trim() !== '');
+    return lines.length > 1 ? lines.map((line) => Buffer.from(line)) : [bytes];
   }
 }

@@ -11,7 +11,7 @@ export interface AccountRecord {
   /** Epoch milliseconds when Keystone last showed it. */
   readonly seenAt: number;
   /**
-   * Epoch milliseconds, by our own clock, when a notification first said that it was deleted; never taken back.
+   * Epoch milliseconds, by our own clock, when a notification last said that it was deleted (an earlier one may have been forged); never taken back.
    * `seenAt` later than this: Keystone itself has shown the account since, so it lives ({@link isGone}).
    */
   readonly deletedAt: number | undefined;

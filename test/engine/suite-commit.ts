@@ -131,7 +131,7 @@ export function commitSuite(open: () => Promise<Engine>): void {
       await engine.commit({ accounts: [project({ id, seenAt: 31, name: 'renamed' }), project({ id, seenAt: 32, name: 'again' })] });
       const kept = await engine.reads.account('project', id);
       expect({ ...kept, members: kept?.members?.toSorted() }).toEqual(
-        project({ id, seenAt: 50, deletedAt: 40, members: [ann, bob].toSorted(), name: 'again' }),
+        project({ id, seenAt: 50, deletedAt: 60, members: [ann, bob].toSorted(), name: 'again' }),
       );
     });
 

@@ -141,7 +141,7 @@ const ACCOUNTS = `
   SELECT type, id, domain_id, body FROM jsonb_to_recordset($1::text::jsonb) AS x (type text, id text, domain_id text, body jsonb) ORDER BY type, id
   ON CONFLICT (type, id) DO UPDATE SET domain_id = excluded.domain_id, body = excluded.body || jsonb_strip_nulls(jsonb_build_object(
     'seenAt', greatest((old.body->>'seenAt')::float8, (excluded.body->>'seenAt')::float8),
-    'deletedAt', least((old.body->>'deletedAt')::float8, (excluded.body->>'deletedAt')::float8),
+    'deletedAt', greatest((old.body->>'deletedAt')::float8, (excluded.body->>'deletedAt')::float8),
     'members', CASE WHEN old.body ? 'members' OR excluded.body ? 'members' THEN (
       SELECT coalesce(jsonb_agg(DISTINCT member), '[]')
       FROM jsonb_array_elements(coalesce(old.body->'members', '[]') || coalesce(excluded.body->'members', '[]')) AS member) END))`;
