@@ -61,6 +61,8 @@ export const ServiceRequested = z.object({
     confirmedAt: z.array(z.number()),
     /** Users who had a role on the project, recorded before the deletion; absent when nobody recorded it. */
     members: z.array(UserId).optional(),
+    /** Kinds that the last look showed to be empty: they need no look until the others are empty, too. */
+    seenEmpty: z.array(KindName),
   }),
 });
 /** Counts on the way. With `again`, the pass has ended and wants another one. */

@@ -41,7 +41,7 @@ export async function serve(service: Service, deliveries: readonly Delivery[], p
 }
 
 async function report(service: Service, message: ServiceRequested, operation: Operation, ports: ServicePorts): Promise<ServiceReport> {
-  const { project: _project, confirmedAt: _confirmedAt, members: _members, ...address } = message.data;
+  const { project: _project, confirmedAt: _confirmedAt, members: _members, seenEmpty, ...address } = message.data;
   try {
     const obstacle = await obstacleTo(message, operation, ports);
     if (obstacle)
@@ -59,6 +59,7 @@ async function report(service: Service, message: ServiceRequested, operation: Op
       reach,
       phase: message.data.phase,
       confirmation: Confirmation.of(message.data.project, message.data.confirmedAt, ports.apartMillis),
+      seenEmpty,
       concurrency: ports.concurrency[service.name] ?? service.concurrency,
       deadline: ports.now() + ports.budgetMillis,
       onCounts: tellCounts(address, ports),
@@ -70,7 +71,7 @@ async function report(service: Service, message: ServiceRequested, operation: Op
   }
 }
 
-type Address = Omit<ServiceRequested['data'], 'project' | 'confirmedAt' | 'members'>;
+type Address = Omit<ServiceRequested['data'], 'project' | 'confirmedAt' | 'members' | 'seenEmpty'>;
 
 function asReport(address: Address, { counts, conditions, outcome }: PassReport): ServiceReport {
   const seen = { ...address, counts, conditions: [...conditions] };

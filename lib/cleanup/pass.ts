@@ -1,3 +1,4 @@
+import type { KindName } from '../../events/ids.ts';
 import type { Condition, Count, Counts, Phase } from '../../events/service.ts';
 import type { ErrorReport } from '../errors.ts';
 import { aggregate } from './conditions.ts';
@@ -26,6 +27,8 @@ export interface PassInput {
   readonly phase: Phase;
   /** Law 1. Without it a pass may only survey. */
   readonly confirmation: Confirmation | undefined;
+  /** Kinds that the look before this pass showed to be empty: left aside until the rest is empty, too, and then looked at once more. */
+  readonly seenEmpty?: readonly KindName[];
   /** Removals at the same time; default: the service's own. */
   readonly concurrency?: number;
   /** Epoch milliseconds: begin nothing after it, say `again`. */
@@ -48,12 +51,12 @@ export async function cleanupPass(input: PassInput): Promise<PassReport> {
     throw new TypeError(`${service.name}: nothing is removed without a confirmation for exactly this project`);
 
   const counts = new Map<string, Count>();
-  let rounds = 0;
-  for (;;) {
-    rounds += 1;
+  const holding = service.kinds.filter((kind) => !input.seenEmpty?.includes(kind.name));
+  let looked = holding.length > 0 && holding.length < service.kinds.length ? holding : service.kinds;
+  for (let rounds = 1; ; rounds += 1) {
     const kinds = await round({
       service: service.name,
-      kinds: service.kinds,
+      kinds: looked,
       reach: rounds === 1 ? reach : { ...reach, once: freshOnce() },
       phase: input.phase,
       concurrency: input.concurrency ?? service.concurrency,
@@ -74,11 +77,14 @@ export async function cleanupPass(input: PassInput): Promise<PassReport> {
     if (input.phase === 'survey')
       return report(error ? { is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error } : { is: 'finished' });
     if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
-    if (kinds.every((kind) => kind.provenEmpty)) return report({ is: 'finished' });
+    // Only a listing of every kind proves it (law 4).
+    if (looked === service.kinds && kinds.every((kind) => kind.provenEmpty)) return report({ is: 'finished' });
     const removed = kinds.reduce((sum, kind) => sum + (kind.count?.gone ?? 0), 0);
-    // Everything that was listed is gone by the API's own word: look again at once, for only a listing proves it (law 4).
-    if (removed === 0 || reach.now() >= input.deadline || rounds >= MOST_ROUNDS)
+    const isEmpty = kinds.every((kind) => kind.provenEmpty || kind.count?.left === 0);
+    // By the API's own word something has gone, or all of it: look again at once.
+    if ((removed === 0 && !isEmpty) || reach.now() >= input.deadline || rounds >= MOST_ROUNDS)
       return report({ is: 'again', afterSeconds: 0, error: undefined });
+    if (isEmpty) looked = service.kinds;
   }
 }
 

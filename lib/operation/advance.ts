@@ -6,6 +6,9 @@ import { moveOperation, moveTask } from './transitions.ts';
 /** A released operation may pass the caps: a person has looked. */
 const mayPassCaps = (operation: Operation): boolean => operation.released !== undefined;
 
+/** Within a short grace period the survey still tells where to begin; the end is proven by a look at everything anyway. */
+const SURVEY_IS_FRESH_MILLIS = 10 * 60_000;
+
 /**
  * Moves an operation on as far as it can go now: from confirming to running (or observed), from one task to those behind it, to its end.
  * Called after every change; does nothing when nothing can move.
@@ -80,7 +83,7 @@ function requestReady(draft: Draft, now: number): void {
       nextAt: now,
     };
     draft.put(requested);
-    draft.messages.push(draft.request(requested));
+    draft.messages.push(draft.request(requested, now - (draft.operation.confirmedAt.at(0) ?? 0) < SURVEY_IS_FRESH_MILLIS));
   }
 }
 

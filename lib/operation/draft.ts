@@ -1,4 +1,4 @@
-import type { TaskId } from '../../events/ids.ts';
+import { KindName, type TaskId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { ErrorReport } from '../errors.ts';
@@ -60,8 +60,8 @@ export class Draft {
     this.#others.push(operation);
   }
 
-  /** The message that asks for the pass at which the task stands. */
-  request(task: Task): ServiceRequested {
+  /** The message that asks for the pass at which the task stands. What an old look saw is not handed on: `isFresh` is false. */
+  request(task: Task, isFresh = true): ServiceRequested {
     const { scope, confirmedAt } = this.operation;
     if (scope.type !== 'project') throw new TypeError(`${this.operation.id}: only a project has tasks`);
     return {
@@ -75,6 +75,7 @@ export class Draft {
         pass: task.pass,
         project: scope.id,
         confirmedAt: task.phase === 'clean' ? [...confirmedAt] : [],
+        seenEmpty: isFresh && task.phase === 'clean' ? emptyKinds(task) : [],
         ...(scope.members ? { members: [...scope.members] } : {}),
       },
     };
@@ -85,3 +86,6 @@ export class Draft {
     return { operations: [this.operation, ...this.#others], tasks, messages: this.messages, deadLetters: this.deadLetters };
   }
 }
+
+const emptyKinds = (task: Task): KindName[] =>
+  Object.entries(task.counts).flatMap(([kind, { left }]) => (left === 0 ? [KindName.parse(kind)] : []));

@@ -71,6 +71,7 @@ export const requested = (service: string, pass = 1, of = operationId()): Servic
     pass,
     project: projectId(),
     confirmedAt: [1, 2],
+    seenEmpty: [],
   },
 });
 /** The service whose queue {@link queue} made. */

@@ -193,6 +193,21 @@ describe('Law 4: finished means looked at again', () => {
     expect(listings).toBe(4);
     expect(Object.fromEntries(Object.entries(report.counts))['shelf.book']).toEqual({ listed: 2, gone: 2, left: 0 });
   });
+  it('leaves aside what was seen empty while the rest goes, and looks there once more before it says finished', async () => {
+    const [books, boards] = [rows(VICTIM), rows(VICTIM)];
+    const looks: string[] = [];
+    const service = shelf(books, boards, takeOut, async (all) => {
+      looks.push(all === books ? 'books' : 'boards');
+      return [...all];
+    });
+    const seenEmpty = service.kinds.map(({ name }) => name).filter((name) => name === 'shelf.book');
+    // The book came after the survey had seen none: the board goes first, the book is found by the last look.
+    const report = await cleanupPass({ service, reach: reachOf(), phase: 'clean', confirmation: confirmed, seenEmpty, deadline: 60_000 });
+    expect(looks[0]).toBe('boards');
+    expect(report.outcome.is).toBe('finished');
+    expect([books, boards]).toEqual([[], []]);
+    expect(looks.slice(-2).sort()).toEqual(['boards', 'books']);
+  });
 });
 
 describe('Law 5: still deleting is not a failure', () => {
