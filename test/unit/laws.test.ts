@@ -64,6 +64,20 @@ describe('Law 1: a notification is a hint', () => {
     ).rejects.toThrow();
     expect(books).toHaveLength(1);
   });
+  it('removes nothing before the grace period is over, and asks Keystone once more at its end', async () => {
+    const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
+    const ports = { ...world.ports, graceMillis: 3_600_000 };
+    const openedAt = world.engine.time;
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    for (let n = 0; n < 200 && world.engine.waiting.length > 0; n += 1)
+      for (const waiting of world.engine.due()) {
+        await world.handle(waiting.message, ports).then(() => world.engine.take(waiting));
+        if (world.engine.time < openedAt + 3_600_000) expect(world.things(VICTIM)).toBe(3);
+      }
+    const [operation] = [...world.engine.operations.values()];
+    expect(operation?.confirmedAt.at(-1)).toBeGreaterThanOrEqual(openedAt + 3_600_000);
+    expect(world.things(VICTIM)).toBe(0);
+  });
   it('is not misled by one stale read, nor by a 404 that is taken back', async () => {
     for (const shownAt of [0, 1, 2]) {
       const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
@@ -207,6 +221,14 @@ describe('Law 4: finished means looked at again', () => {
     expect(report.outcome.is).toBe('finished');
     expect([books, boards]).toEqual([[], []]);
     expect(looks.slice(-2).sort()).toEqual(['boards', 'books']);
+  });
+  it('does not say finished when only the kinds that held something are empty', async () => {
+    const books = rows(VICTIM);
+    const service = shelf(books, [], async () => ({ is: 'accepted' }));
+    const seenEmpty = service.kinds.map(({ name }) => name).filter((name) => name === 'shelf.book');
+    const report = await cleanupPass({ service, reach: reachOf(), phase: 'clean', confirmation: confirmed, seenEmpty, deadline: 60_000 });
+    expect(report.outcome.is).toBe('again');
+    expect(books).toHaveLength(1);
   });
 });
 
