@@ -1,0 +1,57 @@
+import type { Message } from '../../events/index.ts';
+import { isConfirmed } from '../../lib/operation/advance.ts';
+import { deleted, SmallWorld, VICTIM } from '../property/small-world.ts';
+
+async function afterSurvey() {
+  const world = new SmallWorld({ things: [2, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' });
+  await world.engine.commit({ messages: [deleted(VICTIM)] });
+  const kept: Message[] = [];
+  for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
+    for (const waiting of world.engine.due()) {
+      kept.push(waiting.message);
+      await world.handle(waiting.message).then(() => world.engine.take(waiting));
+    }
+  return { world, kept };
+}
+
+describe('a message that comes late', () => {
+  it('asks a service for a pass that is over: not one call is made, nothing is written', async () => {
+    const { world, kept } = await afterSurvey();
+    let calls = 0;
+    const api = () => {
+      calls += 1;
+      return Promise.reject(new Error('called'));
+    };
+    const ports = { ...world.ports, cloud: { ...world.ports.cloud, api } };
+    const before = [...world.engine.tasks.values()];
+    for (const message of kept.filter(({ type }) => type === 'service.requested')) await world.handle(message, ports);
+    expect(calls).toBe(0);
+    expect(world.engine.waiting).toEqual([]);
+    expect([...world.engine.tasks.values()]).toEqual(before);
+  });
+
+  it('asks for a look that was answered: Keystone is not asked again', async () => {
+    const { world, kept } = await afterSurvey();
+    world.keystoneAway = true;
+    const before = [...world.engine.operations.values()];
+    for (const message of kept.filter(({ type }) => type === 'operation.look')) await world.handle(message);
+    expect([...world.engine.operations.values()]).toEqual(before);
+    expect(world.engine.waiting).toEqual([]);
+  });
+});
+
+describe('the confirmation of an operation', () => {
+  it('needs two answers, apart, and the end of the grace period', async () => {
+    const { world } = await afterSurvey();
+    const [operation] = [...world.engine.operations.values()];
+    if (!operation) throw new Error('no operation');
+    const rules = { ...world.ports.limits, apartMillis: 5000, startedLastHour: 0 };
+    const confirmed = (confirmedAt: number[], notBefore: number, now: number) =>
+      isConfirmed({ ...operation, confirmedAt, notBefore }, { ...rules, now });
+    expect(confirmed([0, 5000], 0, 5000)).toBe(true);
+    expect(confirmed([0, 4999], 0, 5000)).toBe(false);
+    expect(confirmed([0], 0, 5000)).toBe(false);
+    expect(confirmed([0, 5000], 9000, 8999)).toBe(false);
+    expect(confirmed([0, 5000], 9000, 9000)).toBe(true);
+  });
+});
