@@ -1,5 +1,4 @@
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { serve as serveHttp } from '@hono/node-server';
 import { api } from '../functions/api.ts';
 import { coordinate } from '../functions/coordinate.ts';
@@ -12,7 +11,7 @@ import type { Service } from './cleanup/service.ts';
 import { logged } from './engine/logged.ts';
 import type { Engine } from './engine/port.ts';
 import { openPostgresEngine } from './engine/postgres/open.ts';
-import { reportOf } from './errors.ts';
+import { keepInventory } from './keep-inventory.ts';
 import type { Logger } from './log.ts';
 import { connectCloud } from './openstack/connect.ts';
 import type { Credentials } from './openstack/credentials.ts';
@@ -39,7 +38,6 @@ export interface Embedded {
 
 /** One pass begins no new removal after this; it must be well below the time after which a queue takes a message for lost. */
 const PASS_BUDGET_MILLIS = 60_000;
-const FILL_AGAIN_SECONDS = [2, 5, 10, 30, 60];
 
 /**
  * Opens the engine, connects the cloud, starts a worker for every function, the relay and the API.
@@ -84,25 +82,17 @@ export async function startEmbedded({ settings, credentials, log, services = SER
   }
 
   const relay: Relay | undefined = settings.RABBITMQ_URL ? startRelay(relayOptions(settings), { engine, now, log }) : undefined;
-  const filling = new AbortController();
-  let inventory = 'being filled';
-  const keepFilling = async (): Promise<void> => {
-    for (let n = 0; !filling.signal.aborted; n += 1) {
-      try {
-        await fill({ engine, keystone: cloud.keystone, now, log });
-        inventory = 'filled';
-        return;
-      } catch (thrown) {
-        const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
-        inventory = `not filled: ${error.message}`;
-        log.warn(error, 'Keystone could not be listed; trying again');
-        await delay((FILL_AGAIN_SECONDS[n] ?? 60) * 1000, undefined, { signal: filling.signal }).catch(() => undefined);
-      }
-    }
-  };
-  const filled = keepFilling();
-
   const startedAt = now();
+  const inventory = keepInventory({
+    fill: (options) => fill({ engine, keystone: cloud.keystone, now, log }, options),
+    heard: () => {
+      if (!relay) return { since: startedAt, lastAt: undefined };
+      const { connected, waiting, since, lastReceivedAt } = relay.state();
+      return connected && waiting === undefined ? { since, lastAt: lastReceivedAt } : undefined;
+    },
+    log,
+    now,
+  });
   const app = api({
     engine,
     now,
@@ -113,7 +103,7 @@ export async function startEmbedded({ settings, credentials, log, services = SER
         mode,
         relay: state ?? 'not configured',
         workers: services.length + 2,
-        inventory,
+        inventory: inventory.state(),
         calls,
         startedAt,
       };
@@ -130,10 +120,9 @@ export async function startEmbedded({ settings, credentials, log, services = SER
     engine,
     port,
     async stop() {
-      filling.abort();
       await relay?.stop();
+      await inventory.stop();
       await new Promise((resolve) => server.close(resolve));
-      await filled;
       await engine.close();
       await cloud.close();
     },

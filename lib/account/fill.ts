@@ -1,3 +1,4 @@
+import type { AccountEvent } from '../../events/account.ts';
 import { PropagatorError } from '../errors.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
 import type { Keystone } from './keystone.ts';
@@ -6,7 +7,7 @@ import { keyOfAccount, type Listed, mergeListed } from './merge.ts';
 export interface Filled {
   /** Every listed account, merged with what was known: tombstones, members and the announced `enabled` stay. */
   readonly accounts: readonly AccountRecord[];
-  /** Projects and domains that were known to live and that Keystone no longer lists: a deletion that nobody announced, perhaps. Nothing is done to them here. */
+  /** Projects and domains that were known to live and that Keystone no longer lists: a deletion that nobody announced, perhaps. */
   readonly vanished: readonly AccountRecord[];
 }
 
@@ -47,4 +48,27 @@ export function mergeAll(listed: Listed, known: readonly AccountRecord[], listed
     (record) => record.account.type !== 'user' && !isGone(record) && record.seenAt < listedAt && !there.has(keyOfAccount(record.account)),
   );
   return { accounts, vanished };
+}
+
+/** So many at once, in shares of all living accounts, are taken for a listing that is wrong; a handful is always believed. */
+const MOST_AT_ONCE = { share: 0.2, few: 5 };
+
+/**
+ * The account events for projects and domains that vanished without a word: Keystone sends each notification at most once,
+ * and a broker that restarts may lose it (transient exchanges and their bindings are gone then). They are hints like any other:
+ * Keystone is asked twice before anything follows. `undefined` when so many vanished at once that the listing itself is in doubt.
+ */
+export function announceVanished(
+  { accounts, vanished }: Filled,
+  now: number,
+): { accounts: AccountRecord[]; messages: AccountEvent[] } | undefined {
+  const living = accounts.filter(({ account }) => account.type !== 'user').length + vanished.length;
+  if (vanished.length > Math.max(MOST_AT_ONCE.few, living * MOST_AT_ONCE.share)) return undefined;
+  return {
+    accounts: vanished.map((record) => ({ ...record, deletedAt: now })),
+    messages: vanished.map(({ account }) => ({
+      type: `account.${account.type}.deleted`,
+      data: { account, cause: { messageId: `unannounced/${account.type}/${account.id}`, eventType: 'unannounced', at: now } },
+    })),
+  };
 }

@@ -380,6 +380,24 @@ describe('the fill from Keystone’s lists', () => {
     expect(await world.fill()).toEqual({ accounts: 4, vanished: 2 });
     expect(record('project/p2')).toMatchObject({ deletedAt: undefined, account: { name: 'project p2' } });
   });
+  it('after a gap, puts the deletion that nobody announced on the bus, once', async () => {
+    world.keystone.remove('project', 'p2');
+    world.engine.waiting.length = 0;
+    await world.fill({ announce: true });
+    expect(world.said).toEqual(['account.project.deleted project p2']);
+    expect(world.events[0]?.data.cause).toMatchObject({ eventType: 'unannounced', messageId: 'unannounced/project/p2' });
+    await world.fill({ announce: true });
+    expect(world.said).toHaveLength(1);
+  });
+  it('believes no listing from which a large part has vanished at once', async () => {
+    for (let n = 0; n < 30; n += 1) world.keystone.put(project(`many${n}`));
+    await world.fill();
+    for (let n = 0; n < 12; n += 1) world.keystone.remove('project', `many${n}`);
+    world.engine.waiting.length = 0;
+    expect(await world.fill({ announce: true })).toMatchObject({ vanished: 12 });
+    expect(world.said).toEqual([]);
+    expect(record('project/many0')?.deletedAt).toBeUndefined();
+  });
   it('does not count as vanished what is known to be deleted, nor what came while it was listing', async () => {
     await world.take(cadf('identity.project.deleted', 'p2'));
     world.keystone.remove('project', 'p2');

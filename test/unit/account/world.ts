@@ -97,8 +97,8 @@ export class World {
       this.ports,
     );
   }
-  fill(): Promise<{ accounts: number; vanished: number }> {
-    return fill(this.ports);
+  fill(options?: { announce: boolean }): Promise<{ accounts: number; vanished: number }> {
+    return fill(this.ports, options);
   }
   get events(): AccountEvent[] {
     return this.engine.waiting.flatMap(({ message }) => (message.type.startsWith('account.') ? [message as AccountEvent] : []));
