@@ -392,6 +392,7 @@ describe('the fill from Keystone’s lists', () => {
   it('believes no listing from which a large part has vanished at once', async () => {
     for (let n = 0; n < 30; n += 1) world.keystone.put(project(`many${n}`));
     await world.fill();
+    world.engine.time += 10;
     for (let n = 0; n < 12; n += 1) world.keystone.remove('project', `many${n}`);
     world.engine.waiting.length = 0;
     expect(await world.fill({ announce: true })).toMatchObject({ vanished: 12 });
