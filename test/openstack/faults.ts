@@ -34,9 +34,9 @@ export function nova(): Breakable | string {
   const told = fromEnvironment('NOVA');
   if (told === 'none') return 'OPENSTACK_TEST_NOVA_STOP=none';
   if (told !== undefined) return told;
-  const lab = process.env.LAB ?? '/tmp/openstack-lab';
+  const lab = process.env.LAB;
   const pidFile = `${lab}/run/nova.pid`;
-  if (!existsSync(pidFile)) return 'no lab on this machine; say how with OPENSTACK_TEST_NOVA_STOP and _START';
+  if (lab === undefined || !existsSync(pidFile)) return 'no lab on this machine; say how with OPENSTACK_TEST_NOVA_STOP and _START';
   let command: string[] = [];
   let env: Record<string, string> = {};
   const list = (file: string) => readFileSync(file, 'utf8').split('\0').filter(Boolean);
