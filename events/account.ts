@@ -12,6 +12,8 @@ export const Cause = z.object({
   requestId: z.string().max(200).optional(),
   /** Absent when Keystone acted by itself, for example on the projects of a deleted domain. */
   initiator: z.object({ userId: z.string().max(200), name: z.string().max(255).optional() }).optional(),
+  /** A person's decision behind it: `released by ann: looked at it`. */
+  note: z.string().max(1500).optional(),
 });
 export type Cause = z.infer<typeof Cause>;
 

@@ -3,15 +3,17 @@ import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import * as z from 'zod';
 import { DomainId, OperationId, ProjectId, ServiceName } from '../events/ids.ts';
+import type { Outgoing } from '../events/index.ts';
 import { notificationReceived } from '../lib/account/received.ts';
 import type { Engine } from '../lib/engine/port.ts';
 import { PropagatorError } from '../lib/errors.ts';
-import { OPERATION_STATES, type Operation } from '../lib/operation/model.ts';
+import { type Mode, OPERATION_STATES, type Operation } from '../lib/operation/model.ts';
 import { hasEnded } from '../lib/operation/open.ts';
 import { view } from '../lib/operation/view.ts';
 
 export interface ApiPorts {
   readonly engine: Engine;
+  readonly mode: Mode;
   /** What `/healthz` tells beside the database. `ok: false` makes it 503. */
   health(): { readonly ok: boolean; readonly [part: string]: unknown };
   now(): number;
@@ -90,9 +92,9 @@ export function api(ports: ApiPorts): Hono {
     const operationId = OperationId.parse(context.req.param('id'));
     const decision = Release.parse(await context.req.json());
     const operation = await engine.reads.operation(operationId);
-    if (operation?.state !== 'held')
-      return context.json({ error: { code: 'api.operation', message: 'no operation of this id is held' } }, 409);
-    await engine.commit({ messages: [{ type: 'operation.released', data: { operationId, ...decision } }] });
+    const message = operation && releaseOf(operation, decision, ports.mode);
+    if (!message) return context.json({ error: { code: 'api.operation', message: whyNot(operation) } }, 409);
+    await engine.commit({ messages: [message] });
     return context.json({ released: operationId }, 202);
   });
 
@@ -134,6 +136,21 @@ async function seen(operation: Operation, { engine, now }: ApiPorts) {
   ]);
   const givenUp = new Set(letters.flatMap(({ message }) => (message.type === 'service.requested' ? [message.data.taskId] : [])));
   return view({ operation, tasks, now: now(), children, givenUp });
+}
+
+/** What lets an operation go on: a held one from where it stands, an observed one anew, now that the mode allows it. */
+function releaseOf({ id, state, scope, cause }: Operation, decision: z.infer<typeof Release>, mode: Mode): Outgoing | undefined {
+  if (state === 'held') return { type: 'operation.released', data: { operationId: id, ...decision } };
+  if (state !== 'observed' || mode !== 'enforce') return undefined;
+  const again = { ...cause, messageId: `released/${id}`, note: `released by ${decision.by}: ${decision.reason}` };
+  return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: again } };
+}
+
+function whyNot(operation: Operation | undefined): string {
+  if (!operation) return 'there is no such operation';
+  return operation.state === 'observed'
+    ? 'it was observed, and the mode still is observe: start with PROPAGATOR_MODE=enforce, then release it'
+    : `it is ${operation.state}; only what is held or was observed can be released`;
 }
 
 const letterFilter = (query: z.infer<typeof LetterQuery>) =>

@@ -96,6 +96,7 @@ export async function startEmbedded({ settings, credentials, log, services = SER
   const app = api({
     engine,
     now,
+    mode,
     health: () => {
       const state = relay?.state();
       return {

@@ -110,7 +110,7 @@ letterFilter(program.command('redrive').description('send dead letters back to t
 
 program
   .command('release <id>')
-  .description('let an operation go on that a cap has stopped')
+  .description('let an operation go on that a cap has stopped, or carry out one that was only observed')
   .requiredOption('--reason <text>', 'why it is right; it is kept')
   .option('--json')
   .action(async (id: string, { json, reason }: { json?: boolean; reason: string }) => {

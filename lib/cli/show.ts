@@ -49,7 +49,7 @@ export function showOperation(seen: OperationShape, now: number, colour: Colours
   const head = [
     `${colour.bold(operation.id)}  cleanup of ${who(operation)} (${operation.scope.id})`,
     `state      ${coloured(operation.state, colour)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
-    `because    ${operation.cause.eventType}${by}, taken in ${time(operation.openedAt)}`,
+    `because    ${operation.cause.eventType}${by}, taken in ${time(operation.openedAt)}${operation.cause.note ? `; ${operation.cause.note}` : ''}`,
     `Keystone   ${operation.confirmedAt.length > 0 ? `answered 404 at ${operation.confirmedAt.map(time).join(' and ')}` : (operation.hold?.reason ?? 'not asked yet')}`,
   ];
   const states = table(

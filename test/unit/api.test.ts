@@ -3,8 +3,13 @@ import { api } from '../../functions/api.ts';
 import { MemoryEngine } from '../memory.ts';
 import { deleted, SmallWorld, VICTIM } from '../property/small-world.ts';
 
-function door(engine = new MemoryEngine(), healthy = true) {
-  const app = api({ engine, health: () => ({ ok: healthy, relay: healthy ? 'connected' : 'away' }), now: () => engine.time });
+function door(engine = new MemoryEngine(), healthy = true, mode: 'observe' | 'enforce' = 'enforce') {
+  const app = api({
+    engine,
+    mode,
+    health: () => ({ ok: healthy, relay: healthy ? 'connected' : 'away' }),
+    now: () => engine.time,
+  });
   const call = async (path: string, init?: RequestInit) => {
     const answer = await app.request(`http://127.0.0.1:8787${path}`, init);
     return { status: answer.status, body: z.record(z.string(), z.unknown()).parse(await answer.json()) };
@@ -66,6 +71,26 @@ describe('the HTTP door', () => {
   ])('%s %s with %s is answered %i with a reason', async (method, path, body, status) => {
     const answer = await door().call(path, body === undefined ? { method } : { method, body });
     expect(answer).toMatchObject({ status, body: { error: { code: expect.any(String), message: expect.any(String) } } });
+  });
+
+  it('carries out what was only observed, once a person releases it in mode enforce', async () => {
+    const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient', mode: 'observe' });
+    const settle = async (ports = world.ports) => {
+      for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
+        for (const waiting of world.engine.due()) await world.handle(waiting.message, ports).then(() => world.engine.take(waiting));
+    };
+    await world.engine.commit({ messages: [deleted(VICTIM)] });
+    await settle();
+    const path = `/v1/operations/${[...world.engine.operations.keys()][0]}/release`;
+    expect(await door(world.engine, true, 'observe').post(path, '{"by":"ann","reason":"looked"}')).toMatchObject({ status: 409 });
+    expect(world.things(VICTIM)).toBe(3);
+    expect(await door(world.engine).post(path, '{"by":"ann","reason":"looked"}')).toMatchObject({ status: 202 });
+    await settle({ ...world.ports, mode: 'enforce' });
+    expect([...world.engine.operations.values()].map(({ state, cause }) => [state, cause.note])).toEqual([
+      ['observed', undefined],
+      ['finished', 'released by ann: looked'],
+    ]);
+    expect(world.things(VICTIM)).toBe(0);
   });
 
   it.each([
