@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Cloud, rowsOf, type Session, text } from './cloud.ts';
+import { Cloud, rowsOf, type Session, text, until } from './cloud.ts';
 import { attach, flavorAccess, fullCompute, server } from './populate/compute.ts';
 import { fullIdentity } from './populate/identity.ts';
 import { fullImages, image } from './populate/images.ts';
@@ -36,8 +36,16 @@ export interface Customer {
 
 export const newPrefix = (): string => `kp-${randomBytes(3).toString('hex')}`;
 
+/** A cloud that was made a moment ago maps its compute hosts to a cell only after a while (nova-scheduler discovers them); until then no server finds a host. */
+const untilBootable = (cloud: Cloud): Promise<boolean> =>
+  until('Nova lists a compute host', 120, async () => {
+    const { json } = await cloud.admin.call('compute', 'GET', '/os-hypervisors');
+    return rowsOf(json, 'hypervisors').length > 0 ? true : undefined;
+  });
+
 /** Makes a domain with one project for each entry of `fills` and fills them side by side. */
 export async function populate(cloud: Cloud, fills: Readonly<Record<string, Fill>>, prefix = newPrefix()): Promise<Customer> {
+  await untilBootable(cloud);
   const { admin } = cloud;
   const identity = (path: string, key: string, body: object) => make(admin, 'identity', path, key, body);
   const domain = await identity('/domains', 'domain', { name: prefix });

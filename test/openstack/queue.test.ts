@@ -34,7 +34,7 @@ describe('what anybody may put on the queue', () => {
   it('a forged deletion of a living project changes nothing and is reported', async () => {
     const alive = on.idOf('still');
     await sendTo(on.propagator.queue, [projectDeleted(alive)]);
-    const view = await on.propagator.operation({ project: alive }, isState('refused'), 60);
+    const view = await on.propagator.operation({ project: alive }, isState('refused'), 120);
     expect(view.operation.hold?.reason).toMatch(/Keystone still shows it/);
     expect(view.operation.startedAt ?? undefined).toBeUndefined();
     expect(view.things.removed).toBe(0);
