@@ -43,7 +43,7 @@ export async function round(input: RoundInput): Promise<KindRound[]> {
     const result = (async () => {
       const predecessors = input.phase === 'clean' ? await Promise.all(before) : [];
       const mustBeGone = predecessors.filter((done) => kind.after.includes(done.kind));
-      const mustWait = mustBeGone.some((done) => !done.count || done.count.left > 0);
+      const mustWait = mustBeGone.some((done) => !done.provenEmpty && (!done.count || done.count.left > 0));
       const done = await roundOfKind(kind, mustWait, input);
       input.onKind(done);
       return done;

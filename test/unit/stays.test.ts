@@ -8,7 +8,7 @@ const PROJECT = ProjectId.parse('victim');
 const reach = reachOf();
 
 /** A shelf of labels that nobody can take off, and of books. */
-function clean(shelf: Set<string>) {
+function clean(shelf: Set<string>, boards = new Set<string>()) {
   const label = defineKind<string>({
     name: 'thing',
     list: async () => [...shelf],
@@ -21,7 +21,19 @@ function clean(shelf: Set<string>) {
       return { is: 'gone' };
     },
   });
-  const service = defineService({ name: 'shelf', catalogTypes: ['shelf'], after: [], concurrency: 1, kinds: [label] });
+  // What stands behind it must not wait for ever for what nobody can remove.
+  const board = defineKind<string>({
+    name: 'board',
+    after: ['thing'],
+    list: async () => [...boards],
+    id: (id) => id,
+    owner: () => PROJECT,
+    async remove(id) {
+      boards.delete(id);
+      return { is: 'gone' };
+    },
+  });
+  const service = defineService({ name: 'shelf', catalogTypes: ['shelf'], after: [], concurrency: 1, kinds: [label, board] });
   return cleanupPass({ service, reach, phase: 'clean', confirmation: Confirmation.of(PROJECT, [0, 5000], 5000), deadline: 60_000 });
 }
 
@@ -31,10 +43,16 @@ describe('a thing that a release of a service removes for nobody', () => {
     const report = await clean(shelf);
     expect([...shelf]).toEqual(['label']);
     expect(report.outcome).toEqual({ is: 'finished' });
-    expect(report.counts).toEqual({ 'shelf.thing': { listed: 2, gone: 1, left: 1 } });
+    expect(report.counts).toEqual({ 'shelf.thing': { listed: 2, gone: 1, left: 1 }, 'shelf.board': { listed: 0, gone: 0, left: 0 } });
     expect(report.conditions).toMatchObject([
       { class: 'Unsupported', actor: 'operator', message: 'skipped: labels are glued for good', advice: 'Take a knife.', example: 'label' },
     ]);
+  });
+
+  it('holds up nothing that stands behind it', async () => {
+    const boards = new Set(['board']);
+    expect((await clean(new Set(['label']), boards)).outcome).toEqual({ is: 'finished' });
+    expect([...boards]).toEqual([]);
   });
 
   it('does not hide that something else of the same kind is still there', async () => {
