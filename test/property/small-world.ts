@@ -145,6 +145,12 @@ export class SmallWorld {
     };
   }
 
+  /** Delivers what is due, and what becomes due, until nothing waits, at most so many times. */
+  async settle(ports = this.ports, times = 100): Promise<void> {
+    for (let n = 0; n < times && this.engine.waiting.length > 0; n += 1)
+      for (const waiting of this.engine.due()) await this.handle(waiting.message, ports).then(() => this.engine.take(waiting));
+  }
+
   /** Hands one message to the function that it is routed to. */
   async handle(message: Message, ports = this.ports): Promise<void> {
     const deliveries: Delivery[] = [{ message, receiveCount: 1 }];

@@ -21,8 +21,7 @@ function door(engine = new MemoryEngine(), healthy = true, mode: 'observe' | 'en
 async function finished(): Promise<SmallWorld> {
   const world = new SmallWorld({ things: [2, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
   await world.engine.commit({ messages: [deleted(VICTIM)] });
-  for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
-    for (const waiting of world.engine.due()) await world.handle(waiting.message).then(() => world.engine.take(waiting));
+  await world.settle();
   return world;
 }
 
@@ -75,17 +74,13 @@ describe('the HTTP door', () => {
 
   it('carries out what was only observed, once a person releases it in mode enforce', async () => {
     const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient', mode: 'observe' });
-    const settle = async (ports = world.ports) => {
-      for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
-        for (const waiting of world.engine.due()) await world.handle(waiting.message, ports).then(() => world.engine.take(waiting));
-    };
     await world.engine.commit({ messages: [deleted(VICTIM)] });
-    await settle();
+    await world.settle();
     const path = `/v1/operations/${[...world.engine.operations.keys()][0]}/release`;
     expect(await door(world.engine, true, 'observe').post(path, '{"by":"ann","reason":"looked"}')).toMatchObject({ status: 409 });
     expect(world.things(VICTIM)).toBe(3);
     expect(await door(world.engine).post(path, '{"by":"ann","reason":"looked"}')).toMatchObject({ status: 202 });
-    await settle({ ...world.ports, mode: 'enforce' });
+    await world.settle({ ...world.ports, mode: 'enforce' });
     expect([...world.engine.operations.values()].map(({ state, cause }) => [state, cause.note])).toEqual([
       ['observed', undefined],
       ['finished', 'released by ann: looked'],

@@ -103,8 +103,7 @@ describe('Law 1: a notification is a hint', () => {
     const world = new SmallWorld({ things: [1, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' });
     world.keystoneAway = true;
     await world.engine.commit({ messages: [deleted(VICTIM)] });
-    for (let n = 0; n < 20; n += 1)
-      for (const waiting of world.engine.due()) await world.handle(waiting.message).then(() => world.engine.take(waiting));
+    await world.settle(world.ports, 20);
     const [operation] = [...world.engine.operations.values()];
     expect(operation?.state).toBe('confirming');
     expect(operation?.hold?.reason).toContain('Keystone gave no certain answer');
@@ -116,8 +115,7 @@ describe('Law 1: a notification is a hint', () => {
     for (let n = 0; n < 200 && world.of('first', VICTIM).length > 0; n += 1)
       for (const waiting of world.engine.due()) await world.handle(waiting.message).then(() => world.engine.take(waiting));
     world.alive.add(VICTIM);
-    for (let n = 0; n < 50; n += 1)
-      for (const waiting of world.engine.due()) await world.handle(waiting.message).then(() => world.engine.take(waiting));
+    await world.settle(world.ports, 50);
     expect(world.of('last', VICTIM)).toHaveLength(2);
     expect([...world.engine.tasks.values()].flatMap(({ conditions }) => conditions).map(({ message }) => message)).toContain(
       'Keystone shows the project again: nothing more is removed',
@@ -173,9 +171,7 @@ describe('Law 3: "cannot list" is never "empty"', () => {
     const api: typeof ports.cloud.api = (service, region) =>
       service.name === 'middle' ? Promise.reject(error('Unsupported')) : ports.cloud.api(service, region);
     await world.engine.commit({ messages: [deleted(VICTIM)] });
-    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
-      for (const waiting of world.engine.due())
-        await world.handle(waiting.message, { ...ports, cloud: { ...ports.cloud, api } }).then(() => world.engine.take(waiting));
+    await world.settle({ ...ports, cloud: { ...ports.cloud, api } });
     expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['residue-unknown']);
     expect([...world.engine.tasks.values()].map(({ state }) => state)).toEqual(['finished', 'unreachable', 'finished']);
   });
@@ -289,8 +285,7 @@ describe('Law 7: never the cloud’s own', () => {
     const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
     const ports = { ...world.ports, protectedIds, protection: async () => ({ ...protectedIds, ownProject }) };
     await world.engine.commit({ messages: [deleted(VICTIM)] });
-    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
-      for (const waiting of world.engine.due()) await world.handle(waiting.message, ports).then(() => world.engine.take(waiting));
+    await world.settle(ports);
     expect([...world.engine.operations.values()]).toEqual([
       expect.objectContaining({ state: 'refused', hold: expect.objectContaining({ reason: expect.stringContaining('protected: ') }) }),
     ]);
@@ -300,8 +295,7 @@ describe('Law 7: never the cloud’s own', () => {
     const world = new SmallWorld({ things: [1, 1, 1], lingers: 0, failures: 0, failWith: 'Transient' });
     const ports = { ...world.ports, protection: () => Promise.reject(error('Transient')) };
     await world.engine.commit({ messages: [deleted(VICTIM)] });
-    for (let n = 0; n < 20; n += 1)
-      for (const waiting of world.engine.due()) await world.handle(waiting.message, ports).then(() => world.engine.take(waiting));
+    await world.settle(ports, 20);
     expect([...world.engine.operations.values()]).toEqual([expect.objectContaining({ state: 'confirming' })]);
     expect(world.engine.waiting).toHaveLength(1);
     expect(world.things(VICTIM)).toBe(3);
@@ -355,21 +349,17 @@ describe('Law 9: one stuck project stops no other', () => {
 });
 
 describe('Law 10: caps', () => {
-  const settled = async (world: SmallWorld, ports = world.ports) => {
-    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
-      for (const waiting of world.engine.due()) await world.handle(waiting.message, ports).then(() => world.engine.take(waiting));
-  };
   it('holds an operation with more things than the cap until a person releases it', async () => {
     const world = new SmallWorld({ things: [3, 3, 3], lingers: 0, failures: 0, failWith: 'Transient' });
     const ports = { ...world.ports, limits: { ...world.ports.limits, mostThings: 8 } };
     await world.engine.commit({ messages: [deleted(VICTIM)] });
-    await settled(world, ports);
+    await world.settle(ports);
     const [held] = [...world.engine.operations.values()];
     expect(held).toMatchObject({ state: 'held', hold: { reason: 'it holds 9 things, the cap is 8' } });
     expect(world.things(VICTIM)).toBe(9);
     if (!held) throw new Error('nothing held');
     await world.engine.commit({ messages: [{ type: 'operation.released', data: { operationId: held.id, by: 'ann', reason: 'checked' } }] });
-    await settled(world, ports);
+    await world.settle(ports);
     expect([...world.engine.operations.values()]).toEqual([
       expect.objectContaining({ state: 'finished', released: { by: 'ann', reason: 'checked', at: expect.any(Number) } }),
     ]);
@@ -379,9 +369,9 @@ describe('Law 10: caps', () => {
     const world = new SmallWorld({ things: [1, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' });
     const ports = { ...world.ports, limits: { ...world.ports.limits, mostOperationsAnHour: 1 } };
     await world.engine.commit({ messages: [deleted(ProjectId.parse('other'))] });
-    await settled(world, ports);
+    await world.settle(ports);
     await world.engine.commit({ messages: [deleted(VICTIM)] });
-    await settled(world, ports);
+    await world.settle(ports);
     expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['finished', 'held']);
     expect(world.things(VICTIM)).toBe(1);
   });
@@ -420,8 +410,7 @@ describe('Law 12: every failure has an owner, and one cause is said once', () =>
     const refusing = { ...first, kinds: first.kinds.map((kind) => ({ ...kind, look: () => Promise.reject(error('Denied')) })) };
     world.services.splice(0, 1, refusing);
     await world.engine.commit({ messages: [deleted(VICTIM)] });
-    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
-      for (const waiting of world.engine.due()) await world.handle(waiting.message).then(() => world.engine.take(waiting));
+    await world.settle();
     const tasks = [...world.engine.tasks.values()];
     expect(tasks.map(({ service, state }) => [service, state])).toEqual([
       ['first', 'errored'],

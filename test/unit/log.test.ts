@@ -36,9 +36,7 @@ describe('the log', () => {
     const world = new SmallWorld({ things: [1, 1, 0], lingers: 0, failures: 0, failWith: 'Transient' });
     const engine = logged(world.engine, log);
     await engine.commit({ messages: [deleted(VICTIM)] });
-    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
-      for (const waiting of world.engine.due())
-        await world.handle(waiting.message, { ...world.ports, engine }).then(() => world.engine.take(waiting));
+    await world.settle({ ...world.ports, engine });
     const said = lines.map((line): { msg: string; service?: string } => JSON.parse(line));
     expect(said.filter(({ msg }) => msg.startsWith('operation')).map(({ msg }) => msg)).toEqual([
       'operation confirming',
