@@ -33,7 +33,6 @@ export type Account = z.infer<typeof Account>;
 
 export const CHANGES = ['created', 'disabled', 'enabled', 'updated', 'deleted'] as const;
 export type Change = (typeof CHANGES)[number];
-export type AccountEventType = `account.${Account['type']}.${Change}`;
 
 const type = z.templateLiteral(['account.', z.enum(['project', 'domain', 'user']), '.', z.enum(CHANGES)]);
 

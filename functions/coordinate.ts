@@ -1,6 +1,7 @@
-import type { AccountEvent } from '../events/account.ts';
-import type { OperationId } from '../events/ids.ts';
+import type { Account, AccountEvent } from '../events/account.ts';
+import type { DomainId, OperationId } from '../events/ids.ts';
 import type { Message } from '../events/index.ts';
+import type { AccountRecord } from '../lib/account/inventory.ts';
 import { type Protection, protectedBecause } from '../lib/cleanup/laws.ts';
 import type { Service } from '../lib/cleanup/service.ts';
 import type { Delivery, Engine } from '../lib/engine/port.ts';
@@ -9,7 +10,7 @@ import type { Cloud } from '../lib/openstack/cloud.ts';
 import type { DomainProject } from '../lib/operation/domain.ts';
 import type { Rules, Step } from '../lib/operation/draft.ts';
 import type { Truth } from '../lib/operation/look.ts';
-import type { Mode, Operation, Scope } from '../lib/operation/model.ts';
+import type { Mode, Operation, ProjectScope, Scope } from '../lib/operation/model.ts';
 import { openCleanup } from '../lib/operation/open.ts';
 import { type Input, step } from '../lib/operation/step.ts';
 
@@ -27,7 +28,7 @@ export interface CoordinatePorts {
   now(): number;
 }
 
-/** Two writers rarely meet twice; a third time something is wrong. */
+/** Two writers rarely meet twice; so often, something is wrong, and the engine hands the message over again later. */
 const MOST_CONFLICTS = 20;
 const HOUR = 3_600_000;
 
@@ -87,17 +88,7 @@ async function open(event: AccountEvent, ports: CoordinatePorts): Promise<Step |
   const { account, cause } = event.data;
   if (account.type === 'user') return undefined;
   const record = await ports.engine.reads.account(account.type, account.id);
-  const name = account.name === undefined ? {} : { name: account.name };
-  const scope: Scope =
-    account.type === 'domain'
-      ? { type: 'domain', id: account.id, ...name }
-      : {
-          type: 'project',
-          id: account.id,
-          ...name,
-          ...(account.domainId ? { domainId: account.domainId } : {}),
-          ...(record?.members ? { members: record.members } : {}),
-        };
+  const scope: Scope = account.type === 'project' ? projectScope(account, record) : domainScope(account);
   const opened = openCleanup({
     scope,
     cause,
@@ -116,7 +107,7 @@ async function look(operation: Operation, number: number, ports: CoordinatePorts
   const answer = await ask(operation, ports).catch((thrown: unknown) => ({
     truth: { is: 'unknown' as const, error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }) },
   }));
-  return { is: 'look', look: number, graceMillis: ports.graceMillis, ...answer };
+  return { is: 'look', look: number, ...answer };
 }
 
 /** Law 1: only Keystone's own 404 counts. Throws when anything about the answer is not certain. */
@@ -131,20 +122,31 @@ async function ask({ scope }: Operation, ports: CoordinatePorts): Promise<{ trut
   return scope.type === 'domain' ? { truth, projects: await projectsOf(scope.id, ports) } : { truth };
 }
 
-async function projectsOf(domainId: Parameters<Engine['reads']['projectsOf']>[0], ports: CoordinatePorts): Promise<DomainProject[]> {
+async function projectsOf(domainId: DomainId, ports: CoordinatePorts): Promise<DomainProject[]> {
   const protection = await ports.protection();
   const records = await ports.engine.reads.projectsOf(domainId);
-  const projects = records.map(async ({ account, members }): Promise<DomainProject | undefined> => {
-    if (account.type !== 'project') return undefined;
-    const name = account.name === undefined ? {} : { name: account.name };
-    return {
-      id: account.id,
-      domainId,
-      ...name,
-      ...(members ? { members } : {}),
-      existing: await ports.engine.reads.operationsAbout('project', account.id),
-      protectedBecause: protectedBecause({ type: 'project', id: account.id, domainId, ...name }, protection),
-    };
+  const projects = records.map(async (record): Promise<DomainProject | undefined> => {
+    if (record.account.type !== 'project') return undefined;
+    const scope = projectScope(record.account, record);
+    const existing = await ports.engine.reads.operationsAbout('project', scope.id);
+    return { scope, existing, protectedBecause: protectedBecause(scope, protection) };
   });
   return (await Promise.all(projects)).filter((project) => project !== undefined);
 }
+
+/** What an operation remembers of a project: the account, and the members that the inventory has recorded. */
+function projectScope({ id, name, domainId }: Extract<Account, { type: 'project' }>, record: AccountRecord | undefined): ProjectScope {
+  return {
+    type: 'project',
+    id,
+    ...(name === undefined ? {} : { name }),
+    ...(domainId === undefined ? {} : { domainId }),
+    ...(record?.members ? { members: record.members } : {}),
+  };
+}
+
+const domainScope = ({ id, name }: Extract<Account, { type: 'domain' }>): Scope => ({
+  type: 'domain',
+  id,
+  ...(name === undefined ? {} : { name }),
+});

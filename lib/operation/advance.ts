@@ -35,8 +35,7 @@ function start(draft: Draft, rules: Rules): void {
   const { operation } = draft;
   if (!isConfirmed(operation, rules)) return;
   if (operation.mode === 'observe') {
-    if (draft.tasks.every((task) => TASK_ENDED.includes(task.state)))
-      draft.operation = { ...moveOperation(operation, 'observed'), endedAt: rules.now };
+    if (draft.tasks.every(isEnded)) draft.operation = { ...moveOperation(operation, 'observed'), endedAt: rules.now };
     return;
   }
   // A service that can't be counted now stops no other (law 9): its first failed try is enough to go on without it.
@@ -99,7 +98,7 @@ function end(draft: Draft, now: number): void {
 }
 
 /** Tells whoever listens, and the domain that it belongs to. */
-function announceEnd(draft: Draft): void {
+export function announceEnd(draft: Draft): void {
   const { id, state, parentId } = draft.operation;
   draft.messages.push({ type: 'operation.finished', data: { operationId: id, state, ...(parentId ? { parentId } : {}) } });
 }

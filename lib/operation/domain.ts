@@ -1,16 +1,12 @@
-import type { DomainId, ProjectId, UserId } from '../../events/ids.ts';
-import { advance, isConfirmed } from './advance.ts';
+import { advance, announceEnd, isConfirmed } from './advance.ts';
 import type { Draft, Rules } from './draft.ts';
-import type { Operation } from './model.ts';
+import type { Operation, ProjectScope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import { moveOperation } from './transitions.ts';
 
 /** A project of the domain, as the inventory remembers it, and every operation that there was about it, newest first. */
 export interface DomainProject {
-  readonly id: ProjectId;
-  readonly name?: string;
-  readonly domainId: DomainId;
-  readonly members?: readonly UserId[];
+  readonly scope: ProjectScope;
   readonly existing: readonly Operation[];
   readonly protectedBecause: string | undefined;
 }
@@ -19,25 +15,19 @@ export interface DomainProject {
  * Once Keystone has confirmed that the domain is gone: one operation for each of its projects, announced or not.
  * Those that their own notification opened before become its children.
  */
-export function openProjects(draft: Draft, projects: readonly DomainProject[], graceMillis: number, rules: Rules): void {
+export function openProjects(draft: Draft, projects: readonly DomainProject[], rules: Rules): void {
   const { operation } = draft;
   if (operation.state !== 'confirming' || operation.scope.type !== 'domain' || !isConfirmed(operation, rules)) return;
   const children: Operation[] = [];
   for (const project of projects) {
     const opened = openCleanup({
-      scope: {
-        type: 'project',
-        id: project.id,
-        domainId: project.domainId,
-        ...(project.name === undefined ? {} : { name: project.name }),
-        ...(project.members ? { members: project.members } : {}),
-      },
+      scope: project.scope,
       cause: operation.cause,
       existing: project.existing,
       mode: operation.mode,
       now: rules.now,
       // The domain has waited for all of them.
-      graceMillis: Math.min(graceMillis, Math.max(0, operation.notBefore - rules.now)),
+      graceMillis: 0,
       protectedBecause: project.protectedBecause,
       parentId: operation.id,
     });
@@ -61,7 +51,7 @@ export function takeChildren(draft: Draft, children: readonly Operation[], now: 
   const all = (state: Operation['state']): boolean => children.every((child) => child.state === state);
   const state = operation.mode === 'observe' ? 'observed' : all('finished') ? 'finished' : 'residue-unknown';
   draft.operation = { ...moveOperation(operation, state), endedAt: now };
-  draft.messages.push({ type: 'operation.finished', data: { operationId: operation.id, state } });
+  announceEnd(draft);
 }
 
 /** A person let an operation pass that a cap had stopped; it goes on from where it stood. */

@@ -25,6 +25,8 @@ export const TASK_STATES = ['surveying', 'pending', 'requested', 'errored', 'fin
 export type TaskState = (typeof TASK_STATES)[number];
 export const TASK_ENDED: readonly TaskState[] = ['finished', 'skipped', 'unreachable'];
 
+/** Members: users who had a role on the project, recorded before the deletion. */
+export type ProjectScope = Extract<Scope, { type: 'project' }>;
 export type Scope =
   | {
       readonly type: 'project';

@@ -3,11 +3,14 @@ import type { ErrorReport } from '../errors.ts';
 import { account, keepSince, nextLookSeconds, total } from './accounting.ts';
 import { advance } from './advance.ts';
 import type { Draft, Rules } from './draft.ts';
-import type { Task } from './model.ts';
+import type { Task, TaskState } from './model.ts';
 import { moveTask } from './transitions.ts';
 
 /** Seconds before the next try of a pass that failed for no known reason: 5, 10, 20, 40 … */
 const retrySeconds = (attempts: number): number => Math.min(300, 5 * 2 ** (attempts - 1));
+
+/** How a task of this phase is called while a pass is on its way. */
+const underWay = ({ phase }: Task): TaskState => (phase === 'survey' ? 'surveying' : 'requested');
 
 /** Takes in what a service says of its task. A report of another pass, or one that came before, is left aside. */
 export function takeReport(draft: Draft, report: ServiceReport, rules: Rules): void {
@@ -61,7 +64,7 @@ function fail(draft: Draft, task: Task, error: ErrorReport, rules: Rules): void 
 
 function askAgain(draft: Draft, task: Task, delaySeconds: number, now: number): void {
   // A dead letter that its service took up before we heard of the redrive is alive again.
-  const state = task.phase === 'survey' ? 'surveying' : 'requested';
+  const state = underWay(task);
   const alive = task.state === state ? task : moveTask(task, state);
   const next: Task = { ...alive, pass: task.pass + 1, nextAt: now + delaySeconds * 1000 };
   draft.put(next);
@@ -79,6 +82,5 @@ function giveUp(draft: Draft, task: Task, error: ErrorReport): void {
 /** A person sent the task's dead letter back: its patience and its tries begin anew. */
 export function takeRedrive(draft: Draft, task: Task | undefined, rules: Rules): void {
   if (task?.state !== 'errored') return;
-  const state = task.phase === 'survey' ? 'surveying' : 'requested';
-  draft.put({ ...moveTask(task, state), attempts: 0, progressAt: rules.now, nextAt: rules.now });
+  draft.put({ ...moveTask(task, underWay(task)), attempts: 0, progressAt: rules.now, nextAt: rules.now });
 }

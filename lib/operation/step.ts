@@ -13,7 +13,6 @@ export type Input =
       readonly look: number;
       readonly truth: Truth;
       readonly projects?: readonly DomainProject[];
-      readonly graceMillis: number;
     }
   | { readonly is: 'report'; readonly report: ServiceReport }
   | { readonly is: 'redriven'; readonly taskId: TaskId }
@@ -29,7 +28,7 @@ export function step(operation: Operation, tasks: readonly Task[], input: Input,
   switch (input.is) {
     case 'look':
       takeLook(draft, input.look, input.truth, rules);
-      if (input.truth.is === 'absent' && input.projects) openProjects(draft, input.projects, input.graceMillis, rules);
+      if (input.truth.is === 'absent' && input.projects) openProjects(draft, input.projects, rules);
       break;
     case 'report':
       takeReport(draft, input.report, rules);
