@@ -37,8 +37,11 @@ export type Count = z.infer<typeof Count>;
 export const Counts = z.record(KindName, Count);
 export type Counts = z.infer<typeof Counts>;
 
-/** `survey` lists and changes nothing; `clean` removes. */
-export const Phase = z.enum(['survey', 'clean']);
+/**
+ * `survey` lists and changes nothing; `clean` removes. `early` removes while the project still lives, because an administrator asked for
+ * its end: what only a token on the project, or the credentials of its people, can remove.
+ */
+export const Phase = z.enum(['survey', 'early', 'clean']);
 export type Phase = z.infer<typeof Phase>;
 
 const address = {
@@ -63,6 +66,8 @@ export const ServiceRequested = z.object({
     members: z.array(UserId).optional(),
     /** Kinds that the last look showed to be empty: they need no look until the others are empty, too. */
     seenEmpty: z.array(KindName),
+    /** Kinds that were proven empty while the project lived: nobody can look at them any more. */
+    provenEarly: z.array(KindName).default([]),
   }),
 });
 /** Counts on the way. With `again`, the pass has ended and wants another one. */

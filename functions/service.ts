@@ -41,7 +41,7 @@ export async function serve(service: Service, deliveries: readonly Delivery[], p
 }
 
 async function report(service: Service, message: ServiceRequested, operation: Operation, ports: ServicePorts): Promise<ServiceReport> {
-  const { project: _project, confirmedAt: _confirmedAt, members: _members, seenEmpty, ...address } = message.data;
+  const { project: _project, confirmedAt: _confirmedAt, members: _members, seenEmpty, provenEarly, ...address } = message.data;
   try {
     const obstacle = await obstacleTo(message, operation, ports);
     if (obstacle)
@@ -60,6 +60,7 @@ async function report(service: Service, message: ServiceRequested, operation: Op
       phase: message.data.phase,
       confirmation: Confirmation.of(message.data.project, message.data.confirmedAt, ports.apartMillis),
       seenEmpty,
+      provenEarly,
       concurrency: ports.concurrency[service.name] ?? service.concurrency,
       deadline: ports.now() + ports.budgetMillis,
       onCounts: tellCounts(address, ports),
@@ -71,11 +72,12 @@ async function report(service: Service, message: ServiceRequested, operation: Op
   }
 }
 
-type Address = Omit<ServiceRequested['data'], 'project' | 'confirmedAt' | 'members' | 'seenEmpty'>;
+type Address = Omit<ServiceRequested['data'], 'project' | 'confirmedAt' | 'members' | 'seenEmpty' | 'provenEarly'>;
 
 function asReport(address: Address, { counts, conditions, outcome }: PassReport): ServiceReport {
   const seen = { ...address, counts, conditions: [...conditions] };
   if (outcome.is === 'finished') return { type: 'service.finished', data: { ...seen, result: 'finished' } };
+  if (outcome.is === 'unreachable') return { type: 'service.finished', data: { ...seen, result: 'unreachable', because: outcome.because } };
   if (outcome.is === 'failed') return { type: 'service.failed', data: { ...seen, error: outcome.error } };
   const error = outcome.error ? { error: outcome.error } : {};
   return { type: 'service.progressed', data: { ...seen, sequence: 0, again: { afterSeconds: outcome.afterSeconds, ...error } } };
@@ -115,6 +117,7 @@ async function reachOf(service: Service, { data }: ServiceRequested, ports: Serv
       region: data.region,
       api,
       members: data.members,
+      onProject: undefined,
       now: ports.now,
       once: freshOnce(),
       other: (name) => {

@@ -2,7 +2,10 @@ import type { ProjectId } from '../../events/ids.ts';
 import { PropagatorError } from '../errors.ts';
 import type { Thing } from './service.ts';
 
-/** Proof that Keystone itself answered 404 for the project, twice and apart (law 1: a notification is a hint). Only `of` makes one. */
+/**
+ * Proof that things of the project may be removed (law 1: a notification is a hint): Keystone itself answered 404 for it, twice and apart,
+ * or an administrator asked for its end by name. Only `of` and `asked` make one.
+ */
 export class Confirmation {
   readonly project: ProjectId;
   readonly at: readonly number[];
@@ -20,6 +23,11 @@ export class Confirmation {
     const [first, last] = [at.at(0), at.at(-1)];
     if (at.length < 2 || first === undefined || last === undefined || last - first < apartMillis) return undefined;
     return new Confirmation(project, at);
+  }
+
+  /** An administrator asked for it at `at` (epoch milliseconds), and Keystone shows the project as he said. The caller has seen to both. */
+  static asked(project: ProjectId, at: number): Confirmation {
+    return new Confirmation(project, [at]);
   }
 }
 

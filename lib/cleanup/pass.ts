@@ -8,10 +8,12 @@ import type { Reach, Service } from './service.ts';
 
 /** What one pass says of its task. */
 export type Outcome =
-  /** Phase `clean`: a listing came back empty after everything was removed. Phase `survey`: all was counted. */
+  /** Phases `early` and `clean`: a listing came back empty after everything was removed. Phase `survey`: all was counted. */
   | { readonly is: 'finished' }
   /** Something is still there or could not be seen; look again after at least so many seconds. */
   | { readonly is: 'again'; readonly afterSeconds: number; readonly error: ErrorReport | undefined }
+  /** All that can be seen is empty, and the rest can't be seen or removed any more. */
+  | { readonly is: 'unreachable'; readonly because: string }
   /** Waiting does not help: a person must act, or the code is wrong. */
   | { readonly is: 'failed'; readonly error: ErrorReport };
 
@@ -29,6 +31,8 @@ export interface PassInput {
   readonly confirmation: Confirmation | undefined;
   /** Kinds that the look before this pass showed to be empty: left aside until the rest is empty, too, and then looked at once more. */
   readonly seenEmpty?: readonly KindName[];
+  /** Kinds that were proven empty while the project lived. */
+  readonly provenEarly?: readonly KindName[];
   /** Removals at the same time; default: the service's own. */
   readonly concurrency?: number;
   /** Epoch milliseconds: begin nothing after it, say `again`. */
@@ -47,7 +51,7 @@ const MOST_ROUNDS = 6;
 export async function cleanupPass(input: PassInput): Promise<PassReport> {
   const { service, reach } = input;
   refuseOwnProject(reach.project, reach.api.ownProject, service.name);
-  if (input.phase === 'clean' && input.confirmation?.project !== reach.project)
+  if (input.phase !== 'survey' && input.confirmation?.project !== reach.project)
     throw new TypeError(`${service.name}: nothing is removed without a confirmation for exactly this project`);
 
   const counts = new Map<string, Count>();
@@ -59,6 +63,7 @@ export async function cleanupPass(input: PassInput): Promise<PassReport> {
       kinds: looked,
       reach: rounds === 1 ? reach : { ...reach, once: freshOnce() },
       phase: input.phase,
+      provenEarly: input.provenEarly ?? [],
       concurrency: input.concurrency ?? service.concurrency,
       deadline: input.deadline,
       onKind: (done) => {
@@ -78,9 +83,12 @@ export async function cleanupPass(input: PassInput): Promise<PassReport> {
       return report(error ? { is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error } : { is: 'finished' });
     if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
     // Only a listing of every kind proves it (law 4).
-    if (looked === service.kinds && kinds.every((kind) => kind.provenEmpty)) return report({ is: 'finished' });
+    if (looked === service.kinds && kinds.every((kind) => kind.provenEmpty || kind.unreachable !== undefined)) {
+      const beyond = kinds.flatMap((kind) => kind.unreachable ?? []);
+      return report(beyond.length > 0 ? { is: 'unreachable', because: beyond.join('; ') } : { is: 'finished' });
+    }
     const removed = kinds.reduce((sum, kind) => sum + (kind.count?.gone ?? 0), 0);
-    const isEmpty = kinds.every((kind) => kind.provenEmpty || kind.count?.left === 0);
+    const isEmpty = kinds.every((kind) => kind.provenEmpty || kind.unreachable !== undefined || kind.count?.left === 0);
     // By the API's own word something has gone, or all of it: look again at once.
     if ((removed === 0 && !isEmpty) || reach.now() >= input.deadline || rounds >= MOST_ROUNDS)
       return report({ is: 'again', afterSeconds: 0, error: undefined });

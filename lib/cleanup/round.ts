@@ -3,7 +3,7 @@ import type { KindName } from '../../events/ids.ts';
 import type { Condition, Count, Phase } from '../../events/service.ts';
 import { type Actor, type ErrorReport, reportOf } from '../errors.ts';
 import { ownership } from './laws.ts';
-import type { Kind, Reach, Removal, Thing, Together } from './service.ts';
+import type { Kind, NeedsLife, Reach, Removal, ServiceApi, Thing, Together } from './service.ts';
 
 /** What one round over one kind saw and did. */
 export interface KindRound {
@@ -15,6 +15,8 @@ export interface KindRound {
   readonly conditions: readonly Condition[];
   /** The listing failed, or removals did. */
   readonly errors: readonly ErrorReport[];
+  /** Set when nobody can see or remove it any more, for the project is dead (classes C and D): what that means. */
+  readonly unreachable?: string;
 }
 
 export interface RoundInput {
@@ -22,6 +24,8 @@ export interface RoundInput {
   readonly kinds: readonly Kind[];
   readonly reach: Reach;
   readonly phase: Phase;
+  /** Kinds that were proven empty while the project lived. */
+  readonly provenEarly: readonly KindName[];
   readonly concurrency: number;
   /** Epoch milliseconds: no removal is begun after it. */
   readonly deadline: number;
@@ -41,8 +45,8 @@ export async function round(input: RoundInput): Promise<KindRound[]> {
     if (known) return known;
     const before = input.kinds.filter((other) => [...kind.after, ...kind.follows].includes(other.name)).map(start);
     const result = (async () => {
-      const predecessors = input.phase === 'clean' ? await Promise.all(before) : [];
-      const mustBeGone = predecessors.filter((done) => kind.after.includes(done.kind));
+      const predecessors = input.phase === 'survey' ? [] : await Promise.all(before);
+      const mustBeGone = predecessors.filter((done) => kind.after.includes(done.kind) && done.unreachable === undefined);
       const mustWait = mustBeGone.some((done) => !done.provenEmpty && (!done.count || done.count.left > 0));
       const done = await roundOfKind(kind, mustWait, input);
       input.onKind(done);
@@ -55,7 +59,9 @@ export async function round(input: RoundInput): Promise<KindRound[]> {
 }
 
 async function roundOfKind(kind: Kind, mustWait: boolean, input: RoundInput): Promise<KindRound> {
-  const { reach } = input;
+  const token = kind.needsLife?.class === 'C' ? tokenOnProject(kind, input) : undefined;
+  if (token && 'kind' in token) return token;
+  const reach = token ? { ...input.reach, api: token } : input.reach;
   if (mustWait) {
     // Nothing of it can go now, so it costs no call; what was counted before still stands, and the cause is said by whom it waits for (law 12).
     return { kind: kind.name, count: undefined, provenEmpty: false, conditions: [], errors: [] };
@@ -73,6 +79,11 @@ async function roundOfKind(kind: Kind, mustWait: boolean, input: RoundInput): Pr
   if (listed === 0 && !seen.more) return { ...nothing, count: { listed, gone: 0, left: 0 }, provenEmpty: true };
   if (input.phase === 'survey')
     return { ...nothing, conditions: [...all, ...blockers(kind, ours)], count: { listed, gone: 0, left: listed }, provenEmpty: false };
+  if (kind.needsLife?.class === 'D' && input.phase === 'clean') {
+    const left = { listed, gone: 0, left: listed };
+    const said = outOfReach(kind, kind.needsLife, ours);
+    return { ...said, conditions: [...all, ...said.conditions], count: left };
+  }
   const removal = await removeAll(kind, ours, input);
   return {
     kind: kind.name,
@@ -82,6 +93,30 @@ async function roundOfKind(kind: Kind, mustWait: boolean, input: RoundInput): Pr
     conditions: [...all, ...removal.conditions],
     errors: removal.errors,
   };
+}
+
+/** The API with a token on the project, for a kind that nobody sees without it; or what is to be said in its place. */
+function tokenOnProject(kind: Kind, { phase, reach, provenEarly, service }: RoundInput): ServiceApi | KindRound {
+  if (phase === 'early' && reach.onProject) return reach.onProject;
+  const unknown = { kind: kind.name, count: undefined, provenEmpty: false, conditions: [], errors: [] };
+  // Counted when its turn comes: a look would need a role on the project, and a survey changes nothing.
+  if (phase === 'survey') return unknown;
+  if (provenEarly.includes(kind.name)) return { ...unknown, count: { listed: 0, gone: 0, left: 0 }, provenEmpty: true };
+  if (phase === 'clean') return outOfReach(kind, kind.needsLife, []);
+  const error = { code: `${kind.name}.token`, service, region: reach.region };
+  return { ...unknown, errors: [reportOf(new TypeError('an early pass needs a token on the project'), error)] };
+}
+
+/** Classes C and D after the project's death: said, and never taken for empty. */
+function outOfReach(kind: Kind, needs: NeedsLife | undefined, things: readonly Thing[]): KindRound & { unreachable: string } {
+  const leaves = needs?.leaves ?? 'what it held';
+  const message =
+    things.length > 0
+      ? `the service removes it only while the project lives; left: ${leaves}`
+      : `only a token on the project shows it, and there is none any more; probably left: ${leaves}`;
+  const one = condition(kind.name, 'Unsupported', message, 'operator', things.at(0), Math.max(1, things.length));
+  const conditions = [{ ...one, advice: needs?.advice }];
+  return { kind: kind.name, count: undefined, provenEmpty: false, conditions, errors: [], unreachable: `${leaves} could not be reached` };
 }
 
 /**

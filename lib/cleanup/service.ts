@@ -1,83 +1,8 @@
-import type * as z from 'zod';
-import { KindName, type ProjectId, ServiceName, type UserId } from '../../events/ids.ts';
+import { KindName, ServiceName } from '../../events/ids.ts';
 import type { Actor, PropagatorError } from '../errors.ts';
+import type { Reach, UserReach } from './reach.ts';
 
-/** An answer of a service's API that was accepted (2xx, or a status that the caller named). */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  /** Parsed JSON, `undefined` for an empty or non-JSON body. Parse it with zod before you branch on it. */
-  readonly json: unknown;
-  readonly requestId: string | undefined;
-}
-
-export interface RequestOptions {
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
-  readonly json?: unknown;
-  readonly body?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  /**
-   * Another base URL than {@link ServiceApi.endpoint}, on the same host: the account of another project in Swift,
-   * `api.endpoint.replace(api.ownProject, project)`. Another host is refused, for the token goes along.
-   */
-  readonly endpoint?: string;
-  /** Statuses beside 2xx that are an answer and no error, for example `[404]`. */
-  readonly accept?: readonly number[];
-}
-
-/**
- * How a listing goes on after its first page:
- * `marker` nova, cinder, neutron: the id of the last row, as long as the API links to a next page;
- * `next` glance: the path in `next`; `offset` server groups; `swift` the name of the last row, until a page is empty;
- * `none` everything in one answer.
- */
-export type Paging = 'marker' | 'next' | 'offset' | 'swift' | 'none';
-
-export interface ListOptions<S extends z.ZodType> extends RequestOptions {
-  /** The key that holds the rows, `servers`; undefined where the answer is the array itself (Swift). */
-  readonly collection?: string;
-  /** Shape of one row; a row without an owner must be let through here, the laws deal with it. */
-  readonly row: S;
-  readonly paging: Paging;
-  /** Rows a page asked for; default 1000. */
-  readonly limit?: number;
-  /** Stop after about this many rows and say `more`. */
-  readonly atMost?: number;
-}
-
-/** The REST API of one service in one region, logged in as the cleaner. Bounded, patient with `Retry-After`, never redirected. */
-export interface ServiceApi {
-  readonly service: string;
-  readonly region: string;
-  /** Base URL of the endpoint without a trailing slash, as the catalog has it. */
-  readonly endpoint: string;
-  /** The id of the project that our own token is scoped to. */
-  readonly ownProject: string;
-  /**
-   * One call. `path` is appended to the endpoint and must be escaped by the caller (`encodeURIComponent`).
-   * Throws {@link PropagatorError}: 404 and 410 `Gone`, 401 and 403 `Denied`, 405 and 501 `Unsupported`,
-   * 409, 429, 5xx and time-outs `Transient`, any other status `Unexpected`.
-   */
-  request(method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, options?: RequestOptions): Promise<Answer>;
-  /** All rows of a listing, page by page. Throws when it can't be sure to have them all: "cannot list" is never "empty". */
-  list<S extends z.ZodType>(path: string, options: ListOptions<S>): Promise<{ rows: z.infer<S>[]; more: boolean }>;
-}
-
-/** What a service file may reach during one pass. */
-export interface Reach {
-  /** The project that is emptied. */
-  readonly project: ProjectId;
-  readonly region: string;
-  readonly api: ServiceApi;
-  /** Users who had a role on the project, recorded before it was deleted. `undefined`: nobody recorded it. */
-  readonly members: readonly UserId[] | undefined;
-  /** Another service's API (`swift` for backups in it), `undefined` where the catalog lacks it. */
-  other(service: string): Promise<ServiceApi | undefined>;
-  /** Epoch milliseconds. */
-  now(): number;
-  /** Asked once a pass, shared by all kinds: the list of extensions, the routers. */
-  once<T>(key: string, ask: () => Promise<T>): Promise<T>;
-}
+export type { Answer, CommonReach, ListOptions, Paging, Reach, RequestOptions, ServiceApi, UserReach } from './reach.ts';
 
 /** Why a thing can't go now, and who can change that. */
 export interface Blocker {
@@ -113,69 +38,120 @@ export interface Thing {
   remove(): Promise<Removal>;
 }
 
-/** One kind with the row type erased: what `lib/cleanup` works on. */
-export interface Kind {
+/**
+ * Why a kind of things needs the project alive, and what that means when it is not any more.
+ * `C`: only a token on the project itself can list and remove it (Barbican's secrets).
+ * `D`: any administrator can list it, but the service removes it with a trust or an application credential of the dead account (Blazar's leases).
+ */
+export interface NeedsLife {
+  readonly class: 'C' | 'D';
+  /** What is probably left behind when the project died first, in a few words: `secrets, containers and their copies in the secret store`. */
+  readonly leaves: string;
+  /** What the operator can do then, one sentence. */
+  readonly advice: string;
+}
+
+/** One kind with the row type erased: what `lib/cleanup` works on. `At` is {@link UserReach} for what belongs to a user. */
+export interface Kind<At = Reach> {
   readonly name: KindName;
+  readonly needsLife: NeedsLife | undefined;
+  /** For the operator's page: what refuses or delays the removal. */
+  readonly blockers: readonly string[];
   /** Kinds of the same service that must be gone before this one is touched. */
   readonly after: readonly KindName[];
   /** Kinds of the same service that get their turn first; what could not go of them does not hold this one up. */
   readonly follows: readonly KindName[];
   /** What there is. `more`: the listing was cut on purpose, there is more; `total` then says how many in all. Throws when it can't know. */
-  look(reach: Reach): Promise<{ things: Thing[]; more: boolean; total?: number | undefined }>;
+  look(reach: At): Promise<{ things: Thing[]; more: boolean; total?: number | undefined }>;
   /** Removes up to `most` things of one look with fewer calls than one by one. */
-  readonly together?: Together<Thing> | undefined;
+  readonly together?: Together<Thing, At> | undefined;
 }
 
 /**
  * Removal of many at once, where the API has it. Answers one for one in the order they were handed in;
  * what it throws is true of all of them.
  */
-export interface Together<Item> {
+export interface Together<Item, At = Reach> {
   readonly most: number;
-  remove(items: readonly Item[], reach: Reach): Promise<readonly (Removal | PropagatorError)[]>;
+  remove(items: readonly Item[], reach: At): Promise<readonly (Removal | PropagatorError)[]>;
 }
 
 /** How one kind is written down in a service file. */
-export interface KindDefinition<Row> {
+export interface KindDefinition<Row, At = Reach> {
   /** `server`: the service's name is put before it. */
   readonly name: string;
+  /** Set when it can't be removed once the project is dead (classes C and D); left out for what any administrator's token removes at any time (class A). */
+  readonly needsLife?: NeedsLife;
+  /** What refuses or delays the removal, one short sentence each, for the operator's page of this service. */
+  readonly blockers?: readonly string[];
   /** Names within the service, without its prefix. */
   readonly after?: readonly string[];
   /** Likewise, where the API itself refuses what is still needed: one thing that is stuck must not keep the rest (law 9). */
   readonly follows?: readonly string[];
   /** Fresh rows. Must not create anything (law 8). Throws when it can't know (law 3), and class `Unsupported` where the cloud lacks the extension. */
-  list(reach: Reach): Promise<readonly Row[] | { readonly rows: readonly Row[]; readonly more: boolean; readonly total?: number }>;
+  list(reach: At): Promise<readonly Row[] | { readonly rows: readonly Row[]; readonly more: boolean; readonly total?: number }>;
   id(row: Row): string;
   owner(row: Row): string | undefined;
   label?(row: Row): string | undefined;
   /** A reason to leave this row alone for now: a port that its load balancer still owns. Counts as left. */
-  blocked?(row: Row, reach: Reach): Blocker | undefined;
-  remove(row: Row, reach: Reach): Promise<Removal>;
+  blocked?(row: Row, reach: At): Blocker | undefined;
+  remove(row: Row, reach: At): Promise<Removal>;
   /** Used instead of `remove` when given: Swift's bulk delete. */
-  readonly together?: Together<Row>;
+  readonly together?: Together<Row, At>;
 }
 
 export interface Service {
   readonly name: ServiceName;
   /** Its types in Keystone's catalog, the official one first, then aliases: `block-storage`, `volumev3`, `volume`. */
   readonly catalogTypes: readonly string[];
-  /** Services that must be done before this one: workloads before their guards. */
+  /** Services that must be done before this one, whatever happens to them: workloads before their guards (law 6). */
   readonly after: readonly ServiceName[];
-  /** The header word and the lowest and highest microversion that this file was written for. */
+  /** Services that get their turn first; one that cannot be listed does not hold this one up, which is looked at once more after it (law 9). */
+  readonly follows: readonly ServiceName[];
+  /** Services that follow this one: the same as {@link Service.follows}, said from the other side. */
+  readonly before: readonly ServiceName[];
+  /**
+   * The word of the header (`compute`, or `X-OpenStack-Manila-API-Version` where a service has one of its own)
+   * and the lowest and highest microversion that this file was written for.
+   */
   readonly microversion: { readonly header: string; readonly floor: string; readonly ceiling: string } | undefined;
+  /** `system`: its API lets only a token with system scope see other people's things (class B). */
+  readonly scope: 'project' | 'system';
+  /** Emptied while the project still lives, when an administrator asked for it: it has kinds of class C or D, or does better with the project's own token. */
+  readonly early: boolean;
+  /** Why an operator must ask for it by name before it removes anything: `metering is often billing evidence`. */
+  readonly offByDefault: string | undefined;
+  /** Set instead of kinds: why nothing in this service belongs to a project. */
+  readonly holdsNothing: string | undefined;
+  /** What its releases do differently, for the operator's page. */
+  readonly releases: readonly string[];
   /** Calls at the same time, unless the settings say otherwise. */
   readonly concurrency: number;
   readonly kinds: readonly Kind[];
+  /** What of a deleted user it holds. */
+  readonly userKinds: readonly Kind<UserReach>[];
 }
 
 /** A kind whose row type was checked and is now closed over. */
-export type ClosedKind = (service: string) => Kind;
+export type ClosedKind<At = Reach> = (service: string) => Kind<At>;
 
 /**
  * One kind of a service file. The row type is inferred from `list` and checked in the other functions.
  * Rule for `remove`: repeatable, and truthful about synchronous (`gone`) and asynchronous (`accepted`) APIs.
  */
 export function defineKind<Row>(definition: KindDefinition<Row>): ClosedKind {
+  return close(definition);
+}
+
+/**
+ * One kind of what belongs to a user. The owner of a row is the user's id. What is not to be removed and only breaks without the user
+ * (a stack with his trust) answers `stays` to its removal, with what the operator can do.
+ */
+export function defineUserKind<Row>(definition: KindDefinition<Row, UserReach>): ClosedKind<UserReach> {
+  return close(definition);
+}
+
+function close<Row, At>(definition: KindDefinition<Row, At>): ClosedKind<At> {
   const { together } = definition;
   const rowOf = new WeakMap<Thing, { readonly row: Row }>();
   const rowsOf = (things: readonly Thing[]): Row[] =>
@@ -186,6 +162,8 @@ export function defineKind<Row>(definition: KindDefinition<Row>): ClosedKind {
     });
   return (service) => ({
     name: KindName.parse(`${service}.${definition.name}`),
+    needsLife: definition.needsLife,
+    blockers: definition.blockers ?? [],
     after: (definition.after ?? []).map((name) => KindName.parse(`${service}.${name}`)),
     follows: (definition.follows ?? []).map((name) => KindName.parse(`${service}.${name}`)),
     async look(reach) {
@@ -210,36 +188,64 @@ export function defineKind<Row>(definition: KindDefinition<Row>): ClosedKind {
 
 export interface ServiceDefinition {
   readonly name: string;
+  /** See {@link Service} for each of these. */
   readonly catalogTypes: readonly string[];
-  readonly after: readonly string[];
+  readonly after?: readonly string[];
+  readonly follows?: readonly string[];
+  readonly before?: readonly string[];
   readonly microversion?: { readonly header: string; readonly floor: string; readonly ceiling: string };
+  /** Default `project`. */
+  readonly scope?: 'project' | 'system';
+  /** Default: whether a kind needs the project alive. */
+  readonly early?: boolean;
+  readonly offByDefault?: string;
+  readonly holdsNothing?: string;
+  readonly releases?: readonly string[];
   /** Default 8. */
   readonly concurrency?: number;
-  readonly kinds: readonly ClosedKind[];
+  readonly kinds?: readonly ClosedKind[];
+  readonly userKinds?: readonly ClosedKind<UserReach>[];
 }
 
 /**
- * A service as one value: everything else (queue, order, contract test, table of what it holds) follows from it.
- * Throws when a kind names an unknown predecessor, a name twice, or when the order within the service has a cycle.
+ * A service as one value: everything else (queue, order, contract test, page, table of what it holds) follows from it.
+ * Throws `TypeError` when a kind names an unknown predecessor, a name twice, when the order within the service has a cycle,
+ * and when it holds nothing without saying why.
  */
 export function defineService(definition: ServiceDefinition): Service {
-  const kinds = definition.kinds.map((close) => close(definition.name));
-  const names = kinds.map((kind) => kind.name);
-  const reached = new Set<KindName>();
-  for (let open = [...kinds]; open.length > 0; ) {
-    const ready = open.filter((kind) => [...kind.after, ...kind.follows].every((name) => reached.has(name)));
-    if (ready.length === 0)
-      throw new TypeError(`${definition.name}: no order is possible among ${open.map((kind) => kind.name).join(', ')}`);
-    for (const kind of ready) reached.add(kind.name);
-    open = open.filter((kind) => !reached.has(kind.name));
-  }
-  if (reached.size !== names.length) throw new TypeError(`${definition.name}: a kind stands twice among ${names.join(', ')}`);
+  const kinds = (definition.kinds ?? []).map((each) => each(definition.name));
+  const userKinds = (definition.userKinds ?? []).map((each) => each(definition.name));
+  assertOrder(definition.name, kinds);
+  assertOrder(definition.name, userKinds);
+  if ((kinds.length === 0) !== (definition.holdsNothing !== undefined))
+    throw new TypeError(`${definition.name}: a service has kinds, or says why it holds nothing`);
+  const names = (services: readonly string[] | undefined): ServiceName[] => (services ?? []).map((name) => ServiceName.parse(name));
   return {
     name: ServiceName.parse(definition.name),
     catalogTypes: definition.catalogTypes,
-    after: definition.after.map((name) => ServiceName.parse(name)),
+    after: names(definition.after),
+    follows: names(definition.follows),
+    before: names(definition.before),
     microversion: definition.microversion,
+    scope: definition.scope ?? 'project',
+    early: definition.early ?? kinds.some((kind) => kind.needsLife !== undefined),
+    offByDefault: definition.offByDefault,
+    holdsNothing: definition.holdsNothing,
+    releases: definition.releases ?? [],
     concurrency: definition.concurrency ?? 8,
     kinds,
+    userKinds,
   };
+}
+
+function assertOrder(service: string, kinds: readonly Pick<Kind, 'name' | 'after' | 'follows'>[]): void {
+  const reached = new Set<KindName>();
+  for (let open = [...kinds]; open.length > 0; ) {
+    const ready = open.filter((kind) => [...kind.after, ...kind.follows].every((name) => reached.has(name)));
+    if (ready.length === 0) throw new TypeError(`${service}: no order is possible among ${open.map((kind) => kind.name).join(', ')}`);
+    for (const kind of ready) reached.add(kind.name);
+    open = open.filter((kind) => !reached.has(kind.name));
+  }
+  if (reached.size !== kinds.length)
+    throw new TypeError(`${service}: a kind stands twice among ${kinds.map((kind) => kind.name).join(', ')}`);
 }

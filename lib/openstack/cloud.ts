@@ -1,3 +1,4 @@
+import type { ProjectId } from '../../events/ids.ts';
 import type { Keystone } from '../account/keystone.ts';
 import type { Service, ServiceApi } from '../cleanup/service.ts';
 
@@ -7,6 +8,9 @@ export interface CatalogEntry {
   readonly regions: readonly string[];
 }
 
+/** What it takes to find a service and to speak with it. */
+export type ServiceAddress = Pick<Service, 'name' | 'catalogTypes' | 'microversion' | 'concurrency'> & Partial<Pick<Service, 'scope'>>;
+
 /** One OpenStack cloud, logged in. One login serves all calls; it is renewed ahead of its expiry. */
 export interface Cloud {
   readonly keystone: Keystone;
@@ -15,8 +19,11 @@ export interface Cloud {
   catalog(): Promise<readonly CatalogEntry[]>;
   /** Regions in which the service has an endpoint, cut to the configured ones; empty when the catalog lacks the service. */
   regionsOf(service: Pick<Service, 'catalogTypes'>): Promise<readonly string[]>;
-  /** The service's API in a region; `undefined` when the catalog lacks it there. Throws `Unsupported` when it can't speak the floor microversion. */
-  api(service: Pick<Service, 'name' | 'catalogTypes' | 'microversion' | 'concurrency'>, region: string): Promise<ServiceApi | undefined>;
+  /**
+   * The service's API in a region; `undefined` when the catalog lacks it there. Throws `Unsupported` when it can't speak the floor microversion.
+   * `onProject`: with a token on that project, on which the propagator has a role at the time; throws class `Denied` when it has none.
+   */
+  api(service: ServiceAddress, region: string, onProject?: ProjectId): Promise<ServiceApi | undefined>;
   /** Closes kept-alive connections. */
   close(): Promise<void>;
 }

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
-import type { Service, ServiceApi } from '../cleanup/service.ts';
+import type { ServiceApi } from '../cleanup/service.ts';
 import { checkRegions, findEndpoint, regionsOf } from './catalog.ts';
-import type { Cloud } from './cloud.ts';
+import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createKeystone } from './keystone.ts';
 import { negotiate } from './microversion.ts';
-import { type Call, createRest, type RestOptions } from './rest.ts';
-import { createSession } from './session.ts';
+import { type ApiVersion, type Call, createRest, type RestOptions } from './rest.ts';
+import { createSession, type Scope, type Session } from './session.ts';
 import { createTransport, type Timeouts } from './transport.ts';
 
 export type { Call } from './rest.ts';
@@ -25,7 +25,8 @@ export interface ConnectOptions {
   readonly timeouts?: Partial<Timeouts>;
 }
 
-type Described = Pick<Service, 'name' | 'catalogTypes' | 'microversion' | 'concurrency'>;
+/** Sessions on other scopes than the propagator's own that are kept. */
+const MOST_SCOPES = 16;
 
 /** What a service speaks is asked again after an hour: it may have been upgraded. */
 const SPOKEN_MILLIS = 3_600_000;
@@ -36,8 +37,18 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   const userAgent = options.userAgent ?? 'keystone-propagator';
   const transport = createTransport(credentials.tls, { connect: 10, answer: 60, whole: 300, ...options.timeouts });
   const session = createSession(credentials, transport, now, userAgent);
+  const scoped = new Map<string, Session>();
+  /** Few projects are emptied alive at the same time; a session that was forgotten is a login more. */
+  const sessionFor = (scope: Scope): Session => {
+    const key = scope.is === 'system' ? 'system' : `project ${scope.id}`;
+    const known = scoped.get(key) ?? createSession(credentials, transport, now, userAgent, scope);
+    scoped.delete(key);
+    scoped.set(key, known);
+    for (const oldest of scoped.keys()) if (scoped.size > MOST_SCOPES) scoped.delete(oldest);
+    return known;
+  };
   const sleep = options.sleep ?? ((seconds: number) => delay(seconds * 1000));
-  const shared = { session, transport, userAgent, now, sleep, onCall: options.onCall };
+  const shared = { transport, userAgent, now, sleep, onCall: options.onCall };
   const rest = (own: Omit<RestOptions, keyof typeof shared>): ServiceApi => createRest({ ...own, ...shared });
 
   const limits = new Map<string, LimitFunction>();
@@ -49,13 +60,20 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   };
 
   const known = new Map<string, { readonly until: number; readonly api: Promise<ServiceApi> }>();
-  const apiAt = (service: Described, region: string, endpoint: string, ownProject: string): Promise<ServiceApi> => {
-    const key = [service.name, region, endpoint, ownProject, service.microversion?.floor, service.microversion?.ceiling].join(' ');
+  const apiAt = (
+    service: ServiceAddress,
+    region: string,
+    endpoint: string,
+    ownProject: string,
+    as: Session,
+    scope: string,
+  ): Promise<ServiceApi> => {
+    const key = [service.name, region, endpoint, ownProject, service.microversion?.floor, service.microversion?.ceiling, scope].join(' ');
     const spoken = known.get(key);
     if (spoken && now() < spoken.until) return spoken.api;
     const limit = limitOf(service.name, region, service.concurrency);
     const api = agree(service, endpoint, (at, apiVersion) =>
-      rest({ service: service.name, region, ownProject, limit, endpoint: at, apiVersion }),
+      rest({ session: as, service: service.name, region, ownProject, limit, endpoint: at, apiVersion }),
     );
     known.set(key, { until: now() + SPOKEN_MILLIS, api });
     api.catch(() => known.delete(key));
@@ -70,6 +88,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   return {
     keystone: createKeystone(
       rest({
+        session,
         service: 'keystone',
         region: '',
         endpoint: credentials.authUrl,
@@ -84,10 +103,17 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       return catalog.map(({ type, name }) => ({ type, name: name ?? type, regions: regionsOf(catalog, [type], credentials.regions) }));
     },
     regionsOf: async (service) => regionsOf((await catalogNow()).catalog, service.catalogTypes, credentials.regions),
-    async api(service, region) {
+    async api(service, region, onProject) {
       const { catalog, project } = await catalogNow();
-      const endpoint = findEndpoint(catalog, service.catalogTypes, region, credentials.interface);
-      return endpoint === undefined ? undefined : apiAt(service, region, endpoint, project.id);
+      if (!onProject) {
+        const endpoint = findEndpoint(catalog, service.catalogTypes, region, credentials.interface);
+        const as = service.scope === 'system' ? sessionFor({ is: 'system' }) : session;
+        return endpoint === undefined ? undefined : apiAt(service, region, endpoint, project.id, as, service.scope ?? 'project');
+      }
+      const as = sessionFor({ is: 'project', id: onProject });
+      // Endpoints may have the project's id in their path.
+      const endpoint = findEndpoint((await as.token()).catalog, service.catalogTypes, region, credentials.interface);
+      return endpoint === undefined ? undefined : apiAt(service, region, endpoint, onProject, as, `on ${onProject}`);
     },
     close: () => transport.close(),
   };
@@ -95,9 +121,9 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
 
 /** The API with the highest microversion that both sides speak. Throws class `Unsupported` below the floor. */
 async function agree(
-  service: Described,
+  service: ServiceAddress,
   endpoint: string,
-  open: (endpoint: string, apiVersion: string | undefined) => ServiceApi,
+  open: (endpoint: string, apiVersion: ApiVersion | undefined) => ServiceApi,
 ): Promise<ServiceApi> {
   const wanted = service.microversion;
   if (!wanted) return open(endpoint, undefined);
@@ -109,5 +135,5 @@ async function agree(
   const document = await discovery.request('GET', '/', { accept: [300] });
   const where = { service: service.name, region: discovery.region, host: new URL(root).host };
   const spoken = negotiate(document.json, wanted, where, document.requestId);
-  return open(version < 0 ? `${endpoint}/${spoken.api}` : endpoint, `${wanted.header} ${spoken.version}`);
+  return open(version < 0 ? `${endpoint}/${spoken.api}` : endpoint, { header: wanted.header, version: spoken.version });
 }

@@ -19,14 +19,22 @@ export interface Call {
   readonly millis: number;
 }
 
+/** `compute` goes into `OpenStack-API-Version: compute 2.93`; a header of a service's own, which begins with `X-`, takes the bare version. */
+export interface ApiVersion {
+  readonly header: string;
+  readonly version: string;
+}
+
+const versionHeader = ({ header, version }: ApiVersion): Record<string, string> =>
+  /^x-/i.test(header) ? { [header.toLowerCase()]: version } : { 'openstack-api-version': `${header} ${version}` };
+
 export interface RestOptions {
   readonly service: string;
   readonly region: string;
   /** Without a trailing slash. */
   readonly endpoint: string;
   readonly ownProject: string;
-  /** `compute 2.93`, sent as `OpenStack-API-Version`. */
-  readonly apiVersion: string | undefined;
+  readonly apiVersion: ApiVersion | undefined;
   readonly session: Session;
   readonly transport: Transport;
   /** Shared by all calls to the service in the region. A call that waits keeps its place: the service asked for less. */
@@ -62,7 +70,7 @@ export function createRest(options: RestOptions): ServiceApi {
         headers: {
           accept: 'application/json',
           ...(request.json === undefined ? {} : { 'content-type': 'application/json' }),
-          ...(options.apiVersion === undefined ? {} : { 'openstack-api-version': options.apiVersion }),
+          ...(options.apiVersion === undefined ? {} : versionHeader(options.apiVersion)),
           ...lowerCased(request.headers),
           'user-agent': options.userAgent,
           'x-auth-token': token.value(),

@@ -29,6 +29,9 @@ export interface Token {
   readonly lastUseAt: number;
 }
 
+/** Where a token counts, if not where the credentials say. */
+export type Scope = { readonly is: 'system' } | { readonly is: 'project'; readonly id: string };
+
 /** One login for many calls. */
 export interface Session {
   /** The token, renewed well ahead of its end. Throws `keystone.login.denied` and what a failed call throws. */
@@ -43,12 +46,21 @@ const LONGEST_MARGIN = 60 * 60_000;
 const LAST_MINUTE = 60_000;
 const RENEWAL_PAUSE = 30_000;
 
-export function createSession(credentials: Credentials, transport: Transport, now: () => number, userAgent: string): Session {
+/**
+ * `scope`: another one than the credentials' own, the project that is to be emptied or the system; only a password can be scoped anew.
+ */
+export function createSession(
+  credentials: Credentials,
+  transport: Transport,
+  now: () => number,
+  userAgent: string,
+  scope?: Scope,
+): Session {
   let current: Token | undefined;
   let underway: Promise<Token> | undefined;
   let renewedAt = Number.NEGATIVE_INFINITY;
   const logIn = (): Promise<Token> => {
-    underway ??= authenticate(credentials, transport, now, userAgent)
+    underway ??= authenticate(credentials, transport, now, userAgent, scope)
       .then((token) => {
         current = token;
         return token;
@@ -77,7 +89,15 @@ export function createSession(credentials: Credentials, transport: Transport, no
 }
 
 /** POST /v3/auth/tokens. The lifetime is taken from the two times of Keystone, so that its clock need not agree with ours. */
-async function authenticate(credentials: Credentials, transport: Transport, now: () => number, userAgent: string): Promise<Token> {
+async function authenticate(
+  credentials: Credentials,
+  transport: Transport,
+  now: () => number,
+  userAgent: string,
+  scope: Scope | undefined,
+): Promise<Token> {
+  if (scope && !credentials.scope) throw boundToItsProject(credentials);
+  const asked = scope ? scopeOf(scope) : credentials.scope;
   const url = new URL(credentials.authUrl);
   const call = 'POST /v3/auth/tokens';
   const where: Where = { service: 'keystone', region: undefined, host: url.host, secrets: [credentials.secret()] };
@@ -89,19 +109,23 @@ async function authenticate(credentials: Credentials, transport: Transport, now:
       path: `${url.pathname.replace(/\/$/, '')}/auth/tokens`,
       headers: { 'content-type': 'application/json', accept: 'application/json', 'user-agent': userAgent },
       repeatable: true,
-      body: JSON.stringify({ auth: { identity: credentials.identity(), ...(credentials.scope ? { scope: credentials.scope } : {}) } }),
+      body: JSON.stringify({ auth: { identity: credentials.identity(), ...(asked ? { scope: asked } : {}) } }),
     })
     .catch((error: unknown) => {
       throw error instanceof TransportError ? transportFailure(error, call, where) : error;
     });
-  if (answer.status !== 201) throw denied(httpFailure(answer, call, where, now()), credentials);
+  if (answer.status !== 201)
+    throw scope
+      ? deniedScope(httpFailure(answer, call, where, now()), scope)
+      : denied(httpFailure(answer, call, where, now()), credentials);
   const value = answer.headers.get('x-subject-token');
   const requestId = requestIdOf(answer.headers);
   const parsed = login.safeParse(parseJson(answer.text));
   if (!value || !parsed.success)
     throw answerFailure({ code: 'unexpected', message: `${url.host} answered 201 to ${call} without a token` }, where, requestId);
   const { token } = parsed.data;
-  if (!token.project || !token.catalog)
+  const project = token.project ?? (scope?.is === 'system' ? { id: '', name: '', domain: { id: '' } } : undefined);
+  if (!project || !token.catalog)
     throw new PropagatorError({
       code: 'keystone.login.unscoped',
       class: 'Denied',
@@ -115,11 +139,41 @@ async function authenticate(credentials: Credentials, transport: Transport, now:
   const expiresAt = startedAt + lifetime;
   return {
     value: () => value,
-    project: { id: token.project.id, name: token.project.name, domainId: token.project.domain.id },
+    project: { id: project.id, name: project.name, domainId: project.domain.id },
     catalog: token.catalog,
     renewAt: expiresAt - Math.min(lifetime / 2, LONGEST_MARGIN),
     lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE),
   };
+}
+
+const scopeOf = (scope: Scope): Record<string, unknown> =>
+  scope.is === 'system' ? { system: { all: true } } : { project: { id: scope.id } };
+
+/** An application credential belongs to one project for good (Identity API, application credentials). */
+function boundToItsProject(credentials: Credentials): PropagatorError {
+  return new PropagatorError({
+    code: 'keystone.login.bound',
+    class: 'Denied',
+    message: 'an application credential gives no token on another project or on the system',
+    advice: `Let the propagator log in with a password instead (${credentials.source}); then redrive what failed.`,
+    service: 'keystone',
+  });
+}
+
+function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
+  const { status } = error.report;
+  if (status !== 401 && status !== 403) return error;
+  const [message, advice] =
+    scope.is === 'system'
+      ? [
+          'Keystone gives the propagator no token with system scope',
+          'Grant it: openstack role add --system all --user <its user> admin; then redrive what failed.',
+        ]
+      : [
+          'Keystone gives the propagator no token on the project',
+          'The project may have been disabled, or the role on it was taken away: look at it in Keystone, then redrive what failed.',
+        ];
+  return new PropagatorError({ ...error.report, code: `keystone.login.${scope.is}`, class: 'Denied', message, advice });
 }
 
 function denied(error: PropagatorError, credentials: Credentials): PropagatorError {

@@ -75,6 +75,7 @@ export class Draft {
         pass: task.pass,
         project: scope.id,
         confirmedAt: task.phase === 'clean' ? [...confirmedAt] : [],
+        provenEarly: [],
         seenEmpty: isFresh && task.phase === 'clean' ? emptyKinds(task) : [],
         ...(scope.members ? { members: [...scope.members] } : {}),
       },

@@ -1,5 +1,6 @@
 import { cinder } from './cinder.ts';
 import { type CloudClock, realClock } from './clock.ts';
+import type { Documented } from './documented.ts';
 import { Faults } from './faults.ts';
 import { glance } from './glance.ts';
 import { keystone } from './keystone.ts';
@@ -24,11 +25,14 @@ export type { LoggedCall } from './serve.ts';
 export type { Thing } from './world.ts';
 
 export const serviceNames = ['keystone', 'nova', 'cinder', 'neutron', 'glance', 'swift', 'placement'] as const;
-export type CloudService = (typeof serviceNames)[number];
+/** A core service, or one that was put in by `with`. */
+export type CloudService = string;
 
 export type CloudOptions = Partial<Omit<Options, 'durations'>> & {
   readonly durations?: Partial<Options['durations']>;
   readonly clock?: CloudClock;
+  /** Services beyond the core: `test/cloud/documented/`. */
+  readonly with?: readonly Documented[];
 };
 
 /** A stateful OpenStack on the loopback. Nothing in it touches a network beyond, a disk or a real cloud. */
@@ -75,6 +79,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
     accounts: new Map(),
     bases: new Map(),
     hidden: new Set(),
+    endpoints: new Map((options.with ?? []).map(({ name, endpoint }) => [name, endpoint])),
+    documented: [],
     mishaps: [],
     notify(eventType, about, call) {
       if (listeners.size === 0) return;
@@ -89,7 +95,8 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
       for (const listener of listeners) listener(message, eventType);
     },
   };
-  const fronts = [keystone, nova, cinder, neutron, glance, swift, placement].map((front) => front(state));
+  state.documented.push(...(options.with ?? []).map((service) => service.open(state)));
+  const fronts = [...[keystone, nova, cinder, neutron, glance, swift, placement].map((front) => front(state)), ...state.documented];
   const servers = new Map(fronts.map((front) => [front.name, new ServiceServer(front, faults, calls)]));
   await Promise.all(
     [...servers].map(async ([name, server]) => {

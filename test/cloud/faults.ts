@@ -87,7 +87,7 @@ export class Faults {
 }
 
 /** Query parameters by which services choose a project. */
-const filters = ['project_id', 'tenant_id', 'owner'];
+const filters = ['project_id', 'tenant_id', 'owner', 'tenant', 'project'];
 /** Fields by which rows tell their owner. */
 const owners = new Set([
   'project_id',

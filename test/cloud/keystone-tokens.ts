@@ -140,7 +140,7 @@ const endpoints: Record<string, { type: string; path: string }> = {
 
 function catalog(state: CloudState, projectId: string | undefined) {
   const { region } = state.options;
-  return Object.entries(endpoints)
+  return [...Object.entries(endpoints), ...state.endpoints]
     .filter(([name]) => !state.hidden.has(name))
     .map(([name, { type, path }]) => {
       const usable = projectId !== undefined || !path.includes('%');

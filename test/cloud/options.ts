@@ -13,6 +13,8 @@ export interface Options {
     readonly groupSnapshot: number;
     /** Swift's reaper, after the account was marked as deleted. */
     readonly account: number;
+    /** Whatever takes its time in a service beyond the core. */
+    readonly documented: number;
   };
   readonly region: string;
   /** Roles of the cloud's admin on the `admin` project. */
@@ -44,7 +46,7 @@ export interface Options {
 }
 
 export const defaults: Omit<Options, 'clock'> = {
-  durations: { server: 300, volume: 200, snapshot: 200, backup: 300, group: 300, groupSnapshot: 200, account: 500 },
+  durations: { server: 300, volume: 200, snapshot: 200, backup: 300, group: 300, groupSnapshot: 200, account: 500, documented: 200 },
   region: 'RegionOne',
   adminRoles: ['admin', 'member', 'reader', 'ResellerAdmin'],
   tokenSeconds: 14_400,

@@ -141,6 +141,7 @@ export class Seed {
     fillImages(state, project, counts, this.neighbour());
     fillObjects(state, project, counts);
     fillIdentity(state, project, user);
+    for (const service of state.documented) service.seed(project, user);
     return { projectId, userId: user.id, project, user };
   }
 

@@ -1,4 +1,5 @@
 import type { CloudClock } from './clock.ts';
+import type { DocumentedFront } from './documented.ts';
 import type { Call } from './http.ts';
 import type { RoleAssignment } from './notifications.ts';
 import type { Options } from './options.ts';
@@ -117,6 +118,10 @@ export interface CloudState extends ReturnType<typeof tables> {
   readonly accounts: Map<string, Account>;
   /** Base URL of each service's server. */
   readonly bases: Map<string, string>;
+  /** Catalog entries of the services beyond the core, by name. */
+  readonly endpoints: Map<string, { readonly type: string; readonly path: string }>;
+  /** The services beyond the core. */
+  readonly documented: DocumentedFront[];
   /** Services that the catalog does not name. */
   readonly hidden: Set<string>;
   /** What the real cloud lets happen although it does harm, in words: a test wants this to stay empty. */

@@ -32,7 +32,16 @@ export function cleanerOf(cloud: RehearsalCloud, service: Service, services: rea
     const other: Reach['other'] = (name) =>
       connected.api(services.find((each) => each.name === name) ?? { ...service, catalogTypes: [name], microversion: undefined }, REGION);
     const confirmation = Confirmation.of(project, [0, 10_000], 10_000);
-    const reach: Reach = { project, region: REGION, api, members: undefined, now: Date.now, once: freshOnce(), other };
+    const reach: Reach = {
+      project,
+      region: REGION,
+      api,
+      members: undefined,
+      onProject: undefined,
+      now: Date.now,
+      once: freshOnce(),
+      other,
+    };
     return cleanupPass({ service, reach, phase, confirmation, deadline: Date.now() + 60_000 });
   };
   return {

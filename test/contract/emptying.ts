@@ -89,7 +89,17 @@ export class Stage {
     const api = await this.cloud.api(service, 'RegionOne');
     if (!api) throw new TypeError(`the catalog has no ${service.name}`);
     const other = async () => undefined;
-    return { project: this.project, region: 'RegionOne', api, members: this.members, other, now: Date.now, once: freshOnce(), ...more };
+    return {
+      project: this.project,
+      region: 'RegionOne',
+      api,
+      members: this.members,
+      onProject: undefined,
+      other,
+      now: Date.now,
+      once: freshOnce(),
+      ...more,
+    };
   }
 
   async survey(service: Service, more: Partial<Reach> = {}): Promise<PassReport> {
@@ -102,6 +112,40 @@ export class Stage {
     const reach = await this.reach(service, more);
     const confirmation = Confirmation.of(this.project, [0, 5000], 5000);
     return cleanupPass({ service, reach, phase: 'clean', confirmation, deadline: Date.now() + 60_000 });
+  }
+
+  /** Gives the cleaner a role on the customer's project, as an operation does on a project that still lives. */
+  async grantCleaner(): Promise<void> {
+    const { identity } = this.rehearsal.state;
+    const [user] = identity.users.where((row) => row.name === 'admin' && row.domain_id === 'default');
+    if (user) this.rehearsal.seed.grant({ user: user.id }, this.project, 'admin');
+  }
+
+  /** One pass on the living project, with a token on it. */
+  async early(service: Service, more: Partial<Reach> = {}): Promise<PassReport> {
+    const onProject = await this.cloud.api(service, 'RegionOne', this.project);
+    const reach = await this.reach(service, { onProject, ...more });
+    return cleanupPass({
+      service,
+      reach,
+      phase: 'early',
+      confirmation: Confirmation.asked(this.project, 0),
+      deadline: Date.now() + 60_000,
+    });
+  }
+
+  /** One pass: early for a service that wants the project alive, else as after its death. */
+  pass(service: Service, more: Partial<Reach> = {}): Promise<PassReport> {
+    return service.early ? this.early(service, more) : this.clean(service, more);
+  }
+
+  /** Passes until it is finished or failed, at most forty, a moment apart; the last report. */
+  async emptyWhole(service: Service, more: Partial<Reach> = {}): Promise<PassReport> {
+    for (let passes = 1; ; passes += 1) {
+      const report = await this.pass(service, more);
+      if (report.outcome.is !== 'again' || passes === 40) return report;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   /** Passes until it is finished or failed, at most ten; the last report. */

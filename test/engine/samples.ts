@@ -72,6 +72,7 @@ export const requested = (service: string, pass = 1, of = operationId()): Servic
     project: projectId(),
     confirmedAt: [1, 2],
     seenEmpty: [],
+    provenEarly: [],
   },
 });
 /** The service whose queue {@link queue} made. */

@@ -11,6 +11,7 @@ export const reachOf = (project = VICTIM, ownProject = 'cleaner'): Reach => ({
   region: 'one',
   api: { service: 'shelf', region: 'one', endpoint: '', ownProject, request: unused, list: unused },
   members: undefined,
+  onProject: undefined,
   other: async () => undefined,
   now: () => 1000,
   once: freshOnce(),

@@ -16,7 +16,16 @@ function reachOf(json: unknown): Reach {
     list: () => Promise.reject(new Error('not here')),
   };
   const project = ProjectId.parse('victim');
-  return { project, region: 'one', api, members: undefined, other: async () => undefined, now: () => 0, once: freshOnce() };
+  return {
+    project,
+    region: 'one',
+    api,
+    members: undefined,
+    onProject: undefined,
+    other: async () => undefined,
+    now: () => 0,
+    once: freshOnce(),
+  };
 }
 const report = (status: string, deleted: number, notFound: number, errors: [string, string][] = [], body = '') => ({
   'Response Status': status,

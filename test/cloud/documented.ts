@@ -1,0 +1,66 @@
+import { type Call, type Front, type Handler, Refusal, type Reply, Routes } from './http.ts';
+import type { Project, User } from './rows.ts';
+import type { CloudState } from './state.ts';
+import { isAdmin, ownProject, type Token, tokenOf } from './tokens.ts';
+
+/** A service of the rehearsal cloud beyond the core: one file in `documented/`, put into a cloud with `startCloud({ with: [it] })`. */
+export interface Documented {
+  /** The project's name, as in `lib/services`: `magnum`. */
+  readonly name: string;
+  /** Its type in Keystone's catalog, and the path behind its server; `%(project_id)s` stands for the project of the token. */
+  readonly endpoint: { readonly type: string; readonly path: string };
+  open(state: CloudState): DocumentedFront;
+}
+
+export interface DocumentedFront extends Front {
+  /** Puts at least one of every kind into the project, named alike in all projects. */
+  seed(project: Project, user: User): void;
+}
+
+export interface Shape {
+  readonly name: string;
+  readonly routes: Routes;
+  /** Answered without a token, at `/` and whatever else is in it: version documents. */
+  readonly open?: Readonly<Record<string, (call: Call) => Reply>>;
+  /** Default `{"error": {"code": …, "message": …}}`. */
+  refuse?(refusal: Refusal, call: Call): Reply;
+  /** A token without a project is let in, too. */
+  readonly systemScope?: boolean;
+  headers?(call: Call, reply: Reply): Readonly<Record<string, string>>;
+}
+
+/** A front as most services have one: a token first, then the route, errors as JSON. */
+export function frontOf(state: CloudState, shape: Shape): Front {
+  return {
+    name: shape.name,
+    handle(call) {
+      const free = shape.open?.[call.path];
+      if (free) return free(call);
+      call.token = tokenOf(state, call.headers['x-auth-token']);
+      if (!call.token) throw new Refusal(401, 'The request you have made requires authentication.');
+      if (!shape.systemScope || !call.token.system) ownProject(call.token);
+      const handler: Handler | undefined = shape.routes.find(call, call.path);
+      if (!handler) throw new Refusal(404, 'The resource could not be found.');
+      return handler(call);
+    },
+    refuse: (refusal, call) =>
+      shape.refuse?.(refusal, call) ?? {
+        status: refusal.status,
+        headers: refusal.headers,
+        json: { error: { code: refusal.status, title: 'Error', message: refusal.message } },
+      },
+    headers: (call, reply) => ({ 'x-openstack-request-id': call.requestId, ...shape.headers?.(call, reply) }),
+  };
+}
+
+/** Whether a caller may see a row: an administrator all of them, others their own project's. */
+export const maySee = (token: Token | undefined, owner: string): boolean => isAdmin(token) || token?.projectId === owner;
+
+/**
+ * Something asynchronous: `end` runs after `milliseconds` of the cloud's clock, unless the deletion is to be endless.
+ */
+export function later(state: CloudState, call: Call, milliseconds: number, end: () => void): void {
+  if (!call.endless) state.clock.after(milliseconds, end);
+}
+
+export { Routes };

@@ -1,0 +1,144 @@
+import { Confirmation } from '../../lib/cleanup/laws.ts';
+import type { PassReport } from '../../lib/cleanup/pass.ts';
+import type { Service } from '../../lib/cleanup/service.ts';
+import type { Documented } from '../cloud/documented.ts';
+import type { Fault } from '../cloud/faults.ts';
+import { Stage } from './emptying.ts';
+
+export interface ContractOptions {
+  /** The services whose fakes must be there, the one under test first; empty for a core service. */
+  readonly with?: readonly Documented[];
+  /** Paths of listings that the filter-ignoring fault makes no sense for are left out of it. Default: all GETs. */
+  readonly listings?: RegExp;
+  /** Methods and paths of removals; default: every DELETE. */
+  readonly removals?: readonly Pick<Fault, 'method' | 'path'>[];
+  /** False where the deletions are synchronous and one can't be without end. */
+  readonly asynchronous?: boolean;
+  /** False where the rows don't carry the owner (the path does). */
+  readonly ownerInRow?: boolean;
+}
+
+/**
+ * What every service file must stand, on the rehearsal cloud: emptied completely, and nobody else touched, whatever the API does meanwhile.
+ * Asserts the world afterwards, not the calls.
+ */
+export function keepsTheContract(service: Service, options: ContractOptions = {}): void {
+  const { removals = [{ method: 'DELETE' }], asynchronous = true, ownerInRow = true } = options;
+  const name: string = service.name;
+  let stage: Stage;
+  const open = async (): Promise<void> => {
+    stage = await Stage.open({ with: options.with ?? [], durations: QUICK });
+    await stage.grantCleaner();
+  };
+  afterEach(() => stage?.close());
+  /** With a token on the project where the service wants one: the whole of it can go. */
+  const empty = (): Promise<PassReport> => stage.emptyWhole(service);
+  const inject = (fault: Omit<Fault, 'service'>) => stage.rehearsal.faults.inject({ service: name, ...fault });
+  const emptied = async (report: PassReport): Promise<void> => {
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(stage.left(name)).toEqual([]);
+    expect(stage.bystandersAreUntouched).toBe(true);
+  };
+
+  describe(`${name} keeps the contract of every service`, () => {
+    beforeEach(open);
+
+    it('has something of every kind to remove, and removes it', async () => {
+      const before = stage.left(name);
+      expect(before.length).toBeGreaterThan(0);
+      const report = await empty();
+      await emptied(report);
+      const found = Object.entries(report.counts).filter(([, count]) => count.listed > 0);
+      expect(found.map(([kind]) => kind).sort()).toEqual(service.kinds.map((kind) => kind.name as string).sort());
+    });
+
+    it('changes nothing in a survey', async () => {
+      const before = stage.left(name);
+      await stage.survey(service);
+      expect(stage.left(name)).toEqual(before);
+      expect(stage.bystandersAreUntouched).toBe(true);
+    });
+
+    it('comes through 409, 429 with Retry-After and 500 on removals', async () => {
+      for (const removal of removals) {
+        inject({ ...removal, times: 1, effect: { does: 'answer', status: 409 } });
+        inject({ ...removal, after: 1, times: 1, effect: { does: 'answer', status: 429, retryAfter: 0 } });
+        inject({ ...removal, after: 2, times: 1, effect: { does: 'answer', status: 500 } });
+      }
+      await emptied(await empty());
+    });
+
+    it.each([
+      ['500', { does: 'answer', status: 500 }],
+      ['half a body', { does: 'cut-body' }],
+      ['half an answer', { does: 'cut-connection' }],
+    ] as const)('takes %s in a listing for no empty one', async (_title, effect) => {
+      const fault = inject({ method: 'GET', ...(options.listings ? { path: options.listings } : {}), effect });
+      const report = await stage.pass(service);
+      expect(fault.hits).toBeGreaterThan(0);
+      expect(report.outcome.is).not.toBe('finished');
+      expect(report.outcome.is).not.toBe('unreachable');
+      expect(stage.bystandersAreUntouched).toBe(true);
+      fault.clear();
+      await emptied(await empty());
+    });
+
+    it('touches no row of another project when the API ignores the filter', async () => {
+      inject({ method: 'GET', ...(options.listings ? { path: options.listings } : {}), effect: { does: 'ignore-filter' } });
+      await empty();
+      expect(stage.bystandersAreUntouched).toBe(true);
+    });
+
+    if (ownerInRow)
+      it('never touches a row without an owner', async () => {
+        const before = stage.left(name);
+        const fault = inject({ method: 'GET', ...(options.listings ? { path: options.listings } : {}), effect: { does: 'drop-owner' } });
+        const report = await stage.pass(service);
+        expect(report.outcome.is).not.toBe('finished');
+        expect(stage.left(name)).toEqual(before);
+        expect(stage.bystandersAreUntouched).toBe(true);
+        fault.clear();
+        await emptied(await empty());
+      });
+
+    if (asynchronous)
+      it('does not call a deletion that never ends finished', async () => {
+        for (const removal of removals) inject({ ...removal, effect: { does: 'endless' } });
+        const report = await stage.pass(service);
+        expect(report.outcome).toMatchObject({ is: 'again' });
+        expect(stage.left(name).length).toBeGreaterThan(0);
+        expect(stage.bystandersAreUntouched).toBe(true);
+      });
+
+    it('is not there when the catalog lacks it', async () => {
+      stage.rehearsal.hide(name);
+      stage.rehearsal.expireTokens();
+      expect(await stage.cloud.regionsOf(service)).toEqual([]);
+      expect(await stage.cloud.api(service, 'RegionOne')).toBeUndefined();
+    });
+
+    if (service.kinds.some((kind) => kind.needsLife))
+      it('says what it could not reach once the project is dead, and does not call it finished', async () => {
+        const before = stage.left(name);
+        const report = await stage.empty(service, { onProject: undefined });
+        expect(report.outcome).toMatchObject({ is: 'unreachable' });
+        expect(report.conditions).toContainEqual(
+          expect.objectContaining({ class: 'Unsupported', actor: 'operator', advice: expect.any(String) }),
+        );
+        expect(before.length).toBeGreaterThan(0);
+        expect(stage.bystandersAreUntouched).toBe(true);
+      });
+
+    it('asks each kind once more at most when the project has nothing there', async () => {
+      await emptied(await empty());
+      stage.rehearsal.calls.length = 0;
+      const confirmation = Confirmation.of(stage.project, [0, 5000], 5000);
+      expect(confirmation).toBeDefined();
+      await empty();
+      expect(stage.rehearsal.calls.filter((call) => call.service === name && call.method !== 'GET')).toEqual([]);
+    });
+  });
+}
+
+/** Deletions that end while the next pass is on its way. */
+const QUICK = { server: 5, volume: 5, snapshot: 5, backup: 5, group: 5, groupSnapshot: 5, account: 5, documented: 5 };
