@@ -47,6 +47,8 @@ const bodies = z.union([
           : error.message,
     ),
   fault.transform((body) => body.message),
+  // Barbican and Zaqar: `title` names the status, `description` says why.
+  z.object({ description: z.string() }).transform((body) => body.description),
   z.record(z.string(), z.union([fault, z.unknown()])).transform((body, context) => {
     for (const value of Object.values(body)) {
       const inner = fault.safeParse(value);

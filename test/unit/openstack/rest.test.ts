@@ -178,6 +178,7 @@ describe("the service's own words", () => {
     ],
     ['placement and magnum', '{"errors": [{"status": 404, "title": "Not Found", "detail": "No such thing"}]}', 'No such thing'],
     ['octavia', '{"faultcode": "Client", "faultstring": "Load balancer is immutable", "debuginfo": null}', 'Load balancer is immutable'],
+    ['barbican', '{"code": 404, "title": "Not Found", "description": "Secret not found."}', 'Secret not found.'],
     ['ironic', '{"error_message": {"faultstring": "Node is locked"}}', 'Node is locked'],
     ['an unknown shape', '{"code": 5, "list": [1, 2]}', ''],
     ['broken JSON', '{"error": {"message": "half', '{"error": {"message": "half'],
