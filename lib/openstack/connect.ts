@@ -134,6 +134,6 @@ async function agree(
   const discovery = open(root, undefined);
   const document = await discovery.request('GET', '/', { accept: [300] });
   const where = { service: service.name, region: discovery.region, host: new URL(root).host };
-  const spoken = negotiate(document.json, wanted, where, document.requestId);
+  const spoken = negotiate(document, wanted, where);
   return open(version < 0 ? `${endpoint}/${spoken.api}` : endpoint, { header: wanted.header, version: spoken.version });
 }

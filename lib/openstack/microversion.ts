@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Service } from '../cleanup/service.ts';
+import type { Answer, Service } from '../cleanup/service.ts';
 import { PropagatorError } from '../errors.ts';
 import { answerFailure, type Where } from './failure.ts';
 
@@ -38,20 +38,27 @@ function apiOf(one: z.infer<typeof entry>): string {
   return /^v\d+(\.\d+)?$/.test(last) ? last : one.id;
 }
 
+/** Zun and Magnum list links at `/v1/`, and say what they speak in the headers of every answer: `container 1.40`. */
+function inHeaders(headers: Headers): z.infer<typeof entry>[] {
+  const [lowest, highest] = ['minimum', 'maximum'].map((end) => /[\d.]+$/.exec(headers.get(`openstack-api-${end}-version`) ?? '')?.[0]);
+  return lowest && highest ? [{ id: '', min_version: lowest, max_version: highest }] : [];
+}
+
 /**
  * The highest microversion that both sides speak, and the path of its API (`v2.1`, for endpoints that don't name one).
- * Throws class `Unsupported` with both versions said when the cloud is older than the floor or has dropped everything up to the ceiling.
+ * `document` is the answer at the root of the API. Throws class `Unsupported` with both versions said when the cloud is older than the floor
+ * or has dropped everything up to the ceiling.
  */
 export function negotiate(
-  document: unknown,
+  document: Pick<Answer, 'json' | 'headers' | 'requestId'>,
   wanted: Microversion,
   where: Where,
-  requestId: string | undefined,
 ): { version: string; api: string } {
-  const parsed = versionDocument.safeParse(document);
-  if (!parsed.success || parsed.data.length === 0)
-    throw answerFailure({ code: 'unexpected', message: 'its version document can not be read' }, where, requestId);
-  const best = parsed.data
+  const { requestId } = document;
+  const parsed = versionDocument.safeParse(document.json);
+  const entries = parsed.success ? parsed.data : inHeaders(document.headers);
+  if (entries.length === 0) throw answerFailure({ code: 'unexpected', message: 'its version document can not be read' }, where, requestId);
+  const best = entries
     .map((one) => ({ api: apiOf(one), highest: one.version || one.max_version || '', lowest: one.min_version || '' }))
     .filter((one) => one.highest !== '')
     .sort((a, b) => compareVersions(b.highest, a.highest))
