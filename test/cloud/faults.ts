@@ -97,12 +97,16 @@ const owners = new Set([
   'os-extended-snapshot-attributes:project_id',
   'os-backup-project-attr:project_id',
   'source_project_id',
+  'created_by_project_id',
 ]);
 
 /** What a fault changes about the question. */
 export function distort(call: Call, effects: readonly Effect[]): void {
   for (const effect of effects) {
-    if (effect.does === 'ignore-filter') for (const name of filters) call.query.delete(name);
+    if (effect.does === 'ignore-filter') {
+      call.unfiltered = true;
+      for (const name of filters) call.query.delete(name);
+    }
     if (effect.does === 'endless') call.endless = true;
   }
 }
@@ -116,7 +120,8 @@ export function spoil(reply: Reply, effects: readonly Effect[]): Reply {
     if (effect.does === 'drop-owner') spoilt = { ...spoilt, json: eachList(json, (rows) => rows.map(withoutOwner)) };
     if (effect.does === 'drop-next') {
       const shown = Object.entries(json).filter(([key]) => key !== 'next' && !key.endsWith('_links'));
-      spoilt = { ...spoilt, json: eachList(Object.fromEntries(shown), (rows) => rows.slice(0, effect.rows)) };
+      const unlinked = Array.isArray(json) ? json : Object.fromEntries(shown);
+      spoilt = { ...spoilt, json: eachList(unlinked, (rows) => rows.slice(0, effect.rows)) };
     }
   }
   return spoilt;
@@ -124,8 +129,10 @@ export function spoil(reply: Reply, effects: readonly Effect[]): Reply {
 
 const isObject = (json: unknown): json is Record<string, unknown> => typeof json === 'object' && json !== null;
 
-const eachList = (json: Record<string, unknown>, change: (rows: unknown[]) => unknown[]): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(json).map(([key, value]) => [key, Array.isArray(value) ? change(value) : value]));
+const eachList = (json: Record<string, unknown>, change: (rows: unknown[]) => unknown[]): unknown =>
+  Array.isArray(json)
+    ? change(json)
+    : Object.fromEntries(Object.entries(json).map(([key, value]) => [key, Array.isArray(value) ? change(value) : value]));
 
 const withoutOwner = (row: unknown): unknown =>
   isObject(row) ? Object.fromEntries(Object.entries(row).filter(([key]) => !owners.has(key))) : row;

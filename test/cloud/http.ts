@@ -23,6 +23,8 @@ export interface Call {
   token: Token | undefined;
   /** A fault wants this deletion to be accepted and never to end. */
   endless: boolean;
+  /** A fault wants the filter to be ignored, wherever it stands: also one in a body or in a language of its own. */
+  unfiltered: boolean;
 }
 
 export interface Reply {

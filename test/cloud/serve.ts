@@ -93,6 +93,7 @@ export class ServiceServer {
       params: {},
       token: undefined,
       endless: false,
+      unfiltered: false,
     };
   }
 
