@@ -16,10 +16,27 @@ export const OperationReleased = z.object({
   type: z.literal('operation.released'),
   data: z.object({ operationId: OperationId, by: z.string(), reason: z.string() }),
 });
+/** A reminder to the coordinator: something is to be done in Keystone for an operation that an administrator asked for. */
+export const OperationAct = z.object({
+  type: z.literal('operation.act'),
+  data: z.object({
+    operationId: OperationId,
+    /** `enter`: take a role on the project · `leave`: give it back · `disable`: the project, and leave it · `delete`: the project. */
+    what: z.enum(['enter', 'leave', 'disable', 'delete']),
+    /** The fence: only the act that the operation stands at is carried out. */
+    number: z.number().int().min(1),
+  }),
+});
 /** A person sent a dead letter back to its queue. */
 export const TaskRedriven = z.object({
   type: z.literal('task.redriven'),
   data: z.object({ operationId: OperationId, taskId: TaskId, by: z.string() }),
 });
-export const OperationEvent = z.discriminatedUnion('type', [OperationLook, OperationFinished, OperationReleased, TaskRedriven]);
+export const OperationEvent = z.discriminatedUnion('type', [
+  OperationLook,
+  OperationFinished,
+  OperationReleased,
+  OperationAct,
+  TaskRedriven,
+]);
 export type OperationEvent = z.infer<typeof OperationEvent>;

@@ -54,13 +54,19 @@ const address = {
   pass: z.number().int().min(1),
 };
 
-/** The coordinator asks a service for one pass over one project. */
+/** The coordinator asks a service for one pass over one project, or over what belongs to one user. */
 export const ServiceRequested = z.object({
   type: z.literal('service.requested'),
   data: z.object({
     ...address,
-    project: ProjectId,
-    /** Epoch milliseconds at which Keystone itself answered 404 for the project; empty in a survey. */
+    /** The project that is emptied; absent when it is about a user. */
+    project: ProjectId.optional(),
+    user: UserId.optional(),
+    /** Of the project or of the user, as far as it was recorded. */
+    name: z.string().optional(),
+    /** Users only: projects on which he had a role. */
+    projects: z.array(ProjectId).optional(),
+    /** Epoch milliseconds at which Keystone itself answered 404 for the account; empty in a survey, and when an administrator asked for it. */
     confirmedAt: z.array(z.number()),
     /** Users who had a role on the project, recorded before the deletion; absent when nobody recorded it. */
     members: z.array(UserId).optional(),

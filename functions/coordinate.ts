@@ -1,5 +1,5 @@
 import type { Account, AccountEvent } from '../events/account.ts';
-import type { DomainId, OperationId } from '../events/ids.ts';
+import type { DomainId, OperationId, ServiceName } from '../events/ids.ts';
 import type { Message } from '../events/index.ts';
 import type { AccountRecord } from '../lib/account/inventory.ts';
 import { type Protection, protectedBecause } from '../lib/cleanup/laws.ts';
@@ -7,11 +7,13 @@ import type { Service } from '../lib/cleanup/service.ts';
 import type { Delivery, Engine } from '../lib/engine/port.ts';
 import { reportOf } from '../lib/errors.ts';
 import type { Cloud } from '../lib/openstack/cloud.ts';
+import { uncoveredOf } from '../lib/operation/coverage.ts';
 import type { DomainProject } from '../lib/operation/domain.ts';
 import type { Rules, Step } from '../lib/operation/draft.ts';
-import type { Truth } from '../lib/operation/look.ts';
+import type { CloudNow, Truth } from '../lib/operation/look.ts';
 import type { Mode, Operation, ProjectScope, Scope } from '../lib/operation/model.ts';
 import { openCleanup } from '../lib/operation/open.ts';
+import { OWN_REGION, type PlacedService } from '../lib/operation/order.ts';
 import { type Input, step } from '../lib/operation/step.ts';
 
 export interface CoordinatePorts {
@@ -24,7 +26,11 @@ export interface CoordinatePorts {
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
   /** The same with the project that we are logged in to; throws while Keystone does not answer. */
   readonly protection: () => Promise<Protection>;
-  readonly limits: Omit<Rules, 'now' | 'startedLastHour'>;
+  readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
+  /** Services that are off by default and that the settings ask for. */
+  readonly optedIn: readonly string[];
+  /** Services of the operator's own that are asked over HTTP. */
+  readonly remotes: readonly ServiceName[];
   now(): number;
 }
 
@@ -47,9 +53,12 @@ async function decide(message: Message, ports: CoordinatePorts): Promise<Step | 
   switch (message.type) {
     case 'account.project.deleted':
     case 'account.domain.deleted':
+    case 'account.user.deleted':
       return open(message, ports);
     case 'operation.look':
       return withOperation(message.data.operationId, ports, (operation) => look(operation, message.data.look, ports));
+    case 'operation.act':
+      return withOperation(message.data.operationId, ports, (operation) => act(operation, message.data.number, ports));
     case 'operation.released':
       return withOperation(message.data.operationId, ports, async () => ({
         is: 'released',
@@ -80,15 +89,18 @@ async function withOperation(id: OperationId, ports: CoordinatePorts, input: (op
   const { reads } = ports.engine;
   const operation = await reads.operation(id);
   if (!operation) return undefined;
-  const [tasks, happened, startedLastHour] = await Promise.all([reads.tasks(id), input(operation), reads.startedSince(ports.now() - HOUR)]);
-  return happened && step(operation, tasks, happened, { ...ports.limits, now: ports.now(), startedLastHour });
+  const [tasks, happened, startedLastHour, waivers] = await Promise.all([
+    reads.tasks(id),
+    input(operation),
+    reads.startedSince(ports.now() - HOUR, operation.scope.type),
+    reads.waivers(),
+  ]);
+  return happened && step(operation, tasks, happened, { ...ports.limits, now: ports.now(), startedLastHour, waivers });
 }
 
 async function open(event: AccountEvent, ports: CoordinatePorts): Promise<Step | undefined> {
   const { account, cause } = event.data;
-  if (account.type === 'user') return undefined;
-  const record = await ports.engine.reads.account(account.type, account.id);
-  const scope: Scope = account.type === 'project' ? projectScope(account, record) : domainScope(account);
+  const scope = await scopeOf(account, ports);
   const opened = openCleanup({
     scope,
     cause,
@@ -111,15 +123,50 @@ async function look(operation: Operation, number: number, ports: CoordinatePorts
 }
 
 /** Law 1: only Keystone's own 404 counts. Throws when anything about the answer is not certain. */
-async function ask({ scope }: Operation, ports: CoordinatePorts): Promise<{ truth: Truth; projects?: DomainProject[] }> {
-  const { cloud, services } = ports;
-  const shown = await cloud.keystone.show(scope.type, scope.id);
-  if (shown.is === 'present') return { truth: { is: 'present', enabled: shown.account.enabled } };
+async function ask({ scope, request }: Operation, ports: CoordinatePorts): Promise<{ truth: Truth; projects?: DomainProject[] }> {
+  const { keystone, acts } = ports.cloud;
+  const shown = await keystone.show(scope.type, scope.id);
   const because = protectedBecause(scope, await ports.protection());
+  if (shown.is === 'present') {
+    const { enabled } = shown.account;
+    if (!request || scope.type !== 'project') return { truth: { is: 'present', enabled } };
+    if (because) return { truth: { is: 'protected', because } };
+    const [cloud, roles, members] = await Promise.all([cloudNow(scope, ports), acts.missingRoles(scope.id), keystone.members(scope.id)]);
+    return { truth: { is: 'present', enabled, alive: { ...cloud, roles, members: members.map(({ userId }) => userId) } } };
+  }
   if (because) return { truth: { is: 'protected', because } };
-  const placed = services.map(async ({ name, after, catalogTypes }) => ({ name, after, regions: await cloud.regionsOf({ catalogTypes }) }));
-  const truth: Truth = { is: 'absent', services: await Promise.all(placed) };
+  const truth: Truth = { is: 'absent', cloud: await cloudNow(scope, ports) };
   return scope.type === 'domain' ? { truth, projects: await projectsOf(scope.id, ports) } : { truth };
+}
+
+/** Where this cloud has each service that holds something of such an account, and what it has that nobody covers. */
+async function cloudNow({ type }: Scope, { cloud, services, optedIn, remotes }: CoordinatePorts): Promise<CloudNow> {
+  const holding = services.filter((service) => (type === 'user' ? service.userKinds : service.kinds).length > 0);
+  const placed = holding.map(
+    async (service): Promise<PlacedService> => ({
+      ...service,
+      early: type === 'project' && service.early,
+      regions: service.catalogTypes.length > 0 ? await cloud.regionsOf(service) : [OWN_REGION],
+      skipped: service.offByDefault && !optedIn.includes(service.name) ? `off by default: ${service.offByDefault}` : undefined,
+    }),
+  );
+  const own = type === 'project' ? remotes.map((name): PlacedService => ({ name, after: [], regions: [OWN_REGION] })) : [];
+  const uncovered = type === 'project' ? uncoveredOf(await cloud.catalog(), services) : [];
+  return { services: [...(await Promise.all(placed)), ...own], uncovered };
+}
+
+/** Carries out what the operation stands at; an older wish is void. */
+async function act({ act: due, scope, roles }: Operation, number: number, { cloud }: CoordinatePorts): Promise<Input | undefined> {
+  if (!due || due.number !== number || due.done || scope.type !== 'project') return undefined;
+  try {
+    if (due.what === 'enter') await cloud.acts.enter(scope.id, roles);
+    if (due.what === 'disable') await cloud.acts.disable(scope.id);
+    if (due.what === 'disable' || due.what === 'leave') await cloud.acts.leave(scope.id, roles);
+    if (due.what === 'delete') await cloud.acts.delete(scope.id);
+    return { is: 'acted', number };
+  } catch (thrown) {
+    return { is: 'acted', number, error: reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' }) };
+  }
 }
 
 async function projectsOf(domainId: DomainId, ports: CoordinatePorts): Promise<DomainProject[]> {
@@ -142,6 +189,19 @@ function projectScope({ id, name, domainId }: Extract<Account, { type: 'project'
     ...(name === undefined ? {} : { name }),
     ...(domainId === undefined ? {} : { domainId }),
     ...(record?.members ? { members: record.members } : {}),
+  };
+}
+
+async function scopeOf(account: Account, { engine }: CoordinatePorts): Promise<Scope> {
+  if (account.type === 'domain') return domainScope(account);
+  if (account.type === 'project') return projectScope(account, await engine.reads.account('project', account.id));
+  const projects = await engine.reads.projectsOfMember(account.id);
+  return {
+    type: 'user',
+    id: account.id,
+    ...(account.name === undefined ? {} : { name: account.name }),
+    ...(account.domainId === undefined ? {} : { domainId: account.domainId }),
+    projects: projects.flatMap((record) => (record.account.type === 'project' ? [record.account.id] : [])),
   };
 }
 

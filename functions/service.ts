@@ -1,12 +1,14 @@
 import type { Message } from '../events/index.ts';
-import type { Condition, Counts, ServiceReport, ServiceRequested } from '../events/service.ts';
+import type { Counts, ServiceReport, ServiceRequested } from '../events/service.ts';
 import { Confirmation, type Protection, protectedBecause } from '../lib/cleanup/laws.ts';
-import { cleanupPass, freshOnce, type PassReport } from '../lib/cleanup/pass.ts';
-import type { Reach, Service } from '../lib/cleanup/service.ts';
+import { cleanupPass, freshOnce, type PassReport, userPass } from '../lib/cleanup/pass.ts';
+import type { Reach, Service, ServiceApi } from '../lib/cleanup/service.ts';
 import type { Delivery, Engine } from '../lib/engine/port.ts';
 import { type ErrorReport, reportOf } from '../lib/errors.ts';
 import type { Cloud } from '../lib/openstack/cloud.ts';
+import { lives } from '../lib/operation/advance.ts';
 import type { Mode, Operation } from '../lib/operation/model.ts';
+import { type AccountNow, obstacleTo } from '../lib/operation/obstacle.ts';
 
 export interface ServicePorts {
   readonly engine: Engine;
@@ -41,38 +43,80 @@ export async function serve(service: Service, deliveries: readonly Delivery[], p
 }
 
 async function report(service: Service, message: ServiceRequested, operation: Operation, ports: ServicePorts): Promise<ServiceReport> {
-  const { project: _project, confirmedAt: _confirmedAt, members: _members, seenEmpty, provenEarly, ...address } = message.data;
+  const { data } = message;
+  const address = addressOf(data);
   try {
-    const obstacle = await obstacleTo(message, operation, ports);
-    if (obstacle)
-      return {
-        type: 'service.progressed',
-        data: { ...address, sequence: 0, counts: {}, conditions: [obstacle], again: { afterSeconds: 60 } },
-      };
-    const reach = await reachOf(service, message, ports);
-    if (!reach) {
-      const because = `the catalog of this cloud has no ${service.name} in ${message.data.region}`;
+    const standsInTheWay = await obstacle(message, operation, ports);
+    if (standsInTheWay) return standsInTheWay;
+    // Deleted in Keystone by somebody else meanwhile: nothing can be done alive any more, the rest goes as after any deletion.
+    if (data.phase === 'early' && (await shownNow(operation, ports)) === 'absent')
+      return { type: 'service.finished', data: { ...address, result: 'finished', counts: {}, conditions: [] } };
+    const api = await apiFor(service, data.region, ports);
+    if (!api) {
+      const because = `the catalog of this cloud has no ${service.name} in ${data.region}`;
       return { type: 'service.finished', data: { ...address, result: 'skipped', because, counts: {}, conditions: [] } };
     }
-    const pass = await cleanupPass({
-      service,
-      reach,
-      phase: message.data.phase,
-      confirmation: Confirmation.of(message.data.project, message.data.confirmedAt, ports.apartMillis),
-      seenEmpty,
-      provenEarly,
-      concurrency: ports.concurrency[service.name] ?? service.concurrency,
-      deadline: ports.now() + ports.budgetMillis,
-      onCounts: tellCounts(address, ports),
-    });
-    return asReport(address, pass);
+    return asReport(address, await pass(service, message, operation, api, ports));
   } catch (thrown) {
-    const error = reportOf(thrown, { code: `${service.name}.pass`, service: service.name, region: message.data.region });
+    const error = reportOf(thrown, { code: `${service.name}.pass`, service: service.name, region: data.region });
     return failure(address, error);
   }
 }
 
-type Address = Omit<ServiceRequested['data'], 'project' | 'confirmedAt' | 'members' | 'seenEmpty' | 'provenEarly'>;
+/** The report of a pass that must not begin now; `undefined` when it may. Throws when Keystone does not say for certain. */
+export async function obstacle(
+  { data }: ServiceRequested,
+  operation: Operation,
+  ports: Pick<ServicePorts, 'cloud' | 'mode' | 'protection'>,
+): Promise<ServiceReport | undefined> {
+  if (data.phase === 'survey') return undefined;
+  const because = protectedBecause(operation.scope, await ports.protection());
+  const condition = obstacleTo(operation, data.phase, ports.mode, because, await shownNow(operation, ports));
+  const stopped = { ...addressOf(data), sequence: 0, counts: {}, again: { afterSeconds: 60 } };
+  return condition && { type: 'service.progressed', data: { ...stopped, conditions: [condition] } };
+}
+
+async function pass(
+  service: Service,
+  { data }: ServiceRequested,
+  operation: Operation,
+  api: ServiceApi,
+  ports: ServicePorts,
+): Promise<PassReport> {
+  const common = {
+    service,
+    phase: data.phase,
+    seenEmpty: data.seenEmpty,
+    provenEarly: data.provenEarly,
+    concurrency: ports.concurrency[service.name] ?? service.concurrency,
+    deadline: ports.now() + ports.budgetMillis,
+    onCounts: tellCounts(addressOf(data), ports),
+  };
+  const reach = { region: data.region, api, now: ports.now, once: freshOnce(), other: otherApi(service, data.region, ports) };
+  if (data.user) {
+    const confirmation = Confirmation.of(data.user, data.confirmedAt, ports.apartMillis);
+    const at = { ...reach, onProject: undefined, user: data.user, userName: data.name, projects: data.projects ?? [] };
+    return userPass({ ...common, confirmation, reach: at });
+  }
+  if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);
+  // The request is read from the operation, never from the message: a forged one confirms nothing.
+  const confirmation = lives(operation)
+    ? Confirmation.asked(data.project, operation.request?.at ?? 0)
+    : Confirmation.of(data.project, data.confirmedAt, ports.apartMillis);
+  const onProject = data.phase === 'early' ? await ports.cloud.api(service, data.region, data.project) : undefined;
+  return cleanupPass({ ...common, confirmation, reach: { ...reach, onProject, project: data.project, members: data.members } });
+}
+
+const addressOf = ({ operationId, taskId, service, region, phase, pass: number }: ServiceRequested['data']): Address => ({
+  operationId,
+  taskId,
+  service,
+  region,
+  phase,
+  pass: number,
+});
+
+type Address = Pick<ServiceRequested['data'], 'operationId' | 'taskId' | 'service' | 'region' | 'phase' | 'pass'>;
 
 function asReport(address: Address, { counts, conditions, outcome }: PassReport): ServiceReport {
   const seen = { ...address, counts, conditions: [...conditions] };
@@ -92,44 +136,28 @@ function failure(address: Address, error: ErrorReport): ServiceReport {
   return { type: 'service.progressed', data: { ...none, sequence: 0, again: { afterSeconds: error.retryAfterSeconds ?? 0, error } } };
 }
 
-/**
- * What forbids a destructive pass now, asked again each time, for hours may lie between two passes:
- * the mode (law 11), a protection that was set meanwhile (law 7), a project that Keystone shows again (law 1).
- */
-async function obstacleTo({ data }: ServiceRequested, operation: Operation, ports: ServicePorts): Promise<Condition | undefined> {
-  if (data.phase === 'survey') return undefined;
-  const stop = (message: string, advice: string): Condition => ({ class: 'Blocked', message, actor: 'operator', advice, count: 1 });
-  if (ports.mode === 'observe')
-    return stop('the mode is observe: nothing is removed', 'Start with PROPAGATOR_MODE=enforce to let it go on.');
-  const reason = protectedBecause(operation.scope, await ports.protection());
-  if (reason) return stop(`protected: ${reason}`, 'Take the protection away, or leave the operation as it is.');
-  const shown = await ports.cloud.keystone.show('project', data.project);
-  if (shown.is === 'present')
-    return stop('Keystone shows the project again: nothing more is removed', 'Find out who restored it in Keystone.');
-  return undefined;
+async function shownNow({ scope }: Operation, ports: Pick<ServicePorts, 'cloud'>): Promise<AccountNow> {
+  const shown = await ports.cloud.keystone.show(scope.type, scope.id);
+  if (shown.is === 'absent') return 'absent';
+  return shown.account.enabled ? 'enabled' : 'disabled';
 }
 
-async function reachOf(service: Service, { data }: ServiceRequested, ports: ServicePorts): Promise<Reach | undefined> {
-  const api = await ports.cloud.api(service, data.region);
-  return (
-    api && {
-      project: data.project,
-      region: data.region,
-      api,
-      members: data.members,
-      onProject: undefined,
-      now: ports.now,
-      once: freshOnce(),
-      other: (name) => {
-        const known = ports.services.find((other) => other.name === name);
-        return ports.cloud.api(
-          known ?? { name: service.name, catalogTypes: [name], microversion: undefined, concurrency: service.concurrency },
-          data.region,
-        );
-      },
-    }
-  );
+/** A service of the operator's own stands in no catalog, and brings its own way to its API. */
+async function apiFor(service: Service, region: string, ports: ServicePorts): Promise<ServiceApi | undefined> {
+  if (service.catalogTypes.length > 0) return ports.cloud.api(service, region);
+  const none = () => Promise.reject(new TypeError(`${service.name} names no catalog type, so it has no API here`));
+  return { service: service.name, region, endpoint: '', ownProject: (await ports.cloud.ownProject()).id, request: none, list: none };
 }
+
+const otherApi =
+  (service: Service, region: string, ports: ServicePorts): Reach['other'] =>
+  (name) => {
+    const known = ports.services.find((other) => other.name === name);
+    return ports.cloud.api(
+      known ?? { name: service.name, catalogTypes: [name], microversion: undefined, concurrency: service.concurrency },
+      region,
+    );
+  };
 
 /** Sends the counts as they change, each report after the one before it, never more often than a person can read. */
 function tellCounts(address: Address, ports: ServicePorts): (counts: Counts) => void {

@@ -5,6 +5,7 @@ import { coordinate } from '../functions/coordinate.ts';
 import { fill } from '../functions/fill.ts';
 import { ingest } from '../functions/ingest.ts';
 import { type Relay, startRelay } from '../functions/relay.ts';
+import { serveRemote } from '../functions/remote.ts';
 import { serve } from '../functions/service.ts';
 import type { Protection } from './cleanup/laws.ts';
 import type { Service } from './cleanup/service.ts';
@@ -15,6 +16,7 @@ import { keepInventory } from './keep-inventory.ts';
 import type { Logger } from './log.ts';
 import { connectCloud } from './openstack/connect.ts';
 import type { Credentials } from './openstack/credentials.ts';
+import { ownChoices, withOwnServices } from './own-services.ts';
 import { relayOptions } from './relay/options.ts';
 import { SERVICES } from './services/index.ts';
 import type { Settings } from './settings.ts';
@@ -43,8 +45,10 @@ const PASS_BUDGET_MILLIS = 60_000;
  * Opens the engine, connects the cloud, starts a worker for every function, the relay and the API.
  * Ready when it returns. Throws `PropagatorError` when the database or the port can't be had; an absent cloud or broker is waited for.
  */
-export async function startEmbedded({ settings, credentials, log, services = SERVICES }: EmbeddedOptions): Promise<Embedded> {
+export async function startEmbedded({ settings, credentials, log, services: known = SERVICES }: EmbeddedOptions): Promise<Embedded> {
   const now = Date.now;
+  const services = await withOwnServices(known, settings.PROPAGATOR_SERVICE_MODULES);
+  const { optedIn, remotes } = ownChoices(settings, services);
   const opened = await openPostgresEngine({
     ...(settings.DATABASE_URL ? { databaseUrl: settings.DATABASE_URL } : { dataFolder: settings.PROPAGATOR_DATA }),
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
@@ -68,18 +72,29 @@ export async function startEmbedded({ settings, credentials, log, services = SER
     mostThings: settings.PROPAGATOR_MOST_THINGS,
     mostOperationsAnHour: settings.PROPAGATOR_MOST_OPERATIONS_AN_HOUR,
   };
-  const common = { engine, cloud, services, mode, protection, now };
+  const common = { engine, cloud, services, optedIn, mode, protection, now };
 
   await engine.work('ingest', { concurrency: 1, batch: 200 }, (deliveries) =>
     ingest(deliveries, { engine, keystone: cloud.keystone, now, log }),
   );
   await engine.work('coordinate', { concurrency: 4, batch: 10 }, (deliveries) =>
-    coordinate(deliveries, { ...common, protectedIds, graceMillis: settings.PROPAGATOR_GRACE, limits }),
+    coordinate(deliveries, {
+      ...common,
+      protectedIds,
+      graceMillis: settings.PROPAGATOR_GRACE,
+      limits,
+      remotes: remotes.map(({ name }) => name),
+    }),
   );
   for (const service of services) {
     const ports = { ...common, apartMillis, concurrency: settings.PROPAGATOR_CONCURRENCY, budgetMillis: PASS_BUDGET_MILLIS };
     await engine.work(`service-${service.name}`, { concurrency: 4 }, (deliveries) => serve(service, deliveries, ports));
   }
+
+  for (const remote of remotes)
+    await engine.work(`service-${remote.name}`, { concurrency: 4 }, (deliveries) =>
+      serveRemote(remote, deliveries, { ...common, patienceMillis: limits.patienceMillis }),
+    );
 
   const relay: Relay | undefined = settings.RABBITMQ_URL ? startRelay(relayOptions(settings), { engine, now, log }) : undefined;
   const startedAt = now();
@@ -94,16 +109,15 @@ export async function startEmbedded({ settings, credentials, log, services = SER
     now,
   });
   const app = api({
-    engine,
-    now,
-    mode,
+    ...common,
+    remotes: remotes.map(({ name }) => name),
     health: () => {
       const state = relay?.state();
       return {
         ok: state === undefined || state.connected,
         mode,
         relay: state ?? 'not configured',
-        workers: services.length + 2,
+        workers: services.length + remotes.length + 2,
         inventory: inventory.state(),
         calls,
         startedAt,

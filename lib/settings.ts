@@ -30,6 +30,13 @@ const perService = z.string().transform((text, context): Record<string, number> 
   if (pairs.some((pair) => pair === null)) context.addIssue({ code: 'custom', message: 'write service=number pairs: nova=8,neutron=4' });
   return Object.fromEntries(pairs.flatMap((pair) => (pair?.[1] ? [[pair[1], Number(pair[2])]] : [])));
 });
+const remotes = z.string().transform((text, context): { name: string; url: string }[] => {
+  const parts = text.split(',').filter((part) => part.trim() !== '');
+  const pairs = parts.map((part) => /^\s*([a-z][a-z0-9-]{1,30})=(https?:\/\/\S+?)\s*$/.exec(part));
+  if (pairs.some((pair) => pair === null))
+    context.addIssue({ code: 'custom', message: 'write name=url pairs: billing=http://127.0.0.1:9000/tasks' });
+  return pairs.flatMap((pair) => (pair?.[1] && pair[2] ? [{ name: pair[1], url: pair[2] }] : []));
+});
 const brokerUrl = z.string().regex(/^amqps?:\/\/\S+$/, 'must begin with amqp:// or amqps://');
 const httpUrl = z.string().regex(/^https?:\/\/\S+$/, 'must begin with http:// or https://');
 
@@ -54,6 +61,9 @@ export const Settings = z.object({
   PROPAGATOR_MOST_OPERATIONS_AN_HOUR: whole(1, 100_000).prefault('50'),
   PROPAGATOR_MOST_THINGS: whole(1, 100_000_000).prefault('20000'),
   PROPAGATOR_CONCURRENCY: perService.prefault(''),
+  PROPAGATOR_INCLUDE_SERVICES: ids.prefault(''),
+  PROPAGATOR_SERVICE_MODULES: ids.prefault(''),
+  PROPAGATOR_REMOTE_SERVICES: remotes.prefault(''),
   PROPAGATOR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   RABBITMQ_URL: brokerUrl.optional(),
   RABBITMQ_EXCHANGE: z.string().min(1).default('keystone'),
@@ -76,14 +86,15 @@ const OURS = /^(PROPAGATOR|RABBITMQ)_/;
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
   const unknown = Object.keys(set).find((name) => OURS.test(name) && !(name in Settings.shape));
-  if (unknown !== undefined) throw wrong(unknown, `there is no such setting`);
+  if (unknown !== undefined) throw settingError(unknown, `there is no such setting`);
   const parsed = Settings.safeParse(set);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw wrong(String(issue?.path[0]), issue?.message ?? 'is wrong');
+  throw settingError(String(issue?.path[0]), issue?.message ?? 'is wrong');
 }
 
-function wrong(name: string, why: string): PropagatorError {
+/** A setting that is wrong, in one line that names it. */
+export function settingError(name: string, why: string): PropagatorError {
   return new PropagatorError({
     code: 'settings.wrong',
     class: 'Denied',

@@ -1,7 +1,7 @@
 import { type Message, queueOf } from '../events/index.ts';
 import type { AccountRecord, QuarantineRecord } from '../lib/account/inventory.ts';
 import type { Change, DeadLetter, DeadLetterFilter, Engine, Reads } from '../lib/engine/port.ts';
-import type { Operation, Task } from '../lib/operation/model.ts';
+import type { Operation, Task, Waiver } from '../lib/operation/model.ts';
 
 export interface Waiting {
   readonly message: Message;
@@ -17,6 +17,7 @@ export class MemoryEngine implements Engine {
   readonly tasks = new Map<string, Task>();
   readonly accounts = new Map<string, AccountRecord>();
   readonly quarantined: QuarantineRecord[] = [];
+  readonly waived = new Map<string, Waiver>();
   readonly seenIds = new Set<string>();
   readonly counters = new Map<string, number>();
   readonly letters: DeadLetter[] = [];
@@ -30,6 +31,8 @@ export class MemoryEngine implements Engine {
     for (const operation of change.operations ?? []) this.operations.set(operation.id, { ...operation, version: operation.version + 1 });
     for (const task of change.tasks ?? []) this.tasks.set(task.id, { ...task, version: task.version + 1 });
     for (const record of change.accounts ?? []) this.accounts.set(`${record.account.type}/${record.account.id}`, record);
+    for (const waiver of change.waivers ?? []) this.waived.set(waiver.type, waiver);
+    for (const type of change.unwaived ?? []) this.waived.delete(type);
     this.quarantined.push(...(change.quarantine ?? []));
     for (const [name, count] of Object.entries(change.counters ?? {})) this.counters.set(name, (this.counters.get(name) ?? 0) + count);
     for (const { delaySeconds, ...message } of change.messages ?? []) this.#put(message, this.time + (delaySeconds ?? 0) * 1000);
@@ -69,14 +72,17 @@ export class MemoryEngine implements Engine {
       ),
     tasks: async (id) => [...this.tasks.values()].filter((task) => task.operationId === id),
     task: async (id) => this.tasks.get(id),
-    startedSince: async (at) =>
-      [...this.operations.values()].filter(({ startedAt, scope }) => scope.type === 'project' && startedAt !== undefined && startedAt >= at)
+    startedSince: async (at, type) =>
+      [...this.operations.values()].filter(({ startedAt, scope }) => scope.type === type && startedAt !== undefined && startedAt >= at)
         .length,
     account: async (type, id) => this.accounts.get(`${type}/${id}`),
     accounts: async (type, ids) =>
       [...this.accounts.values()].filter(({ account }) => account.type === type && (!ids || ids.includes(account.id))),
     projectsOf: async (domainId) =>
       [...this.accounts.values()].filter(({ account }) => account.type === 'project' && account.domainId === domainId),
+    projectsOfMember: async (userId) =>
+      [...this.accounts.values()].filter(({ account, members }) => account.type === 'project' && members?.includes(userId)),
+    waivers: async () => [...this.waived.values()],
     accountCount: async () => this.accounts.size,
     seen: async (ids) => new Set(ids.filter((id) => this.seenIds.has(id))),
     quarantine: async (limit) => ({ total: this.quarantined.length, records: this.quarantined.slice(0, limit) }),

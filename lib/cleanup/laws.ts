@@ -1,16 +1,17 @@
-import type { ProjectId } from '../../events/ids.ts';
+import type { ProjectId, UserId } from '../../events/ids.ts';
 import { PropagatorError } from '../errors.ts';
 import type { Thing } from './service.ts';
 
 /**
- * Proof that things of the project may be removed (law 1: a notification is a hint): Keystone itself answered 404 for it, twice and apart,
+ * Proof that things may be removed (law 1: a notification is a hint): Keystone itself answered 404 for the account, twice and apart,
  * or an administrator asked for its end by name. Only `of` and `asked` make one.
  */
 export class Confirmation {
-  readonly project: ProjectId;
+  /** The project, or the user, that it is about. */
+  readonly account: ProjectId | UserId;
   readonly at: readonly number[];
-  private constructor(project: ProjectId, at: readonly number[]) {
-    this.project = project;
+  private constructor(account: ProjectId | UserId, at: readonly number[]) {
+    this.account = account;
     this.at = at;
   }
 
@@ -18,11 +19,11 @@ export class Confirmation {
    * `answers` are the times (epoch milliseconds) of Keystone's 404s; the first and the last must be at least `apartMillis` apart.
    * Returns the proof, or `undefined` when it is not proven.
    */
-  static of(project: ProjectId, answers: readonly number[], apartMillis: number): Confirmation | undefined {
+  static of(account: ProjectId | UserId, answers: readonly number[], apartMillis: number): Confirmation | undefined {
     const at = [...answers].sort((a, b) => a - b);
     const [first, last] = [at.at(0), at.at(-1)];
     if (at.length < 2 || first === undefined || last === undefined || last - first < apartMillis) return undefined;
-    return new Confirmation(project, at);
+    return new Confirmation(account, at);
   }
 
   /** An administrator asked for it at `at` (epoch milliseconds), and Keystone shows the project as he said. The caller has seen to both. */
@@ -32,9 +33,9 @@ export class Confirmation {
 }
 
 /** Law 2, as a verdict on one row: ours to the letter, somebody else's, or nobody's (which is never ours). */
-export function ownership(thing: Pick<Thing, 'owner'>, project: ProjectId): 'ours' | 'foreign' | 'ownerless' {
+export function ownership(thing: Pick<Thing, 'owner'>, account: ProjectId | UserId): 'ours' | 'foreign' | 'ownerless' {
   if (thing.owner === undefined || thing.owner === '') return 'ownerless';
-  return thing.owner === project ? 'ours' : 'foreign';
+  return thing.owner === account ? 'ours' : 'foreign';
 }
 
 /** What must never be emptied, whatever anybody says (law 7). Names are those of the inventory. */
@@ -53,12 +54,17 @@ const SERVICE_PROJECTS = ['service', 'services', 'admin'];
  * A project whose domain nobody recorded is protected as soon as any domain is.
  */
 export function protectedBecause(
-  scope: { readonly type: 'project' | 'domain'; readonly id: string; readonly name?: string; readonly domainId?: string },
+  scope: { readonly type: 'project' | 'domain' | 'user'; readonly id: string; readonly name?: string; readonly domainId?: string },
   protection: Protection,
 ): string | undefined {
   if (scope.type === 'domain') {
     if (scope.id === 'default') return 'the default domain is never emptied';
     return protection.domains.includes(scope.id) ? 'the settings protect this domain' : undefined;
+  }
+  if (scope.type === 'user') {
+    if (scope.domainId === undefined && protection.domains.length > 0)
+      return 'its domain was never recorded, and some domains are protected';
+    return scope.domainId !== undefined && protection.domains.includes(scope.domainId) ? 'the settings protect its domain' : undefined;
   }
   if (scope.id === protection.ownProject) return 'it is the project that this cleaner is logged in to';
   if (protection.projects.includes(scope.id)) return 'the settings protect this project';

@@ -1,10 +1,10 @@
-import type { KindName } from '../../events/ids.ts';
+import type { KindName, ProjectId, UserId } from '../../events/ids.ts';
 import type { Condition, Count, Counts, Phase } from '../../events/service.ts';
 import type { ErrorReport } from '../errors.ts';
 import { aggregate } from './conditions.ts';
 import { type Confirmation, refuseOwnProject } from './laws.ts';
 import { type KindRound, round } from './round.ts';
-import type { Reach, Service } from './service.ts';
+import type { CommonReach, Kind, Reach, Service, UserReach } from './service.ts';
 
 /** What one pass says of its task. */
 export type Outcome =
@@ -23,9 +23,8 @@ export interface PassReport {
   readonly outcome: Outcome;
 }
 
-export interface PassInput {
+interface Common {
   readonly service: Service;
-  readonly reach: Reach;
   readonly phase: Phase;
   /** Law 1. Without it a pass may only survey. */
   readonly confirmation: Confirmation | undefined;
@@ -40,6 +39,12 @@ export interface PassInput {
   /** Told after each kind. */
   readonly onCounts?: (counts: Counts) => void;
 }
+export interface PassInput extends Common {
+  readonly reach: Reach;
+}
+export interface UserPassInput extends Common {
+  readonly reach: UserReach;
+}
 
 /** Two rounds are all that a pass needs when everything goes: one that removes, one that looks again. */
 const MOST_ROUNDS = 6;
@@ -49,18 +54,33 @@ const MOST_ROUNDS = 6;
  * Never throws for what an API does; every failure is in the outcome. Safe to repeat at any point.
  */
 export async function cleanupPass(input: PassInput): Promise<PassReport> {
-  const { service, reach } = input;
-  refuseOwnProject(reach.project, reach.api.ownProject, service.name);
-  if (input.phase !== 'survey' && input.confirmation?.project !== reach.project)
-    throw new TypeError(`${service.name}: nothing is removed without a confirmation for exactly this project`);
+  refuseOwnProject(input.reach.project, input.reach.api.ownProject, input.service.name);
+  return passOver(input, input.service.kinds, input.reach.project, input.reach);
+}
+
+/** The same over what belongs to a deleted user, by the same laws. */
+export async function userPass(input: UserPassInput): Promise<PassReport> {
+  return passOver(input, input.service.userKinds, input.reach.user, input.reach);
+}
+
+async function passOver<At extends CommonReach>(
+  input: Common,
+  all: readonly Kind<At>[],
+  owner: ProjectId | UserId,
+  reach: At,
+): Promise<PassReport> {
+  const { service } = input;
+  if (input.phase !== 'survey' && input.confirmation?.account !== owner)
+    throw new TypeError(`${service.name}: nothing is removed without a confirmation for exactly this account`);
 
   const counts = new Map<string, Count>();
-  const holding = service.kinds.filter((kind) => !input.seenEmpty?.includes(kind.name));
-  let looked = holding.length > 0 && holding.length < service.kinds.length ? holding : service.kinds;
+  const holding = all.filter((kind) => !input.seenEmpty?.includes(kind.name));
+  let looked = holding.length > 0 && holding.length < all.length ? holding : all;
   for (let rounds = 1; ; rounds += 1) {
     const kinds = await round({
       service: service.name,
       kinds: looked,
+      owner,
       reach: rounds === 1 ? reach : { ...reach, once: freshOnce() },
       phase: input.phase,
       provenEarly: input.provenEarly ?? [],
@@ -83,7 +103,7 @@ export async function cleanupPass(input: PassInput): Promise<PassReport> {
       return report(error ? { is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error } : { is: 'finished' });
     if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
     // Only a listing of every kind proves it (law 4).
-    if (looked === service.kinds && kinds.every((kind) => kind.provenEmpty || kind.unreachable !== undefined)) {
+    if (looked === all && kinds.every((kind) => kind.provenEmpty || kind.unreachable !== undefined)) {
       const beyond = kinds.flatMap((kind) => kind.unreachable ?? []);
       return report(beyond.length > 0 ? { is: 'unreachable', because: beyond.join('; ') } : { is: 'finished' });
     }
@@ -92,7 +112,7 @@ export async function cleanupPass(input: PassInput): Promise<PassReport> {
     // By the API's own word something has gone, or all of it: look again at once.
     if ((removed === 0 && !isEmpty) || reach.now() >= input.deadline || rounds >= MOST_ROUNDS)
       return report({ is: 'again', afterSeconds: 0, error: undefined });
-    if (isEmpty) looked = service.kinds;
+    if (isEmpty) looked = all;
   }
 }
 

@@ -28,10 +28,10 @@ export interface RequestOptions {
 /**
  * How a listing goes on after its first page:
  * `marker` nova, cinder, neutron: the id of the last row, as long as the API links to a next page;
- * `next` glance: the path in `next`; `offset` server groups; `swift` the name of the last row, until a page is empty;
+ * `next` glance: the path in `next`; `offset` server groups; `total` barbican: by offset, as many as it says there are; `swift` the name of the last row, until a page is empty;
  * `none` everything in one answer.
  */
-export type Paging = 'marker' | 'next' | 'offset' | 'swift' | 'none';
+export type Paging = 'marker' | 'next' | 'offset' | 'total' | 'swift' | 'none';
 
 export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   /** The key that holds the rows, `servers`; undefined where the answer is the array itself (Swift). */
@@ -67,6 +67,11 @@ export interface ServiceApi {
 export interface CommonReach {
   readonly region: string;
   readonly api: ServiceApi;
+  /**
+   * The same API with a token on the project itself: there while a project lives and an administrator has asked for its end.
+   * A kind of class C finds it as `api`; others may prefer it (Heat deletes with the caller's token).
+   */
+  readonly onProject: ServiceApi | undefined;
   /** Another service's API (`swift` for backups in it), `undefined` where the catalog lacks it. */
   other(service: string): Promise<ServiceApi | undefined>;
   /** Epoch milliseconds. */
@@ -81,11 +86,6 @@ export interface Reach extends CommonReach {
   readonly project: ProjectId;
   /** Users who had a role on the project, recorded before it was deleted. `undefined`: nobody recorded it. */
   readonly members: readonly UserId[] | undefined;
-  /**
-   * The same API with a token on the project itself: there while the project lives and an administrator has asked for its end.
-   * A kind of class C finds it as `api`; others may prefer it (Heat deletes with the caller's token).
-   */
-  readonly onProject: ServiceApi | undefined;
 }
 
 /** What a service file may reach after a user was deleted. */

@@ -1,9 +1,11 @@
 import pLimit from 'p-limit';
-import type { KindName } from '../../events/ids.ts';
+import type { KindName, ProjectId, UserId } from '../../events/ids.ts';
 import type { Condition, Count, Phase } from '../../events/service.ts';
 import { type Actor, type ErrorReport, reportOf } from '../errors.ts';
 import { ownership } from './laws.ts';
-import type { Kind, NeedsLife, Reach, Removal, ServiceApi, Thing, Together } from './service.ts';
+import type { CommonReach, Kind, NeedsLife, Reach, Removal, ServiceApi, Thing, Together } from './service.ts';
+
+type Named = Pick<Kind, 'name'>;
 
 /** What one round over one kind saw and did. */
 export interface KindRound {
@@ -19,10 +21,12 @@ export interface KindRound {
   readonly unreachable?: string;
 }
 
-export interface RoundInput {
+export interface RoundInput<At extends CommonReach = Reach> {
   readonly service: string;
-  readonly kinds: readonly Kind[];
-  readonly reach: Reach;
+  readonly kinds: readonly Kind<At>[];
+  readonly reach: At;
+  /** Whose things: the project, or the user. */
+  readonly owner: ProjectId | UserId;
   readonly phase: Phase;
   /** Kinds that were proven empty while the project lived. */
   readonly provenEarly: readonly KindName[];
@@ -38,9 +42,9 @@ export interface RoundInput {
  * kinds that are not ordered go at the same time.
  * Never throws: what goes wrong with one kind is in its own result and stops no other (law 9).
  */
-export async function round(input: RoundInput): Promise<KindRound[]> {
+export async function round<At extends CommonReach>(input: RoundInput<At>): Promise<KindRound[]> {
   const results = new Map<KindName, Promise<KindRound>>();
-  const start = (kind: Kind): Promise<KindRound> => {
+  const start = (kind: Kind<At>): Promise<KindRound> => {
     const known = results.get(kind.name);
     if (known) return known;
     const before = input.kinds.filter((other) => [...kind.after, ...kind.follows].includes(other.name)).map(start);
@@ -58,7 +62,7 @@ export async function round(input: RoundInput): Promise<KindRound[]> {
   return Promise.all(input.kinds.map(start));
 }
 
-async function roundOfKind(kind: Kind, mustWait: boolean, input: RoundInput): Promise<KindRound> {
+async function roundOfKind<At extends CommonReach>(kind: Kind<At>, mustWait: boolean, input: RoundInput<At>): Promise<KindRound> {
   const token = kind.needsLife?.class === 'C' ? tokenOnProject(kind, input) : undefined;
   if (token && 'kind' in token) return token;
   const reach = token ? { ...input.reach, api: token } : input.reach;
@@ -66,13 +70,13 @@ async function roundOfKind(kind: Kind, mustWait: boolean, input: RoundInput): Pr
     // Nothing of it can go now, so it costs no call; what was counted before still stands, and the cause is said by whom it waits for (law 12).
     return { kind: kind.name, count: undefined, provenEmpty: false, conditions: [], errors: [] };
   }
-  let seen: Awaited<ReturnType<Kind['look']>>;
+  let seen: Awaited<ReturnType<Kind<At>['look']>>;
   try {
     seen = await kind.look(reach);
   } catch (thrown) {
     return unlisted(kind, reportOf(thrown, { code: `${kind.name}.list`, service: input.service, region: reach.region }));
   }
-  const { ours, conditions } = sortByOwner(kind, seen.things, reach);
+  const { ours, conditions } = sortByOwner(kind, seen.things, input.owner);
   const listed = Math.max(seen.total ?? 0, ours.length + conditions.ownerless.length);
   const all = [...conditions.foreign, ...conditions.ownerless];
   const nothing = { kind: kind.name, conditions: all, errors: [] };
@@ -96,7 +100,10 @@ async function roundOfKind(kind: Kind, mustWait: boolean, input: RoundInput): Pr
 }
 
 /** The API with a token on the project, for a kind that nobody sees without it; or what is to be said in its place. */
-function tokenOnProject(kind: Kind, { phase, reach, provenEarly, service }: RoundInput): ServiceApi | KindRound {
+function tokenOnProject<At extends CommonReach>(
+  kind: Kind<At>,
+  { phase, reach, provenEarly, service }: RoundInput<At>,
+): ServiceApi | KindRound {
   if (phase === 'early' && reach.onProject) return reach.onProject;
   const unknown = { kind: kind.name, count: undefined, provenEmpty: false, conditions: [], errors: [] };
   // Counted when its turn comes: a look would need a role on the project, and a survey changes nothing.
@@ -108,7 +115,7 @@ function tokenOnProject(kind: Kind, { phase, reach, provenEarly, service }: Roun
 }
 
 /** Classes C and D after the project's death: said, and never taken for empty. */
-function outOfReach(kind: Kind, needs: NeedsLife | undefined, things: readonly Thing[]): KindRound & { unreachable: string } {
+function outOfReach(kind: Named, needs: NeedsLife | undefined, things: readonly Thing[]): KindRound & { unreachable: string } {
   const leaves = needs?.leaves ?? 'what it held';
   const message =
     things.length > 0
@@ -123,7 +130,7 @@ function outOfReach(kind: Kind, needs: NeedsLife | undefined, things: readonly T
  * Law 3: "cannot list" is never "empty". Only what the service file knows to be lacking (an extension, a release) holds nothing;
  * a bare 405 or 501 may come from a proxy and says nothing.
  */
-function unlisted(kind: Kind, error: ErrorReport): KindRound {
+function unlisted(kind: Named, error: ErrorReport): KindRound {
   const isLacking = error.class === 'Unsupported' && !error.code.includes('.http.');
   if (isLacking) {
     const skipped = condition(kind.name, 'Unsupported', `skipped: ${error.message}`, 'nobody', undefined, 1);
@@ -135,16 +142,16 @@ function unlisted(kind: Kind, error: ErrorReport): KindRound {
   return { kind: kind.name, count: undefined, provenEmpty: false, conditions: [], errors: [report] };
 }
 
-function sortByOwner(kind: Kind, things: readonly Thing[], reach: Reach) {
+function sortByOwner(kind: Named, things: readonly Thing[], owner: ProjectId | UserId) {
   const ours: Thing[] = [];
   const foreign: Condition[] = [];
   const ownerless: Condition[] = [];
   for (const thing of things) {
-    const whose = ownership(thing, reach.project);
+    const whose = ownership(thing, owner);
     if (whose === 'ours') ours.push(thing);
     else if (whose === 'foreign')
       foreign.push({
-        ...condition(kind.name, 'Unexpected', 'the listing held rows of other projects; they were left alone', 'operator', thing, 1),
+        ...condition(kind.name, 'Unexpected', 'the listing held rows of others; they were left alone', 'operator', thing, 1),
         advice: 'The API ignored the filter by project. Nothing foreign was touched; tell the vendor of this service.',
       });
     else
@@ -156,10 +163,10 @@ function sortByOwner(kind: Kind, things: readonly Thing[], reach: Reach) {
   return { ours, conditions: { foreign, ownerless } };
 }
 
-const blockers = (kind: Kind, things: readonly Thing[]): Condition[] =>
+const blockers = (kind: Named, things: readonly Thing[]): Condition[] =>
   things.flatMap((thing) => (thing.blocked ? [blockedCondition(kind, thing, thing.blocked)] : []));
 
-async function removeAll(kind: Kind, things: readonly Thing[], input: RoundInput) {
+async function removeAll<At extends CommonReach>(kind: Kind<At>, things: readonly Thing[], input: RoundInput<At>) {
   const limit = pLimit(input.concurrency);
   const conditions: Condition[] = [];
   const errors: ErrorReport[] = [];
@@ -200,7 +207,7 @@ async function removeAll(kind: Kind, things: readonly Thing[], input: RoundInput
       failed(thing, thrown);
     }
   };
-  const many = async (some: readonly Thing[], together: Together<Thing>): Promise<void> => {
+  const many = async (some: readonly Thing[], together: Together<Thing, At>): Promise<void> => {
     if (stopped()) return;
     try {
       const answers = await together.remove(some, input.reach);
@@ -225,7 +232,7 @@ function chunks<Item>(items: readonly Item[], most: number): Item[][] {
   return Array.from({ length: Math.ceil(items.length / most) }, (_, index) => items.slice(index * most, (index + 1) * most));
 }
 
-function conditionOf(kind: Kind, thing: Thing, removal: Extract<Removal, { is: 'accepted' | 'blocked' }>): Condition {
+function conditionOf(kind: Named, thing: Thing, removal: Extract<Removal, { is: 'accepted' | 'blocked' }>): Condition {
   if (removal.is === 'blocked') return blockedCondition(kind, thing, removal);
   if (removal.stuckSince === undefined)
     return condition(kind.name, 'InProgress', 'deletion was asked for and is under way', 'nobody', thing, 1);
@@ -236,7 +243,7 @@ function conditionOf(kind: Kind, thing: Thing, removal: Extract<Removal, { is: '
   };
 }
 
-const blockedCondition = (kind: Kind, thing: Thing, by: NonNullable<Thing['blocked']>): Condition => ({
+const blockedCondition = (kind: Named, thing: Thing, by: NonNullable<Thing['blocked']>): Condition => ({
   ...condition(kind.name, 'Blocked', by.message, by.actor, thing, 1),
   advice: by.advice,
 });

@@ -110,6 +110,8 @@ export interface Service {
   readonly follows: readonly ServiceName[];
   /** Services that follow this one: the same as {@link Service.follows}, said from the other side. */
   readonly before: readonly ServiceName[];
+  /** Follows every other service: what Keystone itself keeps of an account. */
+  readonly last: boolean;
   /**
    * The word of the header (`compute`, or `X-OpenStack-Manila-API-Version` where a service has one of its own)
    * and the lowest and highest microversion that this file was written for.
@@ -193,6 +195,7 @@ export interface ServiceDefinition {
   readonly after?: readonly string[];
   readonly follows?: readonly string[];
   readonly before?: readonly string[];
+  readonly last?: boolean;
   readonly microversion?: { readonly header: string; readonly floor: string; readonly ceiling: string };
   /** Default `project`. */
   readonly scope?: 'project' | 'system';
@@ -226,6 +229,7 @@ export function defineService(definition: ServiceDefinition): Service {
     after: names(definition.after),
     follows: names(definition.follows),
     before: names(definition.before),
+    last: definition.last ?? false,
     microversion: definition.microversion,
     scope: definition.scope ?? 'project',
     early: definition.early ?? kinds.some((kind) => kind.needsLife !== undefined),

@@ -1,9 +1,9 @@
-import type { DomainId, OperationId, TaskId } from '../../events/ids.ts';
+import type { DomainId, OperationId, TaskId, UserId } from '../../events/ids.ts';
 import type { Message, Outgoing, QueueName } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import type { ErrorReport } from '../errors.ts';
-import type { Operation, OperationState, Task } from '../operation/model.ts';
+import type { Operation, OperationState, Scope, Task, Waiver } from '../operation/model.ts';
 
 /**
  * State and the messages that announce it, as one step.
@@ -20,6 +20,10 @@ export interface Change {
   readonly messages?: readonly Outgoing[];
   /** Put aside for a person, with the reason. */
   readonly deadLetters?: readonly { readonly message: ServiceRequested; readonly error: ErrorReport }[];
+  /** A person's decisions about catalog types that no service file covers; the newest of a type counts. */
+  readonly waivers?: readonly Waiver[];
+  /** Catalog types whose waiver is taken back. */
+  readonly unwaived?: readonly string[];
   /** Counters to add to, by name: `notification.dropped.identity.authenticate`. */
   readonly counters?: Readonly<Record<string, number>>;
 }
@@ -38,6 +42,7 @@ export interface OperationFilter {
   readonly state?: OperationState;
   readonly projectId?: string;
   readonly domainId?: string;
+  readonly userId?: string;
   readonly parentId?: OperationId;
   /** Newest first; default 100. */
   readonly limit?: number;
@@ -46,18 +51,22 @@ export interface OperationFilter {
 export interface Reads {
   operation(id: OperationId): Promise<Operation | undefined>;
   /** Every generation of the operation about this account, newest first. */
-  operationsAbout(type: 'project' | 'domain', id: string): Promise<Operation[]>;
+  operationsAbout(type: Scope['type'], id: string): Promise<Operation[]>;
   operations(filter: OperationFilter): Promise<Operation[]>;
   tasks(operationId: OperationId): Promise<Task[]>;
   task(id: TaskId): Promise<Task | undefined>;
-  /** Operations that began to destroy since then (`startedAt`), mode enforce: for the cap. */
-  startedSince(at: number): Promise<number>;
+  /** Operations about accounts of this type that began to destroy since then (`startedAt`), mode enforce: for the cap. */
+  startedSince(at: number, type: Scope['type']): Promise<number>;
   account(type: 'project' | 'domain' | 'user', id: string): Promise<AccountRecord | undefined>;
   /** Those of the ids that are known; without ids, every account of the type, deleted ones too. */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
   /** All projects of a domain that the inventory ever knew, deleted ones too. */
   projectsOf(domainId: DomainId): Promise<AccountRecord[]>;
+  /** All projects that the inventory knows the user to have had a role on. */
+  projectsOfMember(userId: UserId): Promise<AccountRecord[]>;
   accountCount(): Promise<number>;
+  /** By catalog type. */
+  waivers(): Promise<Waiver[]>;
   /** Those of the message ids that were taken in already. */
   seen(messageIds: readonly string[]): Promise<Set<string>>;
   quarantine(limit: number): Promise<{ total: number; records: QuarantineRecord[] }>;

@@ -1,12 +1,12 @@
 import * as z from 'zod';
 import { Account, AccountEvent, Cause } from '../../events/account.ts';
-import { DomainId, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
+import { DomainId, KindName, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import { NotificationReceived } from '../../events/notification.ts';
 import { OperationEvent } from '../../events/operation.ts';
 import { Condition, ErrorReport, Phase, ServiceEvent } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
-import { OPERATION_STATES, type Operation, TASK_STATES, type Task } from '../operation/model.ts';
+import { OPERATION_STATES, type Operation, TASK_STATES, type Task, type Waiver } from '../operation/model.ts';
 
 /**
  * The stored records as schemas: whatever comes back from a store goes through one of these, on every engine.
@@ -15,6 +15,9 @@ import { OPERATION_STATES, type Operation, TASK_STATES, type Task } from '../ope
 
 /** A field that the model always has and that JSON leaves out where it is undefined. */
 const unset = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
+
+/** Fields that came after the first release have a default: operations that were stored before go on. */
+export const StoredWaiver: z.ZodType<Waiver> = z.looseObject({ type: z.string(), by: z.string(), reason: z.string(), at: z.number() });
 
 const StoredScope = z.discriminatedUnion('type', [
   z.looseObject({
@@ -25,6 +28,13 @@ const StoredScope = z.discriminatedUnion('type', [
     members: z.array(UserId).exactOptional(),
   }),
   z.looseObject({ type: z.literal('domain'), id: DomainId, name: z.string().exactOptional() }),
+  z.looseObject({
+    type: z.literal('user'),
+    id: UserId,
+    name: z.string().exactOptional(),
+    domainId: DomainId.exactOptional(),
+    projects: z.array(ProjectId),
+  }),
 ]);
 
 export const StoredOperation: z.ZodType<Operation> = z.looseObject({
@@ -39,9 +49,32 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   confirmedAt: z.array(z.number()),
   look: z.number(),
   notBefore: z.number(),
-  order: z.array(z.looseObject({ id: TaskId, service: ServiceName, region: z.string(), after: z.array(TaskId) })),
+  order: z.array(
+    z.looseObject({
+      id: TaskId,
+      service: ServiceName,
+      region: z.string(),
+      after: z.array(TaskId),
+      follows: z.array(TaskId).default([]),
+      early: z.boolean().default(false),
+    }),
+  ),
   children: z.array(OperationId),
-  hold: unset(z.looseObject({ reason: z.string(), since: z.number(), advice: z.string() })),
+  hold: unset(
+    z.looseObject({
+      reason: z.string(),
+      since: z.number(),
+      advice: z.string(),
+      about: z.enum(['cap', 'act', 'residue']).exactOptional(),
+    }),
+  ),
+  request: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() })),
+  act: unset(
+    z.looseObject({ what: z.enum(['enter', 'leave', 'disable', 'delete']), number: z.number(), since: z.number(), done: z.boolean() }),
+  ),
+  roles: z.array(z.string()).default([]),
+  uncovered: z.array(z.looseObject({ type: z.string(), name: z.string() })).default([]),
+  waived: z.array(StoredWaiver).default([]),
   released: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
   openedAt: z.number(),
   startedAt: unset(z.number()),
@@ -58,6 +91,9 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   region: z.string(),
   state: z.enum(TASK_STATES),
   phase: Phase,
+  early: z.enum(['no', 'due', 'done']).default('no'),
+  provenEarly: z.array(KindName).default([]),
+  ahead: z.array(TaskId).default([]),
   pass: z.number(),
   sequence: z.number(),
   counts: StoredCounts,

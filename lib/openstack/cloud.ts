@@ -1,6 +1,7 @@
 import type { ProjectId } from '../../events/ids.ts';
 import type { Keystone } from '../account/keystone.ts';
 import type { Service, ServiceApi } from '../cleanup/service.ts';
+import type { ProjectActs } from './project-acts.ts';
 
 export interface CatalogEntry {
   readonly type: string;
@@ -14,6 +15,8 @@ export type ServiceAddress = Pick<Service, 'name' | 'catalogTypes' | 'microversi
 /** One OpenStack cloud, logged in. One login serves all calls; it is renewed ahead of its expiry. */
 export interface Cloud {
   readonly keystone: Keystone;
+  /** What is done to a project in Keystone at an administrator's request. */
+  readonly acts: ProjectActs;
   /** Our own project: never cleaned. */
   ownProject(): Promise<{ id: string; name: string; domainId: string }>;
   catalog(): Promise<readonly CatalogEntry[]>;

@@ -6,6 +6,7 @@ import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createKeystone } from './keystone.ts';
 import { negotiate } from './microversion.ts';
+import { createProjectActs } from './project-acts.ts';
 import { type ApiVersion, type Call, createRest, type RestOptions } from './rest.ts';
 import { createSession, type Scope, type Session } from './session.ts';
 import { createTransport, type Timeouts } from './transport.ts';
@@ -85,18 +86,18 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     return token;
   };
 
+  const identity = rest({
+    session,
+    service: 'keystone',
+    region: '',
+    endpoint: credentials.authUrl,
+    ownProject: '',
+    apiVersion: undefined,
+    limit: limitOf('keystone', '', 8),
+  });
   return {
-    keystone: createKeystone(
-      rest({
-        session,
-        service: 'keystone',
-        region: '',
-        endpoint: credentials.authUrl,
-        ownProject: '',
-        apiVersion: undefined,
-        limit: limitOf('keystone', '', 8),
-      }),
-    ),
+    keystone: createKeystone(identity),
+    acts: createProjectActs(identity, session),
     ownProject: async () => (await session.token()).project,
     async catalog() {
       const { catalog } = await catalogNow();

@@ -12,7 +12,7 @@ export type Next = Readonly<Record<string, string>>;
 /** A page that can't be trusted; the message is for the operator. */
 export class PagingError extends Error {
   override readonly name = 'PagingError';
-  readonly code: 'unexpected' | 'endless';
+  readonly code: 'unexpected' | 'endless' | 'changed';
   constructor(message: string, code: PagingError['code'] = 'unexpected') {
     super(message);
     this.code = code;
@@ -30,10 +30,12 @@ const text = (row: unknown, key: string): string | undefined => {
 
 /**
  * The `href` to the next page out of `servers_links`, `ports_links`; a list of links that is none is an error.
- * Cinder calls some after one of the things (`groups` and `group_links`, `volume_types` and `volume_type_links`): any such key counts.
+ * Cinder calls some after one of the things (`groups` and `group_links`, `volume_types` and `volume_type_links`): any such key counts,
+ * and so does a list that is simply called `links` (Trove).
  */
 function nextLink(body: unknown, collection: string | undefined): string | undefined {
-  const [key, links] = (isObject(body) && collection !== undefined && Object.entries(body).find(([name]) => name.endsWith('_links'))) || [];
+  const isOfLinks = ([name, value]: [string, unknown]): boolean => name.endsWith('_links') || (name === 'links' && Array.isArray(value));
+  const [key, links] = (isObject(body) && collection !== undefined && Object.entries(body).find(isOfLinks)) || [];
   if (links === undefined || links === null) return undefined;
   if (!Array.isArray(links)) throw new PagingError(`${key} is not a list`);
   const next = links.find((link) => text(link, 'rel') === 'next');
@@ -73,6 +75,14 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
   },
   /** Nova's server groups: the operator may cut pages shorter than asked for, so that only an empty one is the end. */
   offset: (page, _collection, seen) => (page.rows.length === 0 ? undefined : { offset: String(seen) }),
+  /** Barbican: 100 rows a page at most, whatever was asked for, and beside them how many there are in all. */
+  total(page, _collection, seen) {
+    const total = isObject(page.body) ? page.body.total : undefined;
+    if (typeof total !== 'number') throw new PagingError('it does not say how many rows there are in all');
+    if (seen >= total) return undefined;
+    if (page.rows.length === 0) throw new PagingError(`it says that there are ${total} rows and shows ${seen}`, 'changed');
+    return { offset: String(seen) };
+  },
   /** Versions of one object share its name: `version_marker` says where among them. */
   swift(page) {
     if (page.rows.length === 0) return undefined;

@@ -13,6 +13,8 @@ const login = z.object({
   token: z.object({
     issued_at: z.string(),
     expires_at: z.string(),
+    user: z.object({ id: z.string() }),
+    roles: z.array(z.object({ id: z.string(), name: z.string() })).default([]),
     project: z.object({ id: z.string(), name: z.string(), domain: z.object({ id: z.string() }) }).optional(),
     catalog: z.array(catalogService).optional(),
   }),
@@ -22,6 +24,8 @@ const login = z.object({
 export interface Token {
   readonly value: () => string;
   readonly project: { readonly id: string; readonly name: string; readonly domainId: string };
+  readonly user: { readonly id: string };
+  readonly roles: readonly { readonly id: string; readonly name: string }[];
   readonly catalog: readonly CatalogService[];
   /** Epoch milliseconds by our own clock: from then on another one is fetched beside the calls. */
   readonly renewAt: number;
@@ -140,6 +144,8 @@ async function authenticate(
   return {
     value: () => value,
     project: { id: project.id, name: project.name, domainId: project.domain.id },
+    user: token.user,
+    roles: token.roles,
     catalog: token.catalog,
     renewAt: expiresAt - Math.min(lifetime / 2, LONGEST_MARGIN),
     lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE),

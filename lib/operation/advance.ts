@@ -1,13 +1,17 @@
 import { total } from './accounting.ts';
+import { weigh } from './coverage.ts';
 import type { Draft, Rules } from './draft.ts';
-import { type Operation, TASK_ENDED, type Task } from './model.ts';
-import { moveOperation, moveTask } from './transitions.ts';
+import { type Hold, type Operation, TASK_ENDED, type Task } from './model.ts';
+import { requestEarly, requestReady } from './ready.ts';
+import { moveOperation } from './transitions.ts';
 
 /** A released operation may pass the caps: a person has looked. */
 const mayPassCaps = (operation: Operation): boolean => operation.released !== undefined;
 
-/** Within a short grace period the survey still tells where to begin; the end is proven by a look at everything anyway. */
-const SURVEY_IS_FRESH_MILLIS = 10 * 60_000;
+/** An administrator asked for it, and Keystone still has the project: it is disabled and deleted by us. */
+export const lives = (operation: Operation): boolean => operation.request !== undefined && operation.confirmedAt.length === 0;
+
+export const isEnded = (task: Task | undefined): boolean => task !== undefined && TASK_ENDED.includes(task.state);
 
 /**
  * Moves an operation on as far as it can go now: from confirming to running (or observed), from one task to those behind it, to its end.
@@ -16,17 +20,22 @@ const SURVEY_IS_FRESH_MILLIS = 10 * 60_000;
 export function advance(draft: Draft, rules: Rules): void {
   const hadEnded = draft.operation.endedAt !== undefined;
   if (draft.operation.state === 'confirming') start(draft, rules);
+  if (draft.operation.state === 'early') early(draft, rules);
   if (draft.operation.state === 'running') {
     const cap = overCap(draft, rules);
     if (cap) hold(draft, cap, rules.now);
     else requestReady(draft, rules.now);
   }
-  end(draft, rules.now);
+  end(draft, rules);
   if (!hadEnded && draft.operation.endedAt !== undefined) announceEnd(draft);
 }
 
-/** Law 1: Keystone has answered 404 twice and apart, and the grace period is over. */
+/**
+ * Law 1: Keystone has answered 404 twice and apart, and the grace period is over;
+ * or an administrator asked for it, and Keystone has shown the project as he said.
+ */
 export function isConfirmed(operation: Operation, rules: Rules): boolean {
+  if (lives(operation)) return operation.order.length > 0;
   const [first, last] = [operation.confirmedAt.at(0), operation.confirmedAt.at(-1)];
   return first !== undefined && last !== undefined && last - first >= rules.apartMillis && rules.now >= operation.notBefore;
 }
@@ -51,7 +60,29 @@ function start(draft: Draft, rules: Rules): void {
   }
   const cap = overCap(draft, rules);
   if (cap) hold(draft, cap, rules.now);
-  else draft.operation = { ...moveOperation(operation, 'running'), startedAt: rules.now };
+  else begin(draft, rules.now);
+}
+
+/** The first thing that changes anything: alive, if an administrator wants so; else on what Keystone has forgotten or disabled. */
+export function begin(draft: Draft, now: number): void {
+  const { operation } = draft;
+  const isAlive = lives(operation) && operation.request?.enabled === true;
+  draft.operation = { ...moveOperation(operation, isAlive ? 'early' : 'running'), startedAt: operation.startedAt ?? now };
+  if (isAlive) draft.act('enter', now);
+}
+
+/** What needs the project alive; when all of it is done, the project is disabled. */
+function early(draft: Draft, rules: Rules): void {
+  const { act } = draft.operation;
+  if (act?.what !== 'enter' || !act.done) return;
+  const cap = overCap(draft, rules);
+  if (cap) {
+    hold(draft, cap, rules.now);
+    draft.act('leave', rules.now);
+    return;
+  }
+  requestEarly(draft, rules.now);
+  if (draft.tasks.every((task) => task.early !== 'due' || isEnded(task))) draft.act('disable', rules.now);
 }
 
 function overCap(draft: Draft, rules: Rules): string | undefined {
@@ -60,41 +91,44 @@ function overCap(draft: Draft, rules: Rules): string | undefined {
   return `it holds ${found} things, the cap is ${rules.mostThings}`;
 }
 
-function hold(draft: Draft, reason: string, now: number): void {
-  const advice = `Look at it, then release it by name: propagator release ${draft.operation.id} --reason "…"`;
-  draft.operation = { ...moveOperation(draft.operation, 'held'), hold: { reason, since: now, advice } };
+/** Lets the operation stand still until a person releases it by name. */
+export function hold(draft: Draft, reason: string, now: number, more: { about?: Hold['about']; advice?: string } = {}): void {
+  const release = `propagator release ${draft.operation.id} --reason "…"`;
+  const advice = more.advice === undefined ? `Look at it, then release it by name: ${release}` : `${more.advice} Then: ${release}`;
+  draft.operation = { ...moveOperation(draft.operation, 'held'), hold: { reason, since: now, advice, about: more.about ?? 'cap' } };
 }
-
-/** Asks for every task whose predecessors have all ended and that was counted. */
-function requestReady(draft: Draft, now: number): void {
-  for (const planned of draft.operation.order) {
-    const task = draft.task(planned.id);
-    if (task?.state !== 'pending') continue;
-    if (!planned.after.every((id) => isEnded(draft.task(id)))) continue;
-    const requested: Task = {
-      ...moveTask(task, 'requested'),
-      phase: 'clean',
-      pass: task.pass + 1,
-      sequence: 0,
-      attempts: 0,
-      progressAt: now,
-      startedAt: now,
-      nextAt: now,
-    };
-    draft.put(requested);
-    draft.messages.push(draft.request(requested, now - (draft.operation.confirmedAt.at(0) ?? 0) < SURVEY_IS_FRESH_MILLIS));
-  }
-}
-
-const isEnded = (task: Task | undefined): boolean => task !== undefined && TASK_ENDED.includes(task.state);
 
 /** Only when every task has ended by its own report does the operation end. */
-function end(draft: Draft, now: number): void {
+function end(draft: Draft, rules: Rules): void {
   const { operation } = draft;
   if (operation.state === 'running' && draft.tasks.length > 0 && draft.tasks.every(isEnded)) {
-    const unknown = draft.tasks.some((task) => task.state === 'unreachable');
-    draft.operation = { ...moveOperation(operation, unknown ? 'residue-unknown' : 'finished'), endedAt: now, hold: undefined };
+    if (lives(operation)) close(draft, rules);
+    else draft.operation = { ...ended(draft, rules), endedAt: rules.now, hold: undefined };
+  } else if (operation.state === 'closing' && operation.act?.what === 'delete' && operation.act.done)
+    draft.operation = { ...ended(draft, rules), endedAt: rules.now, hold: undefined };
+}
+
+function ended(draft: Draft, rules: Rules): Operation {
+  const { open, waived } = weigh(draft.operation.uncovered, rules.waivers);
+  const isUnknown = open.length > 0 || draft.tasks.some((task) => task.state === 'unreachable');
+  return { ...moveOperation(draft.operation, isUnknown ? 'residue-unknown' : 'finished'), waived };
+}
+
+/** Deletes the project in Keystone, unless that would put something out of reach for good: then a person decides. */
+function close(draft: Draft, rules: Rules): void {
+  const { open } = weigh(draft.operation.uncovered, rules.waivers);
+  const unknown = [
+    ...draft.tasks.filter((task) => task.state === 'unreachable').map((task) => `${task.service}: ${task.because ?? 'unreachable'}`),
+    ...open.map(({ type }) => `${type}: the catalog has it, and no service file covers it`),
+  ];
+  if (unknown.length > 0) {
+    const advice =
+      'What is listed may still hold things of this project: look there. Releasing it deletes the project in Keystone all the same.';
+    hold(draft, `the project is not deleted in Keystone yet: ${unknown.join('; ')}`, rules.now, { about: 'residue', advice });
+    return;
   }
+  draft.operation = moveOperation(draft.operation, 'closing');
+  draft.act('delete', rules.now);
 }
 
 /** Tells whoever listens, and the domain that it belongs to. */

@@ -1,4 +1,4 @@
-import { advance, announceEnd, isConfirmed } from './advance.ts';
+import { announceEnd, isConfirmed } from './advance.ts';
 import type { Draft, Rules } from './draft.ts';
 import type { Operation, ProjectScope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
@@ -52,17 +52,4 @@ export function takeChildren(draft: Draft, children: readonly Operation[], now: 
   const state = operation.mode === 'observe' ? 'observed' : all('finished') ? 'finished' : 'residue-unknown';
   draft.operation = { ...moveOperation(operation, state), endedAt: now };
   announceEnd(draft);
-}
-
-/** A person let an operation pass that a cap had stopped; it goes on from where it stood. */
-export function takeRelease(draft: Draft, by: string, reason: string, rules: Rules): void {
-  const { operation } = draft;
-  if (operation.state !== 'held') return;
-  draft.operation = {
-    ...moveOperation(operation, 'running'),
-    hold: undefined,
-    released: { by, reason, at: rules.now },
-    startedAt: operation.startedAt ?? rules.now,
-  };
-  advance(draft, rules);
 }

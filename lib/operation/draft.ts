@@ -2,7 +2,7 @@ import { KindName, type TaskId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { ErrorReport } from '../errors.ts';
-import type { Operation, Task } from './model.ts';
+import type { Act, Operation, Scope, Task, Waiver } from './model.ts';
 
 /** What the coordinator goes by beside the operation itself. Times in milliseconds. */
 export interface Rules {
@@ -18,6 +18,8 @@ export interface Rules {
   readonly mostOperationsAnHour: number;
   /** Operations that began to destroy within the last hour. */
   readonly startedLastHour: number;
+  /** Catalog types that a person said need no cover. */
+  readonly waivers: readonly Waiver[];
 }
 
 /** All that one step changes: the engine commits it as one. */
@@ -63,7 +65,7 @@ export class Draft {
   /** The message that asks for the pass at which the task stands. What an old look saw is not handed on: `isFresh` is false. */
   request(task: Task, isFresh = true): ServiceRequested {
     const { scope, confirmedAt } = this.operation;
-    if (scope.type !== 'project') throw new TypeError(`${this.operation.id}: only a project has tasks`);
+    const removes = task.phase !== 'survey';
     return {
       type: 'service.requested',
       data: {
@@ -73,13 +75,19 @@ export class Draft {
         region: task.region,
         phase: task.phase,
         pass: task.pass,
-        project: scope.id,
-        confirmedAt: task.phase === 'clean' ? [...confirmedAt] : [],
-        provenEarly: [],
-        seenEmpty: isFresh && task.phase === 'clean' ? emptyKinds(task) : [],
-        ...(scope.members ? { members: [...scope.members] } : {}),
+        ...subjectOf(scope),
+        confirmedAt: removes ? [...confirmedAt] : [],
+        provenEarly: [...task.provenEarly],
+        seenEmpty: isFresh && removes ? emptyKinds(task) : [],
       },
     };
+  }
+
+  /** Asks Keystone for something, through the coordinator's function. What was asked before is void from now on. */
+  act(what: Act['what'], now: number): void {
+    const number = (this.operation.act?.number ?? 0) + 1;
+    this.operation = { ...this.operation, act: { what, number, since: now, done: false } };
+    this.messages.push({ type: 'operation.act', data: { operationId: this.operation.id, what, number } });
   }
 
   done(): Step {
@@ -88,5 +96,13 @@ export class Draft {
   }
 }
 
-const emptyKinds = (task: Task): KindName[] =>
+/** Kinds of which nothing was left at the last look. */
+export const emptyKinds = (task: Pick<Task, 'counts'>): KindName[] =>
   Object.entries(task.counts).flatMap(([kind, { left }]) => (left === 0 ? [KindName.parse(kind)] : []));
+
+function subjectOf(scope: Scope) {
+  if (scope.type === 'domain') throw new TypeError(`domain ${scope.id}: only a project or a user has tasks`);
+  const name = scope.name === undefined ? {} : { name: scope.name };
+  if (scope.type === 'user') return { user: scope.id, projects: [...scope.projects], ...name };
+  return { project: scope.id, ...name, ...(scope.members ? { members: [...scope.members] } : {}) };
+}

@@ -1,17 +1,29 @@
+import type { OperationId, UserId } from '../../events/ids.ts';
 import type { ErrorReport } from '../errors.ts';
 import { advance, isConfirmed } from './advance.ts';
 import type { Draft, Rules } from './draft.ts';
-import type { Task } from './model.ts';
+import type { PlannedTask, Task, Uncovered } from './model.ts';
 import { refuse } from './open.ts';
 import { type PlacedService, planOrder } from './order.ts';
 
 /** What Keystone answered when it was asked for the account (law 1). `unknown`: it did not answer, or not for certain. */
 export type Truth =
-  | { readonly is: 'absent'; readonly services: readonly PlacedService[] }
-  | { readonly is: 'present'; readonly enabled: boolean }
+  | { readonly is: 'absent'; readonly cloud: CloudNow }
+  /** `alive`: asked for when an administrator wants the end of it. */
+  | {
+      readonly is: 'present';
+      readonly enabled: boolean;
+      readonly alive?: CloudNow & { readonly roles: readonly string[]; readonly members: readonly UserId[] };
+    }
   /** It is gone, and must be left alone all the same (law 7). */
   | { readonly is: 'protected'; readonly because: string }
   | { readonly is: 'unknown'; readonly error: ErrorReport };
+
+/** What this cloud has at the time. */
+export interface CloudNow {
+  readonly services: readonly PlacedService[];
+  readonly uncovered: readonly Uncovered[];
+}
 
 const LONGEST_WAIT_SECONDS = 60;
 /**
@@ -26,10 +38,11 @@ export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules)
   if (operation.state !== 'confirming' || operation.look !== look) return;
   switch (truth.is) {
     case 'absent':
-      takeAbsent(draft, truth.services, rules);
+      takeAbsent(draft, truth.cloud, rules);
       break;
     case 'present':
-      takePresent(draft, `Keystone still shows it (${truth.enabled ? 'enabled' : 'disabled'})`, rules);
+      if (operation.request && truth.alive) takeAlive(draft, truth.enabled, truth.alive, rules);
+      else takePresent(draft, `Keystone still shows it (${truth.enabled ? 'enabled' : 'disabled'})`, rules);
       break;
     case 'protected':
       draft.operation = refuse(operation, `protected: ${truth.because}`, rules.now);
@@ -40,13 +53,36 @@ export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules)
   }
 }
 
-function takeAbsent(draft: Draft, services: readonly PlacedService[], rules: Rules): void {
+/** What an administrator asked for: it is there, as he said. */
+function takeAlive(draft: Draft, enabled: boolean, alive: NonNullable<Extract<Truth, { is: 'present' }>['alive']>, rules: Rules): void {
+  const { operation } = draft;
+  if (!operation.request || operation.scope.type !== 'project') return;
+  if (enabled && !operation.request.enabled) {
+    draft.operation = refuse(
+      operation,
+      'the project was disabled when its cleanup was asked for, and Keystone shows it enabled now',
+      rules.now,
+    );
+    return;
+  }
+  draft.operation = {
+    ...operation,
+    hold: undefined,
+    scope: { ...operation.scope, members: alive.members },
+    request: { ...operation.request, enabled },
+    roles: alive.roles,
+  };
+  survey(draft, alive, rules);
+  advance(draft, rules);
+}
+
+function takeAbsent(draft: Draft, cloud: CloudNow, rules: Rules): void {
   const { operation } = draft;
   const first = operation.confirmedAt.at(0);
   draft.operation = { ...operation, hold: undefined, confirmedAt: first === undefined ? [rules.now] : [first, rules.now] };
-  if (operation.scope.type === 'project' && draft.tasks.length === 0) survey(draft, services, rules);
+  if (operation.scope.type !== 'domain' && draft.tasks.length === 0) survey(draft, cloud, rules);
   if (isConfirmed(draft.operation, rules)) {
-    if (operation.scope.type === 'project') advance(draft, rules);
+    if (operation.scope.type !== 'domain') advance(draft, rules);
     return;
   }
   const due = Math.max(operation.notBefore, (first ?? rules.now) + rules.apartMillis);
@@ -80,33 +116,39 @@ function askAgain(draft: Draft, delaySeconds: number): void {
 }
 
 /** Saves the order and lets every service count, while the grace period passes. */
-function survey(draft: Draft, services: readonly PlacedService[], rules: Rules): void {
+function survey(draft: Draft, { services, uncovered }: CloudNow, rules: Rules): void {
   const order = planOrder(draft.operation.id, services);
-  draft.operation = { ...draft.operation, order };
+  draft.operation = { ...draft.operation, order, uncovered };
   for (const planned of order) {
-    const exists = services.some((service) => service.name === planned.service && service.regions.includes(planned.region));
-    const task: Task = {
-      id: planned.id,
-      operationId: draft.operation.id,
-      service: planned.service,
-      region: planned.region,
-      state: exists ? 'surveying' : 'skipped',
-      phase: 'survey',
-      pass: 1,
-      sequence: 0,
-      counts: {},
-      baseline: {},
-      conditions: [],
-      error: undefined,
-      attempts: 0,
-      progressAt: rules.now,
-      because: exists ? undefined : `the catalog of this cloud has no ${planned.service}`,
-      nextAt: exists ? rules.now : undefined,
-      startedAt: undefined,
-      endedAt: exists ? undefined : rules.now,
-      version: 0,
-    };
+    const service = services.find(({ name }) => name === planned.service);
+    const lacks = service?.regions.includes(planned.region) ? undefined : `the catalog of this cloud has no ${planned.service}`;
+    const task = firstTask(planned, draft.operation.id, lacks ?? service?.skipped, rules.now);
     draft.put(task);
-    if (exists) draft.messages.push(draft.request(task));
+    if (task.state === 'surveying') draft.messages.push(draft.request(task));
   }
 }
+
+const firstTask = (planned: PlannedTask, operationId: OperationId, skipped: string | undefined, now: number): Task => ({
+  id: planned.id,
+  operationId,
+  service: planned.service,
+  region: planned.region,
+  state: skipped === undefined ? 'surveying' : 'skipped',
+  phase: 'survey',
+  early: planned.early && skipped === undefined ? 'due' : 'no',
+  provenEarly: [],
+  ahead: [],
+  pass: 1,
+  sequence: 0,
+  counts: {},
+  baseline: {},
+  conditions: [],
+  error: undefined,
+  attempts: 0,
+  progressAt: now,
+  because: skipped,
+  nextAt: skipped === undefined ? now : undefined,
+  startedAt: undefined,
+  endedAt: skipped === undefined ? undefined : now,
+  version: 0,
+});

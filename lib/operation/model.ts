@@ -1,5 +1,5 @@
 import type { Cause } from '../../events/account.ts';
-import type { DomainId, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
+import type { DomainId, KindName, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
 import type { Condition, Phase } from '../../events/service.ts';
 import type { ErrorReport } from '../errors.ts';
 
@@ -7,12 +7,25 @@ export type Mode = 'observe' | 'enforce';
 
 /**
  * `confirming`: Keystone is asked, twice and apart, and the grace period passes; the survey runs meanwhile.
- * `held`: a cap or a protection stopped it; a person must release it.
+ * `held`: a cap, a protection or a question that only a person can answer stopped it; a person must release it.
+ * `early`: an administrator asked for the end of a project that still lives: what needs it alive goes first.
  * `running`: services are being emptied. `waiting`: a domain waits for its projects.
+ * `closing`: everything is empty, the project is deleted in Keystone.
  * Ends: `finished`, `observed` (mode observe: surveyed, nothing changed), `refused` (Keystone still shows the account),
- * `residue-unknown` (some service was unreachable for ever: what is left there is not known).
+ * `residue-unknown` (some service was unreachable for ever, or the catalog has one that nobody covers: what is left there is not known).
  */
-export const OPERATION_STATES = ['confirming', 'held', 'running', 'waiting', 'finished', 'observed', 'refused', 'residue-unknown'] as const;
+export const OPERATION_STATES = [
+  'confirming',
+  'held',
+  'early',
+  'running',
+  'waiting',
+  'closing',
+  'finished',
+  'observed',
+  'refused',
+  'residue-unknown',
+] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
 export const ENDED: readonly OperationState[] = ['finished', 'observed', 'refused', 'residue-unknown'];
 
@@ -35,7 +48,15 @@ export type Scope =
       readonly domainId?: DomainId;
       readonly members?: readonly UserId[];
     }
-  | { readonly type: 'domain'; readonly id: DomainId; readonly name?: string };
+  | { readonly type: 'domain'; readonly id: DomainId; readonly name?: string }
+  /** `projects`: those on which he had a role, as far as the inventory knew. */
+  | {
+      readonly type: 'user';
+      readonly id: UserId;
+      readonly name?: string;
+      readonly domainId?: DomainId;
+      readonly projects: readonly ProjectId[];
+    };
 
 /** One step of the saved order: a service in a region and the tasks that must have ended before it. */
 export interface PlannedTask {
@@ -43,6 +64,48 @@ export interface PlannedTask {
   readonly service: ServiceName;
   readonly region: string;
   readonly after: readonly TaskId[];
+  /** Tasks that get their turn first; one of them that can't be listed holds this one up only for a while. */
+  readonly follows: readonly TaskId[];
+  /** It has something to do while the project still lives. */
+  readonly early: boolean;
+}
+
+/** An administrator asked for the cleanup of a project that Keystone still has. */
+export interface Request {
+  readonly by: string;
+  readonly reason: string;
+  readonly at: number;
+  /** Whether Keystone showed it enabled then, and the administrator confirmed it by its name. */
+  readonly enabled: boolean;
+}
+
+/** What is to be done in Keystone itself, one thing at a time; `number` is the fence. */
+export interface Act {
+  readonly what: 'enter' | 'disable' | 'leave' | 'delete';
+  readonly number: number;
+  readonly since: number;
+  readonly done: boolean;
+}
+
+/** A service in the catalog that no file covers. */
+export interface Uncovered {
+  readonly type: string;
+  readonly name: string;
+}
+
+/** A person decided once for the whole cloud that a catalog type needs no cover. */
+export interface Waiver {
+  readonly type: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: number;
+}
+
+export interface Hold {
+  readonly reason: string;
+  readonly since: number;
+  readonly advice: string;
+  readonly about?: 'cap' | 'act' | 'residue';
 }
 
 /** One account change carried through all services. Epoch milliseconds everywhere. */
@@ -66,8 +129,17 @@ export interface Operation {
   readonly order: readonly PlannedTask[];
   /** Domains: the operations of its projects. */
   readonly children: readonly OperationId[];
-  /** Why it stands still, since when, who can act. */
-  readonly hold: { readonly reason: string; readonly since: number; readonly advice: string } | undefined;
+  /** Why it stands still, since when, who can act. `about` says how it goes on when a person releases it. */
+  readonly hold: Hold | undefined;
+  /** Set when an administrator asked for it. */
+  readonly request: Request | undefined;
+  /** What is being done in Keystone. */
+  readonly act: Act | undefined;
+  /** Roles that the cleaner takes on the living project for the run, and gives back. */
+  readonly roles: readonly string[];
+  readonly uncovered: readonly Uncovered[];
+  /** Waivers that counted when it ended. */
+  readonly waived: readonly Waiver[];
   /** Records of people's decisions. */
   readonly released: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
   readonly openedAt: number;
@@ -96,6 +168,12 @@ export interface Task {
   readonly state: TaskState;
   /** What its passes do: `survey` counts, `clean` removes. */
   readonly phase: Phase;
+  /** It has something to do while the project lives; `early` is its state there. */
+  readonly early: 'no' | 'due' | 'done';
+  /** Kinds that were proven empty while the project lived. */
+  readonly provenEarly: readonly KindName[];
+  /** Tasks that it went ahead of because they were held up; it is looked at once more when they have ended. */
+  readonly ahead: readonly TaskId[];
   /** The pass that is asked for or under way; a report of any other pass is not taken in. */
   readonly pass: number;
   /** Last report within the pass that was taken in. */

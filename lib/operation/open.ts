@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Cause } from '../../events/account.ts';
 import { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
-import { ENDED, type Mode, type Operation, type Scope } from './model.ts';
+import { ENDED, type Mode, type Operation, type Request, type Scope } from './model.ts';
 import { moveOperation } from './transitions.ts';
 
 export interface OpenInput {
@@ -16,6 +16,8 @@ export interface OpenInput {
   /** Law 7: a reason why it must not be touched. */
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
+  /** An administrator asked for it, and the project still lives. */
+  readonly request?: Request;
 }
 
 export interface Opened {
@@ -32,8 +34,10 @@ export interface Opened {
 export function openCleanup(input: OpenInput): Opened | undefined {
   const { existing, now } = input;
   const last = existing[0];
-  if (last?.state === 'refused' && !input.protectedBecause) return takeUp(last, input);
-  const again = last !== undefined && last.state === 'observed' && input.mode === 'enforce';
+  if (last?.state === 'refused' && !input.protectedBecause && !input.request && !last.request) return takeUp(last, input);
+  const again =
+    last !== undefined &&
+    ((last.state === 'observed' && input.mode === 'enforce') || (last.state === 'refused' && (input.request ?? last.request)));
   if (last && !again) return undefined;
   const generation = (last?.generation ?? 0) + 1;
   const id = operationId(input.scope, generation);
@@ -52,6 +56,11 @@ export function openCleanup(input: OpenInput): Opened | undefined {
     order: [],
     children: [],
     hold: undefined,
+    request: input.request,
+    act: undefined,
+    roles: [],
+    uncovered: [],
+    waived: [],
     released: undefined,
     openedAt: now,
     startedAt: undefined,

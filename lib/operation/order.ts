@@ -1,15 +1,40 @@
 import { type OperationId, type ServiceName, TaskId } from '../../events/ids.ts';
 import type { PlannedTask } from './model.ts';
 
-/** A service as the order sees it: its name, those before it, and the regions in which this cloud has it. */
-export interface PlacedService {
+/** What the order goes by. */
+export interface Edges {
   readonly name: ServiceName;
+  /** Must have ended before this one. */
   readonly after: readonly ServiceName[];
+  /** Get their turn before this one; held up, they let it pass. */
+  readonly follows?: readonly ServiceName[];
+  /** Services that follow this one. */
+  readonly before?: readonly ServiceName[];
+  /** Follows every other. */
+  readonly last?: boolean;
+}
+
+/** A service as the order sees it: those before it, and the regions in which this cloud has it. */
+export interface PlacedService extends Edges {
   readonly regions: readonly string[];
+  /** It has something to do while the project still lives. */
+  readonly early?: boolean;
+  /** Why it is left out although the cloud has it: it is off by default. */
+  readonly skipped?: string | undefined;
 }
 
 /** Stands for the region of a service that the catalog lacks. */
 export const NO_REGION = 'none';
+/** Stands for the region of an operator's own service, which is in no catalog. */
+export const OWN_REGION = 'everywhere';
+
+/** Names of the services that get their turn before this one, beside those that must have ended. */
+export function predecessors(service: Edges, services: readonly Edges[]): ServiceName[] {
+  return services
+    .filter((other) => other.name !== service.name && !service.after.includes(other.name))
+    .filter((other) => service.follows?.includes(other.name) || other.before?.includes(service.name) || (service.last && !other.last))
+    .map((other) => other.name);
+}
 
 /**
  * The saved order of an operation: one task per service and region, each behind the tasks of the services before it.
@@ -20,20 +45,35 @@ export function planOrder(operationId: OperationId, services: readonly PlacedSer
   assertNoCycle(services);
   const taskIds = (service: PlacedService): TaskId[] =>
     (service.regions.length > 0 ? service.regions : [NO_REGION]).map((region) => TaskId.parse(`${operationId}/${service.name}/${region}`));
-  return services.flatMap((service) => {
-    const after = services.filter((other) => service.after.includes(other.name)).flatMap(taskIds);
-    return taskIds(service).map((id, index) => ({ id, service: service.name, region: service.regions[index] ?? NO_REGION, after }));
-  });
+  const idsOf = (names: readonly ServiceName[]): TaskId[] => services.filter((other) => names.includes(other.name)).flatMap(taskIds);
+  return services.flatMap((service) =>
+    taskIds(service).map((id, index) => ({
+      id,
+      service: service.name,
+      region: service.regions[index] ?? NO_REGION,
+      after: idsOf(service.after),
+      follows: idsOf(predecessors(service, services)),
+      early: service.early ?? false,
+    })),
+  );
 }
 
-/** Throws `TypeError` naming the services when their `after` can't be satisfied. */
-export function assertNoCycle(services: readonly Pick<PlacedService, 'name' | 'after'>[]): void {
+/** The services level by level: none of a level stands behind another of it. Throws `TypeError` naming the services when no order is possible. */
+export function levels<S extends Edges>(services: readonly S[]): S[][] {
   const names = new Set(services.map((service) => service.name));
   const done = new Set<ServiceName>();
+  const found: S[][] = [];
   for (let open = [...services]; open.length > 0; ) {
-    const ready = open.filter((service) => service.after.every((name) => done.has(name) || !names.has(name)));
+    const ready = open.filter((service) =>
+      [...service.after, ...predecessors(service, services)].every((name) => done.has(name) || !names.has(name)),
+    );
     if (ready.length === 0) throw new TypeError(`no order is possible among ${open.map((service) => service.name).join(', ')}`);
     for (const service of ready) done.add(service.name);
     open = open.filter((service) => !done.has(service.name));
+    found.push(ready);
   }
+  return found;
 }
+
+/** Throws `TypeError` naming the services when their order can't be satisfied. */
+export const assertNoCycle = (services: readonly Edges[]): void => void levels(services);

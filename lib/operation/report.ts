@@ -2,7 +2,7 @@ import type { ServiceReport } from '../../events/service.ts';
 import type { ErrorReport } from '../errors.ts';
 import { account, keepSince, nextLookSeconds, total } from './accounting.ts';
 import { advance } from './advance.ts';
-import type { Draft, Rules } from './draft.ts';
+import { type Draft, emptyKinds, type Rules } from './draft.ts';
 import type { Task, TaskState } from './model.ts';
 import { moveTask } from './transitions.ts';
 
@@ -42,9 +42,10 @@ function takeCounts(task: Task, report: ServiceReport, now: number): Task {
 
 function finish(draft: Draft, task: Task, report: Extract<ServiceReport, { type: 'service.finished' }>, now: number): void {
   const calm: Task = { ...task, error: undefined, attempts: 0, nextAt: undefined, because: report.data.because };
-  const ends = task.phase === 'clean' || report.data.result !== 'finished' || draft.operation.mode === 'observe';
-  if (ends) draft.put({ ...moveTask(calm, report.data.result), endedAt: now });
-  else draft.put(moveTask(calm, 'pending'));
+  const waits = report.data.result === 'finished' && draft.operation.mode !== 'observe';
+  if (waits && task.phase === 'survey') draft.put(moveTask(calm, 'pending'));
+  else if (waits && task.phase === 'early') draft.put({ ...moveTask(calm, 'pending'), early: 'done', provenEarly: emptyKinds(calm) });
+  else draft.put({ ...moveTask(calm, report.data.result), endedAt: now });
 }
 
 function again(draft: Draft, task: Task, wish: { afterSeconds: number; error?: ErrorReport | undefined }, rules: Rules): void {

@@ -1,9 +1,12 @@
 import type { TaskId } from '../../events/ids.ts';
 import type { ServiceReport } from '../../events/service.ts';
-import { type DomainProject, openProjects, takeChildren, takeRelease } from './domain.ts';
+import type { ErrorReport } from '../errors.ts';
+import { takeActed } from './acts.ts';
+import { type DomainProject, openProjects, takeChildren } from './domain.ts';
 import { Draft, type Rules, type Step } from './draft.ts';
 import { type Truth, takeLook } from './look.ts';
 import type { Operation, Task } from './model.ts';
+import { takeRelease } from './release.ts';
 import { takeRedrive, takeReport } from './report.ts';
 
 /** Everything that can happen to an operation. */
@@ -15,6 +18,7 @@ export type Input =
       readonly projects?: readonly DomainProject[];
     }
   | { readonly is: 'report'; readonly report: ServiceReport }
+  | { readonly is: 'acted'; readonly number: number; readonly error?: ErrorReport }
   | { readonly is: 'redriven'; readonly taskId: TaskId }
   | { readonly is: 'released'; readonly by: string; readonly reason: string }
   | { readonly is: 'child-ended'; readonly children: readonly Operation[] };
@@ -32,6 +36,9 @@ export function step(operation: Operation, tasks: readonly Task[], input: Input,
       break;
     case 'report':
       takeReport(draft, input.report, rules);
+      break;
+    case 'acted':
+      takeActed(draft, input.number, input.error, rules);
       break;
     case 'redriven':
       takeRedrive(draft, draft.task(input.taskId), rules);

@@ -2,9 +2,11 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 
 /** Every legal move of an operation. What is not here cannot happen. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
-  confirming: ['running', 'waiting', 'held', 'observed', 'refused'],
-  held: ['running', 'waiting'],
-  running: ['held', 'finished', 'residue-unknown'],
+  confirming: ['early', 'running', 'waiting', 'held', 'observed', 'refused'],
+  held: ['early', 'running', 'waiting', 'closing'],
+  early: ['held', 'running'],
+  running: ['held', 'closing', 'finished', 'residue-unknown'],
+  closing: ['held', 'finished', 'residue-unknown'],
   waiting: ['finished', 'observed', 'residue-unknown'],
   // A later notification may be the true one: Keystone is asked again.
   refused: ['confirming'],
@@ -17,11 +19,13 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
 export const TASK_TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>> = {
   surveying: ['pending', 'errored', 'finished', 'skipped', 'unreachable'],
   pending: ['requested', 'finished'],
-  requested: ['errored', 'finished', 'skipped', 'unreachable'],
+  // After its early pass it waits for its turn again.
+  requested: ['pending', 'errored', 'finished', 'skipped', 'unreachable'],
   errored: ['surveying', 'requested', 'pending', 'finished', 'skipped', 'unreachable'],
-  finished: [],
+  // It went ahead of one that was held up: once that has ended, it is looked at once more.
+  finished: ['requested'],
   skipped: [],
-  unreachable: [],
+  unreachable: ['requested'],
 };
 
 /** The operation in its next state. Throws `TypeError` on a move that the table does not know: that is a defect. */

@@ -74,6 +74,6 @@ const applicationCredential = defineKind({
 export const keystone = defineService({
   name: 'keystone',
   catalogTypes: ['identity'],
-  after: ['nova', 'cinder', 'neutron', 'glance', 'swift'],
+  last: true,
   kinds: [applicationCredential],
 });

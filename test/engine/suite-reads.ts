@@ -46,7 +46,7 @@ export function readSuite(open: () => Promise<Engine>): void {
 
     it('count what began to destroy since a time, in mode enforce', async () => {
       const since = 5_000_000_000_000;
-      const before = await engine.reads.startedSince(since);
+      const before = await engine.reads.startedSince(since, 'project');
       await engine.commit({
         operations: [
           operation({ startedAt: since }),
@@ -56,7 +56,7 @@ export function readSuite(open: () => Promise<Engine>): void {
           operation(),
         ],
       });
-      expect((await engine.reads.startedSince(since)) - before).toBe(2);
+      expect((await engine.reads.startedSince(since, 'project')) - before).toBe(2);
     });
 
     it('list the tasks of an operation with all that they hold', async () => {

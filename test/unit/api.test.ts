@@ -5,6 +5,7 @@ import { deleted, SmallWorld, VICTIM } from '../property/small-world.ts';
 
 function door(engine = new MemoryEngine(), healthy = true, mode: 'observe' | 'enforce' = 'enforce') {
   const app = api({
+    ...new SmallWorld({ things: [0, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' }).ports,
     engine,
     mode,
     health: () => ({ ok: healthy, relay: healthy ? 'connected' : 'away' }),

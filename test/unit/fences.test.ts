@@ -45,7 +45,7 @@ describe('the confirmation of an operation', () => {
     const { world } = await afterSurvey();
     const [operation] = [...world.engine.operations.values()];
     if (!operation) throw new Error('no operation');
-    const rules = { ...world.ports.limits, apartMillis: 5000, startedLastHour: 0 };
+    const rules = { ...world.ports.limits, apartMillis: 5000, startedLastHour: 0, waivers: [] };
     const confirmed = (confirmedAt: number[], notBefore: number, now: number) =>
       isConfirmed({ ...operation, confirmedAt, notBefore }, { ...rules, now });
     expect(confirmed([0, 5000], 0, 5000)).toBe(true);

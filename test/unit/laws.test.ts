@@ -52,7 +52,7 @@ describe('Law 1: a notification is a hint', () => {
     expect(Confirmation.of(VICTIM, [], 5000)).toBeUndefined();
     expect(Confirmation.of(VICTIM, [1000], 5000)).toBeUndefined();
     expect(Confirmation.of(VICTIM, [1000, 5999], 5000)).toBeUndefined();
-    expect(Confirmation.of(VICTIM, [1000, 6000], 5000)?.project).toBe(VICTIM);
+    expect(Confirmation.of(VICTIM, [1000, 6000], 5000)?.account).toBe(VICTIM);
   });
   it('removes nothing without the proof, or with the proof for another project', async () => {
     const books = rows(VICTIM);
@@ -118,7 +118,7 @@ describe('Law 1: a notification is a hint', () => {
     await world.settle(world.ports, 50);
     expect(world.of('last', VICTIM)).toHaveLength(2);
     expect([...world.engine.tasks.values()].flatMap(({ conditions }) => conditions).map(({ message }) => message)).toContain(
-      'Keystone shows the project again: nothing more is removed',
+      'Keystone shows it again: nothing more is removed',
     );
   });
 });
@@ -135,7 +135,7 @@ describe('Law 2: every row is checked', () => {
     expect(books.map(({ owner }) => owner)).toEqual([BYSTANDER, BYSTANDER]);
     expect(report.outcome.is).toBe('finished');
     expect(report.conditions).toContainEqual(
-      expect.objectContaining({ count: 2, actor: 'operator', message: expect.stringContaining('other projects') }),
+      expect.objectContaining({ count: 2, actor: 'operator', message: expect.stringContaining('rows of others') }),
     );
   });
   it('never touches a row without an owner, and does not call that empty', async () => {

@@ -72,6 +72,11 @@ async function write(session: Session, change: Change): Promise<void> {
     if (added.length < ids.length) throw new Conflict();
   }
   if (change.accounts?.length) await session.query(ACCOUNTS, [toJson(latest(change.accounts).map(accountRow))]);
+  if (change.waivers?.length) await session.query(WAIVERS, [toJson(change.waivers)]);
+  if (change.unwaived?.length)
+    await session.query('DELETE FROM propagator.waiver WHERE type IN (SELECT jsonb_array_elements_text($1::text::jsonb))', [
+      toJson(change.unwaived),
+    ]);
   if (change.quarantine?.length) await session.query(QUARANTINE, [toJson(change.quarantine.map(storableRecord)), QUARANTINED_AT_MOST]);
 }
 
@@ -147,6 +152,11 @@ const ACCOUNTS = `
       FROM jsonb_array_elements(coalesce(old.body->'members', '[]') || coalesce(excluded.body->'members', '[]')) AS member) END))`;
 
 /** Numbers of the sequence stand for the age; a gap in them only means that a few less are kept. */
+const WAIVERS = `
+  INSERT INTO propagator.waiver (type, body)
+  SELECT body->>'type', body FROM jsonb_array_elements($1::text::jsonb) AS body
+  ON CONFLICT (type) DO UPDATE SET body = excluded.body`;
+
 const QUARANTINE = `
   WITH added AS (
     INSERT INTO propagator.quarantine (id, record)

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { deadLetterQueueOf } from '../../../events/index.ts';
 import type { Reads } from '../port.ts';
-import { StoredAccount, StoredOperation, StoredQuarantine, StoredTask } from '../records.ts';
+import { StoredAccount, StoredOperation, StoredQuarantine, StoredTask, StoredWaiver } from '../records.ts';
 import type { Database, Row } from './database.ts';
 import { storable, toJson } from './json.ts';
 import { isQueueName } from './queues.ts';
@@ -31,13 +31,14 @@ export function readsOf(database: Database): Reads {
       );
       return bodies(StoredOperation, rows);
     },
-    async operations({ state, projectId, domainId, parentId, limit = LISTED_AT_MOST }) {
+    async operations({ state, projectId, domainId, userId, parentId, limit = LISTED_AT_MOST }) {
       const rows = await database.query(
         `SELECT body FROM propagator.operation
          WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR (scope_type = 'project' AND scope_id = $2))
            AND ($3::text IS NULL OR domain_id = $3) AND ($4::text IS NULL OR parent_id = $4)
-         ORDER BY opened_at DESC, id LIMIT $5`,
-        [state ?? null, projectId ?? null, domainId ?? null, parentId ?? null, limit],
+           AND ($5::text IS NULL OR (scope_type = 'user' AND scope_id = $5))
+         ORDER BY opened_at DESC, id LIMIT $6`,
+        [state ?? null, projectId ?? null, domainId ?? null, parentId ?? null, userId ?? null, limit],
       );
       return bodies(StoredOperation, rows);
     },
@@ -51,8 +52,12 @@ export function readsOf(database: Database): Reads {
       const [task] = bodies(StoredTask, await database.query('SELECT body FROM propagator.task WHERE id = $1', [id]));
       return task;
     },
-    startedSince: (at) =>
-      number(`SELECT count(*)::int AS number FROM propagator.operation WHERE started_at >= $1 AND mode = 'enforce'`, at),
+    startedSince: (at, type) =>
+      number(
+        `SELECT count(*)::int AS number FROM propagator.operation WHERE started_at >= $1 AND mode = 'enforce' AND scope_type = $2`,
+        at,
+        type,
+      ),
     async account(type, id) {
       const rows = await database.query('SELECT body FROM propagator.account WHERE type = $1 AND id = $2', [type, id]);
       return bodies(StoredAccount, rows)[0];
@@ -71,6 +76,16 @@ export function readsOf(database: Database): Reads {
         domainId,
       ]);
       return bodies(StoredAccount, rows);
+    },
+    async projectsOfMember(userId) {
+      const rows = await database.query(
+        `SELECT body FROM propagator.account WHERE type = 'project' AND body->'members' @> jsonb_build_array($1::text) ORDER BY id`,
+        [userId],
+      );
+      return bodies(StoredAccount, rows);
+    },
+    async waivers() {
+      return bodies(StoredWaiver, await database.query('SELECT body FROM propagator.waiver ORDER BY type'));
     },
     accountCount: () => number('SELECT count(*)::int AS number FROM propagator.account'),
     async seen(messageIds) {

@@ -76,6 +76,13 @@ const MIGRATIONS: readonly string[] = [
     value bigint NOT NULL
   );
   `,
+  `
+  CREATE TABLE propagator.waiver (
+    type text PRIMARY KEY,
+    body jsonb NOT NULL
+  );
+  CREATE INDEX account_members ON propagator.account USING gin ((body->'members')) WHERE type = 'project';
+  `,
 ];
 
 /**

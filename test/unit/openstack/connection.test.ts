@@ -116,6 +116,7 @@ describe('a connection that breaks', () => {
     cloud.login = (_asked, response) => {
       const endpoints = [{ interface: 'public', region: 'RegionOne', url: `http://127.0.0.1:${port}` }];
       const token = {
+        user: { id: 'cleaner-user' },
         issued_at: '2030-01-01T00:00:00Z',
         expires_at: '2030-01-01T01:00:00Z',
         project: { id: OWN_PROJECT, name: 'cleaner', domain: { id: 'default' } },

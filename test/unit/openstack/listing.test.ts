@@ -53,10 +53,11 @@ const STYLES: Record<Exclude<Paging, 'none'>, Serve> = {
     });
   },
   offset: (asked, response, all) => json(response, 200, { ports: cut(asked, all).page }),
+  total: (asked, response, all) => json(response, 200, { ports: cut(asked, all).page, total: all.length }),
   swift: (asked, response, all) => json(response, 200, { ports: cut(asked, all).page.map((one) => ({ ...one, name: one.id })) }),
 };
 
-describe.each(['marker', 'next', 'offset', 'swift'] as const)('a listing in pages of style %s', (paging) => {
+describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)('a listing in pages of style %s', (paging) => {
   it.each([
     [0, 10],
     [1, 1],
@@ -214,6 +215,34 @@ it("Cinder's links to the next page are found under the name of one thing: group
     json(response, 200, { ports: [{ id: asked.query.get('marker') ?? 't000' }], ...more });
   };
   expect((await ports('marker')).rows).toHaveLength(2);
+});
+
+it("Trove's links to the next page are simply called links; its marker counts rows. They are followed, and not overlooked where all was asked for at once", async () => {
+  cloud.script = (asked, response) => {
+    const from = Number(asked.query.get('marker') ?? 0);
+    const more = from === 0 ? { links: [{ rel: 'next', href: 'https://x/v1.0/p/ports?marker=1' }] } : {};
+    json(response, 200, { ports: things(2).slice(from, from + 1), ...more });
+  };
+  expect((await ports('marker')).rows.map(({ id }) => id)).toEqual(['t000', 't001']);
+  expect(await failureOf(ports('none'))).toMatchObject({ code: 'neutron.answer.unexpected' });
+});
+
+describe('a listing that says how many rows there are in all', () => {
+  it('goes on at pages that are shorter than asked for, and asks no more than it needs', async () => {
+    cloud.script = (asked, response) => {
+      const from = Number(asked.query.get('offset') ?? 0);
+      json(response, 200, { ports: things(7).slice(from, from + 3), total: 7 });
+    };
+    expect((await ports('total')).rows).toEqual(things(7));
+    expect(pages()).toHaveLength(3);
+  });
+
+  it('is not believed when it shows fewer, and not when it does not say', async () => {
+    cloud.script = (asked, response) => json(response, 200, { ports: asked.query.has('offset') ? [] : things(3), total: 7 });
+    expect(await failureOf(ports('total'))).toMatchObject({ code: 'neutron.answer.changed', class: 'Transient' });
+    cloud.script = (_asked, response) => json(response, 200, { ports: things(3) });
+    expect(await failureOf(ports('total'))).toMatchObject({ code: 'neutron.answer.unexpected' });
+  });
 });
 
 describe("Swift's listings", () => {

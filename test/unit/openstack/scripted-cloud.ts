@@ -84,6 +84,8 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
     const endpoints = (path: string) => [{ interface: 'public', region_id: 'RegionOne', url: `${origin}${path}` }];
     const body = {
       token: {
+        user: { id: 'cleaner-user' },
+        roles: [{ id: 'role-admin', name: 'admin' }],
         issued_at: '2030-01-01T00:00:00.000000Z',
         expires_at: new Date(Date.parse('2030-01-01T00:00:00Z') + cloud.lifetime * 1000).toISOString(),
         project: { id: OWN_PROJECT, name: 'cleaner', domain: { id: 'default', name: 'Default' } },

@@ -119,7 +119,7 @@ describe('a login that fails', () => {
 
   it('without a project in the token names the setting', async () => {
     cloud.login = (_asked, response) => {
-      const token = { issued_at: '2030-01-01T00:00:00Z', expires_at: '2030-01-01T01:00:00Z' };
+      const token = { user: { id: 'cleaner-user' }, issued_at: '2030-01-01T00:00:00Z', expires_at: '2030-01-01T01:00:00Z' };
       json(response, 201, { token }, { 'x-subject-token': 'unscoped' });
     };
     const report = await failureOf(cloud.connect().ownProject());

@@ -1,0 +1,116 @@
+import type { Hono } from 'hono';
+import * as z from 'zod';
+import { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
+import type { Outgoing } from '../../events/index.ts';
+import { protectedBecause } from '../../lib/cleanup/laws.ts';
+import { type Mode, OPERATION_STATES, type Operation } from '../../lib/operation/model.ts';
+import { hasEnded } from '../../lib/operation/open.ts';
+import { openRequest, type RequestAnswer } from '../../lib/operation/request.ts';
+import { view } from '../../lib/operation/view.ts';
+import { type ApiPorts, defined, problem } from './ports.ts';
+
+const OperationQuery = z.object({
+  state: z.enum(OPERATION_STATES).optional(),
+  project: ProjectId.optional(),
+  domain: DomainId.optional(),
+  user: UserId.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+const by = z.string().min(1).max(200).default('unknown');
+const reason = z.string().min(1).max(1000);
+const Release = z.object({ by, reason });
+/** `name`: of the project, to confirm that an enabled one is meant. */
+const Requested = z.object({
+  action: z.literal('cleanup'),
+  project: ProjectId,
+  name: z.string().min(1).optional(),
+  by,
+  reason: reason.default('asked for by an administrator'),
+});
+
+/** Operations: looked at, asked for, released. */
+export function operationRoutes(app: Hono, ports: ApiPorts): void {
+  const { engine } = ports;
+  app.get('/v1/operations', async (context) => {
+    const { project, domain, user, ...query } = OperationQuery.parse(context.req.query());
+    const filter = defined({ ...query, projectId: project, domainId: domain, userId: user });
+    const operations = await engine.reads.operations(filter);
+    return context.json({ operations: await Promise.all(operations.map((operation) => seen(operation, ports))) });
+  });
+  app.post('/v1/operations', async (context) => {
+    const wish = Requested.parse(await context.req.json());
+    const answer = await request(wish, ports);
+    if (answer.is === 'refused') return context.json(problem('refused', answer.because), 409);
+    const { operation, messages } = answer.opened;
+    const done = await engine.commit({ operations: [operation], messages });
+    if (done === 'conflict') return context.json(problem('conflict', 'somebody else opened an operation about it this very moment'), 409);
+    return context.json({ opened: operation.id }, 202);
+  });
+  app.get('/v1/operations/:id', async (context) => {
+    const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
+    if (!operation) return context.json(problem('operation', 'there is no such operation'), 404);
+    return context.json(await seen(operation, ports));
+  });
+  app.post('/v1/operations/:id/release', async (context) => {
+    const operationId = OperationId.parse(context.req.param('id'));
+    const decision = Release.parse(await context.req.json());
+    const operation = await engine.reads.operation(operationId);
+    const message = operation && releaseOf(operation, decision, ports.mode);
+    if (!message) return context.json(problem('operation', whyNot(operation)), 409);
+    await engine.commit({ messages: [message] });
+    return context.json({ released: operationId }, 202);
+  });
+}
+
+async function request(wish: z.infer<typeof Requested>, ports: ApiPorts): Promise<RequestAnswer> {
+  const { keystone, acts } = ports.cloud;
+  const [shown, existing, protection, children] = await Promise.all([
+    keystone.show('project', wish.project),
+    ports.engine.reads.operationsAbout('project', wish.project),
+    ports.protection(),
+    acts.children(wish.project),
+  ]);
+  if (shown.is === 'absent' || shown.account.type !== 'project')
+    return { is: 'refused', because: 'Keystone has no such project; one that is deleted is cleaned up because of its notification' };
+  const { id, name, domainId, enabled } = shown.account;
+  const scope = { type: 'project' as const, id, ...(name === undefined ? {} : { name }), ...(domainId === undefined ? {} : { domainId }) };
+  return openRequest({
+    scope,
+    by: wish.by,
+    reason: wish.reason,
+    confirmedName: wish.name,
+    shown: { name, enabled },
+    children,
+    existing,
+    mode: ports.mode,
+    now: ports.now(),
+    protectedBecause: protectedBecause(scope, protection),
+  });
+}
+
+async function seen(operation: Operation, { engine, now }: ApiPorts) {
+  const [tasks, letters, children] = await Promise.all([
+    engine.reads.tasks(operation.id),
+    hasEnded(operation) ? [] : engine.deadLetters({ operationId: operation.id }),
+    operation.children.length > 0 ? engine.reads.operations({ parentId: operation.id, limit: 10_000 }) : [],
+  ]);
+  const givenUp = new Set(letters.flatMap(({ message }) => (message.type === 'service.requested' ? [message.data.taskId] : [])));
+  return view({ operation, tasks, now: now(), children, givenUp });
+}
+
+/** What lets an operation go on: a held one from where it stands, an observed one anew, now that the mode allows it. */
+function releaseOf(operation: Operation, decision: z.infer<typeof Release>, mode: Mode): Outgoing | undefined {
+  const { id, state, scope, cause, request } = operation;
+  if (state === 'held') return { type: 'operation.released', data: { operationId: id, ...decision } };
+  if (state !== 'observed' || mode !== 'enforce' || request) return undefined;
+  const again = { ...cause, messageId: `released/${id}`, note: `released by ${decision.by}: ${decision.reason}` };
+  return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: again } };
+}
+
+function whyNot(operation: Operation | undefined): string {
+  if (!operation) return 'there is no such operation';
+  if (operation.state === 'observed' && operation.request) return 'it was observed; ask for the cleanup again';
+  return operation.state === 'observed'
+    ? 'it was observed, and the mode still is observe: start with PROPAGATOR_MODE=enforce, then release it'
+    : `it is ${operation.state}; only what is held or was observed can be released`;
+}

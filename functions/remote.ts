@@ -1,0 +1,102 @@
+import type { ServiceReport, ServiceRequested } from '../events/service.ts';
+import { contradiction, reportMessage, TaskReport } from '../events/task-report.ts';
+import type { Delivery } from '../lib/engine/port.ts';
+import { PropagatorError, reportOf } from '../lib/errors.ts';
+import type { Operation, Task } from '../lib/operation/model.ts';
+import { obstacle, type ServicePorts } from './service.ts';
+
+/** A service of the operator's own that is asked over HTTP. */
+export interface RemoteService {
+  readonly name: string;
+  readonly url: string;
+}
+
+export interface RemotePorts extends Pick<ServicePorts, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'> {
+  /** Milliseconds after which its silence is the operator's business. */
+  readonly patienceMillis: number;
+}
+
+const ANSWER_MILLIS = 30_000;
+/** It is asked again so often until it reports; it must take the second question for the first one repeated. */
+const ASK_AGAIN_SECONDS = 60;
+
+/**
+ * Hands a pass to a service that lives elsewhere, in any language: POST of the event to its URL. 200 with a report in the body ends the pass;
+ * 202 means that it reports later to `POST /v1/tasks/:id/report`.
+ */
+export async function serveRemote(remote: RemoteService, deliveries: readonly Delivery[], ports: RemotePorts): Promise<void> {
+  for (const { message } of deliveries) {
+    if (message.type !== 'service.requested') continue;
+    const { reads } = ports.engine;
+    const [operation, task] = await Promise.all([reads.operation(message.data.operationId), reads.task(message.data.taskId)]);
+    if (!operation || !task || task.pass !== message.data.pass || task.endedAt !== undefined) continue;
+    const report = await reportTo(remote, message, operation, task, ports);
+    await ports.engine.commit({ messages: [report] });
+  }
+}
+
+async function reportTo(remote: RemoteService, message: ServiceRequested, operation: Operation, task: Task, ports: RemotePorts) {
+  try {
+    return (await obstacle(message, operation, ports)) ?? (await ask(remote, message, task, ports));
+  } catch (thrown) {
+    return failed(remote, message, thrown);
+  }
+}
+
+async function ask(remote: RemoteService, message: ServiceRequested, task: Task, ports: RemotePorts): Promise<ServiceReport> {
+  const answer = await post(remote, message);
+  const { phase } = message.data;
+  if (answer.status === 202) {
+    const data = { conditions: [silence(remote, task, ports)], again: { afterSeconds: ASK_AGAIN_SECONDS } };
+    return reportMessage(message.data, { type: 'service.progressed', phase, data });
+  }
+  const report = TaskReport.parse(JSON.parse(answer.text));
+  const because = contradiction(report, phase);
+  if (because) throw new TypeError(because);
+  return reportMessage(message.data, report);
+}
+
+function failed(remote: RemoteService, { data }: ServiceRequested, thrown: unknown): ServiceReport {
+  const error = reportOf(thrown, { code: `${remote.name}.answer`, service: remote.name, region: data.region });
+  return error.class === 'Transient'
+    ? reportMessage(data, { type: 'service.progressed', phase: data.phase, data: { again: { afterSeconds: 0, error } } })
+    : reportMessage(data, { type: 'service.failed', phase: data.phase, data: { error } });
+}
+
+function silence(remote: RemoteService, task: Task, { now, patienceMillis }: RemotePorts) {
+  const isLong = now() - task.progressAt > patienceMillis;
+  return {
+    class: 'InProgress' as const,
+    message: `${remote.name} was asked and has not reported yet`,
+    actor: isLong ? ('operator' as const) : ('nobody' as const),
+    ...(isLong
+      ? { advice: `Look into the log of ${remote.name}; it reports to POST /v1/tasks/${encodeURIComponent(task.id)}/report.` }
+      : {}),
+    count: 1,
+  };
+}
+
+async function post(remote: RemoteService, message: ServiceRequested): Promise<{ status: number; text: string }> {
+  const fail = (code: string, text: string, cause?: unknown): PropagatorError =>
+    new PropagatorError(
+      {
+        code: `${remote.name}.${code}`,
+        class: 'Transient',
+        service: remote.name,
+        message: `${remote.name} ${text}`,
+        advice: `Look whether ${remote.name} runs; PROPAGATOR_REMOTE_SERVICES says where it is asked.`,
+      },
+      { cause },
+    );
+  const response = await fetch(remote.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(message),
+    redirect: 'error',
+    signal: AbortSignal.timeout(ANSWER_MILLIS),
+  }).catch((cause: unknown) => {
+    throw fail('unreachable', 'does not answer', cause);
+  });
+  if (response.status !== 200 && response.status !== 202) throw fail(`http.${response.status}`, `answered ${response.status}`);
+  return { status: response.status, text: await response.text() };
+}

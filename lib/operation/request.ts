@@ -1,0 +1,56 @@
+import type { Cause } from '../../events/account.ts';
+import type { Mode, Operation, ProjectScope } from './model.ts';
+import { hasEnded, type Opened, openCleanup } from './open.ts';
+
+/** An administrator's wish, and what is true of the project right now. */
+export interface RequestInput {
+  readonly scope: ProjectScope;
+  readonly by: string;
+  readonly reason: string;
+  /** The name that the administrator gave to confirm an enabled project. */
+  readonly confirmedName: string | undefined;
+  /** As Keystone shows it now. */
+  readonly shown: { readonly name: string | undefined; readonly enabled: boolean };
+  /** Projects right below it. */
+  readonly children: number;
+  readonly existing: readonly Operation[];
+  readonly mode: Mode;
+  readonly now: number;
+  readonly protectedBecause: string | undefined;
+}
+
+export type RequestAnswer = { readonly is: 'opened'; readonly opened: Opened } | { readonly is: 'refused'; readonly because: string };
+
+/**
+ * Law 1, the other way in: a project that Keystone still has is emptied because an administrator said so. A disabled one has been
+ * given up already; for one that people may be working in, the administrator must say its name, which nobody mistypes by accident.
+ */
+export function openRequest(input: RequestInput): RequestAnswer {
+  const { shown, scope } = input;
+  const no = (because: string): RequestAnswer => ({ is: 'refused', because });
+  if (input.protectedBecause) return no(`it is protected: ${input.protectedBecause}`);
+  if (shown.enabled && input.confirmedName === undefined) return no('it is enabled: say its name to confirm that you mean it');
+  if (input.confirmedName !== undefined && input.confirmedName !== shown.name)
+    return no('its name is another one than you said: look again which project you mean');
+  if (input.children > 0)
+    return no(`${input.children} projects stand below it, and Keystone neither disables nor deletes it before them: end those first`);
+  const open = input.existing.find((operation) => !hasEnded(operation));
+  if (open) return no(`there is an operation about it already: ${open.id} is ${open.state}`);
+  const cause: Cause = {
+    messageId: `requested/${scope.id}/${input.now}`,
+    eventType: 'requested',
+    at: input.now,
+    note: `${input.by}: ${input.reason}`,
+  };
+  const opened = openCleanup({
+    scope,
+    cause,
+    existing: input.existing,
+    mode: input.mode,
+    now: input.now,
+    graceMillis: 0,
+    protectedBecause: undefined,
+    request: { by: input.by, reason: input.reason, at: input.now, enabled: shown.enabled },
+  });
+  return opened ? { is: 'opened', opened } : no('its cleanup has ended before, and a finished one is not begun again');
+}
