@@ -115,10 +115,10 @@ export class Stage {
   }
 
   /** Gives the cleaner a role on the customer's project, as an operation does on a project that still lives. */
-  async grantCleaner(): Promise<void> {
+  async grantCleaner(role = 'admin'): Promise<void> {
     const { identity } = this.rehearsal.state;
     const [user] = identity.users.where((row) => row.name === 'admin' && row.domain_id === 'default');
-    if (user) this.rehearsal.seed.grant({ user: user.id }, this.project, 'admin');
+    if (user) this.rehearsal.seed.grant({ user: user.id }, this.project, role);
   }
 
   /** One pass on the living project, with a token on it. */
@@ -139,10 +139,11 @@ export class Stage {
     return service.early ? this.early(service, more) : this.clean(service, more);
   }
 
-  /** Passes until it is finished or failed, at most forty, a moment apart; the last report. */
-  async emptyWhole(service: Service, more: Partial<Reach> = {}): Promise<PassReport> {
+  /** Passes until it is finished or failed, at most forty, a moment apart; the last report. `told` hears of each of them. */
+  async emptyWhole(service: Service, more: Partial<Reach> = {}, told?: (report: PassReport) => void): Promise<PassReport> {
     for (let passes = 1; ; passes += 1) {
       const report = await this.pass(service, more);
+      told?.(report);
       if (report.outcome.is !== 'again' || passes === 40) return report;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
