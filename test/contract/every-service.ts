@@ -10,8 +10,8 @@ export interface ContractOptions {
   readonly with?: readonly Documented[];
   /** Paths of listings that the filter-ignoring fault makes no sense for are left out of it. Default: all GETs. */
   readonly listings?: RegExp;
-  /** How this API lists where it is not by GET: Gnocchi searches with POST. */
-  readonly listedBy?: 'POST';
+  /** Some of it is not listed by GET, so that `listings` says of any method what a listing is: Gnocchi searches with POST. */
+  readonly listsWithPost?: boolean;
   /** Methods and paths of removals; default: every DELETE. */
   readonly removals?: readonly Pick<Fault, 'method' | 'path'>[];
   /** False where the deletions are synchronous and one can't be without end. */
@@ -29,9 +29,9 @@ export interface ContractOptions {
 export function keepsTheContract(service: Service, options: ContractOptions = {}): void {
   const { removals = [{ method: 'DELETE' }], asynchronous = true, ownerInRow = true } = options;
   const name: string = service.name;
-  const listing = { method: options.listedBy ?? 'GET', ...(options.listings ? { path: options.listings } : {}) };
+  const listing = { ...(options.listsWithPost ? {} : { method: 'GET' }), ...(options.listings ? { path: options.listings } : {}) };
   const isListing = (call: { method: string; path: string }): boolean =>
-    call.method === 'GET' || (call.method === listing.method && (listing.path?.test(call.path) ?? true));
+    call.method === 'GET' || (options.listsWithPost === true && call.method === 'POST' && options.listings?.test(call.path) === true);
   let stage: Stage;
   const open = async (): Promise<void> => {
     stage = await Stage.open({ with: options.with ?? [], durations: QUICK });
