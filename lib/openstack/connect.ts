@@ -112,9 +112,11 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
         return endpoint === undefined ? undefined : apiAt(service, region, endpoint, project.id, as, service.scope ?? 'project');
       }
       const as = sessionFor({ is: 'project', id: onProject });
+      const token = await as.token();
       // Endpoints may have the project's id in their path.
-      const endpoint = findEndpoint((await as.token()).catalog, service.catalogTypes, region, credentials.interface);
-      return endpoint === undefined ? undefined : apiAt(service, region, endpoint, onProject, as, `on ${onProject}`);
+      const endpoint = findEndpoint(token.catalog, service.catalogTypes, region, credentials.interface);
+      // What Keystone says of the token, and not what was asked: Barbican's rows belong to the project of the token.
+      return endpoint === undefined ? undefined : apiAt(service, region, endpoint, token.project.id, as, `on ${onProject}`);
     },
     close: () => transport.close(),
   };

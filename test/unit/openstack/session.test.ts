@@ -1,5 +1,6 @@
+import { ProjectId } from '../../../events/ids.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
-import { failureOf, json, PASSWORD, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import { failureOf, json, NETWORK, OWN_PROJECT, PASSWORD, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
 let time = Date.parse('2031-01-01T00:00:00Z');
@@ -126,4 +127,9 @@ describe('a login that fails', () => {
     expect(report).toMatchObject({ code: 'keystone.login.unscoped', class: 'Denied' });
     expect(report.advice).toContain('OS_PROJECT_NAME');
   });
+});
+
+it('an API on a project says which project its token is on, even when Keystone gave another one than was asked for', async () => {
+  const api = await cloud.connect().api(NETWORK, 'RegionOne', ProjectId.parse('asked-for'));
+  expect(api?.ownProject).toBe(OWN_PROJECT);
 });
