@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { defineKind, defineService } from '../cleanup/service.ts';
 import { PropagatorError } from '../errors.ts';
 import { CONCURRENCY, server } from './nova/server.ts';
+import { keypair, userQuota } from './nova/user.ts';
 
 const serverGroupRow = z.object({ id: z.string(), name: z.string().nullish(), project_id: z.string().nullish() });
 
@@ -100,7 +101,7 @@ const quota = defineKind({
 
 /**
  * Nova, Compute API. Since microversion 2.75 (Train) it refuses a filter that it does not know; before, it ignored it and listed everything.
- * Nothing that came later is needed, so that the same answers come from every cloud. Keypairs are the user's and stay.
+ * Nothing that came later is needed, so that the same answers come from every cloud. Keypairs are the user's: they go with him.
  */
 export const nova = defineService({
   name: 'nova',
@@ -109,4 +110,5 @@ export const nova = defineService({
   microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },
   concurrency: CONCURRENCY,
   kinds: [server, serverGroup, flavorAccess, quota],
+  userKinds: [keypair, userQuota],
 });

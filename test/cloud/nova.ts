@@ -2,25 +2,16 @@ import * as z from 'zod';
 import { atLeast, fault, htmlNotFound, microversion } from './compute-fault.ts';
 import { action, body, type Call, type Front, param, Refusal, Routes } from './http.ts';
 import { serverRoutes } from './nova-servers.ts';
+import { keypairRoutes, knownProject, quotaOf, quotaRoutes } from './nova-user.ts';
 import { page } from './paging.ts';
 import type { Flavor } from './rows.ts';
 import type { CloudState } from './state.ts';
-import { ownProject, requireAdmin, tokenOf } from './tokens.ts';
+import { ownProject, tokenOf } from './tokens.ts';
 import { uuid } from './world.ts';
-
-const defaultQuota: Record<string, number> = {
-  cores: 1_000_000,
-  instances: 100_000,
-  key_pairs: 1000,
-  metadata_items: 128,
-  ram: 100_000_000,
-  server_group_members: 10,
-  server_groups: 10,
-};
 
 /** Nova v2.1 as of version 26 (Zed). */
 export function nova(state: CloudState): Front {
-  const { servers, groups, flavors, keypairs, quotas } = state.compute;
+  const { servers, groups, flavors } = state.compute;
   const range = { lowest: '2.1', highest: state.options.microversions.compute };
   const version = (call: Call): string => microversion(call, 'compute', range);
   const v21 = (base: string) => ({
@@ -31,12 +22,6 @@ export function nova(state: CloudState): Front {
     updated: '2013-07-23T11:33:21Z',
     links: [{ rel: 'self', href: `${base}/v2.1/` }],
   });
-  const known = (call: Call, project: string): void => {
-    if (!state.identity.projects.get(project)) throw new Refusal(400, `Project ID ${project} is not a valid project.`);
-    requireAdmin(call.token, 'os_compute_api:os-quota-sets');
-  };
-  const quota = (project: string): Record<string, number> => ({ ...defaultQuota, ...quotas.get(project)?.values });
-
   const routes = new Routes()
     .on('GET', '/v2.1/os-server-groups', (call) => {
       for (const name of call.query.keys())
@@ -64,7 +49,7 @@ export function nova(state: CloudState): Front {
     .on('GET', '/v2.1/limits', (call) => {
       const project = call.query.get('tenant_id') ?? ownProject(call.token);
       const own = servers.where((row) => row.project_id === project && row.vm_state !== 'soft-delete');
-      const limits = quota(project);
+      const limits = quotaOf(state, project);
       const cores = own.reduce((sum, row) => sum + (flavors.get(row.flavor_id)?.vcpus ?? 1), 0);
       const ram = own.reduce((sum, row) => sum + (flavors.get(row.flavor_id)?.ram ?? 64), 0);
       const absolute = {
@@ -81,59 +66,9 @@ export function nova(state: CloudState): Front {
         totalServerGroupsUsed: groups.where((row) => row.project_id === project).length,
       };
       return { status: 200, json: { limits: { rate: [], absolute } } };
-    })
-    // Nova asks Keystone about the project here, and only here: gone means 400. A DELETE asks nobody.
-    .on('GET', '/v2.1/os-quota-sets/:project', (call) => {
-      known(call, param(call, 'project'));
-      return { status: 200, json: { quota_set: { id: param(call, 'project'), ...quota(param(call, 'project')) } } };
-    })
-    .on('PUT', '/v2.1/os-quota-sets/:project', (call) => {
-      const project = param(call, 'project');
-      known(call, project);
-      const { force: _, ...values } = body(
-        call,
-        z.object({ quota_set: z.record(z.string(), z.union([z.number(), z.boolean()])) }),
-      ).quota_set;
-      const numbers = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, Number(value)]));
-      quotas.add({ id: project, values: { ...quotas.get(project)?.values, ...numbers } });
-      return { status: 200, json: { quota_set: quota(project) } };
-    })
-    .on('DELETE', '/v2.1/os-quota-sets/:project', (call) => {
-      requireAdmin(call.token, 'os_compute_api:os-quota-sets:delete');
-      quotas.delete(param(call, 'project'));
-      return { status: 202 };
-    })
-    .on('GET', '/v2.1/os-quota-class-sets/default', () => ({ status: 200, json: { quota_class_set: { id: 'default', ...defaultQuota } } }))
-    .on('GET', '/v2.1/os-keypairs', (call) => {
-      const user = call.query.get('user_id') ?? call.token?.userId;
-      const rows = keypairs.where((row) => row.user_id === user).sort((a, b) => (a.name < b.name ? -1 : 1));
-      const missing = (marker: string): Refusal => new Refusal(400, `marker [${marker}] not found`);
-      const { rows: shown, links } = page(call, rows, (row) => row.name, {
-        max: state.options.pageLimit,
-        href: call.base + call.path,
-        sorted: true,
-        missing,
-      });
-      return {
-        status: 200,
-        json: { keypairs: shown.map((row) => ({ keypair: showKeypair(row) })), ...(links && { keypairs_links: links }) },
-      };
-    })
-    .on('POST', '/v2.1/os-keypairs', (call) => {
-      const { name, user_id = call.token?.userId ?? '' } = body(
-        call,
-        z.object({ keypair: z.object({ name: z.string(), user_id: z.string().optional() }) }),
-      ).keypair;
-      if (keypairs.get(`${user_id}/${name}`)) throw new Refusal(409, `Key pair '${name}' already exists.`);
-      const row = keypairs.add({ id: `${user_id}/${name}`, name, user_id });
-      return { status: 201, json: { keypair: { ...showKeypair(row), user_id } } };
-    })
-    .on('DELETE', '/v2.1/os-keypairs/:name', (call) => {
-      const user = call.query.get('user_id') ?? call.token?.userId ?? '';
-      if (!keypairs.delete(`${user}/${param(call, 'name')}`))
-        throw new Refusal(404, `Keypair ${param(call, 'name')} not found for user ${user}`);
-      return { status: 204 };
     });
+  quotaRoutes(state, routes);
+  keypairRoutes(state, routes);
 
   const flavor = (call: Call): Flavor => {
     const row = flavors.get(param(call, 'id'));
@@ -211,7 +146,7 @@ export function nova(state: CloudState): Front {
       const [what, input] = action(call);
       const { tenant } = z.object({ tenant: z.string() }).parse(input);
       if (what === 'addTenantAccess') {
-        known(call, tenant);
+        knownProject(state, call, tenant);
         row.access.add(tenant);
       } else if (!row.access.delete(tenant)) throw new Refusal(404, `Flavor access not found for ${row.id} / ${tenant} combination.`);
       return { status: 200, json: { flavor_access: access(row) } };
@@ -269,10 +204,3 @@ function showGroup(
   const rule = atLeast(version, '2.64') ? { policy, rules: {} } : { policies: [policy], metadata: {} };
   return { id, name, ...rule, members: [...members], ...(atLeast(version, '2.13') && { project_id, user_id }) };
 }
-
-const showKeypair = ({ name }: { name: string }) => ({
-  name,
-  public_key: 'ssh-rsa AAAA rehearsal',
-  fingerprint: '09:80:cc:e8',
-  type: 'ssh',
-});

@@ -41,7 +41,8 @@ const name = (row: { name: string }): string => row.name;
 const id = (row: Row): string => row.id;
 const owned = { owner: projectId, label: name };
 const network = { owner: projectId, label: (row: NetworkRow): string => String(row.name ?? row.id) };
-const quota = { owner: id, label: (): string => 'quota' };
+/** A user's own limits within a project are no thing of the project. */
+const quota = { owner: (row: Row): string | undefined => (row.id.includes('/') ? undefined : row.id), label: (): string => 'quota' };
 
 /** The tables of every service, registered in the world. */
 export function tables(world: World) {

@@ -344,7 +344,7 @@ describe('Cinder, when it does not behave', () => {
     await open();
     faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'ignore-filter' } });
     const report = await stage.empty(cinder);
-    expect(report.conditions).toContainEqual(expect.objectContaining({ message: expect.stringContaining('other projects') }));
+    expect(report.conditions).toContainEqual(expect.objectContaining({ message: expect.stringContaining('rows of others') }));
     expect(left()).toEqual([]);
     expect(stage.bystandersAreUntouched).toBe(true);
   });

@@ -135,7 +135,7 @@ describe('Glance, when it does not behave', () => {
     const report = await stage.empty(glance);
     expect(report.outcome).toEqual({ is: 'finished' });
     expect(report.conditions).toMatchObject([
-      { class: 'Unexpected', actor: 'operator', message: expect.stringContaining('other projects') },
+      { class: 'Unexpected', actor: 'operator', message: expect.stringContaining('rows of others') },
     ]);
     expect(stage.left('glance')).toEqual([]);
     expect(stage.bystandersAreUntouched).toBe(true);

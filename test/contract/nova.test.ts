@@ -174,7 +174,7 @@ describe('Nova, when it does not behave', () => {
     stage = await TimedStage.open();
     faults().inject({ service: 'nova', method: 'GET', path: /servers\/detail/, effect: { does: 'ignore-filter' } });
     const report = await stage.empty(nova);
-    expect(report.conditions).toContainEqual(expect.objectContaining({ message: expect.stringContaining('other projects') }));
+    expect(report.conditions).toContainEqual(expect.objectContaining({ message: expect.stringContaining('rows of others') }));
     expect(left()).toEqual([]);
     expect(stage.bystandersAreUntouched).toBe(true);
   });
