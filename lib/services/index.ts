@@ -1,5 +1,6 @@
 import type { Service } from '../cleanup/service.ts';
 import { assertNoCycle } from '../operation/order.ts';
+import { barbican } from './barbican.ts';
 import { cinder } from './cinder.ts';
 import { glance } from './glance.ts';
 import { gnocchi } from './gnocchi.ts';
@@ -10,5 +11,5 @@ import { swift } from './swift.ts';
 import { zun } from './zun.ts';
 
 /** Every service that is covered. A test fails when a file beside this one is missing here. */
-export const SERVICES: readonly Service[] = [nova, cinder, neutron, glance, swift, keystone, gnocchi, zun];
+export const SERVICES: readonly Service[] = [nova, cinder, neutron, glance, swift, barbican, keystone, gnocchi, zun];
 assertNoCycle(SERVICES);
