@@ -47,8 +47,13 @@ const bodies = z.union([
           : error.message,
     ),
   fault.transform((body) => body.message),
-  // Barbican and Zaqar: `title` names the status, `description` says why.
+  // Barbican, Zaqar, Freezer, Gnocchi: `title` names the status, `description` says why.
   z.object({ description: z.string() }).transform((body) => body.description),
+  z
+    .object({ description: z.object({ cause: z.string(), reason: z.string() }) })
+    .transform(({ description: { cause, reason } }) => `${cause}: ${reason}`),
+  // Tacker, as RFC 7807 has it.
+  z.object({ title: z.string(), detail: z.string() }).transform((body) => body.detail),
   z.record(z.string(), z.union([fault, z.unknown()])).transform((body, context) => {
     for (const value of Object.values(body)) {
       const inner = fault.safeParse(value);

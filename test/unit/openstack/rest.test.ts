@@ -180,6 +180,16 @@ describe("the service's own words", () => {
     ['octavia', '{"faultcode": "Client", "faultstring": "Load balancer is immutable", "debuginfo": null}', 'Load balancer is immutable'],
     ['barbican', '{"code": 404, "title": "Not Found", "description": "Secret not found."}', 'Secret not found.'],
     ['ironic', '{"error_message": {"faultstring": "Node is locked"}}', 'Node is locked'],
+    [
+      'gnocchi',
+      '{"code": 400, "description": {"cause": "Invalid input", "reason": "not a UUID", "detail": []}}',
+      'Invalid input: not a UUID',
+    ],
+    [
+      'tacker',
+      '{"title": "Conflict", "status": 409, "detail": "Transitions to FAIL are not allowed"}',
+      'Transitions to FAIL are not allowed',
+    ],
     ['an unknown shape', '{"code": 5, "list": [1, 2]}', ''],
     ['broken JSON', '{"error": {"message": "half', '{"error": {"message": "half'],
     ['nothing', '', ''],
