@@ -53,6 +53,11 @@ const deletionsOf = (id: string): number =>
 const early = async (more: Partial<Reach> = {}) => timed.stage.early(magnumService, { now: () => timed.clock.now(), ...more });
 
 describe('Magnum, emptied while the project lives', () => {
+  it('has its turn then, and before Heat and what clusters are made of', () => {
+    expect(magnumService.early).toBe(true);
+    expect(magnumService.before).toEqual(expect.arrayContaining(['heat', 'octavia', 'neutron', 'cinder', 'nova', 'barbican']));
+  });
+
   it('deletes clusters with the token of the project, so that Heat finds what it has to delete by name', async () => {
     await timed.stage.grantCleaner();
     for (let passes = 0; passes < 6; passes += 1) {
@@ -100,11 +105,13 @@ describe('Magnum, emptied after the project is gone', () => {
     row.updated_at = timed.clock.now() - 31 * MINUTE;
     const id = row.stack ?? '';
     stacks.set(timed.project, [{ id, stack_status: 'DELETE_IN_PROGRESS' }]);
-    // Of somebody else, and of the same id: it says nothing about ours.
-    stacks.set(timed.stranger, [{ id: clusterNamed('failed').stack ?? '', stack_status: 'DELETE_IN_PROGRESS' }]);
-    const asked = deletionsOf(row.id);
+    // What Heat does in other projects is no concern of ours.
+    const other = Object.assign(clusterNamed('failed'), { status: 'DELETE_IN_PROGRESS', updated_at: row.updated_at });
+    stacks.set(timed.stranger, [{ id: other.stack ?? '', stack_status: 'DELETE_IN_PROGRESS' }]);
+    const [asked, askedOther] = [deletionsOf(row.id), deletionsOf(other.id)];
     const report = await timed.pass(magnumService);
     expect(deletionsOf(row.id)).toBe(asked);
+    expect(deletionsOf(other.id)).toBeGreaterThan(askedOther);
     expect(report.conditions).toContainEqual(expect.objectContaining({ example: row.id, since: row.updated_at }));
     stacks.set(timed.project, [{ id, stack_status: 'DELETE_FAILED' }]);
     await timed.pass(magnumService);
@@ -249,5 +256,6 @@ describe('Clusters of a deleted user in living projects', () => {
       ]),
     );
     expect(stage.rehearsal.world.things()).toEqual(before);
+    expect(stage.rehearsal.calls.filter(({ service, method }) => service === 'magnum' && method !== 'GET')).toEqual([]);
   });
 });
