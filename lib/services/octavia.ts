@@ -1,0 +1,130 @@
+import * as z from 'zod';
+import { type Blocker, defineKind, defineService, type Reach, type Removal } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
+import { epochOf } from './common/time.ts';
+
+const text = z.string().nullish();
+const loadBalancerRow = z.object({
+  id: z.string(),
+  name: text,
+  project_id: text,
+  provisioning_status: z.string(),
+  created_at: text,
+  updated_at: text,
+});
+type LoadBalancerRow = z.infer<typeof loadBalancerRow>;
+
+/** `DELETABLE_STATUSES` of Octavia; everything else it refuses with 409. */
+const DELETABLE = ['ACTIVE', 'ERROR'];
+/** An amphora that never answers keeps its load balancer in PENDING_CREATE for 15 minutes (Octavia's own retries), then it is in ERROR. */
+const PATIENCE = 20 * 60_000;
+/** What went to ERROR so lately may have done so over its removal. */
+const LATELY = 60 * 60_000;
+const changedAt = (row: LoadBalancerRow): number => epochOf(row.updated_at ?? row.created_at);
+const isStuck = (row: LoadBalancerRow, { now }: Reach): boolean => now() - changedAt(row) > PATIENCE;
+
+/** A worker is at it, or died over it: no call of the API ends that. */
+function busy(row: LoadBalancerRow, reach: Reach): Blocker {
+  const status = row.provisioning_status;
+  if (!isStuck(row, reach)) return { message: `Octavia is at work on it (${status})`, actor: 'nobody' };
+  return {
+    message: `it has been in ${status} since ${new Date(changedAt(row)).toISOString()}, and Octavia refuses every change to it`,
+    actor: 'operator',
+    advice:
+      'Search the log of octavia-worker for its id. When nothing works on it any more, set its provisioning_status to ERROR in the database of Octavia: no API can. It is removed then.',
+  };
+}
+
+const failedWith = (error: unknown, ...statuses: number[]): error is PropagatorError =>
+  error instanceof PropagatorError && statuses.includes(error.report.status ?? 0);
+
+/** Load balancers with their listeners, pools, members, monitors and L7 policies, their amphorae and VIP ports. */
+const loadBalancer = defineKind({
+  name: 'load-balancer',
+  blockers: [
+    'It goes only from ACTIVE or ERROR; in PENDING_CREATE, PENDING_UPDATE or PENDING_DELETE Octavia refuses, and no API ends a state that is stuck.',
+    'Its provider driver is not enabled any more, or fails.',
+  ],
+  async list({ api, project }) {
+    const query = { project_id: project };
+    const path = '/v2.0/lbaas/loadbalancers';
+    return (await api.list(path, { collection: 'loadbalancers', row: loadBalancerRow, paging: 'marker', query })).rows;
+  },
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name || undefined,
+  blocked: (row, reach) =>
+    DELETABLE.includes(row.provisioning_status) || row.provisioning_status === 'PENDING_DELETE' ? undefined : busy(row, reach),
+  async remove(row, reach): Promise<Removal> {
+    if (row.provisioning_status === 'PENDING_DELETE')
+      return isStuck(row, reach) ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
+    try {
+      await reach.api.request('DELETE', `/v2.0/lbaas/loadbalancers/${encodeURIComponent(row.id)}`, { query: { cascade: true } });
+    } catch (error) {
+      // 400: the provider is not enabled; 501: it can't cascade. Waiting helps with neither.
+      if (!failedWith(error, 400, 501)) throw error;
+      const advice = 'Enable its provider in [api_settings] enabled_provider_drivers again, or remove what is in it by hand first.';
+      return { is: 'blocked', message: error.message, actor: 'operator', advice };
+    }
+    if (row.provisioning_status !== 'ERROR' || reach.now() - changedAt(row) > LATELY) return { is: 'accepted' };
+    return {
+      is: 'blocked',
+      message: 'it went to ERROR less than an hour ago, perhaps over its removal, which was asked for again',
+      actor: 'operator',
+      advice: 'If it comes back to ERROR, search the log of octavia-worker for its id: Nova, Neutron or its amphorae refuse something.',
+    };
+  },
+});
+
+/** Null: never set, the default counts. */
+const limit = z.number().nullish();
+const quotaRow = z.object({
+  project_id: text,
+  loadbalancer: limit,
+  listener: limit,
+  member: limit,
+  pool: limit,
+  healthmonitor: limit,
+  l7policy: limit,
+  l7rule: limit,
+});
+
+const limitsOf = (row: z.infer<typeof quotaRow>): string[] =>
+  Object.entries(row).flatMap(([name, value]) => (typeof value === 'number' ? [name] : []));
+
+/**
+ * Limits of its own, as the listing shows them; it takes a project and makes no row. `GET /quotas/P` shows the defaults where there are none.
+ * The row itself counts what is used, too, and stays in the database for ever: a DELETE only clears its limits.
+ * Last, for without its own limits the project would have the default ones.
+ */
+const quota = defineKind({
+  name: 'quota',
+  after: ['load-balancer'],
+  async list({ api, project }) {
+    const query = { project_id: project };
+    const { rows } = await api.list('/v2.0/lbaas/quotas', { collection: 'quotas', row: quotaRow, paging: 'none', query });
+    return rows.filter((row) => limitsOf(row).length > 0);
+  },
+  id: (row) => row.project_id ?? '',
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => limitsOf(row).join(', '),
+  async remove(row, { api }): Promise<Removal> {
+    await api.request('DELETE', `/v2.0/lbaas/quotas/${encodeURIComponent(row.project_id ?? '')}`);
+    return { is: 'gone' };
+  },
+});
+
+/**
+ * Octavia, Load Balancer API v2. No call of it asks Keystone for the project. Flavors, availability zones and amphorae are the operator's.
+ * Before Neutron: the VIP port is in the project and looks as if it could go; without it the load balancer could not be removed
+ * cleanly, and ports of its amphorae hold the subnets.
+ */
+export const octavia = defineService({
+  name: 'octavia',
+  catalogTypes: ['load-balancer'],
+  before: ['neutron', 'barbican'],
+  releases: [
+    'Before 2025.1, with enforce_new_defaults, Octavia lets only "load-balancer_admin" or system scope see other projects; by default "admin" suffices.',
+  ],
+  kinds: [loadBalancer, quota],
+});

@@ -1,0 +1,235 @@
+import * as z from 'zod';
+import { type Documented, frontOf, later } from '../documented.ts';
+import { body, type Call, param, Refusal, type Reply, Routes } from '../http.ts';
+import { addPort } from '../neutron-networks.ts';
+import { addresses } from '../neutron-shape.ts';
+import { page } from '../paging.ts';
+import type { Project } from '../rows.ts';
+import type { CloudState } from '../state.ts';
+import { isAdmin } from '../tokens.ts';
+import { isoSeconds, type Row, type Table, uuid } from '../world.ts';
+
+export interface LoadBalancer extends Row {
+  readonly name: string;
+  readonly project_id: string;
+  provisioning_status: string;
+  /** Of the driver that runs it; one that is not `amphora` is not enabled any more. */
+  provider: string;
+  readonly vip_port_id: string;
+  readonly listeners: string[];
+  readonly pools: string[];
+  readonly created_at: number;
+  updated_at: number | null;
+  /** So many deletions end in ERROR. */
+  failing: number;
+}
+
+const LIMITS = ['loadbalancer', 'listener', 'member', 'pool', 'healthmonitor', 'l7policy', 'l7rule'] as const;
+/** Its id is the project. It stays for ever: a DELETE makes its limits null. */
+export interface Quota extends Row {
+  limits: Partial<Record<(typeof LIMITS)[number], number | null>>;
+}
+
+export interface Shelves {
+  readonly state: CloudState;
+  readonly loadBalancers: Table<LoadBalancer>;
+  readonly quotas: Table<Quota>;
+}
+const inside = new WeakMap<CloudState, Shelves>();
+
+/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+export function octaviaIn(state: CloudState): Shelves {
+  const shelves = inside.get(state);
+  if (!shelves) throw new TypeError('this cloud has no Octavia');
+  return shelves;
+}
+
+/** Octavia as of version 11 (Zed), seen with the amphora driver over no-op compute and network. */
+export const octavia: Documented = {
+  name: 'octavia',
+  endpoint: { type: 'load-balancer', path: '' },
+  open(state) {
+    const { world } = state;
+    const shelves: Shelves = {
+      state,
+      loadBalancers: world.table<LoadBalancer>('octavia.load-balancer', { owner: (row) => row.project_id, label: (row) => row.name }),
+      quotas: world.table<Quota>('octavia.quota', {
+        owner: (row) => (Object.values(row.limits).some((limit) => typeof limit === 'number') ? row.id : undefined),
+        label: () => 'quota',
+      }),
+    };
+    inside.set(state, shelves);
+    const routes = new Routes();
+    loadBalancers(routes, shelves);
+    quotas(routes, shelves);
+    return {
+      ...frontOf(state, {
+        name: 'octavia',
+        routes,
+        open: { '/': () => ({ status: 200, json: { versions: [{ id: 'v2.26', status: 'CURRENT' }] } }) },
+        refuse: ({ status, message, headers }) => ({
+          status,
+          headers,
+          json: { faultcode: status < 500 ? 'Client' : 'Server', faultstring: message, debuginfo: null },
+        }),
+      }),
+      seed(project) {
+        addLoadBalancer(shelves, project, 'web', { listeners: [uuid(), uuid()], pools: [uuid()] });
+        addLoadBalancer(shelves, project, 'bare');
+        addLoadBalancer(shelves, project, 'broken', { provisioning_status: 'ERROR', updated_at: null });
+        shelves.quotas.add({ id: project.id, limits: { loadbalancer: 7, listener: null } });
+      },
+    };
+  },
+};
+
+/** One with its VIP port on the project's first network, which is the project's, too. */
+export function addLoadBalancer(
+  { state, loadBalancers: table }: Shelves,
+  project: Project,
+  name: string,
+  more: Partial<LoadBalancer> = {},
+) {
+  const [network] = state.network.networks.where((row) => row.project_id === project.id);
+  if (!network) throw new TypeError(`${project.name} has no network for a load balancer`);
+  const id = uuid();
+  const port = addPort(state, project.id, {
+    name: `octavia-lb-${id}`,
+    network_id: network.id,
+    device_owner: 'Octavia',
+    device_id: `lb-${id}`,
+    security_groups: [],
+  });
+  return table.add({
+    id,
+    name,
+    project_id: project.id,
+    provisioning_status: 'ACTIVE',
+    provider: 'amphora',
+    vip_port_id: port.id,
+    listeners: [],
+    pools: [],
+    created_at: state.clock.now() - 3_600_000 * 24,
+    updated_at: state.clock.now() - 3_600_000 * 23,
+    failing: 0,
+    ...more,
+  });
+}
+
+/** Without a zone, and meant in UTC. */
+const time = (at: number): string => isoSeconds(at).slice(0, -1);
+
+function show(row: LoadBalancer, state: CloudState): Record<string, unknown> {
+  const port = state.network.ports.get(row.vip_port_id);
+  const children = (ids: readonly string[]) => ids.map((id) => ({ id }));
+  return {
+    listeners: children(row.listeners),
+    pools: children(row.pools),
+    id: row.id,
+    name: row.name,
+    description: '',
+    provisioning_status: row.provisioning_status,
+    operating_status: 'ONLINE',
+    admin_state_up: true,
+    project_id: row.project_id,
+    created_at: time(row.created_at),
+    updated_at: row.updated_at === null ? null : time(row.updated_at),
+    vip_address: (port && addresses(port)[0]?.ip_address) ?? '198.51.100.1',
+    vip_port_id: row.vip_port_id,
+    additional_vips: [],
+    provider: row.provider,
+    flavor_id: null,
+    tags: [],
+    availability_zone: null,
+    tenant_id: row.project_id,
+  };
+}
+
+/** By default a member needs a role of Octavia's own. */
+function authorize(call: Call): void {
+  if (!isAdmin(call.token) && !call.token?.roles.some((role) => role.startsWith('load-balancer_')))
+    throw new Refusal(403, 'Policy does not allow this request to be performed.');
+}
+
+function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves): void {
+  const one = (call: Call): LoadBalancer => {
+    authorize(call);
+    const row = table.get(param(call, 'id'));
+    if (!row) throw new Refusal(404, `Load Balancer ${param(call, 'id')} not found.`);
+    return row;
+  };
+  const change = (row: LoadBalancer, status: string): void => {
+    row.provisioning_status = status;
+    row.updated_at = state.clock.now();
+  };
+  routes
+    .on('GET', '/v2.0/lbaas/loadbalancers', (call) => {
+      authorize(call);
+      const wanted = call.query.get('project_id');
+      const rows = table.where((row) => wanted === null || row.project_id === wanted);
+      return listing(call, 'loadbalancers', rows, (row) => show(row, state), state.options.pageLimit);
+    })
+    .on('GET', '/v2.0/lbaas/loadbalancers/:id', (call) => ({ status: 200, json: { loadbalancer: show(one(call), state) } }))
+    .on('DELETE', '/v2.0/lbaas/loadbalancers/:id', (call) => {
+      const row = one(call);
+      if (row.provider !== 'amphora') throw new Refusal(400, `Provider '${row.provider}' is not enabled.`);
+      if (row.listeners.length + row.pools.length > 0 && call.query.get('cascade') !== 'true')
+        throw new Refusal(400, `Validation failure: Cannot delete Load Balancer ${row.id} - it has children`);
+      if (!['ACTIVE', 'ERROR'].includes(row.provisioning_status))
+        throw new Refusal(409, `Invalid state ${row.provisioning_status} of loadbalancer resource ${row.id}`);
+      change(row, 'PENDING_DELETE');
+      later(state, call, state.options.durations.documented, () => {
+        if (row.failing > 0) {
+          row.failing -= 1;
+          change(row, 'ERROR');
+          return;
+        }
+        // The worker goes on without the port; what traffic it carried meanwhile is gone.
+        if (!state.network.ports.delete(row.vip_port_id)) state.mishaps.push(`the VIP port of load balancer ${row.name} went before it`);
+        table.delete(row.id);
+      });
+      return { status: 204 };
+    });
+}
+
+/** Octavia links to the page before, too, and its links have none of the filters. */
+function listing<T extends Row>(call: Call, key: string, rows: T[], view: (row: T) => unknown, max: number): Reply {
+  const missing = (marker: string) => new Refusal(400, `Supplied pagination marker '${marker}' is not valid.`);
+  const href = `${call.base}${call.path}`;
+  const cut = page(call, rows, (row) => row.id, { max, href, missing });
+  const at = (id: string | undefined, more = '') => `${href}?limit=${call.query.get('limit') ?? max}&marker=${id}${more}`;
+  const previous = call.query.has('marker') && cut.rows[0] ? [{ rel: 'previous', href: at(cut.rows[0].id, '&page_reverse=True') }] : [];
+  const next = cut.links ? [{ rel: 'next', href: at(cut.rows.at(-1)?.id) }] : [];
+  return { status: 200, json: { [key]: cut.rows.map(view), [`${key}_links`]: [...previous, ...next] } };
+}
+
+function quotas(routes: Routes, { state, quotas: table }: Shelves): void {
+  const showQuota = ({ id, limits }: Quota) => ({
+    project_id: id,
+    ...Object.fromEntries(LIMITS.map((name) => [name, limits[name] ?? null])),
+    load_balancer: limits.loadbalancer ?? null,
+    health_monitor: limits.healthmonitor ?? null,
+    tenant_id: id,
+  });
+  routes
+    .on('GET', '/v2.0/lbaas/quotas', (call) => {
+      authorize(call);
+      const wanted = call.query.get('project_id');
+      const rows = table.where((row) => wanted === null || row.id === wanted);
+      return listing(call, 'quotas', rows, showQuota, state.options.pageLimit);
+    })
+    .on('PUT', '/v2.0/lbaas/quotas/:id', (call) => {
+      authorize(call);
+      const { quota } = body(call, z.object({ quota: z.record(z.enum(LIMITS), z.number()).or(z.object({})) }));
+      const row = table.get(param(call, 'id')) ?? table.add({ id: param(call, 'id'), limits: {} });
+      row.limits = { ...row.limits, ...quota };
+      return { status: 202, json: { quota: row.limits } };
+    })
+    .on('DELETE', '/v2.0/lbaas/quotas/:id', (call) => {
+      authorize(call);
+      const row = table.get(param(call, 'id'));
+      if (!row) throw new Refusal(404, `Quotas ${param(call, 'id')} not found.`);
+      if (!call.endless) row.limits = {};
+      return { status: 202 };
+    });
+}
