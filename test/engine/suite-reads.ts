@@ -1,5 +1,6 @@
+import { KindName } from '../../events/ids.ts';
 import type { Engine } from '../../lib/engine/port.ts';
-import { domainId, operation, operationId, project, projectId, requested, task, unique } from './samples.ts';
+import { domainId, operation, operationId, project, projectId, requested, task, unique, userId } from './samples.ts';
 
 /** What can be asked of the store. */
 export function readSuite(open: () => Promise<Engine>): void {
@@ -42,6 +43,51 @@ export function readSuite(open: () => Promise<Engine>): void {
       expect(ids(await engine.reads.operations({ projectId: home }))).toEqual([]);
       await engine.commit({ operations: [{ ...running, version: 1, state: 'finished' }] });
       expect(ids(await engine.reads.operations({ parentId, state: 'running' }))).toEqual([]);
+    });
+
+    it('keep what a person said of catalog types that nobody covers: the newest word of a type, until it is taken back', async () => {
+      const [type, other] = [`t-${unique()}`, `t-${unique()}`];
+      const waiver = (of: string, reason: string) => ({ type: of, by: 'ann', reason, at: 1 });
+      const known = async () => (await engine.reads.waivers()).filter((one) => [type, other].includes(one.type));
+      await engine.commit({ waivers: [waiver(type, 'first'), waiver(other, 'nothing in it')] });
+      await engine.commit({ waivers: [waiver(type, 'second')] });
+      expect((await known()).map(({ reason }) => reason).sort()).toEqual(['nothing in it', 'second']);
+      await engine.commit({ unwaived: [type] });
+      expect(await known()).toEqual([waiver(other, 'nothing in it')]);
+    });
+
+    it('find the projects on which a user was known to have a role', async () => {
+      const [ann, bob] = [userId(), userId()];
+      const records = [project({ members: [ann, bob] }), project({ members: [bob] }), project({ members: [ann], deletedAt: 5 }), project()];
+      await engine.commit({ accounts: records });
+      const found = await engine.reads.projectsOfMember(ann);
+      expect(found.map(({ account }) => account.id).sort()).toEqual([records[0]?.account.id, records[2]?.account.id].sort());
+      expect(await engine.reads.projectsOfMember(userId())).toEqual([]);
+    });
+
+    it('find the operations about a user, and count those that began apart from those about projects', async () => {
+      const since = 6_000_000_000_000;
+      const before = await engine.reads.startedSince(since, 'user');
+      const gone = operation({ scope: { type: 'user', id: userId(), name: 'ann', projects: [projectId()] }, startedAt: since });
+      await engine.commit({ operations: [gone, operation({ startedAt: since })] });
+      expect(ids(await engine.reads.operations({ userId: gone.scope.id }))).toEqual([gone.id]);
+      expect((await engine.reads.operationsAbout('user', gone.scope.id)).map(({ scope }) => scope)).toEqual([gone.scope]);
+      expect((await engine.reads.startedSince(since, 'user')) - before).toBe(1);
+    });
+
+    it('bring back what an operation that an administrator asked for remembers', async () => {
+      const asked = operation({
+        state: 'early',
+        request: { by: 'ann', reason: 'contract ended', at: 5, enabled: true },
+        act: { what: 'enter', number: 1, since: 6, done: true },
+        roles: ['r1'],
+        uncovered: [{ type: 'rating', name: 'cloudkitty' }],
+        waived: [{ type: 'x', by: 'ann', reason: 'y', at: 1 }],
+      });
+      const one = task(asked.id, 'barbican', { early: 'done', provenEarly: [KindName.parse('barbican.secret')], ahead: [] });
+      await engine.commit({ operations: [asked], tasks: [one] });
+      expect(await engine.reads.operation(asked.id)).toEqual({ ...asked, version: 1 });
+      expect(await engine.reads.task(one.id)).toEqual({ ...one, version: 1 });
     });
 
     it('count what began to destroy since a time, in mode enforce', async () => {
