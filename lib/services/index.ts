@@ -10,8 +10,22 @@ import { neutron } from './neutron.ts';
 import { nova } from './nova.ts';
 import { octavia } from './octavia.ts';
 import { swift } from './swift.ts';
+import { tacker } from './tacker.ts';
 import { zun } from './zun.ts';
 
 /** Every service that is covered. A test fails when a file beside this one is missing here. */
-export const SERVICES: readonly Service[] = [nova, cinder, neutron, glance, swift, barbican, keystone, gnocchi, zun, octavia, magnum];
+export const SERVICES: readonly Service[] = [
+  nova,
+  cinder,
+  neutron,
+  glance,
+  swift,
+  barbican,
+  keystone,
+  gnocchi,
+  zun,
+  octavia,
+  magnum,
+  tacker,
+];
 assertNoCycle(SERVICES);

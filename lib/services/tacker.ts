@@ -1,0 +1,62 @@
+import * as z from 'zod';
+import { defineKind, defineService, type Removal } from '../cleanup/service.ts';
+import { vnfInstance } from './tacker/instance.ts';
+import { type Owned, ownedBy } from './tacker/tenant.ts';
+
+const subscriptionRow = z.object({ id: z.string(), callbackUri: z.string().nullish() });
+
+/** Subscriptions to what happens to VNFs. Any administrator lists them, and Tacker removes one only for a token of the project that made it (else 404). */
+const subscription = defineKind<Owned<z.infer<typeof subscriptionRow>>>({
+  name: 'subscription',
+  needsLife: {
+    class: 'D',
+    leaves: 'subscriptions to notifications of VNFs',
+    advice: 'Remove their rows from vnf_lcm_subscriptions in the database of Tacker: it goes on calling their URLs.',
+  },
+  list: (reach) => ownedBy(reach, '/vnflcm/v1/subscriptions', subscriptionRow),
+  id: (row) => row.id,
+  owner: (row) => row.owner,
+  label: (row) => row.callbackUri ?? undefined,
+  async remove(row, { onProject }): Promise<Removal> {
+    // Asked with another token, Tacker answers 404 about what is there, which must not be taken for gone.
+    if (!onProject) return { is: 'blocked', message: 'Tacker removes it only for a token on its project', actor: 'operator' };
+    await onProject.request('DELETE', `/vnflcm/v1/subscriptions/${encodeURIComponent(row.id)}`);
+    return { is: 'gone' };
+  },
+});
+
+const vimRow = z.object({ id: z.string(), name: z.string().nullish(), tenant_id: z.string().nullish() });
+
+/** VIMs: where VNFs are made, with a login for each. Tacker deletes the login where it keeps it, in Barbican or in a file. Only after the VNFs, which need it. */
+const vim = defineKind({
+  name: 'vim',
+  after: ['vnf-instance'],
+  async list({ api, project }) {
+    const { rows } = await api.list('/v1.0/vims', { collection: 'vims', row: vimRow, paging: 'none', query: { tenant_id: project } });
+    return rows;
+  },
+  id: (row) => row.id,
+  owner: (row) => row.tenant_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  async remove(row, { api, onProject }) {
+    await (onProject ?? api).request('DELETE', `/v1.0/vims/${encodeURIComponent(row.id)}`);
+    return { is: 'gone' };
+  },
+});
+
+/**
+ * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of its own API. Before Heat, in which the VNFs are stacks, and before what is in them.
+ * Early, for Tacker works with logins that may die with the project.
+ */
+export const tacker = defineService({
+  name: 'tacker',
+  catalogTypes: ['nfv-orchestration'],
+  before: ['heat', 'nova', 'neutron', 'cinder', 'glance', 'barbican'],
+  early: true,
+  kinds: [vnfInstance, subscription, vim],
+  releases: [
+    'VNF packages stay: no call of Tacker says whose a package is, nor lists those of one project to an administrator. Members can remove theirs before the project ends.',
+    'VNF instances of API v2 (/vnflcm/v2) stay: Tacker keeps no project for them. Their stacks in Heat go with Heat.',
+    'The legacy API (VNFs, descriptors and network services under /v1.0; gone since 2024.1) is not emptied; it shows VNFs of v1 a second time.',
+  ],
+});

@@ -1,0 +1,94 @@
+import * as z from 'zod';
+import { defineKind, type Reach, type Removal, type ServiceApi } from '../../cleanup/service.ts';
+import { PropagatorError } from '../../errors.ts';
+import { epochOf } from '../common/time.ts';
+import { type Owned, ownedBy } from './tenant.ts';
+
+/** Taking down a large VNF takes its stack an hour at most ([openstack_vim] stack_retries). */
+const PATIENCE = 3_600_000;
+
+const instanceRow = z.object({ id: z.string(), vnfInstanceName: z.string().nullish(), instantiationState: z.string() });
+type InstanceRow = Owned<z.infer<typeof instanceRow>>;
+
+const operationRow = z.object({
+  id: z.string(),
+  vnfInstanceId: z.string(),
+  operation: z.string(),
+  operationState: z.string(),
+  startTime: z.string().nullish(),
+  error: z.object({ detail: z.string().nullish() }).nullish(),
+});
+type Operation = z.infer<typeof operationRow>;
+
+const instances = '/vnflcm/v1/vnf_instances';
+const operations = '/vnflcm/v1/vnf_lcm_op_occs';
+
+/**
+ * VNF instances. What runs is terminated by force, and its record removed when it is down. Tacker deletes the resources with the login
+ * that it keeps for their VIM, and looks for a default VIM in the project of the caller when it is done: with a token on the project both are likely there.
+ */
+export const vnfInstance = defineKind<InstanceRow>({
+  name: 'vnf-instance',
+  blockers: [
+    'Tacker logs in to the VIM with the credentials that it was given. When they died with the project, the termination fails.',
+    'After a termination Tacker looks for a default VIM in the project of whoever asked for it, and fails without one.',
+    'An operation that failed half-way (FAILED_TEMP) refuses every other one: a failed instantiation is rolled back, any other is given up.',
+  ],
+  list: (reach) => ownedBy(reach, instances, instanceRow),
+  id: (row) => row.id,
+  owner: (row) => row.owner,
+  label: (row) => row.vnfInstanceName ?? undefined,
+  async remove(row, reach): Promise<Removal> {
+    const api = reach.onProject ?? reach.api;
+    const at = `${instances}/${encodeURIComponent(row.id)}`;
+    try {
+      if (row.instantiationState === 'NOT_INSTANTIATED') {
+        await api.request('DELETE', at);
+        return { is: 'gone' };
+      }
+      await api.request('POST', `${at}/terminate`, { json: { terminationType: 'FORCEFUL' } });
+      return { is: 'accepted' };
+    } catch (error) {
+      if (!(error instanceof PropagatorError) || error.report.status !== 409) throw error;
+      return afterRefusal(row, error.message, api, reach);
+    }
+  },
+});
+
+/** The rows of instances do not say what is going on; the operations do. */
+async function afterRefusal(row: InstanceRow, refusal: string, api: ServiceApi, { now }: Reach): Promise<Removal> {
+  const query = { all_records: 'yes', all_fields: 'yes', filter: `(eq,vnfInstanceId,${row.id})` };
+  const { rows } = await api.list(operations, { row: operationRow, paging: 'none', query });
+  const latest = rows
+    .filter(({ vnfInstanceId }) => vnfInstanceId === row.id)
+    .sort((a, b) => epochOf(a.startTime) - epochOf(b.startTime))
+    .at(-1);
+  if (latest && ['STARTING', 'PROCESSING', 'ROLLING_BACK'].includes(latest.operationState)) {
+    const since = epochOf(latest.startTime);
+    return now() - since > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+  }
+  if (latest?.operationState === 'FAILED_TEMP') return giveUp(latest, api);
+  return {
+    is: 'blocked',
+    message: refusal,
+    actor: 'operator',
+    advice: 'Search the log of tacker-conductor for the id of this VNF instance.',
+  };
+}
+
+async function giveUp(operation: Operation, api: ServiceApi): Promise<Removal> {
+  const at = `${operations}/${encodeURIComponent(operation.id)}`;
+  if (operation.operation === 'INSTANTIATE') {
+    await api.request('POST', `${at}/rollback`);
+    return { is: 'accepted' };
+  }
+  await api.request('POST', `${at}/fail`);
+  if (operation.operation !== 'TERMINATE') return { is: 'accepted' };
+  return {
+    is: 'blocked',
+    message: `its termination failed: ${operation.error?.detail ?? 'no reason given'}`,
+    actor: 'operator',
+    advice:
+      'It is tried again. See that Tacker can log in to the VIM of this VNF, and that the project of the caller has a default VIM (openstack vim list); else remove its stack in Heat and its record in the database of Tacker.',
+  };
+}

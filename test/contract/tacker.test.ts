@@ -1,0 +1,127 @@
+import { tacker } from '../../lib/services/tacker.ts';
+import { tacker as fake, tablesOf } from '../cloud/documented/tacker.ts';
+import { uuid } from '../cloud/world.ts';
+import { Stage } from './emptying.ts';
+import { keepsTheContract } from './every-service.ts';
+
+// Of all rows only a VIM says whose it is: see the service file, and the test below.
+keepsTheContract(tacker, {
+  with: [fake],
+  ownerInRow: false,
+  removals: [{ method: 'DELETE' }, { method: 'POST', path: /\/terminate$/ }],
+});
+
+describe('Tacker, emptied of one project', () => {
+  let stage: Stage;
+  afterEach(() => stage.close());
+  const open = async () => {
+    stage = await Stage.open({ with: [fake], durations: { documented: 5 } });
+    await stage.grantCleaner();
+    return tablesOf(stage.rehearsal.state);
+  };
+  /** As after the death of the project: passes without a token on it, a moment apart. */
+  const cleaned = async () => {
+    for (let passes = 1; ; passes += 1) {
+      const report = await stage.clean(tacker);
+      if (report.outcome.is !== 'again' || passes === 20) return report;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const called = (method: string, path: RegExp) =>
+    stage.rehearsal.calls.filter((call) => call.service === 'tacker' && call.method === method && path.test(call.path));
+
+  it('terminates what runs, and removes the VIM only when nothing needs it any more', async () => {
+    await open();
+    expect((await stage.emptyWhole(tacker)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('tacker')).toEqual([]);
+    expect(stage.bystandersAreUntouched).toBe(true);
+    const paths = stage.rehearsal.calls.filter(({ method }) => method === 'DELETE').map(({ path }) => path.split('/')[2]);
+    expect(paths.at(-1)).toBe('vims');
+    expect(called('POST', /\/terminate$/).filter(({ status }) => status === 202)).toHaveLength(1);
+  });
+
+  it('believes a filter only when a project that does not exist gets nothing by it', async () => {
+    await open();
+    const before = stage.left('tacker');
+    const fault = stage.rehearsal.faults.inject({ service: 'tacker', method: 'GET', path: /vnflcm/, effect: { does: 'ignore-filter' } });
+    const report = await stage.early(tacker);
+    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.conditions.map(({ message }) => message)).toContainEqual(expect.stringContaining('no owner'));
+    expect(stage.left('tacker')).toEqual(before);
+    expect(stage.bystandersAreUntouched).toBe(true);
+    fault.clear();
+    expect((await stage.emptyWhole(tacker)).outcome).toEqual({ is: 'finished' });
+  });
+
+  it('touches no VIM without an owner', async () => {
+    await open();
+    stage.rehearsal.faults.inject({ service: 'tacker', path: /vims/, method: 'GET', effect: { does: 'drop-owner' } });
+    expect((await stage.emptyWhole(tacker)).outcome).toMatchObject({ is: 'again' });
+    expect(stage.left('tacker')).toEqual(['tacker.vim vim']);
+  });
+
+  it('takes the 404 about the subscription of a dead project for no end of it', async () => {
+    await open();
+    const report = await cleaned();
+    expect(report.outcome).toMatchObject({ is: 'unreachable', because: expect.stringContaining('subscriptions') });
+    expect(stage.left('tacker')).toEqual(['tacker.subscription http://listener.invalid']);
+    expect(called('DELETE', /subscriptions/)).toEqual([]);
+    expect(stage.bystandersAreUntouched).toBe(true);
+  });
+
+  it('is finished after the death of a project that had no subscriptions', async () => {
+    const { subscriptions } = await open();
+    for (const { id } of subscriptions.where((row) => row.tenant_id === stage.project)) subscriptions.delete(id);
+    expect((await cleaned()).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('tacker')).toEqual([]);
+  });
+
+  it('rolls back an instantiation that failed half-way, and removes its record', async () => {
+    const { instances, operations } = await open();
+    const half = { id: uuid(), name: 'half', tenant_id: stage.project, state: 'NOT_INSTANTIATED', task: null, status: 'ERROR' } as const;
+    instances.add({ ...half });
+    operations.add({ id: uuid(), instance: half.id, operation: 'INSTANTIATE', state: 'FAILED_TEMP', start: Date.now() });
+    expect((await stage.emptyWhole(tacker)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('tacker')).toEqual([]);
+    expect(called('POST', /\/rollback$/)).toHaveLength(1);
+  });
+
+  it('says why a termination failed, keeps the VIM, and tries again', async () => {
+    const { locked } = await open();
+    locked.add(stage.project);
+    const report = await stage.emptyWhole(tacker);
+    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'Blocked', actor: 'operator' }));
+    expect(stage.left('tacker')).toEqual(['tacker.vim vim', 'tacker.vnf-instance running']);
+    expect(called('POST', /\/fail$/).length).toBeGreaterThan(1);
+    locked.clear();
+    expect((await stage.emptyWhole(tacker)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('tacker')).toEqual([]);
+  });
+
+  it('waits for an operation that is under way, and says when it is so for too long', async () => {
+    const { instances, operations } = await open();
+    await stage.emptyWhole(tacker);
+    const busy = { id: uuid(), name: 'busy', tenant_id: stage.project, state: 'INSTANTIATED', task: 'HEALING', status: 'ACTIVE' } as const;
+    instances.add({ ...busy });
+    const young = operations.add({ id: uuid(), instance: busy.id, operation: 'HEAL', state: 'PROCESSING', start: Date.now() });
+    expect((await stage.early(tacker)).conditions).toEqual([expect.objectContaining({ class: 'InProgress', actor: 'nobody' })]);
+    operations.delete(young.id);
+    operations.add({ ...young, start: Date.now() - 7_200_000 });
+    expect((await stage.early(tacker)).conditions).toEqual([
+      expect.objectContaining({ class: 'InProgress', actor: 'operator', since: expect.any(Number) }),
+    ]);
+    expect(stage.left('tacker')).toEqual(['tacker.vnf-instance busy']);
+  });
+
+  it('asks an empty project one question a kind', async () => {
+    await open();
+    await stage.emptyWhole(tacker);
+    stage.rehearsal.calls.length = 0;
+    expect((await stage.early(tacker)).outcome).toEqual({ is: 'finished' });
+    expect(called('GET', /./).map(({ path }) => path.split('?')[0])).toEqual(
+      expect.arrayContaining(['/v1.0/vims', '/vnflcm/v1/subscriptions', '/vnflcm/v1/vnf_instances']),
+    );
+    expect(called('GET', /./)).toHaveLength(3);
+  });
+});
