@@ -68,7 +68,8 @@ export class MemoryEngine implements Engine {
         (operation) =>
           (!filter.state || operation.state === filter.state) &&
           (!filter.parentId || operation.parentId === filter.parentId) &&
-          (!filter.projectId || operation.scope.id === filter.projectId),
+          (!filter.projectId || operation.scope.id === filter.projectId) &&
+          (!filter.userId || operation.scope.id === filter.userId),
       ),
     tasks: async (id) => [...this.tasks.values()].filter((task) => task.operationId === id),
     task: async (id) => this.tasks.get(id),

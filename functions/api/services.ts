@@ -40,6 +40,8 @@ export function serviceRoutes(app: Hono, ports: ApiPorts): void {
   });
   app.delete('/v1/waivers/:type', async (context) => {
     const type = Type.parse(context.req.param('type'));
+    const waivers = await engine.reads.waivers();
+    if (!waivers.some((waiver) => waiver.type === type)) return context.json(problem('waiver', `${type} is not waived`), 404);
     await engine.commit({ unwaived: [type] });
     return context.json({ unwaived: type });
   });

@@ -7,8 +7,10 @@ const Refusal = z.object({ error: ErrorReport.partial().extend({ code: z.string(
 /** Calls to a running propagator's API. Throws {@link PropagatorError} with what the API said, or that nobody answers. */
 export class ApiClient {
   readonly #base: string;
-  constructor(base: string) {
+  readonly #fetch: (url: string, init: RequestInit) => Promise<Response>;
+  constructor(base: string, by: (url: string, init: RequestInit) => Promise<Response> = fetch) {
     this.#base = base.replace(/\/$/, '');
+    this.#fetch = by;
   }
 
   /** `path` with its query; the answer is parsed by `shape`. */
@@ -22,10 +24,14 @@ export class ApiClient {
     );
   }
 
+  async delete<S extends z.ZodType>(path: string, shape: S): Promise<z.infer<S>> {
+    return shape.parse(await this.#call(path, { method: 'DELETE' }));
+  }
+
   async #call(path: string, init: RequestInit): Promise<unknown> {
     let answer: Response;
     try {
-      answer = await fetch(`${this.#base}${path}`, init);
+      answer = await this.#fetch(`${this.#base}${path}`, init);
     } catch (cause) {
       const advice = 'Is it running on this machine? `npm start` starts it; PROPAGATOR_URL names another door.';
       throw new PropagatorError(

@@ -16,6 +16,7 @@ export const TaskShape = z.looseObject({
   service: z.string(),
   region: z.string(),
   state: z.string(),
+  phase: z.string(),
   counts: z.record(z.string(), count),
   because: z.string().optional(),
   conditions: z.array(
@@ -30,6 +31,11 @@ export const TaskShape = z.looseObject({
   ),
   nextAt: z.number().optional(),
 });
+const UncoveredShape = z.looseObject({ type: z.string(), name: z.string() });
+const WaiverShape = z.looseObject({ type: z.string(), by: z.string(), reason: z.string(), at: z.number() });
+export type WaiverShape = z.infer<typeof WaiverShape>;
+export const WaiversShape = z.object({ waivers: z.array(WaiverShape) });
+export type TaskShape = z.infer<typeof TaskShape>;
 export const OperationShape = z.looseObject({
   operation: z.looseObject({
     id: z.string(),
@@ -39,10 +45,15 @@ export const OperationShape = z.looseObject({
     cause: z.looseObject({
       eventType: z.string(),
       initiator: z.looseObject({ userId: z.string(), name: z.string().optional() }).optional(),
+      note: z.string().optional(),
     }),
     confirmedAt: z.array(z.number()),
     notBefore: z.number(),
     hold: z.looseObject({ reason: z.string() }).optional(),
+    request: z.looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() }).optional(),
+    act: z.looseObject({ what: z.enum(['enter', 'leave', 'disable', 'delete']), since: z.number(), done: z.boolean() }).optional(),
+    uncovered: z.array(UncoveredShape),
+    waived: z.array(WaiverShape),
     openedAt: z.number(),
     startedAt: z.number().optional(),
     endedAt: z.number().optional(),
@@ -66,6 +77,27 @@ export const DeadLettersShape = z.object({
       }),
     }),
   ),
+});
+const ServiceShape = z.looseObject({
+  name: z.string(),
+  catalogTypes: z.array(z.string()),
+  classes: z.array(z.string()),
+  kinds: z.array(z.string()),
+  userKinds: z.array(z.string()),
+  holdsNothing: z.string().optional(),
+  after: z.array(z.string()),
+  follows: z.array(z.string()),
+  early: z.boolean(),
+  offByDefault: z.string().optional(),
+  on: z.boolean(),
+  regions: z.array(z.string()),
+});
+export type ServiceShape = z.infer<typeof ServiceShape>;
+export const ServicesShape = z.object({
+  services: z.array(ServiceShape),
+  remotes: z.array(z.string()),
+  uncovered: z.array(UncoveredShape),
+  waived: z.array(WaiverShape),
 });
 export const QuarantineShape = z.object({
   total: z.number(),

@@ -1,0 +1,43 @@
+import { Command, CommanderError } from 'commander';
+import { PropagatorError } from '../errors.ts';
+import { operationCommands } from './commands/operations.ts';
+import { queueCommands } from './commands/queues.ts';
+import { serviceCommands } from './commands/services.ts';
+import { EXIT, type Terminal } from './terminal.ts';
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 error or refused, 3 ended without proof or held, 4 a dead letter waits, 5 still running, 64 wrong usage.
+3, 4 and 5 are answers of \`operation\`.`;
+
+/** Carries out one command line, without the program's name. Returns the exit code; never throws. */
+export async function runCommand(commandLine: readonly string[], terminal: Terminal): Promise<number> {
+  try {
+    await commands(terminal).parseAsync(commandLine, { from: 'user' });
+    return terminal.exitCode;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
+    const { message, advice } = thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
+    terminal.complain(`propagator: ${message}\n${advice ? `${advice}\n` : ''}`);
+    return EXIT.error;
+  }
+}
+
+function commands(terminal: Terminal): Command {
+  const program = new Command('propagator')
+    .description('Carries account changes of Keystone to every OpenStack service, and shows how far they are.')
+    .addHelpText('after', EXIT_CODES)
+    .configureOutput({ writeOut: terminal.write, writeErr: terminal.complain })
+    .exitOverride()
+    .showSuggestionAfterError();
+  program
+    .command('start')
+    .description('run everything in this process until it is told to stop (SIGTERM, Ctrl-C)')
+    .action(async () => {
+      const { start } = await import('./start.ts');
+      await start(process.env);
+    });
+  operationCommands(program, terminal);
+  serviceCommands(program, terminal);
+  queueCommands(program, terminal);
+  return program;
+}

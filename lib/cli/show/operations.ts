@@ -1,0 +1,45 @@
+import { duration, table } from '../output.ts';
+import type { OperationShape } from '../shapes.ts';
+import type { Colours } from '../terminal.ts';
+
+const STATE_COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan' | 'dim'>> = {
+  finished: 'green',
+  observed: 'green',
+  early: 'cyan',
+  running: 'cyan',
+  closing: 'cyan',
+  requested: 'cyan',
+  surveying: 'cyan',
+  confirming: 'cyan',
+  waiting: 'cyan',
+  held: 'yellow',
+  'residue-unknown': 'yellow',
+  unreachable: 'yellow',
+  errored: 'red',
+  refused: 'yellow',
+  pending: 'dim',
+  skipped: 'dim',
+};
+
+/** The state of an operation or of a task. */
+export const coloured = (state: string, colour: Colours): string => colour[STATE_COLOURS[state] ?? 'dim'](state);
+export const who = ({ scope }: OperationShape['operation']): string => `${scope.type} ${scope.name ?? scope.id}`;
+export const lasted = ({ openedAt, endedAt }: OperationShape['operation'], now: number): string => duration((endedAt ?? now) - openedAt);
+
+/** One line an operation. */
+export function showOperations(operations: readonly OperationShape[], now: number, colour: Colours): string {
+  if (operations.length === 0) return 'No operation yet.';
+  const rows = operations.map((seen) => [
+    seen.operation.id,
+    who(seen.operation),
+    coloured(seen.operation.state, colour),
+    seen.things.found,
+    seen.things.removed,
+    seen.things.left,
+    lasted(seen.operation, now),
+    firstReason(seen).slice(0, 70),
+  ]);
+  return table(['OPERATION', 'ABOUT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'FOR', 'WAITS ON'], rows, ['FOUND', 'REMOVED', 'LEFT']);
+}
+
+const firstReason = ({ operation, waitsOn }: OperationShape): string => waitsOn[0]?.on ?? operation.hold?.reason ?? '';

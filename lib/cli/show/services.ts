@@ -1,0 +1,78 @@
+import type * as z from 'zod';
+import { table, time } from '../output.ts';
+import type { ServiceShape, ServicesShape } from '../shapes.ts';
+import type { Colours } from '../terminal.ts';
+
+/** Every service in the order of the cleanup; below, what this cloud has that nobody covers, and what was waived. */
+export function showServices({ services, remotes, uncovered, waived }: z.infer<typeof ServicesShape>, colour: Colours): string {
+  const rows = services.map((service) => row(service, services, colour));
+  const asked = remotes.map((name) => [name, '-', '-', '?', '-', 'everywhere', 'your own, asked over HTTP']);
+  const blocks = [
+    table(['SERVICE', 'CATALOG TYPES', 'CLASS', 'HOLDS', 'AFTER', 'HERE', 'NOTE'], [...rows, ...asked]),
+    LEGEND,
+    notCovered(uncovered, colour),
+    waivedTypes(waived),
+  ];
+  return blocks.filter((block) => block !== '').join('\n\n');
+}
+
+const LEGEND = `CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
+AFTER  ~ gets its turn first, and holds it up only for a while`;
+
+function row(service: ServiceShape, all: readonly ServiceShape[], colour: Colours): string[] {
+  const isHere = service.regions.length > 0 && service.on;
+  return [
+    isHere ? service.name : colour.dim(service.name),
+    wrapped(service.catalogTypes, 30) || '-',
+    service.classes.join(' ') || '-',
+    wrapped(service.kinds.map(withoutService), 40) || '-',
+    after(service, all),
+    wrapped(service.regions, 20) || '-',
+    notes(service).join('\n'),
+  ];
+}
+
+const withoutService = (kind: string): string => kind.slice(kind.indexOf('.') + 1);
+
+function after({ name, after: hard, follows }: ServiceShape, all: readonly ServiceShape[]): string {
+  const before = new Set([...hard, ...follows]);
+  const others = all.filter((other) => other.name !== name);
+  if (others.length > 1 && others.every((other) => before.has(other.name))) return hard.length > 0 ? 'all others' : '~all others';
+  return wrapped([...hard, ...follows.map((other) => `~${other}`)], 30) || '-';
+}
+
+function notes({ offByDefault, on, holdsNothing, early, userKinds }: ServiceShape): string[] {
+  return [
+    ...(holdsNothing ? [`holds nothing: ${holdsNothing}`] : []),
+    ...(offByDefault ? [on ? 'on by PROPAGATOR_INCLUDE_SERVICES' : `off by default: ${offByDefault}`] : []),
+    ...(early ? ['begins while the project lives'] : []),
+    ...(userKinds.length > 0 ? [`of users: ${userKinds.map(withoutService).join(', ')}`] : []),
+  ].map((note) => wrapped(note.split(' '), 44, ' '));
+}
+
+/** On several lines of about this width: a cell must not push the next one off the screen. */
+function wrapped(words: readonly string[], width: number, between = ', '): string {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + between.length + word.length <= width) lines[lines.length - 1] = `${last}${between}${word}`;
+    else lines.push(word);
+  }
+  return lines.join(`${between.trimEnd()}\n`);
+}
+
+function notCovered(uncovered: z.infer<typeof ServicesShape>['uncovered'], colour: Colours): string {
+  if (uncovered.length === 0) return '';
+  return `${colour.yellow('Not covered')}: this cloud's catalog has them, and no service file does. What they hold of a project stays, and no operation ends as finished.
+${table(
+  ['TYPE', 'NAME'],
+  uncovered.map(({ type, name }) => [type, name]),
+)}
+One that holds nothing of projects: propagator waive TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.`;
+}
+
+function waivedTypes(waived: z.infer<typeof ServicesShape>['waived']): string {
+  if (waived.length === 0) return '';
+  const rows = waived.map(({ type, by, at, reason }) => [type, by, time(at), reason]);
+  return `Waived; "propagator unwaive TYPE" takes it back\n${table(['TYPE', 'BY', 'AT', 'REASON'], rows)}`;
+}

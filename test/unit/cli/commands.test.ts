@@ -1,0 +1,135 @@
+import * as z from 'zod';
+import { UserId } from '../../../events/ids.ts';
+import { api } from '../../../functions/api.ts';
+import { ApiClient } from '../../../lib/cli/client.ts';
+import { runCommand } from '../../../lib/cli/command-line.ts';
+import { operation, task } from '../../engine/samples.ts';
+import { BYSTANDER, SmallWorld, VICTIM } from '../../property/small-world.ts';
+import { plain } from './samples.ts';
+
+/** A propagator in memory, and a command line before its door. */
+function desk() {
+  const { ports, engine } = new SmallWorld({ things: [0, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' });
+  const catalog = async () => [
+    { type: 'first', name: 'first', regions: ['one'] },
+    { type: 'rating', name: 'cloudkitty', regions: ['one'] },
+  ];
+  // One project that Keystone still has, and people work in.
+  const keystone: typeof ports.cloud.keystone = {
+    ...ports.cloud.keystone,
+    show: async (_type, id) =>
+      id === BYSTANDER ? { is: 'present', account: { type: 'project', id: BYSTANDER, name: 'shop', enabled: true } } : { is: 'absent' },
+  };
+  const cloud = { ...ports.cloud, catalog, keystone };
+  const app = api({ ...ports, cloud, health: () => ({ ok: true }) });
+  const client = new ApiClient('http://127.0.0.1:8787', async (url, init) => app.request(url, init));
+  const type = async (line: string) => {
+    const written: string[] = [];
+    const complained: string[] = [];
+    const code = await runCommand(line.match(/"[^"]*"|\S+/g)?.map((word) => word.replaceAll('"', '')) ?? [], {
+      client,
+      colour: plain,
+      me: () => 'ann',
+      now: () => engine.time,
+      write: (text) => void written.push(text),
+      complain: (text) => void complained.push(text),
+      exitCode: 0,
+    });
+    return { code, out: written.join(''), err: complained.join('') };
+  };
+  return { engine, type };
+}
+
+const Waivers = z.object({ waived: z.array(z.unknown()), uncovered: z.array(z.unknown()) });
+
+describe('the command line', () => {
+  it('waives a type of the catalog and takes it back, with who and why', async () => {
+    const { engine, type } = desk();
+    expect((await type('services')).out).toMatch(/Not covered[\s\S]*rating {2}cloudkitty/);
+    expect(await type('waive rating --reason "it counts, and keeps nothing"')).toEqual({
+      code: 0,
+      out: 'rating is waived, for every operation that has not ended yet.\n',
+      err: '',
+    });
+    const waiver = { type: 'rating', by: 'ann', reason: 'it counts, and keeps nothing', at: engine.time };
+    expect(Waivers.parse(JSON.parse((await type('services --json')).out))).toEqual({ waived: [waiver], uncovered: [] });
+    expect(await type('unwaive rating')).toMatchObject({ code: 0, out: 'rating counts again.\n' });
+    expect([...engine.waived]).toEqual([]);
+    expect(await type('unwaive rating')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('rating is not waived') });
+    expect(await type('waive first --reason x')).toMatchObject({ code: 1, err: expect.stringContaining('first covers first') });
+    expect(await type('waive rating')).toMatchObject({ code: 64, err: expect.stringContaining('--reason') });
+  });
+
+  it('asks for a cleanup, by the name of the project when it is enabled, and says how to follow it', async () => {
+    const { engine, type } = desk();
+    expect(await type(`cleanup ${BYSTANDER} --reason left`)).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('say its name'),
+    });
+    expect(engine.operations.size).toBe(0);
+    expect(await type(`cleanup ${VICTIM}`)).toMatchObject({ code: 1, err: expect.stringContaining('no such project') });
+    expect(await type(`cleanup ${BYSTANDER} --name shoo`)).toMatchObject({ code: 1, err: expect.stringContaining('another one') });
+    const { code, out } = await type(`cleanup ${BYSTANDER} --name shop --reason "the customer left"`);
+    const [opened] = [...engine.operations.values()];
+    expect({ code, out }).toEqual({ code: 0, out: `${opened?.id} begins. Follow it: propagator operation ${opened?.id}\n` });
+    expect(opened?.request).toMatchObject({ by: 'ann', reason: 'the customer left', enabled: true });
+    const followed = await type(`operation ${opened?.id}`);
+    expect(followed).toMatchObject({ code: 5, out: expect.stringContaining('ann asked for it') });
+    expect(JSON.parse((await type(`operation ${opened?.id} --json`)).out)).toMatchObject({ operation: { id: opened?.id } });
+  });
+
+  it.each([
+    ['finished', 0],
+    ['observed', 0],
+    ['refused', 3],
+    ['residue-unknown', 3],
+    ['held', 3],
+    ['early', 5],
+    ['closing', 5],
+  ] as const)('tells by its exit code how an operation stands: %s is %i', async (state, code) => {
+    const { engine, type } = desk();
+    const shown = operation({ state });
+    await engine.commit({ operations: [shown] });
+    expect(await type(`operation ${shown.id}`)).toMatchObject({ code });
+  });
+
+  it('exits with 4 when a dead letter waits, 1 when there is no such operation, 64 when it is asked the wrong way', async () => {
+    const { engine, type } = desk();
+    const shown = operation({ state: 'running' });
+    const error = { code: 'nova.http.403', class: 'Denied', message: 'no', advice: 'Ask.' } as const;
+    await engine.commit({ operations: [shown], tasks: [task(shown.id, 'nova', { state: 'errored', error })] });
+    expect(await type(`operation ${shown.id}`)).toMatchObject({ code: 4 });
+    expect(await type('operation op-000000000000')).toMatchObject({ code: 1, err: expect.stringContaining('no such operation') });
+    expect(await type('operations --state gone')).toMatchObject({ code: 64 });
+    expect(await type('cleanse')).toMatchObject({ code: 64 });
+    expect(await type('--help')).toMatchObject({ code: 0, out: expect.stringContaining('Exit codes:') });
+  });
+
+  it('shows a waiver of today while an operation goes on, and those that counted when it has ended', async () => {
+    const { engine, type } = desk();
+    const uncovered = [{ type: 'rating', name: 'cloudkitty' }];
+    const [running, ended] = [operation({ state: 'running', uncovered }), operation({ state: 'residue-unknown', uncovered })];
+    await engine.commit({ operations: [running, ended], waivers: [{ type: 'rating', by: 'bob', reason: 'later', at: engine.time }] });
+    expect((await type(`operation ${running.id}`)).out).toMatch(/Waived\n- rating \(cloudkitty\): by bob/);
+    expect((await type(`operation ${ended.id}`)).out).toMatch(/Not covered[^\n]*\n\? rating \(cloudkitty\)/);
+  });
+
+  it('lists the operations of a user', async () => {
+    const { engine, type } = desk();
+    const id = UserId.parse('u1');
+    const ours = operation({ scope: { type: 'user', id, name: 'bob', projects: [] } });
+    await engine.commit({ operations: [ours, operation()] });
+    const { code, out } = await type('operations --user u1');
+    expect([code, out.trim().split('\n').length]).toEqual([0, 2]);
+    expect(out).toContain(`${ours.id}  user bob`);
+  });
+
+  it('says that nobody answers when none runs', async () => {
+    const nobody = new ApiClient('http://127.0.0.1:9', () => Promise.reject(new TypeError('fetch failed')));
+    const complained: string[] = [];
+    const quiet = { colour: plain, me: () => 'ann', now: Date.now, write: () => {}, exitCode: 0 };
+    const code = await runCommand(['status'], { ...quiet, client: nobody, complain: (text) => void complained.push(text) });
+    expect([code, complained.join('')]).toEqual([1, expect.stringContaining('no propagator answers')]);
+  });
+});

@@ -1,0 +1,152 @@
+import { showOperation } from '../../../lib/cli/show/operation.ts';
+import { showOperations } from '../../../lib/cli/show/operations.ts';
+import { asked, colourful, NOON, plain, seenAs, taskOf } from './samples.ts';
+
+const shown = (...[operation, tasks, more]: Parameters<typeof seenAs>): string =>
+  showOperation(seenAs(operation, tasks, more), [], NOON, plain);
+/** The line of the head with this title. */
+const line = (text: string, title: string): string | undefined =>
+  text
+    .split('\n')
+    .find((one) => one.startsWith(title.padEnd(11)))
+    ?.slice(11);
+
+describe('propagator operation', () => {
+  it('shows what was found, what it waits on and who must act', () => {
+    const nova = taskOf('nova', { state: 'requested', counts: { 'nova.server': { found: 3, removed: 1, left: 2 } } });
+    const waitsOn = [
+      {
+        on: 'nova.server (2): it is locked',
+        since: NOON - 20_000,
+        actor: 'operator',
+        advice: 'Unlock it.',
+        requestId: 'req-1',
+        deadLetter: false,
+      },
+      { on: 'neutron: HTTP 503', since: NOON - 5000, actor: 'nobody', deadLetter: false },
+    ];
+    expect(shown({}, [nova, taskOf('neutron', { state: 'pending' })], { waitsOn })).toBe(
+      `
+op-0123456789ab  cleanup of project shop (4f0c)
+state      running, mode enforce, for 1m 0s
+because    identity.project.deleted by ann, taken in 2026-03-01T11:59:00Z
+Keystone   answered 404 at 2026-03-01T11:59:10Z and 2026-03-01T11:59:15Z
+
+SERVICE  REGION     STATE      NOTE
+nova     RegionOne  requested
+neutron  RegionOne  pending
+
+KIND         FOUND  REMOVED  LEFT
+nova.server      3        1     2
+
+Waits on
+! nova.server (2): it is locked
+    for 20s; the operator must act; req-1
+    Unlock it.
+· neutron: HTTP 503
+    for 5s; goes on by itself`.slice(1),
+    );
+  });
+
+  it('shows who asked for it and why, and what is being done in Keystone', () => {
+    const barbican = taskOf('barbican', { state: 'requested', phase: 'early' });
+    const act = { what: 'enter', number: 1, since: NOON - 3000, done: false };
+    expect(shown(asked(true, { state: 'early', act }), [barbican, taskOf('nova', { state: 'pending' })])).toBe(
+      `
+op-0123456789ab  cleanup of project shop (4f0c)
+state      early, mode enforce, for 1m 0s
+because    ann asked for it at 2026-03-01T11:59:00Z, the project was enabled, confirmed by its name: the customer left
+Keystone   shows the project, enabled
+now        takes a role on the project in Keystone, for 3s
+
+SERVICE   REGION     STATE      NOTE
+barbican  RegionOne  requested  while the project lives
+nova      RegionOne  pending`.slice(1),
+    );
+  });
+
+  it.each([
+    ['confirming', true, undefined, 'not asked yet', undefined],
+    ['early', true, { what: 'enter', done: true }, 'shows the project, enabled', undefined],
+    ['early', true, { what: 'disable', done: false }, 'shows the project, disabled', 'disables the project in Keystone, for 3s'],
+    ['running', true, { what: 'disable', done: true }, 'shows the project, disabled', undefined],
+    ['running', false, undefined, 'shows the project, disabled', undefined],
+    ['closing', true, { what: 'delete', done: false }, 'shows the project, disabled', 'deletes the project in Keystone, for 3s'],
+    ['finished', true, { what: 'delete', done: true }, 'has deleted the project, as it was asked to', undefined],
+    ['held', true, { what: 'leave', done: false }, 'shows the project, enabled', 'gives the role on the project back in Keystone, for 3s'],
+    ['held', true, { what: 'delete', done: false }, 'shows the project, disabled', undefined],
+  ])('says what Keystone shows: %s, enabled %s, %j', (state, enabled, act, says, does) => {
+    const text = shown(asked(enabled, { state, act: act && { ...act, number: 1, since: NOON - 3000 } }));
+    expect([line(text, 'Keystone'), line(text, 'now')]).toEqual([says, does]);
+  });
+
+  it('says what is out of reach with what the operator can do, once, and beside it what stays', () => {
+    const unsupported = { class: 'Unsupported', actor: 'operator', count: 1 };
+    const barbican = taskOf('barbican', {
+      state: 'unreachable',
+      because: 'secrets could not be reached',
+      conditions: [
+        { ...unsupported, kind: 'barbican.secret', message: 'only a token on the project shows it', advice: 'Ask for the cleanup before.' },
+      ],
+    });
+    const conditions = [
+      { ...unsupported, kind: 'glance.image', message: 'skipped: a slash is in its name', advice: 'Remove the row.' },
+      { ...unsupported, actor: 'nobody', kind: 'glance.task', message: 'skipped: no such extension' },
+    ];
+    const manila = taskOf('manila', { state: 'unreachable' });
+    const text = shown({ state: 'residue-unknown', endedAt: NOON }, [barbican, manila, taskOf('glance', { conditions })]);
+    expect(text.slice(text.indexOf('Out of reach'))).toBe(
+      `
+Out of reach
+? barbican in RegionOne: secrets could not be reached
+    barbican.secret: only a token on the project shows it
+      Ask for the cleanup before.
+? manila in RegionOne: it could not be reached
+
+Stays
+- glance.image: skipped: a slash is in its name
+    Remove the row.`.slice(1),
+    );
+  });
+
+  it('tells what nobody covers from what was waived', () => {
+    const uncovered = [
+      { type: 'dns', name: 'designate' },
+      { type: 'rating', name: 'cloudkitty' },
+    ];
+    const waivers = [
+      { type: 'dns', by: 'ann', reason: 'no zones here', at: NOON },
+      { type: 'workflow', by: 'ann', reason: 'not in this cloud', at: NOON },
+    ];
+    const text = showOperation(seenAs({ uncovered }), waivers, NOON, plain);
+    expect(text.slice(text.indexOf('Not covered'))).toBe(
+      `
+Not covered: the catalog has these, and no service file does
+? rating (cloudkitty)
+    What they hold of it is not known. One that holds nothing of projects: propagator waive TYPE --reason "…"
+
+Waived
+- dns (designate): by ann at 2026-03-01T12:00:00Z: no zones here`.slice(1),
+    );
+    expect(showOperation(seenAs({ uncovered: [] }), waivers, NOON, plain)).not.toMatch(/Not covered|Waived/);
+  });
+
+  it.each(['early', 'closing'])('paints %s as something that goes on', (state) => {
+    expect(showOperation(seenAs(asked(true, { state })), [], NOON, colourful)).toContain(`state      ${colourful.cyan(state)},`);
+  });
+});
+
+describe('propagator operations', () => {
+  it('is one line an operation', () => {
+    const held = { state: 'held', hold: { reason: 'it holds 30000 things, the cap is 20000' } };
+    const user = { id: 'op-ba9876543210', scope: { type: 'user', id: 'u2' }, state: 'finished', endedAt: NOON - 30_000 };
+    const things = { found: 30_000, removed: 0, left: 30_000 };
+    expect(showOperations([seenAs(held, [], { things }), seenAs(user)], NOON, plain)).toBe(
+      `
+OPERATION        ABOUT         STATE     FOUND  REMOVED   LEFT  FOR    WAITS ON
+op-0123456789ab  project shop  held      30000        0  30000  1m 0s  it holds 30000 things, the cap is 20000
+op-ba9876543210  user u2       finished      0        0      0  30s`.slice(1),
+    );
+    expect(showOperations([], NOON, plain)).toBe('No operation yet.');
+  });
+});

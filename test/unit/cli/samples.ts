@@ -1,0 +1,54 @@
+import * as z from 'zod';
+import { colours } from '../../../lib/cli/output.ts';
+import { OperationShape, TaskShape } from '../../../lib/cli/shapes.ts';
+
+/** 2026-03-01T12:00:00Z. */
+export const NOON = 1_772_366_400_000;
+export const plain = colours({}, {});
+export const colourful = colours({ isTTY: true }, {});
+
+const input = z.record(z.string(), z.unknown());
+type Input = z.infer<typeof input>;
+
+/** A task as the API shows it. */
+export const taskOf = (service: string, fields: Input = {}): TaskShape =>
+  TaskShape.parse({
+    id: `op-0123456789ab/${service}/RegionOne`,
+    service,
+    region: 'RegionOne',
+    state: 'finished',
+    phase: 'clean',
+    counts: {},
+    conditions: [],
+    ...fields,
+  });
+
+/** An operation as the API shows it: of a deleted project, running for a minute. */
+export const seenAs = (operation: Input = {}, tasks: readonly TaskShape[] = [], more: Input = {}): OperationShape =>
+  OperationShape.parse({
+    operation: {
+      id: 'op-0123456789ab',
+      mode: 'enforce',
+      state: 'running',
+      scope: { type: 'project', id: '4f0c', name: 'shop' },
+      cause: { eventType: 'identity.project.deleted', initiator: { userId: 'u1', name: 'ann' } },
+      confirmedAt: [NOON - 50_000, NOON - 45_000],
+      notBefore: NOON - 60_000,
+      openedAt: NOON - 60_000,
+      uncovered: [],
+      waived: [],
+      ...operation,
+    },
+    tasks,
+    things: { found: 0, removed: 0, left: 0 },
+    waitsOn: [],
+    ...more,
+  });
+
+/** Of a project that an administrator gave up while it lived. */
+export const asked = (enabled: boolean, operation: Input): Input => ({
+  cause: { eventType: 'requested', note: 'ann: the customer left' },
+  request: { by: 'ann', reason: 'the customer left', at: NOON - 60_000, enabled },
+  confirmedAt: [],
+  ...operation,
+});

@@ -1,0 +1,83 @@
+import { ServicesShape } from '../../../lib/cli/shapes.ts';
+import { showServices } from '../../../lib/cli/show/services.ts';
+import { NOON, plain } from './samples.ts';
+
+const service = (name: string, fields: object) => ({
+  name,
+  catalogTypes: [name],
+  classes: ['A'],
+  kinds: [`${name}.thing`],
+  userKinds: [],
+  after: [],
+  follows: [],
+  early: false,
+  on: true,
+  regions: ['RegionOne'],
+  ...fields,
+});
+
+const cloud = ServicesShape.parse({
+  services: [
+    service('nova', { catalogTypes: ['compute'], kinds: ['nova.server', 'nova.server-group'], userKinds: ['nova.keypair'] }),
+    service('barbican', { catalogTypes: ['key-manager'], classes: ['A', 'C'], early: true, follows: ['nova'], regions: [] }),
+    service('gnocchi', { catalogTypes: ['metric'], on: false, offByDefault: 'metering is often billing evidence', after: ['nova'] }),
+    service('placement', { kinds: [], classes: [], holdsNothing: 'allocations go with their servers' }),
+    service('keystone', { catalogTypes: ['identity'], follows: ['nova', 'barbican', 'gnocchi', 'placement'] }),
+    service('billing', { catalogTypes: [], regions: ['everywhere'], after: ['keystone'] }),
+  ],
+  remotes: ['cmdb'],
+  uncovered: [{ type: 'rating', name: 'cloudkitty' }],
+  waived: [{ type: 'dns', by: 'ann', reason: 'no zones here', at: NOON }],
+});
+
+describe('propagator services', () => {
+  it('is a table in the order of the cleanup; below it what nobody covers, and what was waived by whom', () => {
+    expect(showServices(cloud, plain)).toBe(
+      `
+SERVICE    CATALOG TYPES  CLASS  HOLDS                 AFTER                        HERE        NOTE
+nova       compute        A      server, server-group  -                            RegionOne   of users: keypair
+barbican   key-manager    A C    thing                 ~nova                        -           begins while the project lives
+gnocchi    metric         A      thing                 nova                         RegionOne   off by default: metering is often billing
+                                                                                                evidence
+placement  placement      -      -                     -                            RegionOne   holds nothing: allocations go with their
+                                                                                                servers
+keystone   identity       A      thing                 ~nova, ~barbican, ~gnocchi,  RegionOne
+                                                       ~placement
+billing    -              A      thing                 keystone                     everywhere
+cmdb       -              -      ?                     -                            everywhere  your own, asked over HTTP
+
+CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
+AFTER  ~ gets its turn first, and holds it up only for a while
+
+Not covered: this cloud's catalog has them, and no service file does. What they hold of a project stays, and no operation ends as finished.
+TYPE    NAME
+rating  cloudkitty
+One that holds nothing of projects: propagator waive TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.
+
+Waived; "propagator unwaive TYPE" takes it back
+TYPE  BY   AT                    REASON
+dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
+    );
+  });
+
+  it('says that Keystone comes after all others, and breaks a long list into lines', () => {
+    const kinds = ['router', 'network', 'subnet', 'port', 'trunk', 'floating-ip', 'security-group'].map((name) => `neutron.${name}`);
+    const services = [
+      service('nova', {}),
+      service('neutron', { kinds, after: ['nova'] }),
+      service('keystone', { follows: ['nova', 'neutron'] }),
+    ];
+    const text = showServices(ServicesShape.parse({ services, remotes: [], uncovered: [], waived: [] }), plain);
+    expect(text).toBe(
+      `
+SERVICE   CATALOG TYPES  CLASS  HOLDS                                  AFTER        HERE       NOTE
+nova      nova           A      thing                                  -            RegionOne
+neutron   neutron        A      router, network, subnet, port, trunk,  nova         RegionOne
+                                floating-ip, security-group
+keystone  keystone       A      thing                                  ~all others  RegionOne
+
+CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
+AFTER  ~ gets its turn first, and holds it up only for a while`.slice(1),
+    );
+  });
+});
