@@ -45,6 +45,13 @@ const Health = z.looseObject({
 });
 const Quarantine = z.object({ total: z.number(), records: z.array(z.looseObject({ reason: z.string() })) });
 
+/** An operation is found by what it is about. */
+export interface About {
+  readonly project?: string;
+  readonly domain?: string;
+  readonly user?: string;
+}
+
 export interface How {
   readonly mode: 'observe' | 'enforce';
   /** Domains that must be left alone: those of other people who use this cloud meanwhile. */
@@ -147,15 +154,15 @@ export class Propagator {
   quarantine = async () => Quarantine.parse((await this.api('GET', '/v1/quarantine?limit=1000')).json);
   deadLetters = async () =>
     z.object({ deadLetters: z.array(z.unknown()) }).parse((await this.api('GET', '/v1/dead-letters')).json).deadLetters;
-  async operations(about: { project?: string; domain?: string }): Promise<View[]> {
-    const { json } = await this.api('GET', `/v1/operations?${new URLSearchParams(about)}`);
+  async operations(about: About): Promise<View[]> {
+    const { json } = await this.api('GET', `/v1/operations?${new URLSearchParams(Object.entries(about))}`);
     return z.object({ operations: z.array(View) }).parse(json).operations;
   }
 
   /** Waits until the newest operation about an account is as wanted. In vain: the error shows what it waits on, and the end of the log. */
-  async operation(about: { project?: string; domain?: string }, wanted: (view: View) => boolean, seconds: number): Promise<View> {
+  async operation(about: About, wanted: (view: View) => boolean, seconds: number): Promise<View> {
     let last: View | undefined;
-    const type = about.project === undefined ? 'domain' : 'project';
+    const type = about.project !== undefined ? 'project' : about.user !== undefined ? 'user' : 'domain';
     const ask = async () => {
       if (this.#child === undefined) throw new Error(`the propagator has ended:\n${this.lastWords()}`);
       last = (await this.operations(about)).find((view) => view.operation.scope.type === type);
