@@ -53,6 +53,8 @@ export interface ServiceApi {
   readonly endpoint: string;
   /** The id of the project that our own token is scoped to. */
   readonly ownProject: string;
+  /** The microversion that every call asks for, between the service file's floor and ceiling; `undefined` where it names none. */
+  readonly microversion?: string | undefined;
   /**
    * One call. `path` is appended to the endpoint and must be escaped by the caller (`encodeURIComponent`).
    * Throws {@link PropagatorError}: 404 and 410 `Gone`, 401 and 403 `Denied`, 405 and 501 `Unsupported`,

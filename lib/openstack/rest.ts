@@ -120,6 +120,7 @@ export function createRest(options: RestOptions): ServiceApi {
     region,
     endpoint: options.endpoint,
     ownProject: options.ownProject,
+    microversion: options.apiVersion?.version,
     request: (method, path, request = {}) => options.limit(exchange, method, path, request),
     list: (path, asked) =>
       readListing(

@@ -66,7 +66,10 @@ describe('a cloud', () => {
     cloud.script = (asked, response) => (/\/v[\d.]+\/$/.test(asked.path) ? json(response, status, document) : json(response, 200, {}));
     const api = await cloud.connect().api(service, 'RegionOne');
     await api?.request('GET', '/things');
-    return cloud.asked.at(-1)?.headers['openstack-api-version'];
+    const header = cloud.asked.at(-1)?.headers['openstack-api-version'];
+    // A service file asks the API for it: some of its kinds came with a later microversion than its floor.
+    expect(header).toBe(`${service.microversion.header} ${api?.microversion}`);
+    return header;
   };
   const nova = (version: string, min_version = '2.1') => ({ version: { id: 'v2.1', status: 'CURRENT', version, min_version } });
 
