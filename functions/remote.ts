@@ -1,4 +1,5 @@
-import type { ServiceReport, ServiceRequested } from '../events/service.ts';
+import type { Outgoing } from '../events/index.ts';
+import type { Condition, ServiceReport, ServiceRequested } from '../events/service.ts';
 import { contradiction, reportMessage, TaskReport } from '../events/task-report.ts';
 import type { Delivery } from '../lib/engine/port.ts';
 import { PropagatorError, reportOf } from '../lib/errors.ts';
@@ -17,7 +18,7 @@ export interface RemotePorts extends Pick<ServicePorts, 'engine' | 'cloud' | 'mo
 }
 
 const ANSWER_MILLIS = 30_000;
-/** It is asked again so often until it reports; it must take the second question for the first one repeated. */
+/** It is asked again after so long without a report; it must take the second question for the first one repeated. */
 const ASK_AGAIN_SECONDS = 60;
 
 /**
@@ -30,30 +31,47 @@ export async function serveRemote(remote: RemoteService, deliveries: readonly De
     const { reads } = ports.engine;
     const [operation, task] = await Promise.all([reads.operation(message.data.operationId), reads.task(message.data.taskId)]);
     if (!operation || !task || task.pass !== message.data.pass || task.endedAt !== undefined) continue;
-    const report = await reportTo(remote, message, operation, task, ports);
-    await ports.engine.commit({ messages: [report] });
+    const messages = await reportTo(remote, message, operation, task, ports);
+    await ports.engine.commit({ messages });
   }
 }
 
-async function reportTo(remote: RemoteService, message: ServiceRequested, operation: Operation, task: Task, ports: RemotePorts) {
+async function reportTo(
+  remote: RemoteService,
+  message: ServiceRequested,
+  operation: Operation,
+  task: Task,
+  ports: RemotePorts,
+): Promise<Outgoing[]> {
   try {
-    return (await obstacle(message, operation, ports)) ?? (await ask(remote, message, task, ports));
+    const standsInTheWay = await obstacle(message, operation, ports);
+    return standsInTheWay ? [standsInTheWay] : await ask(remote, message, task, ports);
   } catch (thrown) {
-    return failed(remote, message, thrown);
+    return [failed(remote, message, thrown)];
   }
 }
 
-async function ask(remote: RemoteService, message: ServiceRequested, task: Task, ports: RemotePorts): Promise<ServiceReport> {
+async function ask(remote: RemoteService, message: ServiceRequested, task: Task, ports: RemotePorts): Promise<Outgoing[]> {
   const answer = await post(remote, message);
   const { phase } = message.data;
-  if (answer.status === 202) {
-    const data = { conditions: [silence(remote, task, ports)], again: { afterSeconds: ASK_AGAIN_SECONDS } };
-    return reportMessage(message.data, { type: 'service.progressed', phase, data });
-  }
+  if (answer.status === 202) return reportsLater(message, silence(remote, task, ports));
   const report = TaskReport.parse(JSON.parse(answer.text));
   const because = contradiction(report, phase);
   if (because) throw new TypeError(because);
-  return reportMessage(message.data, report);
+  return [reportMessage(message.data, report)];
+}
+
+/**
+ * The pass stays the one that the task stands at until its time is over: were it asked for anew at once, a report that came
+ * right behind the 202 would be one of an old pass, and lost.
+ */
+function reportsLater({ data }: ServiceRequested, condition: Condition): Outgoing[] {
+  const { operationId, taskId, service, region, phase, pass } = data;
+  const waits = { operationId, taskId, service, region, phase, pass, counts: {}, conditions: [condition] };
+  return [
+    { type: 'service.progressed', data: { ...waits, sequence: 1 } },
+    { type: 'service.progressed', data: { ...waits, sequence: 0, again: { afterSeconds: 0 } }, delaySeconds: ASK_AGAIN_SECONDS },
+  ];
 }
 
 function failed(remote: RemoteService, { data }: ServiceRequested, thrown: unknown): ServiceReport {

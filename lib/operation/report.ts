@@ -18,7 +18,10 @@ export function takeReport(draft: Draft, report: ServiceReport, rules: Rules): v
   if (!task || task.pass !== report.data.pass || task.endedAt !== undefined || task.state === 'pending') return;
   if (report.type === 'service.progressed' && !report.data.again) {
     if (report.data.sequence <= task.sequence) return;
-    draft.put({ ...takeCounts(task, report, rules.now), conditions: task.conditions, sequence: report.data.sequence });
+    const counted = takeCounts(task, report, rules.now);
+    // Counts on the way say nothing of what stands in the way: that is known at the end of a pass.
+    const conditions = report.data.conditions.length > 0 ? counted.conditions : task.conditions;
+    draft.put({ ...counted, conditions, sequence: report.data.sequence });
     return;
   }
   const counted: Task = { ...takeCounts(task, report, rules.now), sequence: 0 };
