@@ -104,7 +104,7 @@ async function passOver<At extends CommonReach>(
     if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
     // Only a listing of every kind proves it (law 4).
     if (looked === all && kinds.every((kind) => kind.provenEmpty || kind.unreachable !== undefined)) {
-      const beyond = kinds.flatMap((kind) => kind.unreachable ?? []);
+      const beyond = [...new Set(kinds.flatMap((kind) => kind.unreachable ?? []))];
       return report(beyond.length > 0 ? { is: 'unreachable', because: beyond.join('; ') } : { is: 'finished' });
     }
     const removed = kinds.reduce((sum, kind) => sum + (kind.count?.gone ?? 0), 0);

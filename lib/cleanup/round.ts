@@ -132,6 +132,11 @@ function outOfReach(kind: Named, needs: NeedsLife | undefined, things: readonly 
  */
 function unlisted(kind: Named, error: ErrorReport): KindRound {
   const isLacking = error.class === 'Unsupported' && !error.code.includes('.http.');
+  if (isLacking && error.code.endsWith('.hidden')) {
+    // It is there, and this release shows it to nobody who could tell: as little empty as what only a dead project's token shows.
+    const hidden = { ...condition(kind.name, 'Unsupported', error.message, 'operator', undefined, 1), advice: error.advice };
+    return { kind: kind.name, count: undefined, provenEmpty: false, conditions: [hidden], errors: [], unreachable: error.message };
+  }
   if (isLacking) {
     const skipped = condition(kind.name, 'Unsupported', `skipped: ${error.message}`, 'nobody', undefined, 1);
     return { kind: kind.name, count: { listed: 0, gone: 0, left: 0 }, provenEmpty: true, conditions: [skipped], errors: [] };

@@ -88,7 +88,10 @@ export interface KindDefinition<Row, At = Reach> {
   readonly after?: readonly string[];
   /** Likewise, where the API itself refuses what is still needed: one thing that is stuck must not keep the rest (law 9). */
   readonly follows?: readonly string[];
-  /** Fresh rows. Must not create anything (law 8). Throws when it can't know (law 3), and class `Unsupported` where the cloud lacks the extension. */
+  /**
+   * Fresh rows. Must not create anything (law 8). Throws when it can't know (law 3), and class `Unsupported` where the cloud lacks the extension;
+   * with a code that ends with `.hidden` where this release has such things and shows an administrator none of them: out of reach, and never empty.
+   */
   list(reach: At): Promise<readonly Row[] | { readonly rows: readonly Row[]; readonly more: boolean; readonly total?: number }>;
   id(row: Row): string;
   owner(row: Row): string | undefined;

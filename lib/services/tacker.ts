@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { defineKind, defineService, type Removal } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
 import { vnfInstance } from './tacker/instance.ts';
 import { type Owned, ownedBy } from './tacker/tenant.ts';
 
@@ -44,6 +45,30 @@ const vim = defineKind({
   },
 });
 
+const packageRow = z.object({ id: z.string() });
+
+/** VNF packages. Tacker knows whose they are, shows it to nobody and has no filter for it: where there are any, this project's may be among them. */
+const vnfPackage = defineKind<z.infer<typeof packageRow>>({
+  name: 'vnf-package',
+  follows: ['vnf-instance'],
+  blockers: ['Nobody can tell whose a package is, so none is ever removed; where the cloud has any, that is reported.'],
+  async list({ api, region }) {
+    const { rows } = await api.list('/vnfpkgm/v1/vnf_packages', { row: packageRow, paging: 'none', query: { all_records: 'yes' } });
+    if (rows.length === 0) return [];
+    throw new PropagatorError({
+      code: 'tacker.vnf-package.hidden',
+      class: 'Unsupported',
+      message: `Tacker has ${rows.length} VNF packages and tells nobody whose they are; probably left: those of this project`,
+      advice: 'Find them in the table vnf_packages of Tacker by tenant_id, then disable and delete them (openstack vnf package delete).',
+      service: 'tacker',
+      region,
+    });
+  },
+  id: (row) => row.id,
+  owner: () => undefined,
+  remove: async () => ({ is: 'blocked', message: 'Tacker tells nobody whose this package is', actor: 'operator' }),
+});
+
 /**
  * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of its own API. Before Heat, in which the VNFs are stacks, and before what is in them.
  * Early, for Tacker works with logins that may die with the project.
@@ -53,9 +78,9 @@ export const tacker = defineService({
   catalogTypes: ['nfv-orchestration'],
   before: ['heat', 'nova', 'neutron', 'cinder', 'glance', 'barbican'],
   early: true,
-  kinds: [vnfInstance, subscription, vim],
+  kinds: [vnfInstance, vnfPackage, subscription, vim],
   releases: [
-    'VNF packages stay: no call of Tacker says whose a package is, nor lists those of one project to an administrator. Members can remove theirs before the project ends.',
+    'VNF packages stay: no call of Tacker says whose a package is. Members see and remove their own before the project ends.',
     'VNF instances of API v2 (/vnflcm/v2) stay: Tacker keeps no project for them. Their stacks in Heat go with Heat.',
     'The legacy API (VNFs, descriptors and network services under /v1.0; gone since 2024.1) is not emptied; it shows VNFs of v1 a second time.',
   ],

@@ -8,6 +8,7 @@ import { keepsTheContract } from './every-service.ts';
 keepsTheContract(tacker, {
   with: [fake],
   ownerInRow: false,
+  untellable: ['tacker.vnf-package'],
   removals: [{ method: 'DELETE' }, { method: 'POST', path: /\/terminate$/ }],
 });
 
@@ -119,9 +120,19 @@ describe('Tacker, emptied of one project', () => {
     await stage.emptyWhole(tacker);
     stage.rehearsal.calls.length = 0;
     expect((await stage.early(tacker)).outcome).toEqual({ is: 'finished' });
-    expect(called('GET', /./).map(({ path }) => path.split('?')[0])).toEqual(
-      expect.arrayContaining(['/v1.0/vims', '/vnflcm/v1/subscriptions', '/vnflcm/v1/vnf_instances']),
-    );
-    expect(called('GET', /./)).toHaveLength(3);
+    const listings = ['/v1.0/vims', '/vnflcm/v1/subscriptions', '/vnflcm/v1/vnf_instances', '/vnfpkgm/v1/vnf_packages'];
+    const asked = called('GET', /./).map(({ path }) => path.split('?')[0]);
+    expect(asked.sort()).toEqual(listings);
+  });
+
+  it('says that packages are out of reach where there are any, and empties the rest', async () => {
+    const { packages } = await open();
+    packages.add({ id: uuid(), name: 'mine', tenant_id: stage.project });
+    packages.add({ id: uuid(), name: 'theirs', tenant_id: stage.bystander.projectId });
+    stage.remember();
+    const report = await stage.emptyWhole(tacker);
+    expect(report.outcome).toEqual({ is: 'unreachable', because: expect.stringContaining('2 VNF packages') });
+    expect(stage.left('tacker')).toEqual(['tacker.vnf-package mine']);
+    expect(stage.bystandersAreUntouched).toBe(true);
   });
 });

@@ -28,6 +28,7 @@ interface Tables {
   readonly subscriptions: Table<Named>;
   readonly vims: Table<Named>;
   readonly operations: Table<Operation>;
+  readonly packages: Table<Named>;
   /** Projects whose VIM does not let Tacker in any more. */
   readonly locked: Set<string>;
 }
@@ -49,6 +50,7 @@ export const tacker: Documented = {
       subscriptions: state.world.table<Named>('tacker.subscription', owned),
       vims: state.world.table<Named>('tacker.vim', owned),
       operations: new Table<Operation>('tacker.operation', { owner: () => undefined, label: ({ operation }) => operation }),
+      packages: state.world.table<Named>('tacker.vnf-package', owned),
       locked: new Set(),
     };
     made.set(state, tables);
@@ -57,6 +59,15 @@ export const tacker: Documented = {
     operationRoutes(routes, state, tables);
     subscriptionRoutes(routes, tables);
     vimRoutes(routes, tables);
+    // It takes no tenantId, and shows none.
+    routes.on('GET', '/vnfpkgm/v1/vnf_packages', (call) => {
+      if (call.query.has('filter')) throw new Refusal(400, 'Rule contains invalid attribute name');
+      const rows = visible(call, tables.packages.all());
+      return all(
+        call,
+        rows.map(({ id }) => ({ id, onboardingState: 'ONBOARDED', operationalState: 'ENABLED', usageState: 'NOT_IN_USE' })),
+      );
+    });
     return {
       ...frontOf(state, {
         name: 'tacker',
