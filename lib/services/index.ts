@@ -2,6 +2,7 @@ import type { Service } from '../cleanup/service.ts';
 import { assertNoCycle } from '../operation/order.ts';
 import { barbican } from './barbican.ts';
 import { cinder } from './cinder.ts';
+import { freezer } from './freezer.ts';
 import { glance } from './glance.ts';
 import { gnocchi } from './gnocchi.ts';
 import { keystone } from './keystone.ts';
@@ -27,5 +28,6 @@ export const SERVICES: readonly Service[] = [
   octavia,
   magnum,
   tacker,
+  freezer,
 ];
 assertNoCycle(SERVICES);

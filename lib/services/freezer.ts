@@ -1,0 +1,131 @@
+import * as z from 'zod';
+import { type ClosedKind, defineKind, defineService, type Reach, type Removal, type ServiceApi } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
+
+/** With a token on the project Freezer can also remove the trust of a job from Keystone; with any other it only logs that it could not. */
+const apiOf = ({ api, onProject }: Pick<Reach, 'api' | 'onProject'>): ServiceApi => onProject ?? api;
+const pathOf = (project: string, collection: string, id?: string): string =>
+  `/v2/${encodeURIComponent(project)}/${collection}${id === undefined ? '' : `/${encodeURIComponent(id)}`}`;
+
+const home = z.object({ resources: z.record(z.string(), z.unknown()) });
+
+/**
+ * Before 2026.2 every listing and every deletion is about what the caller himself has made, and what is not his is answered as if it were not there.
+ * Freezer has no version that tells; its home document names jobs one by one since administrators see those of others.
+ */
+async function assertOpen({ region, once, ...reach }: Reach): Promise<void> {
+  const document = await once('freezer.home', async () => home.parse((await apiOf(reach).request('GET', '/v2/')).json));
+  if ('rel/job' in document.resources) return;
+  throw new PropagatorError({
+    code: 'freezer.hidden',
+    class: 'Unsupported',
+    message:
+      'this Freezer (before 2026.2) shows everybody only what he made himself; probably left: jobs that go on, sessions, clients, records of backups',
+    advice:
+      'Let the members remove their jobs before the project ends, or set deleted = 1 on its rows in the database of Freezer; or upgrade Freezer.',
+    service: 'freezer',
+    region,
+  });
+}
+
+/**
+ * Documents of one collection. The project stands in the path, and Freezer looks past it: an administrator gets the jobs of the whole cloud,
+ * and everybody the central clients of others. So the rows are compared here, and those of others are no fault of the API.
+ */
+async function documentsOf<Row extends { readonly project_id?: string | null | undefined }>(
+  reach: Reach,
+  collection: string,
+  row: z.ZodType<Row>,
+): Promise<Row[]> {
+  await assertOpen(reach);
+  const { rows } = await apiOf(reach).list(pathOf(reach.project, collection), { collection, row, paging: 'offset' });
+  return rows.filter((one) => one.project_id === reach.project || one.project_id === undefined);
+}
+
+const owner = z.string().nullish();
+const jobRow = z.object({
+  job_id: z.string(),
+  project_id: owner,
+  description: z.string().nullish(),
+  job_schedule: z.object({ status: z.string().nullish(), event: z.string().nullish() }).nullish(),
+});
+
+/**
+ * Jobs, before all else, for they make backups. The scheduler on the client's machine drops what it no longer finds, but lets a backup that runs
+ * come to its end: it is aborted first, and its job goes at the next look, whether the scheduler has heard of it or is gone itself.
+ */
+const job = defineKind<z.infer<typeof jobRow>>({
+  name: 'job',
+  list: (reach) => documentsOf(reach, 'jobs', jobRow),
+  id: (row) => row.job_id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.description ?? undefined,
+  async remove(row, reach): Promise<Removal> {
+    const at = pathOf(reach.project, 'jobs', row.job_id);
+    if (row.job_schedule?.status === 'running' && row.job_schedule.event !== 'abort') {
+      await apiOf(reach).request('POST', `${at}/event`, { json: { abort: null } });
+      return { is: 'accepted' };
+    }
+    await apiOf(reach).request('DELETE', at);
+    return { is: 'gone' };
+  },
+});
+
+/** What only waits for the jobs. Freezer answers 204 to the deletion of what is not there. */
+function document(name: 'session' | 'action' | 'backup'): ClosedKind {
+  const row = z
+    .object({ [`${name}_id`]: z.string(), project_id: owner, description: z.string().nullish() })
+    .transform((raw) => ({ id: String(raw[`${name}_id`]), project_id: raw.project_id, label: raw.description ?? undefined }));
+  return defineKind({
+    name,
+    follows: ['job'],
+    list: (reach) => documentsOf(reach, `${name}s`, row),
+    id: ({ id }) => id,
+    owner: ({ project_id }) => project_id ?? undefined,
+    label: ({ label }) => label,
+    async remove({ id }, reach) {
+      await apiOf(reach).request('DELETE', pathOf(reach.project, `${name}s`, id));
+      return { is: 'gone' };
+    },
+  });
+}
+
+const clientRow = z.object({ project_id: owner, client: z.object({ client_id: z.string(), hostname: z.string().nullish() }) });
+
+/** Machines on which a scheduler has registered itself; one that still runs does so again when it is restarted. */
+const client = defineKind<z.infer<typeof clientRow>>({
+  name: 'client',
+  follows: ['job'],
+  blockers: ['A central client of another project with the same id hides it: Freezer then answers 403.'],
+  list: (reach) => documentsOf(reach, 'clients', clientRow),
+  id: (row) => row.client.client_id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.client.hostname ?? undefined,
+  async remove(row, reach): Promise<Removal> {
+    const answer = await apiOf(reach).request('DELETE', pathOf(reach.project, 'clients', row.client.client_id), { accept: [403] });
+    if (answer.status !== 403) return { is: 'gone' };
+    return {
+      is: 'blocked',
+      message: 'Freezer forbids it (403), as it does when a central client of another project has the same id',
+      actor: 'operator',
+      advice: 'Remove its row from the table clients in the database of Freezer.',
+    };
+  },
+});
+
+/**
+ * Freezer, API v2. What it keeps are records; the data of the backups lie where the customer put them, most often in Swift, and go with the account.
+ * Before Nova, Cinder and Swift: a job makes snapshots and writes objects. Early, for the jobs' trusts.
+ */
+export const freezer = defineService({
+  name: 'freezer',
+  catalogTypes: ['backup'],
+  before: ['nova', 'cinder', 'swift'],
+  early: true,
+  kinds: [job, document('session'), document('action'), client, document('backup')],
+  releases: [
+    'Before 2026.2 Freezer shows and removes only what its caller has made: out of reach, and reported so.',
+    'Backups on other storage than the Swift of the project (SSH, S3, NFS, local disks) keep their data; only their records go.',
+    'API v1, without the project in its path, is not supported.',
+  ],
+});
