@@ -12,6 +12,7 @@ import { nova } from './nova.ts';
 import { octavia } from './octavia.ts';
 import { swift } from './swift.ts';
 import { tacker } from './tacker.ts';
+import { trove } from './trove.ts';
 import { zun } from './zun.ts';
 
 /** Every service that is covered. A test fails when a file beside this one is missing here. */
@@ -29,5 +30,6 @@ export const SERVICES: readonly Service[] = [
   magnum,
   tacker,
   freezer,
+  trove,
 ];
 assertNoCycle(SERVICES);
