@@ -1,18 +1,26 @@
 import type { Service } from '../cleanup/service.ts';
 import { assertNoCycle } from '../operation/order.ts';
+import { aetos } from './aetos.ts';
 import { barbican } from './barbican.ts';
+import { ceilometer } from './ceilometer.ts';
 import { cinder } from './cinder.ts';
+import { cloudkitty } from './cloudkitty.ts';
+import { cyborg } from './cyborg.ts';
 import { freezer } from './freezer.ts';
 import { glance } from './glance.ts';
 import { gnocchi } from './gnocchi.ts';
+import { ironicInspector } from './ironic-inspector.ts';
 import { keystone } from './keystone.ts';
 import { magnum } from './magnum.ts';
+import { masakari } from './masakari.ts';
 import { neutron } from './neutron.ts';
 import { nova } from './nova.ts';
 import { octavia } from './octavia.ts';
+import { placement } from './placement.ts';
 import { swift } from './swift.ts';
 import { tacker } from './tacker.ts';
 import { trove } from './trove.ts';
+import { watcher } from './watcher.ts';
 import { zun } from './zun.ts';
 
 /** Every service that is covered. A test fails when a file beside this one is missing here. */
@@ -31,5 +39,13 @@ export const SERVICES: readonly Service[] = [
   tacker,
   freezer,
   trove,
+  cloudkitty,
+  cyborg,
+  masakari,
+  watcher,
+  placement,
+  ceilometer,
+  aetos,
+  ironicInspector,
 ];
 assertNoCycle(SERVICES);

@@ -1,0 +1,8 @@
+import { defineService } from '../cleanup/service.ts';
+
+/** Watcher, Infrastructure Optimization API. */
+export const watcher = defineService({
+  name: 'watcher',
+  catalogTypes: ['resource-optimization', 'infra-optim'],
+  holdsNothing: "goals, audits and action plans are the administrators' and name no project",
+});
