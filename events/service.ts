@@ -86,7 +86,14 @@ export const ServiceProgressed = z.object({
     counts: Counts,
     conditions: z.array(Condition),
     /** At least so many seconds; the coordinator waits longer when nothing moves. */
-    again: z.object({ afterSeconds: z.number().min(0), error: ErrorReport.optional() }).optional(),
+    again: z
+      .object({
+        afterSeconds: z.number().min(0),
+        error: ErrorReport.optional(),
+        /** Somebody enabled the project in the middle of its cleanup: what was seen empty before may not be any more. */
+        enabled: z.literal(true).optional(),
+      })
+      .optional(),
   }),
 });
 /** The task is over, or (phase `survey`) the survey is. */

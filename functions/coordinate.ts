@@ -1,20 +1,23 @@
 import type { Account, AccountEvent } from '../events/account.ts';
-import type { DomainId, OperationId, ServiceName } from '../events/ids.ts';
+import type { DomainId, OperationId, ProjectId, ServiceName } from '../events/ids.ts';
 import type { Message } from '../events/index.ts';
+import type { Condition } from '../events/service.ts';
 import type { AccountRecord } from '../lib/account/inventory.ts';
 import { type Protection, protectedBecause } from '../lib/cleanup/laws.ts';
 import type { Service } from '../lib/cleanup/service.ts';
 import type { Delivery, Engine } from '../lib/engine/port.ts';
-import { reportOf } from '../lib/errors.ts';
+import { type ErrorReport, reportOf } from '../lib/errors.ts';
 import type { Cloud } from '../lib/openstack/cloud.ts';
 import { uncoveredOf } from '../lib/operation/coverage.ts';
 import type { DomainProject } from '../lib/operation/domain.ts';
 import type { Rules, Step } from '../lib/operation/draft.ts';
-import type { CloudNow, Truth } from '../lib/operation/look.ts';
+import { type CloudNow, type Truth, wantsLook } from '../lib/operation/look.ts';
 import type { Mode, Operation, ProjectScope, Scope } from '../lib/operation/model.ts';
+import { obstacleToAct } from '../lib/operation/obstacle.ts';
 import { openCleanup } from '../lib/operation/open.ts';
 import { OWN_REGION, type PlacedService } from '../lib/operation/order.ts';
 import { type Input, step } from '../lib/operation/step.ts';
+import { shownNow } from './service.ts';
 
 export interface CoordinatePorts {
   readonly engine: Engine;
@@ -101,21 +104,26 @@ async function withOperation(id: OperationId, ports: CoordinatePorts, input: (op
 async function open(event: AccountEvent, ports: CoordinatePorts): Promise<Step | undefined> {
   const { account, cause } = event.data;
   const scope = await scopeOf(account, ports);
+  const existing = await ports.engine.reads.operationsAbout(scope.type, scope.id);
   const opened = openCleanup({
     scope,
     cause,
-    existing: await ports.engine.reads.operationsAbout(scope.type, scope.id),
+    existing,
     mode: ports.mode,
     now: ports.now(),
     graceMillis: ports.graceMillis,
     // Who we are ourselves is known once Keystone answers; until then the settings speak.
     protectedBecause: protectedBecause(scope, { ...ports.protectedIds, ownProject: '' }),
   });
-  return opened && { operations: [opened.operation], tasks: [], messages: opened.messages, deadLetters: [] };
+  if (opened) return { operations: [opened.operation], tasks: [], messages: opened.messages, deadLetters: [] };
+  // One that a person was asked about may have nothing to be decided any more.
+  const held = existing.find((operation) => wantsLook(operation, operation.look) && operation.state === 'held');
+  const look = held && { type: 'operation.look' as const, data: { operationId: held.id, look: held.look } };
+  return look && { operations: [], tasks: [], messages: [look], deadLetters: [] };
 }
 
 async function look(operation: Operation, number: number, ports: CoordinatePorts): Promise<Input | undefined> {
-  if (operation.state !== 'confirming' || operation.look !== number) return undefined;
+  if (!wantsLook(operation, number)) return undefined;
   const answer = await ask(operation, ports).catch((thrown: unknown) => ({
     truth: { is: 'unknown' as const, error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }) },
   }));
@@ -123,13 +131,13 @@ async function look(operation: Operation, number: number, ports: CoordinatePorts
 }
 
 /** Law 1: only Keystone's own 404 counts. Throws when anything about the answer is not certain. */
-async function ask({ scope, request }: Operation, ports: CoordinatePorts): Promise<{ truth: Truth; projects?: DomainProject[] }> {
+async function ask({ scope, request, state }: Operation, ports: CoordinatePorts): Promise<{ truth: Truth; projects?: DomainProject[] }> {
   const { keystone, acts } = ports.cloud;
   const shown = await keystone.show(scope.type, scope.id);
   const because = protectedBecause(scope, await ports.protection());
   if (shown.is === 'present') {
     const { enabled } = shown.account;
-    if (!request || scope.type !== 'project') return { truth: { is: 'present', enabled } };
+    if (!request || scope.type !== 'project' || state !== 'confirming') return { truth: { is: 'present', enabled } };
     if (because) return { truth: { is: 'protected', because } };
     const [cloud, roles, members] = await Promise.all([cloudNow(scope, ports), acts.missingRoles(scope.id), keystone.members(scope.id)]);
     return { truth: { is: 'present', enabled, alive: { ...cloud, roles, members: members.map(({ userId }) => userId) } } };
@@ -155,19 +163,45 @@ async function cloudNow({ type }: Scope, { cloud, services, optedIn, remotes }: 
   return { services: [...(await Promise.all(placed)), ...own], uncovered };
 }
 
-/** Carries out what the operation stands at; an older wish is void. */
-async function act({ act: due, scope, roles }: Operation, number: number, { cloud }: CoordinatePorts): Promise<Input | undefined> {
+/** Carries out what the operation stands at; an older wish is void, and while it is held a role is given back and nothing else. */
+async function act(operation: Operation, number: number, ports: CoordinatePorts): Promise<Input | undefined> {
+  const { act: due, scope, roles, state } = operation;
   if (!due || due.number !== number || due.done || scope.type !== 'project') return undefined;
+  if (state === 'held' && due.what !== 'leave') return undefined;
+  const { acts } = ports.cloud;
   try {
-    if (due.what === 'enter') await cloud.acts.enter(scope.id, roles);
-    if (due.what === 'disable') await cloud.acts.disable(scope.id);
-    if (due.what === 'disable' || due.what === 'leave') await cloud.acts.leave(scope.id, roles);
-    if (due.what === 'delete') await cloud.acts.delete(scope.id);
-    return { is: 'acted', number };
+    // Before it is disabled, so that it is given back although that fails, or must not be done any more.
+    if (due.what === 'disable' || due.what === 'leave') await acts.leave(scope.id, roles);
+    if (due.what === 'leave') return { is: 'acted', number };
+    const shown = await shownNow(operation, ports);
+    const stopped = obstacleToAct(operation, due.what, ports.mode, protectedBecause(scope, await ports.protection()), shown);
+    if (stopped) return { is: 'acted', number, shown, error: stoppedBy(stopped) };
+    if (due.what === 'enter' && shown !== 'absent') await enter(scope.id, roles, acts);
+    if (due.what === 'disable') await acts.disable(scope.id);
+    if (due.what === 'delete') await acts.delete(scope.id);
+    return { is: 'acted', number, shown };
   } catch (thrown) {
     return { is: 'acted', number, error: reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' }) };
   }
 }
+
+/** Taken whole or not at all, as far as it is up to us: a person may let the operation stand for good. */
+async function enter(project: ProjectId, roles: readonly string[], acts: Cloud['acts']): Promise<void> {
+  try {
+    await acts.enter(project, roles);
+  } catch (thrown) {
+    await acts.leave(project, roles).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+const stoppedBy = ({ message, advice = '' }: Condition): ErrorReport => ({
+  code: 'operation.act.stopped',
+  class: 'Blocked',
+  message,
+  advice,
+  service: 'keystone',
+});
 
 async function projectsOf(domainId: DomainId, ports: CoordinatePorts): Promise<DomainProject[]> {
   const protection = await ports.protection();

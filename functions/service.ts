@@ -56,11 +56,20 @@ async function report(service: Service, message: ServiceRequested, operation: Op
       const because = `the catalog of this cloud has no ${service.name} in ${data.region}`;
       return { type: 'service.finished', data: { ...address, result: 'skipped', because, counts: {}, conditions: [] } };
     }
-    return asReport(address, await pass(service, message, operation, api, ports));
+    return await unlessEnded(asReport(address, await pass(service, message, operation, api, ports)), operation, ports);
   } catch (thrown) {
     const error = reportOf(thrown, { code: `${service.name}.pass`, service: service.name, region: data.region });
-    return failure(address, error);
+    return unlessEnded(failure(address, error), operation, ports);
   }
+}
+
+/** A token on a project counts no more when somebody disables or deletes the project in the middle of an early pass: the next one sees that. */
+async function unlessEnded(report: ServiceReport, operation: Operation, ports: Pick<ServicePorts, 'cloud'>): Promise<ServiceReport> {
+  if (report.type !== 'service.failed' || report.data.phase !== 'early') return report;
+  const shown = await shownNow(operation, ports).catch(() => 'enabled');
+  if (shown === 'enabled') return report;
+  const { error: _, ...seen } = report.data;
+  return { type: 'service.progressed', data: { ...seen, sequence: 0, again: { afterSeconds: 0 } } };
 }
 
 /** The report of a pass that must not begin now; `undefined` when it may. Throws when Keystone does not say for certain. */
@@ -71,8 +80,11 @@ export async function obstacle(
 ): Promise<ServiceReport | undefined> {
   if (data.phase === 'survey') return undefined;
   const because = protectedBecause(operation.scope, await ports.protection());
-  const condition = obstacleTo(operation, data.phase, ports.mode, because, await shownNow(operation, ports));
-  const stopped = { ...addressOf(data), sequence: 0, counts: {}, again: { afterSeconds: 60 } };
+  const shown = await shownNow(operation, ports);
+  const condition = obstacleTo(operation, data.phase, ports.mode, because, shown);
+  const isEnabledAgain = data.phase === 'clean' && lives(operation) && shown === 'enabled';
+  const again = { afterSeconds: 60, ...(isEnabledAgain ? { enabled: true as const } : {}) };
+  const stopped = { ...addressOf(data), sequence: 0, counts: {}, again };
   return condition && { type: 'service.progressed', data: { ...stopped, conditions: [condition] } };
 }
 
@@ -136,7 +148,8 @@ function failure(address: Address, error: ErrorReport): ServiceReport {
   return { type: 'service.progressed', data: { ...none, sequence: 0, again: { afterSeconds: error.retryAfterSeconds ?? 0, error } } };
 }
 
-async function shownNow({ scope }: Operation, ports: Pick<ServicePorts, 'cloud'>): Promise<AccountNow> {
+/** What Keystone says of the account right now. Throws when it does not say for certain. */
+export async function shownNow({ scope }: Operation, ports: Pick<ServicePorts, 'cloud'>): Promise<AccountNow> {
   const shown = await ports.cloud.keystone.show(scope.type, scope.id);
   if (shown.is === 'absent') return 'absent';
   return shown.account.enabled ? 'enabled' : 'disabled';

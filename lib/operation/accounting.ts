@@ -33,13 +33,18 @@ export function keepSince(before: readonly Condition[], now: readonly Condition[
   return now.map((condition) => ({ ...condition, since: condition.since ?? since.get(key(condition)) ?? at }));
 }
 
+/** Nothing moves by itself; what this cloud merely lacks, or what is out of reach for good, is nobody's waiting. */
+export function waitsForPeople(conditions: readonly Condition[]): boolean {
+  const waits = conditions.filter((condition) => condition.class !== 'Unsupported');
+  return waits.length > 0 && waits.every((condition) => condition.actor !== 'nobody');
+}
+
 /**
  * Seconds until the next look. Quick while things move; a quarter of the time that nothing moved, up to a minute;
  * when only people can help, half of it, up to five minutes. Never sooner than the service asked (`Retry-After`).
  */
 export function nextLookSeconds(task: Pick<Task, 'progressAt' | 'conditions'>, now: number, askedSeconds: number): number {
   const idle = Math.max(0, now - task.progressAt) / 1000;
-  const onPeople = task.conditions.length > 0 && task.conditions.every((condition) => condition.actor !== 'nobody');
-  const own = onPeople ? Math.min(300, Math.max(1, idle / 2)) : Math.min(60, Math.max(0.4, idle / 4));
+  const own = waitsForPeople(task.conditions) ? Math.min(300, Math.max(1, idle / 2)) : Math.min(60, Math.max(0.4, idle / 4));
   return Math.max(askedSeconds, own);
 }

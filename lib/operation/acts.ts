@@ -1,23 +1,37 @@
 import type { ErrorReport } from '../errors.ts';
 import { advance, hold } from './advance.ts';
 import type { Draft, Rules } from './draft.ts';
+import type { Act } from './model.ts';
+import type { AccountNow } from './obstacle.ts';
+import { lookAgain } from './ready.ts';
 import { moveOperation } from './transitions.ts';
+
+/** What became of an act: what Keystone showed right before it, and what kept it from being done. */
+export interface Acted {
+  readonly number: number;
+  readonly shown?: AccountNow;
+  readonly error?: ErrorReport;
+}
 
 const LONGEST_WAIT_SECONDS = 60;
 
 /**
- * Takes in what became of an act in Keystone. What is transient is tried again; whatever else goes wrong waits for a person,
- * for the next step would build on it. An answer to an older act is left aside.
+ * Takes in what became of an act in Keystone. What is transient or stands in the way for now is tried again; whatever else goes wrong
+ * waits for a person, for the next step would build on it. An answer to an older act is left aside.
  */
-export function takeActed(draft: Draft, number: number, error: ErrorReport | undefined, rules: Rules): void {
-  const { act } = draft.operation;
+export function takeActed(draft: Draft, { number, shown, error }: Acted, rules: Rules): void {
+  const { act, state, hold: held } = draft.operation;
   if (!act || act.number !== number || act.done) return;
-  if (error) takeFailure(draft, act, error, rules);
+  if (error && act.what === 'delete' && shown === 'enabled' && lookAgain(draft)) {
+    // Somebody works in it again: what was proven empty may not be any more.
+    draft.operation = moveOperation({ ...draft.operation, act: { ...act, done: true } }, 'running');
+    advance(draft, rules);
+  } else if (error) takeFailure(draft, act, error, rules);
   else {
-    const wasHeldByIt = draft.operation.state !== 'held';
-    draft.operation = { ...draft.operation, act: { ...act, done: true }, ...(wasHeldByIt ? { hold: undefined } : {}) };
-    // A disabled project gives no token: from here on it goes as after a deletion, but for what was proven before.
-    if (act.what === 'disable' && draft.operation.state === 'early') draft.operation = moveOperation(draft.operation, 'running');
+    draft.operation = { ...draft.operation, act: { ...act, done: true }, hold: state === 'held' ? held : undefined };
+    // A disabled project gives no token, nor does one that somebody deleted: from here on it goes as after a deletion, but for what was proven before.
+    const givesNoToken = act.what === 'disable' || (act.what === 'enter' && shown === 'absent');
+    if (givesNoToken && state === 'early') draft.operation = moveOperation(draft.operation, 'running');
     advance(draft, rules);
   }
 }
@@ -29,16 +43,23 @@ const DOING = {
   delete: 'deleting the project',
 } as const;
 
-function takeFailure(draft: Draft, act: NonNullable<Draft['operation']['act']>, error: ErrorReport, rules: Rules): void {
-  const reason = `${DOING[act.what]} in Keystone failed: ${error.message}`;
+function takeFailure(draft: Draft, act: Act, error: ErrorReport, rules: Rules): void {
+  const isStopped = error.class === 'Blocked';
+  const reason = `${DOING[act.what]} in Keystone ${isStopped ? 'waits' : 'failed'}: ${error.message}`;
   const { state } = draft.operation;
-  if (error.class !== 'Transient' && (state === 'early' || state === 'closing')) {
+  const isUnderWay = state === 'early' || state === 'closing';
+  // Giving a role back goes on in whatever state the operation is.
+  if (!isUnderWay && act.what !== 'leave') return;
+  // `Gone`: somebody deleted the project this very moment; the next try sees that.
+  if (isUnderWay && !isStopped && error.class !== 'Transient' && error.class !== 'Gone') {
     hold(draft, reason, rules.now, { about: 'act', advice: error.advice });
     return;
   }
-  // Giving a role back goes on in whatever state the operation is.
-  if (state === 'early' || state === 'closing')
-    draft.operation = { ...draft.operation, hold: { reason, since: act.since, advice: error.advice } };
+  if (isUnderWay)
+    draft.operation = {
+      ...draft.operation,
+      hold: { reason, since: act.since, advice: error.advice, ...(isStopped ? { about: 'act' } : {}) },
+    };
   const delaySeconds = Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - act.since) / 4000));
   draft.messages.push({
     type: 'operation.act',

@@ -1,8 +1,8 @@
 import { total } from './accounting.ts';
 import { weigh } from './coverage.ts';
 import type { Draft, Rules } from './draft.ts';
-import { type Hold, type Operation, TASK_ENDED, type Task } from './model.ts';
-import { requestEarly, requestReady } from './ready.ts';
+import type { Hold, Operation } from './model.ts';
+import { isEnded, requestEarly, requestReady } from './ready.ts';
 import { moveOperation } from './transitions.ts';
 
 /** A released operation may pass the caps: a person has looked. */
@@ -10,8 +10,6 @@ const mayPassCaps = (operation: Operation): boolean => operation.released !== un
 
 /** An administrator asked for it, and Keystone still has the project: it is disabled and deleted by us. */
 export const lives = (operation: Operation): boolean => operation.request !== undefined && operation.confirmedAt.length === 0;
-
-export const isEnded = (task: Task | undefined): boolean => task !== undefined && TASK_ENDED.includes(task.state);
 
 /**
  * Moves an operation on as far as it can go now: from confirming to running (or observed), from one task to those behind it, to its end.
@@ -101,7 +99,8 @@ export function hold(draft: Draft, reason: string, now: number, more: { about?: 
 /** Only when every task has ended by its own report does the operation end. */
 function end(draft: Draft, rules: Rules): void {
   const { operation } = draft;
-  if (operation.state === 'running' && draft.tasks.length > 0 && draft.tasks.every(isEnded)) {
+  // An account of which no service holds anything has no tasks.
+  if (operation.state === 'running' && operation.order.every(({ id }) => isEnded(draft.task(id)))) {
     if (lives(operation)) close(draft, rules);
     else draft.operation = { ...ended(draft, rules), endedAt: rules.now, hold: undefined };
   } else if (operation.state === 'closing' && operation.act?.what === 'delete' && operation.act.done)
@@ -114,21 +113,32 @@ function ended(draft: Draft, rules: Rules): Operation {
   return { ...moveOperation(draft.operation, isUnknown ? 'residue-unknown' : 'finished'), waived };
 }
 
-/** Deletes the project in Keystone, unless that would put something out of reach for good: then a person decides. */
-function close(draft: Draft, rules: Rules): void {
+/** What may be left, and would be out of reach for good once the project is deleted. */
+function residue(draft: Draft, rules: Rules): string[] {
   const { open } = weigh(draft.operation.uncovered, rules.waivers);
-  const unknown = [
+  return [
     ...draft.tasks.filter((task) => task.state === 'unreachable').map((task) => `${task.service}: ${task.because ?? 'unreachable'}`),
     ...open.map(({ type }) => `${type}: the catalog has it, and no service file covers it`),
   ];
-  if (unknown.length > 0) {
-    const advice =
-      'What is listed may still hold things of this project: look there. Releasing it deletes the project in Keystone all the same.';
-    hold(draft, `the project is not deleted in Keystone yet: ${unknown.join('; ')}`, rules.now, { about: 'residue', advice });
-    return;
+}
+
+/** Deletes the project in Keystone. Is something out of reach, Keystone is asked first: where somebody has deleted it, nothing is to be decided. */
+function close(draft: Draft, rules: Rules): void {
+  const { id, look } = draft.operation;
+  if (residue(draft, rules).length > 0) draft.messages.push({ type: 'operation.look', data: { operationId: id, look } });
+  else {
+    draft.operation = moveOperation(draft.operation, 'closing');
+    draft.act('delete', rules.now);
   }
-  draft.operation = moveOperation(draft.operation, 'closing');
-  draft.act('delete', rules.now);
+}
+
+/** Whether to delete a project of which something may be left is for a person to decide. */
+export function holdForResidue(draft: Draft, rules: Rules): void {
+  const unknown = residue(draft, rules);
+  if (unknown.length === 0) return;
+  const advice =
+    'What is listed may still hold things of this project: look there. Releasing it deletes the project in Keystone all the same.';
+  hold(draft, `the project is not deleted in Keystone yet: ${unknown.join('; ')}`, rules.now, { about: 'residue', advice });
 }
 
 /** Tells whoever listens, and the domain that it belongs to. */

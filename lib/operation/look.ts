@@ -1,10 +1,11 @@
 import type { OperationId, UserId } from '../../events/ids.ts';
 import type { ErrorReport } from '../errors.ts';
-import { advance, isConfirmed } from './advance.ts';
+import { advance, holdForResidue, isConfirmed, lives } from './advance.ts';
 import type { Draft, Rules } from './draft.ts';
-import type { PlannedTask, Task, Uncovered } from './model.ts';
+import type { Operation, PlannedTask, Task, Uncovered } from './model.ts';
 import { refuse } from './open.ts';
 import { type PlacedService, planOrder } from './order.ts';
+import { moveOperation } from './transitions.ts';
 
 /** What Keystone answered when it was asked for the account (law 1). `unknown`: it did not answer, or not for certain. */
 export type Truth =
@@ -32,10 +33,22 @@ const LONGEST_WAIT_SECONDS = 60;
  */
 const SHOWN_FOR_MILLIS = 60_000;
 
+/** Whether Keystone's answer number `look` is still of interest. */
+export const wantsLook = (operation: Operation, look: number): boolean =>
+  operation.look === look && (operation.state === 'confirming' || isLastLook(operation));
+
+/** All is done that can be done, and something is out of reach: has somebody deleted the project? */
+const isLastLook = (operation: Operation): boolean =>
+  lives(operation) && (operation.state === 'running' || (operation.state === 'held' && operation.hold?.about === 'residue'));
+
 /** Takes in Keystone's answer number `look`. An answer to an old question is left aside. */
 export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules): void {
   const { operation } = draft;
-  if (operation.state !== 'confirming' || operation.look !== look) return;
+  if (!wantsLook(operation, look)) return;
+  if (isLastLook(operation)) {
+    takeLastLook(draft, truth, rules);
+    return;
+  }
   switch (truth.is) {
     case 'absent':
       takeAbsent(draft, truth.cloud, rules);
@@ -53,6 +66,25 @@ export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules)
   }
 }
 
+/** Deleted by somebody else, it ends as after any deletion; else a person decides. */
+function takeLastLook(draft: Draft, truth: Truth, rules: Rules): void {
+  const { operation } = draft;
+  const isHeld = operation.state === 'held';
+  if (truth.is === 'unknown') {
+    if (!isHeld) takeUnknown(draft, truth.error, rules);
+    return;
+  }
+  draft.operation = { ...operation, look: operation.look + 1 };
+  if (truth.is === 'absent') {
+    const going = isHeld ? moveOperation(draft.operation, 'running') : draft.operation;
+    draft.operation = { ...going, hold: undefined, confirmedAt: [rules.now] };
+  } else if (!isHeld) {
+    draft.operation = { ...draft.operation, hold: undefined };
+    holdForResidue(draft, rules);
+  }
+  advance(draft, rules);
+}
+
 /** What an administrator asked for: it is there, as he said. */
 function takeAlive(draft: Draft, enabled: boolean, alive: NonNullable<Extract<Truth, { is: 'present' }>['alive']>, rules: Rules): void {
   const { operation } = draft;
@@ -68,11 +100,14 @@ function takeAlive(draft: Draft, enabled: boolean, alive: NonNullable<Extract<Tr
   draft.operation = {
     ...operation,
     hold: undefined,
+    // The question is answered. A 404 before it was no true one.
+    look: operation.look + 1,
+    confirmedAt: [],
     scope: { ...operation.scope, members: alive.members },
     request: { ...operation.request, enabled },
     roles: alive.roles,
   };
-  survey(draft, alive, rules);
+  if (draft.tasks.length === 0) survey(draft, alive, rules);
   advance(draft, rules);
 }
 

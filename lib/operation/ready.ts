@@ -1,3 +1,5 @@
+import type { TaskId } from '../../events/ids.ts';
+import { waitsForPeople } from './accounting.ts';
 import type { Draft } from './draft.ts';
 import { type PlannedTask, TASK_ENDED, type Task } from './model.ts';
 import { moveTask } from './transitions.ts';
@@ -7,32 +9,57 @@ const SURVEY_IS_FRESH_MILLIS = 10 * 60_000;
 /** Whoever has waited for people alone for so long is passed by those who only follow. */
 const PEOPLE_MILLIS = 30_000;
 
-const isEnded = (task: Task | undefined): boolean => task !== undefined && TASK_ENDED.includes(task.state);
+export const isEnded = (task: Task | undefined): boolean => task !== undefined && TASK_ENDED.includes(task.state);
 
-/** It can't be listed, was given up, or waits for a person: it must not stop those who only follow it (law 9). */
-export function isHeldUp(task: Task | undefined, now: number): boolean {
+/** It has ended, and needs no further look. */
+const isSettled = (task: Task | undefined): boolean => isEnded(task) && (task?.state === 'skipped' || task?.ahead.length === 0);
+
+/** It can't be listed, was given up, or waits for a person, or for one of whom that is true: it must not stop those who only follow it (law 9). */
+function isHeldUp(draft: Draft, id: TaskId, now: number): boolean {
+  const task = draft.task(id);
   if (!task || task.state === 'errored' || task.error) return true;
-  const onPeople = task.conditions.length > 0 && task.conditions.every((condition) => condition.actor !== 'nobody');
-  return onPeople && task.state === 'requested' && now - task.progressAt >= PEOPLE_MILLIS;
+  if (task.state === 'pending') {
+    const after = draft.operation.order.find((planned) => planned.id === id)?.after ?? [];
+    return after.some((before) => !isEnded(draft.task(before)) && isHeldUp(draft, before, now));
+  }
+  return task.state === 'requested' && waitsForPeople(task.conditions) && now - task.progressAt >= PEOPLE_MILLIS;
 }
 
 /**
  * Asks for every task whose turn it is: those before it have ended, those that it follows have ended or are held up.
- * What went ahead of one that was held up is looked at once more when that one has ended, for it may have made something meanwhile.
+ * What went ahead of one that was held up, or stands behind one that did, is looked at once more when that one has ended, in its turn:
+ * it may have made something meanwhile.
  */
 export function requestReady(draft: Draft, now: number): void {
   const { operation } = draft;
   const isFresh = now - (operation.confirmedAt.at(0) ?? 0) < SURVEY_IS_FRESH_MILLIS;
+  for (const task of draft.tasks)
+    if (task.ahead.length > 0 && isEnded(task) && task.ahead.every((id) => isSettled(draft.task(id)))) reopen(draft, task);
   for (const planned of operation.order) {
     const task = draft.task(planned.id);
-    if (!task) continue;
+    if (task?.state !== 'pending' || !planned.after.every((id) => isEnded(draft.task(id)))) continue;
     const passed = planned.follows.filter((id) => !isEnded(draft.task(id)));
-    if (task.state === 'pending') {
-      const isTurn = planned.after.every((id) => isEnded(draft.task(id))) && passed.every((id) => isHeldUp(draft.task(id), now));
-      if (isTurn) ask(draft, { ...task, ahead: passed }, 'clean', now, isFresh);
-    } else if (isEnded(task) && task.ahead.length > 0 && task.ahead.every((id) => isEnded(draft.task(id))))
-      ask(draft, { ...task, ahead: [], endedAt: undefined, because: undefined }, 'clean', now, false);
+    if (!passed.every((id) => isHeldUp(draft, id, now))) continue;
+    const passedBefore = [...planned.after, ...planned.follows].flatMap((id) => draft.task(id)?.ahead ?? []);
+    const ahead = [...new Set([...passed, ...passedBefore])];
+    ask(draft, { ...task, ahead }, 'clean', now, isFresh && task.startedAt === undefined);
   }
+}
+
+/** Somebody could work in the project meanwhile: nothing is proven any more. False when there is nothing to look at. */
+export function lookAgain(draft: Draft): boolean {
+  for (const task of draft.tasks) {
+    if (task.provenEarly.length > 0) draft.put({ ...task, provenEarly: [] });
+    const now = draft.task(task.id);
+    if (now && isEnded(now)) reopen(draft, now);
+  }
+  return draft.tasks.some((task) => !isEnded(task));
+}
+
+function reopen(draft: Draft, task: Task): void {
+  // What the catalog lacks holds nothing.
+  if (task.state === 'skipped') return;
+  draft.put({ ...moveTask(task, 'pending'), ahead: [], endedAt: undefined, because: undefined });
 }
 
 /** The same while the project lives, among those that have something to do then. */
@@ -45,10 +72,9 @@ export function requestEarly(draft: Draft, now: number): void {
 }
 
 function isEarlyTurn(planned: PlannedTask, due: readonly PlannedTask[], draft: Draft, now: number): boolean {
-  const before = due.filter(({ id }) => planned.after.includes(id) || planned.follows.includes(id));
-  return before.every(({ id }) => {
-    const task = draft.task(id);
-    return isEnded(task) || isHeldUp(task, now);
+  return due.every(({ id }) => {
+    if (isEnded(draft.task(id))) return true;
+    return !planned.after.includes(id) && (!planned.follows.includes(id) || isHeldUp(draft, id, now));
   });
 }
 

@@ -16,7 +16,7 @@ export function takeRelease(draft: Draft, by: string, reason: string, rules: Rul
     draft.act(act.what, rules.now);
   } else if (operation.scope.type === 'domain') draft.operation = moveOperation(draft.operation, 'running');
   // What was disabled before it was held is not entered again.
-  else if (act?.what === 'disable') draft.operation = moveOperation(draft.operation, 'running');
+  else if (act?.what === 'disable' || act?.what === 'delete') draft.operation = moveOperation(draft.operation, 'running');
   else begin(draft, rules.now);
   advance(draft, rules);
 }

@@ -1,9 +1,11 @@
-import type { ServiceReport } from '../../events/service.ts';
+import { KindName } from '../../events/ids.ts';
+import type { Counts, ServiceReport } from '../../events/service.ts';
 import type { ErrorReport } from '../errors.ts';
 import { account, keepSince, nextLookSeconds, total } from './accounting.ts';
 import { advance } from './advance.ts';
-import { type Draft, emptyKinds, type Rules } from './draft.ts';
+import type { Draft, Rules } from './draft.ts';
 import type { Task, TaskState } from './model.ts';
+import { lookAgain } from './ready.ts';
 import { moveTask } from './transitions.ts';
 
 /** Seconds before the next try of a pass that failed for no known reason: 5, 10, 20, 40 … */
@@ -47,11 +49,20 @@ function finish(draft: Draft, task: Task, report: Extract<ServiceReport, { type:
   const calm: Task = { ...task, error: undefined, attempts: 0, nextAt: undefined, because: report.data.because };
   const waits = report.data.result === 'finished' && draft.operation.mode !== 'observe';
   if (waits && task.phase === 'survey') draft.put(moveTask(calm, 'pending'));
-  else if (waits && task.phase === 'early') draft.put({ ...moveTask(calm, 'pending'), early: 'done', provenEarly: emptyKinds(calm) });
+  else if (waits && task.phase === 'early')
+    draft.put({ ...moveTask(calm, 'pending'), early: 'done', provenEarly: provenEmpty(report.data.counts) });
   else draft.put({ ...moveTask(calm, report.data.result), endedAt: now });
 }
 
-function again(draft: Draft, task: Task, wish: { afterSeconds: number; error?: ErrorReport | undefined }, rules: Rules): void {
+/** Only what the very pass that ended so has listed: a project that was deleted under its hands proves nothing (law 4). */
+const provenEmpty = (counts: Counts): KindName[] =>
+  Object.entries(counts).flatMap(([kind, { left }]) => (left === 0 ? [KindName.parse(kind)] : []));
+
+type Wish = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['data']['again']>;
+
+function again(draft: Draft, reported: Task, wish: Wish, rules: Rules): void {
+  if (wish.enabled) lookAgain(draft);
+  const task = wish.enabled ? { ...reported, provenEarly: [] } : reported;
   if (wish.error && rules.now - task.progressAt >= rules.patienceMillis) {
     giveUp(draft, task, wish.error);
     return;

@@ -1,7 +1,6 @@
 import type { TaskId } from '../../events/ids.ts';
 import type { ServiceReport } from '../../events/service.ts';
-import type { ErrorReport } from '../errors.ts';
-import { takeActed } from './acts.ts';
+import { type Acted, takeActed } from './acts.ts';
 import { type DomainProject, openProjects, takeChildren } from './domain.ts';
 import { Draft, type Rules, type Step } from './draft.ts';
 import { type Truth, takeLook } from './look.ts';
@@ -18,7 +17,7 @@ export type Input =
       readonly projects?: readonly DomainProject[];
     }
   | { readonly is: 'report'; readonly report: ServiceReport }
-  | { readonly is: 'acted'; readonly number: number; readonly error?: ErrorReport }
+  | ({ readonly is: 'acted' } & Acted)
   | { readonly is: 'redriven'; readonly taskId: TaskId }
   | { readonly is: 'released'; readonly by: string; readonly reason: string }
   | { readonly is: 'child-ended'; readonly children: readonly Operation[] };
@@ -38,7 +37,7 @@ export function step(operation: Operation, tasks: readonly Task[], input: Input,
       takeReport(draft, input.report, rules);
       break;
     case 'acted':
-      takeActed(draft, input.number, input.error, rules);
+      takeActed(draft, input, rules);
       break;
     case 'redriven':
       takeRedrive(draft, draft.task(input.taskId), rules);

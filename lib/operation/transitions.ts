@@ -6,7 +6,8 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   held: ['early', 'running', 'waiting', 'closing'],
   early: ['held', 'running'],
   running: ['held', 'closing', 'finished', 'residue-unknown'],
-  closing: ['held', 'finished', 'residue-unknown'],
+  // Somebody enabled the project before it was deleted.
+  closing: ['running', 'held', 'finished', 'residue-unknown'],
   waiting: ['finished', 'observed', 'residue-unknown'],
   // A later notification may be the true one: Keystone is asked again.
   refused: ['confirming'],
@@ -22,10 +23,10 @@ export const TASK_TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>>
   // After its early pass it waits for its turn again.
   requested: ['pending', 'errored', 'finished', 'skipped', 'unreachable'],
   errored: ['surveying', 'requested', 'pending', 'finished', 'skipped', 'unreachable'],
-  // It went ahead of one that was held up: once that has ended, it is looked at once more.
-  finished: ['requested'],
+  // It went ahead of one that was held up, or somebody enabled the project meanwhile: it is looked at once more, in its turn.
+  finished: ['pending'],
   skipped: [],
-  unreachable: ['requested'],
+  unreachable: ['pending'],
 };
 
 /** The operation in its next state. Throws `TypeError` on a move that the table does not know: that is a defect. */

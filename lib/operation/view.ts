@@ -57,7 +57,7 @@ function waitsOn({ operation, tasks, now, children, givenUp }: ViewInput): Waiti
   });
   const { hold } = operation;
   const own: Waiting[] = hold
-    ? [{ ...plain(hold.reason, hold.since), actor: operation.state === 'held' ? 'operator' : 'nobody', advice: hold.advice }]
+    ? [{ ...plain(hold.reason, hold.since), actor: operation.state === 'held' || hold.about ? 'operator' : 'nobody', advice: hold.advice }]
     : operation.state === 'confirming'
       ? [plain(confirmingOn(operation, tasks, now), operation.openedAt)]
       : [];
@@ -75,7 +75,8 @@ function waitsOn({ operation, tasks, now, children, givenUp }: ViewInput): Waiti
 
 function confirmingOn(operation: Operation, tasks: readonly Task[], now: number): string {
   if (now < operation.notBefore) return 'the grace period';
-  if (operation.confirmedAt.length < 2) return "Keystone's second answer";
+  const answers = operation.request && tasks.length > 0 ? 2 : operation.confirmedAt.length;
+  if (answers < 2) return operation.request ? "Keystone's answer" : "Keystone's second answer";
   const counting = tasks.filter((task) => task.state === 'surveying').map((task) => task.service);
   return `the count of ${counting.join(', ')}`;
 }

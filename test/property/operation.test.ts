@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Change, Engine } from '../../lib/engine/port.ts';
+import { calm, fates, run } from './fates.ts';
 import { BYSTANDER, deleted, SmallWorld, VICTIM, type WorldOptions } from './small-world.ts';
 
 const worlds = fc.record({
@@ -8,59 +8,6 @@ const worlds = fc.record({
   failures: fc.nat(6),
   failWith: fc.constantFrom('Transient' as const, 'Unexpected' as const),
 });
-/** What happens to each delivery: which of the due messages, and whether the process dies around the commit or the message comes twice. */
-const fates = fc.infiniteStream(
-  fc.record({
-    pick: fc.nat(1000),
-    fate: fc.constantFrom('fine', 'fine', 'fine', 'twice', 'dies before the commit', 'dies after the commit'),
-  }),
-);
-interface Fate {
-  pick: number;
-  fate: string;
-}
-
-class Died extends Error {}
-
-/** The same engine, in a process that dies at its first commit, before or after it. */
-function dying(engine: Engine, when: 'before' | 'after'): Engine {
-  return {
-    reads: engine.reads,
-    commit: async (change: Change) => {
-      if (when === 'after') await engine.commit(change);
-      throw new Died();
-    },
-    work: engine.work.bind(engine),
-    deadLetters: engine.deadLetters.bind(engine),
-    redrive: engine.redrive.bind(engine),
-    health: engine.health.bind(engine),
-    close: engine.close.bind(engine),
-  };
-}
-
-async function run(world: SmallWorld, fate: Iterator<Fate>, most = 3000): Promise<void> {
-  for (let n = 0; n < most; n += 1) {
-    const due = world.engine.due();
-    if (due.length === 0) return;
-    const { pick, fate: what } = fate.next().value as Fate;
-    const waiting = due[pick % due.length];
-    if (!waiting) return;
-    const ports = world.ports;
-    if (what === 'dies before the commit' || what === 'dies after the commit') {
-      const engine = dying(world.engine, what === 'dies before the commit' ? 'before' : 'after');
-      await world.handle(waiting.message, { ...ports, engine }).catch((error: unknown) => {
-        if (!(error instanceof Died)) throw error;
-      });
-      continue; // it is delivered again
-    }
-    await world.handle(waiting.message, ports);
-    if (what !== 'twice') world.engine.take(waiting);
-  }
-  throw new Error(`did not come to rest: ${world.engine.waiting.map(({ message }) => message.type).join(', ')}`);
-}
-
-const calm: Iterator<Fate> = { next: () => ({ value: { pick: 0, fate: 'fine' }, done: false }) };
-
 async function opened(options: WorldOptions): Promise<SmallWorld> {
   const world = new SmallWorld(options);
   await world.engine.commit({ messages: [deleted(VICTIM), deleted(VICTIM, 'm-2')] });

@@ -1,0 +1,163 @@
+import { ProjectId } from '../../events/ids.ts';
+import type { Message } from '../../events/index.ts';
+import { api } from '../../functions/api.ts';
+import { type CoordinatePorts, coordinate } from '../../functions/coordinate.ts';
+import { type ServicePorts, serve } from '../../functions/service.ts';
+import type { Service } from '../../lib/cleanup/service.ts';
+import type { Delivery } from '../../lib/engine/port.ts';
+import { type ErrorClass, PropagatorError } from '../../lib/errors.ts';
+import type { Mode, Operation, Task } from '../../lib/operation/model.ts';
+import { MemoryEngine, type Waiting } from '../memory.ts';
+import { LivingCloud } from './living-cloud.ts';
+import { type Described, serviceOf } from './living-service.ts';
+
+export const VICTIM = ProjectId.parse('victim');
+export const BYSTANDER = ProjectId.parse('bystander');
+export const GONE_USER = 'gone-user';
+
+export const failure = (errorClass: ErrorClass, code = `some.${errorClass.toLowerCase()}`, message = 'it does not feel well') =>
+  new PropagatorError({ code, class: errorClass, message, advice: 'See to it.' });
+
+export interface Wish {
+  readonly name?: string;
+  readonly project?: string;
+  readonly by?: string;
+  readonly reason?: string;
+}
+
+/**
+ * A cloud in memory in which projects live, are disabled and deleted, in which the propagator takes roles and gives them back, and whose
+ * services have kinds of every class. Everything is state: who has which role now, what is there. `cloud.violations` is what must never happen.
+ */
+export class LivingWorld {
+  readonly engine = new MemoryEngine();
+  readonly cloud: LivingCloud;
+  readonly services: Service[];
+  readonly remotes: string[] = [];
+  mode: Mode = 'enforce';
+  protectedProjects: string[] = [];
+  limits = { apartMillis: 2000, patienceMillis: 3_600_000, mostAttempts: 5, mostThings: 1000, mostOperationsAnHour: 100 };
+
+  /** `things`: so many of each kind, of the victim and of the bystander. */
+  constructor(described: readonly Described[], things = 2, lingers = 0) {
+    this.cloud = new LivingCloud(described);
+    this.services = described.map((one) => serviceOf(one, this.cloud));
+    for (const { name, kinds = {}, userKinds = [] } of described)
+      for (let n = 0; n < things; n += 1) {
+        for (const kind of Object.keys(kinds))
+          for (const owner of [VICTIM, BYSTANDER]) this.cloud.make(`${name}.${kind}`, owner, `${owner}-${n}`, lingers);
+        for (const kind of userKinds)
+          for (const owner of [GONE_USER, 'other-user']) this.cloud.make(`${name}.${kind}`, owner, `${owner}-${n}`, lingers);
+      }
+  }
+
+  get ports(): CoordinatePorts & ServicePorts & { remotes: never[] } {
+    return {
+      engine: this.engine,
+      cloud: this.cloud.port,
+      services: this.services,
+      mode: this.mode,
+      graceMillis: 0,
+      apartMillis: this.limits.apartMillis,
+      protectedIds: { projects: this.protectedProjects, domains: [] },
+      protection: async () => ({ projects: this.protectedProjects, domains: [], ownProject: 'cleaner' }),
+      limits: this.limits,
+      optedIn: [],
+      remotes: this.remotes as never[],
+      concurrency: {},
+      budgetMillis: 60_000,
+      now: () => this.engine.time,
+    };
+  }
+
+  /** Hands one message to the function that it is routed to. */
+  async handle(message: Message, ports = this.ports): Promise<void> {
+    const deliveries: Delivery[] = [{ message, receiveCount: 1 }];
+    if (message.type !== 'service.requested') return coordinate(deliveries, ports);
+    const service = this.services.find((one) => one.name === message.data.service);
+    if (service) await serve(service, deliveries, ports);
+  }
+
+  /** Delivers one message after another until it is so, or nothing waits any more; says whether it is so. */
+  async until(isSo: () => boolean, most = 2000): Promise<boolean> {
+    for (let n = 0; n < most && !isSo(); n += 1) {
+      const [next] = this.engine.due() as [Waiting?];
+      if (!next) break;
+      await this.handle(next.message);
+      this.engine.take(next);
+    }
+    return isSo();
+  }
+
+  /** Until nothing waits, or (something waits for people and is asked about again and again) for so many messages. */
+  async settle(most = 300): Promise<void> {
+    await this.until(() => false, most);
+  }
+
+  /** The door, as it stands on loopback. */
+  async call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }> {
+    const app = api({ ...this.ports, health: () => ({ ok: true }) });
+    const text = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+    const answer = await app.request(`http://127.0.0.1:8787${path}`, { method, ...text });
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  }
+
+  /** An administrator asks for the end of the victim. */
+  ask(wish: Wish = { name: 'shop' }) {
+    return this.call('POST', '/v1/operations', { action: 'cleanup', project: VICTIM, by: 'ann', reason: 'contract ended', ...wish });
+  }
+
+  release(operation = this.operation) {
+    return this.call('POST', `/v1/operations/${operation.id}/release`, { by: 'bob', reason: 'looked at it' });
+  }
+
+  /** The operation that was opened last. */
+  get operation(): Operation {
+    const last = [...this.engine.operations.values()].at(-1);
+    if (!last) throw new Error('no operation was opened');
+    return last;
+  }
+
+  get state(): string {
+    return this.operation.state;
+  }
+
+  task(service: string): Task {
+    const task = [...this.engine.tasks.values()].find((one) => one.service === service && one.operationId === this.operation.id);
+    if (!task) throw new Error(`${service} has no task`);
+    return task;
+  }
+
+  /** Task states by service. */
+  get tasks(): Record<string, string> {
+    const tasks = [...this.engine.tasks.values()].filter(({ operationId }) => operationId === this.operation.id);
+    return Object.fromEntries(tasks.map(({ service, state }) => [service, state]));
+  }
+
+  /** What the owner still has, by kind. */
+  left(owner: string = VICTIM): Record<string, number> {
+    const left: Record<string, number> = {};
+    for (const { kind } of this.cloud.of(owner)) left[kind] = (left[kind] ?? 0) + 1;
+    return left;
+  }
+
+  /** Operation and tasks, when nothing must have changed at all. */
+  get stored(): unknown {
+    return structuredClone({ operations: [...this.engine.operations.values()], tasks: [...this.engine.tasks.values()] });
+  }
+}
+
+/** Notified by Keystone, and true. */
+export const deleted = (type: 'project' | 'user', id: string, messageId = `m-${id}`): Message =>
+  ({
+    type: `account.${type}.deleted`,
+    data: { account: { type, id }, cause: { messageId, eventType: `identity.${type}.deleted`, at: 0 } },
+  }) as Message;
+
+/** A cloud with a service of each class: `vault` needs a token on the project, `booking` the credentials of its people. */
+export const EVERY_CLASS: readonly Described[] = [
+  { name: 'compute', kinds: { server: 'A' } },
+  { name: 'network', kinds: { port: 'A' }, after: ['compute'] },
+  { name: 'vault', kinds: { secret: 'C', label: 'A' }, follows: ['compute'] },
+  { name: 'booking', kinds: { lease: 'D', host: 'A' }, before: ['compute'] },
+];
