@@ -2,6 +2,7 @@ import type { Service } from '../cleanup/service.ts';
 import { assertNoCycle } from '../operation/order.ts';
 import { aetos } from './aetos.ts';
 import { barbican } from './barbican.ts';
+import { blazar } from './blazar.ts';
 import { ceilometer } from './ceilometer.ts';
 import { cinder } from './cinder.ts';
 import { cloudkitty } from './cloudkitty.ts';
@@ -47,5 +48,6 @@ export const SERVICES: readonly Service[] = [
   ceilometer,
   aetos,
   ironicInspector,
+  blazar,
 ];
 assertNoCycle(SERVICES);
