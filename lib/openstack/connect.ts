@@ -97,7 +97,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   });
   return {
     keystone: createKeystone(identity),
-    acts: createProjectActs(identity, session),
+    acts: createProjectActs(identity, session, (id) => sessionFor({ is: 'project', id })),
     ownProject: async () => (await session.token()).project,
     async catalog() {
       const { catalog } = await catalogNow();

@@ -8,7 +8,7 @@ import type { Session } from './session.ts';
 export interface ProjectActs {
   /** Ids of the roles that a token on the project needs and that we do not have on it. */
   missingRoles(project: ProjectId): Promise<string[]>;
-  /** Takes the roles on the project. */
+  /** Takes the roles on the project, and a token with them: throws when Keystone gives none, as to an application credential. */
   enter(project: ProjectId, roles: readonly string[]): Promise<void>;
   /** Gives them back; those that are gone already, with the project or without, count as given back. */
   leave(project: ProjectId, roles: readonly string[]): Promise<void>;
@@ -23,8 +23,8 @@ export interface ProjectActs {
 const assignment = z.object({ role: z.object({ id: z.string() }) });
 const below = z.object({ id: z.string() });
 
-/** Over Keystone's API v3, as the user that `session` is logged in as. */
-export function createProjectActs(api: ServiceApi, session: Session): ProjectActs {
+/** Over Keystone's API v3, as the user that `session` is logged in as. `on`: the session on a project. */
+export function createProjectActs(api: ServiceApi, session: Session, on: (project: ProjectId) => Session): ProjectActs {
   const path = (project: ProjectId): string => `/v3/projects/${encodeURIComponent(project)}`;
   const rolePath = async (project: ProjectId, role: string): Promise<string> => {
     const { user } = await session.token();
@@ -44,6 +44,7 @@ export function createProjectActs(api: ServiceApi, session: Session): ProjectAct
     },
     async enter(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
+      await on(project).token();
     },
     async leave(project, roles) {
       for (const role of roles) await api.request('DELETE', await rolePath(project, role), { accept: [404] });

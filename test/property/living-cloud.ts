@@ -32,6 +32,13 @@ const no = (status: 403 | 404, message: string): PropagatorError =>
     status,
   });
 
+const bound = new PropagatorError({
+  code: 'keystone.login.bound',
+  class: 'Denied',
+  message: 'an application credential gives no token on another project or on the system',
+  advice: 'Let the propagator log in with a password instead.',
+});
+
 /** What Keystone and the services hold, who may see it, and what must never happen. */
 export class LivingCloud {
   things: Thing[] = [];
@@ -163,6 +170,7 @@ export class LivingCloud {
           this.roles.add(`${project}/${role}`);
           this.#cut();
         }
+        if (this.isBound) throw bound;
       },
       leave: async (project, roles) => {
         this.#answer('leave');
@@ -194,13 +202,7 @@ export class LivingCloud {
       [...this.#described.map(({ name }) => name), ...this.moreTypes].map((type) => ({ type, name: type, regions: ['one'] })),
     regionsOf: async () => ['one'],
     api: async ({ name }, region, onProject): Promise<ServiceApi> => {
-      if (onProject && this.isBound)
-        throw new PropagatorError({
-          code: 'keystone.login.bound',
-          class: 'Denied',
-          message: 'an application credential gives no token on another project or on the system',
-          advice: 'Let the propagator log in with a password instead.',
-        });
+      if (onProject && this.isBound) throw bound;
       if (onProject) this.#mustCount(onProject);
       const unused = () => Promise.reject(new Error('not in this world'));
       return { service: name, region, endpoint: '', ownProject: onProject ?? 'cleaner', request: unused, list: unused };
