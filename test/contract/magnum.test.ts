@@ -1,4 +1,4 @@
-import { UserId } from '../../events/ids.ts';
+import { ServiceName, UserId } from '../../events/ids.ts';
 import { Confirmation } from '../../lib/cleanup/laws.ts';
 import { userPass } from '../../lib/cleanup/pass.ts';
 import type { Reach } from '../../lib/cleanup/service.ts';
@@ -15,7 +15,7 @@ keepsTheContract(magnumService, { with: [magnum] });
 const stacks = new Map<string, { id: string; stack_status: string }[]>();
 const heat: Documented = {
   name: 'heat',
-  endpoint: { type: 'heat', path: '/v1/%(project_id)s' },
+  endpoint: { type: 'orchestration', path: '/v1/%(project_id)s' },
   open: (state) => ({
     ...frontOf(state, {
       name: 'heat',
@@ -50,6 +50,13 @@ const templateNamed = (name: string, owner = timed.project): Template => {
 };
 const deletionsOf = (id: string): number =>
   timed.stage.rehearsal.calls.filter(({ method, path }) => method === 'DELETE' && path.endsWith(id)).length;
+const other: Reach['other'] = async (name) =>
+  timed.stage.cloud.api(
+    { ...magnumService, name: ServiceName.parse('heat'), catalogTypes: name === 'heat' ? ['orchestration'] : [] },
+    'RegionOne',
+  );
+const pass = () => timed.pass(magnumService, 'clean', { other });
+const empty = () => timed.empty(magnumService, { other });
 const early = async (more: Partial<Reach> = {}) => timed.stage.early(magnumService, { now: () => timed.clock.now(), ...more });
 
 describe('Magnum, emptied while the project lives', () => {
@@ -76,13 +83,13 @@ describe('Magnum, emptied after the project is gone', () => {
 
   it('repeats the deletion of a cluster that hangs while its stack is gone; one of Cluster API stays, and is not called finished', async () => {
     await timed.stage.deleteProject();
-    const report = await timed.empty(magnumService);
+    const report = await empty();
     expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
     // Accepted, the stacks are gone, and nobody can log in with the trusts to see it.
     expect(left()).toHaveLength(6);
     timed.clock.advance(31 * MINUTE);
-    await timed.pass(magnumService);
-    const after = await timed.pass(magnumService);
+    await pass();
+    const after = await pass();
     expect(left()).toEqual(KEPT_BY_CAPI);
     expect(after.outcome).toMatchObject({ is: 'again' });
     expect(after.conditions).toContainEqual(
@@ -99,7 +106,7 @@ describe('Magnum, emptied after the project is gone', () => {
   });
 
   it('does not ask again while Heat is at it, and does so once it has failed', async () => {
-    await timed.pass(magnumService);
+    await pass();
     const row = clusterNamed('production');
     row.status = 'DELETE_IN_PROGRESS';
     row.updated_at = timed.clock.now() - 31 * MINUTE;
@@ -109,12 +116,12 @@ describe('Magnum, emptied after the project is gone', () => {
     const other = Object.assign(clusterNamed('failed'), { status: 'DELETE_IN_PROGRESS', updated_at: row.updated_at });
     stacks.set(timed.stranger, [{ id: other.stack ?? '', stack_status: 'DELETE_IN_PROGRESS' }]);
     const [asked, askedOther] = [deletionsOf(row.id), deletionsOf(other.id)];
-    const report = await timed.pass(magnumService);
+    const report = await pass();
     expect(deletionsOf(row.id)).toBe(asked);
     expect(deletionsOf(other.id)).toBeGreaterThan(askedOther);
     expect(report.conditions).toContainEqual(expect.objectContaining({ example: row.id, since: row.updated_at }));
     stacks.set(timed.project, [{ id, stack_status: 'DELETE_FAILED' }]);
-    await timed.pass(magnumService);
+    await pass();
     expect(deletionsOf(row.id)).toBe(asked + 1);
   });
 
@@ -122,22 +129,22 @@ describe('Magnum, emptied after the project is gone', () => {
     timed.stage.rehearsal.faults.inject({ service: 'heat', effect: { does: 'answer', status: 403 } });
     const row = clusterNamed('production');
     Object.assign(row, { status: 'DELETE_IN_PROGRESS', stack: undefined, updated_at: timed.clock.now() - 31 * MINUTE });
-    await timed.pass(magnumService);
+    await pass();
     expect(tables().clusters.get(row.id)).toBeUndefined();
   });
 
   it('lets a deletion take its time', async () => {
-    await timed.pass(magnumService);
+    await pass();
     const row = clusterNamed('production');
     const asked = deletionsOf(row.id);
-    const report = await timed.pass(magnumService);
+    const report = await pass();
     expect(deletionsOf(row.id)).toBe(asked);
     expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'InProgress', actor: 'nobody', kind: 'magnum.cluster' }));
   });
 
   it('asks again for a deletion that failed', async () => {
     const row = clusterNamed('half-deleted');
-    await timed.pass(magnumService);
+    await pass();
     expect(deletionsOf(row.id)).toBe(1);
     timed.clock.advance(10_000);
     expect(tables().clusters.get(row.id)).toBeUndefined();
@@ -145,7 +152,7 @@ describe('Magnum, emptied after the project is gone', () => {
 
   it('says why it fails again and again, in the words of each node group, and is not finished', async () => {
     Object.assign(clusterNamed('half-deleted'), { failing: 100 });
-    const report = await timed.empty(magnumService);
+    const report = await empty();
     expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
     expect(left()).toEqual(['magnum.cluster half-deleted', 'magnum.cluster-template kubernetes', 'magnum.quota quota']);
     expect(report.conditions).toContainEqual(
@@ -164,7 +171,7 @@ describe('Cluster templates', () => {
     const foreign = clusterNamed('production', timed.stranger);
     tables().clusters.add({ ...foreign, id: 'made-from-a-foreign-template', template: template.id });
     timed.remember();
-    const report = await timed.empty(magnumService);
+    const report = await empty();
     expect(report.outcome.is).toBe('again');
     expect(left()).toEqual(['magnum.cluster-template kubernetes']);
     expect(report.conditions).toMatchObject([
@@ -173,17 +180,17 @@ describe('Cluster templates', () => {
     expect(deletionsOf(template.id)).toBe(0);
     expect(timed.bystandersAreUntouched).toBe(true);
     tables().clusters.delete('made-from-a-foreign-template');
-    expect((await timed.empty(magnumService)).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual([]);
   });
 
   it('are left to the operator when they are public', async () => {
     templateNamed('hidden').public = true;
-    const report = await timed.empty(magnumService);
+    const report = await empty();
     expect(left()).toEqual(['magnum.cluster-template hidden']);
     expect(report.conditions).toMatchObject([{ class: 'Blocked', actor: 'operator', advice: expect.stringContaining('public=False') }]);
     templateNamed('hidden').public = false;
-    expect((await timed.empty(magnumService)).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
   });
 
   it('are looked at again when a cluster was made from one meanwhile', async () => {
@@ -195,10 +202,10 @@ describe('Cluster templates', () => {
       times: 1,
       effect: { does: 'answer', status: 400, message: `ClusterTemplate ${template.id} is referenced by one or multiple clusters.` },
     });
-    const report = await timed.pass(magnumService);
+    const report = await pass();
     expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
     expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'Blocked', message: expect.stringContaining('referenced') }));
-    expect((await timed.empty(magnumService)).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
   });
 });
 
@@ -211,7 +218,7 @@ describe('Listings of Magnum', () => {
     tables().clusters.add(own);
     timed.remember();
     expect((await timed.pass(magnumService, 'survey')).counts).toMatchObject({ 'magnum.cluster': { listed: 4 } });
-    expect((await timed.empty(magnumService)).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual([]);
     expect(timed.bystandersAreUntouched).toBe(true);
   });
@@ -219,7 +226,7 @@ describe('Listings of Magnum', () => {
   it('fail when the template of any cluster is missing, and that is not called empty', async () => {
     const foreign = clusterNamed('production', timed.stranger);
     tables().clusters.add({ ...foreign, id: 'orphan', template: 'missing' });
-    const report = await timed.pass(magnumService);
+    const report = await pass();
     expect(report.outcome).toMatchObject({ is: 'failed', error: { status: 404, class: 'Unexpected' } });
     // Without that listing nobody knows who uses a template either.
     expect(left()).toHaveLength(7);
@@ -228,7 +235,7 @@ describe('Listings of Magnum', () => {
   it('show the default as a limit where there is none: nothing is removed then', async () => {
     tables().quotas.delete(timed.project);
     expect((await timed.pass(magnumService, 'survey')).counts).toMatchObject({ 'magnum.quota': { listed: 0 } });
-    expect((await timed.empty(magnumService)).outcome).toEqual({ is: 'finished' });
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
   });
 });
 
