@@ -9,6 +9,7 @@ import { type Settings, settingError } from './settings.ts';
 
 /** What a module of the operator's may use without importing anything of ours: it is handed to its default export. */
 export const toolbox = { defineKind, defineService, defineUserKind, PropagatorError, z };
+export type Toolbox = typeof toolbox;
 
 const IsService = z.looseObject({
   name: z.string(),

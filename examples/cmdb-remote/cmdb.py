@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""A CMDB as a service of one's own: asked by the propagator over HTTP, it forgets what belonged to a deleted project.
+
+POST /tasks takes a `service.requested`, answers 202 and works in a thread; what became of it goes to
+POST /v1/tasks/<id>/report of the propagator. Python's standard library only.
+"""
+
+import json
+import os
+import sqlite3
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+PROPAGATOR = os.environ.get("PROPAGATOR_URL", "http://127.0.0.1:8787")
+DATABASE = os.environ.get("CMDB_DATABASE", "cmdb.sqlite")
+PORT = int(os.environ.get("CMDB_PORT", "9000"))
+
+under_way = set()
+lock = threading.Lock()
+
+
+def assets_of(database, project):
+    """The rows of exactly this project; compared here once more, whatever the collation of the database."""
+    rows = database.execute("SELECT id, project, audited FROM asset WHERE project = ?", (project,)).fetchall()
+    return [(number, audited) for number, owner, audited in rows if owner == project]
+
+
+def empty(project, phase):
+    """Counts (phase survey), or removes (phase clean) what may go. Gives the report. May be repeated at any time."""
+    database = sqlite3.connect(DATABASE, timeout=10)
+    try:
+        before = assets_of(database, project)
+        if phase == "clean":
+            free = [(number, project) for number, audited in before if not audited]
+            with database:
+                database.executemany("DELETE FROM asset WHERE id = ? AND project = ?", free)
+        # Finished means looked at again.
+        left = assets_of(database, project)
+    finally:
+        database.close()
+    counts = {"cmdb.asset": {"listed": len(before), "gone": len(before) - len(left), "left": len(left)}}
+    if phase == "survey" or not left:
+        return {"type": "service.finished", "phase": phase, "data": {"result": "finished", "counts": counts}}
+    audited = {
+        "class": "Blocked",
+        "kind": "cmdb.asset",
+        "message": "they are being audited",
+        "actor": "operator",
+        "advice": "Close the audit in the CMDB; they go then.",
+        "count": len(left),
+        "example": str(left[0][0]),
+    }
+    data = {"counts": counts, "conditions": [audited], "again": {"afterSeconds": 1}}
+    return {"type": "service.progressed", "phase": phase, "data": data}
+
+
+def failure(phase, error):
+    report = {
+        "code": "cmdb.database",
+        "class": "Unexpected",
+        "message": f"{type(error).__name__}: {error}",
+        "advice": "Read the log of the CMDB, then redrive.",
+    }
+    return {"type": "service.failed", "phase": phase, "data": {"error": report}}
+
+
+def tell(task_id, report):
+    """To the propagator. One that is away for long asks again by itself: nothing is lost by giving up."""
+    url = f"{PROPAGATOR}/v1/tasks/{urllib.parse.quote(task_id, safe='')}/report"
+    headers = {"content-type": "application/json"}
+    for pause in (0, 1, 2, 4, 8):
+        time.sleep(pause)
+        request = urllib.request.Request(url, json.dumps(report).encode(), headers, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=30):
+                return
+        except urllib.error.HTTPError as refused:
+            print(f"{task_id}: {refused.code} {refused.read().decode(errors='replace')}", file=sys.stderr)
+            if refused.code < 500:
+                return
+        except OSError as away:
+            print(f"{task_id}: {away}", file=sys.stderr)
+
+
+def work(task):
+    task_id, phase = task["taskId"], task["phase"]
+    try:
+        report = empty(task["project"], phase)
+    except Exception as error:  # Whatever it is, the operator must hear of it.
+        report = failure(phase, error)
+    finally:
+        with lock:
+            under_way.discard(task_id)
+    tell(task_id, report)
+
+
+class Door(BaseHTTPRequestHandler):
+    def do_POST(self):
+        try:
+            message = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
+            task = message["data"]
+            is_ours = self.path == "/tasks" and message["type"] == "service.requested" and task["phase"] in ("survey", "clean")
+            task_id, _ = task["taskId"], task["project"]
+        except (ValueError, KeyError, TypeError):
+            is_ours = False
+        self.send_response(202 if is_ours else 400)
+        self.send_header("content-length", "0")
+        self.end_headers()
+        if not is_ours:
+            return
+        # Asked twice while it works, it works once.
+        with lock:
+            is_new = task_id not in under_way
+            under_way.add(task_id)
+        if is_new:
+            threading.Thread(target=work, args=(task,), daemon=True).start()
+
+    def log_message(self, format, *arguments):
+        pass
+
+
+if __name__ == "__main__":
+    server = ThreadingHTTPServer(("127.0.0.1", PORT), Door)
+    print(f"listening on {server.server_address[1]}", flush=True)
+    server.serve_forever()
