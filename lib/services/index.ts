@@ -13,6 +13,7 @@ import { gnocchi } from './gnocchi.ts';
 import { ironicInspector } from './ironic-inspector.ts';
 import { keystone } from './keystone.ts';
 import { magnum } from './magnum.ts';
+import { manila } from './manila.ts';
 import { masakari } from './masakari.ts';
 import { neutron } from './neutron.ts';
 import { nova } from './nova.ts';
@@ -32,6 +33,7 @@ export const SERVICES: readonly Service[] = [
   glance,
   swift,
   barbican,
+  manila,
   keystone,
   gnocchi,
   zun,

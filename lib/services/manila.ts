@@ -1,0 +1,68 @@
+import * as z from 'zod';
+import { defineKind, defineService } from '../cleanup/service.ts';
+import { backup, replica, snapshot } from './manila/copies.ts';
+import { group, groupSnapshot } from './manila/groups.ts';
+import { securityService, shareNetwork, shareServer } from './manila/networks.ts';
+import { lock, share, transfer } from './manila/shares.ts';
+import { groupTypeAccess, typeAccess } from './manila/types.ts';
+
+const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
+
+/**
+ * Limits of its own, and those of its members. Manila asks no Keystone for them, and its answer names the project.
+ * Last: what Manila counts as used goes with them, and things that are removed later would be counted below nothing.
+ */
+const quota = defineKind({
+  name: 'quota',
+  after: ['share', 'snapshot', 'replica', 'backup', 'group', 'group-snapshot', 'share-network'],
+  async list({ api, project }) {
+    const path = `/quota-sets/${encodeURIComponent(project)}`;
+    const [own, standard] = await Promise.all([api.request('GET', path), api.request('GET', `${path}/defaults`)]);
+    const limits = quotaSet.parse(own.json).quota_set;
+    const defaults = quotaSet.parse(standard.json).quota_set;
+    const differing = Object.keys(defaults).filter((name) => limits[name] !== undefined && limits[name] !== defaults[name]);
+    return differing.length === 0 ? [] : [{ id: limits.id, limits: differing.join(', ') }];
+  },
+  id: (row) => row.id,
+  owner: (row) => row.id,
+  label: (row) => row.limits,
+  async remove(row, { api }) {
+    await api.request('DELETE', `/quota-sets/${encodeURIComponent(row.id)}`);
+    return { is: 'gone' };
+  },
+});
+
+/**
+ * Manila, Shared File Systems API v2. 2.56 (Victoria) is the first microversion in which groups and replicas are no experiment.
+ * Messages are not removed: they expire by themselves. Kinds don't wait for each other as a whole, for one thing that hangs
+ * must not keep the rest (law 9): each thing waits for those that it hangs on.
+ * A deleted user's limits are left: with them the API would take away what Manila counts for his shares in living projects.
+ */
+export const manila = defineService({
+  name: 'manila',
+  catalogTypes: ['shared-file-system', 'sharev2', 'share'],
+  // Share servers have ports in the project's subnets, and encrypted shares their keys in Barbican.
+  before: ['neutron', 'barbican'],
+  microversion: { header: 'X-OpenStack-Manila-API-Version', floor: '2.56', ceiling: '2.81' },
+  releases: [
+    'Older than Victoria (microversion 2.56): not emptied.',
+    'The recycle bin came with Yoga (2.69), transfers with 2023.1 (2.77), backups (2.80) and locks (2.81) with 2023.2.',
+    'All: limits for one share type are not looked for; they stay until the type is deleted, and do no harm.',
+  ],
+  kinds: [
+    lock,
+    transfer,
+    backup,
+    replica,
+    groupSnapshot,
+    snapshot,
+    share,
+    group,
+    shareServer,
+    shareNetwork,
+    securityService,
+    typeAccess,
+    groupTypeAccess,
+    quota,
+  ],
+});

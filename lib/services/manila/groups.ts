@@ -1,0 +1,49 @@
+import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
+import { refusal, waits } from './deletion.ts';
+import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
+
+/** No row of these says when it was last changed, so that none is called stuck. */
+const blockedByState = (status: string): Blocker | undefined =>
+  /^(available|deleting)$|error/.test(status) ? undefined : waits(`it is busy (${status})`);
+
+async function remove(row: { readonly id: string; readonly status: string }, collection: string, { api }: Reach): Promise<Removal> {
+  const path = `/${collection}/${encodeURIComponent(row.id)}`;
+  if (row.status === 'deleting') return { is: 'accepted' };
+  try {
+    // Manila takes them in `available` and `error` only.
+    if (row.status !== 'available' && row.status !== 'error')
+      await api.request('POST', `${path}/action`, { json: { reset_status: { status: 'error' } } });
+    await api.request('DELETE', path);
+  } catch (error) {
+    return { is: 'blocked', ...refusal(error) };
+  }
+  return { is: 'accepted' };
+}
+
+export const groupSnapshot = defineKind({
+  name: 'group-snapshot',
+  list: groupSnapshotsOf,
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  blocked: (row) => blockedByState(row.status),
+  remove: (row, reach) => remove(row, 'share-group-snapshots', reach),
+});
+
+/** A group does not take its shares along. */
+export const group = defineKind({
+  name: 'group',
+  blockers: ['Its shares and its snapshots go first.'],
+  async list(reach) {
+    const rows = await groupsOf(reach);
+    if (rows.length === 0) return [];
+    const [shares, snapshots] = await Promise.all([sharesOf(reach), groupSnapshotsOf(reach)]);
+    const holding = new Set([...shares, ...snapshots].map((row) => row.share_group_id));
+    return rows.map((row) => ({ ...row, isHolding: holding.has(row.id) }));
+  },
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  blocked: (row) => (row.isHolding ? waits('its shares and snapshots go first') : blockedByState(row.status)),
+  remove: (row, reach) => remove(row, 'share-groups', reach),
+});

@@ -1,0 +1,99 @@
+import { type Blocker, defineKind, type Removal } from '../../cleanup/service.ts';
+import { epochOf } from '../common/time.ts';
+import { PATIENCE, refusal, waits } from './deletion.ts';
+import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from './rows.ts';
+
+/**
+ * What serves the shares in a share network: it has ports in the project's subnets. Deleting the network would remove it, too, but
+ * nobody could see any more when that is done and the ports are gone; so it goes first.
+ */
+export const shareServer = defineKind({
+  name: 'share-server',
+  blockers: [
+    'A server that was brought under management by an administrator is never deleted: it may serve shares that Manila does not know.',
+  ],
+  async list(reach) {
+    const rows = await serversOf(reach);
+    if (rows.length === 0) return [];
+    const [shares, groups] = await Promise.all([sharesOf(reach), groupsOf(reach)]);
+    const serving = new Set([...shares, ...groups].map((row) => row.share_server_id));
+    return rows.map((row) => ({ ...row, isServing: serving.has(row.id) }));
+  },
+  id: (row) => row.id,
+  owner: (row) => row.project_id || undefined,
+  label: (row) => row.share_network_id ?? undefined,
+  blocked(row): Blocker | undefined {
+    if (row.isServing) return waits('its shares go first');
+    if (row.is_auto_deletable === false)
+      return {
+        message: 'Manila can not tell whether it serves shares that are not managed',
+        actor: 'operator',
+        advice: 'Let Manila forget it (openstack share server abandon), or delete it (openstack share server delete).',
+      };
+    return /^(active|error|deleting)$/.test(row.status) ? undefined : waits(`it is busy (${row.status})`);
+  },
+  async remove(row, { api, now }): Promise<Removal> {
+    if (row.status === 'deleting') {
+      const since = epochOf(row.updated_at);
+      return now() - since > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+    }
+    try {
+      await api.request('DELETE', `/share-servers/${encodeURIComponent(row.id)}`);
+    } catch (error) {
+      return { is: 'blocked', ...refusal(error) };
+    }
+    return { is: 'accepted' };
+  },
+});
+
+/** Manila deletes a share network with one subnet; the others must be taken off before. */
+export const shareNetwork = defineKind({
+  name: 'share-network',
+  blockers: ['Its shares, groups and share servers go first.'],
+  async list(reach) {
+    const rows = await networksOf(reach);
+    if (rows.length === 0) return [];
+    const [shares, groups, servers] = await Promise.all([sharesOf(reach), groupsOf(reach), serversOf(reach)]);
+    const used = new Set([...shares, ...groups, ...servers].map((row) => row.share_network_id));
+    return rows.map((row) => ({ ...row, isUsed: used.has(row.id) }));
+  },
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  blocked: (row) => (row.isUsed ? waits('its shares, groups and share servers go first') : undefined),
+  async remove(row, { api }): Promise<Removal> {
+    const path = `/share-networks/${encodeURIComponent(row.id)}`;
+    try {
+      for (const subnet of (row.share_network_subnets ?? []).slice(1))
+        await api.request('DELETE', `${path}/subnets/${encodeURIComponent(subnet.id)}`, { accept: [404] });
+      await api.request('DELETE', path);
+    } catch (error) {
+      return { is: 'blocked', ...refusal(error) };
+    }
+    return { is: 'gone' };
+  },
+});
+
+/** Where the accounts of the shares' users are: LDAP, Kerberos, Active Directory. */
+export const securityService = defineKind({
+  name: 'security-service',
+  blockers: ['Its share networks go first.'],
+  async list(reach) {
+    const rows = await securityServicesOf(reach);
+    if (rows.length === 0) return [];
+    const own = new Set((await networksOf(reach)).map((row) => row.id));
+    return rows.map((row) => ({ ...row, isOfOurs: (row.share_networks ?? []).some((id) => own.has(id)) }));
+  },
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? row.type ?? undefined,
+  blocked: (row) => (row.isOfOurs ? waits('its share networks go first') : undefined),
+  async remove(row, { api }): Promise<Removal> {
+    try {
+      await api.request('DELETE', `/security-services/${encodeURIComponent(row.id)}`);
+      return { is: 'gone' };
+    } catch (error) {
+      return { is: 'blocked', ...refusal(error) };
+    }
+  },
+});

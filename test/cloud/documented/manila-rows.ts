@@ -1,0 +1,100 @@
+import { type Call, Refusal, type Reply } from '../http.ts';
+import type { CloudState } from '../state.ts';
+import { isAdmin, ownProject } from '../tokens.ts';
+import { isoMicros, type Row, type Table } from '../world.ts';
+
+/** Manila shows nearly everything that it stores: its rows are the JSON itself, but for what begins with an underscore. */
+export interface ManilaRow extends Row {
+  project_id: string;
+  status: string;
+  [field: string]: unknown;
+}
+
+const KINDS = [
+  'lock',
+  'transfer',
+  'backup',
+  'replica',
+  'group-snapshot',
+  'snapshot',
+  'share',
+  'group',
+  'share-server',
+  'share-network',
+  'security-service',
+  'type-access',
+  'group-type-access',
+  'quota',
+] as const;
+export type ManilaKind = (typeof KINDS)[number];
+
+export interface ManilaType extends Row {
+  readonly name: string;
+}
+
+export interface ManilaTables {
+  readonly of: Readonly<Record<ManilaKind, Table<ManilaRow>>>;
+  /** Private share types and share group types: nobody's. */
+  readonly types: Table<ManilaType>;
+  readonly groupTypes: Table<ManilaType>;
+  /** Ids of things that the back end fails to delete. */
+  readonly stubborn: Set<string>;
+  /** Times a share was forgotten while its data stayed on the back end. */
+  readonly forgotten: string[];
+}
+
+const opened = new WeakMap<CloudState, ManilaTables>();
+
+/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+export function manilaIn(state: CloudState): ManilaTables {
+  const tables = opened.get(state);
+  if (!tables) throw new TypeError('this cloud has no Manila');
+  return tables;
+}
+
+export function openTables(state: CloudState): ManilaTables {
+  const described = { owner: (row: ManilaRow) => row.project_id, label: (row: ManilaRow) => String(row.name) };
+  const table = (kind: ManilaKind) => [kind, state.world.table<ManilaRow>(`manila.${kind}`, described)] as const;
+  const nobodys = { owner: () => undefined, label: (row: ManilaType) => row.name };
+  const tables: ManilaTables = {
+    of: Object.fromEntries(KINDS.map(table)) as Record<ManilaKind, Table<ManilaRow>>,
+    types: state.world.table<ManilaType>('manila.type', nobodys),
+    groupTypes: state.world.table<ManilaType>('manila.group-type', nobodys),
+    stubborn: new Set(),
+    forgotten: [],
+  };
+  opened.set(state, tables);
+  return tables;
+}
+
+export const show = (row: ManilaRow, without: readonly string[] = []): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries({ ...row, created_at: isoMicros(Number(row._created ?? 0)) }).filter(
+      ([key]) => !key.startsWith('_') && !without.includes(key),
+    ),
+  );
+
+const isTrue = (text: string | null): boolean => text !== null && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
+/** Without `all_tenants` an administrator, too, sees his own project, whatever project he asks for. */
+export const wantedProject = (call: Call): string | undefined =>
+  isAdmin(call.token) && isTrue(call.query.get('all_tenants')) ? (call.query.get('project_id') ?? undefined) : ownProject(call.token);
+
+/** A slice by `limit` and `offset`, 1000 rows at most; with a limit, a link when the page is full. */
+export function limited(call: Call, collection: string, rows: readonly Record<string, unknown>[], more: object = {}, max = 1000): Reply {
+  const asked = call.query.get('limit');
+  if (asked !== null && !/^\d+$/.test(asked)) throw new Refusal(400, 'limit param must be an integer');
+  const limit = Math.min(Number(asked ?? max) || max, max);
+  const offset = Number(call.query.get('offset') ?? 0);
+  const shown = rows.slice(offset, offset + limit);
+  const href = `${call.base}${call.path.replace('/detail', '')}?limit=${limit}&marker=${String(shown.at(-1)?.id)}`;
+  const links = asked !== null && shown.length === limit ? { [`${collection}_links`]: [{ rel: 'next', href }] } : {};
+  return { status: 200, json: { [collection]: shown, ...links, ...more } };
+}
+
+/** Everything at once: shares and snapshots without a limit. With one, a row is counted as often as it has instances. */
+export const unlimited = (call: Call, collection: string, rows: readonly Record<string, unknown>[]): Reply =>
+  limited(call, collection, rows, {}, call.query.has('limit') ? 1000 : Number.POSITIVE_INFINITY);
+
+/** What of a row is compared with the parameters of a query, all but those named. */
+export const fits = (call: Call, row: ManilaRow, besides: readonly string[]): boolean =>
+  [...call.query].every(([name, value]) => besides.includes(name) || String(row[name]) === value);
