@@ -37,6 +37,18 @@ const early = async (more: Partial<Reach> = {}): Promise<PassReport> => {
   return timed.stage.early(blazarService, { now: () => timed.clock.now(), other, ...more });
 };
 
+/** One pass over what a deleted user had. */
+const afterUser = async (user: UserId): Promise<PassReport> => {
+  const { project: _project, members: _members, ...reach } = await timed.stage.reach(blazarService);
+  return userPass({
+    service: blazarService,
+    reach: { ...reach, user, userName: 'leaver', projects: [] },
+    phase: 'clean',
+    confirmation: Confirmation.of(user, [0, 5000], 5000),
+    deadline: Date.now() + 60_000,
+  });
+};
+
 describe('Blazar, emptied while the project lives', () => {
   it('keeps no lease, whether it runs, is past, to come or failed', async () => {
     expect(left()).toHaveLength(4);
@@ -139,14 +151,7 @@ describe('Blazar, after the project is gone', () => {
 describe('Leases of a deleted user in living projects', () => {
   it('stay, and the operator hears of those that are not past', async () => {
     const user = UserId.parse(timed.stage.customer.userId);
-    const { project: _project, members: _members, ...reach } = await timed.stage.reach(blazarService);
-    const report = await userPass({
-      service: blazarService,
-      reach: { ...reach, user, userName: 'leaver', projects: [] },
-      phase: 'clean',
-      confirmation: Confirmation.of(user, [0, 5000], 5000),
-      deadline: Date.now() + 60_000,
-    });
+    const report = await afterUser(user);
     expect(report.outcome).toEqual({ is: 'finished' });
     expect(report.conditions).toMatchObject([
       {
@@ -160,5 +165,26 @@ describe('Leases of a deleted user in living projects', () => {
     ]);
     expect(left()).toHaveLength(4);
     expect(deletions()).toEqual([]);
+  });
+});
+
+describe('A cleaner who is no administrator', () => {
+  it('does not take what it is not shown for empty', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [blazar], adminRoles: ['member', 'reader'] });
+    const before = left();
+    expect(before).not.toEqual([]);
+    expect(await timed.empty(blazarService)).toMatchObject({ outcome: { is: 'failed', error: { class: 'Denied' } } });
+    expect(left()).toEqual(before);
+    expect(timed.bystandersAreUntouched).toBe(true);
+  });
+
+  it('does not say so of what a user had either', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [blazar], adminRoles: ['member', 'reader'] });
+    expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied' },
+    });
   });
 });

@@ -1,6 +1,6 @@
 import { ServiceName, UserId } from '../../events/ids.ts';
 import { Confirmation } from '../../lib/cleanup/laws.ts';
-import { userPass } from '../../lib/cleanup/pass.ts';
+import { type PassReport, userPass } from '../../lib/cleanup/pass.ts';
 import type { Reach } from '../../lib/cleanup/service.ts';
 import { magnum as magnumService } from '../../lib/services/magnum.ts';
 import { magnum } from '../cloud/documented/magnum.ts';
@@ -58,6 +58,18 @@ const other: Reach['other'] = async (name) =>
 const pass = () => timed.pass(magnumService, 'clean', { other });
 const empty = () => timed.empty(magnumService, { other });
 const early = async (more: Partial<Reach> = {}) => timed.stage.early(magnumService, { now: () => timed.clock.now(), ...more });
+
+/** One pass over what a deleted user had. */
+const afterUser = async (user: UserId): Promise<PassReport> => {
+  const { project: _project, members: _members, ...reach } = await timed.stage.reach(magnumService);
+  return userPass({
+    service: magnumService,
+    reach: { ...reach, user, userName: 'leaver', projects: [] },
+    phase: 'clean',
+    confirmation: Confirmation.of(user, [0, 5000], 5000),
+    deadline: Date.now() + 60_000,
+  });
+};
 
 describe('Magnum, emptied while the project lives', () => {
   it('has its turn then, and before Heat and what clusters are made of', () => {
@@ -246,14 +258,7 @@ describe('Clusters of a deleted user in living projects', () => {
     const mine = clusterNamed('production', timed.stranger);
     tables().clusters.add({ ...mine, id: 'of-a-leaver', name: 'of-a-leaver', user_id: user });
     const before = stage.rehearsal.world.things();
-    const { project: _project, members: _members, ...reach } = await stage.reach(magnumService);
-    const report = await userPass({
-      service: magnumService,
-      reach: { ...reach, user, userName: 'leaver', projects: [] },
-      phase: 'clean',
-      confirmation: Confirmation.of(user, [0, 5000], 5000),
-      deadline: Date.now() + 60_000,
-    });
+    const report = await afterUser(user);
     expect(report.outcome).toEqual({ is: 'finished' });
     const said = { kind: 'magnum.cluster-of-user', class: 'Unsupported', actor: 'operator', advice: expect.any(String) };
     expect(report.conditions.map((one) => ({ ...one, message: one.message.match(/project (\w+)/)?.[1] }))).toEqual(
@@ -264,5 +269,26 @@ describe('Clusters of a deleted user in living projects', () => {
     );
     expect(stage.rehearsal.world.things()).toEqual(before);
     expect(stage.rehearsal.calls.filter(({ service, method }) => service === 'magnum' && method !== 'GET')).toEqual([]);
+  });
+});
+
+describe('A cleaner who is no administrator', () => {
+  it('does not take what it is not shown for empty', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [magnum], adminRoles: ['member', 'reader'] });
+    const before = left();
+    expect(before).not.toEqual([]);
+    expect(await timed.empty(magnumService)).toMatchObject({ outcome: { is: 'failed', error: { class: 'Denied' } } });
+    expect(left()).toEqual(before);
+    expect(timed.bystandersAreUntouched).toBe(true);
+  });
+
+  it('does not say so of what a user had either', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [magnum], adminRoles: ['member', 'reader'] });
+    expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied' },
+    });
   });
 });

@@ -303,3 +303,15 @@ describe('Modules', () => {
     expect(report.conditions.filter(({ kind }) => kind === 'trove.module')).toEqual([]);
   });
 });
+
+describe('A cleaner who is no administrator', () => {
+  it('does not take what it is not shown for empty', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [trove], adminRoles: ['member', 'reader'] });
+    const before = left();
+    expect(before).not.toEqual([]);
+    expect(await timed.empty(troveService)).toMatchObject({ outcome: { is: 'failed', error: { class: 'Denied' } } });
+    expect(left()).toEqual(before);
+    expect(timed.bystandersAreUntouched).toBe(true);
+  });
+});

@@ -29,10 +29,12 @@ const changedAt = (row: ClusterRow): number => epochOf(row.updated_at ?? row.cre
  * Only the listing with details names the project. Asked once a round, for templates want to know who uses them.
  */
 export const clustersOf = ({ api, once }: CommonReach): Promise<ClusterRow[]> =>
-  once(
-    'magnum/clusters',
-    async () => (await api.list('/clusters/detail', { collection: 'clusters', row: clusterRow, paging: 'next' })).rows,
-  );
+  once('magnum/clusters', async () => {
+    const { rows } = await api.list('/clusters/detail', { collection: 'clusters', row: clusterRow, paging: 'next' });
+    // To anybody else Magnum shows those of his own project and says nothing. Its own services it shows to administrators only (403).
+    if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject)) await api.request('GET', '/mservices');
+    return rows;
+  });
 
 /**
  * Clusters with their node groups, certificates and trustee. Deleted with a token on the project where there is one:

@@ -1,6 +1,7 @@
 import { type Documented, frontOf, maySee, Routes } from '../documented.ts';
 import { param, Refusal } from '../http.ts';
 import type { CloudState } from '../state.ts';
+import { isAdmin } from '../tokens.ts';
 import { type Row, type Table, uuid } from '../world.ts';
 
 export interface Lease extends Row {
@@ -55,6 +56,10 @@ export const blazar: Documented = {
         status: 200,
         json: { leases: leases.where((row) => maySee(call.token, row.project_id)).map(show) },
       }))
+      .on('GET', '/v1/os-hosts/:id', (call) => {
+        if (!isAdmin(call.token)) throw new Refusal(403, "Policy doesn't allow blazar:oshosts:get to be performed");
+        throw new Refusal(404, "Object with {'host_id': '0'} not found");
+      })
       .on('DELETE', '/v1/leases/:id', (call) => {
         const row = leases.get(param(call, 'id'));
         if (!row) throw new Refusal(404, `Object with {'lease_id': '${param(call, 'id')}'} not found`);

@@ -82,6 +82,10 @@ function clusterRoutes(state: CloudState, { clusters, templates }: Tables, route
         return show(row);
       }),
     )
+    .on('GET', '/v1/mservices', (call) => {
+      if (!isAdmin(call.token)) throw new Refusal(403, "Policy doesn't allow magnum-service:get_all to be performed.");
+      return { status: 200, json: { mservices: [] } };
+    })
     .on('GET', '/v1/clusters/:id', (call) => {
       const row = found(call, clusters, 'Cluster');
       return { status: 200, json: { ...show(row), ...(row.status.endsWith('FAILED') && { faults: row.faults }) } };
@@ -149,6 +153,7 @@ function quotaRoutes({ quotas }: Tables, routes: Routes): void {
   };
   routes
     .on('GET', '/v1/quotas/:project/Cluster', (call) => {
+      if (!isAdmin(call.token) && param(call, 'project') !== ownProject(call.token)) throw new Refusal(403, 'Not authorized.');
       const row = quotas.get(param(call, 'project'));
       const shown = { project_id: param(call, 'project'), resource: 'Cluster', hard_limit: row?.hard_limit ?? 20 };
       return { status: 200, json: { ...shown, ...(row && { id: row.number }) } };
