@@ -116,9 +116,9 @@ async function open(event: AccountEvent, ports: CoordinatePorts): Promise<Step |
     protectedBecause: protectedBecause(scope, { ...ports.protectedIds, ownProject: '' }),
   });
   if (opened) return { operations: [opened.operation], tasks: [], messages: opened.messages, deadLetters: [] };
-  // One that a person was asked about may have nothing to be decided any more.
-  const held = existing.find((operation) => wantsLook(operation, operation.look) && operation.state === 'held');
-  const look = held && { type: 'operation.look' as const, data: { operationId: held.id, look: held.look } };
+  // An administrator asked for its end, and somebody else may have been faster.
+  const asked = existing.find((operation) => operation.state !== 'confirming' && wantsLook(operation, operation.look));
+  const look = asked && { type: 'operation.look' as const, data: { operationId: asked.id, look: asked.look } };
   return look && { operations: [], tasks: [], messages: [look], deadLetters: [] };
 }
 

@@ -5,6 +5,7 @@ import type { Draft, Rules } from './draft.ts';
 import type { Operation, PlannedTask, Task, Uncovered } from './model.ts';
 import { refuse } from './open.ts';
 import { type PlacedService, planOrder } from './order.ts';
+import { isEnded } from './ready.ts';
 import { moveOperation } from './transitions.ts';
 
 /** What Keystone answered when it was asked for the account (law 1). `unknown`: it did not answer, or not for certain. */
@@ -35,18 +36,19 @@ const SHOWN_FOR_MILLIS = 60_000;
 
 /** Whether Keystone's answer number `look` is still of interest. */
 export const wantsLook = (operation: Operation, look: number): boolean =>
-  operation.look === look && (operation.state === 'confirming' || isLastLook(operation));
+  operation.look === look && (operation.state === 'confirming' || mayBeDeleted(operation));
 
-/** All is done that can be done, and something is out of reach: has somebody deleted the project? */
-const isLastLook = (operation: Operation): boolean =>
-  lives(operation) && (operation.state === 'running' || (operation.state === 'held' && operation.hold?.about === 'residue'));
+/** Somebody may have deleted the project whose end is under way: Keystone said so, or something is out of reach and that would settle it. */
+const mayBeDeleted = (operation: Operation): boolean =>
+  lives(operation) && (operation.state === 'early' || operation.state === 'running' || isHeldForResidue(operation));
+const isHeldForResidue = ({ state, hold }: Operation): boolean => state === 'held' && hold?.about === 'residue';
 
 /** Takes in Keystone's answer number `look`. An answer to an old question is left aside. */
 export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules): void {
   const { operation } = draft;
   if (!wantsLook(operation, look)) return;
-  if (isLastLook(operation)) {
-    takeLastLook(draft, truth, rules);
+  if (operation.state !== 'confirming') {
+    takeLaterLook(draft, truth, rules);
     return;
   }
   switch (truth.is) {
@@ -66,19 +68,20 @@ export function takeLook(draft: Draft, look: number, truth: Truth, rules: Rules)
   }
 }
 
-/** Deleted by somebody else, it ends as after any deletion; else a person decides. */
-function takeLastLook(draft: Draft, truth: Truth, rules: Rules): void {
-  const { operation } = draft;
-  const isHeld = operation.state === 'held';
-  if (truth.is === 'unknown') {
-    if (!isHeld) takeUnknown(draft, truth.error, rules);
+/** Deleted by somebody else, it goes on and ends as after any deletion; else, where all is done that can be done, a person decides. */
+function takeLaterLook(draft: Draft, truth: Truth, rules: Rules): void {
+  const { state, order } = draft.operation;
+  const isDone = order.every(({ id }) => isEnded(draft.task(id)));
+  if (truth.is === 'unknown' && isDone && state === 'running') {
+    takeUnknown(draft, truth.error, rules);
     return;
   }
-  draft.operation = { ...operation, look: operation.look + 1 };
-  if (truth.is === 'absent') {
-    const going = isHeld ? moveOperation(draft.operation, 'running') : draft.operation;
-    draft.operation = { ...going, hold: undefined, confirmedAt: [rules.now] };
-  } else if (!isHeld) {
+  draft.operation = { ...draft.operation, look: draft.operation.look + 1 };
+  // A protection that was set meanwhile is told before each pass.
+  const isGone = truth.is === 'absent' || truth.is === 'protected';
+  if (isGone && state !== 'running') draft.operation = { ...moveOperation(draft.operation, 'running'), hold: undefined };
+  if (isGone && isDone) draft.operation = { ...draft.operation, hold: undefined, confirmedAt: [rules.now] };
+  if (truth.is === 'present' && isDone && state === 'running') {
     draft.operation = { ...draft.operation, hold: undefined };
     holdForResidue(draft, rules);
   }

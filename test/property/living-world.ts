@@ -36,6 +36,7 @@ export class LivingWorld {
   readonly remotes: string[] = [];
   mode: Mode = 'enforce';
   protectedProjects: string[] = [];
+  readonly #others: unknown;
   limits = { apartMillis: 2000, patienceMillis: 3_600_000, mostAttempts: 5, mostThings: 1000, mostOperationsAnHour: 100 };
 
   /** `things`: so many of each kind, of the victim and of the bystander. */
@@ -49,6 +50,18 @@ export class LivingWorld {
         for (const kind of userKinds)
           for (const owner of [GONE_USER, 'other-user']) this.cloud.make(`${name}.${kind}`, owner, `${owner}-${n}`, lingers);
       }
+    this.#others = this.#look();
+  }
+
+  #look(): unknown {
+    const people = [BYSTANDER, 'other-user', 'cleaner'];
+    return structuredClone({ left: people.map((owner) => this.left(owner)), projects: people.map((id) => this.cloud.projects.get(id)) });
+  }
+
+  /** Nobody else lost a thing, and nothing happened that must never happen. */
+  expectOthersUntouched(): void {
+    expect(this.#look()).toEqual(this.#others);
+    expect(this.cloud.violations).toEqual([]);
   }
 
   get ports(): CoordinatePorts & ServicePorts & { remotes: never[] } {

@@ -6,9 +6,7 @@ beforeEach(() => {
   world = new LivingWorld(EVERY_CLASS);
 });
 afterEach(() => {
-  expect(world.left('bystander')).toEqual(ALL);
-  expect(world.cloud.projects.get('bystander')).toEqual({ name: 'bank', enabled: true });
-  expect(world.cloud.violations).toEqual([]);
+  world.expectOthersUntouched();
 });
 const untouched = (): void => {
   expect(world.left()).toEqual(ALL);

@@ -179,7 +179,9 @@ describe("the service's own words", () => {
     ['placement and magnum', '{"errors": [{"status": 404, "title": "Not Found", "detail": "No such thing"}]}', 'No such thing'],
     ['octavia', '{"faultcode": "Client", "faultstring": "Load balancer is immutable", "debuginfo": null}', 'Load balancer is immutable'],
     ['barbican', '{"code": 404, "title": "Not Found", "description": "Secret not found."}', 'Secret not found.'],
-    ['ironic', '{"error_message": {"faultstring": "Node is locked"}}', 'Node is locked'],
+    ['ironic', '{"error_message": "{\\"faultcode\\": \\"Client\\", \\"faultstring\\": \\"Node is locked\\"}"}', 'Node is locked'],
+    ['aodh', '{"error_message": {"faultcode": "Client", "faultstring": "Alarm x not found"}}', 'Alarm x not found'],
+    ['aodh without a reason', '{"error_message": "Unauthorized"}', 'Unauthorized'],
     [
       'gnocchi',
       '{"code": 400, "description": {"cause": "Invalid input", "reason": "not a UUID", "detail": []}}',

@@ -1,0 +1,151 @@
+import { EVERY_CLASS, failure, LivingWorld, VICTIM } from '../property/living-world.ts';
+
+let world: LivingWorld;
+beforeEach(() => {
+  world = new LivingWorld(EVERY_CLASS, 2, 3);
+});
+afterEach(() => {
+  world.expectOthersUntouched();
+  expect([...world.cloud.roles]).toEqual([]);
+});
+const told = () => [...world.engine.tasks.values()].flatMap(({ conditions }) => conditions.map(({ message }) => message));
+const people = (message: string) => expect.arrayContaining([expect.stringContaining(message)]);
+
+describe('somebody enables the project again in the middle', () => {
+  it.each([
+    ['right after it was disabled', () => world.state === 'running'],
+    ['when something is on its way out', () => world.state === 'running' && world.left()['compute.server'] === 1],
+    ['when only the last service has something left', () => world.state === 'running' && world.left()['compute.server'] === undefined],
+  ])('%s: nothing more goes until it is disabled', async (_, moment) => {
+    world = new LivingWorld(EVERY_CLASS, 2);
+    world.cloud.make('compute.server', VICTIM, 'victim-2', 3);
+    await world.ask();
+    expect(await world.until(moment)).toBe(true);
+    world.cloud.enable(VICTIM, true);
+    const left = world.left();
+    await world.settle(100);
+    expect(world.left()).toEqual(left);
+    expect(world.cloud.projects.get(VICTIM)).toMatchObject({ enabled: true });
+    expect(world.state).toBe('running');
+    expect(told()).toEqual(people('somebody enabled the project again'));
+    world.cloud.enable(VICTIM, false);
+    await world.settle();
+    expect(world.left()).toEqual({});
+    // What only a token on the project shows was proven before somebody worked in it once more.
+    expect(world.operation).toMatchObject({ state: 'held', hold: { about: 'residue', reason: expect.stringContaining('vault: secrets') } });
+    await world.release();
+    await world.settle();
+    expect(world.state).toBe('residue-unknown');
+    expect(world.cloud.projects.has(VICTIM)).toBe(false);
+  });
+
+  it('and makes something in a service that was done: it is looked at once more', async () => {
+    world = new LivingWorld(EVERY_CLASS.slice(0, 2));
+    await world.ask();
+    expect(await world.until(() => world.tasks.compute === 'finished')).toBe(true);
+    world.cloud.enable(VICTIM, true);
+    await world.settle(50);
+    world.cloud.make('compute.server', VICTIM);
+    await world.settle(50);
+    world.cloud.enable(VICTIM, false);
+    await world.settle();
+    expect(world.left()).toEqual({});
+    expect(world.state).toBe('finished');
+    expect(world.cloud.projects.has(VICTIM)).toBe(false);
+  });
+
+  it('right before it would be deleted: it is not, and all is looked at once more when it is disabled', async () => {
+    world = new LivingWorld(EVERY_CLASS.slice(0, 2));
+    await world.ask();
+    expect(await world.until(() => world.state === 'closing')).toBe(true);
+    world.cloud.enable(VICTIM, true);
+    world.cloud.make('compute.server', VICTIM);
+    world.cloud.make('network.port', VICTIM);
+    await world.settle(100);
+    expect(world.cloud.projects.get(VICTIM)).toMatchObject({ enabled: true });
+    expect(world.left()).toEqual({ 'compute.server': 1, 'network.port': 1 });
+    expect(told()).toEqual(people('somebody enabled the project again'));
+    world.cloud.enable(VICTIM, false);
+    await world.settle();
+    expect(world.left()).toEqual({});
+    expect(world.state).toBe('finished');
+  });
+
+  it('an old order to delete it does not count any more', async () => {
+    world = new LivingWorld(EVERY_CLASS.slice(0, 2));
+    await world.ask();
+    expect(await world.until(() => world.state === 'closing')).toBe(true);
+    const order = world.engine.due().find(({ message }) => message.type === 'operation.act');
+    world.cloud.enable(VICTIM, true);
+    expect(await world.until(() => world.state === 'running')).toBe(true);
+    world.cloud.enable(VICTIM, false);
+    if (order) await world.handle(order.message);
+    expect(order).toBeDefined();
+    expect(world.cloud.projects.has(VICTIM)).toBe(true);
+    await world.settle();
+    expect(world.state).toBe('finished');
+  });
+});
+
+describe('somebody disables the project too early', () => {
+  it.each([
+    ['before the role is taken', () => world.state === 'early', 0],
+    ['when the role is taken', () => world.cloud.roles.size > 0, 2],
+  ])('%s: what needs it alive waits, and people are told', async (_, moment, roles) => {
+    await world.ask();
+    expect(await world.until(moment)).toBe(true);
+    world.cloud.enable(VICTIM, false);
+    const left = world.left();
+    await world.settle(50);
+    expect(world.left()).toEqual(left);
+    expect(world.state).toBe('early');
+    expect([...told(), world.operation.hold?.reason]).toEqual(people('somebody disabled the project'));
+    expect(world.cloud.roles.size).toBe(roles);
+    world.cloud.enable(VICTIM, true);
+    await world.settle();
+    expect(world.state).toBe('finished');
+    expect(world.left()).toEqual({});
+  });
+
+  it('and deletes it then, as he was advised: the rest goes', async () => {
+    await world.ask();
+    expect(await world.until(() => world.cloud.roles.size > 0)).toBe(true);
+    world.cloud.enable(VICTIM, false);
+    await world.settle(50);
+    world.cloud.delete(VICTIM);
+    await world.settle();
+    expect(world.state).toBe('residue-unknown');
+    expect(world.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
+  });
+
+  it('is told, and no refusal, when it happens between two calls', async () => {
+    world = new LivingWorld(EVERY_CLASS.slice(0, 3), 2, 3);
+    world.cloud.beforeRemoval = () => {
+      if (world.cloud.of(VICTIM, 'vault.secret').some(({ deleting }) => deleting)) world.cloud.enable(VICTIM, false);
+    };
+    await world.ask();
+    await world.settle(60);
+    expect(world.state).toBe('early');
+    expect(told()).toEqual(people('somebody disabled the project'));
+    expect(world.engine.letters).toEqual([]);
+    world.cloud.beforeRemoval = undefined;
+    world.cloud.enable(VICTIM, true);
+    await world.settle();
+    expect(world.state).toBe('finished');
+  });
+});
+
+describe('a refusal of an early pass that has no such excuse', () => {
+  it('is a dead letter', async () => {
+    await world.ask();
+    expect(await world.until(() => world.cloud.roles.size > 0)).toBe(true);
+    world.cloud.broken.set('vault', failure('Denied'));
+    await world.settle(100);
+    expect(world.tasks.vault).toBe('errored');
+    expect(world.state).toBe('early');
+    world.cloud.broken.clear();
+    await world.engine.redrive({ all: true } as never, 'bob');
+    await world.settle();
+    expect(world.state).toBe('finished');
+  });
+});
