@@ -28,12 +28,13 @@ export function retryAfterSeconds(headers: Headers, now: number): number | undef
 }
 
 const fault = z.object({ message: z.string() });
+const wsme = z.object({ faultstring: z.string() }).transform((body) => body.faultstring);
+/** Ironic writes JSON into the text. */
+const text = z.string().transform((words) => wsme.safeParse(parseJson(words)).data ?? words);
 /** The shapes of an error body; a fault's key differs from service to service: `itemNotFound`, `NeutronError`, `error`. */
 const bodies = z.union([
-  z.object({ faultstring: z.string() }).transform((body) => body.faultstring),
-  z
-    .object({ error_message: z.union([z.string(), z.object({ faultstring: z.string() }).transform((inner) => inner.faultstring)]) })
-    .transform((body) => body.error_message),
+  wsme,
+  z.object({ error_message: z.union([text, wsme]) }).transform((body) => body.error_message),
   z
     .object({ errors: z.array(z.object({ title: z.string().optional(), detail: z.string().optional() })).min(1) })
     .transform((body) => body.errors.map((error) => error.detail ?? error.title ?? '').join('; ')),

@@ -22,7 +22,10 @@ export function locate(home: URL, endpoint: string, path: string, query: Request
 }
 
 /** What stands after one of these is a name that a customer chose. */
-const NAMED: readonly string[] = ['os-keypairs', 'namespaces', 'objects', 'properties', 'tags', 'metadata', 'members', 'users'];
+const NAMED: readonly string[] = [
+  ...['os-keypairs', 'namespaces', 'objects', 'properties', 'tags', 'metadata', 'members', 'users'],
+  ...['environments', 'workbooks', 'queues', 'topics'],
+];
 
 /** A path for metrics and messages, without ids and names. In Swift's paths everything is a customer's name. */
 export function withoutNames(service: string, path: string): string {

@@ -1,6 +1,7 @@
 import type { Service } from '../cleanup/service.ts';
 import { assertNoCycle } from '../operation/order.ts';
 import { aetos } from './aetos.ts';
+import { aodh } from './aodh.ts';
 import { barbican } from './barbican.ts';
 import { blazar } from './blazar.ts';
 import { ceilometer } from './ceilometer.ts';
@@ -10,11 +11,13 @@ import { cyborg } from './cyborg.ts';
 import { freezer } from './freezer.ts';
 import { glance } from './glance.ts';
 import { gnocchi } from './gnocchi.ts';
+import { ironic } from './ironic.ts';
 import { ironicInspector } from './ironic-inspector.ts';
 import { keystone } from './keystone.ts';
 import { magnum } from './magnum.ts';
 import { manila } from './manila.ts';
 import { masakari } from './masakari.ts';
+import { mistral } from './mistral.ts';
 import { neutron } from './neutron.ts';
 import { nova } from './nova.ts';
 import { octavia } from './octavia.ts';
@@ -23,6 +26,7 @@ import { swift } from './swift.ts';
 import { tacker } from './tacker.ts';
 import { trove } from './trove.ts';
 import { watcher } from './watcher.ts';
+import { zaqar } from './zaqar.ts';
 import { zun } from './zun.ts';
 
 /** Every service that is covered. A test fails when a file beside this one is missing here. */
@@ -40,6 +44,10 @@ export const SERVICES: readonly Service[] = [
   octavia,
   magnum,
   tacker,
+  mistral,
+  aodh,
+  zaqar,
+  ironic,
   freezer,
   trove,
   cloudkitty,

@@ -1,0 +1,89 @@
+import { defineKind, defineService, type Removal } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
+import { action, codeSource, dynamicAction, removeOurs, workflow } from './mistral/definitions.ts';
+import { environment, workbook } from './mistral/named.ts';
+import { all, apiOf, eventTriggers, eventTriggersAgain, needsLife, ofProject } from './mistral/rows.ts';
+
+/** First of all: one of a dead project fires for ever, and fails, for its trust is gone. Mistral tries to remove the trust, and minds no failure. */
+const cronTrigger = defineKind({
+  name: 'cron-trigger',
+  list: (reach) => all(apiOf(reach), 'cron_triggers', { project_id: reach.project }),
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  async remove(row, reach) {
+    await apiOf(reach).request('DELETE', `/v2/cron_triggers/${encodeURIComponent(row.id)}`);
+    return { is: 'gone' };
+  },
+});
+
+const eventTrigger = defineKind({
+  name: 'event-trigger',
+  list: eventTriggers,
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  remove: (row, reach) => removeOurs(row, reach, 'event_triggers', () => eventTriggersAgain(reach)),
+});
+
+/** With its tasks and the executions below it, running ones too (`force`). */
+const execution = defineKind({
+  name: 'execution',
+  follows: ['cron-trigger', 'event-trigger'],
+  list: (reach) => all(apiOf(reach), 'executions', { project_id: reach.project }),
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.state ?? undefined,
+  async remove(row, reach) {
+    await apiOf(reach).request('DELETE', `/v2/executions/${encodeURIComponent(row.id)}`, { query: { force: true } });
+    return { is: 'gone' };
+  },
+});
+
+/** Those that were run without a workflow; the others go with their execution. */
+const actionExecution = defineKind({
+  name: 'action-execution',
+  needsLife: { ...needsLife, leaves: 'what actions that were run without a workflow gave back' },
+  follows: ['execution'],
+  blockers: ['It is still running.'],
+  async list({ api, project }) {
+    const rows = await all(api, 'action_executions');
+    return ofProject(rows, project).filter((row) => (row.task_execution_id ?? undefined) === undefined);
+  },
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  blocked: ({ state }) =>
+    ['SUCCESS', 'ERROR', 'CANCELLED'].includes(state ?? '') ? undefined : { message: 'the action is still running', actor: 'nobody' },
+  async remove(row, { api }): Promise<Removal> {
+    try {
+      await api.request('DELETE', `/v2/action_executions/${encodeURIComponent(row.id)}`);
+    } catch (error) {
+      if (!(error instanceof PropagatorError) || error.report.status !== 403 || !/deletion is not allowed/.test(error.message)) throw error;
+      return {
+        is: 'stays',
+        message: 'this Mistral removes no action that was run without a workflow ([api] allow_action_execution_deletion is off)',
+        advice: 'Turn it on when results must not be kept; Mistral expires executions only ([execution_expiration_policy]).',
+      };
+    }
+    return { is: 'gone' };
+  },
+});
+
+/**
+ * Mistral, Workflow API v2. Emptied while the project lives where that is possible: much of it only a token on the project can remove.
+ * What a stack made goes with the stack; what triggers start must not come while the rest is emptied.
+ */
+export const mistral = defineService({
+  name: 'mistral',
+  catalogTypes: ['workflow', 'workflowv2'],
+  follows: ['heat', 'aodh'],
+  before: ['nova', 'neutron', 'cinder', 'glance', 'swift', 'octavia', 'designate', 'manila', 'trove', 'zun', 'barbican', 'zaqar'],
+  releases: [
+    'All: environments and workbooks are removed by name, and a public one of another project with that name would go along; such a one is left, and said.',
+    'All: an action in a namespace of its own is found where the project has a workflow or a workbook in that namespace.',
+    'Before 2026.1 event triggers, code sources and dynamic actions of a project that is dead already stay, and do nothing any more.',
+    'From 2026.2 on, a cloud with more environments or workbooks than [api] max_limit can not list them all: raise it.',
+  ],
+  kinds: [cronTrigger, eventTrigger, execution, actionExecution, action, workflow, workbook, environment, dynamicAction, codeSource],
+});

@@ -1,0 +1,76 @@
+import { type Blocker, defineKind, type Removal } from '../../cleanup/service.ts';
+import { workbooks } from './definitions.ts';
+import { all, needsLife, ofProject, publicOne, type Row } from './rows.ts';
+
+interface Named extends Row {
+  readonly clashes: boolean;
+}
+
+/** MySQL compares names without regard to case, accents and trailing blanks. */
+const folded = (text: string | null | undefined): string => (text ?? '').normalize('NFKD').replace(/\p{M}/gu, '').trimEnd().toLowerCase();
+const sameName = (a: Row, b: Row): boolean => folded(a.name) === folded(b.name) && folded(a.namespace) === folded(b.namespace);
+
+/**
+ * Mistral removes these by name, and with one's own every public one of that name, of whatever project (seen on 15.0, unchanged in 2026.2):
+ * so what shares its name with a foreign public one must not be touched.
+ */
+function named(rows: readonly Row[], project: string): Named[] {
+  const ours = ofProject(rows, project);
+  const foreign = rows.filter((one) => one.project_id !== project && one.scope !== 'private');
+  return ours.map((one) => ({ ...one, clashes: foreign.some((other) => other.id !== one.id && sameName(one, other)) }));
+}
+
+const blocked = (row: Named): Blocker | undefined =>
+  publicOne(row) ??
+  (row.clashes
+    ? {
+        message: 'another project has a public one of the same name, and Mistral would remove both',
+        actor: 'operator',
+        advice: 'Make the public one private for the time being (update it with scope=private); this one goes in the next pass.',
+      }
+    : undefined);
+
+/** Mistral's routes take no slash, and cut one off at the end, so that the call would be about something else; dots are a way up in any path. */
+const isAddressable = (row: Row): boolean => row.name !== undefined && row.name !== null && !/\/|^\.{0,2}$/.test(row.name);
+
+const unaddressable = (table: string): Removal => ({
+  is: 'stays',
+  message: 'the API of Mistral cannot address this name: a slash is in it, or it is nothing but dots',
+  advice: `Remove its row from the table ${table} in Mistral's database; it runs nothing.`,
+});
+
+/** Variables of workflows. */
+export const environment = defineKind({
+  name: 'environment',
+  needsLife,
+  blockers: ['It is public.', 'Another project has a public one of the same name, which Mistral would remove along with it.'],
+  list: async ({ api, project }) => named(await all(api, 'environments'), project),
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  blocked,
+  async remove(row, { api }): Promise<Removal> {
+    if (!isAddressable(row)) return unaddressable('environments_v2');
+    await api.request('DELETE', `/v2/environments/${encodeURIComponent(row.name ?? '')}`);
+    return { is: 'gone' };
+  },
+});
+
+/** Its workflows and actions are things of their own. It waits for the actions, which are found by the namespaces of workbooks. */
+export const workbook = defineKind({
+  name: 'workbook',
+  needsLife,
+  after: ['action'],
+  blockers: ['It is public.', 'Another project has a public one of the same name, which Mistral would remove along with it.'],
+  list: async (reach) => named(await workbooks(reach), reach.project),
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  blocked,
+  async remove(row, { api }): Promise<Removal> {
+    if (!isAddressable(row)) return unaddressable('workbooks_v2');
+    const query = { namespace: row.namespace || undefined };
+    await api.request('DELETE', `/v2/workbooks/${encodeURIComponent(row.name ?? '')}`, { query });
+    return { is: 'gone' };
+  },
+});

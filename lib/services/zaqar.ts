@@ -1,0 +1,88 @@
+import * as z from 'zod';
+import { defineKind, defineService, type NeedsLife, type ServiceApi } from '../cleanup/service.ts';
+import { PropagatorError } from '../errors.ts';
+
+const needsLife: NeedsLife = {
+  class: 'C',
+  leaves: 'queues and topics (names and settings; messages and subscriptions expire by themselves)',
+  advice: "Nobody can reach them over the API any more; remove the project's rows from the queues in Zaqar's management store.",
+};
+
+/** Zaqar wants every client to name itself by a UUID, and counts by it whose messages are whose; any will do. */
+const headers = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
+/** More than [transport] max_queues_per_page is a 400, so that none is asked for. */
+const query = { limit: undefined };
+
+const named = z.object({ name: z.string() });
+const subscription = z.object({ id: z.string() });
+
+/**
+ * A queue does not take its subscriptions along, which would go on to call their subscribers.
+ * Expired messages are left to Zaqar; the others go with the queue.
+ */
+async function removeWithSubscriptions(api: ServiceApi, path: string): Promise<void> {
+  const collection = 'subscriptions';
+  const { rows } = await api.list(`${path}/${collection}`, { collection, row: subscription, paging: 'marker', query, headers });
+  for (const { id } of rows) await api.request('DELETE', `${path}/${collection}/${encodeURIComponent(id)}`, { headers });
+  await api.request('DELETE', path, { headers });
+}
+
+const listNames = async (api: ServiceApi, collection: string): Promise<string[]> => {
+  const { rows } = await api.list(`/v2/${collection}`, { collection, row: named, paging: 'marker', query, headers });
+  return rows.map(({ name }) => name);
+};
+
+/**
+ * No row of Zaqar says whose it is, and every call is about the project of the token, administrators' ones too (its auth middleware
+ * writes over any other that is named). So that project is the owner: with any other token the rows count as foreign.
+ */
+const ofTheToken = (name: string, list: (api: ServiceApi) => Promise<readonly string[]>) =>
+  defineKind({
+    name,
+    needsLife,
+    list: async ({ api }) => (await list(api)).map((one) => ({ name: one, owner: api.ownProject })),
+    id: (row) => row.name,
+    owner: (row) => row.owner,
+    label: (row) => row.name,
+    async remove(row, { api }) {
+      await removeWithSubscriptions(api, `/v2/${name}s/${encodeURIComponent(row.name)}`);
+      return { is: 'gone' };
+    },
+  });
+
+const queue = ofTheToken('queue', (api) => listNames(api, 'queues'));
+
+/** Only on MongoDB are there topics; on any other store Zaqar answers 503 to all that is about them, like a store that is down. */
+const topic = ofTheToken('topic', async (api) => {
+  const ask = (): Promise<string[] | PropagatorError> =>
+    listNames(api, 'topics').catch((error: unknown) => {
+      if (error instanceof PropagatorError && error.report.status === 503) return error;
+      throw error;
+    });
+  const first = await ask();
+  if (!(first instanceof PropagatorError)) return first;
+  // Queues are in the same store: while they can be listed, it is not down.
+  await listNames(api, 'queues');
+  const second = await ask();
+  if (!(second instanceof PropagatorError)) return second;
+  throw new PropagatorError({
+    ...second.report,
+    code: 'zaqar.topic.unsupported',
+    class: 'Unsupported',
+    message: 'this Zaqar has no topics: its management store is not MongoDB',
+    advice: 'Nothing to do.',
+  });
+});
+
+/** Zaqar, Messaging API v2. */
+export const zaqar = defineService({
+  name: 'zaqar',
+  catalogTypes: ['message', 'messaging'],
+  follows: ['heat', 'mistral', 'aodh'],
+  releases: [
+    'All: a project that is dead already keeps its queues for ever; messages and subscriptions expire.',
+    'All: a subscription to a queue that was deleted before is not found; it expires.',
+    'Before Ussuri there are no topics, and later only where the management store is MongoDB.',
+  ],
+  kinds: [queue, topic],
+});

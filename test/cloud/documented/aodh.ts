@@ -1,0 +1,123 @@
+import { type Documented, frontOf, Routes } from '../documented.ts';
+import { type Call, param, Refusal, type Reply } from '../http.ts';
+import type { Project, User } from '../rows.ts';
+import type { CloudState } from '../state.ts';
+import { isAdmin, ownProject } from '../tokens.ts';
+import { type Row, type Table, uuid } from '../world.ts';
+
+export interface Alarm extends Row {
+  readonly name: string;
+  readonly project_id: string;
+  readonly user_id: string;
+  readonly alarm_actions: readonly string[];
+  readonly timestamp: number;
+  /** Keystone refuses to remove the trust of its action: an error after the row has gone. */
+  readonly trustStays?: boolean;
+}
+interface Quota extends Row {
+  readonly limit: number;
+}
+interface Tables {
+  readonly alarms: Table<Alarm>;
+  /** No kind of the service file: not in its name. */
+  readonly quotas: Table<Quota>;
+}
+const inside = new WeakMap<CloudState, Tables>();
+
+/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+export function aodhIn(state: CloudState): Tables {
+  const tables = inside.get(state);
+  if (!tables) throw new TypeError('this cloud has no Aodh');
+  return tables;
+}
+
+/** Aodh v2 as of version 15 (Zed), run and read. */
+export const aodh: Documented = {
+  name: 'aodh',
+  endpoint: { type: 'alarming', path: '' },
+  open(state) {
+    const alarms = state.world.table<Alarm>('aodh.alarm', { owner: (row) => row.project_id, label: (row) => row.name });
+    const quotas = state.world.table<Quota>('aodh-limits.quota', { owner: (row) => row.id, label: () => 'quota' });
+    inside.set(state, { alarms, quotas });
+    const routes = new Routes();
+    const found = (call: Call): Alarm => {
+      const row = alarms.get(param(call, 'id'));
+      if (!row || (!isAdmin(call.token) && row.project_id !== ownProject(call.token)))
+        throw new Refusal(404, `Alarm ${param(call, 'id')} not found`);
+      return row;
+    };
+    routes
+      .on('GET', '/v2/alarms', (call) => list(call, alarms))
+      .on('GET', '/v2/alarms/:id', (call) => ({ status: 200, json: show(found(call)) }))
+      .on('DELETE', '/v2/alarms/:id', (call) => {
+        const row = found(call);
+        if (!call.endless) alarms.delete(row.id);
+        if (row.trustStays) throw new Refusal(500, 'You are not authorized to perform the requested action: identity:delete_trust.');
+        return { status: 204 };
+      })
+      // Who looks at the quota of a project that has none makes one.
+      .on('GET', '/v2/quotas', (call) => {
+        const project_id = call.query.get('project_id') ?? ownProject(call.token);
+        const { limit } = quotas.get(project_id) ?? quotas.add({ id: project_id, limit: -1 });
+        return { status: 200, json: { project_id, quotas: [{ resource: 'alarms', limit }] } };
+      });
+    return {
+      ...frontOf(state, {
+        name: 'aodh',
+        routes,
+        open: { '/': (call) => ({ status: 200, json: { versions: { values: [{ id: 'v2', links: [{ href: `${call.base}/v2` }] }] } } }) },
+        refuse: ({ status, message, headers }) => ({
+          status,
+          headers,
+          json: { error_message: { faultcode: status < 500 ? 'Client' : 'Server', faultstring: message, debuginfo: null } },
+        }),
+      }),
+      seed(project: Project, user: User) {
+        const add = (name: string, alarm_actions: readonly string[], more: Partial<Alarm> = {}) =>
+          alarms.add({
+            id: uuid(),
+            name,
+            project_id: project.id,
+            user_id: user.id,
+            alarm_actions,
+            timestamp: state.clock.now(),
+            ...more,
+          });
+        add('scale-up', ['http://heat.example/signal']);
+        add('scale-down', ['trust+http://heat.example/signal']);
+        add('restart', ['trust+heat://'], { trustStays: true });
+      },
+    };
+  },
+};
+
+const show = (row: Alarm) => ({
+  alarm_id: row.id,
+  name: row.name,
+  project_id: row.project_id,
+  user_id: row.user_id,
+  type: 'event',
+  enabled: true,
+  alarm_actions: row.alarm_actions,
+});
+
+/**
+ * Of the token's project, unless an administrator names another by `q.field=project_id`.
+ * A page begins after the time of the row in `marker`, the newest first: rows of that very time are lost.
+ */
+function list(call: Call, alarms: Table<Alarm>): Reply {
+  const [field, op, value] = ['q.field', 'q.op', 'q.value'].map((name) => call.query.get(name));
+  if (field !== null && field !== 'project_id') throw new Refusal(400, `only fields project_id are allowed, not ${field}`);
+  if (field !== null && op !== 'eq') throw new Refusal(400, 'only operations eq are allowed');
+  const wanted = value ?? ownProject(call.token);
+  if (wanted !== ownProject(call.token) && !isAdmin(call.token)) throw new Refusal(401, `Not Authorized to access project ${wanted}`);
+  let rows = alarms.where((row) => call.unfiltered || row.project_id === wanted).sort((a, b) => b.timestamp - a.timestamp);
+  const marker = call.query.get('marker');
+  if (marker !== null) {
+    const after = alarms.get(marker);
+    if (!after) throw new Refusal(500, `Marker ${marker} not found.`);
+    rows = rows.filter((row) => row.timestamp < after.timestamp);
+  }
+  const limit = call.query.get('limit');
+  return { status: 200, json: rows.slice(0, limit === null ? undefined : Number(limit)).map(show) };
+}
