@@ -8,9 +8,11 @@ import { ceilometer } from './ceilometer.ts';
 import { cinder } from './cinder.ts';
 import { cloudkitty } from './cloudkitty.ts';
 import { cyborg } from './cyborg.ts';
+import { designate } from './designate.ts';
 import { freezer } from './freezer.ts';
 import { glance } from './glance.ts';
 import { gnocchi } from './gnocchi.ts';
+import { heat } from './heat.ts';
 import { ironic } from './ironic.ts';
 import { ironicInspector } from './ironic-inspector.ts';
 import { keystone } from './keystone.ts';
@@ -39,9 +41,11 @@ export const SERVICES: readonly Service[] = [
   barbican,
   manila,
   keystone,
+  heat,
   gnocchi,
   zun,
   octavia,
+  designate,
   magnum,
   tacker,
   mistral,

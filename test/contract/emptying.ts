@@ -16,6 +16,8 @@ export class Stage {
   readonly customer: Filled;
   readonly project: ProjectId;
   readonly bystander: Filled;
+  /** The services that the one under test may ask about its things, beside itself; none by default. */
+  others: readonly Service[] = [];
   #before: string;
 
   private constructor(rehearsal: RehearsalCloud, cloud: Cloud, size: SizeName) {
@@ -88,7 +90,10 @@ export class Stage {
   async reach(service: Service, more: Partial<Reach> = {}): Promise<Reach> {
     const api = await this.cloud.api(service, 'RegionOne');
     if (!api) throw new TypeError(`the catalog has no ${service.name}`);
-    const other = async () => undefined;
+    const other = async (name: string) => {
+      const found = this.others.find((one) => one.name === name);
+      return found && this.cloud.api(found, 'RegionOne');
+    };
     return {
       project: this.project,
       region: 'RegionOne',

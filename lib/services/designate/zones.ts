@@ -1,0 +1,122 @@
+import * as z from 'zod';
+import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
+import { epochOf } from '../common/time.ts';
+import { countedByOwner, failedWith, IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './project.ts';
+
+const zoneRow = z.object({
+  id: z.string(),
+  name: z.string(),
+  project_id: text,
+  status: z.string(),
+  action: z.string(),
+  created_at: text,
+  updated_at: text,
+  /** Since 2023.1. */
+  shared: z.boolean().nullish(),
+});
+type ZoneRow = z.infer<typeof zoneRow>;
+
+/** Zones of the project and those that others share with it. */
+export const zonesSeen = (reach: Reach): Promise<ZoneRow[]> =>
+  reach.once('designate.zones', () => rowsOf(reach, '/v2/zones', 'zones', zoneRow));
+
+const isLent = (row: ZoneRow, project: string): boolean => row.shared === true && ownerOf(row) !== undefined && ownerOf(row) !== project;
+
+/** Names of all zones that this one could stand in: of `a.b.example.` they are `b.example.`, `example.`. */
+function above(name: string): string[] {
+  const labels = name.split('.');
+  return labels.slice(1, -1).map((_label, index) => labels.slice(index + 1).join('.'));
+}
+
+/** The worker asks the name servers ten times, for five minutes in all, before it says ERROR. */
+const PATIENCE = 15 * 60_000;
+
+/** Zones with their records and shares, those of one zone below another first. */
+export const zone = defineKind<ZoneRow & { readonly hasChild: boolean }>({
+  name: 'zone',
+  follows: ['ptr-record', 'zone-transfer-request'],
+  blockers: [
+    'Zones of other projects stand below it.',
+    'It is shared, and other projects have records in it, which would go with it.',
+    'The name servers do not let go of it; Designate tries again by itself. "openstack zone abandon" only forgets it: they would go on answering for it.',
+  ],
+  async list(reach) {
+    const rows = (await zonesSeen(reach)).filter((row) => !isLent(row, reach.project));
+    const parents = new Set(rows.flatMap((row) => above(row.name)));
+    return rows.map((row) => ({ ...row, hasChild: parents.has(row.name) }));
+  },
+  id: (row) => row.id,
+  owner: ownerOf,
+  label: (row) => row.name,
+  blocked: (row) => (row.hasChild ? { message: 'the zones below it go first', actor: 'nobody' } : undefined),
+  async remove(row, reach): Promise<Removal> {
+    if (row.action === 'DELETE') return underWay(row, reach);
+    const guests = row.shared ? await recordsOfOthers(row, reach) : undefined;
+    if (guests) return { is: 'blocked', ...guests };
+    const headers = {
+      ...inProject(reach.project),
+      // Since 2023.1; before, both say nothing. The second lets the name server delete the zone's file, too.
+      'x-designate-delete-shares': 'true',
+      'x-designate-hard-delete': 'true',
+    };
+    try {
+      await reach.api.request('DELETE', pathOf(row), { headers });
+    } catch (error) {
+      if (!failedWith(error, 400)) throw error;
+      return {
+        is: 'blocked',
+        ...((await zonesBelow(row, reach)) ?? { message: error.message, actor: 'operator', advice: error.report.advice }),
+      };
+    }
+    return { is: 'accepted' };
+  },
+});
+
+const pathOf = (row: ZoneRow): string => `/v2/zones/${encodeURIComponent(row.id)}`;
+
+function underWay(row: ZoneRow, { now }: Reach): Removal {
+  const since = epochOf(row.updated_at ?? row.created_at);
+  if (row.status !== 'ERROR') return now() - since > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+  return {
+    is: 'blocked',
+    message: 'its deletion ended in ERROR: a name server does not let go of it; Designate tries again by itself',
+    actor: 'operator',
+    advice:
+      'Look at the log of designate-worker and at the name servers of its pool. Only when they are gone for good: "openstack zone abandon", which makes Designate forget it.',
+  };
+}
+
+/** Why Designate refuses: a child zone, whoever has it (a zone below another changes hands by a transfer). */
+async function zonesBelow(row: ZoneRow, { api, project }: Reach): Promise<Blocker | undefined> {
+  const query = { name: `*.${row.name}` };
+  const { rows } = await api.list('/v2/zones', { collection: 'zones', row: zoneRow, paging: 'next', query, headers: IN_ALL_PROJECTS });
+  const below = rows.filter(({ name }) => name.endsWith(`.${row.name}`));
+  if (below.length === 0) return undefined;
+  const foreign = below.filter((one) => ownerOf(one) !== project);
+  if (foreign.length === 0) return { message: 'the zones below it go first', actor: 'nobody' };
+  return {
+    message: `${countedByOwner(foreign, ['zone', 'zones'])} below it`,
+    actor: 'neighbour',
+    advice:
+      'Nothing of another project is touched: let its owner remove it, or give this zone to him (openstack zone transfer request create).',
+  };
+}
+
+const shareRow = z.object({ target_project_id: text });
+const recordsetRow = z.object({ project_id: text });
+
+/** The owner law holds for what would go along, too: records that other projects made in a zone that was shared with them. */
+async function recordsOfOthers(row: ZoneRow, { api, project }: Reach): Promise<Blocker | undefined> {
+  const headers = IN_ALL_PROJECTS;
+  const shares = await api.list(`${pathOf(row)}/shares`, { collection: 'shared_zones', row: shareRow, paging: 'next', headers });
+  const guests = new Set(shares.rows.map((share) => share.target_project_id));
+  const records = await api.list(`${pathOf(row)}/recordsets`, { collection: 'recordsets', row: recordsetRow, paging: 'next', headers });
+  const foreign = records.rows.filter((record) => ownerOf(record) !== project && guests.has(record.project_id));
+  if (foreign.length === 0) return undefined;
+  return {
+    message: `it is shared, with ${countedByOwner(foreign, ['recordset', 'recordsets'])} in it`,
+    actor: 'neighbour',
+    advice:
+      'They would go with it: let their owners remove them, or give this zone to one of them (openstack zone transfer request create).',
+  };
+}

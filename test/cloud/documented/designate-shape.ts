@@ -1,0 +1,172 @@
+import { type Call, Refusal, type Reply } from '../http.ts';
+import type { CloudState } from '../state.ts';
+import { isAdmin, ownProject } from '../tokens.ts';
+import { isoMicros, type Row, type Table, uuid } from '../world.ts';
+
+export interface Zone extends Row {
+  readonly name: string;
+  /** Null: made without a project; every project sees it. */
+  readonly project_id: string | null;
+  status: 'ACTIVE' | 'PENDING' | 'ERROR';
+  action: 'NONE' | 'CREATE' | 'UPDATE' | 'DELETE';
+  readonly created_at: number;
+  updated_at: number | null;
+  /** Its name servers never let go of it. */
+  stubborn?: boolean;
+}
+export interface Recordset extends Row {
+  readonly zone_id: string;
+  /** Of 2023.1 and later: whoever made it. Before, it is not looked at: a recordset is its zone's. */
+  readonly project_id: string;
+  readonly name: string;
+  readonly type: string;
+  readonly managed: boolean;
+  /** What the record says of a floating IP; no answer of the API shows this project. */
+  ptr?: { readonly floatingip: string; readonly address: string; readonly ptrdname: string; readonly project_id: string };
+}
+export interface Share extends Row {
+  readonly zone_id: string;
+  readonly project_id: string;
+  readonly target_project_id: string;
+}
+export interface TransferRequest extends Row {
+  readonly zone_id: string;
+  readonly zone_name: string;
+  readonly project_id: string;
+  readonly target_project_id: string | null;
+}
+export interface Task extends Row {
+  readonly zone_id: string | null;
+  readonly project_id: string | null;
+}
+export interface Quota extends Row {
+  values: Record<string, number>;
+}
+
+export interface Shelves {
+  readonly state: CloudState;
+  /** Whether zones can be shared (2023.1). */
+  readonly shares: boolean;
+  readonly zones: Table<Zone>;
+  readonly recordsets: Table<Recordset>;
+  readonly sharing: Table<Share>;
+  readonly transferRequests: Table<TransferRequest>;
+  readonly imports: Table<Task>;
+  readonly exports: Table<Task>;
+  readonly quotas: Table<Quota>;
+}
+/** `managed_resource_tenant_id`: whose the zones of PTR records are. */
+export const MANAGED = '00000000-0000-0000-0000-000000000000';
+/** A project beside those of the test, with a zone that it shares with everybody. */
+export const LENDER = 'lender';
+
+export function shelvesOf(state: CloudState, shares: boolean): Shelves {
+  const { world } = state;
+  const named = { owner: (row: { project_id: string | null }) => row.project_id ?? undefined, label: (row: { name: string }) => row.name };
+  const ofZone = { owner: named.owner, label: (row: { zone_id: string | null }) => row.zone_id ?? '' };
+  const zones = world.table<Zone>('designate.zone', named);
+  const recordsets = world.table<Recordset>('designate.recordset', {
+    // SOA and NS are the zone itself; a PTR record belongs to whom the floating IP belonged.
+    owner: (row) => (['SOA', 'NS'].includes(row.type) || row.ptr ? undefined : ownerOfRecordset(row, zones, shares)),
+    label: (row) => row.name,
+  });
+  world.shelf('designate.ptr-record', (project) =>
+    recordsets.all().flatMap(({ id, name, ptr }) => {
+      if (!ptr || (project !== undefined && project !== ptr.project_id)) return [];
+      return [{ kind: 'designate.ptr-record', id, owner: ptr.project_id, label: name }];
+    }),
+  );
+  return {
+    state,
+    shares,
+    zones,
+    recordsets,
+    sharing: world.table<Share>('designate.zone-share', ofZone),
+    transferRequests: world.table<TransferRequest>('designate.zone-transfer-request', ofZone),
+    imports: world.table<Task>('designate.zone-import', ofZone),
+    exports: world.table<Task>('designate.zone-export', ofZone),
+    quotas: world.table<Quota>('designate.quota', { owner: ({ id }) => id, label: () => 'quota' }),
+  };
+}
+
+/** What the API shows as `project_id` of a recordset. */
+export const ownerOfRecordset = (row: Recordset, zones: Table<Zone>, shares: boolean): string | undefined =>
+  shares ? row.project_id : (zones.get(row.zone_id)?.project_id ?? undefined);
+
+/** For whom a call is made, and how far it may look. */
+export interface Context {
+  readonly project: string;
+  readonly all: boolean;
+  readonly editManaged: boolean;
+  readonly deleteShares: boolean;
+}
+
+export function contextOf(call: Call): Context {
+  const said = (name: string): string | undefined => String(call.headers[name] ?? '') || undefined;
+  const sudo = said('x-auth-sudo-project-id');
+  const all = said('x-auth-all-projects') === 'true';
+  const editManaged = said('x-designate-edit-managed-records') === 'true';
+  if ((sudo !== undefined || all || editManaged) && !isAdmin(call.token)) throw new Refusal(403, '');
+  const deleteShares = said('x-designate-delete-shares') === 'true';
+  const filtered = { project: sudo ?? ownProject(call.token), all, editManaged, deleteShares };
+  return call.unfiltered ? { ...filtered, project: ownProject(call.token), all: true } : filtered;
+}
+
+/** Rows without a project are everybody's, but for recordsets. */
+export const sees = (context: Context, owner: string | null | undefined, withNobodys = true): boolean =>
+  context.all || owner === context.project || (withNobodys && owner === null);
+
+/** Designate links on whenever a page is full, also where nothing follows; 20 rows unless more are asked for. */
+export function listing<T extends Row>(call: Call, key: string, rows: T[], view: (row: T) => unknown): Reply {
+  const limit = Number(call.query.get('limit') ?? 20);
+  const marker = call.query.get('marker');
+  const at = marker === null ? -1 : rows.findIndex((row) => row.id === marker);
+  if (marker !== null && at < 0) throw new Refusal(400, 'Marker None could not be found', { type: 'marker_not_found' });
+  const shown = rows.slice(at + 1, at + 1 + limit);
+  const last = shown.at(-1);
+  // The base is what the operator wrote into its settings, mostly not the address that was asked.
+  const href = `http://controller.invalid:9001${call.path}`;
+  const links = {
+    self: `${href}${call.search}`,
+    ...(last && shown.length === limit ? { next: `${href}?limit=${limit}&marker=${last.id}` } : {}),
+  };
+  const counted = call.headers['openstack-dns-hide-counts'] === 'true' ? {} : { total_count: rows.length };
+  return { status: 200, json: { [key]: shown.map(view), links, metadata: counted } };
+}
+
+export const time = (at: number | null): string | null => (at === null ? null : isoMicros(at));
+export const missing = (what: string): Refusal => new Refusal(404, `Could not find ${what}`, { type: 'not_found' });
+
+/** The records that Designate makes with a zone carry the project of whoever caused it. */
+export function addZone({ state, zones, recordsets }: Shelves, project_id: string | null, name: string, by = project_id ?? MANAGED): Zone {
+  const now = state.clock.now();
+  const zone = zones.add({ id: uuid(), name, project_id, status: 'ACTIVE', action: 'NONE', created_at: now, updated_at: now });
+  for (const type of ['SOA', 'NS']) recordsets.add({ id: uuid(), zone_id: zone.id, project_id: by, name, type, managed: true });
+  return zone;
+}
+
+export const addRecordset = (
+  { recordsets }: Shelves,
+  zone: Zone,
+  project_id: string,
+  name: string,
+  more: Partial<Recordset> = {},
+): Recordset => recordsets.add({ id: uuid(), zone_id: zone.id, project_id, name, type: 'A', managed: false, ...more });
+
+/** As `PATCH /v2/reverse/floatingips` sets it: in the recordset of the address that may be there already, whoever made that. */
+export function setPtr(shelves: Shelves, floatingip: string, ptrdname: string): Recordset {
+  const row = shelves.state.network.floatingips.get(floatingip);
+  if (!row) throw new TypeError(`no floating IP ${floatingip}`);
+  const address = String(row.floating_ip_address);
+  const [fourth, third, second, first] = address.split('.').reverse();
+  const zoneName = `${third}.${second}.${first}.in-addr.arpa.`;
+  const zone = shelves.zones.where(({ name }) => name === zoneName)[0] ?? addZone(shelves, MANAGED, zoneName, row.project_id);
+  const name = `${fourth}.${zoneName}`;
+  const there = shelves.recordsets.where((one) => one.zone_id === zone.id && one.name === name)[0];
+  const recordset = there ?? addRecordset(shelves, zone, row.project_id, name, { type: 'PTR', managed: true });
+  recordset.ptr = { floatingip, address, ptrdname, project_id: row.project_id };
+  return recordset;
+}
+
+/** Names of zones are the cloud's, so that every project has its own. */
+export const topOf = (project: { readonly id: string }): string => `p${project.id.slice(0, 6)}.example.`;

@@ -1,0 +1,68 @@
+import { type Documented, frontOf } from '../documented.ts';
+import { Routes } from '../http.ts';
+import type { Project } from '../rows.ts';
+import type { CloudState } from '../state.ts';
+import { uuid } from '../world.ts';
+import { recordRoutes } from './designate-records.ts';
+import { addRecordset, addZone, LENDER, type Shelves, setPtr, shelvesOf, topOf } from './designate-shape.ts';
+import { taskRoutes } from './designate-tasks.ts';
+import { zoneRoutes } from './designate-zones.ts';
+
+const inside = new WeakMap<CloudState, Shelves>();
+
+/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+export function designateIn(state: CloudState): Shelves {
+  const shelves = inside.get(state);
+  if (!shelves) throw new TypeError('this cloud has no Designate');
+  return shelves;
+}
+
+/** Designate as of version 15 (Zed), which is the lab's, or as of 16 (2023.1) and later, where zones can be shared. */
+const designateOf = (shares: boolean): Documented => ({
+  name: 'designate',
+  endpoint: { type: 'dns', path: '' },
+  open(state) {
+    const shelves = shelvesOf(state, shares);
+    inside.set(state, shelves);
+    const routes = new Routes();
+    zoneRoutes(routes, shelves);
+    recordRoutes(routes, shelves);
+    taskRoutes(routes, shelves);
+    return {
+      ...frontOf(state, {
+        name: 'designate',
+        routes,
+        open: { '/': () => ({ status: 200, json: { versions: { values: [{ id: 'v2', status: 'CURRENT' }] } } }) },
+        refuse: ({ status, message, type, headers }, call) =>
+          // What its middleware refuses has no body.
+          status === 403 ? { status, headers } : { status, headers, json: { code: status, type, message, request_id: call.requestId } },
+      }),
+      seed: (project) => seed(shelves, project),
+    };
+  },
+});
+export const designate = designateOf(false);
+export const designateWithShares = designateOf(true);
+
+function seed(shelves: Shelves, project: Project): void {
+  const { zones, sharing, transferRequests, imports, exports, quotas, state } = shelves;
+  const top = topOf(project);
+  const zone = addZone(shelves, project.id, top);
+  addRecordset(shelves, zone, project.id, `www.${top}`);
+  addRecordset(shelves, zone, project.id, `server.${top}`, { managed: true });
+  for (const name of [`child.${top}`, `deep.child.${top}`])
+    addRecordset(shelves, addZone(shelves, project.id, name), project.id, `www.${name}`);
+  addZone(shelves, project.id, `broken.${top}`).status = 'ERROR';
+  const offered = { zone_id: zone.id, zone_name: top };
+  transferRequests.add({ id: uuid(), project_id: project.id, target_project_id: null, ...offered });
+  imports.add({ id: uuid(), project_id: project.id, zone_id: zone.id });
+  exports.add({ id: uuid(), project_id: project.id, zone_id: zone.id });
+  quotas.add({ id: project.id, values: { zones: 77 } });
+  const [address] = state.network.floatingips.where((row) => row.project_id === project.id);
+  if (address) setPtr(shelves, address.id, `www.${top}`);
+  if (!shelves.shares) return;
+  sharing.add({ id: uuid(), zone_id: zone.id, project_id: project.id, target_project_id: LENDER });
+  const lent = zones.where(({ name }) => name === 'lent.example.')[0] ?? addZone(shelves, LENDER, 'lent.example.');
+  sharing.add({ id: uuid(), zone_id: lent.id, project_id: LENDER, target_project_id: project.id });
+  addRecordset(shelves, lent, project.id, `${project.id.slice(0, 6)}.lent.example.`);
+}
