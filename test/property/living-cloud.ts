@@ -1,5 +1,5 @@
 import { ProjectId } from '../../events/ids.ts';
-import type { Removal, ServiceApi } from '../../lib/cleanup/service.ts';
+import type { Blocker, Removal, ServiceApi } from '../../lib/cleanup/service.ts';
 import { PropagatorError } from '../../lib/errors.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
 import type { Act } from '../../lib/operation/model.ts';
@@ -57,8 +57,15 @@ export class LivingCloud {
   readonly moreTypes: string[] = [];
   /** By service: what its listings answer instead. */
   readonly broken = new Map<string, PropagatorError>();
+  /** By kind, likewise. */
+  readonly brokenKinds = new Map<string, PropagatorError>();
+  /** By service: what stands in the way of every removal. */
+  readonly blocks = new Map<string, Blocker>();
+  /** Services that have left the catalog. */
+  readonly lacking = new Set<string>();
   /** What acts answer instead of doing it, one after another. */
   readonly refusals: Partial<Record<Act['what'], PropagatorError[]>> = {};
+  refuseSecondRole = false;
   /** The next act is cut off after its first call. */
   powerCut = false;
   /** Somebody does something in the moment before the next removal. */
@@ -86,7 +93,7 @@ export class LivingCloud {
   /** Class C shows what belongs to the project of the token, and nothing else. */
   list(kind: string, which: 'A' | 'C' | 'D', owner: string, tokenOn: string): Thing[] {
     const [service = ''] = kind.split('.');
-    const broken = this.broken.get(service);
+    const broken = this.broken.get(service) ?? this.brokenKinds.get(kind);
     if (broken) throw broken;
     if (which === 'C') this.#mustCount(tokenOn);
     for (const thing of this.things) if (thing.kind === kind && thing.deleting) thing.lingers -= 1;
@@ -97,12 +104,15 @@ export class LivingCloud {
 
   remove(thing: Thing, which: 'A' | 'C' | 'D', tokenOn: string, after: readonly string[]): Removal {
     this.beforeRemoval?.();
+    const block = this.blocks.get(thing.kind.split('.')[0] ?? '');
+    if (block) return { is: 'blocked', ...block };
     if (which === 'C') this.#mustCount(tokenOn);
     const project = this.projects.get(thing.owner);
     if (which === 'D' && !project?.enabled) this.violations.push(`${thing.id} was to go with the credentials of the dead`);
     if (project?.enabled && !this.#hasRole(thing.owner)) this.violations.push(`${thing.id} was removed of a project that people work in`);
-    const before = after.flatMap((service) => this.of(thing.owner, `${service}.`)).filter(({ isLate }) => !isLate);
-    if (before.length > 0) this.violations.push(`${thing.kind} went while ${before[0]?.kind} was there`);
+    const reachable = this.#classesOf(thing.owner, 'A', ...(project?.enabled ? ['C', 'D'] : []));
+    const before = reachable.find(({ kind, isLate }) => !isLate && after.some((service) => kind.startsWith(`${service}.`)));
+    if (before) this.violations.push(`${thing.kind} went while ${before.kind} was there`);
     thing.deleting = true;
     if (thing.lingers > 0) return { is: 'accepted' };
     this.things = this.things.filter((one) => one !== thing);
@@ -167,6 +177,7 @@ export class LivingCloud {
         this.#answer('enter');
         for (const role of roles) {
           if (!this.projects.has(project)) throw no(404, 'no such project');
+          if (this.refuseSecondRole && role === 'keeper') throw no(403, 'not this role');
           this.roles.add(`${project}/${role}`);
           this.#cut();
         }
@@ -201,7 +212,8 @@ export class LivingCloud {
     catalog: async () =>
       [...this.#described.map(({ name }) => name), ...this.moreTypes].map((type) => ({ type, name: type, regions: ['one'] })),
     regionsOf: async () => ['one'],
-    api: async ({ name }, region, onProject): Promise<ServiceApi> => {
+    api: async ({ name }, region, onProject): Promise<ServiceApi | undefined> => {
+      if (this.lacking.has(name)) return undefined;
       if (onProject && this.isBound) throw bound;
       if (onProject) this.#mustCount(onProject);
       const unused = () => Promise.reject(new Error('not in this world'));

@@ -135,8 +135,12 @@ export class LivingWorld {
     return this.operation.state;
   }
 
+  taskOf(service: string): Task | undefined {
+    return [...this.engine.tasks.values()].find((one) => one.service === service && one.operationId === this.operation.id);
+  }
+
   task(service: string): Task {
-    const task = [...this.engine.tasks.values()].find((one) => one.service === service && one.operationId === this.operation.id);
+    const task = this.taskOf(service);
     if (!task) throw new Error(`${service} has no task`);
     return task;
   }
