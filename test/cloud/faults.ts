@@ -93,6 +93,7 @@ const owners = new Set([
   'project_id',
   'tenant_id',
   'owner',
+  'project',
   'lessee',
   'os-vol-tenant-attr:tenant_id',
   'os-extended-snapshot-attributes:project_id',

@@ -1,0 +1,62 @@
+import { later } from '../documented.ts';
+import { type Call, Refusal, type Reply } from '../http.ts';
+import type { CloudState } from '../state.ts';
+import { isAdmin, type Token } from '../tokens.ts';
+import type { Resource, Stack, Tables } from './heat-rows.ts';
+
+const noContent: Reply = { status: 204 };
+
+/** What the environment's registry makes of a type; the operator's own environment is shown to nobody. */
+const classOf = (resource: Resource, registry: Record<string, unknown>): string => {
+  const mapped = registry[resource.type];
+  if (typeof mapped === 'string' && !mapped.includes('/')) return mapped;
+  const stars = Object.entries(registry).find(([key]) => key.endsWith('*') && resource.type.startsWith(key.slice(0, -1)));
+  if (stars && typeof stars[1] === 'string') return stars[1].slice(0, -1) + resource.type.slice(stars[0].length - 1);
+  return resource.type.replace(/^Operator::/, 'OS::Nova::');
+};
+
+const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+
+/** Heat removes with the token of whoever asked, and finds some things by their name (seen on 19). */
+function carryOut(state: CloudState, stack: Stack, token: Token | undefined): void {
+  for (const resource of stack.resources) {
+    const { physical, properties } = resource;
+    const kind = classOf(resource, stack.registry);
+    if (kind === 'OS::Nova::KeyPair')
+      for (const key of state.compute.keypairs.where((row) => row.user_id === token?.userId && same(row.name, physical)))
+        state.compute.keypairs.delete(key.id);
+    if (kind === 'OS::Swift::Container') state.accounts.get(`AUTH_${token?.projectId}`)?.containers.delete(physical);
+    const polled = properties?.metadata_url && new URL(properties.metadata_url).pathname.split('/')[3];
+    if (polled) state.accounts.get(`AUTH_${token?.projectId}`)?.containers.delete(decodeURIComponent(polled));
+    if (kind === 'OS::Nova::Quota' && isAdmin(token)) state.compute.quotas.delete(properties?.project ?? '');
+    if (kind === 'OS::Neutron::FloatingIPAssociation' && isAdmin(token)) {
+      const address = state.network.floatingips.get(properties?.floatingip ?? '');
+      if (address) address.port_id = null;
+    }
+  }
+}
+
+const hasHook = (stack: Stack): boolean => JSON.stringify(stack.registry).includes('pre-delete');
+
+/** The order is taken at once; then it fails, waits for a hook, or ends. What is nested goes along unless it is to be kept. */
+export function removeStack(state: CloudState, tables: Tables, call: Call, stack: Stack): Reply {
+  const { stacks, configs } = tables;
+  if (call.token && !isAdmin(call.token) && call.token.projectId !== stack.project_id)
+    throw new Refusal(404, 'The Stack could not be found.');
+  stack.status = 'DELETE_IN_PROGRESS';
+  stack.reason = 'Stack DELETE started';
+  stack.updated = state.clock.now();
+  const end = (one: Stack): void => {
+    for (const below of stacks.where((row) => row.parent === one.id && !row.retained)) end(below);
+    carryOut(state, one, call.token);
+    for (const { physical } of one.resources) configs.delete(physical);
+    stacks.delete(one.id);
+  };
+  later(state, call, state.options.durations.documented, () => {
+    if (stack.fails === undefined && hasHook(stack)) return;
+    if (stack.fails === undefined) return end(stack);
+    stack.status = 'DELETE_FAILED';
+    stack.reason = stack.fails;
+  });
+  return noContent;
+}
