@@ -1,0 +1,141 @@
+/** What a new service is called, everywhere. */
+export interface NewService {
+  /** `cloud-shelf`: the name of its files, of its queue, of the task. */
+  readonly name: string;
+  /** The official type first, then aliases. */
+  readonly catalogTypes: readonly string[];
+  /** The first kind of things that it holds. */
+  readonly kind: string;
+}
+
+/** `cloud-shelf` as a constant: `cloudShelf`. */
+export const constantOf = (name: string): string => name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+const titled = (name: string): string => {
+  const constant = constantOf(name);
+  return constant.charAt(0).toUpperCase() + constant.slice(1);
+};
+
+/** The texts of the files of a new service by path: it works, and keeps the contract against its own fake. */
+export function filesOf(service: NewService): Readonly<Record<string, string>> {
+  const { name } = service;
+  return {
+    [`lib/services/${name}.ts`]: serviceFile(service),
+    [`test/cloud/documented/${name}.ts`]: fake(service),
+    [`test/contract/${name}.test.ts`]: contract(service),
+  };
+}
+
+function serviceFile({ name, catalogTypes, kind }: NewService): string {
+  const row = `${constantOf(kind)}Row`;
+  return `import * as z from 'zod';
+import { defineKind, defineService, type Removal } from '../cleanup/service.ts';
+
+// TODO: only the fields that are branched on. The owner may be missing: the laws deal with such a row.
+const ${row} = z.object({ id: z.string(), name: z.string().nullish(), project_id: z.string().nullish() });
+
+/** TODO: what one is, and what goes along with it. */
+const ${constantOf(kind)} = defineKind({
+  name: '${kind}',
+  // TODO: what refuses or delays the removal, one short sentence each.
+  blockers: [],
+  async list({ api, project }) {
+    // TODO: the path, the filter, and how this API goes on to the next page. Without a filter, take what is ours or has no owner.
+    const query = { all_projects: true, project_id: project };
+    return (await api.list('/v1/${kind}s', { collection: '${kind}s', row: ${row}, paging: 'marker', query })).rows;
+  },
+  id: (row) => row.id,
+  // From the row, never from the question: the laws compare it with the project.
+  owner: (row) => row.project_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  async remove(row, { api }): Promise<Removal> {
+    await api.request('DELETE', \`/v1/${kind}s/\${encodeURIComponent(row.id)}\`);
+    // TODO: { is: 'gone' } where the API is synchronous.
+    return { is: 'accepted' };
+  },
+});
+
+/** TODO: which API, which version, and why it stands where it stands in the order. */
+export const ${constantOf(name)} = defineService({
+  name: '${name}',
+  catalogTypes: [${catalogTypes.map((type) => `'${type}'`).join(', ')}],
+  // TODO: before: ['nova'] (they follow this one), follows: [...] (the other way round), after: [...] (must have ended).
+  releases: [],
+  kinds: [${constantOf(kind)}],
+});
+`;
+}
+
+function fake({ name, catalogTypes, kind }: NewService): string {
+  const Row = titled(kind);
+  const rows = `${constantOf(kind)}s`;
+  return `import { type Documented, frontOf, later, maySee, Routes } from '../documented.ts';
+import { param, Refusal } from '../http.ts';
+import { page } from '../paging.ts';
+import type { Project } from '../rows.ts';
+import { type Row, uuid } from '../world.ts';
+
+interface ${Row} extends Row {
+  readonly name: string;
+  readonly project_id: string;
+  status: 'available' | 'deleting';
+}
+
+/** TODO: which release was seen or read. It answers as the real one does, with what is odd about it. */
+export const ${constantOf(name)}: Documented = {
+  name: '${name}',
+  endpoint: { type: '${catalogTypes[0]}', path: '' },
+  open(state) {
+    // Named as the kind in the service file is.
+    const ${rows} = state.world.table<${Row}>('${name}.${kind}', { owner: (row) => row.project_id, label: (row) => row.name });
+    const missing = (id: string) => new Refusal(404, \`${Row} \${id} could not be found.\`);
+    const routes = new Routes()
+      .on('GET', '/v1/${kind}s', (call) => {
+        // A fault may have taken the filter away: then everybody's rows come back.
+        const wanted = call.query.get('project_id');
+        const seen = ${rows}.where((row) => maySee(call.token, row.project_id) && (wanted === null || row.project_id === wanted));
+        const shown = page(call, seen, (row) => row.id, { max: 1000, href: \`\${call.base}/v1/${kind}s\`, missing });
+        return { status: 200, json: { '${kind}s': shown.rows, ...(shown.links && { '${kind}s_links': shown.links }) } };
+      })
+      .on('DELETE', '/v1/${kind}s/:id', (call) => {
+        const row = ${rows}.get(param(call, 'id'));
+        if (!row || !maySee(call.token, row.project_id)) throw missing(param(call, 'id'));
+        row.status = 'deleting';
+        later(state, call, state.options.durations.documented, () => ${rows}.delete(row.id));
+        return { status: 202 };
+      });
+    return {
+      ...frontOf(state, { name: '${name}', routes }),
+      // At least one of every kind, named alike in all projects.
+      seed(project: Project) {
+        for (const title of ['first', 'second'])
+          ${rows}.add({ id: uuid(), name: title, project_id: project.id, status: 'available' });
+      },
+    };
+  },
+};
+`;
+}
+
+function contract({ name }: NewService): string {
+  return `import { ${constantOf(name)} } from '../../lib/services/${name}.ts';
+import { ${constantOf(name)} as fake } from '../cloud/documented/${name}.ts';
+import { keepsTheContract } from './every-service.ts';
+
+keepsTheContract(${constantOf(name)}, { with: [fake] });
+
+// TODO: a test of each thing that is odd about this API: what is left afterwards, of the customer and of the bystander.
+`;
+}
+
+/** The text of \`lib/services/index.ts\` with the service in it; \`biome check --write\` puts the import into its place. */
+export function withService(index: string, name: string): string {
+  const constant = constantOf(name);
+  const line = `import { ${constant} } from './${name}.ts';\n`;
+  const listed = index.replace(
+    /(export const SERVICES[^=]*= \[)([^\]]*?),?\s*\];/,
+    (_, open: string, names: string) => `${open}${names}, ${constant}];`,
+  );
+  if (listed === index) throw new TypeError('lib/services/index.ts has no list SERVICES that could be added to');
+  return listed.replace(/^(?=import \{ assertNoCycle)/m, line);
+}

@@ -1,0 +1,87 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { jest } from '@jest/globals';
+import { refusal } from './refusal.ts';
+
+jest.setTimeout(120_000);
+
+/** A copy of the house, in which it may be built. */
+describe('npm run new:service', () => {
+  let house: string;
+  beforeAll(() => {
+    house = mkdtempSync(join(tmpdir(), 'new-service-'));
+    for (const name of ['.gitignore', 'biome.json', 'package.json', 'tsconfig.json', 'jest.config.js', 'lib', 'events', 'test'])
+      cpSync(resolve(name), join(house, name), { recursive: true });
+    symlinkSync(resolve('node_modules'), join(house, 'node_modules'));
+  });
+  afterAll(() => rmSync(house, { recursive: true }));
+
+  const run = (command: string, ...more: string[]): Promise<{ code: number; text: string }> =>
+    new Promise((done) => {
+      execFile(command, more, { cwd: house }, (error, stdout, stderr) => {
+        done({ code: typeof error?.code === 'number' ? error.code : 0, text: `${stdout}${stderr}` });
+      });
+    });
+  const newService = (...words: string[]) => run(process.execPath, 'test/new-service/new-service.ts', ...words);
+  const read = (path: string): string => readFileSync(join(house, path), 'utf8');
+  const index = 'lib/services/index.ts';
+
+  it('writes a service that is typed, linted, in the index, and keeps the contract', async () => {
+    const made = await newService('cloud-shelf', '--type', 'shelf,cloud-shelves', '--kind', 'shelf-board');
+    expect(made).toEqual({ code: 0, text: expect.stringContaining('test/contract/cloud-shelf.test.ts') });
+    const files = ['lib/services/cloud-shelf.ts', 'test/cloud/documented/cloud-shelf.ts', 'test/contract/cloud-shelf.test.ts'];
+    expect(read(index)).toContain("import { cloudShelf } from './cloud-shelf.ts';");
+    writeFileSync(join(house, 'tsconfig.new.json'), JSON.stringify({ extends: './tsconfig.json', include: [], files }));
+    const [types, lint, contract, order] = await Promise.all([
+      run('node_modules/.bin/tsc', '-p', 'tsconfig.new.json'),
+      run('node_modules/.bin/biome', 'check', ...files, index),
+      run(process.execPath, '--experimental-vm-modules', 'node_modules/jest/bin/jest.js', 'test/contract/cloud-shelf'),
+      run(
+        process.execPath,
+        '-e',
+        `import('./${index}').then(({ SERVICES }) => console.log(SERVICES.at(-1)?.name, SERVICES.at(-1)?.catalogTypes.join()))`,
+      ),
+    ]);
+    expect(types).toEqual({ code: 0, text: '' });
+    expect(lint).toEqual({ code: 0, text: expect.stringContaining('Checked 4 files') });
+    expect(contract).toEqual({ code: 0, text: expect.stringMatching(/Tests: +1\d passed, 1\d total/) });
+    expect(order).toEqual({ code: 0, text: 'cloud-shelf shelf,cloud-shelves\n' });
+  });
+
+  it('writes a second one beside it', async () => {
+    expect(await newService('ladder', '--type', 'ladder')).toMatchObject({ code: 0 });
+    expect(read(index)).toMatch(/cloudShelf[\s\S]*ladder,?\s*\];/);
+    expect(await run('node_modules/.bin/biome', 'check', index)).toMatchObject({ code: 0 });
+  });
+
+  it('writes nothing when it refuses', async () => {
+    const before = read(index);
+    expect(await newService('glance', '--type', 'pictures')).toEqual({ code: 1, text: 'glance is there already, with image\n' });
+    expect(await newService('pictures')).toEqual({ code: 1, text: expect.stringContaining('--type') });
+    expect(read(index)).toBe(before);
+    expect(() => read('lib/services/pictures.ts')).toThrow('ENOENT');
+  });
+});
+
+describe('a new service', () => {
+  const nothing = { name: 'pictures', catalogTypes: ['pictures'], kind: 'picture' };
+  it.each([
+    ['a name that is there', { name: 'glance' }, 'glance is there already, with image'],
+    ['a type that is there', { catalogTypes: ['picture', 'image'] }, 'glance is there already, with image'],
+    ['a name with a capital', { name: 'Glance' }, 'Glance: a name is a word of small letters, digits and hyphens'],
+    ['a path', { name: '../glance' }, '../glance: a name is a word of small letters, digits and hyphens'],
+    ['a name that is the index', { name: 'index' }, 'index: a name is a word of small letters, digits and hyphens'],
+    ['an empty type', { catalogTypes: [''] }, ": a type as Keystone's catalog has it: load-balancer"],
+    ['a kind that would break out of its string', { kind: "a'b" }, "a'b: a kind is a word of small letters, digits and hyphens"],
+  ])('is refused with %s', (_title, more, reason) => {
+    expect(refusal({ ...nothing, ...more }, () => false)).toBe(reason);
+  });
+
+  it('is refused when a file of it is there, and taken otherwise', () => {
+    const ghost = 'test/cloud/documented/pictures.ts';
+    expect(refusal(nothing, (path) => path === ghost)).toBe(`${ghost} is there already`);
+    expect(refusal(nothing, () => false)).toBeUndefined();
+  });
+});
