@@ -10,7 +10,7 @@ export const cloudkitty = defineService({
   holdsNothing:
     "what it keeps is what a project was charged and by which prices: evidence, and the administrators'; its last hours are rated after its end",
   releases: [
-    'When the last bill is written, an administrator may end the rating of a project: PATCH /v2/scope {"scope_id": "<project>", "active": false} (since 2022).',
-    'Prices for one project: openstack rating hashmap mapping list --filter-tenant --tenant-id <project>.',
+    'When the last bill is written, an administrator may end the rating of a project: PATCH /v2/scope {"scope_id": "<project>", "active": false} (since Yoga).',
+    'Prices for one project: GET /v1/rating/module_config/hashmap/mappings?filter_tenant=true&tenant_id=<project>, in older releases with one service_id after the other.',
   ],
 });

@@ -1,0 +1,162 @@
+import type { KindName } from '../../events/ids.ts';
+import type { Reach, RequestOptions, ServiceApi } from '../../lib/cleanup/service.ts';
+import { locate } from '../../lib/openstack/url.ts';
+
+type Method = Parameters<ServiceApi['request']>[0];
+
+interface Call {
+  readonly service: string;
+  readonly isOnProject: boolean;
+  readonly method: Method;
+  /** With the prefix of the endpoint and the query, as it goes out. */
+  readonly path: string;
+  readonly options: RequestOptions;
+}
+
+/** Pages, and which fields of a row: in every listing, and of no interest. */
+const UNSAID = ['limit', 'marker', 'offset', 'version_marker', 'fields'];
+
+/** What stands after one of these is a name, and no id. */
+const NAMING = ['stacks', 'workbooks', 'environments', 'queues', 'topics', 'namespaces', 'os-keypairs'];
+
+/** What each kind asks of the APIs, first to list and then to remove. */
+export class Recorder {
+  readonly #calls = new Map<string, Call[]>();
+  /** Ids of things, whatever they look like. */
+  readonly #names = new Set<string>();
+  readonly #known: ReadonlyMap<string, string>;
+  #now: Call[] = [];
+
+  /** `known`: ids that have a word of their own on a page: the project's is `{project}`. */
+  constructor(known: ReadonlyMap<string, string>) {
+    this.#known = known;
+  }
+
+  /** From now on calls are those of this kind. */
+  about(kind: KindName, what: 'list' | 'remove'): void {
+    const key = `${kind} ${what}`;
+    this.#now = this.#calls.get(key) ?? [];
+    this.#calls.set(key, this.#now);
+  }
+
+  /** Ids of things, as the service file has them: some are names. */
+  learn(ids: readonly string[]): void {
+    for (const id of ids) for (const part of id.split(/[/?]/)) if (part !== '') this.#names.add(part);
+  }
+
+  /** The API, each call of which is noted. */
+  wrap(api: ServiceApi, isOnProject = false): ServiceApi {
+    const home = new URL(api.endpoint);
+    const note = (method: Method, path: string, options: RequestOptions = {}): void => {
+      const sent = locate(home, options.endpoint ?? api.endpoint, path, options.query);
+      this.#now.push({ service: api.service, isOnProject, method, path: sent, options });
+    };
+    return {
+      ...api,
+      request(method, path, options) {
+        note(method, path, options);
+        return api.request(method, path, options);
+      },
+      list(path, options) {
+        note('GET', path, options);
+        return api.list(path, options);
+      },
+    };
+  }
+
+  wrapReach(reach: Reach): Reach {
+    return {
+      ...reach,
+      api: this.wrap(reach.api),
+      onProject: reach.onProject && this.wrap(reach.onProject, true),
+      other: async (service) => {
+        const found = await reach.other(service);
+        return found && this.wrap(found);
+      },
+    };
+  }
+
+  /** The calls of a kind in words that are the same for every run, each once; lists first, deletions last. */
+  said(kind: KindName, what: 'list' | 'remove', service: string): string[] {
+    const calls = this.#calls.get(`${kind} ${what}`) ?? [];
+    const order = ['HEAD', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
+    const said = calls.map((call) => ({ call, words: this.#words(call, service) }));
+    said.sort((a, b) => order.indexOf(a.call.method) - order.indexOf(b.call.method) || (a.words < b.words ? -1 : 1));
+    return [...new Set(said.map(({ words }) => words))];
+  }
+
+  #words(call: Call, service: string): string {
+    const [path = '', query = ''] = call.path.split('?');
+    const whose = call.service === service ? '' : `   # ${call.service}`;
+    const as = call.isOnProject ? '   # token on the project' : '';
+    const asked = `${call.method.padEnd(6)} ${this.#path(path, call.service)}${this.#query(query)}`;
+    return `${asked}${this.#headers(call.options)}${this.#body(call.options)}${whose}${as}`;
+  }
+
+  #path(path: string, service: string): string {
+    const segments = path.split('/').map(decodeURIComponent);
+    // In Swift's paths everything behind the account is a customer's name.
+    const account = service === 'swift' ? segments.findIndex((segment) => segment.startsWith('AUTH_')) : -1;
+    if (account >= 0) {
+      const names = segments.slice(account + 1);
+      const shown = [...(names.length > 0 ? ['{container}'] : []), ...(names.length > 1 ? ['{object}'] : [])];
+      return [...segments.slice(0, account + 1).map((segment) => this.#ids(segment)), ...shown].join('/');
+    }
+    const known = (segment: string): string => (this.#names.has(segment) ? this.#id(segment) : this.#ids(segment));
+    return segments.map((segment, index) => (NAMING.includes(segments[index - 1] ?? '') ? '{name}' : known(segment))).join('/');
+  }
+
+  #query(query: string): string {
+    const shown = [...new URLSearchParams(query)]
+      .filter(([name]) => !UNSAID.includes(name))
+      .map(([name, value]) => `${name}${value === '' ? '' : `=${this.#value(name, value)}`}`);
+    return shown.length === 0 ? '' : `?${[...new Set(shown)].join('&')}`;
+  }
+
+  #value(name: string, value: string): string {
+    if (/^\d+\.\d+$/.test(value)) return '{version}';
+    if (name === 'namespace') return '{name}';
+    return this.#names.has(value) ? this.#id(value) : this.#ids(value);
+  }
+
+  #headers({ headers = {} }: RequestOptions): string {
+    const shown = Object.entries(headers).filter(([name]) => !/^(accept|content-type)$/i.test(name));
+    return shown.map(([name, value]) => `  ${name}: ${this.#ids(value)}`).join('');
+  }
+
+  #body({ json, body }: RequestOptions): string {
+    if (json === undefined && body === undefined) return '';
+    const value: unknown = json ?? parsed(body);
+    if (value === undefined) return '  (names, one a line)';
+    const text = JSON.stringify(value, (key, part: unknown) => this.#part(key, part));
+    return `  ${text.length > 140 ? `${text.slice(0, 139)}…` : text}`;
+  }
+
+  /** One of many is enough to see what is sent. */
+  #part(key: string, part: unknown): unknown {
+    if (typeof part === 'string' && this.#names.has(part)) return ['name', 'namespace'].includes(key) ? '{name}' : this.#id(part);
+    if (typeof part === 'string') return this.#ids(part);
+    if (Array.isArray(part) && part.length > 1 && part.every((item) => typeof item === 'string')) return [part[0], '…'];
+    return part;
+  }
+
+  /** An id with a word of its own keeps it. */
+  #id(text: string): string {
+    const ids = this.#ids(text);
+    return /^\{[^{}]+\}$/.test(ids) ? ids : '{id}';
+  }
+
+  #ids(text: string): string {
+    let said = text;
+    for (const [id, word] of this.#known) said = said.replaceAll(id, word);
+    return said.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b/g, '{id}');
+  }
+}
+
+function parsed(body: string | undefined): unknown {
+  try {
+    return JSON.parse(body ?? '');
+  } catch {
+    return undefined;
+  }
+}
