@@ -3,6 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { jest } from '@jest/globals';
+import { filesOf } from './files.ts';
 import { refusal } from './refusal.ts';
 
 jest.setTimeout(120_000);
@@ -83,5 +84,15 @@ describe('a new service', () => {
     const ghost = 'test/cloud/documented/pictures.ts';
     expect(refusal(nothing, (path) => path === ghost)).toBe(`${ghost} is there already`);
     expect(refusal(nothing, () => false)).toBeUndefined();
+  });
+});
+
+describe('CONTRIBUTING.md', () => {
+  it('shows what the written files become, beginning with what is written', () => {
+    const [, diff = ''] = /```diff\n([\s\S]*?)```/.exec(readFileSync('CONTRIBUTING.md', 'utf8')) ?? [];
+    const written = filesOf({ name: 'aodh', catalogTypes: ['alarm', 'alarming'], kind: 'alarm' })['lib/services/aodh.ts']?.split('\n');
+    const before = diff.split('\n').flatMap((line) => (line.startsWith('+') ? [] : [line.slice(1)]));
+    expect(before.length).toBeGreaterThan(20);
+    expect(before.filter((line) => !written?.includes(line))).toEqual([]);
   });
 });
