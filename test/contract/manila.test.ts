@@ -45,10 +45,19 @@ const finished = (report: PassReport): void => {
 describe('Manila, emptied of one project', () => {
   it('waits with each thing for what hangs on it, and leaves nothing behind on a back end', async () => {
     await open();
+    const { conditions } = await stage.survey(manila);
+    expect(conditions.filter(({ message }) => /no owner|other projects/.test(message))).toEqual([]);
+    stage.rehearsal.faults.inject({
+      service: 'manila',
+      method: 'DELETE',
+      path: /locks/,
+      times: 1,
+      effect: { does: 'answer', status: 500 },
+    });
     finished(await stage.emptyWhole(manila));
     expect(stage.rehearsal.state.mishaps).toEqual([]);
-    // What would have been refused was not asked for; only the directory of the network was looked at with its password.
-    expect(asked(/./, 'DELETE').filter(({ status }) => status >= 400)).toEqual([]);
+    // What would have been refused was not asked for.
+    expect(asked(/./, 'DELETE').filter(({ status }) => [400, 403, 409].includes(status))).toEqual([]);
   });
 
   it('never repeats the password of a security service', async () => {
@@ -70,7 +79,12 @@ describe('Manila, emptied of one project', () => {
 
   it('keeps one replica for the share, also when none is active', async () => {
     await open();
+    const { share } = tables().of;
+    const replicated = rowOf('share', 'replicated');
     bend('replica', 'active', { replica_state: 'out_of_sync' });
+    // The last of a listing: with a limit, it would be counted once for each replica.
+    share.delete(replicated.id);
+    share.add(replicated);
     finished(await stage.emptyWhole(manila));
     expect(asked(/share-replicas/, 'DELETE')).toHaveLength(2);
   });

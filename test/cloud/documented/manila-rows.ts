@@ -91,9 +91,19 @@ export function limited(call: Call, collection: string, rows: readonly Record<st
   return { status: 200, json: { [collection]: shown, ...links, ...more } };
 }
 
-/** Everything at once: shares and snapshots without a limit. With one, a row is counted as often as it has instances. */
-export const unlimited = (call: Call, collection: string, rows: readonly Record<string, unknown>[]): Reply =>
-  limited(call, collection, rows, {}, call.query.has('limit') ? 1000 : Number.POSITIVE_INFINITY);
+/** Everything at once. With a limit, a row is counted as often as it has instances, and shown once. */
+export function unlimited(
+  call: Call,
+  collection: string,
+  rows: readonly Record<string, unknown>[],
+  instances: (row: Record<string, unknown>) => number = () => 1,
+): Reply {
+  if (!call.query.has('limit')) return limited(call, collection, rows, {}, Number.POSITIVE_INFINITY);
+  const joined = rows.flatMap((row) => Array.from({ length: Math.max(1, instances(row)) }, () => row));
+  const offset = Number(call.query.get('offset') ?? 0);
+  const shown = [...new Set(joined.slice(offset, offset + Number(call.query.get('limit'))))];
+  return { status: 200, json: { [collection]: shown } };
+}
 
 /** What of a row is compared with the parameters of a query, all but those named. */
 export const fits = (call: Call, row: ManilaRow, besides: readonly string[]): boolean =>

@@ -56,10 +56,12 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
       // With `with_count` an administrator's filter by project is dropped.
       const all = call.query.has('with_count') ? of.share.all() : ofProject('share', call);
       const rows = all.filter((row) => row.is_soft_deleted === inBin);
+      const replicas = (id: unknown): number => of.replica.where((one) => one.share_id === id).length;
       return unlimited(
         call,
         'shares',
-        rows.map((row) => ({ ...show(row), has_replicas: of.replica.where((one) => one.share_id === row.id).length > 1 })),
+        rows.map((row) => ({ ...show(row), has_replicas: replicas(row.id) > 1 })),
+        ({ id }) => replicas(id),
       );
     })
     .on('GET', '/v2/shares/:id/instances', (call) => ({ status: 200, json: { share_instances: instances(found('share', call)) } }))
