@@ -1,0 +1,106 @@
+import fc from 'fast-check';
+import { type Fate, fates, run } from './fates.ts';
+import type { Described } from './living-service.ts';
+import { deleted, failure, LivingWorld, VICTIM } from './living-world.ts';
+
+const NAMES = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'];
+const edge = fc.constantFrom('after' as const, 'follows' as const, 'before' as const, 'nothing' as const, 'nothing' as const);
+/** An edge from each service to each that stands before it in the list: so there is no cycle. */
+const edges = fc.tuple(...NAMES.map((_, index) => fc.tuple(...NAMES.slice(0, index).map(() => edge))));
+const troubles = fc.array(
+  fc.record({
+    service: fc.constantFrom(...NAMES),
+    from: fc.nat(50),
+    lasts: fc.nat(60),
+    as: fc.constantFrom('Transient', 'Denied', 'people'),
+  }),
+  { maxLength: 3 },
+);
+/** Something makes a thing of the victim in a service that stands behind it. */
+const making = fc.array(fc.record({ maker: fc.nat(3), behind: fc.nat(3), step: fc.nat(60) }), { maxLength: 3 });
+const histories = fc.record({ edges, troubles, making, things: fc.nat(2), lingers: fc.nat(2) });
+type History = typeof histories extends fc.Arbitrary<infer One> ? One : never;
+
+function described(all: History['edges']): Described[] {
+  const to = (index: number, which: string) => NAMES.filter((_, other) => (all[index] as readonly string[] | undefined)?.[other] === which);
+  const from = (index: number) => NAMES.filter((_, other) => (all[other] as readonly string[] | undefined)?.[index] === 'before');
+  return NAMES.map((name, index) => ({
+    name,
+    kinds: { thing: 'A' },
+    after: to(index, 'after'),
+    follows: to(index, 'follows'),
+    before: from(index),
+  }));
+}
+
+/** Those that stand behind a service, whichever way. */
+function behind(all: readonly Described[], name: string): string[] {
+  const own = all.find((one) => one.name === name);
+  const next = all.filter((one) => one.after?.includes(name) || one.follows?.includes(name) || own?.before?.includes(one.name));
+  return [...new Set(next.flatMap((one) => [one.name, ...behind(all, one.name)]))];
+}
+
+async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld> {
+  const all = described(history.edges);
+  const world = new LivingWorld(all, history.things, history.lingers);
+  const { cloud } = world;
+  cloud.delete(VICTIM);
+  await world.engine.commit({ messages: [deleted('project', VICTIM)] });
+  let total = 0;
+  const before = (): void => {
+    const step = total++;
+    cloud.broken.clear();
+    cloud.blocks.clear();
+    for (const { service, from, lasts, as } of history.troubles) {
+      if (step < from || step >= from + lasts) continue;
+      if (as === 'people') cloud.blocks.set(service, { message: 'locked', actor: 'operator' });
+      else cloud.broken.set(service, failure(as as 'Transient' | 'Denied'));
+    }
+    for (const { maker, behind: which, step: at } of history.making) {
+      const name = NAMES[maker] ?? '';
+      const targets = behind(all, name);
+      const target = targets[which % targets.length];
+      if (at === step && target && world.taskOf(name)?.endedAt === undefined) cloud.make(`${target}.thing`, VICTIM);
+    }
+  };
+  await run(world, fate, { before });
+  for (let n = 0; n < 3 && world.engine.letters.length > 0; n += 1) {
+    // Before a person redrives, he sees to the service.
+    total = Math.max(total, 200);
+    await world.engine.redrive({}, 'operator');
+    await run(world, fate, { before });
+  }
+  return world;
+}
+
+describe('whatever the order of the services, and whichever of them are held up', () => {
+  it('nothing goes while something is there that must be gone before; nothing is left, not even what was made meanwhile', async () => {
+    await fc.assert(
+      fc.asyncProperty(histories, fates, async (history, fate) => {
+        const world = await live(history, fate);
+        expect(world.state).toBe('finished');
+        expect(world.left()).toEqual({});
+        world.expectOthersUntouched();
+      }),
+      { numRuns: 250 },
+    );
+  });
+
+  it('whoever only follows never waits for one that is given up', async () => {
+    await fc.assert(
+      fc.asyncProperty(edges, fates, fc.constantFrom(...NAMES), async (all, fate, dead) => {
+        const services = described(all);
+        const world = new LivingWorld(services);
+        world.cloud.broken.set(dead, failure('Denied'));
+        world.cloud.delete(VICTIM);
+        await world.engine.commit({ messages: [deleted('project', VICTIM)] });
+        await run(world, fate);
+        const hard = (name: string): boolean =>
+          name === dead || (services.find((one) => one.name === name)?.after ?? []).some((before) => hard(before));
+        const kept = NAMES.filter(hard).map((name) => [`${name}.thing`, 2]);
+        expect(world.left()).toEqual(Object.fromEntries(kept));
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
