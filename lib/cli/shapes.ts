@@ -52,6 +52,7 @@ export const OperationShape = z.looseObject({
     hold: z.looseObject({ reason: z.string() }).optional(),
     request: z.looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() }).optional(),
     act: z.looseObject({ what: z.enum(['enter', 'leave', 'disable', 'delete']), since: z.number(), done: z.boolean() }).optional(),
+    released: z.looseObject({ by: z.string(), reason: z.string(), at: z.number() }).optional(),
     uncovered: z.array(UncoveredShape),
     waived: z.array(WaiverShape),
     openedAt: z.number(),

@@ -22,7 +22,12 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
     .option('--json')
     .action(async (type: string, { json, reason }: { json?: boolean; reason: string }) => {
       const answer = await client.post('/v1/waivers', { type, by: me(), reason }, z.object({ waived: z.string() }));
-      print(terminal, answer, json, ({ waived }) => `${waived} is waived, for every operation that has not ended yet.`);
+      print(
+        terminal,
+        answer,
+        json,
+        ({ waived }) => `${waived} is waived, for every operation that has not ended yet. One that is held because of it needs a release.`,
+      );
     });
 
   program

@@ -1,4 +1,5 @@
 import { weigh } from '../../operation/coverage.ts';
+import { NO_REGION } from '../../operation/order.ts';
 import { duration, table, time } from '../output.ts';
 import type { OperationShape, TaskShape, WaiverShape } from '../shapes.ts';
 import type { Colours } from '../terminal.ts';
@@ -22,11 +23,13 @@ const titled = (title: string, lines: readonly string[]): string => (lines.lengt
 
 function head(operation: OperationShape['operation'], now: number, colour: Colours): string {
   const acts = actUnderWay(operation, now);
+  const { released } = operation;
   return [
     `${colour.bold(operation.id)}  cleanup of ${who(operation)} (${operation.scope.id})`,
     `state      ${coloured(operation.state, colour)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
     `because    ${because(operation)}`,
     `Keystone   ${keystoneSays(operation)}`,
+    ...(released ? [`released   by ${released.by} at ${time(released.at)}: ${released.reason}`] : []),
     ...(acts ? [`now        ${acts}`] : []),
   ].join('\n');
 }
@@ -43,8 +46,10 @@ function because({ cause, request, openedAt }: OperationShape['operation']): str
 function keystoneSays({ state, hold, act, request, confirmedAt }: OperationShape['operation']): string {
   if (confirmedAt.length > 0) return `answered 404 at ${confirmedAt.map(time).join(' and ')}`;
   if (!request || state === 'confirming' || state === 'refused') return hold?.reason ?? 'not asked yet';
-  if (act?.what === 'delete') return act.done ? 'has deleted the project, as it was asked to' : 'shows the project, disabled';
-  return `shows the project, ${request.enabled && act?.what !== 'disable' ? 'enabled' : 'disabled'}`;
+  const first = `showed the project, ${request.enabled ? 'enabled' : 'disabled'}`;
+  if (act?.what === 'delete' && act.done) return `${first}, and shows it no more`;
+  const wasDisabled = act?.what === 'delete' || (act?.what === 'disable' && act.done);
+  return request.enabled && wasDisabled ? `${first}, and has disabled it` : first;
 }
 
 const DOING = {
@@ -61,9 +66,16 @@ function actUnderWay({ act, state }: OperationShape['operation'], now: number): 
 }
 
 function states({ tasks }: OperationShape, colour: Colours): string {
-  if (tasks.length === 0) return '';
-  const rows = tasks.map((task) => [task.service, task.region, coloured(task.state, colour), task.because ?? note(task)]);
-  return table(['SERVICE', 'REGION', 'STATE', 'NOTE'], rows);
+  // Of some forty services most clouds have a dozen: one line is enough for the rest.
+  const isLacking = ({ region, state }: TaskShape): boolean => region === NO_REGION && state === 'skipped';
+  const rows = tasks
+    .filter((task) => !isLacking(task))
+    .map((task) => [task.service, task.region, coloured(task.state, colour), task.because ?? note(task)]);
+  const lacking = tasks.filter(isLacking).map(({ service }) => service);
+  return [
+    ...(rows.length > 0 ? [table(['SERVICE', 'REGION', 'STATE', 'NOTE'], rows)] : []),
+    ...(lacking.length > 0 ? [`not in the catalog of this cloud: ${lacking.join(', ')}`] : []),
+  ].join('\n');
 }
 
 const note = ({ phase, state }: TaskShape): string => (phase === 'early' && state === 'requested' ? 'while the project lives' : '');

@@ -48,7 +48,7 @@ describe('the command line', () => {
     expect((await type('services')).out).toMatch(/Not covered[\s\S]*rating {2}cloudkitty/);
     expect(await type('waive rating --reason "it counts, and keeps nothing"')).toEqual({
       code: 0,
-      out: 'rating is waived, for every operation that has not ended yet.\n',
+      out: 'rating is waived, for every operation that has not ended yet. One that is held because of it needs a release.\n',
       err: '',
     });
     const waiver = { type: 'rating', by: 'ann', reason: 'it counts, and keeps nothing', at: engine.time };

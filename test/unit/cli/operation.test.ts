@@ -4,6 +4,8 @@ import { asked, colourful, NOON, plain, seenAs, taskOf } from './samples.ts';
 
 const shown = (...[operation, tasks, more]: Parameters<typeof seenAs>): string =>
   showOperation(seenAs(operation, tasks, more), [], NOON, plain);
+const ENABLED = 'showed the project, enabled';
+const DISABLED = 'showed the project, disabled';
 /** The line of the head with this title. */
 const line = (text: string, title: string): string | undefined =>
   text
@@ -25,7 +27,9 @@ describe('propagator operation', () => {
       },
       { on: 'neutron: HTTP 503', since: NOON - 5000, actor: 'nobody', deadLetter: false },
     ];
-    expect(shown({}, [nova, taskOf('neutron', { state: 'pending' })], { waitsOn })).toBe(
+    const lacking = ['heat', 'zun'].map((name) => taskOf(name, { state: 'skipped', region: 'none', because: 'the catalog has none' }));
+    const off = taskOf('gnocchi', { state: 'skipped', because: 'off by default: evidence' });
+    expect(shown({}, [nova, taskOf('neutron', { state: 'pending' }), ...lacking, off], { waitsOn })).toBe(
       `
 op-0123456789ab  cleanup of project shop (4f0c)
 state      running, mode enforce, for 1m 0s
@@ -35,6 +39,8 @@ Keystone   answered 404 at 2026-03-01T11:59:10Z and 2026-03-01T11:59:15Z
 SERVICE  REGION     STATE      NOTE
 nova     RegionOne  requested
 neutron  RegionOne  pending
+gnocchi  RegionOne  skipped    off by default: evidence
+not in the catalog of this cloud: heat, zun
 
 KIND         FOUND  REMOVED  LEFT
 nova.server      3        1     2
@@ -56,7 +62,7 @@ Waits on
 op-0123456789ab  cleanup of project shop (4f0c)
 state      early, mode enforce, for 1m 0s
 because    ann asked for it at 2026-03-01T11:59:00Z, the project was enabled, confirmed by its name: the customer left
-Keystone   shows the project, enabled
+Keystone   showed the project, enabled
 now        takes a role on the project in Keystone, for 3s
 
 SERVICE   REGION     STATE      NOTE
@@ -67,17 +73,24 @@ nova      RegionOne  pending`.slice(1),
 
   it.each([
     ['confirming', true, undefined, 'not asked yet', undefined],
-    ['early', true, { what: 'enter', done: true }, 'shows the project, enabled', undefined],
-    ['early', true, { what: 'disable', done: false }, 'shows the project, disabled', 'disables the project in Keystone, for 3s'],
-    ['running', true, { what: 'disable', done: true }, 'shows the project, disabled', undefined],
-    ['running', false, undefined, 'shows the project, disabled', undefined],
-    ['closing', true, { what: 'delete', done: false }, 'shows the project, disabled', 'deletes the project in Keystone, for 3s'],
-    ['finished', true, { what: 'delete', done: true }, 'has deleted the project, as it was asked to', undefined],
-    ['held', true, { what: 'leave', done: false }, 'shows the project, enabled', 'gives the role on the project back in Keystone, for 3s'],
-    ['held', true, { what: 'delete', done: false }, 'shows the project, disabled', undefined],
+    ['early', true, { what: 'enter', done: true }, ENABLED, undefined],
+    ['early', true, { what: 'disable', done: false }, ENABLED, 'disables the project in Keystone, for 3s'],
+    ['running', true, { what: 'disable', done: true }, `${ENABLED}, and has disabled it`, undefined],
+    ['running', false, undefined, DISABLED, undefined],
+    ['closing', true, { what: 'delete', done: false }, `${ENABLED}, and has disabled it`, 'deletes the project in Keystone, for 3s'],
+    ['finished', true, { what: 'delete', done: true }, `${ENABLED}, and shows it no more`, undefined],
+    ['finished', false, { what: 'delete', done: true }, `${DISABLED}, and shows it no more`, undefined],
+    ['held', true, { what: 'leave', done: false }, ENABLED, 'gives the role on the project back in Keystone, for 3s'],
+    ['held', false, { what: 'delete', done: false }, DISABLED, undefined],
   ])('says what Keystone shows: %s, enabled %s, %j', (state, enabled, act, says, does) => {
     const text = shown(asked(enabled, { state, act: act && { ...act, number: 1, since: NOON - 3000 } }));
     expect([line(text, 'Keystone'), line(text, 'now')]).toEqual([says, does]);
+  });
+
+  it('says who released it, and why', () => {
+    const released = { by: 'bob', reason: 'looked at it', at: NOON };
+    expect(line(shown({ released }), 'released')).toBe('by bob at 2026-03-01T12:00:00Z: looked at it');
+    expect(line(shown({}), 'released')).toBeUndefined();
   });
 
   it('says what is out of reach with what the operator can do, once, and beside it what stays', () => {
