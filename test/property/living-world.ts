@@ -132,7 +132,7 @@ export class LivingWorld {
   }
 
   get state(): string {
-    return this.operation.state;
+    return [...this.engine.operations.values()].at(-1)?.state ?? 'none';
   }
 
   taskOf(service: string): Task | undefined {
