@@ -47,8 +47,9 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     .action(async (id: string, { json }: { json?: boolean }) => {
       const seen = await client.get(`/v1/operations/${encodeURIComponent(id)}`, OperationShape);
       // What counts at its end is written into it then; until then, what is waived today.
-      const { waivers } = json || hasEnded(seen) ? { waivers: [] } : await client.get('/v1/waivers', WaiversShape);
-      print(terminal, seen, json, () => showOperation(seen, hasEnded(seen) ? seen.operation.waived : waivers, now(), colour));
+      const isPast = json === true || hasEnded(seen);
+      const waivers = isPast ? seen.operation.waived : (await client.get('/v1/waivers', WaiversShape)).waivers;
+      print(terminal, seen, json, () => showOperation(seen, waivers, now(), colour));
       terminal.exitCode = exitCodeOf(seen);
     });
 

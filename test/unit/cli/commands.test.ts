@@ -110,9 +110,14 @@ describe('the command line', () => {
     const { engine, type } = desk();
     const uncovered = [{ type: 'rating', name: 'cloudkitty' }];
     const [running, ended] = [operation({ state: 'running', uncovered }), operation({ state: 'residue-unknown', uncovered })];
-    await engine.commit({ operations: [running, ended], waivers: [{ type: 'rating', by: 'bob', reason: 'later', at: engine.time }] });
+    const counted = operation({ state: 'finished', uncovered, waived: [{ type: 'rating', by: 'ann', reason: 'then', at: engine.time }] });
+    await engine.commit({
+      operations: [running, ended, counted],
+      waivers: [{ type: 'rating', by: 'bob', reason: 'later', at: engine.time }],
+    });
     expect((await type(`operation ${running.id}`)).out).toMatch(/Waived\n- rating \(cloudkitty\): by bob/);
     expect((await type(`operation ${ended.id}`)).out).toMatch(/Not covered[^\n]*\n\? rating \(cloudkitty\)/);
+    expect((await type(`operation ${counted.id}`)).out).toMatch(/Waived\n- rating \(cloudkitty\): by ann/);
   });
 
   it('lists the operations of a user', async () => {
