@@ -104,4 +104,18 @@ describe('Gnocchi, emptied of one project', () => {
     await stage.empty(gnocchi);
     expect(stage.rehearsal.calls.filter(({ service }) => service === 'gnocchi').map(({ method }) => method)).toEqual(['POST', 'GET']);
   });
+
+  it('says that there is more where a page is full, and that what Gnocchi did not remove is still there', async () => {
+    await open();
+    pages.limit = 2;
+    const [kind] = gnocchi.kinds;
+    const reach = await stage.reach(gnocchi);
+    expect(await kind?.look(reach)).toMatchObject({ more: true, things: { length: 2 } });
+    pages.limit = 1000;
+    expect(await kind?.look(reach)).toMatchObject({ more: false, things: { length: 3 } });
+    stage.rehearsal.faults.inject({ service: 'gnocchi', method: 'DELETE', path: /resource/, effect: { does: 'endless' } });
+    const report = await stage.clean(gnocchi);
+    expect(report.counts).toMatchObject({ 'gnocchi.resource': { listed: 3, gone: 0, left: 3 } });
+    expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'InProgress', kind: 'gnocchi.resource', count: 3 }));
+  });
 });

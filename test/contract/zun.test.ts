@@ -91,4 +91,16 @@ describe('Zun, emptied of one project', () => {
     expect(quotas.get(stage.project)).toBeUndefined();
     expect(quotas.get(stage.bystander.projectId)).toBeDefined();
   });
+
+  it('does not pass over a capsule that names no owner', async () => {
+    await open();
+    stage.rehearsal.faults.inject({ service: 'zun', method: 'GET', path: /capsules/, effect: { does: 'drop-owner' } });
+    const report = await stage.emptyWhole(zun);
+    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ kind: 'zun.capsule', message: expect.stringContaining('no owner') }),
+    );
+    expect(stage.left('zun')).toEqual(['zun.capsule capsule', 'zun.quota quota']);
+    expect(stage.bystandersAreUntouched).toBe(true);
+  });
 });
