@@ -24,7 +24,7 @@ export function locate(home: URL, endpoint: string, path: string, query: Request
 /** What stands after one of these is a name that a customer chose. */
 const NAMED: readonly string[] = [
   ...['os-keypairs', 'namespaces', 'objects', 'properties', 'tags', 'metadata', 'members', 'users'],
-  ...['environments', 'workbooks', 'queues', 'topics'],
+  ...['environments', 'workbooks', 'queues', 'topics', 'stacks', 'resources'],
 ];
 
 /** A path for metrics and messages, without ids and names. In Swift's paths everything is a customer's name. */

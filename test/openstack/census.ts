@@ -46,7 +46,7 @@ function line(thing: Found, projectId: string): Line {
 }
 
 /**
- * Everything that each of the projects owns in Nova, Cinder, Neutron, Glance, Swift, Placement and Keystone,
+ * Everything that each of the projects owns in Nova, Cinder, Neutron, Glance, Swift, Heat, Placement and Keystone,
  * and whatever names it elsewhere. Written apart from the code under test; looks without a project filter; creates nothing.
  * Throws when anything can't be listed.
  * @param userIds users whose application credentials are looked at
@@ -54,7 +54,9 @@ function line(thing: Found, projectId: string): Line {
 export async function census(cloud: Cloud, projectIds: readonly string[], userIds: readonly string[] = []): Promise<Census> {
   const wanted = new Set(projectIds);
   const extensions = new Set((await cloud.admin.rows('network', '/extensions', 'extensions')).map((row) => text(row, 'alias')));
-  const listings = LISTINGS.filter((listing) => listing.extension === undefined || extensions.has(listing.extension));
+  const listings = LISTINGS.filter(
+    ({ extension, service }) => cloud.admin.has(service) && (extension === undefined || extensions.has(extension)),
+  );
   const listed = (await Promise.all(listings.map((listing) => list(cloud, listing)))).flat();
   const more = await Promise.all([
     nested(cloud, listed, wanted),

@@ -32,6 +32,7 @@ const SERVICES = {
   image: { types: ['image'], version: '/v2', header: undefined },
   object: { types: ['object-store'], version: '', header: undefined },
   placement: { types: ['placement'], version: '', header: 'placement 1.9' },
+  orchestration: { types: ['orchestration'], version: '', header: undefined },
 } as const;
 export type ServiceKey = keyof typeof SERVICES;
 

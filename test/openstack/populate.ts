@@ -6,6 +6,7 @@ import { fullImages, image } from './populate/images.ts';
 import { fullNetwork, simpleNetwork, trunkedNetwork } from './populate/network.ts';
 import { fullObjects, simpleObjects } from './populate/objects.ts';
 import { attempt, type Lent, make, type Plot } from './populate/plot.ts';
+import { fullStacks } from './populate/stacks.ts';
 import { fullStorage, volume } from './populate/storage.ts';
 
 /** `full`: at least one of every kind that the cloud can make. `simple`: a server with a volume, an image, an object. `empty`: nothing. */
@@ -150,6 +151,7 @@ async function fillFully(
     timed('storage', fullStorage(plot)),
     timed('images', fullImages(plot)),
     plot.admin.has('object') ? timed('objects', fullObjects(plot)) : plot.lacking.set('swift', 'no object-store in the catalog'),
+    plot.admin.has('orchestration') ? timed('stacks', fullStacks(plot)) : plot.lacking.set('heat', 'no orchestration in the catalog'),
     timed('identity', fullIdentity(plot, others)),
   ]);
 }

@@ -33,6 +33,9 @@ const router: Remove = async (cloud, line) => {
 
 /** In the order in which they can go. */
 const REMOVALS: readonly (readonly [string, Remove])[] = [
+  ['heat.stack', (cloud, line) => cloud.admin.call('orchestration', 'DELETE', `/stacks/${line.name}/${line.id}`)],
+  ['heat.software-deployment', path('orchestration', '/software_deployments')],
+  ['heat.software-config', path('orchestration', '/software_configs')],
   ['nova.server', (cloud, line) => cloud.admin.call('compute', 'POST', `/servers/${line.id}/action`, { json: { forceDelete: null } })],
   ['nova.server-group', path('compute', '/os-server-groups')],
   ['cinder.transfer', path('volume', '/volume-transfers')],

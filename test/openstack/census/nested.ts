@@ -21,6 +21,7 @@ export async function nested(cloud: Cloud, found: readonly Found[], ofProjects: 
     ...helpers,
     imageMembers(cloud, found),
     attachments(cloud, found),
+    deployments(cloud, found),
   ]);
   return parts.flat();
 }
@@ -62,6 +63,17 @@ async function attachments(cloud: Cloud, found: readonly Found[]): Promise<Found
   return rows.map((row) => {
     const volume = text(row, 'volume_id');
     return { kind: 'cinder.attachment', id: text(row, 'id'), name: volume, owner: owners.get(volume) ?? '', row };
+  });
+}
+
+/** Deployments of Heat don't show their project: they are their configuration's. */
+async function deployments(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
+  if (!cloud.admin.has('orchestration')) return [];
+  const owners = new Map(idsIn(found, 'heat.software-config').map((config) => [config.id, config.owner]));
+  const rows = await cloud.admin.rows('orchestration', '/software_deployments', 'software_deployments');
+  return rows.map((row) => {
+    const config = text(row, 'config_id');
+    return { kind: 'heat.software-deployment', id: text(row, 'id'), name: config, owner: owners.get(config) ?? '', row };
   });
 }
 

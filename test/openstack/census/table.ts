@@ -18,6 +18,8 @@ export interface Listing {
   /** Which field names the owner; `project_id` where nothing else is said. */
   readonly owner?: string;
   readonly id?: string;
+  /** Which field has the name where it is none of the usual ones. */
+  readonly name?: string;
   /** Neutron: only where this extension is there. */
   readonly extension?: string;
   /** Pages are counted by rows here, there are no links. */
@@ -94,6 +96,15 @@ export const LISTINGS: readonly Listing[] = [
     owner: 'owner',
     id: 'namespace',
   },
+  {
+    kind: 'heat.stack',
+    service: 'orchestration',
+    path: '/stacks?show_nested=true&show_hidden=true',
+    key: 'stacks',
+    owner: 'project',
+    name: 'stack_name',
+  },
+  { kind: 'heat.software-config', service: 'orchestration', path: '/software_configs', key: 'software_configs', owner: 'project' },
   { kind: 'keystone.trust', service: 'identity', path: '/OS-TRUST/trusts', key: 'trusts' },
   { kind: 'keystone.credential', service: 'identity', path: '/credentials', key: 'credentials' },
   { kind: 'keystone.limit', service: 'identity', path: '/limits', key: 'limits' },
@@ -114,7 +125,8 @@ export async function list(cloud: Cloud, listing: Listing): Promise<Found[]> {
   return rows.map((row) => ({
     kind: listing.kind,
     id: word(row, listing.id ?? 'id'),
-    name: word(row, 'name') || word(row, 'display_name') || word(row, 'description'),
+    name:
+      (listing.name !== undefined && word(row, listing.name)) || word(row, 'name') || word(row, 'display_name') || word(row, 'description'),
     owner: word(row, listing.owner ?? 'project_id'),
     row,
   }));

@@ -99,9 +99,11 @@ describe('a call', () => {
     const api = await cloud.network({ onCall: (call) => seen.push(call) });
     await api.request('DELETE', '/v2.0/ports/0a1b2c3d-0000-4000-8000-000000000000?x=1');
     await api.request('GET', '/v2.0/qos/policies/77/bandwidth_limit_rules');
+    await api.request('GET', '/stacks/payroll/0a1b2c3d-0000-4000-8000-000000000000/resources/june/metadata');
     expect(seen.map(({ service, region, method, path, status }) => [service, region, method, path, status])).toEqual([
       ['neutron', 'RegionOne', 'DELETE', '/v2.0/ports/{id}', 204],
       ['neutron', 'RegionOne', 'GET', '/v2.0/qos/policies/{id}/bandwidth_limit_rules', 204],
+      ['neutron', 'RegionOne', 'GET', '/stacks/{id}/{id}/resources/{id}/metadata', 204],
     ]);
     expect(seen.every((call) => call.millis >= 0)).toBe(true);
   });
