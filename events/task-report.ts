@@ -14,7 +14,7 @@ export const TaskReport = z.discriminatedUnion('type', [
     phase: Phase,
     data: ServiceProgressed.shape.data
       .omit({ ...address, sequence: true })
-      .extend({ again: ServiceProgressed.shape.data.shape.again.unwrap() })
+      .extend({ again: ServiceProgressed.shape.data.shape.again.unwrap().omit({ enabled: true }) })
       .partial(mayBeLeftOut),
   }),
   z.object({

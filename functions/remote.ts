@@ -55,11 +55,34 @@ async function ask(remote: RemoteService, message: ServiceRequested, task: Task,
   const answer = await post(remote, message);
   const { phase } = message.data;
   if (answer.status === 202) return reportsLater(message, silence(remote, task, ports));
-  const report = TaskReport.parse(JSON.parse(answer.text));
+  const report = read(remote, answer.text);
   const because = contradiction(report, phase);
-  if (because) throw new TypeError(because);
+  if (because) throw odd(remote, because);
   return [reportMessage(message.data, report)];
 }
+
+/** Its answer. What is wrong with it is told without a word of it, for nobody knows what answers there. */
+function read(remote: RemoteService, text: string): TaskReport {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw odd(remote, 'its answer is no JSON');
+  }
+  const parsed = TaskReport.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw odd(remote, `its answer is no report: ${issue?.path.join('.') || 'as a whole'}: ${issue?.message}`);
+}
+
+const odd = (remote: RemoteService, message: string): PropagatorError =>
+  new PropagatorError({
+    code: `${remote.name}.answer`,
+    class: 'Unexpected',
+    service: remote.name,
+    message: `${remote.name}: ${message}`,
+    advice: `Look at what answers where PROPAGATOR_REMOTE_SERVICES says that ${remote.name} is asked, then redrive.`,
+  });
 
 /**
  * The pass stays the one that the task stands at until its time is over: were it asked for anew at once, a report that came
@@ -106,15 +129,18 @@ async function post(remote: RemoteService, message: ServiceRequested): Promise<{
       },
       { cause },
     );
-  const response = await fetch(remote.url, {
+  const { status, text } = await fetch(remote.url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(message),
-    redirect: 'error',
+    // What names a project goes to nobody else than the settings name.
+    redirect: 'manual',
     signal: AbortSignal.timeout(ANSWER_MILLIS),
-  }).catch((cause: unknown) => {
-    throw fail('unreachable', 'does not answer', cause);
-  });
-  if (response.status !== 200 && response.status !== 202) throw fail(`http.${response.status}`, `answered ${response.status}`);
-  return { status: response.status, text: await response.text() };
+  })
+    .then(async (response) => ({ status: response.status, text: await response.text() }))
+    .catch((cause: unknown) => {
+      throw fail('unreachable', 'does not answer', cause);
+    });
+  if (status !== 200 && status !== 202) throw fail(`http.${status}`, `answered ${status}`);
+  return { status, text };
 }
