@@ -32,6 +32,10 @@ const SERVICES = {
   image: { types: ['image'], version: '/v2', header: undefined },
   object: { types: ['object-store'], version: '', header: undefined },
   placement: { types: ['placement'], version: '', header: 'placement 1.9' },
+  workflow: { types: ['workflow', 'workflowv2'], version: '/v2', header: undefined },
+  alarm: { types: ['alarm', 'alarming'], version: '/v2', header: undefined },
+  message: { types: ['message', 'messaging'], version: '/v2', header: undefined },
+  baremetal: { types: ['baremetal', 'bare-metal'], version: '/v1', header: undefined },
   orchestration: { types: ['orchestration'], version: '', header: undefined },
 } as const;
 export type ServiceKey = keyof typeof SERVICES;
@@ -151,6 +155,10 @@ export class Cloud {
   as(user: { readonly id: string; readonly password: string }, projectId: string): Promise<Session> {
     const identity = { methods: ['password'], password: { user } };
     return login({ ...this.#credentials, identity, scope: { project: { id: projectId } } });
+  }
+  /** The administrator himself on another scope, which takes a password: the whole system, or a project on which he has a role. */
+  on(scope: { readonly system: { readonly all: true } } | { readonly project: { readonly id: string } }): Promise<Session> {
+    return login({ ...this.#credentials, scope });
   }
   get authUrl(): string {
     return this.#credentials.authUrl;

@@ -1,0 +1,198 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { ProjectId } from '../../events/ids.ts';
+import type { Phase } from '../../events/service.ts';
+import { Confirmation } from '../../lib/cleanup/laws.ts';
+import { cleanupPass, freshOnce, type PassReport } from '../../lib/cleanup/pass.ts';
+import type { Service } from '../../lib/cleanup/service.ts';
+import { connectCloud } from '../../lib/openstack/connect.ts';
+import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { SERVICES } from '../../lib/services/index.ts';
+import { grantAdmin, type Plot, strike, twoPlots } from './beside/plot.ts';
+import { BESIDE } from './beside/services.ts';
+import { Cloud, text } from './cloud.ts';
+
+/**
+ * Services that a cloud may have beside the core (test/openstack/beside/openstack-beside starts them from Debian's packages):
+ * each is filled by a customer and by a bystander alike and emptied of the customer by the real passes of its service file.
+ * Only those that the catalog has are tested.
+ */
+const cloud = await Cloud.connect();
+const serviceNamed = (name: string): Service => {
+  const found = SERVICES.find((service) => service.name === name);
+  if (!found) throw new TypeError(`no service file ${name}`);
+  return found;
+};
+const services = Object.entries(BESIDE).map(([name, beside]) => ({
+  service: serviceNamed(name),
+  beside,
+  isThere: cloud.admin.has(beside.key),
+}));
+const cleaner = connectCloud(
+  readCredentials({
+    env: process.env,
+    readFile: (path) => (existsSync(path) ? readFileSync(path, 'utf8') : undefined),
+    home: homedir(),
+    cwd: process.cwd(),
+  }),
+);
+afterAll(() => cleaner.close());
+
+let region: string;
+beforeAll(async () => {
+  region = cloud.region ?? text({ region: (await cleaner.catalog()).flatMap((entry) => entry.regions)[0] }, 'region');
+});
+
+/** Passes of one phase until it ends, at most ten. */
+async function passes(
+  service: Service,
+  plot: Plot,
+  phase: Exclude<Phase, 'survey'>,
+  provenEarly: Service['kinds'] = [],
+): Promise<PassReport> {
+  const project = ProjectId.parse(plot.projectId);
+  const api = await cleaner.api(service, region);
+  if (!api) throw new Error(`the catalog has no ${service.name}`);
+  const onProject = phase === 'early' ? await cleaner.api(service, region, project) : undefined;
+  for (let pass = 1; ; pass += 1) {
+    const report = await cleanupPass({
+      service,
+      reach: { project, region, api, onProject, members: undefined, other: async () => undefined, now: Date.now, once: freshOnce() },
+      phase,
+      confirmation: Confirmation.asked(project, Date.now()),
+      provenEarly: provenEarly.map(({ name }) => name),
+      deadline: Date.now() + 60_000,
+    });
+    if (report.outcome.is !== 'again' || pass === 10) return report;
+  }
+}
+
+it('finds in the catalog what there is, as this suite does', async () => {
+  const found = await Promise.all(services.map(async ({ service }) => (await cleaner.regionsOf(service)).includes(region)));
+  expect(found).toEqual(services.map(({ isThere }) => isThere));
+});
+
+describe.each(services.filter(({ isThere }) => isThere))('$service.name on a real cloud', ({ service, beside }) => {
+  let customer: Plot;
+  let bystander: Plot;
+  beforeEach(async () => {
+    ({ customer, bystander } = await twoPlots(cloud));
+    for (const plot of [customer, bystander]) {
+      const revoke = await grantAdmin(plot);
+      await beside.fill(plot);
+      await revoke();
+    }
+  });
+  afterEach(() => strike(customer, bystander));
+  const counts = async (alive: boolean) =>
+    Object.fromEntries(Object.entries(await beside.holdings(customer, alive)).map(([kind, rows]) => [kind, rows.length]));
+
+  it('is emptied of the project that is deleted, and of nothing else', async () => {
+    const before = await beside.holdings(bystander, true);
+    for (const [kind, count] of Object.entries(await counts(true))) expect([kind, count > 0]).toEqual([kind, true]);
+    if (service.early) {
+      const revoke = await grantAdmin(customer);
+      expect((await passes(service, customer, 'early')).outcome).toEqual({ is: 'finished' });
+      // What actions gave back is kept unless the operator allows their removal.
+      const { action_executions: _, ...left } = await counts(true);
+      expect(Object.values(left).every((count) => count === 0)).toBe(true);
+      await revoke();
+    }
+    await cloud.admin.call('identity', 'DELETE', `/projects/${customer.projectId}`);
+    const report = await passes(service, customer, 'clean', service.early ? service.kinds : []);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    const { nodes = 0, ...left } = await counts(false);
+    expect(Object.values(left).every((count) => count === 0)).toBe(true);
+    // Machines are not removed from here.
+    expect(nodes).toBe(service.name === 'ironic' ? 1 : 0);
+    expect(await beside.holdings(bystander, true)).toEqual(before);
+  });
+
+  it('says what it left when nobody emptied the project while it lived', async () => {
+    const before = await beside.holdings(bystander, true);
+    const report = await passes(service, customer, 'clean');
+    const left = Object.entries(await counts(true)).filter(([, count]) => count > 0);
+    const said = report.conditions.reduce((sum, { count }) => sum + count, 0);
+    expect(['finished', 'unreachable']).toContain(report.outcome.is);
+    if (left.length > 0) expect(said).toBeGreaterThan(0);
+    if (service.kinds.some((kind) => kind.needsLife)) expect(report.outcome.is).toBe('unreachable');
+    expect(await beside.holdings(bystander, true)).toEqual(before);
+  });
+});
+
+describe.each(services.filter(({ service, isThere }) => isThere && service.name === 'mistral'))(
+  '$service.name, where names clash',
+  ({ service }) => {
+    let customer: Plot;
+    let bystander: Plot;
+    beforeEach(async () => {
+      ({ customer, bystander } = await twoPlots(cloud));
+    });
+    afterEach(() => strike(customer, bystander));
+
+    it('leaves an environment while a foreign public one has its name: the API would remove both', async () => {
+      const revoke = await grantAdmin(bystander);
+      const admin = await cloud.on({ project: { id: bystander.projectId } });
+      const make = (session: typeof admin, scope: string) =>
+        session.call('workflow', 'POST', '/environments', { json: { name: 'shared', variables: '{"a": 1}', scope } });
+      await make(admin, 'public');
+      bystander.undo.push(() => bystander.member.call('workflow', 'DELETE', '/environments/shared', { accept: [404] }));
+      await make(customer.member, 'private');
+      const grant = await grantAdmin(customer);
+      const report = await passes(service, customer, 'early');
+      expect(report.outcome.is).toBe('again');
+      expect(report.conditions).toMatchObject([{ class: 'Blocked', actor: 'operator', kind: 'mistral.environment' }]);
+      const seen = await customer.member.rows('workflow', '/environments', 'environments');
+      expect(seen.map((row) => row.project_id).sort()).toEqual([customer.projectId, bystander.projectId].sort());
+      // As the advice says.
+      await admin.call('workflow', 'PUT', '/environments', { json: { name: 'shared', scope: 'private' } });
+      expect((await passes(service, customer, 'early')).outcome).toEqual({ is: 'finished' });
+      expect(await customer.member.rows('workflow', '/environments', 'environments')).toEqual([]);
+      expect(await bystander.member.rows('workflow', '/environments', 'environments')).toHaveLength(1);
+      await Promise.all([revoke(), grant()]);
+    });
+  },
+);
+
+describe.each(services.filter(({ service, isThere }) => isThere && service.name === 'ironic'))(
+  '$service.name, on deployed machines',
+  ({ service, beside }) => {
+    it('leaves a lease to the operator while the node is deployed, and ends it when it is not any more', async () => {
+      const { customer, bystander } = await twoPlots(cloud);
+      try {
+        await beside.fill(customer);
+        const [lease] = (await beside.holdings(customer, true)).leases ?? [];
+        const path = `/nodes/${text(lease, 'uuid')}`;
+        const system = await cloud.on({ system: { all: true } });
+        const headers = { 'x-openstack-ironic-api-version': '1.65' };
+        const to = async (target: string, state: string) => {
+          await system.call('baremetal', 'PUT', `${path}/states/provision`, { json: { target }, headers });
+          for (let asked = 0; asked < 60; asked += 1) {
+            const { json } = await system.call('baremetal', 'GET', path, { headers });
+            if (text(json, 'provision_state') === state) return;
+            await new Promise((resolve) => setTimeout(resolve, 500));
+          }
+          throw new Error(`the node did not become ${state}`);
+        };
+        const source = {
+          image_source: 'http://127.0.0.1:9/image',
+          image_checksum: '0'.repeat(32),
+          root_gb: 1,
+          kernel: 'http://127.0.0.1:9/k',
+        };
+        const value = { ...source, ramdisk: 'http://127.0.0.1:9/r' };
+        await system.call('baremetal', 'PATCH', path, { json: [{ op: 'add', path: '/instance_info', value }], headers });
+        await to('active', 'active');
+        const report = await passes(service, customer, 'clean');
+        expect(report.outcome.is).toBe('again');
+        expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'Blocked', actor: 'operator', kind: 'ironic.lease' }));
+        expect((await beside.holdings(customer, true)).leases).toHaveLength(1);
+        await to('deleted', 'available');
+        expect((await passes(service, customer, 'clean')).outcome).toEqual({ is: 'finished' });
+        expect((await beside.holdings(customer, true)).leases).toEqual([]);
+      } finally {
+        await strike(customer, bystander);
+      }
+    });
+  },
+);
