@@ -94,10 +94,12 @@ export class OwnServicesStage {
 
   async waitFor(what: string, project: string, holds: (seen: OperationShape) => boolean): Promise<OperationShape> {
     let seen: OperationShape | undefined;
-    await until(what, async () => {
+    const holdsNow = async (): Promise<boolean> => {
       seen = await this.operationOf(project);
       return seen !== undefined && holds(seen);
-    });
+    };
+    // Two to four seconds where the machine has nothing else to do.
+    await until(what, holdsNow, 100);
     if (!seen) throw new TypeError('there is no operation');
     return seen;
   }

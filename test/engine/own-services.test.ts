@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { ServicesShape } from '../../lib/cli/shapes.ts';
 import { OwnServicesStage } from './own-services-stage.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 /** The examples, as they stand in `examples/`: run beside a whole propagator on the rehearsal cloud. */
 describe('services of the operator', () => {
@@ -50,7 +50,9 @@ describe('services of the operator', () => {
         waitsOn.some(({ on }) => on.startsWith('cmdb')) &&
         tasks.some(({ service, state }) => service === 'billing' && state === 'finished'),
     );
-    expect(away.waitsOn).toEqual([expect.objectContaining({ on: 'cmdb: cmdb does not answer', actor: 'nobody' })]);
+    expect(away.waitsOn.filter(({ on }) => on.startsWith('cmdb'))).toEqual([
+      expect.objectContaining({ on: 'cmdb: cmdb does not answer', actor: 'nobody' }),
+    ]);
     expect([stage.billing.of(project), stage.cmdb.of(project)]).toEqual([[], ['laptop', 'rack']]);
     expect(bystanderHas()).toEqual(ALL);
     const [billing] = away.tasks.filter(({ service }) => service === 'billing');
@@ -66,7 +68,9 @@ describe('services of the operator', () => {
     stage.cmdb.add(project, 'safe', true);
     await stage.delete(project);
     const waiting = await stage.waitFor('the audit', project, ({ waitsOn }) => waitsOn.some(({ on }) => on.includes('audited')));
-    expect(waiting.waitsOn).toMatchObject([{ on: 'cmdb.asset: they are being audited', actor: 'operator' }]);
+    expect(waiting.waitsOn.filter(({ on }) => on.startsWith('cmdb'))).toMatchObject([
+      { on: 'cmdb.asset: they are being audited', actor: 'operator' },
+    ]);
     const task = waiting.tasks.find(({ service }) => service === 'cmdb')?.id ?? '';
     const lie = {
       type: 'service.finished',

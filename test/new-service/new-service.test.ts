@@ -6,7 +6,7 @@ import { jest } from '@jest/globals';
 import { filesOf } from './files.ts';
 import { refusal } from './refusal.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(240_000);
 
 /** A copy of the house, in which it may be built. */
 describe('npm run new:service', () => {
