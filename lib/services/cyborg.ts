@@ -10,11 +10,11 @@ const requestRow = z.object({
 
 /**
  * Accelerator requests (ARQs) that outlived their server: Nova makes one for each device of a server and removes it with it. Cyborg lists the whole cloud.
- * Before 2026.2 one that is not bound yet says that it is nobody's (null), and is left to Nova.
+ * Before 15.0.1 and 16.0.1 one that is not bound yet says that it is nobody's (null), and is left to Nova.
  */
 const acceleratorRequest = defineKind({
   name: 'accelerator-request',
-  blockers: ['Since 2026.2 only Nova may remove one that is bound to a server (403).'],
+  blockers: ['Since 15.0.1 (2025.2) and 16.0.1 (2026.1) only Nova may remove one that is bound to a server (403).'],
   async list({ api, project }) {
     const { rows } = await api.list('/v2/accelerator_requests', { collection: 'arqs', row: requestRow, paging: 'none' });
     return rows.filter((row) => row.project_id === project || row.project_id === undefined);

@@ -5,7 +5,7 @@ import { isAdmin, ownProject } from '../tokens.ts';
 import { type Row, type Table, uuid } from '../world.ts';
 
 export interface AcceleratorRequest extends Row {
-  /** Null until it is bound, before 2026.2. */
+  /** Null until it is bound, before 15.0.1 and 16.0.1. */
   readonly project_id: string | null;
   readonly device_profile_name: string;
   readonly instance_uuid: string | null;
@@ -16,7 +16,7 @@ export const requestsOf = (state: CloudState): Table<AcceleratorRequest> => {
   if (!known) throw new TypeError('this cloud has no Cyborg');
   return known;
 };
-/** From 2026.2 on a bound request goes only at Nova's word. */
+/** From 15.0.1 and 16.0.1 on a bound request goes only at Nova's word. */
 export const release = { guardsBound: false };
 
 /** Cyborg, API v2. An administrator sees the requests of the whole cloud, all in one answer. */
