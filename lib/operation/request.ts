@@ -52,5 +52,8 @@ export function openRequest(input: RequestInput): RequestAnswer {
     protectedBecause: undefined,
     request: { by: input.by, reason: input.reason, at: input.now, enabled: shown.enabled },
   });
-  return opened ? { is: 'opened', opened } : no('its cleanup has ended before, and a finished one is not begun again');
+  if (opened) return { is: 'opened', opened };
+  return input.existing[0]?.state === 'observed'
+    ? no('it was observed already, and the mode still is observe: start with PROPAGATOR_MODE=enforce, then ask again')
+    : no('its cleanup has ended before, and a finished one is not begun again');
 }

@@ -162,6 +162,7 @@ describe('in mode observe', () => {
     world.mode = 'observe';
     await world.ask();
     await world.settle();
+    expect(await world.ask()).toMatchObject({ status: 409, body: { error: { message: expect.stringContaining('observed already') } } });
     world.mode = 'enforce';
     await world.ask();
     await world.settle();
