@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Reach, type ServiceApi } from '../cleanup/service.ts';
+import { defineKind, defineService, defineUserKind, type Reach, type Removal, type ServiceApi } from '../cleanup/service.ts';
 import { PropagatorError } from '../errors.ts';
 
 const alarmRow = z.object({ alarm_id: z.string(), name: z.string().nullish(), project_id: z.string().nullish() });
@@ -34,6 +34,35 @@ const alarm = defineKind({
   },
 });
 
+const actions = z.array(z.string()).nullish();
+const alarmOfUserRow = alarmRow.extend({
+  user_id: z.string().nullish(),
+  ok_actions: actions,
+  alarm_actions: actions,
+  insufficient_data_actions: actions,
+});
+
+/** Nothing is taken from a living project because somebody left it; but what an alarm did in his name ends. */
+const alarmOfUser = defineUserKind({
+  name: 'alarm-of-user',
+  async list({ api, user }) {
+    const filters = { all_projects: 'true', user_id: user };
+    const query = Object.entries(filters).map(([field, value]) => `q.field=${field}&q.op=eq&q.value=${encodeURIComponent(value)}`);
+    const { rows } = await api.list(`/v2/alarms?${query.join('&')}`, { row: alarmOfUserRow, paging: 'none' });
+    return rows.filter((row) =>
+      [row.ok_actions, row.alarm_actions, row.insufficient_data_actions].some((some) => some?.some((url) => url.startsWith('trust+'))),
+    );
+  },
+  id: (row) => row.alarm_id,
+  owner: (row) => row.user_id ?? undefined,
+  label: (row) => row.name ?? undefined,
+  remove: async (row): Promise<Removal> => ({
+    is: 'stays',
+    message: `an alarm of project ${row.project_id} acts with a trust of this user, which is gone`,
+    advice: 'Its action fails from now on: let another member make the alarm anew.',
+  }),
+});
+
 /**
  * Aodh, Alarming API v2. Before all that its alarms may scale or restart, and while the project lives where that is possible.
  * Limits of its own stay: to look at them makes a row where there is none (law 8), so that nobody could tell whether there are any.
@@ -51,4 +80,5 @@ export const aodh = defineService({
     'All: a trust behind an action "trust+http" goes with its user or its project in Keystone, at the latest.',
   ],
   kinds: [alarm],
+  userKinds: [alarmOfUser],
 });

@@ -1,3 +1,6 @@
+import { UserId } from '../../events/ids.ts';
+import { Confirmation } from '../../lib/cleanup/laws.ts';
+import { freshOnce, userPass } from '../../lib/cleanup/pass.ts';
 import { aodh } from '../../lib/services/aodh.ts';
 import { aodhIn, aodh as fake } from '../cloud/documented/aodh.ts';
 import { uuid } from '../cloud/world.ts';
@@ -55,5 +58,26 @@ describe('Aodh, emptied of one project', () => {
   it('comes before all that its alarms may scale', () => {
     expect(aodh.before).toEqual(expect.arrayContaining(['heat', 'nova', 'neutron', 'mistral']));
     expect(aodh.early).toBe(true);
+  });
+});
+
+describe('Aodh, after a user was deleted', () => {
+  it('says which alarms of living projects acted with a trust of his, and touches none', async () => {
+    const api = await stage.cloud.api(aodh, 'RegionOne');
+    if (!api) throw new TypeError('the catalog has no aodh');
+    const user = UserId.parse(stage.bystander.userId);
+    const common = { region: 'RegionOne', api, onProject: undefined, other: async () => undefined, now: Date.now, once: freshOnce() };
+    const reach = { ...common, user, userName: 'ann', projects: [] };
+    const confirmation = Confirmation.of(user, [0, 5000], 5000);
+    const before = tables().alarms.size;
+    const report = await userPass({ service: aodh, reach, phase: 'clean', confirmation, deadline: Date.now() + 60_000 });
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({ 'aodh.alarm-of-user': { listed: 2, gone: 0, left: 2 } });
+    expect(report.conditions).toMatchObject([
+      { class: 'Unsupported', actor: 'operator', count: 2, message: expect.stringContaining(stage.bystander.project.id) },
+    ]);
+    expect(tables().alarms.size).toBe(before);
+    expect(asked('DELETE')).toEqual([]);
+    expect(stage.bystandersAreUntouched).toBe(true);
   });
 });

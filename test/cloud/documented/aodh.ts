@@ -106,12 +106,17 @@ const show = (row: Alarm) => ({
  * A page begins after the time of the row in `marker`, the newest first: rows of that very time are lost.
  */
 function list(call: Call, alarms: Table<Alarm>): Reply {
-  const [field, op, value] = ['q.field', 'q.op', 'q.value'].map((name) => call.query.get(name));
-  if (field !== null && field !== 'project_id') throw new Refusal(400, `only fields project_id are allowed, not ${field}`);
-  if (field !== null && op !== 'eq') throw new Refusal(400, 'only operations eq are allowed');
-  const wanted = value ?? ownProject(call.token);
-  if (wanted !== ownProject(call.token) && !isAdmin(call.token)) throw new Refusal(401, `Not Authorized to access project ${wanted}`);
-  let rows = alarms.where((row) => call.unfiltered || row.project_id === wanted).sort((a, b) => b.timestamp - a.timestamp);
+  const [fields, ops, values] = ['q.field', 'q.op', 'q.value'].map((name) => call.query.getAll(name));
+  const asked = new Map(fields?.map((field, at) => [field, values?.[at]]));
+  const unknown = [...asked.keys()].find((field) => !['project_id', 'user_id', 'all_projects'].includes(field));
+  if (unknown !== undefined || asked.size !== fields?.length) throw new Refusal(400, `Invalid input for field/attribute field: ${unknown}`);
+  if (ops?.some((op) => op !== 'eq')) throw new Refusal(400, 'only operations eq are allowed');
+  const everywhere = asked.get('all_projects') === 'true';
+  const wanted = asked.get('project_id') ?? (everywhere ? undefined : ownProject(call.token));
+  if (!isAdmin(call.token) && wanted !== ownProject(call.token)) throw new Refusal(401, `Not Authorized to access project ${wanted}`);
+  const user = asked.get('user_id');
+  const fits = (row: Alarm) => (wanted === undefined || row.project_id === wanted) && (user === undefined || row.user_id === user);
+  let rows = alarms.where((row) => call.unfiltered || fits(row)).sort((x, y) => y.timestamp - x.timestamp);
   const marker = call.query.get('marker');
   if (marker !== null) {
     const after = alarms.get(marker);
