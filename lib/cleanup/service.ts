@@ -107,6 +107,8 @@ export interface Service {
   readonly name: ServiceName;
   /** Its types in Keystone's catalog, the official one first, then aliases: `block-storage`, `volumev3`, `volume`. */
   readonly catalogTypes: readonly string[];
+  /** Types that stand in a catalog for the same things, and that are never spoken to: an older API, one in the manner of another cloud. */
+  readonly alsoCovers: readonly string[];
   /** Services that must be done before this one, whatever happens to them: workloads before their guards (law 6). */
   readonly after: readonly ServiceName[];
   /** Services that get their turn first; one that cannot be listed does not hold this one up, which is looked at once more after it (law 9). */
@@ -195,6 +197,7 @@ export interface ServiceDefinition {
   readonly name: string;
   /** See {@link Service} for each of these. */
   readonly catalogTypes: readonly string[];
+  readonly alsoCovers?: readonly string[];
   readonly after?: readonly string[];
   readonly follows?: readonly string[];
   readonly before?: readonly string[];
@@ -229,6 +232,7 @@ export function defineService(definition: ServiceDefinition): Service {
   return {
     name: ServiceName.parse(definition.name),
     catalogTypes: definition.catalogTypes,
+    alsoCovers: definition.alsoCovers ?? [],
     after: names(definition.after),
     follows: names(definition.follows),
     before: names(definition.before),

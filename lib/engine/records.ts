@@ -57,6 +57,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       after: z.array(TaskId),
       follows: z.array(TaskId).default([]),
       early: z.boolean().default(false),
+      types: z.array(z.string()).default([]),
     }),
   ),
   children: z.array(OperationId),

@@ -1,5 +1,5 @@
 import { total } from './accounting.ts';
-import { weigh } from './coverage.ts';
+import { residueOf, weigh } from './coverage.ts';
 import type { Draft, Rules } from './draft.ts';
 import type { Hold, Operation } from './model.ts';
 import { isEnded, requestEarly, requestReady } from './ready.ts';
@@ -108,19 +108,13 @@ function end(draft: Draft, rules: Rules): void {
 }
 
 function ended(draft: Draft, rules: Rules): Operation {
-  const { open, waived } = weigh(draft.operation.uncovered, rules.waivers);
-  const isUnknown = open.length > 0 || draft.tasks.some((task) => task.state === 'unreachable');
-  return { ...moveOperation(draft.operation, isUnknown ? 'residue-unknown' : 'finished'), waived };
+  const { open, waived } = weigh(residueOf(draft.operation, draft.tasks), rules.waivers);
+  return { ...moveOperation(draft.operation, open.length > 0 ? 'residue-unknown' : 'finished'), waived };
 }
 
 /** What may be left, and would be out of reach for good once the project is deleted. */
-function residue(draft: Draft, rules: Rules): string[] {
-  const { open } = weigh(draft.operation.uncovered, rules.waivers);
-  return [
-    ...draft.tasks.filter((task) => task.state === 'unreachable').map((task) => `${task.service}: ${task.because ?? 'unreachable'}`),
-    ...open.map(({ type }) => `${type}: the catalog has it, and no service file covers it`),
-  ];
-}
+const residue = (draft: Draft, rules: Rules): string[] =>
+  weigh(residueOf(draft.operation, draft.tasks), rules.waivers).open.map(({ what }) => what);
 
 /** Deletes the project in Keystone. Is something out of reach, Keystone is asked first: where somebody has deleted it, nothing is to be decided. */
 function close(draft: Draft, rules: Rules): void {

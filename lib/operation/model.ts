@@ -68,6 +68,8 @@ export interface PlannedTask {
   readonly follows: readonly TaskId[];
   /** It has something to do while the project still lives. */
   readonly early: boolean;
+  /** The service's types in the catalog: under these a person may waive it. */
+  readonly types: readonly string[];
 }
 
 /** An administrator asked for the cleanup of a project that Keystone still has. */

@@ -17,6 +17,7 @@ export interface Edges {
 /** A service as the order sees it: those before it, and the regions in which this cloud has it. */
 export interface PlacedService extends Edges {
   readonly regions: readonly string[];
+  readonly catalogTypes?: readonly string[];
   /** It has something to do while the project still lives. */
   readonly early?: boolean;
   /** Why it is left out although the cloud has it: it is off by default. */
@@ -54,6 +55,7 @@ export function planOrder(operationId: OperationId, services: readonly PlacedSer
       after: idsOf(service.after),
       follows: idsOf(predecessors(service, services)),
       early: service.early ?? false,
+      types: service.catalogTypes ?? [],
     })),
   );
 }

@@ -113,6 +113,8 @@ const quota = defineKind({
 export const cinder = defineService({
   name: 'cinder',
   catalogTypes: ['block-storage', 'volumev3', 'block-store', 'volume'],
+  // Gone since 2021.2 (Xena); many catalogs list it still.
+  alsoCovers: ['volumev2'],
   after: ['nova'],
   microversion: { header: 'volume', floor: '3.59', ceiling: '3.62' },
   kinds: [transfer, attachment, backup, groupSnapshot, group, snapshot, volume, typeAccess, defaultType, quota],

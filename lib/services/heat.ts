@@ -22,6 +22,7 @@ const stack = defineKind({
     'It has resources of the cloud or of other projects (quotas, flavors, Keystone), a workflow that runs at its deletion, or an association that its owner could not finish: an administrator’s deletion would reach further than the owner could.',
     'A pre-delete hook waits until somebody clears it.',
     'Another service refuses (DELETE_FAILED): Heat’s reason is shown, and every pass asks again.',
+    'A type in it is gone with its plugin: Heat lists the stack and can’t load it.',
   ],
   list: rootsOf,
   id: (row) => row.id,
@@ -98,6 +99,8 @@ async function gone({ api }: Reach, path: string): Promise<Removal> {
 export const heat = defineService({
   name: 'heat',
   catalogTypes: ['orchestration'],
+  // Heat's second API, in the manner of CloudFormation: the same stacks.
+  alsoCovers: ['cloudformation'],
   early: true,
   before: [
     ...['trove', 'octavia', 'manila', 'designate', 'zun', 'mistral', 'zaqar'],

@@ -106,6 +106,8 @@ const quota = defineKind({
 export const nova = defineService({
   name: 'nova',
   catalogTypes: ['compute'],
+  // Nova's API before microversions, and the one in the manner of Amazon's EC2: the same servers.
+  alsoCovers: ['compute_legacy', 'ec2'],
   after: [],
   microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },
   concurrency: CONCURRENCY,

@@ -138,6 +138,8 @@ const account = defineKind<{ readonly name: string; readonly owner: string }>({
 export const swift = defineService({
   name: 'swift',
   catalogTypes: ['object-store'],
+  // The same account in the manner of Amazon's S3.
+  alsoCovers: ['s3'],
   // Backups and images may lie in it; a public image that waits for the operator must not keep the rest.
   follows: ['nova', 'cinder', 'glance'],
   kinds: [object, container, account],

@@ -115,9 +115,16 @@ const stays = (task: TaskShape): string[] =>
     ...(advice ? [`    ${advice}`] : []),
   ]);
 
-function coverage({ uncovered }: OperationShape['operation'], waivers: readonly WaiverShape[]): string {
-  const { open, waived } = weigh(uncovered, waivers);
-  const named = (type: string): string => `${type} (${uncovered.find((one) => one.type === type)?.name ?? '?'})`;
+function coverage({ uncovered, waived: counted }: OperationShape['operation'], waivers: readonly WaiverShape[]): string {
+  const { open } = weigh(
+    uncovered.map(({ type }) => ({ type, types: [type] })),
+    waivers,
+  );
+  const waived = waivers.filter(({ type }) => [...uncovered, ...counted].some((one) => one.type === type));
+  const named = (type: string): string => {
+    const name = uncovered.find((one) => one.type === type)?.name;
+    return name === undefined ? type : `${type} (${name})`;
+  };
   const advice = 'What they hold of it is not known. One that holds nothing of projects: propagator waive TYPE --reason "…"';
   return [
     titled('Not covered: the catalog has these, and no service file does', [
