@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { deadLetterQueueOf, type Outgoing, queueOf } from '../../../events/index.ts';
 import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation } from '../../operation/model.ts';
+import { storable, storableMessage, storableRecord, toJson } from '../json.ts';
 import type { Change } from '../port.ts';
 import type { Bells } from './bells.ts';
 import { bossOn, type Database, detailOf, type Session } from './database.ts';
-import { storable, storableMessage, storableRecord, toJson } from './json.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 

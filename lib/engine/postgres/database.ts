@@ -1,5 +1,6 @@
 import type { ConstructorOptions } from 'pg-boss';
-import { PropagatorError } from '../../errors.ts';
+
+export { engineError } from '../engine-error.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -45,8 +46,3 @@ export function detailOf(error: unknown, field: 'code' | 'errcode' | 'message'):
 
 /** A thrown value in words. */
 export const wordsOf = (error: unknown): string => String(detailOf(error, 'message') || error);
-
-/** An error of the engine itself: the store, its folder, its schema. */
-export function engineError(code: string, message: string, advice: string, cause?: unknown): PropagatorError {
-  return new PropagatorError({ code: `engine.${code}`, class: 'Unexpected', message, advice }, cause === undefined ? undefined : { cause });
-}

@@ -2,11 +2,11 @@ import type { PgBoss } from 'pg-boss';
 import * as z from 'zod';
 import { deadLetterQueueOf, type Message, type QueueName } from '../../../events/index.ts';
 import { ErrorReport } from '../../../events/service.ts';
+import { storableMessage } from '../json.ts';
 import type { DeadLetter, DeadLetterFilter } from '../port.ts';
 import { StoredMessage } from '../records.ts';
 import type { Bells } from './bells.ts';
 import { bossOn, type Database, engineError, type Session } from './database.ts';
-import { storableMessage } from './json.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { deadLetterQueueOf } from '../../../events/index.ts';
+import { storable, toJson } from '../json.ts';
 import type { Reads } from '../port.ts';
 import { StoredAccount, StoredOperation, StoredQuarantine, StoredTask, StoredWaiver } from '../records.ts';
 import type { Database, Row } from './database.ts';
-import { storable, toJson } from './json.ts';
 import { isQueueName } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
