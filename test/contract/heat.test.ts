@@ -103,6 +103,15 @@ describe('Heat', () => {
     expect(left()).toEqual([]);
   });
 
+  it('takes what Heat lists and cannot load for no deletion', async () => {
+    const stack = add('retired', { resources: [resource('OS::Murano::Application')] });
+    const report = await timed.empty(heatService);
+    expect(report.conditions).toEqual([
+      expect.objectContaining({ class: 'Blocked', actor: 'operator', example: stack.id, message: expect.stringContaining('OS::Murano::') }),
+    ]);
+    expect(report.counts).toMatchObject({ 'heat.stack': { gone: 0, left: 1 } });
+  });
+
   it('says since when a deletion hangs, and asks again when Heat must have lost it', async () => {
     const stack = named('network');
     const since = timed.clock.now();

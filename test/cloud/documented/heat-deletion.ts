@@ -12,7 +12,7 @@ const classOf = (resource: Resource, registry: Record<string, unknown>): string 
   if (typeof mapped === 'string' && !mapped.includes('/')) return mapped;
   const stars = Object.entries(registry).find(([key]) => key.endsWith('*') && resource.type.startsWith(key.slice(0, -1)));
   if (stars && typeof stars[1] === 'string') return stars[1].slice(0, -1) + resource.type.slice(stars[0].length - 1);
-  return resource.type.replace(/^Operator::/, 'OS::Nova::');
+  return resource.type.replace(/^Operator::/, 'OS::Nova::').replace(/^OS::Quantum::/, 'OS::Neutron::');
 };
 
 const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();

@@ -100,6 +100,8 @@ function stackRoutes(routes: Routes, state: CloudState, tables: Tables, options:
     const row = stacks.get(param(call, 'id'));
     if (!row || row.name !== param(call, 'name') || !mine(call, row))
       throw new Refusal(404, `The Stack (${param(call, 'name')}) could not be found.`);
+    const retired = row.resources.find(({ type }) => type.startsWith('OS::Murano::'));
+    if (retired) throw new Refusal(404, `The Resource Type (${retired.type}) could not be found.`);
     return row;
   };
   const within = (row: Stack, depth: number): { stack: Stack; resource: Resource }[] => [
