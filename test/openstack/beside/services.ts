@@ -89,7 +89,7 @@ const workflow: Beside = {
     );
     undo.push(remove(admin, `/code_sources/${text(JSON.parse(source.body), 'id')}`));
     await add(admin, '/dynamic_actions', { name: 'own-code', class_name: 'Own', code_source_name: 'own' });
-    await until('Mistral ends a workflow and an action', 60, async () => {
+    await until('Mistral ends a workflow and an action', 180, async () => {
       const states = [
         ...(await member.rows('workflow', '/executions?workflow_name=flow', 'executions')),
         ...(await member.rows('workflow', '/action_executions', 'action_executions')),
@@ -182,7 +182,7 @@ const baremetal: Beside = {
       ['provide', 'available'],
     ]) {
       await call('PUT', `/nodes/${leased}/states/provision`, { target });
-      await until(`the node is ${state}`, 60, async () => {
+      await until(`the node is ${state}`, 180, async () => {
         const { json } = await call('GET', `/nodes/${leased}`);
         return text(json, 'provision_state') === state && Row.parse(json).reservation === null ? true : undefined;
       });
@@ -190,7 +190,7 @@ const baremetal: Beside = {
     const wish = await call('POST', '/allocations', { name: `wish-${tag}`, resource_class: `${tag}-none`, owner: projectId });
     const id = text(wish.json, 'uuid');
     undo.push(() => system.call('baremetal', 'DELETE', `/allocations/${id}`, { headers: ironicVersion, accept: [404] }));
-    await until('the allocation has failed', 60, async () => {
+    await until('the allocation has failed', 180, async () => {
       const { json } = await call('GET', `/allocations/${id}`);
       return text(json, 'state') === 'error' ? true : undefined;
     });
