@@ -6,6 +6,8 @@ export interface Described {
   readonly name: string;
   /** Kinds of a project's things and the class of each. */
   readonly kinds?: Readonly<Record<string, 'A' | 'C' | 'D'>>;
+  /** Kinds of the same service that must be gone before a kind. */
+  readonly kindsAfter?: Readonly<Record<string, readonly string[]>>;
   readonly userKinds?: readonly string[];
   /** User kinds that no release removes: they are only told about. */
   readonly stays?: readonly string[];
@@ -20,7 +22,10 @@ const needsLife = (kind: string, which: 'A' | 'C' | 'D'): { needsLife?: NeedsLif
   which === 'A' ? {} : { needsLife: { class: which, leaves: `${kind}s`, advice: `Remove the ${kind}s by hand.` } };
 
 /** A service file over the things of the cloud in memory. */
-export function serviceOf({ name, kinds = {}, userKinds = [], stays = [], ...order }: Described, cloud: LivingCloud): Service {
+export function serviceOf(
+  { name, kinds = {}, kindsAfter = {}, userKinds = [], stays = [], ...order }: Described,
+  cloud: LivingCloud,
+): Service {
   return defineService({
     name,
     catalogTypes: [name],
@@ -29,6 +34,7 @@ export function serviceOf({ name, kinds = {}, userKinds = [], stays = [], ...ord
       defineKind<Thing>({
         name: kind,
         ...needsLife(kind, which),
+        after: kindsAfter[kind] ?? [],
         list: async ({ api, project }) => cloud.list(`${name}.${kind}`, which, project, api.ownProject),
         id: (row) => row.id,
         owner: (row) => row.owner,

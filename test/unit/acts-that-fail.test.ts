@@ -1,3 +1,4 @@
+import { step } from '../../lib/operation/step.ts';
 import { EVERY_CLASS, failure, LivingWorld, VICTIM } from '../property/living-world.ts';
 
 let world: LivingWorld;
@@ -23,6 +24,8 @@ describe('an act in Keystone that fails for a while', () => {
     });
     expect(await waitsOn()).toMatchObject([{ on: expect.stringContaining('the database is away'), actor: 'nobody' }]);
     const since = world.engine.time;
+    expect(await world.until(() => world.operation.hold === undefined)).toBe(true);
+    expect(world.state).toBe({ enter: 'early', disable: 'running', delete: 'finished' }[what]);
     await world.settle();
     expect(world.engine.time - since).toBeGreaterThan(8000);
     expect(world.operation).toMatchObject({ state: 'finished', hold: undefined });
@@ -80,16 +83,29 @@ describe('an act that Keystone refuses', () => {
     expect(world.cloud.projects.has(VICTIM)).toBe(false);
   });
 
-  it('is not tried again by a message that comes twice: a person must say so', async () => {
-    world.cloud.refusals.delete = [failure('Denied')];
+  it.each(ACTS)('%s is not tried again by a message that comes twice: a person must say so', async (what) => {
+    world.cloud.refusals[what] = [failure('Denied')];
     await world.ask();
-    await world.until(() => world.state === 'closing');
+    await world.until(() => world.operation.act?.what === what);
     const order = world.engine.due().find(({ message }) => message.type === 'operation.act');
     expect(await world.until(() => world.state === 'held')).toBe(true);
+    const [before, project] = [world.stored, structuredClone(world.cloud.projects.get(VICTIM))];
     if (order) await world.handle(order.message);
-    expect(world.cloud.projects.has(VICTIM)).toBe(true);
-    expect(world.state).toBe('held');
+    expect(world.cloud.projects.get(VICTIM)).toEqual(project);
+    expect([...world.cloud.roles]).toEqual([]);
+    expect(world.stored).toEqual(before);
     expect(world.engine.waiting).toEqual([]);
+  });
+
+  it('says nothing of a newer act when its answer comes late', async () => {
+    await world.ask();
+    await world.until(() => world.operation.act?.what === 'disable');
+    const rules = { ...world.ports.limits, now: world.engine.time, startedLastHour: 0, waivers: [] };
+    const answer = (number: number) => step(world.operation, [...world.engine.tasks.values()], { is: 'acted', number }, rules);
+    expect(world.operation.act).toMatchObject({ number: 2, done: false });
+    expect(answer(1)).toBeUndefined();
+    expect(answer(3)).toBeUndefined();
+    expect(answer(2)?.operations).toMatchObject([{ state: 'running', act: { done: true } }]);
   });
 
   it('takes no half of the roles', async () => {

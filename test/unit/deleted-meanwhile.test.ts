@@ -71,7 +71,7 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
   });
 
   it('while Keystone does not take the role: the next try sees that it is gone', async () => {
-    world.cloud.refusals.enter = [failure('Transient'), failure('Gone')];
+    world.cloud.refusals.enter = [failure('Gone')];
     await world.ask();
     expect(await world.until(() => world.operation.hold !== undefined)).toBe(true);
     world.cloud.delete(VICTIM);
@@ -92,6 +92,15 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
     world.cloud.broken.clear();
     await world.settle();
     expect(world.state).toBe('residue-unknown');
+  });
+
+  it('before the role is taken, while one early service is away: nobody waits for it', async () => {
+    world.cloud.broken.set('vault', failure('Transient'));
+    await world.ask();
+    expect(await world.until(() => world.state === 'early')).toBe(true);
+    world.cloud.delete(VICTIM);
+    await world.until(() => world.left()['network.port'] === undefined, 300);
+    expect(world.left()).toEqual({ 'vault.secret': 2, 'vault.label': 2, 'booking.lease': 2 });
   });
 
   it('while a person is asked about what may be left: once Keystone tells, there is nothing to be decided', async () => {

@@ -54,6 +54,21 @@ describe('somebody enables the project again in the middle', () => {
     expect(world.cloud.projects.has(VICTIM)).toBe(false);
   });
 
+  it('only for a moment: what was proven while it lived is not proven any more', async () => {
+    world = new LivingWorld([{ name: 'vault', kinds: { secret: 'C' } }, ...EVERY_CLASS.slice(0, 2)]);
+    world.cloud.make('network.port', VICTIM, 'victim-2', 4);
+    await world.ask();
+    expect(await world.until(() => world.state === 'running' && world.tasks.vault === 'finished')).toBe(true);
+    world.cloud.enable(VICTIM, true);
+    world.cloud.make('vault.secret', VICTIM);
+    expect(await world.until(() => told().some((message) => message.includes('somebody enabled')))).toBe(true);
+    world.cloud.enable(VICTIM, false);
+    await world.settle();
+    expect(world.operation).toMatchObject({ state: 'held', hold: { about: 'residue' } });
+    expect(world.tasks.vault).toBe('unreachable');
+    expect(world.left()).toEqual({ 'vault.secret': 1 });
+  });
+
   it('right before it would be deleted: it is not, and all is looked at once more when it is disabled', async () => {
     world = new LivingWorld(EVERY_CLASS.slice(0, 2));
     await world.ask();

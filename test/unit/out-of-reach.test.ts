@@ -81,6 +81,17 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     world.cloud.broken.clear();
     await world.settle();
     expect(world.tasks.booking).toBe('unreachable');
+    expect(world.task('booking').counts).toMatchObject({ 'booking.lease': { found: 2, removed: 0, left: 2 } });
+  });
+
+  it('keeps no kind of its service from its turn', async () => {
+    world = new LivingWorld([
+      { name: 'vault', kinds: { secret: 'C', label: 'A' }, kindsAfter: { label: ['secret'] } },
+      { name: 'booking', kinds: { lease: 'D', host: 'A' }, kindsAfter: { host: ['lease'] } },
+    ]);
+    await notified();
+    await world.settle();
+    expect(world.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
   });
 
   it('does not keep what stands behind its service from its turn', async () => {

@@ -202,6 +202,25 @@ describe('the caps', () => {
     expect(world.operation).toMatchObject({ state: 'finished', released: { by: 'bob', reason: 'looked at it' } });
   });
 
+  it('hold it again when more is found after it was disabled; released, it goes on without a role', async () => {
+    world.limits = { ...world.limits, mostThings: 13 };
+    world.cloud.broken.set('compute', failure('Transient'));
+    await world.ask();
+    expect(await world.until(() => world.state === 'running')).toBe(true);
+    for (let n = 0; n < 4; n += 1) world.cloud.make('compute.server', VICTIM);
+    world.cloud.broken.clear();
+    await world.settle();
+    expect(world.operation).toMatchObject({
+      state: 'held',
+      hold: { reason: expect.stringMatching(/^it holds 1\d things, the cap is 13$/) },
+    });
+    await world.release();
+    const tookRole = await world.until(() => world.cloud.roles.size > 0);
+    expect(tookRole).toBe(false);
+    expect(world.state).toBe('finished');
+    expect(world.left()).toEqual({});
+  });
+
   it('hold it when what only a token on the project shows is too much: the role is given back, and nothing more goes', async () => {
     world.limits = { ...world.limits, mostThings: 11 };
     world.cloud.make('vault.secret', VICTIM, 'victim-3', 9);
