@@ -12,7 +12,7 @@ const PEOPLE_MILLIS = 30_000;
 export const isEnded = (task: Task | undefined): boolean => task !== undefined && TASK_ENDED.includes(task.state);
 
 /** It has ended, and needs no further look. */
-const isSettled = (task: Task | undefined): boolean => isEnded(task) && (task?.state === 'skipped' || task?.ahead.length === 0);
+const isSettled = (task: Task | undefined): boolean => isEnded(task) && task?.ahead.length === 0;
 
 /** It can't be listed, was given up, or waits for a person, or for one of whom that is true: it must not stop those who only follow it (law 9). */
 function isHeldUp(draft: Draft, id: TaskId, now: number): boolean {

@@ -51,7 +51,11 @@ function finish(draft: Draft, task: Task, report: Extract<ServiceReport, { type:
   if (waits && task.phase === 'survey') draft.put(moveTask(calm, 'pending'));
   else if (waits && task.phase === 'early')
     draft.put({ ...moveTask(calm, 'pending'), early: 'done', provenEarly: provenEmpty(report.data.counts) });
-  else draft.put({ ...moveTask(calm, report.data.result), endedAt: now });
+  else {
+    // What the catalog lacks holds nothing, whatever others make.
+    const ahead = report.data.result === 'skipped' ? [] : calm.ahead;
+    draft.put({ ...moveTask(calm, report.data.result), ahead, endedAt: now });
+  }
 }
 
 /** Only what the very pass that ended so has listed: a project that was deleted under its hands proves nothing (law 4). */

@@ -12,7 +12,7 @@ const troubles = fc.array(
     service: fc.constantFrom(...NAMES),
     from: fc.nat(50),
     lasts: fc.nat(60),
-    as: fc.constantFrom('Transient', 'Denied', 'people'),
+    as: fc.constantFrom('Transient', 'Denied', 'people', 'lacking'),
   }),
   { maxLength: 3 },
 );
@@ -53,14 +53,17 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     cloud.blocks.clear();
     for (const { service, from, lasts, as } of history.troubles) {
       if (step < from || step >= from + lasts) continue;
-      if (as === 'people') cloud.blocks.set(service, { message: 'locked', actor: 'operator' });
+      if (as === 'lacking') leave(world, service);
+      else if (as === 'people') cloud.blocks.set(service, { message: 'locked', actor: 'operator' });
       else cloud.broken.set(service, failure(as as 'Transient' | 'Denied'));
     }
     for (const { maker, behind: which, step: at } of history.making) {
       const name = NAMES[maker] ?? '';
       const targets = behind(all, name);
       const target = targets[which % targets.length];
-      if (at === step && target && world.taskOf(name)?.endedAt === undefined) cloud.make(`${target}.thing`, VICTIM);
+      // Nothing is made by way of a service that is not there.
+      if (at === step && target && cloud.lacking.size === 0 && world.taskOf(name)?.endedAt === undefined)
+        cloud.make(`${target}.thing`, VICTIM);
     }
   };
   await run(world, fate, { before });
@@ -71,6 +74,12 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     await run(world, fate, { before });
   }
   return world;
+}
+
+/** A service leaves the catalog, and with it whatever it held of the victim. */
+function leave({ cloud }: LivingWorld, service: string): void {
+  cloud.lacking.add(service);
+  cloud.things = cloud.things.filter(({ kind, owner }) => owner !== VICTIM || !kind.startsWith(`${service}.`));
 }
 
 describe('whatever the order of the services, and whichever of them are held up', () => {

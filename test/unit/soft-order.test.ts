@@ -1,3 +1,5 @@
+import type { Condition } from '../../events/service.ts';
+import { nextLookSeconds } from '../../lib/operation/accounting.ts';
 import type { Described } from '../property/living-service.ts';
 import { deleted, failure, LivingWorld, VICTIM } from '../property/living-world.ts';
 
@@ -62,6 +64,11 @@ describe('a predecessor that is held up', () => {
     });
     expect(await world.until(() => gone('soft'), 200)).toBe(true);
     expect(world.left()).toMatchObject({ 'maker.thing': 2 });
+    const lacking = { class: 'Unsupported', message: 'skipped: no such extension', actor: 'nobody', count: 1 } as const;
+    const locked = { class: 'Blocked', message: 'locked', actor: 'operator', count: 1 } as const;
+    const seconds = (conditions: Condition[]) => nextLookSeconds({ progressAt: 0, conditions }, 600_000, 0);
+    expect(seconds([locked, lacking])).toBe(seconds([locked]));
+    expect(seconds([lacking])).toBe(seconds([]));
   });
 
   it('that only takes its time lets nobody pass', async () => {
@@ -127,6 +134,26 @@ describe('when one that was held up has ended', () => {
     expect(world.state).toBe('finished');
   });
 
+  it('whoever went ahead of one that went ahead itself is looked at after both', async () => {
+    const zero = service('zero');
+    await begin([zero, service('maker', { follows: ['zero'] }), service('soft', { follows: ['maker'] })], () => {
+      world.cloud.broken.set('zero', failure('Denied'));
+      world.cloud.broken.set('maker', failure('Transient'));
+    });
+    expect(await world.until(() => world.tasks.soft === 'finished')).toBe(true);
+    world.cloud.broken.delete('maker');
+    expect(await world.until(() => world.tasks.maker === 'finished')).toBe(true);
+    await world.settle();
+    world.cloud.broken.clear();
+    await world.engine.redrive({}, 'bob');
+    // In its last look the one in the middle makes something.
+    expect(await world.until(() => world.tasks.zero === 'finished' && world.tasks.maker === 'requested')).toBe(true);
+    world.cloud.make('soft.thing', VICTIM);
+    await world.settle();
+    expect(world.left()).toEqual({});
+    expect(world.state).toBe('finished');
+  });
+
   it('nobody is looked at twice who had waited', async () => {
     await begin(MAKER);
     await world.settle();
@@ -143,6 +170,23 @@ describe('when one that was held up has ended', () => {
     await world.settle();
     expect(world.state).toBe('finished');
     expect(world.tasks).toEqual({ maker: 'finished', soft: 'skipped', hard: 'finished' });
+  });
+
+  it('nor does it keep others from being looked at once more', async () => {
+    await begin([...MAKER, service('third', { follows: ['soft'] })], () => {
+      world.cloud.broken.set('maker', failure('Transient'));
+      world.cloud.broken.set('soft', failure('Transient'));
+    });
+    expect(await world.until(() => world.tasks.third === 'finished')).toBe(true);
+    world.cloud.broken.delete('soft');
+    expect(await world.until(() => world.taskOf('soft')?.phase === 'clean')).toBe(true);
+    world.cloud.lacking.add('soft');
+    expect(await world.until(() => world.tasks.soft === 'skipped')).toBe(true);
+    world.cloud.make('third.thing', VICTIM);
+    world.cloud.broken.clear();
+    await world.settle();
+    expect(world.left()).toEqual({ 'soft.thing': 2 });
+    expect(world.state).toBe('finished');
   });
 });
 
