@@ -11,9 +11,6 @@ const PEOPLE_MILLIS = 30_000;
 
 export const isEnded = (task: Task | undefined): boolean => task !== undefined && TASK_ENDED.includes(task.state);
 
-/** It has ended, and needs no further look. */
-const isSettled = (task: Task | undefined): boolean => isEnded(task) && task?.ahead.length === 0;
-
 /** It can't be listed, was given up, or waits for a person, or for one of whom that is true: it must not stop those who only follow it (law 9). */
 function isHeldUp(draft: Draft, id: TaskId, now: number): boolean {
   const task = draft.task(id);
@@ -34,7 +31,7 @@ export function requestReady(draft: Draft, now: number): void {
   const { operation } = draft;
   const isFresh = now - (operation.confirmedAt.at(0) ?? 0) < SURVEY_IS_FRESH_MILLIS;
   for (const task of draft.tasks)
-    if (task.ahead.length > 0 && isEnded(task) && task.ahead.every((id) => isSettled(draft.task(id)))) reopen(draft, task);
+    if (task.ahead.length > 0 && isEnded(task) && task.ahead.every((id) => isEnded(draft.task(id)))) reopen(draft, task);
   for (const planned of operation.order) {
     const task = draft.task(planned.id);
     if (task?.state !== 'pending' || !planned.after.every((id) => isEnded(draft.task(id)))) continue;

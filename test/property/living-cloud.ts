@@ -211,7 +211,7 @@ export class LivingCloud {
     ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
     catalog: async () =>
       [...this.#described.map(({ name }) => name), ...this.moreTypes].map((type) => ({ type, name: type, regions: ['one'] })),
-    regionsOf: async () => ['one'],
+    regionsOf: async ({ catalogTypes }) => (this.lacking.has(catalogTypes[0] ?? '') ? [] : ['one']),
     api: async ({ name }, region, onProject): Promise<ServiceApi | undefined> => {
       if (this.lacking.has(name)) return undefined;
       if (onProject && this.isBound) throw bound;

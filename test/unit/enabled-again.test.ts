@@ -69,6 +69,20 @@ describe('somebody enables the project again in the middle', () => {
     expect(world.left()).toEqual({ 'vault.secret': 1 });
   });
 
+  it('in a cloud that lacks a service: that one stays left out', async () => {
+    world = new LivingWorld([...EVERY_CLASS.slice(0, 2), { name: 'bills', kinds: { bill: 'A' } }], 1);
+    world.cloud.things = world.cloud.things.filter(({ kind, owner }) => kind !== 'bills.bill' || owner !== VICTIM);
+    world.cloud.lacking.add('bills');
+    await world.ask();
+    expect(await world.until(() => world.state === 'running')).toBe(true);
+    world.cloud.enable(VICTIM, true);
+    await world.settle(30);
+    world.cloud.enable(VICTIM, false);
+    await world.settle();
+    expect(world.tasks).toEqual({ compute: 'finished', network: 'finished', bills: 'skipped' });
+    expect(world.state).toBe('finished');
+  });
+
   it('right before it would be deleted: it is not, and all is looked at once more when it is disabled', async () => {
     world = new LivingWorld(EVERY_CLASS.slice(0, 2));
     await world.ask();

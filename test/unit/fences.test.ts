@@ -1,5 +1,6 @@
 import type { Message } from '../../events/index.ts';
 import { isConfirmed } from '../../lib/operation/advance.ts';
+import { deleted as deletedAccount, GONE_USER, LivingWorld } from '../property/living-world.ts';
 import { deleted, SmallWorld, VICTIM } from '../property/small-world.ts';
 
 async function afterSurvey() {
@@ -37,6 +38,28 @@ describe('a message that comes late', () => {
     for (const message of kept.filter(({ type }) => type === 'operation.look')) await world.handle(message);
     expect([...world.engine.operations.values()]).toEqual(before);
     expect(world.engine.waiting).toEqual([]);
+  });
+});
+
+describe('an order to remove that Keystone has not confirmed', () => {
+  it.each([
+    ['project', VICTIM],
+    ['user', GONE_USER],
+  ] as const)('about a %s: a message on the queue is no proof, whatever it says', async (type, id) => {
+    const world = new LivingWorld([{ name: 'compute', kinds: { server: 'A' }, userKinds: ['keypair'] }]);
+    world.cloud.delete(id);
+    world.cloud.users.delete(id);
+    await world.engine.commit({ messages: [deletedAccount(type, id)] });
+    expect(await world.until(() => world.taskOf('compute')?.state === 'requested')).toBe(true);
+    const asked = world.engine.due().find(({ message }) => message.type === 'service.requested')?.message;
+    if (asked?.type !== 'service.requested') throw new Error('nothing was asked for');
+    const before = world.left(id);
+    for (const confirmedAt of [[], [1000], [1000, 1000 + world.limits.apartMillis - 1]])
+      await world.handle({ ...asked, data: { ...asked.data, confirmedAt } });
+    expect(world.left(id)).toEqual(before);
+    expect(Object.keys(before)).toHaveLength(1);
+    await world.handle(asked);
+    expect(world.left(id)).toEqual({});
   });
 });
 

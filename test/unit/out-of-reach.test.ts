@@ -1,4 +1,7 @@
+import { Confirmation } from '../../lib/cleanup/laws.ts';
+import { cleanupPass } from '../../lib/cleanup/pass.ts';
 import { deleted, EVERY_CLASS, failure, LivingWorld, VICTIM } from '../property/living-world.ts';
+import { reachOf } from './reach.ts';
 
 let world: LivingWorld;
 beforeEach(() => {
@@ -116,6 +119,23 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     expect(world.state).toBe('observed');
     expect(world.cloud.of(VICTIM)).toHaveLength(12);
     expect(world.task('booking').counts).toMatchObject({ 'booking.lease': { found: 2 } });
+  });
+});
+
+describe('one pass over a service whose things need the project alive', () => {
+  it.each([
+    ['booking', { 'booking.lease': { listed: 2, gone: 0, left: 2 } }, 'leases could not be reached'],
+    ['vault', {}, 'secrets could not be reached'],
+  ])('%s: counts what it sees, removes what it may, and is unreachable', async (name, counts, because) => {
+    world = new LivingWorld(EVERY_CLASS);
+    world.cloud.delete(VICTIM);
+    const service = world.services.find((one) => one.name === name);
+    if (!service) throw new Error(`no ${name}`);
+    const confirmation = Confirmation.of(VICTIM, [0, 5000], 5000);
+    const report = await cleanupPass({ service, reach: reachOf(), phase: 'clean', confirmation, deadline: 60_000 });
+    expect(report.outcome).toEqual({ is: 'unreachable', because });
+    expect(report.counts).toEqual({ ...counts, [name === 'vault' ? 'vault.label' : 'booking.host']: { listed: 2, gone: 2, left: 0 } });
+    expect(world.cloud.of(VICTIM, name)).toHaveLength(2);
   });
 });
 
