@@ -31,6 +31,16 @@ describe('a message that comes late', () => {
     expect([...world.engine.tasks.values()]).toEqual(before);
   });
 
+  it('asks for a pass that is over of a task that is not', async () => {
+    const { world, kept } = await afterSurvey();
+    const [task] = [...world.engine.tasks.values()];
+    const old = kept.find((message) => message.type === 'service.requested' && message.data.taskId === task?.id);
+    if (!task || !old) throw new Error('no task');
+    world.engine.tasks.set(task.id, { ...task, state: 'requested', endedAt: undefined });
+    await world.handle(old);
+    expect(world.engine.waiting).toEqual([]);
+  });
+
   it('asks for a look that was answered: Keystone is not asked again', async () => {
     const { world, kept } = await afterSurvey();
     world.keystoneAway = true;
