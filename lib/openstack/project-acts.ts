@@ -44,7 +44,9 @@ export function createProjectActs(api: ServiceApi, session: Session, on: (projec
     },
     async enter(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
-      await on(project).token();
+      // A fresh one: Keystone has revoked that of an earlier stay.
+      const session = on(project);
+      await session.replace(await session.token());
     },
     async leave(project, roles) {
       for (const role of roles) await api.request('DELETE', await rolePath(project, role), { accept: [404] });

@@ -80,6 +80,8 @@ describe('what is done in Keystone to a project', () => {
 
   it('fails where the project was disabled meanwhile', async () => {
     const roles = await cloud.acts.missingRoles(project);
+    await cloud.acts.enter(project, roles);
+    await cloud.acts.leave(project, roles);
     await cloud.acts.disable(project);
     await expect(cloud.acts.enter(project, roles)).rejects.toMatchObject({ report: { code: 'keystone.login.project', class: 'Denied' } });
   });
