@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { keys } from './census/keys.ts';
 import { access, identity, nested, quotas } from './census/nested.ts';
 import { objects } from './census/objects.ts';
 import { type Found, LISTINGS, list } from './census/table.ts';
@@ -63,6 +64,7 @@ export async function census(cloud: Cloud, projectIds: readonly string[], userId
     access(cloud),
     ...projectIds.map((id) => quotas(cloud, id)),
     ...projectIds.map((id) => identity(cloud, id, userIds)),
+    ...(cloud.admin.has('key-manager') ? projectIds.map((id) => keys(cloud, id)) : []),
     ...(cloud.admin.has('object') ? projectIds.map((id) => objects(cloud, id)) : []),
   ]);
   const everything = [...listed, ...more.flat()];

@@ -32,6 +32,8 @@ const SERVICES = {
   image: { types: ['image'], version: '/v2', header: undefined },
   object: { types: ['object-store'], version: '', header: undefined },
   placement: { types: ['placement'], version: '', header: 'placement 1.9' },
+  'key-manager': { types: ['key-manager'], version: '/v1', header: undefined },
+  share: { types: ['shared-file-system', 'sharev2'], version: '/v2', header: 'X-OpenStack-Manila-API-Version 2.73' },
   workflow: { types: ['workflow', 'workflowv2'], version: '/v2', header: undefined },
   alarm: { types: ['alarm', 'alarming'], version: '/v2', header: undefined },
   message: { types: ['message', 'messaging'], version: '/v2', header: undefined },
@@ -96,7 +98,9 @@ export class Session {
     const url = path.startsWith('http') ? path : `${this.endpoint(service)}${path}`;
     const version = SERVICES[service].header;
     const headers: Record<string, string> = { 'x-auth-token': this.token, accept: 'application/json' };
-    if (version !== undefined) headers['openstack-api-version'] = version;
+    // Manila has a header of its own.
+    const [name = '', number = ''] = version?.startsWith('X-') ? version.split(' ') : ['openstack-api-version', version];
+    if (version !== undefined) headers[name] = number;
     if (call.json !== undefined) headers['content-type'] = 'application/json';
     Object.assign(headers, call.headers);
     const body = call.json === undefined ? call.body : JSON.stringify(call.json);
@@ -140,6 +144,7 @@ export class Session {
 export class Cloud {
   readonly #credentials: Credentials;
   readonly admin: Session;
+  readonly #members = new Map<string, Session>();
   private constructor(how: Credentials, admin: Session) {
     this.#credentials = how;
     this.admin = admin;
@@ -152,9 +157,15 @@ export class Cloud {
   }
 
   /** Logs in as a user with a password, scoped to a project. */
-  as(user: { readonly id: string; readonly password: string }, projectId: string): Promise<Session> {
+  async as(user: { readonly id: string; readonly password: string }, projectId: string): Promise<Session> {
     const identity = { methods: ['password'], password: { user } };
-    return login({ ...this.#credentials, identity, scope: { project: { id: projectId } } });
+    const session = await login({ ...this.#credentials, identity, scope: { project: { id: projectId } } });
+    this.#members.set(projectId, session);
+    return session;
+  }
+  /** Who was logged in on a project last: what Barbican keeps for a project, nobody else sees. */
+  memberOf(projectId: string): Session | undefined {
+    return this.#members.get(projectId);
   }
   /** The administrator himself on another scope, which takes a password: the whole system, or a project on which he has a role. */
   on(scope: { readonly system: { readonly all: true } } | { readonly project: { readonly id: string } }): Promise<Session> {

@@ -3,14 +3,19 @@ import { Cloud, rowsOf, type Session, text, until } from './cloud.ts';
 import { attach, flavorAccess, fullCompute, server } from './populate/compute.ts';
 import { fullIdentity } from './populate/identity.ts';
 import { fullImages, image } from './populate/images.ts';
+import { fullKeys } from './populate/keys.ts';
 import { fullNetwork, simpleNetwork, trunkedNetwork } from './populate/network.ts';
 import { fullObjects, simpleObjects } from './populate/objects.ts';
 import { attempt, type Lent, make, type Plot } from './populate/plot.ts';
+import { fullShares, lendShareTypes } from './populate/shares.ts';
 import { fullStacks } from './populate/stacks.ts';
 import { fullStorage, volume } from './populate/storage.ts';
 
-/** `full`: at least one of every kind that the cloud can make. `simple`: a server with a volume, an image, an object. `empty`: nothing. */
-export type Fill = 'full' | 'simple' | 'empty';
+/**
+ * `full`: at least one of every kind that the cloud can make, but for keys: what Barbican keeps nobody can remove once its project is gone.
+ * `whole`: with keys, for a project that is emptied while it lives. `simple`: a server with a volume, an image, an object. `empty`: nothing.
+ */
+export type Fill = 'whole' | 'full' | 'simple' | 'empty';
 
 export interface PopulatedProject {
   readonly id: string;
@@ -73,7 +78,9 @@ export async function populate(cloud: Cloud, fills: Readonly<Record<string, Fill
   const projects = await Promise.all(
     Object.entries(fills).map(async ([name, fill]) => {
       const { id } = await identity('/projects', 'project', { name: `${prefix}-${name}`, ...inDomain, tags: ['customer'] });
-      await admin.call('identity', 'PUT', `/projects/${id}/users/${member.id}/roles/${roleId('member')}`);
+      // With Barbican's default policy only a `creator` makes and sees keys.
+      for (const role of roles.filter((one) => ['member', 'creator'].includes(text(one, 'name'))))
+        await admin.call('identity', 'PUT', `/projects/${id}/users/${member.id}/roles/${text(role, 'id')}`);
       return { id, name, fill, session: await cloud.as(user, id) };
     }),
   );
@@ -84,7 +91,9 @@ export async function populate(cloud: Cloud, fills: Readonly<Record<string, Fill
       const next = projects[(at + 1) % projects.length];
       const neighbour = next === undefined || next.id === project.id ? { id: lent.projectId, session: admin } : next;
       const plot: Plot = { prefix, admin, member: project.session, memberUser: user, project, neighbour, lent, extensions, lacking };
-      if (project.fill === 'full') await fillFully(plot, others, (part, work) => timed(`${project.name} ${part}`, work));
+      if (project.fill === 'whole' && admin.has('key-manager')) await timed(`${project.name} barbican`, fullKeys(plot));
+      if (project.fill === 'full' || project.fill === 'whole')
+        await fillFully(plot, others, (part, work) => timed(`${project.name} ${part}`, work));
       if (project.fill === 'simple') await fillSimply(plot);
     }),
   );
@@ -105,7 +114,7 @@ async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>):
     await make(admin, 'network', '/subnets', 'subnet', subnet);
     return id;
   };
-  const [externalNetworkId, commonNetworkId, flavor, type, groupType] = await Promise.all([
+  const [externalNetworkId, commonNetworkId, flavor, type, groupType, shareTypes] = await Promise.all([
     network('external', '198.51.100.0/24', { 'router:external': true }),
     network('common', '172.31.0.0/20', {}),
     make(admin, 'compute', '/flavors', 'flavor', {
@@ -119,12 +128,14 @@ async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>):
     attempt({ lacking }, 'cinder.group', () =>
       make(admin, 'volume', '/group_types', 'group_type', { name: `${prefix}-group-type`, group_specs: {}, is_public: true }),
     ),
+    admin.has('share') ? attempt({ lacking }, 'manila.share', () => lendShareTypes(admin, prefix)) : undefined,
   ]);
   return {
     projectId: project_id,
     flavorId: flavor.id,
     volumeTypeId: type.id,
     groupTypeId: groupType?.id,
+    shareTypes,
     externalNetworkId,
     commonNetworkId,
   };
@@ -152,6 +163,12 @@ async function fillFully(
     timed('images', fullImages(plot)),
     plot.admin.has('object') ? timed('objects', fullObjects(plot)) : plot.lacking.set('swift', 'no object-store in the catalog'),
     plot.admin.has('orchestration') ? timed('stacks', fullStacks(plot)) : plot.lacking.set('heat', 'no orchestration in the catalog'),
+    plot.admin.has('share')
+      ? timed(
+          'manila',
+          wiring.then((made) => fullShares(plot, made)),
+        )
+      : plot.lacking.set('manila', 'no share in the catalog'),
     timed('identity', fullIdentity(plot, others)),
   ]);
 }

@@ -6,7 +6,7 @@ import { type Stage, stage } from './stage.ts';
 describe('a project whose end an administrator asks for', () => {
   let on: Stage;
   beforeAll(async () => {
-    on = await stage({ asked: 'full', struck: 'simple' }, 'full');
+    on = await stage({ asked: 'whole', struck: 'simple' }, 'whole');
     await on.start({ mode: 'enforce' });
   });
   afterAll(() => on?.strike());

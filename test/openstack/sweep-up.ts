@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { LISTINGS, list } from './census/table.ts';
 import { census, type Line, label } from './census.ts';
-import { Cloud, rowsOf, type ServiceKey, text } from './cloud.ts';
+import { Cloud, Row, rowsOf, type ServiceKey, text } from './cloud.ts';
 
 /** Removes what test runs left behind, in whatever state; best effort, again and again until nothing is left. */
 const OURS = /^kp-[0-9a-f]{6}/;
@@ -31,11 +31,38 @@ const router: Remove = async (cloud, line) => {
   await cloud.admin.call('network', 'DELETE', `/routers/${line.id}`);
 };
 
+/** Manila: whatever state it says it is in. */
+const shareThing =
+  (collection: string): Remove =>
+  (cloud, line) =>
+    cloud.admin.call('share', 'POST', `${collection}/${line.id}/action`, { json: { force_delete: null } });
+const shareNetwork: Remove = async (cloud, line) => {
+  const { json } = await cloud.admin.call('share', 'GET', `/share-networks/${line.id}`);
+  const subnets = rowsOf(Row.parse(json).share_network, 'share_network_subnets');
+  for (const subnet of subnets.slice(1))
+    await quietly(cloud.admin.call('share', 'DELETE', `/share-networks/${line.id}/subnets/${text(subnet, 'id')}`));
+  await cloud.admin.call('share', 'DELETE', `/share-networks/${line.id}`);
+};
+const shareAccess =
+  (collection: string): Remove =>
+  (cloud, line, project) =>
+    cloud.admin.call('share', 'POST', `${collection}/${line.id.split('/')[0]}/action`, { json: { removeProjectAccess: { project } } });
+
 /** In the order in which they can go. */
 const REMOVALS: readonly (readonly [string, Remove])[] = [
   ['heat.stack', (cloud, line) => cloud.admin.call('orchestration', 'DELETE', `/stacks/${line.name}/${line.id}`)],
   ['heat.software-deployment', path('orchestration', '/software_deployments')],
   ['heat.software-config', path('orchestration', '/software_configs')],
+  ['manila.group-snapshot', shareThing('/share-group-snapshots')],
+  ['manila.snapshot', shareThing('/snapshots')],
+  ['manila.share', shareThing('/shares')],
+  ['manila.group', shareThing('/share-groups')],
+  ['manila.share-server', path('share', '/share-servers')],
+  ['manila.share-network', shareNetwork],
+  ['manila.security-service', path('share', '/security-services')],
+  ['manila.type-access', shareAccess('/types')],
+  ['manila.group-type-access', shareAccess('/share-group-types')],
+  ['manila.quota', (cloud, _line, id) => cloud.admin.call('share', 'DELETE', `/quota-sets/${id}`)],
   ['nova.server', (cloud, line) => cloud.admin.call('compute', 'POST', `/servers/${line.id}/action`, { json: { forceDelete: null } })],
   ['nova.server-group', path('compute', '/os-server-groups')],
   ['cinder.transfer', path('volume', '/volume-transfers')],
@@ -148,6 +175,7 @@ export async function sweepUp(cloud: Cloud, prefixes: readonly string[], project
     }
     await new Promise((resolve) => setTimeout(resolve, 1500));
   }
+  if (admin.has('key-manager')) for (const id of projects) await quietly(sweepKeys(cloud, id));
   const ours = (row: object) => prefixes.some((prefix) => text(row, 'name').startsWith(prefix));
   const rest = async (service: ServiceKey, listing: string, key: string, collection = listing.split('?')[0]) => {
     for (const row of rowsOf((await admin.call(service, 'GET', listing)).json, key).filter(ours)) {
@@ -159,8 +187,27 @@ export async function sweepUp(cloud: Cloud, prefixes: readonly string[], project
   await rest('compute', '/flavors?is_public=none', 'flavors');
   await rest('volume', '/types?is_public=None', 'volume_types');
   await rest('volume', '/group_types', 'group_types');
+  if (admin.has('share')) {
+    await rest('share', '/share-group-types?is_public=all', 'share_group_types');
+    await rest('share', '/types?is_public=all', 'share_types');
+  }
   for (const key of ['projects', 'users', 'groups', 'domains']) await rest('identity', `/${key}`, key);
   return left;
+}
+
+/** Barbican obeys only who has a role on the project, and the project must be alive for that. */
+async function sweepKeys(cloud: Cloud, id: string): Promise<void> {
+  const { admin } = cloud;
+  const roles = await admin.rows('identity', '/roles?name=admin', 'roles');
+  const grant = `/projects/${id}/users/${admin.userId}/roles/${text(roles[0] ?? {}, 'id')}`;
+  await admin.call('identity', 'PUT', grant);
+  const there = await cloud.on({ project: { id } });
+  for (const kind of ['order', 'container', 'secret'])
+    for (let pages = 0, rows: Row[] | undefined; pages < 50 && (rows === undefined || rows.length > 0); pages += 1) {
+      rows = rowsOf((await there.call('key-manager', 'GET', `/${kind}s?limit=100`)).json, `${kind}s`);
+      for (const row of rows) await there.call('key-manager', 'DELETE', `/${kind}s/${text(row, `${kind}_ref`).split('/').at(-1)}`);
+    }
+  await admin.call('identity', 'DELETE', grant);
 }
 
 if (import.meta.main) {

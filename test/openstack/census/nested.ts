@@ -100,8 +100,23 @@ export async function access(cloud: Cloud): Promise<Found[]> {
   const defaults = orNone([404, 406], () => admin.rows('volume', `${withoutProject}/default-types`, 'default_types')).then((rows) =>
     rows.map((row) => named('cinder.default-type', 'default', text(row, 'project_id'), row, text(row, 'volume_type_id'))),
   );
-  return (await Promise.all([...flavorAccess, ...typeAccess, defaults])).flat();
+  const shares = admin.has('share') ? [shareAccess(cloud, 'share'), shareAccess(cloud, 'share_group')] : [];
+  return (await Promise.all([...flavorAccess, ...typeAccess, defaults, ...shares])).flat();
 }
+
+/** Private share types and share group types that name a project. */
+async function shareAccess({ admin }: Cloud, of: 'share' | 'share_group'): Promise<Found[]> {
+  const [path, below, kind] =
+    of === 'share' ? ['/types', 'share_type_access', 'manila.type-access'] : ['/share-group-types', 'access', 'manila.group-type-access'];
+  const types = await admin.rows('share', `${path}?is_public=false`, `${of}_types`);
+  const lists = types.map(async (type) => {
+    const id = text(type, 'id');
+    const rows = await orNone([404], () => admin.rows('share', `${path}/${id}/${below}`, `${of}_type_access`));
+    return rows.map((row) => named(kind, id, text(row, 'project_id'), row, text(type, 'name')));
+  });
+  return (await Promise.all(lists)).flat();
+}
+
 const named = (kind: string, id: string, owner: string, row: Row, name: string): Found => ({
   kind,
   id: `${id}/${owner}`,
@@ -127,6 +142,12 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
   const usual = await cinder('/os-quota-class-sets/default').catch(async () => cinder(`/os-quota-sets/${projectId}/defaults`));
   const differing = Object.entries(own).filter(([key, value]) => key !== 'id' && key in usual && usual[key] !== value);
   if (differing.length > 0) found.push(one('cinder.quota', Object.fromEntries(differing)));
+  if (admin.has('share')) {
+    const manila = async (path: string) => Row.parse(Row.parse((await admin.call('share', 'GET', path)).json).quota_set);
+    const [limits, defaults] = await Promise.all([manila(`/quota-sets/${projectId}`), manila(`/quota-sets/${projectId}/defaults`)]);
+    const set = Object.entries(limits).filter(([key, value]) => defaults[key] !== value);
+    if (set.length > 0) found.push(one('manila.quota', Object.fromEntries(set)));
+  }
   if (admin.has('placement')) {
     const { json } = await admin.call('placement', 'GET', `/usages?project_id=${projectId}`);
     const usages = Row.parse(Row.parse(json).usages);

@@ -6,6 +6,8 @@ export interface Lent {
   readonly flavorId: string;
   readonly volumeTypeId: string;
   readonly groupTypeId: string | undefined;
+  /** Private types of Manila, where the cloud has it. */
+  readonly shareTypes: { readonly type: string; readonly groupType: string } | undefined;
   readonly externalNetworkId: string;
   readonly commonNetworkId: string;
 }
