@@ -4,7 +4,7 @@ import pLimit from 'p-limit';
 import { deleteQueue } from '../test/openstack/broker.ts';
 import { type Census, census, counts, linesOf, settledCensus } from '../test/openstack/census.ts';
 import { Cloud, text } from '../test/openstack/cloud.ts';
-import { isState, Propagator, tell, type View } from '../test/openstack/driver.ts';
+import { isOver, Propagator, tell, type View } from '../test/openstack/driver.ts';
 import { attach, flavorAccess, server } from '../test/openstack/populate/compute.ts';
 import { image } from '../test/openstack/populate/images.ts';
 import { make, named, type Plot } from '../test/openstack/populate/plot.ts';
@@ -115,7 +115,7 @@ async function byPropagator(cloud: Cloud, propagator: Propagator, project: Popul
   const before = Date.now();
   await cloud.admin.call('identity', 'DELETE', `/projects/${project.id}`);
   const answered = Date.now();
-  const view = await propagator.operation({ project: project.id }, isState('finished'), 900);
+  const view = await propagator.operation({ project: project.id }, isOver, 900);
   const seconds = (Date.now() - before) / 1000;
   const callsAfter = (await propagator.health()).calls ?? {};
   const calls = Object.fromEntries(Object.entries(callsAfter).map(([service, count]) => [service, count - (callsBefore[service] ?? 0)]));

@@ -9,7 +9,7 @@ import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { grantAdmin, type Plot, strike, twoPlots } from './beside/plot.ts';
-import { BESIDE } from './beside/services.ts';
+import { BESIDE, type Beside } from './beside/services.ts';
 import { Cloud, text } from './cloud.ts';
 
 /**
@@ -67,12 +67,18 @@ async function passes(
   }
 }
 
+/** A suite for each of these services that the catalog has. */
+function describeThose(names: readonly string[], what: string, suite: (of: { service: Service; beside: Beside }) => void): void {
+  for (const { service, beside, isThere } of services)
+    if (isThere && names.includes(service.name)) describe(`${service.name} ${what}`, () => suite({ service, beside }));
+}
+
 it('finds in the catalog what there is, as this suite does', async () => {
   const found = await Promise.all(services.map(async ({ service }) => (await cleaner.regionsOf(service)).includes(region)));
   expect(found).toEqual(services.map(({ isThere }) => isThere));
 });
 
-describe.each(services.filter(({ isThere }) => isThere))('$service.name on a real cloud', ({ service, beside }) => {
+describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
   let customer: Plot;
   let bystander: Plot;
   beforeEach(async () => {
@@ -120,79 +126,73 @@ describe.each(services.filter(({ isThere }) => isThere))('$service.name on a rea
   });
 });
 
-describe.each(services.filter(({ service, isThere }) => isThere && service.name === 'mistral'))(
-  '$service.name, where names clash',
-  ({ service }) => {
-    let customer: Plot;
-    let bystander: Plot;
-    beforeEach(async () => {
-      ({ customer, bystander } = await twoPlots(cloud));
-    });
-    afterEach(() => strike(customer, bystander));
+describeThose(['mistral'], 'where names clash', ({ service }) => {
+  let customer: Plot;
+  let bystander: Plot;
+  beforeEach(async () => {
+    ({ customer, bystander } = await twoPlots(cloud));
+  });
+  afterEach(() => strike(customer, bystander));
 
-    it('leaves an environment while a foreign public one has its name: the API would remove both', async () => {
-      const revoke = await grantAdmin(bystander);
-      const admin = await cloud.on({ project: { id: bystander.projectId } });
-      const make = (session: typeof admin, scope: string) =>
-        session.call('workflow', 'POST', '/environments', { json: { name: 'shared', variables: '{"a": 1}', scope } });
-      await make(admin, 'public');
-      bystander.undo.push(() => bystander.member.call('workflow', 'DELETE', '/environments/shared', { accept: [404] }));
-      await make(customer.member, 'private');
-      const grant = await grantAdmin(customer);
-      const report = await passes(service, customer, 'early');
+  it('leaves an environment while a foreign public one has its name: the API would remove both', async () => {
+    const revoke = await grantAdmin(bystander);
+    const admin = await cloud.on({ project: { id: bystander.projectId } });
+    const make = (session: typeof admin, scope: string) =>
+      session.call('workflow', 'POST', '/environments', { json: { name: 'shared', variables: '{"a": 1}', scope } });
+    await make(admin, 'public');
+    bystander.undo.push(() => bystander.member.call('workflow', 'DELETE', '/environments/shared', { accept: [404] }));
+    await make(customer.member, 'private');
+    const grant = await grantAdmin(customer);
+    const report = await passes(service, customer, 'early');
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toMatchObject([{ class: 'Blocked', actor: 'operator', kind: 'mistral.environment' }]);
+    const seen = await customer.member.rows('workflow', '/environments', 'environments');
+    expect(seen.map((row) => row.project_id).sort()).toEqual([customer.projectId, bystander.projectId].sort());
+    // As the advice says.
+    await admin.call('workflow', 'PUT', '/environments', { json: { name: 'shared', scope: 'private' } });
+    expect((await passes(service, customer, 'early')).outcome).toEqual({ is: 'finished' });
+    expect(await customer.member.rows('workflow', '/environments', 'environments')).toEqual([]);
+    expect(await bystander.member.rows('workflow', '/environments', 'environments')).toHaveLength(1);
+    await Promise.all([revoke(), grant()]);
+  });
+});
+
+describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
+  it('leaves a lease to the operator while the node is deployed, and ends it when it is not any more', async () => {
+    const { customer, bystander } = await twoPlots(cloud);
+    try {
+      await beside.fill(customer);
+      const [lease] = (await beside.holdings(customer, true)).leases ?? [];
+      const path = `/nodes/${text(lease, 'uuid')}`;
+      const system = await cloud.on({ system: { all: true } });
+      const headers = { 'x-openstack-ironic-api-version': '1.65' };
+      const to = async (target: string, state: string) => {
+        await system.call('baremetal', 'PUT', `${path}/states/provision`, { json: { target }, headers });
+        for (let asked = 0; asked < 60; asked += 1) {
+          const { json } = await system.call('baremetal', 'GET', path, { headers });
+          if (text(json, 'provision_state') === state) return;
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        }
+        throw new Error(`the node did not become ${state}`);
+      };
+      const source = {
+        image_source: 'http://127.0.0.1:9/image',
+        image_checksum: '0'.repeat(32),
+        root_gb: 1,
+        kernel: 'http://127.0.0.1:9/k',
+      };
+      const value = { ...source, ramdisk: 'http://127.0.0.1:9/r' };
+      await system.call('baremetal', 'PATCH', path, { json: [{ op: 'add', path: '/instance_info', value }], headers });
+      await to('active', 'active');
+      const report = await passes(service, customer, 'clean');
       expect(report.outcome.is).toBe('again');
-      expect(report.conditions).toMatchObject([{ class: 'Blocked', actor: 'operator', kind: 'mistral.environment' }]);
-      const seen = await customer.member.rows('workflow', '/environments', 'environments');
-      expect(seen.map((row) => row.project_id).sort()).toEqual([customer.projectId, bystander.projectId].sort());
-      // As the advice says.
-      await admin.call('workflow', 'PUT', '/environments', { json: { name: 'shared', scope: 'private' } });
-      expect((await passes(service, customer, 'early')).outcome).toEqual({ is: 'finished' });
-      expect(await customer.member.rows('workflow', '/environments', 'environments')).toEqual([]);
-      expect(await bystander.member.rows('workflow', '/environments', 'environments')).toHaveLength(1);
-      await Promise.all([revoke(), grant()]);
-    });
-  },
-);
-
-describe.each(services.filter(({ service, isThere }) => isThere && service.name === 'ironic'))(
-  '$service.name, on deployed machines',
-  ({ service, beside }) => {
-    it('leaves a lease to the operator while the node is deployed, and ends it when it is not any more', async () => {
-      const { customer, bystander } = await twoPlots(cloud);
-      try {
-        await beside.fill(customer);
-        const [lease] = (await beside.holdings(customer, true)).leases ?? [];
-        const path = `/nodes/${text(lease, 'uuid')}`;
-        const system = await cloud.on({ system: { all: true } });
-        const headers = { 'x-openstack-ironic-api-version': '1.65' };
-        const to = async (target: string, state: string) => {
-          await system.call('baremetal', 'PUT', `${path}/states/provision`, { json: { target }, headers });
-          for (let asked = 0; asked < 60; asked += 1) {
-            const { json } = await system.call('baremetal', 'GET', path, { headers });
-            if (text(json, 'provision_state') === state) return;
-            await new Promise((resolve) => setTimeout(resolve, 500));
-          }
-          throw new Error(`the node did not become ${state}`);
-        };
-        const source = {
-          image_source: 'http://127.0.0.1:9/image',
-          image_checksum: '0'.repeat(32),
-          root_gb: 1,
-          kernel: 'http://127.0.0.1:9/k',
-        };
-        const value = { ...source, ramdisk: 'http://127.0.0.1:9/r' };
-        await system.call('baremetal', 'PATCH', path, { json: [{ op: 'add', path: '/instance_info', value }], headers });
-        await to('active', 'active');
-        const report = await passes(service, customer, 'clean');
-        expect(report.outcome.is).toBe('again');
-        expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'Blocked', actor: 'operator', kind: 'ironic.lease' }));
-        expect((await beside.holdings(customer, true)).leases).toHaveLength(1);
-        await to('deleted', 'available');
-        expect((await passes(service, customer, 'clean')).outcome).toEqual({ is: 'finished' });
-        expect((await beside.holdings(customer, true)).leases).toEqual([]);
-      } finally {
-        await strike(customer, bystander);
-      }
-    });
-  },
-);
+      expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'Blocked', actor: 'operator', kind: 'ironic.lease' }));
+      expect((await beside.holdings(customer, true)).leases).toHaveLength(1);
+      await to('deleted', 'available');
+      expect((await passes(service, customer, 'clean')).outcome).toEqual({ is: 'finished' });
+      expect((await beside.holdings(customer, true)).leases).toEqual([]);
+    } finally {
+      await strike(customer, bystander);
+    }
+  });
+});

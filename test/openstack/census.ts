@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { records } from './census/dns.ts';
 import { keys } from './census/keys.ts';
 import { access, identity, nested, quotas } from './census/nested.ts';
 import { objects } from './census/objects.ts';
@@ -47,7 +48,7 @@ function line(thing: Found, projectId: string): Line {
 }
 
 /**
- * Everything that each of the projects owns in Nova, Cinder, Neutron, Glance, Swift, Heat, Placement and Keystone,
+ * Everything that each of the projects owns in Nova, Cinder, Neutron, Glance, Swift, Octavia, Designate, Heat, Manila, Barbican, Placement and Keystone,
  * and whatever names it elsewhere. Written apart from the code under test; looks without a project filter; creates nothing.
  * Throws when anything can't be listed.
  * @param userIds users whose application credentials are looked at
@@ -64,6 +65,7 @@ export async function census(cloud: Cloud, projectIds: readonly string[], userId
     access(cloud),
     ...projectIds.map((id) => quotas(cloud, id)),
     ...projectIds.map((id) => identity(cloud, id, userIds)),
+    ...(cloud.admin.has('dns') ? [records(cloud, listed)] : []),
     ...(cloud.admin.has('key-manager') ? projectIds.map((id) => keys(cloud, id)) : []),
     ...(cloud.admin.has('object') ? projectIds.map((id) => objects(cloud, id)) : []),
   ]);

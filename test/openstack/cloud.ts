@@ -34,11 +34,13 @@ const SERVICES = {
   placement: { types: ['placement'], version: '', header: 'placement 1.9' },
   'key-manager': { types: ['key-manager'], version: '/v1', header: undefined },
   share: { types: ['shared-file-system', 'sharev2'], version: '/v2', header: 'X-OpenStack-Manila-API-Version 2.73' },
+  orchestration: { types: ['orchestration'], version: '', header: undefined },
   workflow: { types: ['workflow', 'workflowv2'], version: '/v2', header: undefined },
   alarm: { types: ['alarm', 'alarming'], version: '/v2', header: undefined },
   message: { types: ['message', 'messaging'], version: '/v2', header: undefined },
   baremetal: { types: ['baremetal', 'bare-metal'], version: '/v1', header: undefined },
-  orchestration: { types: ['orchestration'], version: '', header: undefined },
+  'load-balancer': { types: ['load-balancer'], version: '/v2.0', header: undefined },
+  dns: { types: ['dns'], version: '/v2', header: undefined },
 } as const;
 export type ServiceKey = keyof typeof SERVICES;
 
@@ -134,7 +136,9 @@ export class Session {
       const links = z.array(z.object({ rel: z.string(), href: z.string() })).safeParse(page[`${key}_links`]);
       const following: string | undefined = links.data?.find((link) => link.rel === 'next')?.href;
       const glance = typeof page.next === 'string' ? page.next.replace(/^\/v2/, '') : undefined;
-      next = following ?? glance;
+      // Designate writes its links with an address of its own.
+      const designate = z.object({ links: z.object({ next: z.string() }) }).safeParse(page).data?.links.next;
+      next = following ?? glance ?? (designate && `${path.split('?')[0]}${new URL(designate).search}`);
     }
     return rows;
   }

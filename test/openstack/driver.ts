@@ -181,6 +181,11 @@ export const isState =
   (view: View): boolean =>
     states.includes(view.operation.state);
 
+/** Ended with proof of all that can be seen. Where Barbican is in the catalog nobody can say what it still holds of a project that is gone. */
+export const isOver = isState('finished', 'residue-unknown');
+/** The services of which nobody can say any more what they hold. */
+export const outOfReach = (view: View): string[] => view.tasks.filter((task) => task.state === 'unreachable').map((task) => task.service);
+
 /** An operation on a few lines. */
 export function tell({ operation, tasks, things, waitsOn }: View): string {
   const lines = tasks.map((task) => `  ${task.service} ${task.state} ${task.because ?? ''} ${JSON.stringify(task.counts)}`);

@@ -1,5 +1,5 @@
 import { until } from './cloud.ts';
-import { isState, tell } from './driver.ts';
+import { isOver, tell } from './driver.ts';
 import { type Breakable, broker, nova } from './faults.ts';
 import { type Stage, stage } from './stage.ts';
 
@@ -37,13 +37,13 @@ describe('while parts of the cloud are away', () => {
       console.log(tell(view));
       await pause(Math.max(0, 60 - (Date.now() - stopped) / 1000));
       const [later] = await on.propagator.operations({ project: first });
-      expect(later && isState('finished')(later)).toBe(false);
+      expect(later && isOver(later)).toBe(false);
       expect(later?.waitsOn.map((one) => one.on).join()).toMatch(/nova/i);
       expect((await on.propagator.health()).ok).toBe(true);
     } finally {
       await fault.start();
     }
-    await on.propagator.operation({ project: first }, isState('finished'), 180);
+    await on.propagator.operation({ project: first }, isOver, 180);
     await until('Nova is back', 60, () => emptied('first').then(() => true));
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
@@ -64,7 +64,7 @@ describe('while parts of the cloud are away', () => {
       }
       await until('it is connected again', 90, async () => ((await on.propagator.health()).ok ? true : undefined));
       await deleting;
-      await on.propagator.operation({ project: on.idOf('second') }, isState('finished'), 180);
+      await on.propagator.operation({ project: on.idOf('second') }, isOver, 180);
       await emptied('second');
       const { before, now } = on.others(await on.look(true), 'first', 'second');
       expect(now).toEqual(before);

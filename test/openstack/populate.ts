@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { Cloud, rowsOf, type Session, text, until } from './cloud.ts';
+import { Cloud, rowsOf, type ServiceKey, type Session, text, until } from './cloud.ts';
 import { attach, flavorAccess, fullCompute, server } from './populate/compute.ts';
+import { fullDns, reverseDns } from './populate/dns.ts';
 import { fullIdentity } from './populate/identity.ts';
 import { fullImages, image } from './populate/images.ts';
 import { fullKeys } from './populate/keys.ts';
+import { fullLoadBalancing } from './populate/load-balancing.ts';
 import { fullNetwork, simpleNetwork, trunkedNetwork } from './populate/network.ts';
 import { fullObjects, simpleObjects } from './populate/objects.ts';
 import { attempt, type Lent, make, type Plot } from './populate/plot.ts';
@@ -154,21 +156,24 @@ async function fillFully(
   await Promise.all([flavorAccess(plot), typeAccess(plot)]);
   const wiring = timed('wiring', trunkedNetwork(plot));
   const ground = Promise.all([wiring, image(plot, 'plain'), volume(plot, 'data'), volume(plot, 'root')]);
+  const network = wiring.then((made) => timed('network', fullNetwork(plot, made)));
+  const where = <T>(service: ServiceKey, kind: string, build: () => Promise<T>) =>
+    plot.admin.has(service) ? timed(kind, build()) : plot.lacking.set(kind, `no ${service} in the catalog`);
   await Promise.all([
-    wiring.then((made) => timed('network', fullNetwork(plot, made))),
+    network,
+    where('load-balancer', 'octavia', async () => fullLoadBalancing(plot, await wiring)),
+    where('dns', 'designate', async () => {
+      await Promise.all([fullDns(plot), network]);
+      await reverseDns(plot);
+    }),
     ground.then(([made, imageId, dataVolumeId, rootVolumeId]) =>
       timed('compute', fullCompute(plot, { wiring: made, imageId, dataVolumeId, rootVolumeId })),
     ),
     timed('storage', fullStorage(plot)),
     timed('images', fullImages(plot)),
     plot.admin.has('object') ? timed('objects', fullObjects(plot)) : plot.lacking.set('swift', 'no object-store in the catalog'),
-    plot.admin.has('orchestration') ? timed('stacks', fullStacks(plot)) : plot.lacking.set('heat', 'no orchestration in the catalog'),
-    plot.admin.has('share')
-      ? timed(
-          'manila',
-          wiring.then((made) => fullShares(plot, made)),
-        )
-      : plot.lacking.set('manila', 'no share in the catalog'),
+    where('orchestration', 'heat', () => fullStacks(plot)),
+    where('share', 'manila', async () => fullShares(plot, await wiring)),
     timed('identity', fullIdentity(plot, others)),
   ]);
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { projectDeleted, sendTo } from './broker.ts';
 import { until } from './cloud.ts';
-import { isState } from './driver.ts';
+import { isOver, isState } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 
 const envelope = (message: unknown): string => JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(message) });
@@ -48,7 +48,7 @@ describe('what anybody may put on the queue', () => {
     await sendTo(on.propagator.queue, bodies);
     await on.deleteProject('doomed');
     const doomed = on.idOf('doomed');
-    await on.propagator.operation({ project: doomed }, isState('finished'), 120);
+    await on.propagator.operation({ project: doomed }, isOver, 120);
     const quarantined = await until('all garbage is in quarantine', 30, async () => {
       const all = await on.propagator.quarantine();
       return all.total >= MESSAGES ? all : undefined;

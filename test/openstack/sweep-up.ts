@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { LISTINGS, list } from './census/table.ts';
+import { IN_ALL_PROJECTS, LISTINGS, list } from './census/table.ts';
 import { census, type Line, label } from './census.ts';
 import { Cloud, Row, rowsOf, type ServiceKey, text } from './cloud.ts';
 
@@ -30,6 +30,12 @@ const router: Remove = async (cloud, line) => {
   }
   await cloud.admin.call('network', 'DELETE', `/routers/${line.id}`);
 };
+
+/** Designate, for a thing of another project. */
+const dnsThing =
+  (collection: string): Remove =>
+  (cloud, line) =>
+    cloud.admin.call('dns', 'DELETE', `${collection}/${line.id}`, { headers: IN_ALL_PROJECTS });
 
 /** Manila: whatever state it says it is in. */
 const shareThing =
@@ -75,6 +81,20 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
   ],
   ['cinder.snapshot', forced('/snapshots', { status: 'error' })],
   ['cinder.volume', forced('/volumes', { status: 'error', attach_status: 'detached' })],
+  ['octavia.load-balancer', (cloud, line) => cloud.admin.call('load-balancer', 'DELETE', `/lbaas/loadbalancers/${line.id}?cascade=true`)],
+  ['octavia.quota', (cloud, _line, id) => cloud.admin.call('load-balancer', 'DELETE', `/lbaas/quotas/${id}`)],
+  [
+    'designate.ptr-record',
+    (cloud, line) => {
+      const headers = { ...IN_ALL_PROJECTS, 'x-designate-edit-managed-records': 'true' };
+      return cloud.admin.call('dns', 'DELETE', `/zones/${text(JSON.parse(line.row), 'zone_id')}/recordsets/${line.id}`, { headers });
+    },
+  ],
+  ['designate.zone-transfer-request', dnsThing('/zones/tasks/transfer_requests')],
+  ['designate.zone-import', dnsThing('/zones/tasks/imports')],
+  ['designate.zone-export', dnsThing('/zones/tasks/exports')],
+  ['designate.zone', dnsThing('/zones')],
+  ['designate.quota', dnsThing('/quotas')],
   [
     'neutron.port-forwarding',
     (cloud, line) => cloud.admin.call('network', 'DELETE', `/floatingips/${line.name}/port_forwardings/${line.id}`),
@@ -163,7 +183,10 @@ export async function sweepUp(cloud: Cloud, prefixes: readonly string[], project
   const { admin } = cloud;
   const projects = [...new Set([...(await projectsOf(cloud, prefixes)), ...projectIds])].filter((id) => id !== admin.projectId);
   let left: string[] = [];
-  for (let round = 1; round <= 12; round++) {
+  // A zone goes only when its name servers were asked, and each after those below it.
+  const patience = Date.now() + 180_000;
+  const zonesGo = (): boolean => Date.now() < patience && left.some((one) => one.startsWith('designate.zone '));
+  for (let round = 1; round <= 12 || zonesGo(); round++) {
     const now = await census(cloud, projects);
     // Cinder before 2026.2 keeps the default type of a project that is gone, and with it the volume type.
     const known = new Set(REMOVALS.map(([kind]) => kind).filter((kind) => kind !== 'cinder.default-type'));

@@ -1,4 +1,4 @@
-import { isState, tell, type View } from './driver.ts';
+import { isOver, tell, type View } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 import { type Door, openDoor } from './unwell.ts';
 
@@ -6,8 +6,6 @@ const ENDED = ['finished', 'skipped', 'unreachable'];
 const taskOf = (view: View, service: string) => view.tasks.find((task) => task.service === service);
 const othersEnded = (view: View, service: string) =>
   view.tasks.length > 0 && view.tasks.every((task) => task.service === service || ENDED.includes(task.state));
-/** Where Barbican is in the catalog, nobody can say what it still holds after the project is gone. */
-const isOver = isState('finished', 'residue-unknown');
 
 /** One service that does not do as it should, among eleven that do. */
 describe('a cloud in which one service is unwell', () => {

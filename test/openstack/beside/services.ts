@@ -73,7 +73,7 @@ const workflow: Beside = {
     await add(member, '/action_executions', { name: 'std.echo', input: '{"output": "x"}', params: '{"save_result": true}' });
     const cron = await add(member, '/cron_triggers', { name: 'yearly', pattern: '0 0 1 1 *', workflow_id: flow });
     const event = {
-      exchange: 'nova',
+      exchange: 'kp-beside',
       topic: `t-${randomBytes(3).toString('hex')}`,
       event: 'compute.instance.create.end',
       workflow_id: flow,

@@ -1,5 +1,5 @@
 import { type Cloud, Row, rowsOf, text } from '../cloud.ts';
-import { type Found, orNone } from './table.ts';
+import { type Found, IN_ALL_PROJECTS, orNone } from './table.ts';
 
 const idsIn = (found: readonly Found[], kind: string) => found.filter((thing) => thing.kind === kind);
 
@@ -142,6 +142,19 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
   const usual = await cinder('/os-quota-class-sets/default').catch(async () => cinder(`/os-quota-sets/${projectId}/defaults`));
   const differing = Object.entries(own).filter(([key, value]) => key !== 'id' && key in usual && usual[key] !== value);
   if (differing.length > 0) found.push(one('cinder.quota', Object.fromEntries(differing)));
+  if (admin.has('load-balancer')) {
+    // The row itself stays: it counts what is used.
+    const [row] = await admin.rows('load-balancer', `/lbaas/quotas?project_id=${projectId}`, 'quotas');
+    const limited = Object.entries(row ?? {}).filter(([, value]) => typeof value === 'number');
+    if (limited.length > 0) found.push(one('octavia.quota', Object.fromEntries(limited)));
+  }
+  if (admin.has('dns')) {
+    const headers = IN_ALL_PROJECTS;
+    const limitsOf = async (id: string) => Row.parse((await admin.call('dns', 'GET', `/quotas/${id}`, { headers })).json);
+    const [limits, others] = await Promise.all([limitsOf(projectId), limitsOf('a-project-that-is-not-there')]);
+    const set = Object.entries(limits).filter(([key, value]) => others[key] !== value);
+    if (set.length > 0) found.push(one('designate.quota', Object.fromEntries(set)));
+  }
   if (admin.has('share')) {
     const manila = async (path: string) => Row.parse(Row.parse((await admin.call('share', 'GET', path)).json).quota_set);
     const [limits, defaults] = await Promise.all([manila(`/quota-sets/${projectId}`), manila(`/quota-sets/${projectId}/defaults`)]);

@@ -22,9 +22,25 @@ export interface Listing {
   readonly name?: string;
   /** Neutron: only where this extension is there. */
   readonly extension?: string;
+  readonly headers?: Record<string, string>;
+  /** Fields that move without anyone having touched the thing, or that nobody should see. */
+  readonly without?: readonly string[];
   /** Pages are counted by rows here, there are no links. */
   readonly offset?: boolean;
 }
+
+/** Designate shows everybody's things to an administrator who says so. */
+export const IN_ALL_PROJECTS: Record<string, string> = { 'x-auth-all-projects': 'true' };
+/** States of a load balancer, which a health manager may change at any time. */
+const MOVED = ['provisioning_status', 'operating_status'];
+const dns = (kind: string, path: string, key: string, without: readonly string[] = []): Listing => ({
+  kind: `designate.${kind}`,
+  service: 'dns',
+  path: `${path}?limit=1000`,
+  key,
+  headers: IN_ALL_PROJECTS,
+  without: ['version', 'status', 'action', ...without],
+});
 
 /**
  * Every listing shows the whole cloud, without any filter by project: whatever a filter may hide or create can't matter.
@@ -96,6 +112,15 @@ export const LISTINGS: readonly Listing[] = [
     owner: 'owner',
     id: 'namespace',
   },
+  { kind: 'octavia.load-balancer', service: 'load-balancer', path: '/lbaas/loadbalancers', key: 'loadbalancers', without: MOVED },
+  { kind: 'octavia.listener', service: 'load-balancer', path: '/lbaas/listeners', key: 'listeners', without: MOVED },
+  { kind: 'octavia.pool', service: 'load-balancer', path: '/lbaas/pools', key: 'pools', without: MOVED },
+  { kind: 'octavia.health-monitor', service: 'load-balancer', path: '/lbaas/healthmonitors', key: 'healthmonitors', without: MOVED },
+  { kind: 'octavia.l7-policy', service: 'load-balancer', path: '/lbaas/l7policies', key: 'l7policies', without: MOVED },
+  dns('zone', '/zones', 'zones', ['serial', 'transferred_at']),
+  dns('zone-transfer-request', '/zones/tasks/transfer_requests', 'transfer_requests', ['key']),
+  dns('zone-import', '/zones/tasks/imports', 'imports'),
+  dns('zone-export', '/zones/tasks/exports', 'exports'),
   {
     kind: 'heat.stack',
     service: 'orchestration',
@@ -129,14 +154,14 @@ export async function list(cloud: Cloud, listing: Listing): Promise<Found[]> {
     for (let page: Row[] | undefined; page === undefined || page.length > 0; rows.push(...page)) {
       page = await admin.rows(listing.service, `${listing.path}&limit=500&offset=${rows.length}`, listing.key);
     }
-  } else rows.push(...(await admin.rows(listing.service, listing.path, listing.key)));
+  } else rows.push(...(await admin.rows(listing.service, listing.path, listing.key, listing.headers)));
   return rows.map((row) => ({
     kind: listing.kind,
     id: word(row, listing.id ?? 'id'),
     name:
       (listing.name !== undefined && word(row, listing.name)) || word(row, 'name') || word(row, 'display_name') || word(row, 'description'),
     owner: word(row, listing.owner ?? 'project_id'),
-    row,
+    row: Object.fromEntries(Object.entries(row).filter(([field]) => !listing.without?.includes(field))),
   }));
 }
 

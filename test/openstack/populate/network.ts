@@ -46,7 +46,8 @@ export async function fullNetwork(plot: Plot, wiring: Wiring): Promise<void> {
     subnet(third, named(plot, 'third'), '10.40.0.0/24'),
   ]);
   const port = (name: string, network_id: string, more: object = {}) => ({ name: named(plot, name), network_id, ...more });
-  const ownAddress = { fixed_ips: [{ subnet_id: wiring.subnetId, ip_address: '10.10.0.40' }] };
+  // Beyond the first hundred addresses, out of which Neutron takes one at random for whoever names none.
+  const ownAddress = { fixed_ips: [{ subnet_id: wiring.subnetId, ip_address: '10.10.0.200' }] };
   const [lonely = '', published = '', secondDoor = ''] = await makeAll(member, 'ports', [
     port('lonely', inner.id, { security_groups: groups, allowed_address_pairs: [{ ip_address: '10.10.0.250' }], ...ownAddress }),
     port('published', inner.id, qos === undefined ? {} : { qos_policy_id: qos }),
@@ -148,7 +149,7 @@ async function floatingIps(plot: Plot, forwarded: string, published: string): Pr
     const { id } = await address();
     await make(plot.member, 'network', `/floatingips/${id}/port_forwardings`, 'port_forwarding', {
       internal_port_id: forwarded,
-      internal_ip_address: '10.10.0.40',
+      internal_ip_address: '10.10.0.200',
       internal_port: 22,
       external_port: 2222,
       protocol: 'tcp',
