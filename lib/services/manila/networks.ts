@@ -16,8 +16,10 @@ export const shareServer = defineKind({
     const rows = await serversOf(reach);
     if (rows.length === 0) return [];
     const [shares, groups] = await Promise.all([sharesOf(reach), groupsOf(reach)]);
-    const serving = new Set([...shares, ...groups].map((row) => row.share_server_id));
-    return rows.map((row) => ({ ...row, isServing: serving.has(row.id) }));
+    const users = [...shares, ...groups];
+    // A share shows the server of one of its replicas only.
+    const isReplicated = shares.some((one) => one.has_replicas);
+    return rows.map((row) => ({ ...row, isServing: isReplicated || users.some((one) => one.share_server_id === row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id || undefined,

@@ -64,7 +64,8 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
     .on('DELETE', '/v2/share-servers/:id', (call) => {
       const row = found('share-server', call);
       if (!['active', 'error'].includes(row.status)) throw new Refusal(403, `Share server's actual status is ${row.status}`);
-      if (of.share.some((one) => one.share_server_id === row.id)) throw new Refusal(409, `Share server ${row.id} is in use.`);
+      if ([...of.share.all(), ...of.replica.all()].some((one) => one.share_server_id === row.id))
+        throw new Refusal(409, `Share server ${row.id} is in use.`);
       row.status = 'deleting';
       row._deletedAt = state.clock.now();
       later(state, call, state.options.durations.documented, () => void of['share-server'].delete(row.id));

@@ -97,6 +97,10 @@ function seed(state: CloudState, { of, types, groupTypes }: ManilaTables, projec
   const network = add('share-network', 'network', { status: 'active', share_network_subnets: subnets, _services: directory.id });
   const server = add('share-server', 'server', { status: 'active', share_network_id: network.id, is_auto_deletable: true });
   share('served', { share_network_id: network.id, share_server_id: server.id });
+  // A replica has a server of its own, of which its share says nothing.
+  const second = add('share-server', 'of a replica', { status: 'active', share_network_id: network.id, is_auto_deletable: true });
+  for (const one of of.replica.where((row) => row.share_id === replicated.id && row.replica_state === 'in_sync'))
+    one.share_server_id = second.id;
   const type = types.get('private') ?? types.add({ id: 'private', name: 'private' });
   const groupType = groupTypes.get('private') ?? groupTypes.add({ id: 'private', name: 'private' });
   add('type-access', 'private', { id: `${type.id}/${project_id}`, type_id: type.id });
