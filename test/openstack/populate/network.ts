@@ -48,20 +48,26 @@ export async function fullNetwork(plot: Plot, wiring: Wiring): Promise<void> {
   const port = (name: string, network_id: string, more: object = {}) => ({ name: named(plot, name), network_id, ...more });
   // Beyond the first hundred addresses, out of which Neutron takes one at random for whoever names none.
   const ownAddress = { fixed_ips: [{ subnet_id: wiring.subnetId, ip_address: '10.10.0.200' }] };
-  const [lonely = '', published = '', secondDoor = ''] = await makeAll(member, 'ports', [
-    port('lonely', inner.id, { security_groups: groups, allowed_address_pairs: [{ ip_address: '10.10.0.250' }], ...ownAddress }),
-    port('published', inner.id, qos === undefined ? {} : { qos_policy_id: qos }),
-    port('second-door', second, { fixed_ips: [{ subnet_id: secondSubnet, ip_address: '10.20.0.1' }] }),
+  // One by one: when Neutron takes an address at random that somebody else takes at the same moment, it begins a whole list anew,
+  // and finds the address that the list itself named taken (seen on 2022.2).
+  const [lonely, published, secondDoor] = await Promise.all([
+    create(
+      '/ports',
+      'port',
+      port('lonely', inner.id, { security_groups: groups, allowed_address_pairs: [{ ip_address: '10.10.0.250' }], ...ownAddress }),
+    ),
+    create('/ports', 'port', port('published', inner.id, qos === undefined ? {} : { qos_policy_id: qos })),
+    create('/ports', 'port', port('second-door', second, { fixed_ips: [{ subnet_id: secondSubnet, ip_address: '10.20.0.1' }] })),
   ]);
   const gateway = { network_id: plot.lent.externalNetworkId };
   const router = await create('/routers', 'router', { name: named(plot, 'gate'), external_gateway_info: gateway });
   const plug = (body: object, id = router.id) => member.call('network', 'PUT', `/routers/${id}/add_router_interface`, { json: body });
   await plug({ subnet_id: wiring.subnetId });
-  await plug({ port_id: secondDoor });
+  await plug({ port_id: secondDoor.id });
   const routes = [{ destination: '192.0.2.0/24', nexthop: '10.10.0.60' }];
   await member.call('network', 'PUT', `/routers/${router.id}`, { json: { router: { routes } } });
   await Promise.all([
-    floatingIps(plot, lonely, published),
+    floatingIps(plot, lonely.id, published.id),
     pooled(plot, pool),
     sharing(plot, {
       network: shared,
