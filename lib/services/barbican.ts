@@ -127,7 +127,7 @@ export const barbican = defineService({
   follows: ['nova', 'cinder', 'glance', 'octavia', 'manila', 'heat', 'magnum', 'tacker'],
   releases: [
     'All: expired secrets are neither listed nor removed by any call; "barbican-manage db clean --soft-delete-expired-secrets" does it.',
-    'All: the key by which a project\'s secrets were encrypted stays in the database ("barbican-manage db clean --clean-unassociated-projects").',
+    "All: the key by which a project's secrets were encrypted stays in the database (kek_data); only barbican-keystone-listener takes it away.",
     'All: a preferred secret store of the project stays; to ask for it would make a row.',
     'From 2024.1 on, with enforce_new_defaults, any administrator may remove a secret whose id he knows; he still sees none.',
     'From 2026.2 on microversion 1.2 refuses to remove a secret with consumers; it is not asked for.',
