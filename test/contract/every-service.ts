@@ -39,7 +39,9 @@ export function keepsTheContract(service: Service, options: ContractOptions = {}
   const name: string = service.name;
   const listing = { ...(options.listsWithPost ? {} : { method: 'GET' }), ...(options.listings ? { path: options.listings } : {}) };
   const isListing = (call: { method: string; path: string }): boolean =>
-    call.method === 'GET' || (options.listsWithPost === true && call.method === 'POST' && options.listings?.test(call.path) === true);
+    call.method === 'GET' ||
+    call.method === 'HEAD' ||
+    (options.listsWithPost === true && call.method === 'POST' && options.listings?.test(call.path) === true);
   let stage: Stage;
   const open = async (): Promise<void> => {
     stage = await Stage.open({ with: options.with ?? [], durations: QUICK });
