@@ -7,7 +7,8 @@ import type { Operation, OperationState, Scope, Task, Waiver } from '../operatio
 
 /**
  * State and the messages that announce it, as one step.
- * PostgreSQL: one transaction. AWS: conditional writes first, then the messages, which may repeat.
+ * PostgreSQL: one transaction. AWS: conditional writes first, then the messages, which may repeat; a change that is too big for one
+ * transaction of DynamoDB goes in steps, each of which may stand alone.
  */
 export interface Change {
   /** Message ids of notifications taken in; `conflict` if one of them already was. */
@@ -97,7 +98,7 @@ export interface WorkOptions {
   readonly batch?: number;
 }
 
-/** Where the project runs. Two of them: PostgreSQL (embedded as PGlite, or a server) and, later, AWS. */
+/** Where the project runs. Two of them: PostgreSQL (embedded as PGlite, or a server) and AWS. */
 export interface Engine {
   readonly reads: Reads;
   /** All or nothing. `conflict`: nothing was written, read again and decide again. */

@@ -1,4 +1,4 @@
-/** One suite on the embedded database and on a PostgreSQL server that is started for it. */
+/** One suite on the embedded database, on a PostgreSQL server and on an AWS on loopback, which are started for it. */
 export default {
   rootDir: '../..',
   transform: {},

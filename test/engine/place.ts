@@ -4,6 +4,8 @@ import type { Engine } from '../../lib/engine/port.ts';
 export interface Place {
   /** An engine with few and quick retries: three deliveries, about a second apart. */
   open(): Promise<Engine>;
+  /** The step in which delays are counted, where it is coarse: a message may come later by so much. Default 0. */
+  readonly delayStepMillis?: number;
   /** Ends the store itself. */
   end(): Promise<void>;
 }

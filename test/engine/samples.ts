@@ -99,6 +99,8 @@ export const project = (fields: Partial<AccountRecord> & { domainId?: DomainId; 
   };
 };
 
+let received = 1_700_000_000_000;
+/** Each came in after the one before. */
 export const quarantined = (fields: Partial<QuarantineRecord> = {}): QuarantineRecord => ({
   id: unique(),
   reason: 'not JSON',
@@ -106,6 +108,6 @@ export const quarantined = (fields: Partial<QuarantineRecord> = {}): QuarantineR
   encoding: 'utf8',
   bytes: 6,
   source: 'http',
-  receivedAt: 1_700_000_000_000,
+  receivedAt: ++received,
   ...fields,
 });

@@ -19,7 +19,7 @@ export function engineSuite(name: string, place: () => Promise<Place>): void {
 
     const open = () => standing.open();
     commitSuite(open);
-    deliverySuite(open);
+    deliverySuite(open, () => standing.delayStepMillis ?? 0);
     failureSuite(open);
     deadLetterSuite(open);
     readSuite(open);

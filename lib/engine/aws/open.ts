@@ -1,0 +1,180 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { QueueName } from '../../../events/index.ts';
+import type { ErrorReport } from '../../errors.ts';
+import { engineError } from '../engine-error.ts';
+import type { Change, DeadLetterFilter, Delivery, Engine, WorkOptions } from '../port.ts';
+import type { Aws } from './call.ts';
+import { commit } from './commit.ts';
+import { listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
+import { operationKey } from './layout.ts';
+import { namesOf } from './names.ts';
+import { repair } from './outbox.ts';
+import { Queues, type Received } from './queues.ts';
+import { readsOf } from './reads.ts';
+import { failed, RETRY, type RetryOptions } from './retry.ts';
+import { Sender } from './sender.ts';
+import { Store } from './store.ts';
+import { trimQuarantine } from './tidy.ts';
+import { Worker } from './work.ts';
+
+export interface AwsEngineOptions {
+  readonly aws: Aws;
+  /** What everything of this stage is called: `propagator-prod`. */
+  readonly prefix: string;
+  /** The names of the services that have a queue: all that are deployed. */
+  readonly services: readonly string[];
+  /** The role by which EventBridge Scheduler sends to the queues; without it nothing can wait longer than 15 minutes. */
+  readonly schedulerRoleArn?: string | undefined;
+  /** Hears what is not the caller's mistake and heals by itself, or needs a person later. */
+  readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
+  readonly retry?: Partial<RetryOptions> | undefined;
+  /** For a process that takes messages by itself ({@link Engine.work}). Defaults: 10 and 60. */
+  readonly pollSeconds?: number | undefined;
+  readonly visibilitySeconds?: number | undefined;
+  /** Messages of a change are taken for forgotten when they were not sent after this. Default 10,000. */
+  readonly forgottenMillis?: number | undefined;
+}
+
+/** The engine, with what only AWS needs. */
+export interface AwsEngine extends Engine {
+  /** Sends what a process left behind that died before it could; says for how many changes. A commit does so, too, every few seconds. */
+  repair(): Promise<number>;
+  /** Repairs, and lets go of what is kept no longer: for the sweep. */
+  tidy(): Promise<void>;
+  /**
+   * For a function that SQS feeds: what becomes of records whose handler threw. Returns those that come again, which it must name in
+   * `batchItemFailures`; the others were laid aside with the error.
+   */
+  failed<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
+    queue: QueueName,
+    records: readonly R[],
+    error: ErrorReport,
+  ): Promise<R[]>;
+}
+
+const FORGOTTEN_MILLIS = 10_000;
+const TIDY_MILLIS = 15 * 60_000;
+const HEALTH_MILLIS = 5000;
+
+/** Nothing is asked of AWS yet: what is not there is found by the first call, or by `health`. */
+export function openAwsEngine(options: AwsEngineOptions): AwsEngine {
+  return new DynamoEngine(options);
+}
+
+class DynamoEngine implements AwsEngine {
+  readonly reads;
+  readonly #options: AwsEngineOptions;
+  readonly #names;
+  readonly #queues: Queues;
+  readonly #store: Store;
+  readonly #sender: Sender;
+  readonly #retry: RetryOptions;
+  readonly #forgottenMillis: number;
+  readonly #warn: (message: string, cause?: unknown) => void;
+  readonly #workers: Worker[] = [];
+  #timers: NodeJS.Timeout[] | undefined;
+  #repairedAt = 0;
+  #closing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: AwsEngineOptions) {
+    const { aws, prefix, services, schedulerRoleArn } = options;
+    this.#options = options;
+    this.#names = namesOf(prefix);
+    this.#queues = new Queues(aws);
+    this.#store = new Store(aws, this.#names.table);
+    this.#sender = new Sender(aws, this.#queues, { names: this.#names, services, schedulerRoleArn });
+    this.#retry = { ...RETRY, ...options.retry };
+    this.#forgottenMillis = options.forgottenMillis ?? FORGOTTEN_MILLIS;
+    this.#warn = options.onWarning ?? (() => {});
+    this.reads = readsOf(this.#store, this.#queues, this.#names, services);
+  }
+
+  async commit(change: Change): Promise<'committed' | 'conflict'> {
+    this.#mustBeOpen();
+    const [outcome] = await Promise.all([
+      commit(change, { store: this.#store, sender: this.#sender, warn: this.#warn }),
+      this.#repairInPassing(),
+    ]);
+    return outcome;
+  }
+
+  async work(queue: QueueName, options: WorkOptions, handler: (deliveries: readonly Delivery[]) => Promise<void>): Promise<void> {
+    this.#mustBeOpen();
+    if (this.#closing) return;
+    const { pollSeconds = 10, visibilitySeconds = 60 } = this.#options;
+    const ports = { queues: this.#queues, names: this.#names, retry: this.#retry, warn: this.#warn, pollSeconds, visibilitySeconds };
+    this.#workers.push(new Worker(queue, options, handler, ports));
+    // Where functions of Lambda take the messages, the sweep does this.
+    this.#timers ??= [
+      setInterval(() => void this.#repairInPassing(), this.#forgottenMillis),
+      setInterval(() => void this.tidy().catch((error: unknown) => this.#warn('The table could not be tidied', error)), TIDY_MILLIS),
+    ];
+  }
+
+  deadLetters(filter: DeadLetterFilter) {
+    return listDeadLetters(filter, this.#deadLetterPorts());
+  }
+
+  async redrive(filter: DeadLetterFilter, by: string): Promise<number> {
+    this.#mustBeOpen();
+    return redriveDeadLetters(filter, by, this.#deadLetterPorts());
+  }
+
+  async repair(): Promise<number> {
+    this.#mustBeOpen();
+    return repair(this.#store, this.#sender, this.#forgottenMillis);
+  }
+
+  async tidy(): Promise<void> {
+    await this.repair();
+    await trimQuarantine(this.#store);
+  }
+
+  failed<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(queue: QueueName, records: readonly R[], error: ErrorReport) {
+    return failed(queue, records, error, { queues: this.#queues, names: this.#names, retry: this.#retry });
+  }
+
+  async health(): Promise<void> {
+    this.#mustBeOpen();
+    const done = new AbortController();
+    const late = delay(HEALTH_MILLIS, undefined, { signal: done.signal }).then(() => {
+      throw engineError('aws.slow', 'DynamoDB and SQS did not answer within 5 s.', 'Look at the health of AWS in this region.');
+    });
+    const asked = Promise.all([this.#store.get(operationKey('health')), this.#queues.depth(this.#names.queue('coordinate'))]);
+    await Promise.race([asked, late]).finally(() => done.abort());
+  }
+
+  close(graceSeconds = 10): Promise<void> {
+    this.#closing ??= this.#close(graceSeconds);
+    return this.#closing;
+  }
+
+  async #close(graceSeconds: number): Promise<void> {
+    for (const timer of this.#timers ?? []) clearInterval(timer);
+    // Handlers that still run may commit meanwhile.
+    await Promise.all(this.#workers.map((worker) => worker.close(graceSeconds * 1000)));
+    this.#closed = true;
+  }
+
+  /** Now and then a few cheap questions; what is found is sent by whoever found it. A failure is for the next time. */
+  async #repairInPassing(): Promise<void> {
+    if (this.#closed || Date.now() - this.#repairedAt < this.#forgottenMillis) return;
+    this.#repairedAt = Date.now();
+    try {
+      const repaired = await this.repair();
+      if (repaired > 0) this.#warn(`The messages of ${repaired} changes had been left unsent, and were sent now`);
+    } catch (error) {
+      this.#warn('Messages that were left unsent could not be sent yet', error);
+    }
+  }
+
+  #deadLetterPorts() {
+    const { services } = this.#options;
+    return { store: this.#store, sender: this.#sender, names: this.#names, services, warn: this.#warn };
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw engineError('closed', 'The engine is closed.', 'This process is ending; the message comes again elsewhere.');
+  }
+}

@@ -1,0 +1,192 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { QueueName } from '../../../events/index.ts';
+import { type ErrorReport, PropagatorError, reportOf } from '../../errors.ts';
+import type { Delivery, WorkOptions } from '../port.ts';
+import { readBody } from './envelope.ts';
+import type { Names } from './names.ts';
+import { type Queues, RECEIVED_AT_ONCE, type Received } from './queues.ts';
+import { failed, type RetryOptions } from './retry.ts';
+
+type Handler = (deliveries: readonly Delivery[]) => Promise<void>;
+
+export interface WorkerPorts {
+  readonly queues: Queues;
+  readonly names: Names;
+  readonly retry: RetryOptions;
+  /** How long one call waits for a message. What runs may take so long to close. */
+  readonly pollSeconds: number;
+  /** A worker that died is waited for so long; one that lives says so three times as often. */
+  readonly visibilitySeconds: number;
+  readonly warn: (message: string, cause?: unknown) => void;
+}
+
+/** Takes messages of one queue by long polling and hands them to a handler: what Lambda does by itself, for a process of one's own. */
+export class Worker {
+  readonly #queue: QueueName;
+  readonly #place: string;
+  readonly #concurrency: number;
+  readonly #batch: number;
+  readonly #handler: Handler;
+  readonly #ports: WorkerPorts;
+  readonly #heart: NodeJS.Timeout;
+  readonly #ended: Promise<void>;
+  /** Taken, and neither done nor given back. */
+  readonly #held = new Map<string, Received>();
+  readonly #running = new Set<Promise<void>>();
+  #waiting: Received[][] = [];
+  #closing = false;
+  #closed = false;
+  /** Called when a handler has ended, or the worker is to close. */
+  #stir: () => void = () => {};
+
+  constructor(queue: QueueName, options: WorkOptions, handler: Handler, ports: WorkerPorts) {
+    this.#queue = queue;
+    this.#place = ports.names.queue(queue);
+    this.#concurrency = options.concurrency;
+    this.#batch = options.batch ?? 1;
+    this.#handler = handler;
+    this.#ports = ports;
+    this.#heart = setInterval(() => void this.#beat(), (ports.visibilitySeconds * 1000) / 3);
+    this.#ended = this.#run();
+  }
+
+  /** Takes no more, waits for the handlers at most so long, and gives back what they still hold, or never got. */
+  async close(graceMillis: number): Promise<void> {
+    this.#closing = true;
+    this.#stir();
+    const late = new AbortController();
+    const grace = delay(graceMillis, undefined, { signal: late.signal }).catch(() => {});
+    // What a call that waits may still bring must be given back, too.
+    await this.#ended;
+    await Promise.race([Promise.all(this.#running), grace]);
+    late.abort();
+    this.#closed = true;
+    clearInterval(this.#heart);
+    await this.#giveBack([...this.#held.values()]);
+  }
+
+  async #run(): Promise<void> {
+    for (let troubled = false; !this.#closing; ) {
+      const room = this.#concurrency - this.#running.size;
+      if (this.#waiting.length > 0 && room > 0) this.#start(this.#waiting.shift() ?? []);
+      else if (this.#waiting.length > 0 || room <= 0) await this.#stirred();
+      else
+        try {
+          this.#waiting = this.#grouped(await this.#take(room * this.#batch));
+          troubled = false;
+        } catch (error) {
+          // An outage is told once.
+          if (!troubled) this.#ports.warn(`Messages of ${this.#queue} can't be taken for now`, error);
+          troubled = true;
+          await Promise.race([delay(1000), this.#stirred()]);
+        }
+    }
+  }
+
+  #stirred(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#stir = resolve;
+    });
+  }
+
+  /** Waits for a first message, then takes all there is room for. */
+  async #take(most: number): Promise<Received[]> {
+    const { queues, pollSeconds, visibilitySeconds } = this.#ports;
+    const taken = await queues.receive(this.#place, Math.min(RECEIVED_AT_ONCE, most), pollSeconds, visibilitySeconds);
+    for (const received of taken) this.#held.set(received.id, received);
+    const wanted = taken.length < RECEIVED_AT_ONCE ? 0 : most - taken.length;
+    const looks = Array.from({ length: Math.ceil(wanted / RECEIVED_AT_ONCE) }, async (_, look) => {
+      const some = await queues.receive(this.#place, Math.min(RECEIVED_AT_ONCE, wanted - look * RECEIVED_AT_ONCE), 0, visibilitySeconds);
+      for (const received of some) this.#held.set(received.id, received);
+      return some;
+    });
+    return [...taken, ...(await Promise.all(looks)).flat()];
+  }
+
+  /** Batches of new ones. What was delivered before comes alone, so that one bad message can't drag its batch along again. */
+  #grouped(taken: readonly Received[]): Received[][] {
+    const fresh = taken.filter(({ receiveCount }) => receiveCount === 1);
+    const batches = Array.from({ length: Math.ceil(fresh.length / this.#batch) }, (_, index) =>
+      fresh.slice(index * this.#batch, (index + 1) * this.#batch),
+    );
+    return [...batches, ...taken.filter(({ receiveCount }) => receiveCount > 1).map((one) => [one])];
+  }
+
+  #start(batch: Received[]): void {
+    const run = this.#handle(batch).finally(() => {
+      this.#running.delete(run);
+      this.#stir();
+    });
+    this.#running.add(run);
+  }
+
+  async #handle(batch: Received[]): Promise<void> {
+    const read = batch.map((received) => ({ received, message: readBody(received.body) }));
+    const unread = read.flatMap(({ received, message }) => (message ? [] : [received]));
+    const rest = read.flatMap(({ received, message }) => (message ? [received] : []));
+    const deliveries = read.flatMap(({ received: { receiveCount }, message }) => (message ? [{ message, receiveCount }] : []));
+    if (unread.length > 0) {
+      this.#ports.warn(`${unread.length} messages of ${this.#queue} can't be read by this release; in the end they are dead letters`);
+      await this.#settle(unread, UNREADABLE);
+    }
+    if (rest.length === 0) return;
+    try {
+      await this.#handler(deliveries);
+    } catch (error) {
+      const come = rest.length === 1 ? 'message comes' : `${rest.length} messages come`;
+      this.#ports.warn(`A handler of ${this.#queue} failed; its ${come} again`, error);
+      return this.#settle(rest, reportOf(error, { code: 'handler.failed' }));
+    }
+    await this.#settle(rest);
+  }
+
+  /** Done, or to be repeated. Said again and again: a message whose end is not told comes again though it was handled. */
+  async #settle(batch: Received[], error?: ErrorReport): Promise<void> {
+    for (let wait = 250; !this.#closed; wait = Math.min(wait * 2, 10_000)) {
+      try {
+        if (error) await failed(this.#queue, batch, error, this.#ports);
+        else await this.#ports.queues.delete(this.#place, batch);
+        break;
+      } catch (trouble) {
+        this.#ports.warn(`The end of ${batch.length} messages of ${this.#queue} could not be recorded yet`, trouble);
+        await delay(wait);
+      }
+    }
+    for (const { id } of batch) this.#held.delete(id);
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await this.#ports.queues.hide(this.#place, [...this.#held.values()], this.#ports.visibilitySeconds);
+    } catch (error) {
+      this.#ports.warn(`No sign of life could be given for messages of ${this.#queue}; others may take them`, error);
+    }
+  }
+
+  /**
+   * As if they had not been taken: SQS counts every delivery, so each goes back as a new message, and the old one is deleted after it.
+   * What had failed before keeps its count: it may be what keeps the handler from ending.
+   */
+  async #giveBack(taken: readonly Received[]): Promise<void> {
+    const { queues, warn } = this.#ports;
+    try {
+      const fresh = taken.filter(({ receiveCount }) => receiveCount === 1);
+      await queues.send(this.#place, fresh);
+      await queues.delete(this.#place, fresh);
+      await queues.hide(
+        this.#place,
+        taken.filter(({ receiveCount }) => receiveCount > 1),
+        0,
+      );
+    } catch (error) {
+      warn(`${taken.length} messages of ${this.#queue} could not be given back; they come again when their time is over`, error);
+    }
+  }
+}
+
+const UNREADABLE = new PropagatorError({
+  code: 'engine.message.unreadable',
+  class: 'Poison',
+  message: 'A message on the queue has a form that this release does not know.',
+  advice: 'Was an older release started after a newer one? Start the newer one and redrive.',
+}).report;

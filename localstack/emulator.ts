@@ -1,0 +1,24 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const script = (name: string): string => join(import.meta.dirname, name);
+
+export interface Emulator {
+  /** `http://127.0.0.1:<port>` */
+  readonly endpoint: string;
+  stop(): Promise<void>;
+}
+
+/** Starts an AWS on loopback as `localstack/start` does; `folder` keeps what it writes. The first time it is installed, which takes a minute. */
+export async function startEmulator({ folder, port }: { folder: string; port?: number }): Promise<Emulator> {
+  const env = { ...process.env, ...(port === undefined ? {} : { AWS_PORT: String(port) }) };
+  const { stdout } = await run(script('start'), [folder], { env });
+  return {
+    endpoint: stdout.trim(),
+    stop: async () => {
+      await run(script('stop'), [folder]);
+    },
+  };
+}

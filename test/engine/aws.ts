@@ -1,0 +1,181 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateEventBusCommand, EventBridgeClient, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
+import { CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
+import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { type Message, queueOf } from '../../events/index.ts';
+import { type Aws, createAws } from '../../lib/engine/aws/call.ts';
+import { type AwsEngine, type AwsEngineOptions, openAwsEngine } from '../../lib/engine/aws/open.ts';
+import { type QueueDefinition, type Topology, topologyOf } from '../../lib/engine/aws/topology.ts';
+import { startEmulator } from '../../localstack/emulator.ts';
+import { unique } from './samples.ts';
+
+export const REGION = 'eu-central-1';
+export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
+/** Deliveries of the places here; the template's nine would take minutes. */
+export const FEW_RECEIVES = 3;
+export const SCHEDULER_ROLE = 'arn:aws:iam::000000000000:role/scheduler';
+
+/** An emulator, with as many stages as tests ask for. */
+export class TestAws {
+  readonly endpoint: string;
+  readonly aws: Aws;
+  readonly #end: () => Promise<void>;
+  readonly #clients;
+
+  constructor(endpoint: string, end: () => Promise<void>) {
+    const config = { endpoint, region: REGION, credentials: CREDENTIALS };
+    this.endpoint = endpoint;
+    this.aws = createAws({ ...config, credentials: () => CREDENTIALS });
+    this.#end = end;
+    this.#clients = {
+      dynamodb: new DynamoDBClient(config),
+      events: new EventBridgeClient(config),
+      scheduler: new SchedulerClient(config),
+      sqs: new SQSClient(config),
+    };
+  }
+
+  static async start(): Promise<TestAws> {
+    const folder = mkdtempSync(join(tmpdir(), 'propagator-aws-'));
+    const emulator = await startEmulator({ folder });
+    return new TestAws(emulator.endpoint, async () => {
+      await emulator.stop();
+      rmSync(folder, { recursive: true });
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (const client of Object.values(this.#clients)) client.destroy();
+    await this.#end();
+  }
+
+  /** Table, bus, queues and rules, from the same data as the template. */
+  async stage(services: readonly string[] = []): Promise<Stage> {
+    const prefix = `propagator-${unique()}`;
+    const topology = topologyOf(prefix, services);
+    const { dynamodb, events, scheduler, sqs } = this.#clients;
+    const { table, bus, scheduleGroup, undelivered } = topology;
+    await dynamodb.send(
+      new CreateTableCommand({
+        TableName: table.name,
+        BillingMode: 'PAY_PER_REQUEST',
+        AttributeDefinitions: Object.entries(table.attributes).map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
+        KeySchema: keySchema(table),
+        GlobalSecondaryIndexes: table.indexes.map((index) => ({
+          IndexName: index.name,
+          KeySchema: keySchema(index),
+          Projection: { ProjectionType: index.projection },
+        })),
+      }),
+    );
+    await events.send(new CreateEventBusCommand({ Name: bus }));
+    await scheduler.send(new CreateScheduleGroupCommand({ Name: scheduleGroup }));
+    await sqs.send(new CreateQueueCommand({ QueueName: undelivered.name }));
+    const stage = new Stage(this, prefix, [...services]);
+    for (const { queue } of topology.queues) await this.#queue(topology, queue);
+    return stage;
+  }
+
+  /** The queues of one more service. */
+  async add(stage: Stage, service: string): Promise<void> {
+    await this.#queue(topologyOf(stage.prefix, [service]), `service-${service}`);
+  }
+
+  async #queue(topology: Topology, queue: QueueDefinition['queue']): Promise<void> {
+    const { events } = this.#clients;
+    const definition = topology.queues.find((one) => one.queue === queue);
+    const rule = topology.rules.find((one) => one.queue === queue);
+    if (!definition || !rule) throw new Error(`no definition of ${queue}`);
+    const dead = await this.#create(definition.dead.name, { MessageRetentionPeriod: String(definition.dead.retentionSeconds) });
+    const target = await this.#create(definition.name, {
+      VisibilityTimeout: String(definition.visibilitySeconds),
+      MessageRetentionPeriod: String(definition.retentionSeconds),
+      RedrivePolicy: JSON.stringify({ deadLetterTargetArn: dead, maxReceiveCount: FEW_RECEIVES }),
+    });
+    const { name: Name, pattern } = rule;
+    await events.send(new PutRuleCommand({ Name, EventBusName: topology.bus, EventPattern: JSON.stringify(pattern) }));
+    await events.send(new PutTargetsCommand({ Rule: Name, EventBusName: topology.bus, Targets: [{ Id: 'queue', Arn: target }] }));
+  }
+
+  async #create(QueueName: string, Attributes: Record<string, string>): Promise<string> {
+    const { sqs } = this.#clients;
+    const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
+    const made = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }));
+    return made.Attributes?.QueueArn ?? '';
+  }
+}
+
+const keySchema = ({ partitionKey, sortKey }: { readonly partitionKey: string; readonly sortKey: string }) => [
+  { AttributeName: partitionKey, KeyType: 'HASH' as const },
+  { AttributeName: sortKey, KeyType: 'RANGE' as const },
+];
+
+/** What is deployed once, under one prefix. */
+export class Stage {
+  readonly aws: TestAws;
+  readonly prefix: string;
+  /** Grows while tests invent services. */
+  readonly services: string[];
+  readonly #made = new Map<string, Promise<void>>();
+
+  constructor(aws: TestAws, prefix: string, services: string[]) {
+    this.aws = aws;
+    this.prefix = prefix;
+    this.services = services;
+  }
+
+  /** Long before anybody sends to it: on AWS queues are deployed, never made on the way. */
+  async deploy(service: string): Promise<void> {
+    if (this.services.includes(service)) return;
+    const made = this.#made.get(service) ?? this.aws.add(this, service);
+    this.#made.set(service, made);
+    await made;
+    if (!this.services.includes(service)) this.services.push(service);
+  }
+
+  open(options: Partial<AwsEngineOptions> = {}): AwsEngine {
+    return openAwsEngine({
+      aws: this.aws.aws,
+      prefix: this.prefix,
+      services: this.services,
+      schedulerRoleArn: SCHEDULER_ROLE,
+      retry: { mostReceives: FEW_RECEIVES, longestSeconds: 1 },
+      pollSeconds: 1,
+      visibilitySeconds: 30,
+      ...options,
+    });
+  }
+
+  /** The same, for tests that invent a service with every queue. */
+  openWithAnyQueue(options: Partial<AwsEngineOptions> = {}): AwsEngine {
+    const engine = this.open(options);
+    const deployFor = (messages: readonly Message[]) =>
+      Promise.all(
+        messages.map((message) => {
+          const queue = queueOf(message);
+          return queue.startsWith('service-') ? this.deploy(queue.slice('service-'.length)) : undefined;
+        }),
+      );
+    return {
+      reads: engine.reads,
+      async commit(change) {
+        await deployFor([...(change.messages ?? []), ...(change.deadLetters ?? []).map(({ message }) => message)]);
+        return engine.commit(change);
+      },
+      work: async (queue, workOptions, handler) => {
+        if (queue.startsWith('service-')) await this.deploy(queue.slice('service-'.length));
+        return engine.work(queue, workOptions, handler);
+      },
+      deadLetters: engine.deadLetters.bind(engine),
+      redrive: engine.redrive.bind(engine),
+      health: engine.health.bind(engine),
+      close: engine.close.bind(engine),
+      repair: engine.repair.bind(engine),
+      tidy: engine.tidy.bind(engine),
+      failed: engine.failed.bind(engine),
+    };
+  }
+}
