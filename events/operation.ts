@@ -32,11 +32,24 @@ export const TaskRedriven = z.object({
   type: z.literal('task.redriven'),
   data: z.object({ operationId: OperationId, taskId: TaskId, by: z.string() }),
 });
+/** A person threw the dead letter of a task away: it will not be done, and what is left of it is not known. */
+export const TaskDiscarded = z.object({
+  type: z.literal('task.discarded'),
+  data: z.object({
+    operationId: OperationId,
+    taskId: TaskId,
+    /** The fence: the pass that the letter asked for. A task that went on by another letter is not ended by this one. */
+    pass: z.number().int().min(1),
+    by: z.string(),
+    reason: z.string(),
+  }),
+});
 export const OperationEvent = z.discriminatedUnion('type', [
   OperationLook,
   OperationFinished,
   OperationReleased,
   OperationAct,
   TaskRedriven,
+  TaskDiscarded,
 ]);
 export type OperationEvent = z.infer<typeof OperationEvent>;

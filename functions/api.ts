@@ -70,7 +70,7 @@ export function api(ports: ApiPorts): Hono {
   });
   app.post('/v1/dead-letters/redrive', async (context) => {
     const query = Redrive.parse(await context.req.json());
-    return context.json({ redriven: await engine.redrive(letterFilter(query), query.by) });
+    return context.json({ redriven: await engine.redrive(letterFilter(query), { by: query.by }) });
   });
 
   app.post('/v1/notifications', bodyLimit({ maxSize: LARGEST_BODY }), async (context) => {

@@ -1,6 +1,7 @@
 import { type Message, queueOf } from '../events/index.ts';
 import type { AccountRecord, QuarantineRecord } from '../lib/account/inventory.ts';
-import type { Change, DeadLetter, DeadLetterFilter, Engine, Reads } from '../lib/engine/port.ts';
+import { decisionsOf, matches, readLetter, wordOf } from '../lib/engine/dead-letters.ts';
+import type { Change, DeadLetter, DeadLetterFilter, Decided, Decision, Engine, Reads } from '../lib/engine/port.ts';
 import type { Operation, Task, Waiver } from '../lib/operation/model.ts';
 
 export interface Waiting {
@@ -21,6 +22,7 @@ export class MemoryEngine implements Engine {
   readonly seenIds = new Set<string>();
   readonly counters = new Map<string, number>();
   readonly letters: DeadLetter[] = [];
+  readonly decided: Decision[] = [];
   #number = 0;
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
@@ -36,9 +38,13 @@ export class MemoryEngine implements Engine {
     this.quarantined.push(...(change.quarantine ?? []));
     for (const [name, count] of Object.entries(change.counters ?? {})) this.counters.set(name, (this.counters.get(name) ?? 0) + count);
     for (const { delaySeconds, ...message } of change.messages ?? []) this.#put(message, this.time + (delaySeconds ?? 0) * 1000);
-    for (const { message, error } of change.deadLetters ?? [])
-      this.letters.push({ id: String(++this.#number), queue: queueOf(message), message, error, at: this.time });
+    for (const { message, error } of change.deadLetters ?? []) this.lay(queueOf(message), message, { error });
     return 'committed';
+  }
+
+  /** A dead letter, whatever is in it. */
+  lay(queue: DeadLetter['queue'], body: unknown, { error, receiveCount, expiresAt }: Partial<DeadLetter> = {}): void {
+    this.letters.push(readLetter({ id: String(++this.#number), queue, body, error, receiveCount, expiresAt, at: this.time }));
   }
 
   #put(message: Message, dueAt: number): void {
@@ -86,34 +92,39 @@ export class MemoryEngine implements Engine {
     waivers: async () => [...this.waived.values()],
     accountCount: async () => this.accounts.size,
     seen: async (ids) => new Set(ids.filter((id) => this.seenIds.has(id))),
+    decisions: async ({ operationId, limit }) =>
+      this.decided.filter((decision) => !operationId || decision.operationId === operationId).slice(0, limit),
     quarantine: async (limit) => ({ total: this.quarantined.length, records: this.quarantined.slice(0, limit) }),
     counters: async () => Object.fromEntries(this.counters),
     depths: async () => ({}),
   };
 
   async deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]> {
-    return this.letters.filter(
-      ({ message, error, id }) =>
-        message.type === 'service.requested' &&
-        (!filter.service || message.data.service === filter.service) &&
-        (!filter.operationId || message.data.operationId === filter.operationId) &&
-        (!filter.cause || error?.code === filter.cause) &&
-        (!filter.id || id === filter.id),
-    );
+    return this.letters.filter((letter) => matches(letter, filter));
   }
 
-  async redrive(filter: DeadLetterFilter, by: string): Promise<number> {
-    const letters = await this.deadLetters(filter);
+  async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
+    const letters = this.#take(filter, 'redriven', decided);
     for (const letter of letters) {
-      this.letters.splice(this.letters.indexOf(letter), 1);
-      this.#put(letter.message, this.time);
-      if (letter.message.type === 'service.requested')
-        this.#put(
-          { type: 'task.redriven', data: { operationId: letter.message.data.operationId, taskId: letter.message.data.taskId, by } },
-          this.time,
-        );
+      if (letter.message) this.#put(letter.message, this.time);
+      // Nobody can read it this time either.
+      else this.letters.push(letter);
     }
+    for (const message of wordOf('redriven', letters, decided)) this.#put(message, this.time);
     return letters.length;
+  }
+
+  async discard(filter: DeadLetterFilter, decided: Decided & { readonly reason: string }): Promise<number> {
+    const letters = this.#take(filter, 'discarded', decided);
+    for (const message of wordOf('discarded', letters, decided)) this.#put(message, this.time);
+    return letters.length;
+  }
+
+  #take(filter: DeadLetterFilter, what: Decision['what'], decided: Decided): DeadLetter[] {
+    const taken = this.letters.filter((letter) => matches(letter, filter));
+    for (const letter of taken) this.letters.splice(this.letters.indexOf(letter), 1);
+    this.decided.unshift(...decisionsOf(what, taken, decided, this.time));
+    return taken;
   }
 
   async work(): Promise<void> {

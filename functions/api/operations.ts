@@ -94,7 +94,7 @@ async function seen(operation: Operation, { engine, now }: ApiPorts) {
     hasEnded(operation) ? [] : engine.deadLetters({ operationId: operation.id }),
     operation.children.length > 0 ? engine.reads.operations({ parentId: operation.id, limit: 10_000 }) : [],
   ]);
-  const givenUp = new Set(letters.flatMap(({ message }) => (message.type === 'service.requested' ? [message.data.taskId] : [])));
+  const givenUp = new Set(letters.flatMap(({ task }) => (task ? [task.taskId] : [])));
   return view({ operation, tasks, now: now(), children, givenUp });
 }
 

@@ -20,10 +20,15 @@ export function logged(engine: Engine, log: Logger): Engine {
     deadLetters: engine.deadLetters.bind(engine),
     health: engine.health.bind(engine),
     close: engine.close.bind(engine),
-    async redrive(filter, by) {
-      const redriven = await engine.redrive(filter, by);
-      log.info({ ...filter, by, redriven }, 'dead letters sent back');
-      return redriven;
+    async redrive(filter, decided) {
+      const letters = await engine.redrive(filter, decided);
+      log.info({ ...filter, ...decided, letters }, 'dead letters sent back');
+      return letters;
+    },
+    async discard(filter, decided) {
+      const letters = await engine.discard(filter, decided);
+      log.warn({ ...filter, ...decided, letters }, 'dead letters thrown away');
+      return letters;
     },
     async commit(change) {
       const done = await engine.commit(change);

@@ -29,14 +29,47 @@ export interface Change {
   readonly counters?: Readonly<Record<string, number>>;
 }
 
+/** A message that was given up. Every queue has such letters: those of services, `ingest` and `coordinate`. */
 export interface DeadLetter {
   readonly id: string;
+  /** The queue that it came from, and that a redrive brings it back to. */
   readonly queue: QueueName;
-  readonly message: Message;
+  /** `undefined` when this release can't read it. */
+  readonly message: Message | undefined;
+  /** What lies there instead of a message, as text, cut to {@link SHOWN_AT_MOST} characters. */
+  readonly unreadable: string | undefined;
+  /** Of the operation that it is about, as far as that can be found. */
+  readonly operationId: OperationId | undefined;
+  /** The task that it asked for; `pass` is the fence. */
+  readonly task: { readonly taskId: TaskId; readonly pass: number } | undefined;
   /** `undefined` when the queue gave up by itself: the function died on it again and again. */
   readonly error: ErrorReport | undefined;
-  /** Epoch milliseconds. */
+  /** Deliveries before it was given up; `undefined` where that is not known, or a task gave up and not its queue. */
+  readonly receiveCount: number | undefined;
+  /** Epoch milliseconds, when it was given up (AWS: when it was first sent, if its queue gave it up). */
   readonly at: number;
+  /** Epoch milliseconds when the engine throws it away; `undefined` where it stays until a person decides. */
+  readonly expiresAt: number | undefined;
+}
+export const SHOWN_AT_MOST = 2000;
+
+/** Who decided, and why. */
+export interface Decided {
+  readonly by: string;
+  readonly reason?: string | undefined;
+}
+
+/** What a person did with dead letters; kept for good. One for each operation, queue and cause that it was about: see `decisionsOf`. */
+export interface Decision extends Decided {
+  readonly id: string;
+  readonly what: 'redriven' | 'discarded';
+  readonly at: number;
+  readonly queue: QueueName;
+  /** Of the operation that the letters were about. */
+  readonly operationId: OperationId | undefined;
+  /** As in {@link DeadLetterFilter}. */
+  readonly cause: string;
+  readonly letters: number;
 }
 
 export interface OperationFilter {
@@ -70,19 +103,27 @@ export interface Reads {
   waivers(): Promise<Waiver[]>;
   /** Those of the message ids that were taken in already. */
   seen(messageIds: readonly string[]): Promise<Set<string>>;
+  /** Newest first. */
+  decisions(filter: { readonly operationId?: OperationId; readonly limit: number }): Promise<Decision[]>;
   quarantine(limit: number): Promise<{ total: number; records: QuarantineRecord[] }>;
   counters(): Promise<Record<string, number>>;
   /** Messages that wait, by queue. */
   depths(): Promise<Record<string, { ready: number; delayed: number; active: number; dead: number }>>;
 }
 
+/** All that is set must be true of a letter; of one that can't be read, as far as its fields can be found. */
 export interface DeadLetterFilter {
+  /** `ingest`, `coordinate`, `service-nova`. */
+  readonly queue?: QueueName;
+  /** Short for the queue of that service. */
   readonly service?: string;
   readonly operationId?: string;
-  /** The error's code. */
+  /** The error's code, or {@link NO_WORD}. */
   readonly cause?: string;
   readonly id?: string;
 }
+/** The cause of a letter without an error: its queue gave it up by itself. */
+export const NO_WORD = 'engine.gave-up';
 
 /** A message as a worker gets it. */
 export interface Delivery<M extends Message = Message> {
@@ -105,9 +146,15 @@ export interface Engine {
   commit(change: Change): Promise<'committed' | 'conflict'>;
   /** Hand the messages of a queue to a handler until `close`. A handler that throws gets its message again, with back-off; in the end it is a dead letter. */
   work(queue: QueueName, options: WorkOptions, handler: (deliveries: readonly Delivery[]) => Promise<void>): Promise<void>;
+  /** Oldest first; at least 10,000 of them where there are so many. Looking takes none away from anybody else. */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
-  /** Back to the queue they came from, all in one step with a `task.redriven` for each; says how many. */
-  redrive(filter: DeadLetterFilter, by: string): Promise<number>;
+  /**
+   * Back to the queue they came from, with a `task.redriven` for each task, and the decision recorded; says how many.
+   * One step where the store can. Else letter by letter, recorded and sent before it is taken away: one may then come twice, and none is lost.
+   */
+  redrive(filter: DeadLetterFilter, decided: Decided): Promise<number>;
+  /** Thrown away in the same manner, with a `task.discarded` for each task. Which may be, the caller has decided. */
+  discard(filter: DeadLetterFilter, decided: Decided & { readonly reason: string }): Promise<number>;
   /** Throws when the store does not answer. */
   health(): Promise<void>;
   /** Lets running handlers end (at most `graceSeconds`, default 10), then lets go of the store. */

@@ -1,12 +1,13 @@
 import * as z from 'zod';
 import { Account, AccountEvent, Cause } from '../../events/account.ts';
 import { DomainId, KindName, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
-import type { Message } from '../../events/index.ts';
+import type { Message, QueueName } from '../../events/index.ts';
 import { NotificationReceived } from '../../events/notification.ts';
 import { OperationEvent } from '../../events/operation.ts';
 import { Condition, ErrorReport, Phase, ServiceEvent } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import { OPERATION_STATES, type Operation, TASK_STATES, type Task, type Waiver } from '../operation/model.ts';
+import type { Decision } from './port.ts';
 
 /**
  * The stored records as schemas: whatever comes back from a store goes through one of these, on every engine.
@@ -125,6 +126,20 @@ export const StoredQuarantine: z.ZodType<QuarantineRecord> = z.looseObject({
   bytes: z.number(),
   source: z.string(),
   receivedAt: z.number(),
+});
+
+const StoredQueue = z.custom<QueueName>((name) => typeof name === 'string' && /^(ingest|coordinate|service-.+)$/.test(name));
+
+export const StoredDecision: z.ZodType<Decision> = z.looseObject({
+  id: z.string(),
+  what: z.enum(['redriven', 'discarded']),
+  by: z.string(),
+  reason: unset(z.string()),
+  at: z.number(),
+  queue: StoredQueue,
+  operationId: unset(OperationId),
+  cause: z.string(),
+  letters: z.number(),
 });
 
 /** Anything that lies on a queue. */

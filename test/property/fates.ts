@@ -45,6 +45,7 @@ function dying(engine: Engine, when: 'before' | 'after'): Engine {
     work: engine.work.bind(engine),
     deadLetters: engine.deadLetters.bind(engine),
     redrive: engine.redrive.bind(engine),
+    discard: engine.discard.bind(engine),
     health: engine.health.bind(engine),
     close: engine.close.bind(engine),
   };

@@ -22,7 +22,7 @@ describe('an operation, whatever order its messages come in, doubled, and with c
         await run(world, fate);
         // Given up after too many failures: a person redrives, as often as it takes.
         for (let n = 0; n < 3 && world.engine.letters.length > 0; n += 1) {
-          await world.engine.redrive({}, 'operator');
+          await world.engine.redrive({}, { by: 'operator' });
           await run(world, fate);
         }
         const operations = [...world.engine.operations.values()];

@@ -70,7 +70,7 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
   for (let n = 0; n < 3 && world.engine.letters.length > 0; n += 1) {
     // Before a person redrives, he sees to the service.
     total = Math.max(total, 200);
-    await world.engine.redrive({}, 'operator');
+    await world.engine.redrive({}, { by: 'operator' });
     await run(world, fate, { before });
   }
   return world;

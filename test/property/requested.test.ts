@@ -57,7 +57,7 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
   // What waits for a person gets one.
   for (let n = 0; n < 12 && (world.state === 'held' || world.engine.letters.length > 0); n += 1) {
     if (world.state === 'held') await world.release();
-    await world.engine.redrive({}, 'operator');
+    await world.engine.redrive({}, { by: 'operator' });
     await run(world, fate, { before, cut });
   }
   return world;

@@ -173,7 +173,7 @@ describe('a refusal of an early pass that has no such excuse', () => {
     expect(world.tasks.vault).toBe('errored');
     expect(world.state).toBe('early');
     world.cloud.broken.clear();
-    await world.engine.redrive({ all: true } as never, 'bob');
+    await world.engine.redrive({}, { by: 'bob' });
     await world.settle();
     expect(world.state).toBe('finished');
   });

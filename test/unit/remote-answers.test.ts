@@ -121,7 +121,7 @@ describe('what a service of the operator’s own answers', () => {
     expect(billing().state).toBe('errored');
     expect(world.engine.letters.map(({ queue }) => queue)).toEqual(['service-billing']);
     answer = wellAgain;
-    await world.engine.redrive({}, 'bob');
+    await world.engine.redrive({}, { by: 'bob' });
     for (let n = 0; n < 4; n += 1) await wait(60);
     expect(billing().state).toBe('finished');
     expect(world.state).toBe('finished');

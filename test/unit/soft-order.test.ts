@@ -127,7 +127,7 @@ describe('when one that was held up has ended', () => {
     world.cloud.make('soft.thing', VICTIM, 'victim-made', 3);
     world.cloud.make('behind.thing', VICTIM, 'victim-made');
     world.cloud.broken.clear();
-    await world.engine.redrive({}, 'bob');
+    await world.engine.redrive({}, { by: 'bob' });
     const order = await orderOf();
     expect(order.indexOf('behind')).toBeGreaterThan(order.indexOf('soft'));
     expect(world.left()).toEqual({});
@@ -145,7 +145,7 @@ describe('when one that was held up has ended', () => {
     expect(await world.until(() => world.tasks.maker === 'finished')).toBe(true);
     await world.settle();
     world.cloud.broken.clear();
-    await world.engine.redrive({}, 'bob');
+    await world.engine.redrive({}, { by: 'bob' });
     // In its last look the one in the middle makes something.
     expect(await world.until(() => world.tasks.zero === 'finished' && world.tasks.maker === 'requested')).toBe(true);
     world.cloud.make('soft.thing', VICTIM);

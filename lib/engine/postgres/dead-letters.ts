@@ -1,10 +1,10 @@
 import type { PgBoss } from 'pg-boss';
 import * as z from 'zod';
-import { deadLetterQueueOf, type Message, type QueueName } from '../../../events/index.ts';
+import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 import { ErrorReport } from '../../../events/service.ts';
-import { storableMessage } from '../json.ts';
-import type { DeadLetter, DeadLetterFilter } from '../port.ts';
-import { StoredMessage } from '../records.ts';
+import { decisionsOf, readLetter, wordOf } from '../dead-letters.ts';
+import { storable, storableMessage, toJson } from '../json.ts';
+import { type DeadLetter, type DeadLetterFilter, type Decided, type Decision, NO_WORD } from '../port.ts';
 import type { Bells } from './bells.ts';
 import { bossOn, type Database, engineError, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
@@ -14,37 +14,43 @@ const LISTED_AT_MOST = 10_000;
 
 /** What {@link failure} or `Change.deadLetters` wrote; pg-boss's own words ("job timed out") fit too, and then there is no report. */
 const Output = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
-const Letter = z.object({ id: z.string(), queue: z.string(), data: z.unknown(), output: z.unknown(), at: z.number() });
+const Row = z.object({
+  id: z.string(),
+  queue: z.string(),
+  data: z.unknown(),
+  output: z.unknown(),
+  retries: z.number().nullable(),
+  at: z.number(),
+});
 
 /** What is kept of a throw, beside the message: pg-boss moves it to the dead letter. */
 export const failure = (error: z.output<typeof ErrorReport>): object => ({ error });
 
-type Found = {
-  readonly id: string;
-  readonly queue: QueueName;
-  readonly message: Message;
-  readonly error: DeadLetter['error'];
-  readonly at: number;
-};
-
-async function find(session: Session, names: readonly QueueName[], filter: DeadLetterFilter, rest: string): Promise<Found[]> {
+async function find(session: Session, names: readonly QueueName[], filter: DeadLetterFilter, rest: string): Promise<DeadLetter[]> {
+  const service = filter.service === undefined ? undefined : `service-${filter.service}`;
+  const wanted = names.filter((name) => [filter.queue, service].every((only) => only === undefined || only === name));
   const rows = await session.query(
-    `SELECT id::text, name AS queue, data, source_output AS output, extract(epoch FROM created_on)::float8 * 1000 AS at
+    `SELECT id::text, name AS queue, data, source_output AS output, source_retry_count AS retries,
+       extract(epoch FROM created_on)::float8 * 1000 AS at
      FROM ${BOSS_SCHEMA}.job
      WHERE name = ANY($1::text[]) AND state = 'created'
-       AND ($2::text IS NULL OR data->'data'->>'service' = $2) AND ($3::text IS NULL OR data->'data'->>'operationId' = $3)
-       AND ($4::text IS NULL OR source_output->'error'->>'code' = $4) AND ($5::text IS NULL OR id::text = $5)
+       AND ($2::text IS NULL OR data->'data'->>'operationId' = $2)
+       AND ($3::text IS NULL OR coalesce(source_output->'error'->>'code', '${NO_WORD}') = $3)
+       AND ($4::text IS NULL OR id::text = $4)
      ORDER BY created_on, id ${rest}`,
-    [names.map(deadLetterQueueOf), filter.service ?? null, filter.operationId ?? null, filter.cause ?? null, filter.id ?? null],
+    [
+      wanted.map(deadLetterQueueOf),
+      ...[filter.operationId, filter.cause, filter.id].map((only) => (only === undefined ? null : storable(only))),
+    ],
   );
-  const queueOf = new Map(names.map((name) => [String(deadLetterQueueOf(name)), name]));
+  const queueOf = new Map(wanted.map((name) => [String(deadLetterQueueOf(name)), name]));
   return rows.flatMap((row) => {
-    const letter = Letter.parse(row);
-    const queue = queueOf.get(letter.queue);
-    const message = StoredMessage.safeParse(letter.data);
-    // A message of another release that this one can't read stays where it is.
-    if (queue === undefined || !message.success) return [];
-    return [{ id: letter.id, queue, message: message.data, error: Output.parse(letter.output).error, at: Math.round(letter.at) }];
+    const { id, queue: dead, data, output, retries, at } = Row.parse(row);
+    const queue = queueOf.get(dead);
+    if (queue === undefined) return [];
+    const receiveCount = retries === null ? undefined : retries + 1;
+    const { error } = Output.parse(output);
+    return [readLetter({ id, queue, body: data, error, receiveCount, at: Math.round(at), expiresAt: undefined })];
   });
 }
 
@@ -53,40 +59,73 @@ export async function listDeadLetters(database: Database, queues: Queues, filter
   return find(database, await queues.names(), filter, `LIMIT ${LISTED_AT_MOST}`);
 }
 
-/** One transaction: the letters back to their queues, and word of it to the coordinator. See `Engine.redrive`. */
-export async function redriveDeadLetters(
-  database: Database,
-  queues: Queues,
-  bells: Bells,
+/** What is done with the letters that are found: they leave their dead-letter queue, and the coordinator hears of it. */
+interface Deed {
+  readonly what: Decision['what'];
+  take(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void>;
+  readonly word: (letters: readonly DeadLetter[]) => ReturnType<typeof wordOf>;
+}
+
+/** See `Engine.redrive`. */
+export function redriveDeadLetters(store: Store, filter: DeadLetterFilter, decided: Decided): Promise<number> {
+  return decide(store, filter, decided, { what: 'redriven', take: move, word: (letters) => wordOf('redriven', letters, decided) });
+}
+
+/** See `Engine.discard`. */
+export function discardDeadLetters(
+  store: Store,
   filter: DeadLetterFilter,
-  by: string,
+  decided: Decided & { readonly reason: string },
 ): Promise<number> {
+  return decide(store, filter, decided, { what: 'discarded', take: remove, word: (letters) => wordOf('discarded', letters, decided) });
+}
+
+interface Store {
+  readonly database: Database;
+  readonly queues: Queues;
+  readonly bells: Bells;
+}
+
+/** One transaction: the letters, word of it to the coordinator, and the record of who decided so. */
+async function decide({ database, queues, bells }: Store, filter: DeadLetterFilter, decided: Decided, deed: Deed): Promise<number> {
   const names = await queues.names();
   await queues.ensure(['coordinate', ...names]);
-  const touched = await database.transaction(async (session) => {
+  const done = await database.transaction(async (session) => {
     const found = await find(session, names, filter, 'FOR UPDATE SKIP LOCKED');
     for (const [queue, letters] of Map.groupBy(found, (letter) => letter.queue))
-      await move(
+      await deed.take(
         queues.boss,
         session,
         queue,
         letters.map(({ id }) => id),
       );
-    const told = found.flatMap(({ message }) => (message.type === 'service.requested' ? [message.data] : []));
-    const jobs = told.map(({ operationId, taskId }) => ({
-      data: storableMessage({ type: 'task.redriven', data: { operationId, taskId, by } }),
-    }));
-    if (jobs.length > 0) await queues.boss.insert('coordinate', jobs, { db: bossOn(session) });
-    const touched = [...found.map(({ queue }) => queue), ...(jobs.length > 0 ? (['coordinate'] as const) : [])];
-    await database.announce(session, [...new Set(touched)]);
-    return { queues: new Set(touched), letters: found.length };
+    const told = deed.word(found).map((message) => ({ data: storableMessage(message) }));
+    if (told.length > 0) await queues.boss.insert('coordinate', told, { db: bossOn(session) });
+    await record(session, decisionsOf(deed.what, found, decided, Date.now()));
+    const touched = new Set(deed.what === 'redriven' ? found.map(({ queue }) => queue) : []);
+    if (told.length > 0) touched.add('coordinate');
+    await database.announce(session, [...touched]);
+    return { touched, letters: found.length };
   });
-  for (const queue of touched.queues) bells.ring(queue);
-  return touched.letters;
+  for (const queue of done.touched) bells.ring(queue);
+  return done.letters;
 }
 
 async function move(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void> {
   const moved = await boss.redrive(deadLetterQueueOf(queue), { ids, destination: queue, limit: ids.length, db: bossOn(session) });
   if (moved !== ids.length)
     throw engineError('redrive', `Only ${moved} of ${ids.length} dead letters of ${queue} could be moved, so none was.`, 'Try again.');
+}
+
+const remove = async (boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void> => {
+  await boss.deleteJob(deadLetterQueueOf(queue), ids, { db: bossOn(session) });
+};
+
+async function record(session: Session, decisions: readonly Decision[]): Promise<void> {
+  if (decisions.length > 0)
+    await session.query(
+      `INSERT INTO propagator.decision (operation_id, body)
+       SELECT body->>'operationId', body FROM jsonb_array_elements($1::text::jsonb) AS body`,
+      [toJson(decisions)],
+    );
 }

@@ -1,9 +1,9 @@
 import type { QueueName } from '../../../events/index.ts';
-import type { Change, DeadLetterFilter, Delivery, Engine, WorkOptions } from '../port.ts';
+import type { Change, DeadLetterFilter, Decided, Delivery, Engine, WorkOptions } from '../port.ts';
 import { Bells } from './bells.ts';
 import { commit, forget } from './commit.ts';
 import { type Database, engineError } from './database.ts';
-import { listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
+import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { openEmbedded } from './embedded.ts';
 import { putBack, SIGN_OF_LIFE_SECONDS, takeBack } from './lost.ts';
 import { makeBoss, Queues, RETRY, type RetryOptions } from './queues.ts';
@@ -99,9 +99,14 @@ class PostgresEngine implements Engine {
     return listDeadLetters(this.#database, this.#queues, filter);
   }
 
-  async redrive(filter: DeadLetterFilter, by: string): Promise<number> {
+  async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
     this.#mustBeOpen();
-    return redriveDeadLetters(this.#database, this.#queues, this.#bells, filter, by);
+    return redriveDeadLetters({ database: this.#database, queues: this.#queues, bells: this.#bells }, filter, decided);
+  }
+
+  async discard(filter: DeadLetterFilter, decided: Decided & { readonly reason: string }): Promise<number> {
+    this.#mustBeOpen();
+    return discardDeadLetters({ database: this.#database, queues: this.#queues, bells: this.#bells }, filter, decided);
   }
 
   async health(): Promise<void> {

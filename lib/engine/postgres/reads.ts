@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { deadLetterQueueOf } from '../../../events/index.ts';
 import { storable, toJson } from '../json.ts';
 import type { Reads } from '../port.ts';
-import { StoredAccount, StoredOperation, StoredQuarantine, StoredTask, StoredWaiver } from '../records.ts';
+import { StoredAccount, StoredDecision, StoredOperation, StoredQuarantine, StoredTask, StoredWaiver } from '../records.ts';
 import type { Database, Row } from './database.ts';
 import { isQueueName } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
@@ -94,6 +94,13 @@ export function readsOf(database: Database): Reads {
       ]);
       const found = new Set(rows.map(({ id }) => id));
       return new Set(messageIds.filter((id) => found.has(storable(id))));
+    },
+    async decisions({ operationId, limit }) {
+      const rows = await database.query(
+        'SELECT body FROM propagator.decision WHERE ($1::text IS NULL OR operation_id = $1) ORDER BY sequence DESC LIMIT $2',
+        [operationId ?? null, limit],
+      );
+      return bodies(StoredDecision, rows);
     },
     async quarantine(limit) {
       const total = await number('SELECT count(*)::int AS number FROM propagator.quarantine');

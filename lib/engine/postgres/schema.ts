@@ -83,6 +83,14 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX account_members ON propagator.account USING gin ((body->'members')) WHERE type = 'project';
   `,
+  `
+  CREATE TABLE propagator.decision (
+    sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    operation_id text,
+    body jsonb NOT NULL
+  );
+  CREATE INDEX decision_operation ON propagator.decision (operation_id) WHERE operation_id IS NOT NULL;
+  `,
 ];
 
 /**

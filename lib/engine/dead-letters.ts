@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import * as z from 'zod';
+import { OperationId, TaskId } from '../../events/ids.ts';
+import type { Message } from '../../events/index.ts';
+import { type DeadLetter, type DeadLetterFilter, type Decided, type Decision, NO_WORD, SHOWN_AT_MOST } from './port.ts';
+import { StoredMessage } from './records.ts';
+
+/** What every engine does with dead letters in the same way. */
+
+/** Fields that a message of any release has had: enough to tell whose it is, even where the rest can't be read. */
+const Operations = z.object({ data: z.object({ operationId: OperationId }) });
+const Requests = z.object({ type: z.literal('service.requested'), data: z.object({ taskId: TaskId, pass: z.number().int().min(1) }) });
+
+/** A letter from what was found; `body` is the message as it lies there: JSON, or text that is none. */
+export function readLetter({
+  body,
+  ...found
+}: Pick<DeadLetter, 'id' | 'queue' | 'error' | 'receiveCount' | 'at' | 'expiresAt'> & { readonly body: unknown }): DeadLetter {
+  const message = StoredMessage.safeParse(body);
+  const task = Requests.safeParse(body);
+  return {
+    ...found,
+    message: message.data,
+    unreadable: message.success ? undefined : asText(body),
+    operationId: Operations.safeParse(body).data?.data.operationId,
+    task: task.success ? { taskId: task.data.data.taskId, pass: task.data.data.pass } : undefined,
+  };
+}
+
+const asText = (body: unknown): string => {
+  const text = typeof body === 'string' ? body : (JSON.stringify(body) ?? '');
+  return text.length > SHOWN_AT_MOST ? `${text.slice(0, SHOWN_AT_MOST)}…` : text;
+};
+
+/** For grouping: the error's code, or {@link NO_WORD}. */
+export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string => error?.code ?? NO_WORD;
+
+export const matches = (letter: DeadLetter, { queue, service, operationId, cause, id }: DeadLetterFilter): boolean =>
+  (queue === undefined || letter.queue === queue) &&
+  (service === undefined || letter.queue === `service-${service}`) &&
+  (operationId === undefined || letter.operationId === operationId) &&
+  (cause === undefined || causeOf(letter) === cause) &&
+  (id === undefined || letter.id === id);
+
+/** What the coordinator must hear: one message for each task whose letter it was. */
+export function wordOf(what: 'redriven', letters: readonly DeadLetter[], decided: Decided): Message[];
+export function wordOf(what: 'discarded', letters: readonly DeadLetter[], decided: Decided & { readonly reason: string }): Message[];
+export function wordOf(what: Decision['what'], letters: readonly DeadLetter[], { by, reason }: Decided): Message[] {
+  return letters.flatMap(({ operationId, task }): Message[] => {
+    if (!operationId || !task) return [];
+    const { taskId, pass } = task;
+    if (what === 'redriven') return [{ type: 'task.redriven', data: { operationId, taskId, by } }];
+    return [{ type: 'task.discarded', data: { operationId, taskId, pass, by, reason: reason ?? '' } }];
+  });
+}
+
+/** The records of one decision: one for each operation, queue and cause. */
+export function decisionsOf(what: Decision['what'], letters: readonly DeadLetter[], decided: Decided, at: number): Decision[] {
+  const alike = Map.groupBy(letters, (letter) => JSON.stringify([letter.operationId, letter.queue, causeOf(letter)]));
+  return [...alike.values()].flatMap((group) =>
+    group.slice(0, 1).map((letter) => ({
+      id: randomUUID(),
+      what,
+      by: decided.by,
+      reason: decided.reason,
+      at,
+      queue: letter.queue,
+      operationId: letter.operationId,
+      cause: causeOf(letter),
+      letters: group.length,
+    })),
+  );
+}
