@@ -171,6 +171,7 @@ export class Stage {
       },
       deadLetters: engine.deadLetters.bind(engine),
       redrive: engine.redrive.bind(engine),
+      discard: engine.discard.bind(engine),
       health: engine.health.bind(engine),
       close: engine.close.bind(engine),
       repair: engine.repair.bind(engine),

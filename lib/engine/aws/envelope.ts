@@ -37,15 +37,24 @@ const Envelope = z.object({ 'detail-type': z.string(), detail: z.unknown() });
 export const bodyOf = ({ type, detail }: Pick<Parcel, 'type' | 'detail'>): string =>
   `{"detail-type":${JSON.stringify(type)},"source":"${SOURCE}","detail":${detail}}`;
 
-/** The message in the body of a queue's record; `undefined` when it is none that this release knows. */
-export function readBody(body: string): Message | undefined {
+/** What lies in the body of a queue's record, as `type` and `data`; the text itself where it is nothing of ours. */
+export function messageIn(body: string): unknown {
+  const parcel = parcelIn(body);
+  return parcel ? { type: parcel.type, data: JSON.parse(parcel.detail) } : body;
+}
+
+/** The same as it would be sent again. */
+export function parcelIn(body: string): Parcel | undefined {
   try {
     const { 'detail-type': type, detail } = Envelope.parse(JSON.parse(body));
-    return StoredMessage.parse({ type, data: detail });
+    return { type, detail: JSON.stringify(detail ?? null) };
   } catch {
     return undefined;
   }
 }
+
+/** The message in the body of a queue's record; `undefined` when it is none that this release knows. */
+export const readBody = (body: string): Message | undefined => StoredMessage.safeParse(messageIn(body)).data;
 
 /**
  * The message, ready to be sent. With a delay it goes straight to its queue, for no rule of the bus can wait.

@@ -1,6 +1,7 @@
 import type { OperationId, TaskId } from '../../../events/ids.ts';
 import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation, Scope } from '../../operation/model.ts';
+import type { Decision } from '../port.ts';
 import type { Key } from './store.ts';
 
 /**
@@ -22,6 +23,7 @@ import type { Key } from './store.ts';
  * | `quarantine` | `<received>#<id>` | pointer: in the order in which they came |
  * | `quarantine#<id>` | `record` | its record in `body` |
  * | `waiver` | `<catalog type>` | a person's decision in `body` |
+ * | `decisions` and `decisions#<operation>` | `<time>#<id>` | what a person did with dead letters, in `body` |
  * | `counters` | `0` … `7` | shares of every counter, to be added up: one row would be fought for |
  * | `outbox#<0…3>` | `<written>#<uuid>` | messages of a change that are still to be sent: `body`, `parts`, `leasedUntil` |
  * | `outbox#<uuid>` | `1` … | what did not fit into that row |
@@ -58,6 +60,10 @@ export const projectsPk = (domain: string): string => `projects#${domain}`;
 export const memberPk = (user: string): string => `member#${user}`;
 export const seenKey = (id: string): Key => ({ pk: `seen#${id}`, sk: 'seen' });
 export const quarantineKey = (id: string): Key => ({ pk: `quarantine#${id}`, sk: 'record' });
+export const decisionsPk = (operation: string | undefined): string => (operation === undefined ? 'decisions' : `decisions#${operation}`);
+/** Where a decision stands: among all, and with its operation. */
+export const decisionKeys = ({ id, at, operationId }: Pick<Decision, 'id' | 'at' | 'operationId'>): Key[] =>
+  [...new Set([decisionsPk(undefined), decisionsPk(operationId)])].map((pk) => ({ pk, sk: `${sortable(at)}#${id}` }));
 export const outboxPk = (share: number): string => `outbox#${share}`;
 export const partKey = (outbox: string, part: number): Key => ({ pk: `outbox#${outbox}`, sk: String(part) });
 export const leaseKey = (name: string): Key => ({ pk: `lease#${name}`, sk: 'lease' });

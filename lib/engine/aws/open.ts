@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../events/index.ts';
 import type { ErrorReport } from '../../errors.ts';
 import { engineError } from '../engine-error.ts';
-import type { Change, DeadLetterFilter, Delivery, Engine, WorkOptions } from '../port.ts';
+import type { Change, DeadLetterFilter, Decided, Delivery, Engine, WorkOptions } from '../port.ts';
+import type { DeadLetterPorts } from './browse.ts';
 import type { Aws } from './call.ts';
 import { commit } from './commit.ts';
-import { listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
+import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { operationKey } from './layout.ts';
 import { namesOf } from './names.ts';
 import { repair } from './outbox.ts';
@@ -28,8 +29,9 @@ export interface AwsEngineOptions {
   /** Hears what is not the caller's mistake and heals by itself, or needs a person later. */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
-  /** For a process that takes messages by itself ({@link Engine.work}). Defaults: 10 and 60. */
+  /** How long a process that takes messages by itself ({@link Engine.work}) waits for one in one call. Default 10. */
   readonly pollSeconds?: number | undefined;
+  /** So long after its death, what such a process held is seen by others; the same of who looks at dead letters. Default 60. */
   readonly visibilitySeconds?: number | undefined;
   /** Messages of a change are taken for forgotten when they were not sent after this. Default 10,000. */
   readonly forgottenMillis?: number | undefined;
@@ -52,6 +54,8 @@ export interface AwsEngine extends Engine {
   ): Promise<R[]>;
 }
 
+const POLL_SECONDS = 10;
+const VISIBILITY_SECONDS = 60;
 const FORGOTTEN_MILLIS = 10_000;
 const TIDY_MILLIS = 15 * 60_000;
 const HEALTH_MILLIS = 5000;
@@ -102,7 +106,7 @@ class DynamoEngine implements AwsEngine {
   async work(queue: QueueName, options: WorkOptions, handler: (deliveries: readonly Delivery[]) => Promise<void>): Promise<void> {
     this.#mustBeOpen();
     if (this.#closing) return;
-    const { pollSeconds = 10, visibilitySeconds = 60 } = this.#options;
+    const { pollSeconds = POLL_SECONDS, visibilitySeconds = VISIBILITY_SECONDS } = this.#options;
     const ports = { queues: this.#queues, names: this.#names, retry: this.#retry, warn: this.#warn, pollSeconds, visibilitySeconds };
     this.#workers.push(new Worker(queue, options, handler, ports));
     // Where functions of Lambda take the messages, the sweep does this.
@@ -116,9 +120,14 @@ class DynamoEngine implements AwsEngine {
     return listDeadLetters(filter, this.#deadLetterPorts());
   }
 
-  async redrive(filter: DeadLetterFilter, by: string): Promise<number> {
+  async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
     this.#mustBeOpen();
-    return redriveDeadLetters(filter, by, this.#deadLetterPorts());
+    return redriveDeadLetters(filter, decided, this.#deadLetterPorts());
+  }
+
+  async discard(filter: DeadLetterFilter, decided: Decided & { readonly reason: string }): Promise<number> {
+    this.#mustBeOpen();
+    return discardDeadLetters(filter, decided, this.#deadLetterPorts());
   }
 
   async repair(): Promise<number> {
@@ -169,9 +178,9 @@ class DynamoEngine implements AwsEngine {
     }
   }
 
-  #deadLetterPorts() {
-    const { services } = this.#options;
-    return { store: this.#store, sender: this.#sender, names: this.#names, services, warn: this.#warn };
+  #deadLetterPorts(): DeadLetterPorts {
+    const { services, visibilitySeconds: hiddenSeconds = VISIBILITY_SECONDS } = this.#options;
+    return { store: this.#store, sender: this.#sender, names: this.#names, services, hiddenSeconds, warn: this.#warn };
   }
 
   #mustBeOpen(): void {

@@ -4,12 +4,13 @@ import type { AccountRecord } from '../../account/inventory.ts';
 import { OPERATION_STATES, type Operation } from '../../operation/model.ts';
 import { storable } from '../json.ts';
 import type { OperationFilter, Reads } from '../port.ts';
-import { StoredAccount, StoredOperation, StoredQuarantine, StoredTask, StoredWaiver } from '../records.ts';
+import { StoredAccount, StoredDecision, StoredOperation, StoredQuarantine, StoredTask, StoredWaiver } from '../records.ts';
 import {
   aboutPk,
   accountKey,
   accountPk,
   belowPk,
+  decisionsPk,
   domainPk,
   idIn,
   memberPk,
@@ -131,6 +132,9 @@ export function readsOf(store: Store, queues: Queues, names: Names, services: re
       const found = await store.many([...new Set(messageIds.map(storable))].map(seenKey));
       const known = new Set(found.map((item) => idIn(textOf(item, 'pk'))));
       return new Set(messageIds.filter((id) => known.has(storable(id))));
+    },
+    async decisions({ operationId, limit }) {
+      return bodies(StoredDecision, await store.query({ pk: decisionsPk(operationId), newestFirst: true, limit }));
     },
     async quarantine(limit) {
       const ids = (await store.sortKeys({ pk: 'quarantine', newestFirst: true, limit: QUARANTINED_AT_MOST })).map(idIn);

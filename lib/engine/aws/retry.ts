@@ -30,10 +30,9 @@ export async function failed<M extends Failed>(
 ): Promise<M[]> {
   const given = messages.filter(({ receiveCount }) => receiveCount >= retry.mostReceives);
   const again = messages.filter(({ receiveCount }) => receiveCount < retry.mostReceives);
-  const attributes = { error: errorAttribute(error) };
   await queues.send(
     names.dead(queue),
-    given.map(({ body }) => ({ body, attributes })),
+    given.map(({ body, receiveCount }) => ({ body, attributes: { error: errorAttribute(error), receives: String(receiveCount) } })),
   );
   await queues.delete(names.queue(queue), given);
   for (const [count, some] of Map.groupBy(again, ({ receiveCount }) => receiveCount))

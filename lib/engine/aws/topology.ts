@@ -61,7 +61,7 @@ const VISIBILITY_FACTOR = 6;
 const DAY = 24 * 60 * 60;
 /** The age of a dead letter counts from when its message was first sent: what waited long on its queue must not be gone soon after. */
 const RETENTION_SECONDS = 4 * DAY;
-const DEAD_RETENTION_SECONDS = 14 * DAY;
+export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
 /** A batch of notifications makes at most five rows each, and all of it fits into one transaction of DynamoDB then. */
 const FED = {
