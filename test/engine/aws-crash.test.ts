@@ -4,35 +4,27 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { jest } from '@jest/globals';
 import type { Engine } from '../../lib/engine/port.ts';
-import { type Stage, TestAws } from './aws.ts';
+import type { Stage } from './aws.ts';
+import { withEmulator } from './aws-emulator.ts';
 import { until } from './place.ts';
 import { operation, requested, unique } from './samples.ts';
 import { passOf } from './suite-delivery.ts';
 
 jest.setTimeout(60_000);
 
-let aws: TestAws;
-const engines: Engine[] = [];
+const emulator = withEmulator();
+const { open } = emulator;
 const victims: ChildProcess[] = [];
-beforeAll(async () => {
-  aws = await TestAws.start();
-}, 180_000);
-afterAll(() => aws.stop(), 30_000);
-afterEach(async () => {
+afterEach(() => {
   for (const victim of victims.splice(0)) victim.kill('SIGKILL');
-  for (const engine of engines.splice(0)) await engine.close(0);
-}, 30_000);
-
-function open(stage: Stage, options: Parameters<Stage['open']>[0] = {}) {
-  const engine = stage.open(options);
-  engines.push(engine);
-  return engine;
-}
+});
 
 /** A process of its own that goes as far as it says, and is killed there. Returns what it said before. */
 async function killedAt(stage: Stage, service: string, what: 'commit' | 'redrive' | 'work'): Promise<string[]> {
   const script = join(import.meta.dirname, 'aws-victim.ts');
-  const victim = spawn(process.execPath, [script, aws.endpoint, stage.prefix, service, what], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const victim = spawn(process.execPath, [script, emulator.aws().endpoint, stage.prefix, service, what], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   victims.push(victim);
   const lines: string[] = [];
   createInterface(victim.stdout).on('line', (line) => lines.push(line));
@@ -55,7 +47,7 @@ async function arriving(engine: Engine, service: string): Promise<{ passes: numb
 
 describe('A process that is killed with SIGKILL', () => {
   it('between its rows and its messages leaves both to whoever commits next', async () => {
-    const stage = await aws.stage(['nova']);
+    const stage = await emulator.aws().stage(['nova']);
     const [written] = await killedAt(stage, 'nova', 'commit');
     const engine = open(stage, { forgottenMillis: 0 });
     expect(await engine.reads.operations({ state: 'confirming' })).toMatchObject([{ id: written?.split(' ')[1], version: 1 }]);
@@ -69,7 +61,7 @@ describe('A process that is killed with SIGKILL', () => {
   });
 
   it('while its messages are young is not taken for dead', async () => {
-    const stage = await aws.stage(['nova']);
+    const stage = await emulator.aws().stage(['nova']);
     await killedAt(stage, 'nova', 'commit');
     const engine = open(stage);
     await engine.commit({ operations: [operation()] });
@@ -80,7 +72,7 @@ describe('A process that is killed with SIGKILL', () => {
   });
 
   it('with a message in hand hands it on when its time is over, and it counts as delivered', async () => {
-    const stage = await aws.stage(['nova']);
+    const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     await engine.commit({ messages: [requested('nova', 3)] });
     await killedAt(stage, 'nova', 'work');
@@ -93,7 +85,7 @@ describe('A process that is killed with SIGKILL', () => {
   });
 
   it('in the middle of a redrive loses no letter: what it sent comes, and may be sent once more', async () => {
-    const stage = await aws.stage(['nova']);
+    const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage, { visibilitySeconds: 3 });
     const error = { code: unique(), class: 'Denied', message: 'm', advice: 'a' } as const;
     const passes = Array.from({ length: 14 }, (_, index) => index + 1);
@@ -112,7 +104,7 @@ describe('A process that is killed with SIGKILL', () => {
 
 describe('A worker that lives', () => {
   it('keeps its message for as long as it needs, though it is longer than a dead one would be waited for', async () => {
-    const stage = await aws.stage(['nova']);
+    const stage = await emulator.aws().stage(['nova']);
     const [one, other] = [open(stage, { visibilitySeconds: 2 }), open(stage, { visibilitySeconds: 2 })];
     const received: string[] = [];
     let ended = false;

@@ -1,0 +1,44 @@
+import type { AwsEngine, AwsEngineOptions } from '../../lib/engine/aws/open.ts';
+import type { Engine } from '../../lib/engine/port.ts';
+import { type Stage, TestAws } from './aws.ts';
+import { type Fault, withFault } from './aws-faults.ts';
+import { passOf } from './suite-delivery.ts';
+
+export interface Opener {
+  /** The emulator, once the tests run. */
+  aws(): TestAws;
+  open(stage: Stage, options?: Partial<AwsEngineOptions>): AwsEngine;
+  openWith(stage: Stage, fault: Fault, options?: Partial<AwsEngineOptions>): AwsEngine;
+}
+
+/** An emulator for the tests of one file, and engines that are closed after each of them. */
+export function withEmulator(): Opener {
+  let aws: TestAws;
+  const engines: Engine[] = [];
+  beforeAll(async () => {
+    aws = await TestAws.start();
+  }, 180_000);
+  afterAll(() => aws.stop(), 30_000);
+  afterEach(async () => {
+    for (const engine of engines.splice(0)) await engine.close(0);
+  }, 30_000);
+  const open: Opener['open'] = (stage, options = {}) => {
+    const engine = stage.open(options);
+    engines.push(engine);
+    return engine;
+  };
+  return {
+    aws: () => aws,
+    open,
+    openWith: (stage, fault, options = {}) => open(stage, { aws: withFault(aws.aws, fault), ...options }),
+  };
+}
+
+/** The passes that nova is asked for from now on. */
+export async function passesArriving(engine: Engine): Promise<number[]> {
+  const passes: number[] = [];
+  await engine.work('service-nova', { concurrency: 1, batch: 10 }, async (deliveries) => void passes.push(...deliveries.map(passOf)));
+  return passes;
+}
+
+export const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
