@@ -2,27 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import * as z from 'zod';
-import { OperationId, ServiceName } from '../events/ids.ts';
 import { notificationReceived } from '../lib/account/received.ts';
 import { PropagatorError } from '../lib/errors.ts';
+import { deadLetterRoutes } from './api/dead-letters.ts';
 import { operationRoutes } from './api/operations.ts';
-import { type ApiPorts, defined } from './api/ports.ts';
+import type { ApiPorts } from './api/ports.ts';
 import { serviceRoutes } from './api/services.ts';
 import { taskRoutes } from './api/tasks.ts';
 
 export type { ApiPorts } from './api/ports.ts';
 
 const LARGEST_BODY = 16 * 1024 * 1024;
-const LetterQuery = z.object({
-  service: ServiceName.optional(),
-  operation: OperationId.optional(),
-  cause: z.string().optional(),
-  id: z.string().optional(),
-});
-const Redrive = LetterQuery.extend({ all: z.boolean().optional(), by: z.string().min(1).max(200).default('unknown') }).refine(
-  ({ service, operation, cause, id, all }) => all || service || operation || cause || id,
-  'say which: service, operation, cause or id, or all: true',
-);
+
 /**
  * The HTTP door, for loopback only: there is no authentication yet, so requests that name another host are refused
  * (a web page in the operator's browser could otherwise reach it by a name that resolves to loopback).
@@ -63,15 +54,7 @@ export function api(ports: ApiPorts): Hono {
   operationRoutes(app, ports);
   serviceRoutes(app, ports);
   taskRoutes(app, ports);
-
-  app.get('/v1/dead-letters', async (context) => {
-    const query = LetterQuery.parse(context.req.query());
-    return context.json({ deadLetters: await engine.deadLetters(letterFilter(query)) });
-  });
-  app.post('/v1/dead-letters/redrive', async (context) => {
-    const query = Redrive.parse(await context.req.json());
-    return context.json({ redriven: await engine.redrive(letterFilter(query), { by: query.by }) });
-  });
+  deadLetterRoutes(app, ports);
 
   app.post('/v1/notifications', bodyLimit({ maxSize: LARGEST_BODY }), async (context) => {
     const receivedAt = ports.now();
@@ -93,9 +76,6 @@ export function api(ports: ApiPorts): Hono {
   });
   return app;
 }
-
-const letterFilter = (query: z.infer<typeof LetterQuery>) =>
-  defined({ service: query.service, operationId: query.operation, cause: query.cause, id: query.id });
 
 /** One notification, a JSON array of them, or JSON lines. What is none of these is stored as it is: ingest will put it into quarantine. */
 function bodies(bytes: Uint8Array): Uint8Array[] {

@@ -68,6 +68,10 @@ async function decide(message: Message, ports: CoordinatePorts): Promise<Step | 
       }));
     case 'task.redriven':
       return withOperation(message.data.operationId, ports, async () => ({ is: 'redriven', taskId: message.data.taskId }));
+    case 'task.discarded': {
+      const { operationId, ...discarded } = message.data;
+      return withOperation(operationId, ports, async () => ({ is: 'discarded', ...discarded }));
+    }
     case 'service.progressed':
     case 'service.finished':
     case 'service.failed':

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import { protectedBecause } from '../../lib/cleanup/laws.ts';
+import type { DeadLetter } from '../../lib/engine/port.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../../lib/operation/model.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
 import { openRequest, type RequestAnswer } from '../../lib/operation/request.ts';
@@ -35,7 +36,9 @@ export function operationRoutes(app: Hono, ports: ApiPorts): void {
     const { project, domain, user, ...query } = OperationQuery.parse(context.req.query());
     const filter = defined({ ...query, projectId: project, domainId: domain, userId: user });
     const operations = await engine.reads.operations(filter);
-    return context.json({ operations: await Promise.all(operations.map((operation) => seen(operation, ports))) });
+    // Once for all of them: where dead letters lie in queues, each look at them takes its time.
+    const letters = operations.every(hasEnded) ? [] : await engine.deadLetters({});
+    return context.json({ operations: await Promise.all(operations.map((operation) => seen(operation, letters, ports))) });
   });
   app.post('/v1/operations', async (context) => {
     const wish = Requested.parse(await context.req.json());
@@ -49,7 +52,11 @@ export function operationRoutes(app: Hono, ports: ApiPorts): void {
   app.get('/v1/operations/:id', async (context) => {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
     if (!operation) return context.json(problem('operation', 'there is no such operation'), 404);
-    return context.json(await seen(operation, ports));
+    const [letters, decisions] = await Promise.all([
+      hasEnded(operation) ? [] : engine.deadLetters({ operationId: operation.id }),
+      engine.reads.decisions({ operationId: operation.id, limit: 1000 }),
+    ]);
+    return context.json({ ...(await seen(operation, letters, ports)), decisions });
   });
   app.post('/v1/operations/:id/release', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));
@@ -88,14 +95,19 @@ async function request(wish: z.infer<typeof Requested>, ports: ApiPorts): Promis
   });
 }
 
-async function seen(operation: Operation, { engine, now }: ApiPorts) {
-  const [tasks, letters, children] = await Promise.all([
+async function seen(operation: Operation, allLetters: readonly DeadLetter[], { engine, now }: ApiPorts) {
+  const letters = allLetters.filter(({ operationId }) => operationId === operation.id);
+  const [tasks, children] = await Promise.all([
     engine.reads.tasks(operation.id),
-    hasEnded(operation) ? [] : engine.deadLetters({ operationId: operation.id }),
     operation.children.length > 0 ? engine.reads.operations({ parentId: operation.id, limit: 10_000 }) : [],
   ]);
-  const givenUp = new Set(letters.flatMap(({ task }) => (task ? [task.taskId] : [])));
-  return view({ operation, tasks, now: now(), children, givenUp });
+  // A letter of an older pass holds nothing up: its task went on without it.
+  const passes = new Map(tasks.map(({ id, pass }) => [id, pass]));
+  const givenUp = new Set(letters.flatMap(({ task }) => (task && passes.get(task.taskId) === task.pass ? [task.taskId] : [])));
+  const lost = letters
+    .filter(({ queue }) => queue === 'coordinate')
+    .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
+  return view({ operation, tasks, now: now(), children, givenUp, lost });
 }
 
 /** What lets an operation go on: a held one from where it stands, an observed one anew, now that the mode allows it. */

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { PropagatorError } from '../errors.ts';
+import { deadLetterCommands } from './commands/dead-letters.ts';
 import { operationCommands } from './commands/operations.ts';
 import { queueCommands } from './commands/queues.ts';
 import { serviceCommands } from './commands/services.ts';
@@ -38,6 +39,7 @@ function commands(terminal: Terminal): Command {
     });
   operationCommands(program, terminal);
   serviceCommands(program, terminal);
+  deadLetterCommands(program, terminal);
   queueCommands(program, terminal);
   return program;
 }

@@ -31,6 +31,18 @@ export const TaskShape = z.looseObject({
   ),
   nextAt: z.number().optional(),
 });
+const DecisionShape = z.looseObject({
+  what: z.enum(['redriven', 'discarded']),
+  by: z.string(),
+  reason: z.string().optional(),
+  at: z.number(),
+  queue: z.string(),
+  operationId: z.string().optional(),
+  cause: z.string(),
+  letters: z.number(),
+});
+export type DecisionShape = z.infer<typeof DecisionShape>;
+export const DecisionsShape = z.object({ decisions: z.array(DecisionShape) });
 const UncoveredShape = z.looseObject({ type: z.string(), name: z.string() });
 const WaiverShape = z.looseObject({ type: z.string(), by: z.string(), reason: z.string(), at: z.number() });
 export type WaiverShape = z.infer<typeof WaiverShape>;
@@ -62,23 +74,26 @@ export const OperationShape = z.looseObject({
   tasks: z.array(TaskShape),
   things: count,
   waitsOn: z.array(WaitingShape),
+  /** Only where one operation is asked for. */
+  decisions: z.array(DecisionShape).default([]),
 });
 export type OperationShape = z.infer<typeof OperationShape>;
 export const OperationsShape = z.object({ operations: z.array(OperationShape) });
-export const DeadLettersShape = z.object({
-  deadLetters: z.array(
-    z.looseObject({
-      id: z.string(),
-      queue: z.string(),
-      at: z.number(),
-      error: ErrorReport.optional(),
-      message: z.looseObject({
-        type: z.string(),
-        data: z.looseObject({ operationId: z.string().optional(), taskId: z.string().optional() }),
-      }),
-    }),
-  ),
+const DeadLetterShape = z.looseObject({
+  id: z.string(),
+  queue: z.string(),
+  at: z.number(),
+  expiresAt: z.number().optional(),
+  receiveCount: z.number().optional(),
+  operationId: z.string().optional(),
+  task: z.looseObject({ taskId: z.string(), pass: z.number() }).optional(),
+  cause: z.string(),
+  error: ErrorReport.optional(),
+  message: z.looseObject({ type: z.string(), data: z.looseObject({}) }).optional(),
+  unreadable: z.string().optional(),
 });
+export type DeadLetterShape = z.infer<typeof DeadLetterShape>;
+export const DeadLettersShape = z.object({ deadLetters: z.array(DeadLetterShape) });
 const ServiceShape = z.looseObject({
   name: z.string(),
   catalogTypes: z.array(z.string()),

@@ -1,4 +1,4 @@
-import { KindName } from '../../events/ids.ts';
+import { KindName, type TaskId } from '../../events/ids.ts';
 import type { Counts, ServiceReport } from '../../events/service.ts';
 import type { ErrorReport } from '../errors.ts';
 import { account, keepSince, nextLookSeconds, total } from './accounting.ts';
@@ -102,4 +102,25 @@ function giveUp(draft: Draft, task: Task, error: ErrorReport): void {
 export function takeRedrive(draft: Draft, task: Task | undefined, rules: Rules): void {
   if (task?.state !== 'errored') return;
   draft.put({ ...moveTask(task, underWay(task)), attempts: 0, progressAt: rules.now, nextAt: rules.now });
+}
+
+/** Which pass was thrown away, by whom, why. */
+export interface Discarded {
+  readonly taskId: TaskId;
+  readonly pass: number;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/**
+ * A person threw the task's dead letter away. Nobody knows what is left of it, so it has not finished: it is out of reach, and so says
+ * the end of the operation. A letter of an older pass ends nothing, for the task went on without it.
+ */
+export function takeDiscard(draft: Draft, { taskId, pass, by, reason }: Discarded, rules: Rules): void {
+  const task = draft.task(taskId);
+  if (!task || task.pass !== pass || task.endedAt !== undefined || task.state === 'pending') return;
+  // Whoever threw it away does not want it to be looked at once more.
+  const over = { ahead: [], because: `discarded by ${by}: ${reason}`, nextAt: undefined, endedAt: rules.now };
+  draft.put({ ...moveTask(task, 'unreachable'), ...over });
+  advance(draft, rules);
 }

@@ -6,7 +6,7 @@ import { Draft, type Rules, type Step } from './draft.ts';
 import { type Truth, takeLook } from './look.ts';
 import type { Operation, Task } from './model.ts';
 import { takeRelease } from './release.ts';
-import { takeRedrive, takeReport } from './report.ts';
+import { type Discarded, takeDiscard, takeRedrive, takeReport } from './report.ts';
 
 /** Everything that can happen to an operation. */
 export type Input =
@@ -19,6 +19,7 @@ export type Input =
   | { readonly is: 'report'; readonly report: ServiceReport }
   | ({ readonly is: 'acted' } & Acted)
   | { readonly is: 'redriven'; readonly taskId: TaskId }
+  | ({ readonly is: 'discarded' } & Discarded)
   | { readonly is: 'released'; readonly by: string; readonly reason: string }
   | { readonly is: 'child-ended'; readonly children: readonly Operation[] };
 
@@ -41,6 +42,9 @@ export function step(operation: Operation, tasks: readonly Task[], input: Input,
       break;
     case 'redriven':
       takeRedrive(draft, draft.task(input.taskId), rules);
+      break;
+    case 'discarded':
+      takeDiscard(draft, input, rules);
       break;
     case 'released':
       takeRelease(draft, input.by, input.reason, rules);

@@ -1,4 +1,4 @@
-import type { TaskId } from '../../events/ids.ts';
+import type { OperationId, TaskId } from '../../events/ids.ts';
 import type { Actor, ErrorReport } from '../errors.ts';
 import { total } from './accounting.ts';
 import type { KindCount, Operation, Task } from './model.ts';
@@ -30,6 +30,8 @@ export interface ViewInput {
   readonly children: readonly Operation[];
   /** Tasks whose message a queue gave up by itself: the function died on it before it could say why. */
   readonly givenUp: ReadonlySet<TaskId>;
+  /** Messages of it that the coordinator gave up: what they are called, and since when. */
+  readonly lost: readonly { readonly what: string; readonly at: number }[];
 }
 
 /** An operation with its tasks in their order, its sums and what it waits on. One cause is said once: tasks that only stand behind others are not named (law 12). */
@@ -46,7 +48,7 @@ export function view(input: ViewInput): OperationView {
   return { operation, tasks, things, waitsOn: hasEnded(operation) ? [] : waitsOn({ ...input, tasks }) };
 }
 
-function waitsOn({ operation, tasks, now, children, givenUp }: ViewInput): Waiting[] {
+function waitsOn({ operation, tasks, now, children, givenUp, lost }: ViewInput): Waiting[] {
   const plain = (on: string, since: number): Waiting => ({
     on,
     since,
@@ -69,6 +71,7 @@ function waitsOn({ operation, tasks, now, children, givenUp }: ViewInput): Waiti
   return [
     ...own,
     ...projects,
+    ...lost.map(({ what, at }) => onLost(operation.id, what, at)),
     ...tasks.flatMap((task) => (givenUp.has(task.id) && task.state !== 'errored' ? [onSilence(task)] : taskWaitsOn(task))),
   ];
 }
@@ -95,6 +98,15 @@ function taskWaitsOn(task: Task): Waiting[] {
       deadLetter: false,
     }));
 }
+
+const onLost = (id: OperationId, what: string, since: number): Waiting => ({
+  on: `the coordinator gave up a message of it: ${what}`,
+  since,
+  actor: 'operator',
+  advice: `Read the log for ${id}. Then: propagator redrive --operation ${id} --queue coordinate`,
+  requestId: undefined,
+  deadLetter: true,
+});
 
 const onSilence = (task: Task): Waiting => ({
   on: `${task.service}: its function died on this task again and again`,

@@ -206,3 +206,19 @@ describe('the order of what goes while the project lives', () => {
     expect(world.state).toBe('finished');
   });
 });
+
+describe('what went ahead of one that was held up, and was thrown away itself', () => {
+  it('is not looked at once more', async () => {
+    await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
+    expect(await world.until(() => world.tasks.soft === 'requested')).toBe(true);
+    world.cloud.broken.set('soft', failure('Denied'));
+    expect(await world.until(() => world.tasks.soft === 'errored')).toBe(true);
+    expect(world.task('soft').ahead).toHaveLength(1);
+    await world.engine.discard({ service: 'soft' }, { by: 'bob', reason: 'retired' });
+    world.cloud.broken.clear();
+    await world.settle();
+    expect(world.tasks).toMatchObject({ maker: 'finished', soft: 'unreachable' });
+    expect(world.task('soft')).toMatchObject({ ahead: [], because: 'discarded by bob: retired' });
+    expect(world.state).toBe('residue-unknown');
+  });
+});

@@ -3,6 +3,7 @@ import { NO_REGION } from '../../operation/order.ts';
 import { duration, table, time } from '../output.ts';
 import type { OperationShape, TaskShape, WaiverShape } from '../shapes.ts';
 import type { Colours } from '../terminal.ts';
+import { decisionLines } from './dead-letters.ts';
 import { coloured, lasted, who } from './operations.ts';
 
 /** All that is known of one operation. `waivers`: those that count for it. */
@@ -15,6 +16,7 @@ export function showOperation(seen: OperationShape, waivers: readonly WaiverShap
     titled('Out of reach', seen.tasks.filter(isUnreachable).flatMap(outOfReach)),
     titled('Stays', seen.tasks.filter((task) => !isUnreachable(task)).flatMap(stays)),
     coverage(seen.operation, waivers),
+    titled('Dead letters', decisionLines(seen.decisions)),
   ];
   return blocks.filter((block) => block !== '').join('\n\n');
 }

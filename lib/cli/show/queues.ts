@@ -1,30 +1,6 @@
 import type * as z from 'zod';
-import { duration, table, time } from '../output.ts';
-import type { DeadLettersShape, QuarantineShape, StatusShape } from '../shapes.ts';
-
-/** Grouped by cause, for one cause is mended once. */
-export function showDeadLetters({ deadLetters }: z.infer<typeof DeadLettersShape>, now: number): string {
-  if (deadLetters.length === 0) return 'No dead letters.';
-  const groups = new Map<string, typeof deadLetters>();
-  for (const letter of deadLetters) {
-    const key = `${letter.queue}\u0000${letter.error?.code ?? 'gave up without a word'}`;
-    groups.set(key, [...(groups.get(key) ?? []), letter]);
-  }
-  const rows = [...groups.values()].map((letters) => {
-    const [first] = letters;
-    const oldest = Math.min(...letters.map(({ at }) => at));
-    const operations = [...new Set(letters.flatMap(({ message }) => message.data.operationId ?? []))];
-    return [
-      first?.queue.replace(/^service-/, '') ?? '',
-      letters.length,
-      duration(now - oldest),
-      first?.error?.code ?? '-',
-      operations.length > 2 ? `${operations.length} operations` : operations.join(', '),
-      (first?.error?.message ?? 'the function died on it again and again').slice(0, 80),
-    ];
-  });
-  return table(['SERVICE', 'LETTERS', 'OLDEST', 'CAUSE', 'OPERATION', 'MESSAGE'], rows, ['LETTERS']);
-}
+import { table, time } from '../output.ts';
+import type { QuarantineShape, StatusShape } from '../shapes.ts';
 
 export function showQuarantine({ total, records }: z.infer<typeof QuarantineShape>): string {
   if (total === 0) return 'Nothing in quarantine.';

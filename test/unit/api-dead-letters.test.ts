@@ -1,0 +1,170 @@
+import { OperationId } from '../../events/ids.ts';
+import { api } from '../../functions/api.ts';
+import { DeadLettersShape, OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
+import { SHOWN_AT_MOST } from '../../lib/engine/port.ts';
+import type { ErrorReport } from '../../lib/errors.ts';
+import { look, operation, requested, task } from '../engine/samples.ts';
+import { MemoryEngine } from '../memory.ts';
+import { SmallWorld } from '../property/small-world.ts';
+
+const denied: ErrorReport = { code: 'nova.http.403', class: 'Denied', message: 'no', advice: 'Ask.', requestId: 'req-1', status: 403 };
+
+function door(engine = new MemoryEngine()) {
+  const { ports } = new SmallWorld({ things: [0, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' });
+  const app = api({ ...ports, engine, health: () => ({ ok: true }), now: () => engine.time });
+  const call = async (path: string, body?: object): Promise<{ status: number; body: unknown }> => {
+    const init = body && { method: 'POST', body: JSON.stringify(body) };
+    const answer = await app.request(`http://127.0.0.1:8787${path}`, init);
+    return { status: answer.status, body: await answer.json() };
+  };
+  return { engine, call };
+}
+const lettersIn = (body: unknown) => DeadLettersShape.parse(body).deadLetters;
+const received = (body: string) => ({ type: 'notification.received', data: { body, encoding: 'utf8', source: 'http', receivedAt: 1 } });
+
+describe('the dead letters behind the door', () => {
+  it('are of every queue, with their cause, their task and when they expire', async () => {
+    const { engine, call } = door();
+    const message = requested('nova', 3);
+    engine.lay('service-nova', message, { error: denied, receiveCount: 9, expiresAt: 5 });
+    engine.lay('ingest', received('{"event_type":"x"}'));
+    engine.lay('coordinate', look(message.data.operationId, 2));
+    const { operationId, taskId } = message.data;
+    const { body } = await call('/v1/dead-letters');
+    expect(lettersIn(body)).toEqual([
+      {
+        id: '1',
+        queue: 'service-nova',
+        message,
+        operationId,
+        task: { taskId, pass: 3 },
+        error: denied,
+        cause: 'nova.http.403',
+        receiveCount: 9,
+        at: engine.time,
+        expiresAt: 5,
+      },
+      expect.objectContaining({
+        queue: 'ingest',
+        cause: 'engine.gave-up',
+        message: expect.objectContaining({ type: 'notification.received' }),
+      }),
+      expect.objectContaining({ queue: 'coordinate', operationId }),
+    ]);
+    const ids = async (query: string) => lettersIn((await call(`/v1/dead-letters?${query}`)).body).map(({ id }) => id);
+    expect(await ids('service=nova')).toEqual(['1']);
+    expect(await ids('queue=ingest')).toEqual(['2']);
+    expect(await ids(`operation=${operationId}`)).toEqual(['1', '3']);
+    expect(await ids('cause=engine.gave-up')).toEqual(['2', '3']);
+    expect(await ids('id=3')).toEqual(['3']);
+  });
+
+  it('show no secret and no more than a page of what others wrote', async () => {
+    const { engine, call } = door();
+    const text = `{"_context_auth_token":"hush-1","event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
+    engine.lay('ingest', received(text));
+    engine.lay('ingest', {
+      ...received(''),
+      data: { ...received('').data, body: Buffer.from(text).toString('base64'), encoding: 'base64' },
+    });
+    engine.lay('service-nova', { type: 'service.requested', data: { token: 'hush-2', strange: true } });
+    const { body } = await call('/v1/dead-letters');
+    expect(JSON.stringify(body)).not.toContain('hush');
+    expect(JSON.stringify(body).length).toBeLessThan(3 * SHOWN_AT_MOST);
+    const [plain, encoded, unreadable] = lettersIn(body);
+    expect(plain?.message?.data).toMatchObject({ body: expect.stringContaining('"event_type":"x"'), bytes: text.length });
+    expect(encoded?.message?.data.body).toBe(plain?.message?.data.body);
+    expect(unreadable).toMatchObject({ queue: 'service-nova', unreadable: expect.stringContaining('"strange":true') });
+    expect(unreadable).not.toHaveProperty('message');
+  });
+
+  it.each([
+    ['redrive', {}],
+    ['redrive', { by: 'ann', reason: 'x' }],
+    ['redrive', { service: 'nova', reason: '' }],
+    ['redrive', { queue: 'elsewhere' }],
+    ['redrive', { queue: 'ingest-dead' }],
+    ['discard', { reason: 'x' }],
+    ['discard', { all: true, reason: 'x' }],
+    ['discard', { service: 'nova' }],
+    ['discard', { service: 'nova', reason: '' }],
+  ])('stay where they are when it is not said which, or not why: %s %j', async (what, wish) => {
+    const { engine, call } = door();
+    engine.lay('service-nova', requested('nova'), { error: denied });
+    engine.lay('ingest', received('{}'));
+    expect((await call(`/v1/dead-letters/${what}`, wish)).status).toBe(400);
+    expect([engine.letters.length, engine.decided]).toEqual([2, []]);
+  });
+
+  it('go back or away with who and why, and the operation shows both', async () => {
+    const { engine, call } = door();
+    const running = operation({ state: 'running' });
+    await engine.commit({ operations: [running], tasks: [task(running.id, 'nova', { state: 'errored', error: denied, pass: 2 })] });
+    for (const service of ['nova', 'neutron']) engine.lay(`service-${service}`, requested(service, 2, running.id), { error: denied });
+    expect(await call('/v1/dead-letters/redrive', { service: 'nova', by: 'ann', reason: 'role given' })).toEqual({
+      status: 200,
+      body: { redriven: 1 },
+    });
+    expect(await call('/v1/dead-letters/discard', { service: 'neutron', by: 'bob', reason: 'torn down' })).toEqual({
+      status: 200,
+      body: { discarded: 1 },
+    });
+    expect(engine.letters).toEqual([]);
+    const common = { id: expect.any(String), at: engine.time, operationId: running.id, cause: 'nova.http.403', letters: 1 };
+    const decisions = [
+      { ...common, what: 'discarded', by: 'bob', reason: 'torn down', queue: 'service-neutron' },
+      { ...common, what: 'redriven', by: 'ann', reason: 'role given', queue: 'service-nova' },
+    ];
+    expect((await call(`/v1/operations/${running.id}`)).body).toMatchObject({ decisions });
+    expect((await call('/v1/decisions')).body).toEqual({ decisions });
+    expect((await call('/v1/decisions?limit=1')).body).toEqual({ decisions: decisions.slice(0, 1) });
+    expect((await call('/v1/decisions?operation=op-000000000000')).body).toEqual({ decisions: [] });
+  });
+
+  it('of the coordinator are not thrown away while their operation waits for them, nor is anything beside them', async () => {
+    const { engine, call } = door();
+    const [open, ended] = [operation({ state: 'confirming' }), operation({ state: 'finished', endedAt: 2 })];
+    const parent = operation({ state: 'waiting' });
+    await engine.commit({ operations: [open, ended, parent] });
+    engine.lay('coordinate', look(open.id));
+    engine.lay('service-nova', requested('nova', 1, open.id));
+    engine.lay('coordinate', look(ended.id));
+    engine.lay('coordinate', { type: 'operation.finished', data: { operationId: ended.id, state: 'finished', parentId: parent.id } });
+    engine.lay('coordinate', { type: 'operation.look', data: { operationId: open.id, strange: true } });
+    const discard = (wish: object) => call('/v1/dead-letters/discard', { by: 'ann', reason: 'x', ...wish });
+    expect(await discard({ operation: open.id })).toMatchObject({
+      status: 409,
+      body: {
+        error: {
+          code: 'api.discard',
+          message: expect.stringMatching(new RegExp(`${open.id} is confirming.*operation\\.look.*Redrive it`)),
+        },
+      },
+    });
+    expect(await discard({ id: '4' })).toMatchObject({ status: 409, body: { error: { message: expect.stringContaining(parent.id) } } });
+    expect(engine.letters).toHaveLength(5);
+    // Of what has ended, and what nobody can read any more.
+    expect(await discard({ id: '3' })).toMatchObject({ body: { discarded: 1 } });
+    expect(await discard({ id: '5' })).toMatchObject({ body: { discarded: 1 } });
+    expect(await discard({ service: 'nova' })).toMatchObject({ body: { discarded: 1 } });
+  });
+
+  it('hold up the operation that they are of, by name; one of an older pass does not', async () => {
+    const { engine, call } = door();
+    const running = operation({ id: OperationId.parse('op-0123456789ab'), state: 'running' });
+    const [nova, swift] = ['nova', 'swift'].map((service) => task(running.id, service, { state: 'requested', pass: 3, progressAt: 7 }));
+    if (!nova || !swift) throw new Error('no tasks');
+    await engine.commit({ operations: [running, operation({ state: 'running' })], tasks: [nova, swift] });
+    engine.lay('service-nova', requested('nova', 3, running.id));
+    engine.lay('service-swift', requested('swift', 2, running.id));
+    engine.lay('coordinate', look(running.id));
+    const waits = [
+      { on: 'the coordinator gave up a message of it: operation.look', actor: 'operator', deadLetter: true, since: engine.time },
+      { on: 'nova: its function died on this task again and again', actor: 'operator', deadLetter: true, since: 7 },
+    ];
+    const one = OperationShape.parse((await call(`/v1/operations/${running.id}`)).body);
+    expect(one.waitsOn).toEqual(waits.map((wait) => expect.objectContaining(wait)));
+    const { operations } = OperationsShape.parse((await call('/v1/operations')).body);
+    expect(operations.map(({ waitsOn }) => waitsOn.length).toSorted()).toEqual([0, 2]);
+  });
+});

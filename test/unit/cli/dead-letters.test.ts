@@ -1,0 +1,116 @@
+import { look, operation, requested } from '../../engine/samples.ts';
+import { desk } from './desk.ts';
+
+const DAY = 24 * 3_600_000;
+const denied = (code: string) =>
+  ({ code, class: 'Denied', message: `nova refused: ${code}`, advice: 'Give the role back.', requestId: 'req-7', status: 403 }) as const;
+
+/** Two of nova with one cause, one with another; one that the coordinator died on. */
+async function laid() {
+  const { engine, type } = desk();
+  const running = operation({ state: 'running' });
+  await engine.commit({ operations: [running] });
+  const { id } = running;
+  engine.lay('service-nova', requested('nova', 1, id), {
+    error: denied('nova.http.403'),
+    receiveCount: 9,
+    expiresAt: engine.time + 14 * DAY,
+  });
+  engine.time += 3_600_000;
+  engine.lay('service-nova', requested('nova', 2), { error: denied('nova.http.403'), expiresAt: engine.time + 14 * DAY });
+  engine.lay('service-nova', requested('nova', 3, id), { error: denied('nova.http.409') });
+  engine.lay('coordinate', look(id));
+  return { engine, type, id };
+}
+const words = (text: string): string[] => text.split('\n').map((line) => line.replace(/ {2,}/g, ' | ').trim());
+
+describe('propagator dead-letters', () => {
+  it('groups them by queue and cause: how many, the oldest, when the first expires', async () => {
+    const { type, id } = await laid();
+    const { code, out } = await type('dead-letters');
+    expect(code).toBe(0);
+    expect(words(out)).toEqual([
+      'SERVICE | LETTERS | OLDEST | EXPIRES | CAUSE | OPERATION | MESSAGE',
+      expect.stringMatching(/^nova \| 2 \| 1h 0m \| in 13d 23h \| nova.http.403 \| op-\w+, op-\w+ \| nova refused: nova.http.403$/),
+      `nova | 1 | 0s | never | nova.http.409 | ${id} | nova refused: nova.http.409`,
+      `coordinate | 1 | 0s | never | engine.gave-up | ${id} | the function died on it again and again`,
+      '',
+      'One of them in full: propagator dead-letters show 1',
+      '',
+    ]);
+    expect(words((await type('dead-letters --queue coordinate')).out)).toHaveLength(5);
+    expect(JSON.parse((await type(`dead-letters --operation ${id} --json`)).out).deadLetters).toHaveLength(3);
+    expect((await type('dead-letters --service swift')).out).toBe('No dead letters.\n');
+  });
+
+  it('show one with all that is known, and what can be done with it', async () => {
+    const { engine, type, id } = await laid();
+    const { out } = await type('dead-letters show 1');
+    for (const line of [
+      'queue      service-nova',
+      /given up {3}\S+Z, 1h 0m ago, after 9 deliveries/,
+      /kept {7}until \S+Z, expires in 13d 23h/,
+      `operation  ${id}`,
+      `task       ${id}/nova/RegionOne, pass 1`,
+      'cause      nova.http.403 (Denied)',
+      'error      nova refused: nova.http.403',
+      'status     403',
+      'request id req-7',
+      'advice     Give the role back.',
+      '"phase": "clean"',
+      'propagator redrive --id 1',
+      'propagator discard --id 1 --reason',
+    ])
+      expect(out).toMatch(line);
+    expect((await type('dead-letters show 4')).out).toMatch(/kept {7}until a person decides[\s\S]*died on it again and again/);
+    expect(JSON.parse((await type('dead-letters --json show 1')).out)).toMatchObject({ id: '1' });
+    engine.lay('service-nova', { strange: { token: 'hush' } });
+    const strange = (await type('dead-letters show 5')).out;
+    expect(strange).toMatch(/which this release cannot read\n\{"strange"/);
+    expect(strange).not.toContain('hush');
+    expect(await type('dead-letters show 99')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('no dead letter 99') });
+  });
+});
+
+describe('propagator redrive', () => {
+  it('shows first and sends nothing, when asked so', async () => {
+    const { engine, type } = await laid();
+    const { out } = await type('redrive --service nova --cause nova.http.403 --dry-run');
+    expect(out).toMatch(/nova +2 +1h 0m[\s\S]*\n2 would be sent back; none was\.\n$/);
+    expect([engine.letters.length, engine.waiting.length, engine.decided]).toEqual([4, 0, []]);
+  });
+
+  it('sends back what was chosen, in the name of who types, and refuses when nothing was', async () => {
+    const { engine, type, id } = await laid();
+    expect(await type('redrive')).toMatchObject({ code: 1, err: expect.stringContaining('say which') });
+    expect(await type('redrive --service nova --cause nova.http.409 --reason "role given"')).toMatchObject({
+      code: 0,
+      out: '1 sent back; see: propagator operations\n',
+    });
+    expect(engine.letters.map((letter) => letter.id)).toEqual(['1', '2', '4']);
+    expect(engine.decided).toMatchObject([{ what: 'redriven', by: 'ann', reason: 'role given', operationId: id }]);
+    expect((await type('redrive --queue ingest')).out).toBe('Nothing matched.\n');
+    expect((await type('redrive --all')).out).toBe('3 sent back; see: propagator operations\n');
+    expect(engine.letters).toEqual([]);
+  });
+});
+
+describe('propagator discard', () => {
+  it('throws away what was chosen and says what that means; the operation and the decisions tell of it', async () => {
+    const { engine, type, id } = await laid();
+    expect(await type('discard --reason x')).toMatchObject({ code: 1, err: expect.stringContaining('say which') });
+    expect(await type('discard --service nova')).toMatchObject({ code: 64, err: expect.stringContaining('--reason') });
+    expect(await type('discard --all --reason x')).toMatchObject({ code: 64 });
+    expect(await type(`discard --operation ${id} --reason x`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('waits for this operation.look'),
+    });
+    expect(engine.letters).toHaveLength(4);
+    const { out } = await type('discard --service nova --id 3 --reason "torn down"');
+    expect(out).toBe('1 thrown away. Their operations end without proof (residue-unknown); see: propagator operations\n');
+    const line = /discarded by ann at \S+Z: 1 of nova, nova\.http\.409: torn down/;
+    expect((await type(`operation ${id}`)).out).toMatch(new RegExp(`Dead letters\n- ${line.source}`));
+    expect((await type('decisions')).out).toMatch(new RegExp(`^${id}  ${line.source}\n$`));
+    expect((await type('decisions --operation op-000000000000')).out).toBe('Nobody has decided anything yet.\n');
+  });
+});
