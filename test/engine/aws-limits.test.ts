@@ -129,6 +129,18 @@ describe('Two writers', () => {
     expect(await engine.reads.accountCount()).toBe(1);
   });
 
+  it('leave nothing of the one who lost, though he had written how it is found', async () => {
+    const engine = open(await emulator.aws().stage());
+    const [ann, bob] = [userId(), userId()];
+    const [known, fresh] = [project({ members: [ann] }), project({ members: [bob], domainId: domainId() })];
+    const taken = unique();
+    await engine.commit({ accounts: [known], seen: [taken] });
+    expect(await engine.commit({ accounts: [{ ...known, members: [bob] }, fresh], seen: [taken] })).toBe('conflict');
+    expect(await engine.reads.projectsOfMember(bob)).toEqual([]);
+    expect(await engine.reads.projectsOfMember(ann)).toEqual([known]);
+    expect(await engine.reads.accountCount()).toBe(1);
+  });
+
   it('who meet in the middle of their transactions try again, and in the end one hears of a conflict', async () => {
     const stage = await emulator.aws().stage();
     const busy = (reasons: string[]) =>
