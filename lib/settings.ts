@@ -65,6 +65,7 @@ export const Settings = z.object({
   PROPAGATOR_SERVICE_MODULES: ids.prefault(''),
   PROPAGATOR_REMOTE_SERVICES: remotes.prefault(''),
   PROPAGATOR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  PROPAGATOR_SINK: httpUrl.optional(),
   RABBITMQ_URL: brokerUrl.optional(),
   RABBITMQ_EXCHANGE: z.string().min(1).default('keystone'),
   RABBITMQ_ROUTING_KEY: z.string().min(1).default('notifications.info'),

@@ -37,6 +37,13 @@ function commands(terminal: Terminal): Command {
       const { start } = await import('./start.ts');
       await start(process.env);
     });
+  program
+    .command('relay')
+    .description('only carry notifications from RabbitMQ to the queue on AWS (PROPAGATOR_SINK), until it is told to stop')
+    .action(async () => {
+      const { relay } = await import('./relay.ts');
+      await relay(process.env);
+    });
   operationCommands(program, terminal);
   serviceCommands(program, terminal);
   deadLetterCommands(program, terminal);

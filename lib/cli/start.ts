@@ -1,19 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { startEmbedded } from '../embedded.ts';
 import { createLogger } from '../log.ts';
 import { readCredentials } from '../openstack/credentials.ts';
-import { readSettings } from '../settings.ts';
+import { readSettings, settingError } from '../settings.ts';
+import { readFileIfThere, untilTold } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
-
-function readFileIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
 
 /**
  * Runs the propagator until SIGTERM or SIGINT.
@@ -21,6 +13,8 @@ function readFileIfThere(path: string): string | undefined {
  */
 export async function start(environment: Environment): Promise<void> {
   const settings = readSettings(environment);
+  if (settings.PROPAGATOR_SINK !== undefined)
+    throw settingError('PROPAGATOR_SINK', 'it is for `propagator relay`; unset it to run everything here');
   const credentials = readCredentials({ env: environment, readFile: readFileIfThere, home: homedir(), cwd: process.cwd() });
   const log = createLogger(settings.PROPAGATOR_LOG_LEVEL);
   const running = await startEmbedded({ settings, credentials, log });
@@ -36,10 +30,7 @@ export async function start(environment: Environment): Promise<void> {
       ? 'ready; it observes and changes nothing'
       : 'ready; it removes what deleted projects left behind',
   );
-  await new Promise<void>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
-  });
+  await untilTold();
   log.info('stopping; what is under way is finished or taken up at the next start');
   await running.stop();
 }

@@ -1,0 +1,126 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import * as z from 'zod';
+import { bodyBytes } from '../../lib/account/received.ts';
+import { readBody } from '../../lib/engine/aws/envelope.ts';
+import { createLogger } from '../../lib/log.ts';
+import { type RelayOnly, startRelayOnly } from '../../lib/relay-only.ts';
+import { readSettings } from '../../lib/settings.ts';
+import { eventually, RelayWorld } from './world.ts';
+
+const Batch = z.object({ QueueUrl: z.string(), Entries: z.array(z.object({ Id: z.string(), MessageBody: z.string() })) });
+
+/** What a relay sees of SQS: it may be away, or refuse half of what it is sent. */
+class Sqs {
+  readonly taken: string[] = [];
+  readonly #server: Server;
+  mood: 'well' | 'away' | 'half' = 'well';
+  calls = 0;
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      let text = '';
+      request.on('data', (part) => {
+        text += part;
+      });
+      request.on('end', () => {
+        this.calls += 1;
+        if (this.mood === 'away') return void response.writeHead(503).end();
+        const { Entries } = Batch.parse(JSON.parse(text));
+        const refused = this.mood === 'half' ? Entries.filter((_, index) => (index + this.calls) % 2 === 0) : [];
+        const taken = Entries.filter((entry) => !refused.includes(entry));
+        this.taken.push(...taken.map(({ MessageBody }) => MessageBody));
+        const Failed = refused.map(({ Id }) => ({ Id, Code: 'ServiceUnavailable', SenderFault: false }));
+        response.end(JSON.stringify({ Successful: taken.map(({ Id }) => ({ Id, MessageId: Id, MD5OfMessageBody: '' })), Failed }));
+      });
+    });
+  }
+  async open(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/000000000000/propagator-test-ingest`;
+  }
+  get bodies(): Set<string> {
+    const messages = this.taken.map(readBody);
+    return new Set(
+      messages.flatMap((message) => (message?.type === 'notification.received' ? [Buffer.from(bodyBytes(message.data)).toString()] : [])),
+    );
+  }
+  get beats(): number {
+    return this.taken.filter((body) => body.includes('"relay.heartbeat"')).length;
+  }
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
+
+let world: RelayWorld;
+let sqs: Sqs;
+let relay: RelayOnly;
+beforeEach(async () => {
+  world = await new RelayWorld().open();
+  await world.makeExchange();
+  sqs = new Sqs();
+  relay = await startRelayOnly({
+    settings: readSettings({
+      PROPAGATOR_SINK: await sqs.open(),
+      PROPAGATOR_PORT: '0',
+      RABBITMQ_URL: world.road.url,
+      RABBITMQ_EXCHANGE: world.exchange,
+      RABBITMQ_QUEUE: world.queue,
+    }),
+    environment: { AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
+    readFile: () => undefined,
+    log: createLogger('silent'),
+    beatMillis: 100,
+  });
+  await eventually('it is bound', () => relay.state().connected && relay.state().waiting === undefined);
+});
+afterEach(async () => {
+  sqs.mood = 'well';
+  await relay.stop();
+  await world.close();
+  sqs.close();
+}, 60_000);
+
+const numbered = (count: number, prefix: string): string[] => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
+const hasAll = (bodies: readonly string[]) => () => bodies.every((body) => sqs.bodies.has(body));
+
+describe('a relay from a real RabbitMQ to a queue of AWS', () => {
+  it('loses nothing while AWS is away: the broker keeps it, and the relay says so', async () => {
+    await world.publish(...numbered(100, 'before'));
+    await eventually('the first are there', hasAll(numbered(100, 'before')));
+    sqs.mood = 'away';
+    await world.publish(...numbered(1500, 'during'));
+    await eventually('it says so', () => /store takes no notifications/.test(relay.state().waiting ?? ''), 30_000);
+    // No more than the prefetch limit is in its hands.
+    expect((await world.look())?.messages).toBeGreaterThanOrEqual(1000);
+    expect(sqs.bodies.has('during0')).toBe(false);
+    sqs.mood = 'well';
+    await eventually('all are there', hasAll(numbered(1500, 'during')), 60_000);
+    await eventually('the broker has none left', async () => (await world.look())?.messages === 0);
+    expect(relay.state().waiting).toBeUndefined();
+  }, 120_000);
+
+  it('loses nothing when half of every call is refused', async () => {
+    sqs.mood = 'half';
+    await world.publish(...numbered(500, 'n'));
+    await eventually('all are there', hasAll(numbered(500, 'n')), 60_000);
+    await eventually('the broker has none left', async () => (await world.look())?.messages === 0);
+  }, 90_000);
+
+  it('gives a sign of life while Keystone is silent, and none while the broker is away', async () => {
+    await eventually('two beats', () => sqs.beats >= 2);
+    const health = async () => (await fetch(`http://127.0.0.1:${relay.port}/healthz`)).status;
+    expect(await health()).toBe(200);
+    world.road.isOpen = false;
+    world.road.cut();
+    await eventually('it is told', () => !relay.state().connected);
+    expect(await health()).toBe(503);
+    const { beats } = sqs;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(sqs.beats - beats).toBeLessThanOrEqual(1);
+    world.road.isOpen = true;
+    await eventually('it beats again', () => sqs.beats > beats + 2);
+  }, 60_000);
+});
