@@ -2,6 +2,15 @@ import * as z from 'zod';
 import { ErrorReport } from '../../events/service.ts';
 import { PropagatorError } from '../errors.ts';
 
+/** What a gateway before the API says: `{"message": "Forbidden"}`. */
+const Gateway = z.object({ message: z.string() });
+const wordOf = (body: unknown): string => {
+  const said = Gateway.safeParse(body);
+  return said.success ? `: ${said.data.message}` : '';
+};
+const adviceFor = (status: number): string | undefined =>
+  status === 401 || status === 403 ? 'On AWS your credentials need the right execute-api:Invoke on this API.' : undefined;
+
 const Refusal = z.object({ error: ErrorReport.partial().extend({ code: z.string(), message: z.string() }) });
 
 /** Calls to a running propagator's API. Throws {@link PropagatorError} with what the API said, or that nobody answers. */
@@ -33,6 +42,7 @@ export class ApiClient {
     try {
       answer = await this.#fetch(`${this.#base}${path}`, init);
     } catch (cause) {
+      if (cause instanceof PropagatorError) throw cause;
       const advice = 'Is it running on this machine? `npm start` starts it; PROPAGATOR_URL names another door.';
       throw new PropagatorError(
         { code: 'cli.no-answer', class: 'Transient', message: `no propagator answers at ${this.#base}`, advice },
@@ -44,7 +54,7 @@ export class ApiClient {
     const refusal = Refusal.safeParse(body);
     const { code, message, advice } = refusal.success
       ? refusal.data.error
-      : { code: `api.http.${answer.status}`, message: `HTTP ${answer.status}`, advice: undefined };
+      : { code: `api.http.${answer.status}`, message: `HTTP ${answer.status}${wordOf(body)}`, advice: adviceFor(answer.status) };
     throw new PropagatorError({ code, class: 'Unexpected', message, advice: advice ?? 'See `propagator --help`.' });
   }
 }

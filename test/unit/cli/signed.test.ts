@@ -1,0 +1,67 @@
+import * as z from 'zod';
+import { ApiClient } from '../../../lib/cli/client.ts';
+import { callerOf } from '../../../lib/cli/signed.ts';
+
+const keys = { AWS_ACCESS_KEY_ID: 'AK', AWS_SECRET_ACCESS_KEY: 'secret', AWS_SESSION_TOKEN: 'session' };
+
+function client(base: string, environment: Record<string, string> = keys) {
+  const sent: { url: string; headers: Headers; method: string | undefined }[] = [];
+  const by = async (url: string, init: RequestInit) => {
+    sent.push({ url, headers: new Headers(init.headers), method: init.method });
+    return new Response('{}');
+  };
+  return {
+    sent,
+    api: new ApiClient(
+      base,
+      callerOf(base, environment, () => undefined, by),
+    ),
+  };
+}
+
+describe('the API on AWS', () => {
+  const DOOR = 'https://abc123.execute-api.eu-central-1.amazonaws.com';
+
+  it('is called with a signature over the address, the question and the body', async () => {
+    const { sent, api } = client(DOOR);
+    await api.get('/v1/dead-letters?service=nova&cause=nova.http.403', z.object({}));
+    await api.post('/v1/dead-letters/redrive', { service: 'nova' }, z.object({}));
+    await api.delete('/v1/waivers/rating', z.object({}));
+    expect(sent.map(({ method }) => method)).toEqual([undefined, 'POST', 'DELETE']);
+    for (const { headers } of sent) {
+      expect(headers.get('authorization')).toMatch(
+        /^AWS4-HMAC-SHA256 Credential=AK\/\d{8}\/eu-central-1\/execute-api\/aws4_request, SignedHeaders=[a-z;-]*host[a-z;-]*, Signature=[0-9a-f]{64}$/,
+      );
+      expect(headers.get('x-amz-security-token')).toBe('session');
+      expect(JSON.stringify([...headers])).not.toContain('secret');
+    }
+    expect(sent[1]?.headers.get('content-type')).toBe('application/json');
+    expect(new Set(sent.map(({ headers }) => headers.get('authorization'))).size).toBe(3);
+  });
+
+  it('is not called without credentials: what is missing is said', async () => {
+    const { sent, api } = client(DOOR, { AWS_SHARED_CREDENTIALS_FILE: '/none' });
+    await expect(api.get('/v1/status', z.object({}))).rejects.toThrow(/no file \/none/);
+    expect(sent).toEqual([]);
+  });
+
+  it('that lets us not in says so, and what it takes', async () => {
+    const by = async () => new Response('{"message":"Forbidden"}', { status: 403 });
+    const api = new ApiClient(
+      DOOR,
+      callerOf(DOOR, keys, () => undefined, by),
+    );
+    await expect(api.get('/v1/status', z.object({}))).rejects.toMatchObject({
+      report: { message: 'HTTP 403: Forbidden', advice: expect.stringContaining('execute-api:Invoke') },
+    });
+  });
+
+  it.each(['http://127.0.0.1:8787', 'https://propagator.example', 'https://execute-api.eu-central-1.amazonaws.com.example'])(
+    'elsewhere (%s) no signature is made',
+    async (base) => {
+      const { sent, api } = client(base);
+      await api.get('/v1/status', z.object({}));
+      expect(sent[0]?.headers.get('authorization')).toBeNull();
+    },
+  );
+});
