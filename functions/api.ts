@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import * as z from 'zod';
-import { notificationReceived } from '../lib/account/received.ts';
 import { PropagatorError } from '../lib/errors.ts';
 import { deadLetterRoutes } from './api/dead-letters.ts';
+import { notificationRoutes } from './api/notifications.ts';
 import { operationRoutes } from './api/operations.ts';
 import type { ApiPorts } from './api/ports.ts';
 import { serviceRoutes } from './api/services.ts';
@@ -12,18 +10,16 @@ import { taskRoutes } from './api/tasks.ts';
 
 export type { ApiPorts } from './api/ports.ts';
 
-const LARGEST_BODY = 16 * 1024 * 1024;
-
 /**
- * The HTTP door, for loopback only: there is no authentication yet, so requests that name another host are refused
- * (a web page in the operator's browser could otherwise reach it by a name that resolves to loopback).
+ * The HTTP door. It asks nobody who he is: where nothing before it does, it is for loopback only, and requests that name another host are
+ * refused (a web page in the operator's browser could otherwise reach it by a name that resolves to loopback).
  */
 export function api(ports: ApiPorts): Hono {
   const { engine } = ports;
   const app = new Hono();
   app.use(async (context, next) => {
     const host = new URL(context.req.url).hostname;
-    if (!['127.0.0.1', 'localhost', '[::1]'].includes(host))
+    if (!ports.authenticated && !['127.0.0.1', 'localhost', '[::1]'].includes(host))
       return context.json({ error: { code: 'api.host', message: 'this door opens on loopback only' } }, 403);
     return next();
   });
@@ -56,15 +52,7 @@ export function api(ports: ApiPorts): Hono {
   taskRoutes(app, ports);
   deadLetterRoutes(app, ports);
 
-  app.post('/v1/notifications', bodyLimit({ maxSize: LARGEST_BODY }), async (context) => {
-    const receivedAt = ports.now();
-    const messages = bodies(new Uint8Array(await context.req.arrayBuffer())).map((body) =>
-      notificationReceived(body, { id: randomUUID(), source: 'http', receivedAt }),
-    );
-    if (messages.length === 0) return context.json({ error: { code: 'api.input', message: 'the body is empty' } }, 400);
-    await engine.commit({ messages });
-    return context.json({ stored: messages.length }, 202);
-  });
+  notificationRoutes(app, ports);
   app.get('/v1/quarantine', async (context) =>
     context.json(
       await engine.reads.quarantine(Number(z.coerce.number().int().min(1).max(1000).default(100).parse(context.req.query('limit')))),
@@ -75,17 +63,4 @@ export function api(ports: ApiPorts): Hono {
     return context.json({ ...ports.health(), accounts, counters, queues });
   });
   return app;
-}
-
-/** One notification, a JSON array of them, or JSON lines. What is none of these is stored as it is: ingest will put it into quarantine. */
-function bodies(bytes: Uint8Array): Uint8Array[] {
-  const text = new TextDecoder().decode(bytes);
-  if (text.trim() === '') return [];
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return Array.isArray(parsed) ? parsed.map((one) => Buffer.from(JSON.stringify(one))) : [bytes];
-  } catch {
-    const lines = text.split('\n').filter((line) => line.trim() !== '');
-    return lines.length > 1 ? lines.map((line) => Buffer.from(line)) : [bytes];
-  }
 }

@@ -5,7 +5,7 @@ import { cleanupPass, freshOnce, type PassReport, userPass } from '../lib/cleanu
 import type { Reach, Service, ServiceApi } from '../lib/cleanup/service.ts';
 import type { Delivery, Engine } from '../lib/engine/port.ts';
 import { type ErrorReport, reportOf } from '../lib/errors.ts';
-import type { Cloud } from '../lib/openstack/cloud.ts';
+import type { Cloud, ServiceAddress } from '../lib/openstack/cloud.ts';
 import { lives } from '../lib/operation/advance.ts';
 import type { Mode, Operation } from '../lib/operation/model.ts';
 import { type AccountNow, obstacleTo } from '../lib/operation/obstacle.ts';
@@ -13,8 +13,8 @@ import { type AccountNow, obstacleTo } from '../lib/operation/obstacle.ts';
 export interface ServicePorts {
   readonly engine: Engine;
   readonly cloud: Cloud;
-  /** All services, so that one may ask another. */
-  readonly services: readonly Service[];
+  /** Where all services are found, so that one may ask another. */
+  readonly services: readonly ServiceAddress[];
   readonly mode: Mode;
   readonly apartMillis: number;
   readonly protection: () => Promise<Protection>;

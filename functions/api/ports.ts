@@ -13,6 +13,8 @@ export interface ApiPorts {
   readonly optedIn: readonly string[];
   /** Services of the operator's own that are asked over HTTP, and may report here. */
   readonly remotes: readonly string[];
+  /** Somebody before this door has asked the caller who he is: API Gateway, by his signature. */
+  readonly authenticated?: true;
   readonly protection: () => Promise<Protection>;
   /** What `/healthz` tells beside the database. `ok: false` makes it 503. */
   health(): { readonly ok: boolean; readonly [part: string]: unknown };

@@ -31,6 +31,8 @@ export interface QueueDefinition {
   readonly functionSeconds: number;
   /** Messages that the function gets at once. */
   readonly batchSize: number;
+  /** How long SQS waits for a batch to fill; it must where more than ten make one. */
+  readonly batchingSeconds: number;
 }
 export interface RuleDefinition {
   readonly name: string;
@@ -65,9 +67,9 @@ export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
 /** A batch of notifications makes at most five rows each, and all of it fits into one transaction of DynamoDB then. */
 const FED = {
-  ingest: { functionSeconds: 60, batchSize: 18 },
-  coordinate: { functionSeconds: 60, batchSize: 10 },
-  service: { functionSeconds: 120, batchSize: 1 },
+  ingest: { functionSeconds: 60, batchSize: 18, batchingSeconds: 1 },
+  coordinate: { functionSeconds: 60, batchSize: 10, batchingSeconds: 0 },
+  service: { functionSeconds: 120, batchSize: 1, batchingSeconds: 0 },
 } as const;
 
 /** Every type of message that there is. */
@@ -98,7 +100,7 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
       return {
         queue,
         name: names.queue(queue),
-        visibilitySeconds: VISIBILITY_FACTOR * fed.functionSeconds,
+        visibilitySeconds: VISIBILITY_FACTOR * fed.functionSeconds + fed.batchingSeconds,
         retentionSeconds: RETENTION_SECONDS,
         dead: { name: names.dead(queue), retentionSeconds: DEAD_RETENTION_SECONDS },
         mostReceives: MOST_RECEIVES,

@@ -1,0 +1,24 @@
+import type { Warm } from '../../lib/engine/aws/function/warm.ts';
+
+/** One pass begins no new removal after this; it must be well below the time-out of its function. */
+const PASS_BUDGET_MILLIS = 60_000;
+
+/** What every function works with, but for the services that it knows. */
+export const commonPorts = ({ told: engine, cloud, settings, log, protection }: Warm) => ({
+  engine,
+  cloud,
+  keystone: cloud.keystone,
+  log,
+  mode: settings.PROPAGATOR_MODE,
+  protection,
+  now: Date.now,
+});
+
+/** What the function of a service works with. In a file of its own: its bundle must not hold all the others. */
+export const passPorts = (warm: Warm) => ({
+  ...commonPorts(warm),
+  apartMillis: warm.settings.PROPAGATOR_CONFIRM_APART,
+  patienceMillis: warm.settings.PROPAGATOR_PATIENCE,
+  concurrency: warm.settings.PROPAGATOR_CONCURRENCY,
+  budgetMillis: PASS_BUDGET_MILLIS,
+});

@@ -1,0 +1,95 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+import type { Service } from '../../../cleanup/service.ts';
+import { SERVICES } from '../../../services/index.ts';
+import { functionsOf, zipOf } from '../template/functions.ts';
+import type { Stack } from '../template/stack.ts';
+import { zip } from './zip.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../../..');
+
+export interface Bundle {
+  readonly name: string;
+  /** What runs, minified; without its source map. */
+  readonly code: Buffer;
+  readonly zip: Buffer;
+}
+
+/** Every function of the stack as a zip of its own: its handler with what that needs and nothing else. */
+export async function bundle(stack: Stack): Promise<Bundle[]> {
+  return Promise.all(functionsOf(stack).map(async ({ name }) => ({ name, ...(await packed(await entryOf(name, stack))) })));
+}
+
+/** The zips where serverless.yml says that they are. */
+export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
+  await mkdir(join(folder, '.serverless/functions'), { recursive: true });
+  for (const made of await bundle(stack)) await writeFile(join(folder, zipOf(made.name)), made.zip);
+}
+
+/** The few lines at which a function begins. They are made here, so that a new service needs none. */
+async function entryOf(name: string, { remotes }: Stack): Promise<string> {
+  const remote = remotes.find((one) => name === `service-${one.name}`);
+  if (remote) return entry('remote', JSON.stringify(remote));
+  const service = SERVICES.find((one) => name === `service-${one.name}`);
+  if (!service) return entry(name);
+  const addresses = SERVICES.map((one) => ({
+    name: one.name,
+    catalogTypes: one.catalogTypes,
+    microversion: one.microversion,
+    concurrency: one.concurrency,
+    scope: one.scope,
+  }));
+  const file = join(ROOT, `lib/services/${service.name}.ts`);
+  const from = `import { ${await exportOf(service, file)} as service } from ${JSON.stringify(file)};`;
+  return `${from}\n${entry('service', 'service', JSON.stringify(addresses))}`;
+}
+
+const entry = (file: string, ...more: string[]): string =>
+  `import { ${file}Function } from ${JSON.stringify(join(ROOT, `functions/aws/${file}.ts`))};
+export const handler = ${file}Function(${['process.env', ...more].join(', ')});`;
+
+/** By what name the service's own file exports it: only that file belongs in the bundle. */
+async function exportOf(service: Service, file: string): Promise<string> {
+  const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
+  const found = Object.keys(exported).find((name) => exported[name] === service);
+  if (found === undefined) throw new Error(`${file} does not export the service ${service.name}`);
+  return found;
+}
+
+async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: ROOT, loader: 'ts', sourcefile: 'index.ts' },
+    absWorkingDir: ROOT,
+    outfile: 'index.mjs',
+    write: false,
+    bundle: true,
+    minify: true,
+    // Names in a stack trace, and in a class's own error.
+    keepNames: false,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    legalComments: 'none',
+    // Packages in CommonJS ask for Node's own modules with a `require` that an ES module has not.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    plugins: [leftOut],
+    logLevel: 'silent',
+  });
+  const files = outputFiles.map(({ path, contents: data }) => ({ name: path.endsWith('.map') ? 'index.mjs.map' : 'index.mjs', data }));
+  const code = files.find(({ name }) => name === 'index.mjs');
+  return { code: Buffer.from(code?.data ?? []), zip: zip(files) };
+}
+
+/** What no function needs: its login comes from a secret, so it reads no clouds.yaml. */
+const leftOut: Plugin = {
+  name: 'left-out',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^yaml$/ }, () => ({ path: 'yaml', namespace: 'left-out' }));
+    onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export const parse = () => ({});' }));
+  },
+};

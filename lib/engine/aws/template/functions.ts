@@ -1,0 +1,122 @@
+import type { QueueName } from '../../../../events/index.ts';
+import { attribute, logicalId } from './cloudformation.ts';
+import { queueId } from './routes.ts';
+import type { Stack } from './stack.ts';
+import { secretArn } from './state.ts';
+
+/** One function of the stack; `name` is also what its zip is called. */
+export interface FunctionDefinition {
+  readonly name: 'api' | 'sweep' | QueueName;
+  readonly does: string;
+  readonly seconds: number;
+  readonly megabytes: number;
+  /** The queue that feeds it. */
+  readonly queue?: { readonly name: QueueName; readonly batchSize: number; readonly batchingSeconds: number; readonly mostAtOnce: number };
+  /** Sends what others left unsent: it may send to every queue. */
+  readonly repairs: boolean;
+}
+
+/** Calls of one function at the same time: what one coordinator does, another may undo and redo; what one service does is limited by its API. */
+const MOST_AT_ONCE = { ingest: 2, coordinate: 5, service: 4 } as const;
+
+export function functionsOf({ topology }: Stack): FunctionDefinition[] {
+  const fed = topology.queues.map(({ queue, functionSeconds, batchSize, batchingSeconds }): FunctionDefinition => {
+    const kind = queue === 'ingest' || queue === 'coordinate' ? queue : 'service';
+    return {
+      name: queue,
+      does: DOES[kind](queue),
+      seconds: functionSeconds,
+      megabytes: kind === 'service' ? 256 : 512,
+      queue: { name: queue, batchSize, batchingSeconds, mostAtOnce: MOST_AT_ONCE[kind] },
+      repairs: queue === 'coordinate',
+    };
+  });
+  const api: FunctionDefinition = { name: 'api', does: 'Answers operators', seconds: 29, megabytes: 512, repairs: true };
+  const does = 'Sends what was left unsent, compares the inventory with Keystone';
+  const sweep: FunctionDefinition = { name: 'sweep', does, seconds: 300, megabytes: 1024, repairs: true };
+  return [...fed, api, sweep];
+}
+
+const DOES = {
+  ingest: () => 'Reads notifications and asks Keystone what is true',
+  coordinate: () => 'Carries each operation through its services',
+  service: (queue: string) => `Empties ${queue.slice('service-'.length)}`,
+} as const;
+
+/** `service-nova` as serverless.yml calls it: `serviceNova`. Its logical ids begin with {@link logicalId}. */
+export const functionKey = (name: string): string => logicalId(name).replace(/^./, (first) => first.toLowerCase());
+export const functionId = (name: string): string => `${logicalId(name)}LambdaFunction`;
+export const logGroupId = (name: string): string => `${logicalId(name)}LogGroup`;
+export const roleId = (name: string): string => `${logicalId(name)}Role`;
+export const zipOf = (name: string): string => `.serverless/functions/${name}.zip`;
+
+/** The `functions` of serverless.yml. */
+export function serverlessFunctions(stack: Stack): Record<string, object> {
+  const { prefix, parameters } = stack;
+  const network = networkOf(stack);
+  return Object.fromEntries(
+    functionsOf(stack).map((of) => [
+      functionKey(of.name),
+      {
+        name: `${prefix}-${of.name}`,
+        description: of.does,
+        handler: 'index.handler',
+        role: attribute(roleId(of.name)),
+        timeout: of.seconds,
+        memorySize: of.megabytes,
+        package: { artifact: zipOf(of.name) },
+        environment: environmentOf(of, stack),
+        events: eventsOf(of),
+        ...(network ? { vpc: network } : {}),
+        ...(parameters.kmsKey ? { kmsKeyArn: parameters.kmsKey } : {}),
+      },
+    ]),
+  );
+}
+
+function environmentOf(of: FunctionDefinition, stack: Stack): Record<string, unknown> {
+  return {
+    ...stack.settings,
+    STACK_PREFIX: stack.prefix,
+    STACK_SERVICES: [...stack.services, ...stack.remotes].map(({ name }) => name).join(','),
+    STACK_SECRET_ARN: secretArn(stack),
+    // Where more than fifteen minutes are waited.
+    ...(of.repairs ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole'), STACK_REPAIRS: 'yes' } : {}),
+    NODE_OPTIONS: '--enable-source-maps',
+  };
+}
+
+function eventsOf({ name, queue }: FunctionDefinition): object[] {
+  const fed = queue && {
+    sqs: {
+      arn: attribute(queueId(queue.name)),
+      batchSize: queue.batchSize,
+      ...(queue.batchingSeconds > 0 ? { maximumBatchingWindow: queue.batchingSeconds } : {}),
+      functionResponseType: 'ReportBatchItemFailures',
+      maximumConcurrency: queue.mostAtOnce,
+    },
+  };
+  const signed = (method: string, path: string) => ({ httpApi: { method, path, authorizer: { type: 'aws_iam' } } });
+  if (name === 'ingest') return [...(fed ? [fed] : []), signed('POST', '/v1/notifications')];
+  if (name === 'api') return [signed('*', '/{proxy+}')];
+  if (name === 'sweep')
+    return [
+      { schedule: { rate: ['rate(5 minutes)'], input: { compare: false } } },
+      { schedule: { rate: ['rate(1 hour)'], input: { compare: true } } },
+    ];
+  return fed ? [fed] : [];
+}
+
+const listed = (text: string): string[] =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
+
+/** The network of the functions, when the parameters name one. Throws when they name half of one. */
+export function networkOf({ parameters }: Stack): { subnetIds: string[]; securityGroupIds: string[] } | undefined {
+  const [subnetIds, securityGroupIds] = [listed(parameters.subnets), listed(parameters.securityGroups)];
+  if (subnetIds.length === 0 && securityGroupIds.length === 0) return undefined;
+  if (subnetIds.length === 0 || securityGroupIds.length === 0) throw new Error('name both, subnets and securityGroups, or neither');
+  return { subnetIds, securityGroupIds };
+}
