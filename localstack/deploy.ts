@@ -1,0 +1,107 @@
+// npm run aws:deploy [-- --stage NAME] [--param=NAME=VALUE …]: packages the stack and deploys it on the emulator that `npm run aws:up` started,
+// or at AWS_ENDPOINT_URL. Where the emulator is wrong, this file works around it: README.md beside it names each case.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { CreateArchiveCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import * as z from 'zod';
+
+const ROOT = join(import.meta.dirname, '..');
+const run = promisify(execFile);
+
+export interface Deployment {
+  readonly endpoint: string;
+  readonly stage: string;
+  /** Settings and parameters by name. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly region?: string;
+}
+
+/** Variables by which the SDK and the serverless command find the emulator; it asks nobody who he is. */
+export const surroundings = (endpoint: string, region = 'eu-central-1') => ({
+  AWS_ENDPOINT_URL: endpoint,
+  AWS_ACCESS_KEY_ID: 'test',
+  AWS_SECRET_ACCESS_KEY: 'test',
+  AWS_REGION: region,
+});
+
+const Template = z.looseObject({ Resources: z.record(z.string(), z.looseObject({ Type: z.string() })) });
+const State = z.looseObject({ service: z.looseObject({ provider: z.looseObject({ compiledCloudFormationTemplate: Template }) }) });
+
+/** Packages the stack and deploys it with `serverless deploy`. Throws with what that said. */
+export async function deploy({ endpoint, stage, parameters = {}, region = 'eu-central-1' }: Deployment): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'propagator-package-'));
+  try {
+    const named = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
+    const about = ['--stage', stage, '--region', region, ...named, '--package', folder];
+    await serverless(['package', ...about], {});
+    const archive = leaveOutArchive(folder);
+    await serverless(['deploy', ...about], surroundings(endpoint, region));
+    await makeArchive(archive, stage, endpoint, region);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function serverless(args: readonly string[], more: Readonly<Record<string, string>>): Promise<void> {
+  const env = { ...process.env, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1', ...more };
+  await run(join(ROOT, 'node_modules/.bin/serverless'), [...args], { cwd: ROOT, env, maxBuffer: 1 << 26 }).catch((error: unknown) => {
+    const said = error instanceof Error && 'stderr' in error && 'stdout' in error ? `${error.stdout}${error.stderr}` : String(error);
+    throw new Error(`serverless ${args[0]} failed:\n${said}`);
+  });
+}
+
+const ArchiveProperties = z.object({ ArchiveName: z.string(), RetentionDays: z.number(), EventPattern: z.unknown() });
+
+/** MiniStack 1.5.33 has archives, and its CloudFormation does not know them ("Unrecognized resource types"): taken out here, made below. */
+function leaveOutArchive(folder: string): z.infer<typeof ArchiveProperties> {
+  const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+  const write = (name: string, content: unknown): void => writeFileSync(join(folder, name), JSON.stringify(content));
+  const state = State.parse(read('serverless-state.json'));
+  const { Resources } = state.service.provider.compiledCloudFormationTemplate;
+  const archive = ArchiveProperties.parse(Resources.Archive?.Properties);
+  delete Resources.Archive;
+  write('serverless-state.json', state);
+  const template = Template.parse(read('cloudformation-template-update-stack.json'));
+  delete template.Resources.Archive;
+  write('cloudformation-template-update-stack.json', template);
+  return archive;
+}
+
+async function makeArchive(archive: z.infer<typeof ArchiveProperties>, stage: string, endpoint: string, region: string): Promise<void> {
+  const client = new EventBridgeClient({ endpoint, region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } });
+  const { ArchiveName, RetentionDays, EventPattern } = archive;
+  const EventSourceArn = `arn:aws:events:${region}:000000000000:event-bus/propagator-${stage}`;
+  const input = { ArchiveName, RetentionDays, EventPattern: JSON.stringify(EventPattern), EventSourceArn };
+  await client.send(new CreateArchiveCommand(input)).catch((error: unknown) => {
+    // It stands already, from an earlier deployment.
+    if (!(error instanceof Error) || error.name !== 'ResourceAlreadyExistsException') throw error;
+  });
+  client.destroy();
+}
+
+function endpointHere(): string {
+  const file = join(import.meta.dirname, '.ministack/endpoint');
+  const endpoint = process.env.AWS_ENDPOINT_URL ?? (existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined);
+  if (endpoint === undefined) throw new Error('No emulator runs: start one with npm run aws:up, or name one in AWS_ENDPOINT_URL.');
+  return endpoint;
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: { stage: { type: 'string', default: 'local' }, param: { type: 'string', multiple: true, default: [] } },
+  });
+  const endpoint = endpointHere();
+  const parameters = Object.fromEntries(
+    values.param.map((pair) => {
+      const at = pair.indexOf('=');
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+  await deploy({ endpoint, stage: values.stage, parameters });
+  console.log(
+    `stack propagator-${values.stage} stands at ${endpoint}; its login of the cloud goes into the secret propagator-${values.stage}/openstack`,
+  );
+}
