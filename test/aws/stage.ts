@@ -1,8 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
+import * as z from 'zod';
 import type { Message, QueueName } from '../../events/index.ts';
 import { notificationReceived } from '../../lib/account/received.ts';
 import { createAws } from '../../lib/engine/aws/call.ts';
@@ -11,10 +14,15 @@ import { namesOf } from '../../lib/engine/aws/names.ts';
 import { type AwsEngine, openAwsEngine } from '../../lib/engine/aws/open.ts';
 import { Queues } from '../../lib/engine/aws/queues.ts';
 import { stackOf } from '../../lib/engine/aws/template/stack.ts';
+import { connectCloud } from '../../lib/openstack/connect.ts';
+import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { ENDED, type Operation } from '../../lib/operation/model.ts';
-import { deploy, surroundings } from '../../localstack/deploy.ts';
+import { SERVICES } from '../../lib/services/index.ts';
+import { keystone } from '../../lib/services/keystone.ts';
+import { deploy } from '../../localstack/deploy.ts';
 import { startEmulator } from '../../localstack/emulator.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
+import type { Documented } from '../cloud/documented.ts';
 
 const REGION = 'eu-central-1';
 const STAGE = 'test';
@@ -30,6 +38,14 @@ const SETTINGS = {
 export interface AwsStage {
   readonly endpoint: string;
   readonly cloud: RehearsalCloud;
+  /** A project in a domain of its own, full of things. */
+  project(): string;
+  /** Deletes a project in Keystone; gives its notification as Keystone sent it. */
+  deleted(project: string): Promise<string>;
+  /** Calls the API's function as API Gateway does. */
+  api(method: 'GET' | 'POST', path: string, body?: object): Promise<{ status: number; body: unknown }>;
+  /** Kills the process in which a function runs; false when there is none. */
+  kill(name: string): boolean;
   /** Looks into the deployed table and queues; takes no messages. */
   readonly engine: AwsEngine;
   readonly queues: Queues;
@@ -43,6 +59,10 @@ export interface AwsStage {
   /** Waits for the end of the newest operation about a project. */
   ended(project: string, seconds?: number): Promise<Operation>;
   attributes(queue: QueueName, attributes: Record<string, string>): Promise<void>;
+  /** The redrive policy of a queue with fewer deliveries: the template's nine take minutes. */
+  redrivePolicy(queue: QueueName, maxReceiveCount: number): { RedrivePolicy: string };
+  /** Messages on a queue by its full name, as SQS says it. */
+  visible(queue: string): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -51,7 +71,7 @@ export async function setAwsStage(): Promise<AwsStage> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-aws-'));
   const emulator = await startEmulator({ folder });
   const { endpoint } = emulator;
-  const cloud = await startCloud();
+  const cloud = await startCloud({ with: await documented() });
   const stop = async () => {
     await emulator.stop();
     await cloud.close();
@@ -63,10 +83,17 @@ export async function setAwsStage(): Promise<AwsStage> {
     const stack = stackOf(STAGE, SETTINGS);
     const names = namesOf(stack.prefix);
     const secrets = new SecretsManagerClient(config);
-    await secrets.send(new PutSecretValueCommand({ SecretId: `${stack.prefix}/openstack`, SecretString: JSON.stringify(cloud.credentials) }));
+    await secrets.send(
+      new PutSecretValueCommand({ SecretId: `${stack.prefix}/openstack`, SecretString: JSON.stringify(cloud.credentials) }),
+    );
     secrets.destroy();
     const aws = createAws({ ...config, credentials: () => CREDENTIALS });
-    const engine = openAwsEngine({ aws, prefix: stack.prefix, services: stack.services.map(({ name }) => name), forgottenMillis: Number.POSITIVE_INFINITY });
+    const engine = openAwsEngine({
+      aws,
+      prefix: stack.prefix,
+      services: stack.services.map(({ name }) => name),
+      forgottenMillis: Number.POSITIVE_INFINITY,
+    });
     const queues = new Queues(aws);
     const body = (message: Message) => bodyOf(parcelOf(message, Date.now()));
     return {
@@ -77,19 +104,31 @@ export async function setAwsStage(): Promise<AwsStage> {
       names,
       body,
       notification: (text) =>
-        body(notificationReceived(Buffer.from(text), { id: crypto.randomUUID(), source: 'rabbitmq:notifications.info', receivedAt: Date.now() })),
+        body(notificationReceived(Buffer.from(text), { id: randomUUID(), source: 'rabbitmq:notifications.info', receivedAt: Date.now() })),
       send: (queue, ...bodies) =>
         queues.send(
           names.queue(queue),
           bodies.map((one) => ({ body: one })),
         ),
       ended: (project, seconds = 60) => operationEnded(engine, project, seconds),
+      redrivePolicy: (queue, maxReceiveCount) => ({
+        RedrivePolicy: JSON.stringify({ deadLetterTargetArn: `arn:aws:sqs:${REGION}:000000000000:${names.dead(queue)}`, maxReceiveCount }),
+      }),
+      visible: async (queue) => (await queues.depth(queue)).ready,
       async attributes(queue, Attributes) {
         const sqs = new SQSClient(config);
         const { QueueUrl } = await aws.sqs('GetQueueUrl', { QueueName: names.queue(queue) });
         await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));
         sqs.destroy();
       },
+      project() {
+        const id = cloud.seed.makeProject(cloud.seed.makeDomain(`customer-${randomUUID()}`), 'production');
+        cloud.seed.fill(id, 'small');
+        return id;
+      },
+      deleted: (project) => deletedIn(cloud, project),
+      api: (method, path, input) => apiOf(config, names.table, method, path, input),
+      kill: (name) => killFunction(readFileSync(join(folder, 'pid'), 'utf8').trim(), `${names.table}-${name}`),
       stop,
     };
   } catch (error) {
@@ -106,10 +145,77 @@ async function operationEnded({ reads }: AwsEngine, project: string, seconds: nu
     if (Date.now() > until) {
       const tasks = operation ? await reads.tasks(operation.id) : [];
       const open = tasks.filter(({ endedAt }) => endedAt === undefined);
-      throw new Error(`${project} has not ended within ${seconds} s: ${operation?.state}, ${open.map((task) => `${task.service} ${task.state}`)}`);
+      throw new Error(
+        `${project} has not ended within ${seconds} s: ${operation?.state}, ${open.map((task) => `${task.service} ${task.state}`)}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
-export { surroundings };
+/** The fakes of all services that can be emptied after the project's end: what can't would keep every operation from ending as finished. */
+async function documented(): Promise<Documented[]> {
+  const services = SERVICES.filter(
+    ({ kinds, offByDefault }) => kinds.length > 0 && !offByDefault && kinds.every(({ needsLife }) => !needsLife),
+  );
+  const files = services.map(({ name }) => new URL(`../cloud/documented/${name}.ts`, import.meta.url)).filter((file) => existsSync(file));
+  const modules: Record<string, unknown>[] = await Promise.all(files.map((file) => import(file.href)));
+  return modules.flatMap((module) => Object.values(module).filter(isDocumented));
+}
+const isDocumented = (value: unknown): value is Documented =>
+  typeof value === 'object' && value !== null && 'open' in value && 'endpoint' in value;
+
+async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string> {
+  const told = Promise.withResolvers<string>();
+  const silence = cloud.onNotification((notification) => told.resolve(JSON.stringify(notification)));
+  const admin = connectCloud(readCredentials({ env: cloud.credentials, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }));
+  await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
+  await admin.close();
+  const notification = await told.promise;
+  silence();
+  return notification;
+}
+
+const Answer = z.object({ statusCode: z.number(), body: z.string() });
+
+async function apiOf(
+  config: ConstructorParameters<typeof LambdaClient>[0] & object,
+  prefix: string,
+  method: string,
+  path: string,
+  input?: object,
+) {
+  const [rawPath, rawQueryString = ''] = path.split('?');
+  const event = {
+    version: '2.0',
+    rawPath,
+    rawQueryString,
+    headers: { host: 'api.example.org', 'content-type': 'application/json' },
+    requestContext: { domainName: 'api.example.org', http: { method, path: rawPath } },
+    body: input && JSON.stringify(input),
+    isBase64Encoded: false,
+  };
+  const lambda = new LambdaClient(config);
+  const { Payload } = await lambda.send(new InvokeCommand({ FunctionName: `${prefix}-api`, Payload: Buffer.from(JSON.stringify(event)) }));
+  lambda.destroy();
+  const { statusCode, body } = Answer.parse(JSON.parse(Buffer.from(Payload ?? []).toString('utf8')));
+  return { status: statusCode, body: JSON.parse(body) as unknown };
+}
+
+/** Functions run as processes below the emulator, which are told their name in a variable. */
+function killFunction(emulator: string, name: string): boolean {
+  const children = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && parentOf(pid) === emulator);
+  const running = children.filter((pid) => environmentOf(pid).includes(`AWS_LAMBDA_FUNCTION_NAME=${name}`));
+  for (const pid of running) process.kill(Number(pid), 'SIGKILL');
+  return running.length > 0;
+}
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // It has ended meanwhile.
+    return '';
+  }
+};
+const parentOf = (pid: string): string | undefined => /\nPPid:\t(\d+)/.exec(read(`/proc/${pid}/status`))?.[1];
+const environmentOf = (pid: string): string[] => read(`/proc/${pid}/environ`).split('\0');

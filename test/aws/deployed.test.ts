@@ -1,0 +1,134 @@
+import { jest } from '@jest/globals';
+import type { Message } from '../../events/index.ts';
+import type { Task } from '../../lib/operation/model.ts';
+import { until } from '../engine/place.ts';
+import { type AwsStage, setAwsStage } from './stage.ts';
+
+jest.setTimeout(180_000);
+
+let stage: AwsStage;
+beforeAll(async () => {
+  stage = await setAwsStage();
+}, 400_000);
+afterAll(() => stage.stop(), 60_000);
+afterEach(() => stage.cloud.faults.clear());
+
+const things = (project: string) => stage.cloud.world.things(project).map(({ kind, id }) => `${kind} ${id}`);
+const removals = () => stage.cloud.calls.filter(({ method }) => method === 'DELETE').length;
+/** Nothing is on its way any more. */
+const quiet = () =>
+  until(
+    'quiet queues',
+    async () => {
+      const depths = Object.values(await stage.engine.reads.depths());
+      return depths.every(({ ready, delayed, active }) => ready + delayed + active === 0);
+    },
+    60,
+  );
+
+describe('the deployed stack', () => {
+  it('carries a recorded notification through every service: all is removed, and nothing of anybody else', async () => {
+    const [customer, bystander] = [stage.project(), stage.project()];
+    const before = things(bystander);
+    expect(things(customer).length).toBeGreaterThan(100);
+    const notification = await stage.deleted(customer);
+    await stage.send('ingest', stage.notification(notification));
+    const operation = await stage.ended(customer, 150);
+    expect(operation).toMatchObject({ state: 'finished', mode: 'enforce' });
+    expect(things(customer)).toEqual([]);
+    expect(things(bystander)).toEqual(before);
+    const tasks = await stage.engine.reads.tasks(operation.id);
+    const inTheCatalog = tasks.filter(({ state }) => state === 'finished').map(({ service }) => service);
+    expect(inTheCatalog).toEqual(
+      expect.arrayContaining(['nova', 'cinder', 'neutron', 'glance', 'swift', 'keystone', 'heat', 'octavia', 'designate']),
+    );
+    expect(tasks.filter(({ state }) => state !== 'finished' && state !== 'skipped')).toEqual([]);
+    await quiet();
+  });
+
+  it('does nothing twice: a duplicate of every message changes nothing', async () => {
+    const customer = stage.project();
+    const notification = await stage.deleted(customer);
+    const record = stage.notification(notification);
+    await stage.send('ingest', record, record, stage.notification(notification));
+    const operation = await stage.ended(customer, 150);
+    await quiet();
+    const generations = await stage.engine.reads.operationsAbout('project', customer);
+    const [tasks, removed] = [await stage.engine.reads.tasks(operation.id), removals()];
+    expect(generations).toHaveLength(1);
+    await stage.send('ingest', record, stage.notification(notification));
+    for (const task of tasks) {
+      await stage.send(`service-${task.service}`, stage.body(requestOf(task, customer)));
+      await stage.send('coordinate', stage.body(finishedOf(task)), stage.body(finishedOf(task)));
+    }
+    await stage.send('coordinate', stage.body({ type: 'operation.look', data: { operationId: operation.id, look: 1 } }));
+    await quiet();
+    expect(await stage.engine.reads.operationsAbout('project', customer)).toEqual(generations);
+    expect(await stage.engine.reads.tasks(operation.id)).toEqual(tasks);
+    expect(removals()).toBe(removed);
+  });
+
+  it('isolates a poison message from its batch: the others are done, it becomes a dead letter', async () => {
+    await stage.attributes('ingest', stage.redrivePolicy('ingest', 2));
+    const customer = stage.project();
+    const notification = await stage.deleted(customer);
+    const dead = async () => (await stage.engine.reads.depths()).ingest?.dead;
+    const before = (await dead()) ?? 0;
+    await stage.send('ingest', 'no JSON at all', stage.notification(notification), '{"detail-type":"of.another.release","detail":{}}');
+    expect((await stage.ended(customer, 150)).state).toBe('finished');
+    await until('two dead letters', async () => (await dead()) === before + 2, 60);
+    const letters = await stage.engine.deadLetters({ queue: 'ingest' });
+    expect(letters.map(({ unreadable }) => unreadable)).toEqual(expect.arrayContaining(['no JSON at all']));
+    // What is no notification, but was handed over as one, is read and put into quarantine instead.
+    await stage.send('ingest', stage.notification('{"half": '));
+    await until('quarantine', async () => (await stage.engine.reads.quarantine(1)).total === 1);
+    expect(await dead()).toBe(before + 2);
+  });
+
+  it('gives a service up that answers 500 for ever, and goes on when it was mended and redriven', async () => {
+    const customer = stage.project();
+    const broken = stage.cloud.faults.inject({ service: 'glance', method: 'DELETE', effect: { does: 'answer', status: 500 } });
+    await stage.send('ingest', stage.notification(await stage.deleted(customer)));
+    const letters = async () => (await stage.engine.deadLetters({ service: 'glance' })).length;
+    await until('a dead letter of glance', async () => (await letters()) === 1, 170);
+    expect(things(customer).every((thing) => /^(glance|keystone)\./.test(thing))).toBe(true);
+    expect(await stage.visible(stage.names.dead('service-glance'))).toBe(1);
+    const shown = await stage.api('GET', '/v1/dead-letters?service=glance');
+    expect(shown).toMatchObject({ status: 200, body: { deadLetters: [{ error: { service: 'glance', status: 500 } }] } });
+    broken.clear();
+    expect(await stage.api('POST', '/v1/dead-letters/redrive', { service: 'glance', by: 'ann' })).toMatchObject({ body: { redriven: 1 } });
+    expect((await stage.ended(customer, 150)).state).toBe('finished');
+    expect(things(customer)).toEqual([]);
+    expect(await letters()).toBe(0);
+  }, 400_000);
+
+  it('ends what was killed in the middle, when the message is seen again', async () => {
+    await stage.attributes('service-cinder', { VisibilityTimeout: '5' });
+    const customer = stage.project();
+    const slow = stage.cloud.faults.inject({ service: 'cinder', method: 'DELETE', effect: { does: 'slow', milliseconds: 3000 } });
+    await stage.send('ingest', stage.notification(await stage.deleted(customer)));
+    await until('a removal in Cinder', () => slow.hits > 0, 100);
+    expect(stage.kill('service-cinder')).toBe(true);
+    slow.clear();
+    expect((await stage.ended(customer, 150)).state).toBe('finished');
+    expect(things(customer)).toEqual([]);
+  });
+});
+
+const address = ({ operationId, id: taskId, service, region, phase, pass }: Task) => ({
+  operationId,
+  taskId,
+  service,
+  region,
+  phase,
+  pass,
+});
+const requestOf = (task: Task, project: string) =>
+  ({
+    type: 'service.requested',
+    data: { ...address(task), project, confirmedAt: [1, 10_000], seenEmpty: [], provenEarly: [] },
+  }) as unknown as Message;
+const finishedOf = (task: Task): Message => ({
+  type: 'service.finished',
+  data: { ...address(task), result: 'finished', counts: {}, conditions: [] },
+});
