@@ -27,6 +27,25 @@ const quiet = () =>
   );
 
 describe('the deployed stack', () => {
+  it('has a function for every queue that starts, reads its secret, and is done with what is over', async () => {
+    const over = (queue: string): Message => {
+      const taskId = `op-000000000000/${queue.replace(/^service-/, '')}/RegionOne`;
+      const data = { operationId: 'op-000000000000', taskId, service: 'nova', region: 'RegionOne', phase: 'clean', pass: 1 };
+      return { type: 'service.requested', data: { ...data, confirmedAt: [], seenEmpty: [], provenEarly: [] } } as unknown as Message;
+    };
+    for (const queue of stage.fed) {
+      const record = {
+        messageId: 'one',
+        receiptHandle: 'none',
+        body: stage.body(over(queue)),
+        attributes: { ApproximateReceiveCount: '1' },
+      };
+      expect([queue, await stage.invoke(queue, { Records: [record] })]).toEqual([queue, { batchItemFailures: [] }]);
+    }
+    expect(await stage.invoke('sweep', { compare: true })).toBeNull();
+    expect(await stage.engine.reads.accountCount()).toBeGreaterThan(0);
+  });
+
   it('carries a recorded notification through every service: all is removed, and nothing of anybody else', async () => {
     const [customer, bystander] = [stage.project(), stage.project()];
     const before = things(bystander);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
@@ -17,12 +17,13 @@ import { stackOf } from '../../lib/engine/aws/template/stack.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { ENDED, type Operation } from '../../lib/operation/model.ts';
-import { SERVICES } from '../../lib/services/index.ts';
 import { keystone } from '../../lib/services/keystone.ts';
 import { deploy } from '../../localstack/deploy.ts';
 import { startEmulator } from '../../localstack/emulator.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
-import type { Documented } from '../cloud/documented.ts';
+import { designate } from '../cloud/documented/designate.ts';
+import { heat } from '../cloud/documented/heat.ts';
+import { octavia } from '../cloud/documented/octavia.ts';
 
 const REGION = 'eu-central-1';
 const STAGE = 'test';
@@ -44,6 +45,10 @@ export interface AwsStage {
   deleted(project: string): Promise<string>;
   /** Calls the API's function as API Gateway does. */
   api(method: 'GET' | 'POST', path: string, body?: object): Promise<{ status: number; body: unknown }>;
+  /** What every function is called that a queue feeds, without the prefix. */
+  readonly fed: readonly QueueName[];
+  /** Hands a function records as SQS does; what it answered, or how it died. */
+  invoke(name: string, event: object): Promise<unknown>;
   /** Kills the process in which a function runs; false when there is none. */
   kill(name: string): boolean;
   /** Looks into the deployed table and queues; takes no messages. */
@@ -71,7 +76,7 @@ export async function setAwsStage(): Promise<AwsStage> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-aws-'));
   const emulator = await startEmulator({ folder });
   const { endpoint } = emulator;
-  const cloud = await startCloud({ with: await documented() });
+  const cloud = await startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
   const stop = async () => {
     await emulator.stop();
     await cloud.close();
@@ -127,6 +132,8 @@ export async function setAwsStage(): Promise<AwsStage> {
         return id;
       },
       deleted: (project) => deletedIn(cloud, project),
+      fed: stack.topology.queues.map(({ queue }) => queue),
+      invoke: (name, event) => invoke(config, `${names.table}-${name}`, event),
       api: (method, path, input) => apiOf(config, names.table, method, path, input),
       kill: (name) => killFunction(readFileSync(join(folder, 'pid'), 'utf8').trim(), `${names.table}-${name}`),
       stop,
@@ -153,18 +160,6 @@ async function operationEnded({ reads }: AwsEngine, project: string, seconds: nu
   }
 }
 
-/** The fakes of all services that can be emptied after the project's end: what can't would keep every operation from ending as finished. */
-async function documented(): Promise<Documented[]> {
-  const services = SERVICES.filter(
-    ({ kinds, offByDefault }) => kinds.length > 0 && !offByDefault && kinds.every(({ needsLife }) => !needsLife),
-  );
-  const files = services.map(({ name }) => new URL(`../cloud/documented/${name}.ts`, import.meta.url)).filter((file) => existsSync(file));
-  const modules: Record<string, unknown>[] = await Promise.all(files.map((file) => import(file.href)));
-  return modules.flatMap((module) => Object.values(module).filter(isDocumented));
-}
-const isDocumented = (value: unknown): value is Documented =>
-  typeof value === 'object' && value !== null && 'open' in value && 'endpoint' in value;
-
 async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string> {
   const told = Promise.withResolvers<string>();
   const silence = cloud.onNotification((notification) => told.resolve(JSON.stringify(notification)));
@@ -178,13 +173,16 @@ async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string
 
 const Answer = z.object({ statusCode: z.number(), body: z.string() });
 
-async function apiOf(
-  config: ConstructorParameters<typeof LambdaClient>[0] & object,
-  prefix: string,
-  method: string,
-  path: string,
-  input?: object,
-) {
+type Config = ConstructorParameters<typeof LambdaClient>[0] & object;
+
+async function invoke(config: Config, FunctionName: string, event: object): Promise<unknown> {
+  const lambda = new LambdaClient(config);
+  const { Payload } = await lambda.send(new InvokeCommand({ FunctionName, Payload: Buffer.from(JSON.stringify(event)) }));
+  lambda.destroy();
+  return JSON.parse(Buffer.from(Payload ?? []).toString('utf8'));
+}
+
+async function apiOf(config: Config, prefix: string, method: string, path: string, input?: object) {
   const [rawPath, rawQueryString = ''] = path.split('?');
   const event = {
     version: '2.0',
@@ -195,10 +193,8 @@ async function apiOf(
     body: input && JSON.stringify(input),
     isBase64Encoded: false,
   };
-  const lambda = new LambdaClient(config);
-  const { Payload } = await lambda.send(new InvokeCommand({ FunctionName: `${prefix}-api`, Payload: Buffer.from(JSON.stringify(event)) }));
-  lambda.destroy();
-  const { statusCode, body } = Answer.parse(JSON.parse(Buffer.from(Payload ?? []).toString('utf8')));
+  const answer = await invoke(config, `${prefix}-api`, event);
+  const { statusCode, body } = Answer.parse(answer);
   return { status: statusCode, body: JSON.parse(body) as unknown };
 }
 
