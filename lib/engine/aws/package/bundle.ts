@@ -85,11 +85,22 @@ async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
   return { code: Buffer.from(code?.data ?? []), zip: zip(files) };
 }
 
-/** What no function needs: its login comes from a secret, so it reads no clouds.yaml. */
+/** Large packages of which a function needs little. */
 const leftOut: Plugin = {
   name: 'left-out',
   setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: join(import.meta.dirname, 'agent.ts') }));
+    // Its login comes from a secret, so it reads no clouds.yaml; and nobody asks a schema for its description in JSON.
     onResolve({ filter: /^yaml$/ }, () => ({ path: 'yaml', namespace: 'left-out' }));
     onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export const parse = () => ({});' }));
+    onLoad({ filter: /zod\/v4\/core\/(json-schema-processors|to-json-schema)\.js$/ }, ({ path }) => described(path));
   },
 };
+
+/** The exports of a module of zod, none of which is called here. */
+async function described(path: string) {
+  const names = Object.keys(await import(pathToFileURL(path).href));
+  const none = "() => { throw new TypeError('left out of this bundle'); }";
+  const exported = names.map((name) => `export const ${name} = ${name.startsWith('create') ? `() => ${none}` : none};`);
+  return { contents: exported.join('\n') };
+}
