@@ -1,0 +1,170 @@
+import { fedBy } from '../../../lib/engine/aws/function/fed.ts';
+import { functionLog } from '../../../lib/engine/aws/function/log.ts';
+import { metered, metricLine, valuesOf } from '../../../lib/engine/aws/function/metrics.ts';
+import type { Warm } from '../../../lib/engine/aws/function/warm.ts';
+import type { Engine } from '../../../lib/engine/port.ts';
+import { operation, quarantined, requested } from '../../engine/samples.ts';
+
+const bodyOf = ({ type, data }: { type: string; data: object }) => JSON.stringify({ 'detail-type': type, source: 'x', detail: data });
+const record = (id: string, body: string, count = 1) => ({
+  messageId: id,
+  receiptHandle: `handle of ${id}`,
+  body,
+  attributes: { ApproximateReceiveCount: String(count) },
+});
+
+/** What a function works with, as far as the surroundings of its handler need it. */
+function surroundings() {
+  const [counted, failed, lines]: [Record<string, number>, [string, string[], string][], string[]] = [{}, [], []];
+  const warm = {
+    engine: {
+      failed: async (queue: string, records: { id: string; receiveCount: number }[], { code }: { code: string }) => {
+        failed.push([queue, records.map(({ id }) => id), code]);
+        return records.filter(({ receiveCount }) => receiveCount < 9);
+      },
+    },
+    log: functionLog('info', (line) => lines.push(line)),
+    count: (values: object) => Object.assign(counted, values),
+    flush: () => undefined,
+  } as unknown as Warm;
+  return { warm, counted, failed, lines, open: async () => warm };
+}
+const context = {} as Parameters<ReturnType<typeof fedBy>>[1];
+
+describe('a function that a queue feeds', () => {
+  it('says which records come again, and only those', async () => {
+    const { open, failed, counted, lines } = surroundings();
+    const fed = fedBy('service-nova', open, async ([delivery]) => {
+      if (delivery?.message.type === 'service.requested' && delivery.message.data.pass === 2) throw new TypeError('two');
+    });
+    const message = requested('nova', 2);
+    const Records = [record('a', bodyOf(requested('nova', 1))), record('b', bodyOf(message)), record('c', 'no JSON')];
+    expect(await fed({ Records }, context)).toEqual({ batchItemFailures: [{ itemIdentifier: 'b' }, { itemIdentifier: 'c' }] });
+    expect(failed.toSorted()).toEqual([
+      ['service-nova', ['b'], 'handler.failed'],
+      ['service-nova', ['c'], 'engine.message.unreadable'],
+    ]);
+    expect(counted).toMatchObject({ Handled: 1, Failed: 2 });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      operation: message.data.operationId,
+      code: 'handler.failed',
+      message: 'TypeError: two',
+    });
+  });
+
+  it('hands new records over together, and alone what failed before', async () => {
+    const { open } = surroundings();
+    const batches: number[] = [];
+    const fed = fedBy('ingest', open, async (deliveries) => void batches.push(deliveries.length), { together: true });
+    const body = bodyOf(requested('nova'));
+    const Records = [record('a', body), record('b', body), record('c', body, 2), record('d', body, 3)];
+    expect(await fed({ Records }, context)).toEqual({ batchItemFailures: [] });
+    expect(batches.toSorted()).toEqual([1, 1, 2]);
+  });
+
+  it('lets go of what was laid aside with its error after the last delivery', async () => {
+    const { open } = surroundings();
+    const fed = fedBy('coordinate', open, async () => {
+      throw new Error('always');
+    });
+    expect(await fed({ Records: [record('a', bodyOf(requested('nova')), 9)] }, context)).toEqual({ batchItemFailures: [] });
+  });
+
+  it('gives all back when the queue takes no word of the failure', async () => {
+    const { warm } = surroundings();
+    const fed = fedBy(
+      'coordinate',
+      async () => ({ ...warm, engine: { ...warm.engine, failed: () => Promise.reject(new Error('SQS is away')) } }) as unknown as Warm,
+      async () => {
+        throw new Error('always');
+      },
+    );
+    expect(await fed({ Records: [record('a', bodyOf(requested('nova')), 9)] }, context)).toEqual({
+      batchItemFailures: [{ itemIdentifier: 'a' }],
+    });
+  });
+
+  it('counts a heartbeat as heard and hands it to nobody', async () => {
+    const { open, counted } = surroundings();
+    const fed = fedBy(
+      'ingest',
+      open,
+      async () => {
+        throw new Error('nobody');
+      },
+      { together: true, knows: (body) => body === 'beat' },
+    );
+    expect(await fed({ Records: [record('a', 'beat')] }, context)).toEqual({ batchItemFailures: [] });
+    expect(counted).toMatchObject({ Heard: 1, Failed: 0 });
+  });
+});
+
+describe('the log of a function', () => {
+  it('is one JSON object a line, from the level on, with secrets cut out', () => {
+    const lines: string[] = [];
+    const log = functionLog('warn', (line) => lines.push(line));
+    log.info({ operation: 'op-1' }, 'not told');
+    log.warn({ operation: 'op-1', nested: { token: 'gAAAA', fine: 1 } }, 'told');
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toEqual({
+      level: 'warn',
+      time: expect.any(String),
+      operation: 'op-1',
+      nested: { token: '[cut out]', fine: 1 },
+      msg: 'told',
+    });
+  });
+});
+
+describe('metrics', () => {
+  it('are a line in the format that CloudWatch reads, for the stage and for the queue', () => {
+    expect(JSON.parse(metricLine({ Heard: 3, Duration: 12 }, { stage: 'propagator-dev', queue: 'ingest', at: 1000 }))).toEqual({
+      _aws: {
+        Timestamp: 1000,
+        CloudWatchMetrics: [
+          {
+            Namespace: 'KeystonePropagator',
+            Dimensions: [['stage'], ['stage', 'queue']],
+            Metrics: [
+              { Name: 'Heard', Unit: 'Count' },
+              { Name: 'Duration', Unit: 'Milliseconds' },
+            ],
+          },
+        ],
+      },
+      stage: 'propagator-dev',
+      queue: 'ingest',
+      Heard: 3,
+      Duration: 12,
+    });
+  });
+
+  it('count what a change committed says: a tripped cap, quarantine, dead letters, and things removed by a pass that ended', async () => {
+    const error = { code: 'x', class: 'Denied', message: 'no', advice: 'ask' } as const;
+    const { operationId, taskId, service, region, phase, pass } = requested('nova').data;
+    const counts = { 'nova.server': { listed: 5, gone: 3, left: 2 } };
+    const progress = { operationId, taskId, service, region, phase, pass, counts, conditions: [] };
+    const change = {
+      operations: [
+        operation({ state: 'held', hold: { reason: 'too many', since: 1, advice: 'look', about: 'cap' } }),
+        operation({ endedAt: 5 }),
+      ],
+      quarantine: [quarantined()],
+      deadLetters: [{ message: requested('nova'), error }],
+      messages: [
+        { type: 'service.progressed', data: { ...progress, sequence: 1 } },
+        { type: 'service.progressed', data: { ...progress, sequence: 0, again: { afterSeconds: 1 } } },
+      ],
+    } as unknown as Parameters<typeof valuesOf>[0];
+    expect(valuesOf(change)).toEqual({ Capped: 1, Finished: 1, Quarantined: 1, DeadLetters: 1, Removed: 3 });
+    const counted: object[] = [];
+    const answers: ('committed' | 'conflict')[] = ['conflict', 'committed'];
+    const engine = metered<Pick<Engine, 'commit'>>({ commit: async () => answers.shift() ?? 'committed' }, (values) =>
+      counted.push(values),
+    );
+    await engine.commit(change);
+    expect(counted).toEqual([]);
+    await engine.commit(change);
+    expect(counted).toHaveLength(1);
+  });
+});
