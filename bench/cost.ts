@@ -1,0 +1,218 @@
+import type { Message } from '../events/index.ts';
+import { alarms } from '../lib/engine/aws/template/alarms.ts';
+import { functionsOf } from '../lib/engine/aws/template/functions.ts';
+import { stackOf } from '../lib/engine/aws/template/stack.ts';
+import type { Change } from '../lib/engine/port.ts';
+import type { Described } from '../test/property/living-service.ts';
+import { deleted, LivingWorld, VICTIM } from '../test/property/living-world.ts';
+
+/**
+ * What a stage costs on AWS: `node bench/cost.ts` prints two tables for docs/aws.md. How many messages and writes a deletion makes is counted by
+ * letting the real coordinator carry one through a cloud in memory; alarms, queues and functions are counted in the real template.
+ */
+
+/** List prices of 2026 in US dollars, us-east-1, without the free tier; Frankfurt is some 10 to 25 % above. Look them up before you plan. */
+const PRICE = {
+  events: 1.0 / 1e6,
+  archiveGigabyte: 0.1,
+  queueRequest: 0.4 / 1e6,
+  invocation: 0.2 / 1e6,
+  /** arm64. */
+  gigabyteSecond: 0.0000133334,
+  writeUnit: 0.625 / 1e6,
+  readUnit: 0.125 / 1e6,
+  tableGigabyteMonth: 0.25 + 0.2,
+  schedule: 1.0 / 1e6,
+  logGigabyte: 0.5,
+  alarmMonth: 0.1,
+  dashboardMonth: 3.0,
+  metricMonth: 0.3,
+  secretMonth: 0.4,
+  secretCall: 0.05 / 1e4,
+  keyMonth: 1.0,
+  natHour: 0.045,
+  natGigabyte: 0.045,
+  endpointHour: 0.01,
+  vpnHour: 0.05,
+} as const;
+
+const HOURS = 730;
+/** Services that a typical cloud has, of all that are covered: the others are skipped without a message. */
+const SERVICES_IN_CLOUD = 12;
+const KINDS = 5;
+const THINGS_OF_A_KIND = 3;
+/** Listings that still show a thing whose deletion was accepted. */
+const LINGERS = 2;
+/** Seconds that a function runs for one message, most of them waiting for OpenStack or for AWS. */
+const SECONDS = { ingest: 1, coordinate: 0.2, service: 6, sweep: 1, compare: 30 } as const;
+/** Bytes of a row once it is packed, for counting units of a kilobyte. */
+const ROW_BYTES = { operation: 2500, tasks: 4000, outbox: 1500, other: 500 } as const;
+/** Lambda holds so many long polls open for each queue, each of at most 20 s, and asks even when nothing comes. */
+const POLLERS = 5;
+const POLL_SECONDS = 20;
+/** A log line of a function, and how many a message leaves, with Lambda's own. */
+const LOG_BYTES = 400;
+const LOG_LINES = 5;
+/** Our own metrics of each queue that a function writes while it works: Handled, Failed, Duration and one more; and of the whole stage. */
+const METRICS_OF_A_QUEUE = 4;
+const METRICS_OF_THE_STAGE = 11;
+/** What Keystone tells of that is no deletion, for each deletion: logins are not among them, roles and users are. */
+const OTHER_NOTIFICATIONS = 20;
+
+interface Counted {
+  readonly messages: Readonly<Record<string, number>>;
+  readonly delayed: number;
+  readonly commits: number;
+  readonly writeUnits: number;
+}
+
+/** One deletion, carried through a cloud of services in memory. */
+async function oneDeletion(): Promise<Counted> {
+  const kinds = Object.fromEntries(Array.from({ length: KINDS }, (_, n) => [`kind-${n}`, 'A' as const]));
+  const described = Array.from(
+    { length: SERVICES_IN_CLOUD },
+    (_, n): Described => ({
+      name: `service-${String.fromCharCode(97 + n)}`,
+      kinds,
+      follows: n > 0 ? [`service-${String.fromCharCode(96 + n)}`] : [],
+    }),
+  );
+  const world = new LivingWorld(described, THINGS_OF_A_KIND, LINGERS);
+  const messages: Record<string, number> = {};
+  let [delayed, commits, writeUnits] = [0, 0, 0];
+  const commit = world.engine.commit.bind(world.engine);
+  world.engine.commit = async (change: Change) => {
+    const done = await commit(change);
+    if (done !== 'committed') return done;
+    commits += 1;
+    writeUnits += unitsOf(change);
+    for (const { type, delaySeconds } of change.messages ?? []) {
+      messages[type] = (messages[type] ?? 0) + 1;
+      if (delaySeconds) delayed += 1;
+    }
+    return done;
+  };
+  world.cloud.delete(VICTIM);
+  await world.engine.commit({ messages: [deleted('project', VICTIM) as Message] });
+  await world.settle(5000);
+  if (world.state !== 'finished') throw new Error(`it ended as ${world.state}`);
+  return { messages, delayed, commits, writeUnits };
+}
+
+/** A row that is written in a transaction counts twice; the outbox is written there, and deleted by itself. */
+function unitsOf(change: Change): number {
+  const kilobytes = (bytes: number) => Math.ceil(bytes / 1024);
+  const others = (change.accounts?.length ?? 0) + (change.seen?.length ?? 0) + Object.keys(change.counters ?? {}).length;
+  const bytes = [
+    ...(change.operations ?? []).map(() => ROW_BYTES.operation),
+    ...((change.tasks?.length ?? 0) > 0 ? [ROW_BYTES.tasks] : []),
+    ...Array.from({ length: others }, () => ROW_BYTES.other),
+    ...((change.messages?.length ?? 0) > 0 ? [ROW_BYTES.outbox] : []),
+  ];
+  const index = (change.operations ?? []).length * 2;
+  const cleared = (change.messages?.length ?? 0) > 0 ? kilobytes(ROW_BYTES.outbox) : 0;
+  return bytes.reduce((sum, of) => sum + 2 * kilobytes(of), 0) + index + cleared;
+}
+
+type Line = readonly [what: string, reckoning: string, dollars: number];
+
+async function perThousand(): Promise<Line[]> {
+  const { messages, delayed, commits, writeUnits } = await oneDeletion();
+  const stack = stackOf('prod', {});
+  const memory = (name: string): number => (functionsOf(stack).find((of) => of.name === name)?.megabytes ?? 512) / 1024;
+  const count = (...types: string[]): number => types.reduce((sum, type) => sum + (messages[type] ?? 0), 0);
+  const all = Object.values(messages).reduce((sum, one) => sum + one, 0);
+  const requested = count('service.requested');
+  const coordinated = all - requested;
+  const notifications = 1 + OTHER_NOTIFICATIONS;
+  const invocations = notifications + all;
+  const gigabyteSeconds =
+    notifications * SECONDS.ingest * memory('ingest') +
+    coordinated * SECONDS.coordinate * memory('coordinate') +
+    requested * SECONDS.service * memory('service-nova');
+  const bus = all - delayed;
+  const logGigabytes = (invocations * LOG_LINES * LOG_BYTES) / 1e9;
+  const of = (number: number, what: string) => `${number.toLocaleString('en')} ${what}`;
+  const thousand = (dollars: number) => dollars * 1000;
+  return [
+    ['EventBridge', `${of(bus, 'events')} each; archived`, thousand(bus * PRICE.events + ((bus * 2000) / 1e9) * PRICE.archiveGigabyte)],
+    [
+      'SQS',
+      `${of(notifications + all, 'messages')} each: sent, received, deleted`,
+      thousand((notifications + all) * 3 * PRICE.queueRequest),
+    ],
+    ['Lambda, calls', of(invocations, 'each'), thousand(invocations * PRICE.invocation)],
+    [
+      'Lambda, time',
+      `${of(Math.round(gigabyteSeconds), 'GB-s')} each, of which the services have ${Math.round((100 * requested * SECONDS.service * memory('service-nova')) / gigabyteSeconds)} %`,
+      thousand(gigabyteSeconds * PRICE.gigabyteSecond),
+    ],
+    [
+      'DynamoDB',
+      `${of(commits, 'commits')} each, ${of(Math.round(writeUnits), 'write units')}, half as many read units`,
+      thousand(writeUnits * PRICE.writeUnit + (writeUnits / 2) * PRICE.readUnit),
+    ],
+    ['EventBridge Scheduler', 'one wait of more than 15 minutes each: the grace period', thousand(PRICE.schedule)],
+    ['CloudWatch Logs', `${Math.round(logGigabytes * 1e6)} KB each`, thousand(logGigabytes * PRICE.logGigabyte)],
+  ];
+}
+
+function perMonth(): Line[] {
+  const stack = stackOf('prod', {});
+  const queues = stack.topology.queues.length;
+  const ringing = Object.keys(alarms(stack)).length;
+  const polls = queues * POLLERS * ((HOURS * 3600) / POLL_SECONDS);
+  const sweeps = HOURS * 12;
+  const sweepSeconds = sweeps * SECONDS.sweep + HOURS * SECONDS.compare;
+  const beats = HOURS * 60;
+  const metrics = queues * METRICS_OF_A_QUEUE + METRICS_OF_THE_STAGE;
+  return [
+    ['SQS, asking for messages', `${queues} queues × ${POLLERS} pollers × every ${POLL_SECONDS} s`, polls * PRICE.queueRequest],
+    ['alarms', String(ringing), ringing * PRICE.alarmMonth],
+    ['own metrics', `${metrics}, in a month in which each hour has a deletion; else in proportion`, metrics * PRICE.metricMonth],
+    ['dashboard', '1', PRICE.dashboardMonth],
+    ['secret', '1', PRICE.secretMonth],
+    [
+      'sweep',
+      `every five minutes; ${SECONDS.compare} s for the hourly comparison`,
+      sweepSeconds * PRICE.gigabyteSecond + sweeps * PRICE.invocation,
+    ],
+    ["relay's heartbeat", 'one a minute', beats * (3 * PRICE.queueRequest + PRICE.invocation + 0.1 * 0.5 * PRICE.gigabyteSecond)],
+    ['DynamoDB, storage', '1 GB, with point-in-time recovery', PRICE.tableGigabyteMonth],
+  ];
+}
+
+/** Only where the cloud is not reached over the internet. */
+const network: Line[] = [
+  ['site-to-site VPN', 'one connection', HOURS * PRICE.vpnHour],
+  ['NAT gateway', 'one, 10 GB', HOURS * PRICE.natHour + 10 * PRICE.natGigabyte],
+  [
+    'or interface endpoints',
+    'SQS, EventBridge, Scheduler, Secrets Manager in one zone; that of DynamoDB is free',
+    4 * HOURS * PRICE.endpointHour,
+  ],
+  ['key of your own', '1', PRICE.keyMonth],
+];
+
+const dollars = (amount: number): string => (amount < 0.005 ? '< 0.01' : amount.toFixed(2));
+const sum = (lines: readonly Line[]): number => lines.reduce((total, [, , amount]) => total + amount, 0);
+const table = (title: string, lines: readonly Line[], last: readonly string[] = []): string =>
+  [
+    `| ${title} | reckoned from | USD |`,
+    '|---|---|---:|',
+    ...lines.map(([what, reckoning, amount]) => `| ${what} | ${reckoning} | ${dollars(amount)} |`),
+    ...last,
+  ].join('\n');
+const together = (lines: readonly Line[]): string[] => [`| **together** | | **${dollars(sum(lines))}** |`];
+
+/** The tables of docs/aws.md, in markdown. */
+export async function costTables(): Promise<string[]> {
+  const [deletions, month] = [await perThousand(), perMonth()];
+  return [
+    table('for 1,000 deleted projects', deletions, together(deletions)),
+    table('every month', month, together(month)),
+    table('if it needs a network of its own', network),
+  ];
+}
+
+if (import.meta.main) console.log((await costTables()).join('\n\n'));
