@@ -1,0 +1,353 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jest } from '@jest/globals';
+import * as z from 'zod';
+import { SERVICES } from '../../lib/services/index.ts';
+
+jest.setTimeout(120_000);
+
+const ROOT = join(import.meta.dirname, '../..');
+const Template = z.object({
+  Resources: z.record(z.string(), z.looseObject({ Type: z.string(), Properties: z.looseObject({}) })),
+  Outputs: z.record(z.string(), z.unknown()),
+});
+type Resources = z.infer<typeof Template>['Resources'];
+type Properties = Record<string, unknown>;
+
+/** What `npx serverless package` makes: without an account, and where the machine lets us, without a network to any other. */
+function packaged(...more: string[]): {
+  resources: Resources;
+  outputs: object;
+  text: string;
+  zips: Record<string, string>;
+  sources: string[];
+} {
+  const folder = mkdtempSync(join(tmpdir(), 'propagator-package-'));
+  const command = [join(ROOT, 'node_modules/.bin/serverless'), 'package', '--stage', 'test', '--package', folder, ...more];
+  const alone = canBeAlone() ? ['unshare', '--map-root-user', '--net', ...command] : command;
+  const [program = '', ...args] = alone;
+  const env = { PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}`, HOME: folder };
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd: ROOT, env, encoding: 'utf8' });
+  if (status !== 0) {
+    rmSync(folder, { recursive: true });
+    throw new Error(`${stdout}${stderr}`);
+  }
+  const text = readFileSync(join(folder, 'cloudformation-template-update-stack.json'), 'utf8');
+  const { Resources, Outputs } = Template.parse(JSON.parse(text));
+  const made = join(folder, 'functions');
+  const zips = readdirSync(made).map((name) => [
+    name,
+    createHash('sha256')
+      .update(readFileSync(join(made, name)))
+      .digest('hex'),
+  ]);
+  const { sources } = sourcesIn(join(made, 'service-glance.zip'), folder);
+  rmSync(folder, { recursive: true });
+  return { resources: Resources, outputs: Outputs, text, zips: Object.fromEntries(zips), sources };
+}
+/** The files that one function was made from. */
+function sourcesIn(zip: string, folder: string): { sources: string[] } {
+  execFileSync('python3', ['-m', 'zipfile', '-e', zip, folder]);
+  return z.object({ sources: z.array(z.string()) }).parse(JSON.parse(readFileSync(join(folder, 'index.mjs.map'), 'utf8')));
+}
+function canBeAlone(): boolean {
+  try {
+    execFileSync('unshare', ['--map-root-user', '--net', 'true'], { stdio: 'pipe' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+let stack: ReturnType<typeof packaged>;
+beforeAll(() => {
+  stack = packaged();
+}, 120_000);
+
+const ofType = (type: string, { resources } = stack): [string, Properties][] =>
+  Object.entries(resources)
+    .filter(([, resource]) => resource.Type === type)
+    .map(([id, resource]) => [id, resource.Properties]);
+const get = (id: unknown, { resources } = stack): Properties => {
+  const found = resources[String(id)];
+  if (!found) throw new Error(`there is no ${id} in the template`);
+  return found.Properties;
+};
+/** What `Fn::GetAtt` or `Ref` names. */
+const named = (value: unknown): string => {
+  const { Ref, 'Fn::GetAtt': attribute } = z
+    .object({ Ref: z.string().optional(), 'Fn::GetAtt': z.tuple([z.string(), z.string()]).optional() })
+    .parse(value);
+  return Ref ?? attribute?.[0] ?? '';
+};
+
+/** Those that hold something: each has a queue, a function and all that goes with it. */
+const services = SERVICES.filter(({ kinds, userKinds }) => kinds.length + userKinds.length > 0).map(({ name }) => name as string);
+const fed = ['ingest', 'coordinate', ...services.map((name) => `service-${name}`)];
+
+/** Everything of one queue, found from its name. */
+function partsOf(queue: string, from = stack) {
+  const byName = (type: string, field: string, name: string) => {
+    const found = ofType(type, from).find(([, properties]) => properties[field] === name);
+    if (!found) throw new Error(`${type} ${name} is missing`);
+    return { id: found[0], properties: found[1] };
+  };
+  const source = byName('AWS::SQS::Queue', 'QueueName', `propagator-test-${queue}`);
+  const dead = byName('AWS::SQS::Queue', 'QueueName', `propagator-test-${queue}-dead`);
+  const lambda = byName('AWS::Lambda::Function', 'FunctionName', `propagator-test-${queue}`);
+  const mapping = ofType('AWS::Lambda::EventSourceMapping', from).find(
+    ([, { EventSourceArn }]) => named(EventSourceArn) === source.id,
+  )?.[1];
+  return { source, dead, lambda, mapping: mapping ?? {}, role: get(named(lambda.properties.Role), from) };
+}
+const Statement = z.object({
+  Effect: z.literal('Allow'),
+  Action: z.array(z.string()),
+  Resource: z.unknown(),
+  Condition: z.unknown().optional(),
+});
+const statementsOf = (role: Properties) =>
+  z
+    .array(z.object({ PolicyDocument: z.object({ Statement: z.array(Statement) }) }))
+    .parse(role.Policies)
+    .flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
+
+describe('the package', () => {
+  it('is the same for the same input', () => {
+    expect(packaged().zips).toEqual(stack.zips);
+  });
+
+  it('is within what CloudFormation takes, with room for more services', () => {
+    expect(Object.keys(stack.resources).length).toBeLessThanOrEqual(450);
+    expect(Buffer.byteLength(stack.text)).toBeLessThan(1_000_000);
+  });
+
+  it('has nothing of another service in the zip of one', () => {
+    const { sources } = stack;
+    const own = sources.filter((source) => source.includes('lib/services/'));
+    expect(own.map((source) => source.replace(/.*lib\/services\//, ''))).toEqual(['glance.ts']);
+    expect(sources.filter((source) => /@aws-sdk|undici|pg-boss/.test(source))).toEqual([]);
+  });
+});
+
+describe.each(fed)('%s', (queue) => {
+  it('has a function on arm64 and Node 24, fed by a queue that waits six times its time-out, with partial batches', () => {
+    const { source, lambda, mapping } = partsOf(queue);
+    expect(lambda.properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'], Handler: 'index.handler' });
+    const window = Number(mapping.MaximumBatchingWindowInSeconds ?? 0);
+    expect(Number(source.properties.VisibilityTimeout)).toBeGreaterThanOrEqual(6 * Number(lambda.properties.Timeout) + window);
+    expect(named(mapping.FunctionName)).toBe(lambda.id);
+    expect(mapping.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
+    expect(Object(mapping.ScalingConfig).MaximumConcurrency).toBeGreaterThanOrEqual(2);
+    if (Number(mapping.BatchSize) > 10) expect(window).toBeGreaterThanOrEqual(1);
+  });
+
+  it('gives up after five deliveries or more into a queue of its own that keeps fourteen days, longer than the source', () => {
+    const { source, dead } = partsOf(queue);
+    const { deadLetterTargetArn, maxReceiveCount } = Object(source.properties.RedrivePolicy);
+    expect(named(deadLetterTargetArn)).toBe(dead.id);
+    expect(maxReceiveCount).toBeGreaterThanOrEqual(5);
+    expect(dead.properties.MessageRetentionPeriod).toBe(14 * 86_400);
+    expect(Number(source.properties.MessageRetentionPeriod)).toBeLessThan(14 * 86_400);
+  });
+
+  it('is fed by a rule with a target dead-letter queue and retries, and by nobody else', () => {
+    const { source } = partsOf(queue);
+    const rules = ofType('AWS::Events::Rule').filter(([, { Targets }]) => JSON.stringify(Targets).includes(`"${source.id}"`));
+    expect(rules).toHaveLength(1);
+    const [[id, rule] = ['', {}]] = rules;
+    const [target] = list(rule.Targets) as Properties[];
+    expect(named(Object(target?.DeadLetterConfig).Arn)).toBe('Undelivered');
+    expect(Object(target?.RetryPolicy)).toEqual({ MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86_400 });
+    const policies = ofType('AWS::SQS::QueuePolicy').filter(([, { Queues }]) => list(Queues).map(named).includes(source.id));
+    const statements = policies.flatMap(([, { PolicyDocument }]) => Object(PolicyDocument).Statement as Properties[]);
+    expect(statements).toEqual([
+      {
+        Effect: 'Allow',
+        Principal: { Service: 'events.amazonaws.com' },
+        Action: ['sqs:SendMessage'],
+        Resource: { 'Fn::GetAtt': [source.id, 'Arn'] },
+        Condition: { ArnEquals: { 'aws:SourceArn': [{ 'Fn::GetAtt': [id, 'Arn'] }] } },
+      },
+    ]);
+  });
+
+  it('takes from its own queue only, and may not touch what is of others', () => {
+    const { source, role } = partsOf(queue);
+    const takes = statementsOf(role).filter(({ Action }) => Action.includes('sqs:ReceiveMessage'));
+    expect(takes.flatMap(({ Resource }) => list(Resource).map(named))).toEqual([source.id]);
+    if (!queue.startsWith('service-')) return;
+    const touched = statementsOf(role).flatMap(({ Resource }) => list(Resource).map(named));
+    const { dead, lambda } = partsOf(queue);
+    const logs = lambda.id.replace('LambdaFunction', 'LogGroup');
+    expect(new Set(touched)).toEqual(new Set([logs, 'Table', 'Bus', 'Secret', source.id, dead.id]));
+  });
+
+  it('rings: dead letters, dead letters that expire, the oldest message, errors, throttles', () => {
+    const { source, dead, lambda } = partsOf(queue);
+    const about = (dimension: string, name: unknown) =>
+      ofType('AWS::CloudWatch::Alarm')
+        .filter(([, { Dimensions }]) => JSON.stringify(Dimensions) === JSON.stringify([{ Name: dimension, Value: name }]))
+        .map(([, { MetricName, Threshold, Statistic, ComparisonOperator, TreatMissingData }]) => ({
+          MetricName,
+          Threshold,
+          Statistic,
+          ComparisonOperator,
+          TreatMissingData,
+        }));
+    const above = { Statistic: 'Maximum', ComparisonOperator: 'GreaterThanThreshold', TreatMissingData: 'notBreaching' };
+    expect(about('QueueName', dead.properties.QueueName)).toEqual([
+      { MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 0, ...above },
+      { MetricName: 'ApproximateAgeOfOldestMessage', Threshold: 7 * 86_400, ...above },
+    ]);
+    expect(about('QueueName', source.properties.QueueName)).toEqual([
+      { MetricName: 'ApproximateAgeOfOldestMessage', Threshold: expect.any(Number), ...above },
+    ]);
+    expect(about('FunctionName', lambda.properties.FunctionName).map(({ MetricName }) => MetricName)).toEqual(['Errors', 'Throttles']);
+  });
+
+  it('has a row on the dashboard', () => {
+    const [[, { DashboardBody }] = ['', {}]] = ofType('AWS::CloudWatch::Dashboard');
+    const text = String(Object(DashboardBody)['Fn::Sub']);
+    const { widgets } = z
+      .object({ widgets: z.array(z.object({ y: z.number(), properties: z.object({ title: z.string() }) })) })
+      .parse(JSON.parse(text));
+    const row = widgets.filter(({ properties }) => properties.title.startsWith(`${queue.replace(/^service-/, '')}:`));
+    expect(row).toHaveLength(4);
+    expect(new Set(row.map(({ y }) => y)).size).toBe(1);
+  });
+});
+
+describe('the stack', () => {
+  it('has a function of its own for every service that holds something, and for none that does not', () => {
+    const names = ofType('AWS::Lambda::Function').map(([, { FunctionName }]) => String(FunctionName).replace('propagator-test-', ''));
+    expect(names.toSorted()).toEqual([...fed, 'api', 'sweep'].toSorted());
+  });
+
+  it('lets no role do anything with everything', () => {
+    for (const [id, role] of ofType('AWS::IAM::Role')) {
+      expect([id, role.ManagedPolicyArns]).toEqual([id, undefined]);
+      for (const { Action, Resource } of statementsOf(role)) {
+        expect([id, Action.filter((action) => action.includes('*'))]).toEqual([id, []]);
+        for (const one of list(Resource)) {
+          const wild = JSON.stringify(one).includes('*');
+          // Schedules have names of their own, in a group of ours.
+          if (wild)
+            expect([id, Action, JSON.stringify(one)]).toEqual([
+              id,
+              ['scheduler:CreateSchedule'],
+              expect.stringMatching(/schedule\/propagator-test\/\*"\}$/),
+            ]);
+        }
+      }
+    }
+  });
+
+  it('passes the role of the scheduler to the scheduler only, and trusts nobody else with any', () => {
+    for (const [id, role] of ofType('AWS::IAM::Role')) {
+      for (const { Action, Resource, Condition } of statementsOf(role).filter(({ Action }) => Action.includes('iam:PassRole'))) {
+        expect([id, Action, named(Resource)]).toEqual([id, ['iam:PassRole'], 'SchedulerRole']);
+        expect(Condition).toEqual({ StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } });
+      }
+      const [trusted] = Object(role.AssumeRolePolicyDocument).Statement;
+      expect(trusted.Principal).toEqual({ Service: id === 'SchedulerRole' ? 'scheduler.amazonaws.com' : 'lambda.amazonaws.com' });
+    }
+  });
+
+  it('links a runbook that is there from every alarm, and rings at the topic', () => {
+    const alarms = ofType('AWS::CloudWatch::Alarm');
+    expect(alarms.length).toBeGreaterThan(5 * fed.length);
+    for (const [id, { AlarmDescription, AlarmActions }] of alarms) {
+      const [, page] = /(docs\/runbooks\/[a-z-]+\.md)$/.exec(String(AlarmDescription)) ?? [];
+      expect([id, page && existsSync(join(ROOT, page))]).toEqual([id, true]);
+      expect([id, list(AlarmActions).map(named)]).toEqual([id, ['Alarms']]);
+    }
+  });
+
+  it('rings when the source is silent, a cap has tripped, something lies in quarantine, deliveries fail, the sweep is missing', () => {
+    const alarm = (name: string) =>
+      ofType('AWS::CloudWatch::Alarm').find(([, { AlarmName }]) => AlarmName === `propagator-test-${name}`)?.[1];
+    expect(alarm('silent-source')).toMatchObject({
+      MetricName: 'Heard',
+      Period: 300,
+      EvaluationPeriods: 6,
+      TreatMissingData: 'breaching',
+      ComparisonOperator: 'LessThanOrEqualToThreshold',
+    });
+    expect(alarm('tripped-cap')).toMatchObject({ Namespace: 'KeystonePropagator', MetricName: 'Capped', Threshold: 0 });
+    expect(alarm('quarantine')).toMatchObject({ MetricName: 'Quarantined', Threshold: 0 });
+    expect(alarm('undelivered')).toMatchObject({ MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 0 });
+    expect(alarm('ingest-deliveries')).toMatchObject({ Namespace: 'AWS/Events', MetricName: 'FailedInvocations' });
+    expect(alarm('sweep-missing')).toMatchObject({ MetricName: 'Invocations', TreatMissingData: 'breaching' });
+  });
+
+  it('encrypts queues and table, and keeps what is state', () => {
+    for (const [id, { SqsManagedSseEnabled }] of ofType('AWS::SQS::Queue')) expect([id, SqsManagedSseEnabled]).toEqual([id, true]);
+    const table = stack.resources.Table;
+    expect(table).toMatchObject({
+      DeletionPolicy: 'Retain',
+      Properties: {
+        SSESpecification: { SSEEnabled: true },
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+        BillingMode: 'PAY_PER_REQUEST',
+        DeletionProtectionEnabled: true,
+      },
+    });
+    expect(stack.resources.Secret).toMatchObject({ DeletionPolicy: 'Retain' });
+  });
+
+  it('keeps logs for a while, archives the bus, and names both stage and application on its things', () => {
+    for (const [, { RetentionInDays }] of ofType('AWS::Logs::LogGroup')) expect(RetentionInDays).toBe(90);
+    expect(get('Archive')).toMatchObject({ RetentionDays: 30, SourceArn: { 'Fn::GetAtt': ['Bus', 'Arn'] } });
+    for (const [, { Tags }] of ofType('AWS::Lambda::Function'))
+      expect(Tags).toEqual(
+        expect.arrayContaining([
+          { Key: 'application', Value: 'keystone-propagator' },
+          { Key: 'stage', Value: 'test' },
+        ]),
+      );
+  });
+
+  it('lets in over HTTP only who signed his request', () => {
+    const routes = ofType('AWS::ApiGatewayV2::Route').map(([, { RouteKey, AuthorizationType }]) => [RouteKey, AuthorizationType]);
+    expect(routes).toEqual([
+      ['POST /v1/notifications', 'AWS_IAM'],
+      ['ANY /{proxy+}', 'AWS_IAM'],
+    ]);
+  });
+
+  it('says what the next steps need', () => {
+    expect(Object.keys(stack.outputs)).toEqual(expect.arrayContaining(['IngestQueueUrl', 'HttpApiUrl', 'AlarmTopicArn', 'SecretArn']));
+  });
+});
+
+describe('parameters', () => {
+  it('give a network, a key and a secret of the own, settings, and a function for a service that is asked over HTTP', () => {
+    const key = 'arn:aws:kms:eu-central-1:1:key/k';
+    const secret = 'arn:aws:secretsmanager:eu-central-1:1:secret:cloud-abcdef';
+    const given = { subnets: 'subnet-1, subnet-2', securityGroups: 'sg-1', kmsKey: key, secret, logDays: '30', PROPAGATOR_MODE: 'enforce' };
+    const remote = 'PROPAGATOR_REMOTE_SERVICES=billing=https://billing.example/tasks';
+    const own = packaged(...Object.entries(given).map(([name, value]) => `--param=${name}=${value}`), `--param=${remote}`);
+    const { lambda, source, role } = partsOf('service-billing', own);
+    expect(lambda.properties).toMatchObject({
+      VpcConfig: { SubnetIds: ['subnet-1', 'subnet-2'], SecurityGroupIds: ['sg-1'] },
+      KmsKeyArn: key,
+      Environment: { Variables: { PROPAGATOR_MODE: 'enforce', STACK_SECRET_ARN: secret } },
+    });
+    expect(source.properties).toMatchObject({ KmsMasterKeyId: key });
+    expect(get('Table', own)).toMatchObject({ SSESpecification: { KMSMasterKeyId: key } });
+    expect(own.resources.Secret).toBeUndefined();
+    expect(statementsOf(role).map(({ Resource }) => Resource)).toEqual(expect.arrayContaining([secret, key]));
+    expect(JSON.stringify(role.ManagedPolicyArns)).toContain('AWSLambdaVPCAccessExecutionRole');
+    for (const [, { RetentionInDays }] of ofType('AWS::Logs::LogGroup', own)) expect(RetentionInDays).toBe(30);
+  });
+
+  it('that are wrong are refused before anything is deployed', () => {
+    expect(() => packaged('--param=PROPAGATOR_MODE=destroy')).toThrow(/PROPAGATOR_MODE: Invalid option/);
+    expect(() => packaged('--param=subnets=subnet-1')).toThrow(/subnets and securityGroups/);
+  });
+});
