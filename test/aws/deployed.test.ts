@@ -111,7 +111,8 @@ describe('the deployed stack', () => {
     const letters = async () => (await stage.engine.deadLetters({ service: 'glance' })).length;
     await until('a dead letter of glance', async () => (await letters()) === 1, 170);
     expect(things(customer).every((thing) => /^(glance|keystone)\./.test(thing))).toBe(true);
-    expect(await stage.visible(stage.names.dead('service-glance'))).toBe(1);
+    expect(await stage.rings('service-glance-dead-letters')).toBe(true);
+    expect(await stage.rings('service-nova-dead-letters')).toBe(false);
     const shown = await stage.api('GET', '/v1/dead-letters?service=glance');
     expect(shown).toMatchObject({ status: 200, body: { deadLetters: [{ error: { service: 'glance', status: 500 } }] } });
     broken.clear();
@@ -119,6 +120,7 @@ describe('the deployed stack', () => {
     expect((await stage.ended(customer, 150)).state).toBe('finished');
     expect(things(customer)).toEqual([]);
     expect(await letters()).toBe(0);
+    expect(await stage.rings('service-glance-dead-letters')).toBe(false);
   }, 400_000);
 
   it('ends what was killed in the middle, when the message is seen again', async () => {

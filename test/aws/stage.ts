@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -66,8 +67,8 @@ export interface AwsStage {
   attributes(queue: QueueName, attributes: Record<string, string>): Promise<void>;
   /** The redrive policy of a queue with fewer deliveries: the template's nine take minutes. */
   redrivePolicy(queue: QueueName, maxReceiveCount: number): { RedrivePolicy: string };
-  /** Messages on a queue by its full name, as SQS says it. */
-  visible(queue: string): Promise<number>;
+  /** Whether the alarm rings about the dead letters of a queue: its definition as it was deployed, held against what SQS counts there. */
+  rings(alarm: string): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -119,7 +120,7 @@ export async function setAwsStage(): Promise<AwsStage> {
       redrivePolicy: (queue, maxReceiveCount) => ({
         RedrivePolicy: JSON.stringify({ deadLetterTargetArn: `arn:aws:sqs:${REGION}:000000000000:${names.dead(queue)}`, maxReceiveCount }),
       }),
-      visible: async (queue) => (await queues.depth(queue)).ready,
+      rings: (alarm) => rings(config, `${names.table}-${alarm}`, queues),
       async attributes(queue, Attributes) {
         const sqs = new SQSClient(config);
         const { QueueUrl } = await aws.sqs('GetQueueUrl', { QueueName: names.queue(queue) });
@@ -172,6 +173,22 @@ async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string
 }
 
 const Answer = z.object({ statusCode: z.number(), body: z.string() });
+
+/**
+ * MiniStack 1.5.33 evaluates alarms without regard to their dimensions, and publishes nothing of SQS: one dead letter would ring the alarms
+ * of all queues, or none. So what CloudWatch does is done here.
+ */
+async function rings(config: Config, name: string, queues: Queues): Promise<boolean> {
+  const cloudwatch = new CloudWatchClient(config);
+  const { MetricAlarms = [] } = await cloudwatch.send(new DescribeAlarmsCommand({ AlarmNames: [name] }));
+  cloudwatch.destroy();
+  const [alarm] = MetricAlarms;
+  const of = alarm && `${alarm.Namespace} ${alarm.MetricName} ${alarm.ComparisonOperator} ${alarm.EvaluationPeriods}`;
+  const [dimension] = alarm?.Dimensions ?? [];
+  if (of !== 'AWS/SQS ApproximateNumberOfMessagesVisible GreaterThanThreshold 1' || dimension?.Name !== 'QueueName')
+    throw new Error(`${name} is no alarm about the dead letters of a queue: ${of}`);
+  return (await queues.depth(dimension.Value ?? '')).ready > (alarm?.Threshold ?? Number.NaN);
+}
 
 type Config = ConstructorParameters<typeof LambdaClient>[0] & object;
 
