@@ -37,7 +37,7 @@ export async function deploy({ endpoint, stage, parameters = {}, region = 'eu-ce
     const named = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
     const about = ['--stage', stage, '--region', region, ...named, '--package', folder];
     await serverless(['package', ...about], {});
-    const archive = leaveOutArchive(folder);
+    const archive = mended(folder);
     await serverless(['deploy', ...about], surroundings(endpoint, region));
     await makeArchive(archive, stage, endpoint, region);
   } finally {
@@ -55,19 +55,38 @@ async function serverless(args: readonly string[], more: Readonly<Record<string,
 
 const ArchiveProperties = z.object({ ArchiveName: z.string(), RetentionDays: z.number(), EventPattern: z.unknown() });
 
-/** MiniStack 1.5.33 has archives, and its CloudFormation does not know them ("Unrecognized resource types"): taken out here, made below. */
-function leaveOutArchive(folder: string): z.infer<typeof ArchiveProperties> {
+/** The packaged template as the emulator takes it; gives the archive, which is made by a call of its own. */
+function mended(folder: string): z.infer<typeof ArchiveProperties> {
   const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
   const write = (name: string, content: unknown): void => writeFileSync(join(folder, name), JSON.stringify(content));
   const state = State.parse(read('serverless-state.json'));
-  const { Resources } = state.service.provider.compiledCloudFormationTemplate;
-  const archive = ArchiveProperties.parse(Resources.Archive?.Properties);
-  delete Resources.Archive;
+  const { compiledCloudFormationTemplate } = state.service.provider;
+  const archive = ArchiveProperties.parse(compiledCloudFormationTemplate.Resources.Archive?.Properties);
+  mend(compiledCloudFormationTemplate.Resources);
   write('serverless-state.json', state);
   const template = Template.parse(read('cloudformation-template-update-stack.json'));
-  delete template.Resources.Archive;
+  mend(template.Resources);
   write('cloudformation-template-update-stack.json', template);
   return archive;
+}
+
+function mend(resources: z.infer<typeof Template>['Resources']): void {
+  // MiniStack 1.5.33 has archives, and its CloudFormation does not know them: "Unrecognized resource types".
+  delete resources.Archive;
+  for (const { Type, Properties } of Object.values(resources)) if (Type === 'AWS::IAM::Role') nameBatches(Properties);
+}
+
+const ROLE = z.object({
+  Policies: z.array(z.object({ PolicyDocument: z.object({ Statement: z.array(z.object({ Action: z.array(z.string()) })) }) })),
+});
+const BATCHES = ['sqs:SendMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
+
+/** With AUTH=true, MiniStack 1.5.33 asks for a right to the batched calls of SQS. AWS has none: who may send one may send ten. */
+function nameBatches(role: unknown): void {
+  const parsed = ROLE.safeParse(role);
+  if (!parsed.success) return;
+  const statements = (role as z.infer<typeof ROLE>).Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+  for (const { Action } of statements) Action.push(...Action.filter((one) => BATCHES.includes(one)).map((one) => `${one}Batch`));
 }
 
 async function makeArchive(archive: z.infer<typeof ArchiveProperties>, stage: string, endpoint: string, region: string): Promise<void> {

@@ -11,9 +11,20 @@ export interface Emulator {
   stop(): Promise<void>;
 }
 
-/** Starts an AWS on loopback as `localstack/start` does; `folder` keeps what it writes. The first time it is installed, which takes a minute. */
-export async function startEmulator({ folder, port }: { folder: string; port?: number }): Promise<Emulator> {
-  const env = { ...process.env, ...(port === undefined ? {} : { AWS_PORT: String(port) }) };
+/**
+ * Starts an AWS on loopback as `localstack/start` does; `folder` keeps what it writes. The first time it is installed, which takes a minute.
+ * `checksRights`: every call must be signed, and functions may do what their roles say and no more.
+ */
+export async function startEmulator({
+  folder,
+  port,
+  checksRights = false,
+}: {
+  folder: string;
+  port?: number;
+  checksRights?: boolean;
+}): Promise<Emulator> {
+  const env = { ...process.env, ...(port === undefined ? {} : { AWS_PORT: String(port) }), ...(checksRights ? { AUTH: 'true' } : {}) };
   const { stdout } = await run(script('start'), [folder], { env });
   return {
     endpoint: stdout.trim(),

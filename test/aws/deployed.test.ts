@@ -10,8 +10,8 @@ let stage: AwsStage;
 beforeAll(async () => {
   stage = await setAwsStage();
 }, 400_000);
-afterAll(() => stage.stop(), 60_000);
-afterEach(() => stage.cloud.faults.clear());
+afterAll(() => stage?.stop(), 60_000);
+afterEach(() => stage?.cloud.faults.clear());
 
 const things = (project: string) => stage.cloud.world.things(project).map(({ kind, id }) => `${kind} ${id}`);
 const removals = () => stage.cloud.calls.filter(({ method }) => method === 'DELETE').length;

@@ -75,7 +75,7 @@ export interface AwsStage {
 /** The deployed stack, and a cloud whose login lies in its secret. */
 export async function setAwsStage(): Promise<AwsStage> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-aws-'));
-  const emulator = await startEmulator({ folder });
+  const emulator = await startEmulator({ folder, checksRights: true });
   const { endpoint } = emulator;
   const cloud = await startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
   const stop = async () => {

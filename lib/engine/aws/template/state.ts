@@ -1,4 +1,4 @@
-import { logicalId, type Resources, ref } from './cloudformation.ts';
+import { attribute, type Resources } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /** The table, the secret and the topic of the alarms. What holds state outlives the stack: removing a stack must not remove who was deleted when. */
@@ -55,4 +55,4 @@ function table({ topology: { table: of }, parameters: { kmsKey } }: Stack) {
 }
 
 /** The ARN of the secret, whoever made it. */
-export const secretArn = ({ parameters: { secret } }: Stack): unknown => secret || ref(logicalId('secret'));
+export const secretArn = ({ parameters: { secret } }: Stack): unknown => secret || attribute('Secret', 'Id');
