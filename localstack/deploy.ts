@@ -73,20 +73,26 @@ function mended(folder: string): z.infer<typeof ArchiveProperties> {
 function mend(resources: z.infer<typeof Template>['Resources']): void {
   // MiniStack 1.5.33 has archives, and its CloudFormation does not know them: "Unrecognized resource types".
   delete resources.Archive;
-  for (const { Type, Properties } of Object.values(resources)) if (Type === 'AWS::IAM::Role') nameBatches(Properties);
+  for (const { Type, Properties } of Object.values(resources)) if (Type === 'AWS::IAM::Role') mendRights(Properties);
 }
 
-const ROLE = z.object({
-  Policies: z.array(z.object({ PolicyDocument: z.object({ Statement: z.array(z.object({ Action: z.array(z.string()) })) }) })),
-});
+const Statement = z.looseObject({ Action: z.array(z.string()), Resource: z.unknown() });
+const Role = z.object({ Policies: z.array(z.object({ PolicyDocument: z.object({ Statement: z.array(Statement) }) })) });
 const BATCHES = ['sqs:SendMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 
-/** With AUTH=true, MiniStack 1.5.33 asks for a right to the batched calls of SQS. AWS has none: who may send one may send ten. */
-function nameBatches(role: unknown): void {
-  const parsed = ROLE.safeParse(role);
-  if (!parsed.success) return;
-  const statements = (role as z.infer<typeof ROLE>).Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
-  for (const { Action } of statements) Action.push(...Action.filter((one) => BATCHES.includes(one)).map((one) => `${one}Batch`));
+/**
+ * With AUTH=true, MiniStack 1.5.33 asks for a right to the batched calls of SQS, and AWS has none: who may send one may send ten.
+ * And it takes every schedule for one of the group `default`.
+ */
+function mendRights(role: unknown): void {
+  if (!Role.safeParse(role).success) return;
+  const statements = (role as z.infer<typeof Role>).Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+  for (const statement of statements) {
+    const { Action, Resource } = statement;
+    Action.push(...Action.filter((one) => BATCHES.includes(one)).map((one) => `${one}Batch`));
+    if (Action.includes('scheduler:CreateSchedule'))
+      statement.Resource = JSON.parse(JSON.stringify(Resource).replace(/schedule\/[^/]+\/\*/, 'schedule/default/*'));
+  }
 }
 
 async function makeArchive(archive: z.infer<typeof ArchiveProperties>, stage: string, endpoint: string, region: string): Promise<void> {

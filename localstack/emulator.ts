@@ -14,17 +14,25 @@ export interface Emulator {
 /**
  * Starts an AWS on loopback as `localstack/start` does; `folder` keeps what it writes. The first time it is installed, which takes a minute.
  * `checksRights`: every call must be signed, and functions may do what their roles say and no more.
+ * `host`: what its URLs name instead of 127.0.0.1.
  */
 export async function startEmulator({
   folder,
   port,
   checksRights = false,
+  host,
 }: {
   folder: string;
   port?: number;
   checksRights?: boolean;
+  host?: string;
 }): Promise<Emulator> {
-  const env = { ...process.env, ...(port === undefined ? {} : { AWS_PORT: String(port) }), ...(checksRights ? { AUTH: 'true' } : {}) };
+  const env = {
+    ...process.env,
+    ...(port === undefined ? {} : { AWS_PORT: String(port) }),
+    ...(checksRights ? { AUTH: 'true' } : {}),
+    ...(host ? { MINISTACK_HOST: host } : {}),
+  };
   const { stdout } = await run(script('start'), [folder], { env });
   return {
     endpoint: stdout.trim(),

@@ -65,6 +65,15 @@ describe('the deployed stack', () => {
     await quiet();
   });
 
+  it('takes a notification over HTTP from who signed, and from nobody else', async () => {
+    const customer = stage.project();
+    const notification = await stage.deleted(customer);
+    expect((await stage.door('/v1/notifications', notification, 'nobody')).status).toBe(403);
+    expect(await stage.door('/v1/notifications', notification, 'administrator')).toEqual({ status: 202, body: '{"stored":1}' });
+    expect((await stage.ended(customer, 150)).state).toBe('finished');
+    expect(things(customer)).toEqual([]);
+  });
+
   it('does nothing twice: a duplicate of every message changes nothing', async () => {
     const customer = stage.project();
     const notification = await stage.deleted(customer);
@@ -122,6 +131,20 @@ describe('the deployed stack', () => {
     expect(await letters()).toBe(0);
     expect(await stage.rings('service-glance-dead-letters')).toBe(false);
   }, 400_000);
+
+  it('waits longer than a queue can, by a schedule that it may make', async () => {
+    await stage.configure('coordinate', { PROPAGATOR_GRACE: '1h' });
+    const customer = stage.project();
+    await stage.send('ingest', stage.notification(await stage.deleted(customer)));
+    await until('a schedule', async () => (await stage.schedules()).length > 0, 60);
+    const [{ target, at } = { target: '', at: '' }] = await stage.schedules();
+    expect(target).toMatch(/:propagator-test-coordinate$/);
+    const minutes = (Date.parse(`${at.slice('at('.length, -1)}Z`) - Date.now()) / 60_000;
+    expect(minutes).toBeGreaterThan(58);
+    expect(minutes).toBeLessThan(62);
+    expect(things(customer).length).toBeGreaterThan(100);
+    await stage.configure('coordinate', { PROPAGATOR_GRACE: '0s' });
+  });
 
   it('ends what was killed in the middle, when the message is seen again', async () => {
     await stage.attributes('service-cinder', { VisibilityTimeout: '5' });

@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient, UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
+import { GetScheduleCommand, ListSchedulesCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
@@ -14,6 +16,7 @@ import { bodyOf, parcelOf } from '../../lib/engine/aws/envelope.ts';
 import { namesOf } from '../../lib/engine/aws/names.ts';
 import { type AwsEngine, openAwsEngine } from '../../lib/engine/aws/open.ts';
 import { Queues } from '../../lib/engine/aws/queues.ts';
+import { signed } from '../../lib/engine/aws/sign.ts';
 import { stackOf } from '../../lib/engine/aws/template/stack.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
@@ -50,6 +53,12 @@ export interface AwsStage {
   readonly fed: readonly QueueName[];
   /** Hands a function records as SQS does; what it answered, or how it died. */
   invoke(name: string, event: object): Promise<unknown>;
+  /** The door that the stack has for HTTP, as a caller without or with a signature. */
+  door(path: string, body: string, caller: 'nobody' | 'administrator'): Promise<{ status: number; body: string }>;
+  /** A variable of a function, from its next start on. */
+  configure(name: string, variables: Record<string, string>): Promise<void>;
+  /** Schedules that wait, with the queue that each is for. */
+  schedules(): Promise<{ target: string; at: string }[]>;
   /** Kills the process in which a function runs; false when there is none. */
   kill(name: string): boolean;
   /** Looks into the deployed table and queues; takes no messages. */
@@ -75,7 +84,8 @@ export interface AwsStage {
 /** The deployed stack, and a cloud whose login lies in its secret. */
 export async function setAwsStage(): Promise<AwsStage> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-aws-'));
-  const emulator = await startEmulator({ folder, checksRights: true });
+  // A function over HTTP is told a name below it, and nothing is below a number.
+  const emulator = await startEmulator({ folder, checksRights: true, host: 'localhost' });
   const { endpoint } = emulator;
   const cloud = await startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
   const stop = async () => {
@@ -135,6 +145,9 @@ export async function setAwsStage(): Promise<AwsStage> {
       deleted: (project) => deletedIn(cloud, project),
       fed: stack.topology.queues.map(({ queue }) => queue),
       invoke: (name, event) => invoke(config, `${names.table}-${name}`, event),
+      door: (path, text, caller) => knock(config, names.table, path, text, caller),
+      configure: (name, variables) => configure(config, `${names.table}-${name}`, variables),
+      schedules: () => schedulesOf(config, names.scheduleGroup),
       api: (method, path, input) => apiOf(config, names.table, method, path, input),
       kill: (name) => killFunction(readFileSync(join(folder, 'pid'), 'utf8').trim(), `${names.table}-${name}`),
       stop,
@@ -213,6 +226,35 @@ async function apiOf(config: Config, prefix: string, method: string, path: strin
   const answer = await invoke(config, `${prefix}-api`, event);
   const { statusCode, body } = Answer.parse(answer);
   return { status: statusCode, body: JSON.parse(body) as unknown };
+}
+
+async function knock(config: Config, StackName: string, path: string, body: string, caller: 'nobody' | 'administrator') {
+  const cloudformation = new CloudFormationClient(config);
+  const { Stacks = [] } = await cloudformation.send(new DescribeStacksCommand({ StackName }));
+  cloudformation.destroy();
+  const { OutputValue } = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'HttpApiUrl') ?? {};
+  const [, id] = /^https:\/\/([a-z0-9]+)\.execute-api\./.exec(OutputValue ?? '') ?? [];
+  const url = new URL(`/_aws/execute-api/${id}${path}`, String(config.endpoint));
+  const at = { service: 'execute-api', region: REGION, credentials: CREDENTIALS, at: Date.now() };
+  const { host: _, ...headers } = caller === 'nobody' ? {} : signed({ method: 'POST', url, headers: {}, body }, at);
+  const answer = await fetch(url, { method: 'POST', headers, body });
+  return { status: answer.status, body: await answer.text() };
+}
+
+async function configure(config: Config, FunctionName: string, more: Record<string, string>): Promise<void> {
+  const lambda = new LambdaClient(config);
+  const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
+  const Variables = { ...Environment?.Variables, ...more };
+  await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+  lambda.destroy();
+}
+
+async function schedulesOf(config: Config, GroupName: string) {
+  const scheduler = new SchedulerClient(config);
+  const { Schedules = [] } = await scheduler.send(new ListSchedulesCommand({ GroupName }));
+  const whole = await Promise.all(Schedules.map(({ Name }) => scheduler.send(new GetScheduleCommand({ GroupName, Name }))));
+  scheduler.destroy();
+  return whole.map(({ Target, ScheduleExpression = '' }) => ({ target: Target?.Arn ?? '', at: ScheduleExpression }));
 }
 
 /** Functions run as processes below the emulator, which are told their name in a variable. */
