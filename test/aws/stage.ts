@@ -1,177 +1,43 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
-import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
-import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient, UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
-import { GetScheduleCommand, ListSchedulesCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
-import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
-import * as z from 'zod';
-import type { Message, QueueName } from '../../events/index.ts';
-import { notificationReceived } from '../../lib/account/received.ts';
-import { createAws } from '../../lib/engine/aws/call.ts';
-import { bodyOf, parcelOf } from '../../lib/engine/aws/envelope.ts';
-import { namesOf } from '../../lib/engine/aws/names.ts';
-import { type AwsEngine, openAwsEngine } from '../../lib/engine/aws/open.ts';
-import { Queues } from '../../lib/engine/aws/queues.ts';
-import { signed } from '../../lib/engine/aws/sign.ts';
-import { stackOf } from '../../lib/engine/aws/template/stack.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
-import { ENDED, type Operation } from '../../lib/operation/model.ts';
 import { keystone } from '../../lib/services/keystone.ts';
-import { deploy } from '../../localstack/deploy.ts';
-import { startEmulator } from '../../localstack/emulator.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { designate } from '../cloud/documented/designate.ts';
 import { heat } from '../cloud/documented/heat.ts';
 import { octavia } from '../cloud/documented/octavia.ts';
+import { type DeployedStack, deployStack } from './stack.ts';
 
-const REGION = 'eu-central-1';
-const STAGE = 'test';
-const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
-/** A minute of an operation on AWS as seconds here; what they say is what an operator sets. */
-const SETTINGS = {
-  PROPAGATOR_MODE: 'enforce',
-  PROPAGATOR_GRACE: '0s',
-  PROPAGATOR_CONFIRM_APART: '1s',
-  PROPAGATOR_PATIENCE: '3s',
-} as const;
-
-export interface AwsStage {
-  readonly endpoint: string;
+/** The deployed stack with the rehearsal cloud as OpenStack. */
+export interface AwsStage extends DeployedStack {
   readonly cloud: RehearsalCloud;
   /** A project in a domain of its own, full of things. */
   project(): string;
   /** Deletes a project in Keystone; gives its notification as Keystone sent it. */
   deleted(project: string): Promise<string>;
-  /** Calls the API's function as API Gateway does. */
-  api(method: 'GET' | 'POST', path: string, body?: object): Promise<{ status: number; body: unknown }>;
-  /** What every function is called that a queue feeds, without the prefix. */
-  readonly fed: readonly QueueName[];
-  /** Hands a function records as SQS does; what it answered, or how it died. */
-  invoke(name: string, event: object): Promise<unknown>;
-  /** The door that the stack has for HTTP, as a caller without or with a signature. */
-  door(path: string, body: string, caller: 'nobody' | 'administrator'): Promise<{ status: number; body: string }>;
-  /** A variable of a function, from its next start on. */
-  configure(name: string, variables: Record<string, string>): Promise<void>;
-  /** Schedules that wait, with the queue that each is for. */
-  schedules(): Promise<{ target: string; at: string }[]>;
-  /** Kills the process in which a function runs; false when there is none. */
-  kill(name: string): boolean;
-  /** Looks into the deployed table and queues; takes no messages. */
-  readonly engine: AwsEngine;
-  readonly queues: Queues;
-  readonly names: ReturnType<typeof namesOf>;
-  /** Puts bodies on a queue as they are. */
-  send(queue: QueueName, ...bodies: string[]): Promise<void>;
-  /** A record of SQS as a message of ours travels in. */
-  body(message: Message): string;
-  /** A notification as the relay puts it on the ingest queue. */
-  notification(body: string): string;
-  /** Waits for the end of the newest operation about a project. */
-  ended(project: string, seconds?: number): Promise<Operation>;
-  attributes(queue: QueueName, attributes: Record<string, string>): Promise<void>;
-  /** The redrive policy of a queue with fewer deliveries: the template's nine take minutes. */
-  redrivePolicy(queue: QueueName, maxReceiveCount: number): { RedrivePolicy: string };
-  /** Whether the alarm rings about the dead letters of a queue: its definition as it was deployed, held against what SQS counts there. */
-  rings(alarm: string): Promise<boolean>;
-  stop(): Promise<void>;
 }
 
 /** The deployed stack, and a cloud whose login lies in its secret. */
 export async function setAwsStage(): Promise<AwsStage> {
-  const folder = mkdtempSync(join(tmpdir(), 'propagator-aws-'));
-  // A function over HTTP is told a name below it, and nothing is below a number.
-  const emulator = await startEmulator({ folder, checksRights: true, host: 'localhost' });
-  const { endpoint } = emulator;
   const cloud = await startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
-  const stop = async () => {
-    await emulator.stop();
+  const stack = await deployStack(cloud.credentials, { PROPAGATOR_PATIENCE: '3s' }).catch(async (error: unknown) => {
     await cloud.close();
-    rmSync(folder, { recursive: true });
-  };
-  try {
-    await deploy({ endpoint, stage: STAGE, parameters: SETTINGS });
-    const config = { endpoint, region: REGION, credentials: CREDENTIALS };
-    const stack = stackOf(STAGE, SETTINGS);
-    const names = namesOf(stack.prefix);
-    const secrets = new SecretsManagerClient(config);
-    await secrets.send(
-      new PutSecretValueCommand({ SecretId: `${stack.prefix}/openstack`, SecretString: JSON.stringify(cloud.credentials) }),
-    );
-    secrets.destroy();
-    const aws = createAws({ ...config, credentials: () => CREDENTIALS });
-    const engine = openAwsEngine({
-      aws,
-      prefix: stack.prefix,
-      services: stack.services.map(({ name }) => name),
-      forgottenMillis: Number.POSITIVE_INFINITY,
-    });
-    const queues = new Queues(aws);
-    const body = (message: Message) => bodyOf(parcelOf(message, Date.now()));
-    return {
-      endpoint,
-      cloud,
-      engine,
-      queues,
-      names,
-      body,
-      notification: (text) =>
-        body(notificationReceived(Buffer.from(text), { id: randomUUID(), source: 'rabbitmq:notifications.info', receivedAt: Date.now() })),
-      send: (queue, ...bodies) =>
-        queues.send(
-          names.queue(queue),
-          bodies.map((one) => ({ body: one })),
-        ),
-      ended: (project, seconds = 60) => operationEnded(engine, project, seconds),
-      redrivePolicy: (queue, maxReceiveCount) => ({
-        RedrivePolicy: JSON.stringify({ deadLetterTargetArn: `arn:aws:sqs:${REGION}:000000000000:${names.dead(queue)}`, maxReceiveCount }),
-      }),
-      rings: (alarm) => rings(config, `${names.table}-${alarm}`, queues),
-      async attributes(queue, Attributes) {
-        const sqs = new SQSClient(config);
-        const { QueueUrl } = await aws.sqs('GetQueueUrl', { QueueName: names.queue(queue) });
-        await sqs.send(new SetQueueAttributesCommand({ QueueUrl, Attributes }));
-        sqs.destroy();
-      },
-      project() {
-        const id = cloud.seed.makeProject(cloud.seed.makeDomain(`customer-${randomUUID()}`), 'production');
-        cloud.seed.fill(id, 'small');
-        return id;
-      },
-      deleted: (project) => deletedIn(cloud, project),
-      fed: stack.topology.queues.map(({ queue }) => queue),
-      invoke: (name, event) => invoke(config, `${names.table}-${name}`, event),
-      door: (path, text, caller) => knock(config, names.table, path, text, caller),
-      configure: (name, variables) => configure(config, `${names.table}-${name}`, variables),
-      schedules: () => schedulesOf(config, names.scheduleGroup),
-      api: (method, path, input) => apiOf(config, names.table, method, path, input),
-      kill: (name) => killFunction(readFileSync(join(folder, 'pid'), 'utf8').trim(), `${names.table}-${name}`),
-      stop,
-    };
-  } catch (error) {
-    await stop();
     throw error;
-  }
-}
-
-async function operationEnded({ reads }: AwsEngine, project: string, seconds: number): Promise<Operation> {
-  const until = Date.now() + seconds * 1000;
-  for (;;) {
-    const [operation] = await reads.operationsAbout('project', project);
-    if (operation && ENDED.includes(operation.state)) return operation;
-    if (Date.now() > until) {
-      const tasks = operation ? await reads.tasks(operation.id) : [];
-      const open = tasks.filter(({ endedAt }) => endedAt === undefined);
-      throw new Error(
-        `${project} has not ended within ${seconds} s: ${operation?.state}, ${open.map((task) => `${task.service} ${task.state}`)}`,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  });
+  return {
+    ...stack,
+    cloud,
+    project() {
+      const id = cloud.seed.makeProject(cloud.seed.makeDomain(`customer-${randomUUID()}`), 'production');
+      cloud.seed.fill(id, 'small');
+      return id;
+    },
+    deleted: (project) => deletedIn(cloud, project),
+    async stop() {
+      await stack.stop();
+      await cloud.close();
+    },
+  };
 }
 
 async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string> {
@@ -184,93 +50,3 @@ async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string
   silence();
   return notification;
 }
-
-const Answer = z.object({ statusCode: z.number(), body: z.string() });
-
-/**
- * MiniStack 1.5.33 evaluates alarms without regard to their dimensions, and publishes nothing of SQS: one dead letter would ring the alarms
- * of all queues, or none. So what CloudWatch does is done here.
- */
-async function rings(config: Config, name: string, queues: Queues): Promise<boolean> {
-  const cloudwatch = new CloudWatchClient(config);
-  const { MetricAlarms = [] } = await cloudwatch.send(new DescribeAlarmsCommand({ AlarmNames: [name] }));
-  cloudwatch.destroy();
-  const [alarm] = MetricAlarms;
-  const of = alarm && `${alarm.Namespace} ${alarm.MetricName} ${alarm.ComparisonOperator} ${alarm.EvaluationPeriods}`;
-  const [dimension] = alarm?.Dimensions ?? [];
-  if (of !== 'AWS/SQS ApproximateNumberOfMessagesVisible GreaterThanThreshold 1' || dimension?.Name !== 'QueueName')
-    throw new Error(`${name} is no alarm about the dead letters of a queue: ${of}`);
-  return (await queues.depth(dimension.Value ?? '')).ready > (alarm?.Threshold ?? Number.NaN);
-}
-
-type Config = ConstructorParameters<typeof LambdaClient>[0] & object;
-
-async function invoke(config: Config, FunctionName: string, event: object): Promise<unknown> {
-  const lambda = new LambdaClient(config);
-  const { Payload } = await lambda.send(new InvokeCommand({ FunctionName, Payload: Buffer.from(JSON.stringify(event)) }));
-  lambda.destroy();
-  return JSON.parse(Buffer.from(Payload ?? []).toString('utf8'));
-}
-
-async function apiOf(config: Config, prefix: string, method: string, path: string, input?: object) {
-  const [rawPath, rawQueryString = ''] = path.split('?');
-  const event = {
-    version: '2.0',
-    rawPath,
-    rawQueryString,
-    headers: { host: 'api.example.org', 'content-type': 'application/json' },
-    requestContext: { domainName: 'api.example.org', http: { method, path: rawPath } },
-    body: input && JSON.stringify(input),
-    isBase64Encoded: false,
-  };
-  const answer = await invoke(config, `${prefix}-api`, event);
-  const { statusCode, body } = Answer.parse(answer);
-  return { status: statusCode, body: JSON.parse(body) as unknown };
-}
-
-async function knock(config: Config, StackName: string, path: string, body: string, caller: 'nobody' | 'administrator') {
-  const cloudformation = new CloudFormationClient(config);
-  const { Stacks = [] } = await cloudformation.send(new DescribeStacksCommand({ StackName }));
-  cloudformation.destroy();
-  const { OutputValue } = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'HttpApiUrl') ?? {};
-  const [, id] = /^https:\/\/([a-z0-9]+)\.execute-api\./.exec(OutputValue ?? '') ?? [];
-  const url = new URL(`/_aws/execute-api/${id}${path}`, String(config.endpoint));
-  const at = { service: 'execute-api', region: REGION, credentials: CREDENTIALS, at: Date.now() };
-  const { host: _, ...headers } = caller === 'nobody' ? {} : signed({ method: 'POST', url, headers: {}, body }, at);
-  const answer = await fetch(url, { method: 'POST', headers, body });
-  return { status: answer.status, body: await answer.text() };
-}
-
-async function configure(config: Config, FunctionName: string, more: Record<string, string>): Promise<void> {
-  const lambda = new LambdaClient(config);
-  const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
-  const Variables = { ...Environment?.Variables, ...more };
-  await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
-  lambda.destroy();
-}
-
-async function schedulesOf(config: Config, GroupName: string) {
-  const scheduler = new SchedulerClient(config);
-  const { Schedules = [] } = await scheduler.send(new ListSchedulesCommand({ GroupName }));
-  const whole = await Promise.all(Schedules.map(({ Name }) => scheduler.send(new GetScheduleCommand({ GroupName, Name }))));
-  scheduler.destroy();
-  return whole.map(({ Target, ScheduleExpression = '' }) => ({ target: Target?.Arn ?? '', at: ScheduleExpression }));
-}
-
-/** Functions run as processes below the emulator, which are told their name in a variable. */
-function killFunction(emulator: string, name: string): boolean {
-  const children = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && parentOf(pid) === emulator);
-  const running = children.filter((pid) => environmentOf(pid).includes(`AWS_LAMBDA_FUNCTION_NAME=${name}`));
-  for (const pid of running) process.kill(Number(pid), 'SIGKILL');
-  return running.length > 0;
-}
-const read = (path: string): string => {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    // It has ended meanwhile.
-    return '';
-  }
-};
-const parentOf = (pid: string): string | undefined => /\nPPid:\t(\d+)/.exec(read(`/proc/${pid}/status`))?.[1];
-const environmentOf = (pid: string): string[] => read(`/proc/${pid}/environ`).split('\0');

@@ -30,22 +30,29 @@ function domain(id: string | undefined, name: string | undefined): object {
   return id === undefined ? { name: name ?? 'Default' } : { id };
 }
 
+/** The login as `OS_*` variables, wherever it stands: for who can read no file of this machine. */
+export function loginVariables(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const given = Object.entries(env).flatMap(([name, value]) => (name.startsWith('OS_') && value ? [[name, value] as const] : []));
+  if (!env.OS_CLOUD) return Object.fromEntries(given);
+  const file = cloudsFile(env);
+  const cloud = Clouds.parse(parse(readFileSync(file, 'utf8'))).clouds[env.OS_CLOUD];
+  if (cloud === undefined) throw new Error(`${file} has no cloud named ${env.OS_CLOUD}`);
+  const region = env.OS_REGION_NAME || cloud.region_name;
+  const endpoint = env.OS_INTERFACE || cloud.interface;
+  return {
+    ...Object.fromEntries(Object.entries(cloud.auth).map(([name, value]) => [`OS_${name.toUpperCase()}`, value])),
+    ...(region ? { OS_REGION_NAME: region } : {}),
+    ...(endpoint ? { OS_INTERFACE: endpoint } : {}),
+  };
+}
+
 /** Credentials of `OS_CLOUD` or of the `OS_*` variables. Throws with the name of what is missing. */
 export function credentials(env: NodeJS.ProcessEnv = process.env): Credentials {
-  let auth: Record<string, string | undefined>;
-  let region = env.OS_REGION_NAME;
-  let endpoint = env.OS_INTERFACE;
-  if (env.OS_CLOUD) {
-    const file = cloudsFile(env);
-    const cloud = Clouds.parse(parse(readFileSync(file, 'utf8'))).clouds[env.OS_CLOUD];
-    if (cloud === undefined) throw new Error(`${file} has no cloud named ${env.OS_CLOUD}`);
-    auth = cloud.auth;
-    region ??= cloud.region_name;
-    endpoint ??= cloud.interface;
-  } else {
-    auth = {};
-    for (const [key, value] of Object.entries(env)) if (key.startsWith('OS_') && value) auth[key.slice(3).toLowerCase()] = value;
-  }
+  const variables = loginVariables(env);
+  const auth: Record<string, string | undefined> = Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name.slice('OS_'.length).toLowerCase(), value]),
+  );
+  const { OS_REGION_NAME: region, OS_INTERFACE: endpoint } = variables;
   const authUrl = auth.auth_url?.replace(/\/+$/, '').replace(/(\/v3)?$/, '/v3');
   if (authUrl === undefined) throw new Error('no cloud: set OS_CLOUD, or OS_AUTH_URL and its companions');
   const common = { authUrl, region, interface: endpoint ?? 'public' };

@@ -37,6 +37,8 @@ const View = z.object({
   waitsOn: z.array(z.looseObject({ on: z.string(), since: z.number(), actor: z.string() })),
 });
 export type View = z.infer<typeof View>;
+/** Of the answer of `GET /v1/operations`. */
+export const viewsIn = (json: unknown): View[] => z.object({ operations: z.array(View) }).parse(json).operations;
 const Health = z.looseObject({
   ok: z.boolean(),
   inventory: z.string().nullish(),
@@ -59,9 +61,10 @@ export interface How {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-const ENTRY = fileURLToPath(new URL('../../lib/cli/propagator.ts', import.meta.url));
+/** The command line. */
+export const ENTRY = fileURLToPath(new URL('../../lib/cli/propagator.ts', import.meta.url));
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -156,7 +159,7 @@ export class Propagator {
     z.object({ deadLetters: z.array(z.unknown()) }).parse((await this.api('GET', '/v1/dead-letters')).json).deadLetters;
   async operations(about: About): Promise<View[]> {
     const { json } = await this.api('GET', `/v1/operations?${new URLSearchParams(Object.entries(about))}`);
-    return z.object({ operations: z.array(View) }).parse(json).operations;
+    return viewsIn(json);
   }
 
   /** Waits until the newest operation about an account is as wanted. In vain: the error shows what it waits on, and the end of the log. */

@@ -19,6 +19,8 @@ export interface Stage {
   /** As it is now; asks until it says the same twice when `settled`. */
   look(settled?: boolean): Promise<Census>;
   start(how: How): Promise<number>;
+  /** Ids of all domains but those of this stage: other people use the cloud meanwhile. */
+  domainsOfOthers(): Promise<string[]>;
   /** Deletes a project in Keystone; returns the epoch milliseconds of Keystone's answer. */
   deleteProject(name: string): Promise<number>;
   /**
@@ -67,6 +69,10 @@ export async function stage(fills: Readonly<Record<string, Fill>>, bystanderFill
       if (found === undefined) throw new Error(`no project ${name}`);
       return found.id;
     };
+    const domainsOfOthers = async () => {
+      const domains = await cloud.admin.rows('identity', '/domains', 'domains');
+      return domains.map((row) => text(row, 'id')).filter((id) => id !== customer.domainId && id !== bystander.domainId);
+    };
     return {
       cloud,
       propagator,
@@ -76,13 +82,8 @@ export async function stage(fills: Readonly<Record<string, Fill>>, bystanderFill
       idOf,
       strike,
       look: (settled = false) => (settled ? settledCensus : census)(cloud, known, users),
-      async start(how) {
-        const domains = await cloud.admin.rows('identity', '/domains', 'domains');
-        const protectedDomains = domains
-          .map((row) => text(row, 'id'))
-          .filter((id) => id !== customer.domainId && id !== bystander.domainId);
-        return propagator.start({ protectedDomains, ...how });
-      },
+      start: async (how) => propagator.start({ protectedDomains: await domainsOfOthers(), ...how }),
+      domainsOfOthers,
       async deleteProject(name) {
         await cloud.admin.call('identity', 'DELETE', `/projects/${idOf(name)}`);
         return Date.now();
