@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { jest } from '@jest/globals';
+import { until } from '../engine/place.ts';
+import { loginVariables } from '../openstack/credentials.ts';
+import { ENTRY, freePort, isOver, outOfReach, tell, type View, viewsIn } from '../openstack/driver.ts';
+import { type Stage, stage } from '../openstack/stage.ts';
+import { CREDENTIALS, type DeployedStack, deployStack } from './stack.ts';
+
+jest.setTimeout(300_000);
+
+/** Keystone, its broker and every service are real; the relay is a process, the functions are those of the deployed stack. */
+describe('a real cloud and the deployed stack', () => {
+  let on: Stage;
+  let stack: DeployedStack;
+  let relay: ChildProcess;
+  let said = '';
+  beforeAll(async () => {
+    on = await stage({ red: 'full', green: 'simple' });
+    stack = await deployStack(loginVariables(), { PROPAGATOR_PROTECTED_DOMAINS: (await on.domainsOfOthers()).join(',') });
+    // As the schedule does every hour: who has been deleted is recognised by what was recorded before.
+    await stack.invoke('sweep', { compare: true });
+    relay = await startRelay(stack, on.propagator.queue, (line) => {
+      said += line;
+    });
+  }, 600_000);
+  afterAll(async () => {
+    if (relay) await ended(relay);
+    await stack?.stop();
+    await on?.strike();
+  }, 300_000);
+
+  async function over(project: string, seconds: number): Promise<View> {
+    let last: View | undefined;
+    const look = async () => {
+      const { body } = await stack.api('GET', `/v1/operations?project=${project}`);
+      [last] = viewsIn(body);
+      if (last?.operation.state === 'refused') throw new Error('refused');
+      return last !== undefined && isOver(last);
+    };
+    await until('the end of an operation', look, seconds).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${last ? tell(last) : said}`);
+    });
+    return last as unknown as View;
+  }
+
+  it('a project deleted in Keystone is emptied by the functions, proven, and the others stay exactly as they were', async () => {
+    const deletedAt = await on.deleteProject('red');
+    const view = await over(on.idOf('red'), 280);
+    console.log(`emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`);
+    // Barbican alone answers nobody about a project that is gone.
+    expect(outOfReach(view).filter((service) => service !== 'barbican')).toEqual([]);
+    const now = await on.look();
+    expect(await on.remaining(now, 'red')).toEqual([]);
+    const { before, now: after } = on.others(now, 'red');
+    expect(after).toEqual(before);
+    expect((await stack.api('GET', '/v1/dead-letters')).body).toEqual({ deadLetters: [] });
+  });
+
+  it('what Keystone says while the relay is killed comes through when it is back', async () => {
+    await ended(relay, 'SIGKILL');
+    await on.deleteProject('green');
+    relay = await startRelay(stack, on.propagator.queue, (line) => {
+      said += line;
+    });
+    const view = await over(on.idOf('green'), 200);
+    expect(outOfReach(view).filter((service) => service !== 'barbican')).toEqual([]);
+    const now = await on.look();
+    expect(await on.remaining(now, 'green')).toEqual([]);
+    const { before, now: after } = on.others(now, 'red', 'green');
+    expect(after).toEqual(before);
+  });
+});
+
+/** `npx propagator relay`, from Keystone's broker to the ingest queue; returns when it hears the broker. */
+async function startRelay({ ingestUrl, endpoint }: DeployedStack, queue: string, hear: (line: string) => void): Promise<ChildProcess> {
+  const port = await freePort();
+  const env = {
+    PATH: process.env.PATH,
+    RABBITMQ_URL: process.env.RABBITMQ_URL,
+    RABBITMQ_QUEUE: queue,
+    PROPAGATOR_SINK: new URL(new URL(ingestUrl).pathname, endpoint).href,
+    PROPAGATOR_PORT: String(port),
+    AWS_REGION: 'eu-central-1',
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+  };
+  const child = spawn(process.execPath, [ENTRY, 'relay'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  child.stdout?.setEncoding('utf8').on('data', hear);
+  await until(
+    'a relay that hears the broker',
+    () =>
+      fetch(`http://127.0.0.1:${port}/healthz`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    60,
+  );
+  return child;
+}
+
+async function ended(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+  const exit = new Promise((resolve) => child.once('exit', resolve));
+  if (child.exitCode === null && child.signalCode === null) {
+    child.kill(signal);
+    await exit;
+  }
+}
