@@ -350,4 +350,23 @@ describe('parameters', () => {
     expect(() => packaged('--param=PROPAGATOR_MODE=destroy')).toThrow(/PROPAGATOR_MODE: Invalid option/);
     expect(() => packaged('--param=subnets=subnet-1')).toThrow(/subnets and securityGroups/);
   });
+
+  it('that do not exist are refused, in one line: whoever misspelt one believes that it is set', () => {
+    expect(() => packaged('--param=PROPAGATOR_MOD=enforce')).toThrow(
+      /PROPAGATOR_MOD: there is no such parameter; there are .*PROPAGATOR_MODE/,
+    );
+    const said = (): string => {
+      try {
+        return `packaged ${packaged('--param=alarmMail=a@example.org').text.length} bytes`;
+      } catch (error) {
+        return String(error);
+      }
+    };
+    expect(
+      said()
+        .split('\n')
+        .filter((line) => line.includes('alarmMail')),
+    ).toHaveLength(1);
+    expect(said()).not.toMatch(/^\s+at /m);
+  });
 });

@@ -1,5 +1,6 @@
 // For osls: makes the zips of the functions before it looks for them.
-import { SETTINGS, stackOf } from '../template/stack.ts';
+import { SETTINGS } from '../template/parameters.ts';
+import { stackOf } from '../template/stack.ts';
 import { writeBundles } from './bundle.ts';
 
 export default class PackageFunctions {

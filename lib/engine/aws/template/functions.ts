@@ -1,5 +1,6 @@
 import type { QueueName } from '../../../../events/index.ts';
 import { attribute, logicalId } from './cloudformation.ts';
+import { listed } from './parameters.ts';
 import { queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 import { secretArn } from './state.ts';
@@ -107,16 +108,8 @@ function eventsOf({ name, queue }: FunctionDefinition): object[] {
   return fed ? [fed] : [];
 }
 
-const listed = (text: string): string[] =>
-  text
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '');
-
-/** The network of the functions, when the parameters name one. Throws when they name half of one. */
+/** The network of the functions, when the parameters name one. */
 export function networkOf({ parameters }: Stack): { subnetIds: string[]; securityGroupIds: string[] } | undefined {
   const [subnetIds, securityGroupIds] = [listed(parameters.subnets), listed(parameters.securityGroups)];
-  if (subnetIds.length === 0 && securityGroupIds.length === 0) return undefined;
-  if (subnetIds.length === 0 || securityGroupIds.length === 0) throw new Error('name both, subnets and securityGroups, or neither');
-  return { subnetIds, securityGroupIds };
+  return subnetIds.length > 0 ? { subnetIds, securityGroupIds } : undefined;
 }
