@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
+import { shownBody } from '../lib/engine/dead-letters.ts';
 import { PropagatorError } from '../lib/errors.ts';
+import { withoutSecretsIn } from '../lib/without-secrets.ts';
 import { deadLetterRoutes } from './api/dead-letters.ts';
 import { notificationRoutes } from './api/notifications.ts';
 import { operationRoutes } from './api/operations.ts';
@@ -9,6 +11,8 @@ import { serviceRoutes } from './api/services.ts';
 import { taskRoutes } from './api/tasks.ts';
 
 export type { ApiPorts } from './api/ports.ts';
+
+const QuarantineLimit = z.coerce.number().int().min(1).max(1000).default(100);
 
 /**
  * The HTTP door. It asks nobody who he is: where nothing before it does, it is for loopback only, and requests that name another host are
@@ -22,6 +26,13 @@ export function api(ports: ApiPorts): Hono {
     if (!ports.authenticated && !['127.0.0.1', 'localhost', '[::1]'].includes(host))
       return context.json({ error: { code: 'api.host', message: 'this door opens on loopback only' } }, 403);
     return next();
+  });
+  // Here, and not in each route: whatever is shown was written by somebody else to some part, and a new route can't forget it.
+  app.use(async (context, next) => {
+    await next();
+    const { status, headers } = context.res;
+    if (headers.get('content-type')?.startsWith('application/json'))
+      context.res = Response.json(withoutSecretsIn(await context.res.json()), { status });
   });
   app.onError((thrown, context) => {
     if (thrown instanceof z.ZodError) {
@@ -53,11 +64,10 @@ export function api(ports: ApiPorts): Hono {
   deadLetterRoutes(app, ports);
 
   notificationRoutes(app, ports);
-  app.get('/v1/quarantine', async (context) =>
-    context.json(
-      await engine.reads.quarantine(Number(z.coerce.number().int().min(1).max(1000).default(100).parse(context.req.query('limit')))),
-    ),
-  );
+  app.get('/v1/quarantine', async (context) => {
+    const { total, records } = await engine.reads.quarantine(QuarantineLimit.parse(context.req.query('limit')));
+    return context.json({ total, records: records.map((record) => ({ ...record, body: shownBody(record), encoding: 'utf8' })) });
+  });
   app.get('/v1/status', async (context) => {
     const [counters, queues, accounts] = await Promise.all([engine.reads.counters(), engine.reads.depths(), engine.reads.accountCount()]);
     return context.json({ ...ports.health(), accounts, counters, queues });

@@ -4,6 +4,7 @@ import { contradiction, reportMessage, TaskReport } from '../events/task-report.
 import type { Delivery } from '../lib/engine/port.ts';
 import { PropagatorError, reportOf } from '../lib/errors.ts';
 import type { Operation, Task } from '../lib/operation/model.ts';
+import { withoutSecretsIn } from '../lib/without-secrets.ts';
 import { obstacle, type ServicePorts } from './service.ts';
 
 /** A service of the operator's own that is asked over HTTP. */
@@ -31,7 +32,7 @@ export async function serveRemote(remote: RemoteService, deliveries: readonly De
     const { reads } = ports.engine;
     const [operation, task] = await Promise.all([reads.operation(message.data.operationId), reads.task(message.data.taskId)]);
     if (!operation || !task || task.pass !== message.data.pass || task.endedAt !== undefined) continue;
-    const messages = await reportTo(remote, message, operation, task, ports);
+    const messages = withoutSecretsIn(await reportTo(remote, message, operation, task, ports));
     await ports.engine.commit({ messages });
   }
 }

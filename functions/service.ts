@@ -9,6 +9,7 @@ import type { Cloud, ServiceAddress } from '../lib/openstack/cloud.ts';
 import { lives } from '../lib/operation/advance.ts';
 import type { Mode, Operation } from '../lib/operation/model.ts';
 import { type AccountNow, obstacleTo } from '../lib/operation/obstacle.ts';
+import { withoutSecretsIn } from '../lib/without-secrets.ts';
 
 export interface ServicePorts {
   readonly engine: Engine;
@@ -38,7 +39,7 @@ export async function serve(service: Service, deliveries: readonly Delivery[], p
     ]);
     // The fence: a late or doubled message asks for a pass that is over.
     if (!operation || !task || task.pass !== request.pass || task.endedAt !== undefined) continue;
-    await ports.engine.commit({ messages: [await report(service, message, operation, ports)] });
+    await ports.engine.commit({ messages: [withoutSecretsIn(await report(service, message, operation, ports))] });
   }
 }
 

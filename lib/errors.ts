@@ -1,3 +1,5 @@
+import { withoutSecretsIn } from './without-secrets.ts';
+
 /**
  * What can go wrong, as eight classes; the class alone decides what happens next.
  * `Gone` counts as done · `InProgress`, `Blocked` are looked at again · `Transient` again with back-off ·
@@ -26,13 +28,14 @@ export interface ErrorReport {
   readonly retryAfterSeconds?: number | undefined;
 }
 
-/** The one error that this project throws on purpose: a report, with the original error as `cause`. */
+/** The one error that this project throws on purpose: a report without secrets, with the original error as `cause`. */
 export class PropagatorError extends Error {
   override readonly name = 'PropagatorError';
   readonly report: ErrorReport;
   constructor(report: ErrorReport, options?: { cause?: unknown }) {
-    super(report.message, options);
-    this.report = report;
+    const told = withoutSecretsIn(report);
+    super(told.message, options);
+    this.report = told;
   }
   get class(): ErrorClass {
     return this.report.class;
@@ -42,7 +45,7 @@ export class PropagatorError extends Error {
 /** Any thrown value as a report; what was not thrown on purpose is `Unexpected`. */
 export function reportOf(error: unknown, fallback: { code: string; service?: string; region?: string }): ErrorReport {
   if (error instanceof PropagatorError) return error.report;
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const message = withoutSecretsIn(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
   return {
     ...fallback,
     class: 'Unexpected',

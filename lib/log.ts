@@ -1,4 +1,5 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
+import { withoutSecretsIn } from './without-secrets.ts';
 
 export type { Logger } from 'pino';
 
@@ -7,7 +8,7 @@ export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /**
  * Structured logs, one JSON object a line on standard output. Only fields that we made ourselves are logged: no bodies, no headers,
- * no settings. Should one of these names ever appear in a field, its value is cut out.
+ * no settings. Should one of these names ever appear in a field, its value is cut out; so is what is a secret in the text of any other.
  */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
   const names = ['password', 'secret', 'token', 'authorization', 'headers', 'env', 'url'];
@@ -16,6 +17,11 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
+    hooks: {
+      logMethod(this: Logger, words: Parameters<LogFn>, method: LogFn): void {
+        method.apply(this, withoutSecretsIn(words));
+      },
+    },
     redact: { paths: names.flatMap((name) => [name, `*.${name}`]), censor: '[cut out]' },
   };
   return destination ? pino(options, destination) : pino(options);

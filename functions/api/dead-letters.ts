@@ -2,11 +2,10 @@ import type { Hono } from 'hono';
 import * as z from 'zod';
 import { OperationId, ServiceName } from '../../events/ids.ts';
 import type { Message, QueueName } from '../../events/index.ts';
-import { bodyBytes, cutBytes } from '../../lib/account/received.ts';
-import { causeOf } from '../../lib/engine/dead-letters.ts';
-import { type DeadLetter, type Engine, SHOWN_AT_MOST } from '../../lib/engine/port.ts';
+import { bodyBytes } from '../../lib/account/received.ts';
+import { causeOf, shownBody } from '../../lib/engine/dead-letters.ts';
+import type { DeadLetter, Engine } from '../../lib/engine/port.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
-import { withoutSecrets } from '../../lib/without-secrets.ts';
 import { type ApiPorts, defined, problem } from './ports.ts';
 
 const Queue = z.custom<QueueName>(
@@ -75,18 +74,15 @@ const remindedOf = ({ type, data }: Message): [OperationId, string][] => {
   return id ? [[id, type]] : [];
 };
 
-/** A letter as people see it: long bodies cut, and nothing in them that is a secret by its name. */
+/** A letter as people see it: long bodies cut. */
 const shown = (letter: DeadLetter) => ({
   ...letter,
   cause: causeOf(letter),
   message: letter.message && shownMessage(letter.message),
-  unreadable: letter.unreadable && withoutSecrets(letter.unreadable),
 });
 
 function shownMessage(message: Message): object {
   if (message.type !== 'notification.received') return message;
-  const bytes = bodyBytes(message.data);
-  const text = withoutSecrets(new TextDecoder().decode(cutBytes(bytes, SHOWN_AT_MOST)));
-  const body = bytes.byteLength > SHOWN_AT_MOST ? `${text}…` : text;
-  return { type: message.type, data: { ...message.data, body, encoding: 'utf8', bytes: message.data.cutFrom ?? bytes.byteLength } };
+  const { data, type } = message;
+  return { type, data: { ...data, body: shownBody(data), encoding: 'utf8', bytes: data.cutFrom ?? bodyBytes(data).byteLength } };
 }

@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import { TaskId } from '../../events/ids.ts';
 import { contradiction, reportMessage, TaskReport } from '../../events/task-report.ts';
 import type { Task } from '../../lib/operation/model.ts';
+import { withoutSecretsIn } from '../../lib/without-secrets.ts';
 import { type ApiPorts, problem } from './ports.ts';
 
 /** Reports of the operator's own services. Only their tasks: nobody may say over HTTP that Nova is done. */
@@ -14,7 +15,7 @@ export function taskRoutes(app: Hono, { engine, remotes }: ApiPorts): void {
     if (!remotes.includes(task.service)) return context.json(problem('task', `${task.service} does not report over HTTP`), 403);
     const because = notAsked(task) ?? contradiction(report, task.phase);
     if (because) return context.json(problem('task', because), 409);
-    await engine.commit({ messages: [reportMessage({ ...task, taskId: id }, report)] });
+    await engine.commit({ messages: [withoutSecretsIn(reportMessage({ ...task, taskId: id }, report))] });
     return context.json({ taken: id }, 202);
   });
 }

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { OperationId, TaskId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
+import { bodyBytes } from '../account/received.ts';
+import { withoutSecrets } from '../without-secrets.ts';
 import { type DeadLetter, type DeadLetterFilter, type Decided, type Decision, NO_WORD, SHOWN_AT_MOST } from './port.ts';
 import { StoredMessage } from './records.ts';
 
@@ -27,10 +29,17 @@ export function readLetter({
   };
 }
 
-const asText = (body: unknown): string => {
-  const text = typeof body === 'string' ? body : (JSON.stringify(body) ?? '');
-  return text.length > SHOWN_AT_MOST ? `${text.slice(0, SHOWN_AT_MOST)}…` : text;
-};
+const asText = (body: unknown): string => shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
+
+/** What somebody else sent, for people: without secrets, and no more than a page. */
+export function shownText(text: string): string {
+  // The secrets first, for half of one that stands at the end of the page is known as none; but a megabyte needs no search.
+  const page = withoutSecrets(text.slice(0, 4 * SHOWN_AT_MOST));
+  return page.length > SHOWN_AT_MOST || text.length > 4 * SHOWN_AT_MOST ? `${page.slice(0, SHOWN_AT_MOST)}…` : page;
+}
+
+/** The same of a body that was stored to the byte. */
+export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string => shownText(new TextDecoder().decode(bodyBytes(stored)));
 
 /** For grouping: the error's code, or {@link NO_WORD}. */
 export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string => error?.code ?? NO_WORD;

@@ -36,7 +36,7 @@ export interface DeadLetter {
   readonly queue: QueueName;
   /** `undefined` when this release can't read it. */
   readonly message: Message | undefined;
-  /** What lies there instead of a message, as text, cut to {@link SHOWN_AT_MOST} characters. */
+  /** What lies there instead of a message, as text without secrets, cut to {@link SHOWN_AT_MOST} characters. */
   readonly unreadable: string | undefined;
   /** Of the operation that it is about, as far as that can be found. */
   readonly operationId: OperationId | undefined;

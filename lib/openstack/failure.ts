@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { ErrorClass, ErrorReport } from '../errors.ts';
 import { PropagatorError } from '../errors.ts';
+import { withoutSecrets } from '../without-secrets.ts';
 import { parseJson } from './json.ts';
 import type { RawAnswer, TransportError } from './transport.ts';
 
@@ -77,6 +78,7 @@ export function serviceMessage(text: string, secrets: readonly string[] = []): s
     .replace(/\s+/g, ' ')
     .trim();
   for (const secret of secrets) if (secret) line = line.replaceAll(secret, '***');
+  line = withoutSecrets(line);
   if (line.length > LONGEST_MESSAGE) line = `${line.slice(0, LONGEST_MESSAGE - 1)}…`;
   return line || undefined;
 }

@@ -3,9 +3,10 @@ import { api } from '../../functions/api.ts';
 import { DeadLettersShape, OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { SHOWN_AT_MOST } from '../../lib/engine/port.ts';
 import type { ErrorReport } from '../../lib/errors.ts';
-import { look, operation, requested, task } from '../engine/samples.ts';
+import { look, operation, quarantined, requested, task } from '../engine/samples.ts';
 import { MemoryEngine } from '../memory.ts';
 import { SmallWorld } from '../property/small-world.ts';
+import { HUSH, TELLINGS } from './secrets.ts';
 
 const denied: ErrorReport = { code: 'nova.http.403', class: 'Denied', message: 'no', advice: 'Ask.', requestId: 'req-1', status: 403 };
 
@@ -76,6 +77,45 @@ describe('the dead letters behind the door', () => {
     expect(encoded?.message?.data.body).toBe(plain?.message?.data.body);
     expect(unreadable).toMatchObject({ queue: 'service-nova', unreadable: expect.stringContaining('"strange":true') });
     expect(unreadable).not.toHaveProperty('message');
+  });
+
+  it.each(TELLINGS)('and all else behind the door show nothing of %s, however it is wrapped, and not half of it', async (_, text) => {
+    const { engine, call } = door();
+    const said = { ...denied, message: text, advice: text };
+    const base64 = (body: string) => ({ body: Buffer.from(`\u0000${body}`).toString('base64'), encoding: 'base64' as const });
+    const atTheEdge = ' '.repeat(SHOWN_AT_MOST - text.indexOf(HUSH) - 2) + text;
+    const { id } = operation();
+    for (const body of [text, JSON.stringify({ 'oslo.message': text }), atTheEdge]) {
+      engine.lay('ingest', received(body), { error: said });
+      engine.lay('ingest', { type: 'notification.received', data: { ...received('').data, ...base64(body) } });
+      engine.lay('service-nova', { strange: body });
+      engine.lay('service-nova', body);
+      await engine.commit({ quarantine: [quarantined({ body }), quarantined(base64(body))] });
+    }
+    engine.lay('service-nova', requested('nova', 1, id), { error: said });
+    const condition = { class: 'Blocked', message: text, actor: 'operator', count: 1 } as const;
+    await engine.commit({
+      operations: [operation({ id, state: 'running', hold: { reason: text, since: 1, advice: text, about: 'cap' } })],
+      tasks: [task(id, 'nova', { state: 'errored', error: said, conditions: [condition], because: text })],
+    });
+    const paths = ['/v1/dead-letters', '/v1/quarantine', '/v1/operations', `/v1/operations/${id}`, '/v1/decisions'];
+    expect((await call('/v1/dead-letters/discard', { operation: id, by: 'ann', reason: text })).status).toBe(200);
+    const answers = await Promise.all(paths.map((path) => call(path)));
+    expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 200));
+    const shown = JSON.stringify(answers.map(({ body }) => body));
+    expect(shown.split('[cut out]').length).toBeGreaterThan(10);
+    expect(shown).not.toContain(HUSH);
+    expect(shown).not.toContain(HUSH.slice(0, 2));
+  });
+
+  it('and what is in quarantine show a page of text, whatever they were stored as', async () => {
+    const { engine, call } = door();
+    const text = `{"event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
+    await engine.commit({
+      quarantine: [quarantined({ body: Buffer.from(text).toString('base64'), encoding: 'base64', bytes: text.length })],
+    });
+    const { body } = await call('/v1/quarantine');
+    expect(body).toMatchObject({ total: 1, records: [{ body: `${text.slice(0, SHOWN_AT_MOST)}…`, encoding: 'utf8', bytes: text.length }] });
   });
 
   it.each([

@@ -3,6 +3,7 @@ import { logged } from '../../lib/engine/logged.ts';
 import { createLogger } from '../../lib/log.ts';
 import { MemoryEngine } from '../memory.ts';
 import { deleted, SmallWorld, VICTIM } from '../property/small-world.ts';
+import { HUSH, TELLINGS } from './secrets.ts';
 
 function capture() {
   const lines: string[] = [];
@@ -29,6 +30,15 @@ describe('the log', () => {
     );
     expect(lines.join('')).not.toContain('hunter2');
     expect(lines.join('')).toContain('[cut out]');
+  });
+
+  it.each(TELLINGS)('cuts %s out of every text, and out of what it says itself', (_, text) => {
+    const { lines, log } = capture();
+    log.warn({ cause: text, error: { message: text, list: [text] } }, text);
+    log.error(text);
+    expect(lines).toHaveLength(2);
+    expect(lines.join('')).not.toContain(HUSH);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'warn', cause: expect.stringContaining('[cut out]') });
   });
 
   it('holds one line for each change of an operation and its tasks, as JSON', async () => {

@@ -4,6 +4,7 @@ import { serveRemote } from '../../functions/remote.ts';
 import type { Task } from '../../lib/operation/model.ts';
 import { listen, readBody } from '../cloud/http.ts';
 import { deleted, failure, LivingWorld, VICTIM } from '../property/living-world.ts';
+import { HUSH, TELLINGS } from './secrets.ts';
 
 const SECRET = 'hunter2-and-a-token';
 let world: LivingWorld;
@@ -56,6 +57,16 @@ const everything = () =>
   JSON.stringify([...world.engine.tasks.values(), ...world.engine.operations.values(), world.engine.letters, world.engine.waiting]);
 
 describe('what a service of the operator’s own answers', () => {
+  it.each(TELLINGS)('is kept without %s', async (_, text) => {
+    const conditions = [{ class: 'Blocked', message: text, actor: 'operator', count: 1 }];
+    const error = { code: 'billing.500', class: 'Transient', message: text, advice: text };
+    answer = (response, { phase }) =>
+      response.writeHead(200).end(body('progressed', phase, { conditions, again: { afterSeconds: 60, error } }));
+    await turn();
+    expect(billing().error).toMatchObject({ message: expect.stringContaining('[cut out]') });
+    expect(everything()).not.toContain(HUSH);
+  });
+
   it.each<[string, (response: ServerResponse) => void, string]>([
     ['nothing, for it hangs up', (response) => response.destroy(), 'does not answer'],
     [

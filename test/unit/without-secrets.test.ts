@@ -1,4 +1,7 @@
-import { withoutSecrets } from '../../lib/without-secrets.ts';
+import { PropagatorError, reportOf } from '../../lib/errors.ts';
+import { withoutSecrets, withoutSecretsIn } from '../../lib/without-secrets.ts';
+import { EVERY_CLASS, LivingWorld } from '../property/living-world.ts';
+import { HUSH, TELLINGS } from './secrets.ts';
 
 const SECRET = 'gAAAAABk-hush';
 const nested = (value: object, times: number): string =>
@@ -7,13 +10,12 @@ const nested = (value: object, times: number): string =>
 describe('text without secrets', () => {
   it.each(
     [0, 1, 2].flatMap((depth) =>
-      ['_context_auth_token', 'password', 'adminPass_word', 'X-Auth-Token', 'client_secret'].map((name) => [name, depth] as const),
+      ['_context_auth_token', 'password', 'X-Auth-Token', 'client_secret'].map((name) => [name, depth] as const),
     ),
   )('lets %s go in JSON within JSON %i deep, and keeps the rest', (name, depth) => {
     const text = nested({ event_type: 'identity.project.deleted', [name]: SECRET, payload: { id: 'p1', tokens: 3 } }, depth);
     const cut = withoutSecrets(text);
-    const isSecret = name !== 'adminPass_word';
-    expect(cut.includes(SECRET)).toBe(!isSecret);
+    expect(cut).not.toContain(SECRET);
     for (const kept of ['identity.project.deleted', 'p1', name]) expect(cut).toContain(kept);
   });
 
@@ -35,10 +37,81 @@ describe('text without secrets', () => {
     expect(withoutSecrets(text)).toBe(text);
   });
 
-  it('takes no time on a long text of quotes and slashes', () => {
+  it.each(TELLINGS)('lets go of %s, wherever it stands, and has nothing more to do then', (_, text) => {
+    for (const depth of [0, 1, 2]) {
+      const cut = withoutSecrets(depth === 0 ? text : nested({ text, id: 'p1' }, depth - 1));
+      expect(cut).not.toContain(HUSH);
+      expect(cut).toContain('[cut out]');
+      expect(withoutSecrets(cut)).toBe(cut);
+    }
+  });
+
+  it.each([
+    'barbican answered 403 to DELETE /v1/secrets/{id}: Secret deletion attempt not allowed',
+    'barbican.secret: 3 are left, keystone.credential: none',
+    'Could not find token: it may have expired',
+    "The user's password is older than the policy allows",
+    'https://keystone:5000/v3/auth/tokens answered 503',
+    'op-0123456789ab/barbican/RegionOne',
+    'Credential rotation: see the log',
+  ])('leaves words about secrets: %s', (text) => {
+    expect(withoutSecrets(text)).toBe(text);
+  });
+
+  it.each([
+    ['quotes and slashes', '\\"'],
+    ['names', '"token'],
+    ['names and no quotes', 'token'],
+    ['names and equal signs', 'token='],
+    ['slashes', '\\'],
+    ['names with dashes', 'x-token-'],
+    ['letters', 'a'],
+    ['beginnings of keys', '-----BEGIN PRIVATE KEY-----'],
+    ['beginnings of addresses', 'a://b:'],
+  ])('takes no time on a long text of %s', (_, piece) => {
     const began = performance.now();
-    withoutSecrets('\\"'.repeat(20_000));
-    withoutSecrets('"token'.repeat(20_000));
-    expect(performance.now() - began).toBeLessThan(2000);
+    withoutSecrets(piece.repeat(60_000 / piece.length));
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+});
+
+describe('a value of our own without secrets', () => {
+  it('keeps its fields, whatever they are called, and lets go of what their texts hold', () => {
+    const counts = { 'barbican.secret': { listed: 3, gone: 1, left: 2 }, 'keystone.credential': { listed: 1, gone: 1, left: 0 } };
+    const value = { counts, seenEmpty: ['barbican.secret'], again: undefined, more: [{ message: `password=${HUSH}` }, null, 3, true] };
+    expect(withoutSecretsIn(value)).toEqual({ ...value, more: [{ message: 'password=[cut out]' }, null, 3, true] });
+  });
+});
+
+describe.each(TELLINGS)('%s in what somebody else says', (_, text) => {
+  it('stands in no error of ours', () => {
+    const report = { code: 'x', class: 'Unexpected', message: text, advice: text } as const;
+    const error = new PropagatorError(report);
+    expect(
+      JSON.stringify([error.message, error.report, error.stack, reportOf(new Error(text), { code: 'x' }), reportOf(text, { code: 'x' })]),
+    ).not.toContain(HUSH);
+  });
+
+  it('stands in no event of a service, no task and no dead letter', async () => {
+    const world = new LivingWorld([...EVERY_CLASS, { name: 'rating', kinds: { quote: 'A' } }]);
+    const seen: unknown[] = [];
+    const { commit } = world.engine;
+    world.engine.commit = (change) => {
+      seen.push(structuredClone(change));
+      return commit.call(world.engine, change);
+    };
+    world.remotes.push('rating');
+    world.cloud.blocks.set('compute', { message: text, actor: 'operator', advice: text });
+    world.cloud.brokenKinds.set('network.port', new Error(text) as never);
+    await world.ask();
+    await world.settle();
+    const task = world.task('rating');
+    const conditions = [{ class: 'Blocked', message: text, actor: 'operator', count: 1 }];
+    await world.engine.commit({ tasks: [{ ...task, state: 'requested', phase: 'clean', endedAt: undefined }] });
+    const report = { type: 'service.progressed', phase: 'clean', data: { again: { afterSeconds: 60 }, conditions } };
+    expect((await world.call('POST', `/v1/tasks/${encodeURIComponent(task.id)}/report`, report)).status).toBe(202);
+    await world.settle();
+    expect(JSON.stringify(seen)).toContain('cut out');
+    expect(JSON.stringify([seen, world.engine.letters])).not.toContain(HUSH);
   });
 });

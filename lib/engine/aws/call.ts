@@ -5,6 +5,7 @@ import type * as Events from '@aws-sdk/client-eventbridge';
 import type * as Scheduler from '@aws-sdk/client-scheduler';
 import type * as Secrets from '@aws-sdk/client-secrets-manager';
 import type * as Sqs from '@aws-sdk/client-sqs';
+import { withoutSecrets } from '../../without-secrets.ts';
 import { type AwsCredentials, signed } from './sign.ts';
 
 /**
@@ -150,10 +151,8 @@ async function once(
   { method, path, headers, body }: Sent,
 ): Promise<object> {
   const url = new URL(path, endpoint ?? `https://${service}.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`);
-  const { host: _, ...signedHeaders } = signed(
-    { method, url, headers, body },
-    { service, region, credentials: await credentials(), at: Date.now() },
-  );
+  const own = await credentials();
+  const { host: _, ...signedHeaders } = signed({ method, url, headers, body }, { service, region, credentials: own, at: Date.now() });
   let answer: { ok: boolean; status: number; text: string; type: string | null };
   try {
     const response = await fetch(url, { method, headers: signedHeaders, body, signal: AbortSignal.timeout(ANSWER_MILLIS) });
@@ -174,11 +173,21 @@ async function once(
   const reasons = said && 'CancellationReasons' in said && Array.isArray(said.CancellationReasons) ? said.CancellationReasons : [];
   throw new AwsError(
     name,
-    textOf(said, 'message') ?? textOf(said, 'Message') ?? `${service} answered ${answer.status}`,
+    without(own, textOf(said, 'message') ?? textOf(said, 'Message') ?? `${service} answered ${answer.status}`),
     answer.status,
-    reasons,
+    // Their words are nobody's business here, and may hold the row that was there.
+    reasons.map(({ Code }) => ({ Code })),
   );
 }
+
+/** Shorter ones are an emulator's, and words. */
+const SHORTEST_SECRET = 16;
+
+/** When it comes to another signature, AWS says back what it thinks was signed, the session token among it. */
+const without = ({ secretAccessKey, sessionToken = '' }: AwsCredentials, text: string): string =>
+  [secretAccessKey, sessionToken]
+    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .reduce((cut, secret) => cut.replaceAll(secret, '[cut out]'), withoutSecrets(text));
 
 function parsed(text: string): object | undefined {
   try {

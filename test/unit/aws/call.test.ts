@@ -1,8 +1,10 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { AwsError, createAws } from '../../../lib/engine/aws/call.ts';
 import { signed } from '../../../lib/engine/aws/sign.ts';
+import { HUSH, TELLINGS } from '../secrets.ts';
 
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' };
 
@@ -57,7 +59,8 @@ describe('a call', () => {
     });
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    return createAws({ region: 'eu-central-1', endpoint: `http://127.0.0.1:${port}`, credentials: () => credentials });
+    const shortLived = { ...credentials, sessionToken: `IQoJb3JpZ2luX2VjE-${HUSH}/+=` };
+    return createAws({ region: 'eu-central-1', endpoint: `http://127.0.0.1:${port}`, credentials: () => shortLived });
   }
 
   it('names its action, and gives back what came', async () => {
@@ -96,6 +99,19 @@ describe('a call', () => {
       message: 'not yours',
     });
     expect(got).toHaveLength(1);
+  });
+
+  it.each([
+    ...TELLINGS,
+    ['its own session token', `not the token IQoJb3JpZ2luX2VjE-${HUSH}/+= again`],
+    ['its own secret key', `not the key ${credentials.secretAccessKey} again`],
+  ])('that is refused with %s in the words of AWS tells nothing of it', async (_, message) => {
+    const reasons = [{ Code: 'ConditionalCheckFailed', Message: message, Item: { body: { S: message } } }];
+    const { secrets } = await aws([400, JSON.stringify({ __type: 'x#InvalidSignatureException', message, CancellationReasons: reasons })]);
+    const thrown = await secrets('GetSecretValue', { SecretId: 'cloud' }).catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ name: 'InvalidSignatureException', message: expect.stringContaining('[cut out]') });
+    const all = inspect(thrown, { depth: 20, showHidden: true });
+    for (const secret of [HUSH, credentials.secretAccessKey]) expect(all).not.toContain(secret);
   });
 
   it('makes a schedule where the scheduler wants it: its name in the path', async () => {

@@ -4,6 +4,7 @@ import { metered, metricLine, valuesOf } from '../../../lib/engine/aws/function/
 import type { Warm } from '../../../lib/engine/aws/function/warm.ts';
 import type { Engine } from '../../../lib/engine/port.ts';
 import { operation, quarantined, requested } from '../../engine/samples.ts';
+import { HUSH, TELLINGS } from '../secrets.ts';
 
 const bodyOf = ({ type, data }: { type: string; data: object }) => JSON.stringify({ 'detail-type': type, source: 'x', detail: data });
 const record = (id: string, body: string, count = 1) => ({
@@ -113,6 +114,35 @@ describe('the log of a function', () => {
       nested: { token: '[cut out]', fine: 1 },
       msg: 'told',
     });
+  });
+});
+
+describe.each(TELLINGS)('%s', (_, text) => {
+  it('is cut out of every text that the log holds, and of what it says itself', () => {
+    const lines: string[] = [];
+    functionLog('warn', (line) => lines.push(line)).warn({ cause: text, error: { list: [text] } }, text);
+    expect(lines.join('')).toContain('[cut out]');
+    expect(lines.join('')).not.toContain(HUSH);
+  });
+
+  it('in an error that a handler throws stands neither in the log nor at the dead letter', async () => {
+    const { warm, lines } = surroundings();
+    const reports: unknown[] = [];
+    const failed = async (...told: unknown[]) => {
+      reports.push(told);
+      throw new Error(text);
+    };
+    const fed = fedBy(
+      'service-nova',
+      async () => ({ ...warm, engine: { failed } }) as unknown as Warm,
+      async () => {
+        throw new Error(text);
+      },
+    );
+    await fed({ Records: [record('a', bodyOf(requested('nova')), 9)] }, context);
+    expect([lines.length, reports.length]).toEqual([2, 1]);
+    expect(lines.join('')).toContain('[cut out]');
+    expect(JSON.stringify([lines, reports])).not.toContain(HUSH);
   });
 });
 

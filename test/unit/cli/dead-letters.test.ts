@@ -1,4 +1,5 @@
-import { look, operation, requested } from '../../engine/samples.ts';
+import { look, operation, quarantined, requested } from '../../engine/samples.ts';
+import { HUSH, TELLINGS } from '../secrets.ts';
 import { desk } from './desk.ts';
 
 const DAY = 24 * 3_600_000;
@@ -41,6 +42,19 @@ describe('propagator dead-letters', () => {
     expect(words((await type('dead-letters --queue coordinate')).out)).toHaveLength(5);
     expect(JSON.parse((await type(`dead-letters --operation ${id} --json`)).out).deadLetters).toHaveLength(3);
     expect((await type('dead-letters --service swift')).out).toBe('No dead letters.\n');
+  });
+
+  it('and what is in quarantine are shown without secrets', async () => {
+    const { engine, type } = desk();
+    for (const [, text] of TELLINGS) {
+      engine.lay('service-nova', { strange: text }, { error: { ...denied('x'), message: text } });
+      await engine.commit({ quarantine: [quarantined({ body: text })] });
+    }
+    for (const line of ['dead-letters', 'dead-letters --json', 'dead-letters show 1', 'quarantine', 'quarantine --json']) {
+      const { code, out } = await type(line);
+      expect([line, code, out.includes(HUSH)]).toEqual([line, 0, false]);
+    }
+    expect((await type('quarantine --json')).out).toContain('[cut out]');
   });
 
   it('show one with all that is known, and what can be done with it', async () => {

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import * as z from 'zod';
 import type { Call } from '../../../lib/openstack/connect.ts';
+import { HUSH, TELLING } from '../secrets.ts';
 import { json, PASSWORD, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
@@ -62,6 +63,21 @@ const CASES: Record<string, (cloud: ScriptedCloud) => void> = {
   },
 };
 
+/** What is nobody's but his whose it is: another user's password in an error that repeats a request. */
+for (const [what, text] of Object.entries(TELLING)) {
+  CASES[`a service that says ${what} in its error`] = (c) => {
+    c.script = (_asked, response) => json(response, 400, { badRequest: { message: text, code: 400 } });
+  };
+  CASES[`a proxy that says ${what} in HTML`] = (c) => {
+    c.script = (_asked, response) => response.writeHead(502).end(`<html><body><p>${text.replaceAll('"', '&quot;')}</p></body></html>`);
+  };
+}
+
+CASES['a long error that is cut off in the middle of a password'] = (c) => {
+  c.script = (_asked, response) =>
+    json(response, 400, { badRequest: { message: `${'x '.repeat(136)}amqp://nova:${HUSH}${'y'.repeat(30)}@rabbit` } });
+};
+
 it.each(Object.entries(CASES))('%s shows neither token nor password in any part of the error', async (_name, misbehave) => {
   misbehave(cloud);
   const calls: Call[] = [];
@@ -73,4 +89,5 @@ it.each(Object.entries(CASES))('%s shows neither token nor password in any part 
   expect(text).toContain('PropagatorError');
   expect(text).not.toContain('secret-token');
   expect(text).not.toContain(PASSWORD);
+  expect(text).not.toContain(HUSH);
 });
