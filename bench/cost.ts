@@ -1,4 +1,5 @@
 import type { Message } from '../events/index.ts';
+import { PROGRESS_MILLIS } from '../functions/aws/pass-ports.ts';
 import { alarms } from '../lib/engine/aws/template/alarms.ts';
 import { functionsOf } from '../lib/engine/aws/template/functions.ts';
 import { stackOf } from '../lib/engine/aws/template/stack.ts';
@@ -78,6 +79,11 @@ async function oneDeletion(): Promise<Counted> {
     }),
   );
   const world = new LivingWorld(described, THINGS_OF_A_KIND, LINGERS);
+  // A pass takes its time, in which counts are told as often as on AWS.
+  world.progressMillis = PROGRESS_MILLIS;
+  world.cloud.beforeRemoval = () => {
+    world.engine.time += (SECONDS.service * 1000) / (KINDS * THINGS_OF_A_KIND);
+  };
   const messages: Record<string, number> = {};
   let [delayed, commits, writeUnits] = [0, 0, 0];
   const commit = world.engine.commit.bind(world.engine);

@@ -22,11 +22,10 @@ export interface ServicePorts {
   readonly concurrency: Readonly<Record<string, number>>;
   /** How long one pass may begin new removals. */
   readonly budgetMillis: number;
+  /** Counts on the way are told at most so often; what the pass came to is told in any case. */
+  readonly progressMillis: number;
   now(): number;
 }
-
-/** Counts on the way are told at most so often. */
-const TELL_EVERY_MILLIS = 400;
 
 /** The function of one service: do the pass that was asked for, and say what became of it. */
 export async function serve(service: Service, deliveries: readonly Delivery[], ports: ServicePorts): Promise<void> {
@@ -173,12 +172,12 @@ const otherApi =
     );
   };
 
-/** Sends the counts as they change, each report after the one before it, never more often than a person can read. */
+/** Sends the counts as they change, each report after the one before it. */
 function tellCounts(address: Address, ports: ServicePorts): (counts: Counts) => void {
   let toldAt = ports.now();
   let sequence = 0;
   return (counts) => {
-    if (ports.now() - toldAt < TELL_EVERY_MILLIS) return;
+    if (ports.now() - toldAt < ports.progressMillis) return;
     toldAt = ports.now();
     sequence += 1;
     const message: Message = { type: 'service.progressed', data: { ...address, sequence, counts, conditions: [] } };

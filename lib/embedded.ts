@@ -40,6 +40,8 @@ export interface Embedded {
 
 /** One pass begins no new removal after this; it must be well below the time after which a queue takes a message for lost. */
 const PASS_BUDGET_MILLIS = 60_000;
+/** As often as a person can read. */
+const PROGRESS_MILLIS = 400;
 
 /**
  * Opens the engine, connects the cloud, starts a worker for every function, the relay and the API.
@@ -87,7 +89,8 @@ export async function startEmbedded({ settings, credentials, log, services: know
     }),
   );
   for (const service of services) {
-    const ports = { ...common, apartMillis, concurrency: settings.PROPAGATOR_CONCURRENCY, budgetMillis: PASS_BUDGET_MILLIS };
+    const concurrency = settings.PROPAGATOR_CONCURRENCY;
+    const ports = { ...common, apartMillis, concurrency, budgetMillis: PASS_BUDGET_MILLIS, progressMillis: PROGRESS_MILLIS };
     await engine.work(`service-${service.name}`, { concurrency: 4 }, (deliveries) => serve(service, deliveries, ports));
   }
 

@@ -2,6 +2,8 @@ import type { Warm } from '../../lib/engine/aws/function/warm.ts';
 
 /** One pass begins no new removal after this; it must be well below the time-out of its function. */
 const PASS_BUDGET_MILLIS = 60_000;
+/** Each time costs an event, a message, a call of the coordinator and its writes. */
+export const PROGRESS_MILLIS = 10_000;
 
 /** What every function works with, but for the services that it knows. */
 export const commonPorts = ({ told: engine, cloud, settings, log, protection }: Warm) => ({
@@ -21,4 +23,5 @@ export const passPorts = (warm: Warm) => ({
   patienceMillis: warm.settings.PROPAGATOR_PATIENCE,
   concurrency: warm.settings.PROPAGATOR_CONCURRENCY,
   budgetMillis: PASS_BUDGET_MILLIS,
+  progressMillis: PROGRESS_MILLIS,
 });

@@ -103,7 +103,7 @@ export class Propagator {
     );
     const env = {
       ...Object.fromEntries(inherited),
-      RABBITMQ_URL: rabbitUrl(),
+      RABBITMQ_URL: how.environment?.RABBITMQ_URL ?? rabbitUrl(),
       RABBITMQ_QUEUE: this.queue,
       PROPAGATOR_MODE: how.mode,
       PROPAGATOR_GRACE: '0s',

@@ -35,6 +35,7 @@ export class LivingWorld {
   readonly services: Service[];
   readonly remotes: string[] = [];
   mode: Mode = 'enforce';
+  progressMillis = 400;
   protectedProjects: string[] = [];
   readonly #others: unknown;
   limits = { apartMillis: 2000, patienceMillis: 3_600_000, mostAttempts: 5, mostThings: 1000, mostOperationsAnHour: 100 };
@@ -79,6 +80,7 @@ export class LivingWorld {
       remotes: this.remotes as never[],
       concurrency: {},
       budgetMillis: 60_000,
+      progressMillis: this.progressMillis,
       now: () => this.engine.time,
     };
   }

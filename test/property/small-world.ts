@@ -151,6 +151,7 @@ export class SmallWorld {
       remotes: [],
       concurrency: {},
       budgetMillis: 60_000,
+      progressMillis: 400,
       now: () => this.engine.time,
     };
   }
