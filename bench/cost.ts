@@ -221,4 +221,8 @@ export async function costTables(): Promise<string[]> {
   ];
 }
 
-if (import.meta.main) console.log((await costTables()).join('\n\n'));
+export async function benchCost(): Promise<void> {
+  console.log((await costTables()).join('\n\n'));
+}
+
+if (import.meta.main) await benchCost();

@@ -144,7 +144,7 @@ async function measure(open: () => Promise<Engine>): Promise<void> {
   }
 }
 
-async function embedded(): Promise<void> {
+export async function benchEmbedded(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-bench-'));
   console.log('Embedded: PGlite');
   const fresh = opened(folder);
@@ -156,7 +156,7 @@ async function embedded(): Promise<void> {
   rmSync(folder, { recursive: true });
 }
 
-async function server(): Promise<void> {
+export async function benchServer(): Promise<void> {
   const own = process.env.DATABASE_URL === undefined ? await startPostgresql() : undefined;
   const databaseUrl = process.env.DATABASE_URL ?? (await own?.createDatabase()) ?? '';
   console.log('Server: PostgreSQL');
@@ -167,7 +167,9 @@ async function server(): Promise<void> {
   await own?.stop();
 }
 
-const [what, folder] = process.argv.slice(2);
-if (what === 'open' && folder !== undefined) await openAndIdle(folder);
-if (what === undefined || what === 'embedded') await embedded();
-if (what === undefined || what === 'server') await server();
+if (import.meta.main) {
+  const [what, folder] = process.argv.slice(2);
+  if (what === 'open' && folder !== undefined) await openAndIdle(folder);
+  if (what === undefined || what === 'embedded') await benchEmbedded();
+  if (what === undefined || what === 'server') await benchServer();
+}

@@ -14,6 +14,7 @@ export interface Bundle {
   readonly name: string;
   /** What runs, minified; without its source map. */
   readonly code: Buffer;
+  readonly map: Buffer;
   readonly zip: Buffer;
 }
 
@@ -81,8 +82,8 @@ async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
     logLevel: 'silent',
   });
   const files = outputFiles.map(({ path, contents: data }) => ({ name: path.endsWith('.map') ? 'index.mjs.map' : 'index.mjs', data }));
-  const code = files.find(({ name }) => name === 'index.mjs');
-  return { code: Buffer.from(code?.data ?? []), zip: zip(files) };
+  const dataOf = (name: string): Buffer => Buffer.from(files.find((file) => file.name === name)?.data ?? []);
+  return { code: dataOf('index.mjs'), map: dataOf('index.mjs.map'), zip: zip(files) };
 }
 
 /** Large packages of which a function needs little. */
