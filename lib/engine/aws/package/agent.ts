@@ -1,5 +1,8 @@
-import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+
+/** Whoever imports `node:http` reads all its exports, and one of them loads the undici that Node has built in: a third of the time of a start. */
+const { Agent: HttpAgent, request: requestHttp } = process.getBuiltinModule('node:http');
 
 /** As undici has them; times in milliseconds. */
 export interface AgentOptions {

@@ -1,11 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { build } from 'esbuild';
 import type { Service } from '../../../cleanup/service.ts';
 import { SERVICES } from '../../../services/index.ts';
 import { functionsOf, zipOf } from '../template/functions.ts';
 import type { Stack } from '../template/stack.ts';
+import { leftOut } from './left-out.ts';
 import { zip } from './zip.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../../..');
@@ -20,7 +21,7 @@ export interface Bundle {
 
 /** Every function of the stack as a zip of its own: its handler with what that needs and nothing else. */
 export async function bundle(stack: Stack): Promise<Bundle[]> {
-  return Promise.all(functionsOf(stack).map(async ({ name }) => ({ name, ...(await packed(await entryOf(name, stack))) })));
+  return Promise.all(functionsOf(stack).map(async ({ name }) => ({ name, ...(await packed(await entryOf(name, stack), name)) })));
 }
 
 /** The zips where serverless.yml says that they are. */
@@ -59,7 +60,7 @@ async function exportOf(service: Service, file: string): Promise<string> {
   return found;
 }
 
-async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
+async function packed(contents: string, name: string): Promise<Omit<Bundle, 'name'>> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: ROOT, loader: 'ts', sourcefile: 'index.ts' },
     absWorkingDir: ROOT,
@@ -78,30 +79,10 @@ async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
     legalComments: 'none',
     // Packages in CommonJS ask for Node's own modules with a `require` that an ES module has not.
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-    plugins: [leftOut],
+    plugins: [leftOut(name)],
     logLevel: 'silent',
   });
   const files = outputFiles.map(({ path, contents: data }) => ({ name: path.endsWith('.map') ? 'index.mjs.map' : 'index.mjs', data }));
-  const dataOf = (name: string): Buffer => Buffer.from(files.find((file) => file.name === name)?.data ?? []);
+  const dataOf = (path: string): Buffer => Buffer.from(files.find((file) => file.name === path)?.data ?? []);
   return { code: dataOf('index.mjs'), map: dataOf('index.mjs.map'), zip: zip(files) };
-}
-
-/** Large packages of which a function needs little. */
-const leftOut: Plugin = {
-  name: 'left-out',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^undici$/ }, () => ({ path: join(import.meta.dirname, 'agent.ts') }));
-    // Its login comes from a secret, so it reads no clouds.yaml; and nobody asks a schema for its description in JSON.
-    onResolve({ filter: /^yaml$/ }, () => ({ path: 'yaml', namespace: 'left-out' }));
-    onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: 'export const parse = () => ({});' }));
-    onLoad({ filter: /zod\/v4\/core\/(json-schema-processors|to-json-schema)\.js$/ }, ({ path }) => described(path));
-  },
-};
-
-/** The exports of a module of zod, none of which is called here. */
-async function described(path: string) {
-  const names = Object.keys(await import(pathToFileURL(path).href));
-  const none = "() => { throw new TypeError('left out of this bundle'); }";
-  const exported = names.map((name) => `export const ${name} = ${name.startsWith('create') ? `() => ${none}` : none};`);
-  return { contents: exported.join('\n') };
 }
