@@ -42,8 +42,19 @@ describe('the deployed stack', () => {
       };
       expect([queue, await stage.invoke(queue, { Records: [record] })]).toEqual([queue, { batchItemFailures: [] }]);
     }
-    expect(await stage.invoke('sweep', { compare: true })).toBeNull();
+  });
+
+  it('learns at its first sweep who there is, and who was deleted unheard at a comparison', async () => {
+    expect(await stage.engine.reads.accountCount()).toBe(0);
+    const customer = stage.project();
+    expect(await stage.invoke('sweep', { compare: false })).toBeNull();
     expect(await stage.engine.reads.accountCount()).toBeGreaterThan(0);
+    await stage.deleted(customer);
+    expect(await stage.invoke('sweep', { compare: false })).toBeNull();
+    expect(await stage.engine.reads.operationsAbout('project', customer)).toEqual([]);
+    expect(await stage.invoke('sweep', { compare: true })).toBeNull();
+    expect((await stage.ended(customer, 150)).state).toBe('finished');
+    expect(things(customer)).toEqual([]);
   });
 
   it('carries a recorded notification through every service: all is removed, and nothing of anybody else', async () => {
