@@ -202,7 +202,7 @@ describe.each(fed)('%s', (queue) => {
     const above = { Statistic: 'Maximum', ComparisonOperator: 'GreaterThanThreshold', TreatMissingData: 'notBreaching' };
     expect(about('QueueName', dead.properties.QueueName)).toEqual([
       { MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 0, ...above },
-      { MetricName: 'ApproximateAgeOfOldestMessage', Threshold: 7 * 86_400, ...above },
+      { MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 0, ...above },
     ]);
     expect(about('QueueName', source.properties.QueueName)).toEqual([
       { MetricName: 'ApproximateAgeOfOldestMessage', Threshold: expect.any(Number), ...above },
@@ -281,7 +281,7 @@ describe('the stack', () => {
     expect(alarm('tripped-cap')).toMatchObject({ Namespace: 'KeystonePropagator', MetricName: 'Capped', Threshold: 0 });
     expect(alarm('quarantine')).toMatchObject({ MetricName: 'Quarantined', Threshold: 0 });
     expect(alarm('undelivered')).toMatchObject({ MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 0 });
-    expect(alarm('ingest-deliveries')).toMatchObject({ Namespace: 'AWS/Events', MetricName: 'FailedInvocations' });
+    expect(alarm('ingest-deliveries')).toMatchObject({ Namespace: 'AWS/Events', MetricName: 'InvocationsFailedToBeSentToDlq' });
     expect(alarm('sweep-missing')).toMatchObject({ MetricName: 'Invocations', TreatMissingData: 'breaching' });
   });
 

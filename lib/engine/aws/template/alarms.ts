@@ -16,8 +16,13 @@ export type Runbook =
   | 'quarantine'
   | 'sweep-missing';
 
-/** Seconds after which the oldest message of a queue has waited too long. What waits on purpose is hidden and does not count. */
-const TOO_OLD = { ingest: 300, coordinate: 300, service: 1800 } as const;
+/**
+ * Seconds after which the oldest message of a queue has waited too long. A queue holds back for up to 900 s what is to wait, and nobody says
+ * whether that counts as age.
+ */
+const TOO_OLD = { ingest: 1200, coordinate: 1200, service: 1800 } as const;
+const HOUR = 3600;
+const DAY = 24 * HOUR;
 /** Errors of a function come again by themselves: a few within five minutes are no reason to wake anybody. */
 const ERRORS = 5;
 
@@ -39,7 +44,7 @@ interface Sign {
 export function alarms(stack: Stack): Resources {
   const { topology, prefix } = stack;
   const own = (metric: string) => ({ namespace: NAMESPACE, metric, dimensions: { stage: prefix } });
-  const silentTimes = Math.max(1, Math.round(Number(stack.parameters.silentMinutes) / 5));
+  const silence = silenceOf(Number(stack.parameters.silentMinutes));
   const signs: [string, Sign][] = [
     ...topology.queues.flatMap((queue) => ofQueue(queue)),
     ...functionsOf(stack).flatMap(({ name }) => ofFunction(name, prefix)),
@@ -52,17 +57,19 @@ export function alarms(stack: Stack): Resources {
         runbook: 'undelivered',
       },
     ],
-    ['undelivered-expires', expiring(topology.undelivered, 'undelivered', 'undelivered events')],
+    ['undelivered-expires', expiring(topology.undelivered, 'undelivered', 'Undelivered events')],
+    // Not one for each: what breaks the queue of the undelivered, which all share, shows at these two, through which every operation goes.
     ...(['ingest', 'coordinate'] as const).map((queue): [string, Sign] => [
       `${queue}-deliveries`,
       {
         namespace: 'AWS/Events',
-        metric: 'FailedInvocations',
+        // What reached the dead-letter queue of the rule rings there; FailedInvocations leaves out both that and what is still tried.
+        metric: 'InvocationsFailedToBeSentToDlq',
         dimensions: { EventBusName: topology.bus, RuleName: `${prefix}-${queue}` },
         statistic: 'Sum',
         above: 0,
         seconds: 300,
-        says: `The rule that feeds ${queue} failed for good.`,
+        says: `Events for ${queue} are lost: neither its queue nor that of the undelivered took them.`,
         runbook: 'undelivered',
       },
     ]),
@@ -72,10 +79,9 @@ export function alarms(stack: Stack): Resources {
         ...own('Heard'),
         statistic: 'Sum',
         above: 0,
-        seconds: 300,
-        times: silentTimes,
+        ...silence,
         silence: true,
-        says: `No notification and no heartbeat of a relay for ${silentTimes * 5} minutes.`,
+        says: `No notification and no heartbeat of a relay for ${(silence.times * silence.seconds) / 60} minutes.`,
         runbook: 'silent-source',
       },
     ],
@@ -139,7 +145,7 @@ function ofQueue({ queue, name, dead }: Stack['topology']['queues'][number]): [s
         runbook: 'dead-letters',
       },
     ],
-    [`${queue}-dead-letters-expire`, expiring(dead, 'dead-letters-expire', `dead letters of ${queue}`)],
+    [`${queue}-dead-letters-expire`, expiring(dead, 'dead-letters-expire', `Dead letters of ${queue}`)],
     [
       `${queue}-oldest`,
       {
@@ -153,14 +159,25 @@ function ofQueue({ queue, name, dead }: Stack['topology']['queues'][number]): [s
   ];
 }
 
-/** Half of the time that is left to a person has gone by. */
+/**
+ * Half of the time that is left to a person has gone by: something has lain there in every hour of it. The age of the oldest message does
+ * not say so, for SQS leaves out of it what was received three times, and whoever looks at dead letters receives them. An alarm looks back a
+ * week at most, which is that half. What SQS itself has moved there counts its days from when it was sent.
+ */
 const expiring = (dead: { readonly name: string; readonly retentionSeconds: number }, runbook: Runbook, what: string): Sign => ({
-  ...onQueue(dead.name, 'ApproximateAgeOfOldestMessage'),
-  above: dead.retentionSeconds / 2,
-  seconds: 300,
-  says: `The oldest of the ${what} is gone for good in ${dead.retentionSeconds / 2 / 86_400} days.`,
+  ...onQueue(dead.name, 'ApproximateNumberOfMessagesVisible'),
+  above: 0,
+  seconds: HOUR,
+  times: dead.retentionSeconds / 2 / HOUR,
+  says: `${what} have lain there for ${dead.retentionSeconds / 2 / DAY} days: the oldest are gone for good in a few more.`,
   runbook,
 });
+
+/** An alarm looks back a day at most, unless its periods are hours: then a week. */
+function silenceOf(minutes: number): { seconds: number; times: number } {
+  const seconds = minutes * 60 > DAY ? HOUR : 300;
+  return { seconds, times: Math.max(1, Math.round((minutes * 60) / seconds)) };
+}
 
 const ofFunction = (name: string, prefix: string): [string, Sign][] => {
   const of = (metric: string) => ({

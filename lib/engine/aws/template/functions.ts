@@ -1,7 +1,7 @@
 import type { QueueName } from '../../../../events/index.ts';
 import { attribute, logicalId } from './cloudformation.ts';
 import { listed } from './parameters.ts';
-import { queueId } from './routes.ts';
+import { policyId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 import { secretArn } from './state.ts';
 
@@ -68,6 +68,7 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         package: { artifact: zipOf(of.name) },
         environment: environmentOf(of, stack),
         events: eventsOf(of),
+        dependsOn: waysFor(of, stack),
         ...(network ? { vpc: network } : {}),
         ...(parameters.kmsKey ? { kmsKeyArn: parameters.kmsKey } : {}),
       },
@@ -75,7 +76,8 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
   );
 }
 
-function environmentOf(of: FunctionDefinition, stack: Stack): Record<string, unknown> {
+/** The variables of a function. */
+export function environmentOf(of: FunctionDefinition, stack: Stack): Record<string, unknown> {
   return {
     ...stack.settings,
     STACK_PREFIX: stack.prefix,
@@ -86,6 +88,15 @@ function environmentOf(of: FunctionDefinition, stack: Stack): Record<string, unk
     NODE_OPTIONS: '--enable-source-maps',
   };
 }
+
+/**
+ * What must stand before the function does: an event for which no rule is there yet is gone without a word, and so is one that a queue does
+ * not take while there is no place for the undelivered. An upgrade that brings a new service would lose what it is asked in its first minute.
+ */
+const waysFor = ({ repairs }: FunctionDefinition, { topology }: Stack): string[] => [
+  ...topology.queues.filter(({ queue }) => repairs || queue === 'coordinate').map(({ queue }) => policyId(queueId(queue))),
+  policyId('Undelivered'),
+];
 
 function eventsOf({ name, queue }: FunctionDefinition): object[] {
   const fed = queue && {

@@ -47,13 +47,15 @@ const Parameters = z.object({
     .string()
     .regex(/^arn:[^:]+:secretsmanager:.+:secret:.+|^$/, 'write the ARN of a secret: arn:aws:secretsmanager:…:secret:…')
     .default(''),
+  /** `yes`: an earlier stack of this stage has left its table, and this one takes it over. */
+  keptTable: z.literal(['', 'yes'], 'write yes, or leave it out').default(''),
   logDays: z
     .string()
     .refine((text) => LOG_DAYS.includes(Number(text)), `CloudWatch takes ${LOG_DAYS.join(', ')}`)
     .default('90'),
   archiveDays: whole(1, 36_500).default('30'),
-  /** Without a notification or a heartbeat for so long, the source is silent. CloudWatch looks back a day at most. */
-  silentMinutes: whole(5, 1440).default('30'),
+  /** Without a notification or a heartbeat for so long, the source is silent. CloudWatch looks back a week at most. */
+  silentMinutes: whole(5, 10_080).default('30'),
   /** Where the runbooks are read; alarms link them. */
   runbooks: z.string().default('docs/runbooks'),
 });

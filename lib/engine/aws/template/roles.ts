@@ -2,7 +2,7 @@ import { allow, attribute, policy, pseudo, type Resource, type Resources, sub, t
 import { type FunctionDefinition, functionsOf, logGroupId, networkOf, roleId } from './functions.ts';
 import { deadId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
-import { secretArn } from './state.ts';
+import { secretArn, tableArn } from './state.ts';
 
 /** A role for each function, with what it needs and no more; and that of the scheduler. */
 export function roles(stack: Stack): Resources {
@@ -44,11 +44,11 @@ function rightsOf({ name, queue, repairs }: FunctionDefinition, stack: Stack): o
   const all = topology.queues.map((of) => of.queue);
   const queues = all.map((one) => attribute(queueId(one)));
   const dead = all.map((one) => attribute(deadId(one)));
-  const index = { 'Fn::Join': ['', [attribute('Table'), `/index/${topology.table.indexes[0]?.name}`]] };
+  const index = { 'Fn::Join': ['', [tableArn(stack), `/index/${topology.table.indexes[0]?.name}`]] };
   return [
     // The group's ARN ends with the name of any stream in it.
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroupId(name))),
-    allow(RECORD_ACTIONS, attribute('Table')),
+    allow(RECORD_ACTIONS, tableArn(stack)),
     ...(repairs ? [allow(['dynamodb:Query'], index)] : []),
     allow(['events:PutEvents'], attribute('Bus')),
     allow(['secretsmanager:GetSecretValue'], secretArn(stack)),
@@ -56,8 +56,14 @@ function rightsOf({ name, queue, repairs }: FunctionDefinition, stack: Stack): o
       ? [allow([...TAKE, ...FIND], attribute(queueId(queue.name))), allow(['sqs:SendMessage', ...FIND], attribute(deadId(queue.name)))]
       : []),
     ...(sendsBack(name, stack) ? [allow(['sqs:SendMessage', ...FIND], attribute(queueId(sendsBack(name, stack) ?? '')))] : []),
-    ...(repairs ? [allow(['sqs:SendMessage', ...FIND], [...queues, ...dead, attribute('Undelivered')]), ...schedules(stack)] : []),
-    ...(name === 'api' ? [allow(TAKE, [...dead, attribute('Undelivered')])] : []),
+    // Each of them named once: a role takes no more than 10,240 characters.
+    ...(repairs
+      ? [
+          allow(['sqs:SendMessage', ...FIND], queues),
+          allow(['sqs:SendMessage', ...FIND, ...(name === 'api' ? TAKE : [])], [...dead, attribute('Undelivered')]),
+          ...schedules(stack),
+        ]
+      : []),
     ...(parameters.kmsKey ? [allow(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)] : []),
   ];
 }

@@ -1,3 +1,4 @@
+import type { Message } from '../../../../events/index.ts';
 import { SOURCE } from '../names.ts';
 import { allow, attribute, logicalId, policy, type Resources, ref } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
@@ -5,8 +6,14 @@ import type { Stack } from './stack.ts';
 /** Of what could not be delivered, EventBridge tries for a day. */
 const DELIVERY = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 24 * 60 * 60 };
 
+/** What a person decides. */
+const DECISIONS = ['operation.released', 'task.redriven', 'task.discarded'] as const satisfies readonly Message['type'][];
+/** What SQS takes now; a queue that was made without a word of it may take a quarter. */
+const MOST_BYTES = 1024 * 1024;
+
 export const queueId = (queue: string): string => `${logicalId(queue)}Queue`;
 export const deadId = (queue: string): string => `${logicalId(queue)}DeadLetters`;
+export const policyId = (queue: string): string => `${queue}Policy`;
 export const ruleId = (queue: string): string => `${logicalId(queue)}Rule`;
 
 /** The bus, its archive, and for each queue of the topology: the queue, its dead letters, the rule that feeds it and who may send to it. */
@@ -16,7 +23,11 @@ export function routes(stack: Stack): Resources {
   return {
     Bus: {
       Type: 'AWS::Events::EventBus',
-      Properties: { Name: topology.bus, ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey } : {}) },
+      Properties: {
+        Name: topology.bus,
+        // With a key of one's own the bus itself can fail on an event, before any rule has seen it: while the key is disabled.
+        ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey, DeadLetterConfig: { Arn: attribute('Undelivered') } } : {}),
+      },
     },
     Archive: {
       Type: 'AWS::Events::Archive',
@@ -24,7 +35,9 @@ export function routes(stack: Stack): Resources {
         ArchiveName: prefix,
         Description: 'All that travelled, for a replay',
         SourceArn: attribute('Bus'),
-        EventPattern: { source: [SOURCE] },
+        // What a person decided was meant for that moment: replayed, it would decide again.
+        EventPattern: { source: [SOURCE], 'detail-type': [{ 'anything-but': DECISIONS }] },
+        ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey } : {}),
         RetentionDays: Number(parameters.archiveDays),
       },
     },
@@ -34,10 +47,10 @@ export function routes(stack: Stack): Resources {
       Properties: {
         QueueName: topology.undelivered.name,
         MessageRetentionPeriod: topology.undelivered.retentionSeconds,
-        ...encrypted(stack),
+        ...common(stack),
       },
     },
-    UndeliveredPolicy: senders('Undelivered', rules),
+    [policyId('Undelivered')]: senders('Undelivered', [...rules, ...(parameters.kmsKey ? [attribute('Bus')] : [])]),
     ...Object.assign({}, ...topology.queues.map((queue) => queueWithDeadLetters(queue, stack))),
     ...Object.assign({}, ...topology.rules.map((rule) => ruleInto(rule))),
   };
@@ -52,14 +65,14 @@ function queueWithDeadLetters(queue: Stack['topology']['queues'][number], stack:
         VisibilityTimeout: queue.visibilitySeconds,
         MessageRetentionPeriod: queue.retentionSeconds,
         RedrivePolicy: { deadLetterTargetArn: attribute(deadId(queue.queue)), maxReceiveCount: queue.mostReceives },
-        ...encrypted(stack),
+        ...common(stack),
       },
     },
     [deadId(queue.queue)]: {
       Type: 'AWS::SQS::Queue',
-      Properties: { QueueName: queue.dead.name, MessageRetentionPeriod: queue.dead.retentionSeconds, ...encrypted(stack) },
+      Properties: { QueueName: queue.dead.name, MessageRetentionPeriod: queue.dead.retentionSeconds, ...common(stack) },
     },
-    [`${queueId(queue.queue)}Policy`]: senders(queueId(queue.queue), [attribute(ruleId(queue.queue))]),
+    [policyId(queueId(queue.queue))]: senders(queueId(queue.queue), [attribute(ruleId(queue.queue))]),
   };
 }
 
@@ -93,5 +106,7 @@ const senders = (queue: string, rules: readonly object[]) => ({
   },
 });
 
-const encrypted = ({ parameters: { kmsKey } }: Stack) =>
-  kmsKey ? { KmsMasterKeyId: kmsKey, KmsDataKeyReusePeriodSeconds: 3600 } : { SqsManagedSseEnabled: true };
+const common = ({ parameters: { kmsKey } }: Stack) => ({
+  MaximumMessageSize: MOST_BYTES,
+  ...(kmsKey ? { KmsMasterKeyId: kmsKey, KmsDataKeyReusePeriodSeconds: 3600 } : { SqsManagedSseEnabled: true }),
+});

@@ -24,6 +24,8 @@ const MOST_OF_A_NAME = 64;
 
 /** Throws `PropagatorError` that names a setting, a parameter or a stage that is wrong: before anything is deployed. */
 export function stackOf(stage: string, given: Readonly<Record<string, string>>, known: readonly Service[] = SERVICES): Stack {
+  if (!/^[A-Za-z0-9][A-Za-z0-9-]*$/.test(stage))
+    throw settingError('--stage', `${stage}: letters, digits and hyphens, for all is called after it`);
   const parameters = readParameters(given);
   const settings = Object.fromEntries(SETTINGS.flatMap((name) => (given[name] ? [[name, given[name]]] : [])));
   const { remotes } = ownChoices(readSettings(settings), known);

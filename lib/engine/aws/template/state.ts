@@ -1,4 +1,4 @@
-import { attribute, type Resources } from './cloudformation.ts';
+import { attribute, pseudo, type Resources, ref, sub } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /** The table, the secret and the topic of the alarms. What holds state outlives the stack: removing a stack must not remove who was deleted when. */
@@ -7,7 +7,7 @@ export function state(stack: Stack): Resources {
   const { kmsKey, alarmEmail } = parameters;
   const kept = { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' } as const;
   return {
-    Table: { Type: 'AWS::DynamoDB::Table', ...kept, Properties: table(stack) },
+    ...(parameters.keptTable ? {} : { Table: { Type: 'AWS::DynamoDB::Table', ...kept, Properties: table(stack) } }),
     ...(parameters.secret
       ? {}
       : {
@@ -53,6 +53,13 @@ function table({ topology: { table: of }, parameters: { kmsKey } }: Stack) {
     DeletionProtectionEnabled: true,
   };
 }
+
+/** The ARN of the table, whoever made it: one that an earlier stack of this stage has left has the same name. */
+export const tableArn = ({ parameters, topology: { table: of } }: Stack): unknown =>
+  parameters.keptTable
+    ? sub(`arn:${pseudo('Partition')}:dynamodb:${pseudo('Region')}:${pseudo('AccountId')}:table/${of.name}`)
+    : attribute('Table');
+export const tableName = ({ parameters, topology: { table: of } }: Stack): unknown => (parameters.keptTable ? of.name : ref('Table'));
 
 /** The ARN of the secret, whoever made it. */
 export const secretArn = ({ parameters: { secret } }: Stack): unknown => secret || attribute('Secret', 'Id');
