@@ -14,7 +14,13 @@ export const OperationFinished = z.object({
 /** A person released an operation that a cap or a hold had stopped. */
 export const OperationReleased = z.object({
   type: z.literal('operation.released'),
-  data: z.object({ operationId: OperationId, by: z.string(), reason: z.string() }),
+  data: z.object({
+    operationId: OperationId,
+    by: z.string(),
+    reason: z.string(),
+    /** The fence: since when the hold stands that this person saw. A word that comes once more releases no later hold. */
+    since: z.number().optional(),
+  }),
 });
 /** A reminder to the coordinator: something is to be done in Keystone for an operation that an administrator asked for. */
 export const OperationAct = z.object({

@@ -65,6 +65,7 @@ async function decide(message: Message, ports: CoordinatePorts): Promise<Step | 
         is: 'released',
         by: message.data.by,
         reason: message.data.reason,
+        since: message.data.since,
       }));
     case 'task.redriven':
       return withOperation(message.data.operationId, ports, async () => ({ is: 'redriven', taskId: message.data.taskId }));

@@ -79,7 +79,7 @@ export async function startRelayOnly({
 
 /** `https://sqs.eu-central-1.amazonaws.com/…`, or one of a VPC endpoint. */
 const regionOf = (url: string): string | undefined =>
-  /(?:^|\.)sqs\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.com/.exec(new URL(url).hostname)?.[1];
+  /(?:^|\.)sqs\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.(?:com|eu)/.exec(new URL(url).hostname)?.[1];
 
 /** As long as the broker is heard. Silence is then told apart from a relay that died, or lost its broker: of those, somebody must know. */
 async function beat(relay: Relay, sink: QueueSink, log: Logger, millis: number, signal: AbortSignal): Promise<void> {

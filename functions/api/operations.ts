@@ -112,8 +112,8 @@ async function seen(operation: Operation, allLetters: readonly DeadLetter[], { e
 
 /** What lets an operation go on: a held one from where it stands, an observed one anew, now that the mode allows it. */
 function releaseOf(operation: Operation, decision: z.infer<typeof Release>, mode: Mode): Outgoing | undefined {
-  const { id, state, scope, cause, request } = operation;
-  if (state === 'held') return { type: 'operation.released', data: { operationId: id, ...decision } };
+  const { id, state, scope, cause, request, hold } = operation;
+  if (state === 'held') return { type: 'operation.released', data: { operationId: id, ...decision, since: hold?.since } };
   if (state !== 'observed' || mode !== 'enforce' || request) return undefined;
   const again = { ...cause, messageId: `released/${id}`, note: `released by ${decision.by}: ${decision.reason}` };
   return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: again } };

@@ -7,7 +7,8 @@ import { type ApiPorts, problem } from './ports.ts';
 
 /** Reports of the operator's own services. Only their tasks: nobody may say over HTTP that Nova is done. */
 export function taskRoutes(app: Hono, { engine, remotes }: ApiPorts): void {
-  app.post('/v1/tasks/:id/report', async (context) => {
+  // The id has slashes in it. Who calls encodes them, and API Gateway hands the path on decoded.
+  app.post('/v1/tasks/:id{.+}/report', async (context) => {
     const id = TaskId.parse(context.req.param('id'));
     const report = TaskReport.parse(await context.req.json());
     const task = await engine.reads.task(id);

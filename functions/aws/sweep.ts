@@ -25,7 +25,9 @@ export function sweepFunction(environment: Environment) {
       const held = await engine.reads.operations({ state: 'held', limit: MOST_HELD });
       count({ Held: held.length, Capped: held.filter(({ hold }) => hold?.about === 'cap').length });
       // Of a new stage nobody knows whose project it was that is deleted: its inventory is not waited for.
-      if (compare || (await engine.reads.accountCount()) === 0) await fill({ ...commonPorts(warm), engine: told }, { announce: true });
+      if (!compare && (await engine.reads.accountCount()) > 0) return;
+      await engine.rouse();
+      await fill({ ...commonPorts(warm), engine: told }, { announce: true });
     } finally {
       flush('sweep');
     }

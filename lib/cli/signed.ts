@@ -13,7 +13,9 @@ export function callerOf(
   readFile: (path: string) => string | undefined,
   by: Fetch = fetch,
 ): Fetch {
-  const region = URL.canParse(base) ? /\.execute-api\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?$/.exec(new URL(base).hostname)?.[1] : undefined;
+  const region = URL.canParse(base)
+    ? /\.execute-api\.([a-z0-9-]+)\.amazonaws\.(?:com(?:\.cn)?|eu)$/.exec(new URL(base).hostname)?.[1]
+    : undefined;
   if (region === undefined) return by;
   const credentials = ownCredentials(environment, readFile);
   return (url, init) => {

@@ -2,11 +2,18 @@ import { advance, begin } from './advance.ts';
 import type { Draft, Rules } from './draft.ts';
 import { moveOperation } from './transitions.ts';
 
+/** `since`: of the hold that the person saw; older releases did not tell. */
+interface Released {
+  readonly by: string;
+  readonly reason: string;
+  readonly since?: number | undefined;
+}
+
 /** A person let a held operation pass: over a cap, once more to Keystone, or to its end although something could not be reached. */
-export function takeRelease(draft: Draft, by: string, reason: string, rules: Rules): void {
+export function takeRelease(draft: Draft, { by, reason, since }: Released, rules: Rules): void {
   const { operation } = draft;
-  if (operation.state !== 'held') return;
   const { hold, act } = operation;
+  if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
   draft.operation = { ...operation, hold: undefined, released: { by, reason, at: rules.now } };
   if (hold?.about === 'residue') {
     draft.operation = moveOperation(draft.operation, 'closing');

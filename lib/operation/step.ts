@@ -20,7 +20,7 @@ export type Input =
   | ({ readonly is: 'acted' } & Acted)
   | { readonly is: 'redriven'; readonly taskId: TaskId }
   | ({ readonly is: 'discarded' } & Discarded)
-  | { readonly is: 'released'; readonly by: string; readonly reason: string }
+  | { readonly is: 'released'; readonly by: string; readonly reason: string; readonly since?: number | undefined }
   | { readonly is: 'child-ended'; readonly children: readonly Operation[] };
 
 /**
@@ -47,7 +47,7 @@ export function step(operation: Operation, tasks: readonly Task[], input: Input,
       takeDiscard(draft, input, rules);
       break;
     case 'released':
-      takeRelease(draft, input.by, input.reason, rules);
+      takeRelease(draft, input, rules);
       break;
     case 'child-ended':
       takeChildren(draft, input.children, rules.now);

@@ -176,6 +176,7 @@ export class Stage {
       close: engine.close.bind(engine),
       repair: engine.repair.bind(engine),
       tidy: engine.tidy.bind(engine),
+      rouse: engine.rouse.bind(engine),
       failed: engine.failed.bind(engine),
     };
   }

@@ -172,7 +172,7 @@ describe('what it is asked', () => {
 });
 
 describe('POST /v1/tasks/:id/report', () => {
-  const report = (id: string, what: unknown) => world.call('POST', `/v1/tasks/${encodeURIComponent(id)}/report`, what);
+  const report = (id: string, what: unknown, written = encodeURIComponent(id)) => world.call('POST', `/v1/tasks/${written}/report`, what);
   const done = { type: 'service.finished', phase: 'survey', data: { result: 'finished' } };
 
   it.each<[string, string, unknown, number]>([
@@ -213,6 +213,12 @@ describe('POST /v1/tasks/:id/report', () => {
     await turn();
     expect(billing().state).toBe('pending');
     expect(await report(id, done)).toMatchObject({ status: 409, body: { error: { message: expect.stringContaining('pending') } } });
+  });
+
+  it('is taken also where the door has decoded its address, as that of AWS does', async () => {
+    await turn();
+    const { id } = billing();
+    expect(await report(id, done, id)).toMatchObject({ status: 202, body: { taken: id } });
   });
 
   it('cannot say that somebody enabled the project', async () => {

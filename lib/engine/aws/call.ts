@@ -145,12 +145,18 @@ const isTransient = ({ name, status, reasons }: AwsError): boolean =>
   (reasons.some(({ Code }) => Code === 'TransactionConflict' || TRANSIENT.test(Code ?? '')) &&
     reasons.every(({ Code }) => Code !== 'ConditionalCheckFailed'));
 
+/** Of China and of the European Sovereign Cloud; all other regions, those of the US government too, share one. */
+function domainOf(region: string): string {
+  if (region.startsWith('cn-')) return 'amazonaws.com.cn';
+  return region.startsWith('eusc-') ? 'amazonaws.eu' : 'amazonaws.com';
+}
+
 async function once(
   { region, endpoint, credentials }: AwsOptions,
   service: string,
   { method, path, headers, body }: Sent,
 ): Promise<object> {
-  const url = new URL(path, endpoint ?? `https://${service}.${region}.amazonaws.com${region.startsWith('cn-') ? '.cn' : ''}`);
+  const url = new URL(path, endpoint ?? `https://${service}.${region}.${domainOf(region)}`);
   const own = await credentials();
   const { host: _, ...signedHeaders } = signed({ method, url, headers, body }, { service, region, credentials: own, at: Date.now() });
   let answer: { ok: boolean; status: number; text: string; type: string | null };

@@ -44,6 +44,11 @@ export interface AwsEngine extends Engine {
   /** Repairs, and lets go of what is kept no longer: for the sweep. */
   tidy(): Promise<void>;
   /**
+   * Asks every queue of dead letters how it is, for the sweep: SQS stops telling CloudWatch of a queue that nobody has asked for six hours,
+   * and the alarm would say that it is over while letters still lie there.
+   */
+  rouse(): Promise<void>;
+  /**
    * For a function that SQS feeds: what becomes of records whose handler threw. Returns those that come again, which it must name in
    * `batchItemFailures`; the others were laid aside with the error.
    */
@@ -138,6 +143,12 @@ class DynamoEngine implements AwsEngine {
   async tidy(): Promise<void> {
     await this.repair();
     await trimQuarantine(this.#store);
+  }
+
+  async rouse(): Promise<void> {
+    const queues: QueueName[] = ['ingest', 'coordinate', ...this.#options.services.map((service) => `service-${service}` as const)];
+    const names = [...queues.map((queue) => this.#names.dead(queue)), this.#names.undelivered];
+    await Promise.all(names.map((name) => this.#queues.depth(name)));
   }
 
   failed<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(queue: QueueName, records: readonly R[], error: ErrorReport) {

@@ -73,7 +73,8 @@ export class Sender {
   async #toBus(parcels: readonly Parcel[]): Promise<void> {
     const { names } = this.#options;
     const entries = parcels.map(({ type, detail }) => ({ EventBusName: names.bus, Source: SOURCE, DetailType: type, Detail: detail }));
-    const bytesOf = ({ DetailType, Detail }: (typeof entries)[number]) => DetailType.length + Buffer.byteLength(Detail);
+    const bytesOf = ({ Source, DetailType, Detail }: (typeof entries)[number]) =>
+      Source.length + DetailType.length + Buffer.byteLength(Detail);
     const refused = await handOver(entries, bytesOf, async (share) => {
       const { Entries = [] } = await this.#aws.events('PutEvents', { Entries: [...share] });
       return share.flatMap((entry, index) => {

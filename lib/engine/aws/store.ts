@@ -122,13 +122,15 @@ export class Store {
     }
   }
 
-  /** Rows that stand for themselves: written one by one, over what was there. */
+  /** Rows that stand for themselves: written one by one, over what was there. Of one that comes twice, the last is meant. */
   put(items: readonly Item[]): Promise<void> {
-    return this.#batch(items.map((Item) => ({ PutRequest: { Item } })));
+    const newest = new Map(items.map((Item) => [`${textOf(Item, 'pk')}\n${textOf(Item, 'sk')}`, Item]));
+    return this.#batch([...newest.values()].map((Item) => ({ PutRequest: { Item } })));
   }
 
   delete(keys: readonly Key[]): Promise<void> {
-    return this.#batch(keys.map((key) => ({ DeleteRequest: { Key: keyOf(key) } })));
+    const once = new Map(keys.map((key) => [`${key.pk}\n${key.sk}`, key]));
+    return this.#batch([...once.values()].map((key) => ({ DeleteRequest: { Key: keyOf(key) } })));
   }
 
   /** Takes a row for so long: whether this call got it. `exists`: only a row that is there. */
@@ -148,6 +150,7 @@ export class Store {
     }
   }
 
+  /** Of each row once: DynamoDB refuses a whole batch that names one twice. */
   async #batch(requests: readonly object[]): Promise<void> {
     await inBatches(requests, WRITTEN_AT_ONCE, async (batch) => {
       let wanted: readonly object[] = batch;

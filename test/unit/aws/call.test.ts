@@ -35,6 +35,28 @@ describe('the signature', () => {
   });
 });
 
+describe('the address', () => {
+  it.each([
+    ['eu-central-1', 'https://events.eu-central-1.amazonaws.com/'],
+    ['us-gov-west-1', 'https://events.us-gov-west-1.amazonaws.com/'],
+    ['cn-north-1', 'https://events.cn-north-1.amazonaws.com.cn/'],
+    ['eusc-de-east-1', 'https://events.eusc-de-east-1.amazonaws.eu/'],
+  ])('is that of the partition: %s', async (region, address) => {
+    const asked: string[] = [];
+    const really = globalThis.fetch;
+    globalThis.fetch = async (url) => {
+      asked.push(String(url));
+      return new Response('{}');
+    };
+    await createAws({ region, credentials: () => credentials })
+      .events('PutEvents', { Entries: [] })
+      .finally(() => {
+        globalThis.fetch = really;
+      });
+    expect(asked).toEqual([address]);
+  });
+});
+
 describe('a call', () => {
   type Answer = readonly [status: number, body: string, headers?: Record<string, string>];
   const got: { url: string | undefined; headers: IncomingHttpHeaders; body: string }[] = [];

@@ -39,6 +39,16 @@ describe('the API on AWS', () => {
     expect(new Set(sent.map(({ headers }) => headers.get('authorization'))).size).toBe(3);
   });
 
+  it.each([
+    ['cn-north-1', 'amazonaws.com.cn'],
+    ['us-gov-west-1', 'amazonaws.com'],
+    ['eusc-de-east-1', 'amazonaws.eu'],
+  ])('is signed for its region: %s', async (region, domain) => {
+    const { sent, api } = client(`https://abc123.execute-api.${region}.${domain}`);
+    await api.get('/v1/status', z.object({}));
+    expect(sent[0]?.headers.get('authorization')).toContain(`/${region}/execute-api/aws4_request`);
+  });
+
   it('is not called without credentials: what is missing is said', async () => {
     const { sent, api } = client(DOOR, { AWS_SHARED_CREDENTIALS_FILE: '/none' });
     await expect(api.get('/v1/status', z.object({}))).rejects.toThrow(/no file \/none/);
