@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../events/index.ts';
 import type { ErrorReport } from '../../errors.ts';
 import { matches, readLetter } from '../dead-letters.ts';
+import { engineError } from '../engine-error.ts';
 import type { DeadLetter, DeadLetterFilter } from '../port.ts';
 import { messageIn, readErrorAttribute } from './envelope.ts';
 import { leaseKey } from './layout.ts';
@@ -16,7 +17,6 @@ const LISTED_AT_MOST = 10_000;
 /** Long polling asks every server of the queue, so that an empty answer is one. */
 const LAST_LOOK_SECONDS = 1;
 const HANDS = 8;
-const PATIENCE_MILLIS = 30_000;
 
 export interface DeadLetterPorts {
   readonly store: Store;
@@ -26,6 +26,8 @@ export interface DeadLetterPorts {
   readonly services: readonly string[];
   /** A queue can't be read without taking: what was looked at is hidden from others until it is given back, or the looker has died. */
   readonly hiddenSeconds: number;
+  /** How long who wants to look waits for another who does. */
+  readonly patienceMillis: number;
   readonly warn: (message: string, cause?: unknown) => void;
 }
 export interface Found {
@@ -49,16 +51,21 @@ export async function everywhere(
       const wanted = found.filter(({ letter }) => matches(letter, filter));
       return wanted.length === 0 ? [] : (await visit(place, wanted)).map(({ received }) => received);
     });
-  await Promise.all([...queues.map((queue) => look(names.dead(queue), queue)), look(names.undelivered, undefined)]);
+  const looks = await Promise.allSettled([...queues.map((queue) => look(names.dead(queue), queue)), look(names.undelivered, undefined)]);
+  // Only now that all have given back what they held: a function of Lambda stands still once it has answered.
+  for (const outcome of looks) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 async function walk(place: string, ports: DeadLetterPorts, visit: (page: Received[]) => Promise<readonly Received[]>): Promise<void> {
   const { queues } = ports.sender;
-  const release = await alone(place, ports);
+  const { until, release } = await alone(place, ports);
   const held = new Map<string, Received>();
   try {
     for (let hands = 1; held.size < LISTED_AT_MOST; ) {
-      const looks = Array.from({ length: hands }, () => queues.receive(place, RECEIVED_AT_ONCE, LAST_LOOK_SECONDS, ports.hiddenSeconds));
+      // All of them are seen again by the time that the next may look, should this process be killed.
+      const hidden = Math.floor((until - Date.now()) / 1000);
+      if (hidden < 1) throw busy(place, 'It took too long to look at', ports);
+      const looks = Array.from({ length: hands }, () => queues.receive(place, RECEIVED_AT_ONCE, LAST_LOOK_SECONDS, hidden));
       const page = (await Promise.all(looks)).flat();
       // All were seen before: this look took longer than they stay hidden.
       if (page.every(({ id }) => held.has(id))) break;
@@ -67,18 +74,31 @@ async function walk(place: string, ports: DeadLetterPorts, visit: (page: Receive
       hands = page.length < RECEIVED_AT_ONCE ? 1 : HANDS;
     }
   } finally {
-    await queues.hide(place, [...held.values()], 0);
-    await release();
+    await queues.hide(place, [...held.values()], 0).finally(release);
   }
 }
 
-/** Two who look at a queue at the same time would each see a part of it. Waits for the other, but not for ever, for he may have died. */
-async function alone(place: string, { store, hiddenSeconds }: DeadLetterPorts): Promise<() => Promise<void>> {
+/**
+ * Two who look at a queue at the same time would each see a part of it. Waits for the other. Throws `engine.dead-letters.busy` when that takes
+ * too long: he may have died, and what he held is not seen until his time is over. A part must not pass for the whole.
+ */
+async function alone(place: string, ports: DeadLetterPorts): Promise<{ readonly until: number; release(): Promise<void> }> {
+  const { store, hiddenSeconds, patienceMillis } = ports;
   const key = leaseKey(place);
-  for (const end = Date.now() + PATIENCE_MILLIS; Date.now() < end; await delay(100))
-    if (await store.lease(key, Date.now(), hiddenSeconds * 1000, false)) return () => store.delete([key]);
-  return () => Promise.resolve();
+  for (const end = Date.now() + patienceMillis; Date.now() < end; await delay(100)) {
+    const now = Date.now();
+    const until = now + hiddenSeconds * 1000;
+    if (await store.lease(key, now, hiddenSeconds * 1000, false)) return { until, release: () => store.release(key, until) };
+  }
+  throw busy(place, 'Somebody else looks at', ports);
 }
+
+const busy = (place: string, what: string, { hiddenSeconds }: DeadLetterPorts) =>
+  engineError(
+    'dead-letters.busy',
+    `${what} the dead letters in ${place}, or died on it a moment ago.`,
+    `Nothing is lost. Try again; in ${hiddenSeconds} seconds at the latest all of them are seen again.`,
+  );
 
 function letterIn(received: Received, queue: QueueName | undefined, all: readonly QueueName[], names: Names): DeadLetter {
   const { id, body, sentAt, attributes } = received;

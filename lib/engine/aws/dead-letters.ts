@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import * as z from 'zod';
 import { decisionsOf, wordOf } from '../dead-letters.ts';
 import type { DeadLetter, DeadLetterFilter, Decided, Decision } from '../port.ts';
 import { type DeadLetterPorts, everywhere, type Found } from './browse.ts';
@@ -7,6 +8,7 @@ import { decisionKeys } from './layout.ts';
 import { pack } from './packed.ts';
 import type { Sender } from './sender.ts';
 import { keyOf } from './store.ts';
+import { MESSAGE_TYPES } from './topology.ts';
 
 /** See `Engine.deadLetters`. */
 export async function listDeadLetters(filter: DeadLetterFilter, ports: DeadLetterPorts): Promise<DeadLetter[]> {
@@ -65,9 +67,13 @@ async function take(
 ): Promise<number> {
   const at = Date.now();
   const decisions = new Map<string, Decision>();
+  const sent = new Set<string>();
   let taken = 0;
   await everywhere(filter, ports, async (place, found) => {
-    const page = what === 'discarded' ? found : found.filter((one) => hasWay(place, one, ports));
+    // What failed again at once lies there again: without an end to it, a redrive would go on for as long as nothing is mended.
+    const page =
+      what === 'discarded' ? found : found.filter((one) => hasWay(place, one, ports) && !(sent.has(aboutOf(one)) && one.letter.at > at));
+    for (const one of page) sent.add(aboutOf(one));
     const made = decisionsOf(what, lettersOf(page), decided, at).map((decision) => {
       const { queue, operationId, cause, letters } = decision;
       const known = decisions.get([queue, operationId, cause].join('\n'));
@@ -87,11 +93,29 @@ async function take(
   return taken;
 }
 
+/** The same of a letter and of what becomes of it when it fails once more. */
+const aboutOf = ({ letter, received }: Found): string => letter.task?.taskId ?? received.body;
+
 /** Whether there is where it could go back to. */
 function hasWay(place: string, { letter, received }: Found, { names, services, warn }: DeadLetterPorts): boolean {
-  const { id, queue } = letter;
-  const has = !queue.startsWith('service-') || services.includes(queue.slice('service-'.length));
-  if (has && (place !== names.undelivered || parcelIn(received.body))) return true;
-  warn(`Dead letter ${id} stays where it is: ${has ? 'it is no event of the bus' : `there is no queue ${queue} here`}`);
-  return false;
+  const isFromBus = place === names.undelivered;
+  const why = isFromBus ? whyNotByBus(received.body, services) : whyNotTo(letter.queue, services);
+  if (why !== undefined) warn(`Dead letter ${letter.id} stays where it is: ${why}`);
+  return why === undefined;
 }
+
+function whyNotTo(queue: string, services: readonly string[]): string | undefined {
+  const service = queue.startsWith('service-') ? queue.slice('service-'.length) : undefined;
+  return service === undefined || services.includes(service) ? undefined : `there is no queue ${queue} here`;
+}
+
+/** The bus takes everything and drops without a word what no rule asks for. */
+function whyNotByBus(body: string, services: readonly string[]): string | undefined {
+  const parcel = parcelIn(body);
+  if (!parcel) return 'it is no event of the bus';
+  if (!MESSAGE_TYPES.some((type) => type === parcel.type)) return `no rule of this release carries ${parcel.type}`;
+  if (parcel.type !== 'service.requested') return undefined;
+  const asked = Asked.safeParse(JSON.parse(parcel.detail));
+  return asked.success ? whyNotTo(`service-${asked.data.service}`, services) : 'it does not say for which service it is';
+}
+const Asked = z.object({ service: z.string() });

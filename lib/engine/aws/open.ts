@@ -33,6 +33,8 @@ export interface AwsEngineOptions {
   readonly pollSeconds?: number | undefined;
   /** So long after its death, what such a process held is seen by others; the same of who looks at dead letters. Default 60. */
   readonly visibilitySeconds?: number | undefined;
+  /** How long who wants to look at dead letters waits for another who does. Default 15,000: the API must answer within 29 s. */
+  readonly patienceMillis?: number | undefined;
   /** Messages of a change are taken for forgotten when they were not sent after this. Default 10,000. */
   readonly forgottenMillis?: number | undefined;
 }
@@ -62,6 +64,7 @@ export interface AwsEngine extends Engine {
 const POLL_SECONDS = 10;
 const VISIBILITY_SECONDS = 60;
 const FORGOTTEN_MILLIS = 10_000;
+const PATIENCE_MILLIS = 15_000;
 const TIDY_MILLIS = 15 * 60_000;
 const HEALTH_MILLIS = 5000;
 
@@ -190,8 +193,8 @@ class DynamoEngine implements AwsEngine {
   }
 
   #deadLetterPorts(): DeadLetterPorts {
-    const { services, visibilitySeconds: hiddenSeconds = VISIBILITY_SECONDS } = this.#options;
-    return { store: this.#store, sender: this.#sender, names: this.#names, services, hiddenSeconds, warn: this.#warn };
+    const { services, visibilitySeconds: hiddenSeconds = VISIBILITY_SECONDS, patienceMillis = PATIENCE_MILLIS } = this.#options;
+    return { store: this.#store, sender: this.#sender, names: this.#names, services, hiddenSeconds, patienceMillis, warn: this.#warn };
   }
 
   #mustBeOpen(): void {

@@ -150,6 +150,20 @@ export class Store {
     }
   }
 
+  /** Lets go of a row that was taken until then; it stays when somebody else has taken it since. */
+  async release(key: Key, until: number): Promise<void> {
+    try {
+      await this.#dynamodb('DeleteItem', {
+        TableName: this.#table,
+        Key: keyOf(key),
+        ConditionExpression: 'leasedUntil = :until',
+        ExpressionAttributeValues: { ':until': { N: String(until) } },
+      });
+    } catch (error) {
+      if (!(error instanceof AwsError) || error.name !== 'ConditionalCheckFailedException') throw error;
+    }
+  }
+
   /** Of each row once: DynamoDB refuses a whole batch that names one twice. */
   async #batch(requests: readonly object[]): Promise<void> {
     await inBatches(requests, WRITTEN_AT_ONCE, async (batch) => {
