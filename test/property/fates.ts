@@ -1,12 +1,12 @@
 import fc from 'fast-check';
-import type { Message } from '../../events/index.ts';
+import { type Message, queueOf } from '../../events/index.ts';
 import type { Change, Engine } from '../../lib/engine/port.ts';
 import type { MemoryEngine } from '../memory.ts';
 
 /** What happens to a delivery: which of the due messages, and whether the process dies around the commit or the message comes twice. */
 export interface Fate {
   readonly pick: number;
-  readonly fate: 'fine' | 'twice' | 'dies before the commit' | 'dies after the commit' | 'dies in the middle of an act';
+  readonly fate: 'fine' | 'twice' | 'dies before the commit' | 'dies after the commit' | 'dies in the middle of an act' | 'is given up';
 }
 
 export const fates = fc.infiniteStream<Fate>(
@@ -27,6 +27,24 @@ export const fatesOfActs = fc.infiniteStream<Fate>(
       'dies before the commit',
       'dies after the commit',
       'dies in the middle of an act',
+    ),
+  }),
+);
+/** The same, where queues give up what their function died on again and again: it becomes a dead letter. */
+export const fatesOfLetters = fc.infiniteStream<Fate>(
+  fc.record({
+    pick: fc.nat(1000),
+    fate: fc.constantFrom(
+      'fine',
+      'fine',
+      'fine',
+      'fine',
+      'fine',
+      'fine',
+      'twice',
+      'dies before the commit',
+      'dies after the commit',
+      'is given up',
     ),
   }),
 );
@@ -80,6 +98,11 @@ export async function run<Ports extends { engine: Engine }>(
     const waiting = due[pick % due.length];
     if (!waiting) return;
     const ports = world.ports;
+    if (what === 'is given up') {
+      world.engine.lay(queueOf(waiting.message), waiting.message, { receiveCount: 9 });
+      world.engine.take(waiting);
+      continue;
+    }
     if (what.startsWith('dies')) {
       const engine = dying(world.engine, what === 'dies after the commit' ? 'after' : 'before');
       cut?.(what === 'dies in the middle of an act');
