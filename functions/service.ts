@@ -1,10 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Message } from '../events/index.ts';
 import type { Counts, ServiceReport, ServiceRequested } from '../events/service.ts';
 import { Confirmation, type Protection, protectedBecause } from '../lib/cleanup/laws.ts';
 import { cleanupPass, freshOnce, type PassReport, userPass } from '../lib/cleanup/pass.ts';
 import type { Reach, Service, ServiceApi } from '../lib/cleanup/service.ts';
 import type { Delivery, Engine } from '../lib/engine/port.ts';
-import { type ErrorReport, reportOf } from '../lib/errors.ts';
+import { type ErrorReport, PropagatorError, reportOf } from '../lib/errors.ts';
 import type { Cloud, ServiceAddress } from '../lib/openstack/cloud.ts';
 import { lives } from '../lib/operation/advance.ts';
 import type { Mode, Operation } from '../lib/operation/model.ts';
@@ -22,6 +23,8 @@ export interface ServicePorts {
   readonly concurrency: Readonly<Record<string, number>>;
   /** How long one pass may begin new removals. */
   readonly budgetMillis: number;
+  /** Who is killed at a certain time says before it that the pass has not ended; then it begins no removal any more. Without, it is waited for. */
+  readonly lateMillis?: number;
   /** Counts on the way are told at most so often; what the pass came to is told in any case. */
   readonly progressMillis: number;
   now(): number;
@@ -44,23 +47,52 @@ export async function serve(service: Service, deliveries: readonly Delivery[], p
 
 async function report(service: Service, message: ServiceRequested, operation: Operation, ports: ServicePorts): Promise<ServiceReport> {
   const { data } = message;
-  const address = addressOf(data);
   try {
-    const standsInTheWay = await obstacle(message, operation, ports);
-    if (standsInTheWay) return standsInTheWay;
-    // Deleted in Keystone by somebody else meanwhile: nothing can be done alive any more, the rest goes as after any deletion.
-    if (data.phase === 'early' && (await shownNow(operation, ports)) === 'absent')
-      return { type: 'service.finished', data: { ...address, result: 'finished', counts: {}, conditions: [] } };
-    const api = await apiFor(service, data.region, ports);
-    if (!api) {
-      const because = `the catalog of this cloud has no ${service.name} in ${data.region}`;
-      return { type: 'service.finished', data: { ...address, result: 'skipped', because, counts: {}, conditions: [] } };
-    }
-    return await unlessEnded(asReport(address, await pass(service, message, operation, api, ports)), operation, ports);
+    return await inTime(reportOfPass(service, message, operation, ports), service.name, ports);
   } catch (thrown) {
     const error = reportOf(thrown, { code: `${service.name}.pass`, service: service.name, region: data.region });
-    return unlessEnded(failure(address, error), operation, ports);
+    return unlessEnded(failure(addressOf(data), error), operation, ports);
   }
+}
+
+async function reportOfPass(
+  service: Service,
+  message: ServiceRequested,
+  operation: Operation,
+  ports: ServicePorts,
+): Promise<ServiceReport> {
+  const { data } = message;
+  const address = addressOf(data);
+  const standsInTheWay = await obstacle(message, operation, ports);
+  if (standsInTheWay) return standsInTheWay;
+  // Deleted in Keystone by somebody else meanwhile: nothing can be done alive any more, the rest goes as after any deletion.
+  if (data.phase === 'early' && (await shownNow(operation, ports)) === 'absent')
+    return { type: 'service.finished', data: { ...address, result: 'finished', counts: {}, conditions: [] } };
+  const api = await apiFor(service, data.region, ports);
+  if (!api) {
+    const because = `the catalog of this cloud has no ${service.name} in ${data.region}`;
+    return { type: 'service.finished', data: { ...address, result: 'skipped', because, counts: {}, conditions: [] } };
+  }
+  return unlessEnded(asReport(address, await pass(service, message, operation, api, ports)), operation, ports);
+}
+
+/**
+ * An API that takes every call and answers none keeps a pass for as long as all its time-outs together. A function that is killed over it
+ * says nothing, and after some deliveries its message would be a dead letter: here it is what it is, a service that does not answer.
+ */
+async function inTime<T>(work: Promise<T>, service: string, { lateMillis }: Pick<ServicePorts, 'lateMillis'>): Promise<T> {
+  if (lateMillis === undefined) return work;
+  const done = new AbortController();
+  const late = delay(lateMillis, undefined, { signal: done.signal }).then(() => {
+    throw new PropagatorError({
+      code: `${service}.slow`,
+      class: 'Transient',
+      service,
+      message: `${service} did not answer in time: its pass had not ended after ${Math.round(lateMillis / 1000)} s`,
+      advice: `Look why the API of ${service} is so slow, and at the network between.`,
+    });
+  });
+  return Promise.race([work, late]).finally(() => done.abort());
 }
 
 /** A token on a project counts no more when somebody disables or deletes the project in the middle of an early pass: the next one sees that. */

@@ -2,6 +2,8 @@ import type { Warm } from '../../lib/engine/aws/function/warm.ts';
 
 /** One pass begins no new removal after this; it must be well below the time-out of its function. */
 const PASS_BUDGET_MILLIS = 60_000;
+/** A removal that was begun at the last moment of the budget has ended by then, and the function has half a minute left to say so. */
+const PASS_LATE_MILLIS = 150_000;
 /** Each time costs an event, a message, a call of the coordinator and its writes. */
 export const PROGRESS_MILLIS = 10_000;
 
@@ -23,5 +25,6 @@ export const passPorts = (warm: Warm) => ({
   patienceMillis: warm.settings.PROPAGATOR_PATIENCE,
   concurrency: warm.settings.PROPAGATOR_CONCURRENCY,
   budgetMillis: PASS_BUDGET_MILLIS,
+  lateMillis: PASS_LATE_MILLIS,
   progressMillis: PROGRESS_MILLIS,
 });

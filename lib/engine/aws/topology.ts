@@ -67,9 +67,9 @@ export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
 /** A batch of notifications makes at most five rows each, and all of it fits into one transaction of DynamoDB then. */
 const FED = {
-  ingest: { functionSeconds: 60, batchSize: 18, batchingSeconds: 1 },
-  coordinate: { functionSeconds: 60, batchSize: 10, batchingSeconds: 0 },
-  service: { functionSeconds: 120, batchSize: 1, batchingSeconds: 0 },
+  ingest: { functionSeconds: 120, batchSize: 18, batchingSeconds: 1 },
+  coordinate: { functionSeconds: 120, batchSize: 10, batchingSeconds: 0 },
+  service: { functionSeconds: 180, batchSize: 1, batchingSeconds: 0 },
 } as const;
 
 /** Every type of message that there is. */

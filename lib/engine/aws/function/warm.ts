@@ -27,6 +27,8 @@ const Stack = z.object({
   STACK_SECRET_ARN: z.string(),
   STACK_SCHEDULER_ROLE_ARN: z.string().optional(),
   STACK_REPAIRS: z.literal('yes').optional(),
+  /** What OpenStack has for an answer, instead of a minute. */
+  STACK_ANSWER_SECONDS: z.coerce.number().optional(),
 });
 
 /** What a function keeps from one call to the next, made at the first one. */
@@ -72,7 +74,10 @@ async function warm(environment: Environment, write: (line: string) => unknown):
     }),
   });
   const credentials = await credentialsFrom(aws, stack.STACK_SECRET_ARN);
-  const cloud = connectCloud(credentials, { concurrency: settings.PROPAGATOR_CONCURRENCY });
+  const cloud = connectCloud(credentials, {
+    concurrency: settings.PROPAGATOR_CONCURRENCY,
+    ...(stack.STACK_ANSWER_SECONDS === undefined ? {} : { timeouts: { answer: stack.STACK_ANSWER_SECONDS } }),
+  });
   const services = stack.STACK_SERVICES.split(',');
   const engine = openAwsEngine({
     aws,

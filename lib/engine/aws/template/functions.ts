@@ -34,7 +34,7 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
   });
   const api: FunctionDefinition = { name: 'api', does: 'Answers operators', seconds: 29, megabytes: 512, repairs: true };
   const does = 'Sends what was left unsent, compares the inventory with Keystone';
-  const sweep: FunctionDefinition = { name: 'sweep', does, seconds: 300, megabytes: 1024, repairs: true };
+  const sweep: FunctionDefinition = { name: 'sweep', does, seconds: 900, megabytes: 1024, repairs: true };
   return [...fed, api, sweep];
 }
 
@@ -76,6 +76,13 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
   );
 }
 
+/**
+ * So long Keystone has for an answer to those who ask it a few short things. What stands before it gives up after a minute as a rule, and so
+ * would the function be killed before it could say why.
+ */
+const ANSWER_SECONDS = 20;
+const isWaitedFor = ({ name }: FunctionDefinition): boolean => name === 'ingest' || name === 'coordinate' || name === 'api';
+
 /** The variables of a function. */
 export function environmentOf(of: FunctionDefinition, stack: Stack): Record<string, unknown> {
   return {
@@ -83,6 +90,7 @@ export function environmentOf(of: FunctionDefinition, stack: Stack): Record<stri
     STACK_PREFIX: stack.prefix,
     STACK_SERVICES: [...stack.services, ...stack.remotes].map(({ name }) => name).join(','),
     STACK_SECRET_ARN: secretArn(stack),
+    ...(isWaitedFor(of) ? { STACK_ANSWER_SECONDS: String(ANSWER_SECONDS) } : {}),
     // Where more than fifteen minutes are waited.
     ...(of.repairs ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole'), STACK_REPAIRS: 'yes' } : {}),
     NODE_OPTIONS: '--enable-source-maps',

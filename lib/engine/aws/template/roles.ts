@@ -26,16 +26,9 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
   };
 }
 
-const RECORD_ACTIONS = [
-  'GetItem',
-  'BatchGetItem',
-  'Query',
-  'PutItem',
-  'UpdateItem',
-  'DeleteItem',
-  'ConditionCheckItem',
-  'BatchWriteItem',
-].map((action) => `dynamodb:${action}`);
+/** All that is known of an operation stands in the table, what a person asked for too: the function of a service reads it, and reports. */
+const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem'];
+const WRITE = [...READ, ...['Query', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'].map((action) => `dynamodb:${action}`)];
 const TAKE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 const FIND = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
 
@@ -48,7 +41,7 @@ function rightsOf({ name, queue, repairs }: FunctionDefinition, stack: Stack): o
   return [
     // The group's ARN ends with the name of any stream in it.
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroupId(name))),
-    allow(RECORD_ACTIONS, tableArn(stack)),
+    allow(name.startsWith('service-') ? READ : WRITE, tableArn(stack)),
     ...(repairs ? [allow(['dynamodb:Query'], index)] : []),
     allow(['events:PutEvents'], attribute('Bus')),
     allow(['secretsmanager:GetSecretValue'], secretArn(stack)),
