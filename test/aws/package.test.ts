@@ -116,7 +116,43 @@ const statementsOf = (role: Properties) =>
     .flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
 
+/** What a resource waits for, as CloudFormation finds it: `Ref`, `Fn::GetAtt`, names within `Fn::Sub`, `DependsOn`. */
+function needsOf(resource: unknown): string[] {
+  const found: string[] = [];
+  JSON.stringify(resource, (key, value: unknown) => {
+    if (key === 'Ref') found.push(String(value));
+    if (key === 'Fn::GetAtt') found.push(String(list(value)[0]));
+    if (key === 'DependsOn') found.push(...list(value).map(String));
+    if (key === 'Fn::Sub') for (const [, name] of String(list(value)[0]).matchAll(/\$\{([A-Za-z0-9:]+)/g)) found.push(String(name));
+    return value;
+  });
+  return found.filter((name) => !name.startsWith('AWS::'));
+}
+/** The order in which CloudFormation can make them; it throws over what is not there, or waits for itself. */
+function inOrder(resources: Resources): string[] {
+  const made = new Set<string>();
+  const make = (id: string, way: readonly string[]): void => {
+    if (way.includes(id)) throw new Error(`circular: ${[...way, id].join(' → ')}`);
+    if (made.has(id)) return;
+    if (!resources[id]) throw new Error(`${way.at(-1)} needs ${id}, which is not there`);
+    for (const need of needsOf(resources[id])) make(need, [...way, id]);
+    made.add(id);
+  };
+  for (const id of Object.keys(resources)) make(id, []);
+  return [...made];
+}
+
 describe('the package', () => {
+  it('can be made in some order: nothing waits for itself, or for what is not there; the ways before those who send', () => {
+    const order = inOrder(stack.resources);
+    expect(order).toHaveLength(Object.keys(stack.resources).length);
+    for (const { Name } of ofType('AWS::Events::Rule').map(([, properties]) => properties)) {
+      const rule =
+        Object.keys(stack.resources).find((id) => stack.resources[id]?.Type === 'AWS::Events::Rule' && get(id).Name === Name) ?? '';
+      if (Name !== undefined) expect(order.indexOf(rule)).toBeLessThan(order.indexOf('CoordinateLambdaFunction'));
+    }
+  });
+
   it('is the same for the same input', () => {
     expect(packaged().zips).toEqual(stack.zips);
   });
@@ -329,7 +365,15 @@ describe('parameters', () => {
   it('give a network, a key and a secret of the own, settings, and a function for a service that is asked over HTTP', () => {
     const key = 'arn:aws:kms:eu-central-1:1:key/k';
     const secret = 'arn:aws:secretsmanager:eu-central-1:1:secret:cloud-abcdef';
-    const given = { subnets: 'subnet-1, subnet-2', securityGroups: 'sg-1', kmsKey: key, secret, logDays: '30', PROPAGATOR_MODE: 'enforce' };
+    const given = {
+      subnets: 'subnet-1, subnet-2',
+      securityGroups: 'sg-1',
+      kmsKey: key,
+      secret,
+      keptTable: 'yes',
+      logDays: '30',
+      PROPAGATOR_MODE: 'enforce',
+    };
     const remote = 'PROPAGATOR_REMOTE_SERVICES=billing=https://billing.example/tasks';
     const own = packaged(...Object.entries(given).map(([name, value]) => `--param=${name}=${value}`), `--param=${remote}`);
     const { lambda, source, role } = partsOf('service-billing', own);
@@ -339,11 +383,12 @@ describe('parameters', () => {
       Environment: { Variables: { PROPAGATOR_MODE: 'enforce', STACK_SECRET_ARN: secret } },
     });
     expect(source.properties).toMatchObject({ KmsMasterKeyId: key });
-    expect(get('Table', own)).toMatchObject({ SSESpecification: { KMSMasterKeyId: key } });
+    expect(own.resources.Table).toBeUndefined();
     expect(own.resources.Secret).toBeUndefined();
     expect(statementsOf(role).map(({ Resource }) => Resource)).toEqual(expect.arrayContaining([secret, key]));
     expect(JSON.stringify(role.ManagedPolicyArns)).toContain('AWSLambdaVPCAccessExecutionRole');
     for (const [, { RetentionInDays }] of ofType('AWS::Logs::LogGroup', own)) expect(RetentionInDays).toBe(30);
+    expect(inOrder(own.resources)).toHaveLength(Object.keys(own.resources).length);
   });
 
   it('that are wrong are refused before anything is deployed', () => {

@@ -79,6 +79,7 @@ describe('a key of your own', () => {
     expect(resources.Bus?.Properties).toMatchObject({ KmsKeyIdentifier: KEY.kmsKey, DeadLetterConfig: { Arn: undelivered } });
     expect(resources.Archive?.Properties).toMatchObject({ KmsKeyIdentifier: KEY.kmsKey });
     expect(JSON.stringify(resources.UndeliveredPolicy?.Properties)).toContain('{"Fn::GetAtt":["Bus","Arn"]}');
+    expect(resources.Table?.Properties).toMatchObject({ SSESpecification: { KMSMasterKeyId: KEY.kmsKey } });
     expect(resourcesOf().Bus?.Properties).toEqual({ Name: 'propagator-test' });
   });
 });
