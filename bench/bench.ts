@@ -3,6 +3,7 @@ import { benchCost } from './cost.ts';
 import { benchEmbedded, benchServer } from './engine.ts';
 import { benchNotifications } from './notifications.ts';
 import { benchProjectCleanup } from './project-cleanup.ts';
+import { benchStack } from './stack.ts';
 import { benchStart } from './start.ts';
 
 /** `file` runs it alone. */
@@ -19,6 +20,7 @@ const PARTS: readonly Part[] = [
   { file: 'engine.ts server', measures: 'the engine on PostgreSQL', needs: [], run: benchServer },
   { file: 'bundles.ts', measures: 'what the functions on AWS weigh', needs: [], run: benchBundles },
   { file: 'cost.ts', measures: 'what a stage on AWS costs, by list prices', needs: [], run: benchCost },
+  { file: 'stack.ts', measures: 'the stack on an emulator of AWS, beside one process', needs: [], run: benchStack },
   { file: 'notifications.ts', measures: 'notifications from a broker', needs: ['RABBITMQ_URL'], run: benchNotifications },
   {
     file: 'project-cleanup.ts',

@@ -1,11 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import { connectCloud } from '../../lib/openstack/connect.ts';
-import { readCredentials } from '../../lib/openstack/credentials.ts';
-import { keystone } from '../../lib/services/keystone.ts';
-import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
-import { designate } from '../cloud/documented/designate.ts';
-import { heat } from '../cloud/documented/heat.ts';
-import { octavia } from '../cloud/documented/octavia.ts';
+import type { RehearsalCloud } from '../cloud/cloud.ts';
+import { customerOf, deletedIn, rehearsalCloud } from './cloud.ts';
 import { type DeployedStack, deployStack } from './stack.ts';
 
 /** The deployed stack with the rehearsal cloud as OpenStack. */
@@ -19,7 +13,7 @@ export interface AwsStage extends DeployedStack {
 
 /** The deployed stack, and a cloud whose login lies in its secret. */
 export async function setAwsStage(): Promise<AwsStage> {
-  const cloud = await startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
+  const cloud = await rehearsalCloud();
   const stack = await deployStack(cloud.credentials, { PROPAGATOR_PATIENCE: '3s' }).catch(async (error: unknown) => {
     await cloud.close();
     throw error;
@@ -27,26 +21,11 @@ export async function setAwsStage(): Promise<AwsStage> {
   return {
     ...stack,
     cloud,
-    project() {
-      const id = cloud.seed.makeProject(cloud.seed.makeDomain(`customer-${randomUUID()}`), 'production');
-      cloud.seed.fill(id, 'small');
-      return id;
-    },
+    project: () => customerOf(cloud),
     deleted: (project) => deletedIn(cloud, project),
     async stop() {
       await stack.stop();
       await cloud.close();
     },
   };
-}
-
-async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string> {
-  const told = Promise.withResolvers<string>();
-  const silence = cloud.onNotification((notification) => told.resolve(JSON.stringify(notification)));
-  const admin = connectCloud(readCredentials({ env: cloud.credentials, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }));
-  await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
-  await admin.close();
-  const notification = await told.promise;
-  silence();
-  return notification;
 }

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import Table from 'cli-table3';
+import * as z from 'zod';
+import { ENDED } from '../lib/operation/model.ts';
+import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
+import { deployStack } from '../test/aws/stack.ts';
+import type { RehearsalCloud } from '../test/cloud/cloud.ts';
+import { Propagator, type View, viewsIn } from '../test/openstack/driver.ts';
+
+/**
+ * The deployed stack on the emulator beside the embedded engine, one after the other, with the same rehearsal cloud: notifications that lead to
+ * nothing, and whole deletions at once. The emulator is one process on this machine with one more for each function, one batch at a time, where
+ * AWS runs as many as are let; so this says how the code behaves there, and not how fast AWS is. Prints; asserts nothing.
+ */
+const NOTIFICATIONS = Number(process.env.BENCH_STACK_NOTIFICATIONS ?? 1000);
+const DELETIONS = Number(process.env.BENCH_STACK_DELETIONS ?? 10);
+const AT_MOST_SECONDS = 600;
+
+/** A propagator as this measures it. */
+interface Contestant {
+  readonly name: string;
+  /** Returns when all are stored, and nobody has looked into them yet. */
+  hand(notifications: readonly string[]): Promise<void>;
+  /** Accounts in the inventory. */
+  accounts(): Promise<number>;
+  operation(project: string): Promise<View | undefined>;
+}
+
+interface Measured {
+  readonly storedSeconds: number;
+  readonly takenSeconds: number;
+  readonly deletionsSeconds: number;
+  /** Each by itself, from the first notification that was handed over. */
+  readonly each: readonly number[];
+  readonly things: number;
+  readonly messages: number;
+  readonly states: readonly string[];
+}
+
+async function until(what: string, isSo: () => Promise<boolean>, everyMillis: number): Promise<void> {
+  const last = Date.now() + AT_MOST_SECONDS * 1000;
+  while (!(await isSo())) {
+    if (Date.now() > last) throw new Error(`${what}: not within ${AT_MOST_SECONDS} s`);
+    await delay(everyMillis);
+  }
+}
+const since = (moment: number): number => (Date.now() - moment) / 1000;
+
+/** Customers who came: of each, the notification that Keystone sent. */
+function came(cloud: RehearsalCloud, count: number): string[] {
+  const domain = cloud.seed.makeDomain(`domain-${randomUUID()}`);
+  const heard: string[] = [];
+  const silence = cloud.onNotification((notification) => heard.push(JSON.stringify(notification)));
+  for (let n = 0; n < count; n += 1) cloud.seed.makeProject(domain, `project-${n}`);
+  silence();
+  return heard;
+}
+
+async function ended(contestant: Contestant, projects: readonly string[]): Promise<View[]> {
+  const views = new Map<string, View>();
+  const missing = () => projects.filter((project) => !views.has(project));
+  const look = async (project: string) => {
+    const view = await contestant.operation(project);
+    if (view && (ENDED as readonly string[]).includes(view.operation.state)) views.set(project, view);
+  };
+  const all = async () => {
+    for (const project of missing()) await look(project);
+    return missing().length === 0;
+  };
+  await until(`the end of ${projects.length} deletions`, all, 500);
+  return [...views.values()];
+}
+
+/** The notification and what it means; and of each pass the request and its report. Looks of the coordinator at itself are not counted. */
+const messagesOf = ({ tasks }: View): number => 2 + tasks.reduce((sum, { pass }) => sum + 2 * pass, 0);
+
+async function measure(contestant: Contestant, cloud: RehearsalCloud): Promise<Measured> {
+  // The first start of every function is not counted.
+  const first = customerOf(cloud);
+  await contestant.hand([await deletedIn(cloud, first)]);
+  await ended(contestant, [first]);
+
+  const notifications = came(cloud, NOTIFICATIONS);
+  const before = await contestant.accounts();
+  const handed = Date.now();
+  await contestant.hand(notifications);
+  const storedSeconds = since(handed);
+  await until('the inventory', async () => (await contestant.accounts()) >= before + NOTIFICATIONS, 50);
+  const takenSeconds = since(handed);
+
+  const projects = Array.from({ length: DELETIONS }, () => customerOf(cloud));
+  const things = projects.reduce((sum, project) => sum + cloud.world.things(project).length, 0);
+  const leaving: string[] = [];
+  for (const project of projects) leaving.push(await deletedIn(cloud, project));
+  const left = Date.now();
+  await contestant.hand(leaving);
+  const views = await ended(contestant, projects);
+  const each = views.map(({ operation }) => ((operation.endedAt ?? Number.NaN) - left) / 1000).toSorted((a, b) => a - b);
+  const messages = views.reduce((sum, view) => sum + messagesOf(view), 0);
+  const states = views.map(({ operation }) => operation.state);
+  return { storedSeconds, takenSeconds, deletionsSeconds: each.at(-1) ?? Number.NaN, each, things, messages, states };
+}
+
+async function embedded(cloud: RehearsalCloud): Promise<Measured> {
+  const propagator = new Propagator('bench-stack');
+  const environment = { ...cloud.credentials, OS_CLOUD: '', RABBITMQ_URL: '', PROPAGATOR_LOG_LEVEL: 'warn', PROPAGATOR_PATIENCE: '3s' };
+  const Status = z.object({ accounts: z.number() });
+  try {
+    await propagator.start({ mode: 'enforce', environment });
+    return await measure(
+      {
+        name: 'embedded',
+        async hand(notifications) {
+          await propagator.api('POST', '/v1/notifications', notifications.join('\n'));
+        },
+        accounts: async () => Status.parse((await propagator.api('GET', '/v1/status')).json).accounts,
+        operation: async (project) => (await propagator.operations({ project }))[0],
+      },
+      cloud,
+    );
+  } finally {
+    await propagator.dispose();
+  }
+}
+
+async function deployed(cloud: RehearsalCloud): Promise<Measured> {
+  const stack = await deployStack(cloud.credentials, { PROPAGATOR_PATIENCE: '3s', PROPAGATOR_LOG_LEVEL: 'warn' });
+  try {
+    return await measure(
+      {
+        name: 'deployed',
+        hand: (notifications) => stack.send('ingest', ...notifications.map((text) => stack.notification(text))),
+        accounts: () => stack.engine.reads.accountCount(),
+        operation: async (project) => viewsIn((await stack.api('GET', `/v1/operations?project=${project}`)).body)[0],
+      },
+      cloud,
+    );
+  } finally {
+    await stack.stop();
+  }
+}
+
+const rate = (count: number, seconds: number): string => `${seconds.toFixed(1)} s, ${Math.round(count / seconds)} a second`;
+function column({ storedSeconds, takenSeconds, deletionsSeconds, each, things, messages, states }: Measured): string[] {
+  const median = each[Math.floor(each.length / 2)] ?? Number.NaN;
+  const counted = [...new Set(states)].map((state) => `${states.filter((one) => one === state).length} ${state}`);
+  return [
+    rate(NOTIFICATIONS, storedSeconds),
+    rate(NOTIFICATIONS, takenSeconds),
+    `${deletionsSeconds.toFixed(1)} s, ${Math.round(things / deletionsSeconds)} things a second`,
+    `${(each[0] ?? Number.NaN).toFixed(1)} / ${median.toFixed(1)} / ${deletionsSeconds.toFixed(1)} s`,
+    `${messages}: ${(messages / deletionsSeconds).toFixed(1)} a second`,
+    counted.join(', '),
+  ];
+}
+
+export async function benchStack(): Promise<void> {
+  const cloud = await rehearsalCloud();
+  try {
+    const ours = [await embedded(cloud), await deployed(cloud)].map(column);
+    const rows = [
+      `${NOTIFICATIONS} notifications that lead to nothing: stored`,
+      '  and taken in, Keystone asked about each',
+      `${DELETIONS} projects deleted at once: all ended`,
+      '  the quickest, the median, the slowest',
+      '  messages, without the looks of the coordinator',
+      '  they ended as',
+    ];
+    const table = new Table({
+      head: ['', 'embedded, one process', 'deployed, on the emulator'],
+      style: { head: [], border: [], compact: true },
+    });
+    table.push(...rows.map((row, n) => [row, ...ours.map((of) => of[n] ?? '')]));
+    console.log(table.toString());
+    console.log(
+      'The emulator runs one process for each function on this machine, one batch at a time: it says nothing of how fast AWS is.',
+    );
+  } finally {
+    await cloud.close();
+  }
+}
+
+if (import.meta.main) await benchStack();

@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto';
+import { connectCloud } from '../../lib/openstack/connect.ts';
+import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { keystone } from '../../lib/services/keystone.ts';
+import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
+import { designate } from '../cloud/documented/designate.ts';
+import { heat } from '../cloud/documented/heat.ts';
+import { octavia } from '../cloud/documented/octavia.ts';
+
+/** The OpenStack that stands beside the deployed stack. */
+export const rehearsalCloud = (): Promise<RehearsalCloud> =>
+  startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
+
+/** A project in a domain of its own, full of things. */
+export function customerOf({ seed }: RehearsalCloud): string {
+  const id = seed.makeProject(seed.makeDomain(`customer-${randomUUID()}`), 'production');
+  seed.fill(id, 'small');
+  return id;
+}
+
+/** Deletes a project in Keystone; gives its notification as Keystone sent it. */
+export async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string> {
+  const told = Promise.withResolvers<string>();
+  const silence = cloud.onNotification((notification) => told.resolve(JSON.stringify(notification)));
+  const admin = connectCloud(readCredentials({ env: cloud.credentials, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }));
+  await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
+  await admin.close();
+  const notification = await told.promise;
+  silence();
+  return notification;
+}
