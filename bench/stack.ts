@@ -10,8 +10,8 @@ import { Propagator, type View, viewsIn } from '../test/openstack/driver.ts';
 
 /**
  * The deployed stack on the emulator beside the embedded engine, one after the other, with the same rehearsal cloud: notifications that lead to
- * nothing, and whole deletions at once. The emulator is one process on this machine with one more for each function, one batch at a time, where
- * AWS runs as many as are let; so this says how the code behaves there, and not how fast AWS is. Prints; asserts nothing.
+ * nothing, and whole deletions at once. The emulator keeps table, bus and queues in one process, and starts for each function as many processes as
+ * the template lets work at once, all on this machine; so this says how the code behaves there, and not how fast AWS is. Prints; asserts nothing.
  */
 const NOTIFICATIONS = Number(process.env.BENCH_STACK_NOTIFICATIONS ?? 1000);
 const DELETIONS = Number(process.env.BENCH_STACK_DELETIONS ?? 10);
