@@ -174,7 +174,7 @@ export async function benchStack(): Promise<void> {
     table.push(...rows.map((row, n) => [row, ...ours.map((of) => of[n] ?? '')]));
     console.log(table.toString());
     console.log(
-      'The emulator runs one process for each function on this machine, one batch at a time: it says nothing of how fast AWS is.',
+      'Deployed: one process of the emulator is table, bus and queues, each function runs in up to five more, all on this machine. It says nothing of how fast AWS is.',
     );
   } finally {
     await cloud.close();
