@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { availableParallelism, loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import Table from 'cli-table3';
 import * as z from 'zod';
@@ -156,6 +157,7 @@ function column({ storedSeconds, takenSeconds, deletionsSeconds, each, things, m
 }
 
 export async function benchStack(): Promise<void> {
+  const [load = 0] = loadavg();
   const cloud = await rehearsalCloud();
   try {
     const ours = [await embedded(cloud), await deployed(cloud)].map(column);
@@ -175,6 +177,10 @@ export async function benchStack(): Promise<void> {
     console.log(table.toString());
     console.log(
       'Deployed: one process of the emulator is table, bus and queues, each function runs in up to five more, all on this machine. It says nothing of how fast AWS is.',
+    );
+    // Others at work on the same processors show in every line above.
+    console.log(
+      `Load of the machine before: ${load.toFixed(1)}, after: ${(loadavg()[0] ?? 0).toFixed(1)}, on ${availableParallelism()} processors.`,
     );
   } finally {
     await cloud.close();
