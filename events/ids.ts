@@ -16,14 +16,14 @@ export type UserId = z.infer<typeof UserId>;
 /** `op-` and twelve hex digits, derived from what the operation is about: the same change gives the same id. */
 export const OperationId = z
   .string()
-  .regex(/^op-[0-9a-f]{12}$/)
+  .regex(/^op-[0-9a-f]{12}$/, 'an operation is called op- and twelve hex digits')
   .brand<'OperationId'>();
 export type OperationId = z.infer<typeof OperationId>;
 
 /** An OpenStack service by its project's name: `nova`. */
 export const ServiceName = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{1,30}$/)
+  .regex(/^[a-z][a-z0-9-]{1,30}$/, 'a service is called as its project, in small letters: nova')
   .brand<'ServiceName'>();
 export type ServiceName = z.infer<typeof ServiceName>;
 

@@ -4,7 +4,7 @@ import { deadLetterCommands } from './commands/dead-letters.ts';
 import { operationCommands } from './commands/operations.ts';
 import { queueCommands } from './commands/queues.ts';
 import { serviceCommands } from './commands/services.ts';
-import { EXIT, type Terminal } from './terminal.ts';
+import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 error or refused, 3 ended without proof or held, 4 a dead letter waits, 5 still running, 64 wrong usage.
@@ -17,6 +17,10 @@ export async function runCommand(commandLine: readonly string[], terminal: Termi
     return terminal.exitCode;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (thrown instanceof UsageError) {
+      terminal.complain(`error: ${thrown.message}\n`);
+      return EXIT.usage;
+    }
     const { message, advice } = thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
     terminal.complain(`propagator: ${message}\n${advice ? `${advice}\n` : ''}`);
     return EXIT.error;

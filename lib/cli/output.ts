@@ -49,6 +49,29 @@ export function duration(millis: number): string {
   return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
 
-/** UTC to the second; everybody's logs agree on it. */
-export const time = (millis: number | undefined): string =>
-  millis === undefined ? '-' : new Date(millis).toISOString().replace(/\.\d+Z$/, 'Z');
+/** To the second, in the zone of who looks, which is named: `2026-03-01T13:00:00+01:00`, and `…T12:00:00Z` where that is UTC, as in the logs. `minutes`: east of it. */
+export function time(millis: number | undefined, minutes = -new Date(millis ?? 0).getTimezoneOffset()): string {
+  if (millis === undefined) return '-';
+  const [hour, minute] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) => String(part).padStart(2, '0'));
+  const zone = minutes === 0 ? 'Z' : `${minutes < 0 ? '-' : '+'}${hour}:${minute}`;
+  return new Date(millis + minutes * 60_000).toISOString().replace(/\.\d+Z$/, zone);
+}
+
+/** A word of a command line that is shown to be copied: what a shell would make something of stands in quotes. */
+export const quoted = (word: string): string => (/^[\w.:@/+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+
+const COLUMNS = 80;
+
+/** Text on lines of at most 80 columns, behind `first`, the following behind `rest`. What has no blank, an id or a URL, is not broken. */
+export function wrapped(text: string, first: string, rest = first): string {
+  const lines: string[] = [];
+  let line = first;
+  for (const word of text.split(/\s+/).filter((one) => one !== '')) {
+    const isEmpty = line === first || line === rest;
+    if (!isEmpty && line.length + 1 + word.length > COLUMNS) {
+      lines.push(line);
+      line = `${rest}${word}`;
+    } else line += isEmpty ? word : ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { PropagatorError } from '../../errors.ts';
 import { DeadLettersShape, DecisionsShape } from '../shapes.ts';
 import { showDeadLetter, showDeadLetters, showDecisions } from '../show/dead-letters.ts';
-import { print, query, type Terminal } from '../terminal.ts';
+import { print, query, type Terminal, UsageError } from '../terminal.ts';
 
 interface Selection {
   service?: string;
@@ -54,19 +54,19 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
         );
         return;
       }
+      if (!wish.all) mustChoose(wish, ', or --all');
       const answer = await client.post('/v1/dead-letters/redrive', { ...wish, by: me() }, z.object({ redriven: z.number() }));
-      print(terminal, answer, json, ({ redriven }) =>
-        redriven === 0 ? 'Nothing matched.' : `${redriven} sent back; see: propagator operations`,
-      );
+      print(terminal, answer, json, ({ redriven }) => (redriven === 0 ? NOTHING : `${redriven} sent back; see: propagator operations`));
     });
 
   choosing(program.command('discard').description('throw dead letters away: their tasks end as unreachable, nothing is cleaned up'))
     .requiredOption('--reason <text>', 'kept with the operation')
     .action(async ({ json, ...wish }: Selection & Printed & { reason: string }) => {
+      mustChoose(wish, '');
       const answer = await client.post('/v1/dead-letters/discard', { ...wish, by: me() }, z.object({ discarded: z.number() }));
       print(terminal, answer, json, ({ discarded }) =>
         discarded === 0
-          ? 'Nothing matched.'
+          ? NOTHING
           : `${discarded} thrown away. Their operations end without proof (residue-unknown); see: propagator operations`,
       );
     });
@@ -78,8 +78,18 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
     .option('--limit <number>')
     .option('--json')
     .action(async ({ json, ...wish }: Printed & { operation?: string; limit?: string }) =>
-      print(terminal, await client.get(`/v1/decisions${query(wish)}`, DecisionsShape), json, ({ decisions }) => showDecisions(decisions)),
+      print(terminal, await client.get(`/v1/decisions${query(wish)}`, DecisionsShape), json, ({ decisions }) =>
+        showDecisions(decisions, Number(wish.limit ?? 100)),
+      ),
     );
+}
+
+const NOTHING = 'Nothing matched. What there is: propagator dead-letters';
+
+/** Throws wrong usage: what is done with all of them by a slip of the hand is done. */
+function mustChoose({ service, queue, operation, cause, id }: Selection, orElse: string): void {
+  if ([service, queue, operation, cause, id].every((one) => one === undefined))
+    throw new UsageError(`say which: --service, --queue, --operation, --cause or --id${orElse}`);
 }
 
 const notFound = (id: string): PropagatorError =>

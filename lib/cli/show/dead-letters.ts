@@ -1,28 +1,42 @@
-import { duration, table, time } from '../output.ts';
+import { duration, quoted, table, time, wrapped } from '../output.ts';
 import type { DeadLetterShape, DecisionShape } from '../shapes.ts';
 
 const GAVE_UP = 'the function died on it again and again';
+const READ_THE_LOG = 'Read the log of this operation, mend the cause, then redrive.';
 const nameOf = (queue: string): string => queue.replace(/^service-/, '');
+const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
+const operationsOf = (some: readonly { readonly operationId?: string | undefined }[]): string => {
+  const ids = [...new Set(some.flatMap(({ operationId }) => operationId ?? []))];
+  return ids.length > 2 ? count(ids.length, 'operation') : ids.join(', ');
+};
 
-/** Grouped by cause, for one cause is mended once. */
+/** Grouped by cause, for one cause is mended once: first how many and how long, then each cause with what to do about it. */
 export function showDeadLetters(letters: readonly DeadLetterShape[], now: number): string {
   if (letters.length === 0) return 'No dead letters.';
-  const groups = Map.groupBy(letters, ({ queue, cause }) => `${queue}\u0000${cause}`);
-  const rows = [...groups.values()].map((group) => {
-    const [first] = group;
-    const operations = [...new Set(group.flatMap(({ operationId }) => operationId ?? []))];
-    return [
-      nameOf(first?.queue ?? ''),
-      group.length,
-      duration(now - Math.min(...group.map(({ at }) => at))),
-      expiry(Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)), now),
-      first?.cause ?? '',
-      operations.length > 2 ? `${operations.length} operations` : operations.join(', '),
-      (first?.error?.message ?? GAVE_UP).slice(0, 80),
-    ];
-  });
-  const all = table(['SERVICE', 'LETTERS', 'OLDEST', 'EXPIRES', 'CAUSE', 'OPERATION', 'MESSAGE'], rows, ['LETTERS']);
-  return `${all}\n\nOne of them in full: propagator dead-letters show ${letters[0]?.id}`;
+  const groups = [...Map.groupBy(letters, ({ queue, cause }) => `${queue}\u0000${cause}`).values()];
+  const rows = groups.map((group) => [
+    nameOf(group[0]?.queue ?? ''),
+    group.length,
+    duration(now - Math.min(...group.map(({ at }) => at))),
+    expiry(Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)), now),
+    group[0]?.cause ?? '',
+  ]);
+  const all = table(['SERVICE', 'LETTERS', 'OLDEST', 'EXPIRES', 'CAUSE'], rows, ['LETTERS']);
+  return [all, ...groups.map(showCause)].join('\n\n');
+}
+
+function showCause(group: readonly DeadLetterShape[]): string {
+  const [first] = group;
+  if (!first) return '';
+  const { id, queue, cause, error } = first;
+  const of = operationsOf(group);
+  return [
+    `${nameOf(queue)}, ${cause}${of === '' ? '' : `: ${of}`}`,
+    wrapped(error?.message ?? GAVE_UP, '  '),
+    wrapped(error?.advice ?? READ_THE_LOG, '  '),
+    `  one in full:    propagator dead-letters show ${quoted(id)}`,
+    `  once mended:    propagator redrive ${queue === nameOf(queue) ? '--queue' : '--service'} ${nameOf(queue)} --cause ${quoted(cause)}`,
+  ].join('\n');
 }
 
 const expiry = (at: number, now: number): string => {
@@ -35,7 +49,10 @@ export function showDeadLetter(letter: DeadLetterShape, now: number): string {
   const { id, queue, at, expiresAt, receiveCount, operationId, task, cause, error, message, unreadable } = letter;
   const lines = [
     ['queue', queue],
-    ['given up', `${time(at)}, ${duration(now - at)} ago${receiveCount === undefined ? '' : `, after ${receiveCount} deliveries`}`],
+    [
+      'given up',
+      `${time(at)}, ${duration(now - at)} ago${receiveCount === undefined ? '' : `, after ${receiveCount === 1 ? 'one delivery' : `${receiveCount} deliveries`}`}`,
+    ],
     ['kept', expiresAt === undefined ? 'until a person decides' : `until ${time(expiresAt)}, expires ${expiry(expiresAt, now)}`],
     ['operation', operationId],
     ['task', task && `${task.taskId}, pass ${task.pass}`],
@@ -43,11 +60,11 @@ export function showDeadLetter(letter: DeadLetterShape, now: number): string {
     ['error', error?.message ?? GAVE_UP],
     ['status', error?.status],
     ['request id', error?.requestId],
-    ['advice', error?.advice ?? 'Read the log of this operation, mend the cause, then redrive.'],
-  ].flatMap(([name, value]) => (value === undefined ? [] : [`${String(name).padEnd(11)}${value}`]));
+    ['advice', error?.advice ?? READ_THE_LOG],
+  ].flatMap(([name, value]) => (value === undefined ? [] : [wrapped(String(value), String(name).padEnd(11), ' '.repeat(11))]));
   const body = unreadable ?? JSON.stringify(message, undefined, 2);
   const title = unreadable === undefined ? 'Message' : 'Message, which this release cannot read';
-  const next = `Then: propagator redrive --id ${id}\n  or: propagator discard --id ${id} --reason "…"`;
+  const next = `Then: propagator redrive --id ${quoted(id)}\n  or: propagator discard --id ${quoted(id)} --reason "…"`;
   return [`${id}\n${lines.join('\n')}`, `${title}\n${body}`, next].join('\n\n');
 }
 
@@ -57,7 +74,14 @@ const decided = ({ what, by, at, letters, queue, cause, reason }: DecisionShape)
 /** For the page of an operation. */
 export const decisionLines = (decisions: readonly DecisionShape[]): string[] => decisions.map((decision) => `- ${decided(decision)}`);
 
-export function showDecisions(decisions: readonly DecisionShape[]): string {
+/** What one command did is one decision for a person, of however many operations the letters were. */
+export function showDecisions(decisions: readonly DecisionShape[], most: number): string {
   if (decisions.length === 0) return 'Nobody has decided anything yet.';
-  return decisions.map((decision) => `${decision.operationId ?? '-'}  ${decided(decision)}`).join('\n');
+  const groups = Map.groupBy(decisions, ({ what, by, at, queue, cause, reason }) => JSON.stringify([what, by, at, queue, cause, reason]));
+  const lines = [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    const letters = group.reduce((sum, one) => sum + one.letters, 0);
+    return first ? [`${wrapped(decided({ ...first, letters }), '', '  ')}\n  ${operationsOf(group) || 'of no operation'}`] : [];
+  });
+  return decisions.length < most ? lines.join('\n') : `${lines.join('\n')}\n\nThese are the newest ${most}; more: --limit <number>`;
 }

@@ -46,7 +46,7 @@ function because({ cause, request, openedAt }: OperationShape['operation']): str
 }
 
 function keystoneSays({ state, hold, act, request, confirmedAt }: OperationShape['operation']): string {
-  if (confirmedAt.length > 0) return `answered 404 at ${confirmedAt.map(time).join(' and ')}`;
+  if (confirmedAt.length > 0) return `answered 404 at ${confirmedAt.map((at) => time(at)).join(' and ')}`;
   if (!request || state === 'confirming' || state === 'refused') return hold?.reason ?? 'not asked yet';
   const first = `showed the project, ${request.enabled ? 'enabled' : 'disabled'}`;
   if (act?.what === 'delete' && act.done) return `${first}, and shows it no more`;

@@ -1,6 +1,8 @@
+import { time } from '../../../lib/cli/output.ts';
 import { look, operation, quarantined, requested } from '../../engine/samples.ts';
 import { HUSH, TELLINGS } from '../secrets.ts';
 import { desk } from './desk.ts';
+import { NOON } from './samples.ts';
 
 const DAY = 24 * 3_600_000;
 const denied = (code: string) =>
@@ -31,17 +33,58 @@ describe('propagator dead-letters', () => {
     const { code, out } = await type('dead-letters');
     expect(code).toBe(0);
     expect(words(out)).toEqual([
-      'SERVICE | LETTERS | OLDEST | EXPIRES | CAUSE | OPERATION | MESSAGE',
-      expect.stringMatching(/^nova \| 2 \| 1h 0m \| in 13d 23h \| nova.http.403 \| op-\w+, op-\w+ \| nova refused: nova.http.403$/),
-      `nova | 1 | 0s | never | nova.http.409 | ${id} | nova refused: nova.http.409`,
-      `coordinate | 1 | 0s | never | engine.gave-up | ${id} | the function died on it again and again`,
+      'SERVICE | LETTERS | OLDEST | EXPIRES | CAUSE',
+      'nova | 2 | 1h 0m | in 13d 23h | nova.http.403',
+      'nova | 1 | 0s | never | nova.http.409',
+      'coordinate | 1 | 0s | never | engine.gave-up',
       '',
-      'One of them in full: propagator dead-letters show 1',
+      expect.stringMatching(/^nova, nova\.http\.403: op-\w+, op-\w+$/),
+      '| nova refused: nova.http.403',
+      '| Give the role back.',
+      '| one in full: | propagator dead-letters show 1',
+      '| once mended: | propagator redrive --service nova --cause nova.http.403',
+      '',
+      `nova, nova.http.409: ${id}`,
+      '| nova refused: nova.http.409',
+      '| Give the role back.',
+      '| one in full: | propagator dead-letters show 3',
+      '| once mended: | propagator redrive --service nova --cause nova.http.409',
+      '',
+      `coordinate, engine.gave-up: ${id}`,
+      '| the function died on it again and again',
+      '| Read the log of this operation, mend the cause, then redrive.',
+      '| one in full: | propagator dead-letters show 4',
+      '| once mended: | propagator redrive --queue coordinate --cause engine.gave-up',
       '',
     ]);
-    expect(words((await type('dead-letters --queue coordinate')).out)).toHaveLength(5);
+    // What it says to type does what it says.
+    const [command = ''] = out.match(/redrive --service nova --cause nova\.http\.403/) ?? [];
+    expect((await type(`${command} --dry-run`)).out).toMatch(/\n2 would be sent back; none was\.\n$/);
+    expect(words((await type('dead-letters --queue coordinate')).out)).toHaveLength(9);
     expect(JSON.parse((await type(`dead-letters --operation ${id} --json`)).out).deadLetters).toHaveLength(3);
     expect((await type('dead-letters --service swift')).out).toBe('No dead letters.\n');
+  });
+
+  it('fit on a screen of 80 columns, however many they are and whatever they say, and move nobody\u2019s cursor', async () => {
+    const { engine, type } = desk();
+    const message = `nova answered 403:\r\n\u001b[2J\u001b]0;owned\u0007${' a word or two'.repeat(30)}`;
+    for (let n = 0; n < 500; n += 1)
+      engine.lay('service-nova', requested('nova', n + 1), {
+        error: { ...denied('nova.http.403'), message },
+        expiresAt: engine.time + DAY,
+      });
+    engine.lay('service-nova', `\u001b[31m${'x'.repeat(20)}`, { error: { ...denied("it's; rm -rf"), message } });
+    for (const line of ['dead-letters', 'redrive --all --dry-run', 'dead-letters show 1', 'dead-letters show 501']) {
+      const { code, out } = await type(line);
+      expect([line, code, Math.max(...out.split('\n').map(({ length }) => length)) <= 80]).toEqual([line, 0, true]);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
+      expect(out).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
+    }
+    expect((await type('dead-letters')).out).toContain("--cause 'it'\\''s; rm -rf'");
+    expect((await type('redrive --cause nova.http.403')).out).toBe('500 sent back; see: propagator operations\n');
+    const decisions = (await type('decisions --limit 1000')).out;
+    expect(decisions).toMatch(/^redriven by ann at \S+Z: 500 of nova, nova\.http\.403\n {2}500 operations\n$/);
+    expect((await type('decisions')).out).toMatch(/newest 100; more: --limit/);
   });
 
   it('and what is in quarantine are shown without secrets', async () => {
@@ -96,14 +139,17 @@ describe('propagator redrive', () => {
 
   it('sends back what was chosen, in the name of who types, and refuses when nothing was', async () => {
     const { engine, type, id } = await laid();
-    expect(await type('redrive')).toMatchObject({ code: 1, err: expect.stringContaining('say which') });
+    expect(await type('redrive')).toMatchObject({ code: 64, err: expect.stringContaining('say which') });
+    expect(await type('redrive --reason x')).toMatchObject({ code: 64 });
+    expect(await type('redrive --service Nova')).toMatchObject({ code: 1, err: expect.stringContaining('in small letters') });
+    expect(await type('redrive --operation 7')).toMatchObject({ code: 1, err: expect.stringContaining('twelve hex digits') });
     expect(await type('redrive --service nova --cause nova.http.409 --reason "role given"')).toMatchObject({
       code: 0,
       out: '1 sent back; see: propagator operations\n',
     });
     expect(engine.letters.map((letter) => letter.id)).toEqual(['1', '2', '4']);
     expect(engine.decided).toMatchObject([{ what: 'redriven', by: 'ann', reason: 'role given', operationId: id }]);
-    expect((await type('redrive --queue ingest')).out).toBe('Nothing matched.\n');
+    expect((await type('redrive --queue ingest')).out).toBe('Nothing matched. What there is: propagator dead-letters\n');
     expect((await type('redrive --all')).out).toBe('3 sent back; see: propagator operations\n');
     expect(engine.letters).toEqual([]);
   });
@@ -112,7 +158,7 @@ describe('propagator redrive', () => {
 describe('propagator discard', () => {
   it('throws away what was chosen and says what that means; the operation and the decisions tell of it', async () => {
     const { engine, type, id } = await laid();
-    expect(await type('discard --reason x')).toMatchObject({ code: 1, err: expect.stringContaining('say which') });
+    expect(await type('discard --reason x')).toMatchObject({ code: 64, err: expect.stringContaining('say which') });
     expect(await type('discard --service nova')).toMatchObject({ code: 64, err: expect.stringContaining('--reason') });
     expect(await type('discard --all --reason x')).toMatchObject({ code: 64 });
     expect(await type(`discard --operation ${id} --reason x`)).toMatchObject({
@@ -124,7 +170,17 @@ describe('propagator discard', () => {
     expect(out).toBe('1 thrown away. Their operations end without proof (residue-unknown); see: propagator operations\n');
     const line = /discarded by ann at \S+Z: 1 of nova, nova\.http\.409: torn down/;
     expect((await type(`operation ${id}`)).out).toMatch(new RegExp(`Dead letters\n- ${line.source}`));
-    expect((await type('decisions')).out).toMatch(new RegExp(`^${id}  ${line.source}\n$`));
+    expect((await type('decisions')).out).toMatch(new RegExp(`^${line.source}\n  ${id}\n$`));
     expect((await type('decisions --operation op-000000000000')).out).toBe('Nobody has decided anything yet.\n');
+  });
+});
+
+describe('a point in time', () => {
+  it('is shown in the zone of who looks, which is named', () => {
+    expect([0, 60, -210].map((minutes) => time(NOON, minutes))).toEqual([
+      '2026-03-01T12:00:00Z',
+      '2026-03-01T13:00:00+01:00',
+      '2026-03-01T08:30:00-03:30',
+    ]);
   });
 });
