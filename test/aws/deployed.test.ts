@@ -133,10 +133,28 @@ describe('the deployed stack', () => {
     expect(things(customer).every((thing) => /^(glance|keystone)\./.test(thing))).toBe(true);
     expect(await stage.rings('service-glance-dead-letters')).toBe(true);
     expect(await stage.rings('service-nova-dead-letters')).toBe(false);
-    const shown = await stage.api('GET', '/v1/dead-letters?service=glance');
-    expect(shown).toMatchObject({ status: 200, body: { deadLetters: [{ error: { service: 'glance', status: 500 } }] } });
+    // An operator at three in the morning: what is it, which one, what would go back, back.
+    const shown = await stage.type('dead-letters');
+    expect(shown).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^glance +1 .*in 13d 23h +glance\.http\.500$/m) });
+    const [, id = 'none'] = /dead-letters show (\S+)/.exec(shown.out) ?? [];
+    const whole = await stage.type('dead-letters', 'show', id);
+    expect(whole).toMatchObject({ code: 0, out: expect.stringMatching(/^status +500$[\s\S]*^Then: propagator redrive --id /m) });
+    const selection = ['--service', 'glance', '--cause', 'glance.http.500'];
+    expect((await stage.type('redrive', ...selection, '--dry-run')).out).toMatch(/\n1 would be sent back; none was\.\n$/);
+    expect(await letters()).toBe(1);
+    expect(await stage.type('discard', '--service', 'glance')).toMatchObject({ code: 64, out: '' });
+    expect(await stage.type('dead-letters', 'show', 'no-such-id')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no dead letter'),
+    });
     broken.clear();
-    expect(await stage.api('POST', '/v1/dead-letters/redrive', { service: 'glance', by: 'ann' })).toMatchObject({ body: { redriven: 1 } });
+    expect(await stage.type('redrive', ...selection, '--reason', 'Glance is well')).toEqual({
+      code: 0,
+      out: '1 sent back; see: propagator operations\n',
+      err: '',
+    });
+    expect((await stage.type('decisions')).out).toMatch(/^redriven by \S+ at \S+Z: 1 of glance, glance\.http\.500: Glance\s+is\s+well$/m);
+    expect(await stage.type('dead-letters', '--service', 'glance')).toMatchObject({ code: 0, out: 'No dead letters.\n' });
     expect((await stage.ended(customer, 150)).state).toBe('finished');
     expect(things(customer)).toEqual([]);
     expect(await letters()).toBe(0);

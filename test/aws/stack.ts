@@ -21,6 +21,7 @@ import { stackOf } from '../../lib/engine/aws/template/stack.ts';
 import { ENDED, type Operation } from '../../lib/operation/model.ts';
 import { deploy } from '../../localstack/deploy.ts';
 import { startEmulator } from '../../localstack/emulator.ts';
+import { commandLine, type Typed } from './command-line.ts';
 
 const REGION = 'eu-central-1';
 const STAGE = 'test';
@@ -38,6 +39,8 @@ export interface DeployedStack {
   invoke(name: string, event: object): Promise<unknown>;
   /** The door that the stack has for HTTP, as a caller without or with a signature. */
   door(path: string, body: string, caller: 'nobody' | 'administrator'): Promise<{ status: number; body: string }>;
+  /** Types a command line before that door, in a process of its own. */
+  type(...words: string[]): Promise<Typed>;
   /** A variable of a function, from its next start on. */
   configure(name: string, variables: Record<string, string>): Promise<void>;
   /** Schedules that wait, with the queue that each is for. */
@@ -124,6 +127,8 @@ export async function deployStack(
       fed: stack.topology.queues.map(({ queue }) => queue),
       invoke: (name, event) => invoke(config, `${names.table}-${name}`, event),
       door: (path, text, caller) => knock(config, names.table, path, text, caller),
+      type: async (...words) =>
+        commandLine(endpoint, `https://${await apiIdOf(config, names.table)}.execute-api.${REGION}.amazonaws.com`)(...words),
       configure: (name, variables) => configure(config, `${names.table}-${name}`, variables),
       schedules: () => schedulesOf(config, names.scheduleGroup),
       api: (method, path, input) => apiOf(config, names.table, method, path, input),
@@ -195,12 +200,16 @@ async function apiOf(config: Config, prefix: string, method: string, path: strin
   return { status: statusCode, body: JSON.parse(body) as unknown };
 }
 
-async function knock(config: Config, StackName: string, path: string, body: string, caller: 'nobody' | 'administrator') {
+async function apiIdOf(config: Config, StackName: string): Promise<string | undefined> {
   const cloudformation = new CloudFormationClient(config);
   const { Stacks = [] } = await cloudformation.send(new DescribeStacksCommand({ StackName }));
   cloudformation.destroy();
   const { OutputValue } = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'HttpApiUrl') ?? {};
-  const [, id] = /^https:\/\/([a-z0-9]+)\.execute-api\./.exec(OutputValue ?? '') ?? [];
+  return /^https:\/\/([a-z0-9]+)\.execute-api\./.exec(OutputValue ?? '')?.[1];
+}
+
+async function knock(config: Config, StackName: string, path: string, body: string, caller: 'nobody' | 'administrator') {
+  const id = await apiIdOf(config, StackName);
   const url = new URL(`/_aws/execute-api/${id}${path}`, String(config.endpoint));
   const at = { service: 'execute-api', region: REGION, credentials: CREDENTIALS, at: Date.now() };
   const { host: _, ...headers } = caller === 'nobody' ? {} : signed({ method: 'POST', url, headers: {}, body }, at);

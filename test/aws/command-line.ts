@@ -1,0 +1,23 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { surroundings } from '../../localstack/deploy.ts';
+
+const PROGRAM = join(import.meta.dirname, '../../lib/cli/propagator.ts');
+const TO_THE_EMULATOR = join(import.meta.dirname, 'to-the-emulator.ts');
+
+export interface Typed {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** The command line as an operator types it, in a process of its own: before the door of a stack, signing with his credentials. */
+export function commandLine(endpoint: string, door: string): (...words: string[]) => Promise<Typed> {
+  const env = { PATH: process.env.PATH, TZ: 'UTC', ...surroundings(endpoint), PROPAGATOR_URL: door };
+  return (...words) =>
+    new Promise((resolve) =>
+      execFile(process.execPath, ['--import', TO_THE_EMULATOR, PROGRAM, ...words], { env, timeout: 60_000 }, (error, out, err) =>
+        resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
+      ),
+    );
+}
