@@ -43,9 +43,12 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiPorts): void {
   app.post('/v1/dead-letters/discard', async (context) => {
     const { by, reason, ...selection } = Discard.parse(await context.req.json());
     const filter = filterOf(selection);
-    const needed = await firstNeeded(await engine.deadLetters(filter), engine);
+    const letters = await engine.deadLetters(filter);
+    const needed = await firstNeeded(letters, engine);
     if (needed) return context.json(problem('discard', needed), 409);
-    return context.json({ discarded: await engine.discard(filter, { by, reason }) });
+    // Those that were looked at: one that came in this moment may be needed, and nobody has seen it.
+    const ids = letters.map(({ id }) => id);
+    return context.json({ discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, { by, reason }) });
   });
   app.get('/v1/decisions', async (context) => {
     const { operation, limit } = DecisionQuery.parse(context.req.query());

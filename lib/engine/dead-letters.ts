@@ -44,12 +44,13 @@ export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string => sh
 /** For grouping: the error's code, or {@link NO_WORD}. */
 export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string => error?.code ?? NO_WORD;
 
-export const matches = (letter: DeadLetter, { queue, service, operationId, cause, id }: DeadLetterFilter): boolean =>
+export const matches = (letter: DeadLetter, { queue, service, operationId, cause, id, ids }: DeadLetterFilter): boolean =>
   (queue === undefined || letter.queue === queue) &&
   (service === undefined || letter.queue === `service-${service}`) &&
   (operationId === undefined || letter.operationId === operationId) &&
   (cause === undefined || causeOf(letter) === cause) &&
-  (id === undefined || letter.id === id);
+  (id === undefined || letter.id === id) &&
+  (ids === undefined || ids.includes(letter.id));
 
 /** What the coordinator must hear: one message for each task whose letter it was. */
 export function wordOf(what: 'redriven', letters: readonly DeadLetter[], decided: Decided): Message[];

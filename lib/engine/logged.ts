@@ -27,7 +27,8 @@ export function logged(engine: Engine, log: Logger): Engine {
     },
     async discard(filter, decided) {
       const letters = await engine.discard(filter, decided);
-      log.warn({ ...filter, ...decided, letters }, 'dead letters thrown away');
+      const { ids: _, ...said } = filter;
+      log.warn({ ...said, ...decided, letters }, 'dead letters thrown away');
       return letters;
     },
     async commit(change) {

@@ -121,6 +121,8 @@ export interface DeadLetterFilter {
   /** The error's code, or {@link NO_WORD}. */
   readonly cause?: string;
   readonly id?: string;
+  /** One of these: what somebody has looked at, and nothing that came since. */
+  readonly ids?: readonly string[];
 }
 /** The cause of a letter without an error: its queue gave it up by itself. */
 export const NO_WORD = 'engine.gave-up';

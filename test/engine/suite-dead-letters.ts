@@ -71,6 +71,10 @@ export function deadLetterSuite(open: () => Promise<Engine>): void {
       expect((letter?.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()).toBeGreaterThan(7 * 24 * 3_600_000);
       expect(await engine.deadLetters({ id: letter?.id ?? '' })).toEqual([letter]);
       expect(await engine.deadLetters({ id: 'no such id' })).toEqual([]);
+      const ids = (await engine.deadLetters({ service: a })).map(({ id }) => id);
+      expect(passes(await engine.deadLetters({ operationId: first, ids: ids.slice(1) }))).toEqual([2]);
+      expect(await engine.deadLetters({ service: a, ids: [] })).toEqual([]);
+      expect(await engine.deadLetters({ service: b, ids })).toEqual([]);
       expect(await engine.deadLetters({ service: 'no\0such' })).toEqual([]);
     });
 

@@ -189,6 +189,23 @@ describe('the dead letters behind the door', () => {
     expect(await discard({ service: 'nova' })).toMatchObject({ body: { discarded: 1 } });
   });
 
+  it('that came while others were looked at are not thrown away with them', async () => {
+    const { engine, call } = door();
+    const running = operation({ state: 'running' });
+    await engine.commit({ operations: [running] });
+    engine.lay('service-nova', requested('nova', 1, running.id));
+    const looking = engine.deadLetters.bind(engine);
+    engine.deadLetters = async (filter) => {
+      const found = await looking(filter);
+      engine.lay('coordinate', look(running.id));
+      return found;
+    };
+    expect(await call('/v1/dead-letters/discard', { operation: running.id, by: 'ann', reason: 'x' })).toMatchObject({
+      body: { discarded: 1 },
+    });
+    expect(engine.letters.map(({ queue }) => queue)).toEqual(['coordinate']);
+  });
+
   it('hold up the operation that they are of, by name; one of an older pass does not', async () => {
     const { engine, call } = door();
     const running = operation({ id: OperationId.parse('op-0123456789ab'), state: 'running' });

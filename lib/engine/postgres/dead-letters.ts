@@ -37,10 +37,12 @@ async function find(session: Session, names: readonly QueueName[], filter: DeadL
        AND ($2::text IS NULL OR data->'data'->>'operationId' = $2)
        AND ($3::text IS NULL OR coalesce(source_output->'error'->>'code', '${NO_WORD}') = $3)
        AND ($4::text IS NULL OR id::text = $4)
+       AND ($5::text[] IS NULL OR id::text = ANY($5::text[]))
      ORDER BY created_on, id ${rest}`,
     [
       wanted.map(deadLetterQueueOf),
       ...[filter.operationId, filter.cause, filter.id].map((only) => (only === undefined ? null : storable(only))),
+      filter.ids ?? null,
     ],
   );
   const queueOf = new Map(wanted.map((name) => [String(deadLetterQueueOf(name)), name]));
