@@ -23,7 +23,8 @@ export async function runCommand(commandLine: readonly string[], terminal: Termi
     }
     const { message, advice } = thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
     terminal.complain(`propagator: ${message}\n${advice ? `${advice}\n` : ''}`);
-    return EXIT.error;
+    // What the API could not make sense of was typed here.
+    return thrown instanceof PropagatorError && thrown.report.code === 'api.input' ? EXIT.usage : EXIT.error;
   }
 }
 

@@ -141,8 +141,8 @@ describe('propagator redrive', () => {
     const { engine, type, id } = await laid();
     expect(await type('redrive')).toMatchObject({ code: 64, err: expect.stringContaining('say which') });
     expect(await type('redrive --reason x')).toMatchObject({ code: 64 });
-    expect(await type('redrive --service Nova')).toMatchObject({ code: 1, err: expect.stringContaining('in small letters') });
-    expect(await type('redrive --operation 7')).toMatchObject({ code: 1, err: expect.stringContaining('twelve hex digits') });
+    expect(await type('redrive --service Nova')).toMatchObject({ code: 64, err: expect.stringContaining('in small letters') });
+    expect(await type('redrive --operation 7')).toMatchObject({ code: 64, err: expect.stringContaining('twelve hex digits') });
     expect(await type('redrive --service nova --cause nova.http.409 --reason "role given"')).toMatchObject({
       code: 0,
       out: '1 sent back; see: propagator operations\n',
