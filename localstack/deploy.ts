@@ -5,10 +5,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CreateArchiveCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import * as z from 'zod';
 
 const ROOT = join(import.meta.dirname, '..');
+export const REGION = 'eu-central-1';
+/** Any will do. */
+export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 const run = promisify(execFile);
 
 export interface Deployment {
@@ -17,13 +21,15 @@ export interface Deployment {
   /** Settings and parameters by name. */
   readonly parameters?: Readonly<Record<string, string>>;
   readonly region?: string;
+  /** Told of each step: all of them together take half a minute. */
+  readonly tell?: (step: string) => void;
 }
 
 /** Variables by which the SDK and the serverless command find the emulator; it asks nobody who he is. */
-export const surroundings = (endpoint: string, region = 'eu-central-1') => ({
+export const surroundings = (endpoint: string, region = REGION) => ({
   AWS_ENDPOINT_URL: endpoint,
-  AWS_ACCESS_KEY_ID: 'test',
-  AWS_SECRET_ACCESS_KEY: 'test',
+  AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
   AWS_REGION: region,
 });
 
@@ -31,13 +37,15 @@ const Template = z.looseObject({ Resources: z.record(z.string(), z.looseObject({
 const State = z.looseObject({ service: z.looseObject({ provider: z.looseObject({ compiledCloudFormationTemplate: Template }) }) });
 
 /** Packages the stack and deploys it with `serverless deploy`. Throws with what that said. */
-export async function deploy({ endpoint, stage, parameters = {}, region = 'eu-central-1' }: Deployment): Promise<void> {
+export async function deploy({ endpoint, stage, parameters = {}, region = REGION, tell = () => undefined }: Deployment): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-package-'));
   try {
     const named = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
     const about = ['--stage', stage, '--region', region, ...named, '--package', folder];
+    tell(`Packaging the stack propagator-${stage} …`);
     await serverless(['package', ...about], {});
     const archive = mended(folder);
+    tell(`Deploying it at ${endpoint} …`);
     await serverless(['deploy', ...about], surroundings(endpoint, region));
     await makeArchive(archive, stage, endpoint, region);
   } finally {
@@ -46,7 +54,9 @@ export async function deploy({ endpoint, stage, parameters = {}, region = 'eu-ce
 }
 
 async function serverless(args: readonly string[], more: Readonly<Record<string, string>>): Promise<void> {
-  const env = { ...process.env, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1', ...more };
+  // A profile would be asked before the keys that the emulator takes.
+  const { AWS_PROFILE: _, ...own } = process.env;
+  const env = { ...own, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1', ...more };
   await run(join(ROOT, 'node_modules/.bin/serverless'), [...args], { cwd: ROOT, env, maxBuffer: 1 << 26 }).catch((error: unknown) => {
     const said = error instanceof Error && 'stderr' in error && 'stdout' in error ? `${error.stdout}${error.stderr}` : String(error);
     throw new Error(`serverless ${args[0]} failed:\n${said}`);
@@ -96,7 +106,7 @@ function mendRights(role: unknown): void {
 }
 
 async function makeArchive(archive: z.infer<typeof ArchiveProperties>, stage: string, endpoint: string, region: string): Promise<void> {
-  const client = new EventBridgeClient({ endpoint, region, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } });
+  const client = new EventBridgeClient({ endpoint, region, credentials: CREDENTIALS });
   const { ArchiveName, RetentionDays, EventPattern } = archive;
   const EventSourceArn = `arn:aws:events:${region}:000000000000:event-bus/propagator-${stage}`;
   const input = { ArchiveName, RetentionDays, EventPattern: JSON.stringify(EventPattern), EventSourceArn };
@@ -107,26 +117,73 @@ async function makeArchive(archive: z.infer<typeof ArchiveProperties>, stage: st
   client.destroy();
 }
 
-function endpointHere(): string {
+/** The emulator of `npm run aws:up`, or AWS_ENDPOINT_URL. Throws when nobody answers there. */
+export async function endpointHere(): Promise<string> {
   const file = join(import.meta.dirname, '.ministack/endpoint');
-  const endpoint = process.env.AWS_ENDPOINT_URL ?? (existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined);
-  if (endpoint === undefined) throw new Error('No emulator runs: start one with npm run aws:up, or name one in AWS_ENDPOINT_URL.');
+  const endpoint = process.env.AWS_ENDPOINT_URL || (existsSync(file) ? readFileSync(file, 'utf8').trim() : '');
+  if (endpoint === '') throw new Error('No emulator runs: start one with npm run aws:up, or name one in AWS_ENDPOINT_URL.');
+  const answer = await fetch(endpoint).catch(() => undefined);
+  if (!answer) throw new Error(`Nobody answers at ${endpoint}: start an emulator with npm run aws:up, or unset AWS_ENDPOINT_URL.`);
   return endpoint;
 }
 
-if (import.meta.main) {
+/** What PROPAGATOR_URL is for a deployed stage: on an emulator the API has no name of its own. */
+export async function doorOf(endpoint: string, stage: string): Promise<string> {
+  return `${endpoint}/_aws/execute-api/${await outputOf(endpoint, stage, 'HttpApiId')}`;
+}
+
+async function outputOf(endpoint: string, stage: string, name: string): Promise<string> {
+  const client = new CloudFormationClient({ endpoint, region: REGION, credentials: CREDENTIALS });
+  const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: `propagator-${stage}` })).catch(() => ({ Stacks: [] }));
+  client.destroy();
+  const value = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === name)?.OutputValue;
+  if (value === undefined) throw new Error(`There is no stack propagator-${stage} at ${endpoint}: npm run aws:deploy makes it.`);
+  return value;
+}
+
+/** What a person does next on a stage that was just deployed, as commands for a shell. */
+async function whatNext(endpoint: string, stage: string): Promise<string> {
+  const variables = Object.entries({ ...surroundings(endpoint), AWS_DEFAULT_REGION: REGION, AWS_ENDPOINT_URL_SQS: endpoint });
+  return `It stands. In the shell that you go on in:
+
+  export ${variables.map(([name, value]) => `${name}=${value}`).join(' ')}
+  export PROPAGATOR_URL=${await doorOf(endpoint, stage)}
+
+See it work, with a rehearsal cloud in a shell of its own:
+
+  npm run aws:try${stage === 'local' ? '' : ` -- --stage ${stage}`}
+
+Or with a cloud of yours, whose login openstack.json holds as docs/aws.md shows it (aws is the AWS CLI: localstack/README.md):
+
+  aws secretsmanager put-secret-value --secret-id propagator-${stage}/openstack --secret-string file://openstack.json
+  npx propagator services
+  curl --aws-sigv4 aws:amz:${REGION}:execute-api --user test:test $PROPAGATOR_URL/v1/notifications \\
+    -d '{"event_type": "identity.project.deleted", "payload": {"resource_info": "ID OF A PROJECT"}}'
+  RABBITMQ_URL=amqp://… PROPAGATOR_SINK=${await outputOf(endpoint, stage, 'IngestQueueUrl')} npx propagator relay
+  npx propagator operations
+
+npm run aws:deploy deploys again after a change; npm run aws:down ends the emulator, with all that is on it.`;
+}
+
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { stage: { type: 'string', default: 'local' }, param: { type: 'string', multiple: true, default: [] } },
   });
-  const endpoint = endpointHere();
+  const { stage } = values;
   const parameters = Object.fromEntries(
     values.param.map((pair) => {
       const at = pair.indexOf('=');
+      if (at < 1) throw new Error(`--param=${pair}: write --param=NAME=VALUE`);
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
-  await deploy({ endpoint, stage: values.stage, parameters });
-  console.log(
-    `stack propagator-${values.stage} stands at ${endpoint}; its login of the cloud goes into the secret propagator-${values.stage}/openstack`,
-  );
+  const endpoint = await endpointHere();
+  await deploy({ endpoint, stage, parameters, tell: (step) => console.error(step) });
+  console.log(await whatNext(endpoint, stage));
 }
+
+if (import.meta.main)
+  await main().catch((error: unknown) => {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  });

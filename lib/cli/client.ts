@@ -8,8 +8,13 @@ const wordOf = (body: unknown): string => {
   const said = Gateway.safeParse(body);
   return said.success ? `: ${said.data.message}` : '';
 };
-const adviceFor = (status: number): string | undefined =>
-  status === 401 || status === 403 ? 'On AWS your credentials need the right execute-api:Invoke on this API.' : undefined;
+const adviceFor = (status: number): string | undefined => {
+  if (status === 401 || status === 403) return 'On AWS your credentials need the right execute-api:Invoke on this API.';
+  // The API itself answers with an error of its own, so this is a gateway's.
+  if (status >= 500)
+    return 'On AWS: the function dies, while the secret is empty, for example. Its log says why: aws logs tail /aws/lambda/propagator-STAGE-api';
+  return undefined;
+};
 
 const Refusal = z.object({ error: ErrorReport.partial().extend({ code: z.string(), message: z.string() }) });
 

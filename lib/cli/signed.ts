@@ -13,9 +13,7 @@ export function callerOf(
   readFile: (path: string) => string | undefined,
   by: Fetch = fetch,
 ): Fetch {
-  const region = URL.canParse(base)
-    ? /\.execute-api\.([a-z0-9-]+)\.amazonaws\.(?:com(?:\.cn)?|eu)$/.exec(new URL(base).hostname)?.[1]
-    : undefined;
+  const region = URL.canParse(base) ? regionOf(new URL(base), environment) : undefined;
   if (region === undefined) return by;
   const credentials = ownCredentials(environment, readFile);
   return (url, init) => {
@@ -26,4 +24,11 @@ export function callerOf(
     const { host: _, ...headers } = signed({ method, url: new URL(url), headers: given, body }, at);
     return by(url, { ...init, headers });
   };
+}
+
+/** The region whose key a signature for this door is made with; `undefined` when it is no door of AWS. */
+function regionOf({ hostname, pathname }: URL, { AWS_REGION, AWS_DEFAULT_REGION }: Readonly<Record<string, string | undefined>>) {
+  const [, region] = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.(?:com(?:\.cn)?|eu)$/.exec(hostname) ?? [];
+  // Emulators have the doors of all their APIs below this path, and the region nowhere in it.
+  return region ?? (pathname.startsWith('/_aws/execute-api/') ? AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1' : undefined);
 }

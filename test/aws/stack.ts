@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
@@ -75,7 +74,8 @@ export async function deployStack(
   login: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<DeployedStack> {
-  const folder = mkdtempSync(join(tmpdir(), 'propagator-aws-'));
+  // Below this repository, as npm run aws:up has it: what its package.json says must not reach the functions.
+  const folder = mkdtempSync(join(import.meta.dirname, '../../localstack/.ministack-'));
   // A function over HTTP is told a name below it, and nothing is below a number.
   const emulator = await startEmulator({ folder, checksRights: true, host: 'localhost' });
   const { endpoint } = emulator;

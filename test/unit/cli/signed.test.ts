@@ -49,20 +49,30 @@ describe('the API on AWS', () => {
     expect(sent[0]?.headers.get('authorization')).toContain(`/${region}/execute-api/aws4_request`);
   });
 
+  it('is called so on an emulator, too, where the region stands in no name', async () => {
+    const { sent, api } = client('http://127.0.0.1:4566/_aws/execute-api/abc123', { ...keys, AWS_REGION: 'eu-central-1' });
+    await api.get('/v1/status', z.object({}));
+    expect(sent[0]?.url).toBe('http://127.0.0.1:4566/_aws/execute-api/abc123/v1/status');
+    expect(sent[0]?.headers.get('authorization')).toContain('/eu-central-1/execute-api/aws4_request');
+  });
+
   it('is not called without credentials: what is missing is said', async () => {
     const { sent, api } = client(DOOR, { AWS_SHARED_CREDENTIALS_FILE: '/none' });
     await expect(api.get('/v1/status', z.object({}))).rejects.toThrow(/no file \/none/);
     expect(sent).toEqual([]);
   });
 
-  it('that lets us not in says so, and what it takes', async () => {
-    const by = async () => new Response('{"message":"Forbidden"}', { status: 403 });
+  it.each([
+    ['lets us not in', 403, 'Forbidden', 'execute-api:Invoke'],
+    ['has a function that dies', 500, 'Internal Server Error', 'aws logs tail /aws/lambda/propagator-STAGE-api'],
+  ])('that %s says so, and what to do', async (_title, status, message, advice) => {
+    const by = async () => new Response(JSON.stringify({ message }), { status });
     const api = new ApiClient(
       DOOR,
       callerOf(DOOR, keys, () => undefined, by),
     );
     await expect(api.get('/v1/status', z.object({}))).rejects.toMatchObject({
-      report: { message: 'HTTP 403: Forbidden', advice: expect.stringContaining('execute-api:Invoke') },
+      report: { message: `HTTP ${status}: ${message}`, advice: expect.stringContaining(advice) },
     });
   });
 

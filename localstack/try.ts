@@ -1,0 +1,72 @@
+// npm run aws:try [-- --stage NAME]: a rehearsal cloud on loopback as OpenStack of the stage that npm run aws:deploy made. Its login goes into the
+// secret, a customer's project is deleted in its Keystone, and the notification goes in at the door for HTTP. It stays until Ctrl-C, to be looked at.
+import { randomUUID } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { LambdaClient, paginateListFunctions, UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
+import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import * as z from 'zod';
+import { ApiClient } from '../lib/cli/client.ts';
+import { callerOf } from '../lib/cli/signed.ts';
+import { connectCloud } from '../lib/openstack/connect.ts';
+import { readCredentials } from '../lib/openstack/credentials.ts';
+import { keystone } from '../lib/services/keystone.ts';
+import { type RehearsalCloud, startCloud } from '../test/cloud/cloud.ts';
+import { heat } from '../test/cloud/documented/heat.ts';
+import { CREDENTIALS, doorOf, endpointHere, REGION, surroundings } from './deploy.ts';
+
+/** The cloud's own administrator deletes the project; what Keystone tells of it. */
+async function deleteIn(cloud: RehearsalCloud, project: string): Promise<unknown> {
+  const told = Promise.withResolvers<unknown>();
+  const silence = cloud.onNotification(told.resolve);
+  const admin = connectCloud(readCredentials({ env: cloud.credentials, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }));
+  await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
+  await admin.close();
+  silence();
+  return told.promise;
+}
+
+/** The secret gets the login of this cloud. Functions that know another one from a try before are started anew. */
+async function logIn({ credentials }: RehearsalCloud, endpoint: string, stage: string): Promise<void> {
+  const config = { endpoint, region: REGION, credentials: CREDENTIALS };
+  const secrets = new SecretsManagerClient(config);
+  await secrets.send(new PutSecretValueCommand({ SecretId: `propagator-${stage}/openstack`, SecretString: JSON.stringify(credentials) }));
+  secrets.destroy();
+  const lambda = new LambdaClient(config);
+  for await (const { Functions = [] } of paginateListFunctions({ client: lambda }, {}))
+    for (const { FunctionName = '', Environment } of Functions.filter((one) => one.FunctionName?.startsWith(`propagator-${stage}-`))) {
+      const Variables = { ...Environment?.Variables, STACK_LOGIN: credentials.OS_AUTH_URL ?? '' };
+      await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+    }
+  lambda.destroy();
+}
+
+async function main(): Promise<void> {
+  const { stage } = parseArgs({ options: { stage: { type: 'string', default: 'local' } } }).values;
+  const endpoint = await endpointHere();
+  const door = await doorOf(endpoint, stage);
+  const cloud = await startCloud({ with: [heat], durations: { documented: 1000 } });
+  try {
+    await logIn(cloud, endpoint, stage);
+    const project = cloud.seed.makeProject(cloud.seed.makeDomain(`customer-${randomUUID()}`), 'production');
+    cloud.seed.fill(project, 'small');
+    const api = new ApiClient(
+      door,
+      callerOf(door, surroundings(endpoint), () => undefined),
+    );
+    await api.post('/v1/notifications', await deleteIn(cloud, project), z.object({ stored: z.number() }));
+    console.log(`A customer's project, ${project}, was deleted in the rehearsal cloud at ${cloud.url}, and the stage told. In another shell, as deploy says:
+
+  npx propagator operations
+  npx propagator operation ID
+
+Ctrl-C ends the cloud.`);
+    await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
+  } finally {
+    await cloud.close();
+  }
+}
+
+await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+});
