@@ -27,9 +27,9 @@ export async function fill(
   const listed = await listAll(keystone);
   const known = await Promise.all([engine.reads.accounts('domain'), engine.reads.accounts('project'), engine.reads.accounts('user')]);
   const filled = mergeAll(listed, known.flat(), listedAt);
-  const { accounts, vanished } = filled;
-  for (let from = 0; from < accounts.length; from += RECORDS_A_COMMIT)
-    await engine.commit({ accounts: accounts.slice(from, from + RECORDS_A_COMMIT) });
+  const { accounts, changed, vanished } = filled;
+  for (let from = 0; from < changed.length; from += RECORDS_A_COMMIT)
+    await engine.commit({ accounts: changed.slice(from, from + RECORDS_A_COMMIT) });
   for (const { account } of vanished)
     log.warn({ account }, `Keystone no longer lists ${account.type} ${account.id}, and nobody announced its deletion`);
   if (announce && vanished.length > 0) {

@@ -7,6 +7,8 @@ import { keyOfAccount, type Listed, mergeListed } from './merge.ts';
 export interface Filled {
   /** Every listed account, merged with what was known: tombstones, members and the announced `enabled` stay. */
   readonly accounts: readonly AccountRecord[];
+  /** Those among them that say something new; the others need not be written again. */
+  readonly changed: readonly AccountRecord[];
   /** Projects and domains that were known to live and that Keystone no longer lists: a deletion that nobody announced, perhaps. */
   readonly vanished: readonly AccountRecord[];
 }
@@ -47,8 +49,19 @@ export function mergeAll(listed: Listed, known: readonly AccountRecord[], listed
   const vanished = known.filter(
     (record) => record.account.type !== 'user' && !isGone(record) && record.seenAt < listedAt && !there.has(keyOfAccount(record.account)),
   );
-  return { accounts, vanished };
+  return { accounts, changed: accounts.filter((record) => isNews(record, before.get(keyOfAccount(record.account)))), vanished };
 }
+
+/** That an account was seen once more is news only of one that was said to be deleted: by that it lives ({@link isGone}). */
+const isNews = (record: AccountRecord, known: AccountRecord | undefined): boolean =>
+  !known || known.deletedAt !== undefined || record.members !== known.members || wordsOf(record.account) !== wordsOf(known.account);
+
+const wordsOf = (account: AccountRecord['account']): string =>
+  JSON.stringify(
+    Object.entries(account)
+      .filter(([, value]) => value !== undefined)
+      .toSorted(([one], [other]) => (one < other ? -1 : 1)),
+  );
 
 /** So many at once, in shares of all living accounts, are taken for a listing that is wrong; a handful is always believed. */
 const MOST_AT_ONCE = { share: 0.2, few: 5 };

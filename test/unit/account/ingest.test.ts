@@ -417,6 +417,29 @@ describe('the fill from Keystone’s lists', () => {
     };
     expect((await world.fill()).vanished).toBe(0);
   });
+  it('writes what is new, and nothing that is known already', async () => {
+    const written: string[] = [];
+    const { commit } = world.engine;
+    world.engine.commit = (change) => {
+      written.push(...(change.accounts ?? []).map(({ account }) => account.id));
+      return commit.call(world.engine, change);
+    };
+    const filled = async () => {
+      written.length = 0;
+      world.engine.time += 60_000;
+      await world.fill();
+      return written.toSorted();
+    };
+    expect(await filled()).toEqual([]);
+    world.keystone.put({ ...project('p2'), name: 'renamed' });
+    world.keystone.put(project('p9'));
+    world.keystone.roles.push(role('p1', 'u2'));
+    expect(await filled()).toEqual(['p1', 'p2', 'p9']);
+    expect(record('project/p2')?.account.name).toBe('renamed');
+    // Said to be deleted, and shown again: that it lives must be known.
+    await world.take(cadf('identity.project.deleted', 'p2'));
+    expect(await filled()).toEqual(['p2']);
+  });
   it('keeps tombstones and members', async () => {
     await world.take(cadf('identity.project.deleted', 'p1'));
     const tombstone = record('project/p1')?.deletedAt;
