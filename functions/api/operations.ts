@@ -3,7 +3,8 @@ import * as z from 'zod';
 import { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import { protectedBecause } from '../../lib/cleanup/laws.ts';
-import type { DeadLetter } from '../../lib/engine/port.ts';
+import { areLettersBusy } from '../../lib/engine/engine-error.ts';
+import type { DeadLetter, DeadLetterFilter, Engine } from '../../lib/engine/port.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../../lib/operation/model.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
 import { openRequest, type RequestAnswer } from '../../lib/operation/request.ts';
@@ -37,8 +38,8 @@ export function operationRoutes(app: Hono, ports: ApiPorts): void {
     const filter = defined({ ...query, projectId: project, domainId: domain, userId: user });
     const operations = await engine.reads.operations(filter);
     // Once for all of them: where dead letters lie in queues, each look at them takes its time.
-    const letters = operations.every(hasEnded) ? [] : await engine.deadLetters({});
-    return context.json({ operations: await Promise.all(operations.map((operation) => seen(operation, letters, ports))) });
+    const { letters, notice } = await lettersOf(engine, operations.every(hasEnded) ? undefined : {});
+    return context.json({ operations: await Promise.all(operations.map((operation) => seen(operation, letters, ports))), notice });
   });
   app.post('/v1/operations', async (context) => {
     const wish = Requested.parse(await context.req.json());
@@ -52,11 +53,11 @@ export function operationRoutes(app: Hono, ports: ApiPorts): void {
   app.get('/v1/operations/:id', async (context) => {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
     if (!operation) return context.json(problem('operation', 'there is no such operation'), 404);
-    const [letters, decisions] = await Promise.all([
-      hasEnded(operation) ? [] : engine.deadLetters({ operationId: operation.id }),
+    const [{ letters, notice }, decisions] = await Promise.all([
+      lettersOf(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
       engine.reads.decisions({ operationId: operation.id, limit: 1000 }),
     ]);
-    return context.json({ ...(await seen(operation, letters, ports)), decisions });
+    return context.json({ ...(await seen(operation, letters, ports)), decisions, notice });
   });
   app.post('/v1/operations/:id/release', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));
@@ -93,6 +94,23 @@ async function request(wish: z.infer<typeof Requested>, ports: ApiPorts): Promis
     now: ports.now(),
     protectedBecause: protectedBecause(scope, protection),
   });
+}
+
+/** Who asks how an operation is gets an answer while a long redrive keeps others from the dead letters, and is told what it lacks. */
+async function lettersOf(
+  engine: Engine,
+  filter: DeadLetterFilter | undefined,
+): Promise<{ letters: readonly DeadLetter[]; notice?: string }> {
+  if (!filter) return { letters: [] };
+  try {
+    return { letters: await engine.deadLetters(filter) };
+  } catch (thrown) {
+    if (!areLettersBusy(thrown)) throw thrown;
+    return {
+      letters: [],
+      notice: 'Somebody else looks at the dead letters: what was given up may be shown as waiting. Ask again in a minute.',
+    };
+  }
 }
 
 async function seen(operation: Operation, allLetters: readonly DeadLetter[], { engine, now }: ApiPorts) {

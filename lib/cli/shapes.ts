@@ -76,9 +76,10 @@ export const OperationShape = z.looseObject({
   waitsOn: z.array(WaitingShape),
   /** Only where one operation is asked for. */
   decisions: z.array(DecisionShape).default([]),
+  notice: z.string().optional(),
 });
 export type OperationShape = z.infer<typeof OperationShape>;
-export const OperationsShape = z.object({ operations: z.array(OperationShape) });
+export const OperationsShape = z.object({ operations: z.array(OperationShape), notice: z.string().optional() });
 const DeadLetterShape = z.looseObject({
   id: z.string(),
   queue: z.string(),

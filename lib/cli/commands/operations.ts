@@ -37,7 +37,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     .option('--json')
     .action(async ({ json, ...filter }: ListOptions) => {
       const answer = await client.get(`/v1/operations${query({ ...filter })}`, OperationsShape);
-      print(terminal, answer, json, ({ operations }) => showOperations(operations, now(), colour));
+      print(terminal, answer, json, (shown) => showOperations(shown, now(), colour));
     });
 
   program

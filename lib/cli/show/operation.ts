@@ -17,6 +17,7 @@ export function showOperation(seen: OperationShape, waivers: readonly WaiverShap
     titled('Stays', seen.tasks.filter((task) => !isUnreachable(task)).flatMap(stays)),
     coverage(seen.operation, waivers),
     titled('Dead letters', decisionLines(seen.decisions)),
+    seen.notice ?? '',
   ];
   return blocks.filter((block) => block !== '').join('\n\n');
 }

@@ -27,7 +27,11 @@ export const who = ({ scope }: OperationShape['operation']): string => `${scope.
 export const lasted = ({ openedAt, endedAt }: OperationShape['operation'], now: number): string => duration((endedAt ?? now) - openedAt);
 
 /** One line an operation. */
-export function showOperations(operations: readonly OperationShape[], now: number, colour: Colours): string {
+export function showOperations(
+  { operations, notice }: { readonly operations: readonly OperationShape[]; readonly notice?: string | undefined },
+  now: number,
+  colour: Colours,
+): string {
   if (operations.length === 0) return 'No operation yet.';
   const rows = operations.map((seen) => [
     seen.operation.id,
@@ -39,7 +43,8 @@ export function showOperations(operations: readonly OperationShape[], now: numbe
     lasted(seen.operation, now),
     firstReason(seen).slice(0, 70),
   ]);
-  return table(['OPERATION', 'ABOUT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'FOR', 'WAITS ON'], rows, ['FOUND', 'REMOVED', 'LEFT']);
+  const all = table(['OPERATION', 'ABOUT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'FOR', 'WAITS ON'], rows, ['FOUND', 'REMOVED', 'LEFT']);
+  return notice === undefined ? all : `${all}\n\n${notice}`;
 }
 
 const firstReason = ({ operation, waitsOn }: OperationShape): string => waitsOn[0]?.on ?? operation.hold?.reason ?? '';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../events/index.ts';
 import type { ErrorReport } from '../../errors.ts';
 import { matches, readLetter } from '../dead-letters.ts';
-import { engineError } from '../engine-error.ts';
+import { engineError, LETTERS_BUSY } from '../engine-error.ts';
 import type { DeadLetter, DeadLetterFilter } from '../port.ts';
 import { messageIn, readErrorAttribute } from './envelope.ts';
 import { leaseKey } from './layout.ts';
@@ -95,7 +95,7 @@ async function alone(place: string, ports: DeadLetterPorts): Promise<{ readonly 
 
 const busy = (place: string, what: string, { hiddenSeconds }: DeadLetterPorts) =>
   engineError(
-    'dead-letters.busy',
+    LETTERS_BUSY,
     `${what} the dead letters in ${place}, or died on it a moment ago.`,
     `Nothing is lost. Try again; in ${hiddenSeconds} seconds at the latest all of them are seen again.`,
   );

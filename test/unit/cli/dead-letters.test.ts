@@ -1,4 +1,5 @@
 import { time } from '../../../lib/cli/output.ts';
+import { engineError, LETTERS_BUSY } from '../../../lib/engine/engine-error.ts';
 import { look, operation, quarantined, requested } from '../../engine/samples.ts';
 import { HUSH, TELLINGS } from '../secrets.ts';
 import { desk } from './desk.ts';
@@ -182,5 +183,24 @@ describe('a point in time', () => {
       '2026-03-01T13:00:00+01:00',
       '2026-03-01T08:30:00-03:30',
     ]);
+  });
+});
+
+describe('while somebody else looks at the dead letters', () => {
+  it('operations are shown all the same, with a word about what is missing', async () => {
+    const { engine, type, id } = await laid();
+    engine.deadLetters = () => Promise.reject(engineError(LETTERS_BUSY, 'Somebody else looks at them.', 'Try again.'));
+    for (const line of ['operations', `operation ${id}`, 'operations --json', `operation ${id} --json`]) {
+      const { out, err } = await type(line);
+      expect([line, err, out.includes(id)]).toEqual([line, '', true]);
+      expect(out).toContain('Somebody else looks at the dead letters');
+    }
+    expect(await type('dead-letters')).toMatchObject({ code: 1, err: expect.stringContaining('Try again.') });
+  });
+
+  it('any other fault of the engine is told as one', async () => {
+    const { engine, type } = await laid();
+    engine.deadLetters = () => Promise.reject(engineError('aws.slow', 'AWS is slow.', 'Wait.'));
+    expect(await type('operations')).toMatchObject({ code: 1, err: expect.stringContaining('AWS is slow.') });
   });
 });

@@ -154,12 +154,12 @@ describe('propagator operations', () => {
     const held = { state: 'held', hold: { reason: 'it holds 30000 things, the cap is 20000' } };
     const user = { id: 'op-ba9876543210', scope: { type: 'user', id: 'u2' }, state: 'finished', endedAt: NOON - 30_000 };
     const things = { found: 30_000, removed: 0, left: 30_000 };
-    expect(showOperations([seenAs(held, [], { things }), seenAs(user)], NOON, plain)).toBe(
+    expect(showOperations({ operations: [seenAs(held, [], { things }), seenAs(user)] }, NOON, plain)).toBe(
       `
 OPERATION        ABOUT         STATE     FOUND  REMOVED   LEFT  FOR    WAITS ON
 op-0123456789ab  project shop  held      30000        0  30000  1m 0s  it holds 30000 things, the cap is 20000
 op-ba9876543210  user u2       finished      0        0      0  30s`.slice(1),
     );
-    expect(showOperations([], NOON, plain)).toBe('No operation yet.');
+    expect(showOperations({ operations: [] }, NOON, plain)).toBe('No operation yet.');
   });
 });
