@@ -66,6 +66,8 @@ export const Settings = z.object({
   PROPAGATOR_REMOTE_SERVICES: remotes.prefault(''),
   PROPAGATOR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   PROPAGATOR_SINK: httpUrl.optional(),
+  /** Read by the commands alone; known here, so that a shell which has it can start a relay. */
+  PROPAGATOR_URL: httpUrl.optional(),
   RABBITMQ_URL: brokerUrl.optional(),
   RABBITMQ_EXCHANGE: z.string().min(1).default('keystone'),
   RABBITMQ_ROUTING_KEY: z.string().min(1).default('notifications.info'),

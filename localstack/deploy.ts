@@ -132,7 +132,8 @@ export async function doorOf(endpoint: string, stage: string): Promise<string> {
   return `${endpoint}/_aws/execute-api/${await outputOf(endpoint, stage, 'HttpApiId')}`;
 }
 
-async function outputOf(endpoint: string, stage: string, name: string): Promise<string> {
+/** What the stack says of itself by that name. Throws when it is not there. */
+export async function outputOf(endpoint: string, stage: string, name: string): Promise<string> {
   const client = new CloudFormationClient({ endpoint, region: REGION, credentials: CREDENTIALS });
   const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: `propagator-${stage}` })).catch(() => ({ Stacks: [] }));
   client.destroy();
@@ -155,7 +156,7 @@ See it work, with a rehearsal cloud in a shell of its own:
 
 Or with a cloud of yours, whose login openstack.json holds as docs/aws.md shows it (aws is the AWS CLI: localstack/README.md):
 
-  aws secretsmanager put-secret-value --secret-id propagator-${stage}/openstack --secret-string file://openstack.json
+  aws secretsmanager put-secret-value --secret-id ${await outputOf(endpoint, stage, 'SecretArn')} --secret-string file://openstack.json
   npx propagator services
   curl --aws-sigv4 aws:amz:${REGION}:execute-api --user test:test $PROPAGATOR_URL/v1/notifications \\
     -d '{"event_type": "identity.project.deleted", "payload": {"resource_info": "ID OF A PROJECT"}}'

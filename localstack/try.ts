@@ -12,7 +12,7 @@ import { readCredentials } from '../lib/openstack/credentials.ts';
 import { keystone } from '../lib/services/keystone.ts';
 import { type RehearsalCloud, startCloud } from '../test/cloud/cloud.ts';
 import { heat } from '../test/cloud/documented/heat.ts';
-import { CREDENTIALS, doorOf, endpointHere, REGION, surroundings } from './deploy.ts';
+import { CREDENTIALS, doorOf, endpointHere, outputOf, REGION, surroundings } from './deploy.ts';
 
 /** The cloud's own administrator deletes the project; what Keystone tells of it. */
 async function deleteIn(cloud: RehearsalCloud, project: string): Promise<unknown> {
@@ -29,7 +29,8 @@ async function deleteIn(cloud: RehearsalCloud, project: string): Promise<unknown
 async function logIn({ credentials }: RehearsalCloud, endpoint: string, stage: string): Promise<void> {
   const config = { endpoint, region: REGION, credentials: CREDENTIALS };
   const secrets = new SecretsManagerClient(config);
-  await secrets.send(new PutSecretValueCommand({ SecretId: `propagator-${stage}/openstack`, SecretString: JSON.stringify(credentials) }));
+  const SecretId = await outputOf(endpoint, stage, 'SecretArn');
+  await secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(credentials) }));
   secrets.destroy();
   const lambda = new LambdaClient(config);
   for await (const { Functions = [] } of paginateListFunctions({ client: lambda }, {}))

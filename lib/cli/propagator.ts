@@ -6,7 +6,7 @@ import { colours } from './output.ts';
 import { readFileIfThere } from './process.ts';
 import { callerOf } from './signed.ts';
 
-const door = process.env.PROPAGATOR_URL ?? `http://127.0.0.1:${process.env.PROPAGATOR_PORT ?? '8787'}`;
+const door = process.env.PROPAGATOR_URL || `http://127.0.0.1:${process.env.PROPAGATOR_PORT || '8787'}`;
 
 process.exitCode = await runCommand(process.argv.slice(2), {
   client: new ApiClient(door, callerOf(door, process.env, readFileIfThere)),

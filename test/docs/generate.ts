@@ -1,10 +1,16 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { costTables } from '../../bench/cost.ts';
 import { SERVICES } from '../../lib/services/index.ts';
+import { withTables } from './markdown.ts';
 import { FOLDER, pages } from './pages.ts';
 
-/** `npm run docs`: writes a page for every service, and removes those of services that are gone. */
+/** `npm run docs`: writes a page for every service, removes those of services that are gone, and reckons anew what a stage on AWS costs. */
 const made = await pages(SERVICES);
 mkdirSync(FOLDER, { recursive: true });
 for (const file of readdirSync(FOLDER)) if (!made.has(file)) rmSync(`${FOLDER}/${file}`);
 for (const [file, text] of made) writeFileSync(`${FOLDER}/${file}`, text);
 console.log(`${made.size} pages in ${FOLDER}`);
+
+const AWS = 'docs/aws.md';
+writeFileSync(AWS, withTables(readFileSync(AWS, 'utf8'), await costTables()));
+console.log(`what it costs in ${AWS}`);

@@ -19,3 +19,14 @@ export const joined = (parts: readonly (string | undefined)[]): string =>
 
 /** Links between pages of one folder. */
 export const linked = (services: readonly string[]): string => services.map((name) => `[${name}](${name}.md)`).join(', ');
+
+/** A page in which these tables, known by their first lines, stand instead of the older ones. Throws when one of them is not there. */
+export function withTables(page: string, tables: readonly string[]): string {
+  return tables.reduce((text, made) => {
+    const [head = ''] = made.split('\n');
+    const from = text.indexOf(`${head}\n`);
+    if (from < 0) throw new Error(`there is no table that begins with ${head}`);
+    const [old = ''] = /^(?:\|.*\n)+/.exec(text.slice(from)) ?? [];
+    return `${text.slice(0, from)}${made}\n${text.slice(from + old.length)}`;
+  }, page);
+}

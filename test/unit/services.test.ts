@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { levels } from '../../lib/operation/order.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 
@@ -20,14 +20,5 @@ describe('the services', () => {
         .at(-1)
         ?.map(({ name }) => name),
     ).toEqual(['keystone']);
-  });
-});
-
-describe('the README', () => {
-  it('has each setting in its table, with its default', async () => {
-    const { Settings } = await import('../../lib/settings.ts');
-    const readme = readFileSync('README.md', 'utf8');
-    const table = [...readme.matchAll(/^\| `([A-Z_]+)` \| (?:`([^`]*)`)? ?\|/gm)].map(([, name]) => name);
-    expect(table.sort()).toEqual(Object.keys(Settings.shape).sort());
   });
 });

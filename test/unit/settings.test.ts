@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { PropagatorError } from '../../lib/errors.ts';
 import { readSettings, Settings } from '../../lib/settings.ts';
 
@@ -53,6 +54,19 @@ describe('settings', () => {
   });
   it('never repeat a value, for it may hold a password', () => {
     expect(JSON.stringify(wrong({ RABBITMQ_URL: 'http://user:hunter2@rabbit' }).report)).not.toContain('hunter2');
+  });
+  it('stand in the table of the README with their defaults, and nothing else does', () => {
+    const [, table = ''] = /\| setting \| default \|[^\n]*\n\|[-|]+\|\n([\s\S]*?)\n\n/.exec(readFileSync('README.md', 'utf8')) ?? [];
+    const shown = table.split('\n').map((line) => /^\| `(\w+)` \|(?: `([^`]*)`)? /.exec(line) ?? []);
+    expect(shown.map(([, name]) => name).toSorted()).toEqual(Object.keys(Settings.shape).toSorted());
+    const standard = readSettings({});
+    const said = Object.fromEntries(shown.flatMap(([, name, value]) => (name && value ? [[name, value]] : [])));
+    expect(readSettings(said)).toEqual(standard);
+    const set = Object.entries(standard).flatMap(([name, value]) => (Array.isArray(value) || typeof value === 'object' ? [] : [name]));
+    expect(Object.keys(said).toSorted()).toEqual(set.toSorted());
+  });
+  it('let a shell start a relay that names the door of the commands', () => {
+    expect(readSettings({ PROPAGATOR_URL: 'https://abc.execute-api.eu-central-1.amazonaws.com' })).toMatchObject(readSettings({}));
   });
   it('have names that say whose they are', () => {
     for (const name of Object.keys(Settings.shape)) expect(name).toMatch(/^(PROPAGATOR|RABBITMQ)_|^DATABASE_URL$/);
