@@ -1,4 +1,5 @@
 // What serverless.yml includes. osls loads files that end in .js, and asks a function for what it exports.
+import { PropagatorError } from '../../../errors.ts';
 import { serverlessFunctions } from './functions.ts';
 import { PARAMETER_NAMES } from './parameters.ts';
 import { stackOf } from './stack.ts';
@@ -9,23 +10,30 @@ async function stack({ options, resolveVariable }) {
   const written = (options.param ?? []).map((pair) => pair.split('=')[0]);
   const names = [...new Set([...PARAMETER_NAMES, ...written])];
   const given = await Promise.all(names.map(async (name) => [name, String((await resolveVariable(`param:${name}, ''`)) ?? '')]));
-  const stage = await resolveVariable('sls:stage');
-  try {
-    return stackOf(stage, Object.fromEntries(given.filter(([, value]) => value !== '')));
-  } catch (error) {
-    // osls prints the stack trace of what it catches, and the operator needs the one line that names his parameter.
-    throw Object.assign(error, { stack: error.message, isWrongParameter: true });
-  }
+  return stackOf(await resolveVariable('sls:stage'), Object.fromEntries(given.filter(([, value]) => value !== '')));
 }
 
-export const functions = async (serverless) => serverlessFunctions(await stack(serverless));
+export const functions = inOneLine(async (serverless) => serverlessFunctions(await stack(serverless)));
+export const resources = inOneLine(async (serverless) => {
+  const made = await stack(serverless).catch(saidByTheFunctions);
+  return made ? serverlessResources(made) : {};
+});
 
-export const resources = async (serverless) => {
-  try {
-    return serverlessResources(await stack(serverless));
-  } catch (error) {
-    // Once is enough: the functions say it, and nothing is made.
-    if (error.isWrongParameter) return {};
-    throw error;
-  }
-};
+/** osls prints the stack trace of what it catches, and the operator needs the one line that names what is wrong. */
+function inOneLine(make) {
+  return async (serverless) => {
+    try {
+      return await make(serverless);
+    } catch (error) {
+      throw isForOperators(error) ? Object.assign(error, { stack: error.message }) : error;
+    }
+  };
+}
+
+/** Once is enough: osls asks for both, and goes no further when one of them fails. */
+function saidByTheFunctions(error) {
+  if (!isForOperators(error)) throw error;
+}
+
+/** A TypeError, say, is a defect, and a failure of osls has words of its own. */
+const isForOperators = (error) => error instanceof PropagatorError || error.constructor === Error;
