@@ -136,7 +136,7 @@ describe('the deployed stack', () => {
     // An operator at three in the morning: what is it, which one, what would go back, back.
     const shown = await stage.type('dead-letters');
     expect(shown).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^glance +1 .*in 13d 23h +glance\.http\.500$/m) });
-    const [, id = 'none'] = /dead-letters show (\S+)/.exec(shown.out) ?? [];
+    const [, id = 'none'] = /^glance, [\s\S]*?dead-letters show (\S+)/m.exec(shown.out) ?? [];
     const whole = await stage.type('dead-letters', 'show', id);
     expect(whole).toMatchObject({ code: 0, out: expect.stringMatching(/^status +500$[\s\S]*^Then: propagator redrive --id /m) });
     const selection = ['--service', 'glance', '--cause', 'glance.http.500'];
