@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateEventBusCommand, EventBridgeClient, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
@@ -39,7 +38,8 @@ export class TestAws {
   }
 
   static async start(): Promise<TestAws> {
-    const folder = mkdtempSync(join(tmpdir(), 'propagator-aws-'));
+    // Where whoever was interrupted finds what still runs.
+    const folder = mkdtempSync(join(import.meta.dirname, '../../localstack/.ministack-'));
     const emulator = await startEmulator({ folder });
     return new TestAws(emulator.endpoint, async () => {
       await emulator.stop();
