@@ -9,3 +9,11 @@ export function engineError(code: string, message: string, advice: string, cause
 export const LETTERS_BUSY = 'dead-letters.busy';
 export const areLettersBusy = (thrown: unknown): boolean =>
   thrown instanceof PropagatorError && thrown.report.code === `engine.${LETTERS_BUSY}`;
+
+/** Of a message in a form that this release does not know: it is given up like one on which its function died. */
+export const UNREADABLE = new PropagatorError({
+  code: 'engine.message.unreadable',
+  class: 'Poison',
+  message: 'A message on the queue has a form that this release does not know.',
+  advice: 'Was an older release started after a newer one? Start the newer one and redrive.',
+}).report;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../events/index.ts';
-import { type ErrorReport, PropagatorError, reportOf } from '../../errors.ts';
+import { type ErrorReport, reportOf } from '../../errors.ts';
+import { UNREADABLE } from '../engine-error.ts';
 import type { Delivery, WorkOptions } from '../port.ts';
 import { readBody } from './envelope.ts';
 import type { Names } from './names.ts';
@@ -183,10 +184,3 @@ export class Worker {
     }
   }
 }
-
-const UNREADABLE = new PropagatorError({
-  code: 'engine.message.unreadable',
-  class: 'Poison',
-  message: 'A message on the queue has a form that this release does not know.',
-  advice: 'Was an older release started after a newer one? Start the newer one and redrive.',
-}).report;

@@ -1,6 +1,7 @@
 import type { Job, PgBoss } from 'pg-boss';
 import type { QueueName } from '../../../events/index.ts';
-import { type ErrorReport, PropagatorError, reportOf } from '../../errors.ts';
+import { type ErrorReport, reportOf } from '../../errors.ts';
+import { UNREADABLE } from '../engine-error.ts';
 import type { Delivery, WorkOptions } from '../port.ts';
 import { StoredMessage } from '../records.ts';
 import { failure } from './dead-letters.ts';
@@ -149,10 +150,3 @@ export class Worker {
     for (const { id } of jobs) this.#held.delete(id);
   }
 }
-
-const UNREADABLE = new PropagatorError({
-  code: 'engine.message.unreadable',
-  class: 'Poison',
-  message: 'A message on the queue has a form that this release does not know.',
-  advice: 'Was an older release started after a newer one? Start the newer one and redrive.',
-}).report;

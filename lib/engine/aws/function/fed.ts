@@ -1,6 +1,7 @@
 import middy from '@middy/core';
 import type { QueueName } from '../../../../events/index.ts';
-import { type ErrorReport, PropagatorError, reportOf } from '../../../errors.ts';
+import { type ErrorReport, reportOf } from '../../../errors.ts';
+import { UNREADABLE } from '../../engine-error.ts';
 import type { Delivery } from '../../port.ts';
 import { readBody } from '../envelope.ts';
 import { partialBatches, type QueueRecord } from './records.ts';
@@ -74,10 +75,3 @@ const comeAgain = (queue: QueueName, records: readonly QueueRecord[], error: Err
     log.warn({ queue, ...reportOf(thrown, { code: 'engine.failed' }) }, 'the queue did not take word of a failure');
     return [...records];
   });
-
-const UNREADABLE = new PropagatorError({
-  code: 'engine.message.unreadable',
-  class: 'Poison',
-  message: 'A message on the queue has a form that this release does not know.',
-  advice: 'Was an older release deployed after a newer one? Deploy the newer one and redrive.',
-}).report;
