@@ -1,7 +1,6 @@
 // npm run aws:try [-- --stage NAME] [--leave]: a rehearsal cloud on loopback as OpenStack of the stage that npm run aws:deploy made. Its login goes into
 // the secret, a customer's project is deleted in its Keystone, the notification goes in at the door for HTTP, and the operation is seen to its end.
 // The cloud stays until Ctrl-C, to be looked at; with --leave it ends at once. The exit code is 1 when the operation has not ended within two minutes.
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { LambdaClient, paginateListFunctions, UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
@@ -10,24 +9,10 @@ import * as z from 'zod';
 import { ApiClient } from '../lib/cli/client.ts';
 import { type OperationShape, OperationsShape } from '../lib/cli/shapes.ts';
 import { callerOf } from '../lib/cli/signed.ts';
-import { connectCloud } from '../lib/openstack/connect.ts';
-import { readCredentials } from '../lib/openstack/credentials.ts';
 import { ENDED } from '../lib/operation/model.ts';
-import { keystone } from '../lib/services/keystone.ts';
-import { type RehearsalCloud, startCloud } from '../test/cloud/cloud.ts';
-import { heat } from '../test/cloud/documented/heat.ts';
+import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
+import type { RehearsalCloud } from '../test/cloud/cloud.ts';
 import { CREDENTIALS, doorOf, endpointHere, outputOf, REGION, surroundings } from './deploy.ts';
-
-/** The cloud's own administrator deletes the project; what Keystone tells of it. */
-async function deleteIn(cloud: RehearsalCloud, project: string): Promise<unknown> {
-  const told = Promise.withResolvers<unknown>();
-  const silence = cloud.onNotification(told.resolve);
-  const admin = connectCloud(readCredentials({ env: cloud.credentials, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }));
-  await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
-  await admin.close();
-  silence();
-  return told.promise;
-}
 
 /**
  * The secret gets the login of this cloud. All functions are started anew, for they may know another one from a try before; and without the
@@ -65,16 +50,15 @@ async function main(): Promise<void> {
   const { stage, leave } = parseArgs({ options }).values;
   const endpoint = await endpointHere();
   const door = await doorOf(endpoint, stage);
-  const cloud = await startCloud({ with: [heat], durations: { documented: 1000 } });
+  const cloud = await rehearsalCloud();
   try {
     await logIn(cloud, endpoint, stage);
-    const project = cloud.seed.makeProject(cloud.seed.makeDomain(`customer-${randomUUID()}`), 'production');
-    cloud.seed.fill(project, 'small');
+    const project = customerOf(cloud);
     const api = new ApiClient(
       door,
       callerOf(door, surroundings(endpoint), () => undefined),
     );
-    await api.post('/v1/notifications', await deleteIn(cloud, project), z.object({ stored: z.number() }));
+    await api.post('/v1/notifications', JSON.parse(await deletedIn(cloud, project)), z.object({ stored: z.number() }));
     console.log(`A customer's project, ${project}, was deleted in the rehearsal cloud at ${cloud.url}, and the stage told.`);
     const { operation, tasks } = await endOf(project, api);
     const kinds = tasks.flatMap(({ counts }) => Object.values(counts));
