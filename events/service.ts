@@ -92,6 +92,8 @@ export const ServiceProgressed = z.object({
         error: ErrorReport.optional(),
         /** Somebody enabled the project in the middle of its cleanup: what was seen empty before may not be any more. */
         enabled: z.literal(true).optional(),
+        /** Kinds that another service waits for alone, and of which the last listing of this pass showed nothing. */
+        provenEmpty: z.array(KindName).optional(),
       })
       .optional(),
   }),

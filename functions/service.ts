@@ -162,13 +162,14 @@ const addressOf = ({ operationId, taskId, service, region, phase, pass: number }
 
 type Address = Pick<ServiceRequested['data'], 'operationId' | 'taskId' | 'service' | 'region' | 'phase' | 'pass'>;
 
-function asReport(address: Address, { counts, conditions, outcome }: PassReport): ServiceReport {
+function asReport(address: Address, { counts, conditions, outcome, provenEmpty }: PassReport): ServiceReport {
   const seen = { ...address, counts, conditions: [...conditions] };
   if (outcome.is === 'finished') return { type: 'service.finished', data: { ...seen, result: 'finished' } };
   if (outcome.is === 'unreachable') return { type: 'service.finished', data: { ...seen, result: 'unreachable', because: outcome.because } };
   if (outcome.is === 'failed') return { type: 'service.failed', data: { ...seen, error: outcome.error } };
   const error = outcome.error ? { error: outcome.error } : {};
-  return { type: 'service.progressed', data: { ...seen, sequence: 0, again: { afterSeconds: outcome.afterSeconds, ...error } } };
+  const proven = provenEmpty.length > 0 ? { provenEmpty: [...provenEmpty] } : {};
+  return { type: 'service.progressed', data: { ...seen, sequence: 0, again: { afterSeconds: outcome.afterSeconds, ...error, ...proven } } };
 }
 
 /** A service that does not answer is looked at again; one that speaks no version of ours is out of reach; the rest is a failure. */

@@ -2,7 +2,7 @@ import type { Hono } from 'hono';
 import * as z from 'zod';
 import type { Service } from '../../lib/cleanup/service.ts';
 import { uncoveredOf, weigh } from '../../lib/operation/coverage.ts';
-import { levels, predecessors } from '../../lib/operation/order.ts';
+import { awaitedKinds, levels, predecessors } from '../../lib/operation/order.ts';
 import { type ApiPorts, problem } from './ports.ts';
 
 const Type = z.string().regex(/^[a-zA-Z0-9_-]{1,100}$/, 'a type as the catalog has it: load-balancer');
@@ -61,6 +61,9 @@ function describe(service: Service, regions: readonly string[], { services, opte
     holdsNothing: service.holdsNothing,
     after: service.after,
     follows: predecessors(service, services),
+    until: Object.fromEntries(
+      services.map((other) => [other.name, awaitedKinds(service, other)] as const).filter(([, kinds]) => kinds.length > 0),
+    ),
     early: service.early,
     offByDefault: service.offByDefault,
     on: service.offByDefault === undefined || optedIn.includes(service.name),

@@ -21,6 +21,8 @@ export interface PassReport {
   readonly counts: Counts;
   readonly conditions: readonly Condition[];
   readonly outcome: Outcome;
+  /** Kinds that other services wait for alone, and that the last listing of each proved to be empty (law 4). */
+  readonly provenEmpty: readonly KindName[];
 }
 
 interface Common {
@@ -74,6 +76,8 @@ async function passOver<At extends CommonReach>(
     throw new TypeError(`${service.name}: nothing is removed without a confirmation for exactly this account`);
 
   const counts = new Map<string, Count>();
+  const awaited = all.filter(({ awaitedBy }) => awaitedBy.length > 0);
+  const proven = new Map<KindName, boolean>();
   const holding = all.filter((kind) => !input.seenEmpty?.includes(kind.name));
   let looked = holding.length > 0 && holding.length < all.length ? holding : all;
   for (let rounds = 1; ; rounds += 1) {
@@ -92,7 +96,9 @@ async function passOver<At extends CommonReach>(
         input.onCounts?.(Object.fromEntries(counts));
       },
     });
+    for (const { kind, provenEmpty } of kinds) proven.set(kind, provenEmpty);
     const report = (outcome: Outcome): PassReport => ({
+      provenEmpty: awaited.flatMap(({ name }) => (proven.get(name) ? [name] : [])),
       counts: Object.fromEntries(counts),
       conditions: aggregate(kinds.flatMap((kind) => kind.conditions)),
       outcome,

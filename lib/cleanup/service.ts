@@ -61,6 +61,8 @@ export interface Kind<At = Reach> {
   readonly after: readonly KindName[];
   /** Kinds of the same service that get their turn first; what could not go of them does not hold this one up. */
   readonly follows: readonly KindName[];
+  /** Services that follow this one for the sake of this kind alone. */
+  readonly awaitedBy: readonly ServiceName[];
   /** What there is. `more`: the listing was cut on purpose, there is more; `total` then says how many in all. Throws when it can't know. */
   look(reach: At): Promise<{ things: Thing[]; more: boolean; total?: number | undefined }>;
   /** Removes up to `most` things of one look with fewer calls than one by one. */
@@ -89,6 +91,11 @@ export interface KindDefinition<Row, At = Reach> {
   /** Likewise, where the API itself refuses what is still needed: one thing that is stuck must not keep the rest (law 9). */
   readonly follows?: readonly string[];
   /**
+   * Services that follow this one for the sake of this kind alone: they get their turn as soon as a listing has proven that nothing of it is
+   * left, while the rest may take its time. They are looked at once more when all of this service has ended. Not on kinds of users.
+   */
+  readonly awaitedBy?: readonly string[];
+  /**
    * Fresh rows. Must not create anything (law 8). Throws when it can't know (law 3), and class `Unsupported` where the cloud lacks the extension;
    * with a code that ends with `.hidden` where this release has such things and shows an administrator none of them: out of reach, and never empty.
    */
@@ -113,7 +120,7 @@ export interface Service {
   readonly after: readonly ServiceName[];
   /** Services that get their turn first; one that cannot be listed does not hold this one up, which is looked at once more after it (law 9). */
   readonly follows: readonly ServiceName[];
-  /** Services that follow this one: the same as {@link Service.follows}, said from the other side. */
+  /** Services that follow all of this one: the same as {@link Service.follows}, said from the other side. Of one kind alone: {@link Kind.awaitedBy}. */
   readonly before: readonly ServiceName[];
   /** Follows every other service: what Keystone itself keeps of an account. */
   readonly last: boolean;
@@ -154,7 +161,7 @@ export function defineKind<Row>(definition: KindDefinition<Row>): ClosedKind {
  * One kind of what belongs to a user. The owner of a row is the user's id. What is not to be removed and only breaks without the user
  * (a stack with his trust) answers `stays` to its removal, with what the operator can do.
  */
-export function defineUserKind<Row>(definition: KindDefinition<Row, UserReach>): ClosedKind<UserReach> {
+export function defineUserKind<Row>(definition: Omit<KindDefinition<Row, UserReach>, 'awaitedBy'>): ClosedKind<UserReach> {
   return close(definition);
 }
 
@@ -173,6 +180,7 @@ function close<Row, At>(definition: KindDefinition<Row, At>): ClosedKind<At> {
     blockers: definition.blockers ?? [],
     after: (definition.after ?? []).map((name) => KindName.parse(`${service}.${name}`)),
     follows: (definition.follows ?? []).map((name) => KindName.parse(`${service}.${name}`)),
+    awaitedBy: (definition.awaitedBy ?? []).map((name) => ServiceName.parse(name)),
     async look(reach) {
       const listed = await definition.list(reach);
       const { rows, more, total } = 'rows' in listed ? listed : { rows: listed, more: false, total: undefined };
@@ -219,7 +227,7 @@ export interface ServiceDefinition {
 /**
  * A service as one value: everything else (queue, order, contract test, page, table of what it holds) follows from it.
  * Throws `TypeError` when a kind names an unknown predecessor, a name twice, when the order within the service has a cycle,
- * and when it holds nothing without saying why.
+ * when a service is to follow both all of it and one kind alone, and when it holds nothing without saying why.
  */
 export function defineService(definition: ServiceDefinition): Service {
   const kinds = (definition.kinds ?? []).map((each) => each(definition.name));
@@ -228,6 +236,8 @@ export function defineService(definition: ServiceDefinition): Service {
   assertOrder(definition.name, userKinds);
   if ((kinds.length === 0) !== (definition.holdsNothing !== undefined))
     throw new TypeError(`${definition.name}: a service has kinds, or says why it holds nothing`);
+  const both = kinds.flatMap((kind) => kind.awaitedBy).find((name) => definition.before?.includes(name));
+  if (both) throw new TypeError(`${definition.name}: ${both} follows all of it, or one kind alone`);
   const names = (services: readonly string[] | undefined): ServiceName[] => (services ?? []).map((name) => ServiceName.parse(name));
   return {
     name: ServiceName.parse(definition.name),

@@ -104,6 +104,8 @@ const ServiceShape = z.looseObject({
   holdsNothing: z.string().optional(),
   after: z.array(z.string()),
   follows: z.array(z.string()),
+  /** Of services that it follows for the sake of some kinds alone, these kinds. */
+  until: z.record(z.string(), z.array(z.string())).default({}),
   early: z.boolean(),
   offByDefault: z.string().optional(),
   on: z.boolean(),

@@ -78,9 +78,17 @@ export class Draft {
         ...subjectOf(scope),
         confirmedAt: removes ? [...confirmedAt] : [],
         provenEarly: [...task.provenEarly],
-        seenEmpty: isFresh && removes ? emptyKinds(task) : [],
+        seenEmpty: isFresh && removes ? this.#needNoLook(task) : [],
       },
     };
+  }
+
+  /** What others wait for alone is looked at along with what holds something: whether it is empty must not be left to the survey, nor to the end. */
+  #needNoLook(task: Task): KindName[] {
+    const empty = emptyKinds(task);
+    if (empty.length === Object.keys(task.counts).length) return empty;
+    const awaited = this.operation.order.flatMap(({ until }) => until.flatMap((edge) => (edge.task === task.id ? edge.kinds : [])));
+    return empty.filter((kind) => !awaited.includes(kind) || task.cleared.includes(kind));
   }
 
   /** Asks Keystone for something, through the coordinator's function. What was asked before is void from now on. */

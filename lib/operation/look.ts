@@ -175,6 +175,7 @@ const firstTask = (planned: PlannedTask, operationId: OperationId, skipped: stri
   phase: 'survey',
   early: planned.early && skipped === undefined ? 'due' : 'no',
   provenEarly: [],
+  cleared: [],
   ahead: [],
   pass: 1,
   sequence: 0,

@@ -66,6 +66,8 @@ export interface PlannedTask {
   readonly after: readonly TaskId[];
   /** Tasks that get their turn first; one of them that can't be listed holds this one up only for a while. */
   readonly follows: readonly TaskId[];
+  /** Of those that it follows, the ones that it follows for the sake of some kinds alone. */
+  readonly until: readonly { readonly task: TaskId; readonly kinds: readonly KindName[] }[];
   /** It has something to do while the project still lives. */
   readonly early: boolean;
   /** The service's types in the catalog: under these a person may waive it. */
@@ -174,7 +176,9 @@ export interface Task {
   readonly early: 'no' | 'due' | 'done';
   /** Kinds that were proven empty while the project lived. */
   readonly provenEarly: readonly KindName[];
-  /** Tasks that it went ahead of because they were held up; it is looked at once more when they have ended. */
+  /** Kinds that others wait for alone and that have been proven empty since its turn came. */
+  readonly cleared: readonly KindName[];
+  /** Tasks that it went ahead of, for they were held up or had nothing left that it waits for; it is looked at once more when they have ended. */
   readonly ahead: readonly TaskId[];
   /** The pass that is asked for or under way; a report of any other pass is not taken in. */
   readonly pass: number;

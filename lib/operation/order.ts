@@ -1,4 +1,4 @@
-import { type OperationId, type ServiceName, TaskId } from '../../events/ids.ts';
+import { type KindName, type OperationId, type ServiceName, TaskId } from '../../events/ids.ts';
 import type { PlannedTask } from './model.ts';
 
 /** What the order goes by. */
@@ -12,6 +12,8 @@ export interface Edges {
   readonly before?: readonly ServiceName[];
   /** Follows every other. */
   readonly last?: boolean;
+  /** Services may follow this one for the sake of one kind alone. */
+  readonly kinds?: readonly { readonly name: KindName; readonly awaitedBy: readonly ServiceName[] }[];
 }
 
 /** A service as the order sees it: those before it, and the regions in which this cloud has it. */
@@ -33,8 +35,17 @@ export const OWN_REGION = 'everywhere';
 export function predecessors(service: Edges, services: readonly Edges[]): ServiceName[] {
   return services
     .filter((other) => other.name !== service.name && !service.after.includes(other.name))
-    .filter((other) => service.follows?.includes(other.name) || other.before?.includes(service.name) || (service.last && !other.last))
+    .filter((other) => followsAll(service, other) || awaitedKinds(service, other).length > 0)
     .map((other) => other.name);
+}
+
+const followsAll = (service: Edges, other: Edges): boolean =>
+  service.follows?.includes(other.name) || other.before?.includes(service.name) || (service.last === true && !other.last);
+
+/** Kinds of the other service for the sake of which alone this one follows it; none when it follows all of it, or not at all. */
+export function awaitedKinds(service: Edges, other: Edges): KindName[] {
+  if (service.after.includes(other.name) || followsAll(service, other)) return [];
+  return (other.kinds ?? []).filter(({ awaitedBy }) => awaitedBy.includes(service.name)).map(({ name }) => name);
 }
 
 /**
@@ -54,6 +65,10 @@ export function planOrder(operationId: OperationId, services: readonly PlacedSer
       region: service.regions[index] ?? NO_REGION,
       after: idsOf(service.after),
       follows: idsOf(predecessors(service, services)),
+      until: services.flatMap((other) => {
+        const kinds = awaitedKinds(service, other);
+        return kinds.length === 0 ? [] : taskIds(other).map((task) => ({ task, kinds }));
+      }),
       early: service.early ?? false,
       types: service.catalogTypes ?? [],
     })),

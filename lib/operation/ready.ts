@@ -22,9 +22,18 @@ function isHeldUp(draft: Draft, id: TaskId, now: number): boolean {
   return task.state === 'requested' && waitsForPeople(task.conditions) && now - task.progressAt >= PEOPLE_MILLIS;
 }
 
+/** It is still being emptied, and a listing since its turn came has proven that nothing is left of what this one waits for. */
+function isCleared(draft: Draft, { until }: PlannedTask, id: TaskId): boolean {
+  const task = draft.task(id);
+  const awaited = until.find((edge) => edge.task === id)?.kinds ?? [];
+  if (task?.state !== 'requested' || task.phase !== 'clean' || awaited.length === 0) return false;
+  return awaited.every((kind) => task.cleared.includes(kind));
+}
+
 /**
- * Asks for every task whose turn it is: those before it have ended, those that it follows have ended or are held up.
- * What went ahead of one that was held up, or stands behind one that did, is looked at once more when that one has ended, in its turn:
+ * Asks for every task whose turn it is: those before it have ended; those that it follows have ended, are held up, or have nothing left of
+ * the kinds that it waits for alone.
+ * What went ahead of one that has not ended, or stands behind one that did, is looked at once more when that one has ended, in its turn:
  * it may have made something meanwhile.
  */
 export function requestReady(draft: Draft, now: number): void {
@@ -36,7 +45,7 @@ export function requestReady(draft: Draft, now: number): void {
     const task = draft.task(planned.id);
     if (task?.state !== 'pending' || !planned.after.every((id) => isEnded(draft.task(id)))) continue;
     const passed = planned.follows.filter((id) => !isEnded(draft.task(id)));
-    if (!passed.every((id) => isHeldUp(draft, id, now))) continue;
+    if (!passed.every((id) => isHeldUp(draft, id, now) || isCleared(draft, planned, id))) continue;
     const passedBefore = [...planned.after, ...planned.follows].flatMap((id) => draft.task(id)?.ahead ?? []);
     const ahead = [...new Set([...passed, ...passedBefore])];
     ask(draft, { ...task, ahead }, 'clean', now, isFresh && task.startedAt === undefined);
@@ -46,7 +55,7 @@ export function requestReady(draft: Draft, now: number): void {
 /** Somebody could work in the project meanwhile: nothing is proven any more. False when there is nothing to look at. */
 export function lookAgain(draft: Draft): boolean {
   for (const task of draft.tasks) {
-    if (task.provenEarly.length > 0) draft.put({ ...task, provenEarly: [] });
+    if (task.provenEarly.length > 0 || task.cleared.length > 0) draft.put({ ...task, provenEarly: [], cleared: [] });
     const now = draft.task(task.id);
     if (now && isEnded(now)) reopen(draft, now);
   }
@@ -56,7 +65,7 @@ export function lookAgain(draft: Draft): boolean {
 function reopen(draft: Draft, task: Task): void {
   // What the catalog lacks holds nothing.
   if (task.state === 'skipped') return;
-  draft.put({ ...moveTask(task, 'pending'), ahead: [], endedAt: undefined, because: undefined });
+  draft.put({ ...moveTask(task, 'pending'), cleared: [], ahead: [], endedAt: undefined, because: undefined });
 }
 
 /** The same while the project lives, among those that have something to do then. */
@@ -79,6 +88,8 @@ function ask(draft: Draft, task: Task, phase: Task['phase'], now: number, isFres
   const requested: Task = {
     ...moveTask(task, 'requested'),
     phase,
+    // What the survey or an early pass saw empty was seen before its turn.
+    cleared: [],
     pass: task.pass + 1,
     sequence: 0,
     attempts: 0,

@@ -75,14 +75,13 @@ const quota = defineKind({
 
 /**
  * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists are the operator's.
- * Before Neutron: it finds the PTR record of a floating IP only as long as Neutron has that. After Nova, whose servers have their
+ * Neutron waits for its PTR records (see there), and not for zones, which take as long as their name servers. After Nova, whose servers have their
  * records removed by designate-sink.
  */
 export const designate = defineService({
   name: 'designate',
   catalogTypes: ['dns'],
   follows: ['nova'],
-  before: ['neutron'],
   releases: [
     'Before 2023.1 (16.0) zones can not be shared, and a recordset belongs to whom its zone belongs.',
     'All: where Neutron publishes reverse lookups ([designate] allow_reverse_dns_lookup), those of floating IPs named in a zone of the project stay: Neutron looks for that zone first.',

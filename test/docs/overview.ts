@@ -15,7 +15,7 @@ export function overview(services: readonly Service[]): string {
     '# Services',
     `${services.length} services are covered. Each has a page: what it holds, in which order it goes, what stands in its way, and the very calls.`,
     '## What is emptied',
-    'From the first to the last. One that `waits for` others begins when they have ended, whatever became of them; one that comes `after` others gives them their turn first and is not held up by them for long.',
+    'From the first to the last. One that `waits for` others begins when they have ended, whatever became of them; one that comes `after` others gives them their turn first and is not held up by them for long; where a kind is named, it waits for that alone.',
     table(
       ['service', 'types in the catalog', 'class', 'kinds', 'early', 'default', 'waits for', 'after'],
       holding.map((service) => row(service, services)),

@@ -1,5 +1,6 @@
+import type { KindName } from '../../events/ids.ts';
 import type { Kind, Service } from '../../lib/cleanup/service.ts';
-import { predecessors } from '../../lib/operation/order.ts';
+import { awaitedKinds, predecessors } from '../../lib/operation/order.ts';
 
 export type ServiceClass = 'A' | 'B' | 'C' | 'D';
 
@@ -21,13 +22,22 @@ export const classesOf = (service: Service): ServiceClass[] => [...new Set(servi
 /** `nova.server` is `server` on Nova's page. */
 export const bare = (name: string): string => name.slice(name.indexOf('.') + 1);
 
-/** Services that get their turn before this one, the hard ones apart. */
-export const softBefore = (service: Service, services: readonly Service[]): string[] => predecessors(service, services).sort();
+/** Services that get their turn before this one, the hard ones apart; with the kinds, where it waits for these alone. */
+export function softBefore(service: Service, services: readonly Service[]): string[] {
+  const before = predecessors(service, services);
+  return services
+    .filter(({ name }) => before.includes(name))
+    .map((other) => withKinds(other.name, awaitedKinds(service, other)))
+    .sort();
+}
 
-/** Services that get their turn after this one, however that was said. */
+/** Services that get their turn after this one, however that was said; with the kinds, where they wait for these alone. */
 export function behind(service: Service, services: readonly Service[]): string[] {
   return services
     .filter((other) => other.after.includes(service.name) || predecessors(other, services).includes(service.name))
-    .map(({ name }): string => name)
+    .map((other) => withKinds(other.name, awaitedKinds(other, service)))
     .sort();
 }
+
+const withKinds = (service: string, kinds: readonly KindName[]): string =>
+  kinds.length === 0 ? service : `${service} (only ${kinds.map((kind) => `\`${bare(kind)}\``).join(', ')})`;

@@ -50,6 +50,7 @@ export const task = (of: OperationId, service = 'nova', fields: Partial<Task> = 
   phase: 'survey',
   early: 'no',
   provenEarly: [],
+  cleared: [],
   ahead: [],
   pass: 1,
   sequence: 0,

@@ -84,7 +84,8 @@ export function readSuite(open: () => Promise<Engine>): void {
         uncovered: [{ type: 'rating', name: 'cloudkitty' }],
         waived: [{ type: 'x', by: 'ann', reason: 'y', at: 1 }],
       });
-      const one = task(asked.id, 'barbican', { early: 'done', provenEarly: [KindName.parse('barbican.secret')], ahead: [] });
+      const cleared = [KindName.parse('barbican.container')];
+      const one = task(asked.id, 'barbican', { early: 'done', provenEarly: [KindName.parse('barbican.secret')], cleared, ahead: [] });
       await engine.commit({ operations: [asked], tasks: [one] });
       expect(await engine.reads.operation(asked.id)).toEqual({ ...asked, version: 1 });
       expect(await engine.reads.task(one.id)).toEqual({ ...one, version: 1 });

@@ -70,6 +70,8 @@ export class LivingCloud {
   powerCut = false;
   /** Somebody does something in the moment before the next removal. */
   beforeRemoval: (() => void) | undefined;
+  /** Nothing is ever held up: whoever waits for a kind goes ahead of none of it. */
+  isCalm = false;
   /** Rows of everybody are shown, whatever is asked for. */
   ignoresFilters = false;
   /** Projects that the services were told of when they were asked about a user. */
@@ -113,6 +115,8 @@ export class LivingCloud {
     const reachable = this.#classesOf(thing.owner, 'A', ...(project?.enabled ? ['C', 'D'] : []));
     const before = reachable.find(({ kind, isLate }) => !isLate && after.some((service) => kind.startsWith(`${service}.`)));
     if (before) this.violations.push(`${thing.kind} went while ${before.kind} was there`);
+    const awaited = this.isCalm ? this.of(thing.owner).find(({ kind, isLate }) => !isLate && this.#isAwaited(kind, thing.kind)) : undefined;
+    if (awaited) this.violations.push(`${thing.kind} went while ${awaited.kind} was there, which it waits for`);
     thing.deleting = true;
     if (thing.lingers > 0) return { is: 'accepted' };
     this.things = this.things.filter((one) => one !== thing);
@@ -128,6 +132,12 @@ export class LivingCloud {
   enable(id: string, enabled: boolean): void {
     const project = this.projects.get(id);
     if (project) project.enabled = enabled;
+  }
+
+  #isAwaited(kind: string, by: string): boolean {
+    const [service = '', name = ''] = kind.split('.');
+    const awaitedBy = this.#described.find((one) => one.name === service)?.awaitedBy?.[name] ?? [];
+    return awaitedBy.includes(by.split('.')[0] ?? '');
   }
 
   #hasRole = (project: string): boolean => [...this.roles].some((role) => role.startsWith(`${project}/`));

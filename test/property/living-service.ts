@@ -8,6 +8,8 @@ export interface Described {
   readonly kinds?: Readonly<Record<string, 'A' | 'C' | 'D'>>;
   /** Kinds of the same service that must be gone before a kind. */
   readonly kindsAfter?: Readonly<Record<string, readonly string[]>>;
+  /** Services that wait for a kind alone. */
+  readonly awaitedBy?: Readonly<Record<string, readonly string[]>>;
   readonly userKinds?: readonly string[];
   /** User kinds that no release removes: they are only told about. */
   readonly stays?: readonly string[];
@@ -23,7 +25,7 @@ const needsLife = (kind: string, which: 'A' | 'C' | 'D'): { needsLife?: NeedsLif
 
 /** A service file over the things of the cloud in memory. */
 export function serviceOf(
-  { name, kinds = {}, kindsAfter = {}, userKinds = [], stays = [], ...order }: Described,
+  { name, kinds = {}, kindsAfter = {}, awaitedBy = {}, userKinds = [], stays = [], ...order }: Described,
   cloud: LivingCloud,
 ): Service {
   return defineService({
@@ -35,6 +37,7 @@ export function serviceOf(
         name: kind,
         ...needsLife(kind, which),
         after: kindsAfter[kind] ?? [],
+        awaitedBy: awaitedBy[kind] ?? [],
         list: async ({ api, project }) => cloud.list(`${name}.${kind}`, which, project, api.ownProject),
         id: (row) => row.id,
         owner: (row) => row.owner,

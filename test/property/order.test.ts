@@ -4,7 +4,7 @@ import type { Described } from './living-service.ts';
 import { deleted, failure, LivingWorld, VICTIM } from './living-world.ts';
 
 const NAMES = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'];
-const edge = fc.constantFrom('after' as const, 'follows' as const, 'before' as const, 'nothing' as const, 'nothing' as const);
+const edge = fc.constantFrom('after', 'follows', 'before', 'awaited', 'nothing', 'nothing', 'nothing');
 /** An edge from each service to each that stands before it in the list: so there is no cycle. */
 const edges = fc.tuple(...NAMES.map((_, index) => fc.tuple(...NAMES.slice(0, index).map(() => edge))));
 const troubles = fc.array(
@@ -18,25 +18,28 @@ const troubles = fc.array(
 );
 /** Something makes a thing of the victim in a service that stands behind it. */
 const making = fc.array(fc.record({ maker: fc.nat(3), behind: fc.nat(3), step: fc.nat(60) }), { maxLength: 3 });
-const histories = fc.record({ edges, troubles, making, things: fc.nat(2), lingers: fc.nat(2) });
+const histories = fc.record({ edges, troubles, making, things: fc.nat(2), lingers: fc.nat(2), slow: fc.nat(9) });
 type History = typeof histories extends fc.Arbitrary<infer One> ? One : never;
 
 function described(all: History['edges']): Described[] {
   const to = (index: number, which: string) => NAMES.filter((_, other) => (all[index] as readonly string[] | undefined)?.[other] === which);
-  const from = (index: number) => NAMES.filter((_, other) => (all[other] as readonly string[] | undefined)?.[index] === 'before');
+  const from = (index: number, which: string) =>
+    NAMES.filter((_, other) => (all[other] as readonly string[] | undefined)?.[index] === which);
   return NAMES.map((name, index) => ({
     name,
-    kinds: { thing: 'A' },
+    kinds: { thing: 'A', slow: 'A' },
+    awaitedBy: { thing: from(index, 'awaited') },
     after: to(index, 'after'),
     follows: to(index, 'follows'),
-    before: from(index),
+    before: from(index, 'before'),
   }));
 }
 
 /** Those that stand behind a service, whichever way. */
 function behind(all: readonly Described[], name: string): string[] {
   const own = all.find((one) => one.name === name);
-  const next = all.filter((one) => one.after?.includes(name) || one.follows?.includes(name) || own?.before?.includes(one.name));
+  const after = [...(own?.before ?? []), ...(own?.awaitedBy?.thing ?? [])];
+  const next = all.filter((one) => one.after?.includes(name) || one.follows?.includes(name) || after.includes(one.name));
   return [...new Set(next.flatMap((one) => [one.name, ...behind(all, one.name)]))];
 }
 
@@ -44,6 +47,8 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
   const all = described(history.edges);
   const world = new LivingWorld(all, history.things, history.lingers);
   const { cloud } = world;
+  cloud.isCalm = history.troubles.length === 0;
+  for (const thing of cloud.of(VICTIM)) if (thing.kind.endsWith('.slow')) thing.lingers += history.slow;
   cloud.delete(VICTIM);
   await world.engine.commit({ messages: [deleted('project', VICTIM)] });
   let total = 0;
@@ -95,6 +100,18 @@ describe('whatever the order of the services, and whichever of them are held up'
     );
   });
 
+  it('where nothing is held up, nothing goes while there is something that it waits for', async () => {
+    await fc.assert(
+      fc.asyncProperty(histories, fates, async (history, fate) => {
+        const world = await live({ ...history, troubles: [] }, fate);
+        expect(world.state).toBe('finished');
+        expect(world.left()).toEqual({});
+        world.expectOthersUntouched();
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('whoever only follows never waits for one that is given up', async () => {
     await fc.assert(
       fc.asyncProperty(edges, fates, fc.constantFrom(...NAMES), async (all, fate, dead) => {
@@ -106,7 +123,7 @@ describe('whatever the order of the services, and whichever of them are held up'
         await run(world, fate);
         const hard = (name: string): boolean =>
           name === dead || (services.find((one) => one.name === name)?.after ?? []).some((before) => hard(before));
-        const kept = NAMES.filter(hard).map((name) => [`${name}.thing`, 2]);
+        const kept = NAMES.filter(hard).flatMap((name) => ['thing', 'slow'].map((kind) => [`${name}.${kind}`, 2]));
         expect(world.left()).toEqual(Object.fromEntries(kept));
       }),
       { numRuns: 150 },

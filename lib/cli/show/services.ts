@@ -9,13 +9,14 @@ export function showServices({ services, remotes, uncovered, waived }: z.infer<t
   const asked = remotes.map((name) => [name, '-', '-', '?', '-', 'everywhere', 'your own, asked over HTTP']);
   const blocks = [
     table(['SERVICE', 'CATALOG TYPES', 'CLASS', 'HOLDS', 'AFTER', 'HERE', 'NOTE'], [...rows, ...asked]),
-    LEGEND,
+    services.some(({ until }) => Object.keys(until).length > 0) ? `${LEGEND}\n${KINDS}` : LEGEND,
     notCovered(uncovered, colour),
     waivedTypes(waived),
   ];
   return blocks.filter((block) => block !== '').join('\n\n');
 }
 
+const KINDS = '       ~service.kind: for the sake of that kind alone';
 const LEGEND = `CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
 AFTER  ~ gets its turn first, and holds it up only for a while`;
 
@@ -34,11 +35,11 @@ function row(service: ServiceShape, all: readonly ServiceShape[], colour: Colour
 
 const withoutService = (kind: string): string => kind.slice(kind.indexOf('.') + 1);
 
-function after({ name, after: hard, follows }: ServiceShape, all: readonly ServiceShape[]): string {
+function after({ name, after: hard, follows, until }: ServiceShape, all: readonly ServiceShape[]): string {
   const before = new Set([...hard, ...follows]);
   const others = all.filter((other) => other.name !== name);
   if (others.length > 1 && others.every((other) => before.has(other.name))) return hard.length > 0 ? 'all others' : '~all others';
-  return wrapped([...hard, ...follows.map((other) => `~${other}`)], 30) || '-';
+  return wrapped([...hard, ...follows.flatMap((other) => (until[other] ?? [other]).map((one) => `~${one}`))], 30) || '-';
 }
 
 function notes({ offByDefault, on, holdsNothing, early, userKinds }: ServiceShape): string[] {

@@ -18,11 +18,12 @@ const ptrRow = z.object({ id: z.string(), ptrdname: text });
 /**
  * PTR records of floating IPs. They stand in a zone of Designate's own and name the project nowhere that the API shows, so that the
  * owner is the floating IP's, as Neutron has it. Designate asks Neutron for the floating IPs before it lists, with our token;
- * of one that is gone, the record stays, and before 2023.1 nothing tells any more whose it was.
+ * of one that is gone, the record stays, and before 2023.1 nothing tells any more whose it was: Neutron waits for these.
  * By every such look, also the project's own, Designate clears what an earlier owner had left on its addresses.
  */
 export const ptrRecord = defineKind({
   name: 'ptr-record',
+  awaitedBy: ['neutron'],
   blockers: ['Before 2023.1 the PTR record of a floating IP that was deleted earlier can not be found any more.'],
   async list(reach) {
     const { api, other, project } = reach;

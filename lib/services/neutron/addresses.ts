@@ -55,6 +55,8 @@ const portForwarding = defineKind({
 const floatingIp = defineKind({
   name: 'floating-ip',
   after: ['port-forwarding'],
+  // It has the record out of the zone first, with our token, and does not catch what Designate answers then (400).
+  blockers: ['Where Neutron publishes its name in a zone of Designate that is being deleted: Neutron answers 500 until the zone is gone.'],
   list: floatingIps,
   id: (row) => row.id,
   owner: (row) => ownerOf(row),

@@ -80,4 +80,16 @@ CLASS  A any administrator's token removes it at any time · B with system scope
 AFTER  ~ gets its turn first, and holds it up only for a while`.slice(1),
     );
   });
+
+  it('names the kind for the sake of which alone a service comes after another', () => {
+    const services = [
+      service('designate', { kinds: ['designate.ptr-record'] }),
+      service('neutron', { follows: ['designate', 'heat'], until: { designate: ['designate.ptr-record'] } }),
+      service('heat', {}),
+      service('glance', {}),
+    ];
+    const text = showServices(ServicesShape.parse({ services, remotes: [], uncovered: [], waived: [] }), plain);
+    expect(text).toMatch(/^neutron .* ~designate\.ptr-record, ~heat /m);
+    expect(text).toContain('\n       ~service.kind: for the sake of that kind alone');
+  });
 });

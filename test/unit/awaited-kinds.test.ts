@@ -1,0 +1,213 @@
+import { KindName, ServiceName } from '../../events/ids.ts';
+import { defineKind, defineService, type Service } from '../../lib/cleanup/service.ts';
+import { StoredOperation, StoredTask } from '../../lib/engine/records.ts';
+import { operationId } from '../../lib/operation/open.ts';
+import { planOrder } from '../../lib/operation/order.ts';
+import type { Described } from '../property/living-service.ts';
+import { deleted, failure, LivingWorld, VICTIM } from '../property/living-world.ts';
+
+/** `network` waits for `dns.ptr` alone, `keeper` for everything; `dns.zone` takes its time. */
+const DNS: Described = { name: 'dns', kinds: { ptr: 'A', zone: 'A' }, awaitedBy: { ptr: ['network'] } };
+const NETWORK: Described = { name: 'network', kinds: { ip: 'A' } };
+const ALL = [DNS, NETWORK, { name: 'keeper', kinds: { grant: 'A' }, last: true }] satisfies Described[];
+
+let world: LivingWorld;
+afterEach(() => world.expectOthersUntouched());
+
+const make = (described: readonly Described[] = ALL, lingers: Readonly<Record<string, number>> = {}): void => {
+  world = new LivingWorld(described);
+  for (const thing of world.cloud.of(VICTIM)) thing.lingers = { 'dns.zone': 30, ...lingers }[thing.kind] ?? 0;
+};
+const begin = async (): Promise<void> => {
+  world.cloud.delete(VICTIM);
+  await world.engine.commit({ messages: [deleted('project', VICTIM)] });
+};
+const gone = (kind: string) => world.left()[kind] === undefined;
+const without = (kind: string): void => {
+  world.cloud.things = world.cloud.things.filter((thing) => thing.owner !== VICTIM || thing.kind !== kind);
+};
+/** Until the network has lost everything; what else was there then. */
+const leftWithoutNetwork = async () => {
+  expect(await world.until(() => gone('network.ip'))).toBe(true);
+  return world.left();
+};
+
+describe('a service that waits for one kind of another', () => {
+  it('has its turn as soon as that is proven gone, while the rest takes its time; the last waits for all of it', async () => {
+    make();
+    await begin();
+    expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
+    expect(world.tasks).toMatchObject({ dns: 'requested', keeper: 'pending' });
+    expect(world.task('network').ahead).toEqual([world.task('dns').id]);
+    expect(await world.until(() => gone('keeper.grant'))).toBe(true);
+    expect(gone('dns.zone')).toBe(true);
+    await world.settle();
+    expect(world.state).toBe('finished');
+  });
+
+  it('waits while there is one of that kind', async () => {
+    make(ALL, { 'dns.ptr': 8 });
+    await begin();
+    expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
+    make(ALL, { 'dns.ptr': 40 });
+    await begin();
+    expect(await leftWithoutNetwork()).toEqual({ 'keeper.grant': 2 });
+  });
+
+  it('has its turn early where there never was one of that kind, too: it is looked for along with what there is', async () => {
+    make();
+    without('dns.ptr');
+    await begin();
+    expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
+  });
+
+  it.each([
+    ['that went well', () => {}],
+    ['in which the listing of another kind failed', () => world.cloud.brokenKinds.set('dns.zone', failure('Transient'))],
+  ])('does not believe the survey, even one %s', async (_, trouble) => {
+    make();
+    without('dns.ptr');
+    trouble();
+    await begin();
+    const counted = (): boolean => world.taskOf('dns')?.counts['dns.ptr'] !== undefined;
+    expect(await world.until(counted)).toBe(true);
+    if (world.cloud.brokenKinds.size > 0) await world.until(() => (world.taskOf('dns')?.pass ?? 0) > 1);
+    world.cloud.brokenKinds.clear();
+    world.cloud.make('dns.ptr', VICTIM, 'victim-late', 8);
+    expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
+  });
+
+  it('waits for all of it where the kind can not be listed', async () => {
+    make();
+    world.cloud.brokenKinds.set('dns.ptr', failure('Unsupported', 'dns.ptr.hidden'));
+    await begin();
+    expect(await leftWithoutNetwork()).toEqual({ 'dns.ptr': 2, 'keeper.grant': 2 });
+  });
+
+  it('waits for all of it where it follows all of it, too', async () => {
+    make([DNS, { ...NETWORK, follows: ['dns'] }]);
+    await begin();
+    expect(await leftWithoutNetwork()).toEqual({});
+  });
+
+  it('does not believe what was seen while the project lived and people worked in it', async () => {
+    make([{ ...DNS, early: true }, NETWORK]);
+    await world.ask();
+    expect(await world.until(() => world.taskOf('dns')?.cleared.length === 1)).toBe(true);
+    expect(world.task('dns')).toMatchObject({ phase: 'early', state: 'requested' });
+    world.cloud.make('dns.ptr', VICTIM, 'victim-late', 3);
+    await begin();
+    expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
+  });
+
+  it('does not believe what was seen before somebody enabled the project again', async () => {
+    const slow: Described = { name: 'compute', kinds: { server: 'A' } };
+    make([slow, DNS, { ...NETWORK, after: ['compute'] }], { 'compute.server': 12, 'dns.zone': 60 });
+    world.cloud.enable(VICTIM, false);
+    await world.ask({});
+    expect(await world.until(() => world.taskOf('dns')?.cleared.length === 1)).toBe(true);
+    expect(world.tasks.network).toBe('pending');
+    world.cloud.enable(VICTIM, true);
+    world.cloud.make('dns.ptr', VICTIM, 'victim-late', 20);
+    expect(await world.until(() => world.task('dns').cleared.length === 0)).toBe(true);
+    world.cloud.enable(VICTIM, false);
+    expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
+  });
+
+  it('believes no proof any more when one of that kind shows up again', async () => {
+    const slow: Described = { name: 'compute', kinds: { server: 'A' } };
+    make([slow, DNS, { ...NETWORK, after: ['compute'] }], { 'compute.server': 20, 'dns.zone': 6 });
+    await begin();
+    expect(await world.until(() => world.taskOf('dns')?.cleared.length === 1)).toBe(true);
+    world.cloud.make('dns.ptr', VICTIM, 'victim-late', 60);
+    // All of it is looked at once more when the zones are gone.
+    expect(await world.until(() => world.task('dns').cleared.length === 0)).toBe(true);
+    expect(await leftWithoutNetwork()).toEqual({});
+  });
+
+  it('is looked at once more when the other one has ended, and so are those behind it', async () => {
+    make([...ALL, { name: 'meter', kinds: { sample: 'A' }, after: ['network'] }]);
+    await begin();
+    expect(await world.until(() => world.tasks.meter === 'finished')).toBe(true);
+    expect(gone('dns.zone')).toBe(false);
+    world.cloud.make('network.ip', VICTIM);
+    world.cloud.make('meter.sample', VICTIM);
+    await world.settle();
+    expect(world.left()).toEqual({});
+    expect(world.state).toBe('finished');
+    expect(world.task('network')).toMatchObject({ ahead: [], counts: { 'network.ip': { found: 3, removed: 3, left: 0 } } });
+  });
+
+  it('goes ahead as ever when the other one is held up', async () => {
+    make();
+    world.cloud.broken.set('dns', failure('Denied'));
+    await begin();
+    expect(await leftWithoutNetwork()).toMatchObject({ 'dns.ptr': 2, 'dns.zone': 2 });
+  });
+});
+
+describe('an operation that an older release has saved', () => {
+  it('is read, and goes on as it was planned: who follows waits for all', async () => {
+    make();
+    await begin();
+    expect(await world.until(() => world.state === 'running')).toBe(true);
+    const asJson = <T extends object>(record: T, ...lacks: string[]): unknown =>
+      JSON.parse(JSON.stringify(record, (key, value) => (lacks.includes(key) ? undefined : value)));
+    const saved = asJson(world.operation, 'until');
+    expect(JSON.stringify(saved)).not.toContain('until');
+    world.engine.operations.set(world.operation.id, StoredOperation.parse(saved));
+    for (const [id, task] of world.engine.tasks) world.engine.tasks.set(id, StoredTask.parse(asJson(task, 'cleared')));
+    expect(world.operation.order.map(({ until }) => until)).toEqual([[], [], []]);
+    expect(await leftWithoutNetwork()).toEqual({ 'keeper.grant': 2 });
+    await world.settle();
+    expect(world.state).toBe('finished');
+  });
+
+  it('comes back from a store as it was, with the kinds', async () => {
+    make();
+    await begin();
+    expect(await leftWithoutNetwork()).toMatchObject({ 'dns.zone': 2 });
+    const again = (record: object) => JSON.parse(JSON.stringify(record));
+    expect(StoredOperation.parse(again(world.operation)).order).toEqual(world.operation.order);
+    expect(StoredTask.parse(again(world.task('dns'))).cleared).toEqual(['dns.ptr']);
+  });
+});
+
+describe('the saved order', () => {
+  const defined = (name: string, more: Partial<Parameters<typeof defineService>[0]> = {}, awaitedBy: string[] = []): Service => {
+    const never = () => Promise.reject(new Error('not called'));
+    const kind = defineKind<string>({ name: 'thing', awaitedBy, list: never, id: (id) => id, owner: (id) => id, remove: never });
+    return defineService({ name, catalogTypes: [name], kinds: [kind], ...more });
+  };
+  const ID = operationId({ type: 'project', id: 'victim' } as Parameters<typeof operationId>[0], 1);
+  const order = (...services: (Service & { regions?: string[] })[]) =>
+    planOrder(
+      ID,
+      services.map((service) => ({ regions: ['one'], ...service })),
+    );
+
+  it('names the kinds of each region', () => {
+    const planned = order({ ...defined('dns', {}, ['network']), regions: ['one', 'two'] }, defined('network'));
+    expect(planned.at(-1)).toMatchObject({
+      service: ServiceName.parse('network'),
+      follows: [`${ID}/dns/one`, `${ID}/dns/two`],
+      until: ['one', 'two'].map((region) => ({ task: `${ID}/dns/${region}`, kinds: [KindName.parse('dns.thing')] })),
+    });
+  });
+
+  it.each([
+    ['stands behind all of the other', { after: ['dns'] }],
+    ['follows all of the other', { follows: ['dns'] }],
+    ['is the last', { last: true }],
+  ])('names none for a service that %s', (_, more) => {
+    expect(order(defined('dns', {}, ['network']), defined('network', more)).at(-1)).toMatchObject({ until: [] });
+  });
+
+  it('has no cycle by way of kinds either', () => {
+    expect(() => order(defined('dns', {}, ['network']), defined('network', { before: ['dns'] }))).toThrow('no order is possible');
+  });
+
+  it('knows of no service that is to follow both all of another and one kind of it', () => {
+    expect(() => defined('dns', { before: ['network'] }, ['network'])).toThrow('dns: network follows all of it, or one kind alone');
+  });
+});

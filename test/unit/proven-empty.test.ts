@@ -1,0 +1,83 @@
+import { ProjectId } from '../../events/ids.ts';
+import { Confirmation } from '../../lib/cleanup/laws.ts';
+import { cleanupPass } from '../../lib/cleanup/pass.ts';
+import { defineKind, defineService, type Removal } from '../../lib/cleanup/service.ts';
+import { failure } from '../property/living-world.ts';
+import { reachOf } from './reach.ts';
+
+const PROJECT = ProjectId.parse('victim');
+
+interface Records {
+  rows: string[];
+  /** The listing was cut: there is more. */
+  more?: boolean;
+  remove?: (id: string) => Removal;
+  list?: () => void;
+}
+
+/** One pass over records that another service waits for, and a zone that stays for now; `at` gives the time at each question. */
+async function pass(records: Records, at: () => number = () => 0) {
+  const { rows, more = false, remove = () => ({ is: 'gone' }) } = records;
+  const record = defineKind<string>({
+    name: 'record',
+    awaitedBy: ['network'],
+    async list() {
+      records.list?.();
+      return { rows: [...rows], more };
+    },
+    id: (id) => id,
+    owner: () => PROJECT,
+    async remove(id) {
+      const removal = remove(id);
+      if (removal.is === 'gone') rows.splice(rows.indexOf(id), 1);
+      return removal;
+    },
+  });
+  const zone = defineKind<string>({
+    name: 'zone',
+    list: async () => ['zone'],
+    id: (id) => id,
+    owner: () => PROJECT,
+    remove: async () => ({ is: 'accepted' }),
+  });
+  const service = defineService({ name: 'dns', catalogTypes: ['dns'], kinds: [record, zone] });
+  const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
+  return cleanupPass({ service, reach: { ...reachOf(), now: at }, phase: 'clean', confirmation, deadline: 60_000 });
+}
+
+describe('what a pass proves of a kind that others wait for alone', () => {
+  it.each([
+    ['there was none', []],
+    ['it was removed, and looked for again', ['one', 'two']],
+  ])('is that it is gone: %s', async (_, rows) => {
+    expect(await pass({ rows })).toMatchObject({ outcome: { is: 'again' }, provenEmpty: ['dns.record'] });
+  });
+
+  it.each<[string, Records]>([
+    ['one of it stays for now', { rows: ['one'], remove: () => ({ is: 'accepted' }) }],
+    ['the listing was cut and showed nothing of ours', { rows: [], more: true }],
+  ])('is nothing when %s', async (_, records) => {
+    expect(await pass(records)).toMatchObject({ outcome: { is: 'again' }, provenEmpty: [] });
+  });
+
+  it('is nothing on the word of the API alone, without another look', async () => {
+    let time = 0;
+    const remove = (): Removal => {
+      time = 60_000;
+      return { is: 'gone' };
+    };
+    const report = await pass({ rows: ['one'], remove }, () => time);
+    expect(report).toMatchObject({ counts: { 'dns.record': { listed: 1, gone: 1, left: 0 } }, provenEmpty: [] });
+  });
+
+  it('is nothing when it can not be listed, nor any more when it can no longer be listed', async () => {
+    let looks = 0;
+    const breaks = (at: number) => () => {
+      looks += 1;
+      if (looks >= at) throw failure('Transient');
+    };
+    expect(await pass({ rows: [], list: breaks(1) })).toMatchObject({ provenEmpty: [] });
+    looks = 0;
+    expect(await pass({ rows: ['one'], list: breaks(2) })).toMatchObject({ provenEmpty: [] });
+  });
+});
