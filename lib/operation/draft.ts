@@ -88,7 +88,7 @@ export class Draft {
     const empty = emptyKinds(task);
     if (empty.length === Object.keys(task.counts).length) return empty;
     const awaited = this.operation.order.flatMap(({ until }) => until.flatMap((edge) => (edge.task === task.id ? edge.kinds : [])));
-    return empty.filter((kind) => !awaited.includes(kind) || task.cleared.includes(kind));
+    return empty.filter((kind) => !awaited.includes(kind));
   }
 
   /** Asks Keystone for something, through the coordinator's function. What was asked before is void from now on. */

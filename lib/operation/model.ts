@@ -176,7 +176,7 @@ export interface Task {
   readonly early: 'no' | 'due' | 'done';
   /** Kinds that were proven empty while the project lived. */
   readonly provenEarly: readonly KindName[];
-  /** Kinds that others wait for alone and that have been proven empty since its turn came. */
+  /** Kinds that others wait for alone and that the last pass of its turn proved to be empty. */
   readonly cleared: readonly KindName[];
   /** Tasks that it went ahead of, for they were held up or had nothing left that it waits for; it is looked at once more when they have ended. */
   readonly ahead: readonly TaskId[];

@@ -22,7 +22,7 @@ function isHeldUp(draft: Draft, id: TaskId, now: number): boolean {
   return task.state === 'requested' && waitsForPeople(task.conditions) && now - task.progressAt >= PEOPLE_MILLIS;
 }
 
-/** It is still being emptied, and a listing since its turn came has proven that nothing is left of what this one waits for. */
+/** It is still being emptied, and its last pass has proven that nothing is left of what this one waits for. */
 function isCleared(draft: Draft, { until }: PlannedTask, id: TaskId): boolean {
   const task = draft.task(id);
   const awaited = until.find((edge) => edge.task === id)?.kinds ?? [];

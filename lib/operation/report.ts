@@ -30,7 +30,7 @@ export function takeReport(draft: Draft, report: ServiceReport, rules: Rules): v
   const passEnded: Task = { ...counted, baseline: counted.counts };
   if (report.type === 'service.finished') finish(draft, passEnded, report, rules.now);
   else if (report.type === 'service.failed') fail(draft, passEnded, report.data.error, rules);
-  else if (report.data.again) again(draft, { ...passEnded, cleared: clearedBy(report.data, task) }, report.data.again, rules);
+  else if (report.data.again) again(draft, passEnded, report.data.again, rules);
   advance(draft, rules);
 }
 
@@ -62,22 +62,17 @@ function finish(draft: Draft, task: Task, report: Extract<ServiceReport, { type:
 const provenEmpty = (counts: Counts): KindName[] =>
   Object.entries(counts).flatMap(([kind, { left }]) => (left === 0 ? [KindName.parse(kind)] : []));
 
-type Progress = Extract<ServiceReport, { type: 'service.progressed' }>['data'];
-type Wish = NonNullable<Progress['again']>;
+type Wish = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['data']['again']>;
 
 function again(draft: Draft, reported: Task, wish: Wish, rules: Rules): void {
   if (wish.enabled) lookAgain(draft);
-  const task: Task = wish.enabled ? { ...reported, provenEarly: [], cleared: [] } : reported;
+  const seen: Task = { ...reported, cleared: wish.provenEmpty ?? [] };
+  const task = wish.enabled ? { ...seen, provenEarly: [] } : seen;
   if (wish.error && rules.now - task.progressAt >= rules.patienceMillis) {
     giveUp(draft, task, wish.error);
     return;
   }
   askAgain(draft, { ...task, error: wish.error, attempts: 0 }, nextLookSeconds(task, rules.now, wish.afterSeconds), rules.now);
-}
-
-/** Of what the pass has not looked at, the last word stands. */
-function clearedBy({ counts, again }: Progress, { cleared }: Task): KindName[] {
-  return [...cleared.filter((kind) => !(kind in counts)), ...(again?.provenEmpty ?? [])];
 }
 
 function fail(draft: Draft, task: Task, error: ErrorReport, rules: Rules): void {

@@ -13,6 +13,8 @@ interface Records {
   more?: boolean;
   remove?: (id: string) => Removal;
   list?: () => void;
+  /** The zone goes at once, so that there is another look. */
+  zoneGoes?: boolean;
 }
 
 /** One pass over records that another service waits for, and a zone that stays for now; `at` gives the time at each question. */
@@ -33,12 +35,17 @@ async function pass(records: Records, at: () => number = () => 0) {
       return removal;
     },
   });
+  let zones = ['zone'];
   const zone = defineKind<string>({
     name: 'zone',
-    list: async () => ['zone'],
+    list: async () => zones,
     id: (id) => id,
     owner: () => PROJECT,
-    remove: async () => ({ is: 'accepted' }),
+    async remove() {
+      if (!records.zoneGoes) return { is: 'accepted' };
+      zones = ['stays'];
+      return { is: 'gone' };
+    },
   });
   const service = defineService({ name: 'dns', catalogTypes: ['dns'], kinds: [record, zone] });
   const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
@@ -78,6 +85,9 @@ describe('what a pass proves of a kind that others wait for alone', () => {
     };
     expect(await pass({ rows: [], list: breaks(1) })).toMatchObject({ provenEmpty: [] });
     looks = 0;
-    expect(await pass({ rows: ['one'], list: breaks(2) })).toMatchObject({ provenEmpty: [] });
+    expect(await pass({ rows: [], list: breaks(2), zoneGoes: true })).toMatchObject({
+      counts: { 'dns.record': { left: 0 } },
+      provenEmpty: [],
+    });
   });
 });
