@@ -149,6 +149,23 @@ describe('a service that waits for one kind of another', () => {
     expect(world.task('network')).toMatchObject({ ahead: [], counts: { 'network.ip': { found: 3, removed: 3, left: 0 } } });
   });
 
+  it('costs no look more where the other one holds nothing', async () => {
+    make();
+    without('dns.ptr');
+    without('dns.zone');
+    const listed: string[] = [];
+    const list = world.cloud.list.bind(world.cloud);
+    world.cloud.list = (kind, ...more) => {
+      listed.push(kind);
+      return list(kind, ...more);
+    };
+    await begin();
+    await world.settle();
+    expect(world.state).toBe('finished');
+    expect(listed.filter((kind) => kind.startsWith('dns.')).sort()).toEqual(['dns.ptr', 'dns.ptr', 'dns.zone', 'dns.zone']);
+    expect(world.task('network').ahead).toEqual([]);
+  });
+
   it('goes ahead as ever when the other one is held up', async () => {
     make();
     world.cloud.broken.set('dns', failure('Denied'));
