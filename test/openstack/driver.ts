@@ -191,7 +191,11 @@ export const outOfReach = (view: View): string[] => view.tasks.filter((task) => 
 
 /** An operation on a few lines. */
 export function tell({ operation, tasks, things, waitsOn }: View): string {
-  const lines = tasks.map((task) => `  ${task.service} ${task.state} ${task.because ?? ''} ${JSON.stringify(task.counts)}`);
+  const at = (time: number | null | undefined) => (time ? `${((time - operation.openedAt) / 1000).toFixed(1)} s` : '-');
+  const lines = tasks.map(
+    (task) =>
+      `  ${task.service} ${task.state} ${at(task.startedAt)} to ${at(task.endedAt)} ${task.because ?? ''} ${JSON.stringify(task.counts)}`,
+  );
   const waits = waitsOn.map((one) => `  waits on ${one.on} (${one.actor})`);
   const hold = operation.hold ? [`  held: ${operation.hold.reason}`] : [];
   return [`${operation.id} ${operation.state}, ${JSON.stringify(things)}`, ...hold, ...lines, ...waits].join('\n');
