@@ -65,7 +65,7 @@ export function lookAgain(draft: Draft): boolean {
 function reopen(draft: Draft, task: Task): void {
   // What the catalog lacks holds nothing.
   if (task.state === 'skipped') return;
-  draft.put({ ...moveTask(task, 'pending'), cleared: [], ahead: [], endedAt: undefined, because: undefined });
+  draft.put({ ...moveTask(task, 'pending'), ahead: [], endedAt: undefined, because: undefined });
 }
 
 /** The same while the project lives, among those that have something to do then. */
