@@ -1,4 +1,4 @@
-import { KindName } from '../../events/ids.ts';
+import { KindName, ServiceName, TaskId } from '../../events/ids.ts';
 import type { Engine } from '../../lib/engine/port.ts';
 import { domainId, operation, operationId, project, projectId, requested, task, unique, userId } from './samples.ts';
 
@@ -76,15 +76,18 @@ export function readSuite(open: () => Promise<Engine>): void {
     });
 
     it('bring back what an operation that an administrator asked for remembers', async () => {
+      const cleared = [KindName.parse('barbican.container')];
+      const until = [{ task: TaskId.parse('op-0123456789ab/barbican/RegionOne'), kinds: cleared }];
+      const planned = { id: TaskId.parse('op-0123456789ab/heat/RegionOne'), service: ServiceName.parse('heat'), region: 'RegionOne' };
       const asked = operation({
         state: 'early',
+        order: [{ ...planned, after: [], follows: until.map(({ task: id }) => id), until, early: false, types: [] }],
         request: { by: 'ann', reason: 'contract ended', at: 5, enabled: true },
         act: { what: 'enter', number: 1, since: 6, done: true },
         roles: ['r1'],
         uncovered: [{ type: 'rating', name: 'cloudkitty' }],
         waived: [{ type: 'x', by: 'ann', reason: 'y', at: 1 }],
       });
-      const cleared = [KindName.parse('barbican.container')];
       const one = task(asked.id, 'barbican', { early: 'done', provenEarly: [KindName.parse('barbican.secret')], cleared, ahead: [] });
       await engine.commit({ operations: [asked], tasks: [one] });
       expect(await engine.reads.operation(asked.id)).toEqual({ ...asked, version: 1 });
