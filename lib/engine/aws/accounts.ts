@@ -45,7 +45,7 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
   return { writes, ahead: joined.map((member) => keyOf({ pk: memberPk(member), sk: account.id })), added: item ? 0 : 1 };
 }
 
-/** The inventory's own rules: `members` only grows, `deletedAt` is the last and `seenAt` the last, whoever writes later. */
+/** The inventory's own rules: `members` only grows, `deletedAt` and `seenAt` are the last, whoever writes later. */
 export function merged(old: AccountRecord | undefined, now: AccountRecord): AccountRecord {
   if (!old) return now;
   const members = old.members || now.members ? union(old.members ?? [], now.members ?? []) : undefined;

@@ -140,7 +140,7 @@ const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
   ...new Map(records.map((record) => [`${record.account.type} ${record.account.id}`, record])).values(),
 ];
 
-/** The inventory's own rules: `members` only grows, `deletedAt` is the first and `seenAt` the last, whoever writes later. */
+/** The inventory's own rules: `members` only grows, `deletedAt` and `seenAt` are the last, whoever writes later. */
 const ACCOUNTS = `
   INSERT INTO propagator.account AS old (type, id, domain_id, body)
   SELECT type, id, domain_id, body FROM jsonb_to_recordset($1::text::jsonb) AS x (type text, id text, domain_id text, body jsonb) ORDER BY type, id
