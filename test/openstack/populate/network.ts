@@ -1,4 +1,4 @@
-import type { Session } from '../cloud.ts';
+import { type Row, rowsOf, type Session, text } from '../cloud.ts';
 import { attempt, make, makeAll, named, type Plot, withExtension } from './plot.ts';
 
 /** What servers need of the network. */
@@ -46,16 +46,10 @@ export async function fullNetwork(plot: Plot, wiring: Wiring): Promise<void> {
     subnet(third, named(plot, 'third'), '10.40.0.0/24'),
   ]);
   const port = (name: string, network_id: string, more: object = {}) => ({ name: named(plot, name), network_id, ...more });
-  // Beyond the first hundred addresses, out of which Neutron takes one at random for whoever names none.
-  const ownAddress = { fixed_ips: [{ subnet_id: wiring.subnetId, ip_address: '10.10.0.200' }] };
-  // One by one: when Neutron takes an address at random that somebody else takes at the same moment, it begins a whole list anew,
-  // and finds the address that the list itself named taken (seen on 2022.2).
+  // Where others take addresses at the same moment none is named: Neutron begins anew when two meet, and finds the address that it was told,
+  // and had taken itself, no longer free (seen on 2022.2, for a list of ports and for a single one).
   const [lonely, published, secondDoor] = await Promise.all([
-    create(
-      '/ports',
-      'port',
-      port('lonely', inner.id, { security_groups: groups, allowed_address_pairs: [{ ip_address: '10.10.0.250' }], ...ownAddress }),
-    ),
+    create('/ports', 'port', port('lonely', inner.id, { security_groups: groups, allowed_address_pairs: [{ ip_address: '10.10.0.250' }] })),
     create('/ports', 'port', port('published', inner.id, qos === undefined ? {} : { qos_policy_id: qos })),
     create('/ports', 'port', port('second-door', second, { fixed_ips: [{ subnet_id: secondSubnet, ip_address: '10.20.0.1' }] })),
   ]);
@@ -67,7 +61,7 @@ export async function fullNetwork(plot: Plot, wiring: Wiring): Promise<void> {
   const routes = [{ destination: '192.0.2.0/24', nexthop: '10.10.0.60' }];
   await member.call('network', 'PUT', `/routers/${router.id}`, { json: { router: { routes } } });
   await Promise.all([
-    floatingIps(plot, lonely.id, published.id),
+    floatingIps(plot, lonely, published.id),
     pooled(plot, pool),
     sharing(plot, {
       network: shared,
@@ -142,7 +136,8 @@ async function trunks(plot: Plot, networkId: string): Promise<string | undefined
 }
 
 /** A floating IP with a port forwarding (which blocks its deletion), one on a port, one that nobody uses. */
-async function floatingIps(plot: Plot, forwarded: string, published: string): Promise<void> {
+async function floatingIps(plot: Plot, forwarded: Row & { id: string }, published: string): Promise<void> {
+  const [inside = {}] = rowsOf(forwarded, 'fixed_ips');
   const address = (more: object = {}) =>
     make(plot.member, 'network', '/floatingips', 'floatingip', {
       floating_network_id: plot.lent.externalNetworkId,
@@ -154,8 +149,8 @@ async function floatingIps(plot: Plot, forwarded: string, published: string): Pr
   await withExtension(plot, 'floating-ip-port-forwarding', 'neutron.port-forwarding', async () => {
     const { id } = await address();
     await make(plot.member, 'network', `/floatingips/${id}/port_forwardings`, 'port_forwarding', {
-      internal_port_id: forwarded,
-      internal_ip_address: '10.10.0.200',
+      internal_port_id: forwarded.id,
+      internal_ip_address: text(inside, 'ip_address'),
       internal_port: 22,
       external_port: 2222,
       protocol: 'tcp',
