@@ -97,6 +97,7 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   early: z.enum(['no', 'due', 'done']).default('no'),
   provenEarly: z.array(KindName).default([]),
   cleared: z.array(KindName).default([]),
+  doubted: unset(z.boolean()),
   ahead: z.array(TaskId).default([]),
   pass: z.number(),
   sequence: z.number(),

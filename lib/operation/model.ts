@@ -178,6 +178,8 @@ export interface Task {
   readonly provenEarly: readonly KindName[];
   /** Kinds that others wait for alone and that the last pass of its turn proved to be empty. */
   readonly cleared: readonly KindName[];
+  /** Somebody could work in the project while the pass was under way that is awaited now: what it saw empty may not be any more. */
+  readonly doubted?: boolean | undefined;
   /** Tasks that it went ahead of, for they were held up or had nothing left that it waits for; it is looked at once more when they have ended. */
   readonly ahead: readonly TaskId[];
   /** The pass that is asked for or under way; a report of any other pass is not taken in. */

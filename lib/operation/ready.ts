@@ -52,20 +52,25 @@ export function requestReady(draft: Draft, now: number): void {
   }
 }
 
-/** Somebody could work in the project meanwhile: nothing is proven any more. False when there is nothing to look at. */
+/**
+ * Somebody could work in the project meanwhile: nothing is proven any more, nor by a pass that is under way and may have looked before.
+ * False when there is nothing to look at.
+ */
 export function lookAgain(draft: Draft): boolean {
   for (const task of draft.tasks) {
-    if (task.provenEarly.length > 0 || task.cleared.length > 0) draft.put({ ...task, provenEarly: [], cleared: [] });
+    const isUnderWay = task.state === 'requested';
+    if (isUnderWay || task.provenEarly.length > 0 || task.cleared.length > 0)
+      draft.put({ ...task, provenEarly: [], cleared: [], doubted: isUnderWay || undefined });
     const now = draft.task(task.id);
     if (now && isEnded(now)) reopen(draft, now);
   }
   return draft.tasks.some((task) => !isEnded(task));
 }
 
-function reopen(draft: Draft, task: Task): void {
+export function reopen(draft: Draft, task: Task): void {
   // What the catalog lacks holds nothing.
   if (task.state === 'skipped') return;
-  draft.put({ ...moveTask(task, 'pending'), ahead: [], endedAt: undefined, because: undefined });
+  draft.put({ ...moveTask(task, 'pending'), ahead: [], endedAt: undefined, because: undefined, doubted: undefined });
 }
 
 /** The same while the project lives, among those that have something to do then. */
@@ -90,6 +95,7 @@ function ask(draft: Draft, task: Task, phase: Task['phase'], now: number, isFres
     phase,
     // What the survey or an early pass saw empty was seen before its turn.
     cleared: [],
+    doubted: undefined,
     pass: task.pass + 1,
     sequence: 0,
     attempts: 0,

@@ -5,7 +5,7 @@ import { account, keepSince, nextLookSeconds, total } from './accounting.ts';
 import { advance } from './advance.ts';
 import type { Draft, Rules } from './draft.ts';
 import type { Task, TaskState } from './model.ts';
-import { lookAgain } from './ready.ts';
+import { lookAgain, reopen } from './ready.ts';
 import { moveTask } from './transitions.ts';
 
 /** Seconds before the next try of a pass that failed for no known reason: 5, 10, 20, 40 … */
@@ -54,7 +54,9 @@ function finish(draft: Draft, task: Task, report: Extract<ServiceReport, { type:
   else {
     // What the catalog lacks holds nothing, whatever others make.
     const ahead = report.data.result === 'skipped' ? [] : calm.ahead;
-    draft.put({ ...moveTask(calm, report.data.result), ahead, endedAt: now });
+    const over: Task = { ...moveTask(calm, report.data.result), ahead, endedAt: now };
+    draft.put(over);
+    if (task.doubted) reopen(draft, over);
   }
 }
 
@@ -66,7 +68,7 @@ type Wish = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['
 
 function again(draft: Draft, reported: Task, wish: Wish, rules: Rules): void {
   if (wish.enabled) lookAgain(draft);
-  const seen: Task = { ...reported, cleared: wish.provenEmpty ?? [] };
+  const seen: Task = { ...reported, cleared: reported.doubted ? [] : (wish.provenEmpty ?? []) };
   const task = wish.enabled ? { ...seen, provenEarly: [] } : seen;
   if (wish.error && rules.now - task.progressAt >= rules.patienceMillis) {
     giveUp(draft, task, wish.error);
@@ -86,7 +88,7 @@ function askAgain(draft: Draft, task: Task, delaySeconds: number, now: number): 
   // A dead letter that its service took up before we heard of the redrive is alive again.
   const state = underWay(task);
   const alive = task.state === state ? task : moveTask(task, state);
-  const next: Task = { ...alive, pass: task.pass + 1, nextAt: now + delaySeconds * 1000 };
+  const next: Task = { ...alive, pass: task.pass + 1, doubted: undefined, nextAt: now + delaySeconds * 1000 };
   draft.put(next);
   draft.messages.push({ ...draft.request(next), delaySeconds });
 }
@@ -94,7 +96,7 @@ function askAgain(draft: Draft, task: Task, delaySeconds: number, now: number): 
 /** Into the dead-letter queue, with the pass that a redrive will ask for. */
 function giveUp(draft: Draft, task: Task, error: ErrorReport): void {
   const dead = task.state === 'errored' ? task : moveTask(task, 'errored');
-  const next: Task = { ...dead, pass: task.pass + 1, error, nextAt: undefined };
+  const next: Task = { ...dead, pass: task.pass + 1, doubted: undefined, error, nextAt: undefined };
   draft.put(next);
   draft.deadLetters.push({ message: draft.request(next), error });
 }

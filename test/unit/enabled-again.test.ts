@@ -69,6 +69,34 @@ describe('somebody enables the project again in the middle', () => {
     expect(world.left()).toEqual({ 'vault.secret': 1 });
   });
 
+  it('while a service is at work: what its pass has seen by then counts no more', async () => {
+    world = new LivingWorld([EVERY_CLASS[0] ?? { name: 'compute' }, { name: 'meter', kinds: { sample: 'A' } }], 1);
+    world.cloud.enable(VICTIM, false);
+    await world.ask({});
+    const waiting = (type: string, service: string) =>
+      world.engine.waiting.find(({ message }) => message.type === type && 'service' in message.data && message.data.service === service);
+    const isAsked = (service: string) => world.state === 'running' && waiting('service.requested', service) !== undefined;
+    expect(await world.until(() => isAsked('compute') && isAsked('meter'))).toBe(true);
+    const deliver = async (type: string, service: string) => {
+      const one = waiting(type, service);
+      if (!one) throw new Error(`no ${type} of ${service} waits`);
+      await world.handle(one.message);
+      world.engine.take(one);
+    };
+    await deliver('service.requested', 'compute');
+    expect(world.left()).toEqual({ 'meter.sample': 1 });
+    world.cloud.enable(VICTIM, true);
+    world.cloud.make('compute.server', VICTIM);
+    await deliver('service.requested', 'meter');
+    world.cloud.enable(VICTIM, false);
+    await deliver('service.progressed', 'meter');
+    expect(told()).toEqual(people('somebody enabled the project again'));
+    expect(world.tasks.compute).toBe('requested');
+    await world.settle();
+    expect(world.left()).toEqual({});
+    expect(world.state).toBe('finished');
+  });
+
   it('in a cloud that lacks a service: that one stays left out', async () => {
     world = new LivingWorld([...EVERY_CLASS.slice(0, 2), { name: 'bills', kinds: { bill: 'A' } }], 1);
     world.cloud.things = world.cloud.things.filter(({ kind, owner }) => kind !== 'bills.bill' || owner !== VICTIM);
