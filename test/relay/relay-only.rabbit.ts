@@ -74,7 +74,11 @@ beforeEach(async () => {
     log: createLogger('silent'),
     beatMillis: 100,
   });
-  await eventually('it is bound', () => relay.state().connected && relay.state().waiting === undefined);
+  // It is connected before its queue is bound to the exchange, and what is published in between goes nowhere.
+  await eventually('it is bound', async () => {
+    await world.publish('bound?');
+    return sqs.bodies.has('bound?');
+  });
 });
 afterEach(async () => {
   sqs.mood = 'well';
