@@ -9,45 +9,16 @@ export interface Fate {
   readonly fate: 'fine' | 'twice' | 'dies before the commit' | 'dies after the commit' | 'dies in the middle of an act' | 'is given up';
 }
 
-export const fates = fc.infiniteStream<Fate>(
-  fc.record({
-    pick: fc.nat(1000),
-    fate: fc.constantFrom('fine', 'fine', 'fine', 'twice', 'dies before the commit', 'dies after the commit'),
-  }),
-);
+/** Each as likely as it is often named. */
+const anyOf = (...among: readonly Fate['fate'][]) =>
+  fc.infiniteStream<Fate>(fc.record({ pick: fc.nat(1000), fate: fc.constantFrom(...among) }));
+const DEATHS = ['dies before the commit', 'dies after the commit'] as const;
+
+export const fates = anyOf('fine', 'fine', 'fine', 'twice', ...DEATHS);
 /** The same, where Keystone is written to as well. */
-export const fatesOfActs = fc.infiniteStream<Fate>(
-  fc.record({
-    pick: fc.nat(1000),
-    fate: fc.constantFrom(
-      'fine',
-      'fine',
-      'fine',
-      'twice',
-      'dies before the commit',
-      'dies after the commit',
-      'dies in the middle of an act',
-    ),
-  }),
-);
+export const fatesOfActs = anyOf('fine', 'fine', 'fine', 'twice', ...DEATHS, 'dies in the middle of an act');
 /** The same, where queues give up what their function died on again and again: it becomes a dead letter. */
-export const fatesOfLetters = fc.infiniteStream<Fate>(
-  fc.record({
-    pick: fc.nat(1000),
-    fate: fc.constantFrom(
-      'fine',
-      'fine',
-      'fine',
-      'fine',
-      'fine',
-      'fine',
-      'twice',
-      'dies before the commit',
-      'dies after the commit',
-      'is given up',
-    ),
-  }),
-);
+export const fatesOfLetters = anyOf('fine', 'fine', 'fine', 'fine', 'fine', 'fine', 'twice', ...DEATHS, 'is given up');
 export const calm: Iterator<Fate> = { next: () => ({ value: { pick: 0, fate: 'fine' }, done: false }) };
 
 export class Died extends Error {}
