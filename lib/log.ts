@@ -1,5 +1,5 @@
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
-import { withoutSecretsIn } from './without-secrets.ts';
+import { SECRET_FIELDS, withoutSecretsIn } from './without-secrets.ts';
 
 export type { Logger } from 'pino';
 
@@ -8,10 +8,9 @@ export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /**
  * Structured logs, one JSON object a line on standard output. Only fields that we made ourselves are logged: no bodies, no headers,
- * no settings. Should one of these names ever appear in a field, its value is cut out; so is what is a secret in the text of any other.
+ * no settings. Should one of {@link SECRET_FIELDS} ever appear, its value is cut out; so is what is a secret in the text of any other.
  */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
-  const names = ['password', 'secret', 'token', 'authorization', 'headers', 'env', 'url'];
   const options = {
     level,
     base: null,
@@ -22,7 +21,7 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
         method.apply(this, withoutSecretsIn(words));
       },
     },
-    redact: { paths: names.flatMap((name) => [name, `*.${name}`]), censor: '[cut out]' },
+    redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '[cut out]' },
   };
   return destination ? pino(options, destination) : pino(options);
 }

@@ -47,6 +47,9 @@ export function withoutSecrets(text: string): string {
   return SHAPES.reduce((cut, [shape, left]) => cut.replace(shape, left), fields);
 }
 
+/** Fields of a log line whose values are cut out whatever they are, should one ever appear. */
+export const SECRET_FIELDS: readonly string[] = ['password', 'secret', 'token', 'authorization', 'headers', 'env', 'url'];
+
 /**
  * A value of our own making, each text in it without secrets. Its fields stay what they are, whatever they are called: `barbican.secret`
  * is a kind of thing, and its count is none.

@@ -1,4 +1,4 @@
-import type { Logger } from '../log.ts';
+import type { Log } from '../log.ts';
 import { total } from '../operation/accounting.ts';
 import type { Operation } from '../operation/model.ts';
 import type { Change, Engine } from './port.ts';
@@ -6,7 +6,7 @@ import type { Change, Engine } from './port.ts';
 const about = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
 
 /** The same engine; every committed change of an operation, a task, a dead letter or the quarantine leaves a line in the log. */
-export function logged(engine: Engine, log: Logger): Engine {
+export function logged(engine: Engine, log: Log): Engine {
   const states = new Map<string, string>();
   const isNew = (id: string, state: string): boolean => {
     if (states.get(id) === state) return false;
@@ -39,7 +39,7 @@ export function logged(engine: Engine, log: Logger): Engine {
   };
 }
 
-function tell(change: Change, log: Logger, isNew: (id: string, state: string) => boolean): void {
+function tell(change: Change, log: Log, isNew: (id: string, state: string) => boolean): void {
   for (const operation of change.operations ?? []) {
     if (!isNew(operation.id, operation.state)) continue;
     const fields = { operation: operation.id, about: about(operation), mode: operation.mode, reason: operation.hold?.reason };

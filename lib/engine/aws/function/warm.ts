@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type { Protection } from '../../../cleanup/laws.ts';
 import { PropagatorError } from '../../../errors.ts';
+import type { Log } from '../../../log.ts';
 import type { Cloud } from '../../../openstack/cloud.ts';
 import { connectCloud } from '../../../openstack/connect.ts';
 import { type Credentials, readCredentials } from '../../../openstack/credentials.ts';
@@ -9,7 +10,7 @@ import { logged } from '../../logged.ts';
 import type { Engine } from '../../port.ts';
 import { type Aws, createAws } from '../call.ts';
 import { type AwsEngine, openAwsEngine } from '../open.ts';
-import { type FunctionLog, functionLog } from './log.ts';
+import { functionLog } from './log.ts';
 import { metered, metricLine, type Values } from './metrics.ts';
 
 /** Variables of a function: the settings, those that Lambda sets itself, and what the stack says of itself. */
@@ -38,7 +39,7 @@ export interface Warm {
   readonly told: Engine;
   readonly cloud: Cloud;
   readonly settings: Settings;
-  readonly log: FunctionLog;
+  readonly log: Log;
   /** Services that have a queue. */
   readonly services: readonly string[];
   readonly protection: () => Promise<Protection>;
@@ -95,7 +96,7 @@ async function warm(environment: Environment, write: (line: string) => unknown):
   const protectedIds = { projects: settings.PROPAGATOR_PROTECTED_PROJECTS, domains: settings.PROPAGATOR_PROTECTED_DOMAINS };
   return {
     engine,
-    told: metered(logged(engine, log as Parameters<typeof logged>[1]), count),
+    told: metered(logged(engine, log), count),
     cloud,
     settings,
     log,
