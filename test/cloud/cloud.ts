@@ -55,7 +55,7 @@ export interface RehearsalCloud {
   /** Connections to a service are refused, until `accept`. */
   refuse(service: CloudService): Promise<void>;
   accept(service: CloudService): Promise<void>;
-  /** Takes a service out of the catalog of every token, or puts it back. */
+  /** Takes a service out of Keystone, so that no catalog and no list shows it; or puts it back. */
   hide(service: CloudService): void;
   unhide(service: CloudService): void;
   /** All tokens stop counting now, as after a restart of Keystone with new keys. */

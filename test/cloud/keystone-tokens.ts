@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { body, type Call, Refusal, type Reply } from './http.ts';
+import { catalog } from './keystone-catalog.ts';
 import { rolesOf } from './keystone-grants.ts';
 import type { Project, User } from './rows.ts';
 import type { CloudState } from './state.ts';
@@ -125,32 +126,4 @@ function describe(state: CloudState, token: Token) {
       }),
     },
   };
-}
-
-/** Type, and the path below the service's server; those with the project's id in them have no URL without one. */
-const endpoints: Record<string, { type: string; path: string }> = {
-  keystone: { type: 'identity', path: '/v3' },
-  nova: { type: 'compute', path: '/v2.1' },
-  cinder: { type: 'volumev3', path: '/v3/%(project_id)s' },
-  neutron: { type: 'network', path: '' },
-  glance: { type: 'image', path: '' },
-  swift: { type: 'object-store', path: '/v1/AUTH_%(project_id)s' },
-  placement: { type: 'placement', path: '' },
-};
-
-function catalog(state: CloudState, projectId: string | undefined) {
-  const { region } = state.options;
-  return [...Object.entries(endpoints), ...state.endpoints]
-    .filter(([name]) => !state.hidden.has(name))
-    .map(([name, { type, path }]) => {
-      const usable = projectId !== undefined || !path.includes('%');
-      const url = (state.bases.get(name) ?? '') + path.replace('%(project_id)s', projectId ?? '');
-      const faces = ['admin', 'internal', 'public'];
-      return {
-        endpoints: usable ? faces.map((face) => ({ id: `${name}-${face}`, interface: face, region_id: region, url, region })) : [],
-        id: `catalog-${name}`,
-        type,
-        name,
-      };
-    });
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { body, type Call, type Front, param, Refusal, type Reply, Routes } from './http.ts';
+import { listEndpoints, listServices } from './keystone-catalog.ts';
 import { grants } from './keystone-grants.ts';
 import { people } from './keystone-people.ts';
 import { deleteDomain, deleteProject, showProject, subtree } from './keystone-projects.ts';
@@ -68,6 +69,8 @@ export function keystone(state: CloudState): Front {
       else deleteProject(state, project, call);
       return { status: 204 };
     })
+    .on('GET', '/v3/services', (call) => listServices(state, call))
+    .on('GET', '/v3/endpoints', (call) => listEndpoints(state, call))
     .on('GET', '/v3/domains', (call) => {
       const wanted = (row: Project): boolean => row.is_domain && agrees(call, 'name', row.name) && agrees(call, 'enabled', row.enabled);
       return collection(

@@ -123,7 +123,7 @@ export interface CloudState extends ReturnType<typeof tables> {
   readonly endpoints: Map<string, { readonly type: string; readonly path: string }>;
   /** The services beyond the core. */
   readonly documented: DocumentedFront[];
-  /** Services that the catalog does not name. */
+  /** Services that Keystone does not have. */
   readonly hidden: Set<string>;
   /** What the real cloud lets happen although it does harm, in words: a test wants this to stay empty. */
   readonly mishaps: string[];
