@@ -19,9 +19,24 @@ const PARTS: readonly Part[] = [
   { file: 'engine.ts embedded', measures: 'the engine on PGlite', needs: [], run: benchEmbedded },
   { file: 'engine.ts server', measures: 'the engine on PostgreSQL', needs: [], run: benchServer },
   { file: 'bundles.ts', measures: 'what the functions on AWS weigh', needs: [], run: benchBundles },
-  { file: 'cost.ts', measures: 'what a stage on AWS costs, by list prices', needs: [], run: benchCost },
-  { file: 'stack.ts', measures: 'the stack on an emulator of AWS, beside one process', needs: [], run: benchStack },
-  { file: 'notifications.ts', measures: 'notifications from a broker', needs: ['RABBITMQ_URL'], run: benchNotifications },
+  {
+    file: 'cost.ts',
+    measures: 'what a stage on AWS costs, by list prices',
+    needs: [],
+    run: benchCost,
+  },
+  {
+    file: 'stack.ts',
+    measures: 'the stack on an emulator of AWS, beside one process',
+    needs: [],
+    run: benchStack,
+  },
+  {
+    file: 'notifications.ts',
+    measures: 'notifications from a broker',
+    needs: ['RABBITMQ_URL'],
+    run: benchNotifications,
+  },
   {
     file: 'project-cleanup.ts',
     measures: 'a project on a real cloud, beside the peer',
@@ -30,7 +45,10 @@ const PARTS: readonly Part[] = [
   },
 ];
 
-/** Every number of the README, part by part. What this machine has no surroundings for is left out, and that is said. Asserts nothing. */
+/**
+ * Every number of the README, part by part. What this machine has no surroundings for is left out,
+ * and that is said. Asserts nothing.
+ */
 const notMeasured: string[] = [];
 for (const { file, measures, needs, run } of PARTS) {
   console.log(`\n== bench/${file}: ${measures}`);
@@ -45,8 +63,12 @@ for (const { file, measures, needs, run } of PARTS) {
   } catch (error) {
     // The others can still be measured.
     console.log(error);
-    notMeasured.push(`bench/${file} (failed: ${error instanceof Error ? error.message.split('\n')[0] : error})`);
+    notMeasured.push(
+      `bench/${file} (failed: ${error instanceof Error ? error.message.split('\n')[0] : error})`,
+    );
     process.exitCode = 1;
   }
 }
-console.log(notMeasured.length > 0 ? `\nnot measured: ${notMeasured.join(', ')}` : '\nall parts measured');
+console.log(
+  notMeasured.length > 0 ? `\nnot measured: ${notMeasured.join(', ')}` : '\nall parts measured',
+);

@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Table from 'cli-table3';
 import { build } from 'esbuild';
-import { bundle } from '../lib/engine/aws/package/bundle.ts';
-import { zip } from '../lib/engine/aws/package/zip.ts';
-import { stackOf } from '../lib/engine/aws/template/stack.ts';
+import { bundle } from '../infra/aws/bundle/bundle.ts';
+import { zip } from '../infra/aws/bundle/zip.ts';
+import { stackOf } from '../infra/aws/template/stack.ts';
 
 /**
- * What each function of the stack weighs as it is deployed, and how long a fresh process takes to import it: most of a cold start that is ours
- * to shorten. Beside it, made in the same way: a module of nothing, zod alone, and one client of the AWS SDK, without which functions are
- * usually not written. Prints; asserts nothing.
+ * What each function of the stack weighs as it is deployed, and how long a fresh process takes to
+ * import it: most of a cold start that is ours to shorten. Beside it, made in the same way: a
+ * module of nothing, zod alone, and one client of the AWS SDK, without which functions are usually
+ * not written. Prints; asserts nothing.
  */
 const TIMES = 9;
 /** Kilobytes of the minified bundle. */
@@ -27,8 +28,10 @@ interface Measured {
 
 const PEERS = {
   'peer: an empty module': 'export const handler = () => {};',
-  "peer: import * as z from 'zod'": "import * as z from 'zod'; export const handler = z.object({ id: z.string() });",
-  'peer: client-sqs of the AWS SDK': "export { SQSClient, SendMessageBatchCommand } from '@aws-sdk/client-sqs';",
+  "peer: import * as z from 'zod'":
+    "import * as z from 'zod'; export const handler = z.object({ id: z.string() });",
+  'peer: client-sqs of the AWS SDK':
+    "export { SQSClient, SendMessageBatchCommand } from '@aws-sdk/client-sqs';",
 };
 
 /** A peer, bundled as its documentation says. */
@@ -41,13 +44,16 @@ async function peer(contents: string): Promise<{ code: Buffer; map: Buffer; zip:
     target: 'node24',
     format: 'esm',
     mainFields: ['module', 'main'],
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
     sourcemap: 'linked',
     sourcesContent: false,
     outfile: 'index.mjs',
     write: false,
   });
-  const dataOf = (end: string): Buffer => Buffer.from(outputFiles.find(({ path }) => path.endsWith(end))?.contents ?? []);
+  const dataOf = (end: string): Buffer =>
+    Buffer.from(outputFiles.find(({ path }) => path.endsWith(end))?.contents ?? []);
   const [code, map] = [dataOf('.mjs'), dataOf('.map')];
   const files = [
     { name: 'index.mjs', data: code },
@@ -60,10 +66,13 @@ async function peer(contents: string): Promise<{ code: Buffer; map: Buffer; zip:
 function importMillis(file: string): number {
   const script = `const since = performance.now(); await import(${JSON.stringify(pathToFileURL(file).href)}); console.log(performance.now() - since);`;
   const args = ['--enable-source-maps', '--input-type=module', '--eval', script];
-  return Number(execFileSync(process.execPath, args, { encoding: 'utf8', env: { PATH: process.env.PATH } }));
+  return Number(
+    execFileSync(process.execPath, args, { encoding: 'utf8', env: { PATH: process.env.PATH } }),
+  );
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 const kilobytes = (bytes: number): string => (bytes / 1024).toFixed(1);
 const weight = ({ name, kilobytes: code, zipped, millis }: Measured): string[] => [
   name,
@@ -77,8 +86,12 @@ function verdict(what: string, functions: readonly Measured[], goal: number): st
   const sizes = functions.map((one) => one.kilobytes / 1024).toSorted((a, b) => a - b);
   const met = sizes.filter((size) => size <= goal).length;
   const [least = 0, most = 0] = [sizes.at(0), sizes.at(-1)];
-  const range = functions.length > 1 ? `${least.toFixed(0)} to ${most.toFixed(0)} KB` : `${most.toFixed(0)} KB`;
-  const judged = met === functions.length ? 'met' : `NOT met by ${functions.length - met} of ${functions.length}`;
+  const range =
+    functions.length > 1 ? `${least.toFixed(0)} to ${most.toFixed(0)} KB` : `${most.toFixed(0)} KB`;
+  const judged =
+    met === functions.length
+      ? 'met'
+      : `NOT met by ${functions.length - met} of ${functions.length}`;
   return `${what}: ${range}; the goal of ${goal} KB is ${judged}`;
 }
 
@@ -86,16 +99,22 @@ export async function benchBundles(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-bench-'));
   try {
     const functions = await bundle(stackOf('bench', {}));
-    const peers = await Promise.all(Object.entries(PEERS).map(async ([name, contents]) => ({ name, ...(await peer(contents)) })));
+    const peers = await Promise.all(
+      Object.entries(PEERS).map(async ([name, contents]) => ({ name, ...(await peer(contents)) })),
+    );
     const all = [...functions, ...peers].map(({ name, code, map, zip: zipped }, n) => {
       const home = join(folder, String(n));
       mkdirSync(home);
       writeFileSync(join(home, 'index.mjs'), code);
       writeFileSync(join(home, 'index.mjs.map'), map);
-      return { file: join(home, 'index.mjs'), measured: { name, kilobytes: code.length, zipped: zipped.length, millis: [] as number[] } };
+      return {
+        file: join(home, 'index.mjs'),
+        measured: { name, kilobytes: code.length, zipped: zipped.length, millis: [] as number[] },
+      };
     });
     // One after the other, again and again: what else this machine does meanwhile hits all alike.
-    for (let n = 0; n < TIMES; n += 1) for (const { file, measured } of all) measured.millis.push(importMillis(file));
+    for (let n = 0; n < TIMES; n += 1)
+      for (const { file, measured } of all) measured.millis.push(importMillis(file));
     const right = 'right' as const;
     const table = new Table({
       head: ['function', 'minified KB', 'zip with map KB', `import ms, median of ${TIMES}`],
@@ -107,7 +126,12 @@ export async function benchBundles(): Promise<void> {
     const made = all.map(({ measured }) => measured);
     const services = made.filter(({ name }) => name.startsWith('service-'));
     const ingest = made.filter(({ name }) => name === 'ingest');
-    console.log([verdict('functions of services', services, GOAL.service), verdict('ingest', ingest, GOAL.ingest)].join('\n'));
+    console.log(
+      [
+        verdict('functions of services', services, GOAL.service),
+        verdict('ingest', ingest, GOAL.ingest),
+      ].join('\n'),
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

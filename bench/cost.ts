@@ -1,18 +1,22 @@
 import type { Message } from '../events/index.ts';
-import { PROGRESS_MILLIS } from '../functions/aws/pass-ports.ts';
-import { alarms } from '../lib/engine/aws/template/alarms.ts';
-import { functionsOf } from '../lib/engine/aws/template/functions.ts';
-import { stackOf } from '../lib/engine/aws/template/stack.ts';
+import { alarms } from '../infra/aws/template/alarms.ts';
+import { functionsOf } from '../infra/aws/template/functions.ts';
+import { stackOf } from '../infra/aws/template/stack.ts';
+import { PROGRESS_MILLIS } from '../lib/app/lambda/task-deps.ts';
 import type { Change } from '../lib/engine/port.ts';
-import type { Described } from '../test/property/living-service.ts';
-import { deleted, LivingWorld, VICTIM } from '../test/property/living-world.ts';
+import type { Described } from '../test/property/stateful-service.ts';
+import { deleted, LivingWorld, TARGET } from '../test/property/stateful-world.ts';
 
 /**
- * What a stage costs on AWS: `node bench/cost.ts` prints two tables for docs/aws.md. How many messages and writes a deletion makes is counted by
- * letting the real coordinator carry one through a cloud in memory; alarms, queues and functions are counted in the real template.
+ * What a stage costs on AWS: `node bench/cost.ts` prints two tables for docs/aws.md. How many
+ * messages and writes a deletion makes is counted by letting the real coordinator carry one through
+ * a cloud in memory; alarms, queues and functions are counted in the real template.
  */
 
-/** List prices of 2026 in US dollars, us-east-1, without the free tier; Frankfurt is some 10 to 25 % above. Look them up before you plan. */
+/**
+ * List prices of 2026 in US dollars, us-east-1, without the free tier; Frankfurt is some 10 to 25 %
+ * above. Look them up before you plan.
+ */
 const PRICE = {
   events: 1.0 / 1e6,
   archiveGigabyte: 0.1,
@@ -38,9 +42,12 @@ const PRICE = {
 } as const;
 
 const HOURS = 730;
-/** Services that a typical cloud has, of all that are covered: the others are skipped without a message. */
+/**
+ * Services that a typical cloud has, of all that are covered: the others are skipped without a
+ * message.
+ */
 const SERVICES_IN_CLOUD = 12;
-const KINDS = 5;
+const RESOURCE_TYPES = 5;
 const THINGS_OF_A_KIND = 3;
 /** Listings that still show a thing whose deletion was accepted. */
 const LINGERS = 2;
@@ -48,16 +55,25 @@ const LINGERS = 2;
 const SECONDS = { ingest: 1, coordinate: 0.2, service: 6, sweep: 1, compare: 30 } as const;
 /** Bytes of a row once it is packed, for counting units of a kilobyte. */
 const ROW_BYTES = { operation: 2500, tasks: 4000, outbox: 1500, other: 500 } as const;
-/** Lambda holds so many long polls open for each queue, each of at most 20 s, and asks even when nothing comes. */
+/**
+ * Lambda holds so many long polls open for each queue, each of at most 20 s, and asks even when
+ * nothing comes.
+ */
 const POLLERS = 5;
 const POLL_SECONDS = 20;
 /** A log line of a function, and how many a message leaves, with Lambda's own. */
 const LOG_BYTES = 400;
 const LOG_LINES = 5;
-/** Our own metrics of each queue that a function writes while it works: Handled, Failed, Duration and one more; and of the whole stage. */
+/**
+ * Our own metrics of each queue that a function writes while it works: Handled, Failed, Duration
+ * and one more; and of the whole stage.
+ */
 const METRICS_OF_A_QUEUE = 4;
 const METRICS_OF_THE_STAGE = 11;
-/** What Keystone tells of that is no deletion, for each deletion: logins are not among them, roles and users are. */
+/**
+ * What Keystone tells of that is no deletion, for each deletion: logins are not among them, roles
+ * and users are.
+ */
 const OTHER_NOTIFICATIONS = 20;
 
 interface Counted {
@@ -69,12 +85,14 @@ interface Counted {
 
 /** One deletion, carried through a cloud of services in memory. */
 async function oneDeletion(): Promise<Counted> {
-  const kinds = Object.fromEntries(Array.from({ length: KINDS }, (_, n) => [`kind-${n}`, 'A' as const]));
+  const resourceTypes = Object.fromEntries(
+    Array.from({ length: RESOURCE_TYPES }, (_, n) => [`kind-${n}`, 'A' as const]),
+  );
   const described = Array.from(
     { length: SERVICES_IN_CLOUD },
     (_, n): Described => ({
       name: `service-${String.fromCharCode(97 + n)}`,
-      kinds,
+      resourceTypes,
       follows: n > 0 ? [`service-${String.fromCharCode(96 + n)}`] : [],
     }),
   );
@@ -82,7 +100,7 @@ async function oneDeletion(): Promise<Counted> {
   // A pass takes its time, in which counts are told as often as on AWS.
   world.progressMillis = PROGRESS_MILLIS;
   world.cloud.beforeRemoval = () => {
-    world.engine.time += (SECONDS.service * 1000) / (KINDS * THINGS_OF_A_KIND);
+    world.engine.time += (SECONDS.service * 1000) / (RESOURCE_TYPES * THINGS_OF_A_KIND);
   };
   const messages: Record<string, number> = {};
   let [delayed, commits, writeUnits] = [0, 0, 0];
@@ -98,17 +116,23 @@ async function oneDeletion(): Promise<Counted> {
     }
     return done;
   };
-  world.cloud.delete(VICTIM);
-  await world.engine.commit({ messages: [deleted('project', VICTIM) as Message] });
+  world.cloud.delete(TARGET);
+  await world.engine.commit({ messages: [deleted('project', TARGET) as Message] });
   await world.settle(5000);
   if (world.state !== 'finished') throw new Error(`it ended as ${world.state}`);
   return { messages, delayed, commits, writeUnits };
 }
 
-/** A row that is written in a transaction counts twice; the outbox is written there, and deleted by itself. */
+/**
+ * A row that is written in a transaction counts twice; the outbox is written there, and deleted by
+ * itself.
+ */
 function unitsOf(change: Change): number {
   const kilobytes = (bytes: number) => Math.ceil(bytes / 1024);
-  const others = (change.accounts?.length ?? 0) + (change.seen?.length ?? 0) + Object.keys(change.counters ?? {}).length;
+  const others =
+    (change.accounts?.length ?? 0) +
+    (change.seen?.length ?? 0) +
+    Object.keys(change.counters ?? {}).length;
   const bytes = [
     ...(change.operations ?? []).map(() => ROW_BYTES.operation),
     ...((change.tasks?.length ?? 0) > 0 ? [ROW_BYTES.tasks] : []),
@@ -116,8 +140,8 @@ function unitsOf(change: Change): number {
     ...((change.messages?.length ?? 0) > 0 ? [ROW_BYTES.outbox] : []),
   ];
   const index = (change.operations ?? []).length * 2;
-  const cleared = (change.messages?.length ?? 0) > 0 ? kilobytes(ROW_BYTES.outbox) : 0;
-  return bytes.reduce((sum, of) => sum + 2 * kilobytes(of), 0) + index + cleared;
+  const verifiedEmpty = (change.messages?.length ?? 0) > 0 ? kilobytes(ROW_BYTES.outbox) : 0;
+  return bytes.reduce((sum, of) => sum + 2 * kilobytes(of), 0) + index + verifiedEmpty;
 }
 
 type Line = readonly [what: string, reckoning: string, dollars: number];
@@ -125,8 +149,10 @@ type Line = readonly [what: string, reckoning: string, dollars: number];
 async function perThousand(): Promise<Line[]> {
   const { messages, delayed, commits, writeUnits } = await oneDeletion();
   const stack = stackOf('prod', {});
-  const memory = (name: string): number => (functionsOf(stack).find((of) => of.name === name)?.megabytes ?? 512) / 1024;
-  const count = (...types: string[]): number => types.reduce((sum, type) => sum + (messages[type] ?? 0), 0);
+  const memory = (name: string): number =>
+    (functionsOf(stack).find((of) => of.name === name)?.megabytes ?? 512) / 1024;
+  const count = (...types: string[]): number =>
+    types.reduce((sum, type) => sum + (messages[type] ?? 0), 0);
   const all = Object.values(messages).reduce((sum, one) => sum + one, 0);
   const requested = count('service.requested');
   const coordinated = all - requested;
@@ -141,7 +167,11 @@ async function perThousand(): Promise<Line[]> {
   const of = (number: number, what: string) => `${number.toLocaleString('en')} ${what}`;
   const thousand = (dollars: number) => dollars * 1000;
   return [
-    ['EventBridge', `${of(bus, 'events')} each; archived`, thousand(bus * PRICE.events + ((bus * 2000) / 1e9) * PRICE.archiveGigabyte)],
+    [
+      'EventBridge',
+      `${of(bus, 'events')} each; archived`,
+      thousand(bus * PRICE.events + ((bus * 2000) / 1e9) * PRICE.archiveGigabyte),
+    ],
     [
       'SQS',
       `${of(notifications + all, 'messages')} each: sent, received, deleted`,
@@ -158,8 +188,16 @@ async function perThousand(): Promise<Line[]> {
       `${of(commits, 'commits')} each, ${of(Math.round(writeUnits), 'write units')}, half as many read units`,
       thousand(writeUnits * PRICE.writeUnit + (writeUnits / 2) * PRICE.readUnit),
     ],
-    ['EventBridge Scheduler', 'one wait of more than 15 minutes each: the grace period', thousand(PRICE.schedule)],
-    ['CloudWatch Logs', `${Math.round(logGigabytes * 1e6)} KB each`, thousand(logGigabytes * PRICE.logGigabyte)],
+    [
+      'EventBridge Scheduler',
+      'one wait of more than 15 minutes each: the grace period',
+      thousand(PRICE.schedule),
+    ],
+    [
+      'CloudWatch Logs',
+      `${Math.round(logGigabytes * 1e6)} KB each`,
+      thousand(logGigabytes * PRICE.logGigabyte),
+    ],
   ];
 }
 
@@ -173,9 +211,17 @@ function perMonth(): Line[] {
   const beats = HOURS * 60;
   const metrics = queues * METRICS_OF_A_QUEUE + METRICS_OF_THE_STAGE;
   return [
-    ['SQS, asking for messages', `${queues} queues × ${POLLERS} pollers × every ${POLL_SECONDS} s`, polls * PRICE.queueRequest],
+    [
+      'SQS, asking for messages',
+      `${queues} queues × ${POLLERS} pollers × every ${POLL_SECONDS} s`,
+      polls * PRICE.queueRequest,
+    ],
     ['alarms', String(ringing), ringing * PRICE.alarmMonth],
-    ['own metrics', `${metrics}, in a month in which each hour has a deletion; else in proportion`, metrics * PRICE.metricMonth],
+    [
+      'own metrics',
+      `${metrics}, in a month in which each hour has a deletion; else in proportion`,
+      metrics * PRICE.metricMonth,
+    ],
     ['dashboard', '1', PRICE.dashboardMonth],
     ['secret', '1', PRICE.secretMonth],
     [
@@ -183,7 +229,11 @@ function perMonth(): Line[] {
       `every five minutes; ${SECONDS.compare} s for the hourly comparison`,
       sweepSeconds * PRICE.gigabyteSecond + sweeps * PRICE.invocation,
     ],
-    ["relay's heartbeat", 'one a minute', beats * (3 * PRICE.queueRequest + PRICE.invocation + 0.1 * 0.5 * PRICE.gigabyteSecond)],
+    [
+      "relay's heartbeat",
+      'one a minute',
+      beats * (3 * PRICE.queueRequest + PRICE.invocation + 0.1 * 0.5 * PRICE.gigabyteSecond),
+    ],
     ['DynamoDB, storage', '1 GB, with point-in-time recovery', PRICE.tableGigabyteMonth],
   ];
 }
@@ -201,7 +251,8 @@ const network: Line[] = [
 ];
 
 const dollars = (amount: number): string => (amount < 0.005 ? '< 0.01' : amount.toFixed(2));
-const sum = (lines: readonly Line[]): number => lines.reduce((total, [, , amount]) => total + amount, 0);
+const sum = (lines: readonly Line[]): number =>
+  lines.reduce((total, [, , amount]) => total + amount, 0);
 const table = (title: string, lines: readonly Line[], last: readonly string[] = []): string =>
   [
     `| ${title} | reckoned from | USD |`,
@@ -209,7 +260,9 @@ const table = (title: string, lines: readonly Line[], last: readonly string[] = 
     ...lines.map(([what, reckoning, amount]) => `| ${what} | ${reckoning} | ${dollars(amount)} |`),
     ...last,
   ].join('\n');
-const together = (lines: readonly Line[]): string[] => [`| **together** | | **${dollars(sum(lines))}** |`];
+const together = (lines: readonly Line[]): string[] => [
+  `| **together** | | **${dollars(sum(lines))}** |`,
+];
 
 /** The tables of docs/aws.md, in markdown. */
 export async function costTables(): Promise<string[]> {

@@ -23,7 +23,9 @@ const millis = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
 
 /** In a process of its own, for memory and start-up are a process's. */
 function opened(folder: string): { millis: number; cpu: number; rss: number } {
-  const child = spawnSync(process.execPath, [import.meta.filename, 'open', folder], { encoding: 'utf8' });
+  const child = spawnSync(process.execPath, [import.meta.filename, 'open', folder], {
+    encoding: 'utf8',
+  });
   if (child.status !== 0) throw new Error(child.stderr);
   return JSON.parse(child.stdout);
 }
@@ -49,7 +51,12 @@ async function openAndIdle(folder: string): Promise<void> {
 
 const notification = (): Outgoing => ({
   type: 'notification.received',
-  data: { body: `{"message_id":"${id()}","payload":"${'x'.repeat(900)}"}`, encoding: 'utf8', source: 'bench', receivedAt: 1 },
+  data: {
+    body: `{"message_id":"${id()}","payload":"${'x'.repeat(900)}"}`,
+    encoding: 'utf8',
+    source: 'bench',
+    receivedAt: 1,
+  },
 });
 const accountEvent = (project: string): Outgoing =>
   AccountEvent.parse({
@@ -67,7 +74,10 @@ const record = (project: string): AccountRecord => ({
 });
 const batch = <T>(make: () => T): T[] => Array.from({ length: BATCH }, make);
 
-/** Wall time and processor time of this process since the stopwatch was started. On a busy machine only the latter says something. */
+/**
+ * Wall time and processor time of this process since the stopwatch was started. On a busy machine
+ * only the latter says something.
+ */
 function stopwatch(): () => { wall: number; cpu: number } {
   const [began, cpu] = [performance.now(), process.cpuUsage()];
   return () => {
@@ -98,12 +108,16 @@ async function hops(engine: Engine, count: number): Promise<void> {
   const { cpu } = watch();
   const counted = times.slice(WARM_UP).toSorted((a, b) => a - b);
   const at = (share: number) => millis(counted[Math.floor(count * share)] ?? 0);
-  line('one hop: commit, take, handle, done', `${at(0.5)} median, ${at(0.95)} 95 % (${millis(cpu / count)} processor time)`);
+  line(
+    'one hop: commit, take, handle, done',
+    `${at(0.5)} median, ${at(0.95)} 95 % (${millis(cpu / count)} processor time)`,
+  );
 }
 
 async function ingest(engine: Engine, batches: number): Promise<void> {
   const storing = stopwatch();
-  for (let count = 0; count < batches; count += 1) await engine.commit({ messages: batch(notification) });
+  for (let count = 0; count < batches; count += 1)
+    await engine.commit({ messages: batch(notification) });
   line(`stored by the relay, 1 KB each, ${BATCH} a commit`, rate(batches * BATCH, storing()));
 
   const half = (batches * BATCH) / 2;
@@ -137,7 +151,10 @@ async function ingest(engine: Engine, batches: number): Promise<void> {
 }
 
 async function measure(open: () => Promise<Engine>): Promise<void> {
-  for (const part of [(engine: Engine) => hops(engine, 500), (engine: Engine) => ingest(engine, 200)]) {
+  for (const part of [
+    (engine: Engine) => hops(engine, 500),
+    (engine: Engine) => ingest(engine, 200),
+  ]) {
     const engine = await open();
     await part(engine);
     await engine.close();

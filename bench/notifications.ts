@@ -7,20 +7,26 @@ import { startCloud } from '../test/cloud/cloud.ts';
 import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
 
 /**
- * Notifications through the relay and ingest of a whole propagator, from a queue in which they wait already.
- * What waits is what a real Keystone sent (`events/samples`), with new ids again and again; one customer in a hundred leaves
- * (his deletions open operations, which run meanwhile), the others stay. Keystone itself is the rehearsal cloud's,
- * so that its own speed does not count. Prints; asserts nothing.
+ * Notifications through the relay and ingest of a whole propagator, from a queue in which they wait
+ * already. What waits is what a real Keystone sent (`events/samples`), with new ids again and
+ * again; one customer in a hundred leaves (his deletions open operations, which run meanwhile), the
+ * others stay. Keystone itself is the rehearsal cloud's, so that its own speed does not count.
+ * Prints; asserts nothing.
  */
 const WAITING = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
 const Line = z.object({ body: z.string() });
 const Body = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 
 function recorded(): string[] {
-  const lines = readFileSync(new URL('../events/samples/keystone/cadf-messagingv2.jsonl', import.meta.url), 'utf8')
+  const lines = readFileSync(
+    new URL('../events/samples/keystone/cadf-messagingv2.jsonl', import.meta.url),
+    'utf8',
+  )
     .trim()
     .split('\n');
-  return lines.map((line) => Body.parse(JSON.parse(Line.parse(JSON.parse(line)).body))['oslo.message']);
+  return lines.map(
+    (line) => Body.parse(JSON.parse(Line.parse(JSON.parse(line)).body))['oslo.message'],
+  );
 }
 
 /** The same customer's life once more, under other ids. */
@@ -32,12 +38,15 @@ function again(messages: readonly string[]): string[] {
     return known;
   };
   return messages.map((message) => {
-    const text = message.replace(/[0-9a-f]{32}/g, renamed).replace(/"message_id": "[^"]+"/, `"message_id": "${randomUUID()}"`);
+    const text = message
+      .replace(/[0-9a-f]{32}/g, renamed)
+      .replace(/"message_id": "[^"]+"/, `"message_id": "${randomUUID()}"`);
     return JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': text });
   });
 }
 
-const memory = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+const memory = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
 
 export async function benchNotifications(): Promise<void> {
   const cloud = await startCloud();
@@ -50,9 +59,14 @@ export async function benchNotifications(): Promise<void> {
     await channel.assertQueue(queue, { durable: true });
     await channel.bindQueue(queue, queue, 'notifications.info');
     const messages = recorded();
-    const staying = messages.filter((message) => !/identity\.(project|domain)\.deleted/.test(message));
+    const staying = messages.filter(
+      (message) => !/identity\.(project|domain)\.deleted/.test(message),
+    );
     for (let sent = 0, customer = 0; sent < WAITING; customer += 1) {
-      for (const body of again(customer % 100 === 0 ? messages : staying).slice(0, WAITING - sent)) {
+      for (const body of again(customer % 100 === 0 ? messages : staying).slice(
+        0,
+        WAITING - sent,
+      )) {
         channel.publish(queue, 'notifications.info', Buffer.from(body), { deliveryMode: 2 });
         sent += 1;
       }
@@ -60,9 +74,19 @@ export async function benchNotifications(): Promise<void> {
     }
     await channel.waitForConfirms();
 
-    const environment = { ...cloud.credentials, OS_CLOUD: '', RABBITMQ_EXCHANGE: queue, PROPAGATOR_LOG_LEVEL: 'warn' };
+    const environment = {
+      ...cloud.credentials,
+      OS_CLOUD: '',
+      RABBITMQ_EXCHANGE: queue,
+      PROPAGATOR_LOG_LEVEL: 'warn',
+    };
     const readyMillis = await propagator.start({ mode: 'observe', environment });
-    const Status = z.object({ queues: z.record(z.string(), z.object({ ready: z.number(), delayed: z.number(), active: z.number() })) });
+    const Status = z.object({
+      queues: z.record(
+        z.string(),
+        z.object({ ready: z.number(), delayed: z.number(), active: z.number() }),
+      ),
+    });
     const begun = Date.now() - readyMillis;
     let most = 0;
     for (let quiet = 0; quiet < 3; ) {

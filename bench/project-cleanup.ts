@@ -2,20 +2,32 @@ import { spawn } from 'node:child_process';
 import Table from 'cli-table3';
 import pLimit from 'p-limit';
 import { deleteQueue } from '../test/openstack/broker.ts';
-import { type Census, census, counts, linesOf, settledCensus } from '../test/openstack/census.ts';
 import { Cloud, text } from '../test/openstack/cloud.ts';
 import { isOver, Propagator, tell, type View } from '../test/openstack/driver.ts';
 import { attach, flavorAccess, server } from '../test/openstack/populate/compute.ts';
 import { image } from '../test/openstack/populate/images.ts';
-import { make, named, type Plot } from '../test/openstack/populate/plot.ts';
+import { make, named, type SeedProject } from '../test/openstack/populate/seed.ts';
 import { volume } from '../test/openstack/populate/storage.ts';
-import { type Customer, newPrefix, type PopulatedProject, populate } from '../test/openstack/populate.ts';
-import { sweepUp } from '../test/openstack/sweep-up.ts';
+import {
+  type Customer,
+  newPrefix,
+  type PopulatedProject,
+  populate,
+} from '../test/openstack/populate.ts';
+import { sweepUp } from '../test/openstack/remove-leftovers.ts';
+import {
+  counts,
+  linesOf,
+  type Snapshot,
+  settledCensus,
+  snapshot,
+} from '../test/openstack/snapshot.ts';
 
 /**
- * Two equal projects on a real cloud, one emptied by this project, one by `openstack project cleanup` of python-openstackclient.
- * Prints how long each took and what each left. Asserts nothing.
- * The peer logs in as a plain member of its project: with the admin role it was seen deleting what belongs to others.
+ * Two equal projects on a real cloud, one emptied by this project, one by `openstack project
+ * cleanup` of python-openstackclient. Prints how long each took and what each left. Asserts
+ * nothing. The peer logs in as a plain member of its project: with the admin role it was seen
+ * deleting what belongs to others.
  */
 const size = (name: string, standard: number) => Number(process.env[name] ?? standard);
 const SERVERS = size('BENCH_SERVERS', 25);
@@ -23,65 +35,92 @@ const VOLUMES = size('BENCH_VOLUMES', 25);
 const NETWORKS = size('BENCH_NETWORKS', 10);
 const APART_SECONDS = 1;
 
-function plotOf(cloud: Cloud, customer: Customer, project: PopulatedProject): Plot {
+function plotOf(cloud: Cloud, customer: Customer, project: PopulatedProject): SeedProject {
   const { prefix, lent, member: memberUser } = customer;
-  const neighbour = { id: lent.projectId, session: cloud.admin };
+  const neighbor = { id: lent.projectId, session: cloud.admin };
   return {
     prefix,
     admin: cloud.admin,
     member: project.session,
     memberUser,
     project,
-    neighbour,
+    neighbor,
     lent,
     extensions: new Set(),
     lacking: new Map(),
   };
 }
 
-/** Servers spread over the networks, each network on one router; the first half of the volumes is attached. */
-async function fill(plot: Plot): Promise<void> {
-  await flavorAccess(plot);
+/**
+ * Servers spread over the networks, each network on one router; the first half of the volumes is
+ * attached.
+ */
+async function syncInventory(seedProject: SeedProject): Promise<void> {
+  await flavorAccess(seedProject);
   const atATime = pLimit(6);
   const numbers = (length: number) => Array.from({ length }, (_, n) => n);
-  const imageRef = await image(plot, 'image');
-  const router = await make(plot.member, 'network', '/routers', 'router', {
-    name: named(plot, 'router'),
-    external_gateway_info: { network_id: plot.lent.externalNetworkId },
+  const imageRef = await image(seedProject, 'image');
+  const router = await make(seedProject.member, 'network', '/routers', 'router', {
+    name: named(seedProject, 'router'),
+    external_gateway_info: { network_id: seedProject.lent.externalNetworkId },
   });
   const networks = await Promise.all(
     numbers(NETWORKS).map((n) =>
       atATime(async () => {
-        const network = await make(plot.member, 'network', '/networks', 'network', { name: named(plot, `network-${n}`) });
-        const body = { network_id: network.id, name: named(plot, `subnet-${n}`), cidr: `10.${n}.0.0/24`, ip_version: 4 };
-        const subnet = await make(plot.member, 'network', '/subnets', 'subnet', body);
+        const network = await make(seedProject.member, 'network', '/networks', 'network', {
+          name: named(seedProject, `network-${n}`),
+        });
+        const body = {
+          network_id: network.id,
+          name: named(seedProject, `subnet-${n}`),
+          cidr: `10.${n}.0.0/24`,
+          ip_version: 4,
+        };
+        const subnet = await make(seedProject.member, 'network', '/subnets', 'subnet', body);
         const json = { subnet_id: subnet.id };
-        await plot.member.call('network', 'PUT', `/routers/${router.id}/add_router_interface`, { json });
+        await seedProject.member.call(
+          'network',
+          'PUT',
+          `/routers/${router.id}/add_router_interface`,
+          { json },
+        );
         return network.id;
       }),
     ),
   );
-  const volumes = Promise.all(numbers(VOLUMES).map((n) => atATime(() => volume(plot, `volume-${n}`))));
+  const volumes = Promise.all(
+    numbers(VOLUMES).map((n) => atATime(() => volume(seedProject, `volume-${n}`))),
+  );
   const servers = Promise.all(
     numbers(SERVERS).map((n) =>
       atATime(() => {
         const uuid = networks[n % networks.length];
-        return server(plot, `server-${n}`, { imageRef, networks: uuid === undefined ? 'none' : [{ uuid }] });
+        return server(seedProject, `server-${n}`, {
+          imageRef,
+          networks: uuid === undefined ? 'none' : [{ uuid }],
+        });
       }),
     ),
   );
   const [volumeIds, serverIds] = await Promise.all([volumes, servers]);
   const attached = volumeIds.slice(0, Math.floor(Math.min(volumeIds.length, serverIds.length) / 2));
-  await Promise.all(attached.map((id, n) => atATime(() => attach(plot, serverIds[n] ?? '', id))));
+  await Promise.all(
+    attached.map((id, n) => atATime(() => attach(seedProject, serverIds[n] ?? '', id))),
+  );
 }
 
-/** Runs the peer as the member whose project it is; seconds, exit code and the last lines of what it said. */
+/**
+ * Runs the peer as the member whose project it is; seconds, exit code and the last lines of what it
+ * said.
+ */
 function projectCleanup(
   cloud: Cloud,
   customer: Customer,
   project: PopulatedProject,
 ): Promise<{ seconds: number; code: number | null; said: string }> {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^OS_|^NODE_|^JEST_/.test(name));
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^OS_|^NODE_|^JEST_/.test(name),
+  );
   const env = {
     ...Object.fromEntries(inherited),
     OS_AUTH_URL: cloud.authUrl,
@@ -94,7 +133,10 @@ function projectCleanup(
   };
   const before = Date.now();
   const command = process.env.OPENSTACK_COMMAND ?? 'openstack';
-  const child = spawn(command, ['project', 'cleanup', '--auth-project'], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(command, ['project', 'cleanup', '--auth-project'], {
+    env,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   child.stdin.end('y\n');
   let said = '';
   child.stdout.on('data', (chunk) => {
@@ -105,7 +147,13 @@ function projectCleanup(
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => resolve({ seconds: (Date.now() - before) / 1000, code, said: said.split('\n').slice(-6).join('\n') }));
+    child.once('close', (code) =>
+      resolve({
+        seconds: (Date.now() - before) / 1000,
+        code,
+        said: said.split('\n').slice(-6).join('\n'),
+      }),
+    );
   });
 }
 
@@ -118,17 +166,34 @@ async function byPropagator(cloud: Cloud, propagator: Propagator, project: Popul
   const view = await propagator.operation({ project: project.id }, isOver, 900);
   const seconds = (Date.now() - before) / 1000;
   const callsAfter = (await propagator.health()).calls ?? {};
-  const calls = Object.fromEntries(Object.entries(callsAfter).map(([service, count]) => [service, count - (callsBefore[service] ?? 0)]));
+  const calls = Object.fromEntries(
+    Object.entries(callsAfter).map(([service, count]) => [
+      service,
+      count - (callsBefore[service] ?? 0),
+    ]),
+  );
   const toFirst = ((view.operation.startedAt ?? Number.NaN) - answered) / 1000;
   return { seconds, view, calls, toFirst, answered };
 }
 
-/** Without what goes with Keystone's own deletion, and without what is no more than a sum over other things. */
-const owned = (now: Census, id: string) =>
-  Object.fromEntries(Object.entries(counts(now, id)).filter(([kind]) => !kind.startsWith('keystone.') && kind !== 'placement.usage'));
-const table = (...head: string[]) => new Table({ head, style: { head: [], border: [], compact: true } });
+/**
+ * Without what goes with Keystone's own deletion, and without what is no more than a sum over other
+ * resources.
+ */
+const owned = (now: Snapshot, id: string) =>
+  Object.fromEntries(
+    Object.entries(counts(now, id)).filter(
+      ([resourceType]) =>
+        !resourceType.startsWith('keystone.') && resourceType !== 'placement.usage',
+    ),
+  );
+const table = (...head: string[]) =>
+  new Table({ head, style: { head: [], border: [], compact: true } });
 const removedOf = (view: View, service: string) =>
-  Object.values(view.tasks.find((task) => task.service === service)?.counts ?? {}).reduce((sum, count) => sum + count.removed, 0);
+  Object.values(view.tasks.find((task) => task.service === service)?.counts ?? {}).reduce(
+    (sum, count) => sum + count.removed,
+    0,
+  );
 
 export async function benchProjectCleanup(): Promise<void> {
   const cloud = await Cloud.connect();
@@ -140,29 +205,46 @@ export async function benchProjectCleanup(): Promise<void> {
     ids = customer.projects.map((project) => project.id);
     const [ours, theirs] = customer.projects;
     if (ours === undefined || theirs === undefined) throw new Error('two projects were wanted');
-    console.log(`filling two projects with ${SERVERS} servers, ${VOLUMES} volumes, ${NETWORKS} networks each`);
-    for (const project of customer.projects) await fill(plotOf(cloud, customer, project));
+    console.log(
+      `filling two projects with ${SERVERS} servers, ${VOLUMES} volumes, ${NETWORKS} networks each`,
+    );
+    for (const project of customer.projects) await syncInventory(plotOf(cloud, customer, project));
     const before = await settledCensus(cloud, ids, customer.userIds);
     const domains = await cloud.admin.rows('identity', '/domains', 'domains');
-    const protectedDomains = domains.map((row) => text(row, 'id')).filter((id) => id !== customer.domainId);
+    const protectedDomains = domains
+      .map((row) => text(row, 'id'))
+      .filter((id) => id !== customer.domainId);
     const ready = await propagator.start({
       mode: 'enforce',
       protectedDomains,
-      environment: { PROPAGATOR_CONFIRM_APART: `${APART_SECONDS}s` },
+      environment: { PROPAGATOR_CONFIRMATION_INTERVAL: `${APART_SECONDS}s` },
     });
     const mine = await byPropagator(cloud, propagator, ours);
-    const between = await census(cloud, ids, customer.userIds);
+    const between = await snapshot(cloud, ids, customer.userIds);
     await propagator.stop();
-    const untouched = linesOf(between, theirs.id).join('\n') === linesOf(before, theirs.id).join('\n');
+    const untouched =
+      linesOf(between, theirs.id).join('\n') === linesOf(before, theirs.id).join('\n');
     const peer = await projectCleanup(cloud, customer, theirs);
     // It does not wait for everything that it has asked for.
     const after = await settledCensus(cloud, ids, customer.userIds);
 
     const result = table('', 'keystone-propagator', 'openstack project cleanup');
-    result.push(['wall time', `${mine.seconds.toFixed(1)} s`, `${peer.seconds.toFixed(1)} s, exit code ${peer.code}`]);
-    const [had, oursNow, theirsNow] = [owned(before, ours.id), owned(between, ours.id), owned(after, theirs.id)];
-    for (const [kind, count] of Object.entries(had)) {
-      result.push([`left of ${count} ${kind}`, oursNow[kind] ?? 0, theirsNow[kind] ?? 0]);
+    result.push([
+      'wall time',
+      `${mine.seconds.toFixed(1)} s`,
+      `${peer.seconds.toFixed(1)} s, exit code ${peer.code}`,
+    ]);
+    const [had, oursNow, theirsNow] = [
+      owned(before, ours.id),
+      owned(between, ours.id),
+      owned(after, theirs.id),
+    ];
+    for (const [resourceType, count] of Object.entries(had)) {
+      result.push([
+        `left of ${count} ${resourceType}`,
+        oursNow[resourceType] ?? 0,
+        theirsNow[resourceType] ?? 0,
+      ]);
     }
     result.push(['the other project', untouched ? 'exactly as before' : 'CHANGED', 'gone already']);
     console.log(result.toString());
@@ -170,14 +252,33 @@ export async function benchProjectCleanup(): Promise<void> {
     console.log(
       `ready after ${ready} ms; first removal ${beyond.toFixed(2)} s after Keystone's answer, beyond the ${APART_SECONDS} s between two confirmations`,
     );
-    const calls = table('service', 'calls', 'removed', 'calls per removed thing', 'the least', 'from second', 'to second', 'passes');
+    const calls = table(
+      'service',
+      'calls',
+      'removed',
+      'calls per removed thing',
+      'the least',
+      'from second',
+      'to second',
+      'passes',
+    );
     for (const [service, count] of Object.entries(mine.calls)) {
       const removed = removedOf(mine.view, service);
       const task = mine.view.tasks.find((one) => one.service === service);
-      const at = (time: number | null | undefined) => (time ? ((time - mine.answered) / 1000).toFixed(1) : '-');
+      const at = (time: number | null | undefined) =>
+        time ? ((time - mine.answered) / 1000).toFixed(1) : '-';
       const least = service === 'swift' ? 'less than 1' : '1, and a listing';
       const each = removed > 0 ? (count / removed).toFixed(2) : '-';
-      calls.push([service, count, removed, each, least, at(task?.startedAt), at(task?.endedAt), task?.pass ?? '-']);
+      calls.push([
+        service,
+        count,
+        removed,
+        each,
+        least,
+        at(task?.startedAt),
+        at(task?.endedAt),
+        task?.run ?? '-',
+      ]);
     }
     console.log(calls.toString());
     console.log(tell(mine.view));

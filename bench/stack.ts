@@ -10,9 +10,11 @@ import type { RehearsalCloud } from '../test/cloud/cloud.ts';
 import { Propagator, type View, viewsIn } from '../test/openstack/driver.ts';
 
 /**
- * The deployed stack on the emulator beside the embedded engine, one after the other, with the same rehearsal cloud: notifications that lead to
- * nothing, and whole deletions at once. The emulator keeps table, bus and queues in one process, and starts for each function as many processes as
- * the template lets work at once, all on this machine; so this says how the code behaves there, and not how fast AWS is. Prints; asserts nothing.
+ * The deployed stack on the emulator beside the embedded engine, one after the other, with the same
+ * rehearsal cloud: notifications that lead to nothing, and whole deletions at once. The emulator
+ * keeps table, bus and queues in one process, and starts for each function as many processes as the
+ * template lets work at once, all on this machine; so this says how the code behaves there, and not
+ * how fast AWS is. Prints; asserts nothing.
  */
 const NOTIFICATIONS = Number(process.env.BENCH_STACK_NOTIFICATIONS ?? 1000);
 const DELETIONS = Number(process.env.BENCH_STACK_DELETIONS ?? 10);
@@ -34,12 +36,16 @@ interface Measured {
   readonly deletionsSeconds: number;
   /** Each by itself, from the first notification that was handed over. */
   readonly each: readonly number[];
-  readonly things: number;
+  readonly resources: number;
   readonly messages: number;
   readonly states: readonly string[];
 }
 
-async function until(what: string, isSo: () => Promise<boolean>, everyMillis: number): Promise<void> {
+async function until(
+  what: string,
+  isSo: () => Promise<boolean>,
+  everyMillis: number,
+): Promise<void> {
   const last = Date.now() + AT_MOST_SECONDS * 1000;
   while (!(await isSo())) {
     if (Date.now() > last) throw new Error(`${what}: not within ${AT_MOST_SECONDS} s`);
@@ -51,11 +57,13 @@ const since = (moment: number): number => (Date.now() - moment) / 1000;
 /** Customers who came: of each, the notification that Keystone sent. */
 function came(cloud: RehearsalCloud, count: number): string[] {
   const domain = cloud.seed.makeDomain(`domain-${randomUUID()}`);
-  const heard: string[] = [];
-  const silence = cloud.onNotification((notification) => heard.push(JSON.stringify(notification)));
+  const subscriptionState: string[] = [];
+  const silence = cloud.onNotification((notification) =>
+    subscriptionState.push(JSON.stringify(notification)),
+  );
   for (let n = 0; n < count; n += 1) cloud.seed.makeProject(domain, `project-${n}`);
   silence();
-  return heard;
+  return subscriptionState;
 }
 
 async function ended(contestant: Contestant, projects: readonly string[]): Promise<View[]> {
@@ -63,7 +71,8 @@ async function ended(contestant: Contestant, projects: readonly string[]): Promi
   const missing = () => projects.filter((project) => !views.has(project));
   const look = async (project: string) => {
     const view = await contestant.operation(project);
-    if (view && (ENDED as readonly string[]).includes(view.operation.state)) views.set(project, view);
+    if (view && (ENDED as readonly string[]).includes(view.operation.state))
+      views.set(project, view);
   };
   const all = async () => {
     for (const project of missing()) await look(project);
@@ -73,8 +82,12 @@ async function ended(contestant: Contestant, projects: readonly string[]): Promi
   return [...views.values()];
 }
 
-/** The notification and what it means; and of each pass the request and its report. Looks of the coordinator at itself are not counted. */
-const messagesOf = ({ tasks }: View): number => 2 + tasks.reduce((sum, { pass }) => sum + 2 * pass, 0);
+/**
+ * The notification and what it means; and of each pass the request and its report. Looks of the
+ * coordinator at itself are not counted.
+ */
+const messagesOf = ({ tasks }: View): number =>
+  2 + tasks.reduce((sum, { run }) => sum + 2 * run, 0);
 
 async function measure(contestant: Contestant, cloud: RehearsalCloud): Promise<Measured> {
   // The first start of every function is not counted.
@@ -87,25 +100,48 @@ async function measure(contestant: Contestant, cloud: RehearsalCloud): Promise<M
   const handed = Date.now();
   await contestant.hand(notifications);
   const storedSeconds = since(handed);
-  await until('the inventory', async () => (await contestant.accounts()) >= before + NOTIFICATIONS, 50);
+  await until(
+    'the inventory',
+    async () => (await contestant.accounts()) >= before + NOTIFICATIONS,
+    50,
+  );
   const takenSeconds = since(handed);
 
   const projects = Array.from({ length: DELETIONS }, () => customerOf(cloud));
-  const things = projects.reduce((sum, project) => sum + cloud.world.things(project).length, 0);
+  const resources = projects.reduce(
+    (sum, project) => sum + cloud.world.resources(project).length,
+    0,
+  );
   const leaving: string[] = [];
   for (const project of projects) leaving.push(await deletedIn(cloud, project));
   const left = Date.now();
   await contestant.hand(leaving);
   const views = await ended(contestant, projects);
-  const each = views.map(({ operation }) => ((operation.endedAt ?? Number.NaN) - left) / 1000).toSorted((a, b) => a - b);
+  const each = views
+    .map(({ operation }) => ((operation.endedAt ?? Number.NaN) - left) / 1000)
+    .toSorted((a, b) => a - b);
   const messages = views.reduce((sum, view) => sum + messagesOf(view), 0);
   const states = views.map(({ operation }) => operation.state);
-  return { storedSeconds, takenSeconds, deletionsSeconds: each.at(-1) ?? Number.NaN, each, things, messages, states };
+  return {
+    storedSeconds,
+    takenSeconds,
+    deletionsSeconds: each.at(-1) ?? Number.NaN,
+    each,
+    resources,
+    messages,
+    states,
+  };
 }
 
 async function embedded(cloud: RehearsalCloud): Promise<Measured> {
   const propagator = new Propagator('bench-stack');
-  const environment = { ...cloud.credentials, OS_CLOUD: '', RABBITMQ_URL: '', PROPAGATOR_LOG_LEVEL: 'warn', PROPAGATOR_PATIENCE: '3s' };
+  const environment = {
+    ...cloud.credentials,
+    OS_CLOUD: '',
+    RABBITMQ_URL: '',
+    PROPAGATOR_LOG_LEVEL: 'warn',
+    PROPAGATOR_STALL_TIMEOUT: '3s',
+  };
   const Status = z.object({ accounts: z.number() });
   try {
     await propagator.start({ mode: 'enforce', environment });
@@ -115,7 +151,8 @@ async function embedded(cloud: RehearsalCloud): Promise<Measured> {
         async hand(notifications) {
           await propagator.api('POST', '/v1/notifications', notifications.join('\n'));
         },
-        accounts: async () => Status.parse((await propagator.api('GET', '/v1/status')).json).accounts,
+        accounts: async () =>
+          Status.parse((await propagator.api('GET', '/v1/status')).json).accounts,
         operation: async (project) => (await propagator.operations({ project }))[0],
       },
       cloud,
@@ -126,14 +163,19 @@ async function embedded(cloud: RehearsalCloud): Promise<Measured> {
 }
 
 async function deployed(cloud: RehearsalCloud): Promise<Measured> {
-  const stack = await deployStack(cloud.credentials, { PROPAGATOR_PATIENCE: '3s', PROPAGATOR_LOG_LEVEL: 'warn' });
+  const stack = await deployStack(cloud.credentials, {
+    PROPAGATOR_STALL_TIMEOUT: '3s',
+    PROPAGATOR_LOG_LEVEL: 'warn',
+  });
   try {
     return await measure(
       {
         name: 'deployed',
-        hand: (notifications) => stack.send('ingest', ...notifications.map((text) => stack.notification(text))),
+        hand: (notifications) =>
+          stack.send('ingest', ...notifications.map((text) => stack.notification(text))),
         accounts: () => stack.engine.reads.accountCount(),
-        operation: async (project) => viewsIn((await stack.api('GET', `/v1/operations?project=${project}`)).body)[0],
+        operation: async (project) =>
+          viewsIn((await stack.api('GET', `/v1/operations?project=${project}`)).body)[0],
       },
       cloud,
     );
@@ -142,14 +184,25 @@ async function deployed(cloud: RehearsalCloud): Promise<Measured> {
   }
 }
 
-const rate = (count: number, seconds: number): string => `${seconds.toFixed(1)} s, ${Math.round(count / seconds)} a second`;
-function column({ storedSeconds, takenSeconds, deletionsSeconds, each, things, messages, states }: Measured): string[] {
+const rate = (count: number, seconds: number): string =>
+  `${seconds.toFixed(1)} s, ${Math.round(count / seconds)} a second`;
+function column({
+  storedSeconds,
+  takenSeconds,
+  deletionsSeconds,
+  each,
+  resources,
+  messages,
+  states,
+}: Measured): string[] {
   const median = each[Math.floor(each.length / 2)] ?? Number.NaN;
-  const counted = [...new Set(states)].map((state) => `${states.filter((one) => one === state).length} ${state}`);
+  const counted = [...new Set(states)].map(
+    (state) => `${states.filter((one) => one === state).length} ${state}`,
+  );
   return [
     rate(NOTIFICATIONS, storedSeconds),
     rate(NOTIFICATIONS, takenSeconds),
-    `${deletionsSeconds.toFixed(1)} s, ${Math.round(things / deletionsSeconds)} things a second`,
+    `${deletionsSeconds.toFixed(1)} s, ${Math.round(resources / deletionsSeconds)} resources a second`,
     `${(each[0] ?? Number.NaN).toFixed(1)} / ${median.toFixed(1)} / ${deletionsSeconds.toFixed(1)} s`,
     `${messages}: ${(messages / deletionsSeconds).toFixed(1)} a second`,
     counted.join(', '),

@@ -3,11 +3,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { startCloud } from '../test/cloud/cloud.ts';
 import { Propagator } from '../test/openstack/driver.ts';
 
-/** From the command to a 200 of `/healthz` with a filled inventory, with a new folder and with an old one; then its memory at rest. Prints; asserts nothing. */
+/**
+ * From the command to a 200 of `/healthz` with a filled inventory, with a new folder and with an
+ * old one; then its memory at rest. Prints; asserts nothing.
+ */
 export async function benchStart(): Promise<void> {
   const cloud = await startCloud();
   const propagator = new Propagator('bench-start');
-  const environment = { ...cloud.credentials, OS_CLOUD: '', RABBITMQ_URL: '', PROPAGATOR_LOG_LEVEL: 'warn' };
+  const environment = {
+    ...cloud.credentials,
+    OS_CLOUD: '',
+    RABBITMQ_URL: '',
+    PROPAGATOR_LOG_LEVEL: 'warn',
+  };
   try {
     const fresh = await propagator.start({ mode: 'observe', environment });
     await propagator.stop();
@@ -17,7 +25,10 @@ export async function benchStart(): Promise<void> {
       old.push(await propagator.start({ mode: 'observe', environment }));
     }
     await delay(5000);
-    const resident = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${propagator.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+    const resident =
+      Number(
+        /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${propagator.pid}/status`, 'utf8'))?.[1] ?? 0,
+      ) / 1024;
     process.stdout.write(
       `start to ready  ${(fresh / 1000).toFixed(1)} s with a new folder, ${old.map((millis) => (millis / 1000).toFixed(1)).join(', ')} s with an old one; ${Math.round(resident)} MB resident at rest\n`,
     );

@@ -11,7 +11,9 @@ export const Cause = z.object({
   at: z.number(),
   requestId: z.string().max(200).optional(),
   /** Absent when Keystone acted by itself, for example on the projects of a deleted domain. */
-  initiator: z.object({ userId: z.string().max(200), name: z.string().max(255).optional() }).optional(),
+  initiator: z
+    .object({ userId: z.string().max(200), name: z.string().max(255).optional() })
+    .optional(),
   /** A person's decision behind it: `released by ann: looked at it`. */
   note: z.string().max(1500).optional(),
 });
@@ -27,15 +29,28 @@ export const ProjectAccount = z.object({
   ...known,
 });
 export const DomainAccount = z.object({ type: z.literal('domain'), id: DomainId, ...known });
-export const UserAccount = z.object({ type: z.literal('user'), id: UserId, domainId: DomainId.optional(), ...known });
+export const UserAccount = z.object({
+  type: z.literal('user'),
+  id: UserId,
+  domainId: DomainId.optional(),
+  ...known,
+});
 export const Account = z.discriminatedUnion('type', [ProjectAccount, DomainAccount, UserAccount]);
 export type Account = z.infer<typeof Account>;
 
 export const CHANGES = ['created', 'disabled', 'enabled', 'updated', 'deleted'] as const;
 export type Change = (typeof CHANGES)[number];
 
-const type = z.templateLiteral(['account.', z.enum(['project', 'domain', 'user']), '.', z.enum(CHANGES)]);
+const type = z.templateLiteral([
+  'account.',
+  z.enum(['project', 'domain', 'user']),
+  '.',
+  z.enum(CHANGES),
+]);
 
-/** `account.project.deleted` and its fourteen siblings: what a notification meant, once Keystone and the inventory were asked. */
+/**
+ * `account.project.deleted` and its fourteen siblings: what a notification meant, once Keystone and
+ * the inventory were asked.
+ */
 export const AccountEvent = z.object({ type, data: z.object({ account: Account, cause: Cause }) });
 export type AccountEvent = z.infer<typeof AccountEvent>;

@@ -13,7 +13,10 @@ export type DomainId = z.infer<typeof DomainId>;
 export const UserId = id.brand<'UserId'>();
 export type UserId = z.infer<typeof UserId>;
 
-/** `op-` and twelve hex digits, derived from what the operation is about: the same change gives the same id. */
+/**
+ * `op-` and twelve hex digits, derived from what the operation is about: the same change gives the
+ * same id.
+ */
 export const OperationId = z
   .string()
   .regex(/^op-[0-9a-f]{12}$/, 'an operation is called op- and twelve hex digits')
@@ -28,11 +31,11 @@ export const ServiceName = z
 export type ServiceName = z.infer<typeof ServiceName>;
 
 /** One type of thing that a service holds: `nova.server`. */
-export const KindName = z
+export const ResourceTypeName = z
   .string()
   .regex(/^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/)
   .brand<'KindName'>();
-export type KindName = z.infer<typeof KindName>;
+export type ResourceTypeName = z.infer<typeof ResourceTypeName>;
 
 /** `<operation>/<service>/<region>`. */
 export const TaskId = z

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { ERROR_CLASSES } from '../lib/errors.ts';
-import { KindName, OperationId, ProjectId, ServiceName, TaskId, UserId } from './ids.ts';
+import { ERROR_CLASSES } from '../lib/shared/errors.ts';
+import { OperationId, ProjectId, ResourceTypeName, ServiceName, TaskId, UserId } from './ids.ts';
 
 export const ErrorReport = z.object({
   code: z.string(),
@@ -14,34 +14,45 @@ export const ErrorReport = z.object({
   retryAfterSeconds: z.number().optional(),
 });
 
-/** One reason why something is still there, aggregated: a kind, a blocker, how many, one example. */
+/**
+ * One reason why something is still there, aggregated: a resource type, a blocker, how many, one
+ * example.
+ */
 export const Condition = z.object({
   class: z.enum(ERROR_CLASSES),
-  kind: KindName.optional(),
+  resourceType: ResourceTypeName.optional(),
   /** What stands in the way, in the words of the service where it gave some. */
   message: z.string(),
-  actor: z.enum(['nobody', 'operator', 'customer', 'neighbour']),
+  actor: z.enum(['none', 'operator', 'customer', 'other-project']),
   advice: z.string().optional(),
   count: z.number().int().min(1),
   /** Id of one thing that this is about. */
   example: z.string().optional(),
   requestId: z.string().optional(),
-  /** Epoch milliseconds since when it stands; filled by the coordinator, kept as long as the condition stays. */
+  /**
+   * Epoch milliseconds since when it stands; filled by the coordinator, kept as long as the
+   * condition stays.
+   */
   since: z.number().optional(),
 });
 export type Condition = z.infer<typeof Condition>;
 
-/** Things of one kind: listed by this pass, gone within it, still there at its end. */
-export const Count = z.object({ listed: z.number().int().min(0), gone: z.number().int().min(0), left: z.number().int().min(0) });
+/** Things of one resource type: listed by this pass, gone within it, still there at its end. */
+export const Count = z.object({
+  listed: z.number().int().min(0),
+  gone: z.number().int().min(0),
+  left: z.number().int().min(0),
+});
 export type Count = z.infer<typeof Count>;
-export const Counts = z.record(KindName, Count);
+export const Counts = z.record(ResourceTypeName, Count);
 export type Counts = z.infer<typeof Counts>;
 
 /**
- * `survey` lists and changes nothing; `clean` removes. `early` removes while the project still lives, because an administrator asked for
- * its end: what only a token on the project, or the credentials of its people, can remove.
+ * `plan` lists and changes nothing; `apply` removes. `preDelete` removes while the project still
+ * lives, because an administrator asked for its end: what only a token on the project, or the
+ * credentials of its people, can remove.
  */
-export const Phase = z.enum(['survey', 'early', 'clean']);
+export const Phase = z.enum(['plan', 'pre-delete', 'apply']);
 export type Phase = z.infer<typeof Phase>;
 
 const address = {
@@ -50,11 +61,15 @@ const address = {
   service: ServiceName,
   region: z.string(),
   phase: Phase,
-  /** The fence: only the pass that the task stands at is acted on; a late or doubled message is not. */
-  pass: z.number().int().min(1),
+  /**
+   * The fence: only the pass that the task stands at is acted on; a late or doubled message is not.
+   */
+  run: z.number().int().min(1),
 };
 
-/** The coordinator asks a service for one pass over one project, or over what belongs to one user. */
+/**
+ * The coordinator asks a service for one pass over one project, or over what belongs to one user.
+ */
 export const ServiceRequested = z.object({
   type: z.literal('service.requested'),
   data: z.object({
@@ -66,14 +81,26 @@ export const ServiceRequested = z.object({
     name: z.string().optional(),
     /** Users only: projects on which he had a role. */
     projects: z.array(ProjectId).optional(),
-    /** Epoch milliseconds at which Keystone itself answered 404 for the account; empty in a survey, and when an administrator asked for it. */
+    /**
+     * Epoch milliseconds at which Keystone itself answered 404 for the account; empty in a survey,
+     * and when an administrator asked for it.
+     */
     confirmedAt: z.array(z.number()),
-    /** Users who had a role on the project, recorded before the deletion; absent when nobody recorded it. */
+    /**
+     * Users who had a role on the project, recorded before the deletion; absent when nobody
+     * recorded it.
+     */
     members: z.array(UserId).optional(),
-    /** Kinds that the last look showed to be empty: they need no look until the others are empty, too. */
-    seenEmpty: z.array(KindName),
-    /** Kinds that were proven empty while the project lived: nobody can look at them any more. */
-    provenEarly: z.array(KindName).default([]),
+    /**
+     * Resource types that the last look showed to be empty: they need no look until the others are
+     * empty, too.
+     */
+    skipTypes: z.array(ResourceTypeName),
+    /**
+     * Resource types that were proven empty while the project lived: nobody can look at them any
+     * more.
+     */
+    verifiedBeforeDeletion: z.array(ResourceTypeName).default([]),
   }),
 });
 /** Counts on the way. With `again`, the pass has ended and wants another one. */
@@ -90,15 +117,21 @@ export const ServiceProgressed = z.object({
       .object({
         afterSeconds: z.number().min(0),
         error: ErrorReport.optional(),
-        /** Somebody enabled the project in the middle of its cleanup: what was seen empty before may not be any more. */
+        /**
+         * Somebody enabled the project in the middle of its cleanup: what was seen empty before may
+         * not be any more.
+         */
         enabled: z.literal(true).optional(),
-        /** Kinds that another service waits for alone, and of which the last listing of this pass showed nothing. */
-        provenEmpty: z.array(KindName).optional(),
+        /**
+         * Resource types that another service waits for alone, and of which the last listing of
+         * this pass showed nothing.
+         */
+        verifiedEmpty: z.array(ResourceTypeName).optional(),
       })
       .optional(),
   }),
 });
-/** The task is over, or (phase `survey`) the survey is. */
+/** The task is over, or (phase `plan`) the survey is. */
 export const ServiceFinished = z.object({
   type: z.literal('service.finished'),
   data: z.object({
@@ -112,9 +145,19 @@ export const ServiceFinished = z.object({
 /** The pass could not be done. */
 export const ServiceFailed = z.object({
   type: z.literal('service.failed'),
-  data: z.object({ ...address, counts: Counts, conditions: z.array(Condition), error: ErrorReport }),
+  data: z.object({
+    ...address,
+    counts: Counts,
+    conditions: z.array(Condition),
+    error: ErrorReport,
+  }),
 });
-export const ServiceEvent = z.discriminatedUnion('type', [ServiceRequested, ServiceProgressed, ServiceFinished, ServiceFailed]);
+export const ServiceEvent = z.discriminatedUnion('type', [
+  ServiceRequested,
+  ServiceProgressed,
+  ServiceFinished,
+  ServiceFailed,
+]);
 export type ServiceRequested = z.infer<typeof ServiceRequested>;
 export type ServiceProgressed = z.infer<typeof ServiceProgressed>;
 export type ServiceFinished = z.infer<typeof ServiceFinished>;

@@ -1,12 +1,27 @@
 import * as z from 'zod';
-import { Phase, ServiceFailed, ServiceFinished, ServiceProgressed, type ServiceReport, type ServiceRequested } from './service.ts';
+import {
+  Phase,
+  ServiceFailed,
+  ServiceFinished,
+  ServiceProgressed,
+  type ServiceReport,
+  type ServiceRequested,
+} from './service.ts';
 
-const address = { operationId: true, taskId: true, service: true, region: true, phase: true, pass: true } as const;
+const address = {
+  operationId: true,
+  taskId: true,
+  service: true,
+  region: true,
+  phase: true,
+  run: true,
+} as const;
 const mayBeLeftOut = { counts: true, conditions: true } as const;
 
 /**
- * What a service of the operator's own answers to `service.requested`, over HTTP: the events that any service sends, without the address,
- * which follows from the task. `phase` is that of the request that is answered: the end of a survey must not pass for the end of the cleanup.
+ * What a service of the operator's own answers to `service.requested`, over HTTP: the events that
+ * any service sends, without the address, which follows from the task. `phase` is that of the
+ * request that is answered: the end of a survey must not pass for the end of the cleanup.
  */
 export const TaskReport = z.discriminatedUnion('type', [
   z.object({
@@ -32,14 +47,16 @@ export type TaskReport = z.infer<typeof TaskReport>;
 
 /** The report as it travels, addressed to the pass at which the task stands. */
 export function reportMessage(
-  to: Pick<ServiceRequested['data'], 'operationId' | 'taskId' | 'service' | 'region' | 'pass'>,
+  to: Pick<ServiceRequested['data'], 'operationId' | 'taskId' | 'service' | 'region' | 'run'>,
   report: TaskReport,
 ): ServiceReport {
-  const { operationId, taskId, service, region, pass } = to;
-  const common = { operationId, taskId, service, region, phase: report.phase, pass };
+  const { operationId, taskId, service, region, run } = to;
+  const common = { operationId, taskId, service, region, phase: report.phase, run };
   const seen = { counts: report.data.counts ?? {}, conditions: report.data.conditions ?? [] };
-  if (report.type === 'service.progressed') return { type: report.type, data: { ...common, ...report.data, ...seen, sequence: 0 } };
-  if (report.type === 'service.finished') return { type: report.type, data: { ...common, ...report.data, ...seen } };
+  if (report.type === 'service.progressed')
+    return { type: report.type, data: { ...common, ...report.data, ...seen, sequence: 0 } };
+  if (report.type === 'service.finished')
+    return { type: report.type, data: { ...common, ...report.data, ...seen } };
   return { type: report.type, data: { ...common, ...report.data, ...seen } };
 }
 
@@ -47,7 +64,12 @@ export function reportMessage(
 export function contradiction(report: TaskReport, phase: Phase): string | undefined {
   if (phase !== report.phase) return `it is in phase ${phase}, the report is about ${report.phase}`;
   const left = Object.values(report.data.counts ?? {}).reduce((sum, count) => sum + count.left, 0);
-  if (report.type === 'service.finished' && report.data.result === 'finished' && phase === 'clean' && left > 0)
-    return `${left} things are left by its own count: that is service.progressed, not service.finished`;
+  if (
+    report.type === 'service.finished' &&
+    report.data.result === 'finished' &&
+    phase === 'apply' &&
+    left > 0
+  )
+    return `${left} resources are left by its own count: that is service.progressed, not service.finished`;
   return undefined;
 }

@@ -1,76 +1,38 @@
-import { Hono } from 'hono';
-import * as z from 'zod';
-import { shownBody } from '../lib/engine/dead-letters.ts';
-import { PropagatorError } from '../lib/errors.ts';
-import { withoutSecretsIn } from '../lib/without-secrets.ts';
-import { deadLetterRoutes } from './api/dead-letters.ts';
-import { notificationRoutes } from './api/notifications.ts';
-import { operationRoutes } from './api/operations.ts';
-import type { ApiPorts } from './api/ports.ts';
-import { serviceRoutes } from './api/services.ts';
-import { taskRoutes } from './api/tasks.ts';
-
-export type { ApiPorts } from './api/ports.ts';
-
-const QuarantineLimit = z.coerce.number().int().min(1).max(1000).default(100);
+import { handle, type LambdaEvent } from 'hono/aws-lambda';
+import { api } from '../lib/api/api.ts';
+import { problem } from '../lib/api/deps.ts';
+import { allServicesDeps } from '../lib/app/lambda/all-services-deps.ts';
+import { type Environment, lazyContext } from '../lib/engine/aws/lambda/context.ts';
 
 /**
- * The HTTP door. It asks nobody who he is: where nothing before it does, it is for loopback only, and requests that name another host are
- * refused (a web page in the operator's browser could otherwise reach it by a name that resolves to loopback).
+ * Lambda carries an answer of six megabytes at most, and says of a larger one no more than that
+ * something went wrong.
  */
-export function api(ports: ApiPorts): Hono {
-  const { engine } = ports;
-  const app = new Hono();
-  app.use(async (context, next) => {
-    const host = new URL(context.req.url).hostname;
-    if (!ports.authenticated && !['127.0.0.1', 'localhost', '[::1]'].includes(host))
-      return context.json({ error: { code: 'api.host', message: 'this door opens on loopback only' } }, 403);
-    return next();
-  });
-  // Here, and not in each route: whatever is shown was written by somebody else to some part, and a new route can't forget it.
-  app.use(async (context, next) => {
-    await next();
-    const { status, headers } = context.res;
-    if (headers.get('content-type')?.startsWith('application/json'))
-      context.res = Response.json(withoutSecretsIn(await context.res.json()), { status });
-  });
-  app.onError((thrown, context) => {
-    if (thrown instanceof z.ZodError) {
-      const [issue] = thrown.issues;
-      return context.json({ error: { code: 'api.input', message: `${issue?.path.join('.') || 'request'}: ${issue?.message}` } }, 400);
-    }
-    if (thrown instanceof SyntaxError) return context.json({ error: { code: 'api.input', message: 'the body is not JSON' } }, 400);
-    const report =
-      thrown instanceof PropagatorError ? thrown.report : { code: 'api.unexpected', message: 'the engine did not answer; see the log' };
-    return context.json({ error: report }, 503);
-  });
-  app.notFound((context) =>
-    context.json({ error: { code: 'api.path', message: `nothing at ${context.req.method} ${context.req.path}` } }, 404),
+const LARGEST_ANSWER = 6 * 1000 * 1000;
+
+/** The API on Lambda. API Gateway lets in only who signed his request and has the right to it. */
+export function apiFunction(environment: Environment) {
+  const open = lazyContext(environment);
+  return async (event: LambdaEvent) => {
+    const lambda = await open();
+    const { mode, ...deps } = allServicesDeps(lambda);
+    const health = () => ({ ok: true, mode, services: lambda.services });
+    const answer = await handle(api({ ...deps, mode, health, authenticated: true }))(event);
+    lambda.flush('api');
+    return carried(answer);
+  };
+}
+
+/** The answer, or in place of one that is too large an advice how to ask for less. */
+export function carried<Answer extends object>(
+  answer: Answer,
+): Answer | { statusCode: number; headers: object; body: string } {
+  if (Buffer.byteLength(JSON.stringify(answer)) <= LARGEST_ANSWER) return answer;
+  const body = JSON.stringify(
+    problem(
+      'too-much',
+      'the answer is larger than Lambda carries: ask for fewer at once (limit, service, operation, cause)',
+    ),
   );
-
-  app.get('/healthz', async (context) => {
-    const parts = ports.health();
-    const database = await engine.health().then(
-      () => 'answers',
-      () => 'does not answer',
-    );
-    const ok = parts.ok && database === 'answers';
-    return context.json({ ...parts, ok, database }, ok ? 200 : 503);
-  });
-
-  operationRoutes(app, ports);
-  serviceRoutes(app, ports);
-  taskRoutes(app, ports);
-  deadLetterRoutes(app, ports);
-
-  notificationRoutes(app, ports);
-  app.get('/v1/quarantine', async (context) => {
-    const { total, records } = await engine.reads.quarantine(QuarantineLimit.parse(context.req.query('limit')));
-    return context.json({ total, records: records.map((record) => ({ ...record, body: shownBody(record), encoding: 'utf8' })) });
-  });
-  app.get('/v1/status', async (context) => {
-    const [counters, queues, accounts] = await Promise.all([engine.reads.counters(), engine.reads.depths(), engine.reads.accountCount()]);
-    return context.json({ ...ports.health(), accounts, counters, queues });
-  });
-  return app;
+  return { statusCode: 413, headers: { 'content-type': 'application/json' }, body };
 }

@@ -1,91 +1,65 @@
-import type { Account } from '../events/account.ts';
-import { DomainId } from '../events/ids.ts';
-import { askKeystone } from '../lib/account/ask.ts';
-import type { Decision } from '../lib/account/draft.ts';
-import { accountsInAnswers, decide, type Item, keysAgainstDuplicates } from '../lib/account/ingest.ts';
-import type { AccountRecord } from '../lib/account/inventory.ts';
-import type { Keystone } from '../lib/account/keystone.ts';
-import { type Hint, meaningOf } from '../lib/account/meaning.ts';
-import { keyOfAccount } from '../lib/account/merge.ts';
-import { readNotification } from '../lib/account/notification.ts';
-import type { Delivery, Engine } from '../lib/engine/port.ts';
-import type { ErrorReport } from '../lib/errors.ts';
-import type { Logger } from '../lib/log.ts';
+import { Hono } from 'hono';
+import { handle, type LambdaEvent } from 'hono/aws-lambda';
+import * as z from 'zod';
+import type { NotificationReceived } from '../events/notification.ts';
+import { notificationRoutes } from '../lib/api/notifications.ts';
+import { commonDeps } from '../lib/app/lambda/task-deps.ts';
+import {
+  type Environment,
+  type LambdaContext,
+  lazyContext,
+} from '../lib/engine/aws/lambda/context.ts';
+import { notificationsIn } from '../lib/engine/aws/lambda/event-sources.ts';
+import { sqsHandler } from '../lib/engine/aws/lambda/sqs-handler.ts';
+import { HEARTBEAT } from '../lib/engine/aws/messaging/relay-sink.ts';
+import { ingest } from '../lib/handlers/ingest.ts';
 
-export interface IngestPorts {
-  readonly engine: Pick<Engine, 'reads' | 'commit'>;
-  readonly keystone: Keystone;
-  readonly log: Pick<Logger, 'info' | 'warn'>;
-  /** Epoch milliseconds. */
-  now(): number;
+const Heartbeat = z.object({ 'detail-type': z.literal(HEARTBEAT) });
+const FromQueue = z.object({ Records: z.array(z.unknown()) });
+
+/** A relay that hears nothing says that it is there: counted as heard, and that is all. */
+function isHeartbeat(body: string): boolean {
+  try {
+    return Heartbeat.safeParse(JSON.parse(body)).success;
+  } catch {
+    return false;
+  }
 }
-
-/** Two writers rarely meet twice; so often, something is wrong, and the engine hands the batch over again later. */
-const MOST_CONFLICTS = 20;
 
 /**
- * The function that reads notifications: what does each mean, what does Keystone say, what does the inventory know;
- * the decision (`lib/account/ingest.ts`) is committed in one step with the account events. Best in batches of 100 or more.
- * A notification that Keystone could not be asked about goes back to the queue within the same step; the rest goes on.
- * Throws when the store fails: nothing was written then.
+ * From a broker that Lambda reads by itself. Who throws gets the whole batch again, which changes
+ * nothing for what was taken in.
  */
-export async function ingest(deliveries: readonly Delivery[], ports: IngestPorts): Promise<void> {
-  const items = deliveries.flatMap(({ message }): Item[] => {
-    if (message.type !== 'notification.received') return [];
-    const reading = readNotification(message.data);
-    return [
-      { received: message, meaning: reading.is === 'notification' ? meaningOf(reading.notification, message.data.receivedAt) : reading },
-    ];
-  });
-  if (items.length === 0) return;
-  for (let tries = 1; ; tries += 1) {
-    const { decision, uncertain } = await decideNow(items, ports);
-    if ((await ports.engine.commit(decision)) === 'committed') return tell(decision, uncertain, ports.log);
-    if (tries >= MOST_CONFLICTS) throw new Error(`somebody else took in the same notifications ${tries} times`);
-  }
+async function fromBroker(
+  messages: readonly NotificationReceived[],
+  lambda: LambdaContext,
+): Promise<void> {
+  lambda.count({ Heard: messages.length });
+  const deliveries = messages.map((message) => ({ message, receiveCount: 1 }));
+  await ingest(deliveries, commonDeps(lambda)).finally(() => lambda.flush('ingest'));
 }
 
-async function decideNow(items: readonly Item[], { engine, keystone, now }: IngestPorts) {
-  const hints = items.flatMap(({ meaning }) => (meaning.is === 'account' || meaning.is === 'membership' ? [meaning] : []));
-  const subjects = hints.map((hint) => (hint.is === 'account' ? hint : hint.on));
-  const before = await recordsOf(subjects, hints, engine);
-  const askedAt = now();
-  const answers = await askKeystone(hints, before, keystone);
-  // Read again what the decision rests on: asking took its time.
-  const [known, seen] = await Promise.all([
-    recordsOf([...subjects, ...accountsInAnswers(answers)], hints, engine),
-    engine.reads.seen(keysAgainstDuplicates(items)),
-  ]);
-  const uncertain = [...answers.accounts.values(), ...answers.groups.values()].find((answer) => answer.is === 'uncertain')?.error;
-  return { decision: decide({ items, known, seen, answers, askedAt, now: now() }), uncertain };
-}
-
-/** The inventory's records of the subjects; of a project's id also the domain's, for both are announced as a project. */
-async function recordsOf(subjects: readonly Pick<Account, 'type' | 'id'>[], hints: readonly Hint[], { reads }: IngestPorts['engine']) {
-  const ids = (...types: Account['type'][]): string[] => [
-    ...new Set(subjects.filter(({ type }) => types.includes(type)).map(({ id }) => id)),
-  ];
-  const read = async (type: Account['type'], wanted: string[]): Promise<AccountRecord[]> =>
-    wanted.length > 0 ? reads.accounts(type, wanted) : [];
-  const found = (
-    await Promise.all([read('project', ids('project')), read('domain', ids('project', 'domain')), read('user', ids('user'))])
-  ).flat();
-  // A role that is inherited from above is a role on every project of the domain, or of a part of it.
-  const inherited = hints.flatMap((hint) => (hint.is === 'membership' && hint.inherited ? [hint.on] : []));
-  const domains = inherited.map((on) => {
-    const record = found.find(({ account }) => account.type === on.type && account.id === on.id);
-    return on.type === 'domain' ? on.id : record?.account.type === 'project' ? record.account.domainId : undefined;
-  });
-  const below = await Promise.all([...new Set(domains)].map((id) => (id === undefined ? [] : reads.projectsOf(DomainId.parse(id)))));
-  return new Map([...below.flat(), ...found].map((record) => [keyOfAccount(record.account), record]));
-}
-
-function tell({ messages, quarantine, counters }: Decision, uncertain: ErrorReport | undefined, log: IngestPorts['log']): void {
-  for (const message of messages) {
-    if (message.type !== 'notification.received') log.info({ account: message.data.account, cause: message.data.cause }, message.type);
-  }
-  if (uncertain)
-    log.warn({ error: uncertain, waiting: counters['notification.delayed'] ?? 0 }, 'Keystone gave no certain answer: notifications wait');
-  if (quarantine.length > 0)
-    log.warn({ quarantined: quarantine.length, reason: quarantine[0]?.reason }, 'unreadable notifications were put in quarantine');
+/**
+ * The taking in of notifications on Lambda: from its queue, from a broker in AWS, and over HTTP
+ * from whoever signed his request.
+ */
+export function ingestFunction(environment: Environment) {
+  const open = lazyContext(environment);
+  const fed = sqsHandler(
+    'ingest',
+    open,
+    (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)),
+    { together: true, knows: isHeartbeat },
+  );
+  return async (event: unknown, context: Parameters<typeof fed>[1]) => {
+    if (FromQueue.safeParse(event).success) return fed(event, context);
+    const lambda = await open();
+    const direct = notificationsIn(event, Date.now());
+    if (direct) return fromBroker(direct, lambda);
+    const app = new Hono();
+    notificationRoutes(app, commonDeps(lambda));
+    const answer = await handle(app)(event as LambdaEvent);
+    lambda.flush('ingest');
+    return answer;
+  };
 }

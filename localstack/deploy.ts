@@ -1,5 +1,6 @@
-// npm run aws:deploy [-- --stage NAME] [--param=NAME=VALUE …]: packages the stack and deploys it on the emulator that `npm run aws:up` started,
-// or at AWS_ENDPOINT_URL. Where the emulator is wrong, this file works around it: README.md beside it names each case.
+// npm run aws:deploy [-- --stage NAME] [--param=NAME=VALUE …]: packages the stack and deploys it on
+// the emulator that `npm run aws:up` started, or at AWS_ENDPOINT_URL. Where the emulator is wrong,
+// this file works around it: README.md beside it names each case.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,10 @@ export interface Deployment {
   readonly tell?: (step: string) => void;
 }
 
-/** Variables by which the SDK and the serverless command find the emulator; it asks nobody who he is. */
+/**
+ * Variables by which the SDK and the serverless command find the emulator; it asks nobody who he
+ * is.
+ */
 export const surroundings = (endpoint: string, region = REGION) => ({
   AWS_ENDPOINT_URL: endpoint,
   AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
@@ -33,11 +37,21 @@ export const surroundings = (endpoint: string, region = REGION) => ({
   AWS_REGION: region,
 });
 
-const Template = z.looseObject({ Resources: z.record(z.string(), z.looseObject({ Type: z.string() })) });
-const State = z.looseObject({ service: z.looseObject({ provider: z.looseObject({ compiledCloudFormationTemplate: Template }) }) });
+const Template = z.looseObject({
+  Resources: z.record(z.string(), z.looseObject({ Type: z.string() })),
+});
+const State = z.looseObject({
+  service: z.looseObject({ provider: z.looseObject({ compiledCloudFormationTemplate: Template }) }),
+});
 
 /** Packages the stack and deploys it with `serverless deploy`. Throws with what that said. */
-export async function deploy({ endpoint, stage, parameters = {}, region = REGION, tell = () => undefined }: Deployment): Promise<void> {
+export async function deploy({
+  endpoint,
+  stage,
+  parameters = {},
+  region = REGION,
+  tell = () => undefined,
+}: Deployment): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-package-'));
   try {
     const named = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
@@ -53,25 +67,45 @@ export async function deploy({ endpoint, stage, parameters = {}, region = REGION
   }
 }
 
-async function serverless(args: readonly string[], more: Readonly<Record<string, string>>): Promise<void> {
+async function serverless(
+  args: readonly string[],
+  more: Readonly<Record<string, string>>,
+): Promise<void> {
   // A profile would be asked before the keys that the emulator takes.
   const { AWS_PROFILE: _, ...own } = process.env;
   const env = { ...own, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1', ...more };
-  await run(join(ROOT, 'node_modules/.bin/serverless'), [...args], { cwd: ROOT, env, maxBuffer: 1 << 26 }).catch((error: unknown) => {
-    const said = error instanceof Error && 'stderr' in error && 'stdout' in error ? `${error.stdout}${error.stderr}` : String(error);
+  await run(join(ROOT, 'node_modules/.bin/serverless'), [...args], {
+    cwd: ROOT,
+    env,
+    maxBuffer: 1 << 26,
+  }).catch((error: unknown) => {
+    const said =
+      error instanceof Error && 'stderr' in error && 'stdout' in error
+        ? `${error.stdout}${error.stderr}`
+        : String(error);
     throw new Error(`serverless ${args[0]} failed:\n${said}`);
   });
 }
 
-const ArchiveProperties = z.object({ ArchiveName: z.string(), RetentionDays: z.number(), EventPattern: z.unknown() });
+const ArchiveProperties = z.object({
+  ArchiveName: z.string(),
+  RetentionDays: z.number(),
+  EventPattern: z.unknown(),
+});
 
-/** The packaged template as the emulator takes it; gives the archive, which is made by a call of its own. */
+/**
+ * The packaged template as the emulator takes it; gives the archive, which is made by a call of its
+ * own.
+ */
 function mended(folder: string): z.infer<typeof ArchiveProperties> {
   const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
-  const write = (name: string, content: unknown): void => writeFileSync(join(folder, name), JSON.stringify(content));
+  const write = (name: string, content: unknown): void =>
+    writeFileSync(join(folder, name), JSON.stringify(content));
   const state = State.parse(read('serverless-state.json'));
   const { compiledCloudFormationTemplate } = state.service.provider;
-  const archive = ArchiveProperties.parse(compiledCloudFormationTemplate.Resources.Archive?.Properties);
+  const archive = ArchiveProperties.parse(
+    compiledCloudFormationTemplate.Resources.Archive?.Properties,
+  );
   mend(compiledCloudFormationTemplate.Resources);
   write('serverless-state.json', state);
   const template = Template.parse(read('cloudformation-template-update-stack.json'));
@@ -81,35 +115,53 @@ function mended(folder: string): z.infer<typeof ArchiveProperties> {
 }
 
 function mend(resources: z.infer<typeof Template>['Resources']): void {
-  // MiniStack 1.5.33 has archives, and its CloudFormation does not know them: "Unrecognized resource types".
+  // MiniStack 1.5.33 has archives, and its CloudFormation does not know them: "Unrecognized
+  // resource types".
   delete resources.Archive;
-  for (const { Type, Properties } of Object.values(resources)) if (Type === 'AWS::IAM::Role') mendRights(Properties);
+  for (const { Type, Properties } of Object.values(resources))
+    if (Type === 'AWS::IAM::Role') mendRights(Properties);
 }
 
 const Statement = z.looseObject({ Action: z.array(z.string()), Resource: z.unknown() });
-const Role = z.object({ Policies: z.array(z.object({ PolicyDocument: z.object({ Statement: z.array(Statement) }) })) });
+const Role = z.object({
+  Policies: z.array(z.object({ PolicyDocument: z.object({ Statement: z.array(Statement) }) })),
+});
 const BATCHES = ['sqs:SendMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 
 /**
- * With AUTH=true, MiniStack 1.5.33 asks for a right to the batched calls of SQS, and AWS has none: who may send one may send ten.
- * And it takes every schedule for one of the group `default`.
+ * With AUTH=true, MiniStack 1.5.33 asks for a right to the batched calls of SQS, and AWS has none:
+ * who may send one may send ten. And it takes every schedule for one of the group `default`.
  */
 function mendRights(role: unknown): void {
   if (!Role.safeParse(role).success) return;
-  const statements = (role as z.infer<typeof Role>).Policies.flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
+  const statements = (role as z.infer<typeof Role>).Policies.flatMap(
+    ({ PolicyDocument }) => PolicyDocument.Statement,
+  );
   for (const statement of statements) {
     const { Action, Resource } = statement;
     Action.push(...Action.filter((one) => BATCHES.includes(one)).map((one) => `${one}Batch`));
     if (Action.includes('scheduler:CreateSchedule'))
-      statement.Resource = JSON.parse(JSON.stringify(Resource).replace(/schedule\/[^/]+\/\*/, 'schedule/default/*'));
+      statement.Resource = JSON.parse(
+        JSON.stringify(Resource).replace(/schedule\/[^/]+\/\*/, 'schedule/default/*'),
+      );
   }
 }
 
-async function makeArchive(archive: z.infer<typeof ArchiveProperties>, stage: string, endpoint: string, region: string): Promise<void> {
+async function makeArchive(
+  archive: z.infer<typeof ArchiveProperties>,
+  stage: string,
+  endpoint: string,
+  region: string,
+): Promise<void> {
   const client = new EventBridgeClient({ endpoint, region, credentials: CREDENTIALS });
   const { ArchiveName, RetentionDays, EventPattern } = archive;
   const EventSourceArn = `arn:aws:events:${region}:000000000000:event-bus/propagator-${stage}`;
-  const input = { ArchiveName, RetentionDays, EventPattern: JSON.stringify(EventPattern), EventSourceArn };
+  const input = {
+    ArchiveName,
+    RetentionDays,
+    EventPattern: JSON.stringify(EventPattern),
+    EventSourceArn,
+  };
   await client.send(new CreateArchiveCommand(input)).catch((error: unknown) => {
     // It stands already, from an earlier deployment.
     if (!(error instanceof Error) || error.name !== 'ResourceAlreadyExistsException') throw error;
@@ -120,35 +172,53 @@ async function makeArchive(archive: z.infer<typeof ArchiveProperties>, stage: st
 /** The emulator of `npm run aws:up`, or AWS_ENDPOINT_URL. Throws when nobody answers there. */
 export async function endpointHere(): Promise<string> {
   const file = join(import.meta.dirname, '.ministack/endpoint');
-  const endpoint = process.env.AWS_ENDPOINT_URL || (existsSync(file) ? readFileSync(file, 'utf8').trim() : '');
-  if (endpoint === '') throw new Error('No emulator runs: start one with npm run aws:up, or name one in AWS_ENDPOINT_URL.');
+  const endpoint =
+    process.env.AWS_ENDPOINT_URL || (existsSync(file) ? readFileSync(file, 'utf8').trim() : '');
+  if (endpoint === '')
+    throw new Error(
+      'No emulator runs: start one with npm run aws:up, or name one in AWS_ENDPOINT_URL.',
+    );
   const answer = await fetch(endpoint).catch(() => undefined);
-  if (!answer) throw new Error(`Nobody answers at ${endpoint}: start an emulator with npm run aws:up, or unset AWS_ENDPOINT_URL.`);
+  if (!answer)
+    throw new Error(
+      `Nobody answers at ${endpoint}: start an emulator with npm run aws:up, or unset AWS_ENDPOINT_URL.`,
+    );
   return endpoint;
 }
 
-/** What PROPAGATOR_URL is for a deployed stage: on an emulator the API has no name of its own. */
-export async function doorOf(endpoint: string, stage: string): Promise<string> {
+/**
+ * What PROPAGATOR_API_URL is for a deployed stage: on an emulator the API has no name of its own.
+ */
+export async function apiUrlOf(endpoint: string, stage: string): Promise<string> {
   return `${endpoint}/_aws/execute-api/${await outputOf(endpoint, stage, 'HttpApiId')}`;
 }
 
 /** What the stack says of itself by that name. Throws when it is not there. */
 export async function outputOf(endpoint: string, stage: string, name: string): Promise<string> {
   const client = new CloudFormationClient({ endpoint, region: REGION, credentials: CREDENTIALS });
-  const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: `propagator-${stage}` })).catch(() => ({ Stacks: [] }));
+  const { Stacks = [] } = await client
+    .send(new DescribeStacksCommand({ StackName: `propagator-${stage}` }))
+    .catch(() => ({ Stacks: [] }));
   client.destroy();
   const value = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === name)?.OutputValue;
-  if (value === undefined) throw new Error(`There is no stack propagator-${stage} at ${endpoint}: npm run aws:deploy makes it.`);
+  if (value === undefined)
+    throw new Error(
+      `There is no stack propagator-${stage} at ${endpoint}: npm run aws:deploy makes it.`,
+    );
   return value;
 }
 
 /** What a person does next on a stage that was just deployed, as commands for a shell. */
 async function whatNext(endpoint: string, stage: string): Promise<string> {
-  const variables = Object.entries({ ...surroundings(endpoint), AWS_DEFAULT_REGION: REGION, AWS_ENDPOINT_URL_SQS: endpoint });
+  const variables = Object.entries({
+    ...surroundings(endpoint),
+    AWS_DEFAULT_REGION: REGION,
+    AWS_ENDPOINT_URL_SQS: endpoint,
+  });
   return `It stands. In the shell that you go on in:
 
   export ${variables.map(([name, value]) => `${name}=${value}`).join(' ')}
-  export PROPAGATOR_URL=${await doorOf(endpoint, stage)}
+  export PROPAGATOR_API_URL=${await apiUrlOf(endpoint, stage)}
 
 See it work, with a rehearsal cloud in a shell of its own:
 
@@ -158,9 +228,9 @@ Or with a cloud of yours, whose login openstack.json holds as docs/aws.md shows 
 
   aws secretsmanager put-secret-value --secret-id ${await outputOf(endpoint, stage, 'SecretArn')} --secret-string file://openstack.json
   npx propagator services
-  curl --aws-sigv4 aws:amz:${REGION}:execute-api --user test:test $PROPAGATOR_URL/v1/notifications \\
+  curl --aws-sigv4 aws:amz:${REGION}:execute-api --user test:test $PROPAGATOR_API_URL/v1/notifications \\
     -d '{"event_type": "identity.project.deleted", "payload": {"resource_info": "ID OF A PROJECT"}}'
-  RABBITMQ_URL=amqp://… PROPAGATOR_SINK=${await outputOf(endpoint, stage, 'IngestQueueUrl')} npx propagator relay
+  RABBITMQ_URL=amqp://… PROPAGATOR_INGEST_QUEUE_URL=${await outputOf(endpoint, stage, 'IngestQueueUrl')} npx propagator relay
   npx propagator operations
 
 npm run aws:deploy deploys again after a change; npm run aws:down ends the emulator, with all that is on it.`;
@@ -168,7 +238,10 @@ npm run aws:deploy deploys again after a change; npm run aws:down ends the emula
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { stage: { type: 'string', default: 'local' }, param: { type: 'string', multiple: true, default: [] } },
+    options: {
+      stage: { type: 'string', default: 'local' },
+      param: { type: 'string', multiple: true, default: [] },
+    },
   });
   const { stage } = values;
   const parameters = Object.fromEntries(

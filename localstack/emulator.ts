@@ -12,7 +12,8 @@ export interface Emulator {
 }
 
 /**
- * Starts an AWS on loopback as `localstack/start` does; `folder` keeps what it writes. The first time it is installed, which takes a minute.
+ * Starts an AWS on loopback as `localstack/start` does; `folder` keeps what it writes. The first
+ * time it is installed, which takes a minute.
  * `checksRights`: every call must be signed, and functions may do what their roles say and no more.
  * `host`: what its URLs name instead of 127.0.0.1.
  */

@@ -1,9 +1,15 @@
-// npm run aws:try [-- --stage NAME] [--leave]: a rehearsal cloud on loopback as OpenStack of the stage that npm run aws:deploy made. Its login goes into
-// the secret, a customer's project is deleted in its Keystone, the notification goes in at the door for HTTP, and the operation is seen to its end.
-// The cloud stays until Ctrl-C, to be looked at; with --leave it ends at once. The exit code is 1 when the operation has not ended within two minutes.
+// npm run aws:try [-- --stage NAME] [--leave]: a rehearsal cloud on loopback as OpenStack of the
+// stage that npm run aws:deploy made. Its login goes into the secret, a customer's project is
+// deleted in its Keystone, the notification goes in at the door for HTTP, and the operation is seen
+// to its end. The cloud stays until Ctrl-C, to be looked at; with --leave it ends at once. The exit
+// code is 1 when the operation has not ended within two minutes.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { LambdaClient, paginateListFunctions, UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
+import {
+  LambdaClient,
+  paginateListFunctions,
+  UpdateFunctionConfigurationCommand,
+} from '@aws-sdk/client-lambda';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
 import { ApiClient } from '../lib/cli/client.ts';
@@ -12,58 +18,91 @@ import { callerOf } from '../lib/cli/signed.ts';
 import { ENDED } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
 import type { RehearsalCloud } from '../test/cloud/cloud.ts';
-import { CREDENTIALS, doorOf, endpointHere, outputOf, REGION, surroundings } from './deploy.ts';
+import { apiUrlOf, CREDENTIALS, endpointHere, outputOf, REGION, surroundings } from './deploy.ts';
 
 /**
- * The secret gets the login of this cloud. All functions are started anew, for they may know another one from a try before; and without the
- * grace of an hour, which is too long to be watched. The next deployment sets it again.
+ * The secret gets the login of this cloud. All functions are started anew, for they may know
+ * another one from a try before; and without the grace of an hour, which is too long to be watched.
+ * The next deployment sets it again.
  */
-async function logIn({ credentials }: RehearsalCloud, endpoint: string, stage: string): Promise<void> {
+async function logIn(
+  { credentials }: RehearsalCloud,
+  endpoint: string,
+  stage: string,
+): Promise<void> {
   const config = { endpoint, region: REGION, credentials: CREDENTIALS };
   const secrets = new SecretsManagerClient(config);
   const SecretId = await outputOf(endpoint, stage, 'SecretArn');
-  await secrets.send(new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(credentials) }));
+  await secrets.send(
+    new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(credentials) }),
+  );
   secrets.destroy();
   const lambda = new LambdaClient(config);
   for await (const { Functions = [] } of paginateListFunctions({ client: lambda }, {}))
-    for (const { FunctionName = '', Environment } of Functions.filter((one) => one.FunctionName?.startsWith(`propagator-${stage}-`))) {
-      const Variables = { ...Environment?.Variables, PROPAGATOR_GRACE: '0s', STACK_LOGIN: credentials.OS_AUTH_URL ?? '' };
-      await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+    for (const { FunctionName = '', Environment } of Functions.filter((one) =>
+      one.FunctionName?.startsWith(`propagator-${stage}-`),
+    )) {
+      const Variables = {
+        ...Environment?.Variables,
+        PROPAGATOR_GRACE_PERIOD: '0s',
+        STACK_LOGIN: credentials.OS_AUTH_URL ?? '',
+      };
+      await lambda.send(
+        new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }),
+      );
     }
   lambda.destroy();
 }
 
-/** The operation about the project, once it has ended. Throws when that takes longer than two minutes. */
+/**
+ * The operation about the project, once it has ended. Throws when that takes longer than two
+ * minutes.
+ */
 async function endOf(project: string, api: ApiClient): Promise<OperationShape> {
   const until = Date.now() + 120_000;
   for (;;) {
     const { operations } = await api.get(`/v1/operations?project=${project}`, OperationsShape);
     const seen = operations.at(0);
     if (seen && ENDED.some((state) => state === seen.operation.state)) return seen;
-    if (Date.now() > until) throw new Error(`The operation has not ended within two minutes: ${seen?.operation.state ?? 'there is none'}.`);
+    if (Date.now() > until)
+      throw new Error(
+        `The operation has not ended within two minutes: ${seen?.operation.state ?? 'there is none'}.`,
+      );
     await delay(1000);
   }
 }
 
 async function main(): Promise<void> {
-  const options = { stage: { type: 'string', default: 'local' }, leave: { type: 'boolean', default: false } } as const;
+  const options = {
+    stage: { type: 'string', default: 'local' },
+    leave: { type: 'boolean', default: false },
+  } as const;
   const { stage, leave } = parseArgs({ options }).values;
   const endpoint = await endpointHere();
-  const door = await doorOf(endpoint, stage);
+  const apiUrl = await apiUrlOf(endpoint, stage);
   const cloud = await rehearsalCloud();
   try {
     await logIn(cloud, endpoint, stage);
     const project = customerOf(cloud);
     const api = new ApiClient(
-      door,
-      callerOf(door, surroundings(endpoint), () => undefined),
+      apiUrl,
+      callerOf(apiUrl, surroundings(endpoint), () => undefined),
     );
-    await api.post('/v1/notifications', JSON.parse(await deletedIn(cloud, project)), z.object({ stored: z.number() }));
-    console.log(`A customer's project, ${project}, was deleted in the rehearsal cloud at ${cloud.url}, and the stage told.`);
+    await api.post(
+      '/v1/notifications',
+      JSON.parse(await deletedIn(cloud, project)),
+      z.object({ stored: z.number() }),
+    );
+    console.log(
+      `A customer's project, ${project}, was deleted in the rehearsal cloud at ${cloud.url}, and the stage told.`,
+    );
     const { operation, tasks } = await endOf(project, api);
-    const kinds = tasks.flatMap(({ counts }) => Object.values(counts));
-    const sum = (of: 'found' | 'removed' | 'left') => kinds.reduce((total, count) => total + count[of], 0);
-    console.log(`${operation.id}: ${operation.state}. Found ${sum('found')}, removed ${sum('removed')}, left ${sum('left')}.`);
+    const resourceTypes = tasks.flatMap(({ counts }) => Object.values(counts));
+    const sum = (of: 'found' | 'removed' | 'left') =>
+      resourceTypes.reduce((total, count) => total + count[of], 0);
+    console.log(
+      `${operation.id}: ${operation.state}. Found ${sum('found')}, removed ${sum('removed')}, left ${sum('left')}.`,
+    );
     if (leave) return;
     console.log(`
 In another shell, with the variables that npm run aws:deploy printed: npx propagator operation ${operation.id}

@@ -1,7 +1,15 @@
 import { type Message, queueOf } from '../events/index.ts';
 import type { AccountRecord, QuarantineRecord } from '../lib/account/inventory.ts';
 import { decisionsOf, matches, readLetter, wordOf } from '../lib/engine/dead-letters.ts';
-import type { Change, DeadLetter, DeadLetterFilter, Decided, Decision, Engine, Reads } from '../lib/engine/port.ts';
+import type {
+  Change,
+  DeadLetter,
+  DeadLetterFilter,
+  Decided,
+  Decision,
+  Engine,
+  Reads,
+} from '../lib/engine/port.ts';
 import type { Operation, Task, Waiver } from '../lib/operation/model.ts';
 
 export interface Waiting {
@@ -10,7 +18,10 @@ export interface Waiting {
   readonly number: number;
 }
 
-/** An engine in memory whose deliveries the test makes itself, in the order that it likes. Time is the test's own. */
+/**
+ * An engine in memory whose deliveries the test makes itself, in the order that it likes. Time is
+ * the test's own.
+ */
 export class MemoryEngine implements Engine {
   time = 1_000_000_000;
   readonly waiting: Waiting[] = [];
@@ -27,24 +38,50 @@ export class MemoryEngine implements Engine {
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
     if (change.seen?.some((id) => this.seenIds.has(id))) return 'conflict';
-    if (change.operations?.some((operation) => (this.operations.get(operation.id)?.version ?? 0) !== operation.version)) return 'conflict';
-    if (change.tasks?.some((task) => (this.tasks.get(task.id)?.version ?? 0) !== task.version)) return 'conflict';
+    if (
+      change.operations?.some(
+        (operation) => (this.operations.get(operation.id)?.version ?? 0) !== operation.version,
+      )
+    )
+      return 'conflict';
+    if (change.tasks?.some((task) => (this.tasks.get(task.id)?.version ?? 0) !== task.version))
+      return 'conflict';
     for (const id of change.seen ?? []) this.seenIds.add(id);
-    for (const operation of change.operations ?? []) this.operations.set(operation.id, { ...operation, version: operation.version + 1 });
-    for (const task of change.tasks ?? []) this.tasks.set(task.id, { ...task, version: task.version + 1 });
-    for (const record of change.accounts ?? []) this.accounts.set(`${record.account.type}/${record.account.id}`, record);
+    for (const operation of change.operations ?? [])
+      this.operations.set(operation.id, { ...operation, version: operation.version + 1 });
+    for (const task of change.tasks ?? [])
+      this.tasks.set(task.id, { ...task, version: task.version + 1 });
+    for (const record of change.accounts ?? [])
+      this.accounts.set(`${record.account.type}/${record.account.id}`, record);
     for (const waiver of change.waivers ?? []) this.waived.set(waiver.type, waiver);
     for (const type of change.unwaived ?? []) this.waived.delete(type);
     this.quarantined.push(...(change.quarantine ?? []));
-    for (const [name, count] of Object.entries(change.counters ?? {})) this.counters.set(name, (this.counters.get(name) ?? 0) + count);
-    for (const { delaySeconds, ...message } of change.messages ?? []) this.#put(message, this.time + (delaySeconds ?? 0) * 1000);
-    for (const { message, error } of change.deadLetters ?? []) this.lay(queueOf(message), message, { error });
+    for (const [name, count] of Object.entries(change.counters ?? {}))
+      this.counters.set(name, (this.counters.get(name) ?? 0) + count);
+    for (const { delaySeconds, ...message } of change.messages ?? [])
+      this.#put(message, this.time + (delaySeconds ?? 0) * 1000);
+    for (const { message, error } of change.deadLetters ?? [])
+      this.moveToDeadLetters(queueOf(message), message, { error });
     return 'committed';
   }
 
   /** A dead letter, whatever is in it. */
-  lay(queue: DeadLetter['queue'], body: unknown, { error, receiveCount, expiresAt }: Partial<DeadLetter> = {}): void {
-    this.letters.push(readLetter({ id: String(++this.#number), queue, body, error, receiveCount, expiresAt, at: this.time }));
+  moveToDeadLetters(
+    queue: DeadLetter['queue'],
+    body: unknown,
+    { error, receiveCount, expiresAt }: Partial<DeadLetter> = {},
+  ): void {
+    this.letters.push(
+      readLetter({
+        id: String(++this.#number),
+        queue,
+        body,
+        error,
+        receiveCount,
+        expiresAt,
+        at: this.time,
+      }),
+    );
   }
 
   #put(message: Message, dueAt: number): void {
@@ -80,21 +117,33 @@ export class MemoryEngine implements Engine {
     tasks: async (id) => [...this.tasks.values()].filter((task) => task.operationId === id),
     task: async (id) => this.tasks.get(id),
     startedSince: async (at, type) =>
-      [...this.operations.values()].filter(({ startedAt, scope }) => scope.type === type && startedAt !== undefined && startedAt >= at)
-        .length,
+      [...this.operations.values()].filter(
+        ({ startedAt, scope }) => scope.type === type && startedAt !== undefined && startedAt >= at,
+      ).length,
     account: async (type, id) => this.accounts.get(`${type}/${id}`),
     accounts: async (type, ids) =>
-      [...this.accounts.values()].filter(({ account }) => account.type === type && (!ids || ids.includes(account.id))),
+      [...this.accounts.values()].filter(
+        ({ account }) => account.type === type && (!ids || ids.includes(account.id)),
+      ),
     projectsOf: async (domainId) =>
-      [...this.accounts.values()].filter(({ account }) => account.type === 'project' && account.domainId === domainId),
+      [...this.accounts.values()].filter(
+        ({ account }) => account.type === 'project' && account.domainId === domainId,
+      ),
     projectsOfMember: async (userId) =>
-      [...this.accounts.values()].filter(({ account, members }) => account.type === 'project' && members?.includes(userId)),
+      [...this.accounts.values()].filter(
+        ({ account, members }) => account.type === 'project' && members?.includes(userId),
+      ),
     waivers: async () => [...this.waived.values()],
     accountCount: async () => this.accounts.size,
     seen: async (ids) => new Set(ids.filter((id) => this.seenIds.has(id))),
     decisions: async ({ operationId, limit }) =>
-      this.decided.filter((decision) => !operationId || decision.operationId === operationId).slice(0, limit),
-    quarantine: async (limit) => ({ total: this.quarantined.length, records: this.quarantined.slice(0, limit) }),
+      this.decided
+        .filter((decision) => !operationId || decision.operationId === operationId)
+        .slice(0, limit),
+    quarantine: async (limit) => ({
+      total: this.quarantined.length,
+      records: this.quarantined.slice(0, limit),
+    }),
     counters: async () => Object.fromEntries(this.counters),
     depths: async () => ({}),
   };
@@ -114,7 +163,10 @@ export class MemoryEngine implements Engine {
     return letters.length;
   }
 
-  async discard(filter: DeadLetterFilter, decided: Decided & { readonly reason: string }): Promise<number> {
+  async discard(
+    filter: DeadLetterFilter,
+    decided: Decided & { readonly reason: string },
+  ): Promise<number> {
     const letters = this.#take(filter, 'discarded', decided);
     for (const message of wordOf('discarded', letters, decided)) this.#put(message, this.time);
     return letters.length;

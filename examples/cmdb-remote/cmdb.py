@@ -16,7 +16,7 @@ import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PROPAGATOR = os.environ.get("PROPAGATOR_URL", "http://127.0.0.1:8787")
+PROPAGATOR = os.environ.get("PROPAGATOR_API_URL", "http://127.0.0.1:8787")
 DATABASE = os.environ.get("CMDB_DATABASE", "cmdb.sqlite")
 PORT = int(os.environ.get("CMDB_PORT", "9000"))
 
@@ -31,11 +31,11 @@ def assets_of(database, project):
 
 
 def empty(project, phase):
-    """Counts (phase survey), or removes (phase clean) what may go. Gives the report. May be repeated at any time."""
+    """Counts (phase plan), or removes (phase apply) what may go. Gives the report. May be repeated at any time."""
     database = sqlite3.connect(DATABASE, timeout=10)
     try:
         before = assets_of(database, project)
-        if phase == "clean":
+        if phase == "apply":
             free = [(number, project) for number, audited in before if not audited]
             with database:
                 database.executemany("DELETE FROM asset WHERE id = ? AND project = ?", free)
@@ -44,11 +44,11 @@ def empty(project, phase):
     finally:
         database.close()
     counts = {"cmdb.asset": {"listed": len(before), "gone": len(before) - len(left), "left": len(left)}}
-    if phase == "survey" or not left:
+    if phase == "plan" or not left:
         return {"type": "service.finished", "phase": phase, "data": {"result": "finished", "counts": counts}}
     audited = {
         "class": "Blocked",
-        "kind": "cmdb.asset",
+        "resourceType": "cmdb.asset",
         "message": "they are being audited",
         "actor": "operator",
         "advice": "Close the audit in the CMDB; they go then.",
@@ -104,7 +104,7 @@ class Door(BaseHTTPRequestHandler):
         try:
             message = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))))
             task = message["data"]
-            is_ours = self.path == "/tasks" and message["type"] == "service.requested" and task["phase"] in ("survey", "clean")
+            is_ours = self.path == "/tasks" and message["type"] == "service.requested" and task["phase"] in ("plan", "apply")
             task_id, _ = task["taskId"], task["project"]
         except (ValueError, KeyError, TypeError):
             is_ours = False

@@ -1,23 +1,25 @@
 import type { Account, Change } from '../../events/account.ts';
 import type { NotificationReceived } from '../../events/notification.ts';
-import type { ErrorReport } from '../errors.ts';
-import { type AboutAccount, type Answers, knownDomains, subjectOf } from './ask.ts';
-import { type Decision, Draft } from './draft.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import type { AccountHint, Interpretation, MembershipHint } from './interpret.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
-import type { Shown } from './keystone.ts';
-import type { AccountHint, Meaning, MembershipHint } from './meaning.ts';
+import { type Decision, InventoryUpdate } from './inventory-update.ts';
+import type { KeystoneState } from './keystone.ts';
+import { type AboutAccount, type Answers, knownDomains, subjectOf } from './keystone-answers.ts';
 import { keyOf, mergeListed, shownRecord, unionOf } from './merge.ts';
-import { delayed, quarantined } from './putback.ts';
+import { delayed, quarantined } from './quarantine.ts';
 
 /** One stored notification and what it was understood to mean. */
 export interface Item {
   readonly received: NotificationReceived;
-  readonly meaning: Meaning;
+  readonly interpretation: Interpretation;
 }
 /** All that a decision rests on. Times are epoch milliseconds. */
 export interface Batch {
   readonly items: readonly Item[];
-  /** What the inventory has of every account that the items and the answers name, by `project/<id>`. */
+  /**
+   * What the inventory has of every account that the items and the answers name, by `project/<id>`.
+   */
   readonly known: ReadonlyMap<string, AccountRecord>;
   /** Those of {@link keysAgainstDuplicates} that were taken in before. */
   readonly seen: ReadonlySet<string>;
@@ -26,95 +28,143 @@ export interface Batch {
   readonly askedAt: number;
   readonly now: number;
 }
-type Present = Extract<Shown, { is: 'present' }>['account'];
+type Present = Extract<KeystoneState, { is: 'present' }>['account'];
 
-/** Two notifications about one deletion of a domain, sent without a request id, follow each other within this. */
+/**
+ * Two notifications about one deletion of a domain, sent without a request id, follow each other
+ * within this.
+ */
 const TWIN_MILLIS = 60_000;
 
 /**
- * Keystone announces every change of a domain twice, as its project's and as its own, with one request id:
- * the second one is old news. `undefined` where the notification has no request id.
+ * Keystone announces every change of a domain twice, as its project's and as its own, with one
+ * request id: the second one is old news. `undefined` where the notification has no request id.
  */
 function twinKey({ id, operation, cause }: AccountHint): string | undefined {
   return cause.requestId === undefined ? undefined : `twin/${operation}/${id}/${cause.requestId}`;
 }
 
-/** Keys under which a batch may have been taken in before, to be looked up before {@link decide}. */
+/**
+ * Keys under which a batch may have been taken in before, to be looked up before {@link decide}.
+ */
 export function keysAgainstDuplicates(items: readonly Item[]): string[] {
-  return items.flatMap(({ meaning }) => {
-    if (meaning.is !== 'account') return [];
-    const twin = meaning.type === 'user' ? undefined : twinKey(meaning);
-    return twin === undefined ? [meaning.cause.messageId] : [meaning.cause.messageId, twin];
+  return items.flatMap(({ interpretation }) => {
+    if (interpretation.is !== 'account') return [];
+    const twin = interpretation.type === 'user' ? undefined : twinKey(interpretation);
+    return twin === undefined
+      ? [interpretation.cause.messageId]
+      : [interpretation.cause.messageId, twin];
   });
 }
 
 /**
- * What a batch of notifications means for the world: account events, records, what goes back, what is laid aside.
- * Pure. Items are taken in the order of their own timestamps, so that the order of delivery matters little.
+ * What a batch of notifications means for the world: account events, records, what goes back, what
+ * is laid aside. Pure. Items are taken in the order of their own timestamps, so that the order of
+ * delivery matters little.
  */
 export function decide(batch: Batch): Decision {
-  const draft = new Draft(batch.known, batch.seen);
-  const hints = batch.items.flatMap(({ meaning }) => (meaning.is === 'account' || meaning.is === 'membership' ? [meaning] : []));
+  const update = new InventoryUpdate(batch.known, batch.seen);
+  const hints = batch.items.flatMap(({ interpretation }) =>
+    interpretation.is === 'account' || interpretation.is === 'membership' ? [interpretation] : [],
+  );
   const domains = knownDomains(hints, batch.known);
-  const at = ({ received, meaning }: Item): number =>
-    meaning.is === 'account' ? meaning.cause.at : meaning.is === 'membership' ? meaning.at : received.data.receivedAt;
-  for (const { received, meaning } of batch.items.toSorted((one, other) => at(one) - at(other))) {
-    draft.count('notification.received');
-    if (meaning.is === 'dropped') draft.count(`notification.dropped.${meaning.because}`);
-    else if (meaning.is === 'unreadable') {
-      draft.count('notification.unreadable');
-      draft.quarantine.push(quarantined(received, meaning.reason));
+  const at = ({ received, interpretation }: Item): number =>
+    interpretation.is === 'account'
+      ? interpretation.cause.at
+      : interpretation.is === 'membership'
+        ? interpretation.at
+        : received.data.receivedAt;
+  for (const { received, interpretation } of batch.items.toSorted(
+    (one, other) => at(one) - at(other),
+  )) {
+    update.count('notification.received');
+    if (interpretation.is === 'dropped')
+      update.count(`notification.dropped.${interpretation.because}`);
+    else if (interpretation.is === 'unreadable') {
+      update.count('notification.unreadable');
+      update.quarantine.push(quarantined(received, interpretation.reason));
     } else {
       const taken =
-        meaning.is === 'membership'
-          ? takeMembership(draft, meaning, batch)
-          : takeAccount(draft, meaning, subjectOf(meaning, domains), batch);
-      if (typeof taken === 'object') draft.messages.push(delayed(received, taken, batch.now));
-      draft.count(`notification.${typeof taken === 'object' ? 'delayed' : taken}`);
+        interpretation.is === 'membership'
+          ? applyMembership(update, interpretation, batch)
+          : applyAccount(update, interpretation, subjectOf(interpretation, domains), batch);
+      if (typeof taken === 'object') update.messages.push(delayed(received, taken, batch.now));
+      update.count(`notification.${typeof taken === 'object' ? 'delayed' : taken}`);
     }
   }
-  return draft.decision();
+  return update.decision();
 }
 
-/** What became of a hint, as the end of a counter's name; or the error because of which it has to wait. */
+/**
+ * What became of a hint, as the end of a counter's name; or the error because of which it has to
+ * wait.
+ */
 type Taken = 'announced' | 'recorded' | 'duplicate' | 'twin' | 'absent' | ErrorReport;
 
-function takeAccount(draft: Draft, hint: AccountHint, subject: string, batch: Batch): Taken {
-  if (draft.wasSeen(hint.cause.messageId)) return 'duplicate';
+function applyAccount(
+  update: InventoryUpdate,
+  hint: AccountHint,
+  subject: string,
+  batch: Batch,
+): Taken {
+  if (update.wasSeen(hint.cause.messageId)) return 'duplicate';
   const answer = hint.operation === 'deleted' ? undefined : batch.answers.accounts.get(subject);
   if (answer?.is === 'uncertain') return answer.error;
   const shown = answer?.value.shown;
-  const type = shown?.is === 'present' ? shown.account.type : subject.startsWith('domain/') ? 'domain' : hint.type;
-  const record = draft.record(type, hint.id);
-  draft.see(hint.cause.messageId);
-  if (type === 'domain' && isTwin(draft, hint, record, batch.now)) return 'twin';
+  const type =
+    shown?.is === 'present'
+      ? shown.account.type
+      : subject.startsWith('domain/')
+        ? 'domain'
+        : hint.type;
+  const record = update.record(type, hint.id);
+  update.see(hint.cause.messageId);
+  if (type === 'domain' && isTwin(update, hint, record, batch.now)) return 'twin';
   if (hint.operation === 'deleted') {
-    draft.put({ ...record, deletedAt: isGone(record) ? record.deletedAt : batch.now });
-    draft.announce(record.account, 'deleted', hint.cause);
+    update.put({ ...record, deletedAt: isGone(record) ? record.deletedAt : batch.now });
+    update.announce(record.account, 'deleted', hint.cause);
     return 'announced';
   }
   // Deleted meanwhile: its own notification says so, or the sweep finds it. What is known stays.
   if (!answer || shown?.is !== 'present') return 'absent';
-  takeShown(draft, hint, record, shown.account, answer.value, batch.askedAt);
+  takeShown(update, hint, record, shown.account, answer.value, batch.askedAt);
   return 'announced';
 }
 
-function isTwin(draft: Draft, hint: AccountHint, record: AccountRecord, now: number): boolean {
+function isTwin(
+  update: InventoryUpdate,
+  hint: AccountHint,
+  record: AccountRecord,
+  now: number,
+): boolean {
   const key = twinKey(hint);
   if (key === undefined) {
-    // The first of the two has made the tombstone, and its event with it. A tombstone of a project stops nothing: it may be forged.
-    return hint.operation === 'deleted' && isGone(record) && now - (record.deletedAt ?? 0) < TWIN_MILLIS;
+    // The first of the two has made the tombstone, and its event with it. A tombstone of a project
+    // stops nothing: it may be forged.
+    return (
+      hint.operation === 'deleted' && isGone(record) && now - (record.deletedAt ?? 0) < TWIN_MILLIS
+    );
   }
-  if (draft.wasSeen(key)) return true;
-  draft.see(key);
+  if (update.wasSeen(key)) return true;
+  update.see(key);
   return false;
 }
 
-/** `updated` never says what changed: Keystone's answer, against what was announced before, does. */
-function takeShown(draft: Draft, hint: AccountHint, record: AccountRecord, account: Present, about: AboutAccount, askedAt: number): void {
+/**
+ * `updated` never says what changed: Keystone's answer, against what was announced before, does.
+ */
+function takeShown(
+  update: InventoryUpdate,
+  hint: AccountHint,
+  record: AccountRecord,
+  account: Present,
+  about: AboutAccount,
+  askedAt: number,
+): void {
   const before = record.account.enabled;
-  draft.put(shownRecord(record, account, askedAt, about.members));
-  if (about.tree) for (const inside of mergeListed(about.tree, draft.records, askedAt)) draft.put(inside);
+  update.put(shownRecord(record, account, askedAt, about.members));
+  if (about.tree)
+    for (const inside of mergeListed(about.tree, update.records, askedAt)) update.put(inside);
   const flipped: Change | undefined = account.enabled
     ? before === false
       ? 'enabled'
@@ -123,36 +173,41 @@ function takeShown(draft: Draft, hint: AccountHint, record: AccountRecord, accou
       ? undefined
       : 'disabled';
   if (hint.operation === 'created') {
-    draft.announce(account, 'created', hint.cause);
-    // Disabled since, or from the start: the notification that follows, if any, will find nothing changed.
-    if (!account.enabled) draft.announce(account, 'disabled', hint.cause);
-  } else draft.announce(account, flipped ?? 'updated', hint.cause);
+    update.announce(account, 'created', hint.cause);
+    // Disabled since, or from the start: the notification that follows, if any, will find nothing
+    // changed.
+    if (!account.enabled) update.announce(account, 'disabled', hint.cause);
+  } else update.announce(account, flipped ?? 'updated', hint.cause);
 }
 
 /** Records who got a role. A duplicate adds nobody, so it needs no key against it. */
-function takeMembership(draft: Draft, hint: MembershipHint, batch: Batch): Taken {
+function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: Batch): Taken {
   const { on, who, inherited } = hint;
   const group = who.type === 'group' ? batch.answers.groups.get(who.id) : undefined;
   if (group?.is === 'uncertain') return group.error;
-  if (on.type === 'project' && !inherited && !draft.has('project', on.id)) {
+  if (on.type === 'project' && !inherited && !update.has('project', on.id)) {
     const answer = batch.answers.accounts.get(keyOf('project', on.id));
     if (answer?.is === 'uncertain') return answer.error;
     const shown = answer?.value.shown;
     if (shown?.is !== 'present' || shown.account.type !== 'project') return 'absent';
-    // Whether it is enabled was not announced yet, so it is not remembered: the notification that does may be on its way.
+    // Whether it is enabled was not announced yet, so it is not remembered: the notification that
+    // does may be on its way.
     const { enabled: _notAnnounced, ...account } = shown.account;
-    draft.put(shownRecord(undefined, account, batch.askedAt, answer?.value.members));
+    update.put(shownRecord(undefined, account, batch.askedAt, answer?.value.members));
   }
   const users = who.type === 'user' ? [who.id] : (group?.value ?? []);
-  const places = inherited ? draft.below(on.type, on.id) : [draft.record(on.type, on.id)];
+  const places = inherited ? update.below(on.type, on.id) : [update.record(on.type, on.id)];
   for (const record of places) {
     const members = unionOf(record.members, users);
-    if (members !== record.members) draft.put({ ...record, members });
+    if (members !== record.members) update.put({ ...record, members });
   }
   return 'recorded';
 }
 
-/** The accounts that Keystone's answers name, those in a domain's tree too: {@link decide} needs their records. */
+/**
+ * The accounts that Keystone's answers name, those in a domain's tree too: {@link decide} needs
+ * their records.
+ */
 export function accountsInAnswers({ accounts }: Answers): Account[] {
   return [...accounts.values()].flatMap((answer) => {
     if (answer.is !== 'certain') return [];

@@ -3,24 +3,31 @@ import type { UserId } from '../../events/ids.ts';
 
 /**
  * What is remembered of an account, so that a deleted id still has a name, a domain and members.
- * `account.enabled` is the state that was last announced by an event (or found, where nothing was known before):
- * a listing does not move it, or a change that waits in the broker would be taken for old news.
+ * `account.enabled` is the state that was last announced by an event (or found, where nothing was
+ * known before): a listing does not move it, or a change that waits in the broker would be taken
+ * for old news.
  */
 export interface AccountRecord {
   readonly account: Account;
   /** Epoch milliseconds when Keystone last showed it. */
   readonly seenAt: number;
   /**
-   * Epoch milliseconds, by our own clock, when a notification last said that it was deleted (an earlier one may have been forged); never taken back.
-   * `seenAt` later than this: Keystone itself has shown the account since, so it lives ({@link isGone}).
+   * Epoch milliseconds, by our own clock, when a notification last said that it was deleted (an
+   * earlier one may have been forged); never taken back.
+   * `seenAt` later than this: Keystone itself has shown the account since, so it lives ({@link
+   * isGone}).
    */
   readonly deletedAt: number | undefined;
-  /** Projects only: users who had a role on it, directly or by a group. Only ever grows. `undefined`: never asked. */
+  /**
+   * Projects only: users who had a role on it, directly or by a group. Only ever grows.
+   * `undefined`: never asked.
+   */
   readonly members: readonly UserId[] | undefined;
 }
 
 /** Whether it was said to be deleted and Keystone has not shown it since. */
-export const isGone = (record: AccountRecord): boolean => record.deletedAt !== undefined && record.deletedAt >= record.seenAt;
+export const isGone = (record: AccountRecord): boolean =>
+  record.deletedAt !== undefined && record.deletedAt >= record.seenAt;
 
 /** A notification that could not be read, kept for a person. */
 export interface QuarantineRecord {

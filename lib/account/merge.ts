@@ -14,7 +14,10 @@ export const keyOf = (type: Account['type'], id: string): string => `${type}/${i
 export const keyOfAccount = (account: Account): string => keyOf(account.type, account.id);
 
 /** Old and new members together: who once had a role may have left something behind. */
-export function unionOf(known: readonly UserId[] | undefined, added: readonly UserId[] | undefined): readonly UserId[] | undefined {
+export function unionOf(
+  known: readonly UserId[] | undefined,
+  added: readonly UserId[] | undefined,
+): readonly UserId[] | undefined {
   if (!known || !added) return known ?? added;
   const all = new Set([...known, ...added]);
   return all.size === known.length ? known : [...all];
@@ -36,10 +39,14 @@ export function shownRecord(
 }
 
 /**
- * Records after a listing. The announced `enabled` of a known account stays: that a listing shows another one is no event,
- * and the notification that makes it one may still wait in the broker.
+ * Records after a listing. The announced `enabled` of a known account stays: that a listing shows
+ * another one is no event, and the notification that makes it one may still wait in the broker.
  */
-export function mergeListed(listed: Listed, known: ReadonlyMap<string, AccountRecord>, listedAt: number): AccountRecord[] {
+export function mergeListed(
+  listed: Listed,
+  known: ReadonlyMap<string, AccountRecord>,
+  listedAt: number,
+): AccountRecord[] {
   const members = new Map<string, UserId[]>();
   for (const { projectId, userId } of listed.members) {
     const users = members.get(projectId);
@@ -50,6 +57,11 @@ export function mergeListed(listed: Listed, known: ReadonlyMap<string, AccountRe
     const record = known.get(keyOfAccount(account));
     const announced = record?.account.enabled;
     const merged = announced === undefined ? account : { ...account, enabled: announced };
-    return shownRecord(record, merged, listedAt, account.type === 'project' ? [...new Set(members.get(account.id))] : undefined);
+    return shownRecord(
+      record,
+      merged,
+      listedAt,
+      account.type === 'project' ? [...new Set(members.get(account.id))] : undefined,
+    );
   });
 }

@@ -19,7 +19,13 @@ export interface Notification {
   readonly hasReason: boolean;
   readonly requestId: string | undefined;
   /** `projectId` is the scope of the caller's token, never of the target. */
-  readonly initiator: { readonly userId: string; readonly name: string | undefined; readonly projectId: string | undefined } | undefined;
+  readonly initiator:
+    | {
+        readonly userId: string;
+        readonly name: string | undefined;
+        readonly projectId: string | undefined;
+      }
+    | undefined;
   /** Filled in by `role_assignment` only. */
   readonly assignment: Assignment;
 }
@@ -41,12 +47,18 @@ const text = (most: number) =>
     .string()
     .min(1)
     .max(most)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not come in.
-    .refine((value) => value.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(value), 'holds control characters');
+    .refine(
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not come in.
+      (value) => value.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(value),
+      'holds control characters',
+    );
 /** A field that is nice to have: a wrong one counts as absent. */
 const optional = <S extends z.ZodType>(schema: S) => schema.optional().catch(undefined);
 
-/** oslo.messaging's envelope is one only if both keys are there (`common.py deserialize_msg`); `messaging` (1.0) sends the inner object bare. */
+/**
+ * oslo.messaging's envelope is one only if both keys are there (`common.py deserialize_msg`);
+ * `messaging` (1.0) sends the inner object bare.
+ */
 const Envelope = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 const Inner = z.object({
   event_type: text(200),
@@ -54,7 +66,10 @@ const Inner = z.object({
   timestamp: optional(z.string().max(64)),
   payload: z.unknown(),
 });
-/** Keys of basic and CADF payloads together: which of the two it is shows message by message, for `role_assignment` is always CADF. */
+/**
+ * Keys of basic and CADF payloads together: which of the two it is shows message by message, for
+ * `role_assignment` is always CADF.
+ */
 const Payload = z.object({
   typeURI: optional(z.string()),
   eventTime: optional(z.string().max(64)),
@@ -80,19 +95,23 @@ const Payload = z.object({
 });
 
 /**
- * Reads a stored body: envelope 2.0 or the bare form of version 1, of the Kafka transport and of the `log` driver
- * (those have no `_unique_id`, which is not used here); basic or CADF payload. Never throws.
+ * Reads a stored body: envelope 2.0 or the bare form of version 1, of the Kafka transport and of
+ * the `log` driver (those have no `_unique_id`, which is not used here); basic or CADF payload.
+ * Never throws.
  */
 export function readNotification(data: NotificationReceived['data']): Reading {
-  if (data.cutFrom !== undefined) return unreadable(`too big: ${data.cutFrom} bytes, a notification has a few thousand`);
-  if (data.encoding === 'base64') return unreadable(`not text: no UTF-8, or a NUL in it${compression(bodyBytes(data))}`);
+  if (data.cutFrom !== undefined)
+    return unreadable(`too big: ${data.cutFrom} bytes, a notification has a few thousand`);
+  if (data.encoding === 'base64')
+    return unreadable(`not text: no UTF-8, or a NUL in it${compression(bodyBytes(data))}`);
   const outer = parseJson(data.body);
   if (outer === undefined) return unreadable(data.body.trim() === '' ? 'empty' : 'not JSON');
   const envelope = Envelope.safeParse(outer);
   let body: unknown = outer;
   if (envelope.success) {
     const version = envelope.data['oslo.version'];
-    if (!/^2(\.|$)/.test(version)) return unreadable('an envelope of oslo.messaging of another version than 2');
+    if (!/^2(\.|$)/.test(version))
+      return unreadable('an envelope of oslo.messaging of another version than 2');
     body = parseJson(envelope.data['oslo.message']);
     if (body === undefined) return unreadable('the text in oslo.message is not JSON');
   }
@@ -106,13 +125,19 @@ function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading 
   if (!parsed.success) return unreadable('its payload is not an object');
   const payload = parsed.data;
   const isCadf = payload.typeURI !== undefined;
-  if (isCadf && payload.resource_info !== undefined && payload.target?.id !== undefined && payload.target.id !== payload.resource_info)
+  if (
+    isCadf &&
+    payload.resource_info !== undefined &&
+    payload.target?.id !== undefined &&
+    payload.target.id !== payload.resource_info
+  )
     return unreadable('resource_info and target.id differ, which Keystone never sends');
   const { initiator } = payload;
   return {
     is: 'notification',
     notification: {
-      // Without a message_id there is still one key against duplicates: the bytes, which the broker repeats as they were.
+      // Without a message_id there is still one key against duplicates: the bytes, which the broker
+      // repeats as they were.
       messageId: inner.message_id ?? `sha256:${createHash('sha256').update(body).digest('hex')}`,
       eventType: inner.event_type,
       at: utcMillis(inner.timestamp) ?? utcMillis(payload.eventTime),
@@ -120,9 +145,14 @@ function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading 
       resource: payload.resource_info ?? payload.target?.id,
       hasReason: payload.reason !== undefined && payload.reason !== null,
       requestId: initiator?.request_id ?? payload.request_id,
-      // `initiator.id` is not used: for users of LDAP and of a federation it is only derived from the user's id.
+      // `initiator.id` is not used: for users of LDAP and of a federation it is only derived from
+      // the user's id.
       initiator: initiator?.user_id
-        ? { userId: initiator.user_id, name: initiator.username ?? initiator.name, projectId: initiator.project_id }
+        ? {
+            userId: initiator.user_id,
+            name: initiator.username ?? initiator.name,
+            projectId: initiator.project_id,
+          }
         : undefined,
       assignment: {
         project: payload.project,
@@ -135,11 +165,17 @@ function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading 
   };
 }
 
-/** kombu's `compression` header is undone by the relay; what still looks compressed came another way, or as bzip2. */
+/**
+ * kombu's `compression` header is undone by the relay; what still looks compressed came another
+ * way, or as bzip2.
+ */
 function compression(bytes: Uint8Array): string {
-  const starts = (...magic: number[]): boolean => magic.every((byte, index) => bytes[index] === byte);
-  if (starts(0x42, 0x5a, 0x68)) return ': bzip2 (set kombu_compression of Keystone to gzip, or unset it)';
-  if (starts(0x1f, 0x8b) || starts(0x78, 0x9c) || starts(0x78, 0x01) || starts(0x78, 0xda)) return ': compressed';
+  const starts = (...magic: number[]): boolean =>
+    magic.every((byte, index) => bytes[index] === byte);
+  if (starts(0x42, 0x5a, 0x68))
+    return ': bzip2 (set kombu_compression of Keystone to gzip, or unset it)';
+  if (starts(0x1f, 0x8b) || starts(0x78, 0x9c) || starts(0x78, 0x01) || starts(0x78, 0xda))
+    return ': compressed';
   return '';
 }
 

@@ -1,11 +1,17 @@
 import type { NotificationReceived } from '../../events/notification.ts';
 
-/** A notification is a few kilobytes. What is bigger than this is no notification, and is not carried on whole. */
+/**
+ * A notification is a few kilobytes. What is bigger than this is no notification, and is not
+ * carried on whole.
+ */
 export const LARGEST_BODY = 1024 * 1024;
 /** How much of an unreadable body is kept for a person to look at. */
 export const KEPT_BODY = 64 * 1024;
 
-/** UTF-8 text, or base64 where the bytes are not UTF-8, or hold a NUL, which PostgreSQL can't store as text. */
+/**
+ * UTF-8 text, or base64 where the bytes are not UTF-8, or hold a NUL, which PostgreSQL can't store
+ * as text.
+ */
 export function encodeBody(bytes: Uint8Array): { body: string; encoding: 'utf8' | 'base64' } {
   try {
     const body = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -17,16 +23,27 @@ export function encodeBody(bytes: Uint8Array): { body: string; encoding: 'utf8' 
 }
 
 /**
- * The event that stores a notification unread: what the relay and the HTTP door commit before they acknowledge.
- * A body over {@link LARGEST_BODY} is cut to {@link KEPT_BODY} and says so in `cutFrom`. Never throws.
+ * The event that stores a notification unread: what the relay and the HTTP door commit before they
+ * acknowledge. A body over {@link LARGEST_BODY} is cut to {@link KEPT_BODY} and says so in
+ * `cutFrom`. Never throws.
  */
-export function notificationReceived(bytes: Uint8Array, from: { id: string; source: string; receivedAt: number }): NotificationReceived {
-  if (bytes.byteLength <= LARGEST_BODY) return { type: 'notification.received', data: { ...from, ...encodeBody(bytes) } };
-  return { type: 'notification.received', data: { ...from, ...encodeBody(cutBytes(bytes, KEPT_BODY)), cutFrom: bytes.byteLength } };
+export function notificationReceived(
+  bytes: Uint8Array,
+  from: { id: string; source: string; receivedAt: number },
+): NotificationReceived {
+  if (bytes.byteLength <= LARGEST_BODY)
+    return { type: 'notification.received', data: { ...from, ...encodeBody(bytes) } };
+  return {
+    type: 'notification.received',
+    data: { ...from, ...encodeBody(cutBytes(bytes, KEPT_BODY)), cutFrom: bytes.byteLength },
+  };
 }
 
 /** The bytes of a stored body. */
-export function bodyBytes({ body, encoding }: Pick<NotificationReceived['data'], 'body' | 'encoding'>): Uint8Array {
+export function bodyBytes({
+  body,
+  encoding,
+}: Pick<NotificationReceived['data'], 'body' | 'encoding'>): Uint8Array {
   return Buffer.from(body, encoding);
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { ErrorReport } from '../../events/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
 
 /** What a gateway before the API says: `{"message": "Forbidden"}`. */
 const Gateway = z.object({ message: z.string() });
@@ -9,16 +9,22 @@ const wordOf = (body: unknown): string => {
   return said.success ? `: ${said.data.message}` : '';
 };
 const adviceFor = (status: number): string | undefined => {
-  if (status === 401 || status === 403) return 'On AWS your credentials need the right execute-api:Invoke on this API.';
+  if (status === 401 || status === 403)
+    return 'On AWS your credentials need the right execute-api:Invoke on this API.';
   // The API itself answers with an error of its own, so this is a gateway's.
   if (status >= 500)
     return 'On AWS: the function dies, while the secret is empty, for example. Its log says why: aws logs tail /aws/lambda/propagator-STAGE-api';
   return undefined;
 };
 
-const Refusal = z.object({ error: ErrorReport.partial().extend({ code: z.string(), message: z.string() }) });
+const Refusal = z.object({
+  error: ErrorReport.partial().extend({ code: z.string(), message: z.string() }),
+});
 
-/** Calls to a running propagator's API. Throws {@link PropagatorError} with what the API said, or that nobody answers. */
+/**
+ * Calls to a running propagator's API. Throws {@link PropagatorError} with what the API said, or
+ * that nobody answers.
+ */
 export class ApiClient {
   readonly #base: string;
   readonly #fetch: (url: string, init: RequestInit) => Promise<Response>;
@@ -34,7 +40,11 @@ export class ApiClient {
 
   async post<S extends z.ZodType>(path: string, body: unknown, shape: S): Promise<z.infer<S>> {
     return shape.parse(
-      await this.#call(path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      await this.#call(path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
     );
   }
 
@@ -48,9 +58,15 @@ export class ApiClient {
       answer = await this.#fetch(`${this.#base}${path}`, init);
     } catch (cause) {
       if (cause instanceof PropagatorError) throw cause;
-      const advice = 'Is it running on this machine? `npm start` starts it; PROPAGATOR_URL names another door.';
+      const advice =
+        'Is it running on this machine? `npm start` starts it; PROPAGATOR_API_URL names another door.';
       throw new PropagatorError(
-        { code: 'cli.no-answer', class: 'Transient', message: `no propagator answers at ${this.#base}`, advice },
+        {
+          code: 'cli.no-answer',
+          class: 'Transient',
+          message: `no propagator answers at ${this.#base}`,
+          advice,
+        },
         { cause },
       );
     }
@@ -59,7 +75,16 @@ export class ApiClient {
     const refusal = Refusal.safeParse(body);
     const { code, message, advice } = refusal.success
       ? refusal.data.error
-      : { code: `api.http.${answer.status}`, message: `HTTP ${answer.status}${wordOf(body)}`, advice: adviceFor(answer.status) };
-    throw new PropagatorError({ code, class: 'Unexpected', message, advice: advice ?? 'See `propagator --help`.' });
+      : {
+          code: `api.http.${answer.status}`,
+          message: `HTTP ${answer.status}${wordOf(body)}`,
+          advice: adviceFor(answer.status),
+        };
+    throw new PropagatorError({
+      code,
+      class: 'Unexpected',
+      message,
+      advice: advice ?? 'See `propagator --help`.',
+    });
   }
 }

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
 import { operationCommands } from './commands/operations.ts';
 import { queueCommands } from './commands/queues.ts';
@@ -10,8 +10,13 @@ const EXIT_CODES = `
 Exit codes: 0 done, 1 error or refused, 3 ended without proof or held, 4 a dead letter waits, 5 still running, 64 wrong usage.
 3, 4 and 5 are answers of \`operation\`.`;
 
-/** Carries out one command line, without the program's name. Returns the exit code; never throws. */
-export async function runCommand(commandLine: readonly string[], terminal: Terminal): Promise<number> {
+/**
+ * Carries out one command line, without the program's name. Returns the exit code; never throws.
+ */
+export async function runCommand(
+  commandLine: readonly string[],
+  terminal: Terminal,
+): Promise<number> {
   try {
     await commands(terminal).parseAsync(commandLine, { from: 'user' });
     return terminal.exitCode;
@@ -21,16 +26,21 @@ export async function runCommand(commandLine: readonly string[], terminal: Termi
       terminal.complain(`error: ${thrown.message}\n`);
       return EXIT.usage;
     }
-    const { message, advice } = thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
+    const { message, advice } =
+      thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
     terminal.complain(`propagator: ${message}\n${advice ? `${advice}\n` : ''}`);
     // What the API could not make sense of was typed here.
-    return thrown instanceof PropagatorError && thrown.report.code === 'api.input' ? EXIT.usage : EXIT.error;
+    return thrown instanceof PropagatorError && thrown.report.code === 'api.input'
+      ? EXIT.usage
+      : EXIT.error;
   }
 }
 
 function commands(terminal: Terminal): Command {
   const program = new Command('propagator')
-    .description('Carries account changes of Keystone to every OpenStack service, and shows how far they are.')
+    .description(
+      'Carries account changes of Keystone to every OpenStack service, and shows how far they are.',
+    )
     .addHelpText('after', EXIT_CODES)
     .configureOutput({ writeOut: terminal.write, writeErr: terminal.complain })
     .exitOverride()
@@ -44,7 +54,9 @@ function commands(terminal: Terminal): Command {
     });
   program
     .command('relay')
-    .description('only carry notifications from RabbitMQ to the queue on AWS (PROPAGATOR_SINK), until it is told to stop')
+    .description(
+      'only carry notifications from RabbitMQ to the queue on AWS (PROPAGATOR_INGEST_QUEUE_URL), until it is told to stop',
+    )
     .action(async () => {
       const { relay } = await import('./relay.ts');
       await relay(process.env);

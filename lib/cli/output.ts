@@ -2,8 +2,10 @@ import Table from 'cli-table3';
 import pc from 'picocolors';
 
 /** Colour only where somebody looks: on a terminal, and not with NO_COLOR. */
-export const colours = (stream: { isTTY?: boolean }, environment: Readonly<Record<string, string | undefined>>) =>
-  pc.createColors(stream.isTTY === true && !environment.NO_COLOR);
+export const colors = (
+  stream: { isTTY?: boolean },
+  environment: Readonly<Record<string, string | undefined>>,
+) => pc.createColors(stream.isTTY === true && !environment.NO_COLOR);
 
 const NO_LINES = {
   top: '',
@@ -24,7 +26,11 @@ const NO_LINES = {
 };
 
 /** An aligned table without lines; columns named in `right` are numbers. */
-export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[], right: readonly string[] = []): string {
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+  right: readonly string[] = [],
+): string {
   const grid = new Table({
     head: [...head],
     chars: NO_LINES,
@@ -49,20 +55,35 @@ export function duration(millis: number): string {
   return hours < 24 ? `${hours}h ${minutes % 60}m` : `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
 
-/** To the second, in the zone of who looks, which is named: `2026-03-01T13:00:00+01:00`, and `…T12:00:00Z` where that is UTC, as in the logs. `minutes`: east of it. */
-export function time(millis: number | undefined, minutes = -new Date(millis ?? 0).getTimezoneOffset()): string {
+/**
+ * To the second, in the zone of who looks, which is named: `2026-03-01T13:00:00+01:00`, and
+ * `…T12:00:00Z` where that is UTC, as in the logs. `minutes`: east of it.
+ */
+export function time(
+  millis: number | undefined,
+  minutes = -new Date(millis ?? 0).getTimezoneOffset(),
+): string {
   if (millis === undefined) return '-';
-  const [hour, minute] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) => String(part).padStart(2, '0'));
+  const [hour, minute] = [Math.floor(Math.abs(minutes) / 60), Math.abs(minutes) % 60].map((part) =>
+    String(part).padStart(2, '0'),
+  );
   const zone = minutes === 0 ? 'Z' : `${minutes < 0 ? '-' : '+'}${hour}:${minute}`;
   return new Date(millis + minutes * 60_000).toISOString().replace(/\.\d+Z$/, zone);
 }
 
-/** A word of a command line that is shown to be copied: what a shell would make something of stands in quotes. */
-export const quoted = (word: string): string => (/^[\w.:@/+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`);
+/**
+ * A word of a command line that is shown to be copied: what a shell would make something of stands
+ * in quotes.
+ */
+export const quoted = (word: string): string =>
+  /^[\w.:@/+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 const COLUMNS = 80;
 
-/** Text on lines of at most 80 columns, behind `first`, the following behind `rest`. What has no blank, an id or a URL, is not broken. */
+/**
+ * Text on lines of at most 80 columns, behind `first`, the following behind `rest`. What has no
+ * blank, an id or a URL, is not broken.
+ */
 export function wrapped(text: string, first: string, rest = first): string {
   const lines: string[] = [];
   let line = first;

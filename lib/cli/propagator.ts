@@ -2,15 +2,16 @@
 import { userInfo } from 'node:os';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
-import { colours } from './output.ts';
+import { colors } from './output.ts';
 import { readFileIfThere } from './process.ts';
 import { callerOf } from './signed.ts';
 
-const door = process.env.PROPAGATOR_URL || `http://127.0.0.1:${process.env.PROPAGATOR_PORT || '8787'}`;
+const apiUrl =
+  process.env.PROPAGATOR_API_URL || `http://127.0.0.1:${process.env.PROPAGATOR_PORT || '8787'}`;
 
 process.exitCode = await runCommand(process.argv.slice(2), {
-  client: new ApiClient(door, callerOf(door, process.env, readFileIfThere)),
-  colour: colours(process.stdout, process.env),
+  client: new ApiClient(apiUrl, callerOf(apiUrl, process.env, readFileIfThere)),
+  color: colors(process.stdout, process.env),
   me: () => process.env.SUDO_USER ?? userInfo().username,
   now: Date.now,
   write: (text) => void process.stdout.write(text),

@@ -1,18 +1,25 @@
-import { createLogger } from '../log.ts';
+import { startRelayOnly } from '../app/relay.ts';
 import { addressOf } from '../relay/options.ts';
-import { startRelayOnly } from '../relay-only.ts';
-import { readSettings } from '../settings.ts';
+import { createLogger } from '../shared/log.ts';
+import { readSettings } from '../shared/settings.ts';
 import { readFileIfThere, untilTold } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Runs the relay alone, into a queue of AWS, until SIGTERM or SIGINT. Throws `PropagatorError` with one line when a setting is wrong. */
+/**
+ * Runs the relay alone, into a queue of AWS, until SIGTERM or SIGINT. Throws `PropagatorError` with
+ * one line when a setting is wrong.
+ */
 export async function relay(environment: Environment): Promise<void> {
   const settings = readSettings(environment);
   const log = createLogger(settings.PROPAGATOR_LOG_LEVEL);
   const running = await startRelayOnly({ settings, environment, readFile: readFileIfThere, log });
   log.info(
-    { ...addressOf(settings.RABBITMQ_URL ?? ''), sink: settings.PROPAGATOR_SINK, health: `http://127.0.0.1:${running.port}/healthz` },
+    {
+      ...addressOf(settings.RABBITMQ_URL ?? ''),
+      sink: settings.PROPAGATOR_INGEST_QUEUE_URL,
+      health: `http://127.0.0.1:${running.port}/healthz`,
+    },
     'the relay is ready',
   );
   await untilTold();

@@ -1,7 +1,10 @@
 import * as z from 'zod';
 import { ErrorReport } from '../../events/service.ts';
 
-/** The API's answers as the command line reads them; fields that it only hands on with `--json` are let through. */
+/**
+ * The API's answers as the command line reads them; fields that it only hands on with `--json` are
+ * let through.
+ */
 const count = z.object({ found: z.number(), removed: z.number(), left: z.number() });
 export const WaitingShape = z.looseObject({
   on: z.string(),
@@ -22,7 +25,7 @@ export const TaskShape = z.looseObject({
   conditions: z.array(
     z.looseObject({
       class: z.string(),
-      kind: z.string().optional(),
+      resourceType: z.string().optional(),
       message: z.string(),
       actor: z.string(),
       advice: z.string().optional(),
@@ -44,7 +47,12 @@ const DecisionShape = z.looseObject({
 export type DecisionShape = z.infer<typeof DecisionShape>;
 export const DecisionsShape = z.object({ decisions: z.array(DecisionShape) });
 const UncoveredShape = z.looseObject({ type: z.string(), name: z.string() });
-const WaiverShape = z.looseObject({ type: z.string(), by: z.string(), reason: z.string(), at: z.number() });
+const WaiverShape = z.looseObject({
+  type: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  at: z.number(),
+});
 export type WaiverShape = z.infer<typeof WaiverShape>;
 export const WaiversShape = z.object({ waivers: z.array(WaiverShape) });
 export type TaskShape = z.infer<typeof TaskShape>;
@@ -53,7 +61,12 @@ export const OperationShape = z.looseObject({
     id: z.string(),
     mode: z.string(),
     state: z.string(),
-    scope: z.looseObject({ type: z.string(), id: z.string(), name: z.string().optional(), domainId: z.string().optional() }),
+    scope: z.looseObject({
+      type: z.string(),
+      id: z.string(),
+      name: z.string().optional(),
+      domainId: z.string().optional(),
+    }),
     cause: z.looseObject({
       eventType: z.string(),
       initiator: z.looseObject({ userId: z.string(), name: z.string().optional() }).optional(),
@@ -62,8 +75,16 @@ export const OperationShape = z.looseObject({
     confirmedAt: z.array(z.number()),
     notBefore: z.number(),
     hold: z.looseObject({ reason: z.string() }).optional(),
-    request: z.looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() }).optional(),
-    act: z.looseObject({ what: z.enum(['enter', 'leave', 'disable', 'delete']), since: z.number(), done: z.boolean() }).optional(),
+    request: z
+      .looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() })
+      .optional(),
+    keystoneAction: z
+      .looseObject({
+        what: z.enum(['assign-role', 'revoke-role', 'disable', 'delete']),
+        since: z.number(),
+        done: z.boolean(),
+      })
+      .optional(),
     released: z.looseObject({ by: z.string(), reason: z.string(), at: z.number() }).optional(),
     uncovered: z.array(UncoveredShape),
     waived: z.array(WaiverShape),
@@ -72,14 +93,17 @@ export const OperationShape = z.looseObject({
     endedAt: z.number().optional(),
   }),
   tasks: z.array(TaskShape),
-  things: count,
+  resources: count,
   waitsOn: z.array(WaitingShape),
   /** Only where one operation is asked for. */
   decisions: z.array(DecisionShape).default([]),
   notice: z.string().optional(),
 });
 export type OperationShape = z.infer<typeof OperationShape>;
-export const OperationsShape = z.object({ operations: z.array(OperationShape), notice: z.string().optional() });
+export const OperationsShape = z.object({
+  operations: z.array(OperationShape),
+  notice: z.string().optional(),
+});
 const DeadLetterShape = z.looseObject({
   id: z.string(),
   queue: z.string(),
@@ -87,7 +111,7 @@ const DeadLetterShape = z.looseObject({
   expiresAt: z.number().optional(),
   receiveCount: z.number().optional(),
   operationId: z.string().optional(),
-  task: z.looseObject({ taskId: z.string(), pass: z.number() }).optional(),
+  task: z.looseObject({ taskId: z.string(), run: z.number() }).optional(),
   cause: z.string(),
   error: ErrorReport.optional(),
   message: z.looseObject({ type: z.string(), data: z.looseObject({}) }).optional(),
@@ -99,14 +123,16 @@ const ServiceShape = z.looseObject({
   name: z.string(),
   catalogTypes: z.array(z.string()),
   classes: z.array(z.string()),
-  kinds: z.array(z.string()),
-  userKinds: z.array(z.string()),
-  holdsNothing: z.string().optional(),
+  resourceTypes: z.array(z.string()),
+  userResourceTypes: z.array(z.string()),
+  noProjectResources: z.string().optional(),
   after: z.array(z.string()),
   follows: z.array(z.string()),
-  /** Of services that it follows for the sake of some kinds alone, these kinds. */
+  /**
+   * Of services that it follows for the sake of some resource types alone, these resource types.
+   */
   until: z.record(z.string(), z.array(z.string())).default({}),
-  early: z.boolean(),
+  preDelete: z.boolean(),
   offByDefault: z.string().optional(),
   on: z.boolean(),
   regions: z.array(z.string()),
@@ -114,17 +140,28 @@ const ServiceShape = z.looseObject({
 export type ServiceShape = z.infer<typeof ServiceShape>;
 export const ServicesShape = z.object({
   services: z.array(ServiceShape),
-  remotes: z.array(z.string()),
+  httpPlugins: z.array(z.string()),
   uncovered: z.array(UncoveredShape),
   waived: z.array(WaiverShape),
 });
 export const QuarantineShape = z.object({
   total: z.number(),
-  records: z.array(z.looseObject({ id: z.string(), reason: z.string(), bytes: z.number(), source: z.string(), receivedAt: z.number() })),
+  records: z.array(
+    z.looseObject({
+      id: z.string(),
+      reason: z.string(),
+      bytes: z.number(),
+      source: z.string(),
+      receivedAt: z.number(),
+    }),
+  ),
 });
 export const StatusShape = z.looseObject({
   ok: z.boolean(),
   accounts: z.number(),
   counters: z.record(z.string(), z.number()),
-  queues: z.record(z.string(), z.object({ ready: z.number(), delayed: z.number(), active: z.number(), dead: z.number() })),
+  queues: z.record(
+    z.string(),
+    z.object({ ready: z.number(), delayed: z.number(), active: z.number(), dead: z.number() }),
+  ),
 });

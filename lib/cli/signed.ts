@@ -4,8 +4,8 @@ import { signed } from '../engine/aws/sign.ts';
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /**
- * How the API is called. On AWS it lets in who signs with rights of his own (`execute-api:Invoke`), so the calls to such a door are signed;
- * any other is called as it is.
+ * How the API is called. On AWS it lets in who signs with rights of his own (`execute-api:Invoke`),
+ * so the calls to such a door are signed; any other is called as it is.
  */
 export function callerOf(
   base: string,
@@ -26,9 +26,21 @@ export function callerOf(
   };
 }
 
-/** The region whose key a signature for this door is made with; `undefined` when it is no door of AWS. */
-function regionOf({ hostname, pathname }: URL, { AWS_REGION, AWS_DEFAULT_REGION }: Readonly<Record<string, string | undefined>>) {
-  const [, region] = /\.execute-api\.([a-z0-9-]+)\.amazonaws\.(?:com(?:\.cn)?|eu)$/.exec(hostname) ?? [];
+/**
+ * The region whose key a signature for this door is made with; `undefined` when it is no door of
+ * AWS.
+ */
+function regionOf(
+  { hostname, pathname }: URL,
+  { AWS_REGION, AWS_DEFAULT_REGION }: Readonly<Record<string, string | undefined>>,
+) {
+  const [, region] =
+    /\.execute-api\.([a-z0-9-]+)\.amazonaws\.(?:com(?:\.cn)?|eu)$/.exec(hostname) ?? [];
   // Emulators have the doors of all their APIs below this path, and the region nowhere in it.
-  return region ?? (pathname.startsWith('/_aws/execute-api/') ? AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1' : undefined);
+  return (
+    region ??
+    (pathname.startsWith('/_aws/execute-api/')
+      ? AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1'
+      : undefined)
+  );
 }

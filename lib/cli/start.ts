@@ -1,21 +1,30 @@
 import { homedir } from 'node:os';
-import { startEmbedded } from '../embedded.ts';
-import { createLogger } from '../log.ts';
+import { startEmbedded } from '../app/embedded.ts';
 import { readCredentials } from '../openstack/credentials.ts';
-import { readSettings, settingError } from '../settings.ts';
+import { createLogger } from '../shared/log.ts';
+import { readSettings, settingError } from '../shared/settings.ts';
 import { readFileIfThere, untilTold } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Runs the propagator until SIGTERM or SIGINT.
- * Throws `PropagatorError` with one line when a setting is wrong, the data folder is taken or the port is.
+ * Throws `PropagatorError` with one line when a setting is wrong, the data folder is taken or the
+ * port is.
  */
 export async function start(environment: Environment): Promise<void> {
   const settings = readSettings(environment);
-  if (settings.PROPAGATOR_SINK !== undefined)
-    throw settingError('PROPAGATOR_SINK', 'it is for `propagator relay`; unset it to run everything here');
-  const credentials = readCredentials({ env: environment, readFile: readFileIfThere, home: homedir(), cwd: process.cwd() });
+  if (settings.PROPAGATOR_INGEST_QUEUE_URL !== undefined)
+    throw settingError(
+      'PROPAGATOR_INGEST_QUEUE_URL',
+      'it is for `propagator relay`; unset it to run everything here',
+    );
+  const credentials = readCredentials({
+    env: environment,
+    readFile: readFileIfThere,
+    home: homedir(),
+    cwd: process.cwd(),
+  });
   const log = createLogger(settings.PROPAGATOR_LOG_LEVEL);
   const running = await startEmbedded({ settings, credentials, log });
   log.info(

@@ -3,21 +3,38 @@ import * as z from 'zod';
 import { OperationId, TaskId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import { bodyBytes } from '../account/received.ts';
-import { withoutSecrets } from '../without-secrets.ts';
-import { type DeadLetter, type DeadLetterFilter, type Decided, type Decision, NO_WORD, SHOWN_AT_MOST } from './port.ts';
+import { redactText } from '../shared/redaction.ts';
+import {
+  type DeadLetter,
+  type DeadLetterFilter,
+  type Decided,
+  type Decision,
+  NO_WORD,
+  SHOWN_AT_MOST,
+} from './port.ts';
 import { StoredMessage } from './records.ts';
 
 /** What every engine does with dead letters in the same way. */
 
-/** Fields that a message of any release has had: enough to tell whose it is, even where the rest can't be read. */
+/**
+ * Fields that a message of any release has had: enough to tell whose it is, even where the rest
+ * can't be read.
+ */
 const Operations = z.object({ data: z.object({ operationId: OperationId }) });
-const Requests = z.object({ type: z.literal('service.requested'), data: z.object({ taskId: TaskId, pass: z.number().int().min(1) }) });
+const Requests = z.object({
+  type: z.literal('service.requested'),
+  data: z.object({ taskId: TaskId, run: z.number().int().min(1) }),
+});
 
-/** A letter from what was found; `body` is the message as it lies there: JSON, or text that is none. */
+/**
+ * A letter from what was found; `body` is the message as it lies there: JSON, or text that is none.
+ */
 export function readLetter({
   body,
   ...found
-}: Pick<DeadLetter, 'id' | 'queue' | 'error' | 'receiveCount' | 'at' | 'expiresAt'> & { readonly body: unknown }): DeadLetter {
+}: Pick<DeadLetter, 'id' | 'queue' | 'error' | 'receiveCount' | 'at' | 'expiresAt'> & {
+  readonly body: unknown;
+}): DeadLetter {
   const message = StoredMessage.safeParse(body);
   const task = Requests.safeParse(body);
   return {
@@ -25,26 +42,34 @@ export function readLetter({
     message: message.data,
     unreadable: message.success ? undefined : asText(body),
     operationId: Operations.safeParse(body).data?.data.operationId,
-    task: task.success ? { taskId: task.data.data.taskId, pass: task.data.data.pass } : undefined,
+    task: task.success ? { taskId: task.data.data.taskId, run: task.data.data.run } : undefined,
   };
 }
 
-const asText = (body: unknown): string => shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
+const asText = (body: unknown): string =>
+  shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
 
 /** What somebody else sent, for people: without secrets, and no more than a page. */
 export function shownText(text: string): string {
-  // The secrets first, for half of one that stands at the end of the page is known as none; but a megabyte needs no search.
-  const page = withoutSecrets(text.slice(0, 4 * SHOWN_AT_MOST));
-  return page.length > SHOWN_AT_MOST || text.length > 4 * SHOWN_AT_MOST ? `${page.slice(0, SHOWN_AT_MOST)}…` : page;
+  // The secrets first, for half of one that stands at the end of the page is known as none; but a
+  // megabyte needs no search.
+  const page = redactText(text.slice(0, 4 * SHOWN_AT_MOST));
+  return page.length > SHOWN_AT_MOST || text.length > 4 * SHOWN_AT_MOST
+    ? `${page.slice(0, SHOWN_AT_MOST)}…`
+    : page;
 }
 
 /** The same of a body that was stored to the byte. */
-export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string => shownText(new TextDecoder().decode(bodyBytes(stored)));
+export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string =>
+  shownText(new TextDecoder().decode(bodyBytes(stored)));
 
 /** For grouping: the error's code, or {@link NO_WORD}. */
 export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string => error?.code ?? NO_WORD;
 
-export const matches = (letter: DeadLetter, { queue, service, operationId, cause, id, ids }: DeadLetterFilter): boolean =>
+export const matches = (
+  letter: DeadLetter,
+  { queue, service, operationId, cause, id, ids }: DeadLetterFilter,
+): boolean =>
   (queue === undefined || letter.queue === queue) &&
   (service === undefined || letter.queue === `service-${service}`) &&
   (operationId === undefined || letter.operationId === operationId) &&
@@ -53,20 +78,41 @@ export const matches = (letter: DeadLetter, { queue, service, operationId, cause
   (ids === undefined || ids.includes(letter.id));
 
 /** What the coordinator must hear: one message for each task whose letter it was. */
-export function wordOf(what: 'redriven', letters: readonly DeadLetter[], decided: Decided): Message[];
-export function wordOf(what: 'discarded', letters: readonly DeadLetter[], decided: Decided & { readonly reason: string }): Message[];
-export function wordOf(what: Decision['what'], letters: readonly DeadLetter[], { by, reason }: Decided): Message[] {
+export function wordOf(
+  what: 'redriven',
+  letters: readonly DeadLetter[],
+  decided: Decided,
+): Message[];
+export function wordOf(
+  what: 'discarded',
+  letters: readonly DeadLetter[],
+  decided: Decided & { readonly reason: string },
+): Message[];
+export function wordOf(
+  what: Decision['what'],
+  letters: readonly DeadLetter[],
+  { by, reason }: Decided,
+): Message[] {
   return letters.flatMap(({ operationId, task }): Message[] => {
     if (!operationId || !task) return [];
-    const { taskId, pass } = task;
+    const { taskId, run } = task;
     if (what === 'redriven') return [{ type: 'task.redriven', data: { operationId, taskId, by } }];
-    return [{ type: 'task.discarded', data: { operationId, taskId, pass, by, reason: reason ?? '' } }];
+    return [
+      { type: 'task.discarded', data: { operationId, taskId, run, by, reason: reason ?? '' } },
+    ];
   });
 }
 
 /** The records of one decision: one for each operation, queue and cause. */
-export function decisionsOf(what: Decision['what'], letters: readonly DeadLetter[], decided: Decided, at: number): Decision[] {
-  const alike = Map.groupBy(letters, (letter) => JSON.stringify([letter.operationId, letter.queue, causeOf(letter)]));
+export function decisionsOf(
+  what: Decision['what'],
+  letters: readonly DeadLetter[],
+  decided: Decided,
+  at: number,
+): Decision[] {
+  const alike = Map.groupBy(letters, (letter) =>
+    JSON.stringify([letter.operationId, letter.queue, causeOf(letter)]),
+  );
   return [...alike.values()].flatMap((group) =>
     group.slice(0, 1).map((letter) => ({
       id: randomUUID(),

@@ -1,24 +1,48 @@
 import * as z from 'zod';
 import { Account, AccountEvent, Cause } from '../../events/account.ts';
-import { DomainId, KindName, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
+import {
+  DomainId,
+  OperationId,
+  ProjectId,
+  ResourceTypeName,
+  ServiceName,
+  TaskId,
+  UserId,
+} from '../../events/ids.ts';
 import type { Message, QueueName } from '../../events/index.ts';
 import { NotificationReceived } from '../../events/notification.ts';
 import { OperationEvent } from '../../events/operation.ts';
 import { Condition, ErrorReport, Phase, ServiceEvent } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
-import { OPERATION_STATES, type Operation, TASK_STATES, type Task, type Waiver } from '../operation/model.ts';
+import {
+  OPERATION_STATES,
+  type Operation,
+  TASK_STATES,
+  type Task,
+  type Waiver,
+} from '../operation/model.ts';
 import type { Decision } from './port.ts';
 
 /**
- * The stored records as schemas: whatever comes back from a store goes through one of these, on every engine.
- * Loose objects: what a newer process wrote beside our fields survives our next write.
+ * The stored records as schemas: whatever comes back from a store goes through one of these, on
+ * every engine. Loose objects: what a newer process wrote beside our fields survives our next
+ * write.
  */
 
 /** A field that the model always has and that JSON leaves out where it is undefined. */
-const unset = <Schema extends z.ZodType>(schema: Schema) => schema.optional().transform((value) => value);
+const unset = <Schema extends z.ZodType>(schema: Schema) =>
+  schema.optional().transform((value) => value);
 
-/** Fields that came after the first release have a default: operations that were stored before go on. */
-export const StoredWaiver: z.ZodType<Waiver> = z.looseObject({ type: z.string(), by: z.string(), reason: z.string(), at: z.number() });
+/**
+ * Fields that came after the first release have a default: operations that were stored before go
+ * on.
+ */
+export const StoredWaiver: z.ZodType<Waiver> = z.looseObject({
+  type: z.string(),
+  by: z.string(),
+  reason: z.string(),
+  at: z.number(),
+});
 
 const StoredScope = z.discriminatedUnion('type', [
   z.looseObject({
@@ -48,7 +72,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   cause: Cause,
   parentId: unset(OperationId),
   confirmedAt: z.array(z.number()),
-  look: z.number(),
+  confirmation: z.number(),
   notBefore: z.number(),
   order: z.array(
     z.looseObject({
@@ -57,8 +81,10 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       region: z.string(),
       after: z.array(TaskId),
       follows: z.array(TaskId).default([]),
-      until: z.array(z.looseObject({ task: TaskId, kinds: z.array(KindName) })).default([]),
-      early: z.boolean().default(false),
+      until: z
+        .array(z.looseObject({ task: TaskId, resourceTypes: z.array(ResourceTypeName) }))
+        .default([]),
+      preDelete: z.boolean().default(false),
       types: z.array(z.string()).default([]),
     }),
   ),
@@ -68,12 +94,19 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       reason: z.string(),
       since: z.number(),
       advice: z.string(),
-      about: z.enum(['cap', 'act', 'residue']).exactOptional(),
+      about: z.enum(['cap', 'keystoneAction', 'leftovers']).exactOptional(),
     }),
   ),
-  request: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() })),
-  act: unset(
-    z.looseObject({ what: z.enum(['enter', 'leave', 'disable', 'delete']), number: z.number(), since: z.number(), done: z.boolean() }),
+  request: unset(
+    z.looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() }),
+  ),
+  keystoneAction: unset(
+    z.looseObject({
+      what: z.enum(['assign-role', 'revoke-role', 'disable', 'delete']),
+      number: z.number(),
+      since: z.number(),
+      done: z.boolean(),
+    }),
   ),
   roles: z.array(z.string()).default([]),
   uncovered: z.array(z.looseObject({ type: z.string(), name: z.string() })).default([]),
@@ -85,7 +118,10 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   version: z.number(),
 });
 
-const StoredCounts = z.record(z.string(), z.looseObject({ found: z.number(), removed: z.number(), left: z.number() }));
+const StoredCounts = z.record(
+  z.string(),
+  z.looseObject({ found: z.number(), removed: z.number(), left: z.number() }),
+);
 
 export const StoredTask: z.ZodType<Task> = z.looseObject({
   id: TaskId,
@@ -94,12 +130,12 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   region: z.string(),
   state: z.enum(TASK_STATES),
   phase: Phase,
-  early: z.enum(['no', 'due', 'done']).default('no'),
-  provenEarly: z.array(KindName).default([]),
-  cleared: z.array(KindName).default([]),
-  doubted: unset(z.boolean()),
+  preDelete: z.enum(['no', 'due', 'done']).default('no'),
+  verifiedBeforeDeletion: z.array(ResourceTypeName).default([]),
+  verifiedEmpty: z.array(ResourceTypeName).default([]),
+  stale: unset(z.boolean()),
   ahead: z.array(TaskId).default([]),
-  pass: z.number(),
+  run: z.number(),
   sequence: z.number(),
   counts: StoredCounts,
   baseline: StoredCounts,
@@ -131,7 +167,9 @@ export const StoredQuarantine: z.ZodType<QuarantineRecord> = z.looseObject({
   receivedAt: z.number(),
 });
 
-const StoredQueue = z.custom<QueueName>((name) => typeof name === 'string' && /^(ingest|coordinate|service-.+)$/.test(name));
+const StoredQueue = z.custom<QueueName>(
+  (name) => typeof name === 'string' && /^(ingest|coordinate|service-.+)$/.test(name),
+);
 
 export const StoredDecision: z.ZodType<Decision> = z.looseObject({
   id: z.string(),

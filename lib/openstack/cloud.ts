@@ -1,7 +1,7 @@
 import type { ProjectId } from '../../events/ids.ts';
 import type { Keystone } from '../account/keystone.ts';
-import type { Service, ServiceApi } from '../cleanup/service.ts';
-import type { ProjectActs } from './project-acts.ts';
+import type { Service, ServiceApi } from '../task/service.ts';
+import type { ProjectAdmin } from './project-admin.ts';
 
 export interface CatalogEntry {
   readonly type: string;
@@ -10,23 +10,38 @@ export interface CatalogEntry {
 }
 
 /** What it takes to find a service and to speak with it. */
-export type ServiceAddress = Pick<Service, 'name' | 'catalogTypes' | 'microversion' | 'concurrency'> & Partial<Pick<Service, 'scope'>>;
+export type ServiceAddress = Pick<
+  Service,
+  'name' | 'catalogTypes' | 'microversion' | 'concurrency'
+> &
+  Partial<Pick<Service, 'scope'>>;
 
-/** One OpenStack cloud, logged in. One login serves all calls; it is renewed ahead of its expiry. */
+/**
+ * One OpenStack cloud, logged in. One login serves all calls; it is renewed ahead of its expiry.
+ */
 export interface Cloud {
   readonly keystone: Keystone;
   /** What is done to a project in Keystone at an administrator's request. */
-  readonly acts: ProjectActs;
+  readonly keystoneActions: ProjectAdmin;
   /** Our own project: never cleaned. */
   ownProject(): Promise<{ id: string; name: string; domainId: string }>;
   catalog(): Promise<readonly CatalogEntry[]>;
-  /** Regions in which the service has an endpoint, cut to the configured ones; empty when the catalog lacks the service. */
+  /**
+   * Regions in which the service has an endpoint, cut to the configured ones; empty when the
+   * catalog lacks the service.
+   */
   regionsOf(service: Pick<Service, 'catalogTypes'>): Promise<readonly string[]>;
   /**
-   * The service's API in a region; `undefined` when the catalog lacks it there. Throws `Unsupported` when it can't speak the floor microversion.
-   * `onProject`: with a token on that project, on which the propagator has a role at the time; throws class `Denied` when it has none.
+   * The service's API in a region; `undefined` when the catalog lacks it there. Throws
+   * `Unsupported` when it can't speak the floor microversion.
+   * `projectApi`: with a token on that project, on which the propagator has a role at the time;
+   * throws class `Denied` when it has none.
    */
-  api(service: ServiceAddress, region: string, onProject?: ProjectId): Promise<ServiceApi | undefined>;
+  api(
+    service: ServiceAddress,
+    region: string,
+    projectApi?: ProjectId,
+  ): Promise<ServiceApi | undefined>;
   /** Closes kept-alive connections. */
   close(): Promise<void>;
 }

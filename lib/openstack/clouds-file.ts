@@ -13,7 +13,9 @@ export interface Surroundings {
 
 const yamlText = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 /** `null` is what YAML makes of a key without a value: as good as absent. */
-const text = yamlText.nullish().transform((value) => (value === null || value === '' ? undefined : value));
+const text = yamlText
+  .nullish()
+  .transform((value) => (value === null || value === '' ? undefined : value));
 const flag = z.union([z.boolean(), z.string()]).nullish();
 
 /** Fields of `auth`; as variables `OS_` and upper case. */
@@ -50,7 +52,9 @@ const cloud = z.object({
   profile: text,
   cloud: text,
   region_name: text,
-  regions: z.array(z.union([yamlText, z.object({ name: yamlText }).transform((region) => region.name)])).nullish(),
+  regions: z
+    .array(z.union([yamlText, z.object({ name: yamlText }).transform((region) => region.name)]))
+    .nullish(),
   interface: text,
   endpoint_type: text,
   cacert: text,
@@ -66,14 +70,23 @@ const ENDINGS = ['yaml', 'yml', 'json'];
 
 /**
  * The section of a cloud in clouds.yaml, with secure.yaml laid over it, and the path of the file.
- * Looked for as openstacksdk does: `OS_CLIENT_CONFIG_FILE`, else the working folder, ~/.config/openstack, /etc/openstack.
- * Throws one line that names the file and the field.
+ * Looked for as openstacksdk does: `OS_CLIENT_CONFIG_FILE`, else the working folder,
+ * ~/.config/openstack, /etc/openstack. Throws one line that names the file and the field.
  */
-export function readCloud(name: string, from: Surroundings): { section: CloudSection; path: string } {
-  const folders = [from.cwd, `${from.env.XDG_CONFIG_HOME || `${from.home}/.config`}/openstack`, '/etc/openstack'];
+export function readCloud(
+  name: string,
+  from: Surroundings,
+): { section: CloudSection; path: string } {
+  const folders = [
+    from.cwd,
+    `${from.env.XDG_CONFIG_HOME || `${from.home}/.config`}/openstack`,
+    '/etc/openstack',
+  ];
   const find = (setting: string, base: string): { path: string; text: string } | undefined => {
     const chosen = from.env[setting];
-    const paths = chosen ? [chosen] : folders.flatMap((folder) => ENDINGS.map((ending) => `${folder}/${base}.${ending}`));
+    const paths = chosen
+      ? [chosen]
+      : folders.flatMap((folder) => ENDINGS.map((ending) => `${folder}/${base}.${ending}`));
     for (const path of paths) {
       const content = from.readFile(path);
       if (content !== undefined) return { path, text: content };
@@ -82,11 +95,14 @@ export function readCloud(name: string, from: Surroundings): { section: CloudSec
     return undefined;
   };
   const clouds = find('OS_CLIENT_CONFIG_FILE', 'clouds');
-  if (!clouds) throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${folders.join(', ')}`);
+  if (!clouds)
+    throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${folders.join(', ')}`);
   const known = sections(clouds);
   const plain = known[name];
   if (plain === undefined)
-    throw credentialsError(`OS_CLOUD=${name}: ${clouds.path} knows only ${Object.keys(known).join(', ') || 'no cloud at all'}`);
+    throw credentialsError(
+      `OS_CLOUD=${name}: ${clouds.path} knows only ${Object.keys(known).join(', ') || 'no cloud at all'}`,
+    );
   const secure = find('OS_CLIENT_SECURE_FILE', 'secure');
   const secret = secure ? sections(secure)[name] : undefined;
   return { section: section(merge(plain, secret), clouds.path, name), path: clouds.path };
@@ -101,7 +117,8 @@ function sections(source: { path: string; text: string }): Record<string, unknow
     throw credentialsError(`${source.path}: this is not valid YAML`);
   }
   const parsed = file.safeParse(content);
-  if (!parsed.success) throw credentialsError(`${source.path}: a key "clouds" with the clouds by name is missing`);
+  if (!parsed.success)
+    throw credentialsError(`${source.path}: a key "clouds" with the clouds by name is missing`);
   return parsed.data.clouds ?? {};
 }
 
@@ -118,6 +135,7 @@ function merge(under: unknown, over: unknown): unknown {
   const [below, above] = [tree.safeParse(under), tree.safeParse(over)];
   if (!above.success || !below.success) return over ?? under;
   const merged: Record<string, unknown> = { ...below.data };
-  for (const [key, value] of Object.entries(above.data)) merged[key] = merge(below.data[key], value);
+  for (const [key, value] of Object.entries(above.data))
+    merged[key] = merge(below.data[key], value);
   return merged;
 }

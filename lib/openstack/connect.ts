@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
-import type { ServiceApi } from '../cleanup/service.ts';
+import type { ServiceApi } from '../task/service.ts';
 import { checkRegions, findEndpoint, regionsOf } from './catalog.ts';
 import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createKeystone } from './keystone.ts';
 import { negotiate } from './microversion.ts';
-import { createProjectActs } from './project-acts.ts';
+import { createProjectAdmin } from './project-admin.ts';
 import { type ApiVersion, type Call, createRest, type RestOptions } from './rest.ts';
 import { createSession, type Scope, type Session } from './session.ts';
 import { createTransport, type Timeouts } from './transport.ts';
@@ -32,14 +32,24 @@ const MOST_SCOPES = 16;
 /** What a service speaks is asked again after an hour: it may have been upgraded. */
 const SPOKEN_MILLIS = 3_600_000;
 
-/** A cloud over REST. Nothing is asked before the first call. Throws nothing itself; the calls throw `PropagatorError`. */
+/**
+ * A cloud over REST. Nothing is asked before the first call. Throws nothing itself; the calls throw
+ * `PropagatorError`.
+ */
 export function connectCloud(credentials: Credentials, options: ConnectOptions = {}): Cloud {
   const now = options.clock ?? Date.now;
   const userAgent = options.userAgent ?? 'keystone-propagator';
-  const transport = createTransport(credentials.tls, { connect: 10, answer: 60, whole: 300, ...options.timeouts });
+  const transport = createTransport(credentials.tls, {
+    connect: 10,
+    answer: 60,
+    whole: 300,
+    ...options.timeouts,
+  });
   const session = createSession(credentials, transport, now, userAgent);
   const scoped = new Map<string, Session>();
-  /** Few projects are emptied alive at the same time; a session that was forgotten is a login more. */
+  /**
+   * Few projects are emptied alive at the same time; a session that was forgotten is a login more.
+   */
   const sessionFor = (scope: Scope): Session => {
     const key = scope.is === 'system' ? 'system' : `project ${scope.id}`;
     const known = scoped.get(key) ?? createSession(credentials, transport, now, userAgent, scope);
@@ -50,12 +60,14 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   };
   const sleep = options.sleep ?? ((seconds: number) => delay(seconds * 1000));
   const shared = { transport, userAgent, now, sleep, onCall: options.onCall };
-  const rest = (own: Omit<RestOptions, keyof typeof shared>): ServiceApi => createRest({ ...own, ...shared });
+  const rest = (own: Omit<RestOptions, keyof typeof shared>): ServiceApi =>
+    createRest({ ...own, ...shared });
 
   const limits = new Map<string, LimitFunction>();
   const limitOf = (service: string, region: string, concurrency: number): LimitFunction => {
     const key = `${service}/${region}`;
-    const limit = limits.get(key) ?? pLimit(Math.max(1, options.concurrency?.[service] ?? concurrency));
+    const limit =
+      limits.get(key) ?? pLimit(Math.max(1, options.concurrency?.[service] ?? concurrency));
     limits.set(key, limit);
     return limit;
   };
@@ -69,12 +81,28 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     as: Session,
     scope: string,
   ): Promise<ServiceApi> => {
-    const key = [service.name, region, endpoint, ownProject, service.microversion?.floor, service.microversion?.ceiling, scope].join(' ');
+    const key = [
+      service.name,
+      region,
+      endpoint,
+      ownProject,
+      service.microversion?.floor,
+      service.microversion?.ceiling,
+      scope,
+    ].join(' ');
     const spoken = known.get(key);
     if (spoken && now() < spoken.until) return spoken.api;
     const limit = limitOf(service.name, region, service.concurrency);
     const api = agree(service, endpoint, (at, apiVersion) =>
-      rest({ session: as, service: service.name, region, ownProject, limit, endpoint: at, apiVersion }),
+      rest({
+        session: as,
+        service: service.name,
+        region,
+        ownProject,
+        limit,
+        endpoint: at,
+        apiVersion,
+      }),
     );
     known.set(key, { until: now() + SPOKEN_MILLIS, api });
     api.catch(() => known.delete(key));
@@ -97,32 +125,52 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   });
   return {
     keystone: createKeystone(identity),
-    acts: createProjectActs(identity, session, (id) => sessionFor({ is: 'project', id })),
+    keystoneActions: createProjectAdmin(identity, session, (id) =>
+      sessionFor({ is: 'project', id }),
+    ),
     ownProject: async () => (await session.token()).project,
     async catalog() {
       const { catalog } = await catalogNow();
-      return catalog.map(({ type, name }) => ({ type, name: name ?? type, regions: regionsOf(catalog, [type], credentials.regions) }));
+      return catalog.map(({ type, name }) => ({
+        type,
+        name: name ?? type,
+        regions: regionsOf(catalog, [type], credentials.regions),
+      }));
     },
-    regionsOf: async (service) => regionsOf((await catalogNow()).catalog, service.catalogTypes, credentials.regions),
-    async api(service, region, onProject) {
+    regionsOf: async (service) =>
+      regionsOf((await catalogNow()).catalog, service.catalogTypes, credentials.regions),
+    async api(service, region, projectApi) {
       const { catalog, project } = await catalogNow();
-      if (!onProject) {
+      if (!projectApi) {
         const endpoint = findEndpoint(catalog, service.catalogTypes, region, credentials.interface);
         const as = service.scope === 'system' ? sessionFor({ is: 'system' }) : session;
-        return endpoint === undefined ? undefined : apiAt(service, region, endpoint, project.id, as, service.scope ?? 'project');
+        return endpoint === undefined
+          ? undefined
+          : apiAt(service, region, endpoint, project.id, as, service.scope ?? 'project');
       }
-      const as = sessionFor({ is: 'project', id: onProject });
+      const as = sessionFor({ is: 'project', id: projectApi });
       const token = await as.token();
       // Endpoints may have the project's id in their path.
-      const endpoint = findEndpoint(token.catalog, service.catalogTypes, region, credentials.interface);
-      // What Keystone says of the token, and not what was asked: Barbican's rows belong to the project of the token.
-      return endpoint === undefined ? undefined : apiAt(service, region, endpoint, token.project.id, as, `on ${onProject}`);
+      const endpoint = findEndpoint(
+        token.catalog,
+        service.catalogTypes,
+        region,
+        credentials.interface,
+      );
+      // What Keystone says of the token, and not what was asked: Barbican's rows belong to the
+      // project of the token.
+      return endpoint === undefined
+        ? undefined
+        : apiAt(service, region, endpoint, token.project.id, as, `on ${projectApi}`);
     },
     close: () => transport.close(),
   };
 }
 
-/** The API with the highest microversion that both sides speak. Throws class `Unsupported` below the floor. */
+/**
+ * The API with the highest microversion that both sides speak. Throws class `Unsupported` below the
+ * floor.
+ */
 async function agree(
   service: ServiceAddress,
   endpoint: string,
@@ -132,11 +180,16 @@ async function agree(
   if (!wanted) return open(endpoint, undefined);
   // The version document stands above the project: at `/v3/` where the endpoint is `/v3/<project>`.
   const segments = endpoint.split('/');
-  const version = segments.findLastIndex((segment, index) => index > 2 && /^v\d+(\.\d+)?$/.test(segment));
+  const version = segments.findLastIndex(
+    (segment, index) => index > 2 && /^v\d+(\.\d+)?$/.test(segment),
+  );
   const root = version < 0 ? endpoint : segments.slice(0, version + 1).join('/');
   const discovery = open(root, undefined);
   const document = await discovery.request('GET', '/', { accept: [300] });
   const where = { service: service.name, region: discovery.region, host: new URL(root).host };
   const spoken = negotiate(document, wanted, where);
-  return open(version < 0 ? `${endpoint}/${spoken.api}` : endpoint, { header: wanted.header, version: spoken.version });
+  return open(version < 0 ? `${endpoint}/${spoken.api}` : endpoint, {
+    header: wanted.header,
+    version: spoken.version,
+  });
 }

@@ -1,6 +1,9 @@
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
 
-/** Credentials that can't be used: one line that names the setting, the file or the field, and never a value that may be secret. */
+/**
+ * Credentials that can't be used: one line that names the setting, the file or the field, and never
+ * a value that may be secret.
+ */
 export function credentialsError(message: string): PropagatorError {
   return new PropagatorError({
     code: 'openstack.credentials',

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import type { ErrorClass, ErrorReport } from '../errors.ts';
-import { PropagatorError } from '../errors.ts';
-import { withoutSecrets } from '../without-secrets.ts';
+import type { ErrorClass, ErrorReport } from '../shared/errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { redactText } from '../shared/redaction.ts';
 import { parseJson } from './json.ts';
 import type { RawAnswer, TransportError } from './transport.ts';
 
@@ -17,7 +17,10 @@ const LONGEST_MESSAGE = 300;
 
 /** The request id as OpenStack names it; Swift has an id of its own beside it. */
 export const requestIdOf = (headers: Headers): string | undefined =>
-  headers.get('x-openstack-request-id') ?? headers.get('x-compute-request-id') ?? headers.get('x-trans-id') ?? undefined;
+  headers.get('x-openstack-request-id') ??
+  headers.get('x-compute-request-id') ??
+  headers.get('x-trans-id') ??
+  undefined;
 
 /** Seconds of `Retry-After`, as a number or as an HTTP date. `now`: epoch milliseconds. */
 export function retryAfterSeconds(headers: Headers, now: number): number | undefined {
@@ -32,15 +35,27 @@ const fault = z.object({ message: z.string() });
 const wsme = z.object({ faultstring: z.string() }).transform((body) => body.faultstring);
 /** Ironic writes JSON into the text. */
 const text = z.string().transform((words) => wsme.safeParse(parseJson(words)).data ?? words);
-/** The shapes of an error body; a fault's key differs from service to service: `itemNotFound`, `NeutronError`, `error`. */
+/**
+ * The shapes of an error body; a fault's key differs from service to service: `itemNotFound`,
+ * `NeutronError`, `error`.
+ */
 const bodies = z.union([
   wsme,
   z.object({ error_message: z.union([text, wsme]) }).transform((body) => body.error_message),
   z
-    .object({ errors: z.array(z.object({ title: z.string().optional(), detail: z.string().optional() })).min(1) })
+    .object({
+      errors: z
+        .array(z.object({ title: z.string().optional(), detail: z.string().optional() }))
+        .min(1),
+    })
     .transform((body) => body.errors.map((error) => error.detail ?? error.title ?? '').join('; ')),
   z
-    .object({ NeutronError: z.union([z.string(), z.object({ message: z.string(), detail: z.unknown().optional() })]) })
+    .object({
+      NeutronError: z.union([
+        z.string(),
+        z.object({ message: z.string(), detail: z.unknown().optional() }),
+      ]),
+    })
     .transform(({ NeutronError: error }) =>
       typeof error === 'string'
         ? error
@@ -66,11 +81,16 @@ const bodies = z.union([
   }),
 ]);
 
-/** The service's own words out of its error body (JSON, HTML or text), on one line, cut to 300 characters. */
+/**
+ * The service's own words out of its error body (JSON, HTML or text), on one line, cut to 300
+ * characters.
+ */
 export function serviceMessage(text: string, secrets: readonly string[] = []): string | undefined {
   const json = parseJson(text);
   const parsed = json === undefined ? undefined : bodies.safeParse(json);
-  const words = parsed ? (parsed.data ?? '') : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text)?.[1] ?? text);
+  const words = parsed
+    ? (parsed.data ?? '')
+    : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text)?.[1] ?? text);
   let line = words
     .replace(/<(script|style|title|h1)\b[\s\S]*?<\/\1>/gi, ' ')
     .replace(/<\/?[a-z][^>]*>/gi, ' ')
@@ -78,12 +98,19 @@ export function serviceMessage(text: string, secrets: readonly string[] = []): s
     .replace(/\s+/g, ' ')
     .trim();
   for (const secret of secrets) if (secret) line = line.replaceAll(secret, '***');
-  line = withoutSecrets(line);
+  line = redactText(line);
   if (line.length > LONGEST_MESSAGE) line = `${line.slice(0, LONGEST_MESSAGE - 1)}…`;
   return line || undefined;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#x27;': "'", '&#39;': "'", '&amp;': '&' };
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&lt;': '<',
+  '&gt;': '>',
+  '&quot;': '"',
+  '&#x27;': "'",
+  '&#39;': "'",
+  '&amp;': '&',
+};
 
 /** The class of a status, as `ServiceApi.request` documents it. */
 export function classOf(status: number): ErrorClass {
@@ -117,8 +144,16 @@ function adviceOf(status: number, where: Where): string {
   }
 }
 
-/** An answer that is no success, as an error. `call`: what was asked, without a query. `now`: epoch milliseconds. */
-export function httpFailure(answer: RawAnswer, call: string, where: Where, now: number): PropagatorError {
+/**
+ * An answer that is no success, as an error. `call`: what was asked, without a query. `now`: epoch
+ * milliseconds.
+ */
+export function httpFailure(
+  answer: RawAnswer,
+  call: string,
+  where: Where,
+  now: number,
+): PropagatorError {
   const { status, headers } = answer;
   const words = serviceMessage(answer.text, where.secrets);
   const location = status >= 300 && status < 400 ? hostOf(headers.get('location')) : undefined;
@@ -137,10 +172,18 @@ export function httpFailure(answer: RawAnswer, call: string, where: Where, now: 
 }
 
 /** No whole answer came. Always `Transient`: whether the call was carried out is not known. */
-export function transportFailure(error: TransportError, call: string, where: Where): PropagatorError {
-  const code = { timeout: 'timeout', unreachable: 'unreachable', reset: 'unreachable', tls: 'unreachable', broken: 'answer.broken' }[
-    error.reason
-  ];
+export function transportFailure(
+  error: TransportError,
+  call: string,
+  where: Where,
+): PropagatorError {
+  const code = {
+    timeout: 'timeout',
+    unreachable: 'unreachable',
+    reset: 'unreachable',
+    tls: 'unreachable',
+    broken: 'answer.broken',
+  }[error.reason];
   const advice =
     error.reason === 'tls'
       ? `Set OS_CACERT (clouds.yaml: cacert) to the CA that signed the certificate, and use the host name that stands in it instead of ${where.host}.`
@@ -162,7 +205,10 @@ export function transportFailure(error: TransportError, call: string, where: Whe
 
 /** An answer that says 2xx and can't be trusted: "cannot list" is never "empty". */
 export function answerFailure(
-  what: { readonly code: 'broken' | 'changed' | 'unexpected' | 'endless'; readonly message: string },
+  what: {
+    readonly code: 'broken' | 'changed' | 'unexpected' | 'endless';
+    readonly message: string;
+  },
   where: Where,
   requestId: string | undefined,
 ): PropagatorError {

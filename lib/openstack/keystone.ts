@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { Account } from '../../events/account.ts';
 import { ProjectId, UserId } from '../../events/ids.ts';
-import type { Keystone, Shown } from '../account/keystone.ts';
-import type { ListOptions, ServiceApi } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import type { Keystone, KeystoneState } from '../account/keystone.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { ListOptions, ServiceApi } from '../task/service.ts';
 
 const present = { id: z.string(), name: z.string(), enabled: z.boolean() };
 const projectRow = z.object({
@@ -16,25 +16,50 @@ const projectRow = z.object({
 function toAccount(value: unknown, context: z.core.$RefinementCtx): Account {
   const parsed = Account.safeParse(value);
   if (parsed.success) return parsed.data;
-  context.issues.push({ code: 'custom', input: undefined, message: parsed.error.issues[0]?.message ?? 'no account', path: ['id'] });
+  context.issues.push({
+    code: 'custom',
+    input: undefined,
+    message: parsed.error.issues[0]?.message ?? 'no account',
+    path: ['id'],
+  });
   return z.NEVER;
 }
 
-/** A project that acts as a domain is shown as the domain that it is (`is_domain`, Identity API 3.6). */
+/**
+ * A project that acts as a domain is shown as the domain that it is (`is_domain`, Identity API
+ * 3.6).
+ */
 const project = projectRow.transform(({ domain_id, parent_id, is_domain, ...row }, context) =>
   toAccount(
     is_domain
       ? { type: 'domain', ...row }
-      : { type: 'project', ...row, domainId: domain_id ?? undefined, parentId: parent_id ?? undefined },
+      : {
+          type: 'project',
+          ...row,
+          domainId: domain_id ?? undefined,
+          parentId: parent_id ?? undefined,
+        },
     context,
   ),
 );
-const domain = z.object(present).transform((row, context) => toAccount({ type: 'domain', ...row }, context));
+const domain = z
+  .object(present)
+  .transform((row, context) => toAccount({ type: 'domain', ...row }, context));
 const user = z
   .object({ ...present, domain_id: z.string() })
-  .transform(({ domain_id, ...row }, context) => toAccount({ type: 'user', ...row, domainId: domain_id }, context));
-/** LDAP without id mapping lets anything be a user's id (`jane.doe@example.org`). Such users are left out: no event or URL carries them. */
-const userOrOdd = z.union([user, z.object({ id: z.string().refine((id) => !UserId.safeParse(id).success) }).transform(() => undefined)]);
+  .transform(({ domain_id, ...row }, context) =>
+    toAccount({ type: 'user', ...row, domainId: domain_id }, context),
+  );
+/**
+ * LDAP without id mapping lets anything be a user's id (`jane.doe@example.org`). Such users are
+ * left out: no event or URL carries them.
+ */
+const userOrOdd = z.union([
+  user,
+  z
+    .object({ id: z.string().refine((id) => !UserId.safeParse(id).success) })
+    .transform(() => undefined),
+]);
 
 const shown = {
   project: z.object({ project }).transform((body) => body.project),
@@ -42,7 +67,10 @@ const shown = {
   user: z.object({ user }).transform((body) => body.user),
 };
 
-/** Keystone's own 404, which names what it could not find: `{"error": {"code": 404, "message": "Could not find project: 4f….", …}}`. */
+/**
+ * Keystone's own 404, which names what it could not find: `{"error": {"code": 404, "message":
+ * "Could not find project: 4f….", …}}`.
+ */
 const notFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
 
 const member = z.object({ id: z.string() });
@@ -51,7 +79,10 @@ const assignment = z.object({
   scope: z.object({ project: z.object({ id: ProjectId }).optional() }),
 });
 
-/** Keystone's API v3 as the one who knows what is true. `api`: the URL that we log in at, up to `/v3`. */
+/**
+ * Keystone's API v3 as the one who knows what is true. `api`: the URL that we log in at, up to
+ * `/v3`.
+ */
 export function createKeystone(api: ServiceApi): Keystone {
   const fail = (message: string, status: number, requestId: string | undefined): PropagatorError =>
     new PropagatorError({
@@ -63,13 +94,22 @@ export function createKeystone(api: ServiceApi): Keystone {
       requestId,
       status,
     });
-  // No `limit`: Keystone before 2025.1 has no paging, later ones fall back to their own page size and link to the next page.
+  // No `limit`: Keystone before 2025.1 has no paging, later ones fall back to their own page size
+  // and link to the next page.
   const list = async <S extends z.ZodType>(
     path: string,
     collection: string,
     row: S,
     query: ListOptions<S>['query'] = {},
-  ): Promise<z.infer<S>[]> => (await api.list(path, { collection, row, paging: 'next', query: { ...query, limit: undefined } })).rows;
+  ): Promise<z.infer<S>[]> =>
+    (
+      await api.list(path, {
+        collection,
+        row,
+        paging: 'next',
+        query: { ...query, limit: undefined },
+      })
+    ).rows;
   const domains = (): Promise<Account[]> => list('/v3/domains', 'domains', domain);
   const users = async (domainId?: string): Promise<Account[]> => {
     const rows = await list('/v3/users', 'users', userOrOdd, { domain_id: domainId });
@@ -77,17 +117,24 @@ export function createKeystone(api: ServiceApi): Keystone {
   };
 
   return {
-    async show(type, id): Promise<Shown> {
-      const answer = await api.request('GET', `/v3/${type}s/${encodeURIComponent(id)}`, { accept: [404] });
+    async show(type, id): Promise<KeystoneState> {
+      const answer = await api.request('GET', `/v3/${type}s/${encodeURIComponent(id)}`, {
+        accept: [404],
+      });
       if (answer.status === 404) {
         const own = notFound.safeParse(answer.json);
-        // A proxy, another web server or a mistyped URL answer 404, too: only Keystone names the id.
+        // A proxy, another web server or a mistyped URL answer 404, too: only Keystone names the
+        // id.
         if (own.success && own.data.error.message.includes(id)) return { is: 'absent' };
         throw fail(`the 404 for a ${type} is not Keystone's own`, answer.status, answer.requestId);
       }
       const parsed = shown[type].safeParse(answer.json);
       if (!parsed.success || parsed.data.id !== id || parsed.data.enabled === undefined)
-        throw fail(`its answer does not show the ${type} that was asked for`, answer.status, answer.requestId);
+        throw fail(
+          `its answer does not show the ${type} that was asked for`,
+          answer.status,
+          answer.requestId,
+        );
       return { is: 'present', account: { ...parsed.data, enabled: parsed.data.enabled } };
     },
     async projects(domainId) {
@@ -96,22 +143,39 @@ export function createKeystone(api: ServiceApi): Keystone {
     },
     domains,
     /**
-     * With `domain_specific_drivers_enabled` Keystone lists, without a word, only the users of the domain that our token's project
-     * is in. So a list of all users that shows a single domain is asked for again, domain by domain.
+     * With `domain_specific_drivers_enabled` Keystone lists, without a word, only the users of the
+     * domain that our token's project is in. So a list of all users that shows a single domain is
+     * asked for again, domain by domain.
      */
     async users(domainId) {
       const all = await users(domainId);
-      if (domainId !== undefined || new Set(all.map((account) => account.type === 'user' && account.domainId)).size > 1) return all;
+      if (
+        domainId !== undefined ||
+        new Set(all.map((account) => account.type === 'user' && account.domainId)).size > 1
+      )
+        return all;
       const perDomain = await Promise.all((await domains()).map((one) => users(one.id)));
-      return [...new Map([...all, ...perDomain.flat()].map((account) => [account.id, account])).values()];
+      return [
+        ...new Map([...all, ...perDomain.flat()].map((account) => [account.id, account])).values(),
+      ];
     },
-    /** Roles on the system or on a domain are no membership of a project. `include_names` is left out: Keystone reads any value but 0 as yes. */
+    /**
+     * Roles on the system or on a domain are no membership of a project. `include_names` is left
+     * out: Keystone reads any value but 0 as yes.
+     */
     async members(projectId) {
-      const rows = await list('/v3/role_assignments', 'role_assignments', assignment, { effective: true, 'scope.project.id': projectId });
+      const rows = await list('/v3/role_assignments', 'role_assignments', assignment, {
+        effective: true,
+        'scope.project.id': projectId,
+      });
       const pairs = new Map<string, { projectId: ProjectId; userId: UserId }>();
       for (const { user: who, scope } of rows) {
         const id = UserId.safeParse(who?.id);
-        if (id.success && scope.project) pairs.set(`${scope.project.id}/${id.data}`, { projectId: scope.project.id, userId: id.data });
+        if (id.success && scope.project)
+          pairs.set(`${scope.project.id}/${id.data}`, {
+            projectId: scope.project.id,
+            userId: id.data,
+          });
       }
       return [...pairs.values()];
     },

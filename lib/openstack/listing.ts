@@ -1,6 +1,6 @@
 import type * as z from 'zod';
-import type { Answer, ListOptions, RequestOptions } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { Answer, ListOptions, RequestOptions } from '../task/service.ts';
 import { answerFailure, type Where } from './failure.ts';
 import { PagingError, pageOf, STYLES } from './paging.ts';
 
@@ -13,9 +13,11 @@ const MOST_RESTARTS = 2;
 type Ask = (request: RequestOptions) => Promise<Answer>;
 
 /**
- * All rows of a listing, or an error: half a page, a missing collection, a row that its schema refuses, pages in a circle.
- * `path` is for messages. Read anew from the start, at most twice, when the row that a page begins after was removed meanwhile:
- * Nova, Cinder and Glance answer 400 to a marker that is gone, Neutron 404 (seen on 2023.1).
+ * All rows of a listing, or an error: half a page, a missing collection, a row that its schema
+ * refuses, pages in a circle.
+ * `path` is for messages. Read anew from the start, at most twice, when the row that a page begins
+ * after was removed meanwhile: Nova, Cinder and Glance answer 400 to a marker that is gone, Neutron
+ * 404 (seen on 2023.1).
  */
 export async function readListing<S extends z.ZodType>(
   ask: Ask,
@@ -27,7 +29,11 @@ export async function readListing<S extends z.ZodType>(
     const read = await readOnce(ask, path, options, where);
     if (!('markerGone' in read)) return read;
     if (restarts >= MOST_RESTARTS)
-      throw answerFailure({ code: 'changed', message: `its listing changed while it was read (GET ${path})` }, where, read.markerGone);
+      throw answerFailure(
+        { code: 'changed', message: `its listing changed while it was read (GET ${path})` },
+        where,
+        read.markerGone,
+      );
   }
 }
 
@@ -39,7 +45,9 @@ async function readOnce<S extends z.ZodType>(
 ): Promise<{ rows: z.infer<S>[]; more: boolean } | { markerGone: string | undefined }> {
   const { collection, row, paging, limit = PAGE_ROWS, atMost, ...request } = options;
   const first: RequestOptions['query'] = {
-    ...(paging === 'none' ? {} : { limit: atMost === undefined ? limit : Math.max(1, Math.min(limit, atMost)) }),
+    ...(paging === 'none'
+      ? {}
+      : { limit: atMost === undefined ? limit : Math.max(1, Math.min(limit, atMost)) }),
     ...(paging === 'swift' ? { format: 'json' } : {}),
     ...request.query,
   };
@@ -50,7 +58,8 @@ async function readOnce<S extends z.ZodType>(
     const answer = await ask({ ...request, query }).catch((error: unknown) => {
       const status = error instanceof PropagatorError ? error.report.status : undefined;
       const marker = query !== first && 'marker' in query;
-      if (error instanceof PropagatorError && marker && (status === 400 || status === 404)) return error;
+      if (error instanceof PropagatorError && marker && (status === 400 || status === 404))
+        return error;
       throw error;
     });
     if (answer instanceof PropagatorError) return { markerGone: answer.report.requestId };
@@ -60,15 +69,21 @@ async function readOnce<S extends z.ZodType>(
       const next = STYLES[paging](page, collection, rows.length);
       if (!next) return { rows, more: false };
       if (atMost !== undefined && rows.length >= atMost) return { rows, more: true };
-      // A service that ignores `offset` shows its first page for ever; one that ignores `marker` gives the same marker again.
+      // A service that ignores `offset` shows its first page for ever; one that ignores `marker`
+      // gives the same marker again.
       const place = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
       if (visited.has(place)) throw new PagingError('its pages go round in a circle', 'endless');
-      if (visited.size >= MOST_PAGES) throw new PagingError(`its listing has more than ${MOST_PAGES} pages`, 'endless');
+      if (visited.size >= MOST_PAGES)
+        throw new PagingError(`its listing has more than ${MOST_PAGES} pages`, 'endless');
       visited.add(place);
       query = { ...first, ...next };
     } catch (error) {
       if (!(error instanceof PagingError)) throw error;
-      throw answerFailure({ code: error.code, message: `${error.message} (GET ${path})` }, where, answer.requestId);
+      throw answerFailure(
+        { code: error.code, message: `${error.message} (GET ${path})` },
+        where,
+        answer.requestId,
+      );
     }
   }
 }
@@ -78,5 +93,7 @@ function checked<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {
   const parsed = row.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new PagingError(`a row is not as documented: ${issue?.path.map(String).join('.') || 'the row'}: ${issue?.message ?? 'refused'}`);
+  throw new PagingError(
+    `a row is not as documented: ${issue?.path.map(String).join('.') || 'the row'}: ${issue?.message ?? 'refused'}`,
+  );
 }

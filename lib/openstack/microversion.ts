@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { Answer, Service } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { Answer, Service } from '../task/service.ts';
 import { answerFailure, type Where } from './failure.ts';
 
 const entry = z.object({
@@ -10,11 +10,16 @@ const entry = z.object({
   min_version: z.string().optional(),
   links: z.array(z.object({ rel: z.string(), href: z.string() })).optional(),
 });
-/** The version documents of Nova (`version`), Cinder and Placement (`versions`), Keystone (`versions.values`). */
+/**
+ * The version documents of Nova (`version`), Cinder and Placement (`versions`), Keystone
+ * (`versions.values`).
+ */
 const versionDocument = z.union([
   z.object({ version: entry }).transform((document) => [document.version]),
   z.object({ versions: z.array(entry) }).transform((document) => document.versions),
-  z.object({ versions: z.object({ values: z.array(entry) }) }).transform((document) => document.versions.values),
+  z
+    .object({ versions: z.object({ values: z.array(entry) }) })
+    .transform((document) => document.versions.values),
 ]);
 
 type Microversion = NonNullable<Service['microversion']>;
@@ -31,23 +36,32 @@ export function compareVersions(a: string, b: string): number {
   return majorA - majorB || minorA - minorB;
 }
 
-/** Cinder's id is `v3.0` while its path is `v3`: the link to itself knows. Its host is not used, for it is often an inner one. */
+/**
+ * Cinder's id is `v3.0` while its path is `v3`: the link to itself knows. Its host is not used, for
+ * it is often an inner one.
+ */
 function apiOf(one: z.infer<typeof entry>): string {
   const href = one.links?.find((link) => link.rel === 'self')?.href ?? '';
   const last = href.replace(/\/+$/, '').split('/').at(-1) ?? '';
   return /^v\d+(\.\d+)?$/.test(last) ? last : one.id;
 }
 
-/** Zun and Magnum list links at `/v1/`, and say what they speak in the headers of every answer: `container 1.40`. */
+/**
+ * Zun and Magnum list links at `/v1/`, and say what they speak in the headers of every answer:
+ * `container 1.40`.
+ */
 function inHeaders(headers: Headers): z.infer<typeof entry>[] {
-  const [lowest, highest] = ['minimum', 'maximum'].map((end) => /[\d.]+$/.exec(headers.get(`openstack-api-${end}-version`) ?? '')?.[0]);
+  const [lowest, highest] = ['minimum', 'maximum'].map(
+    (end) => /[\d.]+$/.exec(headers.get(`openstack-api-${end}-version`) ?? '')?.[0],
+  );
   return lowest && highest ? [{ id: '', min_version: lowest, max_version: highest }] : [];
 }
 
 /**
- * The highest microversion that both sides speak, and the path of its API (`v2.1`, for endpoints that don't name one).
- * `document` is the answer at the root of the API. Throws class `Unsupported` with both versions said when the cloud is older than the floor
- * or has dropped everything up to the ceiling.
+ * The highest microversion that both sides speak, and the path of its API (`v2.1`, for endpoints
+ * that don't name one).
+ * `document` is the answer at the root of the API. Throws class `Unsupported` with both versions
+ * said when the cloud is older than the floor or has dropped everything up to the ceiling.
  */
 export function negotiate(
   document: Pick<Answer, 'json' | 'headers' | 'requestId'>,
@@ -57,20 +71,33 @@ export function negotiate(
   const { requestId } = document;
   const parsed = versionDocument.safeParse(document.json);
   const entries = parsed.success ? parsed.data : inHeaders(document.headers);
-  if (entries.length === 0) throw answerFailure({ code: 'unexpected', message: 'its version document can not be read' }, where, requestId);
+  if (entries.length === 0)
+    throw answerFailure(
+      { code: 'unexpected', message: 'its version document can not be read' },
+      where,
+      requestId,
+    );
   const best = entries
-    .map((one) => ({ api: apiOf(one), highest: one.version || one.max_version || '', lowest: one.min_version || '' }))
+    .map((one) => ({
+      api: apiOf(one),
+      highest: one.version || one.max_version || '',
+      lowest: one.min_version || '',
+    }))
     .filter((one) => one.highest !== '')
     .sort((a, b) => compareVersions(b.highest, a.highest))
     .at(0);
-  if (!best || compareVersions(best.highest, wanted.floor) < 0 || compareVersions(best.lowest || wanted.floor, wanted.ceiling) > 0)
+  if (
+    !best ||
+    compareVersions(best.highest, wanted.floor) < 0 ||
+    compareVersions(best.lowest || wanted.floor, wanted.ceiling) > 0
+  )
     throw new PropagatorError({
       code: `${where.service}.microversion`,
       class: 'Unsupported',
       message: best
         ? `${where.service} speaks microversions ${best.lowest} to ${best.highest}; ${wanted.floor} to ${wanted.ceiling} is needed`
         : `${where.service} speaks no microversions; at least ${wanted.floor} is needed`,
-      advice: `Older answers lack what the laws need (whose a row is), so nothing is touched: upgrade ${where.service}.`,
+      advice: `Older answers lack what the safety rules need (whose a row is), so nothing is touched: upgrade ${where.service}.`,
       service: where.service,
       region: where.region,
       requestId,

@@ -1,14 +1,24 @@
 import type { LimitFunction } from 'p-limit';
-import type { Answer, RequestOptions, ServiceApi } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
-import { answerFailure, httpFailure, requestIdOf, retryAfterSeconds, transportFailure, type Where } from './failure.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { Answer, RequestOptions, ServiceApi } from '../task/service.ts';
+import {
+  answerFailure,
+  httpFailure,
+  requestIdOf,
+  retryAfterSeconds,
+  transportFailure,
+  type Where,
+} from './failure.ts';
 import { parseJson } from './json.ts';
 import { readListing } from './listing.ts';
 import type { Session, Token } from './session.ts';
 import { type Method, type RawAnswer, type Transport, TransportError } from './transport.ts';
 import { locate, withoutNames } from './url.ts';
 
-/** One call as metrics see it: no ids, no names, no query. `status` is `undefined` when no answer came. */
+/**
+ * One call as metrics see it: no ids, no names, no query. `status` is `undefined` when no answer
+ * came.
+ */
 export interface Call {
   readonly service: string;
   readonly region: string;
@@ -19,14 +29,19 @@ export interface Call {
   readonly millis: number;
 }
 
-/** `compute` goes into `OpenStack-API-Version: compute 2.93`; a header of a service's own, which begins with `X-`, takes the bare version. */
+/**
+ * `compute` goes into `OpenStack-API-Version: compute 2.93`; a header of a service's own, which
+ * begins with `X-`, takes the bare version.
+ */
 export interface ApiVersion {
   readonly header: string;
   readonly version: string;
 }
 
 const versionHeader = ({ header, version }: ApiVersion): Record<string, string> =>
-  /^x-/i.test(header) ? { [header.toLowerCase()]: version } : { 'openstack-api-version': `${header} ${version}` };
+  /^x-/i.test(header)
+    ? { [header.toLowerCase()]: version }
+    : { 'openstack-api-version': `${header} ${version}` };
 
 export interface RestOptions {
   readonly service: string;
@@ -37,7 +52,10 @@ export interface RestOptions {
   readonly apiVersion: ApiVersion | undefined;
   readonly session: Session;
   readonly transport: Transport;
-  /** Shared by all calls to the service in the region. A call that waits keeps its place: the service asked for less. */
+  /**
+   * Shared by all calls to the service in the region. A call that waits keeps its place: the
+   * service asked for less.
+   */
   readonly limit: LimitFunction;
   readonly userAgent: string;
   readonly now: () => number;
@@ -49,17 +67,28 @@ export interface RestOptions {
 const LONGEST_WAIT_SECONDS = 5;
 const MOST_WAITS = 2;
 const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
-/** A service that refuses fresh tokens is not asked to take another one for so long: no storm of logins on Keystone. */
+/**
+ * A service that refuses fresh tokens is not asked to take another one for so long: no storm of
+ * logins on Keystone.
+ */
 const REFUSAL_MILLIS = 30_000;
 
-/** The REST API of one service in one region, over a session and a transport that are shared by all. */
+/**
+ * The REST API of one service in one region, over a session and a transport that are shared by all.
+ */
 export function createRest(options: RestOptions): ServiceApi {
   const { service, region, session, transport, now } = options;
   const home = new URL(options.endpoint);
   const where: Where = { service, region: region || undefined, host: home.host };
   let refusedFresh = Number.NEGATIVE_INFINITY;
 
-  const send = async (token: Token, method: Method, path: string, call: string, request: RequestOptions): Promise<RawAnswer> => {
+  const send = async (
+    token: Token,
+    method: Method,
+    path: string,
+    call: string,
+    request: RequestOptions,
+  ): Promise<RawAnswer> => {
     const startedAt = now();
     let status: number | undefined;
     try {
@@ -82,11 +111,22 @@ export function createRest(options: RestOptions): ServiceApi {
     } catch (error) {
       throw error instanceof TransportError ? transportFailure(error, call, where) : error;
     } finally {
-      options.onCall?.({ service, region, method, path: call.slice(method.length + 1), status, millis: now() - startedAt });
+      options.onCall?.({
+        service,
+        region,
+        method,
+        path: call.slice(method.length + 1),
+        status,
+        millis: now() - startedAt,
+      });
     }
   };
 
-  const exchange = async (method: Method, path: string, request: RequestOptions): Promise<Answer> => {
+  const exchange = async (
+    method: Method,
+    path: string,
+    request: RequestOptions,
+  ): Promise<Answer> => {
     const target = locate(home, request.endpoint ?? options.endpoint, path, request.query);
     const call = `${method} ${withoutNames(service, path)}`;
     let token = await session.token();
@@ -105,7 +145,8 @@ export function createRest(options: RestOptions): ServiceApi {
       }
       const wait = retryAfterSeconds(answer.headers, now());
       // 429: it was not carried out. 503: it may have been, so that only what may be repeated is.
-      const patient = answer.status === 429 || (answer.status === 503 && REPEATABLE.includes(method));
+      const patient =
+        answer.status === 429 || (answer.status === 503 && REPEATABLE.includes(method));
       if (patient && wait !== undefined && wait <= LONGEST_WAIT_SECONDS && waits < MOST_WAITS) {
         waits += 1;
         await options.sleep(wait);
@@ -141,13 +182,22 @@ function missingCollection(error: unknown): never {
 
 function answerOf(answer: RawAnswer, method: Method, call: string, where: Where): Answer {
   const requestId = requestIdOf(answer.headers);
-  const isJson = /\bjson\b/i.test(answer.headers.get('content-type') ?? '') && answer.text.trim() !== '' && method !== 'HEAD';
+  const isJson =
+    /\bjson\b/i.test(answer.headers.get('content-type') ?? '') &&
+    answer.text.trim() !== '' &&
+    method !== 'HEAD';
   const json = isJson ? parseJson(answer.text) : undefined;
   if (isJson && json === undefined)
-    throw answerFailure({ code: 'broken', message: `half an answer: its JSON is broken (${call})` }, where, requestId);
+    throw answerFailure(
+      { code: 'broken', message: `half an answer: its JSON is broken (${call})` },
+      where,
+      requestId,
+    );
   return { status: answer.status, headers: answer.headers, json, requestId };
 }
 
 /** One name, one header: `Accept` of a caller replaces ours. */
 const lowerCased = (headers: RequestOptions['headers']): Record<string, string> =>
-  Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+  Object.fromEntries(
+    Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
+  );

@@ -1,12 +1,27 @@
 import * as z from 'zod';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
-import { answerFailure, httpFailure, requestIdOf, transportFailure, type Where } from './failure.ts';
+import {
+  answerFailure,
+  httpFailure,
+  requestIdOf,
+  transportFailure,
+  type Where,
+} from './failure.ts';
 import { parseJson } from './json.ts';
 import { type Transport, TransportError } from './transport.ts';
 
-const endpoint = z.object({ interface: z.string(), url: z.string(), region_id: z.string().nullish(), region: z.string().nullish() });
-const catalogService = z.object({ type: z.string(), name: z.string().optional(), endpoints: z.array(endpoint) });
+const endpoint = z.object({
+  interface: z.string(),
+  url: z.string(),
+  region_id: z.string().nullish(),
+  region: z.string().nullish(),
+});
+const catalogService = z.object({
+  type: z.string(),
+  name: z.string().optional(),
+  endpoints: z.array(endpoint),
+});
 export type CatalogService = z.infer<typeof catalogService>;
 
 const login = z.object({
@@ -15,7 +30,9 @@ const login = z.object({
     expires_at: z.string(),
     user: z.object({ id: z.string() }),
     roles: z.array(z.object({ id: z.string(), name: z.string() })).default([]),
-    project: z.object({ id: z.string(), name: z.string(), domain: z.object({ id: z.string() }) }).optional(),
+    project: z
+      .object({ id: z.string(), name: z.string(), domain: z.object({ id: z.string() }) })
+      .optional(),
     catalog: z.array(catalogService).optional(),
   }),
 });
@@ -38,20 +55,27 @@ export type Scope = { readonly is: 'system' } | { readonly is: 'project'; readon
 
 /** One login for many calls. */
 export interface Session {
-  /** The token, renewed well ahead of its end. Throws `keystone.login.denied` and what a failed call throws. */
+  /**
+   * The token, renewed well ahead of its end. Throws `keystone.login.denied` and what a failed call
+   * throws.
+   */
   token(): Promise<Token>;
   /** A service answered 401 to this token: log in anew, unless somebody already did. */
   replace(refused: Token): Promise<Token>;
 }
 
-/** Nova works on with the token of a call for many minutes: its compute hosts call Neutron and Cinder with it. */
+/**
+ * Nova works on with the token of a call for many minutes: its compute hosts call Neutron and
+ * Cinder with it.
+ */
 const LONGEST_MARGIN = 60 * 60_000;
 /** A token that is about to end is not handed out any more. */
 const LAST_MINUTE = 60_000;
 const RENEWAL_PAUSE = 30_000;
 
 /**
- * `scope`: another one than the credentials' own, the project that is to be emptied or the system; only a password can be scoped anew.
+ * `scope`: another one than the credentials' own, the project that is to be emptied or the system;
+ * only a password can be scoped anew.
  */
 export function createSession(
   credentials: Credentials,
@@ -79,7 +103,8 @@ export function createSession(
       if (!current || now() >= current.lastUseAt) return logIn();
       if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE) {
         renewedAt = now();
-        // Beside the calls: while Keystone is away for a moment, the old token serves on. At its end the failure is thrown.
+        // Beside the calls: while Keystone is away for a moment, the old token serves on. At its
+        // end the failure is thrown.
         logIn().catch(() => undefined);
       }
       return current;
@@ -92,7 +117,10 @@ export function createSession(
   };
 }
 
-/** POST /v3/auth/tokens. The lifetime is taken from the two times of Keystone, so that its clock need not agree with ours. */
+/**
+ * POST /v3/auth/tokens. The lifetime is taken from the two times of Keystone, so that its clock
+ * need not agree with ours.
+ */
 async function authenticate(
   credentials: Credentials,
   transport: Transport,
@@ -104,16 +132,27 @@ async function authenticate(
   const asked = scope ? scopeOf(scope) : credentials.scope;
   const url = new URL(credentials.authUrl);
   const call = 'POST /v3/auth/tokens';
-  const where: Where = { service: 'keystone', region: undefined, host: url.host, secrets: [credentials.secret()] };
+  const where: Where = {
+    service: 'keystone',
+    region: undefined,
+    host: url.host,
+    secrets: [credentials.secret()],
+  };
   const startedAt = now();
   const answer = await transport
     .send({
       method: 'POST',
       origin: url.origin,
       path: `${url.pathname.replace(/\/$/, '')}/auth/tokens`,
-      headers: { 'content-type': 'application/json', accept: 'application/json', 'user-agent': userAgent },
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        'user-agent': userAgent,
+      },
       repeatable: true,
-      body: JSON.stringify({ auth: { identity: credentials.identity(), ...(asked ? { scope: asked } : {}) } }),
+      body: JSON.stringify({
+        auth: { identity: credentials.identity(), ...(asked ? { scope: asked } : {}) },
+      }),
     })
     .catch((error: unknown) => {
       throw error instanceof TransportError ? transportFailure(error, call, where) : error;
@@ -126,9 +165,15 @@ async function authenticate(
   const requestId = requestIdOf(answer.headers);
   const parsed = login.safeParse(parseJson(answer.text));
   if (!value || !parsed.success)
-    throw answerFailure({ code: 'unexpected', message: `${url.host} answered 201 to ${call} without a token` }, where, requestId);
+    throw answerFailure(
+      { code: 'unexpected', message: `${url.host} answered 201 to ${call} without a token` },
+      where,
+      requestId,
+    );
   const { token } = parsed.data;
-  const project = token.project ?? (scope?.is === 'system' ? { id: '', name: '', domain: { id: '' } } : undefined);
+  const project =
+    token.project ??
+    (scope?.is === 'system' ? { id: '', name: '', domain: { id: '' } } : undefined);
   if (!project || !token.catalog)
     throw new PropagatorError({
       code: 'keystone.login.unscoped',
@@ -139,7 +184,12 @@ async function authenticate(
       requestId,
     });
   const lifetime = Date.parse(token.expires_at) - Date.parse(token.issued_at);
-  if (!(lifetime > 0)) throw answerFailure({ code: 'unexpected', message: `${url.host} gave a token with no lifetime` }, where, requestId);
+  if (!(lifetime > 0))
+    throw answerFailure(
+      { code: 'unexpected', message: `${url.host} gave a token with no lifetime` },
+      where,
+      requestId,
+    );
   const expiresAt = startedAt + lifetime;
   return {
     value: () => value,
@@ -155,7 +205,10 @@ async function authenticate(
 const scopeOf = (scope: Scope): Record<string, unknown> =>
   scope.is === 'system' ? { system: { all: true } } : { project: { id: scope.id } };
 
-/** An application credential belongs to one project for good (Identity API, application credentials). */
+/**
+ * An application credential belongs to one project for good (Identity API, application
+ * credentials).
+ */
 function boundToItsProject(credentials: Credentials): PropagatorError {
   return new PropagatorError({
     code: 'keystone.login.bound',
@@ -179,14 +232,22 @@ function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
           'Keystone gives the propagator no token on the project',
           'The project may have been disabled, or the role on it was taken away: look at it in Keystone, then redrive what failed.',
         ];
-  return new PropagatorError({ ...error.report, code: `keystone.login.${scope.is}`, class: 'Denied', message, advice });
+  return new PropagatorError({
+    ...error.report,
+    code: `keystone.login.${scope.is}`,
+    class: 'Denied',
+    message,
+    advice,
+  });
 }
 
 function denied(error: PropagatorError, credentials: Credentials): PropagatorError {
   const { status = 0 } = error.report;
-  // 201 with a token is the only success: a 200, a redirect or a 405 come from something else than Keystone v3.
-  // A 404 does, too, or Keystone does not know the application credential (seen on Keystone 22).
-  const wrongUrl = (status >= 200 && status < 400) || status === 404 || status === 405 || status === 410;
+  // 201 with a token is the only success: a 200, a redirect or a 405 come from something else than
+  // Keystone v3. A 404 does, too, or Keystone does not know the application credential (seen on
+  // Keystone 22).
+  const wrongUrl =
+    (status >= 200 && status < 400) || status === 404 || status === 405 || status === 410;
   if (!wrongUrl && status !== 400 && status !== 401 && status !== 403) return error;
   return new PropagatorError({
     ...error.report,

@@ -6,7 +6,10 @@ export interface Tls {
   readonly verify: boolean;
 }
 
-/** Seconds. `connect` until TCP and TLS stand, `answer` until the headers came and between two pieces of the body, `whole` for all of it. */
+/**
+ * Seconds. `connect` until TCP and TLS stand, `answer` until the headers came and between two
+ * pieces of the body, `whole` for all of it.
+ */
 export interface Timeouts {
   readonly connect: number;
   readonly answer: number;
@@ -19,7 +22,10 @@ export interface Exchange {
   readonly method: Method;
   /** `https://host:port`. */
   readonly origin: string;
-  /** Path and query, sent byte for byte: no URL class may fold `..`, for an object in Swift may have that name. */
+  /**
+   * Path and query, sent byte for byte: no URL class may fold `..`, for an object in Swift may have
+   * that name.
+   */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
@@ -34,7 +40,8 @@ export interface RawAnswer {
 }
 
 /**
- * Why no whole answer came. `reset`: the connection broke, whether the call was carried out is not known;
+ * Why no whole answer came. `reset`: the connection broke, whether the call was carried out is not
+ * known;
  * `broken`: what came is no HTTP or shorter than announced; `tls`: the certificate was refused.
  */
 export class TransportError extends Error {
@@ -47,19 +54,33 @@ export class TransportError extends Error {
 }
 
 export interface Transport {
-  /** One call, never redirected. GET and HEAD are repeated at most twice, DELETE once, when the connection broke. Throws {@link TransportError}. */
+  /**
+   * One call, never redirected. GET and HEAD are repeated at most twice, DELETE once, when the
+   * connection broke. Throws {@link TransportError}.
+   */
   send(exchange: Exchange): Promise<RawAnswer>;
   close(): Promise<void>;
 }
 
-const REPEATS: Readonly<Record<Method, number>> = { GET: 2, HEAD: 2, DELETE: 1, POST: 0, PUT: 0, PATCH: 0 };
+const REPEATS: Readonly<Record<Method, number>> = {
+  GET: 2,
+  HEAD: 2,
+  DELETE: 1,
+  POST: 0,
+  PUT: 0,
+  PATCH: 0,
+};
 /** A page of 1000 servers is about 4 MB; what is far beyond it would only fill the memory. */
 const LARGEST_ANSWER = 256 * 1024 * 1024;
 
 /** Connections to all services of one cloud, kept alive. */
 export function createTransport(tls: Tls, timeouts: Timeouts): Transport {
   const agent = new Agent({
-    connect: { timeout: timeouts.connect * 1000, rejectUnauthorized: tls.verify, ...(tls.ca === undefined ? {} : { ca: tls.ca }) },
+    connect: {
+      timeout: timeouts.connect * 1000,
+      rejectUnauthorized: tls.verify,
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    },
     headersTimeout: timeouts.answer * 1000,
     bodyTimeout: timeouts.answer * 1000,
     maxResponseSize: LARGEST_ANSWER,
@@ -92,11 +113,15 @@ async function once(agent: Agent, exchange: Exchange, timeouts: Timeouts): Promi
   const text = await answer.body.text();
   const headers = new Headers();
   for (const [name, value] of Object.entries(answer.headers))
-    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) headers.append(name, one);
+    for (const one of Array.isArray(value) ? value : [value])
+      if (one !== undefined) headers.append(name, one);
   return { status: answer.statusCode, headers, text };
 }
 
-/** The original is not kept as a cause: undici's parser errors carry the bytes of the answer, and a login's answer carries a token. */
+/**
+ * The original is not kept as a cause: undici's parser errors carry the bytes of the answer, and a
+ * login's answer carries a token.
+ */
 function transportError(thrown: unknown, timeouts: Timeouts): TransportError | undefined {
   const code = codeOf(thrown);
   switch (code) {
@@ -108,11 +133,17 @@ function transportError(thrown: unknown, timeouts: Timeouts): TransportError | u
     case 'TimeoutError':
     case 'AbortError':
     case 'UND_ERR_ABORTED':
-      return new TransportError('timeout', `the answer was not complete within ${timeouts.whole} s`);
+      return new TransportError(
+        'timeout',
+        `the answer was not complete within ${timeouts.whole} s`,
+      );
     case 'ECONNRESET':
     case 'EPIPE':
     case 'UND_ERR_SOCKET':
-      return new TransportError('reset', 'the connection was closed before the answer was complete');
+      return new TransportError(
+        'reset',
+        'the connection was closed before the answer was complete',
+      );
     case 'ECONNREFUSED':
       return new TransportError('unreachable', 'nothing listens there (connection refused)');
     case 'ENOTFOUND':
@@ -122,13 +153,18 @@ function transportError(thrown: unknown, timeouts: Timeouts): TransportError | u
       // A path or a header that can't be sent: a defect of the caller, not of the cloud.
       return undefined;
     default:
-      if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) return new TransportError('tls', `the TLS certificate was refused (${code})`);
-      if (/^HPE_|^HTTPParser|^UND_ERR_RES/.test(code)) return new TransportError('broken', `the answer is not whole HTTP (${code})`);
+      if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code))
+        return new TransportError('tls', `the TLS certificate was refused (${code})`);
+      if (/^HPE_|^HTTPParser|^UND_ERR_RES/.test(code))
+        return new TransportError('broken', `the answer is not whole HTTP (${code})`);
       return new TransportError('unreachable', `the call failed (${code})`);
   }
 }
 
-/** Node's and undici's errors have a `code`, an abort has its name. Not by `instanceof`: they may come from another realm. */
+/**
+ * Node's and undici's errors have a `code`, an abort has its name. Not by `instanceof`: they may
+ * come from another realm.
+ */
 function codeOf(thrown: unknown): string {
   if (typeof thrown !== 'object' || thrown === null) return 'unknown';
   if ('code' in thrown && typeof thrown.code === 'string') return thrown.code;

@@ -1,23 +1,32 @@
-import type { RequestOptions } from '../cleanup/service.ts';
+import type { RequestOptions } from '../task/service.ts';
 
 const VERSION = /^v\d+(\.\d+)?$/;
 
 /**
- * Path and query of a call, as they are sent. A version that both the endpoint and the path name is taken once, the path's:
- * catalogs have Neutron as `http://host:9696`, as `…/networking` and as `…/v2.0`.
- * Throws `TypeError` when the endpoint is on another host than `home`, for the token goes along, and when the path is none.
+ * Path and query of a call, as they are sent. A version that both the endpoint and the path name is
+ * taken once, the path's: catalogs have Neutron as `http://host:9696`, as `…/networking` and as
+ * `…/v2.0`. Throws `TypeError` when the endpoint is on another host than `home`, for the token goes
+ * along, and when the path is none.
  */
-export function locate(home: URL, endpoint: string, path: string, query: RequestOptions['query']): string {
+export function locate(
+  home: URL,
+  endpoint: string,
+  path: string,
+  query: RequestOptions['query'],
+): string {
   const base = new URL(endpoint);
-  if (base.origin !== home.origin) throw new TypeError(`a call to ${home.host} must not go to ${base.host}: the token goes along`);
+  if (base.origin !== home.origin)
+    throw new TypeError(`a call to ${home.host} must not go to ${base.host}: the token goes along`);
   if (path !== '' && !/^[/?]/.test(path)) throw new TypeError('a path begins with a slash');
   const segments = base.pathname.replace(/\/+$/, '').split('/');
-  if (VERSION.test(segments.at(-1) ?? '') && VERSION.test(path.split(/[/?]/)[1] ?? '')) segments.pop();
+  if (VERSION.test(segments.at(-1) ?? '') && VERSION.test(path.split(/[/?]/)[1] ?? ''))
+    segments.pop();
   const whole = `${segments.join('/')}${path}`;
   const parameters = Object.entries(query ?? {}).flatMap(([name, value]) =>
     value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`],
   );
-  const search = parameters.length === 0 ? '' : `${whole.includes('?') ? '&' : '?'}${parameters.join('&')}`;
+  const search =
+    parameters.length === 0 ? '' : `${whole.includes('?') ? '&' : '?'}${parameters.join('&')}`;
   return `${whole.startsWith('/') ? '' : '/'}${whole}${search}`;
 }
 
@@ -27,10 +36,19 @@ const NAMED: readonly string[] = [
   ...['environments', 'workbooks', 'queues', 'topics', 'stacks', 'resources'],
 ];
 
-/** A path for metrics and messages, without ids and names. In Swift's paths everything is a customer's name. */
+/**
+ * A path for metrics and messages, without ids and names. In Swift's paths everything is a
+ * customer's name.
+ */
 export function withoutNames(service: string, path: string): string {
   const segments = (path.split('?')[0] ?? '').split('/');
   const isWord = (segment: string, index: number): boolean =>
-    service !== 'swift' && /^[a-z][a-z_-]*$/i.test(segment) && !NAMED.includes(segments[index - 1] ?? '');
-  return segments.map((segment, index) => (segment === '' || VERSION.test(segment) || isWord(segment, index) ? segment : '{id}')).join('/');
+    service !== 'swift' &&
+    /^[a-z][a-z_-]*$/i.test(segment) &&
+    !NAMED.includes(segments[index - 1] ?? '');
+  return segments
+    .map((segment, index) =>
+      segment === '' || VERSION.test(segment) || isWord(segment, index) ? segment : '{id}',
+    )
+    .join('/');
 }

@@ -1,40 +1,63 @@
 import type { Cause } from '../../events/account.ts';
-import type { DomainId, KindName, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
+import type {
+  DomainId,
+  OperationId,
+  ProjectId,
+  ResourceTypeName,
+  ServiceName,
+  TaskId,
+  UserId,
+} from '../../events/ids.ts';
 import type { Condition, Phase } from '../../events/service.ts';
-import type { ErrorReport } from '../errors.ts';
+import type { ErrorReport } from '../shared/errors.ts';
 
 export type Mode = 'observe' | 'enforce';
 
 /**
- * `confirming`: Keystone is asked, twice and apart, and the grace period passes; the survey runs meanwhile.
- * `held`: a cap, a protection or a question that only a person can answer stopped it; a person must release it.
- * `early`: an administrator asked for the end of a project that still lives: what needs it alive goes first.
+ * `confirming`: Keystone is asked, twice and apart, and the grace period passes; the survey runs
+ * meanwhile.
+ * `held`: a cap, a protection or a question that only a person can answer stopped it; a person must
+ * release it.
+ * `preDelete`: an administrator asked for the end of a project that still lives: what needs it
+ * alive goes first.
  * `running`: services are being emptied. `waiting`: a domain waits for its projects.
  * `closing`: everything is empty, the project is deleted in Keystone.
- * Ends: `finished`, `observed` (mode observe: surveyed, nothing changed), `refused` (Keystone still shows the account),
- * `residue-unknown` (some service was unreachable for ever, or the catalog has one that nobody covers: what is left there is not known).
+ * Ends: `finished`, `observed` (mode observe: surveyed, nothing changed), `refused` (Keystone still
+ * shows the account),
+ * `unverified` (some service was unreachable for ever, or the catalog has one that nobody covers:
+ * what is left there is not known).
  */
 export const OPERATION_STATES = [
   'confirming',
   'held',
-  'early',
+  'pre-delete',
   'running',
   'waiting',
   'closing',
   'finished',
   'observed',
   'refused',
-  'residue-unknown',
+  'unverified',
 ] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
-export const ENDED: readonly OperationState[] = ['finished', 'observed', 'refused', 'residue-unknown'];
+export const ENDED: readonly OperationState[] = ['finished', 'observed', 'refused', 'unverified'];
 
 /**
- * `surveying`: being counted. `pending`: counted, waits for those before it. `requested`: a pass is on its way or due.
- * `errored`: given up, its message is in the dead-letter queue, the operator must act.
- * Ends: `finished` (a listing came back empty after the deletes; in mode observe: counted), `skipped` (the cloud lacks it), `unreachable`.
+ * `planning`: being counted. `pending`: counted, waits for those before it. `requested`: a pass is
+ * on its way or due.
+ * `dead-lettered`: given up, its message is in the dead-letter queue, the operator must act.
+ * Ends: `finished` (a listing came back empty after the deletes; in mode observe: counted),
+ * `skipped` (the cloud lacks it), `unreachable`.
  */
-export const TASK_STATES = ['surveying', 'pending', 'requested', 'errored', 'finished', 'skipped', 'unreachable'] as const;
+export const TASK_STATES = [
+  'planning',
+  'pending',
+  'requested',
+  'dead-lettered',
+  'finished',
+  'skipped',
+  'unreachable',
+] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 export const TASK_ENDED: readonly TaskState[] = ['finished', 'skipped', 'unreachable'];
 
@@ -58,18 +81,28 @@ export type Scope =
       readonly projects: readonly ProjectId[];
     };
 
-/** One step of the saved order: a service in a region and the tasks that must have ended before it. */
+/**
+ * One step of the saved order: a service in a region and the tasks that must have ended before it.
+ */
 export interface PlannedTask {
   readonly id: TaskId;
   readonly service: ServiceName;
   readonly region: string;
   readonly after: readonly TaskId[];
-  /** Tasks that get their turn first; one of them that can't be listed holds this one up only for a while. */
+  /**
+   * Tasks that get their turn first; one of them that can't be listed holds this one up only for a
+   * while.
+   */
   readonly follows: readonly TaskId[];
-  /** Of those that it follows, the ones that it follows for the sake of some kinds alone. */
-  readonly until: readonly { readonly task: TaskId; readonly kinds: readonly KindName[] }[];
+  /**
+   * Of those that it follows, the ones that it follows for the sake of some resource types alone.
+   */
+  readonly until: readonly {
+    readonly task: TaskId;
+    readonly resourceTypes: readonly ResourceTypeName[];
+  }[];
   /** It has something to do while the project still lives. */
-  readonly early: boolean;
+  readonly preDelete: boolean;
   /** The service's types in the catalog: under these a person may waive it. */
   readonly types: readonly string[];
 }
@@ -84,8 +117,8 @@ export interface Request {
 }
 
 /** What is to be done in Keystone itself, one thing at a time; `number` is the fence. */
-export interface Act {
-  readonly what: 'enter' | 'disable' | 'leave' | 'delete';
+export interface KeystoneAction {
+  readonly what: 'assign-role' | 'disable' | 'revoke-role' | 'delete';
   readonly number: number;
   readonly since: number;
   readonly done: boolean;
@@ -109,7 +142,7 @@ export interface Hold {
   readonly reason: string;
   readonly since: number;
   readonly advice: string;
-  readonly about?: 'cap' | 'act' | 'residue';
+  readonly about?: 'cap' | 'keystoneAction' | 'leftovers';
 }
 
 /** One account change carried through all services. Epoch milliseconds everywhere. */
@@ -117,7 +150,9 @@ export interface Operation {
   readonly id: OperationId;
   readonly action: 'cleanup';
   readonly scope: Scope;
-  /** How often this same change was opened before (an observed or refused one may be opened again). */
+  /**
+   * How often this same change was opened before (an observed or refused one may be opened again).
+   */
   readonly generation: number;
   readonly mode: Mode;
   readonly state: OperationState;
@@ -127,25 +162,30 @@ export interface Operation {
   /** When Keystone answered 404 for the account, first and last. */
   readonly confirmedAt: readonly number[];
   /** The question to Keystone that is due or under way. */
-  readonly look: number;
+  readonly confirmation: number;
   /** Nothing is destroyed before this. */
   readonly notBefore: number;
   readonly order: readonly PlannedTask[];
   /** Domains: the operations of its projects. */
   readonly children: readonly OperationId[];
-  /** Why it stands still, since when, who can act. `about` says how it goes on when a person releases it. */
+  /**
+   * Why it stands still, since when, who can act. `about` says how it goes on when a person
+   * releases it.
+   */
   readonly hold: Hold | undefined;
   /** Set when an administrator asked for it. */
   readonly request: Request | undefined;
   /** What is being done in Keystone. */
-  readonly act: Act | undefined;
+  readonly keystoneAction: KeystoneAction | undefined;
   /** Roles that the cleaner takes on the living project for the run, and gives back. */
   readonly roles: readonly string[];
   readonly uncovered: readonly Uncovered[];
   /** Waivers that counted when it ended. */
   readonly waived: readonly Waiver[];
   /** Records of people's decisions. */
-  readonly released: { readonly by: string; readonly reason: string; readonly at: number } | undefined;
+  readonly released:
+    | { readonly by: string; readonly reason: string; readonly at: number }
+    | undefined;
   readonly openedAt: number;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
@@ -153,8 +193,8 @@ export interface Operation {
   readonly version: number;
 }
 
-/** Things of one kind over the whole task. */
-export interface KindCount {
+/** Things of one resource type over the whole task. */
+export interface ResourceTypeCount {
   /** Counted by the survey, or by the first look that could list it. */
   readonly found: number;
   readonly removed: number;
@@ -162,7 +202,7 @@ export interface KindCount {
 }
 
 /** By kind: `nova.server`. */
-export type TaskCounts = Readonly<Record<string, KindCount>>;
+export type TaskCounts = Readonly<Record<string, ResourceTypeCount>>;
 
 export interface Task {
   readonly id: TaskId;
@@ -170,20 +210,29 @@ export interface Task {
   readonly service: ServiceName;
   readonly region: string;
   readonly state: TaskState;
-  /** What its passes do: `survey` counts, `clean` removes. */
+  /** What its passes do: `plan` counts, `apply` removes. */
   readonly phase: Phase;
-  /** It has something to do while the project lives; `early` is its state there. */
-  readonly early: 'no' | 'due' | 'done';
-  /** Kinds that were proven empty while the project lived. */
-  readonly provenEarly: readonly KindName[];
-  /** Kinds that others wait for alone and that the last pass of its turn proved to be empty. */
-  readonly cleared: readonly KindName[];
-  /** Somebody could work in the project while the pass was under way that is awaited now: what it saw empty may not be any more. */
-  readonly doubted?: boolean | undefined;
-  /** Tasks that it went ahead of, for they were held up or had nothing left that it waits for; it is looked at once more when they have ended. */
+  /** It has something to do while the project lives; `preDelete` is its state there. */
+  readonly preDelete: 'no' | 'due' | 'done';
+  /** Resource types that were proven empty while the project lived. */
+  readonly verifiedBeforeDeletion: readonly ResourceTypeName[];
+  /**
+   * Resource types that others wait for alone and that the last pass of its turn proved to be
+   * empty.
+   */
+  readonly verifiedEmpty: readonly ResourceTypeName[];
+  /**
+   * Somebody could work in the project while the pass was under way that is awaited now: what it
+   * saw empty may not be any more.
+   */
+  readonly stale?: boolean | undefined;
+  /**
+   * Tasks that it went ahead of, for they were held up or had nothing left that it waits for; it is
+   * looked at once more when they have ended.
+   */
   readonly ahead: readonly TaskId[];
   /** The pass that is asked for or under way; a report of any other pass is not taken in. */
-  readonly pass: number;
+  readonly run: number;
   /** Last report within the pass that was taken in. */
   readonly sequence: number;
   readonly counts: TaskCounts;

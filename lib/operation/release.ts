@@ -1,5 +1,5 @@
 import { advance, begin } from './advance.ts';
-import type { Draft, Rules } from './draft.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /** `since`: of the hold that the person saw; older releases did not tell. */
@@ -9,21 +9,37 @@ interface Released {
   readonly since?: number | undefined;
 }
 
-/** A person let a held operation pass: over a cap, once more to Keystone, or to its end although something could not be reached. */
-export function takeRelease(draft: Draft, { by, reason, since }: Released, rules: Rules): void {
-  const { operation } = draft;
-  const { hold, act } = operation;
+/**
+ * A person let a held operation pass: over a cap, once more to Keystone, or to its end although
+ * something could not be reached.
+ */
+export function applyRelease(
+  transaction: OperationTransaction,
+  { by, reason, since }: Released,
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  const { hold, keystoneAction } = operation;
   if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
-  draft.operation = { ...operation, hold: undefined, released: { by, reason, at: rules.now } };
-  if (hold?.about === 'residue') {
-    draft.operation = moveOperation(draft.operation, 'closing');
-    draft.act('delete', rules.now);
-  } else if (hold?.about === 'act' && act) {
-    draft.operation = moveOperation(draft.operation, act.what === 'delete' ? 'closing' : 'early');
-    draft.act(act.what, rules.now);
-  } else if (operation.scope.type === 'domain') draft.operation = moveOperation(draft.operation, 'running');
+  transaction.operation = {
+    ...operation,
+    hold: undefined,
+    released: { by, reason, at: rules.now },
+  };
+  if (hold?.about === 'leftovers') {
+    transaction.operation = moveOperation(transaction.operation, 'closing');
+    transaction.keystoneAction('delete', rules.now);
+  } else if (hold?.about === 'keystoneAction' && keystoneAction) {
+    transaction.operation = moveOperation(
+      transaction.operation,
+      keystoneAction.what === 'delete' ? 'closing' : 'pre-delete',
+    );
+    transaction.keystoneAction(keystoneAction.what, rules.now);
+  } else if (operation.scope.type === 'domain')
+    transaction.operation = moveOperation(transaction.operation, 'running');
   // What was disabled before it was held is not entered again.
-  else if (act?.what === 'disable' || act?.what === 'delete') draft.operation = moveOperation(draft.operation, 'running');
-  else begin(draft, rules.now);
-  advance(draft, rules);
+  else if (keystoneAction?.what === 'disable' || keystoneAction?.what === 'delete')
+    transaction.operation = moveOperation(transaction.operation, 'running');
+  else begin(transaction, rules.now);
+  advance(transaction, rules);
 }

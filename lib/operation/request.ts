@@ -19,21 +19,27 @@ export interface RequestInput {
   readonly protectedBecause: string | undefined;
 }
 
-export type RequestAnswer = { readonly is: 'opened'; readonly opened: Opened } | { readonly is: 'refused'; readonly because: string };
+export type RequestAnswer =
+  | { readonly is: 'opened'; readonly opened: Opened }
+  | { readonly is: 'refused'; readonly because: string };
 
 /**
- * Law 1, the other way in: a project that Keystone still has is emptied because an administrator said so. A disabled one has been
- * given up already; for one that people may be working in, the administrator must say its name, which nobody mistypes by accident.
+ * safety rule "Keystone decides", the other way in: a project that Keystone still has is emptied
+ * because an administrator said so. A disabled one has been given up already; for one that people
+ * may be working in, the administrator must say its name, which nobody mistypes by accident.
  */
 export function openRequest(input: RequestInput): RequestAnswer {
   const { shown, scope } = input;
   const no = (because: string): RequestAnswer => ({ is: 'refused', because });
   if (input.protectedBecause) return no(`it is protected: ${input.protectedBecause}`);
-  if (shown.enabled && input.confirmedName === undefined) return no('it is enabled: say its name to confirm that you mean it');
+  if (shown.enabled && input.confirmedName === undefined)
+    return no('it is enabled: say its name to confirm that you mean it');
   if (input.confirmedName !== undefined && input.confirmedName !== shown.name)
     return no('its name is another one than you said: look again which project you mean');
   if (input.children > 0)
-    return no(`${input.children} projects stand below it, and Keystone neither disables nor deletes it before them: end those first`);
+    return no(
+      `${input.children} projects stand below it, and Keystone neither disables nor deletes it before them: end those first`,
+    );
   const open = input.existing.find((operation) => !hasEnded(operation));
   if (open) return no(`there is an operation about it already: ${open.id} is ${open.state}`);
   const cause: Cause = {
@@ -48,12 +54,14 @@ export function openRequest(input: RequestInput): RequestAnswer {
     existing: input.existing,
     mode: input.mode,
     now: input.now,
-    graceMillis: 0,
+    gracePeriodMillis: 0,
     protectedBecause: undefined,
     request: { by: input.by, reason: input.reason, at: input.now, enabled: shown.enabled },
   });
   if (opened) return { is: 'opened', opened };
   return input.existing[0]?.state === 'observed'
-    ? no('it was observed already, and the mode still is observe: start with PROPAGATOR_MODE=enforce, then ask again')
+    ? no(
+        'it was observed already, and the mode still is observe: start with PROPAGATOR_MODE=enforce, then ask again',
+      )
     : no('its cleanup has ended before, and a finished one is not begun again');
 }

@@ -2,41 +2,50 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 
 /** Every legal move of an operation. What is not here cannot happen. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
-  confirming: ['early', 'running', 'waiting', 'held', 'observed', 'refused'],
-  held: ['early', 'running', 'waiting', 'closing'],
-  early: ['held', 'running'],
-  running: ['held', 'closing', 'finished', 'residue-unknown'],
+  confirming: ['pre-delete', 'running', 'waiting', 'held', 'observed', 'refused'],
+  held: ['pre-delete', 'running', 'waiting', 'closing'],
+  'pre-delete': ['held', 'running'],
+  running: ['held', 'closing', 'finished', 'unverified'],
   // Somebody enabled the project before it was deleted.
-  closing: ['running', 'held', 'finished', 'residue-unknown'],
-  waiting: ['finished', 'observed', 'residue-unknown'],
+  closing: ['running', 'held', 'finished', 'unverified'],
+  waiting: ['finished', 'observed', 'unverified'],
   // A later notification may be the true one: Keystone is asked again.
   refused: ['confirming'],
   finished: [],
   observed: [],
-  'residue-unknown': [],
+  unverified: [],
 };
 
 /** Every legal move of a task. */
 export const TASK_TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>> = {
-  surveying: ['pending', 'errored', 'finished', 'skipped', 'unreachable'],
+  planning: ['pending', 'dead-lettered', 'finished', 'skipped', 'unreachable'],
   pending: ['requested', 'finished'],
   // After its early pass it waits for its turn again.
-  requested: ['pending', 'errored', 'finished', 'skipped', 'unreachable'],
-  errored: ['surveying', 'requested', 'pending', 'finished', 'skipped', 'unreachable'],
-  // It went ahead of one that was held up, or somebody enabled the project meanwhile: it is looked at once more, in its turn.
+  requested: ['pending', 'dead-lettered', 'finished', 'skipped', 'unreachable'],
+  'dead-lettered': ['planning', 'requested', 'pending', 'finished', 'skipped', 'unreachable'],
+  // It went ahead of one that was held up, or somebody enabled the project meanwhile: it is looked
+  // at once more, in its turn.
   finished: ['pending'],
   skipped: [],
   unreachable: ['pending'],
 };
 
-/** The operation in its next state. Throws `TypeError` on a move that the table does not know: that is a defect. */
+/**
+ * The operation in its next state. Throws `TypeError` on a move that the table does not know: that
+ * is a defect.
+ */
 export function moveOperation(operation: Operation, to: OperationState): Operation {
-  if (!OPERATION_TRANSITIONS[operation.state].includes(to)) throw new TypeError(`${operation.id}: no way from ${operation.state} to ${to}`);
+  if (!OPERATION_TRANSITIONS[operation.state].includes(to))
+    throw new TypeError(`${operation.id}: no way from ${operation.state} to ${to}`);
   return { ...operation, state: to };
 }
 
-/** The task in its next state. Throws `TypeError` on a move that the table does not know: that is a defect. */
+/**
+ * The task in its next state. Throws `TypeError` on a move that the table does not know: that is a
+ * defect.
+ */
 export function moveTask(task: Task, to: TaskState): Task {
-  if (!TASK_TRANSITIONS[task.state].includes(to)) throw new TypeError(`${task.id}: no way from ${task.state} to ${to}`);
+  if (!TASK_TRANSITIONS[task.state].includes(to))
+    throw new TypeError(`${task.id}: no way from ${task.state} to ${to}`);
   return { ...task, state: to };
 }

@@ -1,7 +1,7 @@
 import type { OperationId, TaskId } from '../../events/ids.ts';
-import type { Actor, ErrorReport } from '../errors.ts';
-import { total } from './accounting.ts';
-import type { KindCount, Operation, Task } from './model.ts';
+import type { Actor, ErrorReport } from '../shared/errors.ts';
+import { total } from './counts.ts';
+import type { Operation, ResourceTypeCount, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 
 /** One thing that an operation waits for: what, since when, and who can act. */
@@ -18,7 +18,7 @@ export interface Waiting {
 export interface OperationView {
   readonly operation: Operation;
   readonly tasks: readonly Task[];
-  readonly things: KindCount;
+  readonly resources: ResourceTypeCount;
   readonly waitsOn: readonly Waiting[];
 }
 
@@ -28,51 +28,80 @@ export interface ViewInput {
   readonly now: number;
   /** The operations of a domain's projects. */
   readonly children: readonly Operation[];
-  /** Tasks whose message a queue gave up by itself: the function died on it before it could say why. */
+  /**
+   * Tasks whose message a queue gave up by itself: the function died on it before it could say why.
+   */
   readonly givenUp: ReadonlySet<TaskId>;
   /** Messages of it that the coordinator gave up: what they are called, and since when. */
   readonly lost: readonly { readonly what: string; readonly at: number }[];
 }
 
-/** An operation with its tasks in their order, its sums and what it waits on. One cause is said once: tasks that only stand behind others are not named (law 12). */
+/**
+ * An operation with its tasks in their order, its sums and what it waits on. One cause is said
+ * once: tasks that only stand behind others are not named (safety rule: every failure has an
+ * owner).
+ */
 export function view(input: ViewInput): OperationView {
   const { operation } = input;
   const place = new Map(operation.order.map(({ id }, index) => [id, index]));
   const tasks = [...input.tasks].sort((a, b) => (place.get(a.id) ?? 0) - (place.get(b.id) ?? 0));
   const sums = tasks.map((task) => total(task.counts));
-  const things = sums.reduce((a, b) => ({ found: a.found + b.found, removed: a.removed + b.removed, left: a.left + b.left }), {
-    found: 0,
-    removed: 0,
-    left: 0,
-  });
-  return { operation, tasks, things, waitsOn: hasEnded(operation) ? [] : waitsOn({ ...input, tasks }) };
+  const resources = sums.reduce(
+    (a, b) => ({ found: a.found + b.found, removed: a.removed + b.removed, left: a.left + b.left }),
+    {
+      found: 0,
+      removed: 0,
+      left: 0,
+    },
+  );
+  return {
+    operation,
+    tasks,
+    resources,
+    waitsOn: hasEnded(operation) ? [] : waitsOn({ ...input, tasks }),
+  };
 }
 
 function waitsOn({ operation, tasks, now, children, givenUp, lost }: ViewInput): Waiting[] {
   const plain = (on: string, since: number): Waiting => ({
     on,
     since,
-    actor: 'nobody',
+    actor: 'none',
     advice: undefined,
     requestId: undefined,
     deadLetter: false,
   });
   const { hold } = operation;
   const own: Waiting[] = hold
-    ? [{ ...plain(hold.reason, hold.since), actor: operation.state === 'held' || hold.about ? 'operator' : 'nobody', advice: hold.advice }]
+    ? [
+        {
+          ...plain(hold.reason, hold.since),
+          actor: operation.state === 'held' || hold.about ? 'operator' : 'none',
+          advice: hold.advice,
+        },
+      ]
     : operation.state === 'confirming'
       ? [plain(confirmingOn(operation, tasks, now), operation.openedAt)]
       : [];
   const open = children.filter((child) => !hasEnded(child));
   const projects =
     open.length > 0
-      ? [plain(`${open.length} of ${operation.children.length} projects of the domain`, operation.startedAt ?? operation.openedAt)]
+      ? [
+          plain(
+            `${open.length} of ${operation.children.length} projects of the domain`,
+            operation.startedAt ?? operation.openedAt,
+          ),
+        ]
       : [];
   return [
     ...own,
     ...projects,
     ...lost.map(({ what, at }) => onLost(operation.id, what, at)),
-    ...tasks.flatMap((task) => (givenUp.has(task.id) && task.state !== 'errored' ? [onSilence(task)] : taskWaitsOn(task))),
+    ...tasks.flatMap((task) =>
+      givenUp.has(task.id) && task.state !== 'dead-lettered'
+        ? [onSilence(task)]
+        : taskWaitsOn(task),
+    ),
   ];
 }
 
@@ -80,17 +109,18 @@ function confirmingOn(operation: Operation, tasks: readonly Task[], now: number)
   if (now < operation.notBefore) return 'the grace period';
   const answers = operation.request && tasks.length > 0 ? 2 : operation.confirmedAt.length;
   if (answers < 2) return operation.request ? "Keystone's answer" : "Keystone's second answer";
-  const counting = tasks.filter((task) => task.state === 'surveying').map((task) => task.service);
+  const counting = tasks.filter((task) => task.state === 'planning').map((task) => task.service);
   return `the count of ${counting.join(', ')}`;
 }
 
 function taskWaitsOn(task: Task): Waiting[] {
-  if (task.state !== 'requested' && task.state !== 'errored' && task.state !== 'surveying') return [];
+  if (task.state !== 'requested' && task.state !== 'dead-lettered' && task.state !== 'planning')
+    return [];
   if (task.error) return [onError(task, task.error)];
   return task.conditions
     .filter((condition) => condition.class !== 'Unsupported')
     .map((condition) => ({
-      on: `${condition.kind ?? task.service}${condition.count > 1 ? ` (${condition.count})` : ''}: ${condition.message}`,
+      on: `${condition.resourceType ?? task.service}${condition.count > 1 ? ` (${condition.count})` : ''}: ${condition.message}`,
       since: condition.since ?? task.progressAt,
       actor: condition.actor,
       advice: condition.advice,
@@ -118,12 +148,14 @@ const onSilence = (task: Task): Waiting => ({
 });
 
 function onError(task: Task, error: ErrorReport): Waiting {
-  const dead = task.state === 'errored';
+  const dead = task.state === 'dead-lettered';
   return {
     on: `${task.service}: ${error.message}`,
     since: task.progressAt,
-    actor: dead || error.class !== 'Transient' ? 'operator' : 'nobody',
-    advice: dead ? `${error.advice} Then: propagator redrive --operation ${task.operationId}` : error.advice,
+    actor: dead || error.class !== 'Transient' ? 'operator' : 'none',
+    advice: dead
+      ? `${error.advice} Then: propagator redrive --operation ${task.operationId}`
+      : error.advice,
     requestId: error.requestId,
     deadLetter: dead,
   };

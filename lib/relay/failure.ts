@@ -1,24 +1,37 @@
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
 import { addressOf, type Source } from './options.ts';
 
-/** AMQP's reply code (404, 406) of a closed channel or connection; Node's code (`ECONNREFUSED`) of a socket. */
+/**
+ * AMQP's reply code (404, 406) of a closed channel or connection; Node's code (`ECONNREFUSED`) of a
+ * socket.
+ */
 function codeOf(thrown: unknown): number | string | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
-  return typeof thrown.code === 'number' || typeof thrown.code === 'string' ? thrown.code : undefined;
+  return typeof thrown.code === 'number' || typeof thrown.code === 'string'
+    ? thrown.code
+    : undefined;
 }
 
 export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
 
 /**
- * Any failure of the broker in words that say what to do. The broker's own text is kept: it names queues and arguments, never a login.
- * None of them is an end: the relay tries again for ever.
+ * Any failure of the broker in words that say what to do. The broker's own text is kept: it names
+ * queues and arguments, never a login. None of them is an end: the relay tries again for ever.
  */
 export function brokerFailure(thrown: unknown, source: Source, url: string): PropagatorError {
   if (thrown instanceof PropagatorError) return thrown;
   const said = thrown instanceof Error ? thrown.message : String(thrown);
   const { broker, virtualHost } = addressOf(url);
-  const failure = (code: string, kind: 'Transient' | 'Denied', message: string, advice: string): PropagatorError =>
-    new PropagatorError({ code: `rabbitmq.${code}`, class: kind, service: 'rabbitmq', message, advice }, { cause: thrown });
+  const failure = (
+    code: string,
+    resourceType: 'Transient' | 'Denied',
+    message: string,
+    advice: string,
+  ): PropagatorError =>
+    new PropagatorError(
+      { code: `rabbitmq.${code}`, class: resourceType, service: 'rabbitmq', message, advice },
+      { cause: thrown },
+    );
 
   if (codeOf(thrown) === 406 && source.mode === 'own')
     return failure(

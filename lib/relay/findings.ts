@@ -6,7 +6,10 @@ export interface Finding {
   readonly text: string;
 }
 
-/** A queue as the management API shows it (`GET /api/queues/{vhost}/{name}`, RabbitMQ 3 and 4); policies are merged in `effective_policy_definition`. */
+/**
+ * A queue as the management API shows it (`GET /api/queues/{vhost}/{name}`, RabbitMQ 3 and 4);
+ * policies are merged in `effective_policy_definition`.
+ */
 const ManagedQueue = z.object({
   type: z.string().optional(),
   durable: z.boolean(),
@@ -18,19 +21,38 @@ const ManagedQueue = z.object({
 type ManagedQueue = z.infer<typeof ManagedQueue>;
 
 const ANSWER_MILLIS = 3_000;
-/** What can make messages vanish from a queue that nobody consumes for a while: as a policy has it, as a queue argument has it. */
+/**
+ * What can make messages vanish from a queue that nobody consumes for a while: as a policy has it,
+ * as a queue argument has it.
+ */
 const EATERS = [
-  { policy: 'message-ttl', argument: 'x-message-ttl', says: (value: unknown) => `drops messages after ${Number(value) / 1000} s` },
+  {
+    policy: 'message-ttl',
+    argument: 'x-message-ttl',
+    says: (value: unknown) => `drops messages after ${Number(value) / 1000} s`,
+  },
   {
     policy: 'expires',
     argument: 'x-expires',
-    says: (value: unknown) => `deletes the whole queue after ${Number(value) / 1000} s without a consumer`,
+    says: (value: unknown) =>
+      `deletes the whole queue after ${Number(value) / 1000} s without a consumer`,
   },
-  { policy: 'max-length', argument: 'x-max-length', says: (value: unknown) => `keeps at most ${value} messages` },
-  { policy: 'max-length-bytes', argument: 'x-max-length-bytes', says: (value: unknown) => `keeps at most ${value} bytes of messages` },
+  {
+    policy: 'max-length',
+    argument: 'x-max-length',
+    says: (value: unknown) => `keeps at most ${value} messages`,
+  },
+  {
+    policy: 'max-length-bytes',
+    argument: 'x-max-length-bytes',
+    says: (value: unknown) => `keeps at most ${value} bytes of messages`,
+  },
 ] as const;
 
-/** What the relay found at the broker, in plain words. Asks the management API where it is configured; never throws for it. */
+/**
+ * What the relay found at the broker, in plain words. Asks the management API where it is
+ * configured; never throws for it.
+ */
 export async function findings(
   url: string,
   options: RelayOptions,
@@ -46,10 +68,14 @@ export async function findings(
     },
   ];
   const managed =
-    options.managementUrl === undefined ? 'not configured' : await managedQueue(options.managementUrl, url, virtualHost, source.queue);
+    options.managementUrl === undefined
+      ? 'not configured'
+      : await managedQueue(options.managementUrl, url, virtualHost, source.queue);
 
   const declared =
-    source.mode === 'own' ? `${String(source.arguments['x-queue-type'] ?? 'classic')}, durable, our own` : 'made by Keystone';
+    source.mode === 'own'
+      ? `${String(source.arguments['x-queue-type'] ?? 'classic')}, durable, our own`
+      : 'made by Keystone';
   const type =
     typeof managed === 'string'
       ? declared
@@ -57,13 +83,22 @@ export async function findings(
   found.push({ level: 'info', text: `queue ${source.queue} (${type}): ${waiting} messages wait` });
 
   const own = source.mode === 'own' ? source.arguments : {};
-  found.push(...eaters(typeof managed === 'string' ? { arguments: own, durable: true } : managed, source.queue));
+  found.push(
+    ...eaters(
+      typeof managed === 'string' ? { arguments: own, durable: true } : managed,
+      source.queue,
+    ),
+  );
   if (typeof managed === 'string')
     found.push({
       level: 'info',
       text: `whether a policy lets messages of this queue expire can't be seen over AMQP (management API: ${managed}); look with: rabbitmqctl list_queues -p ${virtualHost} name policy arguments, and rabbitmqctl list_policies -p ${virtualHost}; or set RABBITMQ_MANAGEMENT_URL`,
     });
-  if (isQuorum(managed, own) && Number.parseInt(server.version ?? '', 10) >= 4 && !hasDeliveryLimit(managed, own))
+  if (
+    isQuorum(managed, own) &&
+    Number.parseInt(server.version ?? '', 10) >= 4 &&
+    !hasDeliveryLimit(managed, own)
+  )
     found.push({
       level: 'warn',
       text: `a quorum queue of RabbitMQ 4 drops a message after 20 deliveries without an acknowledgement: give ${source.queue} a policy with delivery-limit -1`,
@@ -79,20 +114,35 @@ function eaters(queue: ManagedQueue, name: string): Finding[] {
     if (value === undefined || value === null) return [];
     const source = fromPolicy === undefined ? `argument ${argument}` : `policy ${by}`;
     return [
-      { level: 'warn', text: `${source} ${says(value)}: what waits in ${name} longer, while we are away, is lost until a sweep finds it` },
+      {
+        level: 'warn',
+        text: `${source} ${says(value)}: what waits in ${name} longer, while we are away, is lost until a sweep finds it`,
+      },
     ];
   });
 }
 
-const isQuorum = (managed: ManagedQueue | string, own: Readonly<Record<string, unknown>>): boolean =>
+const isQuorum = (
+  managed: ManagedQueue | string,
+  own: Readonly<Record<string, unknown>>,
+): boolean =>
   typeof managed === 'string' ? own['x-queue-type'] === 'quorum' : managed.type === 'quorum';
 
-const hasDeliveryLimit = (managed: ManagedQueue | string, own: Readonly<Record<string, unknown>>): boolean =>
+const hasDeliveryLimit = (
+  managed: ManagedQueue | string,
+  own: Readonly<Record<string, unknown>>,
+): boolean =>
   own['x-delivery-limit'] !== undefined ||
-  (typeof managed !== 'string' && managed.effective_policy_definition?.['delivery-limit'] !== undefined);
+  (typeof managed !== 'string' &&
+    managed.effective_policy_definition?.['delivery-limit'] !== undefined);
 
 /** The queue as the management API has it, or in words why it could not be asked. */
-async function managedQueue(managementUrl: string, brokerUrl: string, virtualHost: string, queue: string): Promise<ManagedQueue | string> {
+async function managedQueue(
+  managementUrl: string,
+  brokerUrl: string,
+  virtualHost: string,
+  queue: string,
+): Promise<ManagedQueue | string> {
   try {
     const base = new URL(managementUrl);
     const login = base.username === '' ? new URL(brokerUrl) : base;
@@ -100,7 +150,10 @@ async function managedQueue(managementUrl: string, brokerUrl: string, virtualHos
     const password = decodeURIComponent(login.password) || 'guest';
     const path = `${base.pathname.replace(/\/+$/, '')}/api/queues/${encodeURIComponent(virtualHost)}/${encodeURIComponent(queue)}`;
     const answer = await fetch(new URL(path, base.origin), {
-      headers: { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`, accept: 'application/json' },
+      headers: {
+        authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+        accept: 'application/json',
+      },
       redirect: 'error',
       signal: AbortSignal.timeout(ANSWER_MILLIS),
     });

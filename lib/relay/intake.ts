@@ -7,7 +7,7 @@ export interface Acknowledging<M> {
   ack(message: M, allUpTo: boolean): void;
 }
 
-export interface IntakePorts {
+export interface IntakeDeps {
   /** Stores them all or throws. */
   store(messages: readonly NotificationReceived[]): Promise<void>;
   now(): number;
@@ -16,17 +16,21 @@ export interface IntakePorts {
   onFailed(thrown: unknown): number;
 }
 
-/** A batch is stored as soon as it has this many bytes of text, or a few giants would fill the memory. */
+/**
+ * A batch is stored as soon as it has this many bytes of text, or a few giants would fill the
+ * memory.
+ */
 const MOST_BYTES = 4 * 1024 * 1024;
 
 /**
- * Collects what one channel delivers, stores it in batches and only then acknowledges, in the order of delivery. One batch at a time:
- * while the store is slow or broken nothing is acknowledged, and the prefetch limit holds the broker back.
- * Belongs to one channel: when that is lost, so is this, and the broker delivers again what was not acknowledged.
+ * Collects what one channel delivers, stores it in batches and only then acknowledges, in the order
+ * of delivery. One batch at a time: while the store is slow or broken nothing is acknowledged, and
+ * the prefetch limit holds the broker back. Belongs to one channel: when that is lost, so is this,
+ * and the broker delivers again what was not acknowledged.
  */
 export class Intake<M extends Incoming> {
   readonly #channel: Acknowledging<M>;
-  readonly #ports: IntakePorts;
+  readonly #deps: IntakeDeps;
   readonly #batch: { readonly size: number; readonly waitMillis: number };
   readonly #ended = new AbortController();
   #waiting: { readonly message: M; readonly stored: NotificationReceived }[] = [];
@@ -34,23 +38,29 @@ export class Intake<M extends Incoming> {
   #wake: (() => void) | undefined;
   readonly #running: Promise<void>;
 
-  constructor(channel: Acknowledging<M>, batch: { size: number; waitMillis: number }, ports: IntakePorts) {
+  constructor(
+    channel: Acknowledging<M>,
+    batch: { size: number; waitMillis: number },
+    deps: IntakeDeps,
+  ) {
     this.#channel = channel;
     this.#batch = batch;
-    this.#ports = ports;
+    this.#deps = deps;
     this.#running = this.#run();
   }
 
   /** Takes a delivery; its content is let go of at once. */
   add(message: M): void {
     if (this.#ended.signal.aborted) return;
-    const stored = received(message, this.#ports.now());
+    const stored = received(message, this.#deps.now());
     this.#waiting.push({ message: { ...message, content: Buffer.alloc(0) }, stored });
     this.#bytes += stored.data.body.length;
     if (this.#waiting.length === 1 || this.#isFull()) this.#wake?.();
   }
 
-  /** Begins nothing new. Resolves when the batch under way is stored and acknowledged, or given up. */
+  /**
+   * Begins nothing new. Resolves when the batch under way is stored and acknowledged, or given up.
+   */
   async end(): Promise<void> {
     this.#ended.abort();
     this.#wake?.();
@@ -81,23 +91,26 @@ export class Intake<M extends Incoming> {
     return batch;
   }
 
-  async #storeBatch(batch: readonly { readonly message: M; readonly stored: NotificationReceived }[]): Promise<void> {
+  async #storeBatch(
+    batch: readonly { readonly message: M; readonly stored: NotificationReceived }[],
+  ): Promise<void> {
     const { signal } = this.#ended;
     for (;;) {
       try {
-        await this.#ports.store(batch.map(({ stored }) => stored));
+        await this.#deps.store(batch.map(({ stored }) => stored));
         break;
       } catch (thrown) {
-        await delay(this.#ports.onFailed(thrown), undefined, { signal }).catch(() => undefined);
+        await delay(this.#deps.onFailed(thrown), undefined, { signal }).catch(() => undefined);
         if (signal.aborted) return;
       }
     }
-    this.#ports.onStored(batch.length);
+    this.#deps.onStored(batch.length);
     try {
       const last = batch.at(-1);
       if (last) this.#channel.ack(last.message, true);
     } catch {
-      // The channel is gone: the broker delivers them again, and ingest knows them by their message id.
+      // The channel is gone: the broker delivers them again, and ingest knows them by their message
+      // id.
       this.#ended.abort();
     }
   }

@@ -1,5 +1,5 @@
-import { PropagatorError } from '../errors.ts';
-import type { Settings } from '../settings.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { Settings } from '../shared/settings.ts';
 
 /** Where the relay takes notifications from. */
 export type Source =
@@ -12,7 +12,10 @@ export type Source =
       /** `x-queue-type: quorum` and the like; none is a classic queue. */
       readonly arguments: Readonly<Record<string, string | number | boolean>>;
     }
-  /** The queue of a topic that Keystone sends to for us alone (`topics = notifications,ours`): Keystone made it, we only consume it. */
+  /**
+   * The queue of a topic that Keystone sends to for us alone (`topics = notifications,ours`):
+   * Keystone made it, we only consume it.
+   */
   | { readonly mode: 'topic'; readonly queue: string };
 
 export interface RelayOptions {
@@ -25,15 +28,27 @@ export interface RelayOptions {
   readonly batch: { readonly size: number; readonly waitMillis: number };
   /** Waits after failures: the first, doubled each time, never more than the most. */
   readonly backOff: { readonly firstMillis: number; readonly mostMillis: number };
-  /** How often a missing exchange or queue is looked for. What Keystone sends before we are bound is not ours. */
+  /**
+   * How often a missing exchange or queue is looked for. What Keystone sends before we are bound is
+   * not ours.
+   */
   readonly lookMillis: number;
-  /** How often the binding is renewed while all is well: an exchange that was deleted and made anew has lost it. */
+  /**
+   * How often the binding is renewed while all is well: an exchange that was deleted and made anew
+   * has lost it.
+   */
   readonly renewMillis: number;
-  /** RabbitMQ's management API, for what AMQP can't tell. With the login of the broker unless it names one. */
+  /**
+   * RabbitMQ's management API, for what AMQP can't tell. With the login of the broker unless it
+   * names one.
+   */
   readonly managementUrl: string | undefined;
 }
 
-/** Every service in the virtual host shares it, and Ceilometer consumes it: what we took, others would miss. */
+/**
+ * Every service in the virtual host shares it, and Ceilometer consumes it: what we took, others
+ * would miss.
+ */
 const SHARED_QUEUE = 'notifications.info';
 
 export const DEFAULTS = {
@@ -57,9 +72,16 @@ type RelaySettings = Pick<
   | 'RABBITMQ_MANAGEMENT_URL'
 >;
 
-/** The relay's options from the settings. Throws {@link PropagatorError} where they would take messages that belong to others. */
+/**
+ * The relay's options from the settings. Throws {@link PropagatorError} where they would take
+ * messages that belong to others.
+ */
 export function relayOptions(settings: RelaySettings): RelayOptions {
-  const { RABBITMQ_TOPIC_QUEUE: topicQueue, RABBITMQ_QUEUE: queue, RABBITMQ_ROUTING_KEY: routingKey } = settings;
+  const {
+    RABBITMQ_TOPIC_QUEUE: topicQueue,
+    RABBITMQ_QUEUE: queue,
+    RABBITMQ_ROUTING_KEY: routingKey,
+  } = settings;
   if (topicQueue === SHARED_QUEUE && settings.RABBITMQ_SHARED_QUEUE !== 'consume')
     throw refused(
       `RABBITMQ_TOPIC_QUEUE: ${SHARED_QUEUE} is shared by all services and consumed by Ceilometer`,
@@ -81,7 +103,8 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
             queue,
             exchange: settings.RABBITMQ_EXCHANGE,
             routingKey,
-            arguments: settings.RABBITMQ_QUEUE_TYPE === 'quorum' ? { 'x-queue-type': 'quorum' } : {},
+            arguments:
+              settings.RABBITMQ_QUEUE_TYPE === 'quorum' ? { 'x-queue-type': 'quorum' } : {},
           }
         : { mode: 'topic', queue: topicQueue },
   };

@@ -1,14 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NotificationReceived } from '../../events/notification.ts';
-import { reportOf } from '../errors.ts';
-import type { Logger } from '../log.ts';
+import { reportOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
 import { brokerFailure } from './failure.ts';
 import { findings } from './findings.ts';
 import type { RelayOptions } from './options.ts';
 import { runSession } from './session.ts';
 
-export interface RelayPorts {
-  /** Stores them all in one step, or throws. Nothing is acknowledged to the broker before it has resolved. */
+export interface RelayDeps {
+  /**
+   * Stores them all in one step, or throws. Nothing is acknowledged to the broker before it has
+   * resolved.
+   */
   store(messages: readonly NotificationReceived[]): Promise<void>;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Epoch milliseconds. */
@@ -18,7 +21,10 @@ export interface RelayPorts {
 export interface RelayState {
   /** The broker has let us in and our queue is consumed. */
   readonly connected: boolean;
-  /** What is being waited for, in words; also while connected, when Keystone has not made its exchange yet or the store fails. */
+  /**
+   * What is being waited for, in words; also while connected, when Keystone has not made its
+   * exchange yet or the store fails.
+   */
   readonly waiting: string | undefined;
   /** Epoch milliseconds since when the two above stand. */
   readonly since: number;
@@ -37,23 +43,35 @@ export interface Relay {
 const jittered = (millis: number): number => millis * (0.5 + Math.random() / 2);
 
 /**
- * Takes notifications from RabbitMQ until stopped. Never throws and never gives up: whatever fails is said in the log and in `state`,
- * and tried again with back-off.
+ * Takes notifications from RabbitMQ until stopped. Never throws and never gives up: whatever fails
+ * is said in the log and in `state`, and tried again with back-off.
  */
-export function startRelay(options: RelayOptions, ports: RelayPorts): Relay {
+export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
   const stopping = new AbortController();
   const { signal } = stopping;
-  let state: RelayState = { connected: false, waiting: 'connecting', since: ports.now(), received: 0, lastReceivedAt: undefined };
+  let state: RelayState = {
+    connected: false,
+    waiting: 'connecting',
+    since: deps.now(),
+    received: 0,
+    lastReceivedAt: undefined,
+  };
   let failures = 0;
   let storeFailures = 0;
   let absent: string | undefined;
   let storeError: string | undefined;
 
   const change = (connected: boolean, waiting: string | undefined): void => {
-    if (state.connected !== connected || state.waiting !== waiting) state = { ...state, connected, waiting, since: ports.now() };
+    if (state.connected !== connected || state.waiting !== waiting)
+      state = { ...state, connected, waiting, since: deps.now() };
   };
   const waitAfter = (count: number): number =>
-    jittered(Math.min(options.backOff.mostMillis, options.backOff.firstMillis * 2 ** Math.min(count - 1, 16)));
+    jittered(
+      Math.min(
+        options.backOff.mostMillis,
+        options.backOff.firstMillis * 2 ** Math.min(count - 1, 16),
+      ),
+    );
   const say = (): void => change(state.connected, storeError ?? absent);
 
   const session = async (url: string): Promise<void> => {
@@ -61,13 +79,14 @@ export function startRelay(options: RelayOptions, ports: RelayPorts): Relay {
       url,
       options,
       {
-        store: ports.store,
-        now: ports.now,
+        store: deps.store,
+        now: deps.now,
         onStored(count) {
-          if (storeFailures > 0) ports.log.info({ failures: storeFailures }, 'notifications are stored again');
+          if (storeFailures > 0)
+            deps.log.info({ failures: storeFailures }, 'notifications are stored again');
           storeFailures = 0;
           storeError = undefined;
-          state = { ...state, received: state.received + count, lastReceivedAt: ports.now() };
+          state = { ...state, received: state.received + count, lastReceivedAt: deps.now() };
           say();
         },
         onStoreFailed(thrown) {
@@ -75,7 +94,10 @@ export function startRelay(options: RelayOptions, ports: RelayPorts): Relay {
           const error = reportOf(thrown, { code: 'relay.store' });
           storeError = `the store takes no notifications: ${error.message}`;
           if (storeFailures === 1)
-            ports.log.error({ error }, 'notifications can’t be stored; they stay with the broker, and it is tried again');
+            deps.log.error(
+              { error },
+              'notifications can’t be stored; they stay with the broker, and it is tried again',
+            );
           say();
           return waitAfter(storeFailures);
         },
@@ -86,15 +108,19 @@ export function startRelay(options: RelayOptions, ports: RelayPorts): Relay {
           findings(url, options, connection.connection.serverProperties, waiting)
             .then((lines) =>
               lines.forEach((line) => {
-                ports.log[line.level]({ relay: options.source.queue }, line.text);
+                deps.log[line.level]({ relay: options.source.queue }, line.text);
               }),
             )
             .catch(() => undefined);
         },
         onMissing(what) {
           if (what !== absent) {
-            if (what === undefined) ports.log.info({ relay: options.source.queue }, 'Keystone has begun to publish: bound');
-            else ports.log.warn({ relay: options.source.queue }, `waiting: ${what}`);
+            if (what === undefined)
+              deps.log.info(
+                { relay: options.source.queue },
+                'Keystone has begun to publish: bound',
+              );
+            else deps.log.warn({ relay: options.source.queue }, `waiting: ${what}`);
           }
           absent = what;
           say();
@@ -114,7 +140,10 @@ export function startRelay(options: RelayOptions, ports: RelayPorts): Relay {
         const { report } = brokerFailure(thrown, options.source, url);
         const wait = waitAfter(failures);
         if (state.waiting !== report.message)
-          ports.log.warn({ error: report, againInSeconds: Math.round(wait / 100) / 10 }, `waiting: ${report.message}`);
+          deps.log.warn(
+            { error: report, againInSeconds: Math.round(wait / 100) / 10 },
+            `waiting: ${report.message}`,
+          );
         change(false, report.message);
         await delay(wait, undefined, { signal }).catch(() => undefined);
       }

@@ -5,7 +5,7 @@ import { isMissing, missing } from './failure.ts';
 import { Intake } from './intake.ts';
 import type { RelayOptions, Source } from './options.ts';
 
-export interface SessionPorts {
+export interface SessionDeps {
   store(messages: readonly NotificationReceived[]): Promise<void>;
   now(): number;
   onStored(count: number): void;
@@ -18,16 +18,28 @@ export interface SessionPorts {
 
 const CONNECT_MILLIS = 10_000;
 const CLOSE_MILLIS = 2_000;
-/** A store that hangs for longer keeps no new connection from being made; what is stored twice then, ingest knows by its message id. */
+/**
+ * A store that hangs for longer keeps no new connection from being made; what is stored twice then,
+ * ingest knows by its message id.
+ */
 const LET_GO_MILLIS = 30_000;
-/** Seconds without a sign of life after which half a connection is given up twice over; the broker's own 60 is long. */
+/**
+ * Seconds without a sign of life after which half a connection is given up twice over; the broker's
+ * own 60 is long.
+ */
 const HEARTBEAT_SECONDS = 20;
 
 /**
  * One connection from its beginning to its end: opens the queue, consumes it, keeps it bound.
- * Resolves when `signal` says stop; throws what broke it otherwise. Either way the connection is closed and nothing is consumed any more.
+ * Resolves when `signal` says stop; throws what broke it otherwise. Either way the connection is
+ * closed and nothing is consumed any more.
  */
-export async function runSession(url: string, options: RelayOptions, ports: SessionPorts, signal: AbortSignal): Promise<void> {
+export async function runSession(
+  url: string,
+  options: RelayOptions,
+  deps: SessionDeps,
+  signal: AbortSignal,
+): Promise<void> {
   const connection = await connectUnless(signal, url);
   if (!connection) return;
   const ended = new AbortController();
@@ -35,19 +47,27 @@ export async function runSession(url: string, options: RelayOptions, ports: Sess
   signal.addEventListener('abort', stop);
   const broken = new Promise<never>((_resolve, reject) => {
     connection.on('error', reject);
-    connection.on('close', (error) => reject(error ?? new Error('the broker closed the connection')));
+    connection.on('close', (error) =>
+      reject(error ?? new Error('the broker closed the connection')),
+    );
   });
   broken.catch(stop);
   if (signal.aborted) stop();
-  const serving = serve(connection, options, ports, ended.signal);
+  const serving = runTask(connection, options, deps, ended.signal);
   try {
     await Promise.race([broken, serving]);
   } finally {
     signal.removeEventListener('abort', stop);
     stop();
     // A batch that is being stored is not begun a second time over the next connection.
-    await Promise.race([serving.catch(() => undefined), delay(LET_GO_MILLIS, undefined, { ref: false })]);
-    await Promise.race([connection.close().catch(() => undefined), delay(CLOSE_MILLIS, undefined, { ref: false })]);
+    await Promise.race([
+      serving.catch(() => undefined),
+      delay(LET_GO_MILLIS, undefined, { ref: false }),
+    ]);
+    await Promise.race([
+      connection.close().catch(() => undefined),
+      delay(CLOSE_MILLIS, undefined, { ref: false }),
+    ]);
   }
 }
 
@@ -66,9 +86,14 @@ async function connectUnless(signal: AbortSignal, url: string): Promise<ChannelM
   throw new Error(`no answer within ${CONNECT_MILLIS / 1000} s`);
 }
 
-async function serve(connection: ChannelModel, options: RelayOptions, ports: SessionPorts, signal: AbortSignal): Promise<void> {
+async function runTask(
+  connection: ChannelModel,
+  options: RelayOptions,
+  deps: SessionDeps,
+  signal: AbortSignal,
+): Promise<void> {
   const { source } = options;
-  const waiting = await openQueue(connection, options, ports, signal);
+  const waiting = await openQueue(connection, options, deps, signal);
   if (waiting === undefined) return;
   const channel = await connection.createChannel();
   const lost = new Promise<never>((_resolve, reject) => {
@@ -79,28 +104,34 @@ async function serve(connection: ChannelModel, options: RelayOptions, ports: Ses
   lost.catch(() => undefined);
   await channel.prefetch(options.prefetch);
   const intake = new Intake<ConsumeMessage>(channel, options.batch, {
-    store: ports.store,
-    now: ports.now,
-    onStored: ports.onStored,
-    onFailed: ports.onStoreFailed,
+    store: deps.store,
+    now: deps.now,
+    onStored: deps.onStored,
+    onFailed: deps.onStoreFailed,
   });
   // At once: no batch is begun while the last words are exchanged with the broker.
   signal.addEventListener('abort', () => void intake.end(), { once: true });
   try {
-    const { consumerTag } = await channel.consume(source.queue, (message) => message && intake.add(message));
-    ports.onConsuming(connection, waiting);
-    await Promise.race([lost, keepBound(connection, options, ports, signal)]);
+    const { consumerTag } = await channel.consume(
+      source.queue,
+      (message) => message && intake.add(message),
+    );
+    deps.onConsuming(connection, waiting);
+    await Promise.race([lost, keepBound(connection, options, deps, signal)]);
     await Promise.race([lost, channel.cancel(consumerTag)]);
   } finally {
     await intake.end();
   }
 }
 
-/** Our own queue is declared; one that Keystone owns is only looked for. Answers how many messages wait, `undefined` if stopped meanwhile. */
+/**
+ * Our own queue is declared; one that Keystone owns is only looked for. Answers how many messages
+ * wait, `undefined` if stopped meanwhile.
+ */
 async function openQueue(
   connection: ChannelModel,
   options: RelayOptions,
-  ports: SessionPorts,
+  deps: SessionDeps,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const { source } = options;
@@ -111,11 +142,11 @@ async function openQueue(
           ? channel.assertQueue(source.queue, { durable: true, arguments: source.arguments })
           : channel.checkQueue(source.queue),
       );
-      if (source.mode === 'topic') ports.onMissing(undefined);
+      if (source.mode === 'topic') deps.onMissing(undefined);
       return messageCount;
     } catch (thrown) {
       if (!isMissing(thrown)) throw thrown;
-      ports.onMissing(missing(source));
+      deps.onMissing(missing(source));
       await delay(options.lookMillis, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -123,14 +154,22 @@ async function openQueue(
 }
 
 /**
- * Binds our queue, and again from time to time, until stopped. The exchange is opened passively: declared with other
- * properties than Keystone's own, it would break Keystone's publishing. While it is missing, what is in the queue is consumed all the same.
+ * Binds our queue, and again from time to time, until stopped. The exchange is opened passively:
+ * declared with other properties than Keystone's own, it would break Keystone's publishing. While
+ * it is missing, what is in the queue is consumed all the same.
  */
-async function keepBound(connection: ChannelModel, options: RelayOptions, ports: SessionPorts, signal: AbortSignal): Promise<void> {
+async function keepBound(
+  connection: ChannelModel,
+  options: RelayOptions,
+  deps: SessionDeps,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     const isThere = await bind(connection, options.source);
-    ports.onMissing(isThere ? undefined : missing(options.source));
-    await delay(isThere ? options.renewMillis : options.lookMillis, undefined, { signal }).catch(() => undefined);
+    deps.onMissing(isThere ? undefined : missing(options.source));
+    await delay(isThere ? options.renewMillis : options.lookMillis, undefined, { signal }).catch(
+      () => undefined,
+    );
   }
 }
 
@@ -149,7 +188,10 @@ async function bind(connection: ChannelModel, source: Source): Promise<boolean> 
 }
 
 /** On a channel of its own, for a refused call closes the channel that it was made on. */
-async function onChannel<T>(connection: ChannelModel, work: (channel: Channel) => Promise<T>): Promise<T> {
+async function onChannel<T>(
+  connection: ChannelModel,
+  work: (channel: Channel) => Promise<T>,
+): Promise<T> {
   const channel = await connection.createChannel();
   // The call itself rejects with the same error.
   channel.on('error', () => undefined);
@@ -157,7 +199,8 @@ async function onChannel<T>(connection: ChannelModel, work: (channel: Channel) =
     channel.on('close', () => resolve());
   });
   const result = await work(channel);
-  // Beside the event: amqplib's `close` never settles when the connection is lost while it waits for the broker's answer.
+  // Beside the event: amqplib's `close` never settles when the connection is lost while it waits
+  // for the broker's answer.
   await Promise.race([channel.close(), closed]);
   return result;
 }
@@ -165,6 +208,7 @@ async function onChannel<T>(connection: ChannelModel, work: (channel: Channel) =
 function withHeartbeat(url: string): string {
   if (!URL.canParse(url)) return url;
   const parsed = new URL(url);
-  if (!parsed.searchParams.has('heartbeat')) parsed.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
+  if (!parsed.searchParams.has('heartbeat'))
+    parsed.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
   return parsed.href;
 }

@@ -1,8 +1,9 @@
-import { defineService } from '../cleanup/service.ts';
+import { defineService } from '../task/service.ts';
 
 /** Aetos, a window to Prometheus. */
 export const aetos = defineService({
   name: 'aetos',
   catalogTypes: ['metric-storage'],
-  holdsNothing: 'it only shows measures out of Prometheus, which forgets them when its operator says so',
+  noProjectResources:
+    'it only shows measures out of Prometheus, which forgets them when its operator says so',
 });

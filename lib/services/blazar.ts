@@ -1,7 +1,15 @@
 import * as z from 'zod';
-import { type Blocker, type CommonReach, defineKind, defineService, defineUserKind, type Reach, type Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
-import { epochOf } from './common/time.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import {
+  type Blocker,
+  type CommonContext,
+  defineService,
+  defineType,
+  defineUserType,
+  type ProjectContext,
+  type Removal,
+} from '../task/service.ts';
+import { epochOf } from './kit/time.ts';
 
 const text = z.string().nullish();
 const leaseRow = z.object({
@@ -21,10 +29,18 @@ const PATIENCE = 15 * MINUTE;
 const LONG = 60 * MINUTE;
 const changedAt = (row: LeaseRow): number => epochOf(row.updated_at ?? row.created_at);
 
-/** The leases of the whole cloud, in one answer: an administrator gets all of them, and no parameter changes that. */
-async function leasesOf({ api }: CommonReach): Promise<LeaseRow[]> {
-  const { rows } = await api.list('/leases', { collection: 'leases', row: leaseRow, paging: 'none' });
-  // To anybody else Blazar shows those of his own project and says nothing. It asks for an administrator (403) before it looks for a host.
+/**
+ * The leases of the whole cloud, in one answer: an administrator gets all of them, and no parameter
+ * changes that.
+ */
+async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
+  const { rows } = await api.list('/leases', {
+    collection: 'leases',
+    row: leaseRow,
+    paging: 'none',
+  });
+  // To anybody else Blazar shows those of his own project and says nothing. It asks for an
+  // administrator (403) before it looks for a host.
   if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
     await api.request('GET', '/os-hosts/0', { accept: [404, 500] });
   return rows;
@@ -33,40 +49,61 @@ async function leasesOf({ api }: CommonReach): Promise<LeaseRow[]> {
 const BY_HAND =
   'Take the hosts out of the aggregates that are named after its reservations (openstack aggregate remove host), then delete the lease from the database of Blazar.';
 
-/** Leases with their reservations. Deletion ends a lease that runs: its servers go, hosts and floating IPs are free again. Blazar does all that before it answers. */
-const lease = defineKind({
+/**
+ * Leases with their reservations. Deletion ends a lease that runs: its servers go, hosts and
+ * floating IPs are free again. Blazar does all that before it answers.
+ */
+const lease = defineType({
   name: 'lease',
-  needsLife: { class: 'D', leaves: 'leases, with the hosts, flavors and floating IPs that they reserve', advice: BY_HAND },
+  requiresLiveProject: {
+    class: 'D',
+    leftover: 'leases, with the hosts, flavors and floating IPs that they reserve',
+    advice: BY_HAND,
+  },
   blockers: [
     'Blazar ends a lease with the trust of the one who made it: he must be there, enabled, with his role on the project.',
     'A lease is refused while it starts, ends or is changed.',
     'A lease whose deletion broke off stays in DELETING, and is refused from then on.',
   ],
-  list: async (reach) => (await leasesOf(reach)).filter((row) => row.project_id === reach.project || !row.project_id),
+  list: async (context) =>
+    (await leasesOf(context)).filter(
+      (row) => row.project_id === context.project || !row.project_id,
+    ),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row, { now }): Blocker | undefined {
-    if (!['CREATING', 'STARTING', 'UPDATING', 'TERMINATING'].includes(row.status ?? '')) return undefined;
+    if (!['CREATING', 'STARTING', 'UPDATING', 'TERMINATING'].includes(row.status ?? ''))
+      return undefined;
     const message = `it is busy (${row.status})`;
-    if (!(now() - changedAt(row) > LONG)) return { message, actor: 'nobody' };
+    if (!(now() - changedAt(row) > LONG)) return { message, actor: 'none' };
     return {
       message,
       actor: 'operator',
-      advice: 'Look at the log of blazar-manager for its id; Blazar has no call that resets the state of a lease.',
+      advice:
+        'Look at the log of blazar-manager for its id; Blazar has no call that resets the state of a lease.',
     };
   },
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     if (row.status === 'DELETING')
-      return reach.now() - changedAt(row) > PATIENCE ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
-    // A deletion that fails at the trust leaves the lease half ended, and Blazar never takes it up again: it is not tried then.
-    const missing = await missingCreator(row, reach);
+      return context.now() - changedAt(row) > PATIENCE
+        ? { is: 'accepted', stuckSince: changedAt(row) }
+        : { is: 'accepted' };
+    // A deletion that fails at the trust leaves the lease half ended, and Blazar never takes it up
+    // again: it is not tried then.
+    const missing = await missingCreator(row, context);
     if (missing) return { is: 'blocked', ...missing };
     try {
-      await reach.api.request('DELETE', `/leases/${encodeURIComponent(row.id)}`);
+      await context.api.request('DELETE', `/leases/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      // Whatever goes wrong in its manager is a 500 without a word; once is chance, and afterwards the lease is in ERROR.
-      if (!(error instanceof PropagatorError) || error.report.status !== 500 || row.status !== 'ERROR') throw error;
+      // Whatever goes wrong in its manager is a 500 without a word; once is chance, and afterwards
+      // the lease is in ERROR.
+      if (
+        !(error instanceof PropagatorError) ||
+        error.report.status !== 500 ||
+        row.status !== 'ERROR'
+      )
+        throw error;
       return {
         is: 'blocked',
         message: `${error.message}; its last deletion failed, too, perhaps because its trust is dead`,
@@ -80,16 +117,28 @@ const lease = defineKind({
 
 const userNow = z.object({ user: z.object({ enabled: z.boolean().nullish() }) });
 
-/** Why the trust of a lease can't work. That its creator has lost his role on the project can't be seen for sure (groups, federation). */
-async function missingCreator({ user_id }: LeaseRow, { once, other }: Reach): Promise<Blocker | undefined> {
+/**
+ * Why the trust of a lease can't work. That its creator has lost his role on the project can't be
+ * seen for sure (groups, federation).
+ */
+async function missingCreator(
+  { user_id }: LeaseRow,
+  { memoize, apiOf }: ProjectContext,
+): Promise<Blocker | undefined> {
   if (!user_id) return undefined;
-  return once(`blazar/user ${user_id}`, async () => {
-    const keystone = await other('keystone');
-    const answer = await keystone?.request('GET', `/v3/users/${encodeURIComponent(user_id)}`, { accept: [404] });
+  return memoize(`blazar/user ${user_id}`, async () => {
+    const keystone = await apiOf('keystone');
+    const answer = await keystone?.request('GET', `/v3/users/${encodeURIComponent(user_id)}`, {
+      accept: [404],
+    });
     if (!answer) return undefined;
     const message = 'the user who made it';
     if (answer.status === 404)
-      return { message: `${message} (${user_id}) is gone, and Blazar can end it only in his name`, actor: 'operator', advice: BY_HAND };
+      return {
+        message: `${message} (${user_id}) is gone, and Blazar can end it only in his name`,
+        actor: 'operator',
+        advice: BY_HAND,
+      };
     if (userNow.parse(answer.json).user.enabled !== false) return undefined;
     return {
       message: `${message} (${user_id}) is disabled, and Blazar can end it only in his name`,
@@ -99,29 +148,34 @@ async function missingCreator({ user_id }: LeaseRow, { once, other }: Reach): Pr
   });
 }
 
-/** What was reserved in the name of somebody who is gone can neither start nor end. Past leases need nothing of him. */
-const leaseOfUser = defineUserKind({
+/**
+ * What was reserved in the name of somebody who is gone can neither start nor end. Past leases need
+ * nothing of him.
+ */
+const leaseOfUser = defineUserType({
   name: 'lease-of-user',
-  list: async (reach) =>
-    (await leasesOf(reach)).filter((row) => row.status !== 'TERMINATED' && (row.user_id === reach.user || !row.user_id)),
+  list: async (context) =>
+    (await leasesOf(context)).filter(
+      (row) => row.status !== 'TERMINATED' && (row.user_id === context.user || !row.user_id),
+    ),
   id: (row) => row.id,
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: async (row): Promise<Removal> => ({
-    is: 'stays',
+    is: 'retained',
     message: `a lease of project ${row.project_id} can neither start nor end any more: Blazar acts in the name of this user, who is gone`,
     advice: `Let another member reserve anew. ${BY_HAND}`,
   }),
 });
 
 /**
- * Blazar, Reservation API v1. Before Nova and Neutron, for the end of a lease deletes its servers and frees its floating IPs.
- * Hosts and pools of floating IPs are the cloud's.
+ * Blazar, Reservation API v1. Before Nova and Neutron, for the end of a lease deletes its servers
+ * and frees its floating IPs. Hosts and pools of floating IPs are the cloud's.
  */
 export const blazar = defineService({
   name: 'blazar',
   catalogTypes: ['reservation'],
   before: ['nova', 'neutron'],
-  kinds: [lease],
-  userKinds: [leaseOfUser],
+  resourceTypes: [lease],
+  userResourceTypes: [leaseOfUser],
 });

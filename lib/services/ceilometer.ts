@@ -1,8 +1,9 @@
-import { defineService } from '../cleanup/service.ts';
+import { defineService } from '../task/service.ts';
 
 /** Ceilometer. */
 export const ceilometer = defineService({
   name: 'ceilometer',
   catalogTypes: ['meter', 'metering', 'telemetry'],
-  holdsNothing: 'it has had no API since Queens, so that an entry in the catalog is an old one; what it measured lies in Gnocchi',
+  noProjectResources:
+    'it has had no API since Queens, so that an entry in the catalog is an old one; what it measured lies in Gnocchi',
 });

@@ -1,24 +1,37 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Removal, type ServiceApi } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
 import { attachment, transfer, volume } from './cinder/volume.ts';
 
 const typeRow = z.object({ id: z.string(), name: z.string().nullish() });
 const accessRow = z.object({ volume_type_id: z.string(), project_id: z.string().nullish() });
 
-const isGone = (error: unknown): boolean => error instanceof PropagatorError && error.class === 'Gone';
+const isGone = (error: unknown): boolean =>
+  error instanceof PropagatorError && error.class === 'Gone';
 
-/** The right to use a private volume type. Cinder shows it by type only: one call for each private type of the cloud. */
-const typeAccess = defineKind({
+/**
+ * The right to use a private volume type. Cinder shows it by type only: one call for each private
+ * type of the cloud.
+ */
+const typeAccess = defineType({
   name: 'type-access',
   async list({ api, project }) {
     const query = { is_public: false };
-    const types = await api.list('/types', { collection: 'volume_types', row: typeRow, paging: 'marker', query });
+    const types = await api.list('/types', {
+      collection: 'volume_types',
+      row: typeRow,
+      paging: 'marker',
+      query,
+    });
     const accesses = types.rows.map(async ({ id, name }) => {
       try {
         const path = `/types/${encodeURIComponent(id)}/os-volume-type-access`;
-        const { rows } = await api.list(path, { collection: 'volume_type_access', row: accessRow, paging: 'none' });
+        const { rows } = await api.list(path, {
+          collection: 'volume_type_access',
+          row: accessRow,
+          paging: 'none',
+        });
         return rows.filter((row) => row.project_id === project).map((row) => ({ ...row, name }));
       } catch (error) {
         // An administrator removed the type after it was listed.
@@ -32,7 +45,9 @@ const typeAccess = defineKind({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, { api, project }) {
-    await api.request('POST', `/types/${encodeURIComponent(row.volume_type_id)}/action`, { json: { removeProjectAccess: { project } } });
+    await api.request('POST', `/types/${encodeURIComponent(row.volume_type_id)}/action`, {
+      json: { removeProjectAccess: { project } },
+    });
     return { is: 'gone' };
   },
 });
@@ -40,15 +55,25 @@ const typeAccess = defineKind({
 const defaultTypeRow = z.object({ project_id: z.string(), default_type_id: z.string().nullish() });
 /** The one resource of Cinder that has no project in its path, whatever the catalog says. */
 const withoutProject = (api: ServiceApi): string =>
-  api.endpoint.endsWith(`/${api.ownProject}`) ? api.endpoint.slice(0, -api.ownProject.length - 1) : api.endpoint;
+  api.endpoint.endsWith(`/${api.ownProject}`)
+    ? api.endpoint.slice(0, -api.ownProject.length - 1)
+    : api.endpoint;
 
-/** The volume type that a project gets without asking (3.62, Victoria). All projects are listed: to ask for one that is gone is a 404. */
-const defaultType = defineKind({
+/**
+ * The volume type that a project gets without asking (3.62, Victoria). All projects are listed: to
+ * ask for one that is gone is a 404.
+ */
+const defaultType = defineType({
   name: 'default-type',
   async list({ api, project }) {
     const endpoint = withoutProject(api);
     try {
-      const { rows } = await api.list('/default-types', { collection: 'default_types', row: defaultTypeRow, paging: 'none', endpoint });
+      const { rows } = await api.list('/default-types', {
+        collection: 'default_types',
+        row: defaultTypeRow,
+        paging: 'none',
+        endpoint,
+      });
       return rows.filter((row) => row.project_id === project);
     } catch (error) {
       if (!isGone(error) || !(error instanceof PropagatorError)) throw error;
@@ -66,14 +91,19 @@ const defaultType = defineKind({
   label: (row) => row.default_type_id ?? undefined,
   async remove(row, { api }): Promise<Removal> {
     const path = `/default-types/${encodeURIComponent(row.project_id)}`;
-    const answer = await api.request('DELETE', path, { endpoint: withoutProject(api), accept: [404] });
+    const answer = await api.request('DELETE', path, {
+      endpoint: withoutProject(api),
+      accept: [404],
+    });
     if (answer.status !== 404) return { is: 'gone' };
-    // Before 2026.2 Cinder asks Keystone for the project first. The row was listed: this 404 means the project.
+    // Before 2026.2 Cinder asks Keystone for the project first. The row was listed: this 404 means
+    // the project.
     return {
-      is: 'stays',
+      is: 'retained',
       message:
         'this Cinder (before 2026.2) removes no default type of a project that is gone; all it does is to keep that volume type from being deleted',
-      advice: 'When the volume type itself has to go, delete the row from the table default_volume_types of Cinder first.',
+      advice:
+        'When the volume type itself has to go, delete the row from the table default_volume_types of Cinder first.',
     };
   },
 });
@@ -81,18 +111,24 @@ const defaultType = defineKind({
 const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
- * Limits of its own. Cinder asks no Keystone for them, and its answer names the project. What it keeps of usage and reservations
- * stays in its database for ever: no API removes it. Last, for without its own limits the project would have the default ones.
+ * Limits of its own. Cinder asks no Keystone for them, and its answer names the project. What it
+ * keeps of usage and reservations stays in its database for ever: no API removes it. Last, for
+ * without its own limits the project would have the default ones.
  */
-const quota = defineKind({
+const quota = defineType({
   name: 'quota',
   after: ['volume', 'snapshot', 'backup', 'group'],
   async list({ api, project }) {
     const path = `/os-quota-sets/${encodeURIComponent(project)}`;
-    const [own, standard] = await Promise.all([api.request('GET', path), api.request('GET', `${path}/defaults`)]);
+    const [own, standard] = await Promise.all([
+      api.request('GET', path),
+      api.request('GET', `${path}/defaults`),
+    ]);
     const limits = quotaSet.parse(own.json).quota_set;
     const defaults = quotaSet.parse(standard.json).quota_set;
-    const differing = Object.keys(defaults).filter((name) => limits[name] !== undefined && limits[name] !== defaults[name]);
+    const differing = Object.keys(defaults).filter(
+      (name) => limits[name] !== undefined && limits[name] !== defaults[name],
+    );
     return differing.length === 0 ? [] : [{ id: limits.id, limits: differing.join(', ') }];
   },
   id: (row) => row.id,
@@ -105,17 +141,30 @@ const quota = defineKind({
 });
 
 /**
- * Cinder, Block Storage API v3. The project is never named in a path: there it must be the one of the token.
- * 3.59 (Train) is the first microversion in which every row says whose it is and transfers come in pages.
- * Messages are not removed: they expire by themselves. Kinds don't wait for each other as a whole, for one thing that hangs
- * must not keep the rest (law 9): each thing waits for those that it hangs on.
+ * Cinder, Block Storage API v3. The project is never named in a path: there it must be the one of
+ * the token.
+ * 3.59 (Train) is the first microversion in which every row says whose it is and transfers come in
+ * pages. Messages are not removed: they expire by themselves. Resource types don't wait for each
+ * other as a whole, for one thing that hangs must not keep the rest (safety rule: one stuck
+ * resource stops no other): each thing waits for those that it hangs on.
  */
 export const cinder = defineService({
   name: 'cinder',
   catalogTypes: ['block-storage', 'volumev3', 'block-store', 'volume'],
   // Gone since 2021.2 (Xena); many catalogs list it still.
-  alsoCovers: ['volumev2'],
+  catalogAliases: ['volumev2'],
   after: ['nova'],
   microversion: { header: 'volume', floor: '3.59', ceiling: '3.62' },
-  kinds: [transfer, attachment, backup, groupSnapshot, group, snapshot, volume, typeAccess, defaultType, quota],
+  resourceTypes: [
+    transfer,
+    attachment,
+    backup,
+    groupSnapshot,
+    group,
+    snapshot,
+    volume,
+    typeAccess,
+    defaultType,
+    quota,
+  ],
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Removal } from '../cleanup/service.ts';
+import { defineService, defineType, type Removal } from '../task/service.ts';
 
 const requestRow = z.object({
   uuid: z.string(),
@@ -9,35 +9,49 @@ const requestRow = z.object({
 });
 
 /**
- * Accelerator requests (ARQs) that outlived their server: Nova makes one for each device of a server and removes it with it. Cyborg lists the whole cloud.
- * Before 15.0.1 and 16.0.1 one that is not bound yet says that it is nobody's (null), and is left to Nova.
+ * Accelerator requests (ARQs) that outlived their server: Nova makes one for each device of a
+ * server and removes it with it. Cyborg lists the whole cloud. Before 15.0.1 and 16.0.1 one that is
+ * not bound yet says that it is nobody's (null), and is left to Nova.
  */
-const acceleratorRequest = defineKind({
+const acceleratorRequest = defineType({
   name: 'accelerator-request',
-  blockers: ['Since 15.0.1 (2025.2) and 16.0.1 (2026.1) only Nova may remove one that is bound to a server (403).'],
+  blockers: [
+    'Since 15.0.1 (2025.2) and 16.0.1 (2026.1) only Nova may remove one that is bound to a server (403).',
+  ],
   async list({ api, project }) {
-    const { rows } = await api.list('/v2/accelerator_requests', { collection: 'arqs', row: requestRow, paging: 'none' });
+    const { rows } = await api.list('/v2/accelerator_requests', {
+      collection: 'arqs',
+      row: requestRow,
+      paging: 'none',
+    });
     return rows.filter((row) => row.project_id === project || row.project_id === undefined);
   },
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.device_profile_name ?? undefined,
   async remove(row, { api }): Promise<Removal> {
-    const answer = await api.request('DELETE', '/v2/accelerator_requests', { query: { arqs: row.uuid }, accept: [403] });
+    const answer = await api.request('DELETE', '/v2/accelerator_requests', {
+      query: { arqs: row.uuid },
+      accept: [403],
+    });
     if (answer.status !== 403) return { is: 'gone' };
     return {
       is: 'blocked',
       message: `Cyborg lets only Nova remove what is bound to a server (${row.instance_uuid ?? 'unknown'}), and that server is gone`,
       actor: 'operator',
-      advice: 'Remove its row from the table extended_accelerator_requests in the database of Cyborg, and see that its device is free.',
+      advice:
+        'Remove its row from the table extended_accelerator_requests in the database of Cyborg, and see that its device is free.',
     };
   },
 });
 
-/** Cyborg, API v2. Only when no server of the project is left: before that, a request holds the device of one that runs. Device profiles are the administrators'. */
+/**
+ * Cyborg, API v2. Only when no server of the project is left: before that, a request holds the
+ * device of one that runs. Device profiles are the administrators'.
+ */
 export const cyborg = defineService({
   name: 'cyborg',
   catalogTypes: ['accelerator'],
   after: ['nova'],
-  kinds: [acceleratorRequest],
+  resourceTypes: [acceleratorRequest],
 });

@@ -1,26 +1,35 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Removal } from '../cleanup/service.ts';
+import { defineService, defineType, type Removal } from '../task/service.ts';
 import { IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './designate/project.ts';
 import { ptrRecord, recordset } from './designate/records.ts';
 import { zone } from './designate/zones.ts';
 
 /** Without its key, with which anybody could take the zone. */
-const transferRow = z.object({ id: z.string(), project_id: text, target_project_id: text, zone_name: text });
+const transferRow = z.object({
+  id: z.string(),
+  project_id: text,
+  target_project_id: text,
+  zone_name: text,
+});
 const taskRow = z.object({ id: z.string(), project_id: text, zone_id: text });
 
-/** Things that Designate keeps under `/v2/zones/tasks` and deletes at once; they outlive their zone. */
-const zoneTask = <Row extends { readonly id: string; readonly project_id?: string | null | undefined }>(
+/**
+ * Things that Designate keeps under `/v2/zones/tasks` and deletes at once; they outlive their zone.
+ */
+const zoneTask = <
+  Row extends { readonly id: string; readonly project_id?: string | null | undefined },
+>(
   name: string,
   collection: string,
   row: z.ZodType<Row>,
   label: (row: Row) => string | null | undefined,
   isOffered: (row: Row, project: string) => boolean = () => false,
 ) =>
-  defineKind<Row>({
+  defineType<Row>({
     name,
-    async list(reach) {
-      const rows = await rowsOf(reach, `/v2/zones/tasks/${collection}`, collection, row);
-      return rows.filter((one) => !isOffered(one, reach.project));
+    async list(context) {
+      const rows = await rowsOf(context, `/v2/zones/tasks/${collection}`, collection, row);
+      return rows.filter((one) => !isOffered(one, context.project));
     },
     id: ({ id }) => id,
     owner: ownerOf,
@@ -32,26 +41,34 @@ const zoneTask = <Row extends { readonly id: string; readonly project_id?: strin
     },
   });
 
-/** Zones that the project offers, and has given away. What others offer to it is listed, too, and is theirs. */
+/**
+ * Zones that the project offers, and has given away. What others offer to it is listed, too, and is
+ * theirs.
+ */
 const transferRequest = zoneTask(
   'zone-transfer-request',
   'transfer_requests',
   transferRow,
   (row) => row.zone_name,
-  (row, project) => row.target_project_id === project && ownerOf(row) !== undefined && ownerOf(row) !== project,
+  (row, project) =>
+    row.target_project_id === project && ownerOf(row) !== undefined && ownerOf(row) !== project,
 );
 const zoneImport = zoneTask('zone-import', 'imports', taskRow, (row) => row.zone_id);
 const zoneExport = zoneTask('zone-export', 'exports', taskRow, (row) => row.zone_id);
 
 const limits = z.record(z.string(), z.number());
-/** No id that Keystone gives: what Designate answers for it are the defaults. It makes no row by that. */
+/**
+ * No id that Keystone gives: what Designate answers for it are the defaults. It makes no row by
+ * that.
+ */
 const NOBODY = 'nobody';
 
 /**
- * Limits of its own. The answer names no project: the path did, and Designate refuses it (403) when the header says another one.
- * Last, for without its own limits (perhaps 0) the project would have the default ones.
+ * Limits of its own. The answer names no project: the path did, and Designate refuses it (403) when
+ * the header says another one. Last, for without its own limits (perhaps 0) the project would have
+ * the default ones.
  */
-const quota = defineKind({
+const quota = defineType({
   name: 'quota',
   after: ['zone'],
   async list({ api, project }) {
@@ -61,22 +78,28 @@ const quota = defineKind({
       api.request('GET', path(NOBODY), { headers: IN_ALL_PROJECTS }),
     ]);
     const defaults = limits.parse(standard.json);
-    const differing = Object.entries(limits.parse(own.json)).filter(([name, limit]) => defaults[name] !== limit);
-    return differing.length === 0 ? [] : [{ project, limits: differing.map(([name]) => name).join(', ') }];
+    const differing = Object.entries(limits.parse(own.json)).filter(
+      ([name, limit]) => defaults[name] !== limit,
+    );
+    return differing.length === 0
+      ? []
+      : [{ project, limits: differing.map(([name]) => name).join(', ') }];
   },
   id: (row) => row.project,
   owner: (row) => row.project,
   label: (row) => row.limits,
   async remove(row, { api }): Promise<Removal> {
-    await api.request('DELETE', `/v2/quotas/${encodeURIComponent(row.project)}`, { headers: inProject(row.project) });
+    await api.request('DELETE', `/v2/quotas/${encodeURIComponent(row.project)}`, {
+      headers: inProject(row.project),
+    });
     return { is: 'gone' };
   },
 });
 
 /**
  * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists are the operator's.
- * Neutron waits for its PTR records (see there), and not for zones, which take as long as their name servers. After Nova, whose servers have their
- * records removed by designate-sink.
+ * Neutron waits for its PTR records (see there), and not for zones, which take as long as their
+ * name servers. After Nova, whose servers have their records removed by designate-sink.
  */
 export const designate = defineService({
   name: 'designate',
@@ -88,5 +111,5 @@ export const designate = defineService({
     'All: that a project accepted a zone is remembered until that zone is purged, seven days after its deletion; no call removes it before.',
     'Wallaby to 2023.1, with enforce_new_defaults: the headers by which another project is seen want system scope; by default "admin" suffices.',
   ],
-  kinds: [ptrRecord, transferRequest, zone, recordset, zoneImport, zoneExport, quota],
+  resourceTypes: [ptrRecord, transferRequest, zone, recordset, zoneImport, zoneExport, quota],
 });

@@ -1,20 +1,34 @@
 import * as z from 'zod';
-import { type ClosedKind, defineKind, defineService, type Reach, type Removal, type ServiceApi } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import {
+  type DefinedType,
+  defineService,
+  defineType,
+  type ProjectContext,
+  type Removal,
+  type ServiceApi,
+} from '../task/service.ts';
 
-/** With a token on the project Freezer can also remove the trust of a job from Keystone; with any other it only logs that it could not. */
-const apiOf = ({ api, onProject }: Pick<Reach, 'api' | 'onProject'>): ServiceApi => onProject ?? api;
+/**
+ * With a token on the project Freezer can also remove the trust of a job from Keystone; with any
+ * other it only logs that it could not.
+ */
+const apiOf = ({ api, projectApi }: Pick<ProjectContext, 'api' | 'projectApi'>): ServiceApi =>
+  projectApi ?? api;
 const pathOf = (project: string, collection: string, id?: string): string =>
   `/v2/${encodeURIComponent(project)}/${collection}${id === undefined ? '' : `/${encodeURIComponent(id)}`}`;
 
 const home = z.object({ resources: z.record(z.string(), z.unknown()) });
 
 /**
- * Before 2026.2 every listing and every deletion is about what the caller himself has made, and what is not his is answered as if it were not there.
- * Freezer has no version that tells; its home document names jobs one by one since administrators see those of others.
+ * Before 2026.2 every listing and every deletion is about what the caller himself has made, and
+ * what is not his is answered as if it were not there. Freezer has no version that tells; its home
+ * document names jobs one by one since administrators see those of others.
  */
-async function assertOpen({ region, once, ...reach }: Reach): Promise<void> {
-  const document = await once('freezer.home', async () => home.parse((await apiOf(reach).request('GET', '/v2/')).json));
+async function assertOpen({ region, memoize, ...context }: ProjectContext): Promise<void> {
+  const document = await memoize('freezer.home', async () =>
+    home.parse((await apiOf(context).request('GET', '/v2/')).json),
+  );
   if ('rel/job' in document.resources) return;
   throw new PropagatorError({
     code: 'freezer.hidden',
@@ -29,17 +43,22 @@ async function assertOpen({ region, once, ...reach }: Reach): Promise<void> {
 }
 
 /**
- * Documents of one collection. The project stands in the path, and Freezer looks past it: an administrator gets the jobs of the whole cloud,
- * and everybody the central clients of others. So the rows are compared here, and those of others are no fault of the API.
+ * Documents of one collection. The project stands in the path, and Freezer looks past it: an
+ * administrator gets the jobs of the whole cloud, and everybody the central clients of others. So
+ * the rows are compared here, and those of others are no fault of the API.
  */
 async function documentsOf<Row extends { readonly project_id?: string | null | undefined }>(
-  reach: Reach,
+  context: ProjectContext,
   collection: string,
   row: z.ZodType<Row>,
 ): Promise<Row[]> {
-  await assertOpen(reach);
-  const { rows } = await apiOf(reach).list(pathOf(reach.project, collection), { collection, row, paging: 'offset' });
-  return rows.filter((one) => one.project_id === reach.project || one.project_id === undefined);
+  await assertOpen(context);
+  const { rows } = await apiOf(context).list(pathOf(context.project, collection), {
+    collection,
+    row,
+    paging: 'offset',
+  });
+  return rows.filter((one) => one.project_id === context.project || one.project_id === undefined);
 }
 
 const owner = z.string().nullish();
@@ -51,62 +70,80 @@ const jobRow = z.object({
 });
 
 /**
- * Jobs, before all else, for they make backups. The scheduler on the client's machine drops what it no longer finds, but lets a backup that runs
- * come to its end: it is aborted first, and its job goes at the next look, whether the scheduler has heard of it or is gone itself.
+ * Jobs, before all else, for they make backups. The scheduler on the client's machine drops what it
+ * no longer finds, but lets a backup that runs come to its end: it is aborted first, and its job
+ * goes at the next look, whether the scheduler has heard of it or is gone itself.
  */
-const job = defineKind<z.infer<typeof jobRow>>({
+const job = defineType<z.infer<typeof jobRow>>({
   name: 'job',
-  list: (reach) => documentsOf(reach, 'jobs', jobRow),
+  list: (context) => documentsOf(context, 'jobs', jobRow),
   id: (row) => row.job_id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.description ?? undefined,
-  async remove(row, reach): Promise<Removal> {
-    const at = pathOf(reach.project, 'jobs', row.job_id);
+  async remove(row, context): Promise<Removal> {
+    const at = pathOf(context.project, 'jobs', row.job_id);
     if (row.job_schedule?.status === 'running' && row.job_schedule.event !== 'abort') {
-      await apiOf(reach).request('POST', `${at}/event`, { json: { abort: null } });
+      await apiOf(context).request('POST', `${at}/event`, { json: { abort: null } });
       return { is: 'accepted' };
     }
-    await apiOf(reach).request('DELETE', at);
+    await apiOf(context).request('DELETE', at);
     return { is: 'gone' };
   },
 });
 
 /** What only waits for the jobs. Freezer answers 204 to the deletion of what is not there. */
-function document(name: 'session' | 'action' | 'backup'): ClosedKind {
+function document(name: 'session' | 'action' | 'backup'): DefinedType {
   const row = z
     .object({ [`${name}_id`]: z.string(), project_id: owner, description: z.string().nullish() })
-    .transform((raw) => ({ id: String(raw[`${name}_id`]), project_id: raw.project_id, label: raw.description ?? undefined }));
-  return defineKind({
+    .transform((raw) => ({
+      id: String(raw[`${name}_id`]),
+      project_id: raw.project_id,
+      label: raw.description ?? undefined,
+    }));
+  return defineType({
     name,
     follows: ['job'],
-    list: (reach) => documentsOf(reach, `${name}s`, row),
+    list: (context) => documentsOf(context, `${name}s`, row),
     id: ({ id }) => id,
     owner: ({ project_id }) => project_id ?? undefined,
     label: ({ label }) => label,
-    async remove({ id }, reach) {
-      await apiOf(reach).request('DELETE', pathOf(reach.project, `${name}s`, id));
+    async remove({ id }, context) {
+      await apiOf(context).request('DELETE', pathOf(context.project, `${name}s`, id));
       return { is: 'gone' };
     },
   });
 }
 
-const clientRow = z.object({ project_id: owner, client: z.object({ client_id: z.string(), hostname: z.string().nullish() }) });
+const clientRow = z.object({
+  project_id: owner,
+  client: z.object({ client_id: z.string(), hostname: z.string().nullish() }),
+});
 
-/** Machines on which a scheduler has registered itself; one that still runs does so again when it is restarted. */
-const client = defineKind<z.infer<typeof clientRow>>({
+/**
+ * Machines on which a scheduler has registered itself; one that still runs does so again when it is
+ * restarted.
+ */
+const client = defineType<z.infer<typeof clientRow>>({
   name: 'client',
   follows: ['job'],
-  blockers: ['A central client of another project with the same id hides it: Freezer then answers 403.'],
-  list: (reach) => documentsOf(reach, 'clients', clientRow),
+  blockers: [
+    'A central client of another project with the same id hides it: Freezer then answers 403.',
+  ],
+  list: (context) => documentsOf(context, 'clients', clientRow),
   id: (row) => row.client.client_id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.client.hostname ?? undefined,
-  async remove(row, reach): Promise<Removal> {
-    const answer = await apiOf(reach).request('DELETE', pathOf(reach.project, 'clients', row.client.client_id), { accept: [403] });
+  async remove(row, context): Promise<Removal> {
+    const answer = await apiOf(context).request(
+      'DELETE',
+      pathOf(context.project, 'clients', row.client.client_id),
+      { accept: [403] },
+    );
     if (answer.status !== 403) return { is: 'gone' };
     return {
       is: 'blocked',
-      message: 'Freezer forbids it (403), as it does when a central client of another project has the same id',
+      message:
+        'Freezer forbids it (403), as it does when a central client of another project has the same id',
       actor: 'operator',
       advice: 'Remove its row from the table clients in the database of Freezer.',
     };
@@ -114,15 +151,16 @@ const client = defineKind<z.infer<typeof clientRow>>({
 });
 
 /**
- * Freezer, API v2. What it keeps are records; the data of the backups lie where the customer put them, most often in Swift, and go with the account.
- * Before Nova, Cinder and Swift: a job makes snapshots and writes objects. Early, for the jobs' trusts.
+ * Freezer, API v2. What it keeps are records; the data of the backups lie where the customer put
+ * them, most often in Swift, and go with the account. Before Nova, Cinder and Swift: a job makes
+ * snapshots and writes objects. Early, for the jobs' trusts.
  */
 export const freezer = defineService({
   name: 'freezer',
   catalogTypes: ['backup'],
   before: ['nova', 'cinder', 'swift'],
-  early: true,
-  kinds: [job, document('session'), document('action'), client, document('backup')],
+  preDelete: true,
+  resourceTypes: [job, document('session'), document('action'), client, document('backup')],
   releases: [
     'Before 2026.2 Freezer shows and removes only what its caller has made: out of reach, and reported so.',
     'Backups on other storage than the Swift of the project (SSH, S3, NFS, local disks) keep their data; only their records go.',

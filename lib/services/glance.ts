@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Removal, type ServiceApi } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 
 const imageRow = z.object({
   id: z.string(),
@@ -18,9 +18,10 @@ const failedWith = (error: unknown, status: number): error is PropagatorError =>
 
 /**
  * Images with their data and their members.
- * Two listings, for Glance shows neither community nor hidden images to an admin who only asks for an owner (Image API 2.7).
+ * Two listings, for Glance shows neither community nor hidden images to an admin who only asks for
+ * an owner (Image API 2.7).
  */
-const image = defineKind({
+const image = defineType({
   name: 'image',
   async list({ api, project }) {
     const owned = { owner: project, visibility: 'all' };
@@ -34,13 +35,17 @@ const image = defineKind({
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.name ?? undefined,
-  /** Every project can boot from a public image, and only an administrator could have made it public. */
+  /**
+   * Every project can boot from a public image, and only an administrator could have made it
+   * public.
+   */
   blocked: (row) =>
     row.visibility === 'public'
       ? {
           message: 'the image is public: other projects may boot from it',
           actor: 'operator',
-          advice: 'Give it to a living project (openstack image set --project), make it private (--private), or delete it.',
+          advice:
+            'Give it to a living project (openstack image set --project), make it private (--private), or delete it.',
         }
       : undefined,
   async remove(row, { api }): Promise<Removal> {
@@ -50,13 +55,15 @@ const image = defineKind({
     try {
       await api.request('DELETE', pathOfImage(row));
     } catch (error) {
-      // 409: the back end still needs it (RBD clones: volumes and servers booted from it, of any project).
+      // 409: the back end still needs it (RBD clones: volumes and servers booted from it, of any
+      // project).
       if (failedWith(error, 409))
         return {
           is: 'blocked',
           message: error.message,
-          actor: 'neighbour',
-          advice: 'Find the volumes and servers that were made from this image; it goes when they are gone or flattened.',
+          actor: 'other-project',
+          advice:
+            'Find the volumes and servers that were made from this image; it goes when they are gone or flattened.',
         };
       // With delayed_delete there is no way from deactivated to pending_delete.
       if (!failedWith(error, 400) || row.status !== 'deactivated') throw error;
@@ -84,13 +91,21 @@ const namespaceRow = z.object({
 });
 type NamespaceRow = z.infer<typeof namespaceRow>;
 
-const pathOfNamespace = (row: NamespaceRow): string => `/v2/metadefs/namespaces/${encodeURIComponent(row.namespace)}`;
+const pathOfNamespace = (row: NamespaceRow): string =>
+  `/v2/metadefs/namespaces/${encodeURIComponent(row.namespace)}`;
 
-/** Namespaces of metadata definitions, with all that is in them. Glance has no filter by owner: the owner is compared here. */
-const metadefNamespace = defineKind({
+/**
+ * Namespaces of metadata definitions, with all that is in them. Glance has no filter by owner: the
+ * owner is compared here.
+ */
+const metadefNamespace = defineType({
   name: 'metadef-namespace',
   async list({ api, project }) {
-    const { rows } = await api.list('/v2/metadefs/namespaces', { collection: 'namespaces', row: namespaceRow, paging: 'next' });
+    const { rows } = await api.list('/v2/metadefs/namespaces', {
+      collection: 'namespaces',
+      row: namespaceRow,
+      paging: 'next',
+    });
     return rows.filter((row) => row.owner === project || row.owner === undefined);
   },
   id: (row) => row.namespace,
@@ -99,14 +114,22 @@ const metadefNamespace = defineKind({
   async remove(row, { api }): Promise<Removal> {
     if (!(await isReachable(row, api)))
       return {
-        is: 'stays',
-        message: 'the API of Glance cannot address this namespace: a slash or a letter beyond ASCII is in its name',
-        advice: 'Remove its row from the table metadef_namespaces in the database of Glance; it holds no data of the customer.',
+        is: 'retained',
+        message:
+          'the API of Glance cannot address this namespace: a slash or a letter beyond ASCII is in its name',
+        advice:
+          'Remove its row from the table metadef_namespaces in the database of Glance; it holds no data of the customer.',
       };
     if (row.protected)
-      // What is left out of this PUT falls back to its default; the owner would become the cleaner's own project.
+      // What is left out of this PUT falls back to its default; the owner would become the
+      // cleaner's own project.
       await api.request('PUT', pathOfNamespace(row), {
-        json: { ...row, protected: false, display_name: row.display_name ?? undefined, description: row.description ?? undefined },
+        json: {
+          ...row,
+          protected: false,
+          display_name: row.display_name ?? undefined,
+          description: row.description ?? undefined,
+        },
       });
     await api.request('DELETE', pathOfNamespace(row));
     return { is: 'gone' };
@@ -114,8 +137,9 @@ const metadefNamespace = defineKind({
 });
 
 /**
- * Glance (25.1, seen) reads the path as Latin-1, so that `ü` addresses a namespace named `Ã¼`, which may be somebody else's;
- * and a slash, escaped or not, fits none of its routes. Such a name is used only after it was shown to lead to this very name, which no two have.
+ * Glance (25.1, seen) reads the path as Latin-1, so that `ü` addresses a namespace named `Ã¼`,
+ * which may be somebody else's; and a slash, escaped or not, fits none of its routes. Such a name
+ * is used only after it was shown to lead to this very name, which no two have.
  */
 async function isReachable(row: NamespaceRow, api: ServiceApi): Promise<boolean> {
   if (/^[\x20-\x2e\x30-\x7e]+$/.test(row.namespace)) return true;
@@ -126,12 +150,13 @@ async function isReachable(row: NamespaceRow, api: ServiceApi): Promise<boolean>
 }
 
 /**
- * Glance, Image API v2. Tasks are not listed: nobody can delete them (405), they expire by themselves ([task] task_time_to_live).
- * After Nova and Cinder: a back end keeps an image as long as servers and volumes are clones of it.
+ * Glance, Image API v2. Tasks are not listed: nobody can delete them (405), they expire by
+ * themselves ([task] task_time_to_live). After Nova and Cinder: a back end keeps an image as long
+ * as servers and volumes are clones of it.
  */
 export const glance = defineService({
   name: 'glance',
   catalogTypes: ['image'],
   after: ['nova', 'cinder'],
-  kinds: [image, metadefNamespace],
+  resourceTypes: [image, metadefNamespace],
 });

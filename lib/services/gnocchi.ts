@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Reach, type Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
 
 const resourceRow = z.object({
   id: z.string(),
@@ -17,18 +17,27 @@ const PAGE = 1000;
 const hasNext = (headers: Headers): boolean => /rel="?next/.test(headers.get('link') ?? '');
 
 /**
- * Gone in one call. Both the project and the ids are in the filter, so that it is never empty, and what has changed hands
- * since it was listed stays: Gnocchi itself compares the owner once more. The metrics of a resource go with it.
+ * Gone in one call. Both the project and the ids are in the filter, so that it is never empty, and
+ * what has changed hands since it was listed stays: Gnocchi itself compares the owner once more.
+ * The metrics of a resource go with it.
  */
-async function removeResources(rows: readonly ResourceRow[], { api, project }: Reach): Promise<Removal[]> {
-  const filter = { and: [{ '=': { project_id: project } }, { in: { id: rows.map(({ id }) => id) } }] };
+async function removeResources(
+  rows: readonly ResourceRow[],
+  { api, project }: ProjectContext,
+): Promise<Removal[]> {
+  const filter = {
+    and: [{ '=': { project_id: project } }, { in: { id: rows.map(({ id }) => id) } }],
+  };
   const answer = await api.request('DELETE', '/v1/resource/generic', { json: filter });
   const removed = deleted.parse(answer.json).deleted;
   return rows.map(() => (removed > 0 ? { is: 'gone' } : { is: 'accepted' }));
 }
 
-/** Resources of every type, each with its metrics: `generic` is what all types have in common. One page at a time, for the next look sees the rest. */
-const resource = defineKind<ResourceRow>({
+/**
+ * Resources of every type, each with its metrics: `generic` is what all types have in common. One
+ * page at a time, for the next look sees the rest.
+ */
+const resource = defineType<ResourceRow>({
   name: 'resource',
   async list({ api, project }) {
     const answer = await api.request('POST', '/v1/search/resource/generic', {
@@ -40,11 +49,11 @@ const resource = defineKind<ResourceRow>({
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.original_resource_id ?? row.type ?? undefined,
-  async remove(row, reach) {
-    const [removal] = await removeResources([row], reach);
+  async remove(row, context) {
+    const [removal] = await removeResources([row], context);
     return removal ?? { is: 'accepted' };
   },
-  together: { most: PAGE, remove: removeResources },
+  batch: { most: PAGE, remove: removeResources },
 });
 
 const metricRow = z.object({
@@ -57,10 +66,11 @@ const metricRow = z.object({
 });
 
 /**
- * Metrics that belong to no resource. Gnocchi knows their creator only, a user and a project in one (`user:project`), and finds him
- * only whole: one call for each who ever was a member. Those of a resource go with it, also when a member made them for somebody else's.
+ * Metrics that belong to no resource. Gnocchi knows their creator only, a user and a project in one
+ * (`user:project`), and finds him only whole: one call for each who ever was a member. Those of a
+ * resource go with it, also when a member made them for somebody else's.
  */
-const metric = defineKind({
+const metric = defineType({
   name: 'metric',
   follows: ['resource'],
   async list({ api, project, members, region }) {
@@ -76,7 +86,11 @@ const metric = defineKind({
         region,
       });
     const answers = await Promise.all(
-      members.map((user) => api.request('GET', '/v1/metric', { query: { user_id: user, project_id: project, limit: PAGE } })),
+      members.map((user) =>
+        api.request('GET', '/v1/metric', {
+          query: { user_id: user, project_id: project, limit: PAGE },
+        }),
+      ),
     );
     const rows = answers.flatMap(({ json }) => z.array(metricRow).parse(json));
     return {
@@ -94,8 +108,8 @@ const metric = defineKind({
 });
 
 /**
- * Gnocchi, API v1. Archive policies and resource types are the administrators'. Last, for Ceilometer writes as long as there is something
- * to measure, and alarms read from it.
+ * Gnocchi, API v1. Archive policies and resource types are the administrators'. Last, for
+ * Ceilometer writes as long as there is something to measure, and alarms read from it.
  */
 export const gnocchi = defineService({
   name: 'gnocchi',
@@ -117,7 +131,7 @@ export const gnocchi = defineService({
     'zun',
   ],
   offByDefault: 'measures are often what a bill is made from, and its evidence',
-  kinds: [resource, metric],
+  resourceTypes: [resource, metric],
   releases: [
     'The measures themselves go later: gnocchi-metricd removes them in its next round.',
     'Ceilometer may write a last sample after the end of a server or a volume and make its resource anew; a later sweep finds it.',

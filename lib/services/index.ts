@@ -1,5 +1,5 @@
-import type { Service } from '../cleanup/service.ts';
 import { assertNoCycle } from '../operation/order.ts';
+import type { Service } from '../task/service.ts';
 import { aetos } from './aetos.ts';
 import { aodh } from './aodh.ts';
 import { barbican } from './barbican.ts';

@@ -1,8 +1,8 @@
-import { defineService } from '../cleanup/service.ts';
+import { defineService } from '../task/service.ts';
 
 /** Ironic Inspector (retired in favour of Ironic's own inspection). */
 export const ironicInspector = defineService({
   name: 'ironic-inspector',
   catalogTypes: ['baremetal-introspection'],
-  holdsNothing: "what it found out is about nodes, which are the operator's",
+  noProjectResources: "what it found out is about nodes, which are the operator's",
 });

@@ -1,9 +1,24 @@
 import * as z from 'zod';
-import { type Blocker, defineKind, defineService, type Reach, type Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import {
+  type Blocker,
+  defineService,
+  defineType,
+  type ProjectContext,
+  type Removal,
+} from '../task/service.ts';
 
 /** Undeployed and unlocked: nothing of the lessee is on the machine. */
-const FREE = ['enroll', 'verifying', 'manageable', 'available', 'inspecting', 'inspect wait', 'inspect failed', 'clean failed'];
+const FREE = [
+  'enroll',
+  'verifying',
+  'manageable',
+  'available',
+  'inspecting',
+  'inspect wait',
+  'inspect failed',
+  'clean failed',
+];
 const LEAVING = ['deleting', 'cleaning', 'clean wait', 'clean hold'];
 
 const nodeRow = z.object({
@@ -16,64 +31,94 @@ const nodeRow = z.object({
 });
 type NodeRow = z.infer<typeof nodeRow>;
 
-async function nodes({ api }: Reach, query: Readonly<Record<string, string>>): Promise<NodeRow[]> {
+async function nodes(
+  { api }: ProjectContext,
+  query: Readonly<Record<string, string>>,
+): Promise<NodeRow[]> {
   const fields = 'uuid,name,owner,lessee,provision_state,instance_uuid';
-  const { rows } = await api.list('/v1/nodes', { collection: 'nodes', row: nodeRow, paging: 'next', query: { ...query, fields } });
+  const { rows } = await api.list('/v1/nodes', {
+    collection: 'nodes',
+    row: nodeRow,
+    paging: 'next',
+    query: { ...query, fields },
+  });
   return rows;
 }
 
 function stillUsed(row: NodeRow): Blocker | undefined {
   if (LEAVING.includes(row.provision_state))
-    return { message: `the node is ${row.provision_state}`, actor: 'nobody', advice: 'Its lessee is taken off when that has ended.' };
+    return {
+      message: `the node is ${row.provision_state}`,
+      actor: 'none',
+      advice: 'Its lessee is taken off when that has ended.',
+    };
   if (FREE.includes(row.provision_state) && !row.instance_uuid) return undefined;
   return {
     message: `the node is ${row.provision_state}${row.instance_uuid ? `, for the instance ${row.instance_uuid}` : ''}`,
     actor: 'operator',
-    advice: 'When its machine is no longer needed: openstack baremetal node undeploy <node>; its lessee is taken off in the pass after.',
+    advice:
+      'When its machine is no longer needed: openstack baremetal node undeploy <node>; its lessee is taken off in the pass after.',
   };
 }
 
-/** A machine that the project has on lease. It is never undeployed from here: who runs what on bare metal beside Nova, Ironic can not tell. */
-const lease = defineKind({
+/**
+ * A machine that the project has on lease. It is never undeployed from here: who runs what on bare
+ * metal beside Nova, Ironic can not tell.
+ */
+const lease = defineType({
   name: 'lease',
   follows: ['allocation'],
   blockers: ['The node is deployed, or reserved for an instance.'],
-  list: (reach) => nodes(reach, { lessee: reach.project }),
+  list: (context) => nodes(context, { lessee: context.project }),
   id: (row) => row.uuid,
   owner: (row) => row.lessee ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: stillUsed,
   async remove(row, { api }) {
-    await api.request('PATCH', `/v1/nodes/${encodeURIComponent(row.uuid)}`, { json: [{ op: 'remove', path: '/lessee' }] });
+    await api.request('PATCH', `/v1/nodes/${encodeURIComponent(row.uuid)}`, {
+      json: [{ op: 'remove', path: '/lessee' }],
+    });
     return { is: 'gone' };
   },
 });
 
-/** A machine that belongs to the project: hardware, of which only its operator knows what becomes. */
-const node = defineKind({
+/**
+ * A machine that belongs to the project: hardware, of which only its operator knows what becomes.
+ */
+const node = defineType({
   name: 'node',
   follows: ['lease'],
-  list: (reach) => nodes(reach, { owner: reach.project }),
+  list: (context) => nodes(context, { owner: context.project }),
   id: (row) => row.uuid,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: async (): Promise<Removal> => ({
-    is: 'stays',
-    message: 'the machine belongs to the project, and a machine is not removed or given away from here',
+    is: 'retained',
+    message:
+      'the machine belongs to the project, and a machine is not removed or given away from here',
     advice:
       'Give it to somebody (openstack baremetal node set --owner <project> <node>), or to nobody (node unset --owner), or remove it (node delete).',
   }),
 });
 
-const allocationRow = z.object({ uuid: z.string(), name: z.string().nullish(), owner: z.string().nullish() });
+const allocationRow = z.object({
+  uuid: z.string(),
+  name: z.string().nullish(),
+  owner: z.string().nullish(),
+});
 
 /** What was asked for of nodes. It goes by itself when its node is undeployed. */
-const allocation = defineKind({
+const allocation = defineType({
   name: 'allocation',
   blockers: ['Its node is deployed.'],
   async list({ api, project }) {
     const query = { owner: project };
-    const { rows } = await api.list('/v1/allocations', { collection: 'allocations', row: allocationRow, paging: 'next', query });
+    const { rows } = await api.list('/v1/allocations', {
+      collection: 'allocations',
+      row: allocationRow,
+      paging: 'next',
+      query,
+    });
     return rows;
   },
   id: (row) => row.uuid,
@@ -84,25 +129,43 @@ const allocation = defineKind({
       await api.request('DELETE', `/v1/allocations/${encodeURIComponent(row.uuid)}`);
     } catch (error) {
       // The other 409 is a node that somebody works on right now.
-      if (!(error instanceof PropagatorError) || error.report.status !== 409 || !/because the node is/.test(error.message)) throw error;
+      if (
+        !(error instanceof PropagatorError) ||
+        error.report.status !== 409 ||
+        !/because the node is/.test(error.message)
+      )
+        throw error;
       return {
         is: 'blocked',
         message: error.message,
         actor: 'operator',
-        advice: 'When its machine is no longer needed: openstack baremetal node undeploy <node>; the allocation goes along.',
+        advice:
+          'When its machine is no longer needed: openstack baremetal node undeploy <node>; the allocation goes along.',
       };
     }
     return { is: 'gone' };
   },
 });
 
-const runbookRow = z.object({ uuid: z.string(), name: z.string().nullish(), owner: z.string().nullish() });
+const runbookRow = z.object({
+  uuid: z.string(),
+  name: z.string().nullish(),
+  owner: z.string().nullish(),
+});
 
-/** Steps that a project wrote for its nodes (1.92). A public one has no owner. The filter by project takes nothing but true and false. */
-const runbook = defineKind({
+/**
+ * Steps that a project wrote for its nodes (1.92). A public one has no owner. The filter by project
+ * takes nothing but true and false.
+ */
+const runbook = defineType({
   name: 'runbook',
   async list({ api, project }) {
-    const listed = api.list('/v1/runbooks', { collection: 'runbooks', row: runbookRow, paging: 'next', query: { detail: true } });
+    const listed = api.list('/v1/runbooks', {
+      collection: 'runbooks',
+      row: runbookRow,
+      paging: 'next',
+      query: { detail: true },
+    });
     const { rows } = await listed.catch((error: unknown) => {
       if (!(error instanceof PropagatorError) || error.class !== 'Gone') throw error;
       throw new PropagatorError({
@@ -125,8 +188,10 @@ const runbook = defineKind({
 });
 
 /**
- * Ironic, Bare Metal API v1, with a token of system scope: to one on a project it shows what that project has.
- * 1.65 (Victoria) is the first microversion with lessees. Nodes are never removed. After Nova, whose servers must be off their machines.
+ * Ironic, Bare Metal API v1, with a token of system scope: to one on a project it shows what that
+ * project has.
+ * 1.65 (Victoria) is the first microversion with lessees. Nodes are never removed. After Nova,
+ * whose servers must be off their machines.
  */
 export const ironic = defineService({
   name: 'ironic',
@@ -136,5 +201,5 @@ export const ironic = defineService({
   // Older ones don't know the standard header.
   microversion: { header: 'X-OpenStack-Ironic-API-Version', floor: '1.65', ceiling: '1.92' },
   releases: ['Before 2024.2 (1.92) there are no runbooks.'],
-  kinds: [allocation, runbook, lease, node],
+  resourceTypes: [allocation, runbook, lease, node],
 });

@@ -1,25 +1,42 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Reach } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { defineService, defineType, type ProjectContext } from '../task/service.ts';
 
-const credentialRow = z.object({ id: z.string(), name: z.string().nullish(), user_id: z.string(), project_id: z.string().nullish() });
+const credentialRow = z.object({
+  id: z.string(),
+  name: z.string().nullish(),
+  user_id: z.string(),
+  project_id: z.string().nullish(),
+});
 const account = z.object({ id: z.string() });
 
-/** One call for each: at 8 calls at the same time and 20 ms a call, 10,000 users take half a minute. */
+/**
+ * One call for each: at 8 calls at the same time and 20 ms a call, 10,000 users take half a minute.
+ */
 const MOST_USERS = 10_000;
 
 /**
- * Whose application credentials are looked through. Without recorded members it is every user of every domain:
- * Keystone can't list by project, and the role assignments went with the project.
+ * Whose application credentials are looked through. Without recorded members it is every user of
+ * every domain: Keystone can't list by project, and the role assignments went with the project.
  */
-async function candidates({ api, region, members }: Reach): Promise<readonly string[]> {
+async function candidates({ api, region, members }: ProjectContext): Promise<readonly string[]> {
   if (members) return members;
-  const domains = await api.list('/v3/domains', { collection: 'domains', row: account, paging: 'next' });
+  const domains = await api.list('/v3/domains', {
+    collection: 'domains',
+    row: account,
+    paging: 'next',
+  });
   const users: string[] = [];
-  // Domain by domain: with domain-specific drivers Keystone shows only those of the token's own domain otherwise.
+  // Domain by domain: with domain-specific drivers Keystone shows only those of the token's own
+  // domain otherwise.
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id };
-    const listed = await api.list('/v3/users', { collection: 'users', row: account, paging: 'next', query });
+    const listed = await api.list('/v3/users', {
+      collection: 'users',
+      row: account,
+      paging: 'next',
+      query,
+    });
     users.push(...listed.rows.map((user) => user.id));
   }
   if (users.length > MOST_USERS)
@@ -36,44 +53,51 @@ async function candidates({ api, region, members }: Reach): Promise<readonly str
 }
 
 /**
- * Application credentials of members that are bound to the project. Nobody can log in with them any more,
- * but Keystone removes them only with their user or with a role that is taken away, not with the project.
- * Their access rules stay with the user, who may use them for another one; only a token with system scope could remove them.
+ * Application credentials of members that are bound to the project. Nobody can log in with them any
+ * more, but Keystone removes them only with their user or with a role that is taken away, not with
+ * the project. Their access rules stay with the user, who may use them for another one; only a
+ * token with system scope could remove them.
  */
-const applicationCredential = defineKind({
+const applicationCredential = defineType({
   name: 'application-credential',
-  async list(reach) {
-    const users = [...new Set(await candidates(reach))];
+  async list(context) {
+    const users = [...new Set(await candidates(context))];
     const listings = await Promise.all(
       users.map((user) =>
-        reach.api.list(`/v3/users/${encodeURIComponent(user)}/application_credentials`, {
+        context.api.list(`/v3/users/${encodeURIComponent(user)}/application_credentials`, {
           collection: 'application_credentials',
           row: credentialRow,
           paging: 'next',
         }),
       ),
     );
-    // Keystone lists by user only: the user's other projects, and the system (null), are no answer to our question.
-    const mayBeOurs = (row: z.infer<typeof credentialRow>): boolean => row.project_id === reach.project || row.project_id === undefined;
+    // Keystone lists by user only: the user's other projects, and the system (null), are no answer
+    // to our question.
+    const mayBeOurs = (row: z.infer<typeof credentialRow>): boolean =>
+      row.project_id === context.project || row.project_id === undefined;
     return listings.flatMap(({ rows }) => rows).filter(mayBeOurs);
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, { api }) {
-    await api.request('DELETE', `/v3/users/${encodeURIComponent(row.user_id)}/application_credentials/${encodeURIComponent(row.id)}`);
+    await api.request(
+      'DELETE',
+      `/v3/users/${encodeURIComponent(row.user_id)}/application_credentials/${encodeURIComponent(row.id)}`,
+    );
     return { is: 'gone' };
   },
 });
 
 /**
- * What Keystone itself leaves of a deleted project. Seen on Keystone 22 (2023.1): role assignments, EC2 and other credentials,
- * trusts, limits, tags and endpoint filters go with the project; of those no kind is needed. (Beware of
+ * What Keystone itself leaves of a deleted project. Seen on Keystone 22 (2023.1): role assignments,
+ * EC2 and other credentials, trusts, limits, tags and endpoint filters go with the project; of
+ * those no resource type is needed. (Beware of
  * `GET /v3/credentials?project_id=`: it ignores the project and answers with the secrets of all.)
  */
 export const keystone = defineService({
   name: 'keystone',
   catalogTypes: ['identity'],
   last: true,
-  kinds: [applicationCredential],
+  resourceTypes: [applicationCredential],
 });

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { type Blocker, defineKind, defineService, type Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { type Blocker, defineService, defineType, type Removal } from '../task/service.ts';
 import { cluster, clusterOfUser, clustersOf } from './magnum/cluster.ts';
 
 const templateRow = z.object({
@@ -10,21 +10,31 @@ const templateRow = z.object({
   public: z.boolean().nullish(),
 });
 
-/** Magnum refuses with 400 what a cluster still names, whosever the cluster is; here it is known before. */
-const template = defineKind({
+/**
+ * Magnum refuses with 400 what a cluster still names, whosever the cluster is; here it is known
+ * before.
+ */
+const template = defineType({
   name: 'cluster-template',
   follows: ['cluster'],
   blockers: [
     'A public template may be wanted by other projects: an operator decides.',
     'A template stays as long as a cluster was made from it.',
   ],
-  async list(reach) {
-    const { rows } = await reach.api.list('/clustertemplates/detail', { collection: 'clustertemplates', row: templateRow, paging: 'next' });
+  async list(context) {
+    const { rows } = await context.api.list('/clustertemplates/detail', {
+      collection: 'clustertemplates',
+      row: templateRow,
+      paging: 'next',
+    });
     // No filter by project here either.
-    const mine = rows.filter((row) => row.project_id === reach.project || !row.project_id);
+    const mine = rows.filter((row) => row.project_id === context.project || !row.project_id);
     if (mine.length === 0) return [];
-    const clusters = await clustersOf(reach);
-    return mine.map((row) => ({ ...row, users: clusters.filter((one) => one.cluster_template_id === row.uuid) }));
+    const clusters = await clustersOf(context);
+    return mine.map((row) => ({
+      ...row,
+      users: clusters.filter((one) => one.cluster_template_id === row.uuid),
+    }));
   },
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
@@ -34,34 +44,48 @@ const template = defineKind({
     if (foreign.length > 0)
       return {
         message: `${foreign.length} clusters of other projects were made from it, ${foreign[0]?.uuid} for one`,
-        actor: 'neighbour',
-        advice: 'It goes when these clusters are gone; no call gives a template to another project.',
+        actor: 'other-project',
+        advice:
+          'It goes when these clusters are gone; no call gives a template to another project.',
       };
     // Only an administrator can have made it public.
     if (row.public)
       return {
         message: 'the template is public: other projects may make clusters from it',
         actor: 'operator',
-        advice: 'Make it private (openstack coe cluster template update <id> replace public=False), or delete it.',
+        advice:
+          'Make it private (openstack coe cluster template update <id> replace public=False), or delete it.',
       };
-    return row.users.length > 0 ? { message: 'its clusters go first', actor: 'nobody' } : undefined;
+    return row.users.length > 0 ? { message: 'its clusters go first', actor: 'none' } : undefined;
   },
   async remove(row, { api }): Promise<Removal> {
     try {
       await api.request('DELETE', `/clustertemplates/${encodeURIComponent(row.uuid)}`);
     } catch (error) {
       if (!(error instanceof PropagatorError) || error.report.status !== 400) throw error;
-      return { is: 'blocked', message: error.message, actor: 'operator', advice: 'Find the cluster that was made from it meanwhile.' };
+      return {
+        is: 'blocked',
+        message: error.message,
+        actor: 'operator',
+        advice: 'Find the cluster that was made from it meanwhile.',
+      };
     }
     return { is: 'gone' };
   },
 });
 
-const quotaRow = z.object({ id: z.number().nullish(), project_id: z.string().nullish(), hard_limit: z.number() });
+const quotaRow = z.object({
+  id: z.number().nullish(),
+  project_id: z.string().nullish(),
+  hard_limit: z.number(),
+});
 const pathOfQuota = (project: string): string => `/quotas/${encodeURIComponent(project)}/Cluster`;
 
-/** The limit of clusters, the only one that Magnum has. Last, for without a limit of its own the project would have the default one. */
-const quota = defineKind({
+/**
+ * The limit of clusters, the only one that Magnum has. Last, for without a limit of its own the
+ * project would have the default one.
+ */
+const quota = defineType({
   name: 'quota',
   after: ['cluster'],
   async list({ api, project }) {
@@ -79,22 +103,28 @@ const quota = defineKind({
 });
 
 /**
- * Magnum, Container Infrastructure Management API v1. It needs no microversion: none of them changes what is asked here.
- * Early, for its drivers act with a trust (Heat) or an application credential (Cluster API) of the one who made the cluster, and with nothing afterwards.
- * What a cluster leaves by itself (volumes and snapshots of its storage driver, load balancers, floating IPs and security groups of its cloud
- * controller) are ordinary things of the project: Octavia, Cinder and Neutron are emptied of them, after this.
+ * Magnum, Container Infrastructure Management API v1. It needs no microversion: none of them
+ * changes what is asked here. Early, for its drivers act with a trust (Heat) or an application
+ * credential (Cluster API) of the one who made the cluster, and with nothing afterwards. What a
+ * cluster leaves by itself (volumes and snapshots of its storage driver, load balancers, floating
+ * IPs and security groups of its cloud controller) are ordinary resources of the project: Octavia,
+ * Cinder and Neutron are emptied of them, after this.
  */
 export const magnum = defineService({
   name: 'magnum',
-  catalogTypes: ['container-infrastructure-management', 'container-infra', 'container-infrastructure'],
+  catalogTypes: [
+    'container-infrastructure-management',
+    'container-infra',
+    'container-infrastructure',
+  ],
   before: ['heat', 'octavia', 'neutron', 'cinder', 'nova', 'barbican'],
-  early: true,
+  preDelete: true,
   releases: [
     'Before Queens an administrator sees neither the clusters of others nor whose they are.',
     'Before Ussuri a project without a limit of its own is answered 404.',
     'Up to 2026.1 a cluster of the Heat driver whose trust is dead hangs in DELETE_IN_PROGRESS after its stack is gone; the deletion is then repeated.',
     '2026.2 has no Heat driver any more: delete its clusters before the upgrade.',
   ],
-  kinds: [cluster, template, quota],
-  userKinds: [clusterOfUser],
+  resourceTypes: [cluster, template, quota],
+  userResourceTypes: [clusterOfUser],
 });

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { defineKind, defineService } from '../cleanup/service.ts';
+import { defineService, defineType } from '../task/service.ts';
 import { backup, replica, snapshot } from './manila/copies.ts';
 import { group, groupSnapshot } from './manila/groups.ts';
 import { securityService, shareNetwork, shareServer } from './manila/networks.ts';
@@ -9,18 +9,24 @@ import { groupTypeAccess, typeAccess } from './manila/types.ts';
 const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
- * Limits of its own, and those of its members. Manila asks no Keystone for them, and its answer names the project.
- * Last: what Manila counts as used goes with them, and things that are removed later would be counted below nothing.
+ * Limits of its own, and those of its members. Manila asks no Keystone for them, and its answer
+ * names the project. Last: what Manila counts as used goes with them, and resources that are
+ * removed later would be counted below nothing.
  */
-const quota = defineKind({
+const quota = defineType({
   name: 'quota',
   after: ['share', 'snapshot', 'replica', 'backup', 'group', 'group-snapshot', 'share-network'],
   async list({ api, project }) {
     const path = `/quota-sets/${encodeURIComponent(project)}`;
-    const [own, standard] = await Promise.all([api.request('GET', path), api.request('GET', `${path}/defaults`)]);
+    const [own, standard] = await Promise.all([
+      api.request('GET', path),
+      api.request('GET', `${path}/defaults`),
+    ]);
     const limits = quotaSet.parse(own.json).quota_set;
     const defaults = quotaSet.parse(standard.json).quota_set;
-    const differing = Object.keys(defaults).filter((name) => limits[name] !== undefined && limits[name] !== defaults[name]);
+    const differing = Object.keys(defaults).filter(
+      (name) => limits[name] !== undefined && limits[name] !== defaults[name],
+    );
     return differing.length === 0 ? [] : [{ id: limits.id, limits: differing.join(', ') }];
   },
   id: (row) => row.id,
@@ -33,10 +39,12 @@ const quota = defineKind({
 });
 
 /**
- * Manila, Shared File Systems API v2. 2.56 (Victoria) is the first microversion in which groups and replicas are no experiment.
- * Messages are not removed: they expire by themselves. Kinds don't wait for each other as a whole, for one thing that hangs
- * must not keep the rest (law 9): each thing waits for those that it hangs on.
- * A deleted user's limits are left: with them the API would take away what Manila counts for his shares in living projects.
+ * Manila, Shared File Systems API v2. 2.56 (Victoria) is the first microversion in which groups and
+ * replicas are no experiment. Messages are not removed: they expire by themselves. Resource types
+ * don't wait for each other as a whole, for one thing that hangs must not keep the rest (safety
+ * rule: one stuck resource stops no other): each thing waits for those that it hangs on. A deleted
+ * user's limits are left: with them the API would take away what Manila counts for his shares in
+ * living projects.
  */
 export const manila = defineService({
   name: 'manila',
@@ -49,7 +57,7 @@ export const manila = defineService({
     'The recycle bin came with Yoga (2.69), transfers with 2023.1 (2.77), backups (2.80) and locks (2.81) with 2023.2.',
     'All: limits for one share type are not looked for; they stay until the type is deleted, and do no harm.',
   ],
-  kinds: [
+  resourceTypes: [
     lock,
     transfer,
     backup,

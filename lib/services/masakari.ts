@@ -1,9 +1,9 @@
-import { defineService } from '../cleanup/service.ts';
+import { defineService } from '../task/service.ts';
 
 /** Masakari, Instance High Availability API. */
 export const masakari = defineService({
   name: 'masakari',
   catalogTypes: ['instance-ha', 'ha'],
-  holdsNothing:
+  noProjectResources:
     "segments, hosts and notifications are the administrators', and so is every call of its API; the servers that it moves are Nova's",
 });

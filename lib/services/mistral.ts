@@ -1,69 +1,96 @@
-import { defineKind, defineService, type Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { defineService, defineType, type Removal } from '../task/service.ts';
 import { action, codeSource, dynamicAction, removeOurs, workflow } from './mistral/definitions.ts';
 import { environment, workbook } from './mistral/named.ts';
-import { all, apiOf, eventTriggers, eventTriggersAgain, needsLife, ofProject } from './mistral/rows.ts';
+import {
+  all,
+  apiOf,
+  eventTriggers,
+  eventTriggersAgain,
+  ofProject,
+  requiresLiveProject,
+} from './mistral/rows.ts';
 
-/** First of all: one of a dead project fires for ever, and fails, for its trust is gone. Mistral tries to remove the trust, and minds no failure. */
-const cronTrigger = defineKind({
+/**
+ * First of all: one of a dead project fires for ever, and fails, for its trust is gone. Mistral
+ * tries to remove the trust, and minds no failure.
+ */
+const cronTrigger = defineType({
   name: 'cron-trigger',
-  list: (reach) => all(apiOf(reach), 'cron_triggers', { project_id: reach.project }),
+  list: (context) => all(apiOf(context), 'cron_triggers', { project_id: context.project }),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  async remove(row, reach) {
-    await apiOf(reach).request('DELETE', `/v2/cron_triggers/${encodeURIComponent(row.id)}`);
+  async remove(row, context) {
+    await apiOf(context).request('DELETE', `/v2/cron_triggers/${encodeURIComponent(row.id)}`);
     return { is: 'gone' };
   },
 });
 
-const eventTrigger = defineKind({
+const eventTrigger = defineType({
   name: 'event-trigger',
   list: eventTriggers,
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  remove: (row, reach) => removeOurs(row, reach, 'event_triggers', () => eventTriggersAgain(reach)),
+  remove: (row, context) =>
+    removeOurs(row, context, 'event_triggers', () => eventTriggersAgain(context)),
 });
 
 /** With its tasks and the executions below it, running ones too (`force`). */
-const execution = defineKind({
+const execution = defineType({
   name: 'execution',
   follows: ['cron-trigger', 'event-trigger'],
-  list: (reach) => all(apiOf(reach), 'executions', { project_id: reach.project }),
+  list: (context) => all(apiOf(context), 'executions', { project_id: context.project }),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.state ?? undefined,
-  async remove(row, reach) {
-    await apiOf(reach).request('DELETE', `/v2/executions/${encodeURIComponent(row.id)}`, { query: { force: true } });
+  async remove(row, context) {
+    await apiOf(context).request('DELETE', `/v2/executions/${encodeURIComponent(row.id)}`, {
+      query: { force: true },
+    });
     return { is: 'gone' };
   },
 });
 
 /** Those that were run without a workflow; the others go with their execution. */
-const actionExecution = defineKind({
+const actionExecution = defineType({
   name: 'action-execution',
-  needsLife: { ...needsLife, leaves: 'what actions that were run without a workflow gave back' },
+  requiresLiveProject: {
+    ...requiresLiveProject,
+    leftover: 'what actions that were run without a workflow gave back',
+  },
   follows: ['execution'],
   blockers: ['It is still running.'],
   async list({ api, project }) {
     const rows = await all(api, 'action_executions');
-    return ofProject(rows, project).filter((row) => (row.task_execution_id ?? undefined) === undefined);
+    return ofProject(rows, project).filter(
+      (row) => (row.task_execution_id ?? undefined) === undefined,
+    );
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: ({ state }) =>
-    ['SUCCESS', 'ERROR', 'CANCELLED'].includes(state ?? '') ? undefined : { message: 'the action is still running', actor: 'nobody' },
+    ['SUCCESS', 'ERROR', 'CANCELLED'].includes(state ?? '')
+      ? undefined
+      : { message: 'the action is still running', actor: 'none' },
   async remove(row, { api }): Promise<Removal> {
     try {
       await api.request('DELETE', `/v2/action_executions/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      if (!(error instanceof PropagatorError) || error.report.status !== 403 || !/deletion is not allowed/.test(error.message)) throw error;
+      if (
+        !(error instanceof PropagatorError) ||
+        error.report.status !== 403 ||
+        !/deletion is not allowed/.test(error.message)
+      )
+        throw error;
       return {
-        is: 'stays',
-        message: 'this Mistral removes no action that was run without a workflow ([api] allow_action_execution_deletion is off)',
-        advice: 'Turn it on when results must not be kept; Mistral expires executions only ([execution_expiration_policy]).',
+        is: 'retained',
+        message:
+          'this Mistral removes no action that was run without a workflow ([api] allow_action_execution_deletion is off)',
+        advice:
+          'Turn it on when results must not be kept; Mistral expires executions only ([execution_expiration_policy]).',
       };
     }
     return { is: 'gone' };
@@ -71,19 +98,44 @@ const actionExecution = defineKind({
 });
 
 /**
- * Mistral, Workflow API v2. Emptied while the project lives where that is possible: much of it only a token on the project can remove.
- * What a stack made goes with the stack; what triggers start must not come while the rest is emptied.
+ * Mistral, Workflow API v2. Emptied while the project lives where that is possible: much of it only
+ * a token on the project can remove. What a stack made goes with the stack; what triggers start
+ * must not come while the rest is emptied.
  */
 export const mistral = defineService({
   name: 'mistral',
   catalogTypes: ['workflow', 'workflowv2'],
   follows: ['heat', 'aodh'],
-  before: ['nova', 'neutron', 'cinder', 'glance', 'swift', 'octavia', 'designate', 'manila', 'trove', 'zun', 'barbican', 'zaqar'],
+  before: [
+    'nova',
+    'neutron',
+    'cinder',
+    'glance',
+    'swift',
+    'octavia',
+    'designate',
+    'manila',
+    'trove',
+    'zun',
+    'barbican',
+    'zaqar',
+  ],
   releases: [
     'All: environments and workbooks are removed by name, and a public one of another project with that name would go along; such a one is left, and said.',
     'All: an action in a namespace of its own is found where the project has a workflow or a workbook in that namespace.',
     'Before 2026.1 event triggers, code sources and dynamic actions of a project that is dead already stay, and do nothing any more.',
     'From 2026.2 on, a cloud with more environments or workbooks than [api] max_limit can not list them all: raise it.',
   ],
-  kinds: [cronTrigger, eventTrigger, execution, actionExecution, action, workflow, workbook, environment, dynamicAction, codeSource],
+  resourceTypes: [
+    cronTrigger,
+    eventTrigger,
+    execution,
+    actionExecution,
+    action,
+    workflow,
+    workbook,
+    environment,
+    dynamicAction,
+    codeSource,
+  ],
 });

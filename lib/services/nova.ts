@@ -1,17 +1,29 @@
 import * as z from 'zod';
-import { defineKind, defineService } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { defineService, defineType } from '../task/service.ts';
 import { CONCURRENCY, server } from './nova/server.ts';
 import { keypair, userQuota } from './nova/user.ts';
 
-const serverGroupRow = z.object({ id: z.string(), name: z.string().nullish(), project_id: z.string().nullish() });
+const serverGroupRow = z.object({
+  id: z.string(),
+  name: z.string().nullish(),
+  project_id: z.string().nullish(),
+});
 
-/** Nova can't list the groups of one project: those of the whole cloud are read, and only rows of this one are kept. */
-const serverGroup = defineKind({
+/**
+ * Nova can't list the groups of one project: those of the whole cloud are read, and only rows of
+ * this one are kept.
+ */
+const serverGroup = defineType({
   name: 'server-group',
   async list({ api, project }) {
     const query = { all_projects: true };
-    const { rows } = await api.list('/os-server-groups', { collection: 'server_groups', row: serverGroupRow, paging: 'offset', query });
+    const { rows } = await api.list('/os-server-groups', {
+      collection: 'server_groups',
+      row: serverGroupRow,
+      paging: 'offset',
+      query,
+    });
     return rows.filter((row) => row.project_id === project);
   },
   id: (row) => row.id,
@@ -26,16 +38,28 @@ const serverGroup = defineKind({
 const flavorRow = z.object({ id: z.string(), name: z.string().nullish() });
 const accessRow = z.object({ flavor_id: z.string(), tenant_id: z.string().nullish() });
 
-/** The right to use a private flavor. Nova shows it by flavor only: one call for each private flavor of the cloud. */
-const flavorAccess = defineKind({
+/**
+ * The right to use a private flavor. Nova shows it by flavor only: one call for each private flavor
+ * of the cloud.
+ */
+const flavorAccess = defineType({
   name: 'flavor-access',
   async list({ api, project }) {
     const query = { is_public: false };
-    const flavors = await api.list('/flavors', { collection: 'flavors', row: flavorRow, paging: 'marker', query });
+    const flavors = await api.list('/flavors', {
+      collection: 'flavors',
+      row: flavorRow,
+      paging: 'marker',
+      query,
+    });
     const accesses = flavors.rows.map(async ({ id, name }) => {
       try {
         const path = `/flavors/${encodeURIComponent(id)}/os-flavor-access`;
-        const { rows } = await api.list(path, { collection: 'flavor_access', row: accessRow, paging: 'none' });
+        const { rows } = await api.list(path, {
+          collection: 'flavor_access',
+          row: accessRow,
+          paging: 'none',
+        });
         return rows.filter((row) => row.tenant_id === project).map((row) => ({ ...row, name }));
       } catch (error) {
         // An administrator removed the flavor after it was listed.
@@ -70,11 +94,12 @@ const quotaClass = z.object({ quota_class_set: z.record(z.string(), z.unknown())
 const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.unknown()) }) });
 
 /**
- * Limits of its own, and those of its users with them. `GET /os-quota-sets/P` asks Keystone and fails once the project is gone;
+ * Limits of its own, and those of its users with them. `GET /os-quota-sets/P` asks Keystone and
+ * fails once the project is gone;
  * `GET /limits` does not. Rows that say the same as the defaults can't be seen, and do nothing.
  * Last, for without its own limits (perhaps 0) the project would have the default ones.
  */
-const quota = defineKind({
+const quota = defineType({
   name: 'quota',
   after: ['server', 'server-group'],
   async list({ api, project }) {
@@ -85,10 +110,16 @@ const quota = defineKind({
     const { absolute } = limits.parse(own.json).limits;
     const { quota_class_set: defaults } = quotaClass.parse(standard.json);
     const differing = Object.entries(LIMITS).filter(
-      ([name, limit]) => defaults[name] !== undefined && absolute[limit] !== undefined && defaults[name] !== absolute[limit],
+      ([name, limit]) =>
+        defaults[name] !== undefined &&
+        absolute[limit] !== undefined &&
+        defaults[name] !== absolute[limit],
     );
-    // The project is the key that Nova was asked with and is the address of the row: the answer names no owner.
-    return differing.length === 0 ? [] : [{ project, limits: differing.map(([name]) => name).join(', ') }];
+    // The project is the key that Nova was asked with and is the address of the row: the answer
+    // names no owner.
+    return differing.length === 0
+      ? []
+      : [{ project, limits: differing.map(([name]) => name).join(', ') }];
   },
   id: (row) => row.project,
   owner: (row) => row.project,
@@ -100,17 +131,18 @@ const quota = defineKind({
 });
 
 /**
- * Nova, Compute API. Since microversion 2.75 (Train) it refuses a filter that it does not know; before, it ignored it and listed everything.
- * Nothing that came later is needed, so that the same answers come from every cloud. Keypairs are the user's: they go with him.
+ * Nova, Compute API. Since microversion 2.75 (Train) it refuses a filter that it does not know;
+ * before, it ignored it and listed everything. Nothing that came later is needed, so that the same
+ * answers come from every cloud. Keypairs are the user's: they go with him.
  */
 export const nova = defineService({
   name: 'nova',
   catalogTypes: ['compute'],
   // Nova's API before microversions, and the one in the manner of Amazon's EC2: the same servers.
-  alsoCovers: ['compute_legacy', 'ec2'],
+  catalogAliases: ['compute_legacy', 'ec2'],
   after: [],
   microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },
   concurrency: CONCURRENCY,
-  kinds: [server, serverGroup, flavorAccess, quota],
-  userKinds: [keypair, userQuota],
+  resourceTypes: [server, serverGroup, flavorAccess, quota],
+  userResourceTypes: [keypair, userQuota],
 });

@@ -1,7 +1,13 @@
 import * as z from 'zod';
-import { type Blocker, defineKind, defineService, type Reach, type Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
-import { epochOf } from './common/time.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import {
+  type Blocker,
+  defineService,
+  defineType,
+  type ProjectContext,
+  type Removal,
+} from '../task/service.ts';
+import { epochOf } from './kit/time.ts';
 
 const text = z.string().nullish();
 const loadBalancerRow = z.object({
@@ -16,17 +22,22 @@ type LoadBalancerRow = z.infer<typeof loadBalancerRow>;
 
 /** `DELETABLE_STATUSES` of Octavia; everything else it refuses with 409. */
 const DELETABLE = ['ACTIVE', 'ERROR'];
-/** An amphora that never answers keeps its load balancer in PENDING_CREATE for 15 minutes (Octavia's own retries), then it is in ERROR. */
+/**
+ * An amphora that never answers keeps its load balancer in PENDING_CREATE for 15 minutes (Octavia's
+ * own retries), then it is in ERROR.
+ */
 const PATIENCE = 20 * 60_000;
 /** What went to ERROR so lately may have done so over its removal. */
 const LATELY = 60 * 60_000;
 const changedAt = (row: LoadBalancerRow): number => epochOf(row.updated_at ?? row.created_at);
-const isStuck = (row: LoadBalancerRow, { now }: Reach): boolean => now() - changedAt(row) > PATIENCE;
+const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
+  now() - changedAt(row) > PATIENCE;
 
 /** A worker is at it, or died over it: no call of the API ends that. */
-function busy(row: LoadBalancerRow, reach: Reach): Blocker {
+function busy(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;
-  if (!isStuck(row, reach)) return { message: `Octavia is at work on it (${status})`, actor: 'nobody' };
+  if (!isStuck(row, context))
+    return { message: `Octavia is at work on it (${status})`, actor: 'none' };
   return {
     message: `it has been in ${status} since ${new Date(changedAt(row)).toISOString()}, and Octavia refuses every change to it`,
     actor: 'operator',
@@ -38,8 +49,11 @@ function busy(row: LoadBalancerRow, reach: Reach): Blocker {
 const failedWith = (error: unknown, ...statuses: number[]): error is PropagatorError =>
   error instanceof PropagatorError && statuses.includes(error.report.status ?? 0);
 
-/** Load balancers with their listeners, pools, members, monitors and L7 policies, their amphorae and VIP ports. */
-const loadBalancer = defineKind({
+/**
+ * Load balancers with their listeners, pools, members, monitors and L7 policies, their amphorae and
+ * VIP ports.
+ */
+const loadBalancer = defineType({
   name: 'load-balancer',
   blockers: [
     'It goes only from ACTIVE or ERROR; in PENDING_CREATE, PENDING_UPDATE or PENDING_DELETE Octavia refuses, and no API ends a state that is stuck.',
@@ -48,30 +62,49 @@ const loadBalancer = defineKind({
   async list({ api, project }) {
     const query = { project_id: project };
     const path = '/v2.0/lbaas/loadbalancers';
-    return (await api.list(path, { collection: 'loadbalancers', row: loadBalancerRow, paging: 'marker', query })).rows;
+    return (
+      await api.list(path, {
+        collection: 'loadbalancers',
+        row: loadBalancerRow,
+        paging: 'marker',
+        query,
+      })
+    ).rows;
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name || undefined,
-  blocked: (row, reach) =>
-    DELETABLE.includes(row.provisioning_status) || row.provisioning_status === 'PENDING_DELETE' ? undefined : busy(row, reach),
-  async remove(row, reach): Promise<Removal> {
+  blocked: (row, context) =>
+    DELETABLE.includes(row.provisioning_status) || row.provisioning_status === 'PENDING_DELETE'
+      ? undefined
+      : busy(row, context),
+  async remove(row, context): Promise<Removal> {
     if (row.provisioning_status === 'PENDING_DELETE')
-      return isStuck(row, reach) ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
+      return isStuck(row, context)
+        ? { is: 'accepted', stuckSince: changedAt(row) }
+        : { is: 'accepted' };
     try {
-      await reach.api.request('DELETE', `/v2.0/lbaas/loadbalancers/${encodeURIComponent(row.id)}`, { query: { cascade: true } });
+      await context.api.request(
+        'DELETE',
+        `/v2.0/lbaas/loadbalancers/${encodeURIComponent(row.id)}`,
+        { query: { cascade: true } },
+      );
     } catch (error) {
       // 400: the provider is not enabled; 501: it can't cascade. Waiting helps with neither.
       if (!failedWith(error, 400, 501)) throw error;
-      const advice = 'Enable its provider in [api_settings] enabled_provider_drivers again, or remove what is in it by hand first.';
+      const advice =
+        'Enable its provider in [api_settings] enabled_provider_drivers again, or remove what is in it by hand first.';
       return { is: 'blocked', message: error.message, actor: 'operator', advice };
     }
-    if (row.provisioning_status !== 'ERROR' || reach.now() - changedAt(row) > LATELY) return { is: 'accepted' };
+    if (row.provisioning_status !== 'ERROR' || context.now() - changedAt(row) > LATELY)
+      return { is: 'accepted' };
     return {
       is: 'blocked',
-      message: 'it went to ERROR less than an hour ago, perhaps over its removal, which was asked for again',
+      message:
+        'it went to ERROR less than an hour ago, perhaps over its removal, which was asked for again',
       actor: 'operator',
-      advice: 'If it comes back to ERROR, search the log of octavia-worker for its id: Nova, Neutron or its amphorae refuse something.',
+      advice:
+        'If it comes back to ERROR, search the log of octavia-worker for its id: Nova, Neutron or its amphorae refuse something.',
     };
   },
 });
@@ -93,16 +126,22 @@ const limitsOf = (row: z.infer<typeof quotaRow>): string[] =>
   Object.entries(row).flatMap(([name, value]) => (typeof value === 'number' ? [name] : []));
 
 /**
- * Limits of its own, as the listing shows them; it takes a project and makes no row. `GET /quotas/P` shows the defaults where there are none.
- * The row itself counts what is used, too, and stays in the database for ever: a DELETE only clears its limits.
- * Last, for without its own limits the project would have the default ones.
+ * Limits of its own, as the listing shows them; it takes a project and makes no row. `GET
+ * /quotas/P` shows the defaults where there are none. The row itself counts what is used, too, and
+ * stays in the database for ever: a DELETE only clears its limits. Last, for without its own limits
+ * the project would have the default ones.
  */
-const quota = defineKind({
+const quota = defineType({
   name: 'quota',
   after: ['load-balancer'],
   async list({ api, project }) {
     const query = { project_id: project };
-    const { rows } = await api.list('/v2.0/lbaas/quotas', { collection: 'quotas', row: quotaRow, paging: 'none', query });
+    const { rows } = await api.list('/v2.0/lbaas/quotas', {
+      collection: 'quotas',
+      row: quotaRow,
+      paging: 'none',
+      query,
+    });
     return rows.filter((row) => limitsOf(row).length > 0);
   },
   id: (row) => row.project_id ?? '',
@@ -115,9 +154,10 @@ const quota = defineKind({
 });
 
 /**
- * Octavia, Load Balancer API v2. No call of it asks Keystone for the project. Flavors, availability zones and amphorae are the operator's.
- * Before Neutron: the VIP port is in the project and looks as if it could go; without it the load balancer could not be removed
- * cleanly, and ports of its amphorae hold the subnets.
+ * Octavia, Load Balancer API v2. No call of it asks Keystone for the project. Flavors, availability
+ * zones and amphorae are the operator's. Before Neutron: the VIP port is in the project and looks
+ * as if it could go; without it the load balancer could not be removed cleanly, and ports of its
+ * amphorae hold the subnets.
  */
 export const octavia = defineService({
   name: 'octavia',
@@ -126,5 +166,5 @@ export const octavia = defineService({
   releases: [
     'Before 2025.1, with enforce_new_defaults, Octavia lets only "load-balancer_admin" or system scope see other projects; by default "admin" suffices.',
   ],
-  kinds: [loadBalancer, quota],
+  resourceTypes: [loadBalancer, quota],
 });

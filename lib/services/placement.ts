@@ -1,8 +1,12 @@
-import { defineService } from '../cleanup/service.ts';
+import { defineService } from '../task/service.ts';
 
-/** Placement. What it still counts after a clean-up is a server that Nova has lost: `openstack resource usage show <project>`. */
+/**
+ * Placement. What it still counts after a clean-up is a server that Nova has lost: `openstack
+ * resource usage show <project>`.
+ */
 export const placement = defineService({
   name: 'placement',
   catalogTypes: ['placement'],
-  holdsNothing: 'allocations belong to what consumes them, a server, and go with it; the usages of a project are sums over them',
+  noProjectResources:
+    'allocations belong to what consumes them, a server, and go with it; the usages of a project are sums over them',
 });

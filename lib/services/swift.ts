@@ -1,10 +1,13 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Reach } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { defineService, defineType, type ProjectContext } from '../task/service.ts';
 import { accountOf, ask, CAREFUL_PAGE, infoOf, isMissingAccount, speak } from './swift/account.ts';
 import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift/object.ts';
 
-/** Objects that one look takes in: a round over them lasts a minute or two, and the memory stays small. */
+/**
+ * Objects that one look takes in: a round over them lasts a minute or two, and the memory stays
+ * small.
+ */
 const MOST_OBJECTS = 10_000;
 /** Containers listed at the same time. */
 const AT_ONCE = 8;
@@ -15,119 +18,150 @@ interface ContainerRow {
   readonly owner: string;
 }
 
-/** An account that nobody made yet is listed as an empty one (`account_autocreate`), a deleted one answers 410; neither holds anything. */
-function containersOf(reach: Reach): Promise<readonly ContainerRow[]> {
-  return reach.once('swift.containers', async () => {
-    const { endpoint, project } = accountOf(reach);
-    const limit = (await infoOf(reach))?.swift?.account_listing_limit ?? CAREFUL_PAGE;
+/**
+ * An account that nobody made yet is listed as an empty one (`account_autocreate`), a deleted one
+ * answers 410; neither holds anything.
+ */
+function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]> {
+  return context.memoize('swift.containers', async () => {
+    const { endpoint, project } = accountOf(context);
+    const limit = (await infoOf(context))?.swift?.account_listing_limit ?? CAREFUL_PAGE;
     try {
-      const { rows } = await speak(reach.api.list('', { row: containerRow, paging: 'swift', limit, endpoint }));
+      const { rows } = await speak(
+        context.api.list('', { row: containerRow, paging: 'swift', limit, endpoint }),
+      );
       return rows.map(({ name }) => ({ name, owner: project }));
     } catch (error) {
-      if (await isMissingAccount(error, reach)) return [];
+      if (await isMissingAccount(error, context)) return [];
       throw error;
     }
   });
 }
 
-/** Containers whose objects this round has not seen all of: they can't be empty when it comes to them. */
-const unseenOf = (reach: Reach): Promise<Set<string>> => reach.once('swift.unseen', async () => new Set<string>());
+/**
+ * Containers whose objects this round has not seen all of: they can't be empty when it comes to
+ * them.
+ */
+const unseenOf = (context: ProjectContext): Promise<Set<string>> =>
+  context.memoize('swift.unseen', async () => new Set<string>());
 
-/** Objects, versions and delete markers of all containers; manifests and their segments are objects like others. */
-const object = defineKind<ObjectRow>({
+/**
+ * Objects, versions and delete markers of all containers; manifests and their segments are objects
+ * like others.
+ */
+const object = defineType<ObjectRow>({
   name: 'object',
-  async list(reach) {
-    const containers = await containersOf(reach);
-    const unseen = await unseenOf(reach);
+  async list(context) {
+    const containers = await containersOf(context);
+    const unseen = await unseenOf(context);
     for (const { name } of containers) unseen.add(name);
     const rows: ObjectRow[] = [];
     for (let at = 0; at < containers.length; at += AT_ONCE) {
       const some = containers.slice(at, at + AT_ONCE);
-      const listed = await Promise.all(some.map(({ name }) => objectsOf(reach, name, MOST_OBJECTS)));
+      const listed = await Promise.all(
+        some.map(({ name }) => objectsOf(context, name, MOST_OBJECTS)),
+      );
       for (const [index, { rows: found, more }] of listed.entries()) {
         for (const row of found) rows.push(row);
         const name = some[index]?.name;
         if (!more && name !== undefined) unseen.delete(name);
       }
       const cut = rows.length >= MOST_OBJECTS && at + AT_ONCE < containers.length;
-      if (cut || listed.some(({ more }) => more)) return { rows, more: true, total: Math.max(rows.length, await objectCount(reach)) };
+      if (cut || listed.some(({ more }) => more))
+        return { rows, more: true, total: Math.max(rows.length, await objectCount(context)) };
     }
     return rows;
   },
-  id: (row) => `${row.container}/${row.name}${row.version === undefined ? '' : `?version-id=${row.version}`}`,
+  id: (row) =>
+    `${row.container}/${row.name}${row.version === undefined ? '' : `?version-id=${row.version}`}`,
   owner: (row) => row.owner,
-  async remove(row, reach) {
-    const [answer] = await removeObjects([row], reach);
+  async remove(row, context) {
+    const [answer] = await removeObjects([row], context);
     if (answer instanceof PropagatorError) throw answer;
     return answer ?? { is: 'accepted' };
   },
-  together: { most: 500, remove: removeObjects },
+  batch: { most: 500, remove: removeObjects },
 });
 
 /** As the account last heard from its containers, some minutes late. */
-async function objectCount(reach: Reach): Promise<number> {
-  const { headers } = await ask(reach, 'HEAD', '');
+async function objectCount(context: ProjectContext): Promise<number> {
+  const { headers } = await ask(context, 'HEAD', '');
   return Number(headers.get('x-account-object-count') ?? 0) || 0;
 }
 
-/** Containers; public read rights end with them. One that still holds something is refused by Swift, and keeps no other. */
-const container = defineKind<ContainerRow>({
+/**
+ * Containers; public read rights end with them. One that still holds something is refused by Swift,
+ * and keeps no other.
+ */
+const container = defineType<ContainerRow>({
   name: 'container',
   follows: ['object'],
   list: containersOf,
   id: (row) => row.name,
   owner: (row) => row.owner,
-  async remove(row, reach) {
-    if ((await unseenOf(reach)).has(row.name)) return { is: 'blocked', message: 'more objects are in it', actor: 'nobody' };
-    const answer = await ask(reach, 'DELETE', pathOfContainer(row.name), { accept: [404, 409] });
+  async remove(row, context) {
+    if ((await unseenOf(context)).has(row.name))
+      return { is: 'blocked', message: 'more objects are in it', actor: 'none' };
+    const answer = await ask(context, 'DELETE', pathOfContainer(row.name), { accept: [404, 409] });
     if (answer.status === 409)
       return {
         is: 'blocked',
-        message: 'the container does not know yet that it is empty, or something was put into it (409)',
-        actor: 'nobody',
-        advice: 'It is tried again; if it stays, look at the object-updater and the replicators of Swift.',
+        message:
+          'the container does not know yet that it is empty, or something was put into it (409)',
+        actor: 'none',
+        advice:
+          'It is tried again; if it stays, look at the object-updater and the replicators of Swift.',
       };
     // 404 on a row that is listed: the account's listing lags behind.
     return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };
   },
 });
 
-const UNMANAGED = 'this cluster lets nobody delete an account (allow_account_management is off); an empty one stays and holds nothing';
-const MANAGE = 'Nothing to do. To have accounts removed, too, set allow_account_management = true on an internal proxy.';
+const UNMANAGED =
+  'this cluster lets nobody delete an account (allow_account_management is off); an empty one stays and holds nothing';
+const MANAGE =
+  'Nothing to do. To have accounts removed, too, set allow_account_management = true on an internal proxy.';
 
-/** The account itself: its temporary-URL keys and quotas. Swift's reaper frees it later; a deleted account answers 410. */
-const account = defineKind<{ readonly name: string; readonly owner: string }>({
+/**
+ * The account itself: its temporary-URL keys and quotas. Swift's reaper frees it later; a deleted
+ * account answers 410.
+ */
+const account = defineType<{ readonly name: string; readonly owner: string }>({
   name: 'account',
   after: ['container'],
-  async list(reach) {
-    const { endpoint, project } = accountOf(reach);
-    const answer = await ask(reach, 'HEAD', '').catch(async (error: unknown) => {
-      if (await isMissingAccount(error, reach)) return undefined;
+  async list(context) {
+    const { endpoint, project } = accountOf(context);
+    const answer = await ask(context, 'HEAD', '').catch(async (error: unknown) => {
+      if (await isMissingAccount(error, context)) return undefined;
       throw error;
     });
-    // 200 is the listing that Swift makes up for an account that nobody made; a real one answers 204.
+    // 200 is the listing that Swift makes up for an account that nobody made; a real one answers
+    // 204.
     if (answer?.status !== 204) return [];
-    if ((await infoOf(reach))?.swift?.allow_account_management === false)
+    if ((await infoOf(context))?.swift?.allow_account_management === false)
       throw new PropagatorError({
         code: 'swift.account.unmanaged',
         class: 'Unsupported',
         message: UNMANAGED,
         advice: MANAGE,
         service: 'swift',
-        region: reach.region,
+        region: context.region,
       });
     return [{ name: endpoint.slice(endpoint.lastIndexOf('/') + 1), owner: project }];
   },
   id: (row) => row.name,
   owner: (row) => row.owner,
-  async remove(_row, reach) {
-    const { endpoint } = accountOf(reach);
-    const left = await speak(reach.api.list('', { row: containerRow, paging: 'swift', limit: 1, atMost: 1, endpoint }));
-    if (left.rows.length > 0) return { is: 'blocked', message: 'the account still lists containers', actor: 'nobody' };
+  async remove(_row, context) {
+    const { endpoint } = accountOf(context);
+    const left = await speak(
+      context.api.list('', { row: containerRow, paging: 'swift', limit: 1, atMost: 1, endpoint }),
+    );
+    if (left.rows.length > 0)
+      return { is: 'blocked', message: 'the account still lists containers', actor: 'none' };
     // Without any query: Swift takes an account DELETE with one for a mistyped bulk delete.
-    const answer = await ask(reach, 'DELETE', '', { accept: [404, 405, 410] });
+    const answer = await ask(context, 'DELETE', '', { accept: [404, 405, 410] });
     if (answer.status !== 405) return { is: 'gone' };
-    return { is: 'stays', message: UNMANAGED, advice: MANAGE };
+    return { is: 'retained', message: UNMANAGED, advice: MANAGE };
   },
 });
 
@@ -139,8 +173,9 @@ export const swift = defineService({
   name: 'swift',
   catalogTypes: ['object-store'],
   // The same account in the manner of Amazon's S3.
-  alsoCovers: ['s3'],
-  // Backups and images may lie in it; a public image that waits for the operator must not keep the rest.
+  catalogAliases: ['s3'],
+  // Backups and images may lie in it; a public image that waits for the operator must not keep the
+  // rest.
   follows: ['nova', 'cinder', 'glance'],
-  kinds: [object, container, account],
+  resourceTypes: [object, container, account],
 });

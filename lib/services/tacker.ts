@@ -1,84 +1,121 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { defineService, defineType, type Removal } from '../task/service.ts';
 import { vnfInstance } from './tacker/instance.ts';
 import { type Owned, ownedBy } from './tacker/tenant.ts';
 
 const subscriptionRow = z.object({ id: z.string(), callbackUri: z.string().nullish() });
 
-/** Subscriptions to what happens to VNFs. Any administrator lists them, and Tacker removes one only for a token of the project that made it (else 404). */
-const subscription = defineKind<Owned<z.infer<typeof subscriptionRow>>>({
+/**
+ * Subscriptions to what happens to VNFs. Any administrator lists them, and Tacker removes one only
+ * for a token of the project that made it (else 404).
+ */
+const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
   name: 'subscription',
-  needsLife: {
+  requiresLiveProject: {
     class: 'D',
-    leaves: 'subscriptions to notifications of VNFs',
-    advice: 'Remove their rows from vnf_lcm_subscriptions in the database of Tacker: it goes on calling their URLs.',
+    leftover: 'subscriptions to notifications of VNFs',
+    advice:
+      'Remove their rows from vnf_lcm_subscriptions in the database of Tacker: it goes on calling their URLs.',
   },
-  list: (reach) => ownedBy(reach, '/vnflcm/v1/subscriptions', subscriptionRow),
+  list: (context) => ownedBy(context, '/vnflcm/v1/subscriptions', subscriptionRow),
   id: (row) => row.id,
   owner: (row) => row.owner,
   label: (row) => row.callbackUri ?? undefined,
-  async remove(row, { onProject }): Promise<Removal> {
-    // Asked with another token, Tacker answers 404 about what is there, which must not be taken for gone.
-    if (!onProject) return { is: 'blocked', message: 'Tacker removes it only for a token on its project', actor: 'operator' };
-    await onProject.request('DELETE', `/vnflcm/v1/subscriptions/${encodeURIComponent(row.id)}`);
+  async remove(row, { projectApi }): Promise<Removal> {
+    // Asked with another token, Tacker answers 404 about what is there, which must not be taken for
+    // gone.
+    if (!projectApi)
+      return {
+        is: 'blocked',
+        message: 'Tacker removes it only for a token on its project',
+        actor: 'operator',
+      };
+    await projectApi.request('DELETE', `/vnflcm/v1/subscriptions/${encodeURIComponent(row.id)}`);
     return { is: 'gone' };
   },
 });
 
-const vimRow = z.object({ id: z.string(), name: z.string().nullish(), tenant_id: z.string().nullish() });
+const vimRow = z.object({
+  id: z.string(),
+  name: z.string().nullish(),
+  tenant_id: z.string().nullish(),
+});
 
-/** VIMs: where VNFs are made, with a login for each. Tacker deletes the login where it keeps it, in Barbican or in a file. Only after the VNFs, which need it. */
-const vim = defineKind({
+/**
+ * VIMs: where VNFs are made, with a login for each. Tacker deletes the login where it keeps it, in
+ * Barbican or in a file. Only after the VNFs, which need it.
+ */
+const vim = defineType({
   name: 'vim',
   after: ['vnf-instance'],
   async list({ api, project }) {
-    const { rows } = await api.list('/v1.0/vims', { collection: 'vims', row: vimRow, paging: 'none', query: { tenant_id: project } });
+    const { rows } = await api.list('/v1.0/vims', {
+      collection: 'vims',
+      row: vimRow,
+      paging: 'none',
+      query: { tenant_id: project },
+    });
     return rows;
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  async remove(row, { api, onProject }) {
-    await (onProject ?? api).request('DELETE', `/v1.0/vims/${encodeURIComponent(row.id)}`);
+  async remove(row, { api, projectApi }) {
+    await (projectApi ?? api).request('DELETE', `/v1.0/vims/${encodeURIComponent(row.id)}`);
     return { is: 'gone' };
   },
 });
 
 const packageRow = z.object({ id: z.string() });
 
-/** VNF packages. Tacker knows whose they are, shows it to nobody and has no filter for it: where there are any, this project's may be among them. */
-const vnfPackage = defineKind<z.infer<typeof packageRow>>({
+/**
+ * VNF packages. Tacker knows whose they are, shows it to nobody and has no filter for it: where
+ * there are any, this project's may be among them.
+ */
+const vnfPackage = defineType<z.infer<typeof packageRow>>({
   name: 'vnf-package',
   follows: ['vnf-instance'],
-  blockers: ['Nobody can tell whose a package is, so none is ever removed; where the cloud has any, that is reported.'],
+  blockers: [
+    'Nobody can tell whose a package is, so none is ever removed; where the cloud has any, that is reported.',
+  ],
   async list({ api, region }) {
-    const { rows } = await api.list('/vnfpkgm/v1/vnf_packages', { row: packageRow, paging: 'none', query: { all_records: 'yes' } });
+    const { rows } = await api.list('/vnfpkgm/v1/vnf_packages', {
+      row: packageRow,
+      paging: 'none',
+      query: { all_records: 'yes' },
+    });
     if (rows.length === 0) return [];
     throw new PropagatorError({
       code: 'tacker.vnf-package.hidden',
       class: 'Unsupported',
       message: `Tacker has ${rows.length} VNF packages and tells nobody whose they are; probably left: those of this project`,
-      advice: 'Find them in the table vnf_packages of Tacker by tenant_id, then disable and delete them (openstack vnf package delete).',
+      advice:
+        'Find them in the table vnf_packages of Tacker by tenant_id, then disable and delete them (openstack vnf package delete).',
       service: 'tacker',
       region,
     });
   },
   id: (row) => row.id,
   owner: () => undefined,
-  remove: async () => ({ is: 'blocked', message: 'Tacker tells nobody whose this package is', actor: 'operator' }),
+  remove: async () => ({
+    is: 'blocked',
+    message: 'Tacker tells nobody whose this package is',
+    actor: 'operator',
+  }),
 });
 
 /**
- * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of its own API. Before Heat, in which the VNFs are stacks, and before what is in them.
- * Early, for Tacker works with logins that may die with the project.
+ * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of its own API. Before Heat, in
+ * which the VNFs are stacks, and before what is in them. Early, for Tacker works with logins that
+ * may die with the project.
  */
 export const tacker = defineService({
   name: 'tacker',
   catalogTypes: ['nfv-orchestration'],
   before: ['heat', 'nova', 'neutron', 'cinder', 'glance', 'barbican'],
-  early: true,
-  kinds: [vnfInstance, vnfPackage, subscription, vim],
+  preDelete: true,
+  resourceTypes: [vnfInstance, vnfPackage, subscription, vim],
   releases: [
     'VNF packages stay: no call of Tacker says whose a package is. Members see and remove their own before the project ends.',
     'VNF instances of API v2 (/vnflcm/v2) stay: Tacker keeps no project for them. Their stacks in Heat go with Heat.',

@@ -1,19 +1,33 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Removal, type ServiceApi } from '../cleanup/service.ts';
+import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 import { backup, backupStrategy } from './trove/backups.ts';
 import { cluster, instance } from './trove/instances.ts';
 import { unlessInTheWay } from './trove/rows.ts';
 
-const moduleRow = z.object({ id: z.string(), name: z.string().nullish(), tenant_id: z.string().nullish(), tenant: z.string().nullish() });
+const moduleRow = z.object({
+  id: z.string(),
+  name: z.string().nullish(),
+  tenant_id: z.string().nullish(),
+  tenant: z.string().nullish(),
+});
 
-/** Modules. An administrator gets those of the whole cloud; what is for all projects is the cloud's own, and says so. */
-const module = defineKind({
+/**
+ * Modules. An administrator gets those of the whole cloud; what is for all projects is the cloud's
+ * own, and says so.
+ */
+const module = defineType({
   name: 'module',
   follows: ['instance', 'cluster'],
   blockers: ['A module stays as long as it is applied to an instance.'],
   async list({ api, project }) {
-    const { rows } = await api.list('/modules', { collection: 'modules', row: moduleRow, paging: 'none' });
-    return rows.filter((row) => row.tenant_id === project || (!row.tenant_id && row.tenant !== 'all'));
+    const { rows } = await api.list('/modules', {
+      collection: 'modules',
+      row: moduleRow,
+      paging: 'none',
+    });
+    return rows.filter(
+      (row) => row.tenant_id === project || (!row.tenant_id && row.tenant !== 'all'),
+    );
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
@@ -30,26 +44,35 @@ const configurationRow = z.object({ id: z.string(), name: z.string().nullish() }
 
 /** To anybody else Trove answers 401 here. */
 const isAdministrator = async (api: ServiceApi): Promise<boolean> =>
-  (await api.request('GET', '/mgmt/clusters', { query: { deleted: false }, accept: [401, 403] })).status < 300;
+  (await api.request('GET', '/mgmt/clusters', { query: { deleted: false }, accept: [401, 403] }))
+    .status < 300;
 
 /**
- * Configuration groups. No row says whose it is. To a member of the project Trove shows those of the project of his token only, which is the proof
- * of the owner; to an administrator, whatever project his token is on, those of the whole cloud, and nothing tells them apart.
+ * Configuration groups. No row says whose it is. To a member of the project Trove shows those of
+ * the project of his token only, which is the proof of the owner; to an administrator, whatever
+ * project his token is on, those of the whole cloud, and nothing tells them apart.
  */
-const configuration = defineKind({
+const configuration = defineType({
   name: 'configuration',
-  needsLife: {
+  requiresLiveProject: {
     class: 'C',
-    leaves: 'configuration groups',
+    leftover: 'configuration groups',
     advice:
       'They hold settings of databases and nothing else; delete the rows in the tables configurations and configuration_parameters of Trove.',
   },
   follows: ['instance', 'cluster'],
-  blockers: ['A token with the role admin does not tell whose a configuration group is: then they are left, and that is said.'],
+  blockers: [
+    'A token with the role admin does not tell whose a configuration group is: then they are left, and that is said.',
+  ],
   async list({ api, project }) {
-    const { rows } = await api.list('/configurations', { collection: 'configurations', row: configurationRow, paging: 'marker' });
+    const { rows } = await api.list('/configurations', {
+      collection: 'configurations',
+      row: configurationRow,
+      paging: 'marker',
+    });
     if (rows.length === 0) return [];
-    if (!(await isAdministrator(api))) return rows.map((row) => ({ ...row, project, isOurs: true }));
+    if (!(await isAdministrator(api)))
+      return rows.map((row) => ({ ...row, project, isOurs: true }));
     return [{ id: 'of the whole cloud', name: undefined, project, isOurs: false }];
   },
   id: (row) => row.id,
@@ -58,7 +81,7 @@ const configuration = defineKind({
   async remove(row, { api }): Promise<Removal> {
     if (!row.isOurs)
       return {
-        is: 'stays',
+        is: 'retained',
         message:
           'Trove shows an administrator the configuration groups of the whole cloud and not whose they are; some may be of this project',
         advice:
@@ -72,8 +95,10 @@ const configuration = defineKind({
 });
 
 /**
- * Trove, Database Service API v1.0. An administrator's token is for its own project in every path: another one there is refused.
- * Limits of a project are no kind here: no call removes them, and the only one that shows them creates rows of usage for whom it is asked about (law 8).
+ * Trove, Database Service API v1.0. An administrator's token is for its own project in every path:
+ * another one there is refused. Limits of a project are no resource type here: no call removes
+ * them, and the only one that shows them creates rows of usage for whom it is asked about (safety
+ * rule: listing must not create).
  */
 export const trove = defineService({
   name: 'trove',
@@ -83,5 +108,5 @@ export const trove = defineService({
     'Before Wallaby the instances, before Victoria the backups of one project can not be listed.',
     'An answer of 403 to the listing of instances may mean that Nova has refused Trove.',
   ],
-  kinds: [backupStrategy, backup, cluster, instance, module, configuration],
+  resourceTypes: [backupStrategy, backup, cluster, instance, module, configuration],
 });

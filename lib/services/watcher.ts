@@ -1,8 +1,8 @@
-import { defineService } from '../cleanup/service.ts';
+import { defineService } from '../task/service.ts';
 
 /** Watcher, Infrastructure Optimization API. */
 export const watcher = defineService({
   name: 'watcher',
   catalogTypes: ['resource-optimization', 'infra-optim'],
-  holdsNothing: "goals, audits and action plans are the administrators' and name no project",
+  noProjectResources: "goals, audits and action plans are the administrators' and name no project",
 });

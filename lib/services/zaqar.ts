@@ -1,14 +1,24 @@
 import * as z from 'zod';
-import { defineKind, defineService, type NeedsLife, type ServiceApi } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import {
+  defineService,
+  defineType,
+  type RequiresLiveProject,
+  type ServiceApi,
+} from '../task/service.ts';
 
-const needsLife: NeedsLife = {
+const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
-  leaves: 'queues and topics (names and settings; messages and subscriptions expire by themselves)',
-  advice: "Nobody can reach them over the API any more; remove the project's rows from the queues in Zaqar's management store.",
+  leftover:
+    'queues and topics (names and settings; messages and subscriptions expire by themselves)',
+  advice:
+    "Nobody can reach them over the API any more; remove the project's rows from the queues in Zaqar's management store.",
 };
 
-/** Zaqar wants every client to name itself by a UUID, and counts by it whose messages are whose; any will do. */
+/**
+ * Zaqar wants every client to name itself by a UUID, and counts by it whose messages are whose; any
+ * will do.
+ */
 const headers = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
 /** More than [transport] max_queues_per_page is a 400, so that none is asked for. */
 const query = { limit: undefined };
@@ -22,24 +32,38 @@ const subscription = z.object({ id: z.string() });
  */
 async function removeWithSubscriptions(api: ServiceApi, path: string): Promise<void> {
   const collection = 'subscriptions';
-  const { rows } = await api.list(`${path}/${collection}`, { collection, row: subscription, paging: 'marker', query, headers });
-  for (const { id } of rows) await api.request('DELETE', `${path}/${collection}/${encodeURIComponent(id)}`, { headers });
+  const { rows } = await api.list(`${path}/${collection}`, {
+    collection,
+    row: subscription,
+    paging: 'marker',
+    query,
+    headers,
+  });
+  for (const { id } of rows)
+    await api.request('DELETE', `${path}/${collection}/${encodeURIComponent(id)}`, { headers });
   await api.request('DELETE', path, { headers });
 }
 
 const listNames = async (api: ServiceApi, collection: string): Promise<string[]> => {
-  const { rows } = await api.list(`/v2/${collection}`, { collection, row: named, paging: 'marker', query, headers });
+  const { rows } = await api.list(`/v2/${collection}`, {
+    collection,
+    row: named,
+    paging: 'marker',
+    query,
+    headers,
+  });
   return rows.map(({ name }) => name);
 };
 
 /**
- * No row of Zaqar says whose it is, and every call is about the project of the token, administrators' ones too (its auth middleware
- * writes over any other that is named). So that project is the owner: with any other token the rows count as foreign.
+ * No row of Zaqar says whose it is, and every call is about the project of the token,
+ * administrators' ones too (its auth middleware writes over any other that is named). So that
+ * project is the owner: with any other token the rows count as foreign.
  */
 const ofTheToken = (name: string, list: (api: ServiceApi) => Promise<readonly string[]>) =>
-  defineKind({
+  defineType({
     name,
-    needsLife,
+    requiresLiveProject,
     list: async ({ api }) => (await list(api)).map((one) => ({ name: one, owner: api.ownProject })),
     id: (row) => row.name,
     owner: (row) => row.owner,
@@ -52,7 +76,10 @@ const ofTheToken = (name: string, list: (api: ServiceApi) => Promise<readonly st
 
 const queue = ofTheToken('queue', (api) => listNames(api, 'queues'));
 
-/** Only on MongoDB are there topics; on any other store Zaqar answers 503 to all that is about them, like a store that is down. */
+/**
+ * Only on MongoDB are there topics; on any other store Zaqar answers 503 to all that is about them,
+ * like a store that is down.
+ */
 const topic = ofTheToken('topic', async (api) => {
   const ask = (): Promise<string[] | PropagatorError> =>
     listNames(api, 'topics').catch((error: unknown) => {
@@ -84,5 +111,5 @@ export const zaqar = defineService({
     'All: a subscription to a queue that was deleted before is not found; it expires.',
     'Before Ussuri there are no topics, and later only where the management store is MongoDB.',
   ],
-  kinds: [queue, topic],
+  resourceTypes: [queue, topic],
 });

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { defineKind, defineService, type Reach, type Removal } from '../cleanup/service.ts';
-import { PropagatorError } from '../errors.ts';
-import { epochOf } from './common/time.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
+import { epochOf } from './kit/time.ts';
 
 /** A container on a living host is gone within seconds. */
 const PATIENCE = 900_000;
@@ -17,24 +17,26 @@ const containerRow = z.object({
 });
 type ContainerRow = z.infer<typeof containerRow>;
 
-const path = (collection: string, { uuid }: { readonly uuid: string }): string => `/v1/${collection}/${encodeURIComponent(uuid)}`;
-const everywhere = { all_projects: true };
+const path = (collection: string, { uuid }: { readonly uuid: string }): string =>
+  `/v1/${collection}/${encodeURIComponent(uuid)}`;
+const scanDeadLetterQueues = { all_projects: true };
 
 /**
- * Zun asks first whether the host of a container is up, and says nothing of it but 500 and a number for its log.
- * Without this a person would read that Zun is broken.
+ * Zun asks first whether the host of a container is up, and says nothing of it but 500 and a number
+ * for its log. Without this a person would read that Zun is broken.
  */
 async function removeFromHost(
   at: string,
   row: Pick<ContainerRow, 'host'>,
   query: Record<string, boolean>,
-  { api }: Reach,
+  { api }: ProjectContext,
 ): Promise<Removal> {
   try {
     await api.request('DELETE', at, { query });
     return { is: 'accepted' };
   } catch (error) {
-    if (!(error instanceof PropagatorError) || error.report.status !== 500 || !row.host) throw error;
+    if (!(error instanceof PropagatorError) || error.report.status !== 500 || !row.host)
+      throw error;
     return {
       is: 'blocked',
       message: `Zun answered 500, as it does when zun-compute on ${row.host} is not up`,
@@ -44,57 +46,92 @@ async function removeFromHost(
   }
 }
 
-const container = defineKind<ContainerRow>({
+const container = defineType<ContainerRow>({
   name: 'container',
   blockers: [
     'A paused container can not even be forced: it is resumed first.',
     'Nothing goes while zun-compute on its host is down; Zun then answers 500.',
   ],
   async list({ api, project }) {
-    const query = { ...everywhere, project_id: project };
-    return (await api.list('/v1/containers', { collection: 'containers', row: containerRow, paging: 'next', query })).rows;
+    const query = { ...scanDeadLetterQueues, project_id: project };
+    return (
+      await api.list('/v1/containers', {
+        collection: 'containers',
+        row: containerRow,
+        paging: 'next',
+        query,
+      })
+    ).rows;
   },
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     const changed = epochOf(row.updated_at);
     const isGoing = row.status === 'Deleting' || row.task_state === 'container_deleting';
-    const stuckSince = isGoing && reach.now() - changed > PATIENCE ? changed : undefined;
+    const stuckSince = isGoing && context.now() - changed > PATIENCE ? changed : undefined;
     if (isGoing && stuckSince === undefined) return { is: 'accepted' };
     if (row.status === 'Paused') {
-      if (row.task_state !== 'container_unpausing') await reach.api.request('POST', `${path('containers', row)}/unpause`);
+      if (row.task_state !== 'container_unpausing')
+        await context.api.request('POST', `${path('containers', row)}/unpause`);
       return { is: 'accepted' };
     }
-    const removal = await removeFromHost(path('containers', row), row, { ...everywhere, force: true }, reach);
-    return removal.is === 'accepted' && stuckSince !== undefined ? { is: 'accepted', stuckSince } : removal;
+    const removal = await removeFromHost(
+      path('containers', row),
+      row,
+      { ...scanDeadLetterQueues, force: true },
+      context,
+    );
+    return removal.is === 'accepted' && stuckSince !== undefined
+      ? { is: 'accepted', stuckSince }
+      : removal;
   },
 });
 
-/** Capsules, each with its containers. Zun knows no filter for them and no force; the containers in them are not listed among the others. */
-const capsule = defineKind<ContainerRow>({
+/**
+ * Capsules, each with its containers. Zun knows no filter for them and no force; the containers in
+ * them are not listed among the others.
+ */
+const capsule = defineType<ContainerRow>({
   name: 'capsule',
   blockers: ['Nothing goes while zun-compute on its host is down; Zun then answers 500.'],
   async list({ api, project }) {
-    const { rows } = await api.list('/v1/capsules', { collection: 'capsules', row: containerRow, paging: 'next', query: everywhere });
+    const { rows } = await api.list('/v1/capsules', {
+      collection: 'capsules',
+      row: containerRow,
+      paging: 'next',
+      query: scanDeadLetterQueues,
+    });
     return rows.filter((row) => row.project_id === project || row.project_id === undefined);
   },
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  remove: (row, reach) => removeFromHost(path('capsules', row), row, everywhere, reach),
+  remove: (row, context) =>
+    removeFromHost(path('capsules', row), row, scanDeadLetterQueues, context),
 });
 
-const registryRow = z.object({ uuid: z.string(), name: z.string().nullish(), project_id: z.string().nullish() });
+const registryRow = z.object({
+  uuid: z.string(),
+  name: z.string().nullish(),
+  project_id: z.string().nullish(),
+});
 
 /** Registries of images, with the password that was entered for each. */
-const registry = defineKind({
+const registry = defineType({
   name: 'registry',
   follows: ['container', 'capsule'],
   blockers: ['A registry waits for the containers that were made from it (409).'],
   async list({ api, project }) {
-    const query = { ...everywhere, project_id: project };
-    return (await api.list('/v1/registries', { collection: 'registries', row: registryRow, paging: 'next', query })).rows;
+    const query = { ...scanDeadLetterQueues, project_id: project };
+    return (
+      await api.list('/v1/registries', {
+        collection: 'registries',
+        row: registryRow,
+        paging: 'next',
+        query,
+      })
+    ).rows;
   },
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
@@ -102,24 +139,34 @@ const registry = defineKind({
   async remove(row, { api }): Promise<Removal> {
     const answer = await api.request('DELETE', path('registries', row), { accept: [409] });
     if (answer.status !== 409) return { is: 'gone' };
-    return { is: 'blocked', message: 'a container was made from it and is still there', actor: 'nobody' };
+    return {
+      is: 'blocked',
+      message: 'a container was made from it and is still there',
+      actor: 'none',
+    };
   },
 });
 
 const limits = z.record(z.string(), z.number());
 
 /**
- * Limits of its own, last of all. The path names the project and the answer does not; Zun asks no Keystone for it.
- * There is no row to read an owner from: what is compared are two answers about this project and no other.
+ * Limits of its own, last of all. The path names the project and the answer does not; Zun asks no
+ * Keystone for it. There is no row to read an owner from: what is compared are two answers about
+ * this project and no other.
  */
-const quota = defineKind({
+const quota = defineType({
   name: 'quota',
   after: ['container', 'capsule'],
   async list({ api, project }) {
     const at = `/v1/quotas/${encodeURIComponent(project)}`;
-    const [own, standard] = await Promise.all([api.request('GET', at), api.request('GET', `${at}/defaults`)]);
+    const [own, standard] = await Promise.all([
+      api.request('GET', at),
+      api.request('GET', `${at}/defaults`),
+    ]);
     const [set, defaults] = [limits.parse(own.json), limits.parse(standard.json)];
-    const differing = Object.keys(defaults).filter((name) => set[name] !== undefined && set[name] !== defaults[name]);
+    const differing = Object.keys(defaults).filter(
+      (name) => set[name] !== undefined && set[name] !== defaults[name],
+    );
     return differing.length === 0 ? [] : [{ project, limits: differing.join(', ') }];
   },
   id: (row) => row.project,
@@ -132,15 +179,16 @@ const quota = defineKind({
 });
 
 /**
- * Zun, API v1. Microversion 1.32 (Stein) is the first in which capsules go in the background and have a name. A container holds Neutron ports
- * and Cinder volumes, which Zun gives back itself; removed under it, they would leave it in error.
+ * Zun, API v1. Microversion 1.32 (Stein) is the first in which capsules go in the background and
+ * have a name. A container holds Neutron ports and Cinder volumes, which Zun gives back itself;
+ * removed under it, they would leave it in error.
  */
 export const zun = defineService({
   name: 'zun',
   catalogTypes: ['application-container', 'container'],
   before: ['neutron', 'cinder'],
   microversion: { header: 'container', floor: '1.32', ceiling: '1.40' },
-  kinds: [container, capsule, registry, quota],
+  resourceTypes: [container, capsule, registry, quota],
   releases: [
     'Older than Stein (microversion 1.32): not emptied.',
     "Images that Zun pulled to its hosts and the Docker networks that it made for Neutron's are the administrators'; no listing shows the latter.",

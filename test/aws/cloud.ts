@@ -11,7 +11,7 @@ import { octavia } from '../cloud/documented/octavia.ts';
 export const rehearsalCloud = (): Promise<RehearsalCloud> =>
   startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
 
-/** A project in a domain of its own, full of things. */
+/** A project in a domain of its own, full of resources. */
 export function customerOf({ seed }: RehearsalCloud): string {
   const id = seed.makeProject(seed.makeDomain(`customer-${randomUUID()}`), 'production');
   seed.fill(id, 'small');
@@ -21,8 +21,17 @@ export function customerOf({ seed }: RehearsalCloud): string {
 /** Deletes a project in Keystone; gives its notification as Keystone sent it. */
 export async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string> {
   const told = Promise.withResolvers<string>();
-  const silence = cloud.onNotification((notification) => told.resolve(JSON.stringify(notification)));
-  const admin = connectCloud(readCredentials({ env: cloud.credentials, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }));
+  const silence = cloud.onNotification((notification) =>
+    told.resolve(JSON.stringify(notification)),
+  );
+  const admin = connectCloud(
+    readCredentials({
+      env: cloud.credentials,
+      readFile: () => undefined,
+      home: '/nowhere',
+      cwd: '/nowhere',
+    }),
+  );
   await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
   await admin.close();
   const notification = await told.promise;

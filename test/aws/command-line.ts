@@ -11,13 +11,27 @@ export interface Typed {
   readonly err: string;
 }
 
-/** The command line as an operator types it, in a process of its own: before the door of a stack, signing with his credentials. */
-export function commandLine(endpoint: string, door: string): (...words: string[]) => Promise<Typed> {
-  const env = { PATH: process.env.PATH, TZ: 'UTC', ...surroundings(endpoint), PROPAGATOR_URL: door };
+/**
+ * The command line as an operator types it, in a process of its own: before the door of a stack,
+ * signing with his credentials.
+ */
+export function commandLine(
+  endpoint: string,
+  apiUrl: string,
+): (...words: string[]) => Promise<Typed> {
+  const env = {
+    PATH: process.env.PATH,
+    TZ: 'UTC',
+    ...surroundings(endpoint),
+    PROPAGATOR_API_URL: apiUrl,
+  };
   return (...words) =>
     new Promise((resolve) =>
-      execFile(process.execPath, ['--import', TO_THE_EMULATOR, PROGRAM, ...words], { env, timeout: 60_000 }, (error, out, err) =>
-        resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
+      execFile(
+        process.execPath,
+        ['--import', TO_THE_EMULATOR, PROGRAM, ...words],
+        { env, timeout: 60_000 },
+        (error, out, err) => resolve({ code: error ? Number(error.code ?? 1) : 0, out, err }),
       ),
     );
 }

@@ -13,7 +13,8 @@ beforeAll(async () => {
 afterAll(() => stage?.stop(), 60_000);
 afterEach(() => stage?.cloud.faults.clear());
 
-const things = (project: string) => stage.cloud.world.things(project).map(({ kind, id }) => `${kind} ${id}`);
+const resources = (project: string) =>
+  stage.cloud.world.resources(project).map(({ resourceType, id }) => `${resourceType} ${id}`);
 const removals = () => stage.cloud.calls.filter(({ method }) => method === 'DELETE').length;
 /** Nothing is on its way any more. */
 const quiet = () =>
@@ -30,8 +31,18 @@ describe('the deployed stack', () => {
   it('has a function for every queue that starts, reads its secret, and is done with what is over', async () => {
     const over = (queue: string): Message => {
       const taskId = `op-000000000000/${queue.replace(/^service-/, '')}/RegionOne`;
-      const data = { operationId: 'op-000000000000', taskId, service: 'nova', region: 'RegionOne', phase: 'clean', pass: 1 };
-      return { type: 'service.requested', data: { ...data, confirmedAt: [], seenEmpty: [], provenEarly: [] } } as unknown as Message;
+      const data = {
+        operationId: 'op-000000000000',
+        taskId,
+        service: 'nova',
+        region: 'RegionOne',
+        phase: 'apply',
+        run: 1,
+      };
+      return {
+        type: 'service.requested',
+        data: { ...data, confirmedAt: [], skipTypes: [], verifiedBeforeDeletion: [] },
+      } as unknown as Message;
     };
     for (const queue of stage.fed) {
       const record = {
@@ -40,7 +51,10 @@ describe('the deployed stack', () => {
         body: stage.body(over(queue)),
         attributes: { ApproximateReceiveCount: '1' },
       };
-      expect([queue, await stage.invoke(queue, { Records: [record] })]).toEqual([queue, { batchItemFailures: [] }]);
+      expect([queue, await stage.invoke(queue, { Records: [record] })]).toEqual([
+        queue,
+        { batchItemFailures: [] },
+      ]);
     }
   });
 
@@ -54,23 +68,35 @@ describe('the deployed stack', () => {
     expect(await stage.engine.reads.operationsAbout('project', customer)).toEqual([]);
     expect(await stage.invoke('sweep', { compare: true })).toBeNull();
     expect((await stage.ended(customer, 150)).state).toBe('finished');
-    expect(things(customer)).toEqual([]);
+    expect(resources(customer)).toEqual([]);
   });
 
   it('carries a recorded notification through every service: all is removed, and nothing of anybody else', async () => {
-    const [customer, bystander] = [stage.project(), stage.project()];
-    const before = things(bystander);
-    expect(things(customer).length).toBeGreaterThan(100);
+    const [customer, control] = [stage.project(), stage.project()];
+    const before = resources(control);
+    expect(resources(customer).length).toBeGreaterThan(100);
     const notification = await stage.deleted(customer);
     await stage.send('ingest', stage.notification(notification));
     const operation = await stage.ended(customer, 150);
     expect(operation).toMatchObject({ state: 'finished', mode: 'enforce' });
-    expect(things(customer)).toEqual([]);
-    expect(things(bystander)).toEqual(before);
+    expect(resources(customer)).toEqual([]);
+    expect(resources(control)).toEqual(before);
     const tasks = await stage.engine.reads.tasks(operation.id);
-    const inTheCatalog = tasks.filter(({ state }) => state === 'finished').map(({ service }) => service);
+    const inTheCatalog = tasks
+      .filter(({ state }) => state === 'finished')
+      .map(({ service }) => service);
     expect(inTheCatalog).toEqual(
-      expect.arrayContaining(['nova', 'cinder', 'neutron', 'glance', 'swift', 'keystone', 'heat', 'octavia', 'designate']),
+      expect.arrayContaining([
+        'nova',
+        'cinder',
+        'neutron',
+        'glance',
+        'swift',
+        'keystone',
+        'heat',
+        'octavia',
+        'designate',
+      ]),
     );
     expect(tasks.filter(({ state }) => state !== 'finished' && state !== 'skipped')).toEqual([]);
     await quiet();
@@ -79,10 +105,13 @@ describe('the deployed stack', () => {
   it('takes a notification over HTTP from who signed, and from nobody else', async () => {
     const customer = stage.project();
     const notification = await stage.deleted(customer);
-    expect((await stage.door('/v1/notifications', notification, 'nobody')).status).toBe(403);
-    expect(await stage.door('/v1/notifications', notification, 'administrator')).toEqual({ status: 202, body: '{"stored":1}' });
+    expect((await stage.apiUrl('/v1/notifications', notification, 'none')).status).toBe(403);
+    expect(await stage.apiUrl('/v1/notifications', notification, 'administrator')).toEqual({
+      status: 202,
+      body: '{"stored":1}',
+    });
     expect((await stage.ended(customer, 150)).state).toBe('finished');
-    expect(things(customer)).toEqual([]);
+    expect(resources(customer)).toEqual([]);
   });
 
   it('does nothing twice: a duplicate of every message changes nothing', async () => {
@@ -100,7 +129,13 @@ describe('the deployed stack', () => {
       await stage.send(`service-${task.service}`, stage.body(requestOf(task, customer)));
       await stage.send('coordinate', stage.body(finishedOf(task)), stage.body(finishedOf(task)));
     }
-    await stage.send('coordinate', stage.body({ type: 'operation.look', data: { operationId: operation.id, look: 1 } }));
+    await stage.send(
+      'coordinate',
+      stage.body({
+        type: 'operation.confirm',
+        data: { operationId: operation.id, confirmation: 1 },
+      }),
+    );
     await quiet();
     expect(await stage.engine.reads.operationsAbout('project', customer)).toEqual(generations);
     expect(await stage.engine.reads.tasks(operation.id)).toEqual(tasks);
@@ -113,11 +148,18 @@ describe('the deployed stack', () => {
     const notification = await stage.deleted(customer);
     const dead = async () => (await stage.engine.reads.depths()).ingest?.dead;
     const before = (await dead()) ?? 0;
-    await stage.send('ingest', 'no JSON at all', stage.notification(notification), '{"detail-type":"of.another.release","detail":{}}');
+    await stage.send(
+      'ingest',
+      'no JSON at all',
+      stage.notification(notification),
+      '{"detail-type":"of.another.release","detail":{}}',
+    );
     expect((await stage.ended(customer, 150)).state).toBe('finished');
     await until('two dead letters', async () => (await dead()) === before + 2, 60);
     const letters = await stage.engine.deadLetters({ queue: 'ingest' });
-    expect(letters.map(({ unreadable }) => unreadable)).toEqual(expect.arrayContaining(['no JSON at all']));
+    expect(letters.map(({ unreadable }) => unreadable)).toEqual(
+      expect.arrayContaining(['no JSON at all']),
+    );
     // What is no notification, but was handed over as one, is read and put into quarantine instead.
     await stage.send('ingest', stage.notification('{"half": '));
     await until('quarantine', async () => (await stage.engine.reads.quarantine(1)).total === 1);
@@ -126,21 +168,36 @@ describe('the deployed stack', () => {
 
   it('gives a service up that answers 500 for ever, and goes on when it was mended and redriven', async () => {
     const customer = stage.project();
-    const broken = stage.cloud.faults.inject({ service: 'glance', method: 'DELETE', effect: { does: 'answer', status: 500 } });
+    const broken = stage.cloud.faults.inject({
+      service: 'glance',
+      method: 'DELETE',
+      effect: { does: 'answer', status: 500 },
+    });
     await stage.send('ingest', stage.notification(await stage.deleted(customer)));
     const letters = async () => (await stage.engine.deadLetters({ service: 'glance' })).length;
     await until('a dead letter of glance', async () => (await letters()) === 1, 170);
-    expect(things(customer).every((thing) => /^(glance|keystone)\./.test(thing))).toBe(true);
+    expect(resources(customer).every((resource) => /^(glance|keystone)\./.test(resource))).toBe(
+      true,
+    );
     expect(await stage.rings('service-glance-dead-letters')).toBe(true);
     expect(await stage.rings('service-nova-dead-letters')).toBe(false);
     // An operator at three in the morning: what is it, which one, what would go back, back.
     const shown = await stage.type('dead-letters');
-    expect(shown).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^glance +1 .*in 13d 23h +glance\.http\.500$/m) });
+    expect(shown).toMatchObject({
+      code: 0,
+      err: '',
+      out: expect.stringMatching(/^glance +1 .*in 13d 23h +glance\.http\.500$/m),
+    });
     const [, id = 'none'] = /^glance, [\s\S]*?dead-letters show (\S+)/m.exec(shown.out) ?? [];
     const whole = await stage.type('dead-letters', 'show', id);
-    expect(whole).toMatchObject({ code: 0, out: expect.stringMatching(/^status +500$[\s\S]*^Then: propagator redrive --id /m) });
+    expect(whole).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^status +500$[\s\S]*^Then: propagator redrive --id /m),
+    });
     const selection = ['--service', 'glance', '--cause', 'glance.http.500'];
-    expect((await stage.type('redrive', ...selection, '--dry-run')).out).toMatch(/\n1 would be sent back; none was\.\n$/);
+    expect((await stage.type('redrive', ...selection, '--dry-run')).out).toMatch(
+      /\n1 would be sent back; none was\.\n$/,
+    );
     expect(await letters()).toBe(1);
     expect(await stage.type('discard', '--service', 'glance')).toMatchObject({ code: 64, out: '' });
     expect(await stage.type('dead-letters', 'show', 'no-such-id')).toMatchObject({
@@ -153,16 +210,21 @@ describe('the deployed stack', () => {
       out: '1 sent back; see: propagator operations\n',
       err: '',
     });
-    expect((await stage.type('decisions')).out).toMatch(/^redriven by \S+ at \S+Z: 1 of glance, glance\.http\.500: Glance\s+is\s+well$/m);
-    expect(await stage.type('dead-letters', '--service', 'glance')).toMatchObject({ code: 0, out: 'No dead letters.\n' });
+    expect((await stage.type('decisions')).out).toMatch(
+      /^redriven by \S+ at \S+Z: 1 of glance, glance\.http\.500: Glance\s+is\s+well$/m,
+    );
+    expect(await stage.type('dead-letters', '--service', 'glance')).toMatchObject({
+      code: 0,
+      out: 'No dead letters.\n',
+    });
     expect((await stage.ended(customer, 150)).state).toBe('finished');
-    expect(things(customer)).toEqual([]);
+    expect(resources(customer)).toEqual([]);
     expect(await letters()).toBe(0);
     expect(await stage.rings('service-glance-dead-letters')).toBe(false);
   }, 400_000);
 
   it('waits longer than a queue can, by a schedule that it may make', async () => {
-    await stage.configure('coordinate', { PROPAGATOR_GRACE: '1h' });
+    await stage.configure('coordinate', { PROPAGATOR_GRACE_PERIOD: '1h' });
     const customer = stage.project();
     await stage.send('ingest', stage.notification(await stage.deleted(customer)));
     await until('a schedule', async () => (await stage.schedules()).length > 0, 60);
@@ -171,35 +233,45 @@ describe('the deployed stack', () => {
     const minutes = (Date.parse(`${at.slice('at('.length, -1)}Z`) - Date.now()) / 60_000;
     expect(minutes).toBeGreaterThan(58);
     expect(minutes).toBeLessThan(62);
-    expect(things(customer).length).toBeGreaterThan(100);
-    await stage.configure('coordinate', { PROPAGATOR_GRACE: '0s' });
+    expect(resources(customer).length).toBeGreaterThan(100);
+    await stage.configure('coordinate', { PROPAGATOR_GRACE_PERIOD: '0s' });
   });
 
   it('ends what was killed in the middle, when the message is seen again', async () => {
     await stage.attributes('service-cinder', { VisibilityTimeout: '5' });
     const customer = stage.project();
-    const slow = stage.cloud.faults.inject({ service: 'cinder', method: 'DELETE', effect: { does: 'slow', milliseconds: 3000 } });
+    const slow = stage.cloud.faults.inject({
+      service: 'cinder',
+      method: 'DELETE',
+      effect: { does: 'slow', milliseconds: 3000 },
+    });
     await stage.send('ingest', stage.notification(await stage.deleted(customer)));
     await until('a removal in Cinder', () => slow.hits > 0, 100);
     expect(stage.kill('service-cinder')).toBe(true);
     slow.clear();
     expect((await stage.ended(customer, 150)).state).toBe('finished');
-    expect(things(customer)).toEqual([]);
+    expect(resources(customer)).toEqual([]);
   });
 });
 
-const address = ({ operationId, id: taskId, service, region, phase, pass }: Task) => ({
+const address = ({ operationId, id: taskId, service, region, phase, run }: Task) => ({
   operationId,
   taskId,
   service,
   region,
   phase,
-  pass,
+  run,
 });
 const requestOf = (task: Task, project: string) =>
   ({
     type: 'service.requested',
-    data: { ...address(task), project, confirmedAt: [1, 10_000], seenEmpty: [], provenEarly: [] },
+    data: {
+      ...address(task),
+      project,
+      confirmedAt: [1, 10_000],
+      skipTypes: [],
+      verifiedBeforeDeletion: [],
+    },
   }) as unknown as Message;
 const finishedOf = (task: Task): Message => ({
   type: 'service.finished',

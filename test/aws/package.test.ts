@@ -11,13 +11,19 @@ jest.setTimeout(120_000);
 
 const ROOT = join(import.meta.dirname, '../..');
 const Template = z.object({
-  Resources: z.record(z.string(), z.looseObject({ Type: z.string(), Properties: z.looseObject({}) })),
+  Resources: z.record(
+    z.string(),
+    z.looseObject({ Type: z.string(), Properties: z.looseObject({}) }),
+  ),
   Outputs: z.record(z.string(), z.unknown()),
 });
 type Resources = z.infer<typeof Template>['Resources'];
 type Properties = Record<string, unknown>;
 
-/** What `npx serverless package` makes: without an account, and where the machine lets us, without a network to any other. */
+/**
+ * What `npx serverless package` makes: without an account, and where the machine lets us, without a
+ * network to any other.
+ */
 function packaged(...more: string[]): {
   resources: Resources;
   outputs: object;
@@ -26,7 +32,15 @@ function packaged(...more: string[]): {
   sources: string[];
 } {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-package-'));
-  const command = [join(ROOT, 'node_modules/.bin/serverless'), 'package', '--stage', 'test', '--package', folder, ...more];
+  const command = [
+    join(ROOT, 'node_modules/.bin/serverless'),
+    'package',
+    '--stage',
+    'test',
+    '--package',
+    folder,
+    ...more,
+  ];
   const alone = canBeAlone() ? ['unshare', '--map-root-user', '--net', ...command] : command;
   const [program = '', ...args] = alone;
   const env = { PATH: `${join(ROOT, 'node_modules/.bin')}:${process.env.PATH}`, HOME: folder };
@@ -51,7 +65,9 @@ function packaged(...more: string[]): {
 /** The files that one function was made from. */
 function sourcesIn(zip: string, folder: string): { sources: string[] } {
   execFileSync('python3', ['-m', 'zipfile', '-e', zip, folder]);
-  return z.object({ sources: z.array(z.string()) }).parse(JSON.parse(readFileSync(join(folder, 'index.mjs.map'), 'utf8')));
+  return z
+    .object({ sources: z.array(z.string()) })
+    .parse(JSON.parse(readFileSync(join(folder, 'index.mjs.map'), 'utf8')));
 }
 function canBeAlone(): boolean {
   try {
@@ -79,13 +95,18 @@ const get = (id: unknown, { resources } = stack): Properties => {
 /** What `Fn::GetAtt` or `Ref` names. */
 const named = (value: unknown): string => {
   const { Ref, 'Fn::GetAtt': attribute } = z
-    .object({ Ref: z.string().optional(), 'Fn::GetAtt': z.tuple([z.string(), z.string()]).optional() })
+    .object({
+      Ref: z.string().optional(),
+      'Fn::GetAtt': z.tuple([z.string(), z.string()]).optional(),
+    })
     .parse(value);
   return Ref ?? attribute?.[0] ?? '';
 };
 
 /** Those that hold something: each has a queue, a function and all that goes with it. */
-const services = SERVICES.filter(({ kinds, userKinds }) => kinds.length + userKinds.length > 0).map(({ name }) => name as string);
+const services = SERVICES.filter(
+  ({ resourceTypes, userResourceTypes }) => resourceTypes.length + userResourceTypes.length > 0,
+).map(({ name }) => name as string);
 const fed = ['ingest', 'coordinate', ...services.map((name) => `service-${name}`)];
 
 /** Everything of one queue, found from its name. */
@@ -101,7 +122,13 @@ function partsOf(queue: string, from = stack) {
   const mapping = ofType('AWS::Lambda::EventSourceMapping', from).find(
     ([, { EventSourceArn }]) => named(EventSourceArn) === source.id,
   )?.[1];
-  return { source, dead, lambda, mapping: mapping ?? {}, role: get(named(lambda.properties.Role), from) };
+  return {
+    source,
+    dead,
+    lambda,
+    mapping: mapping ?? {},
+    role: get(named(lambda.properties.Role), from),
+  };
 }
 const Statement = z.object({
   Effect: z.literal('Allow'),
@@ -116,19 +143,27 @@ const statementsOf = (role: Properties) =>
     .flatMap(({ PolicyDocument }) => PolicyDocument.Statement);
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
 
-/** What a resource waits for, as CloudFormation finds it: `Ref`, `Fn::GetAtt`, names within `Fn::Sub`, `DependsOn`. */
+/**
+ * What a resource waits for, as CloudFormation finds it: `Ref`, `Fn::GetAtt`, names within
+ * `Fn::Sub`, `DependsOn`.
+ */
 function needsOf(resource: unknown): string[] {
   const found: string[] = [];
   JSON.stringify(resource, (key, value: unknown) => {
     if (key === 'Ref') found.push(String(value));
     if (key === 'Fn::GetAtt') found.push(String(list(value)[0]));
     if (key === 'DependsOn') found.push(...list(value).map(String));
-    if (key === 'Fn::Sub') for (const [, name] of String(list(value)[0]).matchAll(/\$\{([A-Za-z0-9:]+)/g)) found.push(String(name));
+    if (key === 'Fn::Sub')
+      for (const [, name] of String(list(value)[0]).matchAll(/\$\{([A-Za-z0-9:]+)/g))
+        found.push(String(name));
     return value;
   });
   return found.filter((name) => !name.startsWith('AWS::'));
 }
-/** The order in which CloudFormation can make them; it throws over what is not there, or waits for itself. */
+/**
+ * The order in which CloudFormation can make them; it throws over what is not there, or waits for
+ * itself.
+ */
 function inOrder(resources: Resources): string[] {
   const made = new Set<string>();
   const make = (id: string, way: readonly string[]): void => {
@@ -148,8 +183,11 @@ describe('the package', () => {
     expect(order).toHaveLength(Object.keys(stack.resources).length);
     for (const { Name } of ofType('AWS::Events::Rule').map(([, properties]) => properties)) {
       const rule =
-        Object.keys(stack.resources).find((id) => stack.resources[id]?.Type === 'AWS::Events::Rule' && get(id).Name === Name) ?? '';
-      if (Name !== undefined) expect(order.indexOf(rule)).toBeLessThan(order.indexOf('CoordinateLambdaFunction'));
+        Object.keys(stack.resources).find(
+          (id) => stack.resources[id]?.Type === 'AWS::Events::Rule' && get(id).Name === Name,
+        ) ?? '';
+      if (Name !== undefined)
+        expect(order.indexOf(rule)).toBeLessThan(order.indexOf('CoordinateLambdaFunction'));
     }
   });
 
@@ -173,9 +211,15 @@ describe('the package', () => {
 describe.each(fed)('%s', (queue) => {
   it('has a function on arm64 and Node 24, fed by a queue that waits six times its time-out, with partial batches', () => {
     const { source, lambda, mapping } = partsOf(queue);
-    expect(lambda.properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'], Handler: 'index.handler' });
+    expect(lambda.properties).toMatchObject({
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Handler: 'index.handler',
+    });
     const window = Number(mapping.MaximumBatchingWindowInSeconds ?? 0);
-    expect(Number(source.properties.VisibilityTimeout)).toBeGreaterThanOrEqual(6 * Number(lambda.properties.Timeout) + window);
+    expect(Number(source.properties.VisibilityTimeout)).toBeGreaterThanOrEqual(
+      6 * Number(lambda.properties.Timeout) + window,
+    );
     expect(named(mapping.FunctionName)).toBe(lambda.id);
     expect(mapping.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
     expect(Object(mapping.ScalingConfig).MaximumConcurrency).toBeGreaterThanOrEqual(2);
@@ -193,14 +237,23 @@ describe.each(fed)('%s', (queue) => {
 
   it('is fed by a rule with a target dead-letter queue and retries, and by nobody else', () => {
     const { source } = partsOf(queue);
-    const rules = ofType('AWS::Events::Rule').filter(([, { Targets }]) => JSON.stringify(Targets).includes(`"${source.id}"`));
+    const rules = ofType('AWS::Events::Rule').filter(([, { Targets }]) =>
+      JSON.stringify(Targets).includes(`"${source.id}"`),
+    );
     expect(rules).toHaveLength(1);
     const [[id, rule] = ['', {}]] = rules;
     const [target] = list(rule.Targets) as Properties[];
     expect(named(Object(target?.DeadLetterConfig).Arn)).toBe('Undelivered');
-    expect(Object(target?.RetryPolicy)).toEqual({ MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 86_400 });
-    const policies = ofType('AWS::SQS::QueuePolicy').filter(([, { Queues }]) => list(Queues).map(named).includes(source.id));
-    const statements = policies.flatMap(([, { PolicyDocument }]) => Object(PolicyDocument).Statement as Properties[]);
+    expect(Object(target?.RetryPolicy)).toEqual({
+      MaximumRetryAttempts: 185,
+      MaximumEventAgeInSeconds: 86_400,
+    });
+    const policies = ofType('AWS::SQS::QueuePolicy').filter(([, { Queues }]) =>
+      list(Queues).map(named).includes(source.id),
+    );
+    const statements = policies.flatMap(
+      ([, { PolicyDocument }]) => Object(PolicyDocument).Statement as Properties[],
+    );
     expect(statements).toEqual([
       {
         Effect: 'Allow',
@@ -227,7 +280,10 @@ describe.each(fed)('%s', (queue) => {
     const { source, dead, lambda } = partsOf(queue);
     const about = (dimension: string, name: unknown) =>
       ofType('AWS::CloudWatch::Alarm')
-        .filter(([, { Dimensions }]) => JSON.stringify(Dimensions) === JSON.stringify([{ Name: dimension, Value: name }]))
+        .filter(
+          ([, { Dimensions }]) =>
+            JSON.stringify(Dimensions) === JSON.stringify([{ Name: dimension, Value: name }]),
+        )
         .map(([, { MetricName, Threshold, Statistic, ComparisonOperator, TreatMissingData }]) => ({
           MetricName,
           Threshold,
@@ -235,7 +291,11 @@ describe.each(fed)('%s', (queue) => {
           ComparisonOperator,
           TreatMissingData,
         }));
-    const above = { Statistic: 'Maximum', ComparisonOperator: 'GreaterThanThreshold', TreatMissingData: 'notBreaching' };
+    const above = {
+      Statistic: 'Maximum',
+      ComparisonOperator: 'GreaterThanThreshold',
+      TreatMissingData: 'notBreaching',
+    };
     expect(about('QueueName', dead.properties.QueueName)).toEqual([
       { MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 0, ...above },
       { MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 0, ...above },
@@ -243,16 +303,22 @@ describe.each(fed)('%s', (queue) => {
     expect(about('QueueName', source.properties.QueueName)).toEqual([
       { MetricName: 'ApproximateAgeOfOldestMessage', Threshold: expect.any(Number), ...above },
     ]);
-    expect(about('FunctionName', lambda.properties.FunctionName).map(({ MetricName }) => MetricName)).toEqual(['Errors', 'Throttles']);
+    expect(
+      about('FunctionName', lambda.properties.FunctionName).map(({ MetricName }) => MetricName),
+    ).toEqual(['Errors', 'Throttles']);
   });
 
   it('has a row on the dashboard', () => {
     const [[, { DashboardBody }] = ['', {}]] = ofType('AWS::CloudWatch::Dashboard');
     const text = String(Object(DashboardBody)['Fn::Sub']);
     const { widgets } = z
-      .object({ widgets: z.array(z.object({ y: z.number(), properties: z.object({ title: z.string() }) })) })
+      .object({
+        widgets: z.array(z.object({ y: z.number(), properties: z.object({ title: z.string() }) })),
+      })
       .parse(JSON.parse(text));
-    const row = widgets.filter(({ properties }) => properties.title.startsWith(`${queue.replace(/^service-/, '')}:`));
+    const row = widgets.filter(({ properties }) =>
+      properties.title.startsWith(`${queue.replace(/^service-/, '')}:`),
+    );
     expect(row).toHaveLength(4);
     expect(new Set(row.map(({ y }) => y)).size).toBe(1);
   });
@@ -260,7 +326,9 @@ describe.each(fed)('%s', (queue) => {
 
 describe('the stack', () => {
   it('has a function of its own for every service that holds something, and for none that does not', () => {
-    const names = ofType('AWS::Lambda::Function').map(([, { FunctionName }]) => String(FunctionName).replace('propagator-test-', ''));
+    const names = ofType('AWS::Lambda::Function').map(([, { FunctionName }]) =>
+      String(FunctionName).replace('propagator-test-', ''),
+    );
     expect(names.toSorted()).toEqual([...fed, 'api', 'sweep'].toSorted());
   });
 
@@ -285,12 +353,18 @@ describe('the stack', () => {
 
   it('passes the role of the scheduler to the scheduler only, and trusts nobody else with any', () => {
     for (const [id, role] of ofType('AWS::IAM::Role')) {
-      for (const { Action, Resource, Condition } of statementsOf(role).filter(({ Action }) => Action.includes('iam:PassRole'))) {
+      for (const { Action, Resource, Condition } of statementsOf(role).filter(({ Action }) =>
+        Action.includes('iam:PassRole'),
+      )) {
         expect([id, Action, named(Resource)]).toEqual([id, ['iam:PassRole'], 'SchedulerRole']);
-        expect(Condition).toEqual({ StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } });
+        expect(Condition).toEqual({
+          StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' },
+        });
       }
       const [trusted] = Object(role.AssumeRolePolicyDocument).Statement;
-      expect(trusted.Principal).toEqual({ Service: id === 'SchedulerRole' ? 'scheduler.amazonaws.com' : 'lambda.amazonaws.com' });
+      expect(trusted.Principal).toEqual({
+        Service: id === 'SchedulerRole' ? 'scheduler.amazonaws.com' : 'lambda.amazonaws.com',
+      });
     }
   });
 
@@ -306,7 +380,9 @@ describe('the stack', () => {
 
   it('rings when the source is silent, a cap has tripped, something lies in quarantine, deliveries fail, the sweep is missing', () => {
     const alarm = (name: string) =>
-      ofType('AWS::CloudWatch::Alarm').find(([, { AlarmName }]) => AlarmName === `propagator-test-${name}`)?.[1];
+      ofType('AWS::CloudWatch::Alarm').find(
+        ([, { AlarmName }]) => AlarmName === `propagator-test-${name}`,
+      )?.[1];
     expect(alarm('silent-source')).toMatchObject({
       MetricName: 'Heard',
       Period: 300,
@@ -314,15 +390,29 @@ describe('the stack', () => {
       TreatMissingData: 'breaching',
       ComparisonOperator: 'LessThanOrEqualToThreshold',
     });
-    expect(alarm('tripped-cap')).toMatchObject({ Namespace: 'KeystonePropagator', MetricName: 'Capped', Threshold: 0 });
+    expect(alarm('tripped-cap')).toMatchObject({
+      Namespace: 'KeystonePropagator',
+      MetricName: 'Capped',
+      Threshold: 0,
+    });
     expect(alarm('quarantine')).toMatchObject({ MetricName: 'Quarantined', Threshold: 0 });
-    expect(alarm('undelivered')).toMatchObject({ MetricName: 'ApproximateNumberOfMessagesVisible', Threshold: 0 });
-    expect(alarm('ingest-deliveries')).toMatchObject({ Namespace: 'AWS/Events', MetricName: 'InvocationsFailedToBeSentToDlq' });
-    expect(alarm('sweep-missing')).toMatchObject({ MetricName: 'Invocations', TreatMissingData: 'breaching' });
+    expect(alarm('undelivered')).toMatchObject({
+      MetricName: 'ApproximateNumberOfMessagesVisible',
+      Threshold: 0,
+    });
+    expect(alarm('ingest-deliveries')).toMatchObject({
+      Namespace: 'AWS/Events',
+      MetricName: 'InvocationsFailedToBeSentToDlq',
+    });
+    expect(alarm('sweep-missing')).toMatchObject({
+      MetricName: 'Invocations',
+      TreatMissingData: 'breaching',
+    });
   });
 
   it('encrypts queues and table, and keeps what is state', () => {
-    for (const [id, { SqsManagedSseEnabled }] of ofType('AWS::SQS::Queue')) expect([id, SqsManagedSseEnabled]).toEqual([id, true]);
+    for (const [id, { SqsManagedSseEnabled }] of ofType('AWS::SQS::Queue'))
+      expect([id, SqsManagedSseEnabled]).toEqual([id, true]);
     const table = stack.resources.Table;
     expect(table).toMatchObject({
       DeletionPolicy: 'Retain',
@@ -336,9 +426,13 @@ describe('the stack', () => {
     expect(stack.resources.Secret).toMatchObject({ DeletionPolicy: 'Retain' });
   });
 
-  it('keeps logs for a while, archives the bus, and names both stage and application on its things', () => {
-    for (const [, { RetentionInDays }] of ofType('AWS::Logs::LogGroup')) expect(RetentionInDays).toBe(90);
-    expect(get('Archive')).toMatchObject({ RetentionDays: 30, SourceArn: { 'Fn::GetAtt': ['Bus', 'Arn'] } });
+  it('keeps logs for a while, archives the bus, and names both stage and application on its resources', () => {
+    for (const [, { RetentionInDays }] of ofType('AWS::Logs::LogGroup'))
+      expect(RetentionInDays).toBe(90);
+    expect(get('Archive')).toMatchObject({
+      RetentionDays: 30,
+      SourceArn: { 'Fn::GetAtt': ['Bus', 'Arn'] },
+    });
     for (const [, { Tags }] of ofType('AWS::Lambda::Function'))
       expect(Tags).toEqual(
         expect.arrayContaining([
@@ -349,7 +443,10 @@ describe('the stack', () => {
   });
 
   it('lets in over HTTP only who signed his request', () => {
-    const routes = ofType('AWS::ApiGatewayV2::Route').map(([, { RouteKey, AuthorizationType }]) => [RouteKey, AuthorizationType]);
+    const routes = ofType('AWS::ApiGatewayV2::Route').map(([, { RouteKey, AuthorizationType }]) => [
+      RouteKey,
+      AuthorizationType,
+    ]);
     expect(routes).toEqual([
       ['POST /v1/notifications', 'AWS_IAM'],
       ['ANY /{proxy+}', 'AWS_IAM'],
@@ -357,7 +454,9 @@ describe('the stack', () => {
   });
 
   it('says what the next steps need', () => {
-    expect(Object.keys(stack.outputs)).toEqual(expect.arrayContaining(['IngestQueueUrl', 'HttpApiUrl', 'AlarmTopicArn', 'SecretArn']));
+    expect(Object.keys(stack.outputs)).toEqual(
+      expect.arrayContaining(['IngestQueueUrl', 'HttpApiUrl', 'AlarmTopicArn', 'SecretArn']),
+    );
   });
 });
 
@@ -375,7 +474,10 @@ describe('parameters', () => {
       PROPAGATOR_MODE: 'enforce',
     };
     const remote = 'PROPAGATOR_REMOTE_SERVICES=billing=https://billing.example/tasks';
-    const own = packaged(...Object.entries(given).map(([name, value]) => `--param=${name}=${value}`), `--param=${remote}`);
+    const own = packaged(
+      ...Object.entries(given).map(([name, value]) => `--param=${name}=${value}`),
+      `--param=${remote}`,
+    );
     const { lambda, source, role } = partsOf('service-billing', own);
     expect(lambda.properties).toMatchObject({
       VpcConfig: { SubnetIds: ['subnet-1', 'subnet-2'], SecurityGroupIds: ['sg-1'] },
@@ -385,14 +487,19 @@ describe('parameters', () => {
     expect(source.properties).toMatchObject({ KmsMasterKeyId: key });
     expect(own.resources.Table).toBeUndefined();
     expect(own.resources.Secret).toBeUndefined();
-    expect(statementsOf(role).map(({ Resource }) => Resource)).toEqual(expect.arrayContaining([secret, key]));
+    expect(statementsOf(role).map(({ Resource }) => Resource)).toEqual(
+      expect.arrayContaining([secret, key]),
+    );
     expect(JSON.stringify(role.ManagedPolicyArns)).toContain('AWSLambdaVPCAccessExecutionRole');
-    for (const [, { RetentionInDays }] of ofType('AWS::Logs::LogGroup', own)) expect(RetentionInDays).toBe(30);
+    for (const [, { RetentionInDays }] of ofType('AWS::Logs::LogGroup', own))
+      expect(RetentionInDays).toBe(30);
     expect(inOrder(own.resources)).toHaveLength(Object.keys(own.resources).length);
   });
 
   it('that are wrong are refused before anything is deployed', () => {
-    expect(() => packaged('--param=PROPAGATOR_MODE=destroy')).toThrow(/PROPAGATOR_MODE: Invalid option/);
+    expect(() => packaged('--param=PROPAGATOR_MODE=destroy')).toThrow(
+      /PROPAGATOR_MODE: Invalid option/,
+    );
     expect(() => packaged('--param=subnets=subnet-1')).toThrow(/subnets and securityGroups/);
   });
 

@@ -2,13 +2,24 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { jest } from '@jest/globals';
 import { until } from '../engine/place.ts';
 import { loginVariables } from '../openstack/credentials.ts';
-import { ENTRY, freePort, isOver, outOfReach, tell, type View, viewsIn } from '../openstack/driver.ts';
+import {
+  ENTRY,
+  freePort,
+  isOver,
+  outOfReach,
+  tell,
+  type View,
+  viewsIn,
+} from '../openstack/driver.ts';
 import { type Stage, stage } from '../openstack/stage.ts';
 import { CREDENTIALS, type DeployedStack, deployStack } from './stack.ts';
 
 jest.setTimeout(300_000);
 
-/** Keystone, its broker and every service are real; the relay is a process, the functions are those of the deployed stack. */
+/**
+ * Keystone, its broker and every service are real; the relay is a process, the functions are those
+ * of the deployed stack.
+ */
 describe('a real cloud and the deployed stack', () => {
   let on: Stage;
   let stack: DeployedStack;
@@ -16,7 +27,9 @@ describe('a real cloud and the deployed stack', () => {
   let said = '';
   beforeAll(async () => {
     on = await stage({ red: 'full', green: 'simple' });
-    stack = await deployStack(loginVariables(), { PROPAGATOR_PROTECTED_DOMAINS: (await on.domainsOfOthers()).join(',') });
+    stack = await deployStack(loginVariables(), {
+      PROPAGATOR_PROTECTED_DOMAINS: (await on.domainsOfOthers()).join(','),
+    });
     // As the schedule does: who has been deleted is recognised by what was recorded before.
     await stack.invoke('sweep', { compare: false });
     relay = await startRelay(stack, on.propagator.queue, (line) => {
@@ -46,7 +59,9 @@ describe('a real cloud and the deployed stack', () => {
   it('a project deleted in Keystone is emptied by the functions, proven, and the others stay exactly as they were', async () => {
     const deletedAt = await on.deleteProject('red');
     const view = await over(on.idOf('red'), 280);
-    console.log(`emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`);
+    console.log(
+      `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`,
+    );
     // Barbican alone answers nobody about a project that is gone.
     expect(outOfReach(view).filter((service) => service !== 'barbican')).toEqual([]);
     const now = await on.look();
@@ -71,20 +86,30 @@ describe('a real cloud and the deployed stack', () => {
   });
 });
 
-/** `npx propagator relay`, from Keystone's broker to the ingest queue; returns when it hears the broker. */
-async function startRelay({ ingestUrl, endpoint }: DeployedStack, queue: string, hear: (line: string) => void): Promise<ChildProcess> {
+/**
+ * `npx propagator relay`, from Keystone's broker to the ingest queue; returns when it hears the
+ * broker.
+ */
+async function startRelay(
+  { ingestUrl, endpoint }: DeployedStack,
+  queue: string,
+  hear: (line: string) => void,
+): Promise<ChildProcess> {
   const port = await freePort();
   const env = {
     PATH: process.env.PATH,
     RABBITMQ_URL: process.env.RABBITMQ_URL,
     RABBITMQ_QUEUE: queue,
-    PROPAGATOR_SINK: new URL(new URL(ingestUrl).pathname, endpoint).href,
+    PROPAGATOR_INGEST_QUEUE_URL: new URL(new URL(ingestUrl).pathname, endpoint).href,
     PROPAGATOR_PORT: String(port),
     AWS_REGION: 'eu-central-1',
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
   };
-  const child = spawn(process.execPath, [ENTRY, 'relay'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [ENTRY, 'relay'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   child.stdout?.setEncoding('utf8').on('data', hear);
   await until(
     'a relay that hears the broker',
@@ -98,7 +123,10 @@ async function startRelay({ ingestUrl, endpoint }: DeployedStack, queue: string,
   return child;
 }
 
-async function ended(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+async function ended(
+  child: ChildProcess,
+  signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM',
+): Promise<void> {
   const exit = new Promise((resolve) => child.once('exit', resolve));
   if (child.exitCode === null && child.signalCode === null) {
     child.kill(signal);

@@ -3,20 +3,29 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient, DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
-import { GetFunctionConfigurationCommand, InvokeCommand, LambdaClient, UpdateFunctionConfigurationCommand } from '@aws-sdk/client-lambda';
-import { GetScheduleCommand, ListSchedulesCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
+import {
+  GetFunctionConfigurationCommand,
+  InvokeCommand,
+  LambdaClient,
+  UpdateFunctionConfigurationCommand,
+} from '@aws-sdk/client-lambda';
+import {
+  GetScheduleCommand,
+  ListSchedulesCommand,
+  SchedulerClient,
+} from '@aws-sdk/client-scheduler';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import * as z from 'zod';
 import type { Message, QueueName } from '../../events/index.ts';
+import { stackOf } from '../../infra/aws/template/stack.ts';
 import { notificationReceived } from '../../lib/account/received.ts';
 import { createAws } from '../../lib/engine/aws/call.ts';
-import { bodyOf, parcelOf } from '../../lib/engine/aws/envelope.ts';
+import { toEventBody, toOutbound } from '../../lib/engine/aws/messaging/envelope.ts';
+import { Queues } from '../../lib/engine/aws/messaging/queues.ts';
 import { namesOf } from '../../lib/engine/aws/names.ts';
 import { type AwsEngine, openAwsEngine } from '../../lib/engine/aws/open.ts';
-import { Queues } from '../../lib/engine/aws/queues.ts';
 import { signed } from '../../lib/engine/aws/sign.ts';
-import { stackOf } from '../../lib/engine/aws/template/stack.ts';
 import { ENDED, type Operation } from '../../lib/operation/model.ts';
 import { deploy } from '../../localstack/deploy.ts';
 import { startEmulator } from '../../localstack/emulator.ts';
@@ -26,18 +35,30 @@ const REGION = 'eu-central-1';
 const STAGE = 'test';
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 /** A minute of an operation on AWS as seconds here; what they say is what an operator sets. */
-const SETTINGS = { PROPAGATOR_MODE: 'enforce', PROPAGATOR_GRACE: '0s', PROPAGATOR_CONFIRM_APART: '1s' };
+const SETTINGS = {
+  PROPAGATOR_MODE: 'enforce',
+  PROPAGATOR_GRACE_PERIOD: '0s',
+  PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
+};
 
 export interface DeployedStack {
   readonly endpoint: string;
   /** Calls the API's function as API Gateway does. */
-  api(method: 'GET' | 'POST', path: string, body?: object): Promise<{ status: number; body: unknown }>;
+  api(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: object,
+  ): Promise<{ status: number; body: unknown }>;
   /** What every function is called that a queue feeds, without the prefix. */
   readonly fed: readonly QueueName[];
   /** Hands a function records as SQS does; what it answered, or how it died. */
   invoke(name: string, event: object): Promise<unknown>;
   /** The door that the stack has for HTTP, as a caller without or with a signature. */
-  door(path: string, body: string, caller: 'nobody' | 'administrator'): Promise<{ status: number; body: string }>;
+  apiUrl(
+    path: string,
+    body: string,
+    caller: 'none' | 'administrator',
+  ): Promise<{ status: number; body: string }>;
   /** Types a command line before that door, in a process of its own. */
   type(...words: string[]): Promise<Typed>;
   /** A variable of a function, from its next start on. */
@@ -61,20 +82,24 @@ export interface DeployedStack {
   attributes(queue: QueueName, attributes: Record<string, string>): Promise<void>;
   /** The redrive policy of a queue with fewer deliveries: the template's nine take minutes. */
   redrivePolicy(queue: QueueName, maxReceiveCount: number): { RedrivePolicy: string };
-  /** Whether the alarm rings about the dead letters of a queue: its definition as it was deployed, held against what SQS counts there. */
+  /**
+   * Whether the alarm rings about the dead letters of a queue: its definition as it was deployed,
+   * held against what SQS counts there.
+   */
   rings(alarm: string): Promise<boolean>;
   stop(): Promise<void>;
 }
 
 /**
- * The real template on an emulator that is started for it. `login`: the `OS_*` variables that go into its secret. `settings`: beside
- * {@link SETTINGS}, or instead of them.
+ * The real template on an emulator that is started for it. `login`: the `OS_*` variables that go
+ * into its secret. `settings`: beside {@link SETTINGS}, or instead of them.
  */
 export async function deployStack(
   login: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<DeployedStack> {
-  // Below this repository, as npm run aws:up has it: what its package.json says must not reach the functions.
+  // Below this repository, as npm run aws:up has it: what its package.json says must not reach the
+  // functions.
   const folder = mkdtempSync(join(import.meta.dirname, '../../localstack/.ministack-'));
   // A function over HTTP is told a name below it, and nothing is below a number.
   const emulator = await startEmulator({ folder, checksRights: true, host: 'localhost' });
@@ -90,25 +115,37 @@ export async function deployStack(
     const stack = stackOf(STAGE, parameters);
     const names = namesOf(stack.prefix);
     const secrets = new SecretsManagerClient(config);
-    await secrets.send(new PutSecretValueCommand({ SecretId: `${stack.prefix}/openstack`, SecretString: JSON.stringify(login) }));
+    await secrets.send(
+      new PutSecretValueCommand({
+        SecretId: `${stack.prefix}/openstack`,
+        SecretString: JSON.stringify(login),
+      }),
+    );
     secrets.destroy();
     const aws = createAws({ ...config, credentials: () => CREDENTIALS });
     const engine = openAwsEngine({
       aws,
       prefix: stack.prefix,
       services: stack.services.map(({ name }) => name),
-      forgottenMillis: Number.POSITIVE_INFINITY,
+      outboxGraceMillis: Number.POSITIVE_INFINITY,
     });
     const queues = new Queues(aws);
-    const body = (message: Message) => bodyOf(parcelOf(message, Date.now()));
-    const urlOf = async (queue: QueueName) => (await aws.sqs('GetQueueUrl', { QueueName: names.queue(queue) })).QueueUrl ?? '';
+    const body = (message: Message) => toEventBody(toOutbound(message, Date.now()));
+    const urlOf = async (queue: QueueName) =>
+      (await aws.sqs('GetQueueUrl', { QueueName: names.queue(queue) })).QueueUrl ?? '';
     return {
       endpoint,
       engine,
       ingestUrl: await urlOf('ingest'),
       body,
       notification: (text) =>
-        body(notificationReceived(Buffer.from(text), { id: randomUUID(), source: 'rabbitmq:notifications.info', receivedAt: Date.now() })),
+        body(
+          notificationReceived(Buffer.from(text), {
+            id: randomUUID(),
+            source: 'rabbitmq:notifications.info',
+            receivedAt: Date.now(),
+          }),
+        ),
       send: (queue, ...bodies) =>
         queues.send(
           names.queue(queue),
@@ -116,7 +153,10 @@ export async function deployStack(
         ),
       ended: (project, seconds = 60) => operationEnded(engine, project, seconds),
       redrivePolicy: (queue, maxReceiveCount) => ({
-        RedrivePolicy: JSON.stringify({ deadLetterTargetArn: `arn:aws:sqs:${REGION}:000000000000:${names.dead(queue)}`, maxReceiveCount }),
+        RedrivePolicy: JSON.stringify({
+          deadLetterTargetArn: `arn:aws:sqs:${REGION}:000000000000:${names.dead(queue)}`,
+          maxReceiveCount,
+        }),
       }),
       rings: (alarm) => rings(config, `${names.table}-${alarm}`, queues),
       async attributes(queue, Attributes) {
@@ -126,13 +166,17 @@ export async function deployStack(
       },
       fed: stack.topology.queues.map(({ queue }) => queue),
       invoke: (name, event) => invoke(config, `${names.table}-${name}`, event),
-      door: (path, text, caller) => knock(config, names.table, path, text, caller),
+      apiUrl: (path, text, caller) => knock(config, names.table, path, text, caller),
       type: async (...words) =>
-        commandLine(endpoint, `https://${await apiIdOf(config, names.table)}.execute-api.${REGION}.amazonaws.com`)(...words),
+        commandLine(
+          endpoint,
+          `https://${await apiIdOf(config, names.table)}.execute-api.${REGION}.amazonaws.com`,
+        )(...words),
       configure: (name, variables) => configure(config, `${names.table}-${name}`, variables),
       schedules: () => schedulesOf(config, names.scheduleGroup),
       api: (method, path, input) => apiOf(config, names.table, method, path, input),
-      kill: (name) => killFunction(readFileSync(join(folder, 'pid'), 'utf8').trim(), `${names.table}-${name}`),
+      kill: (name) =>
+        killFunction(readFileSync(join(folder, 'pid'), 'utf8').trim(), `${names.table}-${name}`),
       stop,
     };
   } catch (error) {
@@ -141,7 +185,11 @@ export async function deployStack(
   }
 }
 
-async function operationEnded({ reads }: AwsEngine, project: string, seconds: number): Promise<Operation> {
+async function operationEnded(
+  { reads }: AwsEngine,
+  project: string,
+  seconds: number,
+): Promise<Operation> {
   const until = Date.now() + seconds * 1000;
   for (;;) {
     const [operation] = await reads.operationsAbout('project', project);
@@ -160,17 +208,25 @@ async function operationEnded({ reads }: AwsEngine, project: string, seconds: nu
 const Answer = z.object({ statusCode: z.number(), body: z.string() });
 
 /**
- * MiniStack 1.5.33 evaluates alarms without regard to their dimensions, and publishes nothing of SQS: one dead letter would ring the alarms
- * of all queues, or none. So what CloudWatch does is done here.
+ * MiniStack 1.5.33 evaluates alarms without regard to their dimensions, and publishes nothing of
+ * SQS: one dead letter would ring the alarms of all queues, or none. So what CloudWatch does is
+ * done here.
  */
 async function rings(config: Config, name: string, queues: Queues): Promise<boolean> {
   const cloudwatch = new CloudWatchClient(config);
-  const { MetricAlarms = [] } = await cloudwatch.send(new DescribeAlarmsCommand({ AlarmNames: [name] }));
+  const { MetricAlarms = [] } = await cloudwatch.send(
+    new DescribeAlarmsCommand({ AlarmNames: [name] }),
+  );
   cloudwatch.destroy();
   const [alarm] = MetricAlarms;
-  const of = alarm && `${alarm.Namespace} ${alarm.MetricName} ${alarm.ComparisonOperator} ${alarm.EvaluationPeriods}`;
+  const of =
+    alarm &&
+    `${alarm.Namespace} ${alarm.MetricName} ${alarm.ComparisonOperator} ${alarm.EvaluationPeriods}`;
   const [dimension] = alarm?.Dimensions ?? [];
-  if (of !== 'AWS/SQS ApproximateNumberOfMessagesVisible GreaterThanThreshold 1' || dimension?.Name !== 'QueueName')
+  if (
+    of !== 'AWS/SQS ApproximateNumberOfMessagesVisible GreaterThanThreshold 1' ||
+    dimension?.Name !== 'QueueName'
+  )
     throw new Error(`${name} is no alarm about the dead letters of a queue: ${of}`);
   return (await queues.depth(dimension.Value ?? '')).ready > (alarm?.Threshold ?? Number.NaN);
 }
@@ -179,7 +235,9 @@ type Config = ConstructorParameters<typeof LambdaClient>[0] & object;
 
 async function invoke(config: Config, FunctionName: string, event: object): Promise<unknown> {
   const lambda = new LambdaClient(config);
-  const { Payload } = await lambda.send(new InvokeCommand({ FunctionName, Payload: Buffer.from(JSON.stringify(event)) }));
+  const { Payload } = await lambda.send(
+    new InvokeCommand({ FunctionName, Payload: Buffer.from(JSON.stringify(event)) }),
+  );
   lambda.destroy();
   return JSON.parse(Buffer.from(Payload ?? []).toString('utf8'));
 }
@@ -204,39 +262,62 @@ async function apiIdOf(config: Config, StackName: string): Promise<string | unde
   const cloudformation = new CloudFormationClient(config);
   const { Stacks = [] } = await cloudformation.send(new DescribeStacksCommand({ StackName }));
   cloudformation.destroy();
-  const { OutputValue } = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'HttpApiUrl') ?? {};
+  const { OutputValue } =
+    Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === 'HttpApiUrl') ?? {};
   return /^https:\/\/([a-z0-9]+)\.execute-api\./.exec(OutputValue ?? '')?.[1];
 }
 
-async function knock(config: Config, StackName: string, path: string, body: string, caller: 'nobody' | 'administrator') {
+async function knock(
+  config: Config,
+  StackName: string,
+  path: string,
+  body: string,
+  caller: 'none' | 'administrator',
+) {
   const id = await apiIdOf(config, StackName);
   const url = new URL(`/_aws/execute-api/${id}${path}`, String(config.endpoint));
   const at = { service: 'execute-api', region: REGION, credentials: CREDENTIALS, at: Date.now() };
-  const { host: _, ...headers } = caller === 'nobody' ? {} : signed({ method: 'POST', url, headers: {}, body }, at);
+  const { host: _, ...headers } =
+    caller === 'none' ? {} : signed({ method: 'POST', url, headers: {}, body }, at);
   const answer = await fetch(url, { method: 'POST', headers, body });
   return { status: answer.status, body: await answer.text() };
 }
 
-async function configure(config: Config, FunctionName: string, more: Record<string, string>): Promise<void> {
+async function configure(
+  config: Config,
+  FunctionName: string,
+  more: Record<string, string>,
+): Promise<void> {
   const lambda = new LambdaClient(config);
   const { Environment } = await lambda.send(new GetFunctionConfigurationCommand({ FunctionName }));
   const Variables = { ...Environment?.Variables, ...more };
-  await lambda.send(new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }));
+  await lambda.send(
+    new UpdateFunctionConfigurationCommand({ FunctionName, Environment: { Variables } }),
+  );
   lambda.destroy();
 }
 
 async function schedulesOf(config: Config, GroupName: string) {
   const scheduler = new SchedulerClient(config);
   const { Schedules = [] } = await scheduler.send(new ListSchedulesCommand({ GroupName }));
-  const whole = await Promise.all(Schedules.map(({ Name }) => scheduler.send(new GetScheduleCommand({ GroupName, Name }))));
+  const whole = await Promise.all(
+    Schedules.map(({ Name }) => scheduler.send(new GetScheduleCommand({ GroupName, Name }))),
+  );
   scheduler.destroy();
-  return whole.map(({ Target, ScheduleExpression = '' }) => ({ target: Target?.Arn ?? '', at: ScheduleExpression }));
+  return whole.map(({ Target, ScheduleExpression = '' }) => ({
+    target: Target?.Arn ?? '',
+    at: ScheduleExpression,
+  }));
 }
 
 /** Functions run as processes below the emulator, which are told their name in a variable. */
 function killFunction(emulator: string, name: string): boolean {
-  const children = readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && parentOf(pid) === emulator);
-  const running = children.filter((pid) => environmentOf(pid).includes(`AWS_LAMBDA_FUNCTION_NAME=${name}`));
+  const children = readdirSync('/proc').filter(
+    (pid) => /^\d+$/.test(pid) && parentOf(pid) === emulator,
+  );
+  const running = children.filter((pid) =>
+    environmentOf(pid).includes(`AWS_LAMBDA_FUNCTION_NAME=${name}`),
+  );
   for (const pid of running) process.kill(Number(pid), 'SIGKILL');
   return running.length > 0;
 }
@@ -248,5 +329,6 @@ const read = (path: string): string => {
     return '';
   }
 };
-const parentOf = (pid: string): string | undefined => /\nPPid:\t(\d+)/.exec(read(`/proc/${pid}/status`))?.[1];
+const parentOf = (pid: string): string | undefined =>
+  /\nPPid:\t(\d+)/.exec(read(`/proc/${pid}/status`))?.[1];
 const environmentOf = (pid: string): string[] => read(`/proc/${pid}/environ`).split('\0');

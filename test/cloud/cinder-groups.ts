@@ -7,7 +7,10 @@ import type { CloudState } from './state.ts';
 import { ownProject } from './tokens.ts';
 import { isoMicros, uuid } from './world.ts';
 
-/** Groups and group snapshots. Their next links lead to the list without details: only the marker in them is of use. */
+/**
+ * Groups and group snapshots. Their next links lead to the list without details: only the marker in
+ * them is of use.
+ */
 export function groupRoutes(state: CloudState, routes: Routes): void {
   const { groups, groupSnapshots, snapshots, volumes } = state.storage;
   const showGroup = (row: VolumeGroup) => ({
@@ -35,8 +38,10 @@ export function groupRoutes(state: CloudState, routes: Routes): void {
     project_id: row.project_id,
   });
   const brief = ({ id, name }: { id: string; name: string }) => ({ id, name });
-  const group = (call: Call): VolumeGroup => find(groups.get(param(call, 'id')), `Group ${param(call, 'id')}`);
-  const snapshot = (call: Call): GroupSnapshot => find(groupSnapshots.get(param(call, 'id')), `GroupSnapshot ${param(call, 'id')}`);
+  const group = (call: Call): VolumeGroup =>
+    find(groups.get(param(call, 'id')), `Group ${param(call, 'id')}`);
+  const snapshot = (call: Call): GroupSnapshot =>
+    find(groupSnapshots.get(param(call, 'id')), `GroupSnapshot ${param(call, 'id')}`);
   const groupList = {
     key: 'groups',
     linksKey: 'group_links',
@@ -56,11 +61,19 @@ export function groupRoutes(state: CloudState, routes: Routes): void {
 
   routes
     .on('GET', '/groups', (call) => list(state, call, groups.all(), { ...groupList, shown: brief }))
-    .on('GET', '/groups/detail', (call) => list(state, call, groups.all(), { ...groupList, shown: showGroup }))
+    .on('GET', '/groups/detail', (call) =>
+      list(state, call, groups.all(), { ...groupList, shown: showGroup }),
+    )
     .on('POST', '/groups', (call) => {
       const input = body(
         call,
-        z.object({ group: z.object({ name: z.string(), group_type: z.string(), volume_types: z.array(z.string()) }) }),
+        z.object({
+          group: z.object({
+            name: z.string(),
+            group_type: z.string(),
+            volume_types: z.array(z.string()),
+          }),
+        }),
       ).group;
       const row = groups.add({
         ...input,
@@ -73,29 +86,50 @@ export function groupRoutes(state: CloudState, routes: Routes): void {
     })
     .on('GET', '/groups/:id', (call) => {
       const members = call.query.has('list_volume')
-        ? { volumes: volumes.where((row) => row.group_id === param(call, 'id')).map((row) => row.id) }
+        ? {
+            volumes: volumes
+              .where((row) => row.group_id === param(call, 'id'))
+              .map((row) => row.id),
+          }
         : {};
       return { status: 200, json: { group: { ...showGroup(group(call)), ...members } } };
     })
     .on('PUT', '/groups/:id', (call) => {
       const { id } = group(call);
-      const { add_volumes } = body(call, z.object({ group: z.object({ add_volumes: z.string() }) })).group;
-      for (const volumeId of add_volumes.split(',')) find(volumes.get(volumeId), `Volume ${volumeId}`).group_id = id;
+      const { add_volumes } = body(
+        call,
+        z.object({ group: z.object({ add_volumes: z.string() }) }),
+      ).group;
+      for (const volumeId of add_volumes.split(','))
+        find(volumes.get(volumeId), `Volume ${volumeId}`).group_id = id;
       return accepted;
     })
     .on('POST', '/groups/:id/action', (call) => {
       const row = group(call);
       const [what, input] = action(call);
-      if (what === 'reset_status') mark(state, row, z.object({ status: z.string() }).parse(input).status);
+      if (what === 'reset_status')
+        mark(state, row, z.object({ status: z.string() }).parse(input).status);
       else if (what === 'delete')
-        deleteGroup(state, row, z.object({ 'delete-volumes': z.boolean().default(false) }).parse(input)['delete-volumes'], call.endless);
+        deleteGroup(
+          state,
+          row,
+          z.object({ 'delete-volumes': z.boolean().default(false) }).parse(input)['delete-volumes'],
+          call.endless,
+        );
       else throw new Refusal(400, `There is no such action: ${what}`);
       return accepted;
     })
-    .on('GET', '/group_snapshots', (call) => list(state, call, groupSnapshots.all(), { ...snapshotList, shown: brief }))
-    .on('GET', '/group_snapshots/detail', (call) => list(state, call, groupSnapshots.all(), { ...snapshotList, shown: showSnapshot }))
+    .on('GET', '/group_snapshots', (call) =>
+      list(state, call, groupSnapshots.all(), { ...snapshotList, shown: brief }),
+    )
+    .on('GET', '/group_snapshots/detail', (call) =>
+      list(state, call, groupSnapshots.all(), { ...snapshotList, shown: showSnapshot }),
+    )
     .on('POST', '/group_snapshots', (call) => {
-      const input = body(call, z.object({ group_snapshot: z.object({ name: z.string(), group_id: z.string() }) })).group_snapshot;
+      const input = body(
+        call,
+        z.object({ group_snapshot: z.object({ name: z.string(), group_id: z.string() }) }),
+      ).group_snapshot;
       const row = addGroupSnapshot(
         state,
         find(groups.get(input.group_id), `Group ${input.group_id}`),
@@ -103,9 +137,15 @@ export function groupRoutes(state: CloudState, routes: Routes): void {
         ownProject(call.token),
         call.token?.userId ?? '',
       );
-      return { status: 202, json: { group_snapshot: { ...brief(row), group_type_id: row.group_type_id } } };
+      return {
+        status: 202,
+        json: { group_snapshot: { ...brief(row), group_type_id: row.group_type_id } },
+      };
     })
-    .on('GET', '/group_snapshots/:id', (call) => ({ status: 200, json: { group_snapshot: showSnapshot(snapshot(call)) } }))
+    .on('GET', '/group_snapshots/:id', (call) => ({
+      status: 200,
+      json: { group_snapshot: showSnapshot(snapshot(call)) },
+    }))
     .on('POST', '/group_snapshots/:id/action', (call) => {
       const [, input] = action(call);
       snapshot(call).status = z.object({ status: z.string() }).parse(input).status;
@@ -132,7 +172,13 @@ export function groupRoutes(state: CloudState, routes: Routes): void {
 }
 
 /** A group snapshot with a snapshot of every volume in the group. */
-export function addGroupSnapshot(state: CloudState, group: VolumeGroup, name: string, project_id: string, user_id: string): GroupSnapshot {
+export function addGroupSnapshot(
+  state: CloudState,
+  group: VolumeGroup,
+  name: string,
+  project_id: string,
+  user_id: string,
+): GroupSnapshot {
   const { groupSnapshots, snapshots, volumes } = state.storage;
   const created_at = state.clock.now();
   const row = groupSnapshots.add({
@@ -161,16 +207,28 @@ export function addGroupSnapshot(state: CloudState, group: VolumeGroup, name: st
   return row;
 }
 
-function deleteGroup(state: CloudState, row: VolumeGroup, withVolumes: boolean, endless: boolean): void {
+function deleteGroup(
+  state: CloudState,
+  row: VolumeGroup,
+  withVolumes: boolean,
+  endless: boolean,
+): void {
   const { groups, groupSnapshots, snapshots, volumes, attachments } = state.storage;
   const refuse = (reason: string): Refusal => new Refusal(400, `Invalid Group: ${reason}`);
   if (!withVolumes && !['available', 'error'].includes(row.status))
     throw refuse(`Group status must be available or error, but current status is: ${row.status}`);
-  if (groupSnapshots.some((each) => each.group_id === row.id)) throw refuse('Group has existing snapshots.');
+  if (groupSnapshots.some((each) => each.group_id === row.id))
+    throw refuse('Group has existing snapshots.');
   const members = volumes.where((each) => each.group_id === row.id);
   if (members.length > 0 && !withVolumes)
-    throw refuse(`Group ${row.id} still contains volumes. The delete-volumes flag is required to delete it.`);
-  if (members.some((each) => attachments.some((at) => at.volume_id === each.id && at.status === 'attached')))
+    throw refuse(
+      `Group ${row.id} still contains volumes. The delete-volumes flag is required to delete it.`,
+    );
+  if (
+    members.some((each) =>
+      attachments.some((at) => at.volume_id === each.id && at.status === 'attached'),
+    )
+  )
     throw refuse(`Volume in group ${row.id} is attached. Need to detach first.`);
   if (members.some((each) => snapshots.some((snapshot) => snapshot.volume_id === each.id)))
     throw refuse('Volume in group still has dependent snapshots.');
@@ -184,7 +242,10 @@ function deleteGroup(state: CloudState, row: VolumeGroup, withVolumes: boolean, 
   });
 }
 
-/** Backups. Without a running cinder-backup their deletion is a 404 about the service, and the backup stays. */
+/**
+ * Backups. Without a running cinder-backup their deletion is a 404 about the service, and the
+ * backup stays.
+ */
 export function backupRoutes(state: CloudState, routes: Routes): void {
   const { backups, volumes } = state.storage;
   const hasIncrements = (row: Backup): boolean => backups.some((each) => each.parent_id === row.id);
@@ -210,21 +271,32 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
     'os-backup-project-attr:project_id': row.project_id,
     user_id: row.user_id,
   });
-  const backup = (call: Call): Backup => find(backups.get(param(call, 'id')), `Backup ${param(call, 'id')}`);
-  const how = { key: 'backups', linksKey: 'backups_links', allTenants: 'by value', counts: true, noun: 'Backup' } as const;
+  const backup = (call: Call): Backup =>
+    find(backups.get(param(call, 'id')), `Backup ${param(call, 'id')}`);
+  const how = {
+    key: 'backups',
+    linksKey: 'backups_links',
+    allTenants: 'by value',
+    counts: true,
+    noun: 'Backup',
+  } as const;
   const service = (): void => {
-    if (!state.options.backupService) throw new Refusal(404, 'Service cinder-backup could not be found.');
+    if (!state.options.backupService)
+      throw new Refusal(404, 'Service cinder-backup could not be found.');
   };
 
   function remove(call: Call, row: Backup, force: boolean): void {
     if (!force && !['available', 'error'].includes(row.status))
       throw new Refusal(400, 'Invalid backup: Backup status must be available or error');
-    if (force && !state.options.backupForce) throw new Refusal(405, 'Operation not supported: force delete.');
-    // The check for increments looks only in the caller's project: an admin from another one is not stopped.
+    if (force && !state.options.backupForce)
+      throw new Refusal(405, 'Operation not supported: force delete.');
+    // The check for increments looks only in the caller's project: an admin from another one is not
+    // stopped.
     if (row.project_id === ownProject(call.token) && hasIncrements(row))
       throw new Refusal(400, 'Invalid backup: Incremental backups exist for this backup.');
     service();
-    if (hasIncrements(row)) state.mishaps.push(`backup ${row.id} was deleted before its increments`);
+    if (hasIncrements(row))
+      state.mishaps.push(`backup ${row.id} was deleted before its increments`);
     mark(state, row, 'deleting');
     if (call.endless) return;
     state.clock.after(state.options.durations.backup, () => {
@@ -241,15 +313,27 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
       }),
     )
     .on('GET', '/backups/detail', (call) =>
-      list(state, call, backups.all(), { ...how, linkPath: 'backups/detail', shown: (row) => show(call, row) }),
+      list(state, call, backups.all(), {
+        ...how,
+        linkPath: 'backups/detail',
+        shown: (row) => show(call, row),
+      }),
     )
     .on('POST', '/backups', (call) => {
       const input = body(
         call,
-        z.object({ backup: z.object({ volume_id: z.string(), name: z.string().default(''), incremental: z.boolean().default(false) }) }),
+        z.object({
+          backup: z.object({
+            volume_id: z.string(),
+            name: z.string().default(''),
+            incremental: z.boolean().default(false),
+          }),
+        }),
       ).backup;
       const volume = find(volumes.get(input.volume_id), `Volume ${input.volume_id}`);
-      const parent = input.incremental ? backups.where((row) => row.volume_id === volume.id).at(-1) : undefined;
+      const parent = input.incremental
+        ? backups.where((row) => row.volume_id === volume.id).at(-1)
+        : undefined;
       const row = backups.add({
         id: uuid(),
         name: input.name,
@@ -262,9 +346,15 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
         created_at: state.clock.now(),
         updated_at: state.clock.now(),
       });
-      return { status: 202, json: { backup: { id: row.id, name: row.name, links: linksOf(call, `backups/${row.id}`) } } };
+      return {
+        status: 202,
+        json: { backup: { id: row.id, name: row.name, links: linksOf(call, `backups/${row.id}`) } },
+      };
     })
-    .on('GET', '/backups/:id', (call) => ({ status: 200, json: { backup: show(call, backup(call)) } }))
+    .on('GET', '/backups/:id', (call) => ({
+      status: 200,
+      json: { backup: show(call, backup(call)) },
+    }))
     .on('DELETE', '/backups/:id', (call) => {
       remove(call, backup(call), false);
       return accepted;

@@ -4,16 +4,32 @@ import { page } from './paging.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject } from './tokens.ts';
 
-const paging = new Set(['all_tenants', 'limit', 'marker', 'offset', 'sort', 'sort_key', 'sort_dir', 'with_count', 'list_volume']);
+const paging = new Set([
+  'all_tenants',
+  'limit',
+  'marker',
+  'offset',
+  'sort',
+  'sort_key',
+  'sort_dir',
+  'with_count',
+  'list_volume',
+]);
 
 export interface Listing<T> {
   /** Key of the rows: `volumes`. */
   readonly key: string;
   /** Key of the link to the next page: `volumes_links`; `group_links` for groups. */
   readonly linksKey: string;
-  /** Path of that link below the project, as Cinder writes it: for some collections it is another one than was asked. */
+  /**
+   * Path of that link below the project, as Cinder writes it: for some collections it is another
+   * one than was asked.
+   */
   readonly linkPath: string;
-  /** Groups, group snapshots and attachments look only whether `all_tenants` is there, the others at its value. */
+  /**
+   * Groups, group snapshots and attachments look only whether `all_tenants` is there, the others at
+   * its value.
+   */
   readonly allTenants: 'by value' | 'by presence';
   /** Whether the list knows `with_count`. */
   readonly counts: boolean;
@@ -22,7 +38,10 @@ export interface Listing<T> {
   readonly shown: (row: T) => unknown;
 }
 
-/** A list as Cinder gives it: the caller's project replaces the wanted one unless `all_tenants` is set, newest first, a link on every full page. */
+/**
+ * A list as Cinder gives it: the caller's project replaces the wanted one unless `all_tenants` is
+ * set, newest first, a link on every full page.
+ */
 export function list<T extends { id: string; created_at: number; project_id: string }>(
   state: CloudState,
   call: Call,
@@ -37,22 +56,35 @@ export function list<T extends { id: string; created_at: number; project_id: str
     !['0', 'false', 'f', 'no', 'n', 'off'].includes(asked.toLowerCase())
   )
     throw new Refusal(400, `Value '${asked}' for 'all_tenants' is not a boolean.`);
-  const allTenants = isAdmin(call.token) && (how.allTenants === 'by presence' ? call.query.has('all_tenants') : isTrue(asked));
+  const allTenants =
+    isAdmin(call.token) &&
+    (how.allTenants === 'by presence' ? call.query.has('all_tenants') : isTrue(asked));
   const wanted = new Map([...call.query].filter(([name]) => !paging.has(name)));
   if (!allTenants) wanted.set('project_id', ownProject(call.token));
   // A name that no row has is no error: nothing fits it.
-  const fits = (row: T): boolean => [...wanted].every(([name, value]) => String(column(row, name)) === value);
+  const fits = (row: T): boolean =>
+    [...wanted].every(([name, value]) => String(column(row, name)) === value);
   const found = newestFirst(rows.filter(fits));
-  const missing = (marker: string): Refusal => new Refusal(404, `${how.noun} ${marker} could not be found.`);
+  const missing = (marker: string): Refusal =>
+    new Refusal(404, `${how.noun} ${marker} could not be found.`);
   const href = `${call.base}/v3/${ownProject(call.token)}/${how.linkPath}`;
-  const { rows: onPage, links } = page(call, found, (row) => row.id, { max: state.options.pageLimit, href, missing });
+  const { rows: onPage, links } = page(call, found, (row) => row.id, {
+    max: state.options.pageLimit,
+    href,
+    missing,
+  });
   const count = how.counts && isTrue(call.query.get('with_count')) ? { count: found.length } : {};
-  return { status: 200, json: { [how.key]: onPage.map(how.shown), ...(links && { [how.linksKey]: links }), ...count } };
+  return {
+    status: 200,
+    json: { [how.key]: onPage.map(how.shown), ...(links && { [how.linksKey]: links }), ...count },
+  };
 }
 
-const column = (row: object, name: string): unknown => Object.entries(row).find(([key]) => key === name)?.[1];
+const column = (row: object, name: string): unknown =>
+  Object.entries(row).find(([key]) => key === name)?.[1];
 
-export const isTrue = (text: string | null): boolean => text !== null && ['1', 'true', 't', 'yes', 'y', 'on'].includes(text.toLowerCase());
+export const isTrue = (text: string | null): boolean =>
+  text !== null && ['1', 'true', 't', 'yes', 'y', 'on'].includes(text.toLowerCase());
 
 /** Links of one thing; they carry the project of the caller's token, not of the thing. */
 export const linksOf = (call: Call, path: string) => {
@@ -64,10 +96,17 @@ export const linksOf = (call: Call, path: string) => {
 };
 
 /** Every 202 of Cinder without a body. */
-export const accepted: Reply = { status: 202, headers: { 'Content-Type': 'text/html; charset=UTF-8' } };
+export const accepted: Reply = {
+  status: 202,
+  headers: { 'Content-Type': 'text/html; charset=UTF-8' },
+};
 
 /** A change of status, with its time: that is how long something has been `deleting`. */
-export function mark(state: CloudState, row: { status: string; updated_at?: number }, status: string): void {
+export function mark(
+  state: CloudState,
+  row: { status: string; updated_at?: number },
+  status: string,
+): void {
   row.status = status;
   if (row.updated_at !== undefined) row.updated_at = state.clock.now();
 }

@@ -7,7 +7,10 @@ import type { CloudState } from './state.ts';
 import { ownProject } from './tokens.ts';
 import { isoMicros, uuid } from './world.ts';
 
-/** Transfers, attachments and messages. Their rows tell little: an attachment does not even name its project. */
+/**
+ * Transfers, attachments and messages. Their rows tell little: an attachment does not even name its
+ * project.
+ */
 export function transferRoutes(state: CloudState, routes: Routes): void {
   const { transfers, attachments, volumes, messages } = state.storage;
   const show = (call: Call, row: Transfer) => ({
@@ -51,17 +54,36 @@ export function transferRoutes(state: CloudState, routes: Routes): void {
     .on('GET', '/volume-transfers', (call) =>
       list(state, call, transfers.all(), {
         ...how,
-        shown: ({ id, name, volume_id }) => ({ id, name, volume_id, links: linksOf(call, `os-volume-transfer/${id}`) }),
+        shown: ({ id, name, volume_id }) => ({
+          id,
+          name,
+          volume_id,
+          links: linksOf(call, `os-volume-transfer/${id}`),
+        }),
       }),
     )
-    .on('GET', '/volume-transfers/detail', (call) => list(state, call, transfers.all(), { ...how, shown: (row) => show(call, row) }))
+    .on('GET', '/volume-transfers/detail', (call) =>
+      list(state, call, transfers.all(), { ...how, shown: (row) => show(call, row) }),
+    )
     .on('POST', '/volume-transfers', (call) => {
-      const input = body(call, z.object({ transfer: z.object({ volume_id: z.string(), name: z.string().default('') }) })).transfer;
+      const input = body(
+        call,
+        z.object({ transfer: z.object({ volume_id: z.string(), name: z.string().default('') }) }),
+      ).transfer;
       const volume = find(volumes.get(input.volume_id), `Volume ${input.volume_id}`);
-      if (volume.status !== 'available') throw new Refusal(400, 'Invalid volume: status must be available');
+      if (volume.status !== 'available')
+        throw new Refusal(400, 'Invalid volume: status must be available');
       volume.status = 'awaiting-transfer';
-      const row = transfers.add({ ...input, id: uuid(), project_id: ownProject(call.token), created_at: state.clock.now() });
-      return { status: 202, json: { transfer: { ...show(call, row), auth_key: '8c66ba1eea6a5922' } } };
+      const row = transfers.add({
+        ...input,
+        id: uuid(),
+        project_id: ownProject(call.token),
+        created_at: state.clock.now(),
+      });
+      return {
+        status: 202,
+        json: { transfer: { ...show(call, row), auth_key: '8c66ba1eea6a5922' } },
+      };
     })
     .on('DELETE', '/volume-transfers/:id', (call) => {
       const row = find(transfers.get(param(call, 'id')), `Transfer ${param(call, 'id')}`);
@@ -76,8 +98,13 @@ export function transferRoutes(state: CloudState, routes: Routes): void {
         shown: ({ id, status, instance, volume_id }) => ({ id, status, instance, volume_id }),
       }),
     )
-    .on('GET', '/attachments/detail', (call) => list(state, call, attachments.all(), { ...attachmentList, shown: showAttachment }))
-    .on('GET', '/attachments/:id', (call) => ({ status: 200, json: { attachment: showAttachment(attachment(state, call)) } }))
+    .on('GET', '/attachments/detail', (call) =>
+      list(state, call, attachments.all(), { ...attachmentList, shown: showAttachment }),
+    )
+    .on('GET', '/attachments/:id', (call) => ({
+      status: 200,
+      json: { attachment: showAttachment(attachment(state, call)) },
+    }))
     .on('DELETE', '/attachments/:id', (call) => {
       const row = attachment(state, call);
       if (row.status === 'attached' && state.compute.servers.get(row.instance))
@@ -104,13 +131,18 @@ export function transferRoutes(state: CloudState, routes: Routes): void {
       };
     })
     .on('DELETE', '/messages/:id', (call) => {
-      if (!messages.delete(param(call, 'id'))) throw new Refusal(404, `Message ${param(call, 'id')} could not be found.`);
+      if (!messages.delete(param(call, 'id')))
+        throw new Refusal(404, `Message ${param(call, 'id')} could not be found.`);
       return { status: 204 };
     });
 }
 
 function attachment(state: CloudState, call: Call): Attachment {
   const row = state.storage.attachments.get(param(call, 'id'));
-  if (!row) throw new Refusal(404, `Volume attachment could not be found with filter: attachment_id = ${param(call, 'id')}.`);
+  if (!row)
+    throw new Refusal(
+      404,
+      `Volume attachment could not be found with filter: attachment_id = ${param(call, 'id')}.`,
+    );
   return row;
 }

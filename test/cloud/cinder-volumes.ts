@@ -73,14 +73,30 @@ const showSnapshot = (row: Snapshot) => ({
 });
 
 const attached = (state: CloudState, row: Volume) =>
-  state.storage.attachments.where((each) => each.volume_id === row.id && each.status === 'attached');
+  state.storage.attachments.where(
+    (each) => each.volume_id === row.id && each.status === 'attached',
+  );
 
 export function volumeRoutes(state: CloudState, routes: Routes): void {
   const { volumes, snapshots } = state.storage;
-  const volume = (call: Call): Volume => find(volumes.get(param(call, 'id')), `Volume ${param(call, 'id')}`);
-  const snapshot = (call: Call): Snapshot => find(snapshots.get(param(call, 'id')), `Snapshot ${param(call, 'id')}`);
-  const volumeList = { key: 'volumes', linksKey: 'volumes_links', allTenants: 'by value', counts: true, noun: 'Volume' } as const;
-  const snapshotList = { key: 'snapshots', linksKey: 'snapshots_links', allTenants: 'by value', counts: true, noun: 'Snapshot' } as const;
+  const volume = (call: Call): Volume =>
+    find(volumes.get(param(call, 'id')), `Volume ${param(call, 'id')}`);
+  const snapshot = (call: Call): Snapshot =>
+    find(snapshots.get(param(call, 'id')), `Snapshot ${param(call, 'id')}`);
+  const volumeList = {
+    key: 'volumes',
+    linksKey: 'volumes_links',
+    allTenants: 'by value',
+    counts: true,
+    noun: 'Volume',
+  } as const;
+  const snapshotList = {
+    key: 'snapshots',
+    linksKey: 'snapshots_links',
+    allTenants: 'by value',
+    counts: true,
+    noun: 'Snapshot',
+  } as const;
   routes
     .on('GET', '/volumes', (call) =>
       list(state, call, volumes.all(), {
@@ -90,23 +106,47 @@ export function volumeRoutes(state: CloudState, routes: Routes): void {
       }),
     )
     .on('GET', '/volumes/detail', (call) =>
-      list(state, call, volumes.all(), { ...volumeList, linkPath: 'volumes/detail', shown: (row) => showVolume(state, call, row) }),
+      list(state, call, volumes.all(), {
+        ...volumeList,
+        linkPath: 'volumes/detail',
+        shown: (row) => showVolume(state, call, row),
+      }),
     )
     .on('POST', '/volumes', (call) => create(state, call))
-    .on('GET', '/volumes/:id', (call) => ({ status: 200, json: { volume: showVolume(state, call, volume(call)) } }))
+    .on('GET', '/volumes/:id', (call) => ({
+      status: 200,
+      json: { volume: showVolume(state, call, volume(call)) },
+    }))
     .on('DELETE', '/volumes/:id', (call) => {
       const force = isTrue(call.query.get('force'));
       if (force) requireAdmin(call.token, 'volume:force_delete');
-      deleteVolume(state, volume(call), { force, cascade: isTrue(call.query.get('cascade')), endless: call.endless });
+      deleteVolume(state, volume(call), {
+        force,
+        cascade: isTrue(call.query.get('cascade')),
+        endless: call.endless,
+      });
       return accepted;
     })
     .on('POST', '/volumes/:id/action', (call) => act(state, call, volume(call)))
-    .on('GET', '/snapshots', (call) => list(state, call, snapshots.all(), { ...snapshotList, linkPath: 'snapshots', shown: showSnapshot }))
+    .on('GET', '/snapshots', (call) =>
+      list(state, call, snapshots.all(), {
+        ...snapshotList,
+        linkPath: 'snapshots',
+        shown: showSnapshot,
+      }),
+    )
     .on('GET', '/snapshots/detail', (call) =>
-      list(state, call, snapshots.all(), { ...snapshotList, linkPath: 'snapshots/detail', shown: showSnapshot }),
+      list(state, call, snapshots.all(), {
+        ...snapshotList,
+        linkPath: 'snapshots/detail',
+        shown: showSnapshot,
+      }),
     )
     .on('POST', '/snapshots', (call) => {
-      const input = body(call, z.object({ snapshot: z.object({ volume_id: z.string(), name: z.string().default('') }) })).snapshot;
+      const input = body(
+        call,
+        z.object({ snapshot: z.object({ volume_id: z.string(), name: z.string().default('') }) }),
+      ).snapshot;
       const of = find(volumes.get(input.volume_id), `Volume ${input.volume_id}`);
       const row = snapshots.add({
         ...input,
@@ -125,9 +165,15 @@ export function volumeRoutes(state: CloudState, routes: Routes): void {
         'os-extended-snapshot-attributes:progress': __,
         ...shown
       } = showSnapshot(row);
-      return { status: 202, json: { snapshot: { ...shown, status: 'creating', updated_at: null } } };
+      return {
+        status: 202,
+        json: { snapshot: { ...shown, status: 'creating', updated_at: null } },
+      };
     })
-    .on('GET', '/snapshots/:id', (call) => ({ status: 200, json: { snapshot: showSnapshot(snapshot(call)) } }))
+    .on('GET', '/snapshots/:id', (call) => ({
+      status: 200,
+      json: { snapshot: showSnapshot(snapshot(call)) },
+    }))
     .on('DELETE', '/snapshots/:id', (call) => {
       deleteSnapshot(state, snapshot(call), { force: false, endless: call.endless });
       return accepted;
@@ -135,8 +181,10 @@ export function volumeRoutes(state: CloudState, routes: Routes): void {
     .on('POST', '/snapshots/:id/action', (call) => {
       const row = snapshot(call);
       const [what, input] = action(call);
-      if (what === 'os-force_delete') deleteSnapshot(state, row, { force: true, endless: call.endless });
-      else if (what === 'os-reset_status') mark(state, row, z.object({ status: z.string() }).parse(input).status);
+      if (what === 'os-force_delete')
+        deleteSnapshot(state, row, { force: true, endless: call.endless });
+      else if (what === 'os-reset_status')
+        mark(state, row, z.object({ status: z.string() }).parse(input).status);
       else throw new Refusal(400, `There is no such action: ${what}`);
       return accepted;
     });
@@ -152,7 +200,11 @@ function create(state: CloudState, call: Call): Reply {
   const input = body(
     call,
     z.object({
-      volume: z.object({ size: z.number().optional(), name: z.string().default(''), snapshot_id: z.string().nullable().default(null) }),
+      volume: z.object({
+        size: z.number().optional(),
+        name: z.string().default(''),
+        snapshot_id: z.string().nullable().default(null),
+      }),
     }),
   ).volume;
   const now = state.clock.now();
@@ -171,27 +223,53 @@ function create(state: CloudState, call: Call): Reply {
     busy: 0,
   });
   // What is meant for admins is not in the answer to the creation.
-  const shown = Object.entries(showVolume(state, call, row)).filter(([key]) => !key.startsWith('os-vol-'));
-  return { status: 202, json: { volume: { ...Object.fromEntries(shown), status: 'creating', updated_at: null } } };
+  const shown = Object.entries(showVolume(state, call, row)).filter(
+    ([key]) => !key.startsWith('os-vol-'),
+  );
+  return {
+    status: 202,
+    json: { volume: { ...Object.fromEntries(shown), status: 'creating', updated_at: null } },
+  };
 }
 
-/** What stands in the way whatever the force: attached, migrating, in a group, snapshots (unless they go too). */
+/**
+ * What stands in the way whatever the force: attached, migrating, in a group, snapshots (unless
+ * they go too).
+ */
 const always =
   'must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.';
 
-export function deleteVolume(state: CloudState, row: Volume, how: { force: boolean; cascade: boolean; endless: boolean }): void {
+export function deleteVolume(
+  state: CloudState,
+  row: Volume,
+  how: { force: boolean; cascade: boolean; endless: boolean },
+): void {
   const { snapshots, transfers } = state.storage;
   const own = snapshots.where((each) => each.volume_id === row.id);
   const blocked =
     (!how.force && !deletable.includes(row.status)) ||
-    (row.migration_status !== null && !['success', 'error', 'none'].includes(row.migration_status)) ||
+    (row.migration_status !== null &&
+      !['success', 'error', 'none'].includes(row.migration_status)) ||
     attached(state, row).length > 0 ||
     row.group_id !== null ||
     (!how.cascade && own.length > 0);
   const statuses = how.force ? '' : `status must be ${deletable.join(' or ')} and `;
   if (blocked)
-    throw new Refusal(400, `Invalid volume: Volume ${how.force ? ' ' : ''}${statuses}${always}`.replace('Volume  must', 'Volume  must'));
-  if (how.cascade && own.some((each) => !['available', 'error', 'deleting'].includes(each.status) || each.group_snapshot_id !== null))
+    throw new Refusal(
+      400,
+      `Invalid volume: Volume ${how.force ? ' ' : ''}${statuses}${always}`.replace(
+        'Volume  must',
+        'Volume  must',
+      ),
+    );
+  if (
+    how.cascade &&
+    own.some(
+      (each) =>
+        !['available', 'error', 'deleting'].includes(each.status) ||
+        each.group_snapshot_id !== null,
+    )
+  )
     throw new Refusal(400, 'Invalid volume: Failed to update snapshot.');
   mark(state, row, 'deleting');
   for (const each of own) mark(state, each, 'deleting');
@@ -205,14 +283,25 @@ export function deleteVolume(state: CloudState, row: Volume, how: { force: boole
       return;
     }
     for (const each of own) snapshots.delete(each.id);
-    for (const each of transfers.where((transfer) => transfer.volume_id === row.id)) transfers.delete(each.id);
+    for (const each of transfers.where((transfer) => transfer.volume_id === row.id))
+      transfers.delete(each.id);
     state.storage.volumes.delete(row.id);
   });
 }
 
-function deleteSnapshot(state: CloudState, row: Snapshot, how: { force: boolean; endless: boolean }): void {
-  if ((!how.force && !['available', 'error'].includes(row.status)) || row.group_snapshot_id !== null)
-    throw new Refusal(400, 'Invalid snapshot: Snapshot status must be available or error and must not be part of a group.');
+function deleteSnapshot(
+  state: CloudState,
+  row: Snapshot,
+  how: { force: boolean; endless: boolean },
+): void {
+  if (
+    (!how.force && !['available', 'error'].includes(row.status)) ||
+    row.group_snapshot_id !== null
+  )
+    throw new Refusal(
+      400,
+      'Invalid snapshot: Snapshot status must be available or error and must not be part of a group.',
+    );
   mark(state, row, 'deleting');
   if (how.endless) return;
   state.clock.after(state.options.durations.snapshot, () => {
@@ -233,14 +322,18 @@ const resetStatus = z.object({
 function act(state: CloudState, call: Call, row: Volume): Reply {
   const { attachments } = state.storage;
   const [what, input] = action(call);
-  if (what === 'os-force_delete') deleteVolume(state, row, { force: true, cascade: false, endless: call.endless });
+  if (what === 'os-force_delete')
+    deleteVolume(state, row, { force: true, cascade: false, endless: call.endless });
   else if (what === 'os-reset_status') {
     const wanted = resetStatus.parse(input);
-    if (wanted.status === 'deleting') throw new Refusal(400, `Cannot reset-state to ${wanted.status}`);
+    if (wanted.status === 'deleting')
+      throw new Refusal(400, `Cannot reset-state to ${wanted.status}`);
     mark(state, row, wanted.status ?? row.status);
-    if (wanted.migration_status !== undefined) row.migration_status = wanted.migration_status === 'none' ? null : wanted.migration_status;
+    if (wanted.migration_status !== undefined)
+      row.migration_status = wanted.migration_status === 'none' ? null : wanted.migration_status;
     if (wanted.attach_status === 'detached')
-      for (const each of attachments.where((at) => at.volume_id === row.id)) attachments.delete(each.id);
+      for (const each of attachments.where((at) => at.volume_id === row.id))
+        attachments.delete(each.id);
     return { status: 202 };
   } else if (what === 'os-attach') {
     const { instance_uuid } = z.object({ instance_uuid: z.string() }).parse(input);

@@ -6,11 +6,16 @@ afterEach(() => there.close());
 
 const mine = (): string => `all_tenants=1&project_id=${there.project}`;
 /** The id of the project's row of a name. */
-const id = <T extends Row & { name: string; project_id: string }>(table: Table<T>, name: string): string =>
-  table.where((row) => row.name === name && row.project_id === there.project)[0]?.id ?? `no ${name}`;
+const id = <T extends Row & { name: string; project_id: string }>(
+  table: Table<T>,
+  name: string,
+): string =>
+  table.where((row) => row.name === name && row.project_id === there.project)[0]?.id ??
+  `no ${name}`;
 const volume = (name: string): string => id(there.cloud.state.storage.volumes, name);
 const remove = (path: string) => there.status('storage', 'DELETE', path);
-const act = (path: string, name: string, value: unknown) => there.status('storage', 'POST', `${path}/action`, { json: { [name]: value } });
+const act = (path: string, name: string, value: unknown) =>
+  there.status('storage', 'POST', `${path}/action`, { json: { [name]: value } });
 const listed = async (path: string, key: string): Promise<unknown[]> =>
   rows((await there.ask('storage', 'GET', path)).json, key).map((row) => row.name);
 
@@ -24,13 +29,19 @@ describe('the Cinder of the rehearsal cloud', () => {
     const base = `//v3/${there.project}/volumes`;
     expect(await there.status('storage', 'GET', base)).toBe(400);
     expect(await listed(`/volumes?project_id=${there.project}`, 'volumes')).toEqual([]);
-    expect(await listed(`/volumes?all_tenants=0&project_id=${there.project}`, 'volumes')).toEqual([]);
-    expect(await listed(`/groups?all_tenants=0&project_id=${there.project}`, 'groups')).toEqual(['group']);
+    expect(await listed(`/volumes?all_tenants=0&project_id=${there.project}`, 'volumes')).toEqual(
+      [],
+    );
+    expect(await listed(`/groups?all_tenants=0&project_id=${there.project}`, 'groups')).toEqual([
+      'group',
+    ]);
     expect(await there.status('storage', 'GET', '/volumes?all_tenants=perhaps')).toBe(400);
   });
 
   it('takes a misspelled filter for one that nothing fits', async () => {
-    expect(await listed(`/volumes?all_tenants=1&tenant_id=${there.project}`, 'volumes')).toEqual([]);
+    expect(await listed(`/volumes?all_tenants=1&tenant_id=${there.project}`, 'volumes')).toEqual(
+      [],
+    );
     expect(await listed(`/volumes?${mine()}`, 'volumes')).not.toEqual([]);
   });
 
@@ -42,7 +53,9 @@ describe('the Cinder of the rehearsal cloud', () => {
     ['already deleting', 'stuck'],
   ])('refuses to delete a volume %s', async (_, name) => {
     const { snapshots } = there.cloud.state.storage;
-    if (name !== 'data-3') for (const row of snapshots.where((each) => each.volume_id === volume(name))) snapshots.delete(row.id);
+    if (name !== 'data-3')
+      for (const row of snapshots.where((each) => each.volume_id === volume(name)))
+        snapshots.delete(row.id);
     const row = there.cloud.state.storage.volumes.get(volume(name));
     // Only what the name of the test says stands in the way.
     if (row?.status === 'in-use') row.status = 'available';
@@ -77,7 +90,13 @@ describe('the Cinder of the rehearsal cloud', () => {
 
   it('leaves a volume deleting for ever when told so, until it is reset or forced', async () => {
     const path = `/volumes/${volume('from-snapshot')}`;
-    there.cloud.faults.inject({ service: 'cinder', method: 'DELETE', path: /\/volumes\//, times: 1, effect: { does: 'endless' } });
+    there.cloud.faults.inject({
+      service: 'cinder',
+      method: 'DELETE',
+      path: /\/volumes\//,
+      times: 1,
+      effect: { does: 'endless' },
+    });
     await remove(path);
     there.clock.advance(3_600_000);
     expect(at((await there.ask('storage', 'GET', path)).json, 'volume.status')).toBe('deleting');
@@ -92,7 +111,9 @@ describe('the Cinder of the rehearsal cloud', () => {
     const { groups, groupSnapshots } = there.cloud.state.storage;
     const group = `/groups/${id(groups, 'group')}`;
     const snapshot = `/group_snapshots/${id(groupSnapshots, 'group-snapshot')}`;
-    const { text } = await there.ask('storage', 'POST', `${group}/action`, { json: { delete: { 'delete-volumes': true } } });
+    const { text } = await there.ask('storage', 'POST', `${group}/action`, {
+      json: { delete: { 'delete-volumes': true } },
+    });
     expect(text).toContain('Group has existing snapshots');
     expect(await remove(snapshot)).toBe(202);
     there.clock.advance(200);
@@ -108,28 +129,47 @@ describe('the Cinder of the rehearsal cloud', () => {
     const full = id(backups, 'full');
     expect(await remove(`/backups/${full}`)).toBe(202);
     expect(there.cloud.state.mishaps).toEqual([`backup ${full} was deleted before its increments`]);
-    expect(await there.status('storage', 'DELETE', `/backups/${id(backups, 'increment-1')}`, { as: there.project })).toBe(400);
+    expect(
+      await there.status('storage', 'DELETE', `/backups/${id(backups, 'increment-1')}`, {
+        as: there.project,
+      }),
+    ).toBe(400);
   });
 
   it('cancels a transfer and frees its volume', async () => {
-    expect(await remove(`/volume-transfers/${id(there.cloud.state.storage.transfers, 'gift')}`)).toBe(202);
+    expect(
+      await remove(`/volume-transfers/${id(there.cloud.state.storage.transfers, 'gift')}`),
+    ).toBe(202);
     expect(await remove(`/volumes/${volume('given-away')}`)).toBe(202);
   });
 
   it('keeps an attachment as long as Nova knows the server', async () => {
-    const [row] = there.cloud.state.storage.attachments.where((each) => each.volume_id === volume('data-0'));
+    const [row] = there.cloud.state.storage.attachments.where(
+      (each) => each.volume_id === volume('data-0'),
+    );
     expect(await remove(`/attachments/${row?.id}`)).toBe(409);
     there.cloud.state.compute.servers.delete(row?.instance ?? '');
     expect(await remove(`/attachments/${row?.id}`)).toBe(200);
-    expect(await act(`/volumes/${volume('data-0')}`, 'os-reset_status', { status: 'available', attach_status: 'detached' })).toBe(202);
+    expect(
+      await act(`/volumes/${volume('data-0')}`, 'os-reset_status', {
+        status: 'available',
+        attach_status: 'detached',
+      }),
+    ).toBe(202);
   });
 
   it('answers questions about a project that is gone, and deletes its quotas', async () => {
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);
-    const { json } = await there.ask('storage', 'GET', `/os-quota-sets/${there.project}?usage=true`);
+    const { json } = await there.ask(
+      'storage',
+      'GET',
+      `/os-quota-sets/${there.project}?usage=true`,
+    );
     expect(at(json, 'quota_set.backups.in_use')).toBe(3);
     expect(await remove(`/os-quota-sets/${there.project}`)).toBe(200);
-    expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(204);
+    expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(
+      204,
+    );
   });
 });
 
@@ -146,7 +186,9 @@ describe('a Cinder like the lab has it', () => {
     there = await visit({ defaultTypesOfGoneProjects: false });
     there.cloud.seed.fill(there.project, 'tiny');
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);
-    expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(404);
+    expect(await there.status('storage', 'DELETE', `//v3/default-types/${there.project}`)).toBe(
+      404,
+    );
     expect(there.cloud.world.count(there.project)['cinder.default-type']).toBe(1);
   });
 });

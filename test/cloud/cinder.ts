@@ -37,7 +37,8 @@ export function cinder(state: CloudState): Front {
     handle(call) {
       if (call.path === '/') return { status: 300, json: { versions: versions(call) } };
       call.token = tokenOf(state, call.headers['x-auth-token']);
-      if (call.path === '/v3' || call.path === '/v3/') return { status: 200, json: { versions: versions(call) } };
+      if (call.path === '/v3' || call.path === '/v3/')
+        return { status: 200, json: { versions: versions(call) } };
       if (!call.token) throw new Refusal(401, '');
       const own = ownProject(call.token);
       if (!atLeast(range.highest, version(call)))
@@ -51,7 +52,8 @@ export function cinder(state: CloudState): Front {
         return defaultTypes.find(call, call.path.slice('/v3'.length))?.(call) ?? htmlNotFound;
       const withProject = /^[0-9a-f]{32}$/.test(first);
       if (withProject && first !== own) throw new Refusal(400, 'Malformed request url');
-      if (!withProject && !atLeast(version(call), '3.67')) throw new Refusal(400, 'Malformed request url');
+      if (!withProject && !atLeast(version(call), '3.67'))
+        throw new Refusal(400, 'Malformed request url');
       const path = withProject ? `/${rest.join('/')}` : `/${[first, ...rest].join('/')}`;
       return routes.find(call, path)?.(call) ?? htmlNotFound;
     },
@@ -86,7 +88,10 @@ const defaultQuota: Record<string, number> = {
 /** Cinder asks nobody whether the project exists. */
 function quotaRoutes(state: CloudState, routes: Routes): void {
   const { quotas, volumes, snapshots, backups, groups } = state.storage;
-  const limits = (project: string): Record<string, number> => ({ ...defaultQuota, ...quotas.get(project)?.values });
+  const limits = (project: string): Record<string, number> => ({
+    ...defaultQuota,
+    ...quotas.get(project)?.values,
+  });
   const usage = (project: string): Record<string, number> => {
     const own = {
       volumes: volumes.where((row) => row.project_id === project),
@@ -133,5 +138,8 @@ function quotaRoutes(state: CloudState, routes: Routes): void {
       quotas.delete(param(call, 'project'));
       return { status: 200 };
     })
-    .on('GET', '/os-quota-class-sets/default', () => ({ status: 200, json: { quota_class_set: { ...defaultQuota, id: 'default' } } }));
+    .on('GET', '/os-quota-class-sets/default', () => ({
+      status: 200,
+      json: { quota_class_set: { ...defaultQuota, id: 'default' } },
+    }));
 }

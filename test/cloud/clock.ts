@@ -49,7 +49,9 @@ export class VirtualClock implements CloudClock {
     this.#due = [];
   }
 
-  /** Lets `milliseconds` go by and runs what falls due, in its order, also what that starts in turn. */
+  /**
+   * Lets `milliseconds` go by and runs what falls due, in its order, also what that starts in turn.
+   */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;
     for (;;) {

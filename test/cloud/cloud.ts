@@ -22,9 +22,17 @@ export type { Effect, Fault, Injected } from './faults.ts';
 export type { Notification } from './notifications.ts';
 export type { Options } from './options.ts';
 export type { LoggedCall } from './serve.ts';
-export type { Thing } from './world.ts';
+export type { Resource } from './world.ts';
 
-export const serviceNames = ['keystone', 'nova', 'cinder', 'neutron', 'glance', 'swift', 'placement'] as const;
+export const serviceNames = [
+  'keystone',
+  'nova',
+  'cinder',
+  'neutron',
+  'glance',
+  'swift',
+  'placement',
+] as const;
 /** A core service, or one that was put in by `with`. */
 export type CloudService = string;
 
@@ -35,7 +43,10 @@ export type CloudOptions = Partial<Omit<Options, 'durations'>> & {
   readonly with?: readonly Documented[];
 };
 
-/** A stateful OpenStack on the loopback. Nothing in it touches a network beyond, a disk or a real cloud. */
+/**
+ * A stateful OpenStack on the loopback. Nothing in it touches a network beyond, a disk or a real
+ * cloud.
+ */
 export interface RehearsalCloud {
   /** Keystone's URL with `/v3`: `OS_AUTH_URL`. */
   readonly url: string;
@@ -63,7 +74,10 @@ export interface RehearsalCloud {
   close(): Promise<void>;
 }
 
-/** Starts it, empty but for the admin's and the `service` project in the default domain. Under 100 ms. */
+/**
+ * Starts it, empty but for the admin's and the `service` project in the default domain. Under 100
+ * ms.
+ */
 export async function startCloud(options: CloudOptions = {}): Promise<RehearsalCloud> {
   const clock = options.clock ?? realClock();
   const world = new World();
@@ -74,7 +88,12 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
     ...tables(world),
     world,
     clock,
-    options: { ...defaults, ...options, durations: { ...defaults.durations, ...options.durations }, clock },
+    options: {
+      ...defaults,
+      ...options,
+      durations: { ...defaults.durations, ...options.durations },
+      clock,
+    },
     tokens: new Tokens(),
     accounts: new Map(),
     bases: new Map(),
@@ -96,8 +115,13 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
     },
   };
   state.documented.push(...(options.with ?? []).map((service) => service.open(state)));
-  const fronts = [...[keystone, nova, cinder, neutron, glance, swift, placement].map((front) => front(state)), ...state.documented];
-  const servers = new Map(fronts.map((front) => [front.name, new ServiceServer(front, faults, calls)]));
+  const fronts = [
+    ...[keystone, nova, cinder, neutron, glance, swift, placement].map((front) => front(state)),
+    ...state.documented,
+  ];
+  const servers = new Map(
+    fronts.map((front) => [front.name, new ServiceServer(front, faults, calls)]),
+  );
   await Promise.all(
     [...servers].map(async ([name, server]) => {
       await server.start();
@@ -106,7 +130,11 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
   );
   const admin = furnish(state);
   const url = `${state.bases.get('keystone')}/v3`;
-  const common = { OS_AUTH_URL: url, OS_REGION_NAME: state.options.region, OS_IDENTITY_API_VERSION: '3' };
+  const common = {
+    OS_AUTH_URL: url,
+    OS_REGION_NAME: state.options.region,
+    OS_IDENTITY_API_VERSION: '3',
+  };
   return {
     url,
     credentials: {
@@ -144,11 +172,21 @@ export async function startCloud(options: CloudOptions = {}): Promise<RehearsalC
   };
 }
 
-/** What every cloud has: the default domain, the roles, the admin, the services' project, a flavor, a volume type, a public network. */
+/**
+ * What every cloud has: the default domain, the roles, the admin, the services' project, a flavor,
+ * a volume type, a public network.
+ */
 function furnish(state: CloudState) {
   const { identity, compute, storage } = state;
   const plain = { tags: [], options: {}, description: '', enabled: true };
-  identity.projects.add({ ...plain, id: 'default', name: 'Default', domain_id: null, parent_id: null, is_domain: true });
+  identity.projects.add({
+    ...plain,
+    id: 'default',
+    name: 'Default',
+    domain_id: null,
+    parent_id: null,
+    is_domain: true,
+  });
   const project = identity.projects.add({
     ...plain,
     id: hex(),
@@ -157,15 +195,29 @@ function furnish(state: CloudState) {
     parent_id: 'default',
     is_domain: false,
   });
-  identity.projects.add({ ...plain, id: hex(), name: 'service', domain_id: 'default', parent_id: 'default', is_domain: false });
+  identity.projects.add({
+    ...plain,
+    id: hex(),
+    name: 'service',
+    domain_id: 'default',
+    parent_id: 'default',
+    is_domain: false,
+  });
   const implied: Record<string, string[]> = { admin: ['member'], member: ['reader'] };
   for (const name of ['admin', 'member', 'reader', 'service', 'ResellerAdmin'])
     identity.roles.add({ id: hex(), name, implies: implied[name] ?? [] });
-  const user = identity.users.add({ id: hex(), name: 'admin', domain_id: 'default', enabled: true, password: `rehearsal-${hex()}` });
+  const user = identity.users.add({
+    id: hex(),
+    name: 'admin',
+    domain_id: 'default',
+    enabled: true,
+    password: `rehearsal-${hex()}`,
+  });
   for (const role of identity.roles.all()) {
     if (!state.options.adminRoles.includes(role.name)) continue;
     grant(state, { role: role.id, actor: { user: user.id }, target: { project: project.id } });
-    if (role.name === 'admin') grant(state, { role: role.id, actor: { user: user.id }, target: { domain: 'default' } });
+    if (role.name === 'admin')
+      grant(state, { role: role.id, actor: { user: user.id }, target: { domain: 'default' } });
   }
   const credential = identity.applicationCredentials.add({
     id: hex(),
@@ -175,8 +227,27 @@ function furnish(state: CloudState) {
     secret: `rehearsal-${hex()}`,
     roles: state.options.adminRoles,
   });
-  compute.flavors.add({ id: uuid(), name: 'm1.tiny', is_public: true, vcpus: 1, ram: 64, access: new Set() });
-  storage.types.add({ id: uuid(), name: '__DEFAULT__', is_public: true, description: 'Default Volume Type', access: new Set() });
-  storage.groupTypes.add({ id: uuid(), name: 'default_cgsnapshot_type', is_public: true, description: null, access: new Set() });
+  compute.flavors.add({
+    id: uuid(),
+    name: 'm1.tiny',
+    is_public: true,
+    vcpus: 1,
+    ram: 64,
+    access: new Set(),
+  });
+  storage.types.add({
+    id: uuid(),
+    name: '__DEFAULT__',
+    is_public: true,
+    description: 'Default Volume Type',
+    access: new Set(),
+  });
+  storage.groupTypes.add({
+    id: uuid(),
+    name: 'default_cgsnapshot_type',
+    is_public: true,
+    description: null,
+    access: new Set(),
+  });
   return { password: user.password, credential };
 }

@@ -49,7 +49,12 @@ const login = z.object({
   token: z.object({
     project: z.object({ id: z.string() }),
     user: z.object({ id: z.string() }),
-    catalog: z.array(z.object({ type: z.string(), endpoints: z.array(z.object({ interface: z.string(), url: z.string() })) })),
+    catalog: z.array(
+      z.object({
+        type: z.string(),
+        endpoints: z.array(z.object({ interface: z.string(), url: z.string() })),
+      }),
+    ),
   }),
 });
 const idRow = z.object({ id: z.string() });
@@ -68,7 +73,11 @@ export class Asker {
     return new Asker(credentials, session, token);
   }
 
-  private constructor(credentials: Credentials, session: z.infer<typeof login>['token'], token: string) {
+  private constructor(
+    credentials: Credentials,
+    session: z.infer<typeof login>['token'],
+    token: string,
+  ) {
     this.#credentials = credentials;
     this.#session = session;
     this.#tokens.set(session.project.id, token);
@@ -78,7 +87,11 @@ export class Asker {
       user: session.user.id,
       id: (answer: Observation): string => idOf(answer),
       project: (name: string) => this.#project(name),
-      until: async (wanted: (answer: Observation) => boolean, service: string, path: string): Promise<void> => {
+      until: async (
+        wanted: (answer: Observation) => boolean,
+        service: string,
+        path: string,
+      ): Promise<void> => {
         for (let tries = 0; tries < 150; tries++) {
           if (wanted(await this.#call(service, 'GET', path, { silent: true }))) return;
           await pause(200);
@@ -88,10 +101,18 @@ export class Asker {
     });
   }
 
-  async #call(service: string, method: string, path: string, question: Question = {}): Promise<Observation> {
+  async #call(
+    service: string,
+    method: string,
+    path: string,
+    question: Question = {},
+  ): Promise<Observation> {
     const project = question.as ?? this.#session.project.id;
     const entry = this.#session.catalog.find(({ type }) => types[service]?.includes(type));
-    const endpoint = entry?.endpoints.find((each) => each.interface === 'public')?.url.replace(this.#session.project.id, project) ?? '';
+    const endpoint =
+      entry?.endpoints
+        .find((each) => each.interface === 'public')
+        ?.url.replace(this.#session.project.id, project) ?? '';
     const url = path.startsWith('//') ? new URL(endpoint).origin + path.slice(1) : endpoint + path;
     const headers = {
       'X-Auth-Token': await this.#token(project),
@@ -100,7 +121,12 @@ export class Asker {
       ...question.headers,
     };
     const body = question.json === undefined ? question.body : JSON.stringify(question.json);
-    const response = await fetch(url, { method, headers, redirect: 'manual', ...(body !== undefined && { body }) });
+    const response = await fetch(url, {
+      method,
+      headers,
+      redirect: 'manual',
+      ...(body !== undefined && { body }),
+    });
     const text = await response.text();
     const answer = {
       call: `${service} ${method} ${path}`,
@@ -128,26 +154,39 @@ export class Asker {
     });
     const id = idOf(made);
     this.#projects.push(id);
-    const listed = roles.parse((await this.#call('identity', 'GET', '/roles', { silent: true })).json).roles;
+    const listed = roles.parse(
+      (await this.#call('identity', 'GET', '/roles', { silent: true })).json,
+    ).roles;
     const admin = listed.find((role) => role.name === 'admin');
-    await this.#call('identity', 'PUT', `/projects/${id}/users/${this.#session.user.id}/roles/${admin?.id}`, { silent: true });
+    await this.#call(
+      'identity',
+      'PUT',
+      `/projects/${id}/users/${this.#session.user.id}/roles/${admin?.id}`,
+      { silent: true },
+    );
     return id;
   }
 
-  async tidy(): Promise<void> {
-    for (const id of this.#projects) await this.#call('identity', 'DELETE', `/projects/${id}`, { silent: true });
+  async housekeeping(): Promise<void> {
+    for (const id of this.#projects)
+      await this.#call('identity', 'DELETE', `/projects/${id}`, { silent: true });
   }
 }
 
 async function issue(credentials: Credentials, scope: unknown) {
-  const body = JSON.stringify({ auth: { identity: credentials.identity(), ...(scope !== undefined && { scope }) } });
+  const body = JSON.stringify({
+    auth: { identity: credentials.identity(), ...(scope !== undefined && { scope }) },
+  });
   const response = await fetch(`${credentials.authUrl}/auth/tokens`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body,
   });
   if (!response.ok) throw new Error(`login: ${response.status}`);
-  return { token: response.headers.get('x-subject-token') ?? '', session: login.parse(await response.json()).token };
+  return {
+    token: response.headers.get('x-subject-token') ?? '',
+    session: login.parse(await response.json()).token,
+  };
 }
 
 function parse(text: string): unknown {
@@ -161,7 +200,9 @@ function parse(text: string): unknown {
 function idOf(answer: Observation): string {
   const direct =
     idRow.safeParse(answer.json).data ??
-    Object.values(z.record(z.string(), z.unknown()).parse(answer.json)).flatMap((value) => idRow.safeParse(value).data ?? [])[0];
+    Object.values(z.record(z.string(), z.unknown()).parse(answer.json)).flatMap(
+      (value) => idRow.safeParse(value).data ?? [],
+    )[0];
   if (!direct) throw new Error(`${answer.call}: ${answer.status} ${answer.text.slice(0, 200)}`);
   return direct.id;
 }

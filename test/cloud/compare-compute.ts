@@ -11,19 +11,38 @@ export async function computeScript(ask: Ask): Promise<void> {
       'compute',
       'POST',
       '/flavors',
-      json('flavor', { name: `fake-${Date.now()}`, ram: 64, vcpus: 1, disk: 0, 'os-flavor-access:is_public': false }),
+      json('flavor', {
+        name: `fake-${Date.now()}`,
+        ram: 64,
+        vcpus: 1,
+        disk: 0,
+        'os-flavor-access:is_public': false,
+      }),
     ),
   );
   const image = ask.id(
-    await ask('image', 'POST', '/v2/images', { silent: true, json: { name: 'fake', disk_format: 'raw', container_format: 'bare' } }),
+    await ask('image', 'POST', '/v2/images', {
+      silent: true,
+      json: { name: 'fake', disk_format: 'raw', container_format: 'bare' },
+    }),
   );
   await ask('image', 'PUT', `/v2/images/${image}/file`, {
     silent: true,
     body: 'x',
     headers: { 'Content-Type': 'application/octet-stream' },
   });
-  await ask('compute', 'POST', `/flavors/${flavor}/action`, json('addTenantAccess', { tenant: project }));
-  await ask('compute', 'POST', `/flavors/${flavor}/action`, json('addTenantAccess', { tenant: 'nope' }));
+  await ask(
+    'compute',
+    'POST',
+    `/flavors/${flavor}/action`,
+    json('addTenantAccess', { tenant: project }),
+  );
+  await ask(
+    'compute',
+    'POST',
+    `/flavors/${flavor}/action`,
+    json('addTenantAccess', { tenant: 'nope' }),
+  );
   await ask('compute', 'GET', `/flavors/${flavor}/os-flavor-access`);
 
   const server = async (name: string): Promise<string> => {
@@ -46,18 +65,27 @@ export async function computeScript(ask: Ask): Promise<void> {
   await ask('compute', 'GET', `/servers/detail?${mine}&marker=nope`);
   await ask('compute', 'GET', `/servers/detail?${mine}&status=SOFT_DELETED`);
   await ask('compute', 'GET', '/servers/nope');
-  await ask('compute', 'GET', '/servers', { headers: { 'OpenStack-API-Version': 'compute 2.999' } });
+  await ask('compute', 'GET', '/servers', {
+    headers: { 'OpenStack-API-Version': 'compute 2.999' },
+  });
   await ask('compute', 'GET', '/servers', { headers: { 'X-Auth-Token': 'nonsense' } });
   await ask('compute', 'GET', '/os-nothing');
   await ask('compute', 'POST', `/servers/${first}/action`, json('lock', { locked_reason: 'x' }));
-  await ask('compute', 'POST', `/servers/${second}/action`, json('os-resetState', { state: 'error' }));
+  await ask(
+    'compute',
+    'POST',
+    `/servers/${second}/action`,
+    json('os-resetState', { state: 'error' }),
+  );
   await ask('compute', 'POST', `/servers/${second}/action`, json('os-start', null));
   await ask('compute', 'GET', `/servers/${second}/os-instance-actions`);
   await ask('compute', 'GET', `/servers/${first}/os-volume_attachments`);
   await ask('compute', 'GET', `/limits?tenant_id=${project}`);
   await ask('placement', 'GET', '/');
   await ask('placement', 'GET', `/usages?project_id=${project}`);
-  await ask('placement', 'GET', `/usages?project_id=${project}`, { headers: { 'OpenStack-API-Version': 'placement 1.9' } });
+  await ask('placement', 'GET', `/usages?project_id=${project}`, {
+    headers: { 'OpenStack-API-Version': 'placement 1.9' },
+  });
   await ask('compute', 'DELETE', `/servers/${first}`);
   await ask('compute', 'POST', `/servers/${second}/action`, json('forceDelete', null));
   await ask.until((answer) => answer.status === 404, 'compute', `/servers/${first}`);
@@ -69,7 +97,10 @@ export async function computeScript(ask: Ask): Promise<void> {
   await ask('placement', 'GET', `/usages?project_id=${project}`);
 
   const group = ask.id(
-    await ask('compute', 'POST', '/os-server-groups', { as: project, ...json('server_group', { name: 'g', policy: 'affinity' }) }),
+    await ask('compute', 'POST', '/os-server-groups', {
+      as: project,
+      ...json('server_group', { name: 'g', policy: 'affinity' }),
+    }),
   );
   await ask('compute', 'GET', '/os-server-groups?all_projects=1&limit=1000');
   await ask('compute', 'GET', `/os-server-groups?all_projects=1&project_id=${project}`);
@@ -91,8 +122,18 @@ export async function computeScript(ask: Ask): Promise<void> {
   await ask('compute', 'DELETE', `/os-keypairs/fake-compare?user_id=${ask.user}`);
   await ask('compute', 'DELETE', `/os-keypairs/fake-compare?user_id=${ask.user}`);
   await ask('compute', 'GET', '/flavors?is_public=none&limit=1');
-  await ask('compute', 'POST', `/flavors/${flavor}/action`, json('removeTenantAccess', { tenant: project }));
-  await ask('compute', 'POST', `/flavors/${flavor}/action`, json('removeTenantAccess', { tenant: project }));
+  await ask(
+    'compute',
+    'POST',
+    `/flavors/${flavor}/action`,
+    json('removeTenantAccess', { tenant: project }),
+  );
+  await ask(
+    'compute',
+    'POST',
+    `/flavors/${flavor}/action`,
+    json('removeTenantAccess', { tenant: project }),
+  );
   await ask('compute', 'DELETE', `/flavors/${flavor}`);
   await ask('compute', 'GET', '/os-aggregates');
   await ask('image', 'DELETE', `/v2/images/${image}`, { silent: true });

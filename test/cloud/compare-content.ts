@@ -1,6 +1,9 @@
 import type { Ask } from './compare-ask.ts';
 
-/** Glance and Swift: what listings hide, protection, members, versions, bulk deletion, the account itself. */
+/**
+ * Glance and Swift: what listings hide, protection, members, versions, bulk deletion, the account
+ * itself.
+ */
 export async function contentScript(ask: Ask): Promise<void> {
   const project = await ask.project('content');
   await images(ask, project, await ask.project('member'));
@@ -10,7 +13,9 @@ export async function contentScript(ask: Ask): Promise<void> {
 async function images(ask: Ask, owner: string, member: string): Promise<void> {
   const image = async (value: object): Promise<string> =>
     ask.id(
-      await ask('image', 'POST', '/v2/images', { json: { name: 'i', disk_format: 'raw', container_format: 'bare', owner, ...value } }),
+      await ask('image', 'POST', '/v2/images', {
+        json: { name: 'i', disk_format: 'raw', container_format: 'bare', owner, ...value },
+      }),
     );
   const plain = await image({});
   const kept = await image({ protected: true });
@@ -39,23 +44,31 @@ async function images(ask: Ask, owner: string, member: string): Promise<void> {
     json: patch,
     headers: { 'Content-Type': 'application/openstack-images-v2.1-json-patch' },
   });
-  for (const id of [kept, plain, hidden, community]) await ask('image', 'DELETE', `/v2/images/${id}`);
+  for (const id of [kept, plain, hidden, community])
+    await ask('image', 'DELETE', `/v2/images/${id}`);
   await ask('image', 'DELETE', `/v2/images/${plain}`);
   await ask('image', 'GET', `/v2/images/${plain}`);
   await ask('image', 'GET', '/v2/nothing');
   const name = `fake::${owner}`;
-  await ask('image', 'POST', '/v2/metadefs/namespaces', { json: { namespace: name, owner, visibility: 'private', protected: true } });
+  await ask('image', 'POST', '/v2/metadefs/namespaces', {
+    json: { namespace: name, owner, visibility: 'private', protected: true },
+  });
   await ask('image', 'GET', '/v2/metadefs/namespaces?limit=1');
   await ask('image', 'DELETE', `/v2/metadefs/namespaces/${name}`);
-  await ask('image', 'PUT', `/v2/metadefs/namespaces/${name}`, { json: { namespace: name, owner, protected: false } });
+  await ask('image', 'PUT', `/v2/metadefs/namespaces/${name}`, {
+    json: { namespace: name, owner, protected: false },
+  });
   await ask('image', 'DELETE', `/v2/metadefs/namespaces/${name}`);
   await ask('image', 'DELETE', `/v2/metadefs/namespaces/${name}`);
   await ask('image', 'GET', '/v2/tasks?limit=1');
 }
 
 async function objects(ask: Ask, project: string): Promise<void> {
-  const swift = (method: string, path: string, more: { headers?: Record<string, string>; body?: string; silent?: boolean } = {}) =>
-    ask('object', method, path, { as: project, ...more });
+  const swift = (
+    method: string,
+    path: string,
+    more: { headers?: Record<string, string>; body?: string; silent?: boolean } = {},
+  ) => ask('object', method, path, { as: project, ...more });
   const bulk = { 'Content-Type': 'text/plain', Accept: 'application/json' };
   await ask('object', 'GET', '//info');
   for (const path of ['', '?format=json']) await swift('GET', path);
@@ -63,7 +76,10 @@ async function objects(ask: Ask, project: string): Promise<void> {
   await swift('PUT', '/c');
   await swift('PUT', '/c');
   await swift('HEAD', '');
-  await swift('PUT', `/c/${encodeURIComponent('a/b ü%?')}`, { body: 'hello', headers: { 'Content-Type': 'text/plain' } });
+  await swift('PUT', `/c/${encodeURIComponent('a/b ü%?')}`, {
+    body: 'hello',
+    headers: { 'Content-Type': 'text/plain' },
+  });
   await swift('PUT', '/c/z', { body: 'x' });
   for (const path of [
     '/c?format=json',
@@ -89,14 +105,23 @@ async function objects(ask: Ask, project: string): Promise<void> {
   const versions = await swift('GET', '/v?versions&format=json');
   await swift('POST', '/v', { headers: { 'X-Versions-Enabled': 'false' } });
   await swift('DELETE', '/v');
-  for (const [, id] of versions.text.matchAll(/"version_id": ?"([^"]+)"/g)) await swift('DELETE', `/v/o?version-id=${id}`);
+  for (const [, id] of versions.text.matchAll(/"version_id": ?"([^"]+)"/g))
+    await swift('DELETE', `/v/o?version-id=${id}`);
   await swift('GET', '/v?versions&format=json');
   await swift('DELETE', '/v');
-  await swift('POST', '?bulk-delete', { headers: bulk, body: `c/${encodeURIComponent('a/b ü%?')}\nc/nope\nc` });
+  await swift('POST', '?bulk-delete', {
+    headers: bulk,
+    body: `c/${encodeURIComponent('a/b ü%?')}\nc/nope\nc`,
+  });
   await swift('POST', '?bulk-delete', { headers: bulk, body: '' });
   await swift('PUT', '/c/segment', { body: 'hello' });
-  await swift('PUT', '/c/large?multipart-manifest=put', { body: JSON.stringify([{ path: '/c/segment' }]), silent: true });
-  await swift('DELETE', '/c/large?multipart-manifest=delete', { headers: { Accept: 'application/json' } });
+  await swift('PUT', '/c/large?multipart-manifest=put', {
+    body: JSON.stringify([{ path: '/c/segment' }]),
+    silent: true,
+  });
+  await swift('DELETE', '/c/large?multipart-manifest=delete', {
+    headers: { Accept: 'application/json' },
+  });
   await swift('GET', '/c?format=json');
   await ask('object', 'GET', '//v1/AUTH_nope?format=json');
   await ask('object', 'DELETE', '//v1/AUTH_nope');

@@ -1,16 +1,32 @@
 import type { Ask } from './compare-ask.ts';
 
-/** Keystone: versions, projects, domains, users, application credentials, and what deletions leave behind. */
+/**
+ * Keystone: versions, projects, domains, users, application credentials, and what deletions leave
+ * behind.
+ */
 export async function identityScript(ask: Ask): Promise<void> {
   const stamp = Date.now();
   await ask('identity', 'GET', '//');
   await ask('identity', 'GET', '//v3');
   await ask('identity', 'GET', '/projects', { headers: { 'X-Auth-Token': 'nonsense' } });
-  const domain = ask.id(await ask('identity', 'POST', '/domains', { json: { domain: { name: `fake-compare-${stamp}` } } }));
-  const parent = ask.id(await ask('identity', 'POST', '/projects', { json: { project: { name: 'parent', domain_id: domain } } }));
-  await ask('identity', 'POST', '/projects', { json: { project: { name: 'parent', domain_id: domain } }, silent: true });
+  const domain = ask.id(
+    await ask('identity', 'POST', '/domains', {
+      json: { domain: { name: `fake-compare-${stamp}` } },
+    }),
+  );
+  const parent = ask.id(
+    await ask('identity', 'POST', '/projects', {
+      json: { project: { name: 'parent', domain_id: domain } },
+    }),
+  );
+  await ask('identity', 'POST', '/projects', {
+    json: { project: { name: 'parent', domain_id: domain } },
+    silent: true,
+  });
   const child = ask.id(
-    await ask('identity', 'POST', '/projects', { json: { project: { name: 'child', domain_id: domain, parent_id: parent } } }),
+    await ask('identity', 'POST', '/projects', {
+      json: { project: { name: 'child', domain_id: domain, parent_id: parent } },
+    }),
   );
   await ask('identity', 'GET', `/projects/${child}`);
   await ask('identity', 'GET', '/projects/nope');
@@ -22,9 +38,13 @@ export async function identityScript(ask: Ask): Promise<void> {
   await ask('identity', 'PATCH', `/projects/${parent}`, { json: { project: { enabled: false } } });
   await ask('identity', 'DELETE', `/domains/${domain}`);
   const user = ask.id(
-    await ask('identity', 'POST', '/users', { json: { user: { name: 'u', domain_id: domain, password: 'x', default_project_id: child } } }),
+    await ask('identity', 'POST', '/users', {
+      json: { user: { name: 'u', domain_id: domain, password: 'x', default_project_id: child } },
+    }),
   );
-  const group = ask.id(await ask('identity', 'POST', '/groups', { json: { group: { name: 'g', domain_id: domain } } }));
+  const group = ask.id(
+    await ask('identity', 'POST', '/groups', { json: { group: { name: 'g', domain_id: domain } } }),
+  );
   await ask('identity', 'PUT', `/groups/${group}/users/${user}`);
   await ask('identity', 'GET', `/groups/${group}/users`);
   const roles = await ask('identity', 'GET', '/roles?name=member');
@@ -33,9 +53,15 @@ export async function identityScript(ask: Ask): Promise<void> {
   await ask('identity', 'PUT', `/projects/${child}/groups/${group}/roles/${member}`);
   await ask('identity', 'GET', `/role_assignments?scope.project.id=${child}`);
   await ask('identity', 'GET', `/role_assignments?effective&scope.project.id=${child}`);
-  await ask('identity', 'GET', `/role_assignments?effective=true&include_names=true&user.id=${user}`);
+  await ask(
+    'identity',
+    'GET',
+    `/role_assignments?effective=true&include_names=true&user.id=${user}`,
+  );
   const identity = { methods: ['password'], password: { user: { id: user, password: 'x' } } };
-  const token = await ask('identity', 'POST', '/auth/tokens', { json: { auth: { identity, scope: { project: { id: child } } } } });
+  const token = await ask('identity', 'POST', '/auth/tokens', {
+    json: { auth: { identity, scope: { project: { id: child } } } },
+  });
   const credential = ask.id(
     await ask('identity', 'POST', `/users/${user}/application_credentials`, {
       json: { application_credential: { name: 'a', secret: 's' } },
@@ -47,13 +73,25 @@ export async function identityScript(ask: Ask): Promise<void> {
     silent: true,
   });
   await ask('identity', 'GET', `/users/${user}/application_credentials`);
-  const byCredential = { methods: ['application_credential'], application_credential: { id: credential, secret: 's' } };
+  const byCredential = {
+    methods: ['application_credential'],
+    application_credential: { id: credential, secret: 's' },
+  };
   await ask('identity', 'POST', '/auth/tokens', { json: { auth: { identity: byCredential } } });
   await ask('identity', 'POST', '/auth/tokens', {
-    json: { auth: { identity: { ...identity, password: { user: { id: user, password: 'wrong' } } } } },
+    json: {
+      auth: { identity: { ...identity, password: { user: { id: user, password: 'wrong' } } } },
+    },
   });
   await ask('identity', 'POST', '/credentials', {
-    json: { credential: { type: 'ec2', blob: JSON.stringify({ access: String(stamp), secret: 'b' }), user_id: user, project_id: child } },
+    json: {
+      credential: {
+        type: 'ec2',
+        blob: JSON.stringify({ access: String(stamp), secret: 'b' }),
+        user_id: user,
+        project_id: child,
+      },
+    },
   });
   await ask('identity', 'GET', `/credentials?user_id=${user}`);
   await ask('identity', 'GET', `/limits?project_id=${child}`);
@@ -66,7 +104,9 @@ export async function identityScript(ask: Ask): Promise<void> {
   await ask('identity', 'GET', `/role_assignments?scope.project.id=${child}`);
   await ask('identity', 'GET', `/role_assignments?effective&scope.project.id=${child}`);
   await ask('identity', 'POST', '/auth/tokens', { json: { auth: { identity: byCredential } } });
-  await ask('compute', 'GET', '/servers', { headers: { 'X-Auth-Token': token.headers['x-subject-token'] ?? '' } });
+  await ask('compute', 'GET', '/servers', {
+    headers: { 'X-Auth-Token': token.headers['x-subject-token'] ?? '' },
+  });
   await ask('identity', 'DELETE', `/users/${user}/application_credentials/${credential}`);
   await ask('identity', 'DELETE', `/users/${user}/application_credentials/${credential}`);
   await ask('identity', 'PATCH', `/domains/${domain}`, { json: { domain: { enabled: false } } });

@@ -1,11 +1,18 @@
 import type { Ask, Observation } from './compare-ask.ts';
 
-/** Neutron: every 409 that cleaning up runs into, the default group that comes back, paging, quotas. */
+/**
+ * Neutron: every 409 that cleaning up runs into, the default group that comes back, paging, quotas.
+ */
 export async function networkScript(ask: Ask): Promise<void> {
   const project = await ask.project('network');
-  const other = await ask.project('neighbour');
+  const other = await ask.project('neighbor');
   const post = async (path: string, name: string, value: object, silent = false): Promise<string> =>
-    ask.id(await ask('network', 'POST', `/v2.0/${path}`, { silent, json: { [name]: { project_id: project, ...value } } }));
+    ask.id(
+      await ask('network', 'POST', `/v2.0/${path}`, {
+        silent,
+        json: { [name]: { project_id: project, ...value } },
+      }),
+    );
   const put = (path: string, name: string, value: unknown): Promise<Observation> =>
     ask('network', 'PUT', `/v2.0/${path}`, { json: name === '' ? value : { [name]: value } });
   const get = (path: string) => ask('network', 'GET', `/v2.0/${path}`);
@@ -15,7 +22,9 @@ export async function networkScript(ask: Ask): Promise<void> {
   await get('vpn/vpnservices');
   await get(`networks?project_id=${project}&bogus=1`);
 
-  const group = /"id": ?"([^"]+)"/.exec((await get(`security-groups?project_id=${project}&fields=id`)).text)?.[1];
+  const group = /"id": ?"([^"]+)"/.exec(
+    (await get(`security-groups?project_id=${project}&fields=id`)).text,
+  )?.[1];
   await remove(`security-groups/${group}`);
   await remove(`security-groups/${group}`);
   await get(`quotas/${project}/details`);
@@ -27,27 +36,49 @@ export async function networkScript(ask: Ask): Promise<void> {
   await remove(`quotas/${project}`);
 
   const net = await post('networks', 'network', { name: 'n' });
-  const subnet = await post('subnets', 'subnet', { network_id: net, cidr: '10.9.0.0/24', ip_version: 4 });
+  const subnet = await post('subnets', 'subnet', {
+    network_id: net,
+    cidr: '10.9.0.0/24',
+    ip_version: 4,
+  });
   const outside = await post('networks', 'network', { name: 'outside', 'router:external': true });
-  const outsideSubnet = await post('subnets', 'subnet', { network_id: outside, cidr: '203.0.113.0/24', ip_version: 4 });
+  const outsideSubnet = await post('subnets', 'subnet', {
+    network_id: outside,
+    cidr: '203.0.113.0/24',
+    ip_version: 4,
+  });
   const router = await post('routers', 'router', { name: 'r' });
   await put(`routers/${router}/add_router_interface`, '', { subnet_id: subnet });
   const door = /"id": ?"([^"]+)"/.exec((await get(`ports?device_id=${router}`)).text)?.[1];
-  for (const path of [`ports/${door}`, `routers/${router}`, `networks/${net}`, `subnets/${subnet}`]) await remove(path);
+  for (const path of [`ports/${door}`, `routers/${router}`, `networks/${net}`, `subnets/${subnet}`])
+    await remove(path);
   await put(`routers/${router}`, 'router', { external_gateway_info: { network_id: outside } });
   await get(`ports?device_id=${router}&device_owner=network:router_gateway`);
-  await put(`routers/${router}`, 'router', { routes: [{ destination: '10.99.0.0/24', nexthop: '10.9.0.77' }] });
+  await put(`routers/${router}`, 'router', {
+    routes: [{ destination: '10.99.0.0/24', nexthop: '10.9.0.77' }],
+  });
   await put(`routers/${router}/remove_router_interface`, '', { port_id: door });
   await put(`routers/${router}`, 'router', { routes: [] });
 
   const port = await post('ports', 'port', { network_id: net, name: 'p' });
   const address = /"ip_address": ?"([^"]+)"/.exec((await get(`ports/${port}`)).text)?.[1];
-  const ip = await post('floatingips', 'floatingip', { floating_network_id: outside, port_id: port });
+  const ip = await post('floatingips', 'floatingip', {
+    floating_network_id: outside,
+    port_id: port,
+  });
   await put(`routers/${router}/remove_router_interface`, '', { port_id: door });
   await put(`routers/${router}`, 'router', { external_gateway_info: {} });
   await put(`floatingips/${ip}`, 'floatingip', { port_id: null });
-  const forwarding = { internal_port_id: port, internal_ip_address: address, internal_port: 80, external_port: 8080, protocol: 'tcp' };
-  await ask('network', 'POST', `/v2.0/floatingips/${ip}/port_forwardings`, { json: { port_forwarding: forwarding } });
+  const forwarding = {
+    internal_port_id: port,
+    internal_ip_address: address,
+    internal_port: 80,
+    external_port: 8080,
+    protocol: 'tcp',
+  };
+  await ask('network', 'POST', `/v2.0/floatingips/${ip}/port_forwardings`, {
+    json: { port_forwarding: forwarding },
+  });
   await get(`floatingips/${ip}`);
   await remove(`floatingips/${ip}`);
   const rule = /"id": ?"([^"]+)"/.exec((await get(`floatingips/${ip}/port_forwardings`)).text)?.[1];
@@ -100,7 +131,10 @@ export async function networkScript(ask: Ask): Promise<void> {
   const qos = await post('qos/policies', 'policy', { name: 'q' });
   await put(`networks/${net}`, 'network', { qos_policy_id: qos });
   await remove(`qos/policies/${qos}`);
-  const addresses = await post('address-groups', 'address_group', { name: 'ag', addresses: ['10.0.0.0/24'] });
+  const addresses = await post('address-groups', 'address_group', {
+    name: 'ag',
+    addresses: ['10.0.0.0/24'],
+  });
   await post('security-group-rules', 'security_group_rule', {
     security_group_id: b,
     direction: 'ingress',
@@ -152,7 +186,9 @@ export async function networkScript(ask: Ask): Promise<void> {
   await get(`quotas/${project}/details`);
   for (const owner of [project, other])
     for (const [, id] of (
-      await ask('network', 'GET', `/v2.0/security-groups?project_id=${owner}&fields=id`, { silent: true })
+      await ask('network', 'GET', `/v2.0/security-groups?project_id=${owner}&fields=id`, {
+        silent: true,
+      })
     ).text.matchAll(/"id": ?"([^"]+)"/g))
       await ask('network', 'DELETE', `/v2.0/security-groups/${id}`, { silent: true });
 }

@@ -6,7 +6,8 @@ const incidental = new Set(
     ' ',
   ),
 );
-const incidentalHeader = (name: string): boolean => incidental.has(name) || name.startsWith('x-account-storage-policy');
+const incidentalHeader = (name: string): boolean =>
+  incidental.has(name) || name.startsWith('x-account-storage-policy');
 
 /** Fields that the rehearsal leaves out on purpose: nothing that we do depends on them. */
 const leftOut = [
@@ -30,30 +31,48 @@ const leftOut = [
 export function differences(real: Observation, rehearsal: Observation): string[] {
   const found: string[] = [];
   if (real.status !== rehearsal.status)
-    found.push(`status ${real.status}, rehearsal ${rehearsal.status} (${real.text.slice(0, 200)} | ${rehearsal.text.slice(0, 200)})`);
-  const names = (from: Observation): string[] => Object.keys(from.headers).filter((name) => !incidentalHeader(name));
+    found.push(
+      `status ${real.status}, rehearsal ${rehearsal.status} (${real.text.slice(0, 200)} | ${rehearsal.text.slice(0, 200)})`,
+    );
+  const names = (from: Observation): string[] =>
+    Object.keys(from.headers).filter((name) => !incidentalHeader(name));
   const missing = names(real).filter((name) => !names(rehearsal).includes(name));
   const extra = names(rehearsal).filter((name) => !names(real).includes(name));
   if (missing.length > 0) found.push(`headers missing: ${missing.join(', ')}`);
   if (extra.length > 0) found.push(`headers too many: ${extra.join(', ')}`);
-  const kind = (from: Observation): string | undefined => from.headers['content-type']?.split(';')[0];
-  if (kind(real) !== kind(rehearsal)) found.push(`content type ${kind(real)}, rehearsal ${kind(rehearsal)}`);
+  const resourceType = (from: Observation): string | undefined =>
+    from.headers['content-type']?.split(';')[0];
+  if (resourceType(real) !== resourceType(rehearsal))
+    found.push(`content type ${resourceType(real)}, rehearsal ${resourceType(rehearsal)}`);
   if (real.status >= 400 && general(real.text) !== general(rehearsal.text))
-    found.push(`words: ${general(real.text).slice(0, 300)}`, `   here: ${general(rehearsal.text).slice(0, 300)}`);
+    found.push(
+      `words: ${general(real.text).slice(0, 300)}`,
+      `   here: ${general(rehearsal.text).slice(0, 300)}`,
+    );
   const shapes = { real: shape(real.json), rehearsal: shape(rehearsal.json) };
   for (const [path, type] of shapes.real) {
     if (leftOut.some((pattern) => pattern.test(path))) continue;
     const own = shapes.rehearsal.get(path);
     // Below a value that is null or empty on one side there is nothing to compare.
     const above = path.slice(0, Math.max(path.lastIndexOf('.'), path.lastIndexOf('[')));
-    if (own === undefined && above !== '' && ['null', 'empty', undefined].includes(shapes.rehearsal.get(above))) continue;
+    if (
+      own === undefined &&
+      above !== '' &&
+      ['null', 'empty', undefined].includes(shapes.rehearsal.get(above))
+    )
+      continue;
     if (own === undefined) found.push(`missing: ${path} (${type})`);
-    else if (own !== type && ![own, type].includes('null') && !(['empty', 'array'].includes(own) && ['empty', 'array'].includes(type)))
+    else if (
+      own !== type &&
+      ![own, type].includes('null') &&
+      !(['empty', 'array'].includes(own) && ['empty', 'array'].includes(type))
+    )
       found.push(`${path} is ${type}, rehearsal ${own}`);
   }
   for (const [path, type] of shapes.rehearsal) {
     const above = path.slice(0, Math.max(path.lastIndexOf('.'), path.lastIndexOf('[')));
-    if (!shapes.real.has(path) && !['null', 'empty'].includes(shapes.real.get(above) ?? '')) found.push(`too many: ${path} (${type})`);
+    if (!shapes.real.has(path) && !['null', 'empty'].includes(shapes.real.get(above) ?? ''))
+      found.push(`too many: ${path} (${type})`);
   }
   return found;
 }
@@ -70,12 +89,23 @@ const general = (text: string): string =>
     .replace(/\s+/g, ' ')
     .trim();
 
-/** The paths of a JSON value with their types; rows of a list count as one, keys that are ids as `#`. */
+/**
+ * The paths of a JSON value with their types; rows of a list count as one, keys that are ids as
+ * `#`.
+ */
 function shape(json: unknown, path = '', into = new Map<string, string>()): Map<string, string> {
-  const type = json === null ? 'null' : Array.isArray(json) ? (json.length === 0 ? 'empty' : 'array') : typeof json;
+  const type =
+    json === null
+      ? 'null'
+      : Array.isArray(json)
+        ? json.length === 0
+          ? 'empty'
+          : 'array'
+        : typeof json;
   if (json !== undefined && (into.get(path) ?? 'null') === 'null') into.set(path, type);
   if (Array.isArray(json)) for (const each of json) shape(each, `${path}[]`, into);
   else if (typeof json === 'object' && json !== null)
-    for (const [key, value] of Object.entries(json)) shape(value, path === '' ? key : `${path}.${key}`, into);
+    for (const [key, value] of Object.entries(json))
+      shape(value, path === '' ? key : `${path}.${key}`, into);
   return into;
 }

@@ -11,8 +11,9 @@ import { differences } from './compare-shape.ts';
 import { storageScript } from './compare-storage.ts';
 
 /**
- * The same calls on a real cloud (`OS_CLOUD` or `OS_*`) and on the rehearsal cloud, in projects that they make and delete:
- * statuses, headers, the shapes of the bodies and the words of refusals must agree. Exit code 1 where they do not.
+ * The same calls on a real cloud (`OS_CLOUD` or `OS_*`) and on the rehearsal cloud, in projects
+ * that they make and delete: statuses, headers, the shapes of the bodies and the words of refusals
+ * must agree. Exit code 1 where they do not.
  * `npm run test:cloud-compare`, or `node test/cloud/compare.ts network storage` for some of it.
  */
 const scripts: Record<string, (ask: Ask) => Promise<void>> = {
@@ -33,7 +34,12 @@ const readFile = (path: string): string | undefined => {
 
 const real = readCredentials({ env: process.env, readFile, home: homedir(), cwd: process.cwd() });
 const rehearsal = await startCloud({ backupService: false, defaultTypesOfGoneProjects: false });
-const made = readCredentials({ env: rehearsal.credentials, readFile, home: '/nowhere', cwd: '/nowhere' });
+const made = readCredentials({
+  env: rehearsal.credentials,
+  readFile,
+  home: '/nowhere',
+  cwd: '/nowhere',
+});
 const wanted = process.argv.slice(2);
 let compared = 0;
 let differing = 0;
@@ -54,7 +60,10 @@ await rehearsal.close();
 console.log(`${compared} calls compared, ${differing} differ`);
 process.exitCode = differing === 0 ? 0 : 1;
 
-async function observe(credentials: Credentials, script: (ask: Ask) => Promise<void>): Promise<readonly Observation[]> {
+async function observe(
+  credentials: Credentials,
+  script: (ask: Ask) => Promise<void>,
+): Promise<readonly Observation[]> {
   const asker = await Asker.login(credentials);
   try {
     await script(asker.ask);
@@ -63,7 +72,7 @@ async function observe(credentials: Credentials, script: (ask: Ask) => Promise<v
       `stopped after ${asker.observations.at(-1)?.call} of ${credentials.authUrl}: ${error instanceof Error ? `${error.message} ${error.cause ?? ''}` : error}`,
     );
   } finally {
-    await asker.tidy();
+    await asker.housekeeping();
   }
   return asker.observations;
 }

@@ -1,6 +1,8 @@
 import type { Call, Refusal, Reply } from './http.ts';
 
-/** The word under which Nova and Cinder wrap an error of a status; all others are a `computeFault`. */
+/**
+ * The word under which Nova and Cinder wrap an error of a status; all others are a `computeFault`.
+ */
 const words: Record<number, string> = {
   400: 'badRequest',
   401: 'unauthorized',
@@ -15,13 +17,33 @@ const words: Record<number, string> = {
   503: 'serviceUnavailable',
 };
 
-/** An error as Nova and Cinder write it; 401 comes from the auth middleware before them and looks like Keystone's. */
-export function fault({ status, message, headers }: Refusal, call: Call, contentType: string): Reply {
-  const unauthorized = { error: { code: 401, title: 'Unauthorized', message: 'The request you have made requires authentication.' } };
+/**
+ * An error as Nova and Cinder write it; 401 comes from the auth middleware before them and looks
+ * like Keystone's.
+ */
+export function fault(
+  { status, message, headers }: Refusal,
+  call: Call,
+  contentType: string,
+): Reply {
+  const unauthorized = {
+    error: {
+      code: 401,
+      title: 'Unauthorized',
+      message: 'The request you have made requires authentication.',
+    },
+  };
   return {
     status,
-    headers: { ...headers, 'Content-Type': contentType, ...(status === 401 && { 'WWW-Authenticate': `Keystone uri="${call.base}"` }) },
-    json: status === 401 ? unauthorized : { [words[status] ?? 'computeFault']: { code: status, message } },
+    headers: {
+      ...headers,
+      'Content-Type': contentType,
+      ...(status === 401 && { 'WWW-Authenticate': `Keystone uri="${call.base}"` }),
+    },
+    json:
+      status === 401
+        ? unauthorized
+        : { [words[status] ?? 'computeFault']: { code: status, message } },
   };
 }
 
@@ -32,10 +54,18 @@ export const htmlNotFound: Reply = {
   text: '<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n  The resource could not be found.<br /><br />\n\n\n\n </body>\n</html>',
 };
 
-/** `2.90` of `OpenStack-API-Version: compute 2.90`; without the header the lowest one. `latest` is the highest. */
-export function microversion(call: Call, word: string, range: { readonly lowest: string; readonly highest: string }): string {
+/**
+ * `2.90` of `OpenStack-API-Version: compute 2.90`; without the header the lowest one. `latest` is
+ * the highest.
+ */
+export function microversion(
+  call: Call,
+  word: string,
+  range: { readonly lowest: string; readonly highest: string },
+): string {
   const header = call.headers['openstack-api-version'];
-  const asked = typeof header === 'string' ? header.split(',').map((part) => part.trim().split(' ')) : [];
+  const asked =
+    typeof header === 'string' ? header.split(',').map((part) => part.trim().split(' ')) : [];
   const version = asked.find(([name]) => name === word)?.[1] ?? range.lowest;
   return version === 'latest' ? range.highest : version;
 }
@@ -49,4 +79,7 @@ export function atLeast(a: string, b: string): boolean {
 
 /** Newest first, then by id downwards: how Nova and Cinder sort what they list. */
 export const newestFirst = <T extends { id: string; created_at: number }>(rows: T[]): T[] =>
-  rows.sort((a, b) => Math.floor(b.created_at / 1000) - Math.floor(a.created_at / 1000) || (a.id < b.id ? 1 : -1));
+  rows.sort(
+    (a, b) =>
+      Math.floor(b.created_at / 1000) - Math.floor(a.created_at / 1000) || (a.id < b.id ? 1 : -1),
+  );

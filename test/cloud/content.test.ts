@@ -11,20 +11,38 @@ describe('the Glance of the rehearsal cloud', () => {
     there.cloud.seed.fill(there.project, 'small');
   });
   const listed = async (query: string): Promise<unknown[]> =>
-    rows((await there.ask('image', 'GET', `/v2/images?owner=${there.project}${query}`)).json, 'images').map((row) => row.name);
+    rows(
+      (await there.ask('image', 'GET', `/v2/images?owner=${there.project}${query}`)).json,
+      'images',
+    ).map((row) => row.name);
 
   it('shows hidden and community images only to who asks for them', async () => {
     expect(await listed('')).toEqual(expect.not.arrayContaining(['community', 'hidden']));
-    expect(await listed('&visibility=all')).toEqual(expect.arrayContaining(['community', 'protected', 'shared']));
-    expect((await listed('&visibility=all&os_hidden=true')).toSorted()).toEqual(['hidden', 'hidden-and-protected']);
+    expect(await listed('&visibility=all')).toEqual(
+      expect.arrayContaining(['community', 'protected', 'shared']),
+    );
+    expect((await listed('&visibility=all&os_hidden=true')).toSorted()).toEqual([
+      'hidden',
+      'hidden-and-protected',
+    ]);
   });
 
   it('gives 25 images a page unless more are asked for', async () => {
     const [image] = there.cloud.state.images.images.all();
     if (image)
       for (let n = 0; n < 30; n++)
-        there.cloud.state.images.images.add({ ...image, id: `i-${n}`, visibility: 'private', os_hidden: false, owner: there.project });
-    const { json } = await there.ask('image', 'GET', `/v2/images?owner=${there.project}&visibility=all`);
+        there.cloud.state.images.images.add({
+          ...image,
+          id: `i-${n}`,
+          visibility: 'private',
+          os_hidden: false,
+          owner: there.project,
+        });
+    const { json } = await there.ask(
+      'image',
+      'GET',
+      `/v2/images?owner=${there.project}&visibility=all`,
+    );
     expect(rows(json, 'images')).toHaveLength(25);
     const rest = await there.ask('image', 'GET', String(at(json, 'next')));
     expect(rows(json, 'images').length + rows(rest.json, 'images').length).toBe(36);
@@ -38,7 +56,10 @@ describe('the Glance of the rehearsal cloud', () => {
     const json = [{ op: 'replace', path: '/protected', value: false }];
     expect(await there.status('image', 'PATCH', path, { json })).toBe(415);
     expect(
-      await there.status('image', 'PATCH', path, { json, headers: { 'Content-Type': 'application/openstack-images-v2.1-json-patch' } }),
+      await there.status('image', 'PATCH', path, {
+        json,
+        headers: { 'Content-Type': 'application/openstack-images-v2.1-json-patch' },
+      }),
     ).toBe(200);
     expect(await there.status('image', 'DELETE', path)).toBe(204);
     expect(await there.status('image', 'DELETE', path)).toBe(404);
@@ -55,9 +76,15 @@ describe('the Swift of the rehearsal cloud', () => {
       })
     ).json;
   const names = async (container: string, query = ''): Promise<unknown[]> =>
-    rows((await there.ask('object', 'GET', `${account()}/${encodeURIComponent(container)}?format=json${query}`)).json).map(
-      (row) => row.name,
-    );
+    rows(
+      (
+        await there.ask(
+          'object',
+          'GET',
+          `${account()}/${encodeURIComponent(container)}?format=json${query}`,
+        )
+      ).json,
+    ).map((row) => row.name);
 
   it('keeps objects of any name, and gives them back under it', async () => {
     there = await visit();
@@ -65,12 +92,17 @@ describe('the Swift of the rehearsal cloud', () => {
     expect((await names('awkward ü %')).toSorted()).toEqual(awkwardNames.toSorted());
     await fc.assert(
       fc.asyncProperty(
-        fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter((name) => !/^\.{1,2}$/.test(name) && !name.includes('\0')),
+        fc
+          .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
+          .filter((name) => !/^\.{1,2}$/.test(name) && !name.includes('\0')),
         async (name) => {
           const path = `${account()}/container-0/${encodeURIComponent(name)}`;
           expect(await there.status('object', 'PUT', path, { body: 'x' })).toBe(201);
           expect(await names('container-0')).toContain(name);
-          expect(await bulk([`container-0/${encodeURIComponent(name)}`])).toMatchObject({ 'Number Deleted': 1, Errors: [] });
+          expect(await bulk([`container-0/${encodeURIComponent(name)}`])).toMatchObject({
+            'Number Deleted': 1,
+            Errors: [],
+          });
           expect(await names('container-0')).not.toContain(name);
         },
       ),
@@ -97,9 +129,13 @@ describe('the Swift of the rehearsal cloud', () => {
     expect(await names('versioned')).toEqual(['kept']);
     expect(await there.status('object', 'DELETE', path)).toBe(409);
     await there.ask('object', 'POST', path, { headers: { 'X-Versions-Enabled': 'false' } });
-    for (const row of rows((await there.ask('object', 'GET', `${path}?versions&format=json`)).json)) {
+    for (const row of rows(
+      (await there.ask('object', 'GET', `${path}?versions&format=json`)).json,
+    )) {
       expect(await there.status('object', 'DELETE', path)).toBe(409);
-      expect(await there.status('object', 'DELETE', `${path}/${row.name}?version-id=${row.version_id}`)).toBe(204);
+      expect(
+        await there.status('object', 'DELETE', `${path}/${row.name}?version-id=${row.version_id}`),
+      ).toBe(204);
     }
     expect(await there.status('object', 'DELETE', path)).toBe(204);
   });
@@ -114,7 +150,9 @@ describe('the Swift of the rehearsal cloud', () => {
       page = await names('awkward ü %', `&marker=${encodeURIComponent(String(seen.at(-1)))}`)
     )
       seen.push(...page);
-    expect(seen).toEqual(awkwardNames.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+    expect(seen).toEqual(
+      awkwardNames.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+    );
   });
 
   it('marks an account as deleted where that is allowed, and it is gone for good', async () => {
@@ -125,7 +163,11 @@ describe('the Swift of the rehearsal cloud', () => {
     expect(await there.status('object', 'DELETE', account())).toBe(204);
     expect(await there.status('object', 'HEAD', account())).toBe(410);
     expect(await there.status('object', 'PUT', `${account()}/new`)).toBe(503);
-    expect(there.cloud.world.things(there.project).filter(({ kind }) => kind.startsWith('swift.'))).toEqual([]);
+    expect(
+      there.cloud.world
+        .resources(there.project)
+        .filter(({ resourceType }) => resourceType.startsWith('swift.')),
+    ).toEqual([]);
   });
 
   it('refuses that where the cluster does not allow it, and everything foreign to who is no reseller', async () => {

@@ -3,17 +3,23 @@ import type { Project, User } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject, type Token, tokenOf } from './tokens.ts';
 
-/** A service of the rehearsal cloud beyond the core: one file in `documented/`, put into a cloud with `startCloud({ with: [it] })`. */
+/**
+ * A service of the rehearsal cloud beyond the core: one file in `documented/`, put into a cloud
+ * with `startCloud({ with: [it] })`.
+ */
 export interface Documented {
   /** The project's name, as in `lib/services`: `magnum`. */
   readonly name: string;
-  /** Its type in Keystone's catalog, and the path behind its server; `%(project_id)s` stands for the project of the token. */
+  /**
+   * Its type in Keystone's catalog, and the path behind its server; `%(project_id)s` stands for the
+   * project of the token.
+   */
   readonly endpoint: { readonly type: string; readonly path: string };
   open(state: CloudState): DocumentedFront;
 }
 
 export interface DocumentedFront extends Front {
-  /** Puts at least one of every kind into the project, named alike in all projects. */
+  /** Puts at least one of every resource type into the project, named alike in all projects. */
   seed(project: Project, user: User): void;
 }
 
@@ -49,15 +55,20 @@ export function frontOf(state: CloudState, shape: Shape): Front {
         headers: refusal.headers,
         json: { error: { code: refusal.status, title: 'Error', message: refusal.message } },
       },
-    headers: (call, reply) => ({ 'x-openstack-request-id': call.requestId, ...shape.headers?.(call, reply) }),
+    headers: (call, reply) => ({
+      'x-openstack-request-id': call.requestId,
+      ...shape.headers?.(call, reply),
+    }),
   };
 }
 
 /** Whether a caller may see a row: an administrator all of them, others their own project's. */
-export const maySee = (token: Token | undefined, owner: string): boolean => isAdmin(token) || token?.projectId === owner;
+export const maySee = (token: Token | undefined, owner: string): boolean =>
+  isAdmin(token) || token?.projectId === owner;
 
 /**
- * Something asynchronous: `end` runs after `milliseconds` of the cloud's clock, unless the deletion is to be endless.
+ * Something asynchronous: `end` runs after `milliseconds` of the cloud's clock, unless the deletion
+ * is to be endless.
  */
 export function later(state: CloudState, call: Call, milliseconds: number, end: () => void): void {
   if (!call.endless) state.clock.after(milliseconds, end);

@@ -7,11 +7,17 @@ beforeEach(async () => {
 });
 afterEach(() => there.close());
 
-const servers = () => there.ask('compute', 'GET', `/servers/detail?all_tenants=1&project_id=${there.project}`);
+const servers = () =>
+  there.ask('compute', 'GET', `/servers/detail?all_tenants=1&project_id=${there.project}`);
 
 describe('an injected fault', () => {
   it("refuses in the service's own words as often as it was told to", async () => {
-    there.cloud.faults.inject({ service: 'nova', method: 'GET', times: 2, effect: { does: 'answer', status: 429, retryAfter: 3 } });
+    there.cloud.faults.inject({
+      service: 'nova',
+      method: 'GET',
+      times: 2,
+      effect: { does: 'answer', status: 429, retryAfter: 3 },
+    });
     const first = await servers();
     expect([first.status, first.headers['retry-after']]).toEqual([429, '3']);
     expect(first.json).toMatchObject({ overLimit: { code: 429 } });
@@ -26,7 +32,9 @@ describe('an injected fault', () => {
       after: 1,
       effect: { does: 'answer', status: 500 },
     });
-    expect([(await servers()).status, (await servers()).status, (await servers()).status]).toEqual([200, 500, 500]);
+    expect([(await servers()).status, (await servers()).status, (await servers()).status]).toEqual([
+      200, 500, 500,
+    ]);
     expect(await there.status('compute', 'GET', '/flavors')).toBe(200);
     expect(fault.hits).toBe(2);
     fault.clear();
@@ -41,23 +49,39 @@ describe('an injected fault', () => {
   });
 
   it('loses the link to the next page, the owners of the rows, or the filter', async () => {
-    there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'drop-next', rows: 1 } });
+    there.cloud.faults.inject({
+      service: 'nova',
+      times: 1,
+      effect: { does: 'drop-next', rows: 1 },
+    });
     const half = await servers();
     expect(rows(half.json, 'servers')).toHaveLength(1);
     expect(half.json).not.toHaveProperty('servers_links');
     there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'drop-owner' } });
     expect(rows((await servers()).json, 'servers')[0]).not.toHaveProperty('tenant_id');
-    there.cloud.seed.bystanders();
+    there.cloud.seed.controls();
     there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'ignore-filter' } });
-    expect(new Set(rows((await servers()).json, 'servers').map((row) => row.tenant_id)).size).toBe(3);
+    expect(new Set(rows((await servers()).json, 'servers').map((row) => row.tenant_id)).size).toBe(
+      3,
+    );
   });
 
   it('breaks the connection before anything happened, or after', async () => {
     const [flavor] = there.cloud.state.compute.flavors.where((row) => !row.is_public);
     const remove = () => there.status('compute', 'DELETE', `/flavors/${flavor?.id}`);
-    there.cloud.faults.inject({ service: 'nova', method: 'DELETE', times: 1, effect: { does: 'reset' } });
+    there.cloud.faults.inject({
+      service: 'nova',
+      method: 'DELETE',
+      times: 1,
+      effect: { does: 'reset' },
+    });
     await expect(remove()).rejects.toThrow();
-    there.cloud.faults.inject({ service: 'nova', method: 'DELETE', times: 1, effect: { does: 'reset-after' } });
+    there.cloud.faults.inject({
+      service: 'nova',
+      method: 'DELETE',
+      times: 1,
+      effect: { does: 'reset-after' },
+    });
     await expect(remove()).rejects.toThrow();
     expect(await remove()).toBe(404);
   });
@@ -100,18 +124,21 @@ describe('the rehearsal cloud as a whole', () => {
     there.cloud.calls.length = 0;
     await servers();
     await there.ask('compute', 'GET', '/servers/nope');
-    expect(there.cloud.calls.map(({ service, method, status }) => `${service} ${method} ${status}`)).toEqual([
-      'nova GET 200',
-      'nova GET 404',
-    ]);
+    expect(
+      there.cloud.calls.map(({ service, method, status }) => `${service} ${method} ${status}`),
+    ).toEqual(['nova GET 200', 'nova GET 404']);
   });
 
-  it('holds the same things for bystanders as for the customer, none of them twice', () => {
-    const [bystander] = there.cloud.seed.bystanders('small', ['production']);
-    const kinds = (project: string | undefined) =>
-      Object.keys(there.cloud.world.count(project)).filter((kind) => kind !== 'keystone.project');
-    expect(kinds(bystander?.projectId)).toEqual(kinds(there.project));
-    const ids = there.cloud.world.things().map(({ kind, id }) => `${kind} ${id}`);
+  it('holds the same resources for control projects as for the customer, none of them twice', () => {
+    const [control] = there.cloud.seed.controls('small', ['production']);
+    const resourceTypes = (project: string | undefined) =>
+      Object.keys(there.cloud.world.count(project)).filter(
+        (resourceType) => resourceType !== 'keystone.project',
+      );
+    expect(resourceTypes(control?.projectId)).toEqual(resourceTypes(there.project));
+    const ids = there.cloud.world
+      .resources()
+      .map(({ resourceType, id }) => `${resourceType} ${id}`);
     expect(new Set(ids).size).toBe(ids.length);
   });
 });

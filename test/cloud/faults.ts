@@ -3,7 +3,12 @@ import type { Call, Reply } from './http.ts';
 /** What goes wrong. */
 export type Effect =
   /** The service refuses with this status, in its own error shape. `retryAfter` in seconds. */
-  | { readonly does: 'answer'; readonly status: number; readonly retryAfter?: number; readonly message?: string }
+  | {
+      readonly does: 'answer';
+      readonly status: number;
+      readonly retryAfter?: number;
+      readonly message?: string;
+    }
   /** Half of the body, with a length that fits the half: well-formed HTTP, broken JSON. */
   | { readonly does: 'cut-body' }
   /** Half of the body, then the connection breaks: shorter than its Content-Length said. */
@@ -14,7 +19,10 @@ export type Effect =
   | { readonly does: 'drop-owner' }
   /** The filter by project is ignored: everybody's rows come back, as from Heat's list. */
   | { readonly does: 'ignore-filter' }
-  /** A deletion is accepted and never ends: the thing stays, `deleting` where the service has such a state. */
+  /**
+   * A deletion is accepted and never ends: the thing stays, `deleting` where the service has such a
+   * state.
+   */
   | { readonly does: 'endless' }
   /** The answer comes late. Real milliseconds. */
   | { readonly does: 'slow'; readonly milliseconds: number }
@@ -72,7 +80,11 @@ export class Faults {
     const effects: Effect[] = [];
     for (const entry of this.#active) {
       const { fault } = entry;
-      if (fault.service !== call.service || (fault.method !== undefined && fault.method !== call.method)) continue;
+      if (
+        fault.service !== call.service ||
+        (fault.method !== undefined && fault.method !== call.method)
+      )
+        continue;
       if (fault.path && !fault.path.test(call.path + call.search)) continue;
       if (entry.passed < (fault.after ?? 0)) {
         entry.passed++;
@@ -119,9 +131,12 @@ export function spoil(reply: Reply, effects: readonly Effect[]): Reply {
   for (const effect of effects) {
     const json = spoilt.json;
     if (!isObject(json)) continue;
-    if (effect.does === 'drop-owner') spoilt = { ...spoilt, json: eachList(json, (rows) => rows.map(withoutOwner)) };
+    if (effect.does === 'drop-owner')
+      spoilt = { ...spoilt, json: eachList(json, (rows) => rows.map(withoutOwner)) };
     if (effect.does === 'drop-next') {
-      const shown = Object.entries(json).filter(([key]) => key !== 'next' && !key.endsWith('_links'));
+      const shown = Object.entries(json).filter(
+        ([key]) => key !== 'next' && !key.endsWith('_links'),
+      );
       const unlinked = Array.isArray(json) ? json : Object.fromEntries(shown);
       spoilt = { ...spoilt, json: eachList(unlinked, (rows) => rows.slice(0, effect.rows)) };
     }
@@ -129,12 +144,21 @@ export function spoil(reply: Reply, effects: readonly Effect[]): Reply {
   return spoilt;
 }
 
-const isObject = (json: unknown): json is Record<string, unknown> => typeof json === 'object' && json !== null;
+const isObject = (json: unknown): json is Record<string, unknown> =>
+  typeof json === 'object' && json !== null;
 
-const eachList = (json: Record<string, unknown>, change: (rows: unknown[]) => unknown[]): unknown =>
+const eachList = (
+  json: Record<string, unknown>,
+  change: (rows: unknown[]) => unknown[],
+): unknown =>
   Array.isArray(json)
     ? change(json)
-    : Object.fromEntries(Object.entries(json).map(([key, value]) => [key, Array.isArray(value) ? change(value) : value]));
+    : Object.fromEntries(
+        Object.entries(json).map(([key, value]) => [
+          key,
+          Array.isArray(value) ? change(value) : value,
+        ]),
+      );
 
 const withoutOwner = (row: unknown): unknown =>
   isObject(row) ? Object.fromEntries(Object.entries(row).filter(([key]) => !owners.has(key))) : row;

@@ -29,14 +29,22 @@ export function glance(state: CloudState): Front {
     status: 200,
     json: { tasks: [], first: call.path + call.search, schema: '/v2/schemas/tasks' },
   }));
-  const versions = (call: Call) => ({ versions: [{ id: 'v2.15', status: 'CURRENT', links: [{ rel: 'self', href: `${call.base}/v2/` }] }] });
+  const versions = (call: Call) => ({
+    versions: [
+      { id: 'v2.15', status: 'CURRENT', links: [{ rel: 'self', href: `${call.base}/v2/` }] },
+    ],
+  });
   return {
     name: 'glance',
     handle(call) {
       if (call.path === '/') return { status: 300, json: versions(call) };
       if (call.path === '/versions') return { status: 200, json: versions(call) };
       call.token = tokenOf(state, call.headers['x-auth-token']);
-      if (!call.token) throw new Refusal(401, 'This server could not verify that you are authorized to access the document you requested.');
+      if (!call.token)
+        throw new Refusal(
+          401,
+          'This server could not verify that you are authorized to access the document you requested.',
+        );
       ownProject(call.token);
       const handler = routes.find(call, call.path);
       if (!handler) throw new Refusal(404, 'The resource could not be found.');
@@ -86,39 +94,75 @@ const show = (row: Image) => ({
 
 const noContent: Reply = { status: 204, headers: { 'Content-Type': 'text/html; charset=UTF-8' } };
 const visibilities = ['public', 'private', 'shared', 'community', 'all'];
-const control = new Set(['limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'member_status', 'visibility', 'os_hidden']);
+const control = new Set([
+  'limit',
+  'marker',
+  'sort',
+  'sort_key',
+  'sort_dir',
+  'member_status',
+  'visibility',
+  'os_hidden',
+]);
 
-/** A page of 25 unless more is asked for, 1000 at most, with a path to the `next` one when it is full. */
-function page(call: Call, rows: { key: string; row: unknown }[], plural: string, schema: string): Reply {
+/**
+ * A page of 25 unless more is asked for, 1000 at most, with a path to the `next` one when it is
+ * full.
+ */
+function page(
+  call: Call,
+  rows: { key: string; row: unknown }[],
+  plural: string,
+  schema: string,
+): Reply {
   const limit = Math.min(Number(call.query.get('limit') ?? 25), 1000);
   const marker = call.query.get('marker');
   const at = marker === null ? -1 : rows.findIndex((each) => each.key === marker);
   if (marker !== null && at < 0) throw new Refusal(400, `No image found with ID ${marker}`);
   const shown = rows.slice(at + 1, at + 1 + limit);
-  const query = new URLSearchParams([...new URLSearchParams(call.search)].filter(([name]) => name !== 'marker'));
+  const query = new URLSearchParams(
+    [...new URLSearchParams(call.search)].filter(([name]) => name !== 'marker'),
+  );
   const first = query.size > 0 ? `${call.path}?${query}` : call.path;
   const last = shown.at(-1);
-  const next = last && shown.length === limit ? { next: `${call.path}?${new URLSearchParams([...query, ['marker', last.key]])}` } : {};
+  const next =
+    last && shown.length === limit
+      ? { next: `${call.path}?${new URLSearchParams([...query, ['marker', last.key]])}` }
+      : {};
   return { status: 200, json: { [plural]: shown.map((each) => each.row), first, ...next, schema } };
 }
 
 /**
- * An admin who asks by owner misses two kinds of images: community ones unless `visibility` names them (or `all`),
- * hidden ones unless `os_hidden=true`, and then there are only hidden ones.
+ * An admin who asks by owner misses two resource types of images: community ones unless
+ * `visibility` names them (or `all`), hidden ones unless `os_hidden=true`, and then there are only
+ * hidden ones.
  */
 function list(state: CloudState, call: Call): Reply {
   const visibility = call.query.get('visibility');
-  if (visibility !== null && !visibilities.includes(visibility)) throw new Refusal(400, `Invalid visibility value: ${visibility}`);
+  if (visibility !== null && !visibilities.includes(visibility))
+    throw new Refusal(400, `Invalid visibility value: ${visibility}`);
   const hidden = (call.query.get('os_hidden') ?? 'false').toLowerCase() === 'true';
   const own = ownProject(call.token);
   const wanted = [...call.query].filter(([name]) => !control.has(name));
   const rows = state.images.images.where((row) => {
     if (row.os_hidden !== hidden) return false;
-    if (visibility === null ? row.visibility === 'community' && row.owner !== own : visibility !== 'all' && row.visibility !== visibility)
+    if (
+      visibility === null
+        ? row.visibility === 'community' && row.owner !== own
+        : visibility !== 'all' && row.visibility !== visibility
+    )
       return false;
-    if (!isAdmin(call.token) && row.owner !== own && !['public', 'community'].includes(row.visibility)) return false;
+    if (
+      !isAdmin(call.token) &&
+      row.owner !== own &&
+      !['public', 'community'].includes(row.visibility)
+    )
+      return false;
     // What is no attribute of an image is taken for a property that none has.
-    return wanted.every(([name, value]) => String(Object.entries(show(row)).find(([key]) => key === name)?.[1]) === value);
+    return wanted.every(
+      ([name, value]) =>
+        String(Object.entries(show(row)).find(([key]) => key === name)?.[1]) === value,
+    );
   });
   return page(
     call,
@@ -135,11 +179,16 @@ const newImage = z.object({
   protected: z.boolean().default(false),
   os_hidden: z.boolean().default(false),
 });
-const patch = z.array(z.object({ op: z.enum(['replace', 'add', 'remove']), path: z.string(), value: z.unknown() }));
+const patch = z.array(
+  z.object({ op: z.enum(['replace', 'add', 'remove']), path: z.string(), value: z.unknown() }),
+);
 
 function imageRoutes(state: CloudState, routes: Routes): void {
   const { images } = state.images;
-  const image = (call: Call, missing: (id: string) => string = (id) => `No image found with ID ${id}`): Image => {
+  const image = (
+    call: Call,
+    missing: (id: string) => string = (id) => `No image found with ID ${id}`,
+  ): Image => {
     const row = images.get(param(call, 'id'));
     if (!row) throw new Refusal(404, missing(param(call, 'id')));
     return row;
@@ -160,7 +209,11 @@ function imageRoutes(state: CloudState, routes: Routes): void {
         created_at: now,
         updated_at: now,
       });
-      return { status: 201, headers: { Location: `${call.base}/v2/images/${row.id}` }, json: show(row) };
+      return {
+        status: 201,
+        headers: { Location: `${call.base}/v2/images/${row.id}` },
+        json: show(row),
+      };
     })
     .on('GET', '/v2/images/:id', (call) => ({ status: 200, json: show(image(call)) }))
     .on('PUT', '/v2/images/:id/file', (call) => {
@@ -169,10 +222,21 @@ function imageRoutes(state: CloudState, routes: Routes): void {
     })
     .on('PATCH', '/v2/images/:id', (call) => {
       const row = image(call);
-      if (!/^application\/openstack-images-v2\.[01]-json-patch/.test(call.headers['content-type'] ?? ''))
-        throw new Refusal(415, `The request media type ${call.headers['content-type']} is not supported by this server.`, {
-          headers: { 'Accept-Patch': 'application/openstack-images-v2.0-json-patch, application/openstack-images-v2.1-json-patch' },
-        });
+      if (
+        !/^application\/openstack-images-v2\.[01]-json-patch/.test(
+          call.headers['content-type'] ?? '',
+        )
+      )
+        throw new Refusal(
+          415,
+          `The request media type ${call.headers['content-type']} is not supported by this server.`,
+          {
+            headers: {
+              'Accept-Patch':
+                'application/openstack-images-v2.0-json-patch, application/openstack-images-v2.1-json-patch',
+            },
+          },
+        );
       for (const { path, value } of body(call, patch)) {
         if (path === '/protected') row.protected = z.boolean().parse(value);
         if (path === '/os_hidden') row.os_hidden = z.boolean().parse(value);
@@ -183,7 +247,8 @@ function imageRoutes(state: CloudState, routes: Routes): void {
     })
     .on('DELETE', '/v2/images/:id', (call) => {
       const row = image(call, (id) => `Failed to find image ${id} to delete`);
-      if (row.protected) throw new Refusal(403, `Image ${row.id} is protected and cannot be deleted.`);
+      if (row.protected)
+        throw new Refusal(403, `Image ${row.id} is protected and cannot be deleted.`);
       if (row.inUse)
         throw new Refusal(
           409,
@@ -208,7 +273,10 @@ function memberRoutes(state: CloudState, routes: Routes): void {
     const row = state.images.images.get(param(call, 'id'));
     if (!row) throw new Refusal(404, `No image found with ID ${param(call, 'id')}`);
     if (row.visibility !== 'shared')
-      throw new Refusal(403, `Not allowed to list members for image ${row.id}: Only shared images have members.`);
+      throw new Refusal(
+        403,
+        `Not allowed to list members for image ${row.id}: Only shared images have members.`,
+      );
     return row;
   };
   const showMember = (row: Image, [member_id, status]: [string, string]) => ({
@@ -222,7 +290,13 @@ function memberRoutes(state: CloudState, routes: Routes): void {
   routes
     .on('GET', '/v2/images/:id/members', (call) => {
       const row = shared(call);
-      return { status: 200, json: { members: [...row.members].map((each) => showMember(row, each)), schema: '/v2/schemas/members' } };
+      return {
+        status: 200,
+        json: {
+          members: [...row.members].map((each) => showMember(row, each)),
+          schema: '/v2/schemas/members',
+        },
+      };
     })
     .on('POST', '/v2/images/:id/members', (call) => {
       const row = shared(call);
@@ -233,7 +307,10 @@ function memberRoutes(state: CloudState, routes: Routes): void {
     .on('DELETE', '/v2/images/:id/members/:member', (call) => {
       const row = shared(call);
       if (!row.members.delete(param(call, 'member')))
-        throw new Refusal(404, `${param(call, 'member')} not found in the member list of the image ${row.id}.`);
+        throw new Refusal(
+          404,
+          `${param(call, 'member')} not found in the member list of the image ${row.id}.`,
+        );
       return { status: 204 };
     });
 }
@@ -258,7 +335,8 @@ function namespaceRoutes(state: CloudState, routes: Routes): void {
     schema: '/v2/schemas/metadefs/namespace',
   });
   const namespace = (call: Call): Namespace => {
-    // Glance reads the path as Latin-1, and no route of it takes a slash: such names can be made, but not addressed (seen on 25.1).
+    // Glance reads the path as Latin-1, and no route of it takes a slash: such names can be made,
+    // but not addressed (seen on 25.1).
     const name = Buffer.from(param(call, 'name'), 'utf8').toString('latin1');
     const row = name.includes('/') ? undefined : namespaces.get(name);
     if (!row) throw new Refusal(404, `Namespace ${name} not found`);
@@ -281,19 +359,27 @@ function namespaceRoutes(state: CloudState, routes: Routes): void {
         json: showNamespace(namespaces.add({ ...input, id, owner, created_at: state.clock.now() })),
       };
     })
-    .on('GET', '/v2/metadefs/namespaces/:name', (call) => ({ status: 200, json: showNamespace(namespace(call)) }))
+    .on('GET', '/v2/metadefs/namespaces/:name', (call) => ({
+      status: 200,
+      json: showNamespace(namespace(call)),
+    }))
     .on('PUT', '/v2/metadefs/namespaces/:name', (call) => {
       const row = namespace(call);
       const input = body(call, newNamespace);
       row.protected = input.protected;
       row.visibility = input.visibility;
-      // What is left out falls back to its default: without an owner it becomes the caller's (seen on 25.1).
+      // What is left out falls back to its default: without an owner it becomes the caller's (seen
+      // on 25.1).
       row.owner = input.owner ?? ownProject(call.token);
       return { status: 200, json: showNamespace(row) };
     })
     .on('DELETE', '/v2/metadefs/namespaces/:name', (call) => {
       const row = namespace(call);
-      if (row.protected) throw new Refusal(403, `Metadata definition namespace ${row.id} is protected and cannot be deleted.`);
+      if (row.protected)
+        throw new Refusal(
+          403,
+          `Metadata definition namespace ${row.id} is protected and cannot be deleted.`,
+        );
       namespaces.delete(row.id);
       return noContent;
     });

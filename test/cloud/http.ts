@@ -1,4 +1,9 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as z from 'zod';
 import type { Token } from './tokens.ts';
@@ -19,11 +24,16 @@ export interface Call {
   readonly base: string;
   /** Set by the router, unescaped. */
   params: Readonly<Record<string, string>>;
-  /** Who calls; a service that lets nobody in without a token has set it before the handler runs. */
+  /**
+   * Who calls; a service that lets nobody in without a token has set it before the handler runs.
+   */
   token: Token | undefined;
   /** A fault wants this deletion to be accepted and never to end. */
   endless: boolean;
-  /** A fault wants the filter to be ignored, wherever it stands: also one in a body or in a language of its own. */
+  /**
+   * A fault wants the filter to be ignored, wherever it stands: also one in a body or in a language
+   * of its own.
+   */
   unfiltered: boolean;
 }
 
@@ -42,7 +52,11 @@ export class Refusal extends Error {
   /** Neutron's exception name, `NetworkInUse`. */
   readonly type: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  constructor(status: number, message: string, more: { type?: string; headers?: Readonly<Record<string, string>> } = {}) {
+  constructor(
+    status: number,
+    message: string,
+    more: { type?: string; headers?: Readonly<Record<string, string>> } = {},
+  ) {
     super(message);
     this.status = status;
     this.type = more.type;
@@ -55,11 +69,15 @@ export class Routes {
   readonly #routes: { method: string; segments: string[]; handler: Handler }[] = [];
 
   on(methods: string, pattern: string, handler: Handler): this {
-    for (const method of methods.split(' ')) this.#routes.push({ method, segments: pattern.split('/'), handler });
+    for (const method of methods.split(' '))
+      this.#routes.push({ method, segments: pattern.split('/'), handler });
     return this;
   }
 
-  /** The handler of a path, its parameters set on the call; `undefined`, or the methods that the path does have. */
+  /**
+   * The handler of a path, its parameters set on the call; `undefined`, or the methods that the
+   * path does have.
+   */
   find(call: Call, path: string): Handler | undefined {
     const segments = path.split('/');
     for (const route of this.#routes) {
@@ -134,6 +152,7 @@ export async function listen(server: Server, port: number): Promise<number> {
   return isAddress(address) ? address.port : port;
 }
 
-const isAddress = (address: AddressInfo | string | null): address is AddressInfo => address !== null && typeof address !== 'string';
+const isAddress = (address: AddressInfo | string | null): address is AddressInfo =>
+  address !== null && typeof address !== 'string';
 
 export { createServer };

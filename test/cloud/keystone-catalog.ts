@@ -2,7 +2,10 @@ import type { Call, Reply } from './http.ts';
 import { collection } from './keystone-shape.ts';
 import type { CloudState } from './state.ts';
 
-/** The type of a service, and the path below its server. A path with the project's id in it gives no URL without a project. */
+/**
+ * The type of a service, and the path below its server. A path with the project's id in it gives no
+ * URL without a project.
+ */
 const CORE: Record<string, { type: string; path: string }> = {
   keystone: { type: 'identity', path: '/v3' },
   nova: { type: 'compute', path: '/v2.1' },
@@ -14,8 +17,10 @@ const CORE: Record<string, { type: string; path: string }> = {
 };
 const INTERFACES = ['admin', 'internal', 'public'];
 
-const registered = (state: CloudState) => [...Object.entries(CORE), ...state.endpoints].filter(([name]) => !state.hidden.has(name));
-const urlOf = (state: CloudState, name: string, path: string): string => (state.bases.get(name) ?? '') + path;
+const registered = (state: CloudState) =>
+  [...Object.entries(CORE), ...state.endpoints].filter(([name]) => !state.hidden.has(name));
+const urlOf = (state: CloudState, name: string, path: string): string =>
+  (state.bases.get(name) ?? '') + path;
 
 /** The catalog of a token on this project. */
 export function catalog(state: CloudState, projectId: string | undefined) {
@@ -23,7 +28,13 @@ export function catalog(state: CloudState, projectId: string | undefined) {
   return registered(state).map(([name, { type, path }]) => {
     const usable = projectId !== undefined || !path.includes('%');
     const url = urlOf(state, name, path).replace('%(project_id)s', projectId ?? '');
-    const endpoints = INTERFACES.map((face) => ({ id: `${name}-${face}`, interface: face, region_id: region, url, region }));
+    const endpoints = INTERFACES.map((face) => ({
+      id: `${name}-${face}`,
+      interface: face,
+      region_id: region,
+      url,
+      region,
+    }));
     return { endpoints: usable ? endpoints : [], id: `catalog-${name}`, type, name };
   });
 }

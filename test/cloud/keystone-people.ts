@@ -8,7 +8,10 @@ import type { CloudState } from './state.ts';
 import type { Table } from './world.ts';
 import { hex } from './world.ts';
 
-/** Users, groups, and what belongs to them: application credentials, credentials, trusts; and limits. */
+/**
+ * Users, groups, and what belongs to them: application credentials, credentials, trusts; and
+ * limits.
+ */
 export function people(state: CloudState, routes: Routes): void {
   const { identity } = state;
   const { users, groups, applicationCredentials, credentials } = identity;
@@ -39,7 +42,10 @@ export function people(state: CloudState, routes: Routes): void {
   routes
     .on('GET', '/v3/users', (call) => {
       const wanted = users.where(
-        (row) => agrees(call, 'domain_id', row.domain_id) && agrees(call, 'name', row.name) && agrees(call, 'enabled', row.enabled),
+        (row) =>
+          agrees(call, 'domain_id', row.domain_id) &&
+          agrees(call, 'name', row.name) &&
+          agrees(call, 'enabled', row.enabled),
       );
       return collection(
         call,
@@ -64,12 +70,21 @@ export function people(state: CloudState, routes: Routes): void {
       state.notify('identity.user.created', row.id, call);
       return { status: 201, json: { user: user(call.base, row) } };
     })
-    .on('GET HEAD', '/v3/users/:id', (call) => ({ status: 200, json: { user: user(call.base, find(users, param(call, 'id'), 'user')) } }))
+    .on('GET HEAD', '/v3/users/:id', (call) => ({
+      status: 200,
+      json: { user: user(call.base, find(users, param(call, 'id'), 'user')) },
+    }))
     .on('PATCH', '/v3/users/:id', (call) => {
       const row = find(users, param(call, 'id'), 'user');
       const input = body(
         call,
-        z.object({ user: z.object({ name: z.string().optional(), enabled: z.boolean().optional(), password: z.string().optional() }) }),
+        z.object({
+          user: z.object({
+            name: z.string().optional(),
+            enabled: z.boolean().optional(),
+            password: z.string().optional(),
+          }),
+        }),
       ).user;
       row.name = input.name ?? row.name;
       row.enabled = input.enabled ?? row.enabled;
@@ -82,7 +97,9 @@ export function people(state: CloudState, routes: Routes): void {
       return { status: 204 };
     })
     .on('GET', '/v3/groups', (call) => {
-      const wanted = groups.where((row) => agrees(call, 'domain_id', row.domain_id) && agrees(call, 'name', row.name));
+      const wanted = groups.where(
+        (row) => agrees(call, 'domain_id', row.domain_id) && agrees(call, 'name', row.name),
+      );
       return collection(
         call,
         'groups',
@@ -90,13 +107,20 @@ export function people(state: CloudState, routes: Routes): void {
       );
     })
     .on('POST', '/v3/groups', (call) => {
-      const input = body(call, z.object({ group: z.object({ name: z.string(), domain_id: z.string().default('default') }) })).group;
+      const input = body(
+        call,
+        z.object({
+          group: z.object({ name: z.string(), domain_id: z.string().default('default') }),
+        }),
+      ).group;
       const row = groups.add({ ...input, id: hex(), users: new Set() });
       state.notify('identity.group.created', row.id, call);
       return { status: 201, json: { group: group(call.base, row) } };
     })
     .on('GET', '/v3/groups/:id/users', (call) => {
-      const members = [...find(groups, param(call, 'id'), 'group').users].flatMap((id) => users.get(id) ?? []);
+      const members = [...find(groups, param(call, 'id'), 'group').users].flatMap(
+        (id) => users.get(id) ?? [],
+      );
       return collection(
         call,
         'users',
@@ -112,7 +136,10 @@ export function people(state: CloudState, routes: Routes): void {
       return { status: 204 };
     });
 
-  const applicationCredential = (base: string, row: ReturnType<typeof applicationCredentials.all>[number]) => ({
+  const applicationCredential = (
+    base: string,
+    row: ReturnType<typeof applicationCredentials.all>[number],
+  ) => ({
     id: row.id,
     name: row.name,
     description: null,
@@ -123,12 +150,20 @@ export function people(state: CloudState, routes: Routes): void {
     unrestricted: null,
     roles: identity.roles
       .where((role) => row.roles.includes(role.name))
-      .map(({ id, name }) => ({ id, name, domain_id: null, description: null, options: optionsOf(name) })),
+      .map(({ id, name }) => ({
+        id,
+        name,
+        domain_id: null,
+        description: null,
+        options: optionsOf(name),
+      })),
     ...link(base, `application_credentials/${row.id}`),
   });
   routes
     .on('GET', '/v3/users/:user/application_credentials', (call) => {
-      const wanted = applicationCredentials.where((row) => row.user_id === param(call, 'user') && agrees(call, 'name', row.name));
+      const wanted = applicationCredentials.where(
+        (row) => row.user_id === param(call, 'user') && agrees(call, 'name', row.name),
+      );
       return collection(
         call,
         'application_credentials',
@@ -138,12 +173,17 @@ export function people(state: CloudState, routes: Routes): void {
     .on('POST', '/v3/users/:user/application_credentials', (call) => {
       const input = body(
         call,
-        z.object({ application_credential: z.object({ name: z.string(), secret: z.string().default(hex) }) }),
+        z.object({
+          application_credential: z.object({ name: z.string(), secret: z.string().default(hex) }),
+        }),
       ).application_credential;
       const projectId = call.token?.projectId;
       // Nobody can make one for somebody else: it takes the project of the user's own token.
       if (projectId === undefined || call.token?.userId !== param(call, 'user'))
-        throw new Refusal(403, 'You are not authorized to perform the requested action: identity:create_application_credential.');
+        throw new Refusal(
+          403,
+          'You are not authorized to perform the requested action: identity:create_application_credential.',
+        );
       const row = applicationCredentials.add({
         ...input,
         id: hex(),
@@ -152,11 +192,20 @@ export function people(state: CloudState, routes: Routes): void {
         roles: rolesOf(state, param(call, 'user'), { project: projectId }),
       });
       state.notify('identity.application_credential.created', row.id, call);
-      return { status: 201, json: { application_credential: { ...applicationCredential(call.base, row), secret: row.secret } } };
+      return {
+        status: 201,
+        json: {
+          application_credential: { ...applicationCredential(call.base, row), secret: row.secret },
+        },
+      };
     })
     .on('GET DELETE', '/v3/users/:user/application_credentials/:id', (call) => {
       const row = find(applicationCredentials, param(call, 'id'), 'Application Credential');
-      if (call.method === 'GET') return { status: 200, json: { application_credential: applicationCredential(call.base, row) } };
+      if (call.method === 'GET')
+        return {
+          status: 200,
+          json: { application_credential: applicationCredential(call.base, row) },
+        };
       applicationCredentials.delete(row.id);
       state.notify('identity.application_credential.deleted', row.id, call);
       return { status: 204 };
@@ -164,7 +213,9 @@ export function people(state: CloudState, routes: Routes): void {
 
   routes
     .on('GET', '/v3/credentials', (call) => {
-      const wanted = credentials.where((row) => agrees(call, 'user_id', row.user_id) && agrees(call, 'type', row.type));
+      const wanted = credentials.where(
+        (row) => agrees(call, 'user_id', row.user_id) && agrees(call, 'type', row.type),
+      );
       return collection(
         call,
         'credentials',
@@ -184,14 +235,19 @@ export function people(state: CloudState, routes: Routes): void {
         }),
       ).credential;
       const row = credentials.add({ ...input, id: hex() + hex() });
-      return { status: 201, json: { credential: { ...row, ...link(call.base, `credentials/${row.id}`) } } };
+      return {
+        status: 201,
+        json: { credential: { ...row, ...link(call.base, `credentials/${row.id}`) } },
+      };
     })
     .on('DELETE', '/v3/credentials/:id', (call) => {
       credentials.delete(find(credentials, param(call, 'id'), 'credential').id);
       return { status: 204 };
     })
     .on('GET', '/v3/users/:user/credentials/OS-EC2', (call) => {
-      const wanted = credentials.where((row) => row.type === 'ec2' && row.user_id === param(call, 'user'));
+      const wanted = credentials.where(
+        (row) => row.type === 'ec2' && row.user_id === param(call, 'user'),
+      );
       const shown = wanted.map((row) => ({
         user_id: row.user_id,
         tenant_id: row.project_id,
@@ -207,7 +263,13 @@ export function people(state: CloudState, routes: Routes): void {
       return collection(
         call,
         'limits',
-        wanted.map((row) => ({ ...row, domain_id: null, region_id: null, description: null, ...link(call.base, `limits/${row.id}`) })),
+        wanted.map((row) => ({
+          ...row,
+          domain_id: null,
+          region_id: null,
+          description: null,
+          ...link(call.base, `limits/${row.id}`),
+        })),
       );
     })
     .on('DELETE', '/v3/limits/:id', (call) => {
@@ -216,12 +278,19 @@ export function people(state: CloudState, routes: Routes): void {
     })
     .on('GET', '/v3/OS-TRUST/trusts', (call) => {
       const wanted = identity.trusts.where(
-        (row) => agrees(call, 'trustor_user_id', row.trustor_user_id) && agrees(call, 'trustee_user_id', row.trustee_user_id),
+        (row) =>
+          agrees(call, 'trustor_user_id', row.trustor_user_id) &&
+          agrees(call, 'trustee_user_id', row.trustee_user_id),
       );
       return collection(
         call,
         'trusts',
-        wanted.map((row) => ({ ...row, deleted_at: null, expires_at: null, ...link(call.base, `OS-TRUST/trusts/${row.id}`) })),
+        wanted.map((row) => ({
+          ...row,
+          deleted_at: null,
+          expires_at: null,
+          ...link(call.base, `OS-TRUST/trusts/${row.id}`),
+        })),
       );
     })
     .on('DELETE', '/v3/OS-TRUST/trusts/:id', (call) => {

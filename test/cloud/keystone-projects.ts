@@ -18,8 +18,9 @@ export function subtree(state: CloudState, root: Project): Project[] {
 }
 
 /**
- * Deletes a leaf and what Keystone takes along: role assignments, its credentials, trusts and limits, silently, and
- * nobody's application credentials. Users go on naming it as their default project. `call` undefined: Keystone does it by itself, there is no initiator.
+ * Deletes a leaf and what Keystone takes along: role assignments, its credentials, trusts and
+ * limits, silently, and nobody's application credentials. Users go on naming it as their default
+ * project. `call` undefined: Keystone does it by itself, there is no initiator.
  */
 export function deleteProject(state: CloudState, project: Project, call: Call | undefined): void {
   const { identity } = state;
@@ -28,32 +29,46 @@ export function deleteProject(state: CloudState, project: Project, call: Call | 
     throw new Refusal(403, message);
   }
   if (project.options.immutable === true)
-    throw new Refusal(403, `Cannot delete project ${project.id}. This resource is marked as immutable.`);
+    throw new Refusal(
+      403,
+      `Cannot delete project ${project.id}. This resource is marked as immutable.`,
+    );
   identity.projects.delete(project.id);
-  remove(identity.assignments, (row) => 'project' in row.target && row.target.project === project.id);
+  remove(
+    identity.assignments,
+    (row) => 'project' in row.target && row.target.project === project.id,
+  );
   remove(identity.credentials, (row) => row.project_id === project.id);
   remove(identity.trusts, (row) => row.project_id === project.id);
   remove(identity.limits, (row) => row.project_id === project.id);
   state.notify('identity.project.deleted', project.id, call);
 }
 
-/** A disabled domain: its projects leaves first, its groups, its users, then itself, once as a project and once as a domain. */
+/**
+ * A disabled domain: its projects leaves first, its groups, its users, then itself, once as a
+ * project and once as a domain.
+ */
 export function deleteDomain(state: CloudState, call: Call, domain: Project): void {
   const { identity } = state;
-  if (domain.enabled) throw new Refusal(403, 'Cannot delete a domain that is enabled, please disable it first.');
+  if (domain.enabled)
+    throw new Refusal(403, 'Cannot delete a domain that is enabled, please disable it first.');
   for (const project of subtree(state, domain)) deleteProject(state, project, undefined);
   for (const group of identity.groups.where((row) => row.domain_id === domain.id)) {
     identity.groups.delete(group.id);
     remove(identity.assignments, (row) => 'group' in row.actor && row.actor.group === group.id);
     state.notify('identity.group.deleted', group.id, undefined);
   }
-  for (const user of identity.users.where((row) => row.domain_id === domain.id)) deleteUser(state, user.id, undefined);
+  for (const user of identity.users.where((row) => row.domain_id === domain.id))
+    deleteUser(state, user.id, undefined);
   remove(identity.assignments, (row) => 'domain' in row.target && row.target.domain === domain.id);
   deleteProject(state, domain, call);
   state.notify('identity.domain.deleted', domain.id, call);
 }
 
-/** A user and what Keystone takes along; his application credentials are announced before him, nothing else is. */
+/**
+ * A user and what Keystone takes along; his application credentials are announced before him,
+ * nothing else is.
+ */
 export function deleteUser(state: CloudState, userId: string, call: Call | undefined): void {
   const { identity } = state;
   for (const credential of identity.applicationCredentials.where((row) => row.user_id === userId)) {
@@ -64,7 +79,10 @@ export function deleteUser(state: CloudState, userId: string, call: Call | undef
   for (const group of identity.groups.all()) group.users.delete(userId);
   remove(identity.assignments, (row) => 'user' in row.actor && row.actor.user === userId);
   remove(identity.credentials, (row) => row.user_id === userId);
-  remove(identity.trusts, (row) => row.trustor_user_id === userId || row.trustee_user_id === userId);
+  remove(
+    identity.trusts,
+    (row) => row.trustor_user_id === userId || row.trustee_user_id === userId,
+  );
   state.notify('identity.user.deleted', userId, call);
 }
 

@@ -3,7 +3,10 @@ import type { Call, Reply } from './http.ts';
 /** One collection as Keystone shows it: everything at once, links that lead nowhere. */
 export const collection = (call: Call, key: string, rows: unknown[]): Reply => ({
   status: 200,
-  json: { [key]: rows, links: { next: null, self: call.base + call.path + call.search, previous: null } },
+  json: {
+    [key]: rows,
+    links: { next: null, self: call.base + call.path + call.search, previous: null },
+  },
 });
 
 /** Whether a row's value is what the query asks for, if it asks. */

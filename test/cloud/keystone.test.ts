@@ -11,17 +11,35 @@ afterEach(() => there.close());
 describe('the Keystone of the rehearsal cloud', () => {
   it('lets the admin in by an application credential as by a password', async () => {
     const { ask } = await Asker.login(
-      readCredentials({ env: there.cloud.applicationCredentials, readFile: () => undefined, home: '/', cwd: '/' }),
+      readCredentials({
+        env: there.cloud.applicationCredentials,
+        readFile: () => undefined,
+        home: '/',
+        cwd: '/',
+      }),
     );
     expect(ask.own).toBe(there.ask.own);
     expect((await ask('compute', 'GET', '/servers')).status).toBe(200);
   });
 
   it('turns a wrong password away, and a token that no longer counts', async () => {
-    const identity = { methods: ['password'], password: { user: { id: there.ask.user, password: 'wrong' } } };
-    expect(await there.status('identity', 'POST', '/auth/tokens', { json: { auth: { identity } } })).toBe(401);
+    const identity = {
+      methods: ['password'],
+      password: { user: { id: there.ask.user, password: 'wrong' } },
+    };
+    expect(
+      await there.status('identity', 'POST', '/auth/tokens', { json: { auth: { identity } } }),
+    ).toBe(401);
     there.cloud.expireTokens();
-    for (const service of ['identity', 'compute', 'storage', 'network', 'image', 'object', 'placement'])
+    for (const service of [
+      'identity',
+      'compute',
+      'storage',
+      'network',
+      'image',
+      'object',
+      'placement',
+    ])
       expect(await there.status(service, 'GET', service === 'object' ? '' : '/x')).toBe(401);
   });
 
@@ -36,12 +54,18 @@ describe('the Keystone of the rehearsal cloud', () => {
     const { ask, status, project, domain, cloud } = there;
     const child = cloud.seed.makeProject(domain, 'child', project);
     expect(await status('identity', 'DELETE', `/projects/${project}`)).toBe(403);
-    expect(await status('identity', 'PATCH', `/projects/${project}`, { json: { project: { enabled: false } } })).toBe(403);
+    expect(
+      await status('identity', 'PATCH', `/projects/${project}`, {
+        json: { project: { enabled: false } },
+      }),
+    ).toBe(403);
     expect(await status('identity', 'DELETE', `/projects/${child}`)).toBe(204);
     expect(await status('identity', 'GET', `/projects/${child}`)).toBe(404);
     expect(await status('identity', 'DELETE', `/domains/${domain}`)).toBe(403);
     await ask('identity', 'PATCH', `/domains/${domain}`, { json: { domain: { enabled: false } } });
-    expect(at((await ask('identity', 'GET', `/projects/${project}`)).json, 'project.enabled')).toBe(true);
+    expect(at((await ask('identity', 'GET', `/projects/${project}`)).json, 'project.enabled')).toBe(
+      true,
+    );
     expect(await status('identity', 'DELETE', `/domains/${domain}`)).toBe(204);
     expect(await status('identity', 'GET', `/projects/${project}`)).toBe(404);
   });
@@ -52,22 +76,37 @@ describe('the Keystone of the rehearsal cloud', () => {
     await ask('identity', 'DELETE', `/projects/${project}`);
     expect(
       cloud.world
-        .things(project)
-        .filter(({ kind }) => kind.startsWith('keystone.'))
-        .map(({ kind }) => kind),
+        .resources(project)
+        .filter(({ resourceType }) => resourceType.startsWith('keystone.'))
+        .map(({ resourceType }) => resourceType),
     ).toEqual(['keystone.application-credential']);
-    expect(rows((await ask('identity', 'GET', `/users/${userId}/application_credentials`)).json, 'application_credentials')).toHaveLength(
-      1,
-    );
-    expect((await ask('identity', 'GET', `/role_assignments?effective&scope.project.id=${project}`)).status).toBe(404);
-    expect(rows((await ask('identity', 'GET', `/role_assignments?scope.project.id=${project}`)).json, 'role_assignments')).toEqual([]);
+    expect(
+      rows(
+        (await ask('identity', 'GET', `/users/${userId}/application_credentials`)).json,
+        'application_credentials',
+      ),
+    ).toHaveLength(1);
+    expect(
+      (await ask('identity', 'GET', `/role_assignments?effective&scope.project.id=${project}`))
+        .status,
+    ).toBe(404);
+    expect(
+      rows(
+        (await ask('identity', 'GET', `/role_assignments?scope.project.id=${project}`)).json,
+        'role_assignments',
+      ),
+    ).toEqual([]);
   });
 
   it('shows group members as users of the project when effective roles are asked for', async () => {
     const { ask, project, domain, cloud } = there;
     const user = cloud.seed.makeUser(domain, 'in-a-group');
     cloud.seed.grant({ group: cloud.seed.makeGroup(domain, 'team', [user]) }, project);
-    const { json } = await ask('identity', 'GET', `/role_assignments?effective&scope.project.id=${project}`);
+    const { json } = await ask(
+      'identity',
+      'GET',
+      `/role_assignments?effective&scope.project.id=${project}`,
+    );
     expect(rows(json, 'role_assignments').some((row) => at(row, 'user.id') === user)).toBe(true);
   });
 });
@@ -116,7 +155,9 @@ describe("Keystone's notifications", () => {
   });
 
   it('say only that something was updated, also when a project is disabled', async () => {
-    await there.ask('identity', 'PATCH', `/projects/${there.project}`, { json: { project: { enabled: false } } });
+    await there.ask('identity', 'PATCH', `/projects/${there.project}`, {
+      json: { project: { enabled: false } },
+    });
     expect(heard).toEqual([`identity.project.updated ${there.project} by someone`]);
   });
 

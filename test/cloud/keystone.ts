@@ -30,7 +30,9 @@ export function keystone(state: CloudState): Front {
     status: 'stable',
     updated: '2020-04-07T00:00:00Z',
     links: [{ rel: 'self', href: `${base}/v3/` }],
-    'media-types': [{ base: 'application/json', type: 'application/vnd.openstack.identity-v3+json' }],
+    'media-types': [
+      { base: 'application/json', type: 'application/vnd.openstack.identity-v3+json' },
+    ],
   });
   const open = new Routes()
     .on('GET', '/', (call) => ({
@@ -61,7 +63,10 @@ export function keystone(state: CloudState): Front {
       );
     })
     .on('POST', '/v3/projects', (call) => createProject(state, call))
-    .on('GET HEAD', '/v3/projects/:id', (call) => ({ status: 200, json: { project: showProject(call, found(state, call, 'project')) } }))
+    .on('GET HEAD', '/v3/projects/:id', (call) => ({
+      status: 200,
+      json: { project: showProject(call, found(state, call, 'project')) },
+    }))
     .on('PATCH', '/v3/projects/:id', (call) => update(state, call, 'project'))
     .on('DELETE', '/v3/projects/:id', (call) => {
       const project = found(state, call, 'project');
@@ -72,7 +77,8 @@ export function keystone(state: CloudState): Front {
     .on('GET', '/v3/services', (call) => listServices(state, call))
     .on('GET', '/v3/endpoints', (call) => listEndpoints(state, call))
     .on('GET', '/v3/domains', (call) => {
-      const wanted = (row: Project): boolean => row.is_domain && agrees(call, 'name', row.name) && agrees(call, 'enabled', row.enabled);
+      const wanted = (row: Project): boolean =>
+        row.is_domain && agrees(call, 'name', row.name) && agrees(call, 'enabled', row.enabled);
       return collection(
         call,
         'domains',
@@ -107,7 +113,10 @@ export function keystone(state: CloudState): Front {
     },
     refuse: ({ status, message, headers }, call) => ({
       status,
-      headers: { ...headers, ...(status === 401 && { 'WWW-Authenticate': `Keystone uri="${call.base}/v3"` }) },
+      headers: {
+        ...headers,
+        ...(status === 401 && { 'WWW-Authenticate': `Keystone uri="${call.base}/v3"` }),
+      },
       json: { error: { code: status, message, title: titles[status] ?? 'Error' } },
     }),
     headers: (call) => ({ Vary: 'X-Auth-Token', 'x-openstack-request-id': call.requestId }),
@@ -119,7 +128,8 @@ const ownThings = (call: Call): boolean => call.path.startsWith(`/v3/users/${cal
 
 function found(state: CloudState, call: Call, what: 'project' | 'domain'): Project {
   const row = state.identity.projects.get(param(call, 'id'));
-  if (!row || (what === 'domain' && !row.is_domain)) throw new Refusal(404, `Could not find ${what}: ${param(call, 'id')}.`);
+  if (!row || (what === 'domain' && !row.is_domain))
+    throw new Refusal(404, `Could not find ${what}: ${param(call, 'id')}.`);
   return row;
 }
 
@@ -127,11 +137,18 @@ function createProject(state: CloudState, call: Call): Reply {
   const { projects } = state.identity;
   const input = body(
     call,
-    z.object({ project: newProject.extend({ domain_id: z.string().optional(), parent_id: z.string().optional() }) }),
+    z.object({
+      project: newProject.extend({
+        domain_id: z.string().optional(),
+        parent_id: z.string().optional(),
+      }),
+    }),
   ).project;
   const parent = input.parent_id === undefined ? undefined : projects.get(input.parent_id);
-  const domainId = input.domain_id ?? parent?.domain_id ?? parent?.id ?? call.token?.domainId ?? 'default';
-  if (!projects.get(domainId)?.is_domain) throw new Refusal(404, `Could not find domain: ${domainId}.`);
+  const domainId =
+    input.domain_id ?? parent?.domain_id ?? parent?.id ?? call.token?.domainId ?? 'default';
+  if (!projects.get(domainId)?.is_domain)
+    throw new Refusal(404, `Could not find domain: ${domainId}.`);
   refuseTwin(state, input.name, domainId);
   const project = projects.add({
     ...blank(input),
@@ -147,16 +164,28 @@ function createProject(state: CloudState, call: Call): Reply {
 function createDomain(state: CloudState, call: Call): Reply {
   const input = body(call, z.object({ domain: newProject })).domain;
   refuseTwin(state, input.name, null);
-  const domain = state.identity.projects.add({ ...blank(input), id: hex(), domain_id: null, parent_id: null, is_domain: true });
+  const domain = state.identity.projects.add({
+    ...blank(input),
+    id: hex(),
+    domain_id: null,
+    parent_id: null,
+    is_domain: true,
+  });
   state.notify('identity.domain.created', domain.id, call);
   return { status: 201, json: { domain: showProject(call, domain, 'domains') } };
 }
 
-const newProject = z.object({ name: z.string().min(1).max(64), description: z.string().default(''), enabled: z.boolean().default(true) });
+const newProject = z.object({
+  name: z.string().min(1).max(64),
+  description: z.string().default(''),
+  enabled: z.boolean().default(true),
+});
 const blank = (input: z.infer<typeof newProject>) => ({ ...input, tags: [], options: {} });
 
 function refuseTwin(state: CloudState, name: string, domainId: string | null): void {
-  const [twin] = state.identity.projects.where((row) => row.name === name && row.domain_id === domainId);
+  const [twin] = state.identity.projects.where(
+    (row) => row.name === name && row.domain_id === domainId,
+  );
   if (!twin) return;
   const message = `Conflict occurred attempting to store project - it is not permitted to have two projects with either the same name or same id in the same domain: name is ${name}, project id ${twin.id}.`;
   throw new Refusal(409, message);
@@ -171,15 +200,24 @@ const changes = z.object({
 });
 
 /**
- * A project with enabled descendants can't be disabled, a domain can; below a disabled parent nothing can be enabled.
- * Announced as `updated`, which never says what changed; a domain's update is also its project's.
+ * A project with enabled descendants can't be disabled, a domain can; below a disabled parent
+ * nothing can be enabled. Announced as `updated`, which never says what changed; a domain's update
+ * is also its project's.
  */
 function update(state: CloudState, call: Call, what: 'project' | 'domain'): Reply {
   const project = found(state, call, what);
   const input = body(call, z.object({ [what]: changes }))[what] ?? {};
-  if (!project.is_domain && input.enabled === false && subtree(state, project).some((child) => child.enabled))
-    throw new Refusal(403, `Cannot disable project ${project.id} since its subtree contains enabled projects.`);
-  const parent = project.parent_id === null ? undefined : state.identity.projects.get(project.parent_id);
+  if (
+    !project.is_domain &&
+    input.enabled === false &&
+    subtree(state, project).some((child) => child.enabled)
+  )
+    throw new Refusal(
+      403,
+      `Cannot disable project ${project.id} since its subtree contains enabled projects.`,
+    );
+  const parent =
+    project.parent_id === null ? undefined : state.identity.projects.get(project.parent_id);
   if (input.enabled === true && parent && !parent.is_domain && !parent.enabled)
     throw new Refusal(403, `Cannot enable project ${project.id} since it has disabled parents`);
   project.name = input.name ?? project.name;

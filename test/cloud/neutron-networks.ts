@@ -27,11 +27,21 @@ export function networks(state: CloudState): Resource {
     singular: 'network',
     table,
     missing: ['NetworkNotFound', (id) => `Network ${id} could not be found.`],
-    filters: ['admin_state_up', 'status', 'shared', 'router:external', 'qos_policy_id', 'is_default'],
+    filters: [
+      'admin_state_up',
+      'status',
+      'shared',
+      'router:external',
+      'qos_policy_id',
+      'is_default',
+    ],
     show: (row) => ({
       subnets: subnets.where((subnet) => subnet.network_id === row.id).map((subnet) => subnet.id),
       shared: rbacPolicies.some(
-        (policy) => policy.object_id === row.id && policy.action === 'access_as_shared' && policy.target_tenant === '*',
+        (policy) =>
+          policy.object_id === row.id &&
+          policy.action === 'access_as_shared' &&
+          policy.target_tenant === '*',
       ),
     }),
     create: (input, project) => {
@@ -47,15 +57,21 @@ export function networks(state: CloudState): Resource {
           `Unable to complete operation on network ${row.id}. There are one or more ports still in use on the network, id for these ports is: ${used.join(',')}.`,
         );
       for (const port of own) ports.delete(port.id);
-      for (const subnet of subnets.where((each) => each.network_id === row.id)) subnets.delete(subnet.id);
-      for (const policy of rbacPolicies.where((each) => each.object_id === row.id)) rbacPolicies.delete(policy.id);
+      for (const subnet of subnets.where((each) => each.network_id === row.id))
+        subnets.delete(subnet.id);
+      for (const policy of rbacPolicies.where((each) => each.object_id === row.id))
+        rbacPolicies.delete(policy.id);
       table.delete(row.id);
     },
   };
 }
 
 /** A network; an external one comes with the RBAC policy that opens it to everybody. */
-export function addNetwork(state: CloudState, project: string, input: Record<string, unknown>): NetworkRow {
+export function addNetwork(
+  state: CloudState,
+  project: string,
+  input: Record<string, unknown>,
+): NetworkRow {
   const fields = {
     name: '',
     admin_state_up: true,
@@ -75,7 +91,14 @@ export function addNetwork(state: CloudState, project: string, input: Record<str
   };
   const row = state.network.networks.add(blank(state, project, { ...fields, ...input }));
   const open = (action: string): void => {
-    const policy = { object_type: 'network', object_id: row.id, action, target_tenant: '*', tenant_id: project, project_id: project };
+    const policy = {
+      object_type: 'network',
+      object_id: row.id,
+      action,
+      target_tenant: '*',
+      tenant_id: project,
+      project_id: project,
+    };
     state.network.rbacPolicies.add({ id: crypto.randomUUID(), ...policy });
   };
   if (row['router:external'] === true) open('access_as_external');
@@ -94,11 +117,17 @@ export function subnets(state: CloudState): Resource {
     filters: ['network_id', 'ip_version', 'cidr', 'subnetpool_id', 'gateway_ip', 'enable_dhcp'],
     create: (input, project) => {
       if (!all.get(String(input.network_id)))
-        throw new Refusal(404, `Network ${input.network_id} could not be found.`, { type: 'NetworkNotFound' });
+        throw new Refusal(404, `Network ${input.network_id} could not be found.`, {
+          type: 'NetworkNotFound',
+        });
       return addSubnet(state, project, input);
     },
     remove(row) {
-      if (ports.some((port) => holds(port) && addresses(port).some((fixed) => fixed.subnet_id === row.id)))
+      if (
+        ports.some(
+          (port) => holds(port) && addresses(port).some((fixed) => fixed.subnet_id === row.id),
+        )
+      )
         throw conflict(
           'SubnetInUse',
           `Unable to complete operation on subnet ${row.id}: One or more ports have an IP allocation from this subnet.`,
@@ -108,7 +137,11 @@ export function subnets(state: CloudState): Resource {
   };
 }
 
-export function addSubnet(state: CloudState, project: string, input: Record<string, unknown>): NetworkRow {
+export function addSubnet(
+  state: CloudState,
+  project: string,
+  input: Record<string, unknown>,
+): NetworkRow {
   const cidr = String(input.cidr ?? '10.0.0.0/24');
   const fields = {
     name: '',
@@ -132,14 +165,29 @@ export const prefix = (cidr: string): string => cidr.split('.').slice(0, 3).join
 
 let host = 10;
 /** An address on each subnet of a network (or on the one that is wanted). */
-export function allocate(state: CloudState, networkId: string, subnetId?: string): { subnet_id: string; ip_address: string }[] {
+export function allocate(
+  state: CloudState,
+  networkId: string,
+  subnetId?: string,
+): { subnet_id: string; ip_address: string }[] {
   host = (host + 1) % 240;
-  const [subnet] = state.network.subnets.where((row) => row.network_id === networkId && (subnetId === undefined || row.id === subnetId));
-  return subnet ? [{ subnet_id: subnet.id, ip_address: `${prefix(text(subnet, 'cidr'))}.${host + 10}` }] : [];
+  const [subnet] = state.network.subnets.where(
+    (row) => row.network_id === networkId && (subnetId === undefined || row.id === subnetId),
+  );
+  return subnet
+    ? [{ subnet_id: subnet.id, ip_address: `${prefix(text(subnet, 'cidr'))}.${host + 10}` }]
+    : [];
 }
 
 export function ports(state: CloudState): Resource {
-  const { ports: table, networks: all, trunks, routers, floatingips, portForwardings } = state.network;
+  const {
+    ports: table,
+    networks: all,
+    trunks,
+    routers,
+    floatingips,
+    portForwardings,
+  } = state.network;
   return {
     path: 'ports',
     plural: 'ports',
@@ -171,22 +219,44 @@ export function ports(state: CloudState): Resource {
     },
     create: (input, project) => {
       if (!all.get(String(input.network_id)))
-        throw new Refusal(404, `Network ${input.network_id} could not be found.`, { type: 'NetworkNotFound' });
-      return addPort(state, project, { security_groups: [ensureDefaultGroup(state, project).id], ...input });
+        throw new Refusal(404, `Network ${input.network_id} could not be found.`, {
+          type: 'NetworkNotFound',
+        });
+      return addPort(state, project, {
+        security_groups: [ensureDefaultGroup(state, project).id],
+        ...input,
+      });
     },
     remove(row) {
       const parent = trunks.where((trunk) => trunk.port_id === row.id)[0];
-      if (parent) throw conflict('PortInUseAsTrunkParent', `Port ${row.id} is currently a parent port for trunk ${parent.id}.`);
+      if (parent)
+        throw conflict(
+          'PortInUseAsTrunkParent',
+          `Port ${row.id} is currently a parent port for trunk ${parent.id}.`,
+        );
       const carrier = trunks.where((trunk) => subports(trunk).includes(row.id))[0];
-      if (carrier) throw conflict('PortInUseAsSubPort', `Port ${row.id} is currently a subport for trunk ${carrier.id}.`);
+      if (carrier)
+        throw conflict(
+          'PortInUseAsSubPort',
+          `Port ${row.id} is currently a subport for trunk ${carrier.id}.`,
+        );
       const owner = text(row, 'device_owner');
       const device = text(row, 'device_id');
       if (service.includes(owner) && (routers.get(device) ?? floatingips.get(device)))
-        throw conflict('ServicePortInUse', `Port ${row.id} cannot be deleted directly via the port API: has device owner ${owner}.`);
+        throw conflict(
+          'ServicePortInUse',
+          `Port ${row.id} cannot be deleted directly via the port API: has device owner ${owner}.`,
+        );
       // Port forwardings to it vanish with it, floating IPs are only let go.
-      for (const forwarding of portForwardings.where((each) => each.internal_port_id === row.id)) portForwardings.delete(forwarding.id);
+      for (const forwarding of portForwardings.where((each) => each.internal_port_id === row.id))
+        portForwardings.delete(forwarding.id);
       for (const ip of floatingips.where((each) => each.port_id === row.id))
-        Object.assign(ip, { port_id: null, router_id: null, fixed_ip_address: null, port_details: null });
+        Object.assign(ip, {
+          port_id: null,
+          router_id: null,
+          fixed_ip_address: null,
+          port_details: null,
+        });
       table.delete(row.id);
     },
   };
@@ -195,11 +265,20 @@ export function ports(state: CloudState): Resource {
 export const subports = (trunk: NetworkRow): string[] => {
   const list = Array.isArray(trunk.sub_ports) ? trunk.sub_ports : [];
   return list.flatMap((each: unknown) =>
-    typeof each === 'object' && each !== null && 'port_id' in each && typeof each.port_id === 'string' ? [each.port_id] : [],
+    typeof each === 'object' &&
+    each !== null &&
+    'port_id' in each &&
+    typeof each.port_id === 'string'
+      ? [each.port_id]
+      : [],
   );
 };
 
-export function addPort(state: CloudState, project: string, input: Record<string, unknown>): NetworkRow {
+export function addPort(
+  state: CloudState,
+  project: string,
+  input: Record<string, unknown>,
+): NetworkRow {
   const fields = {
     name: '',
     mac_address: 'fa:16:3e:00:00:01',
@@ -237,21 +316,41 @@ export function trunks(state: CloudState): Resource {
     missing: ['TrunkNotFound', (id) => `Trunk ${id} could not be found.`],
     filters: ['port_id', 'status', 'admin_state_up'],
     create: (input, project) => {
-      if (!all.get(String(input.port_id))) throw new Refusal(404, `Port ${input.port_id} could not be found.`, { type: 'PortNotFound' });
+      if (!all.get(String(input.port_id)))
+        throw new Refusal(404, `Port ${input.port_id} could not be found.`, {
+          type: 'PortNotFound',
+        });
       return addTrunk(state, project, input);
     },
     remove(row) {
-      if (row.admin_state_up === false) throw conflict('TrunkDisabled', `Trunk ${row.id} is currently disabled.`);
-      if (text(all.get(text(row, 'port_id')) ?? row, 'binding:host_id') !== '' && row.inUse === true)
+      if (row.admin_state_up === false)
+        throw conflict('TrunkDisabled', `Trunk ${row.id} is currently disabled.`);
+      if (
+        text(all.get(text(row, 'port_id')) ?? row, 'binding:host_id') !== '' &&
+        row.inUse === true
+      )
         throw conflict('TrunkInUse', `Trunk ${row.id} is currently in use.`);
       table.delete(row.id);
     },
   };
 }
 
-export function addTrunk(state: CloudState, project: string, input: Record<string, unknown>): NetworkRow {
-  return state.network.trunks.add(blank(state, project, { name: '', admin_state_up: true, status: 'DOWN', sub_ports: [], ...input }));
+export function addTrunk(
+  state: CloudState,
+  project: string,
+  input: Record<string, unknown>,
+): NetworkRow {
+  return state.network.trunks.add(
+    blank(state, project, {
+      name: '',
+      admin_state_up: true,
+      status: 'DOWN',
+      sub_ports: [],
+      ...input,
+    }),
+  );
 }
 
 /** Whether a row names an id in a list field: a port its security group. */
-export const names = (row: NetworkRow, field: string, id: string): boolean => texts(row, field).includes(id);
+export const names = (row: NetworkRow, field: string, id: string): boolean =>
+  texts(row, field).includes(id);

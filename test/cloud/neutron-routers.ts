@@ -16,7 +16,9 @@ const gatewayInfo = z.object({ network_id: z.string() });
 const routesOf = z.array(z.object({ destination: z.string(), nexthop: z.string() }));
 
 const interfaces = (state: CloudState, routerId: string): NetworkRow[] =>
-  state.network.ports.where((port) => port.device_id === routerId && interfaceOwners.includes(text(port, 'device_owner')));
+  state.network.ports.where(
+    (port) => port.device_id === routerId && interfaceOwners.includes(text(port, 'device_owner')),
+  );
 
 export function routers(state: CloudState): Resource {
   const { routers: table, ports, floatingips } = state.network;
@@ -38,15 +40,24 @@ export function routers(state: CloudState): Resource {
     },
     remove(row) {
       const attached = interfaces(state, row.id).map((port) => port.id);
-      if (attached.length > 0) throw conflict('RouterInUse', `Router ${row.id} has ports still attached: ${attached.join(', ')}`);
-      if (floatingips.some((ip) => ip.router_id === row.id)) throw conflict('RouterInUse', `Router ${row.id} has floating IPs`);
+      if (attached.length > 0)
+        throw conflict(
+          'RouterInUse',
+          `Router ${row.id} has ports still attached: ${attached.join(', ')}`,
+        );
+      if (floatingips.some((ip) => ip.router_id === row.id))
+        throw conflict('RouterInUse', `Router ${row.id} has floating IPs`);
       for (const port of ports.where((each) => each.device_id === row.id)) ports.delete(port.id);
       table.delete(row.id);
     },
   };
 }
 
-export function addRouter(state: CloudState, project: string, input: Record<string, unknown>): NetworkRow {
+export function addRouter(
+  state: CloudState,
+  project: string,
+  input: Record<string, unknown>,
+): NetworkRow {
   const { external_gateway_info, ...rest } = input;
   const fields = {
     name: '',
@@ -61,22 +72,33 @@ export function addRouter(state: CloudState, project: string, input: Record<stri
     flavor_id: null,
   };
   const row = state.network.routers.add(blank(state, project, { ...fields, ...rest }));
-  if (external_gateway_info) setGateway(state, row, gatewayInfo.parse(external_gateway_info).network_id);
+  if (external_gateway_info)
+    setGateway(state, row, gatewayInfo.parse(external_gateway_info).network_id);
   return row;
 }
 
 /** The gateway's port belongs to nobody: its project is ''. */
-export function setGateway(state: CloudState, router: NetworkRow, networkId: string | undefined): void {
+export function setGateway(
+  state: CloudState,
+  router: NetworkRow,
+  networkId: string | undefined,
+): void {
   const { ports, floatingips, networks } = state.network;
   const old = gatewayInfo.safeParse(router.external_gateway_info).data?.network_id;
-  if (old !== undefined && old !== networkId && floatingips.some((ip) => ip.router_id === router.id))
+  if (
+    old !== undefined &&
+    old !== networkId &&
+    floatingips.some((ip) => ip.router_id === router.id)
+  )
     throw conflict(
       'RouterExternalGatewayInUseByFloatingIp',
       `Gateway cannot be updated for router ${router.id}, since a gateway to external network ${old} is required by one or more floating IPs.`,
     );
   if (networkId !== undefined && !networks.get(networkId))
     throw new Refusal(404, `Network ${networkId} could not be found.`, { type: 'NetworkNotFound' });
-  for (const port of ports.where((each) => each.device_id === router.id && each.device_owner === 'network:router_gateway'))
+  for (const port of ports.where(
+    (each) => each.device_id === router.id && each.device_owner === 'network:router_gateway',
+  ))
     ports.delete(port.id);
   router.external_gateway_info = null;
   if (networkId === undefined) return;
@@ -89,7 +111,11 @@ export function setGateway(state: CloudState, router: NetworkRow, networkId: str
     security_groups: [],
     port_security_enabled: false,
   });
-  router.external_gateway_info = { network_id: networkId, external_fixed_ips: fixed_ips, enable_snat: true };
+  router.external_gateway_info = {
+    network_id: networkId,
+    external_fixed_ips: fixed_ips,
+    enable_snat: true,
+  };
 }
 
 const which = z.object({ port_id: z.string().optional(), subnet_id: z.string().optional() });
@@ -117,31 +143,51 @@ export function interfaceRoutes(state: CloudState, routes: Routes): void {
       const row = router(call);
       const { port_id, subnet_id } = body(call, which);
       const existing = port_id === undefined ? undefined : ports.get(port_id);
-      if (existing) return answer(row, Object.assign(existing, { device_id: row.id, device_owner: 'network:router_interface' }));
+      if (existing)
+        return answer(
+          row,
+          Object.assign(existing, { device_id: row.id, device_owner: 'network:router_interface' }),
+        );
       const subnet = subnets.get(subnet_id ?? '');
-      if (!subnet) throw new Refusal(404, `Subnet ${subnet_id} could not be found.`, { type: 'SubnetNotFound' });
+      if (!subnet)
+        throw new Refusal(404, `Subnet ${subnet_id} could not be found.`, {
+          type: 'SubnetNotFound',
+        });
       return answer(row, addInterface(state, row, subnet));
     })
     .on('PUT', '/v2.0/routers/:id/remove_router_interface', (call) => {
       const row = router(call);
       const { port_id, subnet_id } = body(call, which);
       const port = interfaces(state, row.id).find(
-        (each) => each.id === port_id || (port_id === undefined && addresses(each).some((fixed) => fixed.subnet_id === subnet_id)),
+        (each) =>
+          each.id === port_id ||
+          (port_id === undefined && addresses(each).some((fixed) => fixed.subnet_id === subnet_id)),
       );
       if (!port)
-        throw new Refusal(404, `Router ${row.id} does not have an interface with id ${port_id ?? subnet_id}`, {
-          type: 'RouterInterfaceNotFound',
-        });
+        throw new Refusal(
+          404,
+          `Router ${row.id} does not have an interface with id ${port_id ?? subnet_id}`,
+          {
+            type: 'RouterInterfaceNotFound',
+          },
+        );
       for (const { subnet_id: id } of addresses(port)) {
         const cidr = text(subnets.get(id) ?? row, 'cidr');
         const words = `Router interface for subnet ${id} on router ${row.id} cannot be deleted, as it is required by one or more`;
-        if (routesOf.parse(row.routes ?? []).some((route) => prefix(route.nexthop) === prefix(cidr)))
+        if (
+          routesOf.parse(row.routes ?? []).some((route) => prefix(route.nexthop) === prefix(cidr))
+        )
           throw conflict('RouterInterfaceInUseByRoute', `${words} routes.`);
-        const inside = (portId: unknown): boolean => addresses(ports.get(String(portId)) ?? row).some((fixed) => fixed.subnet_id === id);
+        const inside = (portId: unknown): boolean =>
+          addresses(ports.get(String(portId)) ?? row).some((fixed) => fixed.subnet_id === id);
         const held = floatingips.where((ip) => ip.router_id === row.id);
         if (
           held.some(
-            (ip) => inside(ip.port_id) || portForwardings.some((each) => each.floatingip_id === ip.id && inside(each.internal_port_id)),
+            (ip) =>
+              inside(ip.port_id) ||
+              portForwardings.some(
+                (each) => each.floatingip_id === ip.id && inside(each.internal_port_id),
+              ),
           )
         )
           throw conflict('RouterInterfaceInUseByFloatingIP', `${words} floating IPs.`);
@@ -153,7 +199,11 @@ export function interfaceRoutes(state: CloudState, routes: Routes): void {
 }
 
 /** A router's port on a subnet; it belongs to the router's project, whoever owns the network. */
-export function addInterface(state: CloudState, router: NetworkRow, subnet: NetworkRow): NetworkRow {
+export function addInterface(
+  state: CloudState,
+  router: NetworkRow,
+  subnet: NetworkRow,
+): NetworkRow {
   const fixed_ips = [{ subnet_id: subnet.id, ip_address: text(subnet, 'gateway_ip') }];
   return addPort(state, router.project_id, {
     network_id: subnet.network_id,
@@ -174,19 +224,35 @@ export function floatingIps(state: CloudState): Resource {
     table,
     extension: 'router',
     missing: ['FloatingIPNotFound', (id) => `Floating IP ${id} could not be found`],
-    filters: ['router_id', 'port_id', 'status', 'floating_network_id', 'floating_ip_address', 'fixed_ip_address'],
+    filters: [
+      'router_id',
+      'port_id',
+      'status',
+      'floating_network_id',
+      'floating_ip_address',
+      'fixed_ip_address',
+    ],
     show: (row) => {
       if (state.options.withoutExtensions.includes('expose-port-forwarding-in-fip')) return {};
       const shown = portForwardings.where((each) => each.floatingip_id === row.id);
       return {
-        port_forwardings: shown.map(({ id, protocol, internal_ip_address, internal_port_id, internal_port, external_port }) => ({
-          id,
-          protocol,
-          internal_ip_address,
-          internal_port_id,
-          internal_port,
-          external_port,
-        })),
+        port_forwardings: shown.map(
+          ({
+            id,
+            protocol,
+            internal_ip_address,
+            internal_port_id,
+            internal_port,
+            external_port,
+          }) => ({
+            id,
+            protocol,
+            internal_ip_address,
+            internal_port_id,
+            internal_port,
+            external_port,
+          }),
+        ),
       };
     },
     create: (input, project) => addFloatingIp(state, project, input),
@@ -196,15 +262,29 @@ export function floatingIps(state: CloudState): Resource {
     },
     remove(row) {
       if (portForwardings.some((each) => each.floatingip_id === row.id))
-        throw conflict('FipInUseByPortForwarding', `Floating IP ${row.id} in use by Port Forwarding resources.`);
+        throw conflict(
+          'FipInUseByPortForwarding',
+          `Floating IP ${row.id} in use by Port Forwarding resources.`,
+        );
       for (const port of ports.where((each) => each.device_id === row.id)) ports.delete(port.id);
       table.delete(row.id);
     },
   };
 }
 
-export function addFloatingIp(state: CloudState, project: string, input: Record<string, unknown>): NetworkRow {
-  const fields = { router_id: null, port_id: null, fixed_ip_address: null, status: 'DOWN', qos_policy_id: null, port_details: null };
+export function addFloatingIp(
+  state: CloudState,
+  project: string,
+  input: Record<string, unknown>,
+): NetworkRow {
+  const fields = {
+    router_id: null,
+    port_id: null,
+    fixed_ip_address: null,
+    status: 'DOWN',
+    qos_policy_id: null,
+    port_details: null,
+  };
   const row = state.network.floatingips.add(blank(state, project, { ...fields, ...input }));
   const port = addPort(state, '', {
     network_id: input.floating_network_id,
@@ -220,21 +300,35 @@ export function addFloatingIp(state: CloudState, project: string, input: Record<
 }
 
 /** The router through which a port is reached from the network of the floating IP. */
-function routerFor(state: CloudState, portId: unknown, externalNetwork: unknown): NetworkRow | undefined {
+function routerFor(
+  state: CloudState,
+  portId: unknown,
+  externalNetwork: unknown,
+): NetworkRow | undefined {
   const { ports, routers: all } = state.network;
-  const subnets = addresses(ports.get(String(portId)) ?? blank(state, '', {})).map((fixed) => fixed.subnet_id);
+  const subnets = addresses(ports.get(String(portId)) ?? blank(state, '', {})).map(
+    (fixed) => fixed.subnet_id,
+  );
   const doors = ports.where(
-    (port) => interfaceOwners.includes(text(port, 'device_owner')) && addresses(port).some((fixed) => subnets.includes(fixed.subnet_id)),
+    (port) =>
+      interfaceOwners.includes(text(port, 'device_owner')) &&
+      addresses(port).some((fixed) => subnets.includes(fixed.subnet_id)),
   );
   return doors
     .flatMap((port) => all.get(text(port, 'device_id')) ?? [])
-    .find((row) => gatewayInfo.safeParse(row.external_gateway_info).data?.network_id === externalNetwork);
+    .find(
+      (row) =>
+        gatewayInfo.safeParse(row.external_gateway_info).data?.network_id === externalNetwork,
+    );
 }
 
 function associate(state: CloudState, row: NetworkRow): void {
   const port = state.network.ports.get(String(row.port_id));
   const router = port && routerFor(state, port.id, row.floating_network_id);
-  Object.assign(row, { router_id: router?.id ?? null, fixed_ip_address: port ? (addresses(port)[0]?.ip_address ?? null) : null });
+  Object.assign(row, {
+    router_id: router?.id ?? null,
+    fixed_ip_address: port ? (addresses(port)[0]?.ip_address ?? null) : null,
+  });
 }
 
 const newForwarding = z.object({
@@ -257,16 +351,30 @@ export function forwardingRoutes(state: CloudState, routes: Routes): void {
   routes
     .on('GET', path, (call) => {
       const { id } = ip(call);
-      return { status: 200, json: { port_forwardings: portForwardings.where((row) => row.floatingip_id === id).map(show) } };
+      return {
+        status: 200,
+        json: {
+          port_forwardings: portForwardings.where((row) => row.floatingip_id === id).map(show),
+        },
+      };
     })
     .on('POST', path, (call) => {
       ownProject(call.token);
-      return { status: 201, json: { port_forwarding: show(addForwarding(state, ip(call), body(call, newForwarding).port_forwarding)) } };
+      return {
+        status: 201,
+        json: {
+          port_forwarding: show(
+            addForwarding(state, ip(call), body(call, newForwarding).port_forwarding),
+          ),
+        },
+      };
     })
     .on('DELETE', `${path}/:id`, (call) => {
       const row = ip(call);
       if (portForwardings.get(param(call, 'id'))?.floatingip_id !== row.id)
-        throw new Refusal(404, `Port Forwarding ${param(call, 'id')} could not be found.`, { type: 'PortForwardingNotFound' });
+        throw new Refusal(404, `Port Forwarding ${param(call, 'id')} could not be found.`, {
+          type: 'PortForwardingNotFound',
+        });
       if (call.endless) return { status: 204 };
       portForwardings.delete(param(call, 'id'));
       if (!portForwardings.some((each) => each.floatingip_id === row.id)) row.router_id = null;
@@ -274,7 +382,11 @@ export function forwardingRoutes(state: CloudState, routes: Routes): void {
     });
 }
 
-export function addForwarding(state: CloudState, ip: NetworkRow, input: z.infer<typeof newForwarding>['port_forwarding']): NetworkRow {
+export function addForwarding(
+  state: CloudState,
+  ip: NetworkRow,
+  input: z.infer<typeof newForwarding>['port_forwarding'],
+): NetworkRow {
   const { internal_port, external_port } = input;
   ip.router_id = routerFor(state, input.internal_port_id, ip.floating_network_id)?.id ?? null;
   return state.network.portForwardings.add({

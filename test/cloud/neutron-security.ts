@@ -6,28 +6,47 @@ import { isAdmin } from './tokens.ts';
 import { uuid } from './world.ts';
 
 /**
- * The project's `default` group, made if there is none: Neutron does that whenever it looks at a project's groups or rules,
- * for a project that is long gone too. Over the quota of rules the look itself fails with 409.
+ * The project's `default` group, made if there is none: Neutron does that whenever it looks at a
+ * project's groups or rules, for a project that is long gone too. Over the quota of rules the look
+ * itself fails with 409.
  */
 export function ensureDefaultGroup(state: CloudState, project: string): NetworkRow {
   const { securityGroups, quotas } = state.network;
-  const [existing] = securityGroups.where((row) => row.project_id === project && row.name === 'default');
+  const [existing] = securityGroups.where(
+    (row) => row.project_id === project && row.name === 'default',
+  );
   if (existing) return existing;
   for (const name of ['security_group', 'security_group_rule'])
-    if (quotas.get(project)?.values[name] === 0) throw conflict('OverQuota', `Quota exceeded for resources: ['${name}'].`);
-  const group = addGroup(state, project, { name: 'default', description: 'Default security group' });
-  for (const ethertype of ['IPv4', 'IPv6']) addRule(state, group, { direction: 'ingress', ethertype, remote_group_id: group.id });
+    if (quotas.get(project)?.values[name] === 0)
+      throw conflict('OverQuota', `Quota exceeded for resources: ['${name}'].`);
+  const group = addGroup(state, project, {
+    name: 'default',
+    description: 'Default security group',
+  });
+  for (const ethertype of ['IPv4', 'IPv6'])
+    addRule(state, group, { direction: 'ingress', ethertype, remote_group_id: group.id });
   return group;
 }
 
 /** A group with the two rules that let everything out. */
-export function addGroup(state: CloudState, project: string, input: Record<string, unknown>): NetworkRow {
-  const group = state.network.securityGroups.add(blank(state, project, { name: '', stateful: true, shared: false, ...input }));
-  for (const ethertype of ['IPv4', 'IPv6']) addRule(state, group, { direction: 'egress', ethertype });
+export function addGroup(
+  state: CloudState,
+  project: string,
+  input: Record<string, unknown>,
+): NetworkRow {
+  const group = state.network.securityGroups.add(
+    blank(state, project, { name: '', stateful: true, shared: false, ...input }),
+  );
+  for (const ethertype of ['IPv4', 'IPv6'])
+    addRule(state, group, { direction: 'egress', ethertype });
   return group;
 }
 
-export function addRule(state: CloudState, group: NetworkRow, input: Record<string, unknown>): NetworkRow {
+export function addRule(
+  state: CloudState,
+  group: NetworkRow,
+  input: Record<string, unknown>,
+): NetworkRow {
   const fields = {
     protocol: null,
     port_range_min: null,
@@ -37,7 +56,11 @@ export function addRule(state: CloudState, group: NetworkRow, input: Record<stri
     normalized_cidr: null,
     remote_group_id: null,
   };
-  const { tags: _, ...row } = blank(state, group.project_id, { ...fields, ...input, security_group_id: group.id });
+  const { tags: _, ...row } = blank(state, group.project_id, {
+    ...fields,
+    ...input,
+    security_group_id: group.id,
+  });
   return state.network.securityGroupRules.add({ ...row, id: uuid(), project_id: group.project_id });
 }
 
@@ -54,7 +77,9 @@ export function securityGroups(state: CloudState): Resource {
     filters: ['shared', 'stateful'],
     looked: (_, project) => void ensureDefaultGroup(state, project),
     show: (row) => ({
-      security_group_rules: securityGroupRules.where((rule) => rule.security_group_id === row.id).map((rule) => ({ ...rule, tags: [] })),
+      security_group_rules: securityGroupRules
+        .where((rule) => rule.security_group_id === row.id)
+        .map((rule) => ({ ...rule, tags: [] })),
     }),
     create: (input, project) => {
       ensureDefaultGroup(state, project);
@@ -64,9 +89,14 @@ export function securityGroups(state: CloudState): Resource {
       if (ports.some((port) => texts(port, 'security_groups').includes(row.id)))
         throw conflict('SecurityGroupInUse', `Security Group ${row.id} in use.`);
       if (row.name === 'default' && !isAdmin(call.token))
-        throw conflict('SecurityGroupCannotRemoveDefault', 'Insufficient rights for removing default security group.');
+        throw conflict(
+          'SecurityGroupCannotRemoveDefault',
+          'Insufficient rights for removing default security group.',
+        );
       // Its rules go along, and other groups' rules that name it.
-      for (const rule of securityGroupRules.where((each) => each.security_group_id === row.id || each.remote_group_id === row.id))
+      for (const rule of securityGroupRules.where(
+        (each) => each.security_group_id === row.id || each.remote_group_id === row.id,
+      ))
         securityGroupRules.delete(rule.id);
       table.delete(row.id);
     },
@@ -83,11 +113,21 @@ export function securityGroupRules(state: CloudState): Resource {
     table,
     extension: 'security-group',
     missing: ['SecurityGroupRuleNotFound', (id) => `Security group rule ${id} does not exist`],
-    filters: ['security_group_id', 'direction', 'ethertype', 'remote_group_id', 'remote_address_group_id', 'protocol'],
+    filters: [
+      'security_group_id',
+      'direction',
+      'ethertype',
+      'remote_group_id',
+      'remote_address_group_id',
+      'protocol',
+    ],
     looked: (_, project) => void ensureDefaultGroup(state, project),
     create: (input) => {
       const group = groups.get(String(input.security_group_id));
-      if (!group) throw new Refusal(404, `Security group ${input.security_group_id} does not exist`, { type: 'SecurityGroupNotFound' });
+      if (!group)
+        throw new Refusal(404, `Security group ${input.security_group_id} does not exist`, {
+          type: 'SecurityGroupNotFound',
+        });
       return addRule(state, group, input);
     },
     remove: (row) => void table.delete(row.id),
@@ -105,10 +145,14 @@ export function addressGroups(state: CloudState): Resource {
     extension: 'address-group',
     missing: ['AddressGroupNotFound', (id) => `Address group ${id} could not be found.`],
     filters: ['shared'],
-    create: (input, project) => timeless(blank(state, project, { name: '', addresses: [], ...input })),
+    create: (input, project) =>
+      timeless(blank(state, project, { name: '', addresses: [], ...input })),
     remove(row) {
       if (rules.some((rule) => rule.remote_address_group_id === row.id))
-        throw conflict('AddressGroupInUse', `Address group ${row.id} is in use on one or more security group rules.`);
+        throw conflict(
+          'AddressGroupInUse',
+          `Address group ${row.id} is in use on one or more security group rules.`,
+        );
       table.delete(row.id);
     },
   };
@@ -136,14 +180,20 @@ export function rbacPolicies(state: CloudState): Resource {
     }),
     remove(row) {
       const users = ports.where((port) => {
-        if (port.network_id !== row.object_id || port.project_id === '' || port.project_id === row.project_id) return false;
+        if (
+          port.network_id !== row.object_id ||
+          port.project_id === '' ||
+          port.project_id === row.project_id
+        )
+          return false;
         return row.target_tenant === '*' ? true : port.project_id === row.target_tenant;
       });
       const gateways =
         row.action === 'access_as_external' &&
         ports.some(
           (port) =>
-            port.network_id === row.object_id && ['network:router_gateway', 'network:floatingip'].includes(String(port.device_owner)),
+            port.network_id === row.object_id &&
+            ['network:router_gateway', 'network:floatingip'].includes(String(port.device_owner)),
         );
       if (users.length > 0 || gateways)
         throw conflict(

@@ -6,7 +6,8 @@ import { isAdmin, ownProject } from './tokens.ts';
 import { isoSeconds, type Table, uuid } from './world.ts';
 
 /** 409 and the like with the name of Neutron's exception. */
-export const conflict = (type: string, message: string): Refusal => new Refusal(409, message, { type });
+export const conflict = (type: string, message: string): Refusal =>
+  new Refusal(409, message, { type });
 
 /** A field as text, '' where it is none. */
 export const text = (row: NetworkRow, field: string): string => {
@@ -22,12 +23,16 @@ export const texts = (row: NetworkRow, field: string): string[] => {
 
 const fixedIps = z.array(z.object({ subnet_id: z.string(), ip_address: z.string() }));
 /** The addresses of a port. */
-export const addresses = (port: NetworkRow): z.infer<typeof fixedIps> => fixedIps.safeParse(port.fixed_ips).data ?? [];
+export const addresses = (port: NetworkRow): z.infer<typeof fixedIps> =>
+  fixedIps.safeParse(port.fixed_ips).data ?? [];
 
 export const ownedPorts = (state: CloudState, deviceId: string): NetworkRow[] =>
   state.network.ports.where((row) => row.device_id === deviceId);
 
-/** One collection of Neutron's REST API; create, read, update and delete work the same way in all of them. */
+/**
+ * One collection of Neutron's REST API; create, read, update and delete work the same way in all of
+ * them.
+ */
 export interface Resource {
   /** Path below `/v2.0`: `qos/policies`. */
   readonly path: string;
@@ -41,7 +46,10 @@ export interface Resource {
   readonly extension?: string;
   /** Names by which it may be filtered; any other is a 400. */
   readonly filters: readonly string[];
-  /** What a marker that names no row does: a 404, or it is ignored and the list begins again from the start. */
+  /**
+   * What a marker that names no row does: a 404, or it is ignored and the list begins again from
+   * the start.
+   */
   readonly badMarker?: 'refused' | 'ignored';
   /** False: `limit` and `marker` are ignored. */
   readonly pages?: boolean;
@@ -55,7 +63,11 @@ export interface Resource {
 }
 
 /** Fields of nearly every row. */
-export function blank(state: CloudState, project: string, fields: Record<string, unknown>): NetworkRow {
+export function blank(
+  state: CloudState,
+  project: string,
+  fields: Record<string, unknown>,
+): NetworkRow {
   const now = isoSeconds(state.clock.now());
   return {
     id: uuid(),
@@ -87,10 +99,15 @@ const asRecord = z.record(z.string(), z.unknown());
 
 /** The routes of one resource. */
 export function resourceRoutes(state: CloudState, routes: Routes, resource: Resource): void {
-  if (resource.extension !== undefined && state.options.withoutExtensions.includes(resource.extension)) return;
+  if (
+    resource.extension !== undefined &&
+    state.options.withoutExtensions.includes(resource.extension)
+  )
+    return;
   const { path, singular, table } = resource;
   const show = (row: NetworkRow): Record<string, unknown> => ({ ...row, ...resource.show?.(row) });
-  const input = (call: Call): Record<string, unknown> => body(call, z.object({ [singular]: asRecord }))[singular] ?? {};
+  const input = (call: Call): Record<string, unknown> =>
+    body(call, z.object({ [singular]: asRecord }))[singular] ?? {};
   routes
     .on('GET', `/v2.0/${path}`, (call) => list(call, resource, show))
     .on('POST', `/v2.0/${path}`, (call) => {
@@ -129,16 +146,29 @@ export function resourceRoutes(state: CloudState, routes: Routes, resource: Reso
 
 const control = new Set(['fields', 'limit', 'marker', 'sort_key', 'sort_dir', 'page_reverse']);
 
-function list(call: Call, resource: Resource, show: (row: NetworkRow) => Record<string, unknown>): Reply {
+function list(
+  call: Call,
+  resource: Resource,
+  show: (row: NetworkRow) => Record<string, unknown>,
+): Reply {
   const names = [...new Set(call.query.keys())].filter((name) => !control.has(name));
-  const invalid = names.filter((name) => !['id', 'name', 'project_id', 'tenant_id', 'description', ...resource.filters].includes(name));
+  const invalid = names.filter(
+    (name) =>
+      !['id', 'name', 'project_id', 'tenant_id', 'description', ...resource.filters].includes(name),
+  );
   if (invalid.length > 0)
-    throw new Refusal(400, `['${invalid.join("', '")}'] is invalid attribute for filtering`, { type: 'HTTPBadRequest' });
+    throw new Refusal(400, `['${invalid.join("', '")}'] is invalid attribute for filtering`, {
+      type: 'HTTPBadRequest',
+    });
   const project = call.query.get('project_id') ?? call.query.get('tenant_id');
   if (project !== null) resource.looked?.(call, project);
   else if (!isAdmin(call.token)) resource.looked?.(call, ownProject(call.token));
   const wanted = names.map(
-    (name) => [name === 'tenant_id' ? 'project_id' : name, call.query.getAll(name).map((value) => value.toLowerCase())] as const,
+    (name) =>
+      [
+        name === 'tenant_id' ? 'project_id' : name,
+        call.query.getAll(name).map((value) => value.toLowerCase()),
+      ] as const,
   );
   const own = isAdmin(call.token) ? undefined : call.token?.projectId;
   const rows = resource.table
@@ -149,10 +179,14 @@ function list(call: Call, resource: Resource, show: (row: NetworkRow) => Record<
   return paged(call, resource, rows);
 }
 
-/** A list matches by any of its items: a port by one of its security groups, by `fixed_ips=subnet_id=…`. */
+/**
+ * A list matches by any of its items: a port by one of its security groups, by
+ * `fixed_ips=subnet_id=…`.
+ */
 function matches(value: unknown, wanted: readonly string[]): boolean {
   if (Array.isArray(value)) return value.some((item) => matches(item, wanted));
-  if (typeof value === 'object' && value !== null) return Object.entries(value).some(([key, one]) => matches(`${key}=${one}`, wanted));
+  if (typeof value === 'object' && value !== null)
+    return Object.entries(value).some(([key, one]) => matches(`${key}=${one}`, wanted));
   return wanted.includes(String(value).toLowerCase());
 }
 
@@ -160,16 +194,27 @@ function matches(value: unknown, wanted: readonly string[]): boolean {
 function paged(call: Call, resource: Resource, rows: Record<string, unknown>[]): Reply {
   const limit = call.query.get('limit');
   const marker = call.query.get('marker');
-  if (limit === null || resource.pages === false) return { status: 200, json: { [resource.plural]: rows.map((row) => pick(call, row)) } };
+  if (limit === null || resource.pages === false)
+    return { status: 200, json: { [resource.plural]: rows.map((row) => pick(call, row)) } };
   const at = marker === null ? -1 : rows.findIndex((row) => row.id === marker);
   const [type, message] = resource.missing;
   const unknown = marker !== null && !resource.table.get(marker);
-  if (unknown && resource.badMarker !== 'ignored') throw new Refusal(404, message(marker), { type });
+  if (unknown && resource.badMarker !== 'ignored')
+    throw new Refusal(404, message(marker), { type });
   // A marker that no longer fits the filter still has its place in the order.
-  const start = marker !== null && !unknown && at < 0 ? rows.findIndex((row) => String(row.id) > marker) : at + 1;
+  const start =
+    marker !== null && !unknown && at < 0
+      ? rows.findIndex((row) => String(row.id) > marker)
+      : at + 1;
   const shown = start < 0 ? [] : rows.slice(start, start + Number(limit));
-  const query = [...new URLSearchParams(call.search)].filter(([name]) => name !== 'marker' && name !== 'page_reverse');
-  const link = (rel: string, row: Record<string, unknown> | undefined, more: [string, string][] = []) => ({
+  const query = [...new URLSearchParams(call.search)].filter(
+    ([name]) => name !== 'marker' && name !== 'page_reverse',
+  );
+  const link = (
+    rel: string,
+    row: Record<string, unknown> | undefined,
+    more: [string, string][] = [],
+  ) => ({
     rel,
     href: `${call.base}${call.path}?${new URLSearchParams([...query, ['marker', String(row?.id)], ...more])}`,
   });
@@ -179,11 +224,16 @@ function paged(call: Call, resource: Resource, rows: Record<string, unknown>[]):
   ];
   return {
     status: 200,
-    json: { [resource.plural]: shown.map((row) => pick(call, row)), ...(links.length > 0 && { [`${resource.plural}_links`]: links }) },
+    json: {
+      [resource.plural]: shown.map((row) => pick(call, row)),
+      ...(links.length > 0 && { [`${resource.plural}_links`]: links }),
+    },
   };
 }
 
 function pick(call: Call, row: Record<string, unknown>): Record<string, unknown> {
   const fields = call.query.getAll('fields');
-  return fields.length === 0 ? row : Object.fromEntries(fields.filter((name) => name in row).map((name) => [name, row[name]]));
+  return fields.length === 0
+    ? row
+    : Object.fromEntries(fields.filter((name) => name in row).map((name) => [name, row[name]]));
 }

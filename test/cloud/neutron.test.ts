@@ -11,14 +11,20 @@ const remove = async (path: string): Promise<unknown> => {
 };
 const put = async (path: string, json: object): Promise<unknown> => {
   const answer = await there.ask('network', 'PUT', `/v2.0/${path}`, { json });
-  return answer.status === 200 ? 'done' : `${answer.status} ${at(answer.json, 'NeutronError.type')}`;
+  return answer.status === 200
+    ? 'done'
+    : `${answer.status} ${at(answer.json, 'NeutronError.type')}`;
 };
-const find = (table: Table<NetworkRow>, wanted: (row: NetworkRow) => boolean = () => true): NetworkRow => {
+const find = (
+  table: Table<NetworkRow>,
+  wanted: (row: NetworkRow) => boolean = () => true,
+): NetworkRow => {
   const [row] = table.where((each) => each.project_id === there.project && wanted(each));
-  if (!row) throw new Error(`nothing of that kind: ${table.kind}`);
+  if (!row) throw new Error(`nothing of that resource type: ${table.resourceType}`);
   return row;
 };
-const named = (table: Table<NetworkRow>, name: string): NetworkRow => find(table, (row) => row.name === name);
+const named = (table: Table<NetworkRow>, name: string): NetworkRow =>
+  find(table, (row) => row.name === name);
 
 describe('the Neutron of the rehearsal cloud', () => {
   beforeEach(async () => {
@@ -30,47 +36,87 @@ describe('the Neutron of the rehearsal cloud', () => {
     const { network } = there.cloud.state;
     const door = find(
       network.ports,
-      (row) => row.device_owner === 'network:router_interface' && row.device_id === named(network.routers, 'router-0').id,
+      (row) =>
+        row.device_owner === 'network:router_interface' &&
+        row.device_id === named(network.routers, 'router-0').id,
     );
     const forwarded = network.floatingips.get(String(find(network.portForwardings).floatingip_id));
     const router = named(network.routers, 'router-0');
     expect(await remove(`ports/${door.id}`)).toBe('409 ServicePortInUse');
-    expect(await remove(`ports/${named(network.ports, 'parent').id}`)).toBe('409 PortInUseAsTrunkParent');
+    expect(await remove(`ports/${named(network.ports, 'parent').id}`)).toBe(
+      '409 PortInUseAsTrunkParent',
+    );
     expect(await remove(`ports/${named(network.ports, 'sub').id}`)).toBe('409 PortInUseAsSubPort');
-    expect(await remove(`trunks/${named(network.trunks, 'disabled-trunk').id}`)).toBe('409 TrunkDisabled');
+    expect(await remove(`trunks/${named(network.trunks, 'disabled-trunk').id}`)).toBe(
+      '409 TrunkDisabled',
+    );
     expect(await remove(`floatingips/${forwarded?.id}`)).toBe('409 FipInUseByPortForwarding');
-    expect(await remove(`routers/${named(network.routers, 'router-1').id}`)).toBe('409 RouterInUse');
-    expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe('409 RouterInterfaceInUseByRoute');
+    expect(await remove(`routers/${named(network.routers, 'router-1').id}`)).toBe(
+      '409 RouterInUse',
+    );
+    expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe(
+      '409 RouterInterfaceInUseByRoute',
+    );
     await put(`routers/${router.id}`, { router: { routes: [] } });
-    expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe('409 RouterInterfaceInUseByFloatingIP');
-    expect(await put(`routers/${router.id}`, { router: { external_gateway_info: {} } })).toBe('409 RouterExternalGatewayInUseByFloatingIp');
-    expect(await remove(`networks/${named(network.networks, 'net-0').id}`)).toBe('409 NetworkInUse');
-    expect(await remove(`subnets/${named(network.subnets, 'subnet-0').id}`)).toBe('409 SubnetInUse');
-    expect(await remove(`security-groups/${named(network.securityGroups, 'default').id}`)).toBe('409 SecurityGroupInUse');
-    expect(await remove(`qos/policies/${named(network.qosPolicies, 'slow').id}`)).toBe('409 QosPolicyInUse');
-    expect(await remove(`address-groups/${named(network.addressGroups, 'offices').id}`)).toBe('409 AddressGroupInUse');
-    expect(await remove(`address-scopes/${named(network.addressScopes, 'scope').id}`)).toBe('409 AddressScopeInUse');
-    expect(await remove(`subnetpools/${named(network.subnetpools, 'pool').id}`)).toBe('400 SubnetPoolDeleteError');
+    expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe(
+      '409 RouterInterfaceInUseByFloatingIP',
+    );
+    expect(await put(`routers/${router.id}`, { router: { external_gateway_info: {} } })).toBe(
+      '409 RouterExternalGatewayInUseByFloatingIp',
+    );
+    expect(await remove(`networks/${named(network.networks, 'net-0').id}`)).toBe(
+      '409 NetworkInUse',
+    );
+    expect(await remove(`subnets/${named(network.subnets, 'subnet-0').id}`)).toBe(
+      '409 SubnetInUse',
+    );
+    expect(await remove(`security-groups/${named(network.securityGroups, 'default').id}`)).toBe(
+      '409 SecurityGroupInUse',
+    );
+    expect(await remove(`qos/policies/${named(network.qosPolicies, 'slow').id}`)).toBe(
+      '409 QosPolicyInUse',
+    );
+    expect(await remove(`address-groups/${named(network.addressGroups, 'offices').id}`)).toBe(
+      '409 AddressGroupInUse',
+    );
+    expect(await remove(`address-scopes/${named(network.addressScopes, 'scope').id}`)).toBe(
+      '409 AddressScopeInUse',
+    );
+    expect(await remove(`subnetpools/${named(network.subnetpools, 'pool').id}`)).toBe(
+      '400 SubnetPoolDeleteError',
+    );
   });
 
   it('lets go of everything in the right order', async () => {
     const { network } = there.cloud.state;
-    const own = (table: Table<NetworkRow>): NetworkRow[] => table.where((row) => row.project_id === there.project);
+    const own = (table: Table<NetworkRow>): NetworkRow[] =>
+      table.where((row) => row.project_id === there.project);
     for (const row of own(network.portForwardings))
-      expect(await remove(`floatingips/${row.floatingip_id}/port_forwardings/${row.id}`)).toBe('gone');
-    for (const row of own(network.floatingips)) expect(await remove(`floatingips/${row.id}`)).toBe('gone');
-    for (const row of own(network.trunks)) await put(`trunks/${row.id}`, { trunk: { admin_state_up: true } });
+      expect(await remove(`floatingips/${row.floatingip_id}/port_forwardings/${row.id}`)).toBe(
+        'gone',
+      );
+    for (const row of own(network.floatingips))
+      expect(await remove(`floatingips/${row.id}`)).toBe('gone');
+    for (const row of own(network.trunks))
+      await put(`trunks/${row.id}`, { trunk: { admin_state_up: true } });
     for (const row of own(network.trunks)) expect(await remove(`trunks/${row.id}`)).toBe('gone');
-    for (const row of own(network.routers)) await put(`routers/${row.id}`, { router: { routes: [] } });
-    for (const row of own(network.ports).filter((port) => port.device_owner === 'network:router_interface'))
-      expect(await put(`routers/${row.device_id}/remove_router_interface`, { port_id: row.id })).toBe('done');
+    for (const row of own(network.routers))
+      await put(`routers/${row.id}`, { router: { routes: [] } });
+    for (const row of own(network.ports).filter(
+      (port) => port.device_owner === 'network:router_interface',
+    ))
+      expect(
+        await put(`routers/${row.device_id}/remove_router_interface`, { port_id: row.id }),
+      ).toBe('done');
     for (const row of own(network.routers)) expect(await remove(`routers/${row.id}`)).toBe('gone');
     for (const row of own(network.ports).filter((port) => port.device_owner !== 'network:dhcp'))
       expect(await remove(`ports/${row.id}`)).toBe('gone');
-    for (const row of own(network.networks)) expect(await remove(`networks/${row.id}`)).toBe('gone');
+    for (const row of own(network.networks))
+      expect(await remove(`networks/${row.id}`)).toBe('gone');
     expect(own(network.ports)).toEqual([]);
     expect(own(network.subnets)).toEqual([]);
-    for (const row of own(network.securityGroups)) expect(await remove(`security-groups/${row.id}`)).toBe('gone');
+    for (const row of own(network.securityGroups))
+      expect(await remove(`security-groups/${row.id}`)).toBe('gone');
     for (const [path, table] of [
       ['subnetpools', network.subnetpools],
       ['address-scopes', network.addressScopes],
@@ -81,7 +127,11 @@ describe('the Neutron of the rehearsal cloud', () => {
       for (const row of own(table)) expect(await remove(`${path}/${row.id}`)).toBe('gone');
     expect(await remove(`quotas/${there.project}`)).toBe('gone');
     expect(await remove(`quotas/${there.project}`)).toBe('404 TenantQuotaNotFound');
-    expect(there.cloud.world.things(there.project).filter(({ kind }) => kind.startsWith('neutron.'))).toEqual([]);
+    expect(
+      there.cloud.world
+        .resources(there.project)
+        .filter(({ resourceType }) => resourceType.startsWith('neutron.')),
+    ).toEqual([]);
   });
 
   it('makes the default group anew when it is looked for, for a project that is gone too', async () => {
@@ -94,11 +144,16 @@ describe('the Neutron of the rehearsal cloud', () => {
     await there.ask('identity', 'DELETE', `/projects/${project}`);
     await there.ask('network', 'GET', `/v2.0/security-group-rules?tenant_id=${project}`);
     expect(count()).toBe(1);
-    const [group] = rows((await there.ask('network', 'GET', `/v2.0/security-groups?project_id=${project}`)).json, 'security_groups');
+    const [group] = rows(
+      (await there.ask('network', 'GET', `/v2.0/security-groups?project_id=${project}`)).json,
+      'security_groups',
+    );
     expect(await remove(`security-groups/${group?.id}`)).toBe('gone');
     expect(count()).toBe(0);
     await put(`quotas/${project}`, { quota: { security_group_rule: 0 } });
-    expect(await there.status('network', 'GET', `/v2.0/security-groups?project_id=${project}`)).toBe(409);
+    expect(
+      await there.status('network', 'GET', `/v2.0/security-groups?project_id=${project}`),
+    ).toBe(409);
     expect(count()).toBe(0);
   });
 
@@ -108,9 +163,15 @@ describe('the Neutron of the rehearsal cloud', () => {
       there.cloud.state.network.securityGroups,
       (row) =>
         row.name !== 'default' &&
-        !there.cloud.state.network.ports.some((port) => Array.isArray(port.security_groups) && port.security_groups.includes(row.id)),
+        !there.cloud.state.network.ports.some(
+          (port) => Array.isArray(port.security_groups) && port.security_groups.includes(row.id),
+        ),
     );
-    expect(rules.some((rule) => rule.remote_group_id === group.id && rule.security_group_id !== group.id)).toBe(true);
+    expect(
+      rules.some(
+        (rule) => rule.remote_group_id === group.id && rule.security_group_id !== group.id,
+      ),
+    ).toBe(true);
     expect(await remove(`security-groups/${group.id}`)).toBe('gone');
     expect(rules.some((rule) => rule.remote_group_id === group.id)).toBe(false);
   });
@@ -127,13 +188,16 @@ describe('the Neutron of the rehearsal cloud', () => {
   });
 
   it('begins a list again from the start after an unknown marker, but not for ports', async () => {
-    const page = async (path: string) => there.ask('network', 'GET', `/v2.0/${path}?limit=1&marker=nothing`);
+    const page = async (path: string) =>
+      there.ask('network', 'GET', `/v2.0/${path}?limit=1&marker=nothing`);
     expect(rows((await page('security-groups')).json, 'security_groups')).toHaveLength(1);
     expect((await page('ports')).status).toBe(404);
   });
 
   it('says that a filter is wrong', async () => {
-    expect(await there.status('network', 'GET', `/v2.0/networks?projekt=${there.project}`)).toBe(400);
+    expect(await there.status('network', 'GET', `/v2.0/networks?projekt=${there.project}`)).toBe(
+      400,
+    );
   });
 });
 

@@ -3,7 +3,12 @@ import { body, type Call, type Front, param, Refusal, type Reply, Routes } from 
 import { extensions } from './neutron-extensions.ts';
 import { networks, ports, subnets, trunks } from './neutron-networks.ts';
 import { floatingIps, forwardingRoutes, interfaceRoutes, routers } from './neutron-routers.ts';
-import { addressGroups, rbacPolicies, securityGroupRules, securityGroups } from './neutron-security.ts';
+import {
+  addressGroups,
+  rbacPolicies,
+  securityGroupRules,
+  securityGroups,
+} from './neutron-security.ts';
 import { blank, conflict, type Resource, resourceRoutes, timeless } from './neutron-shape.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject, tokenOf } from './tokens.ts';
@@ -33,11 +38,23 @@ export function neutron(state: CloudState): Front {
   const shown = extensions.filter((alias) => !state.options.withoutExtensions.includes(alias));
   routes.on('GET', '/v2.0/extensions', () => ({
     status: 200,
-    json: { extensions: shown.map((alias) => ({ name: alias, alias, description: '', updated: '2020-07-15T10:00:00-00:00', links: [] })) },
+    json: {
+      extensions: shown.map((alias) => ({
+        name: alias,
+        alias,
+        description: '',
+        updated: '2020-07-15T10:00:00-00:00',
+        links: [],
+      })),
+    },
   }));
   const version = (call: Call): Reply => ({
     status: 200,
-    json: { versions: [{ id: 'v2.0', status: 'CURRENT', links: [{ rel: 'self', href: `${call.base}/v2.0/` }] }] },
+    json: {
+      versions: [
+        { id: 'v2.0', status: 'CURRENT', links: [{ rel: 'self', href: `${call.base}/v2.0/` }] },
+      ],
+    },
   });
 
   return {
@@ -49,18 +66,29 @@ export function neutron(state: CloudState): Front {
       ownProject(call.token);
       const path = call.path.replace(/\.json$/, '');
       const handler = routes.find(call, path);
-      if (!handler) throw new Refusal(404, 'The resource could not be found.', { type: 'HTTPNotFound' });
+      if (!handler)
+        throw new Refusal(404, 'The resource could not be found.', { type: 'HTTPNotFound' });
       return handler(call);
     },
     refuse: ({ status, message, type, headers }, call) => ({
       status,
-      headers: { ...headers, ...(status === 401 && { 'Www-Authenticate': `Keystone uri="${call.base}"` }) },
+      headers: {
+        ...headers,
+        ...(status === 401 && { 'Www-Authenticate': `Keystone uri="${call.base}"` }),
+      },
       json:
         status === 401
-          ? { error: { code: 401, title: 'Unauthorized', message: 'The request you have made requires authentication.' } }
+          ? {
+              error: {
+                code: 401,
+                title: 'Unauthorized',
+                message: 'The request you have made requires authentication.',
+              },
+            }
           : { NeutronError: { type: type ?? 'HTTPBadRequest', message, detail: '' } },
     }),
-    headers: (call): Record<string, string> => (call.path === '/' ? {} : { 'X-Openstack-Request-Id': call.requestId }),
+    headers: (call): Record<string, string> =>
+      call.path === '/' ? {} : { 'X-Openstack-Request-Id': call.requestId },
   };
 }
 
@@ -75,7 +103,8 @@ function qosPolicies(state: CloudState): Resource {
     extension: 'qos',
     missing: ['QosPolicyNotFound', (id) => `QoS policy ${id} could not be found.`],
     filters: ['shared', 'is_default'],
-    create: (input, project) => blank(state, project, { name: '', shared: false, rules: [], is_default: false, ...input }),
+    create: (input, project) =>
+      blank(state, project, { name: '', shared: false, rules: [], is_default: false, ...input }),
     remove(row) {
       for (const [noun, rows] of [
         ['network', nets],
@@ -83,7 +112,8 @@ function qosPolicies(state: CloudState): Resource {
         ['floatingip', floatingips],
       ] as const) {
         const [user] = rows.where((each) => each.qos_policy_id === row.id);
-        if (user) throw conflict('QosPolicyInUse', `QoS Policy ${row.id} is used by ${noun} ${user.id}.`);
+        if (user)
+          throw conflict('QosPolicyInUse', `QoS Policy ${row.id} is used by ${noun} ${user.id}.`);
       }
       table.delete(row.id);
     },
@@ -102,7 +132,9 @@ function addressScopes(state: CloudState): Resource {
     missing: ['AddressScopeNotFound', (id) => `Address scope ${id} could not be found.`],
     filters: ['shared', 'ip_version'],
     create: (input, project) => {
-      const { description: _, ...row } = timeless(blank(state, project, { name: '', shared: false, ip_version: 4, ...input }));
+      const { description: _, ...row } = timeless(
+        blank(state, project, { name: '', shared: false, ip_version: 4, ...input }),
+      );
       return { ...row, id: row.id, project_id: project };
     },
     remove(row) {
@@ -143,7 +175,11 @@ function subnetpools(state: CloudState): Resource {
       }),
     remove(row) {
       if (all.some((subnet) => subnet.subnetpool_id === row.id))
-        throw new Refusal(400, 'Unable to delete subnet pool: Subnet pool has existing allocations.', { type: 'SubnetPoolDeleteError' });
+        throw new Refusal(
+          400,
+          'Unable to delete subnet pool: Subnet pool has existing allocations.',
+          { type: 'SubnetPoolDeleteError' },
+        );
       table.delete(row.id);
     },
   };
@@ -163,14 +199,18 @@ const defaultQuota: Record<string, number> = {
 };
 
 function neutronAdmin(call: Call, rule: string): void {
-  if (!isAdmin(call.token)) throw new Refusal(403, `rule:${rule} is disallowed by policy`, { type: 'PolicyNotAuthorized' });
+  if (!isAdmin(call.token))
+    throw new Refusal(403, `rule:${rule} is disallowed by policy`, { type: 'PolicyNotAuthorized' });
 }
 
 /** `DELETE` of quotas that were never set is a 404; `details` counts without creating anything. */
 function quotaRoutes(state: CloudState, routes: Routes): void {
   const { network } = state;
   const { quotas } = network;
-  const limits = (project: string): Record<string, number> => ({ ...defaultQuota, ...quotas.get(project)?.values });
+  const limits = (project: string): Record<string, number> => ({
+    ...defaultQuota,
+    ...quotas.get(project)?.values,
+  });
   const tables = {
     network: network.networks,
     subnet: network.subnets,
@@ -186,16 +226,28 @@ function quotaRoutes(state: CloudState, routes: Routes): void {
   routes
     .on('GET', '/v2.0/quotas', () => ({
       status: 200,
-      json: { quotas: quotas.all().map(({ id }) => ({ ...limits(id), project_id: id, tenant_id: id })) },
+      json: {
+        quotas: quotas.all().map(({ id }) => ({ ...limits(id), project_id: id, tenant_id: id })),
+      },
     }))
-    .on('GET', '/v2.0/quotas/:project', (call) => ({ status: 200, json: { quota: limits(param(call, 'project')) } }))
-    .on('GET', '/v2.0/quotas/:project/default', () => ({ status: 200, json: { quota: defaultQuota } }))
+    .on('GET', '/v2.0/quotas/:project', (call) => ({
+      status: 200,
+      json: { quota: limits(param(call, 'project')) },
+    }))
+    .on('GET', '/v2.0/quotas/:project/default', () => ({
+      status: 200,
+      json: { quota: defaultQuota },
+    }))
     .on('GET', '/v2.0/quotas/:project/details', (call) => {
       const project = param(call, 'project');
       const all = limits(project);
       const used = Object.entries(tables).map(([name, table]) => [
         name,
-        { limit: all[name], used: table.where((row) => row.project_id === project).length, reserved: 0 },
+        {
+          limit: all[name],
+          used: table.where((row) => row.project_id === project).length,
+          reserved: 0,
+        },
       ]);
       return { status: 200, json: { quota: Object.fromEntries(used) } };
     })
@@ -209,7 +261,9 @@ function quotaRoutes(state: CloudState, routes: Routes): void {
     .on('DELETE', '/v2.0/quotas/:project', (call) => {
       neutronAdmin(call, 'delete_quota');
       if (!quotas.delete(param(call, 'project')))
-        throw new Refusal(404, `Quota for tenant ${param(call, 'project')} could not be found.`, { type: 'TenantQuotaNotFound' });
+        throw new Refusal(404, `Quota for tenant ${param(call, 'project')} could not be found.`, {
+          type: 'TenantQuotaNotFound',
+        });
       return { status: 204 };
     });
 }

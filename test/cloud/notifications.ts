@@ -3,7 +3,10 @@ import type { CloudClock } from './clock.ts';
 import type { Token } from './tokens.ts';
 import { hex } from './world.ts';
 
-/** The body of a message as Keystone publishes it to exchange `keystone`, key `notifications.info`: oslo.messaging's envelope 2.0. */
+/**
+ * The body of a message as Keystone publishes it to exchange `keystone`, key `notifications.info`:
+ * oslo.messaging's envelope 2.0.
+ */
 export interface Notification {
   readonly 'oslo.version': '2.0';
   /** The message as JSON text within the JSON. */
@@ -31,7 +34,10 @@ export interface RoleAssignment {
   readonly role: string;
 }
 
-/** CADF's `target.typeURI` per resource, from keystone/notifications.py; what is not named is `unknown`. */
+/**
+ * CADF's `target.typeURI` per resource, from keystone/notifications.py; what is not named is
+ * `unknown`.
+ */
 const typeUris: Record<string, string> = {
   project: 'data/security/project',
   domain: 'data/security/domain',

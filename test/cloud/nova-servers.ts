@@ -17,7 +17,10 @@ const statuses: Record<Server['vm_state'], string> = {
   resized: 'VERIFY_RESIZE',
 };
 
-/** Query parameters of `GET /servers`; from 2.75 on every other one is a 400. From nova/api/openstack/compute/schemas/servers.py. */
+/**
+ * Query parameters of `GET /servers`; from 2.75 on every other one is a 400. From
+ * nova/api/openstack/compute/schemas/servers.py.
+ */
 const parameters = new Set(
   `all_tenants auto_disk_config availability_zone block_device_mapping changes-before changes-since config_drive created_at deleted
   description display_description display_name flavor host hostname image image_ref info_cache ip kernel_id key_name launch_index
@@ -31,15 +34,28 @@ const links = (call: Call, path: string) => [
   { rel: 'bookmark', href: `${call.base}/${path}` },
 ];
 
-export function serverRoutes(state: CloudState, routes: Routes, version: (call: Call) => string): void {
+export function serverRoutes(
+  state: CloudState,
+  routes: Routes,
+  version: (call: Call) => string,
+): void {
   const { servers } = state.compute;
   routes
     .on('GET', '/v2.1/servers', (call) =>
-      list(state, call, version(call), (row) => ({ id: row.id, name: row.name, links: links(call, `servers/${row.id}`) })),
+      list(state, call, version(call), (row) => ({
+        id: row.id,
+        name: row.name,
+        links: links(call, `servers/${row.id}`),
+      })),
     )
-    .on('GET', '/v2.1/servers/detail', (call) => list(state, call, version(call), (row) => show(state, call, row)))
+    .on('GET', '/v2.1/servers/detail', (call) =>
+      list(state, call, version(call), (row) => show(state, call, row)),
+    )
     .on('POST', '/v2.1/servers', (call) => create(state, call))
-    .on('GET', '/v2.1/servers/:id', (call) => ({ status: 200, json: { server: showOne(state, call, find(state, call)) } }))
+    .on('GET', '/v2.1/servers/:id', (call) => ({
+      status: 200,
+      json: { server: showOne(state, call, find(state, call)) },
+    }))
     .on('DELETE', '/v2.1/servers/:id', (call) => {
       const server = find(state, call);
       refuseLocked(call, server);
@@ -68,7 +84,9 @@ export function serverRoutes(state: CloudState, routes: Routes, version: (call: 
     }))
     .on('DELETE', '/v2.1/servers/:id/os-volume_attachments/:volume', (call) => {
       const server = find(state, call);
-      const [attachment] = state.storage.attachments.where((row) => row.instance === server.id && row.volume_id === param(call, 'volume'));
+      const [attachment] = state.storage.attachments.where(
+        (row) => row.instance === server.id && row.volume_id === param(call, 'volume'),
+      );
       if (!attachment) throw new Refusal(404, `Instance ${server.id} is not attached.`);
       detach(state, server, attachment.volume_id);
       return { status: 202 };
@@ -86,13 +104,22 @@ export function serverRoutes(state: CloudState, routes: Routes, version: (call: 
  * Without `all_tenants` the project of the query is silently replaced by the caller's own.
  * Soft-deleted servers appear only with `soft_deleted=true`, whatever `status` says.
  */
-function list(state: CloudState, call: Call, version: string, shown: (row: Server) => unknown): Reply {
+function list(
+  state: CloudState,
+  call: Call,
+  version: string,
+  shown: (row: Server) => unknown,
+): Reply {
   if (atLeast(version, '2.75'))
     for (const name of call.query.keys())
-      if (!parameters.has(name) && !name.startsWith('_')) throw new Refusal(400, `'${name}' does not match any of the regexes: '^_'`);
+      if (!parameters.has(name) && !name.startsWith('_'))
+        throw new Refusal(400, `'${name}' does not match any of the regexes: '^_'`);
   const allTenants = isTrue(call.query.get('all_tenants'));
   if (allTenants && !isAdmin(call.token))
-    throw new Refusal(403, "Policy doesn't allow os_compute_api:servers:detail:get_all_tenants to be performed.");
+    throw new Refusal(
+      403,
+      "Policy doesn't allow os_compute_api:servers:detail:get_all_tenants to be performed.",
+    );
   const asked = call.query.get('project_id') ?? call.query.get('tenant_id');
   const project = allTenants ? asked : ownProject(call.token);
   const softDeleted = isTrue(call.query.get('soft_deleted'));
@@ -111,11 +138,15 @@ function list(state: CloudState, call: Call, version: string, shown: (row: Serve
     sorted: true,
     missing: (marker) => new Refusal(400, `marker [${marker}] not found`),
   });
-  return { status: 200, json: { servers: onPage.map(shown), ...(next && { servers_links: next }) } };
+  return {
+    status: 200,
+    json: { servers: onPage.map(shown), ...(next && { servers_links: next }) },
+  };
 }
 
 const micros = (at: number): string => `${isoSeconds(at).slice(0, 19)}.000000`;
-const isTrue = (text: string | null): boolean => text !== null && ['1', 'true', 't', 'yes', 'y', 'on'].includes(text.toLowerCase());
+const isTrue = (text: string | null): boolean =>
+  text !== null && ['1', 'true', 't', 'yes', 'y', 'on'].includes(text.toLowerCase());
 
 function volumes(state: CloudState, server: Server) {
   const attached = state.storage.attachments.where((row) => row.instance === server.id);
@@ -140,7 +171,10 @@ function show(state: CloudState, call: Call, row: Server) {
     user_id: row.user_id,
     metadata: {},
     hostId: 'rehearsal',
-    image: row.image_id === undefined ? '' : { id: row.image_id, links: links(call, `images/${row.image_id}`).slice(1) },
+    image:
+      row.image_id === undefined
+        ? ''
+        : { id: row.image_id, links: links(call, `images/${row.image_id}`).slice(1) },
     flavor: {
       vcpus: flavor?.vcpus ?? 1,
       ram: flavor?.ram ?? 64,
@@ -167,7 +201,9 @@ function show(state: CloudState, call: Call, row: Server) {
     'OS-EXT-STS:task_state': row.task_state,
     'OS-EXT-STS:vm_state': row.vm_state === 'soft-delete' ? 'soft-delete' : row.vm_state,
     'OS-EXT-STS:power_state': row.vm_state === 'active' ? 1 : 4,
-    'os-extended-volumes:volumes_attached': volumes(state, row).map(({ id, delete_on_termination }) => ({ id, delete_on_termination })),
+    'os-extended-volumes:volumes_attached': volumes(state, row).map(
+      ({ id, delete_on_termination }) => ({ id, delete_on_termination }),
+    ),
     host_status: 'UP',
     locked: row.locked,
     locked_reason: row.locked_reason,
@@ -180,11 +216,18 @@ function show(state: CloudState, call: Call, row: Server) {
 /** Alone, a server tells its groups too. */
 const showOne = (state: CloudState, call: Call, row: Server) => ({
   ...show(state, call, row),
-  server_groups: state.compute.groups.where((group) => group.members.includes(row.id)).map((group) => group.id),
+  server_groups: state.compute.groups
+    .where((group) => group.members.includes(row.id))
+    .map((group) => group.id),
 });
 
 const newServer = z.object({
-  server: z.object({ name: z.string(), flavorRef: z.string(), imageRef: z.string().optional(), networks: z.unknown() }),
+  server: z.object({
+    name: z.string(),
+    flavorRef: z.string(),
+    imageRef: z.string().optional(),
+    networks: z.unknown(),
+  }),
 });
 
 function create(state: CloudState, call: Call): Reply {
@@ -203,7 +246,9 @@ function create(state: CloudState, call: Call): Reply {
     locked_reason: null,
     disable_terminate: false,
     own_ports: new Set(),
-    actions: [{ action: 'create', at: now, requestId: call.requestId, projectId: ownProject(call.token) }],
+    actions: [
+      { action: 'create', at: now, requestId: call.requestId, projectId: ownProject(call.token) },
+    ],
     created_at: now,
     updated_at: now,
     deletion: 0,
@@ -232,7 +277,8 @@ const actionNames: Record<string, string> = {
 
 /** A lock stops the owner, never an admin. */
 function refuseLocked(call: Call, server: Server): void {
-  if (server.locked && !isAdmin(call.token)) throw new Refusal(409, `Instance ${server.id} is locked`);
+  if (server.locked && !isAdmin(call.token))
+    throw new Refusal(409, `Instance ${server.id} is locked`);
 }
 
 function act(state: CloudState, call: Call): Reply {
@@ -255,14 +301,17 @@ function act(state: CloudState, call: Call): Reply {
       break;
     case 'lock':
       server.locked = true;
-      server.locked_reason = z.object({ locked_reason: z.string().nullable() }).safeParse(input).data?.locked_reason ?? null;
+      server.locked_reason =
+        z.object({ locked_reason: z.string().nullable() }).safeParse(input).data?.locked_reason ??
+        null;
       break;
     case 'unlock':
       server.locked = false;
       server.locked_reason = null;
       break;
     case 'os-stop':
-      if (server.task_state !== null || !['active', 'error'].includes(server.vm_state)) throw busy('stop');
+      if (server.task_state !== null || !['active', 'error'].includes(server.vm_state))
+        throw busy('stop');
       server.vm_state = 'stopped';
       break;
     case 'os-start':

@@ -29,18 +29,25 @@ export const quotaOf = (state: CloudState, project: string): Record<string, numb
 
 /** Only some calls of Nova ask Keystone about a project: gone means 400. */
 export function knownProject(state: CloudState, call: Call, project: string): void {
-  if (!state.identity.projects.get(project)) throw new Refusal(400, `Project ID ${project} is not a valid project.`);
+  if (!state.identity.projects.get(project))
+    throw new Refusal(400, `Project ID ${project} is not a valid project.`);
   requireAdmin(call.token, 'os_compute_api:os-quota-sets');
 }
 
-/** Limits of projects and of users in them (id `project/user`). A DELETE asks nobody whether the project is there. */
+/**
+ * Limits of projects and of users in them (id `project/user`). A DELETE asks nobody whether the
+ * project is there.
+ */
 export function quotaRoutes(state: CloudState, routes: Routes): void {
   const { quotas } = state.compute;
   const key = (call: Call): string => {
     const user = call.query.get('user_id');
     return user === null ? param(call, 'project') : `${param(call, 'project')}/${user}`;
   };
-  const values = (call: Call) => ({ ...quotaOf(state, param(call, 'project')), ...quotas.get(key(call))?.values });
+  const values = (call: Call) => ({
+    ...quotaOf(state, param(call, 'project')),
+    ...quotas.get(key(call))?.values,
+  });
   routes
     .on('GET', '/v2.1/os-quota-sets/:project', (call) => {
       knownProject(state, call, param(call, 'project'));
@@ -52,7 +59,9 @@ export function quotaRoutes(state: CloudState, routes: Routes): void {
         call,
         z.object({ quota_set: z.record(z.string(), z.union([z.number(), z.boolean()])) }),
       ).quota_set;
-      const numbers = Object.fromEntries(Object.entries(wanted).map(([name, value]) => [name, Number(value)]));
+      const numbers = Object.fromEntries(
+        Object.entries(wanted).map(([name, value]) => [name, Number(value)]),
+      );
       quotas.add({ id: key(call), values: { ...quotas.get(key(call))?.values, ...numbers } });
       return { status: 200, json: { quota_set: values(call) } };
     })
@@ -61,16 +70,24 @@ export function quotaRoutes(state: CloudState, routes: Routes): void {
       quotas.delete(key(call));
       return { status: 202 };
     })
-    .on('GET', '/v2.1/os-quota-class-sets/default', () => ({ status: 200, json: { quota_class_set: { id: 'default', ...defaultQuota } } }));
+    .on('GET', '/v2.1/os-quota-class-sets/default', () => ({
+      status: 200,
+      json: { quota_class_set: { id: 'default', ...defaultQuota } },
+    }));
 }
 
-/** Keypairs, the user's own; an administrator names whose. Only the answer about a single one says that again. */
+/**
+ * Keypairs, the user's own; an administrator names whose. Only the answer about a single one says
+ * that again.
+ */
 export function keypairRoutes(state: CloudState, routes: Routes): void {
   const { keypairs } = state.compute;
   const userOf = (call: Call): string => call.query.get('user_id') ?? call.token?.userId ?? '';
   routes
     .on('GET', '/v2.1/os-keypairs', (call) => {
-      const rows = keypairs.where((row) => row.user_id === userOf(call)).sort((a, b) => (a.name < b.name ? -1 : 1));
+      const rows = keypairs
+        .where((row) => row.user_id === userOf(call))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
       const missing = (marker: string): Refusal => new Refusal(400, `marker [${marker}] not found`);
       const { rows: shown, links } = page(call, rows, (row) => row.name, {
         max: state.options.pageLimit,
@@ -80,7 +97,10 @@ export function keypairRoutes(state: CloudState, routes: Routes): void {
       });
       return {
         status: 200,
-        json: { keypairs: shown.map((row) => ({ keypair: showKeypair(row) })), ...(links && { keypairs_links: links }) },
+        json: {
+          keypairs: shown.map((row) => ({ keypair: showKeypair(row) })),
+          ...(links && { keypairs_links: links }),
+        },
       };
     })
     .on('POST', '/v2.1/os-keypairs', (call) => {
@@ -88,14 +108,19 @@ export function keypairRoutes(state: CloudState, routes: Routes): void {
         call,
         z.object({ keypair: z.object({ name: z.string(), user_id: z.string().optional() }) }),
       ).keypair;
-      if (keypairs.get(`${user_id}/${name}`)) throw new Refusal(409, `Key pair '${name}' already exists.`);
+      if (keypairs.get(`${user_id}/${name}`))
+        throw new Refusal(409, `Key pair '${name}' already exists.`);
       const row = keypairs.add({ id: `${user_id}/${name}`, name, user_id });
       return { status: 201, json: { keypair: { ...showKeypair(row), user_id } } };
     })
     .on('GET', '/v2.1/os-keypairs/:name', (call) => {
       const row = keypairs.get(`${userOf(call)}/${param(call, 'name')}`);
-      if (!row) throw new Refusal(404, `Keypair ${param(call, 'name')} not found for user ${userOf(call)}`);
-      return { status: 200, json: { keypair: { ...showKeypair(row), user_id: row.user_id, deleted: false } } };
+      if (!row)
+        throw new Refusal(404, `Keypair ${param(call, 'name')} not found for user ${userOf(call)}`);
+      return {
+        status: 200,
+        json: { keypair: { ...showKeypair(row), user_id: row.user_id, deleted: false } },
+      };
     })
     .on('DELETE', '/v2.1/os-keypairs/:name', (call) => {
       if (!keypairs.delete(`${userOf(call)}/${param(call, 'name')}`))

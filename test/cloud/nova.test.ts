@@ -7,12 +7,16 @@ afterEach(() => there.close());
 
 const mine = (project = there.project): string => `all_tenants=1&project_id=${project}`;
 const server = (name: string): Server => {
-  const [row] = there.cloud.state.compute.servers.where((each) => each.name === name && each.project_id === there.project);
+  const [row] = there.cloud.state.compute.servers.where(
+    (each) => each.name === name && each.project_id === there.project,
+  );
   if (!row) throw new Error(`there is no server ${name}`);
   return row;
 };
 const listed = async (query: string): Promise<unknown[]> =>
-  rows((await there.ask('compute', 'GET', `/servers/detail?${query}`)).json, 'servers').map((row) => row.name);
+  rows((await there.ask('compute', 'GET', `/servers/detail?${query}`)).json, 'servers').map(
+    (row) => row.name,
+  );
 
 describe('the Nova of the rehearsal cloud', () => {
   beforeEach(async () => {
@@ -34,14 +38,21 @@ describe('the Nova of the rehearsal cloud', () => {
   it('refuses an unknown parameter from 2.75 on, and ignores it below', async () => {
     expect(await there.status('compute', 'GET', `/servers/detail?${mine()}&projekt=x`)).toBe(400);
     expect(
-      await there.status('compute', 'GET', `/servers/detail?${mine()}&projekt=x`, { headers: { 'OpenStack-API-Version': 'compute 2.60' } }),
+      await there.status('compute', 'GET', `/servers/detail?${mine()}&projekt=x`, {
+        headers: { 'OpenStack-API-Version': 'compute 2.60' },
+      }),
     ).toBe(200);
   });
 
   it('accepts a deletion at once and is done with it later', async () => {
     const { id } = server('locked');
     expect(await there.status('compute', 'DELETE', `/servers/${id}`)).toBe(204);
-    expect(at((await there.ask('compute', 'GET', `/servers/${id}`)).json, 'server.OS-EXT-STS:task_state')).toBe('deleting');
+    expect(
+      at(
+        (await there.ask('compute', 'GET', `/servers/${id}`)).json,
+        'server.OS-EXT-STS:task_state',
+      ),
+    ).toBe('deleting');
     there.clock.advance(299);
     expect(await there.status('compute', 'GET', `/servers/${id}`)).toBe(200);
     there.clock.advance(1);
@@ -50,14 +61,21 @@ describe('the Nova of the rehearsal cloud', () => {
 
   it('ignores every further deletion of a server that hangs in deleting, until its state is reset', async () => {
     const { id } = server('server-0');
-    const injected = there.cloud.faults.inject({ service: 'nova', method: 'DELETE', times: 1, effect: { does: 'endless' } });
+    const injected = there.cloud.faults.inject({
+      service: 'nova',
+      method: 'DELETE',
+      times: 1,
+      effect: { does: 'endless' },
+    });
     await there.ask('compute', 'DELETE', `/servers/${id}`);
     expect(injected.hits).toBe(1);
     await there.ask('compute', 'DELETE', `/servers/${id}`);
     await there.ask('compute', 'POST', `/servers/${id}/action`, { json: { forceDelete: null } });
     there.clock.advance(3_600_000);
     expect(await there.status('compute', 'GET', `/servers/${id}`)).toBe(200);
-    await there.ask('compute', 'POST', `/servers/${id}/action`, { json: { 'os-resetState': { state: 'error' } } });
+    await there.ask('compute', 'POST', `/servers/${id}/action`, {
+      json: { 'os-resetState': { state: 'error' } },
+    });
     await there.ask('compute', 'DELETE', `/servers/${id}`);
     there.clock.advance(300);
     expect(await there.status('compute', 'GET', `/servers/${id}`)).toBe(404);
@@ -68,7 +86,12 @@ describe('the Nova of the rehearsal cloud', () => {
     row.disable_terminate = true;
     expect(await there.status('compute', 'DELETE', `/servers/${row.id}`)).toBe(204);
     there.clock.advance(3_600_000);
-    expect(at((await there.ask('compute', 'GET', `/servers/${row.id}`)).json, 'server.OS-EXT-STS:task_state')).toBeNull();
+    expect(
+      at(
+        (await there.ask('compute', 'GET', `/servers/${row.id}`)).json,
+        'server.OS-EXT-STS:task_state',
+      ),
+    ).toBeNull();
   });
 
   it('takes its own ports along, leaves handmade ones unbound, and volumes as they were meant to be', async () => {
@@ -80,9 +103,12 @@ describe('the Nova of the rehearsal cloud', () => {
       (name) => volumes.where((row) => row.name === name && row.project_id === there.project)[0],
     );
     if (taken)
-      for (const row of there.cloud.state.storage.snapshots.where((each) => each.volume_id === taken.id))
+      for (const row of there.cloud.state.storage.snapshots.where(
+        (each) => each.volume_id === taken.id,
+      ))
         there.cloud.state.storage.snapshots.delete(row.id);
-    for (const name of ['on-a-handmade-port', 'locked', 'server-0']) await there.ask('compute', 'DELETE', `/servers/${server(name).id}`);
+    for (const name of ['on-a-handmade-port', 'locked', 'server-0'])
+      await there.ask('compute', 'DELETE', `/servers/${server(name).id}`);
     there.clock.advance(300);
     expect(ports.get(handmade?.id ?? '')?.device_id).toBe('');
     expect(ports.get(made?.id ?? '')).toBeUndefined();
@@ -95,7 +121,11 @@ describe('the Nova of the rehearsal cloud', () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: all.length + 1 }), async (limit) => {
         const seen: unknown[] = [];
-        for (let path: string | undefined = `/servers/detail?${mine()}&soft_deleted=true&limit=${limit}`; path; ) {
+        for (
+          let path: string | undefined =
+            `/servers/detail?${mine()}&soft_deleted=true&limit=${limit}`;
+          path;
+        ) {
           const { json } = await there.ask('compute', 'GET', path);
           const page = rows(json, 'servers');
           seen.push(...page.map((row) => row.name));
@@ -118,20 +148,39 @@ describe('the Nova of the rehearsal cloud', () => {
   });
 
   it('pages server groups by offset and cannot filter them by project', async () => {
-    expect(await there.status('compute', 'GET', `/os-server-groups?all_projects=1&project_id=${there.project}`)).toBe(400);
-    const first = rows((await there.ask('compute', 'GET', '/os-server-groups?all_projects=1&limit=1')).json, 'server_groups');
-    expect(first.map((row) => row.project_id)).toEqual([there.project]);
-    expect(rows((await there.ask('compute', 'GET', '/os-server-groups?all_projects=1&limit=1&offset=1')).json, 'server_groups')).toEqual(
-      [],
+    expect(
+      await there.status(
+        'compute',
+        'GET',
+        `/os-server-groups?all_projects=1&project_id=${there.project}`,
+      ),
+    ).toBe(400);
+    const first = rows(
+      (await there.ask('compute', 'GET', '/os-server-groups?all_projects=1&limit=1')).json,
+      'server_groups',
     );
+    expect(first.map((row) => row.project_id)).toEqual([there.project]);
+    expect(
+      rows(
+        (await there.ask('compute', 'GET', '/os-server-groups?all_projects=1&limit=1&offset=1'))
+          .json,
+        'server_groups',
+      ),
+    ).toEqual([]);
   });
 
   it('lets an admin remove the flavor access of a project that is gone, but not give it', async () => {
     const [flavor] = there.cloud.state.compute.flavors.where((row) => !row.is_public);
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);
     const act = (name: string) =>
-      there.status('compute', 'POST', `/flavors/${flavor?.id}/action`, { json: { [name]: { tenant: there.project } } });
-    expect([await act('removeTenantAccess'), await act('removeTenantAccess'), await act('addTenantAccess')]).toEqual([200, 404, 400]);
+      there.status('compute', 'POST', `/flavors/${flavor?.id}/action`, {
+        json: { [name]: { tenant: there.project } },
+      });
+    expect([
+      await act('removeTenantAccess'),
+      await act('removeTenantAccess'),
+      await act('addTenantAccess'),
+    ]).toEqual([200, 404, 400]);
   });
 });
 

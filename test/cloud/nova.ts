@@ -26,29 +26,46 @@ export function nova(state: CloudState): Front {
     .on('GET', '/v2.1/os-server-groups', (call) => {
       for (const name of call.query.keys())
         if (!['all_projects', 'limit', 'offset'].includes(name))
-          throw new Refusal(400, `Additional properties are not allowed ('${name}' was unexpected)`);
+          throw new Refusal(
+            400,
+            `Additional properties are not allowed ('${name}' was unexpected)`,
+          );
       const all = call.query.has('all_projects');
       const rows = groups.where((row) => all || row.project_id === ownProject(call.token));
       const start = Number(call.query.get('offset') ?? 0);
-      const limit = Math.min(Number(call.query.get('limit') ?? state.options.pageLimit), state.options.pageLimit);
+      const limit = Math.min(
+        Number(call.query.get('limit') ?? state.options.pageLimit),
+        state.options.pageLimit,
+      );
       const shown = rows.slice(start, start + limit).map((row) => showGroup(version(call), row));
       return { status: 200, json: { server_groups: shown } };
     })
     .on('POST', '/v2.1/os-server-groups', (call) => {
       const input = body(
         call,
-        z.object({ server_group: z.object({ name: z.string(), policy: z.string().default('affinity') }) }),
+        z.object({
+          server_group: z.object({ name: z.string(), policy: z.string().default('affinity') }),
+        }),
       ).server_group;
-      const row = groups.add({ ...input, id: uuid(), members: [], project_id: ownProject(call.token), user_id: call.token?.userId ?? '' });
+      const row = groups.add({
+        ...input,
+        id: uuid(),
+        members: [],
+        project_id: ownProject(call.token),
+        user_id: call.token?.userId ?? '',
+      });
       return { status: 200, json: { server_group: showGroup(version(call), row) } };
     })
     .on('DELETE', '/v2.1/os-server-groups/:id', (call) => {
-      if (!groups.delete(param(call, 'id'))) throw new Refusal(404, `Instance group ${param(call, 'id')} could not be found.`);
+      if (!groups.delete(param(call, 'id')))
+        throw new Refusal(404, `Instance group ${param(call, 'id')} could not be found.`);
       return { status: 204 };
     })
     .on('GET', '/v2.1/limits', (call) => {
       const project = call.query.get('tenant_id') ?? ownProject(call.token);
-      const own = servers.where((row) => row.project_id === project && row.vm_state !== 'soft-delete');
+      const own = servers.where(
+        (row) => row.project_id === project && row.vm_state !== 'soft-delete',
+      );
       const limits = quotaOf(state, project);
       const cores = own.reduce((sum, row) => sum + (flavors.get(row.flavor_id)?.vcpus ?? 1), 0);
       const ram = own.reduce((sum, row) => sum + (flavors.get(row.flavor_id)?.ram ?? 64), 0);
@@ -75,7 +92,8 @@ export function nova(state: CloudState): Front {
     if (!row) throw new Refusal(404, `Flavor ${param(call, 'id')} could not be found.`);
     return row;
   };
-  const access = (row: Flavor) => [...row.access].map((tenant_id) => ({ flavor_id: row.id, tenant_id }));
+  const access = (row: Flavor) =>
+    [...row.access].map((tenant_id) => ({ flavor_id: row.id, tenant_id }));
   const showFlavor = (call: Call, row: Flavor) => ({
     id: row.id,
     name: row.name,
@@ -104,7 +122,13 @@ export function nova(state: CloudState): Front {
       sorted: true,
       missing,
     });
-    return { status: 200, json: { flavors: onPage.map((row) => shown(call, row)), ...(links && { flavors_links: links }) } };
+    return {
+      status: 200,
+      json: {
+        flavors: onPage.map((row) => shown(call, row)),
+        ...(links && { flavors_links: links }),
+      },
+    };
   };
   routes
     .on('GET', '/v2.1/flavors', listFlavors(showFlavor))
@@ -148,19 +172,23 @@ export function nova(state: CloudState): Front {
       if (what === 'addTenantAccess') {
         knownProject(state, call, tenant);
         row.access.add(tenant);
-      } else if (!row.access.delete(tenant)) throw new Refusal(404, `Flavor access not found for ${row.id} / ${tenant} combination.`);
+      } else if (!row.access.delete(tenant))
+        throw new Refusal(404, `Flavor access not found for ${row.id} / ${tenant} combination.`);
       return { status: 200, json: { flavor_access: access(row) } };
     })
     .on('GET', '/v2.1/os-aggregates', () => ({ status: 200, json: { aggregates: [] } }));
   serverRoutes(state, routes, version);
   state.world.shelf('nova.flavor-access', (project) =>
-    flavors
-      .all()
-      .flatMap((row) =>
-        [...row.access]
-          .filter((id) => project === undefined || id === project)
-          .map((owner) => ({ kind: 'nova.flavor-access', id: `${row.id}/${owner}`, owner, label: row.name })),
-      ),
+    flavors.all().flatMap((row) =>
+      [...row.access]
+        .filter((id) => project === undefined || id === project)
+        .map((owner) => ({
+          resourceType: 'nova.flavor-access',
+          id: `${row.id}/${owner}`,
+          owner,
+          label: row.name,
+        })),
+    ),
   );
 
   return {
@@ -168,7 +196,8 @@ export function nova(state: CloudState): Front {
     handle(call) {
       if (call.path === '/') return { status: 200, json: { versions: [v21(call.base)] } };
       call.token = tokenOf(state, call.headers['x-auth-token']);
-      if (call.path === '/v2.1' || call.path === '/v2.1/') return { status: 200, json: { version: v21(call.base) } };
+      if (call.path === '/v2.1' || call.path === '/v2.1/')
+        return { status: 200, json: { version: v21(call.base) } };
       if (!call.token) throw new Refusal(401, '');
       ownProject(call.token);
       if (!atLeast(range.highest, version(call)) || !atLeast(version(call), range.lowest))
@@ -181,7 +210,10 @@ export function nova(state: CloudState): Front {
     refuse: (refusal, call) => fault(refusal, call, 'application/json; charset=UTF-8'),
     headers(call, reply) {
       if (call.path === '/') return {};
-      const ids = { 'x-openstack-request-id': call.requestId, 'x-compute-request-id': call.requestId };
+      const ids = {
+        'x-openstack-request-id': call.requestId,
+        'x-compute-request-id': call.requestId,
+      };
       // Whoever is turned away before Nova's own code runs gets no version.
       if (reply.status === 401 || reply === htmlNotFound) return ids;
       return {
@@ -198,9 +230,24 @@ export function nova(state: CloudState): Front {
 /** The owner of a server group is shown from 2.13 on. */
 function showGroup(
   version: string,
-  row: { id: string; name: string; policy: string; members: string[]; project_id: string; user_id: string },
+  row: {
+    id: string;
+    name: string;
+    policy: string;
+    members: string[];
+    project_id: string;
+    user_id: string;
+  },
 ) {
   const { id, name, policy, members, project_id, user_id } = row;
-  const rule = atLeast(version, '2.64') ? { policy, rules: {} } : { policies: [policy], metadata: {} };
-  return { id, name, ...rule, members: [...members], ...(atLeast(version, '2.13') && { project_id, user_id }) };
+  const rule = atLeast(version, '2.64')
+    ? { policy, rules: {} }
+    : { policies: [policy], metadata: {} };
+  return {
+    id,
+    name,
+    ...rule,
+    members: [...members],
+    ...(atLeast(version, '2.13') && { project_id, user_id }),
+  };
 }

@@ -21,7 +21,11 @@ export interface Options {
   readonly adminRoles: readonly string[];
   readonly tokenSeconds: number;
   /** Highest microversions: the real lab's. */
-  readonly microversions: { readonly compute: string; readonly volume: string; readonly placement: string };
+  readonly microversions: {
+    readonly compute: string;
+    readonly volume: string;
+    readonly placement: string;
+  };
   /** Nova's `reclaim_instance_interval` in seconds: above 0 a DELETE is a soft delete. */
   readonly reclaimInterval: number;
   /** False: no cinder-backup runs, its deletions answer 404 about the service, as in the lab. */
@@ -29,8 +33,8 @@ export interface Options {
   /** False: the backup driver can't be forced, `os-force_delete` answers 405. */
   readonly backupForce: boolean;
   /**
-   * Whether Cinder deletes the default type of a project that is gone. Newer ones do; the lab's (Zed) answers 404 about
-   * the project, and the row stays for ever.
+   * Whether Cinder deletes the default type of a project that is gone. Newer ones do; the lab's
+   * (Zed) answers 404 about the project, and the row stays for ever.
    */
   readonly defaultTypesOfGoneProjects: boolean;
   /** Swift's `allow_account_management`. */
@@ -39,14 +43,26 @@ export interface Options {
   readonly pageLimit: number;
   /** Largest page of Swift's listings. */
   readonly swiftPageLimit: number;
-  /** Milliseconds for which a container is behind its objects: it refuses to go although it looks empty. */
+  /**
+   * Milliseconds for which a container is behind its objects: it refuses to go although it looks
+   * empty.
+   */
   readonly swiftLag: number;
   /** Neutron extensions that this cloud lacks, by alias. */
   readonly withoutExtensions: readonly string[];
 }
 
 export const defaults: Omit<Options, 'clock'> = {
-  durations: { server: 300, volume: 200, snapshot: 200, backup: 300, group: 300, groupSnapshot: 200, account: 500, documented: 200 },
+  durations: {
+    server: 300,
+    volume: 200,
+    snapshot: 200,
+    backup: 300,
+    group: 300,
+    groupSnapshot: 200,
+    account: 500,
+    documented: 200,
+  },
   region: 'RegionOne',
   adminRoles: ['admin', 'member', 'reader', 'ResellerAdmin'],
   tokenSeconds: 14_400,

@@ -7,8 +7,9 @@ export interface Page<T> {
 }
 
 /**
- * A page after `marker` (after `offset` too), at most `limit` rows. A full page links on, even if nothing follows:
- * Nova and Cinder do not look ahead. The link repeats the query under `href`, which is not always the path that was asked.
+ * A page after `marker` (after `offset` too), at most `limit` rows. A full page links on, even if
+ * nothing follows: Nova and Cinder do not look ahead. The link repeats the query under `href`,
+ * which is not always the path that was asked.
  */
 export function page<T>(
   call: Call,
@@ -27,7 +28,9 @@ export function page<T>(
   const shown = rows.slice(start, start + limit);
   const last = shown.at(-1);
   if (last === undefined || shown.length < limit) return { rows: shown, links: undefined };
-  const query = [...new URLSearchParams(call.search)].filter(([name]) => name !== 'marker' && name !== 'offset');
+  const query = [...new URLSearchParams(call.search)].filter(
+    ([name]) => name !== 'marker' && name !== 'offset',
+  );
   if (options.sorted) query.sort(([a], [b]) => (a < b ? -1 : 1));
   const next = new URLSearchParams([...query, ['marker', idOf(last)]]);
   return { rows: shown, links: [{ rel: 'next', href: `${options.href}?${next}` }] };

@@ -9,7 +9,8 @@ export function placement(state: CloudState): Front {
   const version = (call: Call): string => microversion(call, 'placement', range);
   const routes = new Routes()
     .on('GET', '/usages', (call) => {
-      if (!atLeast(version(call), '1.9')) throw new Refusal(404, 'The resource could not be found.');
+      if (!atLeast(version(call), '1.9'))
+        throw new Refusal(404, 'The resource could not be found.');
       const project = call.query.get('project_id');
       if (project === null)
         throw new Refusal(
@@ -21,12 +22,19 @@ export function placement(state: CloudState): Front {
       const sum = { VCPU: servers.length, MEMORY_MB: servers.length * 64 };
       return {
         status: 200,
-        json: { usages: atLeast(version(call), '1.38') ? { unknown: { consumer_count: servers.length, ...sum } } : sum },
+        json: {
+          usages: atLeast(version(call), '1.38')
+            ? { unknown: { consumer_count: servers.length, ...sum } }
+            : sum,
+        },
       };
     })
     .on('GET', '/allocations/:consumer', () => ({ status: 200, json: { allocations: {} } }))
     .on('DELETE', '/allocations/:consumer', (call) => {
-      throw new Refusal(404, `The resource could not be found.\n\n No allocations for consumer '${param(call, 'consumer')}'  `);
+      throw new Refusal(
+        404,
+        `The resource could not be found.\n\n No allocations for consumer '${param(call, 'consumer')}'  `,
+      );
     });
   return {
     name: 'placement',
@@ -36,12 +44,22 @@ export function placement(state: CloudState): Front {
           status: 200,
           json: {
             versions: [
-              { id: 'v1.0', max_version: range.highest, min_version: range.lowest, status: 'CURRENT', links: [{ rel: 'self', href: '' }] },
+              {
+                id: 'v1.0',
+                max_version: range.highest,
+                min_version: range.lowest,
+                status: 'CURRENT',
+                links: [{ rel: 'self', href: '' }],
+              },
             ],
           },
         };
       call.token = tokenOf(state, call.headers['x-auth-token']);
-      if (!call.token) throw new Refusal(401, 'This server could not verify that you are authorized to access the document you requested.');
+      if (!call.token)
+        throw new Refusal(
+          401,
+          'This server could not verify that you are authorized to access the document you requested.',
+        );
       ownProject(call.token);
       const handler = routes.find(call, call.path);
       if (!handler) throw new Refusal(404, 'The resource could not be found.\n\n   ');

@@ -1,6 +1,14 @@
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { Asker } from './compare-ask.ts';
-import { type CloudProxy, changes, disableEndpoints, disableService, moveToRegion, retype, startProxy } from './proxy/proxy.ts';
+import {
+  type CloudProxy,
+  changes,
+  disableEndpoints,
+  disableService,
+  moveToRegion,
+  retype,
+  startProxy,
+} from './proxy/proxy.ts';
 import { at, rows, type Visit, visit } from './visitor.ts';
 
 let there: Visit;
@@ -17,7 +25,9 @@ afterEach(async () => {
 /** Logs in through the proxy. */
 async function logIn() {
   const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url };
-  const { ask } = await Asker.login(readCredentials({ env, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }));
+  const { ask } = await Asker.login(
+    readCredentials({ env, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }),
+  );
   return ask;
 }
 
@@ -28,15 +38,25 @@ describe('the proxy before a cloud', () => {
     const direct = await there.ask('compute', 'GET', query);
     const ask = await logIn();
     const behind = await ask('compute', 'GET', query);
-    expect(rows(behind.json, 'servers').map(({ id }) => id)).toEqual(rows(direct.json, 'servers').map(({ id }) => id));
-    expect(proxy.calls.some(({ origin, path }) => path.includes('/servers/detail') && origin === there.cloud.state.bases.get('nova'))).toBe(
-      true,
+    expect(rows(behind.json, 'servers').map(({ id }) => id)).toEqual(
+      rows(direct.json, 'servers').map(({ id }) => id),
     );
+    expect(
+      proxy.calls.some(
+        ({ origin, path }) =>
+          path.includes('/servers/detail') && origin === there.cloud.state.bases.get('nova'),
+      ),
+    ).toBe(true);
   });
 
   it('answers in place of the cloud as often as a rule says', async () => {
     const ask = await logIn();
-    const rule = proxy.add({ method: 'GET', path: /\/v3\/services/, times: 1, effect: { does: 'answer', status: 403, text: '{}' } });
+    const rule = proxy.add({
+      method: 'GET',
+      path: /\/v3\/services/,
+      times: 1,
+      effect: { does: 'answer', status: 403, text: '{}' },
+    });
     expect((await ask('identity', 'GET', '/services')).status).toBe(403);
     expect((await ask('identity', 'GET', '/services')).status).toBe(200);
     expect(rule.hits).toBe(1);
@@ -44,12 +64,26 @@ describe('the proxy before a cloud', () => {
 
   it('delays, drips, resets, and changes the JSON of an answer', async () => {
     const ask = await logIn();
-    const slow = proxy.add({ path: /services/, times: 1, effect: { does: 'delay', milliseconds: 50 } });
+    const slow = proxy.add({
+      path: /services/,
+      times: 1,
+      effect: { does: 'delay', milliseconds: 50 },
+    });
     expect((await ask('identity', 'GET', '/services')).status).toBe(200);
     expect(slow.hits).toBe(1);
-    proxy.add({ path: /services/, times: 1, effect: { does: 'drip', bytes: 400, everyMilliseconds: 1 } });
-    expect(rows((await ask('identity', 'GET', '/services')).json, 'services').length).toBeGreaterThan(5);
-    proxy.add({ path: /services/, times: 1, effect: { does: 'change', json: () => ({ services: [] }) } });
+    proxy.add({
+      path: /services/,
+      times: 1,
+      effect: { does: 'drip', bytes: 400, everyMilliseconds: 1 },
+    });
+    expect(
+      rows((await ask('identity', 'GET', '/services')).json, 'services').length,
+    ).toBeGreaterThan(5);
+    proxy.add({
+      path: /services/,
+      times: 1,
+      effect: { does: 'change', json: () => ({ services: [] }) },
+    });
     expect((await ask('identity', 'GET', '/services')).json).toEqual({ services: [] });
     proxy.add({ path: /services/, effect: { does: 'reset' } });
     await expect(ask('identity', 'GET', '/services')).rejects.toThrow();
@@ -70,12 +104,14 @@ describe('the proxy before a cloud', () => {
     expect(services.find(({ type }) => type === 'object-store')).toMatchObject({ enabled: false });
     expect(services.map(({ type }) => type)).toEqual(expect.arrayContaining(['volumev2']));
     expect(services.map(({ type }) => type)).not.toContain('volumev3');
-    expect(endpoints.filter(({ service_id }) => service_id === 'catalog-glance').map(({ region_id }) => region_id)).toEqual([
-      null,
-      null,
-      null,
+    expect(
+      endpoints
+        .filter(({ service_id }) => service_id === 'catalog-glance')
+        .map(({ region_id }) => region_id),
+    ).toEqual([null, null, null]);
+    expect(endpoints.filter(({ enabled }) => !enabled).map(({ id }) => id)).toEqual([
+      'neutron-public',
     ]);
-    expect(endpoints.filter(({ enabled }) => !enabled).map(({ id }) => id)).toEqual(['neutron-public']);
     const login = await fetch(`${proxy.url}/auth/tokens`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -83,14 +119,29 @@ describe('the proxy before a cloud', () => {
         auth: {
           identity: {
             methods: ['password'],
-            password: { user: { name: 'admin', domain: { name: 'Default' }, password: there.cloud.credentials.OS_PASSWORD } },
+            password: {
+              user: {
+                name: 'admin',
+                domain: { name: 'Default' },
+                password: there.cloud.credentials.OS_PASSWORD,
+              },
+            },
           },
           scope: { project: { name: 'admin', domain: { name: 'Default' } } },
         },
       }),
     });
     const catalog = rows(at(await login.json(), 'token.catalog'));
-    expect(catalog.map(({ type }) => type)).toEqual(['identity', 'compute', 'volumev2', 'network', 'image', 'placement']);
-    expect(rows(catalog.find(({ type }) => type === 'network')?.endpoints).map((one) => one.interface)).toEqual(['admin', 'internal']);
+    expect(catalog.map(({ type }) => type)).toEqual([
+      'identity',
+      'compute',
+      'volumev2',
+      'network',
+      'image',
+      'placement',
+    ]);
+    expect(
+      rows(catalog.find(({ type }) => type === 'network')?.endpoints).map((one) => one.interface),
+    ).toEqual(['admin', 'internal']);
   });
 });

@@ -90,7 +90,12 @@ export interface Server extends Row {
   readonly created_at: number;
   updated_at: number;
   /** What was asked of it: `create`, `delete`, `stop`. */
-  readonly actions: { readonly action: string; readonly at: number; readonly requestId: string; readonly projectId: string }[];
+  readonly actions: {
+    readonly action: string;
+    readonly at: number;
+    readonly requestId: string;
+    readonly projectId: string;
+  }[];
   /** Counts deletions that were started, so that an older one that comes late is void. */
   deletion: number;
 }

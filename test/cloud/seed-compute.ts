@@ -6,8 +6,9 @@ import type { CloudState } from './state.ts';
 import { hex, uuid } from './world.ts';
 
 /**
- * Servers with ports that Nova made; one locked with a volume attached, one on a port that its user made, one stopped, one
- * in ERROR, one soft-deleted; a server group with members; a private flavor, quotas, a key pair of the user.
+ * Servers with ports that Nova made; one locked with a volume attached, one on a port that its user
+ * made, one stopped, one in ERROR, one soft-deleted; a server group with members; a private flavor,
+ * quotas, a key pair of the user.
  */
 export function fillCompute(
   state: CloudState,
@@ -87,13 +88,23 @@ export function fillCompute(
   });
   const secret =
     compute.flavors.where((row) => row.name === 'private')[0] ??
-    compute.flavors.add({ id: uuid(), name: 'private', is_public: false, vcpus: 2, ram: 128, access: new Set() });
+    compute.flavors.add({
+      id: uuid(),
+      name: 'private',
+      is_public: false,
+      vcpus: 2,
+      ram: 128,
+      access: new Set(),
+    });
   secret.access.add(id);
   compute.quotas.add({ id, values: { cores: 500 } });
   compute.keypairs.add({ id: `${user.id}/laptop`, name: 'laptop', user_id: user.id });
 }
 
-/** What Keystone keeps beside the project: an application credential, EC2 credentials, a trust, a limit. Only the first one outlives it. */
+/**
+ * What Keystone keeps beside the project: an application credential, EC2 credentials, a trust, a
+ * limit. Only the first one outlives it.
+ */
 export function fillIdentity(state: CloudState, project: Project, user: User): void {
   const { identity } = state;
   const [admin] = identity.users.where((row) => row.name === 'admin');
@@ -119,5 +130,11 @@ export function fillIdentity(state: CloudState, project: Project, user: User): v
     project_id: project.id,
     impersonation: true,
   });
-  identity.limits.add({ id: hex(), project_id: project.id, service_id: hex(), resource_name: 'image_count_total', resource_limit: 10 });
+  identity.limits.add({
+    id: hex(),
+    project_id: project.id,
+    service_id: hex(),
+    resource_name: 'image_count_total',
+    resource_limit: 10,
+  });
 }

@@ -4,8 +4,16 @@ import type { CloudState } from './state.ts';
 import { type Container, newAccount, newContainer, put } from './swift-state.ts';
 import { uuid } from './world.ts';
 
-/** Images: protected, hidden, shared with members, community, deactivated, both protected and hidden; and a metadef namespace. */
-export function fillImages(state: CloudState, project: Project, size: Size, neighbour: string): void {
+/**
+ * Images: protected, hidden, shared with members, community, deactivated, both protected and
+ * hidden; and a metadef namespace.
+ */
+export function fillImages(
+  state: CloudState,
+  project: Project,
+  size: Size,
+  neighbor: string,
+): void {
   let created_at = state.clock.now() - 7_200_000;
   const add = (name: string, more: Partial<Image> = {}): Image => {
     created_at += 1000;
@@ -30,7 +38,7 @@ export function fillImages(state: CloudState, project: Project, size: Size, neig
   add('hidden', { os_hidden: true });
   add('hidden-and-protected', { os_hidden: true, protected: true });
   add('community', { visibility: 'community' });
-  add('shared', { visibility: 'shared', members: new Map([[neighbour, 'accepted']]) });
+  add('shared', { visibility: 'shared', members: new Map([[neighbor, 'accepted']]) });
   add('deactivated', { status: 'deactivated' });
   state.images.namespaces.add({
     id: `${project.name}::${project.id.slice(0, 8)}`,
@@ -56,7 +64,10 @@ export const awkwardNames = [
   'plus+plus',
 ];
 
-/** Containers with objects, among them awkward names, a static large object with its segments, and a versioned container. */
+/**
+ * Containers with objects, among them awkward names, a static large object with its segments, and a
+ * versioned container.
+ */
 export function fillObjects(state: CloudState, project: Project, size: Size): void {
   const now = state.clock.now();
   const account = newAccount(`AUTH_${project.id}`, now);
@@ -66,8 +77,11 @@ export function fillObjects(state: CloudState, project: Project, size: Size): vo
     account.containers.set(name, made);
     return made;
   };
-  const object = (into: Container, name: string, more: { segments?: string[]; versionId?: string; marker?: boolean } = {}): void =>
-    void put(into, { name, bytes: 5, contentType: 'text/plain', modified: now, ...more });
+  const object = (
+    into: Container,
+    name: string,
+    more: { segments?: string[]; versionId?: string; marker?: boolean } = {},
+  ): void => void put(into, { name, bytes: 5, contentType: 'text/plain', modified: now, ...more });
   for (let n = 0; n < size.containers; n++) {
     const each = container(`container-${n}`);
     for (let o = 0; o < size.objectsPerContainer; o++) object(each, `object-${o}`);
@@ -76,10 +90,15 @@ export function fillObjects(state: CloudState, project: Project, size: Size): vo
   for (const name of awkwardNames) object(awkward, name);
   const segments = container('large_segments');
   for (const n of [0, 1]) object(segments, `large/${n}`);
-  object(container('large'), 'large', { segments: ['/large_segments/large/0', '/large_segments/large/1'] });
+  object(container('large'), 'large', {
+    segments: ['/large_segments/large/0', '/large_segments/large/1'],
+  });
   const versioned = container('versioned');
   versioned.versioning = 'enabled';
   for (const [n, name] of ['kept', 'kept', 'deleted', 'deleted'].entries())
-    object(versioned, name, { versionId: `1795412829.${10_000 + n}`, ...(n === 3 && { marker: true }) });
+    object(versioned, name, {
+      versionId: `1795412829.${10_000 + n}`,
+      ...(n === 3 && { marker: true }),
+    });
   container('empty');
 }

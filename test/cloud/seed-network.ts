@@ -6,7 +6,7 @@ import type { NetworkRow, Project } from './rows.ts';
 import type { Size } from './seed.ts';
 import type { CloudState } from './state.ts';
 
-/** What other services' things hang on. */
+/** What other services' resources hang on. */
 export interface Networks {
   readonly networks: readonly NetworkRow[];
   readonly securityGroup: NetworkRow;
@@ -18,27 +18,49 @@ export function publicNetwork(state: CloudState): NetworkRow {
   if (existing) return existing;
   const [admin] = state.identity.projects.where((row) => row.name === 'admin');
   const network = addNetwork(state, admin?.id ?? '', { name: 'public', 'router:external': true });
-  addSubnet(state, network.project_id, { name: 'public', network_id: network.id, cidr: '203.0.113.0/24' });
+  addSubnet(state, network.project_id, {
+    name: 'public',
+    network_id: network.id,
+    cidr: '203.0.113.0/24',
+  });
   return network;
 }
 
 /**
- * Networks with subnets, ports and a router each; one router with a gateway and extra routes; floating IPs, one with port
- * forwardings; a trunk with a subport; security groups that name each other; a network shared with a neighbour who uses it,
- * and a port of the project on the neighbour's network; QoS, address group and scope, subnet pool, quotas.
+ * Networks with subnets, ports and a router each; one router with a gateway and extra routes;
+ * floating IPs, one with port forwardings; a trunk with a subport; security groups that name each
+ * other; a network shared with a neighbor who uses it, and a port of the project on the neighbor's
+ * network; QoS, address group and scope, subnet pool, quotas.
  */
-export function fillNetwork(state: CloudState, project: Project, size: Size, neighbour: string): Networks {
+export function fillNetwork(
+  state: CloudState,
+  project: Project,
+  size: Size,
+  neighbor: string,
+): Networks {
   const { network } = state;
   const id = project.id;
   const outside = publicNetwork(state);
   const group = ensureDefaultGroup(state, id);
-  const groups = Array.from({ length: Math.max(2, size.securityGroups) }, (_, n) => addGroup(state, id, { name: `web-${n}` }));
+  const groups = Array.from({ length: Math.max(2, size.securityGroups) }, (_, n) =>
+    addGroup(state, id, { name: `web-${n}` }),
+  );
   for (const [n, each] of groups.entries())
-    addRule(state, each, { direction: 'ingress', ethertype: 'IPv4', remote_group_id: groups[(n + 1) % groups.length]?.id });
-  const qos = network.qosPolicies.add(blank(state, id, { name: 'slow', shared: false, rules: [], is_default: false }));
+    addRule(state, each, {
+      direction: 'ingress',
+      ethertype: 'IPv4',
+      remote_group_id: groups[(n + 1) % groups.length]?.id,
+    });
+  const qos = network.qosPolicies.add(
+    blank(state, id, { name: 'slow', shared: false, rules: [], is_default: false }),
+  );
   const networks = Array.from({ length: Math.max(1, size.networks) }, (_, n) => {
     const net = addNetwork(state, id, { name: `net-${n}`, qos_policy_id: n === 0 ? qos.id : null });
-    const subnet = addSubnet(state, id, { name: `subnet-${n}`, network_id: net.id, cidr: `10.${n}.0.0/24` });
+    const subnet = addSubnet(state, id, {
+      name: `subnet-${n}`,
+      network_id: net.id,
+      cidr: `10.${n}.0.0/24`,
+    });
     addPort(state, id, {
       network_id: net.id,
       device_owner: 'network:dhcp',
@@ -47,14 +69,22 @@ export function fillNetwork(state: CloudState, project: Project, size: Size, nei
       port_security_enabled: false,
     });
     for (let p = 0; p < size.portsPerNetwork; p++)
-      addPort(state, id, { name: `port-${n}-${p}`, network_id: net.id, security_groups: [group.id, groups[p % groups.length]?.id] });
-    const router = addRouter(state, id, { name: `router-${n}`, ...(n === 0 && { external_gateway_info: { network_id: outside.id } }) });
+      addPort(state, id, {
+        name: `port-${n}-${p}`,
+        network_id: net.id,
+        security_groups: [group.id, groups[p % groups.length]?.id],
+      });
+    const router = addRouter(state, id, {
+      name: `router-${n}`,
+      ...(n === 0 && { external_gateway_info: { network_id: outside.id } }),
+    });
     addInterface(state, router, subnet);
     if (n === 0) router.routes = [{ destination: '10.99.0.0/24', nexthop: '10.0.0.77' }];
     return net;
   });
   const first = networks[0] ?? outside;
-  const port = (name: string): NetworkRow => addPort(state, id, { name, network_id: first.id, security_groups: [group.id] });
+  const port = (name: string): NetworkRow =>
+    addPort(state, id, { name, network_id: first.id, security_groups: [group.id] });
 
   const served = port('served');
   addFloatingIp(state, id, { floating_network_id: outside.id, port_id: served.id });
@@ -74,12 +104,24 @@ export function fillNetwork(state: CloudState, project: Project, size: Size, nei
     port_id: port('parent').id,
     sub_ports: [{ port_id: port('sub').id, segmentation_type: 'vlan', segmentation_id: 7 }],
   });
-  addTrunk(state, id, { name: 'disabled-trunk', port_id: port('parent-of-disabled').id, admin_state_up: false });
-  share(state, id, networks.at(-1) ?? first, neighbour);
+  addTrunk(state, id, {
+    name: 'disabled-trunk',
+    port_id: port('parent-of-disabled').id,
+    admin_state_up: false,
+  });
+  share(state, id, networks.at(-1) ?? first, neighbor);
 
-  const addressGroup = network.addressGroups.add(timeless(blank(state, id, { name: 'offices', addresses: ['198.51.100.0/24'] })));
-  addRule(state, groups[0] ?? group, { direction: 'ingress', ethertype: 'IPv4', remote_address_group_id: addressGroup.id });
-  const scope = network.addressScopes.add(timeless(blank(state, id, { name: 'scope', shared: false, ip_version: 4 })));
+  const addressGroup = network.addressGroups.add(
+    timeless(blank(state, id, { name: 'offices', addresses: ['198.51.100.0/24'] })),
+  );
+  addRule(state, groups[0] ?? group, {
+    direction: 'ingress',
+    ethertype: 'IPv4',
+    remote_address_group_id: addressGroup.id,
+  });
+  const scope = network.addressScopes.add(
+    timeless(blank(state, id, { name: 'scope', shared: false, ip_version: 4 })),
+  );
   const pool = network.subnetpools.add(
     blank(state, id, {
       name: 'pool',
@@ -91,13 +133,21 @@ export function fillNetwork(state: CloudState, project: Project, size: Size, nei
       ip_version: 4,
     }),
   );
-  addSubnet(state, id, { name: 'from-pool', network_id: first.id, cidr: '10.200.0.0/24', subnetpool_id: pool.id });
+  addSubnet(state, id, {
+    name: 'from-pool',
+    network_id: first.id,
+    cidr: '10.200.0.0/24',
+    subnetpool_id: pool.id,
+  });
   network.quotas.add({ id, values: { port: 700 } });
   return { networks, securityGroup: group };
 }
 
-/** A network of the project that the neighbour may use, a port of the project on a network of the neighbour, a policy of the neighbour for the project. */
-function share(state: CloudState, id: string, own: NetworkRow, neighbour: string): void {
+/**
+ * A network of the project that the neighbor may use, a port of the project on a network of the
+ * neighbor, a policy of the neighbor for the project.
+ */
+function share(state: CloudState, id: string, own: NetworkRow, neighbor: string): void {
   const policy = (owner: string, object: string, target: string): void => {
     state.network.rbacPolicies.add({
       id: crypto.randomUUID(),
@@ -109,10 +159,16 @@ function share(state: CloudState, id: string, own: NetworkRow, neighbour: string
       project_id: owner,
     });
   };
-  policy(id, own.id, neighbour);
-  const theirs = state.network.networks.where((row) => row.project_id === neighbour)[0] ?? addNetwork(state, neighbour, { name: 'net-0' });
+  policy(id, own.id, neighbor);
+  const theirs =
+    state.network.networks.where((row) => row.project_id === neighbor)[0] ??
+    addNetwork(state, neighbor, { name: 'net-0' });
   if (!state.network.subnets.some((row) => row.network_id === theirs.id))
-    addSubnet(state, neighbour, { name: 'subnet-0', network_id: theirs.id, cidr: '10.50.0.0/24' });
-  policy(neighbour, theirs.id, id);
-  addPort(state, id, { name: 'visiting', network_id: theirs.id, security_groups: [ensureDefaultGroup(state, id).id] });
+    addSubnet(state, neighbor, { name: 'subnet-0', network_id: theirs.id, cidr: '10.50.0.0/24' });
+  policy(neighbor, theirs.id, id);
+  addPort(state, id, {
+    name: 'visiting',
+    network_id: theirs.id,
+    security_groups: [ensureDefaultGroup(state, id).id],
+  });
 }

@@ -5,7 +5,8 @@ import type { CloudState } from './state.ts';
 import { uuid } from './world.ts';
 
 /**
- * Volumes with snapshots, one made from a snapshot, one waiting for a transfer, one that hangs in `deleting`, one in
+ * Volumes with snapshots, one made from a snapshot, one waiting for a transfer, one that hangs in
+ * `deleting`, one in
  * `error`; a chain of backups; a group with a group snapshot; a private type, quotas.
  */
 export function fillStorage(state: CloudState, project: Project, user: User, size: Size): Volume[] {
@@ -46,14 +47,22 @@ export function fillStorage(state: CloudState, project: Project, user: User, siz
     });
 
   const volumes = Array.from({ length: Math.max(1, size.volumes) }, (_, n) => add(`data-${n}`));
-  for (const volume of volumes) for (let n = 0; n < size.snapshotsPerVolume; n++) snapshot(volume, `${volume.name}-snapshot-${n}`);
+  for (const volume of volumes)
+    for (let n = 0; n < size.snapshotsPerVolume; n++)
+      snapshot(volume, `${volume.name}-snapshot-${n}`);
   const source = add('source');
   add('from-snapshot', { snapshot_id: snapshot(source, 'source-snapshot').id });
   add('stuck', { status: 'deleting' });
   add('broken', { status: 'error_deleting' });
   add('busy', { busy: 1 });
   const given = add('given-away', { status: 'awaiting-transfer' });
-  storage.transfers.add({ id: uuid(), name: 'gift', volume_id: given.id, project_id: id, created_at });
+  storage.transfers.add({
+    id: uuid(),
+    name: 'gift',
+    volume_id: given.id,
+    project_id: id,
+    created_at,
+  });
 
   let parent: string | null = null;
   for (const name of ['full', 'increment-1', 'increment-2']) {
@@ -86,7 +95,13 @@ export function fillStorage(state: CloudState, project: Project, user: User, siz
 
   const fast =
     storage.types.where((row) => row.name === 'private')[0] ??
-    storage.types.add({ id: uuid(), name: 'private', is_public: false, description: null, access: new Set() });
+    storage.types.add({
+      id: uuid(),
+      name: 'private',
+      is_public: false,
+      description: null,
+      access: new Set(),
+    });
   fast.access.add(id);
   if (type) storage.defaultTypes.add({ id, type: type.id });
   storage.quotas.add({ id, values: { volumes: 500 } });

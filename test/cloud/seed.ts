@@ -7,7 +7,10 @@ import { fillStorage } from './seed-storage.ts';
 import type { CloudState } from './state.ts';
 import { hex } from './world.ts';
 
-/** How many of the plain things a project gets; every awkward kind is there at least once in each size but `empty`. */
+/**
+ * How many of the plain resources a project gets; every awkward kind is there at least once in each
+ * size but `empty`.
+ */
 export interface Size {
   readonly servers: number;
   readonly volumes: number;
@@ -77,10 +80,13 @@ export interface Filled {
   readonly user: User;
 }
 
-/** Puts things straight into the cloud: quick, without a call and without a log entry. Only accounts are announced. */
+/**
+ * Puts resources straight into the cloud: quick, without a call and without a log entry. Only
+ * accounts are announced.
+ */
 export class Seed {
   readonly #state: CloudState;
-  #neighbour: string | undefined;
+  #neighbor: string | undefined;
 
   constructor(state: CloudState) {
     this.#state = state;
@@ -101,7 +107,14 @@ export class Seed {
   }
 
   #add(fields: Pick<Project, 'name' | 'domain_id' | 'parent_id' | 'is_domain'>): Project {
-    return this.#state.identity.projects.add({ ...fields, id: hex(), enabled: true, description: '', tags: [], options: {} });
+    return this.#state.identity.projects.add({
+      ...fields,
+      id: hex(),
+      enabled: true,
+      description: '',
+      tags: [],
+      options: {},
+    });
   }
 
   /** A user of a domain; with a project, as its member. Gives the user's id. */
@@ -110,14 +123,25 @@ export class Seed {
   }
 
   #user(domain_id: string, name: string, projectId?: string): User {
-    const user = this.#state.identity.users.add({ id: hex(), name, domain_id, enabled: true, password: `rehearsal-${hex()}` });
+    const user = this.#state.identity.users.add({
+      id: hex(),
+      name,
+      domain_id,
+      enabled: true,
+      password: `rehearsal-${hex()}`,
+    });
     this.#state.notify('identity.user.created', user.id, undefined);
     if (projectId !== undefined) this.grant({ user: user.id }, projectId);
     return user;
   }
 
   makeGroup(domainId: string, name: string, userIds: readonly string[]): string {
-    return this.#state.identity.groups.add({ id: hex(), name, domain_id: domainId, users: new Set(userIds) }).id;
+    return this.#state.identity.groups.add({
+      id: hex(),
+      name,
+      domain_id: domainId,
+      users: new Set(userIds),
+    }).id;
   }
 
   grant(actor: { user: string } | { group: string }, projectId: string, roleName = 'member'): void {
@@ -127,18 +151,22 @@ export class Seed {
 
   /**
    * Fills a project with at least one of every awkward kind, and plain ones after the size.
-   * What crosses a border (shared networks, image members) does so to {@link neighbour}.
+   * What crosses a border (shared networks, image members) does so to {@link neighbor}.
    */
   fill(projectId: string, size: SizeName | Size = 'small'): Filled {
     const counts = typeof size === 'string' ? sizes[size] : size;
     const state = this.#state;
     const project = state.identity.projects.get(projectId);
     if (!project) throw new TypeError(`there is no project ${projectId}`);
-    const user = this.#user(project.domain_id ?? 'default', `member-of-${project.name}-${project.id.slice(0, 6)}`, projectId);
-    const networks = fillNetwork(state, project, counts, this.neighbour());
+    const user = this.#user(
+      project.domain_id ?? 'default',
+      `member-of-${project.name}-${project.id.slice(0, 6)}`,
+      projectId,
+    );
+    const networks = fillNetwork(state, project, counts, this.neighbor());
     const volumes = fillStorage(state, project, user, counts);
     fillCompute(state, project, user, counts, networks, volumes);
-    fillImages(state, project, counts, this.neighbour());
+    fillImages(state, project, counts, this.neighbor());
     fillObjects(state, project, counts);
     fillIdentity(state, project, user);
     for (const service of state.documented) service.seed(project, user);
@@ -151,14 +179,20 @@ export class Seed {
   }
 
   /** A project of somebody else, made when it is first needed. */
-  neighbour(): string {
-    this.#neighbour ??= this.makeProject(this.makeDomain('neighbourhood'), 'neighbour');
-    return this.#neighbour;
+  neighbor(): string {
+    this.#neighbor ??= this.makeProject(this.makeDomain('neighborhood'), 'neighbor');
+    return this.#neighbor;
   }
 
-  /** Filled projects of a domain of their own, under the names of the customer's: what must be untouched in the end. */
-  bystanders(size: SizeName | Size = 'tiny', names: readonly string[] = ['production', 'staging']): Filled[] {
-    const domainId = this.makeDomain('bystanders');
+  /**
+   * Filled projects of a domain of their own, under the names of the customer's: what must be
+   * untouched in the end.
+   */
+  controls(
+    size: SizeName | Size = 'tiny',
+    names: readonly string[] = ['production', 'staging'],
+  ): Filled[] {
+    const domainId = this.makeDomain('control projects');
     return names.map((name) => this.fill(this.makeProject(domainId, name), size));
   }
 }

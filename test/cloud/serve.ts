@@ -1,7 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { distort, type Effect, type Faults, spoil } from './faults.ts';
-import { type Call, createServer, type Front, listen, Refusal, type Reply, readBody } from './http.ts';
+import {
+  type Call,
+  createServer,
+  type Front,
+  listen,
+  Refusal,
+  type Reply,
+  readBody,
+} from './http.ts';
 
 /** A call as it was answered: what counts as an API call. */
 export interface LoggedCall {
@@ -15,7 +23,9 @@ export interface LoggedCall {
   readonly at: number;
 }
 
-/** The server of one service, on a port of its own, which it keeps when it is stopped for a while. */
+/**
+ * The server of one service, on a port of its own, which it keeps when it is stopped for a while.
+ */
 export class ServiceServer {
   readonly front: Front;
   readonly #faults: Faults;
@@ -34,7 +44,9 @@ export class ServiceServer {
   async start(): Promise<void> {
     if (this.#server) return;
     const server = createServer((request, response) => {
-      this.#answer(request, response).catch((error: unknown) => response.destroy(error instanceof Error ? error : undefined));
+      this.#answer(request, response).catch((error: unknown) =>
+        response.destroy(error instanceof Error ? error : undefined),
+      );
     });
     server.keepAliveTimeout = 60_000;
     this.#port = await listen(server, this.#port);
@@ -57,7 +69,13 @@ export class ServiceServer {
     const path = call.path + call.search;
     const effects = this.#faults.strike(call);
     const log = (status: number): void => {
-      this.#calls.push({ service: call.service, method: call.method, path, status, at: Date.now() });
+      this.#calls.push({
+        service: call.service,
+        method: call.method,
+        path,
+        status,
+        at: Date.now(),
+      });
     };
     if (effects.some((effect) => effect.does === 'reset')) {
       log(0);
@@ -66,7 +84,8 @@ export class ServiceServer {
     }
     const reply = this.#reply(call, effects);
     for (const effect of effects)
-      if (effect.does === 'slow') await new Promise((resolve) => setTimeout(resolve, effect.milliseconds).unref());
+      if (effect.does === 'slow')
+        await new Promise((resolve) => setTimeout(resolve, effect.milliseconds).unref());
     if (effects.some((effect) => effect.does === 'reset-after')) {
       log(0);
       request.socket.resetAndDestroy();
@@ -100,15 +119,25 @@ export class ServiceServer {
   #reply(call: Call, effects: readonly Effect[]): Reply {
     const refusal = effects.find((effect) => effect.does === 'answer');
     if (refusal) {
-      const retry = refusal.retryAfter === undefined ? {} : { headers: { 'Retry-After': String(refusal.retryAfter) } };
-      return this.front.refuse(new Refusal(refusal.status, refusal.message ?? 'An injected fault.', { type: 'Injected', ...retry }), call);
+      const retry =
+        refusal.retryAfter === undefined
+          ? {}
+          : { headers: { 'Retry-After': String(refusal.retryAfter) } };
+      return this.front.refuse(
+        new Refusal(refusal.status, refusal.message ?? 'An injected fault.', {
+          type: 'Injected',
+          ...retry,
+        }),
+        call,
+      );
     }
     distort(call, effects);
     try {
       return spoil(this.front.handle(call), effects);
     } catch (error) {
       if (error instanceof Refusal) return this.front.refuse(error, call);
-      // A defect of the rehearsal cloud itself must be seen by the test, not be taken for a 500 of the service.
+      // A defect of the rehearsal cloud itself must be seen by the test, not be taken for a 500 of
+      // the service.
       process.stderr.write(
         `rehearsal cloud, ${call.service} ${call.method} ${call.path}: ${error instanceof Error ? error.stack : error}\n`,
       );
@@ -122,12 +151,15 @@ export class ServiceServer {
     const bytes = Buffer.from(text);
     const half = bytes.subarray(0, bytes.length >> 1);
     const cutConnection = effects.some((effect) => effect.does === 'cut-connection');
-    const sent = effects.some((effect) => effect.does === 'cut-body') || cutConnection ? half : bytes;
+    const sent =
+      effects.some((effect) => effect.does === 'cut-body') || cutConnection ? half : bytes;
     response.writeHead(reply.status, {
       ...type,
       ...this.front.headers(call, reply),
       ...reply.headers,
-      ...(reply.status !== 204 && { 'Content-Length': String(cutConnection ? bytes.length : sent.length) }),
+      ...(reply.status !== 204 && {
+        'Content-Length': String(cutConnection ? bytes.length : sent.length),
+      }),
     });
     if (call.method === 'HEAD' || reply.status === 204) response.end();
     else if (cutConnection) response.write(sent, () => response.destroy());

@@ -40,9 +40,15 @@ const projectId = (row: { project_id: string }): string => row.project_id;
 const name = (row: { name: string }): string => row.name;
 const id = (row: Row): string => row.id;
 const owned = { owner: projectId, label: name };
-const network = { owner: projectId, label: (row: NetworkRow): string => String(row.name ?? row.id) };
+const network = {
+  owner: projectId,
+  label: (row: NetworkRow): string => String(row.name ?? row.id),
+};
 /** A user's own limits within a project are no thing of the project. */
-const quota = { owner: (row: Row): string | undefined => (row.id.includes('/') ? undefined : row.id), label: (): string => 'quota' };
+const quota = {
+  owner: (row: Row): string | undefined => (row.id.includes('/') ? undefined : row.id),
+  label: (): string => 'quota',
+};
 
 /** The tables of every service, registered in the world. */
 export function tables(world: World) {
@@ -53,13 +59,19 @@ export function tables(world: World) {
       groups: world.table<Group>('keystone.group', { owner: nobody, label: name }),
       roles: world.table<Role>('keystone.role', { owner: nobody, label: name }),
       assignments: world.table<Assignment>('keystone.assignment', { owner: nobody, label: id }),
-      applicationCredentials: world.table<ApplicationCredential>('keystone.application-credential', owned),
+      applicationCredentials: world.table<ApplicationCredential>(
+        'keystone.application-credential',
+        owned,
+      ),
       credentials: world.table<Credential>('keystone.credential', {
         owner: (row) => row.project_id ?? undefined,
         label: (row) => row.type,
       }),
       trusts: world.table<Trust>('keystone.trust', { owner: projectId, label: id }),
-      limits: world.table<Limit>('keystone.limit', { owner: projectId, label: (row) => row.resource_name }),
+      limits: world.table<Limit>('keystone.limit', {
+        owner: projectId,
+        label: (row) => row.resource_name,
+      }),
     },
     compute: {
       servers: world.table<Server>('nova.server', owned),
@@ -79,9 +91,15 @@ export function tables(world: World) {
       types: world.table<VolumeType>('cinder.type', { owner: nobody, label: name }),
       groupTypes: world.table<VolumeType>('cinder.group-type', { owner: nobody, label: name }),
       /** Id: the project; one value only, the type's id. */
-      defaultTypes: world.table<Row & { type: string }>('cinder.default-type', { owner: id, label: (row) => row.type }),
+      defaultTypes: world.table<Row & { type: string }>('cinder.default-type', {
+        owner: id,
+        label: (row) => row.type,
+      }),
       quotas: world.table<QuotaRow>('cinder.quota', quota),
-      messages: world.table<Message>('cinder.message', { owner: nobody, label: (row) => row.event_id }),
+      messages: world.table<Message>('cinder.message', {
+        owner: nobody,
+        label: (row) => row.event_id,
+      }),
     },
     network: {
       networks: world.table<NetworkRow>('neutron.network', network),
@@ -93,8 +111,11 @@ export function tables(world: World) {
       portForwardings: world.table<NetworkRow>('neutron.port-forwarding', network),
       trunks: world.table<NetworkRow>('neutron.trunk', network),
       securityGroups: world.table<NetworkRow>('neutron.security-group', network),
-      /** They come and go with their group: no things of their own. */
-      securityGroupRules: world.table<NetworkRow>('neutron.security-group-rule', { owner: nobody, label: id }),
+      /** They come and go with their group: no resources of their own. */
+      securityGroupRules: world.table<NetworkRow>('neutron.security-group-rule', {
+        owner: nobody,
+        label: id,
+      }),
       rbacPolicies: world.table<NetworkRow>('neutron.rbac-policy', network),
       qosPolicies: world.table<NetworkRow>('neutron.qos-policy', network),
       addressGroups: world.table<NetworkRow>('neutron.address-group', network),
@@ -104,7 +125,10 @@ export function tables(world: World) {
     },
     images: {
       images: world.table<Image>('glance.image', { owner: (row) => row.owner, label: name }),
-      namespaces: world.table<Namespace>('glance.metadef-namespace', { owner: (row) => row.owner, label: id }),
+      namespaces: world.table<Namespace>('glance.metadef-namespace', {
+        owner: (row) => row.owner,
+        label: id,
+      }),
     },
   };
 }
@@ -125,7 +149,10 @@ export interface CloudState extends ReturnType<typeof tables> {
   readonly documented: DocumentedFront[];
   /** Services that Keystone does not have. */
   readonly hidden: Set<string>;
-  /** What the real cloud lets happen although it does harm, in words: a test wants this to stay empty. */
+  /**
+   * What the real cloud lets happen although it does harm, in words: a test wants this to stay
+   * empty.
+   */
   readonly mishaps: string[];
   /** Sends a notification as Keystone does. */
   notify(eventType: string, about: string | RoleAssignment, call: Call | undefined): void;

@@ -8,7 +8,12 @@ import { isoMicros } from './world.ts';
 let ticks = 0;
 const timestamp = (now: number): string => (now / 1000 + (ticks++ % 90_000) / 1e5 / 10).toFixed(5);
 
-export const html = (status: number, title: string, words: string, headers: Record<string, string> = {}): Reply => ({
+export const html = (
+  status: number,
+  title: string,
+  words: string,
+  headers: Record<string, string> = {},
+): Reply => ({
   status,
   headers: { 'Content-Type': 'text/html; charset=UTF-8', ...headers },
   text: `<html><h1>${title}</h1><p>${words}</p></html>`,
@@ -34,24 +39,27 @@ const showObject = (container: Container, row: StoredObject, versions: boolean) 
 
 /** `GET` and `HEAD` of a container: a page of objects, or of all versions with `?versions`. */
 export function listObjects(state: CloudState, call: Call, container: Container): Reply {
-  const bytes = [...(container.versions.length > 0 ? container.versions : container.objects.values())].reduce(
-    (sum, row) => sum + row.bytes,
-    0,
-  );
+  const bytes = [
+    ...(container.versions.length > 0 ? container.versions : container.objects.values()),
+  ].reduce((sum, row) => sum + row.bytes, 0);
   const headers = {
     'X-Container-Object-Count': String(container.objects.size),
     'X-Container-Bytes-Used': String(bytes),
     'X-Timestamp': (container.created / 1000).toFixed(5),
     'Accept-Ranges': 'bytes',
     'X-Storage-Policy': 'Policy-0',
-    ...(container.versioning !== 'never' && { 'X-Versions-Enabled': container.versioning === 'enabled' ? 'True' : 'False' }),
+    ...(container.versioning !== 'never' && {
+      'X-Versions-Enabled': container.versioning === 'enabled' ? 'True' : 'False',
+    }),
     ...container.headers,
   };
-  if (call.method === 'HEAD') return { status: 204, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers } };
+  if (call.method === 'HEAD')
+    return { status: 204, headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers } };
   const limit = limitOf(state, call);
   const prefix = call.query.get('prefix') ?? '';
   const marker = call.query.get('marker') ?? '';
-  const wantsVersions = call.query.has('versions') && !['false', '0'].includes(call.query.get('versions') ?? '');
+  const wantsVersions =
+    call.query.has('versions') && !['false', '0'].includes(call.query.get('versions') ?? '');
   const rows = wantsVersions
     ? versionsAfter(container, marker, call.query.get('version_marker')).slice(0, limit)
     : container.objects.after(marker, limit, (name) => name.startsWith(prefix));
@@ -62,29 +70,53 @@ export function listObjects(state: CloudState, call: Call, container: Container)
   );
 }
 
-/** Versions in the order of names, the newest first; an object from before the versioning is its own version `null`. */
-function versionsAfter(container: Container, marker: string, versionMarker: string | null): StoredObject[] {
+/**
+ * Versions in the order of names, the newest first; an object from before the versioning is its own
+ * version `null`.
+ */
+function versionsAfter(
+  container: Container,
+  marker: string,
+  versionMarker: string | null,
+): StoredObject[] {
   const known = new Set(container.versions.map((row) => row.name));
-  const all = [...container.versions, ...[...container.objects.values()].filter((row) => !known.has(row.name))];
+  const all = [
+    ...container.versions,
+    ...[...container.objects.values()].filter((row) => !known.has(row.name)),
+  ];
   const sorted = all
     .map((row, index) => ({ row, index }))
-    .sort((a, b) => (a.row.name < b.row.name ? -1 : a.row.name > b.row.name ? 1 : a.index - b.index));
+    .sort((a, b) =>
+      a.row.name < b.row.name ? -1 : a.row.name > b.row.name ? 1 : a.index - b.index,
+    );
   const rows = sorted.map(({ row }) => row);
-  const at = versionMarker === null ? -1 : rows.findIndex((row) => row.name === marker && row.versionId === versionMarker);
+  const at =
+    versionMarker === null
+      ? -1
+      : rows.findIndex((row) => row.name === marker && row.versionId === versionMarker);
   return at >= 0 ? rows.slice(at + 1) : rows.filter((row) => row.name > marker);
 }
 
 /** Rows of a page; more than the cluster allows is refused, not cut. */
 export function limitOf(state: CloudState, call: Call): number {
   const limit = Number(call.query.get('limit') ?? state.options.swiftPageLimit);
-  if (limit > state.options.swiftPageLimit) throw new Refusal(412, `Maximum limit is ${state.options.swiftPageLimit}`);
+  if (limit > state.options.swiftPageLimit)
+    throw new Refusal(412, `Maximum limit is ${state.options.swiftPageLimit}`);
   return limit;
 }
 
 /** JSON, or names line by line; nothing as text is a 204. */
-export function listing(call: Call, headers: Record<string, string>, rows: { name: string }[]): Reply {
+export function listing(
+  call: Call,
+  headers: Record<string, string>,
+  rows: { name: string }[],
+): Reply {
   if (call.query.get('format') === 'json' || call.headers.accept === 'application/json')
-    return { status: 200, headers: { ...headers, 'Content-Type': 'application/json; charset=utf-8' }, json: rows };
+    return {
+      status: 200,
+      headers: { ...headers, 'Content-Type': 'application/json; charset=utf-8' },
+      json: rows,
+    };
   const text = { ...headers, 'Content-Type': 'text/plain; charset=utf-8' };
   return rows.length === 0
     ? { status: 204, headers: text }
@@ -92,12 +124,19 @@ export function listing(call: Call, headers: Record<string, string>, rows: { nam
 }
 
 /** One object: `PUT`, `HEAD`, `GET`, `DELETE` with `version-id` or `multipart-manifest=delete`. */
-export function objectCall(state: CloudState, call: Call, account: Account, container: Container | undefined, name: string): Reply {
+export function objectCall(
+  state: CloudState,
+  call: Call,
+  account: Account,
+  container: Container | undefined,
+  name: string,
+): Reply {
   if (!container) return notFound();
   const now = state.clock.now();
   if (call.method === 'PUT') {
     const versionId = container.versioning === 'enabled' ? { versionId: timestamp(now) } : {};
-    const segments = call.query.get('multipart-manifest') === 'put' ? { segments: segmentsOf(call) } : {};
+    const segments =
+      call.query.get('multipart-manifest') === 'put' ? { segments: segmentsOf(call) } : {};
     const row = put(container, {
       name,
       bytes: call.body.length,
@@ -111,9 +150,16 @@ export function objectCall(state: CloudState, call: Call, account: Account, cont
   const current = container.objects.get(name);
   if (call.method === 'HEAD' || call.method === 'GET')
     return current
-      ? { status: 200, headers: { 'Content-Type': current.contentType, 'X-Timestamp': (current.modified / 1000).toFixed(5) } }
+      ? {
+          status: 200,
+          headers: {
+            'Content-Type': current.contentType,
+            'X-Timestamp': (current.modified / 1000).toFixed(5),
+          },
+        }
       : notFound();
-  if (call.method !== 'DELETE') throw new Refusal(405, 'The method is not allowed for this resource.');
+  if (call.method !== 'DELETE')
+    throw new Refusal(405, 'The method is not allowed for this resource.');
   const versionId = call.query.get('version-id');
   if (versionId !== null) return deleteVersion(state, call, container, name, versionId);
   if (!current && container.versioning !== 'enabled') return notFound();
@@ -142,7 +188,9 @@ const segmentsOf = (call: Call): string[] => {
   const parsed: unknown = JSON.parse(call.body.toString('utf8'));
   return Array.isArray(parsed)
     ? parsed.flatMap((each: unknown) =>
-        typeof each === 'object' && each !== null && 'path' in each && typeof each.path === 'string' ? [each.path] : [],
+        typeof each === 'object' && each !== null && 'path' in each && typeof each.path === 'string'
+          ? [each.path]
+          : [],
       )
     : [];
 };
@@ -156,26 +204,53 @@ export function remove(state: CloudState, container: Container, name: string): s
     return undefined;
   }
   const versionId = timestamp(now);
-  put(container, { name, bytes: 0, contentType: 'application/x-deleted;swift_versions_deleted=1', modified: now, versionId, marker: true });
+  put(container, {
+    name,
+    bytes: 0,
+    contentType: 'application/x-deleted;swift_versions_deleted=1',
+    modified: now,
+    versionId,
+    marker: true,
+  });
   return versionId;
 }
 
-function deleteVersion(state: CloudState, call: Call, container: Container, name: string, versionId: string): Reply {
-  const at = container.versions.findIndex((row) => row.name === name && row.versionId === versionId);
+function deleteVersion(
+  state: CloudState,
+  call: Call,
+  container: Container,
+  name: string,
+  versionId: string,
+): Reply {
+  const at = container.versions.findIndex(
+    (row) => row.name === name && row.versionId === versionId,
+  );
   if (at < 0 && versionId !== 'null') return notFound();
   if (call.endless) return empty(204);
   if (at >= 0) container.versions.splice(at, 1);
-  if (container.objects.get(name)?.versionId === (versionId === 'null' ? undefined : versionId)) container.objects.delete(name);
+  if (container.objects.get(name)?.versionId === (versionId === 'null' ? undefined : versionId))
+    container.objects.delete(name);
   container.behindUntil = state.clock.now() + state.options.swiftLag;
-  return empty(204, { 'X-Object-Version-Id': versionId, 'X-Object-Current-Version-Id': container.objects.get(name)?.versionId ?? 'null' });
+  return empty(204, {
+    'X-Object-Version-Id': versionId,
+    'X-Object-Current-Version-Id': container.objects.get(name)?.versionId ?? 'null',
+  });
 }
 
-/** `container/object` or `container`, unescaped, with or without a slash before it. True if it was there and is gone. */
-export function removePath(state: CloudState, account: Account, path: string): boolean | '409 Conflict' {
+/**
+ * `container/object` or `container`, unescaped, with or without a slash before it. True if it was
+ * there and is gone.
+ */
+export function removePath(
+  state: CloudState,
+  account: Account,
+  path: string,
+): boolean | '409 Conflict' {
   const [containerName = '', ...rest] = path.replace(/^\//, '').split('/');
   const container = account.containers.get(containerName);
   if (!container) return false;
-  if (rest.length === 0) return removeContainer(state, account, container) === undefined ? true : '409 Conflict';
+  if (rest.length === 0)
+    return removeContainer(state, account, container) === undefined ? true : '409 Conflict';
   const name = rest.join('/');
   if (!container.objects.get(name)) return false;
   if (deleteTheOldWay(account, container, name, state.clock.now())) return true;
@@ -184,9 +259,17 @@ export function removePath(state: CloudState, account: Account, path: string): b
 }
 
 /** Why a container does not go, or undefined when it is gone. */
-export function removeContainer(state: CloudState, account: Account, container: Container): Reply | undefined {
+export function removeContainer(
+  state: CloudState,
+  account: Account,
+  container: Container,
+): Reply | undefined {
   if (container.versions.length > 0)
-    return { status: 409, headers: { 'Content-Type': 'text/html; charset=UTF-8' }, text: 'Delete all versions before deleting container.' };
+    return {
+      status: 409,
+      headers: { 'Content-Type': 'text/html; charset=UTF-8' },
+      text: 'Delete all versions before deleting container.',
+    };
   if (container.objects.size > 0 || container.behindUntil > state.clock.now())
     return html(409, 'Conflict', 'There was a conflict when trying to complete your request.');
   account.containers.delete(container.name);

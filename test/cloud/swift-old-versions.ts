@@ -4,31 +4,47 @@ import { type Account, type Container, put, type StoredObject } from './swift-st
 const STACK = 'x-versions-location';
 const HISTORY = 'x-history-location';
 
-/** Switches versioning in the old way on or off: the versions go to another container of the account. */
+/**
+ * Switches versioning in the old way on or off: the versions go to another container of the
+ * account.
+ */
 export function setOldVersioning(container: Container, call: Call): void {
   for (const name of [STACK, HISTORY]) {
     const wanted = call.headers[name];
     if (wanted !== undefined && wanted !== '') container.headers[name] = String(wanted);
-    if (wanted === '' || call.headers[name.replace('x-', 'x-remove-')]) delete container.headers[name];
+    if (wanted === '' || call.headers[name.replace('x-', 'x-remove-')])
+      delete container.headers[name];
   }
 }
 
 const MARKER = 'application/x-deleted;swift_versions_deleted=1';
 
 /**
- * What a DELETE does there beside or instead of a deletion, seen on 2.30: a stack brings the version before back, a history keeps
- * a copy and a marker. True: the object is still there, an older one.
+ * What a DELETE does there beside or instead of a deletion, seen on 2.30: a stack brings the
+ * version before back, a history keeps a copy and a marker. True: the object is still there, an
+ * older one.
  */
-export function deleteTheOldWay(account: Account, container: Container, name: string, now: number): boolean {
+export function deleteTheOldWay(
+  account: Account,
+  container: Container,
+  name: string,
+  now: number,
+): boolean {
   const history = container.headers[HISTORY];
   const archive = account.containers.get(history ?? container.headers[STACK] ?? '');
   const current = container.objects.get(name);
   if (!archive || !current) return false;
   const prefix = `${name.length.toString(16).padStart(3, '0')}${name}/`;
-  const kept: StoredObject[] = [...archive.objects.values()].filter((row) => row.name.startsWith(prefix));
+  const kept: StoredObject[] = [...archive.objects.values()].filter((row) =>
+    row.name.startsWith(prefix),
+  );
   if (history !== undefined) {
     for (const contentType of [current.contentType, MARKER])
-      put(archive, { ...current, name: `${prefix}${(now / 1000).toFixed(5)}-${kept.length}-${contentType === MARKER}`, contentType });
+      put(archive, {
+        ...current,
+        name: `${prefix}${(now / 1000).toFixed(5)}-${kept.length}-${contentType === MARKER}`,
+        contentType,
+      });
     return false;
   }
   const before = kept.sort((a, b) => (a.name < b.name ? -1 : 1)).at(-1);

@@ -12,7 +12,10 @@ export interface StoredObject {
   readonly segments?: readonly string[];
 }
 
-/** Swift sorts names by their bytes in UTF-8; JavaScript by UTF-16 units, which differs where surrogates come in. */
+/**
+ * Swift sorts names by their bytes in UTF-8; JavaScript by UTF-16 units, which differs where
+ * surrogates come in.
+ */
 export function byBytes(a: string, b: string): number {
   if (surrogate.test(a) || surrogate.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
   return a < b ? -1 : a > b ? 1 : 0;

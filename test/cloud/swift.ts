@@ -1,33 +1,55 @@
 import { type Call, type Front, Refusal, type Reply } from './http.ts';
 import type { CloudState } from './state.ts';
-import { empty, html, limitOf, listing, listObjects, notFound, objectCall, removeContainer, removePath } from './swift-objects.ts';
+import {
+  empty,
+  html,
+  limitOf,
+  listing,
+  listObjects,
+  notFound,
+  objectCall,
+  removeContainer,
+  removePath,
+} from './swift-objects.ts';
 import { setOldVersioning } from './swift-old-versions.ts';
 import { type Account, newAccount, newContainer } from './swift-state.ts';
 import { tokenOf } from './tokens.ts';
-import { hex, isoMicros, type Thing } from './world.ts';
+import { hex, isoMicros, type Resource } from './world.ts';
 
 const words: Record<number, [title: string, words: string]> = {
-  400: ['Bad Request', 'The server could not comply with the request since it is either malformed or otherwise incorrect.'],
-  401: ['Unauthorized', 'This server could not verify that you are authorized to access the document you requested.'],
+  400: [
+    'Bad Request',
+    'The server could not comply with the request since it is either malformed or otherwise incorrect.',
+  ],
+  401: [
+    'Unauthorized',
+    'This server could not verify that you are authorized to access the document you requested.',
+  ],
   403: ['Forbidden', 'Access was denied to this resource.'],
   404: ['Not Found', 'The resource could not be found.'],
   405: ['Method Not Allowed', 'The method is not allowed for this resource.'],
   412: ['Precondition Failed', 'A precondition for this request was not met.'],
   409: ['Conflict', 'There was a conflict when trying to complete your request.'],
-  503: ['Service Unavailable', 'The server is currently unavailable. Please try again at a later time.'],
+  503: [
+    'Service Unavailable',
+    'The server is currently unavailable. Please try again at a later time.',
+  ],
 };
 
 /** Swift 2.30 with bulk, slo, versioned_writes and keystoneauth in its pipeline. */
 export function swift(state: CloudState): Front {
-  state.world.shelf('swift.container', (project) => things(state, project));
+  state.world.shelf('swift.container', (project) => resources(state, project));
   return {
     name: 'swift',
-    handle: (call) => (call.path === '/info' ? { status: 200, json: info(state) } : route(state, call)),
+    handle: (call) =>
+      call.path === '/info' ? { status: 200, json: info(state) } : route(state, call),
     refuse({ status, message, headers }, call) {
       const [title, text] = words[status] ?? ['Error', message];
       const realm =
         status === 401
-          ? { 'Www-Authenticate': `Swift realm="${call.path.split('/')[2]}", Keystone uri="${state.bases.get('keystone')}"` }
+          ? {
+              'Www-Authenticate': `Swift realm="${call.path.split('/')[2]}", Keystone uri="${state.bases.get('keystone')}"`,
+            }
           : {};
       return html(status, title, text, { ...headers, ...realm });
     },
@@ -49,7 +71,12 @@ const info = (state: CloudState) => ({
   },
   versioned_writes: { allowed_flags: ['x-versions-location', 'x-history-location'] },
   object_versioning: {},
-  slo: { max_manifest_segments: 1000, max_manifest_size: 8_388_608, min_segment_size: 1, allow_async_delete: false },
+  slo: {
+    max_manifest_segments: 1000,
+    max_manifest_size: 8_388_608,
+    min_segment_size: 1,
+    allow_async_delete: false,
+  },
   account_quotas: {},
   container_quotas: {},
   tempurl: { methods: ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] },
@@ -57,20 +84,25 @@ const info = (state: CloudState) => ({
   bulk_delete: { max_deletes_per_request: 10_000, max_failed_deletes: 1000 },
 });
 
-function things(state: CloudState, project: string | undefined): Thing[] {
+function resources(state: CloudState, project: string | undefined): Resource[] {
   return [...state.accounts.values()].flatMap((account) => {
     const owner = account.name.slice('AUTH_'.length);
     if (account.deleted || (project !== undefined && owner !== project)) return [];
     return [...account.containers.values()].flatMap((container) => [
-      { kind: 'swift.container', id: `${owner}/${container.name}`, owner, label: container.name },
+      {
+        resourceType: 'swift.container',
+        id: `${owner}/${container.name}`,
+        owner,
+        label: container.name,
+      },
       ...[...container.objects.values()].map((row) => ({
-        kind: 'swift.object',
+        resourceType: 'swift.object',
         id: `${owner}/${container.name}/${row.name}`,
         owner,
         label: row.name,
       })),
       ...container.versions.map((row) => ({
-        kind: 'swift.version',
+        resourceType: 'swift.version',
         id: `${owner}/${container.name}/${row.name}?${row.versionId}`,
         owner,
         label: row.name,
@@ -83,24 +115,48 @@ function things(state: CloudState, project: string | undefined): Thing[] {
 function route(state: CloudState, call: Call): Reply {
   const [, version, accountName = '', containerName = '', ...rest] = call.path.split('/');
   if (version !== 'v1' || accountName === '')
-    return { status: 412, text: 'Bad URL', headers: { 'Content-Type': 'text/html; charset=UTF-8' } };
+    return {
+      status: 412,
+      text: 'Bad URL',
+      headers: { 'Content-Type': 'text/html; charset=UTF-8' },
+    };
   const token = tokenOf(state, call.headers['x-auth-token']);
   if (!token) throw new Refusal(401, '');
   const reseller = token.roles.includes('ResellerAdmin');
-  const own = accountName === `AUTH_${token.projectId}` && token.roles.some((role) => ['admin', 'member'].includes(role));
+  const own =
+    accountName === `AUTH_${token.projectId}` &&
+    token.roles.some((role) => ['admin', 'member'].includes(role));
   if (!reseller && !own) throw new Refusal(403, '');
   const account = state.accounts.get(accountName);
-  if (call.query.has('bulk-delete') && (call.method === 'POST' || call.method === 'DELETE')) return bulkDelete(state, call, account);
+  if (call.query.has('bulk-delete') && (call.method === 'POST' || call.method === 'DELETE'))
+    return bulkDelete(state, call, account);
   if (containerName === '') return accountCall(state, call, accountName, account, reseller);
-  if (account?.deleted) return call.method === 'PUT' || call.method === 'POST' ? html(503, ...(words[503] ?? ['', ''])) : notFound();
+  if (account?.deleted)
+    return call.method === 'PUT' || call.method === 'POST'
+      ? html(503, ...(words[503] ?? ['', '']))
+      : notFound();
   const container = decodeURIComponent(containerName);
   if (rest.length > 0 && rest.join('/') !== '') {
-    return account ? objectCall(state, call, account, account.containers.get(container), decodeURIComponent(rest.join('/'))) : notFound();
+    return account
+      ? objectCall(
+          state,
+          call,
+          account,
+          account.containers.get(container),
+          decodeURIComponent(rest.join('/')),
+        )
+      : notFound();
   }
   return containerCall(state, call, accountName, account, container);
 }
 
-function accountCall(state: CloudState, call: Call, name: string, account: Account | undefined, reseller: boolean): Reply {
+function accountCall(
+  state: CloudState,
+  call: Call,
+  name: string,
+  account: Account | undefined,
+  reseller: boolean,
+): Reply {
   const now = state.clock.now();
   if (call.method === 'DELETE') {
     if (call.search !== '') throw new Refusal(400, '');
@@ -119,32 +175,53 @@ function accountCall(state: CloudState, call: Call, name: string, account: Accou
     keep(made.headers, call, /^x-account-/);
     return empty(204);
   }
-  // A missing account is made up as an empty one: it answers 200 where a real empty one answers 204.
+  // A missing account is made up as an empty one: it answers 200 where a real empty one answers
+  // 204.
   const shown = account ?? newAccount(name, now);
   const containers = [...shown.containers.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const sum = (count: (container: (typeof containers)[number]) => number): string =>
     String(containers.reduce((total, each) => total + count(each), 0));
-  const bytes = (each: (typeof containers)[number]): number => [...each.objects.values()].reduce((total, row) => total + row.bytes, 0);
+  const bytes = (each: (typeof containers)[number]): number =>
+    [...each.objects.values()].reduce((total, row) => total + row.bytes, 0);
   const headers = {
-    'X-Account-Container-Count': String(containers.length + containers.filter((each) => each.versioning !== 'never').length),
+    'X-Account-Container-Count': String(
+      containers.length + containers.filter((each) => each.versioning !== 'never').length,
+    ),
     'X-Account-Object-Count': sum((each) => each.objects.size),
     'X-Account-Bytes-Used': sum(bytes),
     'X-Timestamp': (shown.created / 1000).toFixed(5),
     ...shown.headers,
   };
-  if (call.method === 'HEAD') return { status: account ? 204 : 200, headers: { ...headers, 'Content-Type': 'text/plain; charset=utf-8' } };
+  if (call.method === 'HEAD')
+    return {
+      status: account ? 204 : 200,
+      headers: { ...headers, 'Content-Type': 'text/plain; charset=utf-8' },
+    };
   const limit = limitOf(state, call);
   const marker = call.query.get('marker') ?? '';
   const prefix = call.query.get('prefix') ?? '';
-  const page = containers.filter((each) => each.name > marker && each.name.startsWith(prefix)).slice(0, limit);
+  const page = containers
+    .filter((each) => each.name > marker && each.name.startsWith(prefix))
+    .slice(0, limit);
   return listing(
     call,
     headers,
-    page.map((each) => ({ name: each.name, count: each.objects.size, bytes: bytes(each), last_modified: isoMicros(each.created) })),
+    page.map((each) => ({
+      name: each.name,
+      count: each.objects.size,
+      bytes: bytes(each),
+      last_modified: isoMicros(each.created),
+    })),
   );
 }
 
-function containerCall(state: CloudState, call: Call, accountName: string, account: Account | undefined, name: string): Reply {
+function containerCall(
+  state: CloudState,
+  call: Call,
+  accountName: string,
+  account: Account | undefined,
+  name: string,
+): Reply {
   const now = state.clock.now();
   const existing = account?.containers.get(name);
   if (call.method === 'PUT') {
@@ -164,13 +241,15 @@ function containerCall(state: CloudState, call: Call, accountName: string, accou
     keep(existing.headers, call, /^x-container-/);
     return empty(204);
   }
-  if (call.method === 'DELETE') return call.endless ? empty(204) : (removeContainer(state, account, existing) ?? empty(204));
+  if (call.method === 'DELETE')
+    return call.endless ? empty(204) : (removeContainer(state, account, existing) ?? empty(204));
   return listObjects(state, call, existing);
 }
 
 function setVersioning(container: { versioning: string }, call: Call): void {
   const wanted = call.headers['x-versions-enabled'];
-  if (wanted !== undefined) container.versioning = String(wanted).toLowerCase() === 'true' ? 'enabled' : 'suspended';
+  if (wanted !== undefined)
+    container.versioning = String(wanted).toLowerCase() === 'true' ? 'enabled' : 'suspended';
 }
 
 function keep(headers: Record<string, string>, call: Call, wanted: RegExp): void {
@@ -192,7 +271,8 @@ function bulkDelete(state: CloudState, call: Call, account: Account | undefined)
   let missing = 0;
   const errors: [string, string][] = [];
   for (const line of call.endless ? [] : lines) {
-    const result = account && !account.deleted && removePath(state, account, decodeURIComponent(line));
+    const result =
+      account && !account.deleted && removePath(state, account, decodeURIComponent(line));
     if (result === true) deleted++;
     else if (typeof result === 'string') errors.push([line, result]);
     else missing++;

@@ -35,7 +35,10 @@ export class Tokens {
   }
 }
 
-/** The token of a call if it still counts: not expired, its project, domain and user alive and enabled. */
+/**
+ * The token of a call if it still counts: not expired, its project, domain and user alive and
+ * enabled.
+ */
 export function tokenOf(state: CloudState, id: string | string[] | undefined): Token | undefined {
   const token = typeof id === 'string' ? state.tokens.get(id) : undefined;
   if (!token || token.expiresAt <= state.clock.now()) return undefined;
@@ -48,15 +51,20 @@ export function tokenOf(state: CloudState, id: string | string[] | undefined): T
   return domain?.enabled === false ? undefined : token;
 }
 
-export const isAdmin = (token: Token | undefined): boolean => token?.roles.includes('admin') ?? false;
+export const isAdmin = (token: Token | undefined): boolean =>
+  token?.roles.includes('admin') ?? false;
 
 /** 403 with the name of the policy, as Nova and Cinder word it. */
 export function requireAdmin(token: Token | undefined, policy: string): void {
-  if (!isAdmin(token)) throw new Refusal(403, `Policy doesn't allow ${policy} to be performed.`, { type: 'PolicyNotAuthorized' });
+  if (!isAdmin(token))
+    throw new Refusal(403, `Policy doesn't allow ${policy} to be performed.`, {
+      type: 'PolicyNotAuthorized',
+    });
 }
 
 /** The project of a call's token; services other than Keystone refuse a token without one. */
 export function ownProject(token: Token | undefined): string {
-  if (token?.projectId === undefined) throw new Refusal(403, 'You are not authorized to perform the requested action.');
+  if (token?.projectId === undefined)
+    throw new Refusal(403, 'You are not authorized to perform the requested action.');
   return token.projectId;
 }

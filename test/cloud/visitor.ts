@@ -3,7 +3,10 @@ import { VirtualClock } from './clock.ts';
 import { type CloudOptions, type RehearsalCloud, startCloud } from './cloud.ts';
 import { type Ask, Asker, type Question } from './compare-ask.ts';
 
-/** A rehearsal cloud with a time that stands still, its admin logged in, and one project in a domain of its own. */
+/**
+ * A rehearsal cloud with a time that stands still, its admin logged in, and one project in a domain
+ * of its own.
+ */
 export interface Visit {
   readonly cloud: RehearsalCloud;
   readonly clock: VirtualClock;
@@ -19,11 +22,16 @@ export async function visit(options: CloudOptions = {}): Promise<Visit> {
   const clock = new VirtualClock();
   const cloud = await startCloud({ ...options, clock });
   const { ask } = await Asker.login(
-    readCredentials({ env: cloud.credentials, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }),
+    readCredentials({
+      env: cloud.credentials,
+      readFile: () => undefined,
+      home: '/nowhere',
+      cwd: '/nowhere',
+    }),
   );
   const domain = cloud.seed.makeDomain('customer');
   const project = cloud.seed.makeProject(domain, 'production');
-  // The admin may act in the project too: services make things in the project of the token.
+  // The admin may act in the project too: services make resources in the project of the token.
   cloud.seed.grant({ user: ask.user }, project, 'admin');
   return {
     cloud,
@@ -41,7 +49,10 @@ export function at(json: unknown, path: string): unknown {
   return path
     .split('.')
     .reduce<unknown>(
-      (value, key) => (typeof value === 'object' && value !== null ? Object.entries(value).find(([name]) => name === key)?.[1] : undefined),
+      (value, key) =>
+        typeof value === 'object' && value !== null
+          ? Object.entries(value).find(([name]) => name === key)?.[1]
+          : undefined,
       json,
     );
 }

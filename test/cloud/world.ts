@@ -6,8 +6,8 @@ export interface Row {
 }
 
 /** One thing of the cloud, whatever its service: what tests compare before and after. */
-export interface Thing {
-  readonly kind: string;
+export interface Resource {
+  readonly resourceType: string;
   readonly id: string;
   readonly owner: string;
   readonly label: string;
@@ -19,14 +19,14 @@ interface Described<T> {
   label(row: T): string;
 }
 
-/** All rows of one kind, in the order they were made. */
+/** All rows of one resource type, in the order they were made. */
 export class Table<T extends Row> {
-  readonly kind: string;
+  readonly resourceType: string;
   readonly #described: Described<T>;
   readonly #rows = new Map<string, T>();
 
-  constructor(kind: string, described: Described<T>) {
-    this.kind = kind;
+  constructor(resourceType: string, described: Described<T>) {
+    this.resourceType = resourceType;
     this.#described = described;
   }
 
@@ -62,48 +62,57 @@ export class Table<T extends Row> {
     return this.#rows.size;
   }
 
-  things(projectId?: string): Thing[] {
-    const things: Thing[] = [];
+  resources(projectId?: string): Resource[] {
+    const resources: Resource[] = [];
     for (const row of this.#rows.values()) {
       const owner = this.#described.owner(row);
-      if (owner === undefined || owner === '' || (projectId !== undefined && owner !== projectId)) continue;
-      things.push({ kind: this.kind, id: row.id, owner, label: this.#described.label(row) });
+      if (owner === undefined || owner === '' || (projectId !== undefined && owner !== projectId))
+        continue;
+      resources.push({
+        resourceType: this.resourceType,
+        id: row.id,
+        owner,
+        label: this.#described.label(row),
+      });
     }
-    return things;
+    return resources;
   }
 }
 
 interface Shelf {
-  readonly kind: string;
-  things(projectId?: string): Thing[];
+  readonly resourceType: string;
+  resources(projectId?: string): Resource[];
 }
 
 /** Everything that exists in the rehearsal cloud. */
 export class World {
   readonly #shelves = new Map<string, Shelf>();
 
-  /** A new kind. Its rows count as things of their owner. */
-  table<T extends Row>(kind: string, described: Described<T>): Table<T> {
-    const table = new Table<T>(kind, described);
-    this.#shelves.set(kind, table);
+  /** A new kind. Its rows count as resources of their owner. */
+  table<T extends Row>(resourceType: string, described: Described<T>): Table<T> {
+    const table = new Table<T>(resourceType, described);
+    this.#shelves.set(resourceType, table);
     return table;
   }
 
   /** Things that are not rows of a table: Swift's containers and objects. */
-  shelf(kind: string, things: (projectId?: string) => Thing[]): void {
-    this.#shelves.set(kind, { kind, things });
+  shelf(resourceType: string, resources: (projectId?: string) => Resource[]): void {
+    this.#shelves.set(resourceType, { resourceType, resources });
   }
 
   /** What a project owns in all services (of all projects without an id), sorted by kind and id. */
-  things(projectId?: string): Thing[] {
-    const things = [...this.#shelves.values()].flatMap((shelf) => shelf.things(projectId));
-    return things.sort((a, b) => a.kind.localeCompare(b.kind) || (a.id < b.id ? -1 : 1));
+  resources(projectId?: string): Resource[] {
+    const resources = [...this.#shelves.values()].flatMap((shelf) => shelf.resources(projectId));
+    return resources.sort(
+      (a, b) => a.resourceType.localeCompare(b.resourceType) || (a.id < b.id ? -1 : 1),
+    );
   }
 
-  /** How many things of each kind a project owns. */
+  /** How many resources of each resource type a project owns. */
   count(projectId?: string): Record<string, number> {
     const count: Record<string, number> = {};
-    for (const { kind } of this.things(projectId)) count[kind] = (count[kind] ?? 0) + 1;
+    for (const { resourceType } of this.resources(projectId))
+      count[resourceType] = (count[resourceType] ?? 0) + 1;
     return count;
   }
 }

@@ -4,7 +4,10 @@ import { SERVICES } from '../../lib/services/index.ts';
 import { withTables } from './markdown.ts';
 import { FOLDER, pages } from './pages.ts';
 
-/** `npm run docs`: writes a page for every service, removes those of services that are gone, and reckons anew what a stage on AWS costs. */
+/**
+ * `npm run docs`: writes a page for every service, removes those of services that are gone, and
+ * reckons anew what a stage on AWS costs.
+ */
 const made = await pages(SERVICES);
 mkdirSync(FOLDER, { recursive: true });
 for (const file of readdirSync(FOLDER)) if (!made.has(file)) rmSync(`${FOLDER}/${file}`);

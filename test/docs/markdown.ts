@@ -1,26 +1,38 @@
-/** A table whose columns are as wide as their longest cell: read in a terminal as well as in a browser. */
+/**
+ * A table whose columns are as wide as their longest cell: read in a terminal as well as in a
+ * browser.
+ */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = [head, ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')));
-  const widths = head.map((_name, column) => Math.max(3, ...cells.map((row) => (row[column] ?? '').length)));
-  const line = (row: readonly string[]): string => `| ${widths.map((width, column) => (row[column] ?? '').padEnd(width)).join(' | ')} |`;
+  const widths = head.map((_name, column) =>
+    Math.max(3, ...cells.map((row) => (row[column] ?? '').length)),
+  );
+  const line = (row: readonly string[]): string =>
+    `| ${widths.map((width, column) => (row[column] ?? '').padEnd(width)).join(' | ')} |`;
   const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
   return [line(cells[0] ?? []), rule, ...cells.slice(1).map(line)].join('\n');
 }
 
-export const list = (points: readonly string[]): string => points.map((point) => `- ${point}`).join('\n');
+export const list = (points: readonly string[]): string =>
+  points.map((point) => `- ${point}`).join('\n');
 
 export const code = (lines: readonly string[]): string => ['```', ...lines, '```'].join('\n');
 
-export const quoted = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ');
+export const quoted = (names: readonly string[]): string =>
+  names.map((name) => `\`${name}\``).join(', ');
 
 /** Parts that are there, an empty line between them. */
 export const joined = (parts: readonly (string | undefined)[]): string =>
   `${parts.filter((part) => part !== undefined && part !== '').join('\n\n')}\n`;
 
 /** Links between pages of one folder. */
-export const linked = (services: readonly string[]): string => services.map((name) => `[${name}](${name}.md)`).join(', ');
+export const linked = (services: readonly string[]): string =>
+  services.map((name) => `[${name}](${name}.md)`).join(', ');
 
-/** A page in which these tables, known by their first lines, stand instead of the older ones. Throws when one of them is not there. */
+/**
+ * A page in which these tables, known by their first lines, stand instead of the older ones. Throws
+ * when one of them is not there.
+ */
 export function withTables(page: string, tables: readonly string[]): string {
   return tables.reduce((text, made) => {
     const [head = ''] = made.split('\n');

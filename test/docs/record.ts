@@ -1,6 +1,6 @@
-import type { KindName } from '../../events/ids.ts';
-import type { Reach, RequestOptions, ServiceApi } from '../../lib/cleanup/service.ts';
+import type { ResourceTypeName } from '../../events/ids.ts';
 import { locate } from '../../lib/openstack/url.ts';
+import type { ProjectContext, RequestOptions, ServiceApi } from '../../lib/task/service.ts';
 
 type Method = Parameters<ServiceApi['request']>[0];
 
@@ -17,12 +17,20 @@ interface Call {
 const UNSAID = ['limit', 'marker', 'offset', 'version_marker', 'fields'];
 
 /** What stands after one of these is a name, and no id. */
-const NAMING = ['stacks', 'workbooks', 'environments', 'queues', 'topics', 'namespaces', 'os-keypairs'];
+const NAMING = [
+  'stacks',
+  'workbooks',
+  'environments',
+  'queues',
+  'topics',
+  'namespaces',
+  'os-keypairs',
+];
 
-/** What each kind asks of the APIs, first to list and then to remove. */
+/** What each resource type asks of the APIs, first to list and then to remove. */
 export class Recorder {
   readonly #calls = new Map<string, Call[]>();
-  /** Ids of things, whatever they look like. */
+  /** Ids of resources, whatever they look like. */
   readonly #names = new Set<string>();
   readonly #known: ReadonlyMap<string, string>;
   #now: Call[] = [];
@@ -32,16 +40,17 @@ export class Recorder {
     this.#known = known;
   }
 
-  /** From now on calls are those of this kind. */
-  about(kind: KindName, what: 'list' | 'remove'): void {
-    const key = `${kind} ${what}`;
+  /** From now on calls are those of this resource type. */
+  about(resourceType: ResourceTypeName, what: 'list' | 'remove'): void {
+    const key = `${resourceType} ${what}`;
     this.#now = this.#calls.get(key) ?? [];
     this.#calls.set(key, this.#now);
   }
 
-  /** Ids of things, as the service file has them: some are names. */
+  /** Ids of resources, as the service file has them: some are names. */
   learn(ids: readonly string[]): void {
-    for (const id of ids) for (const part of id.split(/[/?]/)) if (part !== '') this.#names.add(part);
+    for (const id of ids)
+      for (const part of id.split(/[/?]/)) if (part !== '') this.#names.add(part);
   }
 
   /** The API, each call of which is noted. */
@@ -64,24 +73,30 @@ export class Recorder {
     };
   }
 
-  wrapReach(reach: Reach): Reach {
+  wrapReach(context: ProjectContext): ProjectContext {
     return {
-      ...reach,
-      api: this.wrap(reach.api),
-      onProject: reach.onProject && this.wrap(reach.onProject, true),
-      other: async (service) => {
-        const found = await reach.other(service);
+      ...context,
+      api: this.wrap(context.api),
+      projectApi: context.projectApi && this.wrap(context.projectApi, true),
+      apiOf: async (service) => {
+        const found = await context.apiOf(service);
         return found && this.wrap(found);
       },
     };
   }
 
-  /** The calls of a kind in words that are the same for every run, each once; lists first, deletions last. */
-  said(kind: KindName, what: 'list' | 'remove', service: string): string[] {
-    const calls = this.#calls.get(`${kind} ${what}`) ?? [];
+  /**
+   * The calls of a resource type in words that are the same for every run, each once; lists first,
+   * deletions last.
+   */
+  said(resourceType: ResourceTypeName, what: 'list' | 'remove', service: string): string[] {
+    const calls = this.#calls.get(`${resourceType} ${what}`) ?? [];
     const order = ['HEAD', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
     const said = calls.map((call) => ({ call, words: this.#words(call, service) }));
-    said.sort((a, b) => order.indexOf(a.call.method) - order.indexOf(b.call.method) || (a.words < b.words ? -1 : 1));
+    said.sort(
+      (a, b) =>
+        order.indexOf(a.call.method) - order.indexOf(b.call.method) || (a.words < b.words ? -1 : 1),
+    );
     return [...new Set(said.map(({ words }) => words))];
   }
 
@@ -96,14 +111,26 @@ export class Recorder {
   #path(path: string, service: string): string {
     const segments = path.split('/').map(decodeURIComponent);
     // In Swift's paths everything behind the account is a customer's name.
-    const account = service === 'swift' ? segments.findIndex((segment) => segment.startsWith('AUTH_')) : -1;
+    const account =
+      service === 'swift' ? segments.findIndex((segment) => segment.startsWith('AUTH_')) : -1;
     if (account >= 0) {
       const names = segments.slice(account + 1);
-      const shown = [...(names.length > 0 ? ['{container}'] : []), ...(names.length > 1 ? ['{object}'] : [])];
-      return [...segments.slice(0, account + 1).map((segment) => this.#ids(segment)), ...shown].join('/');
+      const shown = [
+        ...(names.length > 0 ? ['{container}'] : []),
+        ...(names.length > 1 ? ['{object}'] : []),
+      ];
+      return [
+        ...segments.slice(0, account + 1).map((segment) => this.#ids(segment)),
+        ...shown,
+      ].join('/');
     }
-    const known = (segment: string): string => (this.#names.has(segment) ? this.#id(segment) : this.#ids(segment));
-    return segments.map((segment, index) => (NAMING.includes(segments[index - 1] ?? '') ? '{name}' : known(segment))).join('/');
+    const known = (segment: string): string =>
+      this.#names.has(segment) ? this.#id(segment) : this.#ids(segment);
+    return segments
+      .map((segment, index) =>
+        NAMING.includes(segments[index - 1] ?? '') ? '{name}' : known(segment),
+      )
+      .join('/');
   }
 
   #query(query: string): string {
@@ -120,7 +147,9 @@ export class Recorder {
   }
 
   #headers({ headers = {} }: RequestOptions): string {
-    const shown = Object.entries(headers).filter(([name]) => !/^(accept|content-type)$/i.test(name));
+    const shown = Object.entries(headers).filter(
+      ([name]) => !/^(accept|content-type)$/i.test(name),
+    );
     return shown.map(([name, value]) => `  ${name}: ${this.#ids(value)}`).join('');
   }
 
@@ -134,9 +163,11 @@ export class Recorder {
 
   /** One of many is enough to see what is sent. */
   #part(key: string, part: unknown): unknown {
-    if (typeof part === 'string' && this.#names.has(part)) return ['name', 'namespace'].includes(key) ? '{name}' : this.#id(part);
+    if (typeof part === 'string' && this.#names.has(part))
+      return ['name', 'namespace'].includes(key) ? '{name}' : this.#id(part);
     if (typeof part === 'string') return this.#ids(part);
-    if (Array.isArray(part) && part.length > 1 && part.every((item) => typeof item === 'string')) return [part[0], '…'];
+    if (Array.isArray(part) && part.length > 1 && part.every((item) => typeof item === 'string'))
+      return [part[0], '…'];
     return part;
   }
 

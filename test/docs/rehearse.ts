@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
-import type { KindName } from '../../events/ids.ts';
-import { freshOnce } from '../../lib/cleanup/pass.ts';
-import type { Kind, Reach, Service, Thing } from '../../lib/cleanup/service.ts';
-import { PropagatorError } from '../../lib/errors.ts';
+import type { ResourceTypeName } from '../../events/ids.ts';
 import { SERVICES } from '../../lib/services/index.ts';
+import { PropagatorError } from '../../lib/shared/errors.ts';
+import { freshMemoize } from '../../lib/task/run.ts';
+import type { ProjectContext, Resource, ResourceType, Service } from '../../lib/task/service.ts';
 import { serviceNames, VirtualClock } from '../cloud/cloud.ts';
 import type { Documented } from '../cloud/documented.ts';
-import { Stage } from '../contract/emptying.ts';
-import { paperReach } from './paper.ts';
+import { Stage } from '../unit/services/emptying.ts';
+import { paperReach } from './document.ts';
 import { Recorder } from './record.ts';
 
-/** What one kind asks of its API, as it was seen to. */
+/** What one resource type asks of its API, as it was seen to. */
 export interface Calls {
   readonly list: readonly string[];
   readonly remove: readonly string[];
@@ -18,7 +18,8 @@ export interface Calls {
   readonly isOnPaper: boolean;
 }
 
-const camel = (name: string): string => name.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
+const camel = (name: string): string =>
+  name.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
 
 /** The fake of a service beyond the core, if there is one: `test/cloud/documented/`. */
 async function fakeOf(service: string): Promise<Documented | undefined> {
@@ -32,25 +33,33 @@ async function fakeOf(service: string): Promise<Documented | undefined> {
 const isDocumented = (value: unknown): value is Documented =>
   typeof value === 'object' && value !== null && 'open' in value && 'endpoint' in value;
 
-/** Services that are asked with another role on the project than the administrator's; as in their contract tests. */
+/**
+ * Services that are asked with another role on the project than the administrator's; as in their
+ * contract tests.
+ */
 const ROLES: Readonly<Record<string, string>> = { trove: 'member' };
 /** Ten seconds go by between two rounds; after so many, what is left is left. */
-const MOST_ROUNDS = 12;
+const MAX_ITERATIONS = 12;
 
 /**
- * The calls of every kind, from a run on the rehearsal cloud in which a project is emptied; `undefined` for a service that it does not have.
- * Early, with a token on the project, where the service wants that; else as after the project's end.
+ * The calls of every resource type, from a run on the rehearsal cloud in which a project is
+ * emptied; `undefined` for a service that it does not have. Early, with a token on the project,
+ * where the service wants that; else as after the project's end.
  */
-export async function rehearse(service: Service): Promise<ReadonlyMap<KindName, Calls> | undefined> {
+export async function rehearse(
+  service: Service,
+): Promise<ReadonlyMap<ResourceTypeName, Calls> | undefined> {
   const fake = await fakeOf(service.name);
   if (!fake && !serviceNames.some((name) => name === service.name)) return undefined;
   const clock = new VirtualClock();
   const stage = await Stage.open({ clock, with: fake ? [fake] : [] });
   try {
-    stage.others = SERVICES.filter((other) => serviceNames.some((name) => name === other.name));
-    if (service.early) await stage.grantCleaner(ROLES[service.name]);
-    const onProject = service.early ? await stage.cloud.api(service, 'RegionOne', stage.project) : undefined;
-    const reach = await stage.reach(service, { onProject, now: () => clock.now() });
+    stage.others = SERVICES.filter((apiOf) => serviceNames.some((name) => name === apiOf.name));
+    if (service.preDelete) await stage.grantCleaner(ROLES[service.name]);
+    const projectApi = service.preDelete
+      ? await stage.cloud.api(service, 'RegionOne', stage.project)
+      : undefined;
+    const context = await stage.context(service, { projectApi, now: () => clock.now() });
     const known = new Map([
       [stage.project as string, '{project}'],
       [(await stage.cloud.ownProject()).id, '{own project}'],
@@ -58,74 +67,112 @@ export async function rehearse(service: Service): Promise<ReadonlyMap<KindName, 
       ['0'.repeat(32), '{nobody}'],
     ]);
     const recorder = new Recorder(known);
-    for (let rounds = 1; rounds <= MOST_ROUNDS; rounds += 1) {
-      if (!(await oneRound(service, recorder.wrapReach(reach), recorder))) break;
+    for (let iterations = 1; iterations <= MAX_ITERATIONS; iterations += 1) {
+      if (!(await oneRound(service, recorder.wrapReach(context), recorder))) break;
       clock.advance(10_000);
     }
-    const lacking = await kindsWithout(service, reach);
-    for (const kind of lacking) await lookAndRemove(kind, recorder.wrapReach(paperReach(reach)), recorder);
-    const calls = (kind: Kind): Calls => ({
-      list: recorder.said(kind.name, 'list', service.name),
-      remove: recorder.said(kind.name, 'remove', service.name),
-      isOnPaper: lacking.includes(kind),
+    const lacking = await kindsWithout(service, context);
+    for (const resourceType of lacking)
+      await lookAndRemove(resourceType, recorder.wrapReach(paperReach(context)), recorder);
+    const calls = (resourceType: ResourceType): Calls => ({
+      list: recorder.said(resourceType.name, 'list', service.name),
+      remove: recorder.said(resourceType.name, 'remove', service.name),
+      isOnPaper: lacking.includes(resourceType),
     });
-    return new Map(service.kinds.map((kind) => [kind.name, calls(kind)]));
+    return new Map(
+      service.resourceTypes.map((resourceType) => [resourceType.name, calls(resourceType)]),
+    );
   } finally {
     await stage.close();
   }
 }
 
-/** One look at each kind in its order, and a removal of each thing; whether anything of the project was there. */
-async function oneRound(service: Service, reach: Reach, recorder: Recorder): Promise<boolean> {
+/**
+ * One look at each resource type in its order, and a removal of each thing; whether anything of the
+ * project was there.
+ */
+async function oneRound(
+  service: Service,
+  context: ProjectContext,
+  recorder: Recorder,
+): Promise<boolean> {
   let isSomethingThere = false;
-  for (const kind of inOrder(service.kinds)) {
+  for (const resourceType of inOrder(service.resourceTypes)) {
     // Each kind asks for itself what others may have asked already, so that its page is whole.
-    const found = await lookAndRemove(kind, { ...reach, once: freshOnce() }, recorder);
+    const found = await lookAndRemove(
+      resourceType,
+      { ...context, memoize: freshMemoize() },
+      recorder,
+    );
     isSomethingThere ||= found;
   }
   return isSomethingThere;
 }
 
-async function lookAndRemove(kind: Kind, reach: Reach, recorder: Recorder): Promise<boolean> {
-  const at = kind.needsLife?.class === 'C' && reach.onProject ? { ...reach, api: reach.onProject } : reach;
-  recorder.about(kind.name, 'list');
-  const { things } = await kind.look(at).catch(() => ({ things: [] }));
-  recorder.learn(things.map(({ id }) => id));
-  const ours = things.filter(({ owner }) => owner === reach.project);
-  recorder.about(kind.name, 'remove');
+async function lookAndRemove(
+  resourceType: ResourceType,
+  context: ProjectContext,
+  recorder: Recorder,
+): Promise<boolean> {
+  const at =
+    resourceType.requiresLiveProject?.class === 'C' && context.projectApi
+      ? { ...context, api: context.projectApi }
+      : context;
+  recorder.about(resourceType.name, 'list');
+  const { resources } = await resourceType.list(at).catch(() => ({ resources: [] }));
+  recorder.learn(resources.map(({ id }) => id));
+  const ours = resources.filter(({ owner }) => owner === context.project);
+  recorder.about(resourceType.name, 'remove');
   await removeAll(
-    kind,
+    resourceType,
     ours.filter(({ blocked }) => !blocked),
     at,
   );
   return ours.length > 0;
 }
 
-/** Kinds of which the service file itself says that this cloud lacks them. */
-async function kindsWithout(service: Service, reach: Reach): Promise<Kind[]> {
-  const lacking: Kind[] = [];
-  for (const kind of inOrder(service.kinds)) {
-    const thrown = await kind.look({ ...reach, once: freshOnce() }).catch((error: unknown) => error);
-    if (thrown instanceof PropagatorError && thrown.report.code.endsWith('.extension.absent')) lacking.push(kind);
+/** Resource types of which the service file itself says that this cloud lacks them. */
+async function kindsWithout(service: Service, context: ProjectContext): Promise<ResourceType[]> {
+  const lacking: ResourceType[] = [];
+  for (const resourceType of inOrder(service.resourceTypes)) {
+    const thrown = await resourceType
+      .list({ ...context, memoize: freshMemoize() })
+      .catch((error: unknown) => error);
+    if (thrown instanceof PropagatorError && thrown.report.code.endsWith('.extension.absent'))
+      lacking.push(resourceType);
   }
   return lacking;
 }
 
-/** One after the other, so that every run is the same; what one refuses is tried in the next round, as in earnest. */
-async function removeAll(kind: Kind, things: readonly Thing[], reach: Reach): Promise<void> {
+/**
+ * One after the other, so that every run is the same; what one refuses is tried in the next round,
+ * as in earnest.
+ */
+async function removeAll(
+  resourceType: ResourceType,
+  resources: readonly Resource[],
+  context: ProjectContext,
+): Promise<void> {
   const ignore = () => undefined;
-  if (kind.together && things.length > 0) await kind.together.remove(things, reach).catch(ignore);
-  else for (const thing of things) await thing.remove().catch(ignore);
+  if (resourceType.batch && resources.length > 0)
+    await resourceType.batch.remove(resources, context).catch(ignore);
+  else for (const resource of resources) await resource.remove().catch(ignore);
 }
 
-/** Kinds behind those that they stand after or follow; beside that as the service file has them. */
-export function inOrder(kinds: readonly Kind[]): Kind[] {
-  const ordered: Kind[] = [];
-  for (let open = [...kinds]; open.length > 0; ) {
+/**
+ * Resource types behind those that they stand after or follow; beside that as the service file has
+ * them.
+ */
+export function inOrder(resourceTypes: readonly ResourceType[]): ResourceType[] {
+  const ordered: ResourceType[] = [];
+  for (let open = [...resourceTypes]; open.length > 0; ) {
     const names = open.map(({ name }) => name);
-    const ready = open.filter((kind) => ![...kind.after, ...kind.follows].some((name) => names.includes(name)));
+    const ready = open.filter(
+      (resourceType) =>
+        ![...resourceType.after, ...resourceType.follows].some((name) => names.includes(name)),
+    );
     ordered.push(...ready);
-    open = open.filter((kind) => !ready.includes(kind));
+    open = open.filter((resourceType) => !ready.includes(resourceType));
   }
   return ordered;
 }

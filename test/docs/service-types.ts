@@ -1,6 +1,6 @@
 /**
- * The official types of the service-types-authority (2025-07) with their aliases, as `official alias alias …`.
- * A catalog may use any of them, and types of its own.
+ * The official types of the service-types-authority (2025-07) with their aliases, as `official
+ * alias alias …`. A catalog may use any of them, and types of its own.
  */
 const OFFICIAL = `
 accelerator
@@ -50,12 +50,13 @@ search
 shared-file-system sharev2 share
 workflow workflowv2`;
 
-export const OFFICIAL_TYPES: readonly (readonly [type: string, ...aliases: string[]])[] = OFFICIAL.trim()
-  .split('\n')
-  .map((line) => {
-    const [type = '', ...aliases] = line.split(' ');
-    return [type, ...aliases];
-  });
+export const OFFICIAL_TYPES: readonly (readonly [type: string, ...aliases: string[]])[] =
+  OFFICIAL.trim()
+    .split('\n')
+    .map((line) => {
+      const [type = '', ...aliases] = line.split(' ');
+      return [type, ...aliases];
+    });
 
 /** Types in use that the authority does not know. */
 export const UNOFFICIAL_TYPES: readonly string[] = ['metric', 'cloudformation'];
@@ -67,23 +68,82 @@ export interface Uncovered {
   readonly note: string;
 }
 
-/** Official types for which there is no service file. A cloud that has one of them says so at the end of every operation. */
+/**
+ * Official types for which there is no service file. A cloud that has one of them says so at the
+ * end of every operation.
+ */
 export const UNCOVERED: readonly Uncovered[] = [
-  { type: 'admin-logic', project: 'Adjutant', note: 'tasks, tokens and notifications about a project; no call removes them' },
-  { type: 'application-catalog', project: 'Murano', note: 'retired in 2024; environments, each with a stack in Heat' },
-  { type: 'application-deployment', project: 'Solum', note: 'retired in 2024; applications and assemblies, with stacks in Heat' },
-  { type: 'clustering', project: 'Senlin', note: 'retired in 2024; clusters, profiles, policies, with servers in Nova and stacks in Heat' },
-  { type: 'data-processing', project: 'Sahara', note: 'retired in 2024; clusters, templates, jobs, with stacks in Heat' },
-  { type: 'data-protection-orchestration', project: 'Karbor', note: 'retired in 2020; plans, checkpoints, triggers' },
-  { type: 'ec2-api', project: 'EC2-API', note: 'retired in 2024; what it made lies in Nova, Cinder and Neutron; it keeps only the names' },
+  {
+    type: 'admin-logic',
+    project: 'Adjutant',
+    note: 'tasks, tokens and notifications about a project; no call removes them',
+  },
+  {
+    type: 'application-catalog',
+    project: 'Murano',
+    note: 'retired in 2024; environments, each with a stack in Heat',
+  },
+  {
+    type: 'application-deployment',
+    project: 'Solum',
+    note: 'retired in 2024; applications and assemblies, with stacks in Heat',
+  },
+  {
+    type: 'clustering',
+    project: 'Senlin',
+    note: 'retired in 2024; clusters, profiles, policies, with servers in Nova and stacks in Heat',
+  },
+  {
+    type: 'data-processing',
+    project: 'Sahara',
+    note: 'retired in 2024; clusters, templates, jobs, with stacks in Heat',
+  },
+  {
+    type: 'data-protection-orchestration',
+    project: 'Karbor',
+    note: 'retired in 2020; plans, checkpoints, triggers',
+  },
+  {
+    type: 'ec2-api',
+    project: 'EC2-API',
+    note: 'retired in 2024; what it made lies in Nova, Cinder and Neutron; it keeps only the names',
+  },
   { type: 'event', project: 'Panko', note: 'retired in 2022; events, which are evidence' },
-  { type: 'function-engine', project: 'Qinling', note: 'retired in 2020; functions, jobs, webhooks' },
-  { type: 'log-management', project: 'Venus', note: "retired in 2026; logs of the cloud's own services" },
-  { type: 'monitoring', project: 'Monasca', note: 'retired in 2025; alarm definitions, notification methods, measurements' },
+  {
+    type: 'function-engine',
+    project: 'Qinling',
+    note: 'retired in 2020; functions, jobs, webhooks',
+  },
+  {
+    type: 'log-management',
+    project: 'Venus',
+    note: "retired in 2026; logs of the cloud's own services",
+  },
+  {
+    type: 'monitoring',
+    project: 'Monasca',
+    note: 'retired in 2025; alarm definitions, notification methods, measurements',
+  },
   { type: 'monitoring-events', project: 'Monasca', note: 'retired in 2025; events' },
   { type: 'monitoring-logging', project: 'Monasca', note: 'retired in 2025; logs' },
-  { type: 'multi-region-network-automation', project: 'Tricircle', note: 'retired in 2020; routings between regions' },
-  { type: 'operator-policy', project: 'Congress', note: "retired in 2020; the administrators' policies" },
-  { type: 'root-cause-analysis', project: 'Vitrage', note: "alarms and templates, which are the administrators'; webhooks of a project" },
-  { type: 'search', project: 'Searchlight', note: 'retired in 2020; an index of what lies elsewhere' },
+  {
+    type: 'multi-region-network-automation',
+    project: 'Tricircle',
+    note: 'retired in 2020; routings between regions',
+  },
+  {
+    type: 'operator-policy',
+    project: 'Congress',
+    note: "retired in 2020; the administrators' policies",
+  },
+  {
+    type: 'root-cause-analysis',
+    project: 'Vitrage',
+    note: "alarms and templates, which are the administrators'; webhooks of a project",
+  },
+  {
+    type: 'search',
+    project: 'Searchlight',
+    note: 'retired in 2020; an index of what lies elsewhere',
+  },
 ];

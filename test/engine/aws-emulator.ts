@@ -2,7 +2,7 @@ import type { AwsEngine, AwsEngineOptions } from '../../lib/engine/aws/open.ts';
 import type { Engine } from '../../lib/engine/port.ts';
 import { type Stage, TestAws } from './aws.ts';
 import { type Fault, withFault } from './aws-faults.ts';
-import { passOf } from './suite-delivery.ts';
+import { runOf } from './suite-delivery.ts';
 
 export interface Opener {
   /** The emulator, once the tests run. */
@@ -30,15 +30,20 @@ export function withEmulator(): Opener {
   return {
     aws: () => aws,
     open,
-    openWith: (stage, fault, options = {}) => open(stage, { aws: withFault(aws.aws, fault), ...options }),
+    openWith: (stage, fault, options = {}) =>
+      open(stage, { aws: withFault(aws.aws, fault), ...options }),
   };
 }
 
 /** The passes that nova is asked for from now on. */
 export async function passesArriving(engine: Engine): Promise<number[]> {
-  const passes: number[] = [];
-  await engine.work('service-nova', { concurrency: 1, batch: 10 }, async (deliveries) => void passes.push(...deliveries.map(passOf)));
-  return passes;
+  const runs: number[] = [];
+  await engine.work(
+    'service-nova',
+    { concurrency: 1, batch: 10 },
+    async (deliveries) => void runs.push(...deliveries.map(runOf)),
+  );
+  return runs;
 }
 
 export const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);

@@ -1,16 +1,27 @@
 import type { Aws } from '../../lib/engine/aws/call.ts';
 
 type Service = keyof Aws;
-/** `undefined`: the call goes on to AWS; anything else is the answer instead. It may throw, or never come back. */
-export type Fault = (service: Service, action: string, input: object, onwards: () => Promise<object>) => Promise<object> | undefined;
+/**
+ * `undefined`: the call goes on to AWS; anything else is the answer instead. It may throw, or never
+ * come back.
+ */
+export type Fault = (
+  service: Service,
+  action: string,
+  input: object,
+  onwards: () => Promise<object>,
+) => Promise<object> | undefined;
 
 /** The same AWS, with something in between. */
 export function withFault(aws: Aws, fault: Fault): Aws {
   const through =
     (service: Service) =>
     (action: string, input: object): Promise<object> => {
-      const onwards = () => (aws[service] as (action: string, input: object) => Promise<object>)(action, input);
+      const onwards = () =>
+        (aws[service] as (action: string, input: object) => Promise<object>)(action, input);
       return fault(service, action, input, onwards) ?? onwards();
     };
-  return Object.fromEntries((Object.keys(aws) as Service[]).map((service) => [service, through(service)])) as unknown as Aws;
+  return Object.fromEntries(
+    (Object.keys(aws) as Service[]).map((service) => [service, through(service)]),
+  ) as unknown as Aws;
 }

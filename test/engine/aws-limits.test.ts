@@ -4,7 +4,16 @@ import type { Outgoing } from '../../events/index.ts';
 import { AwsError } from '../../lib/engine/aws/call.ts';
 import type { Stage } from './aws.ts';
 import { numbers, withEmulator } from './aws-emulator.ts';
-import { domainId, look, operation, project, quarantined, task, unique, userId } from './samples.ts';
+import {
+  confirmation,
+  domainId,
+  operation,
+  project,
+  quarantined,
+  task,
+  unique,
+  userId,
+} from './samples.ts';
 
 const emulator = withEmulator();
 const { open, openWith } = emulator;
@@ -19,10 +28,14 @@ describe('A change that is too big for one transaction', () => {
     const ann = userId();
     const records = numbers(300).map(() => project({ domainId: home, members: [ann] }));
     const cause = { messageId: unique(), eventType: 'identity.project.deleted', at: 1 };
-    const messages = records.map(({ account }): Outgoing => ({ type: 'account.project.deleted', data: { account, cause } }));
+    const messages = records.map(
+      ({ account }): Outgoing => ({ type: 'account.project.deleted', data: { account, cause } }),
+    );
     const seen = numbers(300).map(unique);
     const quarantine = numbers(30).map(() => quarantined());
-    expect(await engine.commit({ accounts: records, seen, quarantine, messages, counters: { n: 300 } })).toBe('committed');
+    expect(
+      await engine.commit({ accounts: records, seen, quarantine, messages, counters: { n: 300 } }),
+    ).toBe('committed');
     expect(await engine.reads.accountCount()).toBe(300);
     expect(await engine.reads.projectsOf(home)).toHaveLength(300);
     expect(await engine.reads.projectsOfMember(ann)).toHaveLength(300);
@@ -42,11 +55,22 @@ describe('A change that is too big for one transaction', () => {
     const parent = operation({ scope: { type: 'domain', id: home } });
     await open(stage).commit({ operations: [parent] });
     const children = numbers(150).map(() =>
-      operation({ parentId: parent.id, scope: { type: 'project', id: project().account.id as never } }),
+      operation({
+        parentId: parent.id,
+        scope: { type: 'project', id: project().account.id as never },
+      }),
     );
     const change = {
-      operations: [{ ...parent, version: 1, state: 'waiting' as const, children: children.map(({ id }) => id) }, ...children],
-      messages: children.map(({ id }) => look(id)),
+      operations: [
+        {
+          ...parent,
+          version: 1,
+          state: 'waiting' as const,
+          children: children.map(({ id }) => id),
+        },
+        ...children,
+      ],
+      messages: children.map(({ id }) => confirmation(id)),
     };
     // It dies before its third transaction.
     let transactions = 0;
@@ -56,7 +80,10 @@ describe('A change that is too big for one transaction', () => {
     });
     await expect(dying.commit(change)).rejects.toThrow('killed');
     const engine = open(stage);
-    expect(await engine.reads.operation(parent.id)).toMatchObject({ state: 'confirming', version: 1 });
+    expect(await engine.reads.operation(parent.id)).toMatchObject({
+      state: 'confirming',
+      version: 1,
+    });
     const opened = await engine.reads.operations({ parentId: parent.id, limit: 1000 });
     expect(opened.length).toBeGreaterThan(20);
     expect(opened.length).toBeLessThan(150);
@@ -64,7 +91,10 @@ describe('A change that is too big for one transaction', () => {
     // Whoever decides again finds those, and takes them as they are.
     const there = new Set(opened.map(({ id }) => id));
     const rest = children.filter(({ id }) => !there.has(id));
-    const again = { operations: [change.operations[0] ?? parent, ...rest], messages: rest.map(({ id }) => look(id)) };
+    const again = {
+      operations: [change.operations[0] ?? parent, ...rest],
+      messages: rest.map(({ id }) => confirmation(id)),
+    };
     expect(await engine.commit(again)).toBe('committed');
     expect(await engine.reads.operation(parent.id)).toMatchObject({ state: 'waiting', version: 2 });
     expect(await engine.reads.operations({ parentId: parent.id, limit: 1000 })).toHaveLength(150);
@@ -77,23 +107,32 @@ describe('A change that is too big for one transaction', () => {
     const regions = numbers(12).map((number) => `Region${number}`);
     const services = numbers(40).map((number) => `s${number}`);
     const tasks = regions.flatMap((region) =>
-      services.map((service) => ({ ...task(opened.id, service), id: `${opened.id}/${service}/${region}` as never, region })),
+      services.map((service) => ({
+        ...task(opened.id, service),
+        id: `${opened.id}/${service}/${region}` as never,
+        region,
+      })),
     );
     expect(await engine.commit({ operations: [opened], tasks })).toBe('committed');
     expect(await engine.reads.tasks(opened.id)).toHaveLength(480);
     const [one] = tasks;
     if (!one) throw new Error('none');
-    // Two who change different tasks of one row do not hinder each other; two who change the same do.
-    const changed = tasks.slice(0, 12).map((each) => engine.commit({ tasks: [{ ...each, version: 1, pass: 2 }] }));
+    // Two who change different tasks of one row do not hinder each other; two who change the same
+    // do.
+    const changed = tasks
+      .slice(0, 12)
+      .map((each) => engine.commit({ tasks: [{ ...each, version: 1, run: 2 }] }));
     expect(new Set(await Promise.all(changed))).toEqual(new Set(['committed']));
     expect(await engine.commit({ tasks: [{ ...one, version: 1 }] })).toBe('conflict');
-    expect((await engine.reads.tasks(opened.id)).filter(({ pass }) => pass === 2)).toHaveLength(12);
+    expect((await engine.reads.tasks(opened.id)).filter(({ run }) => run === 2)).toHaveLength(12);
   });
 
   it('of one record is refused clearly', async () => {
     const engine = open(await emulator.aws().stage());
     const record = project({ members: numbers(100_000).map(() => userId()) });
-    await expect(engine.commit({ accounts: [record] })).rejects.toMatchObject({ report: { code: 'engine.row.too-big' } });
+    await expect(engine.commit({ accounts: [record] })).rejects.toMatchObject({
+      report: { code: 'engine.row.too-big' },
+    });
     expect(await engine.reads.accountCount()).toBe(0);
   });
 });
@@ -120,7 +159,11 @@ describe('Two writers', () => {
     const { account } = project();
     const users = numbers(20).map(() => userId());
     const outcomes = await Promise.all(
-      users.map((user, index) => engine.commit({ accounts: [{ account, seenAt: index, deletedAt: undefined, members: [user] }] })),
+      users.map((user, index) =>
+        engine.commit({
+          accounts: [{ account, seenAt: index, deletedAt: undefined, members: [user] }],
+        }),
+      ),
     );
     expect(new Set(outcomes)).toEqual(new Set(['committed']));
     const kept = await engine.reads.account('project', account.id);
@@ -132,10 +175,15 @@ describe('Two writers', () => {
   it('leave nothing of the one who lost, though he had written how it is found', async () => {
     const engine = open(await emulator.aws().stage());
     const [ann, bob] = [userId(), userId()];
-    const [known, fresh] = [project({ members: [ann] }), project({ members: [bob], domainId: domainId() })];
+    const [known, fresh] = [
+      project({ members: [ann] }),
+      project({ members: [bob], domainId: domainId() }),
+    ];
     const taken = unique();
     await engine.commit({ accounts: [known], seen: [taken] });
-    expect(await engine.commit({ accounts: [{ ...known, members: [bob] }, fresh], seen: [taken] })).toBe('conflict');
+    expect(
+      await engine.commit({ accounts: [{ ...known, members: [bob] }, fresh], seen: [taken] }),
+    ).toBe('conflict');
     expect(await engine.reads.projectsOfMember(bob)).toEqual([]);
     expect(await engine.reads.projectsOfMember(ann)).toEqual([known]);
     expect(await engine.reads.accountCount()).toBe(1);
@@ -154,13 +202,21 @@ describe('Two writers', () => {
       );
     let times = 3;
     const engine = openWith(stage, (_, action) =>
-      action === 'TransactWriteItems' && times-- > 0 ? busy(['TransactionConflict', 'None']) : undefined,
+      action === 'TransactWriteItems' && times-- > 0
+        ? busy(['TransactionConflict', 'None'])
+        : undefined,
     );
-    expect(await engine.commit({ operations: [operation()], counters: { n: 1 } })).toBe('committed');
+    expect(await engine.commit({ operations: [operation()], counters: { n: 1 } })).toBe(
+      'committed',
+    );
     expect(await engine.reads.counters()).toEqual({ n: 1 });
-    const never = openWith(stage, (_, action) => (action === 'TransactWriteItems' ? busy(['TransactionConflict']) : undefined));
+    const never = openWith(stage, (_, action) =>
+      action === 'TransactWriteItems' ? busy(['TransactionConflict']) : undefined,
+    );
     expect(await never.commit({ operations: [operation()] })).toBe('conflict');
-    await expect(never.commit({ counters: { n: 1 } })).rejects.toMatchObject({ report: { code: 'engine.busy' } });
+    await expect(never.commit({ counters: { n: 1 } })).rejects.toMatchObject({
+      report: { code: 'engine.busy' },
+    });
   });
 });
 
@@ -168,11 +224,12 @@ describe('What is kept', () => {
   it('of unreadable notifications beyond 10,000 goes with the sweep, the oldest first', async () => {
     const stage = await emulator.aws().stage();
     const engine = open(stage);
-    for (let at = 0; at < 10_050; at += 1005) await engine.commit({ quarantine: numbers(1005).map(() => quarantined()) });
+    for (let at = 0; at < 10_050; at += 1005)
+      await engine.commit({ quarantine: numbers(1005).map(() => quarantined()) });
     expect((await engine.reads.quarantine(3)).total).toBe(10_000);
     const kept = await engine.reads.quarantine(10_000);
     expect(await rowsOf(stage)).toBe(2 * 10_050);
-    await engine.tidy();
+    await engine.housekeeping();
     expect(await rowsOf(stage)).toBe(2 * 10_000);
     expect(await engine.reads.quarantine(10_000)).toEqual(kept);
   });

@@ -1,14 +1,18 @@
 import type { PutEventsCommandInput, PutEventsRequestEntry } from '@aws-sdk/client-eventbridge';
-import { GetScheduleCommand, ListSchedulesCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
+import {
+  GetScheduleCommand,
+  ListSchedulesCommand,
+  SchedulerClient,
+} from '@aws-sdk/client-scheduler';
 import { jest } from '@jest/globals';
 import type { Outgoing } from '../../events/index.ts';
 import { AwsError } from '../../lib/engine/aws/call.ts';
-import { readBody } from '../../lib/engine/aws/envelope.ts';
+import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
 import type { Delivery, Engine } from '../../lib/engine/port.ts';
 import { CREDENTIALS, REGION, SCHEDULER_ROLE } from './aws.ts';
 import { numbers, passesArriving, withEmulator } from './aws-emulator.ts';
 import { until } from './place.ts';
-import { look, operation, operationId, requested, unique } from './samples.ts';
+import { confirmation, operation, operationId, requested, unique } from './samples.ts';
 
 const emulator = withEmulator();
 const { open, openWith } = emulator;
@@ -29,12 +33,15 @@ describe('Sending', () => {
       return emulator
         .aws()
         .aws.events('PutEvents', { Entries: Entries.toSpliced(3, 1) })
-        .then(({ Entries: done = [] }) => ({ FailedEntryCount: 1, Entries: done.toSpliced(3, 0, refused) }));
+        .then(({ Entries: done = [] }) => ({
+          FailedEntryCount: 1,
+          Entries: done.toSpliced(3, 0, refused),
+        }));
     });
-    await engine.commit({ messages: numbers(10).map((pass) => requested('nova', pass)) });
-    const passes = await passesArriving(engine);
-    await until('ten messages', () => passes.length >= 10);
-    expect(passes.toSorted((a, b) => a - b)).toEqual(numbers(10));
+    await engine.commit({ messages: numbers(10).map((run) => requested('nova', run)) });
+    const runs = await passesArriving(engine);
+    await until('ten messages', () => runs.length >= 10);
+    expect(runs.toSorted((a, b) => a - b)).toEqual(numbers(10));
     expect(sent).toEqual([10, 1]);
   });
 
@@ -47,28 +54,35 @@ describe('Sending', () => {
       (service, _, input) => {
         if (service !== 'events' || !away) return undefined;
         const { Entries } = input as { Entries: object[] };
-        return Promise.resolve({ FailedEntryCount: Entries.length, Entries: Entries.map(() => ({ ErrorCode: 'InternalFailure' })) });
+        return Promise.resolve({
+          FailedEntryCount: Entries.length,
+          Entries: Entries.map(() => ({ ErrorCode: 'InternalFailure' })),
+        });
       },
-      { forgottenMillis: 0, onWarning: (message) => warnings.push(message) },
+      { outboxGraceMillis: 0, onWarning: (message) => warnings.push(message) },
     );
-    await expect(engine.commit({ messages: [requested('nova', 1)] })).rejects.toMatchObject({ report: { code: 'engine.bus.refused' } });
+    await expect(engine.commit({ messages: [requested('nova', 1)] })).rejects.toMatchObject({
+      report: { code: 'engine.bus.refused' },
+    });
     const opened = operation();
-    expect(await engine.commit({ operations: [opened], messages: [requested('nova', 2, opened.id)] })).toBe('committed');
+    expect(
+      await engine.commit({ operations: [opened], messages: [requested('nova', 2, opened.id)] }),
+    ).toBe('committed');
     expect(warnings.some((warning) => warning.includes('could not be sent yet'))).toBe(true);
     expect(await engine.reads.operation(opened.id)).toMatchObject({ version: 1 });
     away = false;
     await new Promise((resolve) => setTimeout(resolve, 10));
-    const passes = await passesArriving(engine);
+    const runs = await passesArriving(engine);
     // The first one's lease may still run.
     await until(
       'the second',
       async () => {
-        await engine.repair();
-        return passes.includes(2);
+        await engine.flushOutbox();
+        return runs.includes(2);
       },
       40,
     );
-    expect(passes).toEqual([2]);
+    expect(runs).toEqual([2]);
   });
 
   it('to a queue takes each entry’s own result, too', async () => {
@@ -83,11 +97,18 @@ describe('Sending', () => {
       return emulator
         .aws()
         .aws.sqs('SendMessageBatch', { QueueUrl, Entries: others as never })
-        .then((answer) => ({ ...answer, Failed: [{ Id: first?.Id, Code: 'InternalError', SenderFault: false }] }));
+        .then((answer) => ({
+          ...answer,
+          Failed: [{ Id: first?.Id, Code: 'InternalError', SenderFault: false }],
+        }));
     });
     const error = { code: 'x', class: 'Denied', message: 'm', advice: 'a' } as const;
-    await engine.commit({ deadLetters: numbers(7).map((pass) => ({ message: requested('nova', pass), error })) });
-    expect((await engine.deadLetters({ service: 'nova' })).map(({ message }) => message?.data)).toHaveLength(7);
+    await engine.commit({
+      deadLetters: numbers(7).map((run) => ({ message: requested('nova', run), error })),
+    });
+    expect(
+      (await engine.deadLetters({ service: 'nova' })).map(({ message }) => message?.data),
+    ).toHaveLength(7);
     expect(calls).toBe(2);
   });
 
@@ -95,42 +116,61 @@ describe('Sending', () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     const opened = operation();
-    const change = { operations: [opened], messages: [requested('nova', 1, opened.id), requested('cinder', 1, opened.id)] };
-    await expect(engine.commit(change)).rejects.toMatchObject({ report: { code: 'engine.queue.unknown' } });
+    const change = {
+      operations: [opened],
+      messages: [requested('nova', 1, opened.id), requested('cinder', 1, opened.id)],
+    };
+    await expect(engine.commit(change)).rejects.toMatchObject({
+      report: { code: 'engine.queue.unknown' },
+    });
     expect(await engine.reads.operation(opened.id)).toBeUndefined();
     expect((await engine.reads.depths())['service-nova']?.ready).toBe(0);
   });
 
   it('of one left behind is not held up by another that can not be sent', async () => {
     const stage = await emulator.aws().stage(['nova', 'cinder']);
-    const stuck = openWith(stage, (service) => (service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined));
+    const stuck = openWith(stage, (service) =>
+      service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,
+    );
     const [one, other] = [operation(), operation()];
     await stuck.commit({ operations: [one], messages: [requested('cinder', 1, one.id)] });
     await stuck.commit({ operations: [other], messages: [requested('nova', 1, other.id)] });
     const engine = openWith(
       stage,
       (service, _, input) =>
-        service === 'events' && JSON.stringify(input).includes('cinder') ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,
-      { forgottenMillis: 0 },
+        service === 'events' && JSON.stringify(input).includes('cinder')
+          ? Promise.reject(new AwsError('NoAnswer', 'away', 0))
+          : undefined,
+      { outboxGraceMillis: 0 },
     );
     await new Promise((resolve) => setTimeout(resolve, 5));
-    await expect(engine.repair()).rejects.toThrow('away');
+    await expect(engine.flushOutbox()).rejects.toThrow('away');
     expect((await engine.reads.depths())['service-nova']?.ready).toBe(1);
   });
 
   it('of what two find at the same time is done by one', async () => {
     const stage = await emulator.aws().stage(['nova']);
-    const stuck = openWith(stage, (service) => (service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined));
-    for (const pass of numbers(6)) await stuck.commit({ counters: { x: 1 }, messages: [requested('nova', pass)] });
+    const stuck = openWith(stage, (service) =>
+      service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,
+    );
+    for (const run of numbers(6))
+      await stuck.commit({ counters: { x: 1 }, messages: [requested('nova', run)] });
     await new Promise((resolve) => setTimeout(resolve, 5));
-    const found = await Promise.all(numbers(4).map(() => open(stage, { forgottenMillis: 0 }).repair()));
+    const found = await Promise.all(
+      numbers(4).map(() => open(stage, { outboxGraceMillis: 0 }).flushOutbox()),
+    );
     expect(found.reduce((sum, one) => sum + one)).toBe(6);
     expect((await open(stage).reads.depths())['service-nova']?.ready).toBe(6);
   });
 });
 
 describe('A message that is to wait', () => {
-  const scheduler = () => new SchedulerClient({ endpoint: emulator.aws().endpoint, region: REGION, credentials: CREDENTIALS });
+  const scheduler = () =>
+    new SchedulerClient({
+      endpoint: emulator.aws().endpoint,
+      region: REGION,
+      credentials: CREDENTIALS,
+    });
 
   it('longer than a queue can hold it back gets a schedule of its own, once, to its queue', async () => {
     const stage = await emulator.aws().stage(['nova']);
@@ -140,13 +180,15 @@ describe('A message that is to wait', () => {
     await engine.commit({
       operations: [opened],
       messages: [
-        { ...look(opened.id), delaySeconds: 3600.5 },
-        { ...look(opened.id, 2), delaySeconds: 900 },
+        { ...confirmation(opened.id), delaySeconds: 3600.5 },
+        { ...confirmation(opened.id, 2), delaySeconds: 900 },
       ],
     });
     expect((await engine.reads.depths()).coordinate).toMatchObject({ delayed: 1, ready: 0 });
     const client = scheduler();
-    const { Schedules = [] } = await client.send(new ListSchedulesCommand({ GroupName: stage.prefix }));
+    const { Schedules = [] } = await client.send(
+      new ListSchedulesCommand({ GroupName: stage.prefix }),
+    );
     expect(Schedules).toHaveLength(1);
     const [{ Name } = { Name: '' }] = Schedules;
     const schedule = await client.send(new GetScheduleCommand({ GroupName: stage.prefix, Name }));
@@ -156,13 +198,15 @@ describe('A message that is to wait', () => {
       Target: {
         Arn: expect.stringMatching(new RegExp(`:${stage.prefix}-coordinate$`)),
         RoleArn: SCHEDULER_ROLE,
-        DeadLetterConfig: { Arn: expect.stringMatching(new RegExp(`:${stage.prefix}-undelivered$`)) },
+        DeadLetterConfig: {
+          Arn: expect.stringMatching(new RegExp(`:${stage.prefix}-undelivered$`)),
+        },
       },
     });
     const at = Date.parse(`${/at\((.*)\)/.exec(schedule.ScheduleExpression ?? '')?.[1]}Z`);
     expect(at).toBeGreaterThanOrEqual(before + 3_600_500);
     expect(at).toBeLessThan(Date.now() + 3_602_000);
-    expect(readBody(schedule.Target?.Input ?? '')).toEqual(look(opened.id));
+    expect(readBody(schedule.Target?.Input ?? '')).toEqual(confirmation(opened.id));
     client.destroy();
   });
 
@@ -170,8 +214,13 @@ describe('A message that is to wait', () => {
     const stage = await emulator.aws().stage();
     const engine = open(stage, { schedulerRoleArn: undefined });
     const opened = operation();
-    const change = { operations: [opened], messages: [{ ...look(opened.id), delaySeconds: 901 }] };
-    await expect(engine.commit(change)).rejects.toMatchObject({ report: { code: 'engine.scheduler.role' } });
+    const change = {
+      operations: [opened],
+      messages: [{ ...confirmation(opened.id), delaySeconds: 901 }],
+    };
+    await expect(engine.commit(change)).rejects.toMatchObject({
+      report: { code: 'engine.scheduler.role' },
+    });
     expect(await engine.reads.operation(opened.id)).toBeUndefined();
   });
 
@@ -184,12 +233,17 @@ describe('A message that is to wait', () => {
       deletes += 1;
       return Promise.reject(new AwsError('NoAnswer', 'away', 0));
     });
-    await broken.commit({ counters: { x: 1 }, messages: [{ ...look(operationId()), delaySeconds: 3600 }] });
+    await broken.commit({
+      counters: { x: 1 },
+      messages: [{ ...confirmation(operationId()), delaySeconds: 3600 }],
+    });
     expect(deletes).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(await open(stage, { forgottenMillis: 0 }).repair()).toBe(1);
+    expect(await open(stage, { outboxGraceMillis: 0 }).flushOutbox()).toBe(1);
     const client = scheduler();
-    expect((await client.send(new ListSchedulesCommand({ GroupName: stage.prefix }))).Schedules).toHaveLength(1);
+    expect(
+      (await client.send(new ListSchedulesCommand({ GroupName: stage.prefix }))).Schedules,
+    ).toHaveLength(1);
     client.destroy();
   });
 });
@@ -201,7 +255,11 @@ describe('A message that is big', () => {
   });
   async function taken(engine: Engine): Promise<Delivery[]> {
     const got: Delivery[] = [];
-    await engine.work('ingest', { concurrency: 1, batch: 10 }, async (deliveries) => void got.push(...deliveries));
+    await engine.work(
+      'ingest',
+      { concurrency: 1, batch: 10 },
+      async (deliveries) => void got.push(...deliveries),
+    );
     return got;
   }
 
@@ -211,18 +269,23 @@ describe('A message that is big', () => {
     await engine.commit({ messages: [notification(body), notification(body), notification(body)] });
     const got = await taken(engine);
     await until('all three', () => got.length === 3);
-    for (const { message } of got) expect(message.type === 'notification.received' && message.data.body === body).toBe(true);
+    for (const { message } of got)
+      expect(message.type === 'notification.received' && message.data.body === body).toBe(true);
   });
 
   it('beside rows is kept in as many rows as it takes, until it is sent', async () => {
     const stage = await emulator.aws().stage();
     // It can't be compressed.
-    const body = Array.from({ length: 12_000 }, unique).join('') + Array.from({ length: 60_000 }, unique).join('');
-    const stuck = openWith(stage, (service) => (service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined));
+    const body =
+      Array.from({ length: 12_000 }, unique).join('') +
+      Array.from({ length: 60_000 }, unique).join('');
+    const stuck = openWith(stage, (service) =>
+      service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,
+    );
     await stuck.commit({ counters: { x: 1 }, messages: [notification(body)] });
     await new Promise((resolve) => setTimeout(resolve, 5));
-    const engine = open(stage, { forgottenMillis: 0 });
-    expect(await engine.repair()).toBe(1);
+    const engine = open(stage, { outboxGraceMillis: 0 });
+    expect(await engine.flushOutbox()).toBe(1);
     const got = await taken(engine);
     await until('it', () => got.length === 1);
     expect(got[0]?.message).toMatchObject({ data: { body } });
@@ -241,8 +304,13 @@ describe('A message that is big', () => {
     const engine = open(await emulator.aws().stage(['nova']));
     const opened = operation();
     const big = requested('nova', 1, opened.id);
-    const change = { operations: [opened], messages: [{ ...big, data: { ...big.data, name: 'x'.repeat(1_100_000) } }] };
-    await expect(engine.commit(change)).rejects.toMatchObject({ report: { code: 'engine.message.too-big' } });
+    const change = {
+      operations: [opened],
+      messages: [{ ...big, data: { ...big.data, name: 'x'.repeat(1_100_000) } }],
+    };
+    await expect(engine.commit(change)).rejects.toMatchObject({
+      report: { code: 'engine.message.too-big' },
+    });
     expect(await engine.reads.operation(opened.id)).toBeUndefined();
   });
 });

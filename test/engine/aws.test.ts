@@ -9,5 +9,9 @@ afterAll(() => aws.stop(), 30_000);
 
 engineSuite('The engine on AWS', async () => {
   const stage = await aws.stage();
-  return { open: async () => stage.openWithAnyQueue(), delayStepMillis: 1000, end: () => Promise.resolve() };
+  return {
+    open: async () => stage.openWithAnyQueue(),
+    delayStepMillis: 1000,
+    end: () => Promise.resolve(),
+  };
 });

@@ -1,7 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { CreateEventBusCommand, EventBridgeClient, PutRuleCommand, PutTargetsCommand } from '@aws-sdk/client-eventbridge';
+import {
+  CreateEventBusCommand,
+  EventBridgeClient,
+  PutRuleCommand,
+  PutTargetsCommand,
+} from '@aws-sdk/client-eventbridge';
 import { CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { type Message, queueOf } from '../../events/index.ts';
@@ -62,7 +67,9 @@ export class TestAws {
       new CreateTableCommand({
         TableName: table.name,
         BillingMode: 'PAY_PER_REQUEST',
-        AttributeDefinitions: Object.entries(table.attributes).map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
+        AttributeDefinitions: Object.entries(table.attributes).map(
+          ([AttributeName, AttributeType]) => ({ AttributeName, AttributeType }),
+        ),
         KeySchema: keySchema(table),
         GlobalSecondaryIndexes: table.indexes.map((index) => ({
           IndexName: index.name,
@@ -89,26 +96,48 @@ export class TestAws {
     const definition = topology.queues.find((one) => one.queue === queue);
     const rule = topology.rules.find((one) => one.queue === queue);
     if (!definition || !rule) throw new Error(`no definition of ${queue}`);
-    const dead = await this.#create(definition.dead.name, { MessageRetentionPeriod: String(definition.dead.retentionSeconds) });
+    const dead = await this.#create(definition.dead.name, {
+      MessageRetentionPeriod: String(definition.dead.retentionSeconds),
+    });
     const target = await this.#create(definition.name, {
       VisibilityTimeout: String(definition.visibilitySeconds),
       MessageRetentionPeriod: String(definition.retentionSeconds),
       RedrivePolicy: JSON.stringify({ deadLetterTargetArn: dead, maxReceiveCount: FEW_RECEIVES }),
     });
     const { name: Name, pattern } = rule;
-    await events.send(new PutRuleCommand({ Name, EventBusName: topology.bus, EventPattern: JSON.stringify(pattern) }));
-    await events.send(new PutTargetsCommand({ Rule: Name, EventBusName: topology.bus, Targets: [{ Id: 'queue', Arn: target }] }));
+    await events.send(
+      new PutRuleCommand({
+        Name,
+        EventBusName: topology.bus,
+        EventPattern: JSON.stringify(pattern),
+      }),
+    );
+    await events.send(
+      new PutTargetsCommand({
+        Rule: Name,
+        EventBusName: topology.bus,
+        Targets: [{ Id: 'queue', Arn: target }],
+      }),
+    );
   }
 
   async #create(QueueName: string, Attributes: Record<string, string>): Promise<string> {
     const { sqs } = this.#clients;
     const { QueueUrl } = await sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
-    const made = await sqs.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }));
+    const made = await sqs.send(
+      new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['QueueArn'] }),
+    );
     return made.Attributes?.QueueArn ?? '';
   }
 }
 
-const keySchema = ({ partitionKey, sortKey }: { readonly partitionKey: string; readonly sortKey: string }) => [
+const keySchema = ({
+  partitionKey,
+  sortKey,
+}: {
+  readonly partitionKey: string;
+  readonly sortKey: string;
+}) => [
   { AttributeName: partitionKey, KeyType: 'HASH' as const },
   { AttributeName: sortKey, KeyType: 'RANGE' as const },
 ];
@@ -156,13 +185,18 @@ export class Stage {
       Promise.all(
         messages.map((message) => {
           const queue = queueOf(message);
-          return queue.startsWith('service-') ? this.deploy(queue.slice('service-'.length)) : undefined;
+          return queue.startsWith('service-')
+            ? this.deploy(queue.slice('service-'.length))
+            : undefined;
         }),
       );
     return {
       reads: engine.reads,
       async commit(change) {
-        await deployFor([...(change.messages ?? []), ...(change.deadLetters ?? []).map(({ message }) => message)]);
+        await deployFor([
+          ...(change.messages ?? []),
+          ...(change.deadLetters ?? []).map(({ message }) => message),
+        ]);
         return engine.commit(change);
       },
       work: async (queue, workOptions, handler) => {
@@ -174,9 +208,9 @@ export class Stage {
       discard: engine.discard.bind(engine),
       health: engine.health.bind(engine),
       close: engine.close.bind(engine),
-      repair: engine.repair.bind(engine),
-      tidy: engine.tidy.bind(engine),
-      rouse: engine.rouse.bind(engine),
+      flushOutbox: engine.flushOutbox.bind(engine),
+      housekeeping: engine.housekeeping.bind(engine),
+      pollDeadLetterMetrics: engine.pollDeadLetterMetrics.bind(engine),
       failed: engine.failed.bind(engine),
     };
   }

@@ -8,24 +8,29 @@ import type { Engine } from '../../lib/engine/port.ts';
 import { openPostgresEngine, type PostgresEngineOptions } from '../../lib/engine/postgres/open.ts';
 import { until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
-import { look, operationId } from './samples.ts';
+import { confirmation, operationId } from './samples.ts';
 
 /** A process of its own, and the lines that it reported before it was killed. */
 class Victim {
   static readonly #living = new Set<Victim>();
   static async killAll(): Promise<void> {
-    for (const victim of Victim.#living) await victim.kill();
+    for (const target of Victim.#living) await target.kill();
   }
   readonly lines: string[] = [];
   readonly process: ChildProcess;
   constructor(where: string, what: 'write' | 'work' | 'hold') {
-    const script = join(import.meta.dirname, 'victim.ts');
-    this.process = spawn(process.execPath, [script, where, what], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const script = join(import.meta.dirname, 'killed-process.ts');
+    this.process = spawn(process.execPath, [script, where, what], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     Victim.#living.add(this);
-    if (this.process.stdout) createInterface(this.process.stdout).on('line', (line) => this.lines.push(line));
+    if (this.process.stdout)
+      createInterface(this.process.stdout).on('line', (line) => this.lines.push(line));
   }
   reported(word: string): string[] {
-    return this.lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.split(' ')[1] ?? '');
+    return this.lines
+      .filter((line) => line.startsWith(`${word} `))
+      .map((line) => line.split(' ')[1] ?? '');
   }
   async kill(): Promise<void> {
     Victim.#living.delete(this);
@@ -35,18 +40,21 @@ class Victim {
   }
 }
 
-/** Random, but never before the victim has something to lose. */
+/** Random, but never before the target project has something to lose. */
 const someTime = () => new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 700));
 
-async function killAgainAndAgain(where: string, what: 'write' | 'work'): Promise<{ committed: string[]; handled: string[] }> {
+async function killAgainAndAgain(
+  where: string,
+  what: 'write' | 'work',
+): Promise<{ committed: string[]; handled: string[] }> {
   const [committed, handled]: [string[], string[]] = [[], []];
-  for (let round = 0; round < 5; round += 1) {
-    const victim = new Victim(where, what);
-    await until('a first commit', () => victim.reported('committed').length > 0, 40);
+  for (let iteration = 0; iteration < 5; iteration += 1) {
+    const target = new Victim(where, what);
+    await until('a first commit', () => target.reported('committed').length > 0, 40);
     await someTime();
-    await victim.kill();
-    committed.push(...victim.reported('committed'));
-    handled.push(...victim.reported('handled'));
+    await target.kill();
+    committed.push(...target.reported('committed'));
+    handled.push(...target.reported('handled'));
   }
   return { committed, handled };
 }
@@ -54,7 +62,8 @@ async function killAgainAndAgain(where: string, what: 'write' | 'work'): Promise
 async function drained(engine: Engine): Promise<string[]> {
   const handled: string[] = [];
   await engine.work('coordinate', { concurrency: 1, batch: 200 }, async (deliveries) => {
-    for (const { message } of deliveries) if (message.type === 'operation.look') handled.push(message.data.operationId);
+    for (const { message } of deliveries)
+      if (message.type === 'operation.confirm') handled.push(message.data.operationId);
   });
   const empty = async () => {
     const depth = (await engine.reads.depths()).coordinate;
@@ -111,11 +120,11 @@ describe('A process that is killed with SIGKILL', () => {
   it('with a message in hand hands it on at the next start, at once, and it counts as delivered', async () => {
     const id = operationId();
     const before = await open({ dataFolder: folder });
-    await before.commit({ messages: [look(id)] });
+    await before.commit({ messages: [confirmation(id)] });
     await before.close();
-    const victim = new Victim(folder, 'hold');
-    await until('the message in hand', () => victim.reported('handled').length === 1, 40);
-    await victim.kill();
+    const target = new Victim(folder, 'hold');
+    await until('the message in hand', () => target.reported('handled').length === 1, 40);
+    await target.kill();
     const engine = await open({ dataFolder: folder });
     const opened = performance.now();
     let received: number | undefined;
@@ -128,14 +137,19 @@ describe('A process that is killed with SIGKILL', () => {
   }, 90_000);
 
   it('keeps the folder for itself until then, and the next one takes it over', async () => {
-    const victim = new Victim(folder, 'hold');
-    await until('an open engine', () => victim.lines.includes('open'), 40);
+    const target = new Victim(folder, 'hold');
+    await until('an open engine', () => target.lines.includes('open'), 40);
     await expect(open({ dataFolder: folder })).rejects.toMatchObject({
-      report: { code: 'engine.folder.in-use', message: `The data folder ${folder} is in use by process ${victim.process.pid}.` },
+      report: {
+        code: 'engine.folder.in-use',
+        message: `The data folder ${folder} is in use by process ${target.process.pid}.`,
+      },
     });
-    await victim.kill();
+    await target.kill();
     const engine = await open({ dataFolder: folder });
-    await expect(open({ dataFolder: folder })).rejects.toMatchObject({ report: { code: 'engine.folder.in-use' } });
+    await expect(open({ dataFolder: folder })).rejects.toMatchObject({
+      report: { code: 'engine.folder.in-use' },
+    });
     await engine.close();
   }, 90_000);
 });
@@ -151,17 +165,18 @@ describe('A process on a PostgreSQL server that is killed with SIGKILL', () => {
     const where = await postgresql.createDatabase();
     const engine = await open({ databaseUrl: where });
     const id = operationId();
-    await engine.commit({ messages: [look(id)] });
-    const victim = new Victim(where, 'hold');
-    await until('the message in hand', () => victim.reported('handled').length === 1, 40);
+    await engine.commit({ messages: [confirmation(id)] });
+    const target = new Victim(where, 'hold');
+    await until('the message in hand', () => target.reported('handled').length === 1, 40);
     let received: number | undefined;
     await engine.work('coordinate', { concurrency: 1 }, async ([delivery]) => {
       received = delivery?.receiveCount;
     });
-    // While it lives it keeps its message, however long it takes: longer here than a dead one would be waited for.
+    // While it lives it keeps its message, however long it takes: longer here than a dead one would
+    // be waited for.
     await new Promise((resolve) => setTimeout(resolve, 40_000));
     expect(received).toBeUndefined();
-    await victim.kill();
+    await target.kill();
     await until('the message', () => received !== undefined, 60);
     expect(received).toBe(2);
   }, 180_000);

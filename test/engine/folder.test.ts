@@ -61,7 +61,9 @@ describe('The folder of the embedded engine', () => {
       await database.query(died, [19, deadly]);
     });
     const next = await opened();
-    expect(await next.deadLetters({ service: serviceOf(deadly) })).toMatchObject([{ queue: deadly, error: undefined }]);
+    expect(await next.deadLetters({ service: serviceOf(deadly) })).toMatchObject([
+      { queue: deadly, error: undefined },
+    ]);
     expect((await next.reads.depths())[mild]).toMatchObject({ active: 0, dead: 0 });
     const counts: number[] = [];
     await next.work(mild, { concurrency: 1 }, async ([delivery]) => {
@@ -76,8 +78,11 @@ describe('The folder of the embedded engine', () => {
   it('is tended without daemons: dead rows go, and the log does not grow for ever', async () => {
     const engine = await opened();
     const name = queue();
-    for (let round = 0; round < 5; round += 1)
-      await engine.commit({ messages: Array.from({ length: 100 }, () => requested(serviceOf(name))), counters: { [unique()]: 1 } });
+    for (let iteration = 0; iteration < 5; iteration += 1)
+      await engine.commit({
+        messages: Array.from({ length: 100 }, () => requested(serviceOf(name))),
+        counters: { [unique()]: 1 },
+      });
     let taken = 0;
     await engine.work(name, { concurrency: 1, batch: 100 }, async (deliveries) => {
       taken += deliveries.length;
@@ -85,12 +90,18 @@ describe('The folder of the embedded engine', () => {
     await until('500 messages', () => taken === 500);
     await closeAll();
     await within(async (database) => {
-      const pages = async () => Number((await database.query(`SELECT pg_relation_size($1) / 8192 AS pages`, [BUSY_TABLES[0]]))[0]?.pages);
+      const pages = async () =>
+        Number(
+          (await database.query(`SELECT pg_relation_size($1) / 8192 AS pages`, [BUSY_TABLES[0]]))[0]
+            ?.pages,
+        );
       const full = await pages();
       expect(full).toBeGreaterThan(10);
-      const checkpoint = async () => (await database.query('SELECT checkpoint_lsn::text AS at FROM pg_control_checkpoint()'))[0]?.at;
+      const checkpoint = async () =>
+        (await database.query('SELECT checkpoint_lsn::text AS at FROM pg_control_checkpoint()'))[0]
+          ?.at;
       const before = await checkpoint();
-      await database.tidy(0);
+      await database.housekeeping(0);
       expect(await pages()).toBeLessThan(full / 2);
       expect(await checkpoint()).not.toBe(before);
     });
@@ -112,7 +123,9 @@ describe('The folder of the embedded engine', () => {
 
   it('of a newer release is left alone, and the start says so', async () => {
     const age = (version: number) =>
-      within((database) => database.query('UPDATE propagator.migration SET version = version + $1', [version]));
+      within((database) =>
+        database.query('UPDATE propagator.migration SET version = version + $1', [version]),
+      );
     await age(1000);
     await expect(opened()).rejects.toMatchObject({ report: { code: 'engine.schema.newer' } });
     await age(-1000);
@@ -123,7 +136,9 @@ describe('The folder of the embedded engine', () => {
     const cut = join(folder, 'cut');
     mkdirSync(join(cut, 'postgres'), { recursive: true });
     writeFileSync(join(cut, 'postgres', 'PG_VERSION'), '18\n');
-    await expect(opened({ dataFolder: cut })).rejects.toMatchObject({ report: { code: 'engine.folder.damaged' } });
+    await expect(opened({ dataFolder: cut })).rejects.toMatchObject({
+      report: { code: 'engine.folder.damaged' },
+    });
     writeFileSync(join(cut, 'creating'), '');
     const engine = await opened({ dataFolder: cut });
     expect(await engine.commit({ operations: [operation()] })).toBe('committed');
@@ -133,7 +148,11 @@ describe('The folder of the embedded engine', () => {
   it('must be a folder, or the start says what is wrong with it', async () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');
-    await expect(opened({ dataFolder: join(file, 'data') })).rejects.toMatchObject({ report: { code: 'engine.folder.unusable' } });
-    await expect(openPostgresEngine({})).rejects.toMatchObject({ report: { code: 'engine.settings' } });
+    await expect(opened({ dataFolder: join(file, 'data') })).rejects.toMatchObject({
+      report: { code: 'engine.folder.unusable' },
+    });
+    await expect(openPostgresEngine({})).rejects.toMatchObject({
+      report: { code: 'engine.settings' },
+    });
   });
 });

@@ -1,4 +1,7 @@
-/** One suite on the embedded database, on a PostgreSQL server and on an AWS on loopback, which are started for it. */
+/**
+ * One suite on the embedded database, on a PostgreSQL server and on an AWS on loopback, which are
+ * started for it.
+ */
 export default {
   rootDir: '../..',
   transform: {},

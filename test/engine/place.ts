@@ -4,7 +4,10 @@ import type { Engine } from '../../lib/engine/port.ts';
 export interface Place {
   /** An engine with few and quick retries: three deliveries, about a second apart. */
   open(): Promise<Engine>;
-  /** The step in which delays are counted, where it is coarse: a message may come later by so much. Default 0. */
+  /**
+   * The step in which delays are counted, where it is coarse: a message may come later by so much.
+   * Default 0.
+   */
   readonly delayStepMillis?: number;
   /** Ends the store itself. */
   end(): Promise<void>;
@@ -14,7 +17,11 @@ export interface Place {
 export const QUICK_RETRY = { limit: 2, longestSeconds: 1 };
 
 /** Waits for a state of the world; throws what was waited for when it does not come. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 20): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  seconds = 20,
+): Promise<void> {
   const end = performance.now() + seconds * 1000;
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`waited ${seconds} s in vain: ${what}`);
@@ -23,7 +30,7 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 }
 
 /** A door that a test opens: handlers stand before it. */
-export function door(): { passed: Promise<void>; open(): void } {
+export function apiUrl(): { passed: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { passed: promise, open: resolve };
 }

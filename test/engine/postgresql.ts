@@ -7,7 +7,10 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import pg from 'pg';
 
-/** A PostgreSQL server that is thrown away: in a temporary folder, on a port of its own, on loopback. */
+/**
+ * A PostgreSQL server that is thrown away: in a temporary folder, on a port of its own, on
+ * loopback.
+ */
 export interface Postgresql {
   /** A new, empty database: its URL. */
   createDatabase(): Promise<string>;
@@ -28,18 +31,31 @@ export async function startPostgresql(): Promise<Postgresql> {
   if (user) chownSync(folder, user.uid, user.gid);
   const data = join(folder, 'data');
   const options = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C' } };
-  execFileSync(join(programs, 'initdb'), ['-D', data, '-A', 'trust', '-U', 'propagator', '-E', 'UTF8', '-N'], {
-    ...options,
-    stdio: 'pipe',
-  });
+  execFileSync(
+    join(programs, 'initdb'),
+    ['-D', data, '-A', 'trust', '-U', 'propagator', '-E', 'UTF8', '-N'],
+    {
+      ...options,
+      stdio: 'pipe',
+    },
+  );
   const port = await freePort();
   const address = `postgres://propagator@127.0.0.1:${port}`;
-  const settings = ['listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`, 'fsync=off', 'max_connections=200'];
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${folder}`,
+    'fsync=off',
+    'max_connections=200',
+  ];
   const start = async (): Promise<ChildProcess> => {
-    const started = spawn(join(programs, 'postgres'), ['-D', data, '-p', `${port}`, ...settings.flatMap((setting) => ['-c', setting])], {
-      ...options,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const started = spawn(
+      join(programs, 'postgres'),
+      ['-D', data, '-p', `${port}`, ...settings.flatMap((setting) => ['-c', setting])],
+      {
+        ...options,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     await ready(`${address}/postgres`, started);
     return started;
   };
@@ -72,13 +88,18 @@ export async function startPostgresql(): Promise<Postgresql> {
 
 function findPrograms(): string {
   const debian = '/usr/lib/postgresql';
-  const versions = existsSync(debian) ? readdirSync(debian).toSorted((a, b) => Number(b) - Number(a)) : [];
+  const versions = existsSync(debian)
+    ? readdirSync(debian).toSorted((a, b) => Number(b) - Number(a))
+    : [];
   const folders = [
     process.env.POSTGRESQL_BIN ?? '',
     ...versions.map((version) => join(debian, version, 'bin')),
     ...(process.env.PATH ?? '').split(delimiter),
   ];
-  const found = folders.find((folder) => folder !== '' && existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));
+  const found = folders.find(
+    (folder) =>
+      folder !== '' && existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')),
+  );
   if (found === undefined) throw new Error(HOW_TO_INSTALL);
   return found;
 }
@@ -129,6 +150,7 @@ if (import.meta.main) {
   const postgresql = await startPostgresql();
   console.log(`DATABASE_URL=${await postgresql.createDatabase()}`);
   console.log('Ctrl-C stops it and throws it away.');
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void postgresql.stop().then(() => process.exit(0)));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => void postgresql.stop().then(() => process.exit(0)));
   setInterval(() => {}, 60_000);
 }

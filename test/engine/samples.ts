@@ -23,13 +23,13 @@ export const operation = (fields: Partial<Operation> = {}): Operation => ({
   cause: { messageId: unique(), eventType: 'identity.project.deleted', at: 1_700_000_000_000 },
   parentId: undefined,
   confirmedAt: [],
-  look: 1,
+  confirmation: 1,
   notBefore: 1_700_000_003_600,
   order: [],
   children: [],
   hold: undefined,
   request: undefined,
-  act: undefined,
+  keystoneAction: undefined,
   roles: [],
   uncovered: [],
   waived: [],
@@ -46,13 +46,13 @@ export const task = (of: OperationId, service = 'nova', fields: Partial<Task> = 
   operationId: of,
   service: ServiceName.parse(service),
   region: 'RegionOne',
-  state: 'surveying',
-  phase: 'survey',
-  early: 'no',
-  provenEarly: [],
-  cleared: [],
+  state: 'planning',
+  phase: 'plan',
+  preDelete: 'no',
+  verifiedBeforeDeletion: [],
+  verifiedEmpty: [],
   ahead: [],
-  pass: 1,
+  run: 1,
   sequence: 0,
   counts: {},
   baseline: {},
@@ -68,28 +68,33 @@ export const task = (of: OperationId, service = 'nova', fields: Partial<Task> = 
   ...fields,
 });
 
-/** A message for the queue of a service; `pass` tells messages of one test apart. */
-export const requested = (service: string, pass = 1, of = operationId()): ServiceRequested => ({
+/** A message for the queue of a service; `run` tells messages of one test apart. */
+export const requested = (service: string, run = 1, of = operationId()): ServiceRequested => ({
   type: 'service.requested',
   data: {
     operationId: of,
     taskId: TaskId.parse(`${of}/${service}/RegionOne`),
     service: ServiceName.parse(service),
     region: 'RegionOne',
-    phase: 'clean',
-    pass,
+    phase: 'apply',
+    run,
     project: projectId(),
     confirmedAt: [1, 2],
-    seenEmpty: [],
-    provenEarly: [],
+    skipTypes: [],
+    verifiedBeforeDeletion: [],
   },
 });
 /** The service whose queue {@link queue} made. */
 export const serviceOf = (name: `service-${string}`): string => name.slice('service-'.length);
 
-export const look = (of: OperationId, number = 1): Message => ({ type: 'operation.look', data: { operationId: of, look: number } });
+export const confirmation = (of: OperationId, number = 1): Message => ({
+  type: 'operation.confirm',
+  data: { operationId: of, confirmation: number },
+});
 
-export const project = (fields: Partial<AccountRecord> & { domainId?: DomainId; id?: ProjectId; name?: string } = {}): AccountRecord => {
+export const project = (
+  fields: Partial<AccountRecord> & { domainId?: DomainId; id?: ProjectId; name?: string } = {},
+): AccountRecord => {
   const { domainId: domain, id = projectId(), name = 'shop', ...rest } = fields;
   return {
     account: { type: 'project', id, name, enabled: true, ...(domain ? { domainId: domain } : {}) },

@@ -1,10 +1,10 @@
 import { jest } from '@jest/globals';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
-import { door, QUICK_RETRY, until } from './place.ts';
+import { apiUrl, QUICK_RETRY, until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 import { engineSuite } from './suite.ts';
-import { passOf } from './suite-delivery.ts';
+import { runOf } from './suite-delivery.ts';
 
 jest.setTimeout(60_000);
 
@@ -16,7 +16,10 @@ afterAll(() => postgresql.stop(), 30_000);
 
 engineSuite('The engine on a PostgreSQL server', async () => {
   const databaseUrl = await postgresql.createDatabase();
-  return { open: () => openPostgresEngine({ databaseUrl, retry: QUICK_RETRY }), end: () => Promise.resolve() };
+  return {
+    open: () => openPostgresEngine({ databaseUrl, retry: QUICK_RETRY }),
+    end: () => Promise.resolve(),
+  };
 });
 
 describe('Several processes on one PostgreSQL server', () => {
@@ -27,31 +30,40 @@ describe('Several processes on one PostgreSQL server', () => {
     const engines = await Promise.all(numbers(5).map(() => openPostgresEngine({ databaseUrl })));
     const opened = operation();
     await engines[0]?.commit({ operations: [opened] });
-    for (const engine of engines) expect((await engine.reads.operation(opened.id))?.version).toBe(1);
+    for (const engine of engines)
+      expect((await engine.reads.operation(opened.id))?.version).toBe(1);
     await Promise.all(engines.map((engine) => engine.close()));
   }, 30_000);
 
   it('share the work, and each message is handled once', async () => {
     const databaseUrl = await postgresql.createDatabase();
-    const [one, other] = await Promise.all([openPostgresEngine({ databaseUrl }), openPostgresEngine({ databaseUrl })]);
+    const [one, other] = await Promise.all([
+      openPostgresEngine({ databaseUrl }),
+      openPostgresEngine({ databaseUrl }),
+    ]);
     const name = queue();
     const handled: [string, number][] = [];
     for (const [who, engine] of [['one', one] as const, ['other', other] as const])
       await engine.work(name, { concurrency: 3, batch: 2 }, async (deliveries) => {
         await new Promise((resolve) => setTimeout(resolve, 2));
-        for (const delivery of deliveries) handled.push([who, passOf(delivery)]);
+        for (const delivery of deliveries) handled.push([who, runOf(delivery)]);
       });
     for (const chunk of numbers(20))
-      await one.commit({ messages: numbers(20).map((pass) => requested(serviceOf(name), (chunk - 1) * 20 + pass)) });
+      await one.commit({
+        messages: numbers(20).map((run) => requested(serviceOf(name), (chunk - 1) * 20 + run)),
+      });
     await until('400 messages', () => handled.length >= 400);
-    expect(handled.map(([, pass]) => pass).toSorted((a, b) => a - b)).toEqual(numbers(400));
+    expect(handled.map(([, run]) => run).toSorted((a, b) => a - b)).toEqual(numbers(400));
     expect(new Set(handled.map(([who]) => who))).toEqual(new Set(['one', 'other']));
     await Promise.all([one.close(), other.close()]);
   }, 30_000);
 
   it('wake each other at once', async () => {
     const databaseUrl = await postgresql.createDatabase();
-    const [sender, receiver] = await Promise.all([openPostgresEngine({ databaseUrl }), openPostgresEngine({ databaseUrl })]);
+    const [sender, receiver] = await Promise.all([
+      openPostgresEngine({ databaseUrl }),
+      openPostgresEngine({ databaseUrl }),
+    ]);
     const name = queue();
     let [sentAt, received] = [0, 0];
     const waits: number[] = [];
@@ -59,10 +71,10 @@ describe('Several processes on one PostgreSQL server', () => {
       waits.push(performance.now() - sentAt);
       received += 1;
     });
-    for (const pass of numbers(9)) {
+    for (const run of numbers(9)) {
       sentAt = performance.now();
-      await sender.commit({ messages: [requested(serviceOf(name), pass)] });
-      await until('the message', () => received === pass);
+      await sender.commit({ messages: [requested(serviceOf(name), run)] });
+      await until('the message', () => received === run);
     }
     expect(waits.toSorted((a, b) => a - b)[4]).toBeLessThan(150);
     await Promise.all([sender.close(), receiver.close()]);
@@ -70,7 +82,10 @@ describe('Several processes on one PostgreSQL server', () => {
 
   it('let only one of two win who change the same thing, whatever else is in the changes', async () => {
     const databaseUrl = await postgresql.createDatabase();
-    const engines = await Promise.all([openPostgresEngine({ databaseUrl }), openPostgresEngine({ databaseUrl })]);
+    const engines = await Promise.all([
+      openPostgresEngine({ databaseUrl }),
+      openPostgresEngine({ databaseUrl }),
+    ]);
     const [one, other] = [operation(), operation()];
     await engines[0]?.commit({ operations: [one, other] });
     const counter = unique();
@@ -104,28 +119,40 @@ describe('A PostgreSQL server that goes away', () => {
     const databaseUrl = await postgresql.createDatabase();
     const warnings: string[] = [];
     const options = { databaseUrl, onWarning: (message: string) => warnings.push(message) };
-    const [engine, sender] = await Promise.all([openPostgresEngine(options), openPostgresEngine({ databaseUrl })]);
+    const [engine, sender] = await Promise.all([
+      openPostgresEngine(options),
+      openPostgresEngine({ databaseUrl }),
+    ]);
     const name = queue();
     const handled: number[] = [];
-    const [begun, back] = [door(), door()];
+    const [begun, back] = [apiUrl(), apiUrl()];
     await engine.work(name, { concurrency: 1 }, async ([delivery]) => {
       begun.open();
       await back.passed;
-      if (delivery) handled.push(passOf(delivery));
+      if (delivery) handled.push(runOf(delivery));
     });
-    await engine.commit({ messages: [requested(serviceOf(name), 1), requested(serviceOf(name), 2)] });
+    await engine.commit({
+      messages: [requested(serviceOf(name), 1), requested(serviceOf(name), 2)],
+    });
     await begun.passed;
     await postgresql.whileDown(async () => {
       await expect(engine.commit({ seen: [unique()] })).rejects.toThrow();
       await expect(engine.health()).rejects.toThrow();
       // The first message was handled, and that can't be recorded now.
       back.open();
-      await until('a warning', () => warnings.some((message) => message.includes('could not be recorded yet')));
+      await until('a warning', () =>
+        warnings.some((message) => message.includes('could not be recorded yet')),
+      );
     });
     await until('both messages', () => handled.length === 2);
     await until('an empty queue', async () => (await engine.reads.depths())[name]?.active === 0);
     expect(handled.toSorted()).toEqual([1, 2]);
-    expect((await engine.reads.depths())[name]).toEqual({ ready: 0, delayed: 0, active: 0, dead: 0 });
+    expect((await engine.reads.depths())[name]).toEqual({
+      ready: 0,
+      delayed: 0,
+      active: 0,
+      dead: 0,
+    });
     // And processes hear of each other again.
     await sender.commit({ messages: [requested(serviceOf(name), 3)] });
     await until('the third', () => handled.length === 3);
@@ -137,7 +164,12 @@ describe('A start that can not succeed', () => {
   it('names the server, and not the password', async () => {
     const opening = openPostgresEngine({ databaseUrl: 'postgres://me:hidden@127.0.0.1:1/shop' });
     const error: unknown = await opening.catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ report: { code: 'engine.database.unreachable', message: expect.stringContaining('127.0.0.1:1/shop') } });
+    expect(error).toMatchObject({
+      report: {
+        code: 'engine.database.unreachable',
+        message: expect.stringContaining('127.0.0.1:1/shop'),
+      },
+    });
     expect(JSON.stringify(error) + String(error)).not.toContain('hidden');
   });
 });

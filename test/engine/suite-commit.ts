@@ -1,6 +1,18 @@
 import type { Engine } from '../../lib/engine/port.ts';
 import { until } from './place.ts';
-import { domainId, look, operation, operationId, project, projectId, quarantined, requested, task, unique, userId } from './samples.ts';
+import {
+  confirmation,
+  domainId,
+  operation,
+  operationId,
+  project,
+  projectId,
+  quarantined,
+  requested,
+  task,
+  unique,
+  userId,
+} from './samples.ts';
 
 /** State and messages change in one step, or not at all. */
 export function commitSuite(open: () => Promise<Engine>): void {
@@ -11,7 +23,12 @@ export function commitSuite(open: () => Promise<Engine>): void {
     }, 60_000);
     afterAll(() => engine.close());
 
-    const error = { code: 'nova.http.503', class: 'Transient', message: 'busy', advice: 'wait' } as const;
+    const error = {
+      code: 'nova.http.503',
+      class: 'Transient',
+      message: 'busy',
+      advice: 'wait',
+    } as const;
 
     it('is there with all its parts when it was committed', async () => {
       const opened = operation();
@@ -36,7 +53,12 @@ export function commitSuite(open: () => Promise<Engine>): void {
       expect((await engine.reads.quarantine(1)).records).toEqual([junk]);
       expect(await engine.reads.seen([seen, 'never'])).toEqual(new Set([seen]));
       expect((await engine.reads.counters())[counter]).toBe(3);
-      expect((await engine.reads.depths())[`service-${service}`]).toEqual({ ready: 1, delayed: 0, active: 0, dead: 1 });
+      expect((await engine.reads.depths())[`service-${service}`]).toEqual({
+        ready: 1,
+        delayed: 0,
+        active: 0,
+        dead: 1,
+      });
     });
 
     it('leaves nothing of itself when its last part fails', async () => {
@@ -60,7 +82,12 @@ export function commitSuite(open: () => Promise<Engine>): void {
       expect(await engine.reads.seen([seen])).toEqual(new Set());
       expect(await engine.reads.accountCount()).toBe(before);
       expect((await engine.reads.quarantine(1)).records[0]?.id).not.toBe(junk.id);
-      expect((await engine.reads.depths())[`service-${service}`]).toEqual({ ready: 0, delayed: 0, active: 0, dead: 0 });
+      expect((await engine.reads.depths())[`service-${service}`]).toEqual({
+        ready: 0,
+        delayed: 0,
+        active: 0,
+        dead: 0,
+      });
       expect(await engine.deadLetters({ service })).toEqual([]);
     });
 
@@ -69,41 +96,62 @@ export function commitSuite(open: () => Promise<Engine>): void {
       await engine.commit({ operations: [opened], tasks: [task(opened.id)] });
       const [read] = await engine.reads.operations({ projectId: opened.scope.id });
       if (!read) throw new Error('not there');
-      expect(await engine.commit({ operations: [{ ...read, state: 'running' }] })).toBe('committed');
+      expect(await engine.commit({ operations: [{ ...read, state: 'running' }] })).toBe(
+        'committed',
+      );
       const service = `t${unique()}`;
       const step = task(opened.id, 'nova', { version: 1, state: 'pending' });
-      const late = { operations: [{ ...read, state: 'held' as const }], tasks: [step], messages: [requested(service)] };
+      const late = {
+        operations: [{ ...read, state: 'held' as const }],
+        tasks: [step],
+        messages: [requested(service)],
+      };
       expect(await engine.commit(late)).toBe('conflict');
-      expect(await engine.reads.operation(opened.id)).toEqual({ ...opened, state: 'running', version: 2 });
-      expect((await engine.reads.task(step.id))?.state).toBe('surveying');
+      expect(await engine.reads.operation(opened.id)).toEqual({
+        ...opened,
+        state: 'running',
+        version: 2,
+      });
+      expect((await engine.reads.task(step.id))?.state).toBe('planning');
       expect((await engine.reads.depths())[`service-${service}`]?.ready ?? 0).toBe(0);
     });
 
     it('that opens what is open already, or goes on with what never was, is a conflict', async () => {
       const opened = operation();
       await engine.commit({ operations: [opened] });
-      expect(await engine.commit({ operations: [operation({ id: opened.id, state: 'held' })] })).toBe('conflict');
+      expect(
+        await engine.commit({ operations: [operation({ id: opened.id, state: 'held' })] }),
+      ).toBe('conflict');
       expect(await engine.commit({ operations: [operation({ version: 3 })] })).toBe('conflict');
-      expect(await engine.commit({ operations: [operation(), operation({ id: opened.id })] })).toBe('conflict');
+      expect(await engine.commit({ operations: [operation(), operation({ id: opened.id })] })).toBe(
+        'conflict',
+      );
       expect((await engine.reads.operation(opened.id))?.state).toBe('confirming');
     });
 
     it('is won by exactly one of many who decide at the same time', async () => {
       const opened = operation();
       await engine.commit({ operations: [opened] });
-      const writers = Array.from({ length: 12 }, (_, look) =>
-        engine.commit({ operations: [{ ...opened, look, version: 1 }], counters: { [opened.id]: 1 } }),
+      const writers = Array.from({ length: 12 }, (_, confirmation) =>
+        engine.commit({
+          operations: [{ ...opened, confirmation, version: 1 }],
+          counters: { [opened.id]: 1 },
+        }),
       );
       const outcomes = await Promise.all(writers);
       expect(outcomes.filter((outcome) => outcome === 'committed')).toHaveLength(1);
-      expect((await engine.reads.operation(opened.id))?.look).toBe(outcomes.indexOf('committed'));
+      expect((await engine.reads.operation(opened.id))?.confirmation).toBe(
+        outcomes.indexOf('committed'),
+      );
       expect((await engine.reads.counters())[opened.id]).toBe(1);
     });
 
     it('of a notification that was taken in before is a conflict, and nothing of it is done twice', async () => {
       const [first, second, other] = [unique(), unique(), unique()];
       expect(await engine.commit({ seen: [first], counters: { [first]: 1 } })).toBe('committed');
-      expect(await engine.commit({ seen: [second, first], counters: { [first]: 1 } })).toBe('conflict');
+      expect(await engine.commit({ seen: [second, first], counters: { [first]: 1 } })).toBe(
+        'conflict',
+      );
       expect(await engine.reads.seen([first, second])).toEqual(new Set([first]));
       expect((await engine.reads.counters())[first]).toBe(1);
       // The same notification comes by two topics, in one batch.
@@ -114,11 +162,15 @@ export function commitSuite(open: () => Promise<Engine>): void {
       const seen: boolean[] = [];
       const ids = Array.from({ length: 40 }, operationId);
       await engine.work('coordinate', { concurrency: 4 }, async ([delivery]) => {
-        if (delivery?.message.type !== 'operation.look') return;
+        if (delivery?.message.type !== 'operation.confirm') return;
         const { operationId: id } = delivery.message.data;
         if (ids.includes(id)) seen.push((await engine.reads.operation(id)) !== undefined);
       });
-      await Promise.all(ids.map((id) => engine.commit({ messages: [look(id)], operations: [operation({ id })] })));
+      await Promise.all(
+        ids.map((id) =>
+          engine.commit({ messages: [confirmation(id)], operations: [operation({ id })] }),
+        ),
+      );
       await until('40 messages', () => seen.length === 40);
       expect(seen.every(Boolean)).toBe(true);
     });
@@ -126,9 +178,18 @@ export function commitSuite(open: () => Promise<Engine>): void {
     it('keeps what is remembered of an account: members only grow, the first deletion and the last sight stand', async () => {
       const id = projectId();
       const [ann, bob] = [userId(), userId()];
-      await engine.commit({ accounts: [project({ id, seenAt: 50, deletedAt: 40, members: [ann] })] });
-      await engine.commit({ accounts: [project({ id, seenAt: 30, deletedAt: 60, members: [bob], name: 'renamed' })] });
-      await engine.commit({ accounts: [project({ id, seenAt: 31, name: 'renamed' }), project({ id, seenAt: 32, name: 'again' })] });
+      await engine.commit({
+        accounts: [project({ id, seenAt: 50, deletedAt: 40, members: [ann] })],
+      });
+      await engine.commit({
+        accounts: [project({ id, seenAt: 30, deletedAt: 60, members: [bob], name: 'renamed' })],
+      });
+      await engine.commit({
+        accounts: [
+          project({ id, seenAt: 31, name: 'renamed' }),
+          project({ id, seenAt: 32, name: 'again' }),
+        ],
+      });
       const kept = await engine.reads.account('project', id);
       expect({ ...kept, members: kept?.members?.toSorted() }).toEqual(
         project({ id, seenAt: 50, deletedAt: 60, members: [ann, bob].toSorted(), name: 'again' }),
@@ -139,15 +200,22 @@ export function commitSuite(open: () => Promise<Engine>): void {
       const odd = 'a\0b \ud800 "\\u0000" é 日本 \uFFFD';
       const junk = quarantined({ body: 'NUL \0 and "\\u0000"', bytes: 20 });
       const home = domainId();
-      await engine.commit({ quarantine: [junk], seen: [odd], accounts: [project({ domainId: home, name: odd })] });
+      await engine.commit({
+        quarantine: [junk],
+        seen: [odd],
+        accounts: [project({ domainId: home, name: odd })],
+      });
       const [kept] = (await engine.reads.quarantine(1)).records;
       expect(Buffer.from(kept?.body ?? '', kept?.encoding).toString('utf8')).toBe(junk.body);
       expect(await engine.reads.seen([odd])).toEqual(new Set([odd]));
-      expect((await engine.reads.projectsOf(home))[0]?.account.name).toMatch(/^a.b . "\\u0000" é 日本 \uFFFD$/);
+      expect((await engine.reads.projectsOf(home))[0]?.account.name).toMatch(
+        /^a.b . "\\u0000" é 日本 \uFFFD$/,
+      );
       const bodies: string[] = [];
       await engine.work('ingest', { concurrency: 1 }, async ([delivery]) => {
         const message = delivery?.message;
-        if (message?.type === 'notification.received') bodies.push(Buffer.from(message.data.body, message.data.encoding).toString('utf8'));
+        if (message?.type === 'notification.received')
+          bodies.push(Buffer.from(message.data.body, message.data.encoding).toString('utf8'));
       });
       const data = { body: 'a\0b', encoding: 'utf8', source: 'http', receivedAt: 1 } as const;
       await engine.commit({ messages: [{ type: 'notification.received', data }] });
@@ -157,7 +225,8 @@ export function commitSuite(open: () => Promise<Engine>): void {
 
     it('never keeps more than 10,000 in quarantine, and lets the oldest go', async () => {
       const junk = Array.from({ length: 10_020 }, () => quarantined());
-      for (let at = 0; at < junk.length; at += 1002) await engine.commit({ quarantine: junk.slice(at, at + 1002) });
+      for (let at = 0; at < junk.length; at += 1002)
+        await engine.commit({ quarantine: junk.slice(at, at + 1002) });
       const { total, records } = await engine.reads.quarantine(20_000);
       expect(total).toBe(10_000);
       expect(records.map(({ id }) => id)).toEqual(

@@ -1,12 +1,25 @@
 import type { Message } from '../../events/index.ts';
-import { type DeadLetter, type Delivery, type Engine, NO_WORD, SHOWN_AT_MOST } from '../../lib/engine/port.ts';
-import type { ErrorReport } from '../../lib/errors.ts';
+import {
+  type DeadLetter,
+  type Delivery,
+  type Engine,
+  NO_WORD,
+  SHOWN_AT_MOST,
+} from '../../lib/engine/port.ts';
+import type { ErrorReport } from '../../lib/shared/errors.ts';
 import { until } from './place.ts';
-import { look, operationId, requested, unique } from './samples.ts';
+import { confirmation, operationId, requested, unique } from './samples.ts';
 
-const report = (code: string): ErrorReport => ({ code, class: 'Denied', message: `said ${code}`, advice: 'ask' });
-const passOf = (message: Message | undefined): number => (message?.type === 'service.requested' ? message.data.pass : Number.NaN);
-const passes = (letters: readonly DeadLetter[]): number[] => letters.map(({ message }) => passOf(message));
+const report = (code: string): ErrorReport => ({
+  code,
+  class: 'Denied',
+  message: `said ${code}`,
+  advice: 'ask',
+});
+const runOf = (message: Message | undefined): number =>
+  message?.type === 'service.requested' ? message.data.run : Number.NaN;
+const runs = (letters: readonly DeadLetter[]): number[] =>
+  letters.map(({ message }) => runOf(message));
 
 /** What was given up waits for a person, who finds it and sends it back, or throws it away. */
 export function deadLetterSuite(open: () => Promise<Engine>): void {
@@ -19,15 +32,21 @@ export function deadLetterSuite(open: () => Promise<Engine>): void {
       await engine.work('coordinate', { concurrency: 1 }, async ([delivery]) => {
         if (!delivery) return;
         const { message } = delivery;
-        if ('operationId' in message.data && hurting.has(message.data.operationId)) throw new Error('it hurts');
+        if ('operationId' in message.data && hurting.has(message.data.operationId))
+          throw new Error('it hurts');
         told.push(message);
       });
     }, 60_000);
     afterAll(() => engine.close());
 
     /** Two services, two operations, two causes: `a1x` is service a, first operation, cause x. */
-    async function lay() {
-      const [a, b, x, y] = [`t${unique()}`, `t${unique()}`, `cause.${unique()}`, `cause.${unique()}`];
+    async function moveToDeadLetters() {
+      const [a, b, x, y] = [
+        `t${unique()}`,
+        `t${unique()}`,
+        `cause.${unique()}`,
+        `cause.${unique()}`,
+      ];
       const [first, second] = [operationId(), operationId()];
       const messages = {
         a1x: requested(a, 1, first),
@@ -40,89 +59,130 @@ export function deadLetterSuite(open: () => Promise<Engine>): void {
         await engine.commit({ deadLetters: [{ message: messages[name], error: error[name] }] });
       return { a, b, x, y, first, second, messages, error };
     }
-    const heard = (type: Message['type'], operations: readonly string[]) =>
+    const subscriptionState = (type: Message['type'], operations: readonly string[]) =>
       told
-        .filter(({ type: is, data }) => is === type && 'operationId' in data && operations.includes(data.operationId))
+        .filter(
+          ({ type: is, data }) =>
+            is === type && 'operationId' in data && operations.includes(data.operationId),
+        )
         .map(({ data }) => data);
 
     it('are found by service, queue, operation, cause and id, the oldest first', async () => {
-      const { a, b, x, first, messages, error } = await lay();
-      expect(passes(await engine.deadLetters({ operationId: first }))).toEqual([1, 2, 4]);
-      expect(passes(await engine.deadLetters({ service: a }))).toEqual([1, 2, 3]);
-      expect(passes(await engine.deadLetters({ queue: `service-${a}` }))).toEqual([1, 2, 3]);
+      const { a, b, x, first, messages, error } = await moveToDeadLetters();
+      expect(runs(await engine.deadLetters({ operationId: first }))).toEqual([1, 2, 4]);
+      expect(runs(await engine.deadLetters({ service: a }))).toEqual([1, 2, 3]);
+      expect(runs(await engine.deadLetters({ queue: `service-${a}` }))).toEqual([1, 2, 3]);
       expect(await engine.deadLetters({ queue: 'coordinate', service: a })).toEqual([]);
-      expect(passes(await engine.deadLetters({ cause: x }))).toEqual([1, 3, 4]);
-      expect(passes(await engine.deadLetters({ cause: x, operationId: first, service: a }))).toEqual([1]);
+      expect(runs(await engine.deadLetters({ cause: x }))).toEqual([1, 3, 4]);
+      expect(runs(await engine.deadLetters({ cause: x, operationId: first, service: a }))).toEqual([
+        1,
+      ]);
       const [letter] = await engine.deadLetters({ service: b });
-      const { operationId: of, taskId, pass } = messages.b1x.data;
+      const { operationId: of, taskId, run } = messages.b1x.data;
       expect(letter).toEqual({
         id: expect.any(String),
         queue: `service-${b}`,
         message: messages.b1x,
         unreadable: undefined,
         operationId: of,
-        task: { taskId, pass },
+        task: { taskId, run },
         error: error.b1x,
         receiveCount: undefined,
         at: expect.any(Number),
         expiresAt: letter?.expiresAt,
       });
       // Where letters are thrown away after a time, that is days ahead.
-      expect((letter?.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()).toBeGreaterThan(7 * 24 * 3_600_000);
+      expect((letter?.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()).toBeGreaterThan(
+        7 * 24 * 3_600_000,
+      );
       expect(await engine.deadLetters({ id: letter?.id ?? '' })).toEqual([letter]);
       expect(await engine.deadLetters({ id: 'no such id' })).toEqual([]);
       const ids = (await engine.deadLetters({ service: a })).map(({ id }) => id);
-      expect(passes(await engine.deadLetters({ operationId: first, ids: ids.slice(1) }))).toEqual([2]);
+      expect(runs(await engine.deadLetters({ operationId: first, ids: ids.slice(1) }))).toEqual([
+        2,
+      ]);
       expect(await engine.deadLetters({ service: a, ids: [] })).toEqual([]);
       expect(await engine.deadLetters({ service: b, ids })).toEqual([]);
       expect(await engine.deadLetters({ service: 'no\0such' })).toEqual([]);
     });
 
     it('that were chosen go back to their queue, and only those; the coordinator hears of each, and the decision is kept', async () => {
-      const { a, x, y, first, second, messages } = await lay();
-      expect(await engine.redrive({ service: a, cause: x }, { by: 'ann', reason: 'mended' })).toBe(2);
-      expect(passes(await engine.deadLetters({ service: a }))).toEqual([2]);
+      const { a, x, y, first, second, messages } = await moveToDeadLetters();
+      expect(await engine.redrive({ service: a, cause: x }, { by: 'ann', reason: 'mended' })).toBe(
+        2,
+      );
+      expect(runs(await engine.deadLetters({ service: a }))).toEqual([2]);
       expect(await engine.redrive({ service: a, cause: x }, { by: 'ann' })).toBe(0);
 
       const got: Delivery[] = [];
-      await engine.work(`service-${a}`, { concurrency: 1 }, async (deliveries) => void got.push(...deliveries));
-      await until('both messages', () => got.length === 2 && heard('task.redriven', [first, second]).length === 2);
-      const received = got.map(({ message, receiveCount }) => [passOf(message), receiveCount]);
+      await engine.work(
+        `service-${a}`,
+        { concurrency: 1 },
+        async (deliveries) => void got.push(...deliveries),
+      );
+      await until(
+        'both messages',
+        () => got.length === 2 && subscriptionState('task.redriven', [first, second]).length === 2,
+      );
+      const received = got.map(({ message, receiveCount }) => [runOf(message), receiveCount]);
       expect(received.toSorted(([one = 0], [other = 0]) => one - other)).toEqual([
         [1, 1],
         [3, 1],
       ]);
-      expect(heard('task.redriven', [first, second])).toEqual(
+      expect(subscriptionState('task.redriven', [first, second])).toEqual(
         expect.arrayContaining([
           { operationId: first, taskId: messages.a1x.data.taskId, by: 'ann' },
           { operationId: second, taskId: messages.a2x.data.taskId, by: 'ann' },
         ]),
       );
-      expect(passes(await engine.deadLetters({ cause: y }))).toEqual([2]);
-      const decision = { id: expect.any(String), what: 'redriven', by: 'ann', reason: 'mended', at: expect.any(Number), letters: 1 };
+      expect(runs(await engine.deadLetters({ cause: y }))).toEqual([2]);
+      const decision = {
+        id: expect.any(String),
+        what: 'redriven',
+        by: 'ann',
+        reason: 'mended',
+        at: expect.any(Number),
+        letters: 1,
+      };
       expect(await engine.reads.decisions({ operationId: first, limit: 10 })).toEqual([
         { ...decision, queue: `service-${a}`, operationId: first, cause: x },
       ]);
     });
 
     it('that were chosen are thrown away, and only those; the coordinator hears of each and why, and the decisions are kept', async () => {
-      const { a, b, x, y, first, messages } = await lay();
+      const { a, b, x, y, first, messages } = await moveToDeadLetters();
       const got: Delivery[] = [];
-      await engine.work(`service-${a}`, { concurrency: 1 }, async (deliveries) => void got.push(...deliveries));
-      expect(await engine.discard({ operationId: first, service: a }, { by: 'bob', reason: 'torn down' })).toBe(2);
-      expect(await engine.discard({ operationId: first, service: b, cause: y }, { by: 'bob', reason: 'no such letter' })).toBe(0);
-      expect(passes(await engine.deadLetters({ service: a }))).toEqual([3]);
-      expect(passes(await engine.deadLetters({ service: b }))).toEqual([4]);
-      await until('word of both', () => heard('task.discarded', [first]).length === 2);
-      const word = (of: 'a1x' | 'a1y', pass: number) => ({
+      await engine.work(
+        `service-${a}`,
+        { concurrency: 1 },
+        async (deliveries) => void got.push(...deliveries),
+      );
+      expect(
+        await engine.discard(
+          { operationId: first, service: a },
+          { by: 'bob', reason: 'torn down' },
+        ),
+      ).toBe(2);
+      expect(
+        await engine.discard(
+          { operationId: first, service: b, cause: y },
+          { by: 'bob', reason: 'no such letter' },
+        ),
+      ).toBe(0);
+      expect(runs(await engine.deadLetters({ service: a }))).toEqual([3]);
+      expect(runs(await engine.deadLetters({ service: b }))).toEqual([4]);
+      await until('word of both', () => subscriptionState('task.discarded', [first]).length === 2);
+      const word = (of: 'a1x' | 'a1y', run: number) => ({
         operationId: first,
         taskId: messages[of].data.taskId,
-        pass,
+        run,
         by: 'bob',
         reason: 'torn down',
       });
-      expect(heard('task.discarded', [first])).toEqual(expect.arrayContaining([word('a1x', 1), word('a1y', 2)]));
-      expect(heard('task.redriven', [first])).toEqual([]);
+      expect(subscriptionState('task.discarded', [first])).toEqual(
+        expect.arrayContaining([word('a1x', 1), word('a1y', 2)]),
+      );
+      expect(subscriptionState('task.redriven', [first])).toEqual([]);
 
       expect(await engine.redrive({ operationId: first }, { by: 'ann' })).toBe(1);
       const decisions = await engine.reads.decisions({ operationId: first, limit: 10 });
@@ -149,9 +209,18 @@ export function deadLetterSuite(open: () => Promise<Engine>): void {
         if (broken) throw new Error('not yet');
         handled.push(delivery?.receiveCount ?? 0);
       });
-      await engine.commit({ messages: [requested(service)], deadLetters: [{ message: requested(service, 2), error: report('x') }] });
-      await until('two dead letters', async () => (await engine.deadLetters({ service })).length === 2);
-      const counts = (await engine.deadLetters({ service })).map(({ message, receiveCount }) => [passOf(message), receiveCount]);
+      await engine.commit({
+        messages: [requested(service)],
+        deadLetters: [{ message: requested(service, 2), error: report('x') }],
+      });
+      await until(
+        'two dead letters',
+        async () => (await engine.deadLetters({ service })).length === 2,
+      );
+      const counts = (await engine.deadLetters({ service })).map(({ message, receiveCount }) => [
+        runOf(message),
+        receiveCount,
+      ]);
       expect(new Map(counts as [number, number | undefined][])).toEqual(
         new Map([
           [1, 3],
@@ -168,36 +237,71 @@ export function deadLetterSuite(open: () => Promise<Engine>): void {
     it('of the coordinator are found beside those of the services, and go back', async () => {
       const of = operationId();
       hurting.add(of);
-      await engine.commit({ messages: [look(of)] });
-      await until('a dead letter', async () => (await engine.deadLetters({ queue: 'coordinate' })).length === 1);
+      await engine.commit({ messages: [confirmation(of)] });
+      await until(
+        'a dead letter',
+        async () => (await engine.deadLetters({ queue: 'coordinate' })).length === 1,
+      );
       expect(await engine.deadLetters({ operationId: of })).toMatchObject([
-        { queue: 'coordinate', message: look(of), operationId: of, task: undefined, receiveCount: 3, error: { code: 'handler.failed' } },
+        {
+          queue: 'coordinate',
+          message: confirmation(of),
+          operationId: of,
+          task: undefined,
+          receiveCount: 3,
+          error: { code: 'handler.failed' },
+        },
       ]);
       hurting.delete(of);
       expect(await engine.redrive({ queue: 'coordinate' }, { by: 'ann' })).toBe(1);
-      await until('the look', () => heard('operation.look', [of]).length === 1);
+      await until('the look', () => subscriptionState('operation.confirm', [of]).length === 1);
       expect(await engine.deadLetters({ queue: 'coordinate' })).toEqual([]);
-      expect(await engine.reads.decisions({ operationId: of, limit: 10 })).toMatchObject([{ queue: 'coordinate', letters: 1 }]);
+      expect(await engine.reads.decisions({ operationId: of, limit: 10 })).toMatchObject([
+        { queue: 'coordinate', letters: 1 },
+      ]);
     }, 30_000);
 
     it('that this release cannot read are shown as they are, cut, and can be thrown away', async () => {
       const service = `t${unique()}`;
       const message = requested(service, 5);
       // As a later release may write it: the routes are the same, a field is not.
-      const strange = { ...message, data: { ...message.data, phase: 'tidy', detailsOfIt: 'x'.repeat(SHOWN_AT_MOST) } };
+      const strange = {
+        ...message,
+        data: { ...message.data, phase: 'tidy', detailsOfIt: 'x'.repeat(SHOWN_AT_MOST) },
+      };
       const got: Delivery[] = [];
-      await engine.work(`service-${service}`, { concurrency: 1 }, async (deliveries) => void got.push(...deliveries));
+      await engine.work(
+        `service-${service}`,
+        { concurrency: 1 },
+        async (deliveries) => void got.push(...deliveries),
+      );
       await engine.commit({ messages: [strange as unknown as Message] });
-      await until('a dead letter', async () => (await engine.deadLetters({ service })).length === 1);
+      await until(
+        'a dead letter',
+        async () => (await engine.deadLetters({ service })).length === 1,
+      );
       const { operationId: of, taskId } = message.data;
       const [letter] = await engine.deadLetters({ operationId: of });
-      expect(letter).toMatchObject({ queue: `service-${service}`, operationId: of, task: { taskId, pass: 5 } });
-      expect([letter?.message, letter?.unreadable?.length, got]).toEqual([undefined, SHOWN_AT_MOST + 1, []]);
+      expect(letter).toMatchObject({
+        queue: `service-${service}`,
+        operationId: of,
+        task: { taskId, run: 5 },
+      });
+      expect([letter?.message, letter?.unreadable?.length, got]).toEqual([
+        undefined,
+        SHOWN_AT_MOST + 1,
+        [],
+      ]);
       expect(letter?.unreadable).toMatch(/"tidy"[\s\S]*…$/);
       expect(['engine.message.unreadable', NO_WORD]).toContain(letter?.error?.code ?? NO_WORD);
-      expect(await engine.discard({ id: letter?.id ?? '' }, { by: 'ann', reason: 'of a release that we left' })).toBe(1);
+      expect(
+        await engine.discard(
+          { id: letter?.id ?? '' },
+          { by: 'ann', reason: 'of a release that we left' },
+        ),
+      ).toBe(1);
       expect(await engine.deadLetters({ service })).toEqual([]);
-      await until('word of it', () => heard('task.discarded', [of]).length === 1);
+      await until('word of it', () => subscriptionState('task.discarded', [of]).length === 1);
     }, 30_000);
   });
 }

@@ -1,8 +1,9 @@
 import type { Delivery, Engine } from '../../lib/engine/port.ts';
-import { door, median, until } from './place.ts';
+import { apiUrl, median, until } from './place.ts';
 import { queue, requested, serviceOf, unique } from './samples.ts';
 
-export const passOf = ({ message }: Delivery): number => (message.type === 'service.requested' ? message.data.pass : Number.NaN);
+export const runOf = ({ message }: Delivery): number =>
+  message.type === 'service.requested' ? message.data.run : Number.NaN;
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /** Who gets a message, when, with how many others, and how many at the same time. */
@@ -21,10 +22,10 @@ export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () =
       await engine.work(name, { concurrency: 1 }, async () => {
         waits.push(performance.now() - sentAt);
       });
-      for (const pass of numbers(7)) {
+      for (const run of numbers(7)) {
         sentAt = performance.now();
-        await engine.commit({ messages: [requested(serviceOf(name), pass)] });
-        await until('the message', () => waits.length === pass);
+        await engine.commit({ messages: [requested(serviceOf(name), run)] });
+        await until('the message', () => waits.length === run);
       }
       // Polling alone, once a second, would make it 500 ms.
       expect(median(waits)).toBeLessThan(150);
@@ -35,11 +36,19 @@ export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () =
       const late: number[] = [];
       const sentAt = performance.now();
       await engine.work(name, { concurrency: 8 }, async ([delivery]) => {
-        late.push(performance.now() - sentAt - (delivery ? passOf(delivery) : 0));
+        late.push(performance.now() - sentAt - (delivery ? runOf(delivery) : 0));
       });
       const delays = [250, 500, 700, 900, 1200, 1350, 1600];
-      await engine.commit({ messages: delays.map((delay) => ({ ...requested(serviceOf(name), delay), delaySeconds: delay / 1000 })) });
-      expect((await engine.reads.depths())[name]).toMatchObject({ delayed: delays.length, ready: 0 });
+      await engine.commit({
+        messages: delays.map((delay) => ({
+          ...requested(serviceOf(name), delay),
+          delaySeconds: delay / 1000,
+        })),
+      });
+      expect((await engine.reads.depths())[name]).toMatchObject({
+        delayed: delays.length,
+        ready: 0,
+      });
       await until('all messages', () => late.length === delays.length);
       expect(Math.min(...late)).toBeGreaterThanOrEqual(0);
       expect(median(late)).toBeLessThan(250 + delayStepMillis() / 2);
@@ -47,21 +56,28 @@ export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () =
 
     it('of a full queue comes once, in batches that are no bigger than asked for', async () => {
       const name = queue();
-      await engine.commit({ messages: numbers(250).map((pass) => requested(serviceOf(name), pass)) });
+      await engine.commit({ messages: numbers(250).map((run) => requested(serviceOf(name), run)) });
       const batches: number[][] = [];
       await engine.work(name, { concurrency: 2, batch: 100 }, async (deliveries) => {
-        batches.push(deliveries.map(passOf));
+        batches.push(deliveries.map(runOf));
       });
       await until('250 messages', () => batches.flat().length >= 250);
       expect(batches.flat().toSorted((a, b) => a - b)).toEqual(numbers(250));
-      expect(batches.map((batch) => batch.length).toSorted((a, b) => b - a)).toEqual([100, 100, 50]);
+      expect(batches.map((batch) => batch.length).toSorted((a, b) => b - a)).toEqual([
+        100, 100, 50,
+      ]);
       await until('an empty queue', async () => (await engine.reads.depths())[name]?.active === 0);
-      expect((await engine.reads.depths())[name]).toEqual({ ready: 0, delayed: 0, active: 0, dead: 0 });
+      expect((await engine.reads.depths())[name]).toEqual({
+        ready: 0,
+        delayed: 0,
+        active: 0,
+        dead: 0,
+      });
     });
 
     it('is handled beside as many others as allowed, and never beside more', async () => {
       const name = queue();
-      const [four, all] = [door(), door()];
+      const [four, all] = [apiUrl(), apiUrl()];
       let [inside, most, done] = [0, 0, 0];
       await engine.work(name, { concurrency: 4 }, async () => {
         inside += 1;
@@ -73,22 +89,23 @@ export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () =
         done += 1;
         if (done === 30) all.open();
       });
-      await engine.commit({ messages: numbers(30).map((pass) => requested(serviceOf(name), pass)) });
+      await engine.commit({ messages: numbers(30).map((run) => requested(serviceOf(name), run)) });
       await until('30 messages', () => done === 30);
       expect(most).toBe(4);
     });
 
     it('goes past a handler that is stuck', async () => {
       const name = queue();
-      const stuck = door();
+      const stuck = apiUrl();
       const handled: number[] = [];
       await engine.work(name, { concurrency: 2 }, async ([delivery]) => {
-        const pass = delivery ? passOf(delivery) : 0;
-        if (pass === 1) await stuck.passed;
-        handled.push(pass);
+        const run = delivery ? runOf(delivery) : 0;
+        if (run === 1) await stuck.passed;
+        handled.push(run);
       });
       await engine.commit({ messages: [requested(serviceOf(name), 1)] });
-      for (const pass of numbers(9).slice(1)) await engine.commit({ messages: [requested(serviceOf(name), pass)] });
+      for (const run of numbers(9).slice(1))
+        await engine.commit({ messages: [requested(serviceOf(name), run)] });
       await until('the other eight', () => handled.length === 8);
       stuck.open();
       await until('the stuck one', () => handled.length === 9);
@@ -100,7 +117,7 @@ export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () =
     it('lets a running handler end and commit, and its message is done', async () => {
       const name = queue();
       const engine = await open();
-      const begun = door();
+      const begun = apiUrl();
       const counter = unique();
       let ended: unknown;
       await engine.work(name, { concurrency: 1 }, async () => {
@@ -112,34 +129,41 @@ export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () =
       await begun.passed;
       await engine.close();
       expect(ended).toBe('committed');
-      await expect(engine.commit({ seen: ['x'] })).rejects.toMatchObject({ report: { code: 'engine.closed' } });
+      await expect(engine.commit({ seen: ['x'] })).rejects.toMatchObject({
+        report: { code: 'engine.closed' },
+      });
       await expect(engine.health()).rejects.toThrow();
       const next = await open();
       expect((await next.reads.counters())[counter]).toBe(1);
-      expect((await next.reads.depths())[name]).toEqual({ ready: 0, delayed: 0, active: 0, dead: 0 });
+      expect((await next.reads.depths())[name]).toEqual({
+        ready: 0,
+        delayed: 0,
+        active: 0,
+        dead: 0,
+      });
       await next.close();
     }, 30_000);
 
     it('gives back what did not end in time, and what it had not begun, as if it had not been taken', async () => {
       const name = queue();
       const engine = await open();
-      const begun = door();
-      const never = door();
+      const begun = apiUrl();
+      const never = apiUrl();
       await engine.work(name, { concurrency: 2, batch: 3 }, async () => {
         begun.open();
         await never.passed;
       });
-      await engine.commit({ messages: numbers(8).map((pass) => requested(serviceOf(name), pass)) });
+      await engine.commit({ messages: numbers(8).map((run) => requested(serviceOf(name), run)) });
       await begun.passed;
       await engine.close(0.1);
       never.open();
       const next = await open();
       const got: [number, number][] = [];
       await next.work(name, { concurrency: 1 }, async (deliveries) => {
-        for (const delivery of deliveries) got.push([passOf(delivery), delivery.receiveCount]);
+        for (const delivery of deliveries) got.push([runOf(delivery), delivery.receiveCount]);
       });
       await until('all eight', () => got.length === 8);
-      expect(got.toSorted(([a], [b]) => a - b)).toEqual(numbers(8).map((pass) => [pass, 1]));
+      expect(got.toSorted(([a], [b]) => a - b)).toEqual(numbers(8).map((run) => [run, 1]));
       await next.close();
     }, 30_000);
 
@@ -147,12 +171,17 @@ export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () =
       const name = queue();
       const engine = await open();
       const sentAt = performance.now();
-      await engine.commit({ messages: [requested(serviceOf(name), 1), { ...requested(serviceOf(name), 2), delaySeconds: 3 }] });
+      await engine.commit({
+        messages: [
+          requested(serviceOf(name), 1),
+          { ...requested(serviceOf(name), 2), delaySeconds: 3 },
+        ],
+      });
       await engine.close();
       const next = await open();
       const got = new Map<number, number>();
       await next.work(name, { concurrency: 1 }, async ([delivery]) => {
-        if (delivery) got.set(passOf(delivery), performance.now() - sentAt);
+        if (delivery) got.set(runOf(delivery), performance.now() - sentAt);
       });
       await until('both', () => got.size === 2);
       expect(got.get(2)).toBeGreaterThanOrEqual(3000);

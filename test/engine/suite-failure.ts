@@ -1,8 +1,8 @@
 import type { Engine } from '../../lib/engine/port.ts';
-import { PropagatorError } from '../../lib/errors.ts';
+import { PropagatorError } from '../../lib/shared/errors.ts';
 import { until } from './place.ts';
 import { queue, requested, serviceOf } from './samples.ts';
-import { passOf } from './suite-delivery.ts';
+import { runOf } from './suite-delivery.ts';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -21,12 +21,18 @@ export function failureSuite(open: () => Promise<Engine>): void {
       const others: number[] = [];
       await engine.work(name, { concurrency: 1 }, async ([delivery]) => {
         if (!delivery) return;
-        if (passOf(delivery) !== 1) {
-          others.push(passOf(delivery));
+        if (runOf(delivery) !== 1) {
+          others.push(runOf(delivery));
           return;
         }
         received.push({ count: delivery.receiveCount, at: performance.now() });
-        throw new PropagatorError({ code: 'nova.http.500', class: 'Unexpected', message: 'broken', advice: 'look', requestId: 'req-1' });
+        throw new PropagatorError({
+          code: 'nova.http.500',
+          class: 'Unexpected',
+          message: 'broken',
+          advice: 'confirmation',
+          requestId: 'req-1',
+        });
       });
       const bad = requested(serviceOf(name), 1);
       await engine.commit({ messages: [bad] });
@@ -34,7 +40,7 @@ export function failureSuite(open: () => Promise<Engine>): void {
       await engine.commit({
         messages: numbers(20)
           .slice(1)
-          .map((pass) => requested(serviceOf(name), pass)),
+          .map((run) => requested(serviceOf(name), run)),
       });
       await until('the others', () => others.length === 19);
       expect(received.length).toBeLessThan(3);
@@ -44,9 +50,18 @@ export function failureSuite(open: () => Promise<Engine>): void {
       const pauses = received.slice(1).map(({ at }, index) => at - (received[index]?.at ?? 0));
       expect(Math.min(...pauses)).toBeGreaterThan(900);
       const [letter] = await engine.deadLetters({ service: serviceOf(name) });
-      expect(letter).toMatchObject({ queue: name, message: bad, error: { code: 'nova.http.500', message: 'broken', requestId: 'req-1' } });
+      expect(letter).toMatchObject({
+        queue: name,
+        message: bad,
+        error: { code: 'nova.http.500', message: 'broken', requestId: 'req-1' },
+      });
       expect(Math.abs(Date.now() - (letter?.at ?? 0))).toBeLessThan(60_000);
-      expect((await engine.reads.depths())[name]).toEqual({ ready: 0, delayed: 0, active: 0, dead: 1 });
+      expect((await engine.reads.depths())[name]).toEqual({
+        ready: 0,
+        delayed: 0,
+        active: 0,
+        dead: 1,
+      });
     }, 30_000);
 
     it('does not take its batch along: the next time it comes alone', async () => {
@@ -58,17 +73,20 @@ export function failureSuite(open: () => Promise<Engine>): void {
         most = Math.max(most, inside);
         await new Promise((resolve) => setTimeout(resolve, 5));
         inside -= 1;
-        const passes = deliveries.map(passOf);
-        if (passes.includes(13)) throw new TypeError('thirteen');
-        handled.push(...passes);
+        const runs = deliveries.map(runOf);
+        if (runs.includes(13)) throw new TypeError('thirteen');
+        handled.push(...runs);
       });
-      await engine.commit({ messages: numbers(50).map((pass) => requested(serviceOf(name), pass)) });
+      await engine.commit({ messages: numbers(50).map((run) => requested(serviceOf(name), run)) });
       await until('a dead letter', async () => (await engine.reads.depths())[name]?.dead === 1);
-      expect(handled.toSorted((a, b) => a - b)).toEqual(numbers(50).filter((pass) => pass !== 13));
+      expect(handled.toSorted((a, b) => a - b)).toEqual(numbers(50).filter((run) => run !== 13));
       expect(most).toBe(2);
       const letters = await engine.deadLetters({ service: serviceOf(name) });
       expect(letters).toMatchObject([
-        { message: { data: { pass: 13 } }, error: { code: 'handler.failed', message: 'TypeError: thirteen' } },
+        {
+          message: { data: { run: 13 } },
+          error: { code: 'handler.failed', message: 'TypeError: thirteen' },
+        },
       ]);
     }, 30_000);
   });

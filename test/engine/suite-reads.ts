@@ -1,6 +1,16 @@
-import { KindName, ServiceName, TaskId } from '../../events/ids.ts';
+import { ResourceTypeName, ServiceName, TaskId } from '../../events/ids.ts';
 import type { Engine } from '../../lib/engine/port.ts';
-import { domainId, operation, operationId, project, projectId, requested, task, unique, userId } from './samples.ts';
+import {
+  domainId,
+  operation,
+  operationId,
+  project,
+  projectId,
+  requested,
+  task,
+  unique,
+  userId,
+} from './samples.ts';
 
 /** What can be asked of the store. */
 export function readSuite(open: () => Promise<Engine>): void {
@@ -20,8 +30,16 @@ export function readSuite(open: () => Promise<Engine>): void {
     it('find the operations about an account, the newest generation first', async () => {
       const [id, home] = [projectId(), domainId()];
       const scope = { type: 'project', id, domainId: home } as const;
-      const generations = [1, 0, 2].map((generation) => operation({ scope, generation, openedAt: 1000 + generation }));
-      await engine.commit({ operations: [...generations, operation({ scope: { type: 'domain', id: home } }), operation()] });
+      const generations = [1, 0, 2].map((generation) =>
+        operation({ scope, generation, openedAt: 1000 + generation }),
+      );
+      await engine.commit({
+        operations: [
+          ...generations,
+          operation({ scope: { type: 'domain', id: home } }),
+          operation(),
+        ],
+      });
       const about = await engine.reads.operationsAbout('project', id);
       expect(about.map(({ generation }) => generation)).toEqual([2, 1, 0]);
       expect(await engine.reads.operationsAbout('domain', id)).toEqual([]);
@@ -31,15 +49,37 @@ export function readSuite(open: () => Promise<Engine>): void {
     it('filter operations by state, project, domain and parent, newest first', async () => {
       const [home, parentId] = [domainId(), operationId()];
       const scope = (id = projectId()) => ({ type: 'project', id, domainId: home }) as const;
-      const own = operation({ id: parentId, scope: { type: 'domain', id: home }, state: 'waiting', openedAt: 1 });
+      const own = operation({
+        id: parentId,
+        scope: { type: 'domain', id: home },
+        state: 'waiting',
+        openedAt: 1,
+      });
       const running = operation({ scope: scope(), parentId, state: 'running', openedAt: 2 });
-      const finished = operation({ scope: scope(), parentId, state: 'finished', openedAt: 3, endedAt: 4 });
+      const finished = operation({
+        scope: scope(),
+        parentId,
+        state: 'finished',
+        openedAt: 3,
+        endedAt: 4,
+      });
       await engine.commit({ operations: [own, running, finished] });
-      expect(ids(await engine.reads.operations({ domainId: home }))).toEqual([finished.id, running.id, own.id]);
-      expect(ids(await engine.reads.operations({ domainId: home, limit: 2 }))).toEqual([finished.id, running.id]);
+      expect(ids(await engine.reads.operations({ domainId: home }))).toEqual([
+        finished.id,
+        running.id,
+        own.id,
+      ]);
+      expect(ids(await engine.reads.operations({ domainId: home, limit: 2 }))).toEqual([
+        finished.id,
+        running.id,
+      ]);
       expect(ids(await engine.reads.operations({ parentId }))).toEqual([finished.id, running.id]);
-      expect(ids(await engine.reads.operations({ parentId, state: 'running' }))).toEqual([running.id]);
-      expect(ids(await engine.reads.operations({ projectId: running.scope.id }))).toEqual([running.id]);
+      expect(ids(await engine.reads.operations({ parentId, state: 'running' }))).toEqual([
+        running.id,
+      ]);
+      expect(ids(await engine.reads.operations({ projectId: running.scope.id }))).toEqual([
+        running.id,
+      ]);
       expect(ids(await engine.reads.operations({ projectId: home }))).toEqual([]);
       await engine.commit({ operations: [{ ...running, version: 1, state: 'finished' }] });
       expect(ids(await engine.reads.operations({ parentId, state: 'running' }))).toEqual([]);
@@ -48,47 +88,83 @@ export function readSuite(open: () => Promise<Engine>): void {
     it('keep what a person said of catalog types that nobody covers: the newest word of a type, until it is taken back', async () => {
       const [type, other] = [`t-${unique()}`, `t-${unique()}`];
       const waiver = (of: string, reason: string) => ({ type: of, by: 'ann', reason, at: 1 });
-      const known = async () => (await engine.reads.waivers()).filter((one) => [type, other].includes(one.type));
+      const known = async () =>
+        (await engine.reads.waivers()).filter((one) => [type, other].includes(one.type));
       await engine.commit({ waivers: [waiver(type, 'first'), waiver(other, 'nothing in it')] });
       await engine.commit({ waivers: [waiver(type, 'second')] });
-      expect((await known()).map(({ reason }) => reason).sort()).toEqual(['nothing in it', 'second']);
+      expect((await known()).map(({ reason }) => reason).sort()).toEqual([
+        'nothing in it',
+        'second',
+      ]);
       await engine.commit({ unwaived: [type] });
       expect(await known()).toEqual([waiver(other, 'nothing in it')]);
     });
 
     it('find the projects on which a user was known to have a role', async () => {
       const [ann, bob] = [userId(), userId()];
-      const records = [project({ members: [ann, bob] }), project({ members: [bob] }), project({ members: [ann], deletedAt: 5 }), project()];
+      const records = [
+        project({ members: [ann, bob] }),
+        project({ members: [bob] }),
+        project({ members: [ann], deletedAt: 5 }),
+        project(),
+      ];
       await engine.commit({ accounts: records });
       const found = await engine.reads.projectsOfMember(ann);
-      expect(found.map(({ account }) => account.id).sort()).toEqual([records[0]?.account.id, records[2]?.account.id].sort());
+      expect(found.map(({ account }) => account.id).sort()).toEqual(
+        [records[0]?.account.id, records[2]?.account.id].sort(),
+      );
       expect(await engine.reads.projectsOfMember(userId())).toEqual([]);
     });
 
     it('find the operations about a user, and count those that began apart from those about projects', async () => {
       const since = 6_000_000_000_000;
       const before = await engine.reads.startedSince(since, 'user');
-      const gone = operation({ scope: { type: 'user', id: userId(), name: 'ann', projects: [projectId()] }, startedAt: since });
+      const gone = operation({
+        scope: { type: 'user', id: userId(), name: 'ann', projects: [projectId()] },
+        startedAt: since,
+      });
       await engine.commit({ operations: [gone, operation({ startedAt: since })] });
       expect(ids(await engine.reads.operations({ userId: gone.scope.id }))).toEqual([gone.id]);
-      expect((await engine.reads.operationsAbout('user', gone.scope.id)).map(({ scope }) => scope)).toEqual([gone.scope]);
+      expect(
+        (await engine.reads.operationsAbout('user', gone.scope.id)).map(({ scope }) => scope),
+      ).toEqual([gone.scope]);
       expect((await engine.reads.startedSince(since, 'user')) - before).toBe(1);
     });
 
     it('bring back what an operation that an administrator asked for remembers', async () => {
-      const cleared = [KindName.parse('barbican.container')];
-      const until = [{ task: TaskId.parse('op-0123456789ab/barbican/RegionOne'), kinds: cleared }];
-      const planned = { id: TaskId.parse('op-0123456789ab/heat/RegionOne'), service: ServiceName.parse('heat'), region: 'RegionOne' };
+      const verifiedEmpty = [ResourceTypeName.parse('barbican.container')];
+      const until = [
+        { task: TaskId.parse('op-0123456789ab/barbican/RegionOne'), resourceTypes: verifiedEmpty },
+      ];
+      const planned = {
+        id: TaskId.parse('op-0123456789ab/heat/RegionOne'),
+        service: ServiceName.parse('heat'),
+        region: 'RegionOne',
+      };
       const asked = operation({
-        state: 'early',
-        order: [{ ...planned, after: [], follows: until.map(({ task: id }) => id), until, early: false, types: [] }],
+        state: 'pre-delete',
+        order: [
+          {
+            ...planned,
+            after: [],
+            follows: until.map(({ task: id }) => id),
+            until,
+            preDelete: false,
+            types: [],
+          },
+        ],
         request: { by: 'ann', reason: 'contract ended', at: 5, enabled: true },
-        act: { what: 'enter', number: 1, since: 6, done: true },
+        keystoneAction: { what: 'assign-role', number: 1, since: 6, done: true },
         roles: ['r1'],
         uncovered: [{ type: 'rating', name: 'cloudkitty' }],
         waived: [{ type: 'x', by: 'ann', reason: 'y', at: 1 }],
       });
-      const one = task(asked.id, 'barbican', { early: 'done', provenEarly: [KindName.parse('barbican.secret')], cleared, ahead: [] });
+      const one = task(asked.id, 'barbican', {
+        preDelete: 'done',
+        verifiedBeforeDeletion: [ResourceTypeName.parse('barbican.secret')],
+        verifiedEmpty,
+        ahead: [],
+      });
       await engine.commit({ operations: [asked], tasks: [one] });
       expect(await engine.reads.operation(asked.id)).toEqual({ ...asked, version: 1 });
       expect(await engine.reads.task(one.id)).toEqual({ ...one, version: 1 });
@@ -112,10 +188,18 @@ export function readSuite(open: () => Promise<Engine>): void {
     it('list the tasks of an operation with all that they hold', async () => {
       const of = operationId();
       const nova = task(of, 'nova', {
-        state: 'errored',
+        state: 'dead-lettered',
         counts: { 'nova.server': { found: 3, removed: 1, left: 2 } },
-        conditions: [{ class: 'Blocked', message: 'locked', actor: 'customer', count: 2, since: 7 }],
-        error: { code: 'nova.http.500', class: 'Unexpected', message: 'm', advice: 'a', status: 500 },
+        conditions: [
+          { class: 'Blocked', message: 'locked', actor: 'customer', count: 2, since: 7 },
+        ],
+        error: {
+          code: 'nova.http.500',
+          class: 'Unexpected',
+          message: 'm',
+          advice: 'a',
+          status: 500,
+        },
         nextAt: 9,
       });
       await engine.commit({ tasks: [task(of, 'swift'), nova, task(operationId())] });
@@ -129,24 +213,49 @@ export function readSuite(open: () => Promise<Engine>): void {
       const home = domainId();
       const [one, two] = [project({ domainId: home }), project({ domainId: home, deletedAt: 5 })];
       const before = await engine.reads.accountCount();
-      const domain = { account: { type: 'domain', id: home }, seenAt: 1, deletedAt: undefined, members: undefined } as const;
+      const domain = {
+        account: { type: 'domain', id: home },
+        seenAt: 1,
+        deletedAt: undefined,
+        members: undefined,
+      } as const;
       await engine.commit({ accounts: [one, two, project({ domainId: domainId() }), domain] });
       expect(await engine.reads.accountCount()).toBe(before + 4);
-      expect(ids((await engine.reads.projectsOf(home)).map(({ account }) => account))).toEqual(ids([one.account, two.account]).toSorted());
-      expect(await engine.reads.accounts('project', [two.account.id, 'nobody'])).toEqual([two]);
-      expect((await engine.reads.accounts('domain')).map(({ account }) => account.id)).toContain(home);
+      expect(ids((await engine.reads.projectsOf(home)).map(({ account }) => account))).toEqual(
+        ids([one.account, two.account]).toSorted(),
+      );
+      expect(await engine.reads.accounts('project', [two.account.id, 'none'])).toEqual([two]);
+      expect((await engine.reads.accounts('domain')).map(({ account }) => account.id)).toContain(
+        home,
+      );
       expect(await engine.reads.account('user', home)).toBeUndefined();
     });
 
     it('add up counters, and show how many messages wait', async () => {
       const [counter, service] = [unique(), `t${unique()}`];
-      await Promise.all(Array.from({ length: 10 }, () => engine.commit({ counters: { [counter]: 2 } })));
+      await Promise.all(
+        Array.from({ length: 10 }, () => engine.commit({ counters: { [counter]: 2 } })),
+      );
       expect((await engine.reads.counters())[counter]).toBe(20);
       await engine.commit({
-        messages: [requested(service, 1), requested(service, 2), { ...requested(service, 3), delaySeconds: 600 }],
-        deadLetters: [{ message: requested(service, 4), error: { code: 'x', class: 'Denied', message: 'm', advice: 'a' } }],
+        messages: [
+          requested(service, 1),
+          requested(service, 2),
+          { ...requested(service, 3), delaySeconds: 600 },
+        ],
+        deadLetters: [
+          {
+            message: requested(service, 4),
+            error: { code: 'x', class: 'Denied', message: 'm', advice: 'a' },
+          },
+        ],
       });
-      expect((await engine.reads.depths())[`service-${service}`]).toEqual({ ready: 2, delayed: 1, active: 0, dead: 1 });
+      expect((await engine.reads.depths())[`service-${service}`]).toEqual({
+        ready: 2,
+        delayed: 1,
+        active: 0,
+        dead: 1,
+      });
     });
   });
 }

@@ -4,52 +4,58 @@ export interface NewService {
   readonly name: string;
   /** The official type first, then aliases. */
   readonly catalogTypes: readonly string[];
-  /** The first kind of things that it holds. */
-  readonly kind: string;
+  /** The first resource type that it holds. */
+  readonly resourceType: string;
 }
 
 /** `cloud-shelf` as a constant: `cloudShelf`. */
-export const constantOf = (name: string): string => name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+export const constantOf = (name: string): string =>
+  name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 const titled = (name: string): string => {
   const constant = constantOf(name);
   return constant.charAt(0).toUpperCase() + constant.slice(1);
 };
 
-/** The texts of the files of a new service by path: it works, and keeps the contract against its own fake. */
+/**
+ * The texts of the files of a new service by path: it works, and keeps the contract against its own
+ * fake.
+ */
 export function filesOf(service: NewService): Readonly<Record<string, string>> {
   const { name } = service;
   return {
     [`lib/services/${name}.ts`]: serviceFile(service),
     [`test/cloud/documented/${name}.ts`]: fake(service),
-    [`test/contract/${name}.test.ts`]: contract(service),
+    [`test/unit/services/${name}.test.ts`]: contract(service),
   };
 }
 
-function serviceFile({ name, catalogTypes, kind }: NewService): string {
-  const row = `${constantOf(kind)}Row`;
+function serviceFile({ name, catalogTypes, resourceType }: NewService): string {
+  const row = `${constantOf(resourceType)}Row`;
   return `import * as z from 'zod';
-import { defineKind, defineService, type Removal } from '../cleanup/service.ts';
+import { defineService, defineType, type Removal } from '../task/service.ts';
 
-// TODO: only the fields that are branched on. The owner may be missing: the laws deal with such a row.
+// TODO: only the fields that are branched on. The owner may be missing; the safety rules deal with
+// such a row.
 const ${row} = z.object({ id: z.string(), name: z.string().nullish(), project_id: z.string().nullish() });
 
 /** TODO: what one is, and what goes along with it. */
-const ${constantOf(kind)} = defineKind({
-  name: '${kind}',
+const ${constantOf(resourceType)} = defineType({
+  name: '${resourceType}',
   // TODO: what refuses or delays the removal, one short sentence each.
   blockers: [],
   async list({ api, project }) {
-    // TODO: the path, the filter, and how this API goes on to the next page. Without a filter, take what is ours or has no owner.
+    // TODO: the path, the filter, and how this API goes on to the next page. Without a filter, take
+    // what is ours or has no owner.
     const query = { all_projects: true, project_id: project };
-    return (await api.list('/v1/${kind}s', { collection: '${kind}s', row: ${row}, paging: 'marker', query })).rows;
+    return (await api.list('/v1/${resourceType}s', { collection: '${resourceType}s', row: ${row}, paging: 'marker', query })).rows;
   },
   id: (row) => row.id,
-  // From the row, never from the question: the laws compare it with the project.
+  // From the row, never from the question: the safety rules compare it with the project.
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, { api }): Promise<Removal> {
-    await api.request('DELETE', \`/v1/${kind}s/\${encodeURIComponent(row.id)}\`);
+    await api.request('DELETE', \`/v1/${resourceType}s/\${encodeURIComponent(row.id)}\`);
     // TODO: { is: 'gone' } where the API is synchronous.
     return { is: 'accepted' };
   },
@@ -59,16 +65,17 @@ const ${constantOf(kind)} = defineKind({
 export const ${constantOf(name)} = defineService({
   name: '${name}',
   catalogTypes: [${catalogTypes.map((type) => `'${type}'`).join(', ')}],
-  // TODO: before: ['nova'] (they follow this one), follows: [...] (the other way round), after: [...] (must have ended).
+  // TODO: before: ['nova'] (they follow this one), follows: [...] (the other way round), after:
+  // [...] (must have ended).
   releases: [],
-  kinds: [${constantOf(kind)}],
+  resourceTypes: [${constantOf(resourceType)}],
 });
 `;
 }
 
-function fake({ name, catalogTypes, kind }: NewService): string {
-  const Row = titled(kind);
-  const rows = `${constantOf(kind)}s`;
+function fake({ name, catalogTypes, resourceType }: NewService): string {
+  const Row = titled(resourceType);
+  const rows = `${constantOf(resourceType)}s`;
   return `import { type Documented, frontOf, later, maySee, Routes } from '../documented.ts';
 import { param, Refusal } from '../http.ts';
 import { page } from '../paging.ts';
@@ -81,23 +88,25 @@ interface ${Row} extends Row {
   status: 'available' | 'deleting';
 }
 
-/** TODO: which release was seen or read. It answers as the real one does, with what is odd about it. */
+/**
+ * TODO: which release was seen or read. It answers as the real one does, with what is odd about it.
+ */
 export const ${constantOf(name)}: Documented = {
   name: '${name}',
   endpoint: { type: '${catalogTypes[0]}', path: '' },
   open(state) {
-    // Named as the kind in the service file is.
-    const ${rows} = state.world.table<${Row}>('${name}.${kind}', { owner: (row) => row.project_id, label: (row) => row.name });
+    // Named as the resource type in the service file is.
+    const ${rows} = state.world.table<${Row}>('${name}.${resourceType}', { owner: (row) => row.project_id, label: (row) => row.name });
     const missing = (id: string) => new Refusal(404, \`${Row} \${id} could not be found.\`);
     const routes = new Routes()
-      .on('GET', '/v1/${kind}s', (call) => {
+      .on('GET', '/v1/${resourceType}s', (call) => {
         // A fault may have taken the filter away: then everybody's rows come back.
         const wanted = call.query.get('project_id');
         const seen = ${rows}.where((row) => maySee(call.token, row.project_id) && (wanted === null || row.project_id === wanted));
-        const shown = page(call, seen, (row) => row.id, { max: 1000, href: \`\${call.base}/v1/${kind}s\`, missing });
-        return { status: 200, json: { '${kind}s': shown.rows, ...(shown.links && { '${kind}s_links': shown.links }) } };
+        const shown = page(call, seen, (row) => row.id, { max: 1000, href: \`\${call.base}/v1/${resourceType}s\`, missing });
+        return { status: 200, json: { '${resourceType}s': shown.rows, ...(shown.links && { '${resourceType}s_links': shown.links }) } };
       })
-      .on('DELETE', '/v1/${kind}s/:id', (call) => {
+      .on('DELETE', '/v1/${resourceType}s/:id', (call) => {
         const row = ${rows}.get(param(call, 'id'));
         if (!row || !maySee(call.token, row.project_id)) throw missing(param(call, 'id'));
         row.status = 'deleting';
@@ -106,7 +115,7 @@ export const ${constantOf(name)}: Documented = {
       });
     return {
       ...frontOf(state, { name: '${name}', routes }),
-      // At least one of every kind, named alike in all projects.
+      // At least one of every resource type, named alike in all projects.
       seed(project: Project) {
         for (const title of ['first', 'second'])
           ${rows}.add({ id: uuid(), name: title, project_id: project.id, status: 'available' });
@@ -118,17 +127,21 @@ export const ${constantOf(name)}: Documented = {
 }
 
 function contract({ name }: NewService): string {
-  return `import { ${constantOf(name)} } from '../../lib/services/${name}.ts';
-import { ${constantOf(name)} as fake } from '../cloud/documented/${name}.ts';
-import { keepsTheContract } from './every-service.ts';
+  return `import { ${constantOf(name)} } from '../../../lib/services/${name}.ts';
+import { ${constantOf(name)} as fake } from '../../cloud/documented/${name}.ts';
+import { testServiceContract } from './service-contract.ts';
 
-keepsTheContract(${constantOf(name)}, { with: [fake] });
+testServiceContract(${constantOf(name)}, { with: [fake] });
 
-// TODO: a test of each thing that is odd about this API: what is left afterwards, of the customer and of the bystander.
+// TODO: a test of each thing that is odd about this API: what is left afterwards, of the customer
+// and of the control project.
 `;
 }
 
-/** The text of \`lib/services/index.ts\` with the service in it; \`biome check --write\` puts the import into its place. */
+/**
+ * The text of \`lib/services/index.ts\` with the service in it; \`biome check --write\` puts the
+ * import into its place.
+ */
 export function withService(index: string, name: string): string {
   const constant = constantOf(name);
   const line = `import { ${constant} } from './${name}.ts';\n`;
@@ -136,6 +149,7 @@ export function withService(index: string, name: string): string {
     /(export const SERVICES[^=]*= \[)([^\]]*?),?\s*\];/,
     (_, open: string, names: string) => `${open}${names}, ${constant}];`,
   );
-  if (listed === index) throw new TypeError('lib/services/index.ts has no list SERVICES that could be added to');
+  if (listed === index)
+    throw new TypeError('lib/services/index.ts has no list SERVICES that could be added to');
   return listed.replace(/^(?=import \{ assertNoCycle)/m, line);
 }

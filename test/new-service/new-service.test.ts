@@ -13,7 +13,16 @@ describe('npm run new:service', () => {
   let house: string;
   beforeAll(() => {
     house = mkdtempSync(join(tmpdir(), 'new-service-'));
-    for (const name of ['.gitignore', 'biome.json', 'package.json', 'tsconfig.json', 'jest.config.js', 'lib', 'events', 'test'])
+    for (const name of [
+      '.gitignore',
+      'biome.json',
+      'package.json',
+      'tsconfig.json',
+      'jest.config.js',
+      'lib',
+      'events',
+      'test',
+    ])
       cpSync(resolve(name), join(house, name), { recursive: true });
     symlinkSync(resolve('node_modules'), join(house, 'node_modules'));
   });
@@ -22,23 +31,48 @@ describe('npm run new:service', () => {
   const run = (command: string, ...more: string[]): Promise<{ code: number; text: string }> =>
     new Promise((done) => {
       execFile(command, more, { cwd: house }, (error, stdout, stderr) => {
-        done({ code: typeof error?.code === 'number' ? error.code : 0, text: `${stdout}${stderr}` });
+        done({
+          code: typeof error?.code === 'number' ? error.code : 0,
+          text: `${stdout}${stderr}`,
+        });
       });
     });
-  const newService = (...words: string[]) => run(process.execPath, 'test/new-service/new-service.ts', ...words);
+  const newService = (...words: string[]) =>
+    run(process.execPath, 'test/new-service/new-service.ts', ...words);
   const read = (path: string): string => readFileSync(join(house, path), 'utf8');
   const index = 'lib/services/index.ts';
 
   it('writes a service that is typed, linted, in the index, and keeps the contract', async () => {
-    const made = await newService('cloud-shelf', '--type', 'shelf,cloud-shelves', '--kind', 'shelf-board');
-    expect(made).toEqual({ code: 0, text: expect.stringContaining('test/contract/cloud-shelf.test.ts') });
-    const files = ['lib/services/cloud-shelf.ts', 'test/cloud/documented/cloud-shelf.ts', 'test/contract/cloud-shelf.test.ts'];
+    const made = await newService(
+      'cloud-shelf',
+      '--type',
+      'shelf,cloud-shelves',
+      '--resource-type',
+      'shelf-board',
+    );
+    expect(made).toEqual({
+      code: 0,
+      text: expect.stringContaining('test/unit/services/cloud-shelf.test.ts'),
+    });
+    const files = [
+      'lib/services/cloud-shelf.ts',
+      'test/cloud/documented/cloud-shelf.ts',
+      'test/unit/services/cloud-shelf.test.ts',
+    ];
     expect(read(index)).toContain("import { cloudShelf } from './cloud-shelf.ts';");
-    writeFileSync(join(house, 'tsconfig.new.json'), JSON.stringify({ extends: './tsconfig.json', include: [], files }));
+    writeFileSync(
+      join(house, 'tsconfig.new.json'),
+      JSON.stringify({ extends: './tsconfig.json', include: [], files }),
+    );
     const [types, lint, contract, order] = await Promise.all([
       run('node_modules/.bin/tsc', '-p', 'tsconfig.new.json'),
       run('node_modules/.bin/biome', 'check', ...files, index),
-      run(process.execPath, '--experimental-vm-modules', 'node_modules/jest/bin/jest.js', 'test/contract/cloud-shelf'),
+      run(
+        process.execPath,
+        '--experimental-vm-modules',
+        'node_modules/jest/bin/jest.js',
+        'test/unit/services/cloud-shelf',
+      ),
       run(
         process.execPath,
         '-e',
@@ -47,7 +81,10 @@ describe('npm run new:service', () => {
     ]);
     expect(types).toEqual({ code: 0, text: '' });
     expect(lint).toEqual({ code: 0, text: expect.stringContaining('Checked 4 files') });
-    expect(contract).toEqual({ code: 0, text: expect.stringMatching(/Tests: +1\d passed, 1\d total/) });
+    expect(contract).toEqual({
+      code: 0,
+      text: expect.stringMatching(/Tests: +1\d passed, 1\d total/),
+    });
     expect(order).toEqual({ code: 0, text: 'cloud-shelf shelf,cloud-shelves\n' });
   });
 
@@ -59,23 +96,53 @@ describe('npm run new:service', () => {
 
   it('writes nothing when it refuses', async () => {
     const before = read(index);
-    expect(await newService('glance', '--type', 'pictures')).toEqual({ code: 1, text: 'glance is there already, with image\n' });
-    expect(await newService('pictures')).toEqual({ code: 1, text: expect.stringContaining('--type') });
+    expect(await newService('glance', '--type', 'pictures')).toEqual({
+      code: 1,
+      text: 'glance is there already, with image\n',
+    });
+    expect(await newService('pictures')).toEqual({
+      code: 1,
+      text: expect.stringContaining('--type'),
+    });
     expect(read(index)).toBe(before);
     expect(() => read('lib/services/pictures.ts')).toThrow('ENOENT');
   });
 });
 
 describe('a new service', () => {
-  const nothing = { name: 'pictures', catalogTypes: ['pictures'], kind: 'picture' };
+  const nothing = { name: 'pictures', catalogTypes: ['pictures'], resourceType: 'picture' };
   it.each([
     ['a name that is there', { name: 'glance' }, 'glance is there already, with image'],
-    ['a type that is there', { catalogTypes: ['picture', 'image'] }, 'glance is there already, with image'],
-    ['a name with a capital', { name: 'Glance' }, 'Glance: a name is a word of small letters, digits and hyphens'],
-    ['a path', { name: '../glance' }, '../glance: a name is a word of small letters, digits and hyphens'],
-    ['a name that is the index', { name: 'index' }, 'index: a name is a word of small letters, digits and hyphens'],
-    ['an empty type', { catalogTypes: [''] }, ": a type as Keystone's catalog has it: load-balancer"],
-    ['a kind that would break out of its string', { kind: "a'b" }, "a'b: a kind is a word of small letters, digits and hyphens"],
+    [
+      'a type that is there',
+      { catalogTypes: ['picture', 'image'] },
+      'glance is there already, with image',
+    ],
+    [
+      'a name with a capital',
+      { name: 'Glance' },
+      'Glance: a name is a word of small letters, digits and hyphens',
+    ],
+    [
+      'a path',
+      { name: '../glance' },
+      '../glance: a name is a word of small letters, digits and hyphens',
+    ],
+    [
+      'a name that is the index',
+      { name: 'index' },
+      'index: a name is a word of small letters, digits and hyphens',
+    ],
+    [
+      'an empty type',
+      { catalogTypes: [''] },
+      ": a type as Keystone's catalog has it: load-balancer",
+    ],
+    [
+      'a resource type that would break out of its string',
+      { resourceType: "a'b" },
+      "a'b: a resource type is a word of small letters, digits and hyphens",
+    ],
   ])('is refused with %s', (_title, more, reason) => {
     expect(refusal({ ...nothing, ...more }, () => false)).toBe(reason);
   });
@@ -89,9 +156,16 @@ describe('a new service', () => {
 
 describe('CONTRIBUTING.md', () => {
   it('shows what the written files become, beginning with what is written', () => {
-    const [, diff = ''] = /```diff\n([\s\S]*?)```/.exec(readFileSync('CONTRIBUTING.md', 'utf8')) ?? [];
-    const written = filesOf({ name: 'aodh', catalogTypes: ['alarm', 'alarming'], kind: 'alarm' })['lib/services/aodh.ts']?.split('\n');
-    const before = diff.split('\n').flatMap((line) => (line.startsWith('+') ? [] : [line.slice(1)]));
+    const [, diff = ''] =
+      /```diff\n([\s\S]*?)```/.exec(readFileSync('CONTRIBUTING.md', 'utf8')) ?? [];
+    const written = filesOf({
+      name: 'aodh',
+      catalogTypes: ['alarm', 'alarming'],
+      resourceType: 'alarm',
+    })['lib/services/aodh.ts']?.split('\n');
+    const before = diff
+      .split('\n')
+      .flatMap((line) => (line.startsWith('+') ? [] : [line.slice(1)]));
     expect(before.length).toBeGreaterThan(20);
     expect(before.filter((line) => !written?.includes(line))).toEqual([]);
   });

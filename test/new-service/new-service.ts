@@ -4,7 +4,10 @@ import { Command } from 'commander';
 import { filesOf, type NewService, withService } from './files.ts';
 import { refusal } from './refusal.ts';
 
-/** `npm run new:service`: the files of a new service, in the working directory; they keep the contract as they are written. */
+/**
+ * `npm run new:service`: the files of a new service, in the working directory; they keep the
+ * contract as they are written.
+ */
 const INDEX = 'lib/services/index.ts';
 
 function write(service: NewService): void {
@@ -12,14 +15,18 @@ function write(service: NewService): void {
   const index = withService(readFileSync(INDEX, 'utf8'), service.name);
   for (const [path, text] of Object.entries(files)) writeFileSync(path, text);
   writeFileSync(INDEX, index);
-  const tidied = spawnSync('node_modules/.bin/biome', ['check', '--write', ...Object.keys(files), INDEX], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const tidied = spawnSync(
+    'node_modules/.bin/biome',
+    ['check', '--write', ...Object.keys(files), INDEX],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
   if (tidied.status !== 0) throw new Error('biome does not like what was written');
   process.stdout.write(`${[...Object.keys(files), INDEX].join('\n')}
 
 It keeps the contract against its own fake. Now make both true to the real API: look for TODO. Then
-  npm run check && npm run test:fast -- test/contract/${service.name}
+  npm run check && npm run test:fast -- test/unit/services/${service.name}
   npm run docs
 `);
 }
@@ -27,10 +34,13 @@ It keeps the contract against its own fake. Now make both true to the real API: 
 new Command('npm run new:service --')
   .description('write the files of a new service')
   .argument('<name>', "by its project's name: aodh")
-  .requiredOption('--type <types>', 'its type in the catalog of Keystone, the official one first, aliases behind commas: alarm,alarming')
-  .option('--kind <kind>', 'the first kind of things that it holds: alarm', 'thing')
-  .action((name: string, { type, kind }: { type: string; kind: string }) => {
-    const service = { name, catalogTypes: type.split(','), kind };
+  .requiredOption(
+    '--type <types>',
+    'its type in the catalog of Keystone, the official one first, aliases behind commas: alarm,alarming',
+  )
+  .option('--resource-type <name>', 'the first resource type that it holds: alarm', 'thing')
+  .action((name: string, { type, resourceType }: { type: string; resourceType: string }) => {
+    const service = { name, catalogTypes: type.split(','), resourceType };
     const because = refusal(service, existsSync);
     if (because === undefined) return write(service);
     process.stderr.write(`${because}\n`);

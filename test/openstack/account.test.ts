@@ -1,9 +1,12 @@
 import { projectDeleted, sendTo } from './broker.ts';
-import { counts, linesOf } from './census.ts';
 import { countsOf, isOver, isState, outOfReach, tell } from './driver.ts';
+import { counts, linesOf } from './snapshot.ts';
 import { type Stage, stage } from './stage.ts';
 
-/** Kinds that this suite and the propagator count in the same way: one row of the listing, one thing. */
+/**
+ * Resource types that this suite and the propagator count in the same way: one row of the listing,
+ * one thing.
+ */
 const COUNTED_ALIKE = [
   'nova.server',
   'nova.server-group',
@@ -38,22 +41,29 @@ const COUNTED_ALIKE = [
   'keystone.application-credential',
 ];
 
-/** Deletions in Keystone of projects that hold one of everything; the tests follow each other on one customer. */
-describe('a customer whose projects hold at least one of every kind', () => {
+/**
+ * Deletions in Keystone of projects that hold one of everything; the tests follow each other on one
+ * customer.
+ */
+describe('a customer whose projects hold at least one of every resource type', () => {
   let on: Stage;
   beforeAll(async () => {
     on = await stage({ red: 'full', green: 'full', blue: 'full' });
-    console.log(`populated: ${[...on.customer.seconds].map(([part, seconds]) => `${part} ${seconds} s`).join(', ')}`);
+    console.log(
+      `populated: ${[...on.customer.seconds].map(([part, seconds]) => `${part} ${seconds} s`).join(', ')}`,
+    );
   });
   afterAll(() => on?.strike());
 
-  it('has in each project one of every kind that this cloud can make', () => {
-    const kinds = Object.keys(counts(on.before, on.idOf('red')));
+  it('has in each project one of every resource type that this cloud can make', () => {
+    const resourceTypes = Object.keys(counts(on.before, on.idOf('red')));
     const isThere = (name = ''): boolean => !on.customer.lacking.has(name);
-    const wanted = COUNTED_ALIKE.filter((kind) => isThere(kind) && isThere(kind.split('.')[0]));
-    expect(kinds).toEqual(expect.arrayContaining(wanted));
-    expect(Object.keys(counts(on.before, on.idOf('green')))).toEqual(kinds);
-    expect(Object.keys(counts(on.before, on.idOf('blue')))).toEqual(kinds);
+    const wanted = COUNTED_ALIKE.filter(
+      (resourceType) => isThere(resourceType) && isThere(resourceType.split('.')[0]),
+    );
+    expect(resourceTypes).toEqual(expect.arrayContaining(wanted));
+    expect(Object.keys(counts(on.before, on.idOf('green')))).toEqual(resourceTypes);
+    expect(Object.keys(counts(on.before, on.idOf('blue')))).toEqual(resourceTypes);
   });
 
   it('in observe, a deleted project is counted as it is, and nothing at all changes', async () => {
@@ -63,15 +73,22 @@ describe('a customer whose projects hold at least one of every kind', () => {
     const view = await on.propagator.operation({ project: red }, isState('observed'), 90);
     console.log(tell(view));
     const now = await on.look(true);
-    const held = (lines: string[]) => lines.filter((line) => !line.startsWith('keystone.') || line.startsWith('keystone.application-'));
+    const held = (lines: string[]) =>
+      lines.filter(
+        (line) => !line.startsWith('keystone.') || line.startsWith('keystone.application-'),
+      );
     expect(held(linesOf(now, red))).toEqual(held(linesOf(on.before, red)));
     const { before, now: after } = on.others(now, 'red');
     expect(after).toEqual(before);
     const listed = counts(on.before, red);
     const reported = countsOf(view);
-    const alike = COUNTED_ALIKE.filter((kind) => listed[kind] !== undefined);
-    expect(Object.fromEntries(alike.map((kind) => [kind, reported[kind]?.found]))).toEqual(
-      Object.fromEntries(alike.map((kind) => [kind, listed[kind]])),
+    const alike = COUNTED_ALIKE.filter((resourceType) => listed[resourceType] !== undefined);
+    expect(
+      Object.fromEntries(
+        alike.map((resourceType) => [resourceType, reported[resourceType]?.found]),
+      ),
+    ).toEqual(
+      Object.fromEntries(alike.map((resourceType) => [resourceType, listed[resourceType]])),
     );
     await on.propagator.stop();
   });
@@ -81,7 +98,9 @@ describe('a customer whose projects hold at least one of every kind', () => {
     const green = on.idOf('green');
     const deletedAt = await on.deleteProject('green');
     const view = await on.propagator.operation({ project: green }, isOver, 180);
-    console.log(`emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`);
+    console.log(
+      `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`,
+    );
     // The rest is not only removed but proven; of Barbican alone nobody can say anything any more.
     expect(outOfReach(view).filter((service) => service !== 'barbican')).toEqual([]);
     const now = await on.look();
@@ -89,7 +108,9 @@ describe('a customer whose projects hold at least one of every kind', () => {
     // Red was deleted, too, while nothing was to be changed: it is still there.
     const { before, now: after } = on.others(now, 'green', 'red');
     expect(after).toEqual(before);
-    expect(counts(now, on.idOf('red'))['nova.server']).toBe(counts(on.before, on.idOf('red'))['nova.server']);
+    expect(counts(now, on.idOf('red'))['nova.server']).toBe(
+      counts(on.before, on.idOf('red'))['nova.server'],
+    );
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
@@ -100,31 +121,47 @@ describe('a customer whose projects hold at least one of every kind', () => {
     // Announced while nobody listens.
     await on.propagator.kill();
     await sendTo(on.propagator.queue, [projectDeleted(red)]);
-    const removed = (wanted: number) => (view: { operation: { mode: string; state: string }; things: { removed: number } }) =>
-      view.operation.mode === 'enforce' &&
-      (view.things.removed >= wanted || ['finished', 'residue-unknown'].includes(view.operation.state));
+    const removed =
+      (wanted: number) =>
+      (view: { operation: { mode: string; state: string }; resources: { removed: number } }) =>
+        view.operation.mode === 'enforce' &&
+        (view.resources.removed >= wanted ||
+          ['finished', 'unverified'].includes(view.operation.state));
     const moments: string[] = [];
     for (const wanted of [0, 1, 20, 60]) {
       await enforce();
       const view = await on.propagator.operation(about, removed(wanted), 120);
       await on.propagator.kill();
-      moments.push(`${view.operation.state}, ${view.things.removed} of ${view.things.found} removed`);
+      moments.push(
+        `${view.operation.state}, ${view.resources.removed} of ${view.resources.found} removed`,
+      );
     }
     console.log(`killed at: before it heard of it; ${moments.join('; ')}`);
     await enforce();
-    const view = await on.propagator.operation(about, (now) => now.operation.mode === 'enforce' && isOver(now), 240);
+    const view = await on.propagator.operation(
+      about,
+      (now) => now.operation.mode === 'enforce' && isOver(now),
+      240,
+    );
     const now = await on.look();
     expect(await on.remaining(now, 'red')).toEqual([]);
     const { before, now: after } = on.others(now, 'green', 'red');
     expect(after).toEqual(before);
     // One that was observed, one that was carried out: a crash never makes another.
-    expect((await on.propagator.operations(about)).map((one) => one.operation.state)).toEqual([view.operation.state, 'observed']);
+    expect((await on.propagator.operations(about)).map((one) => one.operation.state)).toEqual([
+      view.operation.state,
+      'observed',
+    ]);
     const left = Object.entries(countsOf(view)).filter(([, count]) => count.left > 0);
-    expect(left.map(([kind]) => kind).filter((kind) => kind !== 'cinder.default-type')).toEqual([]);
+    expect(
+      left
+        .map(([resourceType]) => resourceType)
+        .filter((resourceType) => resourceType !== 'cinder.default-type'),
+    ).toEqual([]);
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('the domain disabled and deleted: whatever was left of it is emptied, and the neighbour domain stays exactly as it was', async () => {
+  it('the domain disabled and deleted: whatever was left of it is emptied, and the neighbor domain stays exactly as it was', async () => {
     const { admin } = on.cloud;
     const { domainId } = on.customer;
     const path = `/domains/${domainId}`;

@@ -2,20 +2,21 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { ProjectId } from '../../events/ids.ts';
 import type { Phase } from '../../events/service.ts';
-import { Confirmation } from '../../lib/cleanup/laws.ts';
-import { cleanupPass, freshOnce, type PassReport } from '../../lib/cleanup/pass.ts';
-import type { Service } from '../../lib/cleanup/service.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { SERVICES } from '../../lib/services/index.ts';
-import { grantAdmin, type Plot, strike, twoPlots } from './beside/plot.ts';
+import { freshMemoize, type RunReport, runProjectCleanup } from '../../lib/task/run.ts';
+import { Confirmation } from '../../lib/task/safety-rules.ts';
+import type { Service } from '../../lib/task/service.ts';
+import { grantAdmin, type SeedProject, strike, twoPlots } from './beside/plot.ts';
 import { BESIDE, type Beside } from './beside/services.ts';
 import { Cloud, text } from './cloud.ts';
 
 /**
- * Services that a cloud may have beside the core (test/openstack/beside/openstack-beside starts them from Debian's packages):
- * each is filled by a customer and by a bystander alike and emptied of the customer by the real passes of its service file.
- * Only those that the catalog has are tested.
+ * Services that a cloud may have beside the core (test/openstack/beside/openstack-beside starts
+ * them from Debian's packages): each is filled by a customer and by a control project alike and
+ * emptied of the customer by the real passes of its service file. Only those that the catalog has
+ * are tested.
  */
 const cloud = await Cloud.connect();
 const serviceNamed = (name: string): Service => {
@@ -40,126 +41,167 @@ afterAll(() => cleaner.close());
 
 let region: string;
 beforeAll(async () => {
-  region = cloud.region ?? text({ region: (await cleaner.catalog()).flatMap((entry) => entry.regions)[0] }, 'region');
+  region =
+    cloud.region ??
+    text({ region: (await cleaner.catalog()).flatMap((entry) => entry.regions)[0] }, 'region');
 });
 
 /** Passes of one phase until it ends, at most ten. */
-async function passes(
+async function runs(
   service: Service,
-  plot: Plot,
-  phase: Exclude<Phase, 'survey'>,
-  provenEarly: Service['kinds'] = [],
-): Promise<PassReport> {
-  const project = ProjectId.parse(plot.projectId);
+  seedProject: SeedProject,
+  phase: Exclude<Phase, 'plan'>,
+  verifiedBeforeDeletion: Service['resourceTypes'] = [],
+): Promise<RunReport> {
+  const project = ProjectId.parse(seedProject.projectId);
   const api = await cleaner.api(service, region);
   if (!api) throw new Error(`the catalog has no ${service.name}`);
-  const onProject = phase === 'early' ? await cleaner.api(service, region, project) : undefined;
-  for (let pass = 1; ; pass += 1) {
-    const report = await cleanupPass({
+  const projectApi =
+    phase === 'pre-delete' ? await cleaner.api(service, region, project) : undefined;
+  for (let run = 1; ; run += 1) {
+    const report = await runProjectCleanup({
       service,
-      reach: { project, region, api, onProject, members: undefined, other: async () => undefined, now: Date.now, once: freshOnce() },
+      context: {
+        project,
+        region,
+        api,
+        projectApi,
+        members: undefined,
+        apiOf: async () => undefined,
+        now: Date.now,
+        memoize: freshMemoize(),
+      },
       phase,
       confirmation: Confirmation.asked(project, Date.now()),
-      provenEarly: provenEarly.map(({ name }) => name),
+      verifiedBeforeDeletion: verifiedBeforeDeletion.map(({ name }) => name),
       deadline: Date.now() + 60_000,
     });
-    if (report.outcome.is !== 'again' || pass === 10) return report;
+    if (report.outcome.is !== 'again' || run === 10) return report;
   }
 }
 
 /** A suite for each of these services that the catalog has. */
-function describeThose(names: readonly string[], what: string, suite: (of: { service: Service; beside: Beside }) => void): void {
+function describeThose(
+  names: readonly string[],
+  what: string,
+  suite: (of: { service: Service; beside: Beside }) => void,
+): void {
   for (const { service, beside, isThere } of services)
-    if (isThere && names.includes(service.name)) describe(`${service.name} ${what}`, () => suite({ service, beside }));
+    if (isThere && names.includes(service.name))
+      describe(`${service.name} ${what}`, () => suite({ service, beside }));
 }
 
 it('finds in the catalog what there is, as this suite does', async () => {
-  const found = await Promise.all(services.map(async ({ service }) => (await cleaner.regionsOf(service)).includes(region)));
+  const found = await Promise.all(
+    services.map(async ({ service }) => (await cleaner.regionsOf(service)).includes(region)),
+  );
   expect(found).toEqual(services.map(({ isThere }) => isThere));
 });
 
 describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
-  let customer: Plot;
-  let bystander: Plot;
+  let customer: SeedProject;
+  let control: SeedProject;
   beforeEach(async () => {
-    ({ customer, bystander } = await twoPlots(cloud));
-    for (const plot of [customer, bystander]) {
-      const revoke = await grantAdmin(plot);
-      await beside.fill(plot);
+    ({ customer, control } = await twoPlots(cloud));
+    for (const seedProject of [customer, control]) {
+      const revoke = await grantAdmin(seedProject);
+      await beside.fill(seedProject);
       await revoke();
     }
   });
-  afterEach(() => strike(customer, bystander));
+  afterEach(() => strike(customer, control));
   const counts = async (alive: boolean) =>
-    Object.fromEntries(Object.entries(await beside.holdings(customer, alive)).map(([kind, rows]) => [kind, rows.length]));
+    Object.fromEntries(
+      Object.entries(await beside.holdings(customer, alive)).map(([resourceType, rows]) => [
+        resourceType,
+        rows.length,
+      ]),
+    );
 
   it('is emptied of the project that is deleted, and of nothing else', async () => {
-    const before = await beside.holdings(bystander, true);
-    for (const [kind, count] of Object.entries(await counts(true))) expect([kind, count > 0]).toEqual([kind, true]);
-    if (service.early) {
+    const before = await beside.holdings(control, true);
+    for (const [resourceType, count] of Object.entries(await counts(true)))
+      expect([resourceType, count > 0]).toEqual([resourceType, true]);
+    if (service.preDelete) {
       const revoke = await grantAdmin(customer);
-      expect((await passes(service, customer, 'early')).outcome).toEqual({ is: 'finished' });
+      expect((await runs(service, customer, 'pre-delete')).outcome).toEqual({ is: 'finished' });
       // What actions gave back is kept unless the operator allows their removal.
       const { action_executions: _, ...left } = await counts(true);
       expect(Object.values(left).every((count) => count === 0)).toBe(true);
       await revoke();
     }
     await cloud.admin.call('identity', 'DELETE', `/projects/${customer.projectId}`);
-    const report = await passes(service, customer, 'clean', service.early ? service.kinds : []);
+    const report = await runs(
+      service,
+      customer,
+      'apply',
+      service.preDelete ? service.resourceTypes : [],
+    );
     expect(report.outcome).toEqual({ is: 'finished' });
     const { nodes = 0, ...left } = await counts(false);
     expect(Object.values(left).every((count) => count === 0)).toBe(true);
     // Machines are not removed from here.
     expect(nodes).toBe(service.name === 'ironic' ? 1 : 0);
-    expect(await beside.holdings(bystander, true)).toEqual(before);
+    expect(await beside.holdings(control, true)).toEqual(before);
   });
 
   it('says what it left when nobody emptied the project while it lived', async () => {
-    const before = await beside.holdings(bystander, true);
-    const report = await passes(service, customer, 'clean');
+    const before = await beside.holdings(control, true);
+    const report = await runs(service, customer, 'apply');
     const left = Object.entries(await counts(true)).filter(([, count]) => count > 0);
     const said = report.conditions.reduce((sum, { count }) => sum + count, 0);
     expect(['finished', 'unreachable']).toContain(report.outcome.is);
     if (left.length > 0) expect(said).toBeGreaterThan(0);
-    if (service.kinds.some((kind) => kind.needsLife)) expect(report.outcome.is).toBe('unreachable');
-    expect(await beside.holdings(bystander, true)).toEqual(before);
+    if (service.resourceTypes.some((resourceType) => resourceType.requiresLiveProject))
+      expect(report.outcome.is).toBe('unreachable');
+    expect(await beside.holdings(control, true)).toEqual(before);
   });
 });
 
 describeThose(['mistral'], 'where names clash', ({ service }) => {
-  let customer: Plot;
-  let bystander: Plot;
+  let customer: SeedProject;
+  let control: SeedProject;
   beforeEach(async () => {
-    ({ customer, bystander } = await twoPlots(cloud));
+    ({ customer, control } = await twoPlots(cloud));
   });
-  afterEach(() => strike(customer, bystander));
+  afterEach(() => strike(customer, control));
 
   it('leaves an environment while a foreign public one has its name: the API would remove both', async () => {
-    const revoke = await grantAdmin(bystander);
-    const admin = await cloud.on({ project: { id: bystander.projectId } });
+    const revoke = await grantAdmin(control);
+    const admin = await cloud.on({ project: { id: control.projectId } });
     const make = (session: typeof admin, scope: string) =>
-      session.call('workflow', 'POST', '/environments', { json: { name: 'shared', variables: '{"a": 1}', scope } });
+      session.call('workflow', 'POST', '/environments', {
+        json: { name: 'shared', variables: '{"a": 1}', scope },
+      });
     await make(admin, 'public');
-    bystander.undo.push(() => bystander.member.call('workflow', 'DELETE', '/environments/shared', { accept: [404] }));
+    control.undo.push(() =>
+      control.member.call('workflow', 'DELETE', '/environments/shared', { accept: [404] }),
+    );
     await make(customer.member, 'private');
     const grant = await grantAdmin(customer);
-    const report = await passes(service, customer, 'early');
+    const report = await runs(service, customer, 'pre-delete');
     expect(report.outcome.is).toBe('again');
-    expect(report.conditions).toMatchObject([{ class: 'Blocked', actor: 'operator', kind: 'mistral.environment' }]);
+    expect(report.conditions).toMatchObject([
+      { class: 'Blocked', actor: 'operator', resourceType: 'mistral.environment' },
+    ]);
     const seen = await customer.member.rows('workflow', '/environments', 'environments');
-    expect(seen.map((row) => row.project_id).sort()).toEqual([customer.projectId, bystander.projectId].sort());
+    expect(seen.map((row) => row.project_id).sort()).toEqual(
+      [customer.projectId, control.projectId].sort(),
+    );
     // As the advice says.
-    await admin.call('workflow', 'PUT', '/environments', { json: { name: 'shared', scope: 'private' } });
-    expect((await passes(service, customer, 'early')).outcome).toEqual({ is: 'finished' });
+    await admin.call('workflow', 'PUT', '/environments', {
+      json: { name: 'shared', scope: 'private' },
+    });
+    expect((await runs(service, customer, 'pre-delete')).outcome).toEqual({ is: 'finished' });
     expect(await customer.member.rows('workflow', '/environments', 'environments')).toEqual([]);
-    expect(await bystander.member.rows('workflow', '/environments', 'environments')).toHaveLength(1);
+    expect(await control.member.rows('workflow', '/environments', 'environments')).toHaveLength(1);
     await Promise.all([revoke(), grant()]);
   });
 });
 
 describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
   it('leaves a lease to the operator while the node is deployed, and ends it when it is not any more', async () => {
-    const { customer, bystander } = await twoPlots(cloud);
+    const { customer, control } = await twoPlots(cloud);
     try {
       await beside.fill(customer);
       const [lease] = (await beside.holdings(customer, true)).leases ?? [];
@@ -167,7 +209,10 @@ describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
       const system = await cloud.on({ system: { all: true } });
       const headers = { 'x-openstack-ironic-api-version': '1.65' };
       const to = async (target: string, state: string) => {
-        await system.call('baremetal', 'PUT', `${path}/states/provision`, { json: { target }, headers });
+        await system.call('baremetal', 'PUT', `${path}/states/provision`, {
+          json: { target },
+          headers,
+        });
         for (let asked = 0; asked < 60; asked += 1) {
           const { json } = await system.call('baremetal', 'GET', path, { headers });
           if (text(json, 'provision_state') === state) return;
@@ -182,17 +227,26 @@ describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
         kernel: 'http://127.0.0.1:9/k',
       };
       const value = { ...source, ramdisk: 'http://127.0.0.1:9/r' };
-      await system.call('baremetal', 'PATCH', path, { json: [{ op: 'add', path: '/instance_info', value }], headers });
+      await system.call('baremetal', 'PATCH', path, {
+        json: [{ op: 'add', path: '/instance_info', value }],
+        headers,
+      });
       await to('active', 'active');
-      const report = await passes(service, customer, 'clean');
+      const report = await runs(service, customer, 'apply');
       expect(report.outcome.is).toBe('again');
-      expect(report.conditions).toContainEqual(expect.objectContaining({ class: 'Blocked', actor: 'operator', kind: 'ironic.lease' }));
+      expect(report.conditions).toContainEqual(
+        expect.objectContaining({
+          class: 'Blocked',
+          actor: 'operator',
+          resourceType: 'ironic.lease',
+        }),
+      );
       expect((await beside.holdings(customer, true)).leases).toHaveLength(1);
       await to('deleted', 'available');
-      expect((await passes(service, customer, 'clean')).outcome).toEqual({ is: 'finished' });
+      expect((await runs(service, customer, 'apply')).outcome).toEqual({ is: 'finished' });
       expect((await beside.holdings(customer, true)).leases).toEqual([]);
     } finally {
-      await strike(customer, bystander);
+      await strike(customer, control);
     }
   });
 });

@@ -30,15 +30,26 @@ export async function publish(bodies: readonly (string | Uint8Array)[]): Promise
   const exchange = process.env.RABBITMQ_EXCHANGE ?? 'keystone';
   const key = process.env.RABBITMQ_ROUTING_KEY ?? 'notifications.info';
   await withChannel(async (channel) => {
-    for (const body of bodies) channel.publish(exchange, key, Buffer.from(body), { contentType: 'application/json', deliveryMode: 2 });
+    for (const body of bodies)
+      channel.publish(exchange, key, Buffer.from(body), {
+        contentType: 'application/json',
+        deliveryMode: 2,
+      });
     await channel.waitForConfirms();
   });
 }
 
 /** Puts messages on one queue alone: other queues on Keystone's exchange never see them. */
-export async function sendTo(queue: string, bodies: readonly (string | Uint8Array)[]): Promise<void> {
+export async function sendTo(
+  queue: string,
+  bodies: readonly (string | Uint8Array)[],
+): Promise<void> {
   await withChannel(async (channel) => {
-    for (const body of bodies) channel.sendToQueue(queue, Buffer.from(body), { contentType: 'application/json', deliveryMode: 2 });
+    for (const body of bodies)
+      channel.sendToQueue(queue, Buffer.from(body), {
+        contentType: 'application/json',
+        deliveryMode: 2,
+      });
     await channel.waitForConfirms();
   });
 }

@@ -11,19 +11,28 @@ export function text(row: unknown, ...path: string[]): string {
   for (const key of path) value = Row.parse(value)[key];
   return z.string().parse(value);
 }
-export const rowsOf = (json: unknown, key: string): Row[] => z.array(Row).parse(Row.parse(json)[key]);
+export const rowsOf = (json: unknown, key: string): Row[] =>
+  z.array(Row).parse(Row.parse(json)[key]);
 
 const Token = z.object({
   token: z.object({
     user: z.object({ id: z.string() }),
     project: z.object({ id: z.string() }).optional(),
     catalog: z.array(
-      z.object({ type: z.string(), endpoints: z.array(z.object({ interface: z.string(), region_id: z.string(), url: z.string() })) }),
+      z.object({
+        type: z.string(),
+        endpoints: z.array(
+          z.object({ interface: z.string(), region_id: z.string(), url: z.string() }),
+        ),
+      }),
     ),
   }),
 });
 
-/** The services that this suite knows: the types that catalogs give them, and what follows the endpoint. */
+/**
+ * The services that this suite knows: the types that catalogs give them, and what follows the
+ * endpoint.
+ */
 const SERVICES = {
   identity: { types: ['identity'], version: '/v3', header: undefined },
   compute: { types: ['compute'], version: '', header: 'compute 2.79' },
@@ -33,7 +42,11 @@ const SERVICES = {
   object: { types: ['object-store'], version: '', header: undefined },
   placement: { types: ['placement'], version: '', header: 'placement 1.9' },
   'key-manager': { types: ['key-manager'], version: '/v1', header: undefined },
-  share: { types: ['shared-file-system', 'sharev2'], version: '/v2', header: 'X-OpenStack-Manila-API-Version 2.73' },
+  share: {
+    types: ['shared-file-system', 'sharev2'],
+    version: '/v2',
+    header: 'X-OpenStack-Manila-API-Version 2.73',
+  },
   orchestration: { types: ['orchestration'], version: '', header: undefined },
   workflow: { types: ['workflow', 'workflowv2'], version: '/v2', header: undefined },
   alarm: { types: ['alarm', 'alarming'], version: '/v2', header: undefined },
@@ -74,7 +87,12 @@ export class Session {
   readonly userId: string;
   readonly projectId: string;
   readonly #endpoints: ReadonlyMap<string, string>;
-  constructor(token: string, userId: string, projectId: string, endpoints: ReadonlyMap<string, string>) {
+  constructor(
+    token: string,
+    userId: string,
+    projectId: string,
+    endpoints: ReadonlyMap<string, string>,
+  ) {
     this.token = token;
     this.userId = userId;
     this.projectId = projectId;
@@ -93,15 +111,21 @@ export class Session {
   }
 
   /**
-   * One call; `path` follows the endpoint, or is a whole URL. A call that never got through, or that was answered 503 or 409 "retry",
-   * is sent again where it is safe. Throws {@link HttpError} on every status that was not wanted.
+   * One call; `path` follows the endpoint, or is a whole URL. A call that never got through, or
+   * that was answered 503 or 409 "retry", is sent again where it is safe. Throws {@link HttpError}
+   * on every status that was not wanted.
    */
   async call(service: ServiceKey, method: string, path: string, call: Call = {}): Promise<Reply> {
     const url = path.startsWith('http') ? path : `${this.endpoint(service)}${path}`;
     const version = SERVICES[service].header;
-    const headers: Record<string, string> = { 'x-auth-token': this.token, accept: 'application/json' };
+    const headers: Record<string, string> = {
+      'x-auth-token': this.token,
+      accept: 'application/json',
+    };
     // Manila has a header of its own.
-    const [name = '', number = ''] = version?.startsWith('X-') ? version.split(' ') : ['openstack-api-version', version];
+    const [name = '', number = ''] = version?.startsWith('X-')
+      ? version.split(' ')
+      : ['openstack-api-version', version];
     if (version !== undefined) headers[name] = number;
     if (call.json !== undefined) headers['content-type'] = 'application/json';
     Object.assign(headers, call.headers);
@@ -109,42 +133,72 @@ export class Session {
     for (let attempt = 1; ; attempt++) {
       let reply: Reply | undefined;
       try {
-        const init = { method, headers, signal: AbortSignal.timeout(90_000), redirect: 'manual' as const };
-        const response = await fetch(url, body === undefined ? init : { ...init, body: Buffer.from(body) });
+        const init = {
+          method,
+          headers,
+          signal: AbortSignal.timeout(90_000),
+          redirect: 'manual' as const,
+        };
+        const response = await fetch(
+          url,
+          body === undefined ? init : { ...init, body: Buffer.from(body) },
+        );
         const answer = await response.text();
         const isJson = response.headers.get('content-type')?.includes('json') && answer !== '';
-        reply = { status: response.status, headers: response.headers, body: answer, json: isJson ? JSON.parse(answer) : undefined };
+        reply = {
+          status: response.status,
+          headers: response.headers,
+          body: answer,
+          json: isJson ? JSON.parse(answer) : undefined,
+        };
       } catch (error) {
-        if (attempt >= 4 || (method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'PUT')) throw error;
+        if (
+          attempt >= 4 ||
+          (method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'PUT')
+        )
+          throw error;
       }
       if (reply !== undefined) {
-        if ((reply.status >= 200 && reply.status < 300) || call.accept?.includes(reply.status)) return reply;
+        if ((reply.status >= 200 && reply.status < 300) || call.accept?.includes(reply.status))
+          return reply;
         const again = reply.status === 503 || (reply.status >= 500 && method === 'GET');
-        if (!again || attempt >= 4) throw new HttpError(`${method} ${url}`, reply.status, reply.body);
+        if (!again || attempt >= 4)
+          throw new HttpError(`${method} ${url}`, reply.status, reply.body);
       }
       await pause(attempt * 500);
     }
   }
 
   /** All rows of a collection, page after page. */
-  async rows(service: ServiceKey, path: string, key: string, headers: Record<string, string> = {}): Promise<Row[]> {
+  async rows(
+    service: ServiceKey,
+    path: string,
+    key: string,
+    headers: Record<string, string> = {},
+  ): Promise<Row[]> {
     const rows: Row[] = [];
     for (let next: string | undefined = path; next !== undefined; ) {
       const { json } = await this.call(service, 'GET', next, { headers });
       const page = Row.parse(json);
       rows.push(...rowsOf(page, key));
-      const links = z.array(z.object({ rel: z.string(), href: z.string() })).safeParse(page[`${key}_links`]);
+      const links = z
+        .array(z.object({ rel: z.string(), href: z.string() }))
+        .safeParse(page[`${key}_links`]);
       const following: string | undefined = links.data?.find((link) => link.rel === 'next')?.href;
       const glance = typeof page.next === 'string' ? page.next.replace(/^\/v2/, '') : undefined;
       // Designate writes its links with an address of its own.
-      const designate = z.object({ links: z.object({ next: z.string() }) }).safeParse(page).data?.links.next;
-      next = following ?? glance ?? (designate && `${path.split('?')[0]}${new URL(designate).search}`);
+      const designate = z.object({ links: z.object({ next: z.string() }) }).safeParse(page).data
+        ?.links.next;
+      next =
+        following ?? glance ?? (designate && `${path.split('?')[0]}${new URL(designate).search}`);
     }
     return rows;
   }
 }
 
-/** A real OpenStack, spoken to by the suite itself: nothing here is shared with the code under test. */
+/**
+ * A real OpenStack, spoken to by the suite itself: nothing here is shared with the code under test.
+ */
 export class Cloud {
   readonly #credentials: Credentials;
   readonly admin: Session;
@@ -161,9 +215,16 @@ export class Cloud {
   }
 
   /** Logs in as a user with a password, scoped to a project. */
-  async as(user: { readonly id: string; readonly password: string }, projectId: string): Promise<Session> {
+  async as(
+    user: { readonly id: string; readonly password: string },
+    projectId: string,
+  ): Promise<Session> {
     const identity = { methods: ['password'], password: { user } };
-    const session = await login({ ...this.#credentials, identity, scope: { project: { id: projectId } } });
+    const session = await login({
+      ...this.#credentials,
+      identity,
+      scope: { project: { id: projectId } },
+    });
     this.#members.set(projectId, session);
     return session;
   }
@@ -171,8 +232,15 @@ export class Cloud {
   memberOf(projectId: string): Session | undefined {
     return this.#members.get(projectId);
   }
-  /** The administrator himself on another scope, which takes a password: the whole system, or a project on which he has a role. */
-  on(scope: { readonly system: { readonly all: true } } | { readonly project: { readonly id: string } }): Promise<Session> {
+  /**
+   * The administrator himself on another scope, which takes a password: the whole system, or a
+   * project on which he has a role.
+   */
+  on(
+    scope:
+      | { readonly system: { readonly all: true } }
+      | { readonly project: { readonly id: string } },
+  ): Promise<Session> {
     return login({ ...this.#credentials, scope });
   }
   get authUrl(): string {
@@ -196,19 +264,35 @@ async function login(how: Credentials): Promise<Session> {
   const { token } = Token.parse(JSON.parse(body));
   const endpoints = new Map<string, string>([['identity', how.authUrl]]);
   for (const [service, { types, version }] of Object.entries(SERVICES)) {
-    const entry = types.map((type) => token.catalog.find((one) => one.type === type)).find((one) => one !== undefined);
-    const fitting = entry?.endpoints.filter((one) => one.interface === how.interface && (how.region ?? one.region_id) === one.region_id);
+    const entry = types
+      .map((type) => token.catalog.find((one) => one.type === type))
+      .find((one) => one !== undefined);
+    const fitting = entry?.endpoints.filter(
+      (one) => one.interface === how.interface && (how.region ?? one.region_id) === one.region_id,
+    );
     const url = fitting?.[0]?.url.replace(/\/+$/, '');
-    if (url !== undefined && service !== 'identity') endpoints.set(service, url.endsWith(version) ? url : url + version);
+    if (url !== undefined && service !== 'identity')
+      endpoints.set(service, url.endsWith(version) ? url : url + version);
   }
-  return new Session(z.string().parse(response.headers.get('x-subject-token')), token.user.id, token.project?.id ?? '', endpoints);
+  return new Session(
+    z.string().parse(response.headers.get('x-subject-token')),
+    token.user.id,
+    token.project?.id ?? '',
+    endpoints,
+  );
 }
 
 /**
  * Asks until the answer is there, at most `seconds`.
- * `ask` returns undefined for "not yet"; what it throws goes through. Throws an error that names what was waited for.
+ * `ask` returns undefined for "not yet"; what it throws goes through. Throws an error that names
+ * what was waited for.
  */
-export async function until<T>(what: string, seconds: number, ask: () => Promise<T | undefined>, everyMilliseconds = 400): Promise<T> {
+export async function until<T>(
+  what: string,
+  seconds: number,
+  ask: () => Promise<T | undefined>,
+  everyMilliseconds = 400,
+): Promise<T> {
   for (const end = Date.now() + seconds * 1000; ; ) {
     const answer = await ask();
     if (answer !== undefined) return answer;

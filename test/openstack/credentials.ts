@@ -15,14 +15,27 @@ export interface Credentials {
 
 const Auth = z.record(z.string(), z.union([z.string(), z.number()]).transform(String));
 const Clouds = z.object({
-  clouds: z.record(z.string(), z.looseObject({ auth: Auth, region_name: z.string().optional(), interface: z.string().optional() })),
+  clouds: z.record(
+    z.string(),
+    z.looseObject({
+      auth: Auth,
+      region_name: z.string().optional(),
+      interface: z.string().optional(),
+    }),
+  ),
 });
 
 /** Where every OpenStack tool looks for clouds.yaml, first one wins. */
 function cloudsFile(env: NodeJS.ProcessEnv): string {
-  const places = [env.OS_CLIENT_CONFIG_FILE, 'clouds.yaml', `${homedir()}/.config/openstack/clouds.yaml`, '/etc/openstack/clouds.yaml'];
+  const places = [
+    env.OS_CLIENT_CONFIG_FILE,
+    'clouds.yaml',
+    `${homedir()}/.config/openstack/clouds.yaml`,
+    '/etc/openstack/clouds.yaml',
+  ];
   const found = places.find((place) => place !== undefined && place !== '' && existsSync(place));
-  if (found === undefined) throw new Error(`OS_CLOUD=${env.OS_CLOUD}, but no clouds.yaml was found`);
+  if (found === undefined)
+    throw new Error(`OS_CLOUD=${env.OS_CLOUD}, but no clouds.yaml was found`);
   return found;
 }
 
@@ -32,7 +45,9 @@ function domain(id: string | undefined, name: string | undefined): object {
 
 /** The login as `OS_*` variables, wherever it stands: for who can read no file of this machine. */
 export function loginVariables(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const given = Object.entries(env).flatMap(([name, value]) => (name.startsWith('OS_') && value ? [[name, value] as const] : []));
+  const given = Object.entries(env).flatMap(([name, value]) =>
+    name.startsWith('OS_') && value ? [[name, value] as const] : [],
+  );
   if (!env.OS_CLOUD) return Object.fromEntries(given);
   const file = cloudsFile(env);
   const cloud = Clouds.parse(parse(readFileSync(file, 'utf8'))).clouds[env.OS_CLOUD];
@@ -40,26 +55,38 @@ export function loginVariables(env: NodeJS.ProcessEnv = process.env): Record<str
   const region = env.OS_REGION_NAME || cloud.region_name;
   const endpoint = env.OS_INTERFACE || cloud.interface;
   return {
-    ...Object.fromEntries(Object.entries(cloud.auth).map(([name, value]) => [`OS_${name.toUpperCase()}`, value])),
+    ...Object.fromEntries(
+      Object.entries(cloud.auth).map(([name, value]) => [`OS_${name.toUpperCase()}`, value]),
+    ),
     ...(region ? { OS_REGION_NAME: region } : {}),
     ...(endpoint ? { OS_INTERFACE: endpoint } : {}),
   };
 }
 
-/** Credentials of `OS_CLOUD` or of the `OS_*` variables. Throws with the name of what is missing. */
+/**
+ * Credentials of `OS_CLOUD` or of the `OS_*` variables. Throws with the name of what is missing.
+ */
 export function credentials(env: NodeJS.ProcessEnv = process.env): Credentials {
   const variables = loginVariables(env);
   const auth: Record<string, string | undefined> = Object.fromEntries(
-    Object.entries(variables).map(([name, value]) => [name.slice('OS_'.length).toLowerCase(), value]),
+    Object.entries(variables).map(([name, value]) => [
+      name.slice('OS_'.length).toLowerCase(),
+      value,
+    ]),
   );
   const { OS_REGION_NAME: region, OS_INTERFACE: endpoint } = variables;
   const authUrl = auth.auth_url?.replace(/\/+$/, '').replace(/(\/v3)?$/, '/v3');
-  if (authUrl === undefined) throw new Error('no cloud: set OS_CLOUD, or OS_AUTH_URL and its companions');
+  if (authUrl === undefined)
+    throw new Error('no cloud: set OS_CLOUD, or OS_AUTH_URL and its companions');
   const common = { authUrl, region, interface: endpoint ?? 'public' };
   const id = auth.application_credential_id;
   if (id !== undefined) {
     const credential = { id, secret: auth.application_credential_secret };
-    return { ...common, identity: { methods: ['application_credential'], application_credential: credential }, scope: undefined };
+    return {
+      ...common,
+      identity: { methods: ['application_credential'], application_credential: credential },
+      scope: undefined,
+    };
   }
   const user = {
     ...(auth.user_id === undefined
@@ -69,7 +96,10 @@ export function credentials(env: NodeJS.ProcessEnv = process.env): Credentials {
   };
   const project =
     auth.project_id === undefined
-      ? { name: auth.project_name, domain: domain(auth.project_domain_id, auth.project_domain_name) }
+      ? {
+          name: auth.project_name,
+          domain: domain(auth.project_domain_id, auth.project_domain_name),
+        }
       : { id: auth.project_id };
   return { ...common, identity: { methods: ['password'], password: { user } }, scope: { project } };
 }

@@ -26,26 +26,30 @@ const View = z.object({
     z.looseObject({
       service: z.string(),
       state: z.string(),
-      pass: z.number(),
+      run: z.number(),
       counts: z.record(z.string(), Count),
       because: z.string().nullish(),
       startedAt: z.number().nullish(),
       endedAt: z.number().nullish(),
     }),
   ),
-  things: Count,
+  resources: Count,
   waitsOn: z.array(z.looseObject({ on: z.string(), since: z.number(), actor: z.string() })),
 });
 export type View = z.infer<typeof View>;
 /** Of the answer of `GET /v1/operations`. */
-export const viewsIn = (json: unknown): View[] => z.object({ operations: z.array(View) }).parse(json).operations;
+export const viewsIn = (json: unknown): View[] =>
+  z.object({ operations: z.array(View) }).parse(json).operations;
 const Health = z.looseObject({
   ok: z.boolean(),
   inventory: z.string().nullish(),
   relay: z.union([z.string(), z.looseObject({ connected: z.boolean() })]).nullish(),
   calls: z.record(z.string(), z.number()).optional(),
 });
-const Quarantine = z.object({ total: z.number(), records: z.array(z.looseObject({ reason: z.string() })) });
+const Quarantine = z.object({
+  total: z.number(),
+  records: z.array(z.looseObject({ reason: z.string() })),
+});
 
 /** An operation is found by what it is about. */
 export interface About {
@@ -83,7 +87,9 @@ export class Propagator {
   #child: ChildProcess | undefined;
   #port = 0;
 
-  /** @param queue the name of its own queue in RabbitMQ, so that nothing is missed while it is down */
+  /**
+   * @param queue the name of its own queue in RabbitMQ, so that nothing is missed while it is down
+   */
   constructor(queue: string) {
     this.queue = queue;
   }
@@ -94,7 +100,10 @@ export class Propagator {
     return this.#child?.pid;
   }
 
-  /** Starts it, and returns when it is ready: the door answers, the broker is connected, the inventory is filled. Milliseconds until then. */
+  /**
+   * Starts it, and returns when it is ready: the door answers, the broker is connected, the
+   * inventory is filled. Milliseconds until then.
+   */
   async start(how: How): Promise<number> {
     if (this.#child !== undefined) throw new Error('it runs already');
     this.#port = await freePort();
@@ -106,8 +115,8 @@ export class Propagator {
       RABBITMQ_URL: how.environment?.RABBITMQ_URL ?? rabbitUrl(),
       RABBITMQ_QUEUE: this.queue,
       PROPAGATOR_MODE: how.mode,
-      PROPAGATOR_GRACE: '0s',
-      PROPAGATOR_CONFIRM_APART: '1s',
+      PROPAGATOR_GRACE_PERIOD: '0s',
+      PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
       PROPAGATOR_DATA: this.#data,
       PROPAGATOR_PORT: String(this.#port),
       PROPAGATOR_PROTECTED_DOMAINS: (how.protectedDomains ?? []).join(','),
@@ -122,7 +131,8 @@ export class Propagator {
       if (this.#child === child) this.#child = undefined;
     });
     await until('the propagator is ready', 90, async () => {
-      if (this.#child === undefined) throw new Error(`the propagator has ended:\n${this.lastWords()}`);
+      if (this.#child === undefined)
+        throw new Error(`the propagator has ended:\n${this.lastWords()}`);
       const health = await this.health().catch(() => undefined);
       return health?.ok && (health.inventory ?? 'filled') === 'filled' ? true : undefined;
     });
@@ -147,32 +157,49 @@ export class Propagator {
     rmSync(this.#data, { recursive: true, force: true });
   }
 
-  async api(method: 'GET' | 'POST', path: string, body?: string): Promise<{ status: number; json: unknown }> {
+  async api(
+    method: 'GET' | 'POST',
+    path: string,
+    body?: string,
+  ): Promise<{ status: number; json: unknown }> {
     const url = `http://127.0.0.1:${this.#port}${path}`;
     const init = { method, signal: AbortSignal.timeout(20_000), headers: { connection: 'close' } };
     const response = await fetch(url, body === undefined ? init : { ...init, body });
     return { status: response.status, json: await response.json() };
   }
   health = async () => Health.parse((await this.api('GET', '/healthz')).json);
-  quarantine = async () => Quarantine.parse((await this.api('GET', '/v1/quarantine?limit=1000')).json);
+  quarantine = async () =>
+    Quarantine.parse((await this.api('GET', '/v1/quarantine?limit=1000')).json);
   deadLetters = async () =>
-    z.object({ deadLetters: z.array(z.unknown()) }).parse((await this.api('GET', '/v1/dead-letters')).json).deadLetters;
+    z
+      .object({ deadLetters: z.array(z.unknown()) })
+      .parse((await this.api('GET', '/v1/dead-letters')).json).deadLetters;
   async operations(about: About): Promise<View[]> {
-    const { json } = await this.api('GET', `/v1/operations?${new URLSearchParams(Object.entries(about))}`);
+    const { json } = await this.api(
+      'GET',
+      `/v1/operations?${new URLSearchParams(Object.entries(about))}`,
+    );
     return viewsIn(json);
   }
 
-  /** Waits until the newest operation about an account is as wanted. In vain: the error shows what it waits on, and the end of the log. */
+  /**
+   * Waits until the newest operation about an account is as wanted. In vain: the error shows what
+   * it waits on, and the end of the log.
+   */
   async operation(about: About, wanted: (view: View) => boolean, seconds: number): Promise<View> {
     let last: View | undefined;
-    const type = about.project !== undefined ? 'project' : about.user !== undefined ? 'user' : 'domain';
+    const type =
+      about.project !== undefined ? 'project' : about.user !== undefined ? 'user' : 'domain';
     const ask = async () => {
-      if (this.#child === undefined) throw new Error(`the propagator has ended:\n${this.lastWords()}`);
+      if (this.#child === undefined)
+        throw new Error(`the propagator has ended:\n${this.lastWords()}`);
       last = (await this.operations(about)).find((view) => view.operation.scope.type === type);
       return last !== undefined && wanted(last) ? last : undefined;
     };
     return until('an operation', seconds, ask, 200).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${last === undefined ? 'there is none' : tell(last)}\n${this.lastWords()}`);
+      throw new Error(
+        `${String(error)}\n${last === undefined ? 'there is none' : tell(last)}\n${this.lastWords()}`,
+      );
     });
   }
 
@@ -184,21 +211,31 @@ export const isState =
   (view: View): boolean =>
     states.includes(view.operation.state);
 
-/** Ended with proof of all that can be seen. Where Barbican is in the catalog nobody can say what it still holds of a project that is gone. */
-export const isOver = isState('finished', 'residue-unknown');
+/**
+ * Ended with proof of all that can be seen. Where Barbican is in the catalog nobody can say what it
+ * still holds of a project that is gone.
+ */
+export const isOver = isState('finished', 'unverified');
 /** The services of which nobody can say any more what they hold. */
-export const outOfReach = (view: View): string[] => view.tasks.filter((task) => task.state === 'unreachable').map((task) => task.service);
+export const outOfReach = (view: View): string[] =>
+  view.tasks.filter((task) => task.state === 'unreachable').map((task) => task.service);
 
 /** An operation on a few lines. */
-export function tell({ operation, tasks, things, waitsOn }: View): string {
-  const at = (time: number | null | undefined) => (time ? `${((time - operation.openedAt) / 1000).toFixed(1)} s` : '-');
+export function tell({ operation, tasks, resources, waitsOn }: View): string {
+  const at = (time: number | null | undefined) =>
+    time ? `${((time - operation.openedAt) / 1000).toFixed(1)} s` : '-';
   const lines = tasks.map(
     (task) =>
       `  ${task.service} ${task.state} ${at(task.startedAt)} to ${at(task.endedAt)} ${task.because ?? ''} ${JSON.stringify(task.counts)}`,
   );
   const waits = waitsOn.map((one) => `  waits on ${one.on} (${one.actor})`);
   const hold = operation.hold ? [`  held: ${operation.hold.reason}`] : [];
-  return [`${operation.id} ${operation.state}, ${JSON.stringify(things)}`, ...hold, ...lines, ...waits].join('\n');
+  return [
+    `${operation.id} ${operation.state}, ${JSON.stringify(resources)}`,
+    ...hold,
+    ...lines,
+    ...waits,
+  ].join('\n');
 }
 
 /** The counts of all services together, by kind. */
@@ -208,6 +245,9 @@ export function countsOf(view: View): Record<string, z.infer<typeof Count>> {
 
 export function rabbitUrl(): string {
   const url = process.env.RABBITMQ_URL;
-  if (!url) throw new Error('RABBITMQ_URL is not set: this suite needs the broker that Keystone sends its notifications to');
+  if (!url)
+    throw new Error(
+      'RABBITMQ_URL is not set: this suite needs the broker that Keystone sends its notifications to',
+    );
   return url;
 }

@@ -6,7 +6,11 @@ import { type Stage, stage } from './stage.ts';
 const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
 /** Runs a test where its fault can be made here; elsewhere it is skipped, and that is said. */
-function where(fault: Breakable | string, name: string, test: (fault: Breakable) => Promise<void>): void {
+function where(
+  fault: Breakable | string,
+  name: string,
+  test: (fault: Breakable) => Promise<void>,
+): void {
   if (typeof fault !== 'string') it(name, () => test(fault));
   else {
     console.log(`SKIPPED: ${name}\n${fault}`);
@@ -27,26 +31,34 @@ describe('while parts of the cloud are away', () => {
     expect(await on.remaining(now, name)).toEqual([]);
   }
 
-  where(nova(), 'with Nova stopped for a minute it waits, says so, removes nothing that servers still use, and ends', async (fault) => {
-    const first = on.idOf('first');
-    await fault.stop();
-    try {
-      const stopped = Date.now();
-      await on.deleteProject('first');
-      const view = await on.propagator.operation({ project: first }, (one) => one.waitsOn.some(({ on: what }) => /nova/i.test(what)), 60);
-      console.log(tell(view));
-      await pause(Math.max(0, 60 - (Date.now() - stopped) / 1000));
-      const [later] = await on.propagator.operations({ project: first });
-      expect(later && isOver(later)).toBe(false);
-      expect(later?.waitsOn.map((one) => one.on).join()).toMatch(/nova/i);
-      expect((await on.propagator.health()).ok).toBe(true);
-    } finally {
-      await fault.start();
-    }
-    await on.propagator.operation({ project: first }, isOver, 180);
-    await until('Nova is back', 60, () => emptied('first').then(() => true));
-    expect(await on.propagator.deadLetters()).toEqual([]);
-  });
+  where(
+    nova(),
+    'with Nova stopped for a minute it waits, says so, removes nothing that servers still use, and ends',
+    async (fault) => {
+      const first = on.idOf('first');
+      await fault.stop();
+      try {
+        const stopped = Date.now();
+        await on.deleteProject('first');
+        const view = await on.propagator.operation(
+          { project: first },
+          (one) => one.waitsOn.some(({ on: what }) => /nova/i.test(what)),
+          60,
+        );
+        console.log(tell(view));
+        await pause(Math.max(0, 60 - (Date.now() - stopped) / 1000));
+        const [later] = await on.propagator.operations({ project: first });
+        expect(later && isOver(later)).toBe(false);
+        expect(later?.waitsOn.map((one) => one.on).join()).toMatch(/nova/i);
+        expect((await on.propagator.health()).ok).toBe(true);
+      } finally {
+        await fault.start();
+      }
+      await on.propagator.operation({ project: first }, isOver, 180);
+      await until('Nova is back', 60, () => emptied('first').then(() => true));
+      expect(await on.propagator.deadLetters()).toEqual([]);
+    },
+  );
 
   where(
     broker(),
@@ -55,14 +67,18 @@ describe('while parts of the cloud are away', () => {
       await fault.stop();
       let deleting: Promise<unknown> = Promise.resolve();
       try {
-        await until('it says that the broker is away', 30, async () => ((await on.propagator.health()).ok ? undefined : true));
+        await until('it says that the broker is away', 30, async () =>
+          (await on.propagator.health()).ok ? undefined : true,
+        );
         // Keystone holds its answer back until it can tell somebody.
         deleting = on.deleteProject('second');
         await pause(5);
       } finally {
         await fault.start();
       }
-      await until('it is connected again', 90, async () => ((await on.propagator.health()).ok ? true : undefined));
+      await until('it is connected again', 90, async () =>
+        (await on.propagator.health()).ok ? true : undefined,
+      );
       await deleting;
       await on.propagator.operation({ project: on.idOf('second') }, isOver, 180);
       await emptied('second');

@@ -7,10 +7,18 @@ export interface Breakable {
   stop(): Promise<void>;
   start(): Promise<void>;
 }
-const shell = (command: string) => ({ run: async () => void execFileSync('sh', ['-c', command], { stdio: 'pipe', timeout: 120_000 }) });
-const commands = (stop: string, start: string): Breakable => ({ stop: shell(stop).run, start: shell(start).run });
+const shell = (command: string) => ({
+  run: async () => void execFileSync('sh', ['-c', command], { stdio: 'pipe', timeout: 120_000 }),
+});
+const commands = (stop: string, start: string): Breakable => ({
+  stop: shell(stop).run,
+  start: shell(start).run,
+});
 
-/** Both commands from the environment, `OPENSTACK_TEST_<WHAT>_STOP` and `…_START`; `none` says that it must not be stopped. */
+/**
+ * Both commands from the environment, `OPENSTACK_TEST_<WHAT>_STOP` and `…_START`; `none` says that
+ * it must not be stopped.
+ */
 function fromEnvironment(what: string): Breakable | 'none' | undefined {
   const stop = process.env[`OPENSTACK_TEST_${what}_STOP`];
   const start = process.env[`OPENSTACK_TEST_${what}_START`];
@@ -20,23 +28,30 @@ function fromEnvironment(what: string): Breakable | 'none' | undefined {
 
 const isLoopback = (host: string) => ['127.0.0.1', 'localhost', '[::1]'].includes(host);
 
-/** The broker: stopped with rabbitmqctl where it runs on this machine. A text says why it can't be. */
+/**
+ * The broker: stopped with rabbitmqctl where it runs on this machine. A text says why it can't be.
+ */
 export function broker(): Breakable | string {
   const told = fromEnvironment('RABBITMQ');
   if (told === 'none') return 'OPENSTACK_TEST_RABBITMQ_STOP=none';
   if (told !== undefined) return told;
-  if (!isLoopback(new URL(rabbitUrl()).hostname)) return 'RabbitMQ runs elsewhere; say how with OPENSTACK_TEST_RABBITMQ_STOP and _START';
+  if (!isLoopback(new URL(rabbitUrl()).hostname))
+    return 'RabbitMQ runs elsewhere; say how with OPENSTACK_TEST_RABBITMQ_STOP and _START';
   return commands('rabbitmqctl stop_app', 'rabbitmqctl start_app && rabbitmqctl await_startup');
 }
 
-/** Nova's API: a process group of the lab, which leaves its id in `run/nova.pid`. A text says why it can't be stopped. */
+/**
+ * Nova's API: a process group of the lab, which leaves its id in `run/nova.pid`. A text says why it
+ * can't be stopped.
+ */
 export function nova(): Breakable | string {
   const told = fromEnvironment('NOVA');
   if (told === 'none') return 'OPENSTACK_TEST_NOVA_STOP=none';
   if (told !== undefined) return told;
   const lab = process.env.LAB;
   const pidFile = `${lab}/run/nova.pid`;
-  if (lab === undefined || !existsSync(pidFile)) return 'no lab on this machine; say how with OPENSTACK_TEST_NOVA_STOP and _START';
+  if (lab === undefined || !existsSync(pidFile))
+    return 'no lab on this machine; say how with OPENSTACK_TEST_NOVA_STOP and _START';
   let command: string[] = [];
   let env: Record<string, string> = {};
   const list = (file: string) => readFileSync(file, 'utf8').split('\0').filter(Boolean);
@@ -45,7 +60,10 @@ export function nova(): Breakable | string {
       const pid = readFileSync(pidFile, 'utf8').trim();
       command = list(`/proc/${pid}/cmdline`);
       env = Object.fromEntries(
-        list(`/proc/${pid}/environ`).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+        list(`/proc/${pid}/environ`).map((pair) => [
+          pair.slice(0, pair.indexOf('=')),
+          pair.slice(pair.indexOf('=') + 1),
+        ]),
       );
       process.kill(-Number(pid), 'SIGTERM');
     },
@@ -53,7 +71,12 @@ export function nova(): Breakable | string {
       const [program, ...args] = command;
       if (program === undefined) return;
       const log = openSync(`${lab}/log/nova.log`, 'a');
-      const child = spawn(program, args, { env, cwd: lab, detached: true, stdio: ['ignore', log, log] });
+      const child = spawn(program, args, {
+        env,
+        cwd: lab,
+        detached: true,
+        stdio: ['ignore', log, log],
+      });
       child.unref();
       writeFileSync(pidFile, `${child.pid}\n`);
     },

@@ -1,4 +1,7 @@
-/** The suite against a real cloud: one file after the other, for a stopped broker is stopped for all. */
+/**
+ * The suite against a real cloud: one file after the other, for a stopped broker is stopped for
+ * all.
+ */
 export default {
   rootDir: '../..',
   transform: {},

@@ -8,14 +8,16 @@ import { fullKeys } from './populate/keys.ts';
 import { fullLoadBalancing } from './populate/load-balancing.ts';
 import { fullNetwork, simpleNetwork, trunkedNetwork } from './populate/network.ts';
 import { fullObjects, simpleObjects } from './populate/objects.ts';
-import { attempt, type Lent, make, type Plot } from './populate/plot.ts';
+import { attempt, type Lent, make, type SeedProject } from './populate/seed.ts';
 import { fullShares, lendShareTypes } from './populate/shares.ts';
 import { fullStacks } from './populate/stacks.ts';
 import { fullStorage, volume } from './populate/storage.ts';
 
 /**
- * `full`: at least one of every kind that the cloud can make, but for keys: what Barbican keeps nobody can remove once its project is gone.
- * `whole`: with keys, for a project that is emptied while it lives. `simple`: a server with a volume, an image, an object. `empty`: nothing.
+ * `full`: at least one of every resource type that the cloud can make, but for keys: what Barbican
+ * keeps nobody can remove once its project is gone.
+ * `whole`: with keys, for a project that is emptied while it lives. `simple`: a server with a
+ * volume, an image, an object. `empty`: nothing.
  */
 export type Fill = 'whole' | 'full' | 'simple' | 'empty';
 
@@ -32,7 +34,7 @@ export interface Customer {
   readonly prefix: string;
   readonly domainId: string;
   readonly projects: readonly PopulatedProject[];
-  /** Users who have things in the projects. */
+  /** Users who have resources in the projects. */
   readonly userIds: readonly string[];
   readonly member: { readonly id: string; readonly password: string };
   readonly lent: Lent;
@@ -44,7 +46,10 @@ export interface Customer {
 
 export const newPrefix = (): string => `kp-${randomBytes(3).toString('hex')}`;
 
-/** A cloud that was made a moment ago maps its compute hosts to a cell only after a while (nova-scheduler discovers them); until then no server finds a host. */
+/**
+ * A cloud that was made a moment ago maps its compute hosts to a cell only after a while
+ * (nova-scheduler discovers them); until then no server finds a host.
+ */
 const untilBootable = (cloud: Cloud): Promise<boolean> =>
   until('Nova lists a compute host', 120, async () => {
     const { json } = await cloud.admin.call('compute', 'GET', '/os-hypervisors');
@@ -52,10 +57,15 @@ const untilBootable = (cloud: Cloud): Promise<boolean> =>
   });
 
 /** Makes a domain with one project for each entry of `fills` and fills them side by side. */
-export async function populate(cloud: Cloud, fills: Readonly<Record<string, Fill>>, prefix = newPrefix()): Promise<Customer> {
+export async function populate(
+  cloud: Cloud,
+  fills: Readonly<Record<string, Fill>>,
+  prefix = newPrefix(),
+): Promise<Customer> {
   await untilBootable(cloud);
   const { admin } = cloud;
-  const identity = (path: string, key: string, body: object) => make(admin, 'identity', path, key, body);
+  const identity = (path: string, key: string, body: object) =>
+    make(admin, 'identity', path, key, body);
   const domain = await identity('/domains', 'domain', { name: prefix });
   const lacking = new Map<string, string>();
   const seconds = new Map<string, number>();
@@ -79,30 +89,68 @@ export async function populate(cloud: Cloud, fills: Readonly<Record<string, Fill
   const user = { id: member.id, password };
   const projects = await Promise.all(
     Object.entries(fills).map(async ([name, fill]) => {
-      const { id } = await identity('/projects', 'project', { name: `${prefix}-${name}`, ...inDomain, tags: ['customer'] });
+      const { id } = await identity('/projects', 'project', {
+        name: `${prefix}-${name}`,
+        ...inDomain,
+        tags: ['customer'],
+      });
       // With Barbican's default policy only a `creator` makes and sees keys.
       for (const role of roles.filter((one) => ['member', 'creator'].includes(text(one, 'name'))))
-        await admin.call('identity', 'PUT', `/projects/${id}/users/${member.id}/roles/${text(role, 'id')}`);
+        await admin.call(
+          'identity',
+          'PUT',
+          `/projects/${id}/users/${member.id}/roles/${text(role, 'id')}`,
+        );
       return { id, name, fill, session: await cloud.as(user, id) };
     }),
   );
-  const extensions = new Set((await admin.rows('network', '/extensions', 'extensions')).map((row) => text(row, 'alias')));
+  const extensions = new Set(
+    (await admin.rows('network', '/extensions', 'extensions')).map((row) => text(row, 'alias')),
+  );
   const others = { readerId: reader.id, readerRoleId: roleId('reader'), groupId: group.id };
   await Promise.all(
     projects.map(async (project, at) => {
       const next = projects[(at + 1) % projects.length];
-      const neighbour = next === undefined || next.id === project.id ? { id: lent.projectId, session: admin } : next;
-      const plot: Plot = { prefix, admin, member: project.session, memberUser: user, project, neighbour, lent, extensions, lacking };
-      if (project.fill === 'whole' && admin.has('key-manager')) await timed(`${project.name} barbican`, fullKeys(plot));
+      const neighbor =
+        next === undefined || next.id === project.id
+          ? { id: lent.projectId, session: admin }
+          : next;
+      const seedProject: SeedProject = {
+        prefix,
+        admin,
+        member: project.session,
+        memberUser: user,
+        project,
+        neighbor,
+        lent,
+        extensions,
+        lacking,
+      };
+      if (project.fill === 'whole' && admin.has('key-manager'))
+        await timed(`${project.name} barbican`, fullKeys(seedProject));
       if (project.fill === 'full' || project.fill === 'whole')
-        await fillFully(plot, others, (part, work) => timed(`${project.name} ${part}`, work));
-      if (project.fill === 'simple') await fillSimply(plot);
+        await fillFully(seedProject, others, (part, work) =>
+          timed(`${project.name} ${part}`, work),
+        );
+      if (project.fill === 'simple') await fillSimply(seedProject);
     }),
   );
-  return { prefix, domainId: domain.id, projects, userIds: [member.id, reader.id], member: user, lent, lacking, seconds };
+  return {
+    prefix,
+    domainId: domain.id,
+    projects,
+    userIds: [member.id, reader.id],
+    member: user,
+    lent,
+    lacking,
+    seconds,
+  };
 }
 
-/** The operator's side: its own project (in no customer's domain), networks, a private flavor, a private volume type. */
+/**
+ * The operator's side: its own project (in no customer's domain), networks, a private flavor, a
+ * private volume type.
+ */
 async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>): Promise<Lent> {
   const { admin } = cloud;
   const own = await admin.call('identity', 'GET', `/projects/${admin.projectId}`);
@@ -111,27 +159,48 @@ async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>):
     domain_id: text(own.json, 'project', 'domain_id'),
   });
   const network = async (name: string, cidr: string, more: object) => {
-    const { id } = await make(admin, 'network', '/networks', 'network', { name: `${prefix}-${name}`, project_id, ...more });
-    const subnet = { name: `${prefix}-${name}`, network_id: id, cidr, ip_version: 4, project_id, enable_dhcp: false };
+    const { id } = await make(admin, 'network', '/networks', 'network', {
+      name: `${prefix}-${name}`,
+      project_id,
+      ...more,
+    });
+    const subnet = {
+      name: `${prefix}-${name}`,
+      network_id: id,
+      cidr,
+      ip_version: 4,
+      project_id,
+      enable_dhcp: false,
+    };
     await make(admin, 'network', '/subnets', 'subnet', subnet);
     return id;
   };
-  const [externalNetworkId, commonNetworkId, flavor, type, groupType, shareTypes] = await Promise.all([
-    network('external', '198.51.100.0/24', { 'router:external': true }),
-    network('common', '172.31.0.0/20', {}),
-    make(admin, 'compute', '/flavors', 'flavor', {
-      name: `${prefix}-flavor`,
-      vcpus: 1,
-      ram: 64,
-      disk: 1,
-      'os-flavor-access:is_public': false,
-    }),
-    make(admin, 'volume', '/types', 'volume_type', { name: `${prefix}-type`, 'os-volume-type-access:is_public': false }),
-    attempt({ lacking }, 'cinder.group', () =>
-      make(admin, 'volume', '/group_types', 'group_type', { name: `${prefix}-group-type`, group_specs: {}, is_public: true }),
-    ),
-    admin.has('share') ? attempt({ lacking }, 'manila.share', () => lendShareTypes(admin, prefix)) : undefined,
-  ]);
+  const [externalNetworkId, commonNetworkId, flavor, type, groupType, shareTypes] =
+    await Promise.all([
+      network('external', '198.51.100.0/24', { 'router:external': true }),
+      network('common', '172.31.0.0/20', {}),
+      make(admin, 'compute', '/flavors', 'flavor', {
+        name: `${prefix}-flavor`,
+        vcpus: 1,
+        ram: 64,
+        disk: 1,
+        'os-flavor-access:is_public': false,
+      }),
+      make(admin, 'volume', '/types', 'volume_type', {
+        name: `${prefix}-type`,
+        'os-volume-type-access:is_public': false,
+      }),
+      attempt({ lacking }, 'cinder.group', () =>
+        make(admin, 'volume', '/group_types', 'group_type', {
+          name: `${prefix}-group-type`,
+          group_specs: {},
+          is_public: true,
+        }),
+      ),
+      admin.has('share')
+        ? attempt({ lacking }, 'manila.share', () => lendShareTypes(admin, prefix))
+        : undefined,
+    ]);
   return {
     projectId: project_id,
     flavorId: flavor.id,
@@ -143,56 +212,78 @@ async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>):
   };
 }
 
-async function typeAccess(plot: Plot): Promise<void> {
-  const json = { addProjectAccess: { project: plot.project.id } };
-  await plot.admin.call('volume', 'POST', `/types/${plot.lent.volumeTypeId}/action`, { json });
+async function typeAccess(seedProject: SeedProject): Promise<void> {
+  const json = { addProjectAccess: { project: seedProject.project.id } };
+  await seedProject.admin.call('volume', 'POST', `/types/${seedProject.lent.volumeTypeId}/action`, {
+    json,
+  });
 }
 
 async function fillFully(
-  plot: Plot,
+  seedProject: SeedProject,
   others: Parameters<typeof fullIdentity>[1],
   timed: <T>(part: string, work: Promise<T>) => Promise<T>,
 ): Promise<void> {
-  await Promise.all([flavorAccess(plot), typeAccess(plot)]);
-  const wiring = timed('wiring', trunkedNetwork(plot));
-  const ground = Promise.all([wiring, image(plot, 'plain'), volume(plot, 'data'), volume(plot, 'root')]);
-  const network = wiring.then((made) => timed('network', fullNetwork(plot, made)));
-  const where = <T>(service: ServiceKey, kind: string, build: () => Promise<T>) =>
-    plot.admin.has(service) ? timed(kind, build()) : plot.lacking.set(kind, `no ${service} in the catalog`);
+  await Promise.all([flavorAccess(seedProject), typeAccess(seedProject)]);
+  const wiring = timed('wiring', trunkedNetwork(seedProject));
+  const ground = Promise.all([
+    wiring,
+    image(seedProject, 'plain'),
+    volume(seedProject, 'data'),
+    volume(seedProject, 'root'),
+  ]);
+  const network = wiring.then((made) => timed('network', fullNetwork(seedProject, made)));
+  const where = <T>(service: ServiceKey, resourceType: string, build: () => Promise<T>) =>
+    seedProject.admin.has(service)
+      ? timed(resourceType, build())
+      : seedProject.lacking.set(resourceType, `no ${service} in the catalog`);
   await Promise.all([
     network,
-    where('load-balancer', 'octavia', async () => fullLoadBalancing(plot, await wiring)),
+    where('load-balancer', 'octavia', async () => fullLoadBalancing(seedProject, await wiring)),
     where('dns', 'designate', async () => {
-      await Promise.all([fullDns(plot), network]);
-      await reverseDns(plot);
+      await Promise.all([fullDns(seedProject), network]);
+      await reverseDns(seedProject);
     }),
     ground.then(([made, imageId, dataVolumeId, rootVolumeId]) =>
-      timed('compute', fullCompute(plot, { wiring: made, imageId, dataVolumeId, rootVolumeId })),
+      timed(
+        'compute',
+        fullCompute(seedProject, { wiring: made, imageId, dataVolumeId, rootVolumeId }),
+      ),
     ),
-    timed('storage', fullStorage(plot)),
-    timed('images', fullImages(plot)),
-    plot.admin.has('object') ? timed('objects', fullObjects(plot)) : plot.lacking.set('swift', 'no object-store in the catalog'),
-    where('orchestration', 'heat', () => fullStacks(plot)),
-    where('share', 'manila', async () => fullShares(plot, await wiring)),
-    timed('identity', fullIdentity(plot, others)),
+    timed('storage', fullStorage(seedProject)),
+    timed('images', fullImages(seedProject)),
+    seedProject.admin.has('object')
+      ? timed('objects', fullObjects(seedProject))
+      : seedProject.lacking.set('swift', 'no object-store in the catalog'),
+    where('orchestration', 'heat', () => fullStacks(seedProject)),
+    where('share', 'manila', async () => fullShares(seedProject, await wiring)),
+    timed('identity', fullIdentity(seedProject, others)),
   ]);
 }
 
-async function fillSimply(plot: Plot): Promise<void> {
-  await Promise.all([flavorAccess(plot), typeAccess(plot)]);
-  const objects = plot.admin.has('object') ? simpleObjects(plot) : undefined;
-  const [wiring, imageRef, data] = await Promise.all([simpleNetwork(plot), image(plot, 'plain'), volume(plot, 'data'), objects]);
-  const id = await server(plot, 'web', { imageRef, networks: [{ uuid: wiring.networkId }] });
-  await attach(plot, id, data);
+async function fillSimply(seedProject: SeedProject): Promise<void> {
+  await Promise.all([flavorAccess(seedProject), typeAccess(seedProject)]);
+  const objects = seedProject.admin.has('object') ? simpleObjects(seedProject) : undefined;
+  const [wiring, imageRef, data] = await Promise.all([
+    simpleNetwork(seedProject),
+    image(seedProject, 'plain'),
+    volume(seedProject, 'data'),
+    objects,
+  ]);
+  const id = await server(seedProject, 'web', { imageRef, networks: [{ uuid: wiring.networkId }] });
+  await attach(seedProject, id, data);
 }
 
 if (import.meta.main) {
   const names = process.argv.slice(2);
-  const fills = Object.fromEntries((names.length > 0 ? names : ['red', 'green', 'blue']).map((name) => [name, 'full' as const]));
+  const fills = Object.fromEntries(
+    (names.length > 0 ? names : ['red', 'green', 'blue']).map((name) => [name, 'full' as const]),
+  );
   const start = Date.now();
   const customer = await populate(await Cloud.connect(), fills);
   console.log(`domain ${customer.prefix} ${customer.domainId}, ${(Date.now() - start) / 1000} s`);
   for (const project of customer.projects) console.log(`project ${project.name} ${project.id}`);
   for (const [part, took] of customer.seconds) console.log(`  ${part}: ${took} s`);
-  for (const [kind, reason] of customer.lacking) console.log(`  this cloud lacks ${kind}: ${reason}`);
+  for (const [resourceType, reason] of customer.lacking)
+    console.log(`  this cloud lacks ${resourceType}: ${reason}`);
 }

@@ -4,9 +4,13 @@ import { until } from './cloud.ts';
 import { isOver, isState } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 
-const envelope = (message: unknown): string => JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(message) });
+const envelope = (message: unknown): string =>
+  JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(message) });
 
-/** Ways in which a message can be no notification; each is made anew with a number, so that no two are equal. */
+/**
+ * Ways in which a message can be no notification; each is made anew with a number, so that no two
+ * are equal.
+ */
 const GARBAGE: readonly ((n: number) => string | Uint8Array)[] = [
   (n) => `not json ${n}`,
   () => new Uint8Array(randomBytes(64)),
@@ -15,9 +19,19 @@ const GARBAGE: readonly ((n: number) => string | Uint8Array)[] = [
   (n) => JSON.stringify([n]),
   (n) => String(n),
   (n) => envelope({ message_id: `m${n}`, payload: {} }),
-  (n) => envelope({ message_id: `m${n}`, event_type: 'identity.project.deleted', payload: { resource_info: '../../v3/users' } }),
+  (n) =>
+    envelope({
+      message_id: `m${n}`,
+      event_type: 'identity.project.deleted',
+      payload: { resource_info: '../../v3/users' },
+    }),
   (n) => envelope({ message_id: `m${n}`, event_type: 'identity.project.deleted', payload: null }),
-  (n) => envelope({ message_id: `m${n}`, event_type: 'identity.project.deleted', payload: { resource_info: { id: n } } }),
+  (n) =>
+    envelope({
+      message_id: `m${n}`,
+      event_type: 'identity.project.deleted',
+      payload: { resource_info: { id: n } },
+    }),
   (n) => '['.repeat(2000 + n),
   (n) => `${n}${'x'.repeat(300_000)}`,
 ];
@@ -37,7 +51,7 @@ describe('what anybody may put on the queue', () => {
     const view = await on.propagator.operation({ project: alive }, isState('refused'), 120);
     expect(view.operation.hold?.reason).toMatch(/Keystone still shows it/);
     expect(view.operation.startedAt ?? undefined).toBeUndefined();
-    expect(view.things.removed).toBe(0);
+    expect(view.resources.removed).toBe(0);
     const { before, now } = on.others(await on.look(true));
     expect(now).toEqual(before);
   });
@@ -55,7 +69,9 @@ describe('what anybody may put on the queue', () => {
     });
     expect(quarantined.total).toBe(MESSAGES);
     expect(quarantined.records.filter((record) => record.reason.length < 5)).toEqual([]);
-    console.log(`reasons: ${[...new Set(quarantined.records.map((record) => record.reason.slice(0, 80)))].join(' | ')}`);
+    console.log(
+      `reasons: ${[...new Set(quarantined.records.map((record) => record.reason.slice(0, 80)))].join(' | ')}`,
+    );
     const now = await on.look();
     expect(await on.remaining(now, 'doomed')).toEqual([]);
     const others = on.others(now, 'doomed');

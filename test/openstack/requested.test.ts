@@ -2,7 +2,10 @@ import { Row, rowsOf, text } from './cloud.ts';
 import { isState, tell } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 
-/** The end of a project that still lives, at an administrator's request: the way on which Barbican, too, can be emptied. */
+/**
+ * The end of a project that still lives, at an administrator's request: the way on which Barbican,
+ * too, can be emptied.
+ */
 describe('a project whose end an administrator asks for', () => {
   let on: Stage;
   beforeAll(async () => {
@@ -11,18 +14,28 @@ describe('a project whose end an administrator asks for', () => {
   });
   afterAll(() => on?.strike());
 
-  const ask = (wish: object) => on.propagator.api('POST', '/v1/operations', JSON.stringify({ action: 'cleanup', ...wish }));
+  const ask = (wish: object) =>
+    on.propagator.api('POST', '/v1/operations', JSON.stringify({ action: 'cleanup', ...wish }));
   const keystoneHas = async (id: string) => {
-    const answer = await on.cloud.admin.call('identity', 'GET', `/projects/${id}`, { accept: [404] });
+    const answer = await on.cloud.admin.call('identity', 'GET', `/projects/${id}`, {
+      accept: [404],
+    });
     return answer.status === 200;
   };
-  const nameOf = async (id: string) => text((await on.cloud.admin.call('identity', 'GET', `/projects/${id}`)).json, 'project', 'name');
+  const nameOf = async (id: string) =>
+    text((await on.cloud.admin.call('identity', 'GET', `/projects/${id}`)).json, 'project', 'name');
   /** Roles of the propagator's own user on the customer's projects, given directly. */
   const ownRoles = async () => {
     const { admin } = on.cloud;
-    const { json } = await admin.call('identity', 'GET', `/role_assignments?user.id=${admin.userId}`);
+    const { json } = await admin.call(
+      'identity',
+      'GET',
+      `/role_assignments?user.id=${admin.userId}`,
+    );
     const ids = on.customer.projects.map((project) => project.id);
-    return rowsOf(json, 'role_assignments').filter((row) => ids.some((id) => JSON.stringify(Row.parse(row.scope)).includes(id)));
+    return rowsOf(json, 'role_assignments').filter((row) =>
+      ids.some((id) => JSON.stringify(Row.parse(row.scope)).includes(id)),
+    );
   };
 
   it('is refused without its name, and with a wrong one; nothing is touched', async () => {
@@ -35,9 +48,18 @@ describe('a project whose end an administrator asks for', () => {
 
   it('is emptied everywhere, Barbican with it, and then deleted in Keystone; everybody else stays exactly as he was', async () => {
     const project = on.idOf('asked');
-    const answer = await ask({ project, name: await nameOf(project), by: 'test', reason: 'contract ended' });
+    const answer = await ask({
+      project,
+      name: await nameOf(project),
+      by: 'test',
+      reason: 'contract ended',
+    });
     expect(answer.status).toBe(202);
-    const view = await on.propagator.operation({ project }, isState('finished', 'residue-unknown', 'held'), 300);
+    const view = await on.propagator.operation(
+      { project },
+      isState('finished', 'unverified', 'held'),
+      300,
+    );
     console.log(tell(view));
     expect(view.operation.state).toBe('finished');
     expect(await keystoneHas(project)).toBe(false);
@@ -54,10 +76,18 @@ describe('a project whose end an administrator asks for', () => {
   it('killed while it works on the living project, it goes on where it was, and leaves no role of its own behind', async () => {
     const project = on.idOf('struck');
     expect((await ask({ project, name: await nameOf(project) })).status).toBe(202);
-    await on.propagator.operation({ project }, isState('early', 'running', 'closing', 'finished'), 60);
+    await on.propagator.operation(
+      { project },
+      isState('pre-delete', 'running', 'closing', 'finished'),
+      60,
+    );
     await on.propagator.kill();
     await on.start({ mode: 'enforce' });
-    const view = await on.propagator.operation({ project }, isState('finished', 'residue-unknown', 'held'), 240);
+    const view = await on.propagator.operation(
+      { project },
+      isState('finished', 'unverified', 'held'),
+      240,
+    );
     expect(view.operation.state).toBe('finished');
     expect(await keystoneHas(project)).toBe(false);
     expect(await ownRoles()).toEqual([]);

@@ -1,9 +1,16 @@
 import { deleteQueue } from './broker.ts';
-import { type Census, census, linesOf, residue, settledCensus, survivors } from './census.ts';
 import { Cloud, text } from './cloud.ts';
 import { type How, Propagator } from './driver.ts';
 import { type Customer, type Fill, newPrefix, populate } from './populate.ts';
-import { sweepUp } from './sweep-up.ts';
+import { sweepUp } from './remove-leftovers.ts';
+import {
+  linesOf,
+  type Snapshot,
+  settledCensus,
+  snapshot,
+  survivors,
+  unwaivedLeftovers,
+} from './snapshot.ts';
 
 /** A cloud with customers on it and a propagator beside it: what each test file plays on. */
 export interface Stage {
@@ -12,36 +19,51 @@ export interface Stage {
   /** Its projects are deleted in the tests. */
   readonly customer: Customer;
   /** Its projects are never deleted: they must stay exactly as they are. */
-  readonly bystander: Customer;
+  readonly control: Customer;
   /** Everything as it was before the first deletion. */
-  readonly before: Census;
+  readonly before: Snapshot;
   idOf(name: string): string;
   /** As it is now; asks until it says the same twice when `settled`. */
-  look(settled?: boolean): Promise<Census>;
+  look(settled?: boolean): Promise<Snapshot>;
   start(how: How): Promise<number>;
   /** Ids of all domains but those of this stage: other people use the cloud meanwhile. */
   domainsOfOthers(): Promise<string[]>;
   /** Deletes a project in Keystone; returns the epoch milliseconds of Keystone's answer. */
   deleteProject(name: string): Promise<number>;
   /**
-   * What is left of a deleted project: what it owns or what names it now, and whatever it owned and is still there under any owner.
-   * Without what the cloud itself refuses to remove for an administrator too; that is printed.
+   * What is left of a deleted project: what it owns or what names it now, and whatever it owned and
+   * is still there under any owner. Without what the cloud itself refuses to remove for an
+   * administrator too; that is printed.
    */
-  remaining(now: Census, name: string): Promise<string[]>;
-  /** Lines of every project that was not named, before and now, without what names a deleted project. */
-  others(now: Census, ...deleted: string[]): { before: string[]; now: string[] };
+  remaining(now: Snapshot, name: string): Promise<string[]>;
+  /**
+   * Lines of every project that was not named, before and now, without what names a deleted
+   * project.
+   */
+  others(now: Snapshot, ...deleted: string[]): { before: string[]; now: string[] };
   strike(): Promise<void>;
 }
 
-/** Cinder before 2026.2 asks Keystone for the project before it removes a default type, and answers 404 when that is gone: the row stays. */
+/**
+ * Cinder before 2026.2 asks Keystone for the project before it removes a default type, and answers
+ * 404 when that is gone: the row stays.
+ */
 async function keepsDefaultType({ admin }: Cloud, projectId: string): Promise<boolean> {
   const withoutProject = admin.endpoint('volume').replace(`/${admin.projectId}`, '');
-  const answer = await admin.call('volume', 'DELETE', `${withoutProject}/default-types/${projectId}`, { accept: [404] });
+  const answer = await admin.call(
+    'volume',
+    'DELETE',
+    `${withoutProject}/default-types/${projectId}`,
+    { accept: [404] },
+  );
   return answer.status === 404;
 }
 
-/** Sets it up: fills the customer's projects and one bystander in a domain of its own. */
-export async function stage(fills: Readonly<Record<string, Fill>>, bystanderFill: Fill = 'simple'): Promise<Stage> {
+/** Sets it up: fills the customer's projects and one control project in a domain of its own. */
+export async function stage(
+  fills: Readonly<Record<string, Fill>>,
+  bystanderFill: Fill = 'simple',
+): Promise<Stage> {
   const cloud = await Cloud.connect();
   const prefixes = [newPrefix(), newPrefix()] as const;
   const queue = `${prefixes[0]}-propagator`;
@@ -55,14 +77,15 @@ export async function stage(fills: Readonly<Record<string, Fill>>, bystanderFill
   };
   let known: string[] = [];
   try {
-    const [customer, bystander] = await Promise.all([
+    const [customer, control] = await Promise.all([
       populate(cloud, fills, prefixes[0]),
       populate(cloud, { still: bystanderFill }, prefixes[1]),
     ]);
-    const projects = [...customer.projects, ...bystander.projects];
+    const projects = [...customer.projects, ...control.projects];
     known = projects.map((project) => project.id);
-    const users = [...customer.userIds, ...bystander.userIds];
-    for (const [kind, reason] of customer.lacking) console.log(`this cloud lacks ${kind}: ${reason}`);
+    const users = [...customer.userIds, ...control.userIds];
+    for (const [resourceType, reason] of customer.lacking)
+      console.log(`this cloud lacks ${resourceType}: ${reason}`);
     const before = await settledCensus(cloud, known, users);
     const idOf = (name: string) => {
       const found = projects.find((project) => project.name === name);
@@ -71,17 +94,19 @@ export async function stage(fills: Readonly<Record<string, Fill>>, bystanderFill
     };
     const domainsOfOthers = async () => {
       const domains = await cloud.admin.rows('identity', '/domains', 'domains');
-      return domains.map((row) => text(row, 'id')).filter((id) => id !== customer.domainId && id !== bystander.domainId);
+      return domains
+        .map((row) => text(row, 'id'))
+        .filter((id) => id !== customer.domainId && id !== control.domainId);
     };
     return {
       cloud,
       propagator,
       customer,
-      bystander,
+      control,
       before,
       idOf,
       strike,
-      look: (settled = false) => (settled ? settledCensus : census)(cloud, known, users),
+      look: (settled = false) => (settled ? settledCensus : snapshot)(cloud, known, users),
       start: async (how) => propagator.start({ protectedDomains: await domainsOfOthers(), ...how }),
       domainsOfOthers,
       async deleteProject(name) {
@@ -90,15 +115,20 @@ export async function stage(fills: Readonly<Record<string, Fill>>, bystanderFill
       },
       async remaining(now, name) {
         const id = idOf(name);
-        const lines = [...new Set([...residue(now, id), ...survivors(before, now, id)])];
-        const fixed = lines.some((line) => line.startsWith('cinder.default-type ')) && (await keepsDefaultType(cloud, id));
-        if (fixed) console.log(`this Cinder does not remove the default volume type of a project that is gone: ${name} keeps it`);
+        const lines = [...new Set([...unwaivedLeftovers(now, id), ...survivors(before, now, id)])];
+        const fixed =
+          lines.some((line) => line.startsWith('cinder.default-type ')) &&
+          (await keepsDefaultType(cloud, id));
+        if (fixed)
+          console.log(
+            `this Cinder does not remove the default volume type of a project that is gone: ${name} keeps it`,
+          );
         return lines.filter((line) => !(fixed && line.startsWith('cinder.default-type ')));
       },
       others(now, ...deleted) {
         const gone = deleted.map(idOf);
         const rest = known.filter((id) => !gone.includes(id));
-        const lines = (all: Census) => rest.flatMap((id) => linesOf(all, id, gone));
+        const lines = (all: Snapshot) => rest.flatMap((id) => linesOf(all, id, gone));
         return { before: lines(before), now: lines(now) };
       },
     };

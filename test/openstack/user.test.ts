@@ -12,34 +12,52 @@ describe('a user who leaves', () => {
   afterAll(() => on?.strike());
 
   const keypairs = async (user: string) =>
-    rowsOf((await on.cloud.admin.call('compute', 'GET', `/os-keypairs?user_id=${user}`)).json, 'keypairs').length;
+    rowsOf(
+      (await on.cloud.admin.call('compute', 'GET', `/os-keypairs?user_id=${user}`)).json,
+      'keypairs',
+    ).length;
   const instances = async (project: string, user: string) => {
-    const { json } = await on.cloud.admin.call('compute', 'GET', `/os-quota-sets/${project}?user_id=${user}`);
+    const { json } = await on.cloud.admin.call(
+      'compute',
+      'GET',
+      `/os-quota-sets/${project}?user_id=${user}`,
+    );
     return JSON.stringify(json).replace(/.*"instances": ?(-?\d+).*/, '$1');
   };
 
   it('loses his keypairs and limits; everything that he made in living projects stays exactly as it was', async () => {
     const { admin } = on.cloud;
     const { id: user } = on.customer.member;
-    const colleague = on.bystander.member.id;
+    const colleague = on.control.member.id;
     const project = on.idOf('shared');
     for (const owner of [user, colleague])
       for (const name of ['laptop', 'build host'])
-        await admin.call('compute', 'POST', '/os-keypairs', { json: { keypair: { name, type: 'ssh', user_id: owner } } });
-    await admin.call('compute', 'PUT', `/os-quota-sets/${project}?user_id=${user}`, { json: { quota_set: { instances: 7 } } });
+        await admin.call('compute', 'POST', '/os-keypairs', {
+          json: { keypair: { name, type: 'ssh', user_id: owner } },
+        });
+    await admin.call('compute', 'PUT', `/os-quota-sets/${project}?user_id=${user}`, {
+      json: { quota_set: { instances: 7 } },
+    });
     await admin.call('identity', 'DELETE', `/users/${user}`);
     const view = await on.propagator.operation({ user }, isState('finished'), 120);
     console.log(tell(view));
     expect(await keypairs(user)).toBe(0);
     expect(await keypairs(colleague)).toBe(2);
     expect(await instances(project, user)).not.toBe('7');
-    expect(countsOf(view)).toMatchObject({ 'nova.keypair': { removed: 2, left: 0 }, 'nova.user-quota': { removed: 1, left: 0 } });
+    expect(countsOf(view)).toMatchObject({
+      'nova.keypair': { removed: 2, left: 0 },
+      'nova.user-quota': { removed: 1, left: 0 },
+    });
     const now = await on.look(true);
-    const things = (lines: string[]) => lines.filter((line) => !line.startsWith('keystone.'));
+    const resources = (lines: string[]) => lines.filter((line) => !line.startsWith('keystone.'));
     const { before, now: after } = on.others(now);
-    expect(things(after)).toEqual(things(before));
+    expect(resources(after)).toEqual(resources(before));
     expect(await on.propagator.operations({ project })).toEqual([]);
     for (const name of ['laptop', 'build host'])
-      await admin.call('compute', 'DELETE', `/os-keypairs/${encodeURIComponent(name)}?user_id=${colleague}`);
+      await admin.call(
+        'compute',
+        'DELETE',
+        `/os-keypairs/${encodeURIComponent(name)}?user_id=${colleague}`,
+      );
   });
 });

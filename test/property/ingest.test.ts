@@ -2,23 +2,43 @@ import * as fc from 'fast-check';
 import { AccountEvent } from '../../events/account.ts';
 import { isGone } from '../../lib/account/inventory.ts';
 import { readNotification } from '../../lib/account/notification.ts';
-import { away, domain, FORMATS, project, recorded, role, user, World } from '../unit/account/world.ts';
+import {
+  away,
+  domain,
+  FORMATS,
+  project,
+  recorded,
+  role,
+  user,
+  World,
+} from '../unit/account/world.ts';
 
-/** PostgreSQL takes neither a NUL nor half of a surrogate pair, and one such character would hold up a whole batch for ever. */
+/**
+ * PostgreSQL takes neither a NUL nor half of a surrogate pair, and one such character would hold up
+ * a whole batch for ever.
+ */
 const isStorable = (value: unknown): boolean => !/\\u0000|\\ud[89a-f]/i.test(JSON.stringify(value));
 
 /** A world in which Keystone shows a few accounts that hints may hit by chance. */
 async function smallWorld(): Promise<World> {
   const world = new World();
-  for (const account of [domain('d1'), domain('d2', false), project('p1'), project('p2', { enabled: false }), user('u1')])
+  for (const account of [
+    domain('d1'),
+    domain('d2', false),
+    project('p1'),
+    project('p2', { enabled: false }),
+    user('u1'),
+  ])
     world.keystone.put(account);
   world.keystone.roles.push(role('p1', 'u1'));
-  await world.fill();
+  await world.syncInventory();
   return world;
 }
 
 function expectAccountedFor(world: World, count: number): void {
-  const { 'notification.received': received = 0, ...counters } = Object.fromEntries(world.engine.counters);
+  const { 'notification.received': received = 0, ...counters } = Object.fromEntries(
+    world.engine.counters,
+  );
   const ends = Object.entries(counters).filter(([name]) => name.startsWith('notification.'));
   expect(received).toBe(count);
   expect(ends.reduce((sum, [, number]) => sum + number, 0)).toBe(count);
@@ -28,14 +48,27 @@ function expectAccountedFor(world: World, count: number): void {
     expect(AccountEvent.parse(event)).toEqual(event);
     expect(isStorable(event)).toBe(true);
   }
-  for (const { body, encoding } of world.engine.quarantined) expect(encoding === 'base64' || !body.includes('\0')).toBe(true);
+  for (const { body, encoding } of world.engine.quarantined)
+    expect(encoding === 'base64' || !body.includes('\0')).toBe(true);
   expect(isStorable([...world.engine.accounts.values()])).toBe(true);
   expect(world.engine.counters.size).toBeLessThan(120);
 }
 
 const operation = fc.constantFrom('created', 'updated', 'deleted', 'disabled', '');
-const resource = fc.constantFrom('project', 'domain', 'user', 'group', 'role_assignment', 'application_credential', 'project tag', '');
-const id = fc.oneof(fc.constantFrom('p1', 'p2', 'd1', 'd2', 'u1', 'new', '__proto__', 'constructor'), fc.string({ unit: 'binary' }));
+const resource = fc.constantFrom(
+  'project',
+  'domain',
+  'user',
+  'group',
+  'role_assignment',
+  'application_credential',
+  'project tag',
+  '',
+);
+const id = fc.oneof(
+  fc.constantFrom('p1', 'p2', 'd1', 'd2', 'u1', 'new', '__proto__', 'constructor'),
+  fc.string({ unit: 'binary' }),
+);
 const anything = fc.oneof(id, fc.jsonValue(), fc.constant(undefined));
 const eventType = fc.oneof(
   fc.tuple(resource, operation).map(([what, how]) => `identity.${what}.${how}`),
@@ -60,7 +93,15 @@ const nearly = fc
               target: fc.oneof(fc.record({ id }), anything),
               reason: anything,
               request_id: anything,
-              initiator: fc.oneof(fc.record({ user_id: anything, username: anything, project_id: id, request_id: anything }), anything),
+              initiator: fc.oneof(
+                fc.record({
+                  user_id: anything,
+                  username: anything,
+                  project_id: id,
+                  request_id: anything,
+                }),
+                anything,
+              ),
               project: id,
               domain: id,
               user: id,
@@ -75,12 +116,19 @@ const nearly = fc
     { requiredKeys: ['event_type'] },
   )
   .chain((inner) =>
-    fc.constantFrom(JSON.stringify(inner), JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(inner) })),
+    fc.constantFrom(
+      JSON.stringify(inner),
+      JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(inner) }),
+    ),
   );
 const all = FORMATS.flatMap(recorded);
 /** A real notification with a few bytes overwritten, or cut off. */
 const damaged = fc
-  .tuple(fc.constantFrom(...all), fc.array(fc.tuple(fc.nat(3000), fc.nat(255)), { maxLength: 5 }), fc.option(fc.nat(3000)))
+  .tuple(
+    fc.constantFrom(...all),
+    fc.array(fc.tuple(fc.nat(3000), fc.nat(255)), { maxLength: 5 }),
+    fc.option(fc.nat(3000)),
+  )
   .map(([body, hits, end]) => {
     const bytes = Buffer.from(body);
     for (const [at, byte] of hits) bytes[at % bytes.length] = byte;
@@ -89,7 +137,12 @@ const damaged = fc
 
 describe('whatever comes in', () => {
   it('ends as an event, a record, a drop, a wait or in quarantine, and never as an exception', async () => {
-    const body = fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.string({ unit: 'binary' }), nearly, damaged);
+    const body = fc.oneof(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.string({ unit: 'binary' }),
+      nearly,
+      damaged,
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(body, { minLength: 1, maxLength: 12 }), async (bodies) => {
         const world = await smallWorld();
@@ -132,7 +185,7 @@ describe('the recorded scenario after it is over, the inventory filled before', 
     ];
     for (const account of named) world.keystone.put(account);
     world.keystone.roles.push(role(a, alice));
-    await world.fill();
+    await world.syncInventory();
     world.keystone.accounts.clear();
     world.keystone.roles.length = 0;
     world.engine.time += 1000;
@@ -166,9 +219,13 @@ describe('the recorded scenario after it is over, the inventory filled before', 
   const delivery = fc
     .array(fc.nat(bodies.length - 1), { maxLength: 30 })
     .chain((again) =>
-      fc.shuffledSubarray([...bodies, ...again.map((index) => bodies[index] ?? '')], { minLength: bodies.length + again.length }),
+      fc.shuffledSubarray([...bodies, ...again.map((index) => bodies[index] ?? '')], {
+        minLength: bodies.length + again.length,
+      }),
     )
-    .chain((order) => fc.tuple(fc.constant(order), fc.infiniteStream(fc.integer({ min: 1, max: 20 }))));
+    .chain((order) =>
+      fc.tuple(fc.constant(order), fc.infiniteStream(fc.integer({ min: 1, max: 20 }))),
+    );
   const batches = (order: readonly string[], sizes: Iterator<number>): string[][] => {
     const cut: string[][] = [];
     for (let from = 0; from < order.length; ) {

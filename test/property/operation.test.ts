@@ -1,16 +1,16 @@
 import fc from 'fast-check';
-import { calm, fates, run } from './fates.ts';
-import { BYSTANDER, deleted, SmallWorld, VICTIM, type WorldOptions } from './small-world.ts';
+import { calm, fates, run } from './chaos-schedule.ts';
+import { CONTROL, deleted, SmallWorld, TARGET, type WorldOptions } from './small-world.ts';
 
 const worlds = fc.record({
-  things: fc.tuple(fc.nat(4), fc.nat(4), fc.nat(4)),
+  resources: fc.tuple(fc.nat(4), fc.nat(4), fc.nat(4)),
   lingers: fc.nat(3),
   failures: fc.nat(6),
   failWith: fc.constantFrom('Transient' as const, 'Unexpected' as const),
 });
 async function opened(options: WorldOptions): Promise<SmallWorld> {
   const world = new SmallWorld(options);
-  await world.engine.commit({ messages: [deleted(VICTIM), deleted(VICTIM, 'm-2')] });
+  await world.engine.commit({ messages: [deleted(TARGET), deleted(TARGET, 'm-2')] });
   return world;
 }
 
@@ -27,9 +27,13 @@ describe('an operation, whatever order its messages come in, doubled, and with c
         }
         const operations = [...world.engine.operations.values()];
         expect(operations.map(({ state }) => state)).toEqual(['finished']);
-        expect([...world.engine.tasks.values()].map(({ state }) => state)).toEqual(['finished', 'finished', 'finished']);
-        expect(world.things(VICTIM)).toBe(0);
-        expect(world.things(BYSTANDER)).toBe(6);
+        expect([...world.engine.tasks.values()].map(({ state }) => state)).toEqual([
+          'finished',
+          'finished',
+          'finished',
+        ]);
+        expect(world.resources(TARGET)).toBe(0);
+        expect(world.resources(CONTROL)).toBe(6);
         expect(world.wrongOrder).toEqual([]);
       }),
       { numRuns: 300 },
@@ -39,11 +43,16 @@ describe('an operation, whatever order its messages come in, doubled, and with c
   it('ends in the same accounts as an undisturbed run', async () => {
     await fc.assert(
       fc.asyncProperty(worlds, fates, async (options, fate) => {
-        const [disturbed, undisturbed] = [await opened({ ...options, failures: 0 }), await opened({ ...options, failures: 0 })];
+        const [disturbed, undisturbed] = [
+          await opened({ ...options, failures: 0 }),
+          await opened({ ...options, failures: 0 }),
+        ];
         await run(disturbed, fate);
         await run(undisturbed, calm);
         const accounts = (world: SmallWorld) =>
-          [...world.engine.tasks.values()].map(({ id, counts }) => ({ id, counts })).sort((a, b) => (a.id < b.id ? -1 : 1));
+          [...world.engine.tasks.values()]
+            .map(({ id, counts }) => ({ id, counts }))
+            .sort((a, b) => (a.id < b.id ? -1 : 1));
         expect(accounts(disturbed)).toEqual(accounts(undisturbed));
       }),
       { numRuns: 150 },
@@ -54,11 +63,13 @@ describe('an operation, whatever order its messages come in, doubled, and with c
     await fc.assert(
       fc.asyncProperty(worlds, fates, async (options, fate) => {
         const world = await opened(options);
-        world.alive.add(VICTIM);
-        const before = world.things(VICTIM);
+        world.alive.add(TARGET);
+        const before = world.resources(TARGET);
         await run(world, fate);
-        expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['refused']);
-        expect(world.things(VICTIM)).toBe(before);
+        expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual([
+          'refused',
+        ]);
+        expect(world.resources(TARGET)).toBe(before);
       }),
       { numRuns: 50 },
     );
@@ -68,14 +79,16 @@ describe('an operation, whatever order its messages come in, doubled, and with c
     await fc.assert(
       fc.asyncProperty(worlds, fates, async (options, fate) => {
         const world = await opened({ ...options, failures: 0, mode: 'observe' });
-        const before = world.things(VICTIM);
+        const before = world.resources(TARGET);
         await run(world, fate);
-        expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['observed']);
+        expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual([
+          'observed',
+        ]);
         const found = [...world.engine.tasks.values()]
           .flatMap(({ counts }) => Object.values(counts))
           .reduce((sum, { found }) => sum + found, 0);
         expect(found).toBe(before);
-        expect(world.things(VICTIM)).toBe(before);
+        expect(world.resources(TARGET)).toBe(before);
       }),
       { numRuns: 50 },
     );

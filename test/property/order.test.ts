@@ -1,12 +1,22 @@
 import fc from 'fast-check';
-import { type Fate, fates, run } from './fates.ts';
-import type { Described } from './living-service.ts';
-import { deleted, failure, LivingWorld, VICTIM } from './living-world.ts';
+import { type Fate, fates, run } from './chaos-schedule.ts';
+import type { Described } from './stateful-service.ts';
+import { deleted, failure, LivingWorld, TARGET } from './stateful-world.ts';
 
 const NAMES = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'];
-const edge = fc.constantFrom('after', 'follows', 'before', 'awaited', 'nothing', 'nothing', 'nothing');
+const edge = fc.constantFrom(
+  'after',
+  'follows',
+  'before',
+  'awaited',
+  'nothing',
+  'nothing',
+  'nothing',
+);
 /** An edge from each service to each that stands before it in the list: so there is no cycle. */
-const edges = fc.tuple(...NAMES.map((_, index) => fc.tuple(...NAMES.slice(0, index).map(() => edge))));
+const edges = fc.tuple(
+  ...NAMES.map((_, index) => fc.tuple(...NAMES.slice(0, index).map(() => edge))),
+);
 const troubles = fc.array(
   fc.record({
     service: fc.constantFrom(...NAMES),
@@ -16,19 +26,29 @@ const troubles = fc.array(
   }),
   { maxLength: 3 },
 );
-/** Something makes a thing of the victim in a service that stands behind it. */
-const making = fc.array(fc.record({ maker: fc.nat(3), behind: fc.nat(3), step: fc.nat(60) }), { maxLength: 3 });
-const histories = fc.record({ edges, troubles, making, things: fc.nat(2), lingers: fc.nat(2), slow: fc.nat(9) });
+/** Something makes a thing of the target project in a service that stands behind it. */
+const making = fc.array(fc.record({ maker: fc.nat(3), behind: fc.nat(3), step: fc.nat(60) }), {
+  maxLength: 3,
+});
+const histories = fc.record({
+  edges,
+  troubles,
+  making,
+  resources: fc.nat(2),
+  lingers: fc.nat(2),
+  slow: fc.nat(9),
+});
 type History = typeof histories extends fc.Arbitrary<infer One> ? One : never;
 
 function described(all: History['edges']): Described[] {
-  const to = (index: number, which: string) => NAMES.filter((_, other) => (all[index] as readonly string[] | undefined)?.[other] === which);
+  const to = (index: number, which: string) =>
+    NAMES.filter((_, other) => (all[index] as readonly string[] | undefined)?.[other] === which);
   const from = (index: number, which: string) =>
     NAMES.filter((_, other) => (all[other] as readonly string[] | undefined)?.[index] === which);
   return NAMES.map((name, index) => ({
     name,
-    kinds: { thing: 'A', slow: 'A' },
-    awaitedBy: { thing: from(index, 'awaited') },
+    resourceTypes: { resource: 'A', slow: 'A' },
+    awaitedBy: { resource: from(index, 'awaited') },
     after: to(index, 'after'),
     follows: to(index, 'follows'),
     before: from(index, 'before'),
@@ -38,19 +58,22 @@ function described(all: History['edges']): Described[] {
 /** Those that stand behind a service, whichever way. */
 function behind(all: readonly Described[], name: string): string[] {
   const own = all.find((one) => one.name === name);
-  const after = [...(own?.before ?? []), ...(own?.awaitedBy?.thing ?? [])];
-  const next = all.filter((one) => one.after?.includes(name) || one.follows?.includes(name) || after.includes(one.name));
+  const after = [...(own?.before ?? []), ...(own?.awaitedBy?.resource ?? [])];
+  const next = all.filter(
+    (one) => one.after?.includes(name) || one.follows?.includes(name) || after.includes(one.name),
+  );
   return [...new Set(next.flatMap((one) => [one.name, ...behind(all, one.name)]))];
 }
 
 async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld> {
   const all = described(history.edges);
-  const world = new LivingWorld(all, history.things, history.lingers);
+  const world = new LivingWorld(all, history.resources, history.lingers);
   const { cloud } = world;
   cloud.isCalm = history.troubles.length === 0;
-  for (const thing of cloud.of(VICTIM)) if (thing.kind.endsWith('.slow')) thing.lingers += history.slow;
-  cloud.delete(VICTIM);
-  await world.engine.commit({ messages: [deleted('project', VICTIM)] });
+  for (const resource of cloud.of(TARGET))
+    if (resource.resourceType.endsWith('.slow')) resource.lingers += history.slow;
+  cloud.delete(TARGET);
+  await world.engine.commit({ messages: [deleted('project', TARGET)] });
   let total = 0;
   const before = (): void => {
     const step = total++;
@@ -67,8 +90,13 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
       const targets = behind(all, name);
       const target = targets[which % targets.length];
       // Nothing is made by way of a service that is not there.
-      if (at === step && target && cloud.lacking.size === 0 && world.taskOf(name)?.endedAt === undefined)
-        cloud.make(`${target}.thing`, VICTIM);
+      if (
+        at === step &&
+        target &&
+        cloud.lacking.size === 0 &&
+        world.taskOf(name)?.endedAt === undefined
+      )
+        cloud.make(`${target}.resource`, TARGET);
     }
   };
   await run(world, fate, { before });
@@ -81,10 +109,12 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
   return world;
 }
 
-/** A service leaves the catalog, and with it whatever it held of the victim. */
+/** A service leaves the catalog, and with it whatever it held of the target project. */
 function leave({ cloud }: LivingWorld, service: string): void {
   cloud.lacking.add(service);
-  cloud.things = cloud.things.filter(({ kind, owner }) => owner !== VICTIM || !kind.startsWith(`${service}.`));
+  cloud.resources = cloud.resources.filter(
+    ({ resourceType, owner }) => owner !== TARGET || !resourceType.startsWith(`${service}.`),
+  );
 }
 
 describe('whatever the order of the services, and whichever of them are held up', () => {
@@ -118,12 +148,15 @@ describe('whatever the order of the services, and whichever of them are held up'
         const services = described(all);
         const world = new LivingWorld(services);
         world.cloud.broken.set(dead, failure('Denied'));
-        world.cloud.delete(VICTIM);
-        await world.engine.commit({ messages: [deleted('project', VICTIM)] });
+        world.cloud.delete(TARGET);
+        await world.engine.commit({ messages: [deleted('project', TARGET)] });
         await run(world, fate);
         const hard = (name: string): boolean =>
-          name === dead || (services.find((one) => one.name === name)?.after ?? []).some((before) => hard(before));
-        const kept = NAMES.filter(hard).flatMap((name) => ['thing', 'slow'].map((kind) => [`${name}.${kind}`, 2]));
+          name === dead ||
+          (services.find((one) => one.name === name)?.after ?? []).some((before) => hard(before));
+        const kept = NAMES.filter(hard).flatMap((name) =>
+          ['resource', 'slow'].map((resourceType) => [`${name}.${resourceType}`, 2]),
+        );
         expect(world.left()).toEqual(Object.fromEntries(kept));
       }),
       { numRuns: 150 },

@@ -1,13 +1,18 @@
 import fc from 'fast-check';
-import { type Fate, fatesOfActs, run } from './fates.ts';
-import { EVERY_CLASS, failure, LivingWorld, VICTIM } from './living-world.ts';
+import { type Fate, fatesOfActs, run } from './chaos-schedule.ts';
+import { EVERY_CLASS, failure, LivingWorld, TARGET } from './stateful-world.ts';
 
-const KINDS = EVERY_CLASS.flatMap(({ name, kinds = {} }) => Object.keys(kinds).map((kind) => `${name}.${kind}`));
+const RESOURCE_TYPES = EVERY_CLASS.flatMap(({ name, resourceTypes = {} }) =>
+  Object.keys(resourceTypes).map((resourceType) => `${name}.${resourceType}`),
+);
 const SERVICES = EVERY_CLASS.map(({ name }) => name);
 /** What people do meanwhile, and at which delivery. */
-const meddling = fc.record({ step: fc.nat(60), what: fc.constantFrom('nothing', 'nothing', 'delete', 'enable', 'disable') });
+const meddling = fc.record({
+  step: fc.nat(60),
+  what: fc.constantFrom('nothing', 'nothing', 'delete', 'enable', 'disable'),
+});
 const histories = fc.record({
-  things: fc.tuple(...KINDS.map(() => fc.nat(2))),
+  resources: fc.tuple(...RESOURCE_TYPES.map(() => fc.nat(2))),
   lingers: fc.nat(2),
   wasDisabled: fc.boolean(),
   meddling,
@@ -15,7 +20,12 @@ const histories = fc.record({
   away: fc.record({ service: fc.constantFrom(...SERVICES), from: fc.nat(40), to: fc.nat(60) }),
   refusals: fc.array(
     fc.record({
-      what: fc.constantFrom('enter' as const, 'leave' as const, 'disable' as const, 'delete' as const),
+      what: fc.constantFrom(
+        'assign-role' as const,
+        'revoke-role' as const,
+        'disable' as const,
+        'delete' as const,
+      ),
       as: fc.constantFrom('Transient' as const, 'Transient' as const, 'Denied' as const),
     }),
     { maxLength: 4 },
@@ -29,15 +39,19 @@ const HEALED = 90;
 async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld> {
   const world = new LivingWorld(EVERY_CLASS, 1);
   const { cloud } = world;
-  cloud.things = cloud.things.filter(({ owner }) => owner !== VICTIM);
-  for (const [index, kind] of KINDS.entries())
-    for (let n = 0; n < (history.things[index] ?? 0); n += 1) cloud.make(kind, VICTIM, `victim-${n}`, history.lingers);
-  for (const { what, as } of history.refusals) cloud.refusals[what] = [...(cloud.refusals[what] ?? []), failure(as)];
-  if (history.wasDisabled) cloud.enable(VICTIM, false);
+  cloud.resources = cloud.resources.filter(({ owner }) => owner !== TARGET);
+  for (const [index, resourceType] of RESOURCE_TYPES.entries())
+    for (let n = 0; n < (history.resources[index] ?? 0); n += 1)
+      cloud.make(resourceType, TARGET, `target-${n}`, history.lingers);
+  for (const { what, as } of history.refusals)
+    cloud.refusals[what] = [...(cloud.refusals[what] ?? []), failure(as)];
+  if (history.wasDisabled) cloud.enable(TARGET, false);
   await world.ask();
 
   const sawIt = () =>
-    [...world.engine.tasks.values()].some(({ conditions }) => conditions.some(({ message }) => message.includes('enabled')));
+    [...world.engine.tasks.values()].some(({ conditions }) =>
+      conditions.some(({ message }) => message.includes('enabled')),
+    );
   let total = 0;
   const before = (): void => {
     const step = total++;
@@ -46,9 +60,9 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     else cloud.broken.clear();
     if (step === history.meddling.step) meddle(world, history.meddling.what);
     // Whoever enabled it disables it again once he was told.
-    const isEarly = world.state === 'early' || world.state === 'confirming';
-    if (!isEarly && (step > HEALED || sawIt())) cloud.enable(VICTIM, false);
-    if (isEarly && step > HEALED) cloud.enable(VICTIM, true);
+    const isEarly = world.state === 'pre-delete' || world.state === 'confirming';
+    if (!isEarly && (step > HEALED || sawIt())) cloud.enable(TARGET, false);
+    if (isEarly && step > HEALED) cloud.enable(TARGET, true);
   };
   const cut = (isOff: boolean) => {
     cloud.powerCut = isOff;
@@ -64,11 +78,11 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
 }
 
 function meddle({ cloud }: LivingWorld, what: string): void {
-  if (what === 'delete') cloud.delete(VICTIM);
-  if (what === 'disable') cloud.enable(VICTIM, false);
-  if (what !== 'enable' || !cloud.projects.has(VICTIM)) return;
-  cloud.enable(VICTIM, true);
-  cloud.make('compute.server', VICTIM);
+  if (what === 'delete') cloud.delete(TARGET);
+  if (what === 'disable') cloud.enable(TARGET, false);
+  if (what !== 'enable' || !cloud.projects.has(TARGET)) return;
+  cloud.enable(TARGET, true);
+  cloud.make('compute.server', TARGET);
 }
 
 describe('the end of a project that an administrator asks for, whatever anybody does meanwhile', () => {
@@ -76,17 +90,19 @@ describe('the end of a project that an administrator asks for, whatever anybody 
     await fc.assert(
       fc.asyncProperty(histories, fatesOfActs, async (history, fate) => {
         const world = await live(history, fate);
-        expect(['finished', 'residue-unknown', 'refused']).toContain(world.state);
+        expect(['finished', 'unverified', 'refused']).toContain(world.state);
         expect([...world.cloud.roles]).toEqual([]);
         world.expectOthersUntouched();
         if (world.state === 'refused') {
-          expect(world.cloud.projects.has(VICTIM)).toBe(true);
+          expect(world.cloud.projects.has(TARGET)).toBe(true);
           return;
         }
-        expect(world.cloud.projects.has(VICTIM)).toBe(false);
+        expect(world.cloud.projects.has(TARGET)).toBe(false);
         const left = Object.keys(world.left());
         if (world.state === 'finished') expect(left).toEqual([]);
-        else for (const kind of left) expect(['vault.secret', 'booking.lease']).toContain(kind);
+        else
+          for (const resourceType of left)
+            expect(['vault.secret', 'booking.lease']).toContain(resourceType);
       }),
       { numRuns: 400 },
     );
@@ -95,7 +111,10 @@ describe('the end of a project that an administrator asks for, whatever anybody 
   it('leaves nothing at all when nobody meddles', async () => {
     await fc.assert(
       fc.asyncProperty(histories, fatesOfActs, async (history, fate) => {
-        const world = await live({ ...history, wasDisabled: false, meddling: { step: 0, what: 'nothing' } }, fate);
+        const world = await live(
+          { ...history, wasDisabled: false, meddling: { step: 0, what: 'nothing' } },
+          fate,
+        );
         expect(world.state).toBe('finished');
         expect(world.left()).toEqual({});
       }),
@@ -108,12 +127,21 @@ describe('the end of a project that an administrator asks for, whatever anybody 
       fc.asyncProperty(fatesOfActs, fc.boolean(), async (fate, wasDisabled) => {
         const world = new LivingWorld(EVERY_CLASS, 1);
         world.mode = 'observe';
-        if (wasDisabled) world.cloud.enable(VICTIM, false);
+        if (wasDisabled) world.cloud.enable(TARGET, false);
         await world.ask();
-        const before = structuredClone([world.cloud.things, [...world.cloud.projects], [...world.cloud.roles]]);
-        const look = () => expect([world.cloud.things, [...world.cloud.projects], [...world.cloud.roles]]).toEqual(before);
-        await run(world, fate, { before: look });
-        look();
+        const before = structuredClone([
+          world.cloud.resources,
+          [...world.cloud.projects],
+          [...world.cloud.roles],
+        ]);
+        const confirmation = () =>
+          expect([
+            world.cloud.resources,
+            [...world.cloud.projects],
+            [...world.cloud.roles],
+          ]).toEqual(before);
+        await run(world, fate, { before: confirmation });
+        confirmation();
         expect(world.state).toBe('observed');
       }),
       { numRuns: 50 },

@@ -1,16 +1,21 @@
 import type { ProjectId } from '../../events/ids.ts';
 import { ProjectId as parseProjectId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
-import { type CoordinatePorts, coordinate } from '../../functions/coordinate.ts';
-import { type ServicePorts, serve } from '../../functions/service.ts';
-import { defineKind, defineService, type Service, type ServiceApi } from '../../lib/cleanup/service.ts';
 import type { Delivery } from '../../lib/engine/port.ts';
-import { PropagatorError } from '../../lib/errors.ts';
+import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
+import { runTask, type ServiceDeps } from '../../lib/handlers/task.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
+import { PropagatorError } from '../../lib/shared/errors.ts';
+import {
+  defineService,
+  defineType,
+  type Service,
+  type ServiceApi,
+} from '../../lib/task/service.ts';
 import { MemoryEngine } from '../memory.ts';
 
-export const VICTIM = parseProjectId.parse('victim');
-export const BYSTANDER = parseProjectId.parse('bystander');
+export const TARGET = parseProjectId.parse('target');
+export const CONTROL = parseProjectId.parse('control');
 
 interface Held {
   id: string;
@@ -21,8 +26,8 @@ interface Held {
 }
 
 export interface WorldOptions {
-  /** Things of the victim in each service: before, middle, after. */
-  readonly things: readonly [number, number, number];
+  /** Things of the target project in each service: before, middle, after. */
+  readonly resources: readonly [number, number, number];
   readonly lingers: number;
   /** Calls of the middle service that fail before one succeeds. */
   readonly failures: number;
@@ -30,12 +35,15 @@ export interface WorldOptions {
   readonly mode?: 'observe' | 'enforce';
 }
 
-/** Three services in memory, `first` before `middle` before `last`, each holding things of a victim and of a bystander. */
+/**
+ * Three services in memory, `first` before `middle` before `last`, each holding resources of a
+ * target project and of a control project.
+ */
 export class SmallWorld {
   readonly engine = new MemoryEngine();
   readonly held = new Map<string, Held[]>();
   readonly services: Service[];
-  alive = new Set<string>([BYSTANDER]);
+  alive = new Set<string>([CONTROL]);
   keystoneAway = false;
   /** What must never happen: a thing that went while something before it was still there. */
   readonly wrongOrder: string[] = [];
@@ -48,24 +56,37 @@ export class SmallWorld {
     const names = ['first', 'middle', 'last'];
     for (const [index, name] of names.entries()) {
       const of = (owner: ProjectId, count: number) =>
-        Array.from({ length: count }, (_, n): Held => ({ id: `${owner}-${n}`, owner, lingers: options.lingers, deleting: false }));
-      this.held.set(name, [...of(VICTIM, options.things[index] ?? 0), ...of(BYSTANDER, 2)]);
+        Array.from(
+          { length: count },
+          (_, n): Held => ({
+            id: `${owner}-${n}`,
+            owner,
+            lingers: options.lingers,
+            deleting: false,
+          }),
+        );
+      this.held.set(name, [...of(TARGET, options.resources[index] ?? 0), ...of(CONTROL, 2)]);
     }
     this.services = names.map((name, index) =>
-      defineService({ name, catalogTypes: [name], after: names.slice(0, index), kinds: [this.#kind(name, names.slice(0, index))] }),
+      defineService({
+        name,
+        catalogTypes: [name],
+        after: names.slice(0, index),
+        resourceTypes: [this.#resourceType(name, names.slice(0, index))],
+      }),
     );
   }
 
-  #kind(service: string, before: readonly string[]) {
-    return defineKind<Held>({
-      name: 'thing',
+  #resourceType(service: string, before: readonly string[]) {
+    return defineType<Held>({
+      name: 'resource',
       list: async () => {
         this.#fail(service);
-        const things = this.held.get(service) ?? [];
-        for (const thing of things) if (thing.deleting) thing.lingers -= 1;
+        const resources = this.held.get(service) ?? [];
+        for (const resource of resources) if (resource.deleting) resource.lingers -= 1;
         this.held.set(
           service,
-          things.filter((thing) => !thing.deleting || thing.lingers >= 0),
+          resources.filter((resource) => !resource.deleting || resource.lingers >= 0),
         );
         return [...(this.held.get(service) ?? [])];
       },
@@ -73,7 +94,8 @@ export class SmallWorld {
       owner: (row) => row.owner,
       remove: async (row) => {
         this.#fail(service);
-        if (before.some((name) => this.of(name, VICTIM).length > 0)) this.wrongOrder.push(`${service}/${row.id}`);
+        if (before.some((name) => this.of(name, TARGET).length > 0))
+          this.wrongOrder.push(`${service}/${row.id}`);
         row.deleting = true;
         return { is: 'accepted' };
       },
@@ -92,14 +114,14 @@ export class SmallWorld {
   }
 
   of(service: string, owner: string): Held[] {
-    return (this.held.get(service) ?? []).filter((thing) => thing.owner === owner);
+    return (this.held.get(service) ?? []).filter((resource) => resource.owner === owner);
   }
 
-  things(owner: string): number {
+  resources(owner: string): number {
     return [...this.held.keys()].reduce((sum, service) => sum + this.of(service, owner).length, 0);
   }
 
-  get ports(): CoordinatePorts & ServicePorts {
+  get deps(): CoordinateDeps & ServiceDeps {
     const unused = () => Promise.reject(new Error('not in this world'));
     const api = (service: string): ServiceApi => ({
       service,
@@ -113,7 +135,12 @@ export class SmallWorld {
       keystone: {
         show: async (type, id) => {
           if (this.keystoneAway)
-            throw new PropagatorError({ code: 'keystone.http.503', class: 'Transient', message: 'away', advice: 'Wait.' });
+            throw new PropagatorError({
+              code: 'keystone.http.503',
+              class: 'Transient',
+              message: 'away',
+              advice: 'Wait.',
+            });
           if (!this.alive.has(id) || type !== 'project') return { is: 'absent' };
           return { is: 'present', account: { type, id: parseProjectId.parse(id), enabled: true } };
         },
@@ -123,7 +150,7 @@ export class SmallWorld {
         members: unused,
         groupMembers: unused,
       },
-      acts: {
+      keystoneActions: {
         missingRoles: async () => [],
         enter: unused,
         leave: unused,
@@ -142,13 +169,19 @@ export class SmallWorld {
       cloud,
       services: this.services,
       mode: this.#options.mode ?? 'enforce',
-      graceMillis: 0,
-      apartMillis: 2000,
+      gracePeriodMillis: 0,
+      confirmationIntervalMillis: 2000,
       protectedIds: { projects: [], domains: [] },
       protection: async () => ({ projects: [], domains: [], ownProject: 'cleaner' }),
-      limits: { apartMillis: 2000, patienceMillis: 3_600_000, mostAttempts: 5, mostThings: 1000, mostOperationsAnHour: 100 },
+      limits: {
+        confirmationIntervalMillis: 2000,
+        stallTimeoutMillis: 3_600_000,
+        maxAttempts: 5,
+        maxResourcesPerOperation: 1000,
+        maxOperationsPerHour: 100,
+      },
       optedIn: [],
-      remotes: [],
+      httpPlugins: [],
       concurrency: {},
       budgetMillis: 60_000,
       progressMillis: 400,
@@ -157,21 +190,25 @@ export class SmallWorld {
   }
 
   /** Delivers what is due, and what becomes due, until nothing waits, at most so many times. */
-  async settle(ports = this.ports, times = 100): Promise<void> {
+  async settle(deps = this.deps, times = 100): Promise<void> {
     for (let n = 0; n < times && this.engine.waiting.length > 0; n += 1)
-      for (const waiting of this.engine.due()) await this.handle(waiting.message, ports).then(() => this.engine.take(waiting));
+      for (const waiting of this.engine.due())
+        await this.handle(waiting.message, deps).then(() => this.engine.take(waiting));
   }
 
   /** Hands one message to the function that it is routed to. */
-  async handle(message: Message, ports = this.ports): Promise<void> {
+  async handle(message: Message, deps = this.deps): Promise<void> {
     const deliveries: Delivery[] = [{ message, receiveCount: 1 }];
-    if (message.type !== 'service.requested') return coordinate(deliveries, ports);
+    if (message.type !== 'service.requested') return coordinate(deliveries, deps);
     const service = this.services.find((one) => one.name === message.data.service);
-    if (service) await serve(service, deliveries, ports);
+    if (service) await runTask(service, deliveries, deps);
   }
 }
 
 export const deleted = (id: ProjectId, messageId = 'm-1'): Message => ({
   type: 'account.project.deleted',
-  data: { account: { type: 'project', id }, cause: { messageId, eventType: 'identity.project.deleted', at: 0 } },
+  data: {
+    account: { type: 'project', id },
+    cause: { messageId, eventType: 'identity.project.deleted', at: 0 },
+  },
 });

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { ServiceName } from '../../events/ids.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
-import { colours, duration, table } from '../../lib/cli/output.ts';
+import { colors, duration, table } from '../../lib/cli/output.ts';
 import { DeadLettersShape, type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
@@ -10,21 +10,24 @@ import { openScreen } from './screen.ts';
 import { type Stage, setStage } from './stage.ts';
 
 /**
- * The whole way, without a cloud: a customer leaves, a neighbour stays. Exit code 0 only if nothing of the customer is left,
- * the neighbour has everything, and the service that failed at first became a dead letter, was redriven and ended.
+ * The whole way, without a cloud: a customer leaves, a neighbor stays. Exit code 0 only if nothing
+ * of the customer is left, the neighbor has everything, and the service that failed at first became
+ * a dead letter, was redriven and ended.
  */
 const AT_MOST_MILLIS = 55_000;
 const startedAt = Date.now();
 const screen = openScreen();
-screen.say('A rehearsal: a customer leaves an OpenStack cloud. Everything runs on this machine; nothing real is touched.');
+screen.say(
+  'A rehearsal: a customer leaves an OpenStack cloud. Everything runs on this machine; nothing real is touched.',
+);
 
 const stage = await setStage();
-const { cloud, customer, neighbour, propagator } = stage;
+const { cloud, customer, neighbor, propagator } = stage;
 const client = new ApiClient(`http://127.0.0.1:${propagator.port}`);
-const neighbourBefore = neighbour.projects.map(({ id }) => cloud.world.things(id));
-const held = customer.projects.reduce((sum, { id }) => sum + cloud.world.things(id).length, 0);
+const neighbourBefore = neighbor.projects.map(({ id }) => cloud.world.resources(id));
+const held = customer.projects.reduce((sum, { id }) => sum + cloud.world.resources(id).length, 0);
 screen.say(
-  `The customer "acme" has ${customer.projects.length} projects with ${held} things; so has the neighbour "globex", under the same names.`,
+  `The customer "acme" has ${customer.projects.length} projects with ${held} resources; so has the neighbor "globex", under the same names.`,
 );
 
 const mend = cloud.faults.add({
@@ -33,7 +36,9 @@ const mend = cloud.faults.add({
   path: /^\/v2\.1\/servers\//,
   effect: { does: 'answer', status: 409, message: 'Cannot delete: the server is busy' },
 });
-screen.say('Nova answers 409 to every deletion of a server, for now. The projects and then the domain are deleted in Keystone.');
+screen.say(
+  'Nova answers 409 to every deletion of a server, for now. The projects and then the domain are deleted in Keystone.',
+);
 await leave(stage);
 
 let redriven = 0;
@@ -42,7 +47,11 @@ while (Date.now() - startedAt < AT_MOST_MILLIS) {
   ({ operations } = await client.get('/v1/operations', OperationsShape));
   screen.show(operations);
   if (redriven === 0) redriven = await redriveOnce();
-  if (operations.length > customer.projects.length && operations.every(({ operation }) => operation.state === 'finished')) break;
+  if (
+    operations.length > customer.projects.length &&
+    operations.every(({ operation }) => operation.state === 'finished')
+  )
+    break;
   await delay(100);
 }
 screen.done();
@@ -53,20 +62,35 @@ process.exitCode = isTrue ? 0 : 1;
 /** What an administrator of the cloud does: delete the projects, disable the domain, delete it. */
 async function leave({ cloud: from, customer: leaving }: Stage): Promise<void> {
   const admin = connectCloud(
-    readCredentials({ env: from.credentials, readFile: () => undefined, home: '/nonexistent', cwd: '/nonexistent' }),
+    readCredentials({
+      env: from.credentials,
+      readFile: () => undefined,
+      home: '/nonexistent',
+      cwd: '/nonexistent',
+    }),
   );
   const keystone = await admin.api(
-    { name: ServiceName.parse('keystone'), catalogTypes: ['identity'], microversion: undefined, concurrency: 1 },
+    {
+      name: ServiceName.parse('keystone'),
+      catalogTypes: ['identity'],
+      microversion: undefined,
+      concurrency: 1,
+    },
     'RegionOne',
   );
   if (!keystone) throw new Error('the rehearsal cloud has no Keystone in its catalog');
   for (const { id } of leaving.projects) await keystone.request('DELETE', `/projects/${id}`);
-  await keystone.request('PATCH', `/domains/${leaving.domainId}`, { json: { domain: { enabled: false } } });
+  await keystone.request('PATCH', `/domains/${leaving.domainId}`, {
+    json: { domain: { enabled: false } },
+  });
   await keystone.request('DELETE', `/domains/${leaving.domainId}`);
   await admin.close();
 }
 
-/** Once every project's Nova is in the dead-letter queue: the cause is mended, and a person redrives. */
+/**
+ * Once every project's Nova is in the dead-letter queue: the cause is mended, and a person
+ * redrives.
+ */
 async function redriveOnce(): Promise<number> {
   const { deadLetters } = await client.get('/v1/dead-letters?service=nova', DeadLettersShape);
   if (deadLetters.length < customer.projects.length) return 0;
@@ -75,36 +99,59 @@ async function redriveOnce(): Promise<number> {
     `${deadLetters.length} dead letters of Nova (${first?.error?.code}: ${first?.error?.message}). Nova is mended, a person redrives.`,
   );
   mend();
-  const answer = await client.post('/v1/dead-letters/redrive', { service: 'nova', by: 'rehearsal' }, z.object({ redriven: z.number() }));
+  const answer = await client.post(
+    '/v1/dead-letters/redrive',
+    { service: 'nova', by: 'rehearsal' },
+    z.object({ redriven: z.number() }),
+  );
   return answer.redriven;
 }
 
 function report(): boolean {
-  const colour = colours(process.stdout, process.env);
-  const kinds = new Map<string, { found: number; removed: number; left: number }>();
-  for (const count of operations.flatMap(({ tasks }) => tasks.flatMap((task) => Object.entries(task.counts)))) {
-    const [kind, { found, removed, left }] = count;
-    const sum = kinds.get(kind) ?? { found: 0, removed: 0, left: 0 };
-    kinds.set(kind, { found: sum.found + found, removed: sum.removed + removed, left: sum.left + left });
+  const color = colors(process.stdout, process.env);
+  const resourceTypes = new Map<string, { found: number; removed: number; left: number }>();
+  for (const count of operations.flatMap(({ tasks }) =>
+    tasks.flatMap((task) => Object.entries(task.counts)),
+  )) {
+    const [resourceType, { found, removed, left }] = count;
+    const sum = resourceTypes.get(resourceType) ?? { found: 0, removed: 0, left: 0 };
+    resourceTypes.set(resourceType, {
+      found: sum.found + found,
+      removed: sum.removed + removed,
+      left: sum.left + left,
+    });
   }
-  const rows = [...kinds].filter(([, { found }]) => found > 0).map(([kind, { found, removed, left }]) => [kind, found, removed, left]);
-  process.stdout.write(`\n${table(['KIND', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])}\n\n`);
-
-  const residue = customer.projects.flatMap(({ id }) => cloud.world.things(id));
-  const untouched = neighbour.projects.every(
-    ({ id }, index) => JSON.stringify(cloud.world.things(id)) === JSON.stringify(neighbourBefore[index]),
+  const rows = [...resourceTypes]
+    .filter(([, { found }]) => found > 0)
+    .map(([resourceType, { found, removed, left }]) => [resourceType, found, removed, left]);
+  process.stdout.write(
+    `\n${table(['KIND', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])}\n\n`,
   );
-  const ended = operations.length > customer.projects.length && operations.every(({ operation }) => operation.state === 'finished');
+
+  const unwaivedLeftovers = customer.projects.flatMap(({ id }) => cloud.world.resources(id));
+  const untouched = neighbor.projects.every(
+    ({ id }, index) =>
+      JSON.stringify(cloud.world.resources(id)) === JSON.stringify(neighbourBefore[index]),
+  );
+  const ended =
+    operations.length > customer.projects.length &&
+    operations.every(({ operation }) => operation.state === 'finished');
   const verdicts: [boolean, string][] = [
     [ended, `every operation has finished (${operations.length})`],
     [
-      residue.length === 0,
-      residue.length === 0 ? 'nothing of the customer is left' : `left: ${residue.map(({ kind, label }) => `${kind} ${label}`).join(', ')}`,
+      unwaivedLeftovers.length === 0,
+      unwaivedLeftovers.length === 0
+        ? 'nothing of the customer is left'
+        : `left: ${unwaivedLeftovers.map(({ resourceType, label }) => `${resourceType} ${label}`).join(', ')}`,
     ],
-    [untouched, `the neighbour still has everything (${neighbourBefore.flat().length} things, compared one by one)`],
+    [
+      untouched,
+      `the neighbor still has everything (${neighbourBefore.flat().length} resources, compared one by one)`,
+    ],
     [redriven > 0, `what failed became a dead letter and was redriven (${redriven})`],
   ];
-  for (const [isTrue, text] of verdicts) process.stdout.write(`${isTrue ? colour.green('✔') : colour.red('✖')} ${text}\n`);
+  for (const [isTrue, text] of verdicts)
+    process.stdout.write(`${isTrue ? color.green('✔') : color.red('✖')} ${text}\n`);
   process.stdout.write(`  it took ${duration(Date.now() - startedAt)}\n`);
   return verdicts.every(([isTrue]) => isTrue);
 }

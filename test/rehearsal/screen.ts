@@ -1,8 +1,11 @@
 import { createLogUpdate } from 'log-update';
-import { colours, duration, table } from '../../lib/cli/output.ts';
+import { colors, duration, table } from '../../lib/cli/output.ts';
 import type { OperationShape } from '../../lib/cli/shapes.ts';
 
-/** Where the rehearsal shows itself: a picture that is redrawn on a terminal, plain lines of what has changed elsewhere. */
+/**
+ * Where the rehearsal shows itself: a picture that is redrawn on a terminal, plain lines of what
+ * has changed elsewhere.
+ */
 export interface Screen {
   /** A line that stays. */
   say(line: string): void;
@@ -20,34 +23,61 @@ const MARKS: Readonly<Record<string, string>> = {
   unreachable: '!',
 };
 
-function rows(operations: readonly OperationShape[], paint: (state: string, text: string) => string): (string | number)[][] {
-  return operations.flatMap(({ operation, tasks, things }) => {
-    if (operation.scope.type === 'domain') return [[`domain ${operation.scope.name ?? ''}`, operation.state, '', '', '', '']];
+function rows(
+  operations: readonly OperationShape[],
+  paint: (state: string, text: string) => string,
+): (string | number)[][] {
+  return operations.flatMap(({ operation, tasks, resources }) => {
+    if (operation.scope.type === 'domain')
+      return [[`domain ${operation.scope.name ?? ''}`, operation.state, '', '', '', '']];
     const services = tasks.map((task) => {
       const left = Object.values(task.counts).reduce((sum, count) => sum + count.left, 0);
       return paint(task.state, `${MARKS[task.state] ?? ' '} ${task.service} ${left}`);
     });
-    return [[operation.scope.name ?? operation.scope.id, operation.state, things.found, things.removed, things.left, services.join('  ')]];
+    return [
+      [
+        operation.scope.name ?? operation.scope.id,
+        operation.state,
+        resources.found,
+        resources.removed,
+        resources.left,
+        services.join('  '),
+      ],
+    ];
   });
 }
-const HEAD = ['PROJECT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'SERVICES, WITH WHAT IS LEFT IN EACH'];
+const HEAD = [
+  'PROJECT',
+  'STATE',
+  'FOUND',
+  'REMOVED',
+  'LEFT',
+  'SERVICES, WITH WHAT IS LEFT IN EACH',
+];
 const RIGHT = ['FOUND', 'REMOVED', 'LEFT'];
 
 function terminal(): Screen {
-  const colour = colours(process.stdout, process.env);
+  const color = colors(process.stdout, process.env);
   const picture = createLogUpdate(process.stdout);
   const paint = (state: string, text: string): string =>
-    (({ finished: colour.green, errored: colour.red, requested: colour.cyan, surveying: colour.yellow })[state] ?? colour.dim)(text);
+    (
+      ({
+        finished: color.green,
+        errored: color.red,
+        requested: color.cyan,
+        surveying: color.yellow,
+      })[state] ?? color.dim
+    )(text);
   const startedAt = Date.now();
   let last = '';
   return {
     say(line) {
       picture.clear();
-      process.stdout.write(`${colour.bold(line)}\n`);
+      process.stdout.write(`${color.bold(line)}\n`);
       picture(last);
     },
     show(operations) {
-      last = `\n${table(HEAD, rows(operations, paint), RIGHT)}\n\n${colour.dim(duration(Date.now() - startedAt))}`;
+      last = `\n${table(HEAD, rows(operations, paint), RIGHT)}\n\n${color.dim(duration(Date.now() - startedAt))}`;
       picture(last);
     },
     done: () => picture.done(),
@@ -64,7 +94,8 @@ function plain(): Screen {
         const name = operation.scope.name ?? operation.scope.id;
         for (const task of tasks) {
           const counts = Object.values(task.counts);
-          const sum = (what: 'found' | 'removed' | 'left'): number => counts.reduce((total, count) => total + count[what], 0);
+          const sum = (what: 'found' | 'removed' | 'left'): number =>
+            counts.reduce((total, count) => total + count[what], 0);
           tell(
             `${name}/${task.service}`,
             `  ${name.padEnd(11)} ${task.service.padEnd(9)} ${task.state.padEnd(10)} found ${sum('found')}, removed ${sum('removed')}, left ${sum('left')}`,

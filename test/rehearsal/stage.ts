@@ -1,25 +1,33 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Embedded, startEmbedded } from '../../lib/embedded.ts';
-import { createLogger } from '../../lib/log.ts';
+import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
-import { readSettings } from '../../lib/settings.ts';
+import { createLogger } from '../../lib/shared/log.ts';
+import { readSettings } from '../../lib/shared/settings.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 
 export interface Stage {
   readonly cloud: RehearsalCloud;
   readonly propagator: Embedded;
   /** The customer who leaves. */
-  readonly customer: { readonly domainId: string; readonly projects: readonly { readonly id: string; readonly name: string }[] };
-  /** The neighbour who stays, with things of the same names. */
-  readonly neighbour: { readonly projects: readonly { readonly id: string; readonly name: string }[] };
+  readonly customer: {
+    readonly domainId: string;
+    readonly projects: readonly { readonly id: string; readonly name: string }[];
+  };
+  /** The neighbor who stays, with resources of the same names. */
+  readonly neighbor: {
+    readonly projects: readonly { readonly id: string; readonly name: string }[];
+  };
   close(): Promise<void>;
 }
 
 const NAMES = ['web', 'database', 'laboratory'];
 
-/** A rehearsal cloud with a customer and a neighbour in it, and a propagator with a new database that hears its Keystone. */
+/**
+ * A rehearsal cloud with a customer and a neighbor in it, and a propagator with a new database that
+ * hears its Keystone.
+ */
 export async function setStage(): Promise<Stage> {
   const cloud = await startCloud();
   const people = (domain: string) => {
@@ -29,31 +37,38 @@ export async function setStage(): Promise<Stage> {
     return { domainId, projects };
   };
   const customer = people('acme');
-  const neighbour = people('globex');
+  const neighbor = people('globex');
 
   const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
   const settings = readSettings({
     PROPAGATOR_MODE: 'enforce',
-    PROPAGATOR_GRACE: '0s',
-    PROPAGATOR_CONFIRM_APART: '1s',
-    PROPAGATOR_PATIENCE: '3s',
+    PROPAGATOR_GRACE_PERIOD: '0s',
+    PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
+    PROPAGATOR_STALL_TIMEOUT: '3s',
     PROPAGATOR_DATA: join(folder, 'data'),
     PROPAGATOR_PORT: '0',
   });
-  const credentials = readCredentials({ env: cloud.credentials, readFile: () => undefined, home: '/nonexistent', cwd: '/nonexistent' });
+  const credentials = readCredentials({
+    env: cloud.credentials,
+    readFile: () => undefined,
+    home: '/nonexistent',
+    cwd: '/nonexistent',
+  });
   const propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
-  const door = `http://127.0.0.1:${propagator.port}/v1/notifications`;
+  const apiUrl = `http://127.0.0.1:${propagator.port}/v1/notifications`;
   const sent: Promise<unknown>[] = [];
   cloud.onNotification((notification) => {
-    sent.push(fetch(door, { method: 'POST', body: JSON.stringify(notification) }));
+    sent.push(fetch(apiUrl, { method: 'POST', body: JSON.stringify(notification) }));
   });
-  // Names, domains and members are recorded before anything is deleted, as they would be on a cloud that has run for a while.
-  while ((await propagator.engine.reads.accountCount()) === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  // Names, domains and members are recorded before anything is deleted, as they would be on a cloud
+  // that has run for a while.
+  while ((await propagator.engine.reads.accountCount()) === 0)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   return {
     cloud,
     propagator,
     customer,
-    neighbour,
+    neighbor,
     async close() {
       await Promise.all(sent);
       await propagator.stop();

@@ -2,13 +2,16 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as z from 'zod';
 import { bodyBytes } from '../../lib/account/received.ts';
-import { readBody } from '../../lib/engine/aws/envelope.ts';
-import { createLogger } from '../../lib/log.ts';
-import { type RelayOnly, startRelayOnly } from '../../lib/relay-only.ts';
-import { readSettings } from '../../lib/settings.ts';
+import { type RelayOnly, startRelayOnly } from '../../lib/app/relay.ts';
+import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
+import { createLogger } from '../../lib/shared/log.ts';
+import { readSettings } from '../../lib/shared/settings.ts';
 import { eventually, RelayWorld } from './world.ts';
 
-const Batch = z.object({ QueueUrl: z.string(), Entries: z.array(z.object({ Id: z.string(), MessageBody: z.string() })) });
+const Batch = z.object({
+  QueueUrl: z.string(),
+  Entries: z.array(z.object({ Id: z.string(), MessageBody: z.string() })),
+});
 
 /** What a relay sees of SQS: it may be away, or refuse half of what it is sent. */
 class Sqs {
@@ -29,11 +32,21 @@ class Sqs {
         this.calls += 1;
         if (this.mood === 'away') return void response.writeHead(503).end();
         const { Entries } = Batch.parse(JSON.parse(text));
-        const refused = this.mood === 'half' ? Entries.filter((_, index) => (index + this.calls) % 2 === 0) : [];
+        const refused =
+          this.mood === 'half' ? Entries.filter((_, index) => (index + this.calls) % 2 === 0) : [];
         const taken = Entries.filter((entry) => !refused.includes(entry));
         this.taken.push(...taken.map(({ MessageBody }) => MessageBody));
-        const Failed = refused.map(({ Id }) => ({ Id, Code: 'ServiceUnavailable', SenderFault: false }));
-        response.end(JSON.stringify({ Successful: taken.map(({ Id }) => ({ Id, MessageId: Id, MD5OfMessageBody: '' })), Failed }));
+        const Failed = refused.map(({ Id }) => ({
+          Id,
+          Code: 'ServiceUnavailable',
+          SenderFault: false,
+        }));
+        response.end(
+          JSON.stringify({
+            Successful: taken.map(({ Id }) => ({ Id, MessageId: Id, MD5OfMessageBody: '' })),
+            Failed,
+          }),
+        );
       });
     });
   }
@@ -43,7 +56,8 @@ class Sqs {
   }
   get bodies(): Set<string> {
     for (const message of this.taken.slice(this.#read).map(readBody))
-      if (message?.type === 'notification.received') this.#bodies.add(Buffer.from(bodyBytes(message.data)).toString());
+      if (message?.type === 'notification.received')
+        this.#bodies.add(Buffer.from(bodyBytes(message.data)).toString());
     this.#read = this.taken.length;
     return this.#bodies;
   }
@@ -65,18 +79,23 @@ beforeEach(async () => {
   sqs = new Sqs();
   relay = await startRelayOnly({
     settings: readSettings({
-      PROPAGATOR_SINK: await sqs.open(),
+      PROPAGATOR_INGEST_QUEUE_URL: await sqs.open(),
       PROPAGATOR_PORT: '0',
       RABBITMQ_URL: world.road.url,
       RABBITMQ_EXCHANGE: world.exchange,
       RABBITMQ_QUEUE: world.queue,
     }),
-    environment: { AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
+    environment: {
+      AWS_REGION: 'eu-central-1',
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+    },
     readFile: () => undefined,
     log: createLogger('silent'),
     beatMillis: 100,
   });
-  // It is connected before its queue is bound to the exchange, and what is published in between goes nowhere.
+  // It is connected before its queue is bound to the exchange, and what is published in between
+  // goes nowhere.
   await eventually('it is bound', async () => {
     await world.publish('bound?');
     return sqs.bodies.has('bound?');
@@ -89,7 +108,8 @@ afterEach(async () => {
   sqs.close();
 }, 60_000);
 
-const numbered = (count: number, prefix: string): string[] => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
+const numbered = (count: number, prefix: string): string[] =>
+  Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 const hasAll = (wanted: readonly string[]) => () => {
   const { bodies } = sqs;
   return wanted.every((body) => bodies.has(body));
@@ -101,7 +121,11 @@ describe('a relay from a real RabbitMQ to a queue of AWS', () => {
     await eventually('the first are there', hasAll(numbered(100, 'before')));
     sqs.mood = 'away';
     await world.publish(...numbered(1500, 'during'));
-    await eventually('it says so', () => /store takes no notifications/.test(relay.state().waiting ?? ''), 30_000);
+    await eventually(
+      'it says so',
+      () => /store takes no notifications/.test(relay.state().waiting ?? ''),
+      30_000,
+    );
     // No more than the prefetch limit is in its hands.
     expect((await world.look())?.messages).toBeGreaterThanOrEqual(1000);
     expect(sqs.bodies.has('during0')).toBe(false);

@@ -11,7 +11,8 @@ beforeEach(async () => {
 });
 afterEach(() => world.close(), 30_000);
 
-const numbered = (count: number, prefix = 'n'): string[] => Array.from({ length: count }, (_, n) => `${prefix}${n}`);
+const numbered = (count: number, prefix = 'n'): string[] =>
+  Array.from({ length: count }, (_, n) => `${prefix}${n}`);
 const has =
   (...bodies: string[]) =>
   () =>
@@ -26,7 +27,9 @@ describe('between a real RabbitMQ and the store', () => {
     await world.publish(...bodies);
     await eventually('all are stored', () => world.store.bodies.length === bodies.length);
     expect(world.store.bodies).toEqual(bodies);
-    expect(world.store.stored.every(({ data }) => data.source === 'rabbitmq:notifications.info')).toBe(true);
+    expect(
+      world.store.stored.every(({ data }) => data.source === 'rabbitmq:notifications.info'),
+    ).toBe(true);
     expect(relay.state().lastReceivedAt).toBeGreaterThan(0);
     await relay.stop();
     expect(await world.look()).toEqual({ messages: 0, consumers: 0 });
@@ -53,7 +56,8 @@ describe('between a real RabbitMQ and the store', () => {
     for (let from = 0; from < bodies.length; from += 25) {
       await world.publish(...bodies.slice(from, from + 25));
       world.road.cut();
-      // Swept over the time that a connection takes until it consumes, so that each step of it is hit.
+      // Swept over the time that a connection takes until it consumes, so that each step of it is
+      // hit.
       await delay((from / 25) % 40);
     }
     const isComplete = (): boolean => {
@@ -81,7 +85,10 @@ describe('between a real RabbitMQ and the store', () => {
     const relay = await world.started({ prefetch: 50 });
     world.store.fails = true;
     await world.publish(...numbered(200));
-    await eventually('it says so', () => relay.state().waiting === 'the store takes no notifications: Error: the disk is full');
+    await eventually(
+      'it says so',
+      () => relay.state().waiting === 'the store takes no notifications: Error: the disk is full',
+    );
     const before = world.store.stored.length;
     await eventually('it tries again', () => world.store.calls > 3);
     // Back-pressure: the broker keeps what is beyond the prefetch limit.
@@ -95,11 +102,15 @@ describe('between a real RabbitMQ and the store', () => {
   it('a thousand garbage messages are all handed over, whatever is in them', async () => {
     await world.started();
     world.store.stored.length = 0;
-    const garbage = Array.from({ length: 1000 }, (_, n) => Buffer.concat([randomBytes(n % 200), Buffer.from([0, 0xff])]));
+    const garbage = Array.from({ length: 1000 }, (_, n) =>
+      Buffer.concat([randomBytes(n % 200), Buffer.from([0, 0xff])]),
+    );
     await world.publish(...garbage, '', 'after');
     await eventually('all are stored', () => world.store.stored.length === 1002);
     const stored = world.store.stored.map(({ data }) => Buffer.from(bodyBytes(data)));
-    expect(stored.slice(0, 1000).every((bytes, n) => bytes.equals(garbage[n] ?? Buffer.alloc(0)))).toBe(true);
+    expect(
+      stored.slice(0, 1000).every((bytes, n) => bytes.equals(garbage[n] ?? Buffer.alloc(0))),
+    ).toBe(true);
     expect(new Set(world.store.stored.map(({ data }) => data.id)).size).toBe(1002);
   });
 
@@ -108,15 +119,22 @@ describe('between a real RabbitMQ and the store', () => {
     world.store.stored.length = 0;
     await world.publish(Buffer.alloc(3 * 1024 * 1024, 'x'), 'after');
     await eventually('both are stored', () => world.store.stored.length === 2);
-    expect(world.store.stored[0]?.data).toMatchObject({ cutFrom: 3 * 1024 * 1024, body: 'x'.repeat(64 * 1024) });
+    expect(world.store.stored[0]?.data).toMatchObject({
+      cutFrom: 3 * 1024 * 1024,
+      body: 'x'.repeat(64 * 1024),
+    });
   });
 
   it('a body that kombu compressed is inflated; one that only says so is handed over as it is', async () => {
     await world.started();
     world.store.stored.length = 0;
     const headers = { compression: 'application/x-gzip' };
-    world.keystone.publish(world.exchange, 'notifications.info', deflateSync('squeezed'), { headers });
-    world.keystone.publish(world.exchange, 'notifications.info', Buffer.from('not squeezed'), { headers });
+    world.keystone.publish(world.exchange, 'notifications.info', deflateSync('squeezed'), {
+      headers,
+    });
+    world.keystone.publish(world.exchange, 'notifications.info', Buffer.from('not squeezed'), {
+      headers,
+    });
     await eventually('both are stored', () => world.store.stored.length === 2);
     expect(world.store.bodies).toEqual(['squeezed', 'not squeezed']);
   });
@@ -143,7 +161,9 @@ describe('between a real RabbitMQ and the store', () => {
 describe('what belongs to Keystone', () => {
   it('an exchange that is missing is waited for and never made; what is in our queue is taken meanwhile', async () => {
     const relay = world.start();
-    await eventually('it says so', () => /no publisher yet: exchange .* does not exist/.test(relay.state().waiting ?? ''));
+    await eventually('it says so', () =>
+      /no publisher yet: exchange .* does not exist/.test(relay.state().waiting ?? ''),
+    );
     expect(relay.state().connected).toBe(true);
     world.keystone.sendToQueue(world.queue, Buffer.from('already there'));
     await eventually('it is taken', has('already there'));
@@ -174,9 +194,14 @@ describe('what belongs to Keystone', () => {
 
   it('a queue of ours with other properties is said in words, with what to set, and taken once that is mended', async () => {
     await world.makeExchange();
-    await world.keystone.assertQueue(world.queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    await world.keystone.assertQueue(world.queue, {
+      durable: true,
+      arguments: { 'x-queue-type': 'quorum' },
+    });
     const relay = world.start();
-    await eventually('it says so', () => /exists already with other properties: .*x-queue-type/.test(relay.state().waiting ?? ''));
+    await eventually('it says so', () =>
+      /exists already with other properties: .*x-queue-type/.test(relay.state().waiting ?? ''),
+    );
     expect(relay.state().connected).toBe(false);
     expect(world.log.join()).toContain('Set RABBITMQ_QUEUE_TYPE to what it is');
     await world.keystone.deleteQueue(world.queue);
@@ -184,7 +209,12 @@ describe('what belongs to Keystone', () => {
   });
 
   it('works over a quorum queue as well', async () => {
-    const own = { mode: 'own', queue: world.queue, exchange: world.exchange, routingKey: 'notifications.info' } as const;
+    const own = {
+      mode: 'own',
+      queue: world.queue,
+      exchange: world.exchange,
+      routingKey: 'notifications.info',
+    } as const;
     await world.started({ source: { ...own, arguments: { 'x-queue-type': 'quorum' } } });
     await world.publish(...numbered(150));
     await eventually('all are stored', has(...numbered(150)));
@@ -192,9 +222,12 @@ describe('what belongs to Keystone', () => {
 
   it('the queue of a topic of its own is waited for, consumed as it is, and never declared', async () => {
     const relay = world.start({ source: { mode: 'topic', queue: world.queue } });
-    await eventually('it says so', () => /queue .* does not exist yet: Keystone makes it/.test(relay.state().waiting ?? ''));
+    await eventually('it says so', () =>
+      /queue .* does not exist yet: Keystone makes it/.test(relay.state().waiting ?? ''),
+    );
     expect(await world.look()).toBeUndefined();
-    // As Keystone makes it by default: transient, without arguments. Declaring it otherwise would fail.
+    // As Keystone makes it by default: transient, without arguments. Declaring it otherwise would
+    // fail.
     await world.keystone.assertQueue(world.queue, { durable: false });
     world.keystone.sendToQueue(world.queue, Buffer.from('from the topic'));
     await eventually('it is taken', has('from the topic'));
@@ -205,10 +238,16 @@ describe('what belongs to Keystone', () => {
 describe('what it says', () => {
   it('at the start: the broker, the queue and what waits in it, and what can’t be known', async () => {
     await world.started();
-    await eventually('it has spoken', () => world.log.some((line) => line.includes('rabbitmqctl list_policies')));
+    await eventually('it has spoken', () =>
+      world.log.some((line) => line.includes('rabbitmqctl list_policies')),
+    );
     const said = world.log.join('\n');
-    expect(said).toMatch(/connected to RabbitMQ \d+\.\d+\.\d+ at 127\.0\.0\.1:\d+, virtual host \//);
-    expect(said).toMatch(/queue relay-test-\w+-queue \(classic, durable, our own\): \d+ messages wait/);
+    expect(said).toMatch(
+      /connected to RabbitMQ \d+\.\d+\.\d+ at 127\.0\.0\.1:\d+, virtual host \//,
+    );
+    expect(said).toMatch(
+      /queue relay-test-\w+-queue \(classic, durable, our own\): \d+ messages wait/,
+    );
   });
 
   it('of a login that is refused names what it needs, and never the password', async () => {

@@ -5,14 +5,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib';
 import type { NotificationReceived } from '../../events/notification.ts';
 import { bodyBytes } from '../../lib/account/received.ts';
-import { createLogger } from '../../lib/log.ts';
 import { DEFAULTS, type RelayOptions } from '../../lib/relay/options.ts';
 import { type Relay, startRelay } from '../../lib/relay/relay.ts';
+import { createLogger } from '../../lib/shared/log.ts';
 
 export const BROKER = process.env.RABBITMQ_URL ?? 'amqp://guest:guest@127.0.0.1:5672/';
 
 /** Until it is so; says what was still missing when it never came. */
-export async function eventually(what: string, isSo: () => boolean | Promise<boolean>, mostMillis = 15_000): Promise<void> {
+export async function eventually(
+  what: string,
+  isSo: () => boolean | Promise<boolean>,
+  mostMillis = 15_000,
+): Promise<void> {
   const end = Date.now() + mostMillis;
   while (!(await isSo())) {
     if (Date.now() > end) throw new Error(`never happened: ${what}`);
@@ -20,7 +24,10 @@ export async function eventually(what: string, isSo: () => boolean | Promise<boo
   }
 }
 
-/** A road to the broker that can be cut: to the relay it looks like a broker that dies and comes back. */
+/**
+ * A road to the broker that can be cut: to the relay it looks like a broker that dies and comes
+ * back.
+ */
 export class Road {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -84,7 +91,10 @@ export class Store {
   }
 }
 
-/** Names that nobody else uses, a Keystone's side of the broker, a road, a store, and relays between them. */
+/**
+ * Names that nobody else uses, a Keystone's side of the broker, a road, a store, and relays between
+ * them.
+ */
 export class RelayWorld {
   readonly name = `relay-test-${randomUUID().slice(0, 8)}`;
   readonly exchange = `${this.name}-keystone`;
@@ -112,7 +122,8 @@ export class RelayWorld {
   }
   async publish(...bodies: (string | Buffer)[]): Promise<void> {
     const options = { contentType: 'application/json', contentEncoding: 'utf-8', persistent: true };
-    for (const body of bodies) this.keystone.publish(this.exchange, 'notifications.info', Buffer.from(body), options);
+    for (const body of bodies)
+      this.keystone.publish(this.exchange, 'notifications.info', Buffer.from(body), options);
     await this.keystone.waitForConfirms();
   }
   /** Looked up on a channel of its own, for a missing queue closes it. */
@@ -131,7 +142,13 @@ export class RelayWorld {
     return {
       ...DEFAULTS,
       urls: [this.road.url],
-      source: { mode: 'own', queue: this.queue, exchange: this.exchange, routingKey: 'notifications.info', arguments: {} },
+      source: {
+        mode: 'own',
+        queue: this.queue,
+        exchange: this.exchange,
+        routingKey: 'notifications.info',
+        arguments: {},
+      },
       backOff: { firstMillis: 20, mostMillis: 200 },
       lookMillis: 50,
       renewMillis: 200,
@@ -156,7 +173,10 @@ export class RelayWorld {
       await this.publish('bound?');
       return this.store.bodies.includes('bound?') || (await this.look())?.messages !== 0;
     });
-    await eventually('the probes are stored', async () => (await this.look())?.messages === 0 || this.store.fails);
+    await eventually(
+      'the probes are stored',
+      async () => (await this.look())?.messages === 0 || this.store.fails,
+    );
     return relay;
   }
   async close(): Promise<void> {

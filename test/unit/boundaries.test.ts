@@ -6,32 +6,50 @@ import { join, resolve } from 'node:path';
 /** A house with wrong bricks in it; the rules that the linter says each of them breaks. */
 function lint(files: Readonly<Record<string, string>>): Record<string, string[]> {
   const house = mkdtempSync(join(tmpdir(), 'boundaries-'));
-  const broken: Record<string, string[]> = Object.fromEntries(Object.keys(files).map((path) => [path, []]));
+  const broken: Record<string, string[]> = Object.fromEntries(
+    Object.keys(files).map((path) => [path, []]),
+  );
   try {
     for (const name of ['biome.json', 'package.json', 'tsconfig.json', 'lib', 'events'])
       cpSync(resolve(name), join(house, name), { recursive: true });
     symlinkSync(resolve('node_modules'), join(house, 'node_modules'));
     for (const [path, text] of Object.entries(files)) writeFileSync(join(house, path), text);
     const options = ['lint', '--vcs-enabled=false', '--colors=off', '--max-diagnostics=200'];
-    execFileSync(resolve('node_modules/.bin/biome'), [...options, ...Object.keys(files)], { cwd: house, stdio: 'pipe' });
+    execFileSync(resolve('node_modules/.bin/biome'), [...options, ...Object.keys(files)], {
+      cwd: house,
+      stdio: 'pipe',
+    });
   } catch (failed) {
     const { stdout, stderr } = failed as { stdout?: Buffer; stderr?: Buffer };
-    for (const [, path, rule] of `${stdout}${stderr}`.matchAll(/^(\S+?):\d+:\d+ lint\/\w+\/(\w+)/gm)) broken[path ?? '']?.push(rule ?? '');
+    for (const [, path, rule] of `${stdout}${stderr}`.matchAll(
+      /^(\S+?):\d+:\d+ lint\/\w+\/(\w+)/gm,
+    ))
+      broken[path ?? '']?.push(rule ?? '');
   } finally {
     rmSync(house, { recursive: true });
   }
   return broken;
 }
 
-const importing = (module: string): string => `import * as wrong from '${module}';\nexport const use = wrong;\n`;
+const importing = (module: string): string =>
+  `import * as wrong from '${module}';\nexport const use = wrong;\n`;
 
 describe('the boundaries of the house', () => {
-  it.each(['account', 'operation', 'cleanup'])(
+  it.each(['account', 'operation', 'task'])(
     'lib/%s may not import an SDK, a driver or another side, nor read the environment or a clock',
     (side) => {
       const otherSide = side === 'account' ? '../operation/model.ts' : '../account/inventory.ts';
-      const forbidden = ['pg-boss', '@aws-sdk/client-sqs', 'node:fs', '../openstack/cloud.ts', '../engine/port.ts', otherSide];
-      const imports = Object.fromEntries(forbidden.map((module, n) => [`lib/${side}/wrong${n}.ts`, importing(module)]));
+      const forbidden = [
+        'pg-boss',
+        '@aws-sdk/client-sqs',
+        'node:fs',
+        '../openstack/cloud.ts',
+        '../engine/port.ts',
+        otherSide,
+      ];
+      const imports = Object.fromEntries(
+        forbidden.map((module, n) => [`lib/${side}/wrong${n}.ts`, importing(module)]),
+      );
       const broken = lint({
         ...imports,
         [`lib/${side}/environment.ts`]: 'export const use = process.env.HOME;\n',
@@ -39,8 +57,11 @@ describe('the boundaries of the house', () => {
         [`lib/${side}/right.ts`]:
           "import * as z from 'zod';\nimport { ProjectId } from '../../events/ids.ts';\nexport const use = [z, ProjectId];\n",
       });
-      for (const path of Object.keys(imports)) expect([path, broken[path]]).toEqual([path, ['noRestrictedImports']]);
-      expect(broken[`lib/${side}/environment.ts`]).toEqual(expect.arrayContaining(['noProcessEnv']));
+      for (const path of Object.keys(imports))
+        expect([path, broken[path]]).toEqual([path, ['noRestrictedImports']]);
+      expect(broken[`lib/${side}/environment.ts`]).toEqual(
+        expect.arrayContaining(['noProcessEnv']),
+      );
       expect(broken[`lib/${side}/clock.ts`]).toEqual(['noRestrictedGlobals']);
       expect(broken[`lib/${side}/right.ts`]).toEqual([]);
     },
@@ -50,7 +71,7 @@ describe('the boundaries of the house', () => {
     const broken = lint({
       'lib/services/wrong.ts': importing('../openstack/connect.ts'),
       'lib/services/nova/wrong.ts': importing('../../engine/port.ts'),
-      'lib/services/right.ts': importing('../cleanup/service.ts'),
+      'lib/services/right.ts': importing('../task/service.ts'),
     });
     expect(broken).toEqual({
       'lib/services/wrong.ts': ['noRestrictedImports'],
@@ -64,6 +85,9 @@ describe('the boundaries of the house', () => {
       'lib/cli/one.ts': "import { two } from './two.ts';\nexport const one = () => two;\n",
       'lib/cli/two.ts': "import { one } from './one.ts';\nexport const two = () => one;\n",
     });
-    expect(broken).toEqual({ 'lib/cli/one.ts': ['noImportCycles'], 'lib/cli/two.ts': ['noImportCycles'] });
+    expect(broken).toEqual({
+      'lib/cli/one.ts': ['noImportCycles'],
+      'lib/cli/two.ts': ['noImportCycles'],
+    });
   });
 });

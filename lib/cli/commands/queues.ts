@@ -12,7 +12,12 @@ export function queueCommands(program: Command, terminal: Terminal): void {
     .option('--limit <number>')
     .option('--json')
     .action(async ({ json, limit }: { json?: boolean; limit?: string }) => {
-      print(terminal, await client.get(`/v1/quarantine${query({ limit })}`, QuarantineShape), json, showQuarantine);
+      print(
+        terminal,
+        await client.get(`/v1/quarantine${query({ limit })}`, QuarantineShape),
+        json,
+        showQuarantine,
+      );
     });
 
   program

@@ -4,13 +4,17 @@ import type { DeadLetterShape, DecisionShape } from '../shapes.ts';
 const GAVE_UP = 'the function died on it again and again';
 const READ_THE_LOG = 'Read the log of this operation, mend the cause, then redrive.';
 const nameOf = (queue: string): string => queue.replace(/^service-/, '');
-const count = (number: number, what: string): string => `${number} ${what}${number === 1 ? '' : 's'}`;
+const count = (number: number, what: string): string =>
+  `${number} ${what}${number === 1 ? '' : 's'}`;
 const operationsOf = (some: readonly { readonly operationId?: string | undefined }[]): string => {
   const ids = [...new Set(some.flatMap(({ operationId }) => operationId ?? []))];
   return ids.length > 2 ? count(ids.length, 'operation') : ids.join(', ');
 };
 
-/** Grouped by cause, for one cause is mended once: first how many and how long, then each cause with what to do about it. */
+/**
+ * Grouped by cause, for one cause is mended once: first how many and how long, then each cause with
+ * what to do about it.
+ */
 export function showDeadLetters(letters: readonly DeadLetterShape[], now: number): string {
   if (letters.length === 0) return 'No dead letters.';
   const groups = [...Map.groupBy(letters, ({ queue, cause }) => `${queue}\u0000${cause}`).values()];
@@ -46,22 +50,41 @@ const expiry = (at: number, now: number): string => {
 
 /** All that is known of one. */
 export function showDeadLetter(letter: DeadLetterShape, now: number): string {
-  const { id, queue, at, expiresAt, receiveCount, operationId, task, cause, error, message, unreadable } = letter;
+  const {
+    id,
+    queue,
+    at,
+    expiresAt,
+    receiveCount,
+    operationId,
+    task,
+    cause,
+    error,
+    message,
+    unreadable,
+  } = letter;
   const lines = [
     ['queue', queue],
     [
       'given up',
       `${time(at)}, ${duration(now - at)} ago${receiveCount === undefined ? '' : `, after ${receiveCount === 1 ? 'one delivery' : `${receiveCount} deliveries`}`}`,
     ],
-    ['kept', expiresAt === undefined ? 'until a person decides' : `until ${time(expiresAt)}, expires ${expiry(expiresAt, now)}`],
+    [
+      'kept',
+      expiresAt === undefined
+        ? 'until a person decides'
+        : `until ${time(expiresAt)}, expires ${expiry(expiresAt, now)}`,
+    ],
     ['operation', operationId],
-    ['task', task && `${task.taskId}, pass ${task.pass}`],
+    ['task', task && `${task.taskId}, pass ${task.run}`],
     ['cause', error ? `${cause} (${error.class})` : cause],
     ['error', error?.message ?? GAVE_UP],
     ['status', error?.status],
     ['request id', error?.requestId],
     ['advice', error?.advice ?? READ_THE_LOG],
-  ].flatMap(([name, value]) => (value === undefined ? [] : [wrapped(String(value), String(name).padEnd(11), ' '.repeat(11))]));
+  ].flatMap(([name, value]) =>
+    value === undefined ? [] : [wrapped(String(value), String(name).padEnd(11), ' '.repeat(11))],
+  );
   const body = unreadable ?? JSON.stringify(message, undefined, 2);
   const title = unreadable === undefined ? 'Message' : 'Message, which this release cannot read';
   const next = `Then: propagator redrive --id ${quoted(id)}\n  or: propagator discard --id ${quoted(id)} --reason "…"`;
@@ -72,16 +95,27 @@ const decided = ({ what, by, at, letters, queue, cause, reason }: DecisionShape)
   `${what} by ${by} at ${time(at)}: ${letters} of ${nameOf(queue)}, ${cause}${reason === undefined ? '' : `: ${reason}`}`;
 
 /** For the page of an operation. */
-export const decisionLines = (decisions: readonly DecisionShape[]): string[] => decisions.map((decision) => `- ${decided(decision)}`);
+export const decisionLines = (decisions: readonly DecisionShape[]): string[] =>
+  decisions.map((decision) => `- ${decided(decision)}`);
 
-/** What one command did is one decision for a person, of however many operations the letters were. */
+/**
+ * What one command did is one decision for a person, of however many operations the letters were.
+ */
 export function showDecisions(decisions: readonly DecisionShape[], most: number): string {
   if (decisions.length === 0) return 'Nobody has decided anything yet.';
-  const groups = Map.groupBy(decisions, ({ what, by, at, queue, cause, reason }) => JSON.stringify([what, by, at, queue, cause, reason]));
+  const groups = Map.groupBy(decisions, ({ what, by, at, queue, cause, reason }) =>
+    JSON.stringify([what, by, at, queue, cause, reason]),
+  );
   const lines = [...groups.values()].flatMap((group) => {
     const [first] = group;
     const letters = group.reduce((sum, one) => sum + one.letters, 0);
-    return first ? [`${wrapped(decided({ ...first, letters }), '', '  ')}\n  ${operationsOf(group) || 'of no operation'}`] : [];
+    return first
+      ? [
+          `${wrapped(decided({ ...first, letters }), '', '  ')}\n  ${operationsOf(group) || 'of no operation'}`,
+        ]
+      : [];
   });
-  return decisions.length < most ? lines.join('\n') : `${lines.join('\n')}\n\nThese are the newest ${most}; more: --limit <number>`;
+  return decisions.length < most
+    ? lines.join('\n')
+    : `${lines.join('\n')}\n\nThese are the newest ${most}; more: --limit <number>`;
 }

@@ -1,20 +1,25 @@
-import { weigh } from '../../operation/coverage.ts';
+import { applyWaivers } from '../../operation/coverage.ts';
 import { NO_REGION } from '../../operation/order.ts';
 import { duration, table, time } from '../output.ts';
 import type { OperationShape, TaskShape, WaiverShape } from '../shapes.ts';
-import type { Colours } from '../terminal.ts';
+import type { Colors } from '../terminal.ts';
 import { decisionLines } from './dead-letters.ts';
-import { coloured, lasted, who } from './operations.ts';
+import { colored, lasted, who } from './operations.ts';
 
 /** All that is known of one operation. `waivers`: those that count for it. */
-export function showOperation(seen: OperationShape, waivers: readonly WaiverShape[], now: number, colour: Colours): string {
+export function showOperation(
+  seen: OperationShape,
+  waivers: readonly WaiverShape[],
+  now: number,
+  color: Colors,
+): string {
   const blocks = [
-    head(seen.operation, now, colour),
-    states(seen, colour),
-    kinds(seen),
-    titled('Waits on', waits(seen, now, colour)),
+    head(seen.operation, now, color),
+    states(seen, color),
+    resourceTypes(seen),
+    titled('Waits on', waits(seen, now, color)),
     titled('Out of reach', seen.tasks.filter(isUnreachable).flatMap(outOfReach)),
-    titled('Stays', seen.tasks.filter((task) => !isUnreachable(task)).flatMap(stays)),
+    titled('Stays', seen.tasks.filter((task) => !isUnreachable(task)).flatMap(retained)),
     coverage(seen.operation, waivers),
     titled('Dead letters', decisionLines(seen.decisions)),
     seen.notice ?? '',
@@ -22,18 +27,21 @@ export function showOperation(seen: OperationShape, waivers: readonly WaiverShap
   return blocks.filter((block) => block !== '').join('\n\n');
 }
 
-const titled = (title: string, lines: readonly string[]): string => (lines.length > 0 ? `${title}\n${lines.join('\n')}` : '');
+const titled = (title: string, lines: readonly string[]): string =>
+  lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
 
-function head(operation: OperationShape['operation'], now: number, colour: Colours): string {
-  const acts = actUnderWay(operation, now);
+function head(operation: OperationShape['operation'], now: number, color: Colors): string {
+  const keystoneActions = actUnderWay(operation, now);
   const { released } = operation;
   return [
-    `${colour.bold(operation.id)}  cleanup of ${who(operation)} (${operation.scope.id})`,
-    `state      ${coloured(operation.state, colour)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
+    `${color.bold(operation.id)}  cleanup of ${who(operation)} (${operation.scope.id})`,
+    `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
     `because    ${because(operation)}`,
     `Keystone   ${keystoneSays(operation)}`,
-    ...(released ? [`released   by ${released.by} at ${time(released.at)}: ${released.reason}`] : []),
-    ...(acts ? [`now        ${acts}`] : []),
+    ...(released
+      ? [`released   by ${released.by} at ${time(released.at)}: ${released.reason}`]
+      : []),
+    ...(keystoneActions ? [`now        ${keystoneActions}`] : []),
   ].join('\n');
 }
 
@@ -46,34 +54,62 @@ function because({ cause, request, openedAt }: OperationShape['operation']): str
   return `${cause.eventType}${by}, taken in ${time(openedAt)}${cause.note ? `; ${cause.note}` : ''}`;
 }
 
-function keystoneSays({ state, hold, act, request, confirmedAt }: OperationShape['operation']): string {
-  if (confirmedAt.length > 0) return `answered 404 at ${confirmedAt.map((at) => time(at)).join(' and ')}`;
-  if (!request || state === 'confirming' || state === 'refused') return hold?.reason ?? 'not asked yet';
+function keystoneSays({
+  state,
+  hold,
+  keystoneAction,
+  request,
+  confirmedAt,
+}: OperationShape['operation']): string {
+  if (confirmedAt.length > 0)
+    return `answered 404 at ${confirmedAt.map((at) => time(at)).join(' and ')}`;
+  if (!request || state === 'confirming' || state === 'refused')
+    return hold?.reason ?? 'not asked yet';
   const first = `showed the project, ${request.enabled ? 'enabled' : 'disabled'}`;
-  if (act?.what === 'delete' && act.done) return `${first}, and shows it no more`;
-  const wasDisabled = act?.what === 'delete' || (act?.what === 'disable' && act.done);
+  if (keystoneAction?.what === 'delete' && keystoneAction.done)
+    return `${first}, and shows it no more`;
+  const wasDisabled =
+    keystoneAction?.what === 'delete' ||
+    (keystoneAction?.what === 'disable' && keystoneAction.done);
   return request.enabled && wasDisabled ? `${first}, and has disabled it` : first;
 }
 
 const DOING = {
-  enter: 'takes a role on the project',
-  leave: 'gives the role on the project back',
+  'assign-role': 'takes a role on the project',
+  'revoke-role': 'gives the role on the project back',
   disable: 'disables the project',
   delete: 'deletes the project',
 } as const;
 
-/** One that failed for good is the reason why it is held, and not under way; only giving a role back goes on then. */
-function actUnderWay({ act, state }: OperationShape['operation'], now: number): string | undefined {
-  if (!act || act.done || (state === 'held' && act.what !== 'leave')) return undefined;
-  return `${DOING[act.what]} in Keystone, for ${duration(now - act.since)}`;
+/**
+ * One that failed for good is the reason why it is held, and not under way; only giving a role back
+ * goes on then.
+ */
+function actUnderWay(
+  { keystoneAction, state }: OperationShape['operation'],
+  now: number,
+): string | undefined {
+  if (
+    !keystoneAction ||
+    keystoneAction.done ||
+    (state === 'held' && keystoneAction.what !== 'revoke-role')
+  )
+    return undefined;
+  return `${DOING[keystoneAction.what]} in Keystone, for ${duration(now - keystoneAction.since)}`;
 }
 
-function states({ tasks }: OperationShape, colour: Colours): string {
+function states({ tasks }: OperationShape, color: Colors): string {
   // Of some forty services most clouds have a dozen: one line is enough for the rest.
-  const isLacking = ({ region, state }: TaskShape): boolean => region === NO_REGION && state === 'skipped';
+  const isLacking = ({ region, state }: TaskShape): boolean =>
+    region === NO_REGION && state === 'skipped';
   const rows = tasks
     .filter((task) => !isLacking(task))
-    .map((task) => [task.service, task.region, coloured(task.state, colour), task.because ?? note(task)]);
+    .map((task) => [
+      task.service,
+      task.region,
+      colored(task.state, color),
+      task.because ?? note(task),
+    ]);
   const lacking = tasks.filter(isLacking).map(({ service }) => service);
   return [
     ...(rows.length > 0 ? [table(['SERVICE', 'REGION', 'STATE', 'NOTE'], rows)] : []),
@@ -81,21 +117,24 @@ function states({ tasks }: OperationShape, colour: Colours): string {
   ].join('\n');
 }
 
-const note = ({ phase, state }: TaskShape): string => (phase === 'early' && state === 'requested' ? 'while the project lives' : '');
+const note = ({ phase, state }: TaskShape): string =>
+  phase === 'pre-delete' && state === 'requested' ? 'while the project lives' : '';
 
-function kinds({ tasks }: OperationShape): string {
+function resourceTypes({ tasks }: OperationShape): string {
   const rows = tasks.flatMap((task) =>
     Object.entries(task.counts)
       .filter(([, { found }]) => found > 0)
-      .map(([kind, { found, removed, left }]) => [kind, found, removed, left]),
+      .map(([resourceType, { found, removed, left }]) => [resourceType, found, removed, left]),
   );
-  return rows.length > 0 ? table(['KIND', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT']) : '';
+  return rows.length > 0
+    ? table(['KIND', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])
+    : '';
 }
 
-const waits = ({ waitsOn }: OperationShape, now: number, colour: Colours): string[] =>
+const waits = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
-    `${actor === 'nobody' ? '·' : colour.yellow('!')} ${on}`,
-    `    for ${duration(now - since)}; ${actor === 'nobody' ? 'goes on by itself' : `the ${actor} must act`}${requestId ? `; ${requestId}` : ''}`,
+    `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,
+    `    for ${duration(now - since)}; ${actor === 'none' ? 'goes on by itself' : `the ${actor} must act`}${requestId ? `; ${requestId}` : ''}`,
     ...(advice ? [`    ${advice}`] : []),
   ]);
 
@@ -106,29 +145,35 @@ const forTheOperator = ({ conditions }: TaskShape) =>
 
 const outOfReach = (task: TaskShape): string[] => [
   `? ${task.service} in ${task.region}: ${task.because ?? 'it could not be reached'}`,
-  ...forTheOperator(task).flatMap(({ kind, message, advice }) => [
-    `    ${kind ?? task.service}: ${message}`,
+  ...forTheOperator(task).flatMap(({ resourceType, message, advice }) => [
+    `    ${resourceType ?? task.service}: ${message}`,
     ...(advice ? [`      ${advice}`] : []),
   ]),
 ];
 
-const stays = (task: TaskShape): string[] =>
-  forTheOperator(task).flatMap(({ kind, message, advice }) => [
-    `- ${kind ?? task.service}: ${message}`,
+const retained = (task: TaskShape): string[] =>
+  forTheOperator(task).flatMap(({ resourceType, message, advice }) => [
+    `- ${resourceType ?? task.service}: ${message}`,
     ...(advice ? [`    ${advice}`] : []),
   ]);
 
-function coverage({ uncovered, waived: counted }: OperationShape['operation'], waivers: readonly WaiverShape[]): string {
-  const { open } = weigh(
+function coverage(
+  { uncovered, waived: counted }: OperationShape['operation'],
+  waivers: readonly WaiverShape[],
+): string {
+  const { open } = applyWaivers(
     uncovered.map(({ type }) => ({ type, types: [type] })),
     waivers,
   );
-  const waived = waivers.filter(({ type }) => [...uncovered, ...counted].some((one) => one.type === type));
+  const waived = waivers.filter(({ type }) =>
+    [...uncovered, ...counted].some((one) => one.type === type),
+  );
   const named = (type: string): string => {
     const name = uncovered.find((one) => one.type === type)?.name;
     return name === undefined ? type : `${type} (${name})`;
   };
-  const advice = 'What they hold of it is not known. One that holds nothing of projects: propagator waive TYPE --reason "…"';
+  const advice =
+    'What they hold of it is not known. One that holds nothing of projects: propagator waive TYPE --reason "…"';
   return [
     titled('Not covered: the catalog has these, and no service file does', [
       ...open.map(({ type }) => `? ${named(type)}`),
@@ -136,7 +181,9 @@ function coverage({ uncovered, waived: counted }: OperationShape['operation'], w
     ]),
     titled(
       'Waived',
-      waived.map(({ type, by, reason, at }) => `- ${named(type)}: by ${by} at ${time(at)}: ${reason}`),
+      waived.map(
+        ({ type, by, reason, at }) => `- ${named(type)}: by ${by} at ${time(at)}: ${reason}`,
+      ),
     ),
   ]
     .filter((block) => block !== '')

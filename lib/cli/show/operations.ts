@@ -1,50 +1,61 @@
 import { duration, table } from '../output.ts';
 import type { OperationShape } from '../shapes.ts';
-import type { Colours } from '../terminal.ts';
+import type { Colors } from '../terminal.ts';
 
 const STATE_COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan' | 'dim'>> = {
   finished: 'green',
   observed: 'green',
-  early: 'cyan',
+  'pre-delete': 'cyan',
   running: 'cyan',
   closing: 'cyan',
   requested: 'cyan',
-  surveying: 'cyan',
+  planning: 'cyan',
   confirming: 'cyan',
   waiting: 'cyan',
   held: 'yellow',
-  'residue-unknown': 'yellow',
+  unverified: 'yellow',
   unreachable: 'yellow',
-  errored: 'red',
+  'dead-lettered': 'red',
   refused: 'yellow',
   pending: 'dim',
   skipped: 'dim',
 };
 
 /** The state of an operation or of a task. */
-export const coloured = (state: string, colour: Colours): string => colour[STATE_COLOURS[state] ?? 'dim'](state);
-export const who = ({ scope }: OperationShape['operation']): string => `${scope.type} ${scope.name ?? scope.id}`;
-export const lasted = ({ openedAt, endedAt }: OperationShape['operation'], now: number): string => duration((endedAt ?? now) - openedAt);
+export const colored = (state: string, color: Colors): string =>
+  color[STATE_COLOURS[state] ?? 'dim'](state);
+export const who = ({ scope }: OperationShape['operation']): string =>
+  `${scope.type} ${scope.name ?? scope.id}`;
+export const lasted = ({ openedAt, endedAt }: OperationShape['operation'], now: number): string =>
+  duration((endedAt ?? now) - openedAt);
 
 /** One line an operation. */
 export function showOperations(
-  { operations, notice }: { readonly operations: readonly OperationShape[]; readonly notice?: string | undefined },
+  {
+    operations,
+    notice,
+  }: { readonly operations: readonly OperationShape[]; readonly notice?: string | undefined },
   now: number,
-  colour: Colours,
+  color: Colors,
 ): string {
   if (operations.length === 0) return 'No operation yet.';
   const rows = operations.map((seen) => [
     seen.operation.id,
     who(seen.operation),
-    coloured(seen.operation.state, colour),
-    seen.things.found,
-    seen.things.removed,
-    seen.things.left,
+    colored(seen.operation.state, color),
+    seen.resources.found,
+    seen.resources.removed,
+    seen.resources.left,
     lasted(seen.operation, now),
     firstReason(seen).slice(0, 70),
   ]);
-  const all = table(['OPERATION', 'ABOUT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'FOR', 'WAITS ON'], rows, ['FOUND', 'REMOVED', 'LEFT']);
+  const all = table(
+    ['OPERATION', 'ABOUT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'FOR', 'WAITS ON'],
+    rows,
+    ['FOUND', 'REMOVED', 'LEFT'],
+  );
   return notice === undefined ? all : `${all}\n\n${notice}`;
 }
 
-const firstReason = ({ operation, waitsOn }: OperationShape): string => waitsOn[0]?.on ?? operation.hold?.reason ?? '';
+const firstReason = ({ operation, waitsOn }: OperationShape): string =>
+  waitsOn[0]?.on ?? operation.hold?.reason ?? '';

@@ -4,17 +4,36 @@ import type { QuarantineShape, StatusShape } from '../shapes.ts';
 
 export function showQuarantine({ total, records }: z.infer<typeof QuarantineShape>): string {
   if (total === 0) return 'Nothing in quarantine.';
-  const rows = records.map(({ receivedAt, source, bytes, reason }) => [time(receivedAt), source, bytes, reason.slice(0, 90)]);
+  const rows = records.map(({ receivedAt, source, bytes, reason }) => [
+    time(receivedAt),
+    source,
+    bytes,
+    reason.slice(0, 90),
+  ]);
   return `${total} in quarantine, newest first\n${table(['RECEIVED', 'SOURCE', 'BYTES', 'REASON'], rows, ['BYTES'])}`;
 }
 
 export function showStatus(status: z.infer<typeof StatusShape>): string {
   const { accounts, counters, queues, ...health } = status;
-  const lines = Object.entries(health).map(([part, value]) => [part, typeof value === 'object' ? JSON.stringify(value) : String(value)]);
-  const depths = Object.entries(queues).map(([queue, { ready, delayed, active, dead }]) => [queue, ready, delayed, active, dead]);
+  const lines = Object.entries(health).map(([part, value]) => [
+    part,
+    typeof value === 'object' ? JSON.stringify(value) : String(value),
+  ]);
+  const depths = Object.entries(queues).map(([queue, { ready, delayed, active, dead }]) => [
+    queue,
+    ready,
+    delayed,
+    active,
+    dead,
+  ]);
   return [
     table(['PART', 'STATE'], [...lines, ['inventory', `${accounts} accounts`]]),
-    table(['QUEUE', 'READY', 'DELAYED', 'ACTIVE', 'DEAD'], depths, ['READY', 'DELAYED', 'ACTIVE', 'DEAD']),
+    table(['QUEUE', 'READY', 'DELAYED', 'ACTIVE', 'DEAD'], depths, [
+      'READY',
+      'DELAYED',
+      'ACTIVE',
+      'DEAD',
+    ]),
     table(['COUNTER', 'NUMBER'], Object.entries(counters).sort(), ['NUMBER']),
   ].join('\n\n');
 }

@@ -1,53 +1,92 @@
 import type * as z from 'zod';
 import { table, time } from '../output.ts';
 import type { ServiceShape, ServicesShape } from '../shapes.ts';
-import type { Colours } from '../terminal.ts';
+import type { Colors } from '../terminal.ts';
 
-/** Every service in the order of the cleanup; below, what this cloud has that nobody covers, and what was waived. */
-export function showServices({ services, remotes, uncovered, waived }: z.infer<typeof ServicesShape>, colour: Colours): string {
-  const rows = services.map((service) => row(service, services, colour));
-  const asked = remotes.map((name) => [name, '-', '-', '?', '-', 'everywhere', 'your own, asked over HTTP']);
+/**
+ * Every service in the order of the cleanup; below, what this cloud has that nobody covers, and
+ * what was waived.
+ */
+export function showServices(
+  { services, httpPlugins, uncovered, waived }: z.infer<typeof ServicesShape>,
+  color: Colors,
+): string {
+  const rows = services.map((service) => row(service, services, color));
+  const asked = httpPlugins.map((name) => [
+    name,
+    '-',
+    '-',
+    '?',
+    '-',
+    'everywhere',
+    'your own, asked over HTTP',
+  ]);
   const blocks = [
-    table(['SERVICE', 'CATALOG TYPES', 'CLASS', 'HOLDS', 'AFTER', 'HERE', 'NOTE'], [...rows, ...asked]),
-    services.some(({ until }) => Object.keys(until).length > 0) ? `${LEGEND}\n${KINDS}` : LEGEND,
-    notCovered(uncovered, colour),
+    table(
+      ['SERVICE', 'CATALOG TYPES', 'CLASS', 'HOLDS', 'AFTER', 'HERE', 'NOTE'],
+      [...rows, ...asked],
+    ),
+    services.some(({ until }) => Object.keys(until).length > 0)
+      ? `${LEGEND}\n${RESOURCE_TYPES}`
+      : LEGEND,
+    notCovered(uncovered, color),
     waivedTypes(waived),
   ];
   return blocks.filter((block) => block !== '').join('\n\n');
 }
 
-const KINDS = '       ~service.kind: for the sake of that kind alone';
+const RESOURCE_TYPES = '       ~service.kind: for the sake of that resource type alone';
 const LEGEND = `CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
 AFTER  ~ gets its turn first, and holds it up only for a while`;
 
-function row(service: ServiceShape, all: readonly ServiceShape[], colour: Colours): string[] {
+function row(service: ServiceShape, all: readonly ServiceShape[], color: Colors): string[] {
   const isHere = service.regions.length > 0 && service.on;
   return [
-    isHere ? service.name : colour.dim(service.name),
+    isHere ? service.name : color.dim(service.name),
     wrapped(service.catalogTypes, 30) || '-',
     service.classes.join(' ') || '-',
-    wrapped(service.kinds.map(withoutService), 40) || '-',
+    wrapped(service.resourceTypes.map(withoutService), 40) || '-',
     after(service, all),
     wrapped(service.regions, 20) || '-',
     notes(service).join('\n'),
   ];
 }
 
-const withoutService = (kind: string): string => kind.slice(kind.indexOf('.') + 1);
+const withoutService = (resourceType: string): string =>
+  resourceType.slice(resourceType.indexOf('.') + 1);
 
-function after({ name, after: hard, follows, until }: ServiceShape, all: readonly ServiceShape[]): string {
+function after(
+  { name, after: hard, follows, until }: ServiceShape,
+  all: readonly ServiceShape[],
+): string {
   const before = new Set([...hard, ...follows]);
   const others = all.filter((other) => other.name !== name);
-  if (others.length > 1 && others.every((other) => before.has(other.name))) return hard.length > 0 ? 'all others' : '~all others';
-  return wrapped([...hard, ...follows.flatMap((other) => (until[other] ?? [other]).map((one) => `~${one}`))], 30) || '-';
+  if (others.length > 1 && others.every((other) => before.has(other.name)))
+    return hard.length > 0 ? 'all others' : '~all others';
+  return (
+    wrapped(
+      [...hard, ...follows.flatMap((other) => (until[other] ?? [other]).map((one) => `~${one}`))],
+      30,
+    ) || '-'
+  );
 }
 
-function notes({ offByDefault, on, holdsNothing, early, userKinds }: ServiceShape): string[] {
+function notes({
+  offByDefault,
+  on,
+  noProjectResources,
+  preDelete,
+  userResourceTypes,
+}: ServiceShape): string[] {
   return [
-    ...(holdsNothing ? [`holds nothing: ${holdsNothing}`] : []),
-    ...(offByDefault ? [on ? 'on by PROPAGATOR_INCLUDE_SERVICES' : `off by default: ${offByDefault}`] : []),
-    ...(early ? ['begins while the project lives'] : []),
-    ...(userKinds.length > 0 ? [`of users: ${userKinds.map(withoutService).join(', ')}`] : []),
+    ...(noProjectResources ? [`holds nothing: ${noProjectResources}`] : []),
+    ...(offByDefault
+      ? [on ? 'on by PROPAGATOR_INCLUDE_SERVICES' : `off by default: ${offByDefault}`]
+      : []),
+    ...(preDelete ? ['begins while the project lives'] : []),
+    ...(userResourceTypes.length > 0
+      ? [`of users: ${userResourceTypes.map(withoutService).join(', ')}`]
+      : []),
   ].map((note) => wrapped(note.split(' '), 44, ' '));
 }
 
@@ -56,15 +95,16 @@ function wrapped(words: readonly string[], width: number, between = ', '): strin
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + between.length + word.length <= width) lines[lines.length - 1] = `${last}${between}${word}`;
+    if (last !== undefined && last.length + between.length + word.length <= width)
+      lines[lines.length - 1] = `${last}${between}${word}`;
     else lines.push(word);
   }
   return lines.join(`${between.trimEnd()}\n`);
 }
 
-function notCovered(uncovered: z.infer<typeof ServicesShape>['uncovered'], colour: Colours): string {
+function notCovered(uncovered: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   if (uncovered.length === 0) return '';
-  return `${colour.yellow('Not covered')}: this cloud's catalog has them, and no service file does. What they hold of a project stays, and no operation ends as finished.
+  return `${color.yellow('Not covered')}: this cloud's catalog has them, and no service file does. What they hold of a project stays, and no operation ends as finished.
 ${table(
   ['TYPE', 'NAME'],
   uncovered.map(({ type, name }) => [type, name]),

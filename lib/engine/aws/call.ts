@@ -5,12 +5,13 @@ import type * as Events from '@aws-sdk/client-eventbridge';
 import type * as Scheduler from '@aws-sdk/client-scheduler';
 import type * as Secrets from '@aws-sdk/client-secrets-manager';
 import type * as Sqs from '@aws-sdk/client-sqs';
-import { withoutSecrets } from '../../without-secrets.ts';
+import { redactText } from '../../shared/redaction.ts';
 import { type AwsCredentials, signed } from './sign.ts';
 
 /**
- * AWS over its JSON protocol, without the SDK: three of its clients would be four times the size of a service function with all that it does.
- * The SDK lends its types, so that an input is what the SDK's command takes; what comes back is the JSON as it came (times are numbers).
+ * AWS over its JSON protocol, without the SDK: three of its clients would be four times the size of
+ * a service function with all that it does. The SDK lends its types, so that an input is what the
+ * SDK's command takes; what comes back is the JSON as it came (times are numbers).
  */
 export interface Aws {
   dynamodb: Caller<{
@@ -25,7 +26,10 @@ export interface Aws {
     UpdateItem: [DynamoDb.UpdateItemInput, DynamoDb.UpdateItemOutput];
   }>;
   sqs: Caller<{
-    ChangeMessageVisibilityBatch: [Sqs.ChangeMessageVisibilityBatchRequest, Sqs.ChangeMessageVisibilityBatchResult];
+    ChangeMessageVisibilityBatch: [
+      Sqs.ChangeMessageVisibilityBatchRequest,
+      Sqs.ChangeMessageVisibilityBatchResult,
+    ];
     DeleteMessageBatch: [Sqs.DeleteMessageBatchRequest, Sqs.DeleteMessageBatchResult];
     GetQueueAttributes: [Sqs.GetQueueAttributesRequest, Sqs.GetQueueAttributesResult];
     GetQueueUrl: [Sqs.GetQueueUrlRequest, Sqs.GetQueueUrlResult];
@@ -34,10 +38,16 @@ export interface Aws {
     SendMessageBatch: [Sqs.SendMessageBatchRequest, Sqs.SendMessageBatchResult];
   }>;
   events: Caller<{ PutEvents: [Events.PutEventsRequest, Events.PutEventsResponse] }>;
-  scheduler: Caller<{ CreateSchedule: [Scheduler.CreateScheduleInput, Scheduler.CreateScheduleOutput] }>;
-  secrets: Caller<{ GetSecretValue: [Secrets.GetSecretValueRequest, Secrets.GetSecretValueResponse] }>;
+  scheduler: Caller<{
+    CreateSchedule: [Scheduler.CreateScheduleInput, Scheduler.CreateScheduleOutput];
+  }>;
+  secrets: Caller<{
+    GetSecretValue: [Secrets.GetSecretValueRequest, Secrets.GetSecretValueResponse];
+  }>;
 }
-type Caller<Actions extends Record<string, [object, object]>> = <Action extends keyof Actions & string>(
+type Caller<Actions extends Record<string, [object, object]>> = <
+  Action extends keyof Actions & string,
+>(
   action: Action,
   input: Actions[Action][0],
 ) => Promise<Actions[Action][1]>;
@@ -48,17 +58,29 @@ export interface AwsOptions {
   readonly endpoint?: string | undefined;
   /** Asked before every call: they may be short-lived. */
   readonly credentials: () => AwsCredentials | Promise<AwsCredentials>;
-  /** Tries of a call that was throttled, or that nobody answered. Default 5, which takes two seconds at most. */
+  /**
+   * Tries of a call that was throttled, or that nobody answered. Default 5, which takes two seconds
+   * at most.
+   */
   readonly tries?: number;
 }
 
-/** What AWS answered instead of what was asked for; `name` as the SDK has it: `ConditionalCheckFailedException`. */
+/**
+ * What AWS answered instead of what was asked for; `name` as the SDK has it:
+ * `ConditionalCheckFailedException`.
+ */
 export class AwsError extends Error {
   override readonly name: string;
   readonly status: number;
   /** Of a `TransactionCanceledException`: why, for each of its items. */
   readonly reasons: readonly { readonly Code?: string; readonly Message?: string }[];
-  constructor(name: string, message: string, status: number, reasons: AwsError['reasons'] = [], options?: { cause?: unknown }) {
+  constructor(
+    name: string,
+    message: string,
+    status: number,
+    reasons: AwsError['reasons'] = [],
+    options?: { cause?: unknown },
+  ) {
     super(message, options);
     this.name = name;
     this.status = status;
@@ -86,7 +108,10 @@ export function createAws(options: AwsOptions): Aws {
       call(options, service.name, {
         method: 'POST',
         path: '/',
-        headers: { 'content-type': `application/x-amz-json-${service.version}`, 'x-amz-target': `${service.target}.${action}` },
+        headers: {
+          'content-type': `application/x-amz-json-${service.version}`,
+          'x-amz-target': `${service.target}.${action}`,
+        },
         body: JSON.stringify(onlyOnce(action, input)),
       });
   return {
@@ -104,7 +129,10 @@ export function createAws(options: AwsOptions): Aws {
   } as Aws;
 }
 
-/** These two may be sent again after an answer that was lost: with a token, AWS carries them out once. */
+/**
+ * These two may be sent again after an answer that was lost: with a token, AWS carries them out
+ * once.
+ */
 const onlyOnce = (action: string, input: object): object => {
   if (action === 'TransactWriteItems') return { ClientRequestToken: randomUUID(), ...input };
   return action === 'CreateSchedule' ? { ClientToken: randomUUID(), ...input } : input;
@@ -122,7 +150,8 @@ async function call(options: AwsOptions, service: string, sent: Sent): Promise<o
     try {
       return await once(options, service, sent);
     } catch (error) {
-      if (!(error instanceof AwsError) || tries >= (options.tries ?? 5) || !isTransient(error)) throw error;
+      if (!(error instanceof AwsError) || tries >= (options.tries ?? 5) || !isTransient(error))
+        throw error;
       await delay(Math.random() * FIRST_PAUSE_MILLIS * 2 ** tries);
     }
   }
@@ -137,7 +166,10 @@ const isTransient = ({ name, status, reasons }: AwsError): boolean =>
   (reasons.some(({ Code }) => Code === 'TransactionConflict' || TRANSIENT.test(Code ?? '')) &&
     reasons.every(({ Code }) => Code !== 'ConditionalCheckFailed'));
 
-/** Of China and of the European Sovereign Cloud; all other regions, those of the US government too, share one. */
+/**
+ * Of China and of the European Sovereign Cloud; all other regions, those of the US government too,
+ * share one.
+ */
 function domainOf(region: string): string {
   if (region.startsWith('cn-')) return 'amazonaws.com.cn';
   return region.startsWith('eusc-') ? 'amazonaws.eu' : 'amazonaws.com';
@@ -150,10 +182,18 @@ async function once(
 ): Promise<object> {
   const url = new URL(path, endpoint ?? `https://${service}.${region}.${domainOf(region)}`);
   const own = await credentials();
-  const { host: _, ...signedHeaders } = signed({ method, url, headers, body }, { service, region, credentials: own, at: Date.now() });
+  const { host: _, ...signedHeaders } = signed(
+    { method, url, headers, body },
+    { service, region, credentials: own, at: Date.now() },
+  );
   let answer: { ok: boolean; status: number; text: string; type: string | null };
   try {
-    const response = await fetch(url, { method, headers: signedHeaders, body, signal: AbortSignal.timeout(ANSWER_MILLIS) });
+    const response = await fetch(url, {
+      method,
+      headers: signedHeaders,
+      body,
+      signal: AbortSignal.timeout(ANSWER_MILLIS),
+    });
     answer = {
       ok: response.ok,
       status: response.status,
@@ -161,17 +201,26 @@ async function once(
       type: response.headers.get('x-amzn-errortype'),
     };
   } catch (cause) {
-    throw new AwsError('NoAnswer', `${service} of AWS in ${region} does not answer`, 0, [], { cause });
+    throw new AwsError('NoAnswer', `${service} of AWS in ${region} does not answer`, 0, [], {
+      cause,
+    });
   }
   const said = parsed(answer.text);
   if (answer.ok && said) return said;
-  const type = answer.type ?? textOf(said, '__type') ?? textOf(said, 'code') ?? `Http${answer.status}`;
+  const type =
+    answer.type ?? textOf(said, '__type') ?? textOf(said, 'code') ?? `Http${answer.status}`;
   // `com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException:http://…`
   const name = type.replace(/:.*$/s, '').replace(/^.*#/s, '');
-  const reasons = said && 'CancellationReasons' in said && Array.isArray(said.CancellationReasons) ? said.CancellationReasons : [];
+  const reasons =
+    said && 'CancellationReasons' in said && Array.isArray(said.CancellationReasons)
+      ? said.CancellationReasons
+      : [];
   throw new AwsError(
     name,
-    without(own, textOf(said, 'message') ?? textOf(said, 'Message') ?? `${service} answered ${answer.status}`),
+    without(
+      own,
+      textOf(said, 'message') ?? textOf(said, 'Message') ?? `${service} answered ${answer.status}`,
+    ),
     answer.status,
     // Their words are nobody's business here, and may hold the row that was there.
     reasons.map(({ Code }) => ({ Code })),
@@ -181,11 +230,14 @@ async function once(
 /** Shorter ones are an emulator's, and words. */
 const SHORTEST_SECRET = 16;
 
-/** When it comes to another signature, AWS says back what it thinks was signed, the session token among it. */
+/**
+ * When it comes to another signature, AWS says back what it thinks was signed, the session token
+ * among it.
+ */
 const without = ({ secretAccessKey, sessionToken = '' }: AwsCredentials, text: string): string =>
   [secretAccessKey, sessionToken]
     .filter(({ length }) => length >= SHORTEST_SECRET)
-    .reduce((cut, secret) => cut.replaceAll(secret, '[cut out]'), withoutSecrets(text));
+    .reduce((cut, secret) => cut.replaceAll(secret, '[cut out]'), redactText(text));
 
 function parsed(text: string): object | undefined {
   try {

@@ -1,21 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../events/index.ts';
-import type { ErrorReport } from '../../errors.ts';
+import type { ErrorReport } from '../../shared/errors.ts';
 import { engineError } from '../engine-error.ts';
 import type { Change, DeadLetterFilter, Decided, Delivery, Engine, WorkOptions } from '../port.ts';
-import type { DeadLetterPorts } from './browse.ts';
 import type { Aws } from './call.ts';
-import { commit } from './commit.ts';
-import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
-import { operationKey } from './layout.ts';
+import {
+  discardDeadLetters,
+  listDeadLetters,
+  redriveDeadLetters,
+} from './dead-letters/dead-letters.ts';
+import type { DeadLetterDeps } from './dead-letters/scan.ts';
+import { commit } from './dynamodb/commit.ts';
+import { operationKey } from './dynamodb/keys.ts';
+import { flushOutbox } from './dynamodb/outbox.ts';
+import { readsOf } from './dynamodb/reads.ts';
+import { Store } from './dynamodb/table.ts';
+import { trimQuarantine } from './dynamodb/trim-quarantine.ts';
+import { Queues, type Received } from './messaging/queues.ts';
+import { Sender } from './messaging/sender.ts';
 import { namesOf } from './names.ts';
-import { repair } from './outbox.ts';
-import { Queues, type Received } from './queues.ts';
-import { readsOf } from './reads.ts';
 import { failed, RETRY, type RetryOptions } from './retry.ts';
-import { Sender } from './sender.ts';
-import { Store } from './store.ts';
-import { trimQuarantine } from './tidy.ts';
 import { Worker } from './work.ts';
 
 export interface AwsEngineOptions {
@@ -24,34 +28,54 @@ export interface AwsEngineOptions {
   readonly prefix: string;
   /** The names of the services that have a queue: all that are deployed. */
   readonly services: readonly string[];
-  /** The role by which EventBridge Scheduler sends to the queues; without it nothing can wait longer than 15 minutes. */
+  /**
+   * The role by which EventBridge Scheduler sends to the queues; without it nothing can wait longer
+   * than 15 minutes.
+   */
   readonly schedulerRoleArn?: string | undefined;
   /** Hears what is not the caller's mistake and heals by itself, or needs a person later. */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
-  /** How long a process that takes messages by itself ({@link Engine.work}) waits for one in one call. Default 10. */
+  /**
+   * How long a process that takes messages by itself ({@link Engine.work}) waits for one in one
+   * call. Default 10.
+   */
   readonly pollSeconds?: number | undefined;
-  /** So long after its death, what such a process held is seen by others; the same of who looks at dead letters. Default 60. */
+  /**
+   * So long after its death, what such a process held is seen by others; the same of who looks at
+   * dead letters. Default 60.
+   */
   readonly visibilitySeconds?: number | undefined;
-  /** How long who wants to look at dead letters waits for another who does. Default 15,000: the API must answer within 29 s. */
-  readonly patienceMillis?: number | undefined;
-  /** Messages of a change are taken for forgotten when they were not sent after this. Default 10,000. */
-  readonly forgottenMillis?: number | undefined;
+  /**
+   * How long who wants to look at dead letters waits for another who does. Default 15,000: the API
+   * must answer within 29 s.
+   */
+  readonly stallTimeoutMillis?: number | undefined;
+  /**
+   * Messages of a change are taken for forgotten when they were not sent after this. Default
+   * 10,000.
+   */
+  readonly outboxGraceMillis?: number | undefined;
 }
 
 /** The engine, with what only AWS needs. */
 export interface AwsEngine extends Engine {
-  /** Sends what a process left behind that died before it could; says for how many changes. A commit does so, too, every few seconds. */
-  repair(): Promise<number>;
-  /** Repairs, and lets go of what is kept no longer: for the sweep. */
-  tidy(): Promise<void>;
   /**
-   * Asks every queue of dead letters how it is, for the sweep: SQS stops telling CloudWatch of a queue that nobody has asked for six hours,
-   * and the alarm would say that it is over while letters still lie there.
+   * Sends what a process left behind that died before it could; says for how many changes. A commit
+   * does so, too, every few seconds.
    */
-  rouse(): Promise<void>;
+  flushOutbox(): Promise<number>;
+  /** Repairs, and lets go of what is kept no longer: for the sweep. */
+  housekeeping(): Promise<void>;
   /**
-   * For a function that SQS feeds: what becomes of records whose handler threw. Returns those that come again, which it must name in
+   * Asks every queue of dead letters how it is, for the sweep: SQS stops telling CloudWatch of a
+   * queue that nobody has asked for six hours, and the alarm would say that it is over while
+   * letters still lie there.
+   */
+  pollDeadLetterMetrics(): Promise<void>;
+  /**
+   * For a function that SQS feeds: what becomes of records whose handler threw. Returns those that
+   * come again, which it must name in
    * `batchItemFailures`; the others were laid aside with the error.
    */
   failed<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
@@ -81,7 +105,7 @@ class DynamoEngine implements AwsEngine {
   readonly #store: Store;
   readonly #sender: Sender;
   readonly #retry: RetryOptions;
-  readonly #forgottenMillis: number;
+  readonly #outboxGraceMillis: number;
   readonly #warn: (message: string, cause?: unknown) => void;
   readonly #workers: Worker[] = [];
   #timers: NodeJS.Timeout[] | undefined;
@@ -95,9 +119,13 @@ class DynamoEngine implements AwsEngine {
     this.#names = namesOf(prefix);
     this.#queues = new Queues(aws);
     this.#store = new Store(aws, this.#names.table);
-    this.#sender = new Sender(aws, this.#queues, { names: this.#names, services, schedulerRoleArn });
+    this.#sender = new Sender(aws, this.#queues, {
+      names: this.#names,
+      services,
+      schedulerRoleArn,
+    });
     this.#retry = { ...RETRY, ...options.retry };
-    this.#forgottenMillis = options.forgottenMillis ?? FORGOTTEN_MILLIS;
+    this.#outboxGraceMillis = options.outboxGraceMillis ?? FORGOTTEN_MILLIS;
     this.#warn = options.onWarning ?? (() => {});
     this.reads = readsOf(this.#store, this.#queues, this.#names, services);
   }
@@ -111,60 +139,99 @@ class DynamoEngine implements AwsEngine {
     return outcome;
   }
 
-  async work(queue: QueueName, options: WorkOptions, handler: (deliveries: readonly Delivery[]) => Promise<void>): Promise<void> {
+  async work(
+    queue: QueueName,
+    options: WorkOptions,
+    handler: (deliveries: readonly Delivery[]) => Promise<void>,
+  ): Promise<void> {
     this.#mustBeOpen();
     if (this.#closing) return;
     const { pollSeconds = POLL_SECONDS, visibilitySeconds = VISIBILITY_SECONDS } = this.#options;
-    const ports = { queues: this.#queues, names: this.#names, retry: this.#retry, warn: this.#warn, pollSeconds, visibilitySeconds };
-    this.#workers.push(new Worker(queue, options, handler, ports));
+    const deps = {
+      queues: this.#queues,
+      names: this.#names,
+      retry: this.#retry,
+      warn: this.#warn,
+      pollSeconds,
+      visibilitySeconds,
+    };
+    this.#workers.push(new Worker(queue, options, handler, deps));
     // Where functions of Lambda take the messages, the sweep does this.
     this.#timers ??= [
-      setInterval(() => void this.#repairInPassing(), this.#forgottenMillis),
-      setInterval(() => void this.tidy().catch((error: unknown) => this.#warn('The table could not be tidied', error)), TIDY_MILLIS),
+      setInterval(() => void this.#repairInPassing(), this.#outboxGraceMillis),
+      setInterval(
+        () =>
+          void this.housekeeping().catch((error: unknown) =>
+            this.#warn('The table could not be tidied', error),
+          ),
+        TIDY_MILLIS,
+      ),
     ];
   }
 
   deadLetters(filter: DeadLetterFilter) {
-    return listDeadLetters(filter, this.#deadLetterPorts());
+    return listDeadLetters(filter, this.#deadLetterDeps());
   }
 
   async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
     this.#mustBeOpen();
-    return redriveDeadLetters(filter, decided, this.#deadLetterPorts());
+    return redriveDeadLetters(filter, decided, this.#deadLetterDeps());
   }
 
-  async discard(filter: DeadLetterFilter, decided: Decided & { readonly reason: string }): Promise<number> {
+  async discard(
+    filter: DeadLetterFilter,
+    decided: Decided & { readonly reason: string },
+  ): Promise<number> {
     this.#mustBeOpen();
-    return discardDeadLetters(filter, decided, this.#deadLetterPorts());
+    return discardDeadLetters(filter, decided, this.#deadLetterDeps());
   }
 
-  async repair(): Promise<number> {
+  async flushOutbox(): Promise<number> {
     this.#mustBeOpen();
-    return repair(this.#store, this.#sender, this.#forgottenMillis);
+    return flushOutbox(this.#store, this.#sender, this.#outboxGraceMillis);
   }
 
-  async tidy(): Promise<void> {
-    await this.repair();
+  async housekeeping(): Promise<void> {
+    await this.flushOutbox();
     await trimQuarantine(this.#store);
   }
 
-  async rouse(): Promise<void> {
-    const queues: QueueName[] = ['ingest', 'coordinate', ...this.#options.services.map((service) => `service-${service}` as const)];
+  async pollDeadLetterMetrics(): Promise<void> {
+    const queues: QueueName[] = [
+      'ingest',
+      'coordinate',
+      ...this.#options.services.map((service) => `service-${service}` as const),
+    ];
     const names = [...queues.map((queue) => this.#names.dead(queue)), this.#names.undelivered];
     await Promise.all(names.map((name) => this.#queues.depth(name)));
   }
 
-  failed<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(queue: QueueName, records: readonly R[], error: ErrorReport) {
-    return failed(queue, records, error, { queues: this.#queues, names: this.#names, retry: this.#retry });
+  failed<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
+    queue: QueueName,
+    records: readonly R[],
+    error: ErrorReport,
+  ) {
+    return failed(queue, records, error, {
+      queues: this.#queues,
+      names: this.#names,
+      retry: this.#retry,
+    });
   }
 
   async health(): Promise<void> {
     this.#mustBeOpen();
     const done = new AbortController();
     const late = delay(HEALTH_MILLIS, undefined, { signal: done.signal }).then(() => {
-      throw engineError('aws.slow', 'DynamoDB and SQS did not answer within 5 s.', 'Look at the health of AWS in this region.');
+      throw engineError(
+        'aws.slow',
+        'DynamoDB and SQS did not answer within 5 s.',
+        'Look at the health of AWS in this region.',
+      );
     });
-    const asked = Promise.all([this.#store.get(operationKey('health')), this.#queues.depth(this.#names.queue('coordinate'))]);
+    const asked = Promise.all([
+      this.#store.get(operationKey('health')),
+      this.#queues.depth(this.#names.queue('coordinate')),
+    ]);
     await Promise.race([asked, late]).finally(() => done.abort());
   }
 
@@ -180,24 +247,45 @@ class DynamoEngine implements AwsEngine {
     this.#closed = true;
   }
 
-  /** Now and then a few cheap questions; what is found is sent by whoever found it. A failure is for the next time. */
+  /**
+   * Now and then a few cheap questions; what is found is sent by whoever found it. A failure is for
+   * the next time.
+   */
   async #repairInPassing(): Promise<void> {
-    if (this.#closed || Date.now() - this.#repairedAt < this.#forgottenMillis) return;
+    if (this.#closed || Date.now() - this.#repairedAt < this.#outboxGraceMillis) return;
     this.#repairedAt = Date.now();
     try {
-      const repaired = await this.repair();
-      if (repaired > 0) this.#warn(`The messages of ${repaired} changes had been left unsent, and were sent now`);
+      const repaired = await this.flushOutbox();
+      if (repaired > 0)
+        this.#warn(`The messages of ${repaired} changes had been left unsent, and were sent now`);
     } catch (error) {
       this.#warn('Messages that were left unsent could not be sent yet', error);
     }
   }
 
-  #deadLetterPorts(): DeadLetterPorts {
-    const { services, visibilitySeconds: hiddenSeconds = VISIBILITY_SECONDS, patienceMillis = PATIENCE_MILLIS } = this.#options;
-    return { store: this.#store, sender: this.#sender, names: this.#names, services, hiddenSeconds, patienceMillis, warn: this.#warn };
+  #deadLetterDeps(): DeadLetterDeps {
+    const {
+      services,
+      visibilitySeconds: hiddenSeconds = VISIBILITY_SECONDS,
+      stallTimeoutMillis = PATIENCE_MILLIS,
+    } = this.#options;
+    return {
+      store: this.#store,
+      sender: this.#sender,
+      names: this.#names,
+      services,
+      hiddenSeconds,
+      stallTimeoutMillis,
+      warn: this.#warn,
+    };
   }
 
   #mustBeOpen(): void {
-    if (this.#closed) throw engineError('closed', 'The engine is closed.', 'This process is ending; the message comes again elsewhere.');
+    if (this.#closed)
+      throw engineError(
+        'closed',
+        'The engine is closed.',
+        'This process is ending; the message comes again elsewhere.',
+      );
   }
 }

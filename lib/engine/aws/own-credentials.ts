@@ -8,11 +8,15 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const FILE_SETTINGS = 'AWS_SHARED_CREDENTIALS_FILE or ~/.aws/credentials';
 
 /**
- * Credentials of a process outside of AWS: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, or the shared file with its
- * profiles. The file is read at each call, for whoever renews short-lived ones there (IAM Roles Anywhere) does so while the process runs.
- * Throws `engine.credentials`, which names what is missing and no value.
+ * Credentials of a process outside of AWS: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+ * `AWS_SESSION_TOKEN`, or the shared file with its profiles. The file is read at each call, for
+ * whoever renews short-lived ones there (IAM Roles Anywhere) does so while the process runs. Throws
+ * `engine.credentials`, which names what is missing and no value.
  */
-export function ownCredentials(environment: Environment, readFile: (path: string) => string | undefined): () => AwsCredentials {
+export function ownCredentials(
+  environment: Environment,
+  readFile: (path: string) => string | undefined,
+): () => AwsCredentials {
   const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = environment;
   if (AWS_ACCESS_KEY_ID && AWS_SECRET_ACCESS_KEY) {
     const fixed = credentialsOf(AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN);
@@ -22,15 +26,27 @@ export function ownCredentials(environment: Environment, readFile: (path: string
   const profile = environment.AWS_PROFILE || 'default';
   return () => {
     const text = readFile(path);
-    if (text === undefined) throw missing(`there are no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and no file ${path}`);
+    if (text === undefined)
+      throw missing(
+        `there are no AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and no file ${path}`,
+      );
     const fields = sectionOf(text, profile);
-    const { aws_access_key_id: id, aws_secret_access_key: secret, aws_session_token: token } = fields;
-    if (!id || !secret) throw missing(`${path} has no aws_access_key_id and aws_secret_access_key in [${profile}]`);
+    const {
+      aws_access_key_id: id,
+      aws_secret_access_key: secret,
+      aws_session_token: token,
+    } = fields;
+    if (!id || !secret)
+      throw missing(`${path} has no aws_access_key_id and aws_secret_access_key in [${profile}]`);
     return credentialsOf(id, secret, token);
   };
 }
 
-const credentialsOf = (accessKeyId: string, secretAccessKey: string, sessionToken: string | undefined): AwsCredentials => ({
+const credentialsOf = (
+  accessKeyId: string,
+  secretAccessKey: string,
+  sessionToken: string | undefined,
+): AwsCredentials => ({
   accessKeyId,
   secretAccessKey,
   ...(sessionToken ? { sessionToken } : {}),
@@ -50,4 +66,8 @@ function sectionOf(text: string, name: string): Record<string, string> {
 }
 
 const missing = (why: string) =>
-  engineError('credentials', `No credentials for AWS: ${why}.`, `Set them, or ${FILE_SETTINGS} with AWS_PROFILE.`);
+  engineError(
+    'credentials',
+    `No credentials for AWS: ${why}.`,
+    `Set them, or ${FILE_SETTINGS} with AWS_PROFILE.`,
+  );

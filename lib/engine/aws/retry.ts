@@ -1,8 +1,8 @@
 import type { QueueName } from '../../../events/index.ts';
-import type { ErrorReport } from '../../errors.ts';
-import { errorAttribute } from './envelope.ts';
+import type { ErrorReport } from '../../shared/errors.ts';
+import { errorAttribute } from './messaging/envelope.ts';
+import type { Queues, Received } from './messaging/queues.ts';
 import type { Names } from './names.ts';
-import type { Queues, Received } from './queues.ts';
 import { MOST_RECEIVES } from './topology.ts';
 
 /** How often and how soon a message comes again when its handler threw. */
@@ -18,9 +18,10 @@ export const RETRY: RetryOptions = { mostReceives: MOST_RECEIVES, longestSeconds
 type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
 /**
- * What becomes of messages whose handler threw: they come again after a pause, or, after the last delivery, they are laid aside with the
- * error. SQS would do so by itself, but without a word about why; it still does for what its function dies on.
- * Returns those that come again: a function says them in `batchItemFailures`, lest they be deleted.
+ * What becomes of messages whose handler threw: they come again after a pause, or, after the last
+ * delivery, they are laid aside with the error. SQS would do so by itself, but without a word about
+ * why; it still does for what its function dies on. Returns those that come again: a function says
+ * them in `batchItemFailures`, lest they be deleted.
  */
 export async function failed<M extends Failed>(
   queue: QueueName,
@@ -32,7 +33,10 @@ export async function failed<M extends Failed>(
   const again = messages.filter(({ receiveCount }) => receiveCount < retry.mostReceives);
   await queues.send(
     names.dead(queue),
-    given.map(({ body, receiveCount }) => ({ body, attributes: { error: errorAttribute(error), receives: String(receiveCount) } })),
+    given.map(({ body, receiveCount }) => ({
+      body,
+      attributes: { error: errorAttribute(error), receives: String(receiveCount) },
+    })),
   );
   await queues.delete(names.queue(queue), given);
   for (const [count, some] of Map.groupBy(again, ({ receiveCount }) => receiveCount))

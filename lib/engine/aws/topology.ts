@@ -6,15 +6,18 @@ import { ServiceEvent } from '../../../events/service.ts';
 import { namesOf, SOURCE } from './names.ts';
 
 /**
- * What stands on AWS, as plain data: the template that is deployed and the emulator that the tests run on are both made from it.
- * All but the functions, their roles and the alarms.
+ * What stands on AWS, as plain data: the template that is deployed and the emulator that the tests
+ * run on are both made from it. All but the functions, their roles and the alarms.
  */
 export interface Topology {
   readonly bus: string;
   readonly scheduleGroup: string;
   readonly table: TableDefinition;
   readonly queues: readonly QueueDefinition[];
-  /** For what a rule could not deliver; apart from the dead letters, for it has no source queue and goes back through the bus. */
+  /**
+   * For what a rule could not deliver; apart from the dead letters, for it has no source queue and
+   * goes back through the bus.
+   */
   readonly undelivered: { readonly name: string; readonly retentionSeconds: number };
   readonly rules: readonly RuleDefinition[];
 }
@@ -38,7 +41,11 @@ export interface RuleDefinition {
   readonly name: string;
   /** The target. */
   readonly queue: QueueName;
-  readonly pattern: { readonly source: readonly string[]; readonly 'detail-type': readonly string[]; readonly detail?: object };
+  readonly pattern: {
+    readonly source: readonly string[];
+    readonly 'detail-type': readonly string[];
+    readonly detail?: object;
+  };
 }
 export interface TableDefinition {
   readonly name: string;
@@ -56,16 +63,28 @@ export interface TableDefinition {
   readonly timeToLive: 'expires';
 }
 
-/** Deliveries of a message before it is given up: with the pauses between them about six minutes, as on PostgreSQL. */
+/**
+ * Deliveries of a message before it is given up: with the pauses between them about six minutes, as
+ * on PostgreSQL.
+ */
 export const MOST_RECEIVES = 9;
-/** A queue's visibility time-out must be six times its function's time-out, lest a throttled message come twice. */
+/**
+ * A queue's visibility time-out must be six times its function's time-out, lest a throttled message
+ * come twice.
+ */
 const VISIBILITY_FACTOR = 6;
 const DAY = 24 * 60 * 60;
-/** The age of a dead letter counts from when its message was first sent: what waited long on its queue must not be gone soon after. */
+/**
+ * The age of a dead letter counts from when its message was first sent: what waited long on its
+ * queue must not be gone soon after.
+ */
 const RETENTION_SECONDS = 4 * DAY;
 export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
-/** A batch of notifications makes at most five rows each, and all of it fits into one transaction of DynamoDB then. */
+/**
+ * A batch of notifications makes at most five rows each, and all of it fits into one transaction of
+ * DynamoDB then.
+ */
 const FED = {
   ingest: { functionSeconds: 120, batchSize: 18, batchingSeconds: 1 },
   coordinate: { functionSeconds: 120, batchSize: 10, batchingSeconds: 0 },
@@ -75,15 +94,23 @@ const FED = {
 /** Every type of message that there is. */
 export const MESSAGE_TYPES: readonly Message['type'][] = [
   NotificationReceived.shape.type.value,
-  ...(['project', 'domain', 'user'] as const).flatMap((account) => CHANGES.map((change) => `account.${account}.${change}` as const)),
+  ...(['project', 'domain', 'user'] as const).flatMap((account) =>
+    CHANGES.map((change) => `account.${account}.${change}` as const),
+  ),
   ...OperationEvent.options.map((option) => option.shape.type.value),
   ...ServiceEvent.options.map((option) => option.shape.type.value),
 ];
 
-/** The names of the services are those that have a queue: `nova`, and those of the operator's own. */
+/**
+ * The names of the services are those that have a queue: `nova`, and those of the operator's own.
+ */
 export function topologyOf(prefix: string, services: readonly string[]): Topology {
   const names = namesOf(prefix);
-  const queues: QueueName[] = ['ingest', 'coordinate', ...services.map((service) => `service-${service}` as const)];
+  const queues: QueueName[] = [
+    'ingest',
+    'coordinate',
+    ...services.map((service) => `service-${service}` as const),
+  ];
   return {
     bus: names.bus,
     scheduleGroup: names.scheduleGroup,
@@ -92,7 +119,14 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
       partitionKey: 'pk',
       sortKey: 'sk',
       attributes: { pk: 'S', sk: 'S', state: 'S', openedAt: 'N' },
-      indexes: [{ name: 'operations-by-state', partitionKey: 'state', sortKey: 'openedAt', projection: 'KEYS_ONLY' }],
+      indexes: [
+        {
+          name: 'operations-by-state',
+          partitionKey: 'state',
+          sortKey: 'openedAt',
+          projection: 'KEYS_ONLY',
+        },
+      ],
       timeToLive: 'expires',
     },
     queues: queues.map((queue) => {
@@ -112,11 +146,14 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
   };
 }
 
-/** The rule says what {@link queueOf} says: each type is asked for, with the service of this queue. */
+/**
+ * The rule says what {@link queueOf} says: each type is asked for, with the service of this queue.
+ */
 function ruleOf(queue: QueueName, prefix: string): RuleDefinition {
   const service = queue.startsWith('service-') ? queue.slice('service-'.length) : undefined;
   // Only what the routes look at: the type, and whose service it is.
-  const routed = (type: Message['type']) => queueOf({ type, data: { service: service ?? '' } } as Message) === queue;
+  const routed = (type: Message['type']) =>
+    queueOf({ type, data: { service: service ?? '' } } as Message) === queue;
   return {
     name: `${prefix}-${queue}`,
     queue,

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../events/index.ts';
-import { type ErrorReport, reportOf } from '../../errors.ts';
+import { type ErrorReport, reportOf } from '../../shared/errors.ts';
 import { UNREADABLE } from '../engine-error.ts';
 import type { Delivery, WorkOptions } from '../port.ts';
-import { readBody } from './envelope.ts';
+import { readBody } from './messaging/envelope.ts';
+import { type Queues, RECEIVED_AT_ONCE, type Received } from './messaging/queues.ts';
 import type { Names } from './names.ts';
-import { type Queues, RECEIVED_AT_ONCE, type Received } from './queues.ts';
 import { failed, type RetryOptions } from './retry.ts';
 
 type Handler = (deliveries: readonly Delivery[]) => Promise<void>;
 
-export interface WorkerPorts {
+export interface WorkerDeps {
   readonly queues: Queues;
   readonly names: Names;
   readonly retry: RetryOptions;
@@ -21,14 +21,17 @@ export interface WorkerPorts {
   readonly warn: (message: string, cause?: unknown) => void;
 }
 
-/** Takes messages of one queue by long polling and hands them to a handler: what Lambda does by itself, for a process of one's own. */
+/**
+ * Takes messages of one queue by long polling and hands them to a handler: what Lambda does by
+ * itself, for a process of one's own.
+ */
 export class Worker {
   readonly #queue: QueueName;
   readonly #place: string;
   readonly #concurrency: number;
   readonly #batch: number;
   readonly #handler: Handler;
-  readonly #ports: WorkerPorts;
+  readonly #deps: WorkerDeps;
   readonly #heart: NodeJS.Timeout;
   readonly #ended: Promise<void>;
   /** Taken, and neither done nor given back. */
@@ -40,23 +43,26 @@ export class Worker {
   /** Called when a handler has ended, or the worker is to close. */
   #stir: () => void = () => {};
 
-  constructor(queue: QueueName, options: WorkOptions, handler: Handler, ports: WorkerPorts) {
+  constructor(queue: QueueName, options: WorkOptions, handler: Handler, deps: WorkerDeps) {
     this.#queue = queue;
-    this.#place = ports.names.queue(queue);
+    this.#place = deps.names.queue(queue);
     this.#concurrency = options.concurrency;
     this.#batch = options.batch ?? 1;
     this.#handler = handler;
-    this.#ports = ports;
-    this.#heart = setInterval(() => void this.#beat(), (ports.visibilitySeconds * 1000) / 3);
+    this.#deps = deps;
+    this.#heart = setInterval(() => void this.#beat(), (deps.visibilitySeconds * 1000) / 3);
     this.#ended = this.#run();
   }
 
-  /** Takes no more, waits for the handlers at most so long, and gives back what they still hold, or never got. */
-  async close(graceMillis: number): Promise<void> {
+  /**
+   * Takes no more, waits for the handlers at most so long, and gives back what they still hold, or
+   * never got.
+   */
+  async close(gracePeriodMillis: number): Promise<void> {
     this.#closing = true;
     this.#stir();
     const late = new AbortController();
-    const grace = delay(graceMillis, undefined, { signal: late.signal }).catch(() => {});
+    const grace = delay(gracePeriodMillis, undefined, { signal: late.signal }).catch(() => {});
     // What a call that waits may still bring must be given back, too.
     await this.#ended;
     await Promise.race([Promise.all(this.#running), grace]);
@@ -77,7 +83,8 @@ export class Worker {
           troubled = false;
         } catch (error) {
           // An outage is told once.
-          if (!troubled) this.#ports.warn(`Messages of ${this.#queue} can't be taken for now`, error);
+          if (!troubled)
+            this.#deps.warn(`Messages of ${this.#queue} can't be taken for now`, error);
           troubled = true;
           await Promise.race([delay(1000), this.#stirred()]);
         }
@@ -92,25 +99,44 @@ export class Worker {
 
   /** Waits for a first message, then takes all there is room for. */
   async #take(most: number): Promise<Received[]> {
-    const { queues, pollSeconds, visibilitySeconds } = this.#ports;
-    const taken = await queues.receive(this.#place, Math.min(RECEIVED_AT_ONCE, most), pollSeconds, visibilitySeconds);
+    const { queues, pollSeconds, visibilitySeconds } = this.#deps;
+    const taken = await queues.receive(
+      this.#place,
+      Math.min(RECEIVED_AT_ONCE, most),
+      pollSeconds,
+      visibilitySeconds,
+    );
     for (const received of taken) this.#held.set(received.id, received);
     const wanted = taken.length < RECEIVED_AT_ONCE ? 0 : most - taken.length;
-    const looks = Array.from({ length: Math.ceil(wanted / RECEIVED_AT_ONCE) }, async (_, look) => {
-      const some = await queues.receive(this.#place, Math.min(RECEIVED_AT_ONCE, wanted - look * RECEIVED_AT_ONCE), 0, visibilitySeconds);
-      for (const received of some) this.#held.set(received.id, received);
-      return some;
-    });
+    const looks = Array.from(
+      { length: Math.ceil(wanted / RECEIVED_AT_ONCE) },
+      async (_, confirmation) => {
+        const some = await queues.receive(
+          this.#place,
+          Math.min(RECEIVED_AT_ONCE, wanted - confirmation * RECEIVED_AT_ONCE),
+          0,
+          visibilitySeconds,
+        );
+        for (const received of some) this.#held.set(received.id, received);
+        return some;
+      },
+    );
     return [...taken, ...(await Promise.all(looks)).flat()];
   }
 
-  /** Batches of new ones. What was delivered before comes alone, so that one bad message can't drag its batch along again. */
+  /**
+   * Batches of new ones. What was delivered before comes alone, so that one bad message can't drag
+   * its batch along again.
+   */
   #grouped(taken: readonly Received[]): Received[][] {
     const fresh = taken.filter(({ receiveCount }) => receiveCount === 1);
     const batches = Array.from({ length: Math.ceil(fresh.length / this.#batch) }, (_, index) =>
       fresh.slice(index * this.#batch, (index + 1) * this.#batch),
     );
-    return [...batches, ...taken.filter(({ receiveCount }) => receiveCount > 1).map((one) => [one])];
+    return [
+      ...batches,
+      ...taken.filter(({ receiveCount }) => receiveCount > 1).map((one) => [one]),
+    ];
   }
 
   #start(batch: Received[]): void {
@@ -125,9 +151,13 @@ export class Worker {
     const read = batch.map((received) => ({ received, message: readBody(received.body) }));
     const unread = read.flatMap(({ received, message }) => (message ? [] : [received]));
     const rest = read.flatMap(({ received, message }) => (message ? [received] : []));
-    const deliveries = read.flatMap(({ received: { receiveCount }, message }) => (message ? [{ message, receiveCount }] : []));
+    const deliveries = read.flatMap(({ received: { receiveCount }, message }) =>
+      message ? [{ message, receiveCount }] : [],
+    );
     if (unread.length > 0) {
-      this.#ports.warn(`${unread.length} messages of ${this.#queue} can't be read by this release; in the end they are dead letters`);
+      this.#deps.warn(
+        `${unread.length} messages of ${this.#queue} can't be read by this release; in the end they are dead letters`,
+      );
       await this.#settle(unread, UNREADABLE);
     }
     if (rest.length === 0) return;
@@ -135,21 +165,27 @@ export class Worker {
       await this.#handler(deliveries);
     } catch (error) {
       const come = rest.length === 1 ? 'message comes' : `${rest.length} messages come`;
-      this.#ports.warn(`A handler of ${this.#queue} failed; its ${come} again`, error);
+      this.#deps.warn(`A handler of ${this.#queue} failed; its ${come} again`, error);
       return this.#settle(rest, reportOf(error, { code: 'handler.failed' }));
     }
     await this.#settle(rest);
   }
 
-  /** Done, or to be repeated. Said again and again: a message whose end is not told comes again though it was handled. */
+  /**
+   * Done, or to be repeated. Said again and again: a message whose end is not told comes again
+   * though it was handled.
+   */
   async #settle(batch: Received[], error?: ErrorReport): Promise<void> {
     for (let wait = 250; !this.#closed; wait = Math.min(wait * 2, 10_000)) {
       try {
-        if (error) await failed(this.#queue, batch, error, this.#ports);
-        else await this.#ports.queues.delete(this.#place, batch);
+        if (error) await failed(this.#queue, batch, error, this.#deps);
+        else await this.#deps.queues.delete(this.#place, batch);
         break;
       } catch (trouble) {
-        this.#ports.warn(`The end of ${batch.length} messages of ${this.#queue} could not be recorded yet`, trouble);
+        this.#deps.warn(
+          `The end of ${batch.length} messages of ${this.#queue} could not be recorded yet`,
+          trouble,
+        );
         await delay(wait);
       }
     }
@@ -158,18 +194,26 @@ export class Worker {
 
   async #beat(): Promise<void> {
     try {
-      await this.#ports.queues.hide(this.#place, [...this.#held.values()], this.#ports.visibilitySeconds);
+      await this.#deps.queues.hide(
+        this.#place,
+        [...this.#held.values()],
+        this.#deps.visibilitySeconds,
+      );
     } catch (error) {
-      this.#ports.warn(`No sign of life could be given for messages of ${this.#queue}; others may take them`, error);
+      this.#deps.warn(
+        `No sign of life could be given for messages of ${this.#queue}; others may take them`,
+        error,
+      );
     }
   }
 
   /**
-   * As if they had not been taken: SQS counts every delivery, so each goes back as a new message, and the old one is deleted after it.
-   * What had failed before keeps its count: it may be what keeps the handler from ending.
+   * As if they had not been taken: SQS counts every delivery, so each goes back as a new message,
+   * and the old one is deleted after it. What had failed before keeps its count: it may be what
+   * keeps the handler from ending.
    */
   async #giveBack(taken: readonly Received[]): Promise<void> {
-    const { queues, warn } = this.#ports;
+    const { queues, warn } = this.#deps;
     try {
       const fresh = taken.filter(({ receiveCount }) => receiveCount === 1);
       await queues.send(this.#place, fresh);
@@ -180,7 +224,10 @@ export class Worker {
         0,
       );
     } catch (error) {
-      warn(`${taken.length} messages of ${this.#queue} could not be given back; they come again when their time is over`, error);
+      warn(
+        `${taken.length} messages of ${this.#queue} could not be given back; they come again when their time is over`,
+        error,
+      );
     }
   }
 }

@@ -4,14 +4,17 @@ import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation } from '../../operation/model.ts';
 import { storable, storableMessage, storableRecord, toJson } from '../json.ts';
 import type { Change } from '../port.ts';
-import type { Bells } from './bells.ts';
 import { bossOn, type Database, detailOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
+import type { WorkerWakeups } from './worker-wakeups.ts';
 
 /** Oldest out. */
 const QUARANTINED_AT_MOST = 10_000;
-/** PostgreSQL ended one of two transactions that waited for each other: nothing was written, to be read and decided again. */
+/**
+ * PostgreSQL ended one of two transactions that waited for each other: nothing was written, to be
+ * read and decided again.
+ */
 const DEADLOCK = '40P01';
 
 /** A notification that is older than this is not recognised as taken in before. */
@@ -19,19 +22,32 @@ const SEEN_DAYS = 14;
 
 class Conflict extends Error {}
 
-/** State and messages in one transaction; the workers of this process are woken after it. See `Engine.commit`. */
-export async function commit(database: Database, queues: Queues, bells: Bells, change: Change): Promise<'committed' | 'conflict'> {
+/**
+ * State and messages in one transaction; the workers of this process are woken after it. See
+ * `Engine.commit`.
+ */
+export async function commit(
+  database: Database,
+  queues: Queues,
+  bells: WorkerWakeups,
+  change: Change,
+): Promise<'committed' | 'conflict'> {
   const messages = Map.groupBy(change.messages ?? [], queueOf);
   const dead = change.deadLetters ?? [];
-  await queues.ensure(new Set([...messages.keys(), ...dead.map(({ message }) => queueOf(message))]));
+  await queues.ensure(
+    new Set([...messages.keys(), ...dead.map(({ message }) => queueOf(message))]),
+  );
   try {
     await database.transaction(async (session) => {
       await write(session, change);
-      for (const [queue, list] of messages) await queues.boss.insert(queue, list.map(jobOf), { db: bossOn(session) });
-      await layAside(session, queues, dead);
+      for (const [queue, list] of messages)
+        await queues.boss.insert(queue, list.map(jobOf), { db: bossOn(session) });
+      await moveToDeadLetters(session, queues, dead);
       await database.announce(
         session,
-        [...messages].filter(([, list]) => list.some((message) => !message.delaySeconds)).map(([queue]) => queue),
+        [...messages]
+          .filter(([, list]) => list.some((message) => !message.delaySeconds))
+          .map(([queue]) => queue),
       );
       // Last, because rows that many add to are held until the end.
       await count(session, change.counters ?? {});
@@ -40,7 +56,9 @@ export async function commit(database: Database, queues: Queues, bells: Bells, c
     if (error instanceof Conflict || detailOf(error, 'code') === DEADLOCK) return 'conflict';
     throw error;
   }
-  for (const [queue, list] of messages) for (const delay of new Set(list.map((message) => message.delaySeconds))) bells.ring(queue, delay);
+  for (const [queue, list] of messages)
+    for (const delay of new Set(list.map((message) => message.delaySeconds)))
+      bells.ring(queue, delay);
   return 'committed';
 }
 
@@ -50,7 +68,8 @@ const jobOf = (message: Outgoing) => ({
 });
 
 async function write(session: Session, change: Change): Promise<void> {
-  if (change.operations?.length) await writeVersioned(session, OPERATION, change.operations.map(operationRow));
+  if (change.operations?.length)
+    await writeVersioned(session, OPERATION, change.operations.map(operationRow));
   if (change.tasks?.length)
     await writeVersioned(
       session,
@@ -71,13 +90,19 @@ async function write(session: Session, change: Change): Promise<void> {
     );
     if (added.length < ids.length) throw new Conflict();
   }
-  if (change.accounts?.length) await session.query(ACCOUNTS, [toJson(latest(change.accounts).map(accountRow))]);
+  if (change.accounts?.length)
+    await session.query(ACCOUNTS, [toJson(latest(change.accounts).map(accountRow))]);
   if (change.waivers?.length) await session.query(WAIVERS, [toJson(change.waivers)]);
   if (change.unwaived?.length)
-    await session.query('DELETE FROM propagator.waiver WHERE type IN (SELECT jsonb_array_elements_text($1::text::jsonb))', [
-      toJson(change.unwaived),
+    await session.query(
+      'DELETE FROM propagator.waiver WHERE type IN (SELECT jsonb_array_elements_text($1::text::jsonb))',
+      [toJson(change.unwaived)],
+    );
+  if (change.quarantine?.length)
+    await session.query(QUARANTINE, [
+      toJson(change.quarantine.map(storableRecord)),
+      QUARANTINED_AT_MOST,
     ]);
-  if (change.quarantine?.length) await session.query(QUARANTINE, [toJson(change.quarantine.map(storableRecord)), QUARANTINED_AT_MOST]);
 }
 
 const operationRow = (operation: Operation) => ({
@@ -102,8 +127,9 @@ const OPERATION = versioned(
 const TASK = versioned('task', 'operation_id text, state text');
 
 /**
- * One statement that adds the rows of version 0 and replaces those that still stand at the version that was read; one row back for each.
- * In the order of the ids, so that two such writers wait for each other and never crosswise.
+ * One statement that adds the rows of version 0 and replaces those that still stand at the version
+ * that was read; one row back for each. In the order of the ids, so that two such writers wait for
+ * each other and never crosswise.
  */
 function versioned(table: string, columns: string): string {
   const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
@@ -123,7 +149,11 @@ function versioned(table: string, columns: string): string {
     SELECT 1 FROM added UNION ALL SELECT 1 FROM replaced`;
 }
 
-async function writeVersioned(session: Session, statement: string, rows: readonly object[]): Promise<void> {
+async function writeVersioned(
+  session: Session,
+  statement: string,
+  rows: readonly object[],
+): Promise<void> {
   const written = await session.query(statement, [toJson(rows)]);
   if (written.length < rows.length) throw new Conflict();
 }
@@ -137,10 +167,15 @@ const accountRow = (record: AccountRecord) => ({
 
 /** The last record of each account: one statement can't write a row twice. */
 const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
-  ...new Map(records.map((record) => [`${record.account.type} ${record.account.id}`, record])).values(),
+  ...new Map(
+    records.map((record) => [`${record.account.type} ${record.account.id}`, record]),
+  ).values(),
 ];
 
-/** The inventory's own rules: `members` only grows, `deletedAt` and `seenAt` are the last, whoever writes later. */
+/**
+ * The inventory's own rules: `members` only grows, `deletedAt` and `seenAt` are the last, whoever
+ * writes later.
+ */
 const ACCOUNTS = `
   INSERT INTO propagator.account AS old (type, id, domain_id, body)
   SELECT type, id, domain_id, body FROM jsonb_to_recordset($1::text::jsonb) AS x (type text, id text, domain_id text, body jsonb) ORDER BY type, id
@@ -175,22 +210,31 @@ async function count(session: Session, counters: Readonly<Record<string, number>
     );
 }
 
-/** On the dead-letter queue with the same marks that pg-boss leaves when it gives up: where it came from, and why. */
-async function layAside(session: Session, queues: Queues, letters: NonNullable<Change['deadLetters']>): Promise<void> {
+/**
+ * On the dead-letter queue with the same marks that pg-boss leaves when it gives up: where it came
+ * from, and why.
+ */
+async function moveToDeadLetters(
+  session: Session,
+  queues: Queues,
+  letters: NonNullable<Change['deadLetters']>,
+): Promise<void> {
   for (const { message, error } of letters) {
     const queue = queueOf(message);
     const id = randomUUID();
-    await queues.boss.insert(deadLetterQueueOf(queue), [{ id, data: storableMessage(message) }], { db: bossOn(session) });
-    await session.query(`UPDATE ${BOSS_SCHEMA}.job SET source_name = $3, source_output = $4::text::jsonb WHERE name = $1 AND id = $2`, [
-      deadLetterQueueOf(queue),
-      id,
-      queue,
-      toJson({ error }),
-    ]);
+    await queues.boss.insert(deadLetterQueueOf(queue), [{ id, data: storableMessage(message) }], {
+      db: bossOn(session),
+    });
+    await session.query(
+      `UPDATE ${BOSS_SCHEMA}.job SET source_name = $3, source_output = $4::text::jsonb WHERE name = $1 AND id = $2`,
+      [deadLetterQueueOf(queue), id, queue, toJson({ error })],
+    );
   }
 }
 
 /** Lets go of the ids of notifications that are too old to come again. */
 export async function forget(session: Session): Promise<void> {
-  await session.query(`DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`);
+  await session.query(
+    `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`,
+  );
 }

@@ -4,7 +4,10 @@ export { engineError } from '../engine-error.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
-/** One connection, within a transaction or not. `$1` placeholders; JSON goes in as text and is cast there (`$1::text::jsonb`). */
+/**
+ * One connection, within a transaction or not. `$1` placeholders; JSON goes in as text and is cast
+ * there (`$1::text::jsonb`).
+ */
 export interface Session {
   query(sql: string, values?: readonly unknown[]): Promise<Row[]>;
 }
@@ -17,20 +20,28 @@ export type Listener = (queue: string) => void;
 
 /** PostgreSQL, embedded or a server: everything that differs between the two is behind this. */
 export interface Database extends Session {
-  readonly kind: 'embedded' | 'server';
-  /** All or nothing, and on disk when it resolves. A throw rolls back and comes through. Nothing may ask {@link query} meanwhile from within. */
+  readonly resourceType: 'embedded' | 'server';
+  /**
+   * All or nothing, and on disk when it resolves. A throw rolls back and comes through. Nothing may
+   * ask {@link query} meanwhile from within.
+   */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   readonly boss: BossDatabase;
   /** Statements without values, several at once; for migrations. */
   script(sql: string): Promise<void>;
   /** Runs it while no other process does the same. */
   alone<T>(work: () => Promise<T>): Promise<T>;
-  /** Tells other processes, when the transaction commits, that these queues have something to take. */
+  /**
+   * Tells other processes, when the transaction commits, that these queues have something to take.
+   */
   announce(session: Session, queues: readonly string[]): Promise<void>;
   /** Hears what other processes announced. */
   listen(listener: Listener): void;
-  /** What a server's own daemons do, when so many bytes of log were written since: vacuum, checkpoint. */
-  tidy(afterBytes?: number): Promise<void>;
+  /**
+   * What a server's own daemons do, when so many bytes of log were written since: vacuum,
+   * checkpoint.
+   */
+  housekeeping(afterBytes?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,7 +50,10 @@ export const bossOn = (session: Session): BossDatabase => ({
   executeSql: async (text, values) => ({ rows: await session.query(text, values ?? []) }),
 });
 
-/** A field of a thrown value, whatever was thrown: `code` is PostgreSQL's SQLSTATE, for example `40P01`. */
+/**
+ * A field of a thrown value, whatever was thrown: `code` is PostgreSQL's SQLSTATE, for example
+ * `40P01`.
+ */
 export function detailOf(error: unknown, field: 'code' | 'errcode' | 'message'): unknown {
   return typeof error === 'object' && error !== null ? Reflect.get(error, field) : undefined;
 }

@@ -4,15 +4,24 @@ import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 import { ErrorReport } from '../../../events/service.ts';
 import { decisionsOf, readLetter, wordOf } from '../dead-letters.ts';
 import { storable, storableMessage, toJson } from '../json.ts';
-import { type DeadLetter, type DeadLetterFilter, type Decided, type Decision, NO_WORD } from '../port.ts';
-import type { Bells } from './bells.ts';
+import {
+  type DeadLetter,
+  type DeadLetterFilter,
+  type Decided,
+  type Decision,
+  NO_WORD,
+} from '../port.ts';
 import { bossOn, type Database, engineError, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
+import type { WorkerWakeups } from './worker-wakeups.ts';
 
 const LISTED_AT_MOST = 10_000;
 
-/** What {@link failure} or `Change.deadLetters` wrote; pg-boss's own words ("job timed out") fit too, and then there is no report. */
+/**
+ * What {@link failure} or `Change.deadLetters` wrote; pg-boss's own words ("job timed out") fit
+ * too, and then there is no report.
+ */
 const Output = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
 const Row = z.object({
   id: z.string(),
@@ -26,9 +35,16 @@ const Row = z.object({
 /** What is kept of a throw, beside the message: pg-boss moves it to the dead letter. */
 export const failure = (error: z.output<typeof ErrorReport>): object => ({ error });
 
-async function find(session: Session, names: readonly QueueName[], filter: DeadLetterFilter, rest: string): Promise<DeadLetter[]> {
+async function find(
+  session: Session,
+  names: readonly QueueName[],
+  filter: DeadLetterFilter,
+  rest: string,
+): Promise<DeadLetter[]> {
   const service = filter.service === undefined ? undefined : `service-${filter.service}`;
-  const wanted = names.filter((name) => [filter.queue, service].every((only) => only === undefined || only === name));
+  const wanted = names.filter((name) =>
+    [filter.queue, service].every((only) => only === undefined || only === name),
+  );
   const rows = await session.query(
     `SELECT id::text, name AS queue, data, source_output AS output, source_retry_count AS retries,
        extract(epoch FROM created_on)::float8 * 1000 AS at
@@ -41,7 +57,9 @@ async function find(session: Session, names: readonly QueueName[], filter: DeadL
      ORDER BY created_on, id ${rest}`,
     [
       wanted.map(deadLetterQueueOf),
-      ...[filter.operationId, filter.cause, filter.id].map((only) => (only === undefined ? null : storable(only))),
+      ...[filter.operationId, filter.cause, filter.id].map((only) =>
+        only === undefined ? null : storable(only),
+      ),
       filter.ids ?? null,
     ],
   );
@@ -52,16 +70,33 @@ async function find(session: Session, names: readonly QueueName[], filter: DeadL
     if (queue === undefined) return [];
     const receiveCount = retries === null ? undefined : retries + 1;
     const { error } = Output.parse(output);
-    return [readLetter({ id, queue, body: data, error, receiveCount, at: Math.round(at), expiresAt: undefined })];
+    return [
+      readLetter({
+        id,
+        queue,
+        body: data,
+        error,
+        receiveCount,
+        at: Math.round(at),
+        expiresAt: undefined,
+      }),
+    ];
   });
 }
 
 /** Oldest first, at most 10,000. See `Engine.deadLetters`. */
-export async function listDeadLetters(database: Database, queues: Queues, filter: DeadLetterFilter): Promise<DeadLetter[]> {
+export async function listDeadLetters(
+  database: Database,
+  queues: Queues,
+  filter: DeadLetterFilter,
+): Promise<DeadLetter[]> {
   return find(database, await queues.names(), filter, `LIMIT ${LISTED_AT_MOST}`);
 }
 
-/** What is done with the letters that are found: they leave their dead-letter queue, and the coordinator hears of it. */
+/**
+ * What is done with the letters that are found: they leave their dead-letter queue, and the
+ * coordinator hears of it.
+ */
 interface Deed {
   readonly what: Decision['what'];
   take(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void>;
@@ -69,8 +104,16 @@ interface Deed {
 }
 
 /** See `Engine.redrive`. */
-export function redriveDeadLetters(store: Store, filter: DeadLetterFilter, decided: Decided): Promise<number> {
-  return decide(store, filter, decided, { what: 'redriven', take: move, word: (letters) => wordOf('redriven', letters, decided) });
+export function redriveDeadLetters(
+  store: Store,
+  filter: DeadLetterFilter,
+  decided: Decided,
+): Promise<number> {
+  return decide(store, filter, decided, {
+    what: 'redriven',
+    take: move,
+    word: (letters) => wordOf('redriven', letters, decided),
+  });
 }
 
 /** See `Engine.discard`. */
@@ -79,17 +122,28 @@ export function discardDeadLetters(
   filter: DeadLetterFilter,
   decided: Decided & { readonly reason: string },
 ): Promise<number> {
-  return decide(store, filter, decided, { what: 'discarded', take: remove, word: (letters) => wordOf('discarded', letters, decided) });
+  return decide(store, filter, decided, {
+    what: 'discarded',
+    take: remove,
+    word: (letters) => wordOf('discarded', letters, decided),
+  });
 }
 
 interface Store {
   readonly database: Database;
   readonly queues: Queues;
-  readonly bells: Bells;
+  readonly bells: WorkerWakeups;
 }
 
-/** One transaction: the letters, word of it to the coordinator, and the record of who decided so. */
-async function decide({ database, queues, bells }: Store, filter: DeadLetterFilter, decided: Decided, deed: Deed): Promise<number> {
+/**
+ * One transaction: the letters, word of it to the coordinator, and the record of who decided so.
+ */
+async function decide(
+  { database, queues, bells }: Store,
+  filter: DeadLetterFilter,
+  decided: Decided,
+  deed: Deed,
+): Promise<number> {
   const names = await queues.names();
   await queues.ensure(['coordinate', ...names]);
   const done = await database.transaction(async (session) => {
@@ -113,13 +167,32 @@ async function decide({ database, queues, bells }: Store, filter: DeadLetterFilt
   return done.letters;
 }
 
-async function move(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void> {
-  const moved = await boss.redrive(deadLetterQueueOf(queue), { ids, destination: queue, limit: ids.length, db: bossOn(session) });
+async function move(
+  boss: PgBoss,
+  session: Session,
+  queue: QueueName,
+  ids: string[],
+): Promise<void> {
+  const moved = await boss.redrive(deadLetterQueueOf(queue), {
+    ids,
+    destination: queue,
+    limit: ids.length,
+    db: bossOn(session),
+  });
   if (moved !== ids.length)
-    throw engineError('redrive', `Only ${moved} of ${ids.length} dead letters of ${queue} could be moved, so none was.`, 'Try again.');
+    throw engineError(
+      'redrive',
+      `Only ${moved} of ${ids.length} dead letters of ${queue} could be moved, so none was.`,
+      'Try again.',
+    );
 }
 
-const remove = async (boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void> => {
+const remove = async (
+  boss: PgBoss,
+  session: Session,
+  queue: QueueName,
+  ids: string[],
+): Promise<void> => {
   await boss.deleteJob(deadLetterQueueOf(queue), ids, { db: bossOn(session) });
 };
 

@@ -10,13 +10,20 @@ import { engineError } from './database.ts';
 const EIO = 29;
 
 /**
- * PGlite's folder on disk with a working `fsync`. PGlite 0.5.16 starts PostgreSQL with `-F` (no fsync), and its file system on Node has no
- * fsync at all: a commit would survive `kill -9`, but not a power cut. `fdatasync` is an empty call there, hence `wal_sync_method=fsync`.
+ * PGlite's folder on disk with a working `fsync`. PGlite 0.5.16 starts PostgreSQL with `-F` (no
+ * fsync), and its file system on Node has no fsync at all: a commit would survive `kill -9`, but
+ * not a power cut. `fdatasync` is an empty call there, hence `wal_sync_method=fsync`.
  */
 export class SyncedFiles extends NodeFS {
-  override async init(pglite: PGlite, options: Parameters<NodeFS['init']>[1]): ReturnType<NodeFS['init']> {
+  override async init(
+    pglite: PGlite,
+    options: Parameters<NodeFS['init']>[1],
+  ): ReturnType<NodeFS['init']> {
     const { emscriptenOpts } = await super.init(pglite, options);
-    const preRun = [...(emscriptenOpts.preRun ?? []), (module: { NODEFS: object }) => addSync(module.NODEFS)];
+    const preRun = [
+      ...(emscriptenOpts.preRun ?? []),
+      (module: { NODEFS: object }) => addSync(module.NODEFS),
+    ];
     return { emscriptenOpts: { ...emscriptenOpts, preRun } };
   }
 }
@@ -40,14 +47,22 @@ function addSync(files: object): void {
 }
 
 /**
- * PostgreSQL's arguments for it. Every commit waits for the disk, also pg-boss's own: that a message was taken must be known after a
- * crash, or one that kills its process at once would be new each time, for ever.
+ * PostgreSQL's arguments for it. Every commit waits for the disk, also pg-boss's own: that a
+ * message was taken must be known after a crash, or one that kills its process at once would be new
+ * each time, for ever.
  */
-export const DURABLE = ['-c', 'fsync=on', '-c', 'wal_sync_method=fsync', '-c', 'synchronous_commit=on'];
+export const DURABLE = [
+  '-c',
+  'fsync=on',
+  '-c',
+  'wal_sync_method=fsync',
+  '-c',
+  'synchronous_commit=on',
+];
 
 /**
- * Makes a new folder all or nothing: as long as the file `creating` lies beside it, it never held anything, and is begun anew.
- * Returns what to call once the database stands.
+ * Makes a new folder all or nothing: as long as the file `creating` lies beside it, it never held
+ * anything, and is begun anew. Returns what to call once the database stands.
  */
 export function beginFolder(folder: string, database: string): () => Promise<void> {
   const creating = join(folder, 'creating');
@@ -67,6 +82,8 @@ async function syncTree(folder: string): Promise<void> {
     const file = await promisify(open)(path, 'r');
     await promisify(fsync)(file).finally(() => promisify(close)(file));
   };
-  const paths = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) => join(entry.parentPath, entry.name));
+  const paths = readdirSync(folder, { recursive: true, withFileTypes: true }).map((entry) =>
+    join(entry.parentPath, entry.name),
+  );
   await Promise.all([folder, ...paths].map((path) => limit(() => sync(path))));
 }

@@ -13,10 +13,11 @@ export interface HeldFolder {
 const SQLITE_BUSY = 5;
 
 /**
- * Takes the data folder for this process: PGlite is a database of one process, and a second one would destroy it.
- * The lock is the operating system's (a transaction that is never ended, on an empty SQLite file): it ends with the process however
- * that ends, and also tells apart processes of two containers that share a volume. The file `pid` is only there for the message.
- * Throws `engine.folder.in-use`, and `engine.folder.unusable` where the folder can't be written.
+ * Takes the data folder for this process: PGlite is a database of one process, and a second one
+ * would destroy it. The lock is the operating system's (a transaction that is never ended, on an
+ * empty SQLite file): it ends with the process however that ends, and also tells apart processes of
+ * two containers that share a volume. The file `pid` is only there for the message. Throws
+ * `engine.folder.in-use`, and `engine.folder.unusable` where the folder can't be written.
  */
 export function holdFolder(folder: string): HeldFolder {
   const pidFile = join(folder, 'pid');

@@ -1,19 +1,22 @@
 import type { QueueName } from '../../../events/index.ts';
 import type { Change, DeadLetterFilter, Decided, Delivery, Engine, WorkOptions } from '../port.ts';
-import { Bells } from './bells.ts';
 import { commit, forget } from './commit.ts';
 import { type Database, engineError } from './database.ts';
 import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { openEmbedded } from './embedded.ts';
-import { putBack, SIGN_OF_LIFE_SECONDS, takeBack } from './lost.ts';
 import { makeBoss, Queues, RETRY, type RetryOptions } from './queues.ts';
 import { readsOf } from './reads.ts';
+import { putBack, requeueOrphaned, SIGN_OF_LIFE_SECONDS } from './recovery.ts';
 import { migrate } from './schema.ts';
 import { openServer } from './server.ts';
 import { Worker } from './work.ts';
+import { WorkerWakeups } from './worker-wakeups.ts';
 
 export interface PostgresEngineOptions {
-  /** A PostgreSQL server, `postgres://user:password@host:port/database`; any number of processes may share it. */
+  /**
+   * A PostgreSQL server, `postgres://user:password@host:port/database`; any number of processes may
+   * share it.
+   */
   readonly databaseUrl?: string | undefined;
   /** Without a server: the folder of the embedded database, for this process alone. */
   readonly dataFolder?: string | undefined;
@@ -23,13 +26,17 @@ export interface PostgresEngineOptions {
 }
 
 const TIDY_MILLIS = 20_000;
-/** Of so many rounds of tidying, one also forgets old message ids: the first, and then every six hours. */
+/**
+ * Of so many rounds of tidying, one also forgets old message ids: the first, and then every six
+ * hours.
+ */
 const ROUNDS_TO_FORGET = 1080;
 const HEALTH_MILLIS = 5000;
 
 /**
  * Opens the store, brings it to this version, and hands out again what a dead process had held.
- * Throws {@link PropagatorError} `engine.folder.in-use`, `engine.folder.unusable`, `engine.folder.damaged`, `engine.database.unreachable`,
+ * Throws {@link PropagatorError} `engine.folder.in-use`, `engine.folder.unusable`,
+ * `engine.folder.damaged`, `engine.database.unreachable`,
  * `engine.schema.newer`, `engine.settings`.
  */
 export async function openPostgresEngine(options: PostgresEngineOptions): Promise<Engine> {
@@ -41,7 +48,7 @@ export async function openPostgresEngine(options: PostgresEngineOptions): Promis
       await migrate(database);
       await boss.start();
     });
-    await takeBack(database, boss, database.kind === 'embedded');
+    await requeueOrphaned(database, boss, database.resourceType === 'embedded');
     return new PostgresEngine(database, new Queues(boss, { ...RETRY, ...options.retry }), warn);
   } catch (error) {
     await boss.stop({ close: false, graceful: false });
@@ -56,7 +63,11 @@ function openDatabase(
 ): Promise<Database> {
   if (databaseUrl !== undefined) return openServer(databaseUrl, warn);
   if (dataFolder !== undefined) return openEmbedded(dataFolder);
-  throw engineError('settings', 'There is neither a database server nor a folder to keep data in.', 'Set PROPAGATOR_DATA or DATABASE_URL.');
+  throw engineError(
+    'settings',
+    'There is neither a database server nor a folder to keep data in.',
+    'Set PROPAGATOR_DATA or DATABASE_URL.',
+  );
 }
 
 class PostgresEngine implements Engine {
@@ -64,21 +75,33 @@ class PostgresEngine implements Engine {
   readonly #database: Database;
   readonly #queues: Queues;
   readonly #warn: (message: string, cause?: unknown) => void;
-  readonly #bells = new Bells();
+  readonly #bells = new WorkerWakeups();
   readonly #workers: Worker[] = [];
   readonly #timers: NodeJS.Timeout[];
   #closing: Promise<void> | undefined;
   #closed = false;
 
-  constructor(database: Database, queues: Queues, warn: (message: string, cause?: unknown) => void) {
+  constructor(
+    database: Database,
+    queues: Queues,
+    warn: (message: string, cause?: unknown) => void,
+  ) {
     this.#database = database;
     this.#queues = queues;
     this.#warn = warn;
     this.reads = readsOf(database);
     database.listen((queue) => this.#bells.ring(queue));
-    this.#timers = [this.#every(TIDY_MILLIS, 'The database could not be tidied', (round) => this.#tidy(round))];
-    if (database.kind === 'server')
-      this.#timers.push(this.#every(SIGN_OF_LIFE_SECONDS * 1000, 'No sign of life could be given', () => this.#signOfLife()));
+    this.#timers = [
+      this.#every(TIDY_MILLIS, 'The database could not be tidied', (iteration) =>
+        this.#housekeeping(iteration),
+      ),
+    ];
+    if (database.resourceType === 'server')
+      this.#timers.push(
+        this.#every(SIGN_OF_LIFE_SECONDS * 1000, 'No sign of life could be given', () =>
+          this.#signOfLife(),
+        ),
+      );
   }
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
@@ -86,7 +109,11 @@ class PostgresEngine implements Engine {
     return commit(this.#database, this.#queues, this.#bells, change);
   }
 
-  async work(queue: QueueName, options: WorkOptions, handler: (deliveries: readonly Delivery[]) => Promise<void>): Promise<void> {
+  async work(
+    queue: QueueName,
+    options: WorkOptions,
+    handler: (deliveries: readonly Delivery[]) => Promise<void>,
+  ): Promise<void> {
     this.#mustBeOpen();
     await this.#queues.ensure([queue]);
     if (this.#closing) return;
@@ -101,12 +128,23 @@ class PostgresEngine implements Engine {
 
   async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
     this.#mustBeOpen();
-    return redriveDeadLetters({ database: this.#database, queues: this.#queues, bells: this.#bells }, filter, decided);
+    return redriveDeadLetters(
+      { database: this.#database, queues: this.#queues, bells: this.#bells },
+      filter,
+      decided,
+    );
   }
 
-  async discard(filter: DeadLetterFilter, decided: Decided & { readonly reason: string }): Promise<number> {
+  async discard(
+    filter: DeadLetterFilter,
+    decided: Decided & { readonly reason: string },
+  ): Promise<number> {
     this.#mustBeOpen();
-    return discardDeadLetters({ database: this.#database, queues: this.#queues, bells: this.#bells }, filter, decided);
+    return discardDeadLetters(
+      { database: this.#database, queues: this.#queues, bells: this.#bells },
+      filter,
+      decided,
+    );
   }
 
   async health(): Promise<void> {
@@ -114,7 +152,14 @@ class PostgresEngine implements Engine {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(engineError('database.slow', 'The database did not answer within 5 s.', 'Look at its load.')),
+        () =>
+          reject(
+            engineError(
+              'database.slow',
+              'The database did not answer within 5 s.',
+              'Look at its load.',
+            ),
+          ),
         HEALTH_MILLIS,
       );
     });
@@ -130,23 +175,36 @@ class PostgresEngine implements Engine {
     for (const timer of this.#timers) clearInterval(timer);
     this.#bells.silence();
     // Handlers that still run may commit meanwhile.
-    const held = await Promise.all(this.#workers.map((worker) => worker.close(graceSeconds * 1000)));
+    const held = await Promise.all(
+      this.#workers.map((worker) => worker.close(graceSeconds * 1000)),
+    );
     this.#closed = true;
-    await putBack(this.#database, held.flat()).catch((error: unknown) => this.#warn('Messages could not be put back', error));
+    await putBack(this.#database, held.flat()).catch((error: unknown) =>
+      this.#warn('Messages could not be put back', error),
+    );
     await this.#queues.boss.stop({ close: false, graceful: false });
     await this.#database.close();
   }
 
   #mustBeOpen(): void {
-    if (this.#closed) throw engineError('closed', 'The engine is closed.', 'This process is ending; the message comes again elsewhere.');
+    if (this.#closed)
+      throw engineError(
+        'closed',
+        'The engine is closed.',
+        'This process is ending; the message comes again elsewhere.',
+      );
   }
 
-  #every(millis: number, trouble: string, task: (round: number) => Promise<unknown>): NodeJS.Timeout {
-    let [busy, round] = [false, 0];
+  #every(
+    millis: number,
+    trouble: string,
+    task: (iteration: number) => Promise<unknown>,
+  ): NodeJS.Timeout {
+    let [busy, iteration] = [false, 0];
     return setInterval(() => {
       if (busy) return;
       busy = true;
-      task(round++)
+      task(iteration++)
         .catch((error: unknown) => this.#warn(trouble, error))
         .finally(() => {
           busy = false;
@@ -156,11 +214,12 @@ class PostgresEngine implements Engine {
 
   async #signOfLife(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.signOfLife()));
-    for (const queue of await takeBack(this.#database, this.#queues.boss, false)) this.#bells.ring(queue);
+    for (const queue of await requeueOrphaned(this.#database, this.#queues.boss, false))
+      this.#bells.ring(queue);
   }
 
-  async #tidy(round: number): Promise<void> {
-    if (round % ROUNDS_TO_FORGET === 0) await forget(this.#database);
-    await this.#database.tidy();
+  async #housekeeping(iteration: number): Promise<void> {
+    if (iteration % ROUNDS_TO_FORGET === 0) await forget(this.#database);
+    await this.#database.housekeeping();
   }
 }

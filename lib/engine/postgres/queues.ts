@@ -15,18 +15,25 @@ export const RETRY: RetryOptions = { limit: 8, longestSeconds: 300 };
 
 const DAY = 24 * 60 * 60;
 /**
- * pg-boss throws away what lay on a queue for 14 days unless told otherwise. Here nothing is lost because nobody came to take it:
- * a process that was off for weeks finds its messages, and a dead letter waits for a person.
+ * pg-boss throws away what lay on a queue for 14 days unless told otherwise. Here nothing is lost
+ * because nobody came to take it: a process that was off for weeks finds its messages, and a dead
+ * letter waits for a person.
  */
 const KEPT_SECONDS = 10 * 365 * DAY;
-/** A handler that has not come back after an hour is taken for stuck and its message is given to another; its own late end is ignored. */
+/**
+ * A handler that has not come back after an hour is taken for stuck and its message is given to
+ * another; its own late end is ignored.
+ */
 const STUCK_SECONDS = 60 * 60;
 
 /** pg-boss over the database, to be started. `warn` hears what it has to say. */
-export function makeBoss(database: Database, warn: (message: string, cause?: unknown) => void): PgBoss {
+export function makeBoss(
+  database: Database,
+  warn: (message: string, cause?: unknown) => void,
+): PgBoss {
   const boss = new PgBoss({
     db: database.boss,
-    backend: database.kind === 'embedded' ? 'pglite' : 'postgres',
+    backend: database.resourceType === 'embedded' ? 'pglite' : 'postgres',
     schema: BOSS_SCHEMA,
     schedule: false,
     registerInstance: false,
@@ -35,11 +42,12 @@ export function makeBoss(database: Database, warn: (message: string, cause?: unk
     // Steps of a flow and index builds in the background: we use neither, so they look rarely.
     flowIntervalSeconds: 60 * 60,
     bamIntervalSeconds: 60 * 60,
-    // A cache that is read again within one of our transactions would wait for that transaction; only we make queues, and each is cached then.
+    // A cache that is read again within one of our transactions would wait for that transaction;
+    // only we make queues, and each is cached then.
     queueCacheIntervalSeconds: DAY,
     // Both are for servers. In the embedded database we vacuum ourselves.
-    monitorVacuum: database.kind === 'server',
-    reindex: database.kind === 'server',
+    monitorVacuum: database.resourceType === 'server',
+    reindex: database.resourceType === 'server',
   });
   boss.on('error', (error) => warn('The queues could not be tended', error));
   // Not its data, which may hold statements with their values.
@@ -87,7 +95,8 @@ export class Queues {
       retryDelayMax: this.#retry.longestSeconds,
       expireInSeconds: STUCK_SECONDS,
       retentionSeconds: KEPT_SECONDS,
-      // Of the copy that stays in the queue beside the dead letter. What was handled well is deleted at once.
+      // Of the copy that stays in the queue beside the dead letter. What was handled well is
+      // deleted at once.
       deleteAfterSeconds: 60 * 60,
     };
     await this.boss.createQueue(name, options);
@@ -97,4 +106,5 @@ export class Queues {
 }
 
 export const isQueueName = (name: string): name is QueueName =>
-  !name.endsWith('-dead') && (name === 'ingest' || name === 'coordinate' || name.startsWith('service-'));
+  !name.endsWith('-dead') &&
+  (name === 'ingest' || name === 'coordinate' || name.startsWith('service-'));

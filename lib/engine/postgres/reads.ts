@@ -2,26 +2,47 @@ import * as z from 'zod';
 import { deadLetterQueueOf } from '../../../events/index.ts';
 import { storable, toJson } from '../json.ts';
 import type { Reads } from '../port.ts';
-import { StoredAccount, StoredDecision, StoredOperation, StoredQuarantine, StoredTask, StoredWaiver } from '../records.ts';
+import {
+  StoredAccount,
+  StoredDecision,
+  StoredOperation,
+  StoredQuarantine,
+  StoredTask,
+  StoredWaiver,
+} from '../records.ts';
 import type { Database, Row } from './database.ts';
 import { isQueueName } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
 const LISTED_AT_MOST = 100;
 
-const bodies = <Schema extends z.ZodType>(schema: Schema, rows: readonly Row[]): z.output<Schema>[] =>
-  rows.map(({ body }) => schema.parse(body));
+const bodies = <Schema extends z.ZodType>(
+  schema: Schema,
+  rows: readonly Row[],
+): z.output<Schema>[] => rows.map(({ body }) => schema.parse(body));
 
-const Depth = z.object({ name: z.string(), ready: z.number(), delayed: z.number(), active: z.number() });
+const Depth = z.object({
+  name: z.string(),
+  ready: z.number(),
+  delayed: z.number(),
+  active: z.number(),
+});
 
-/** The questions of the port, over our own tables. Rows that this program can't read throw a ZodError. */
+/**
+ * The questions of the port, over our own tables. Rows that this program can't read throw a
+ * ZodError.
+ */
 export function readsOf(database: Database): Reads {
   const one = async (sql: string, ...values: unknown[]) => (await database.query(sql, values))[0];
-  const number = async (sql: string, ...values: unknown[]) => z.number().parse((await one(sql, ...values))?.number);
+  const number = async (sql: string, ...values: unknown[]) =>
+    z.number().parse((await one(sql, ...values))?.number);
 
   return {
     async operation(id) {
-      const [operation] = bodies(StoredOperation, await database.query('SELECT body FROM propagator.operation WHERE id = $1', [id]));
+      const [operation] = bodies(
+        StoredOperation,
+        await database.query('SELECT body FROM propagator.operation WHERE id = $1', [id]),
+      );
       return operation;
     },
     async operationsAbout(type, id) {
@@ -38,18 +59,31 @@ export function readsOf(database: Database): Reads {
            AND ($3::text IS NULL OR domain_id = $3) AND ($4::text IS NULL OR parent_id = $4)
            AND ($5::text IS NULL OR (scope_type = 'user' AND scope_id = $5))
          ORDER BY opened_at DESC, id LIMIT $6`,
-        [state ?? null, projectId ?? null, domainId ?? null, parentId ?? null, userId ?? null, limit],
+        [
+          state ?? null,
+          projectId ?? null,
+          domainId ?? null,
+          parentId ?? null,
+          userId ?? null,
+          limit,
+        ],
       );
       return bodies(StoredOperation, rows);
     },
     async tasks(operationId) {
       return bodies(
         StoredTask,
-        await database.query('SELECT body FROM propagator.task WHERE operation_id = $1 ORDER BY id', [operationId]),
+        await database.query(
+          'SELECT body FROM propagator.task WHERE operation_id = $1 ORDER BY id',
+          [operationId],
+        ),
       );
     },
     async task(id) {
-      const [task] = bodies(StoredTask, await database.query('SELECT body FROM propagator.task WHERE id = $1', [id]));
+      const [task] = bodies(
+        StoredTask,
+        await database.query('SELECT body FROM propagator.task WHERE id = $1', [id]),
+      );
       return task;
     },
     startedSince: (at, type) =>
@@ -59,7 +93,10 @@ export function readsOf(database: Database): Reads {
         type,
       ),
     async account(type, id) {
-      const rows = await database.query('SELECT body FROM propagator.account WHERE type = $1 AND id = $2', [type, id]);
+      const rows = await database.query(
+        'SELECT body FROM propagator.account WHERE type = $1 AND id = $2',
+        [type, id],
+      );
       return bodies(StoredAccount, rows)[0];
     },
     async accounts(type, ids) {
@@ -68,13 +105,16 @@ export function readsOf(database: Database): Reads {
             'SELECT body FROM propagator.account WHERE type = $1 AND id IN (SELECT jsonb_array_elements_text($2::text::jsonb)) ORDER BY id',
             [type, toJson(ids)],
           )
-        : await database.query('SELECT body FROM propagator.account WHERE type = $1 ORDER BY id', [type]);
+        : await database.query('SELECT body FROM propagator.account WHERE type = $1 ORDER BY id', [
+            type,
+          ]);
       return bodies(StoredAccount, rows);
     },
     async projectsOf(domainId) {
-      const rows = await database.query(`SELECT body FROM propagator.account WHERE domain_id = $1 AND type = 'project' ORDER BY id`, [
-        domainId,
-      ]);
+      const rows = await database.query(
+        `SELECT body FROM propagator.account WHERE domain_id = $1 AND type = 'project' ORDER BY id`,
+        [domainId],
+      );
       return bodies(StoredAccount, rows);
     },
     async projectsOfMember(userId) {
@@ -85,13 +125,17 @@ export function readsOf(database: Database): Reads {
       return bodies(StoredAccount, rows);
     },
     async waivers() {
-      return bodies(StoredWaiver, await database.query('SELECT body FROM propagator.waiver ORDER BY type'));
+      return bodies(
+        StoredWaiver,
+        await database.query('SELECT body FROM propagator.waiver ORDER BY type'),
+      );
     },
     accountCount: () => number('SELECT count(*)::int AS number FROM propagator.account'),
     async seen(messageIds) {
-      const rows = await database.query('SELECT id FROM propagator.seen WHERE id IN (SELECT jsonb_array_elements_text($1::text::jsonb))', [
-        toJson(messageIds),
-      ]);
+      const rows = await database.query(
+        'SELECT id FROM propagator.seen WHERE id IN (SELECT jsonb_array_elements_text($1::text::jsonb))',
+        [toJson(messageIds)],
+      );
       const found = new Set(rows.map(({ id }) => id));
       return new Set(messageIds.filter((id) => found.has(storable(id))));
     },
@@ -104,11 +148,16 @@ export function readsOf(database: Database): Reads {
     },
     async quarantine(limit) {
       const total = await number('SELECT count(*)::int AS number FROM propagator.quarantine');
-      const rows = await database.query('SELECT record AS body FROM propagator.quarantine ORDER BY sequence DESC LIMIT $1', [limit]);
+      const rows = await database.query(
+        'SELECT record AS body FROM propagator.quarantine ORDER BY sequence DESC LIMIT $1',
+        [limit],
+      );
       return { total, records: bodies(StoredQuarantine, rows) };
     },
     async counters() {
-      const rows = await database.query('SELECT name, value::float8 AS value FROM propagator.counter ORDER BY name');
+      const rows = await database.query(
+        'SELECT name, value::float8 AS value FROM propagator.counter ORDER BY name',
+      );
       return Object.fromEntries(rows.map(({ name, value }) => [String(name), Number(value)]));
     },
     async depths() {
@@ -117,10 +166,14 @@ export function readsOf(database: Database): Reads {
           count(*) FILTER (WHERE j.state < 'active' AND j.start_after > now())::int AS delayed,
           count(*) FILTER (WHERE j.state = 'active')::int AS active
         FROM ${BOSS_SCHEMA}.queue q LEFT JOIN ${BOSS_SCHEMA}.job j ON j.name = q.name GROUP BY q.name ORDER BY q.name`);
-      const depths = new Map(rows.map((row) => Depth.parse(row)).map(({ name, ...depth }) => [name, depth]));
+      const depths = new Map(
+        rows.map((row) => Depth.parse(row)).map(({ name, ...depth }) => [name, depth]),
+      );
       return Object.fromEntries(
         [...depths].flatMap(([name, depth]) =>
-          isQueueName(name) ? [[name, { ...depth, dead: depths.get(deadLetterQueueOf(name))?.ready ?? 0 }]] : [],
+          isQueueName(name)
+            ? [[name, { ...depth, dead: depths.get(deadLetterQueueOf(name))?.ready ?? 0 }]]
+            : [],
         ),
       );
     },

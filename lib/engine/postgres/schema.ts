@@ -1,6 +1,9 @@
 import { type Database, engineError } from './database.ts';
 
-/** pg-boss's tables; not its default name, so that another program in the same database may use pg-boss too. */
+/**
+ * pg-boss's tables; not its default name, so that another program in the same database may use
+ * pg-boss too.
+ */
 export const BOSS_SCHEMA = 'propagator_queue';
 
 /** Tables whose rows come and go or change often. */
@@ -16,8 +19,9 @@ export const BUSY_TABLES = [
 ];
 
 /**
- * Our own tables, step by step; never change a step that was released. A release with another schema of pg-boss adds a step here too,
- * even an empty one: the number is what keeps an older process away from a newer database.
+ * Our own tables, step by step; never change a step that was released. A release with another
+ * schema of pg-boss adds a step here too, even an empty one: the number is what keeps an older
+ * process away from a newer database.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -102,7 +106,9 @@ export async function migrate(database: Database): Promise<void> {
     CREATE SCHEMA IF NOT EXISTS propagator;
     CREATE TABLE IF NOT EXISTS propagator.migration (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())
   `);
-  const [row] = await database.query('SELECT coalesce(max(version), 0)::int AS version FROM propagator.migration');
+  const [row] = await database.query(
+    'SELECT coalesce(max(version), 0)::int AS version FROM propagator.migration',
+  );
   const standing = Number(row?.version);
   if (standing > MIGRATIONS.length)
     throw engineError(
@@ -112,5 +118,7 @@ export async function migrate(database: Database): Promise<void> {
     );
   for (const [index, statements] of MIGRATIONS.entries())
     if (index >= standing)
-      await database.script(`BEGIN; ${statements}; INSERT INTO propagator.migration (version) VALUES (${index + 1}); COMMIT`);
+      await database.script(
+        `BEGIN; ${statements}; INSERT INTO propagator.migration (version) VALUES (${index + 1}); COMMIT`,
+      );
 }

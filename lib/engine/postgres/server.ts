@@ -1,8 +1,19 @@
 import pg from 'pg';
-import { type BossDatabase, type Database, engineError, type Listener, type Row, type Session, wordsOf } from './database.ts';
-import { Ear } from './ear.ts';
+import {
+  type BossDatabase,
+  type Database,
+  engineError,
+  type Listener,
+  type Row,
+  type Session,
+  wordsOf,
+} from './database.ts';
+import { NotificationListener } from './listen-notify.ts';
 
-/** Any number of our own, in the one name space that a database has for advisory locks: the letters `kprop`. */
+/**
+ * Any number of our own, in the one name space that a database has for advisory locks: the letters
+ * `kprop`.
+ */
 const MIGRATION_LOCK = 0x6b70726f70;
 const CHANNEL = 'propagator';
 /** Connections of one process; a handler holds one only while its statements run. */
@@ -12,7 +23,10 @@ const CONNECTIONS = 10;
  * A PostgreSQL server, version 13 or newer, shared by any number of processes.
  * Throws `engine.database.unreachable`. The URL holds a password and is never repeated.
  */
-export async function openServer(databaseUrl: string, warn: (message: string, cause?: unknown) => void): Promise<Database> {
+export async function openServer(
+  databaseUrl: string,
+  warn: (message: string, cause?: unknown) => void,
+): Promise<Database> {
   const options = {
     connectionString: databaseUrl,
     application_name: 'keystone-propagator',
@@ -32,7 +46,7 @@ export async function openServer(databaseUrl: string, warn: (message: string, ca
       error,
     );
   }
-  return new Server(pool, new Ear(() => new pg.Client(options), CHANNEL, warn));
+  return new Server(pool, new NotificationListener(() => new pg.Client(options), CHANNEL, warn));
 }
 
 function whereIs(databaseUrl: string): string {
@@ -41,19 +55,21 @@ function whereIs(databaseUrl: string): string {
 }
 
 /** node-postgres throws an AggregateError without a message when no address of a host answers. */
-const reason = (error: unknown): string => (error instanceof AggregateError ? error.errors.map(wordsOf).join(', ') : wordsOf(error));
+const reason = (error: unknown): string =>
+  error instanceof AggregateError ? error.errors.map(wordsOf).join(', ') : wordsOf(error);
 
 class Server implements Database {
-  readonly kind = 'server';
+  readonly resourceType = 'server';
   readonly boss: BossDatabase;
   readonly #pool: pg.Pool;
-  readonly #ear: Ear;
+  readonly #ear: NotificationListener;
   readonly #name = crypto.randomUUID();
 
-  constructor(pool: pg.Pool, ear: Ear) {
+  constructor(pool: pg.Pool, ear: NotificationListener) {
     this.#pool = pool;
     this.#ear = ear;
-    // pg-boss sends several statements in one text where there are no values; node-postgres then returns an array, which pg-boss unwraps.
+    // pg-boss sends several statements in one text where there are no values; node-postgres then
+    // returns an array, which pg-boss unwraps.
     this.boss = { executeSql: (text, values) => pool.query(text, values) };
   }
 
@@ -70,7 +86,9 @@ class Server implements Database {
     client.on('error', onError);
     try {
       await client.query('BEGIN');
-      const result = await work({ query: async (sql, values = []) => (await client.query<Row>(sql, [...values])).rows });
+      const result = await work({
+        query: async (sql, values = []) => (await client.query<Row>(sql, [...values])).rows,
+      });
       const { command } = await client.query('COMMIT');
       if (command !== 'COMMIT') throw new Error('PostgreSQL rolled the transaction back');
       return result;
@@ -89,7 +107,10 @@ class Server implements Database {
     await this.#pool.query(sql);
   }
 
-  /** The lock belongs to a transaction, not to a session: a pooler in front of the server may be in the way of the latter. */
+  /**
+   * The lock belongs to a transaction, not to a session: a pooler in front of the server may be in
+   * the way of the latter.
+   */
   alone<T>(work: () => Promise<T>): Promise<T> {
     return this.transaction(async (session) => {
       await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
@@ -99,7 +120,10 @@ class Server implements Database {
 
   async announce(session: Session, queues: readonly string[]): Promise<void> {
     if (queues.length > 0)
-      await session.query(`SELECT pg_notify('${CHANNEL}', $1 || ' ' || queue) FROM unnest($2::text[]) AS queue`, [this.#name, queues]);
+      await session.query(
+        `SELECT pg_notify('${CHANNEL}', $1 || ' ' || queue) FROM unnest($2::text[]) AS queue`,
+        [this.#name, queues],
+      );
   }
 
   listen(listener: Listener): void {
@@ -110,7 +134,7 @@ class Server implements Database {
   }
 
   /** A server vacuums by itself. */
-  tidy(): Promise<void> {
+  housekeeping(): Promise<void> {
     return Promise.resolve();
   }
 

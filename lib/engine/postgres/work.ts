@@ -1,6 +1,6 @@
 import type { Job, PgBoss } from 'pg-boss';
 import type { QueueName } from '../../../events/index.ts';
-import { type ErrorReport, reportOf } from '../../errors.ts';
+import { type ErrorReport, reportOf } from '../../shared/errors.ts';
 import { UNREADABLE } from '../engine-error.ts';
 import type { Delivery, WorkOptions } from '../port.ts';
 import { StoredMessage } from '../records.ts';
@@ -8,12 +8,16 @@ import { failure } from './dead-letters.ts';
 
 type Handler = (deliveries: readonly Delivery[]) => Promise<void>;
 
-/** Backstop: what rang nobody's bell (another process, a retry that falls due) is found within this time. */
+/**
+ * Backstop: what rang nobody's bell (another process, a retry that falls due) is found within this
+ * time.
+ */
 const POLL_MILLIS = 1000;
 
 /**
- * Takes messages of one queue and hands them to a handler. pg-boss's own `work` polls once per unit of concurrency and waits half a second
- * between two messages; this one asks once for as many as it can start, when a bell rings, and goes on while there are more.
+ * Takes messages of one queue and hands them to a handler. pg-boss's own `work` polls once per unit
+ * of concurrency and waits half a second between two messages; this one asks once for as many as it
+ * can start, when a bell rings, and goes on while there are more.
  */
 export class Worker {
   readonly #boss: PgBoss;
@@ -32,7 +36,13 @@ export class Worker {
   #closing = false;
   #troubled = false;
 
-  constructor(boss: PgBoss, queue: QueueName, options: WorkOptions, handler: Handler, warn: (message: string, cause?: unknown) => void) {
+  constructor(
+    boss: PgBoss,
+    queue: QueueName,
+    options: WorkOptions,
+    handler: Handler,
+    warn: (message: string, cause?: unknown) => void,
+  ) {
     this.#boss = boss;
     this.#queue = queue;
     this.#concurrency = options.concurrency;
@@ -55,14 +65,17 @@ export class Worker {
     if (held.length > 0) await this.#boss.touch(this.#queue, held);
   }
 
-  /** Takes no more, and waits for the handlers at most so long. Returns the ids of what they still hold, or never got. */
-  async close(graceMillis: number): Promise<string[]> {
+  /**
+   * Takes no more, and waits for the handlers at most so long. Returns the ids of what they still
+   * hold, or never got.
+   */
+  async close(gracePeriodMillis: number): Promise<string[]> {
     this.#closing = true;
     clearInterval(this.#poll);
     await this.#taking;
     let timer: NodeJS.Timeout | undefined;
     const grace = new Promise((resolve) => {
-      timer = setTimeout(resolve, graceMillis);
+      timer = setTimeout(resolve, gracePeriodMillis);
     });
     await Promise.race([Promise.all(this.#running), grace]);
     clearTimeout(timer);
@@ -71,7 +84,8 @@ export class Worker {
 
   #next(): void {
     if (this.#closing) return;
-    while (this.#waiting.length > 0 && this.#running.size < this.#concurrency) this.#start(this.#waiting.shift() ?? []);
+    while (this.#waiting.length > 0 && this.#running.size < this.#concurrency)
+      this.#start(this.#waiting.shift() ?? []);
     if (this.#taking || !this.#mayHaveMore || this.#running.size >= this.#concurrency) return;
     this.#taking = this.#take().finally(() => {
       this.#taking = undefined;
@@ -95,7 +109,10 @@ export class Worker {
     }
   }
 
-  /** Batches of new ones. What was delivered before comes alone, so that one bad message can't drag its batch along again. */
+  /**
+   * Batches of new ones. What was delivered before comes alone, so that one bad message can't drag
+   * its batch along again.
+   */
   #grouped(jobs: readonly Job<unknown>[]): Job<unknown>[][] {
     const fresh = jobs.filter(({ retryCount }) => retryCount === 0);
     const batches = Array.from({ length: Math.ceil(fresh.length / this.#batch) }, (_, index) =>
@@ -113,11 +130,19 @@ export class Worker {
   }
 
   async #handle(jobs: Job<unknown>[]): Promise<void> {
-    const read = jobs.map((job) => ({ job, message: StoredMessage.safeParse(job.data), receiveCount: job.retryCount + 1 }));
-    const deliveries = read.flatMap(({ message, receiveCount }) => (message.success ? [{ message: message.data, receiveCount }] : []));
+    const read = jobs.map((job) => ({
+      job,
+      message: StoredMessage.safeParse(job.data),
+      receiveCount: job.retryCount + 1,
+    }));
+    const deliveries = read.flatMap(({ message, receiveCount }) =>
+      message.success ? [{ message: message.data, receiveCount }] : [],
+    );
     const unread = read.flatMap(({ job, message }) => (message.success ? [] : [job]));
     if (unread.length > 0) {
-      this.#warn(`${unread.length} messages of ${this.#queue} can't be read by this release; in the end they are dead letters`);
+      this.#warn(
+        `${unread.length} messages of ${this.#queue} can't be read by this release; in the end they are dead letters`,
+      );
       await this.#settle(unread, UNREADABLE);
     }
     const rest = jobs.filter((job) => !unread.includes(job));
@@ -134,7 +159,10 @@ export class Worker {
     await this.#settle(rest);
   }
 
-  /** Done, or to be repeated. Said again and again until the store has taken it, for else the message would stay with nobody. */
+  /**
+   * Done, or to be repeated. Said again and again until the store has taken it, for else the
+   * message would stay with nobody.
+   */
   async #settle(jobs: Job<unknown>[], error?: ErrorReport): Promise<void> {
     for (let wait = 250; ; wait = Math.min(wait * 2, 10_000)) {
       try {
@@ -143,7 +171,10 @@ export class Worker {
         break;
       } catch (trouble) {
         if (this.#closing) return;
-        this.#warn(`The end of ${jobs.length} messages of ${this.#queue} could not be recorded yet`, trouble);
+        this.#warn(
+          `The end of ${jobs.length} messages of ${this.#queue} could not be recorded yet`,
+          trouble,
+        );
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }

@@ -1,5 +1,5 @@
-import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
   attachmentsOf,
   backupsOf,
@@ -16,31 +16,43 @@ import {
   waits,
 } from './rows.ts';
 
-const isOld = (row: Parameters<typeof changedAt>[0], { now }: Reach, patience: number): boolean => now() - changedAt(row) > patience;
+const isOld = (
+  row: Parameters<typeof changedAt>[0],
+  { now }: ProjectContext,
+  patience: number,
+): boolean => now() - changedAt(row) > patience;
 const AT_REST = ['available', 'error'];
 
-/** A snapshot with clones (RBD) goes back to `available`; it is simply asked for again when the clones are gone. */
-export const snapshot = defineKind({
+/**
+ * A snapshot with clones (RBD) goes back to `available`; it is simply asked for again when the
+ * clones are gone.
+ */
+export const snapshot = defineType({
   name: 'snapshot',
-  async list(reach) {
-    const [rows, together] = await Promise.all([snapshotsOf(reach), groupSnapshotsOf(reach)]);
-    const ids = new Set(together.map((row) => row.id));
-    return rows.map((row) => ({ ...row, isOfGroup: Boolean(row.group_snapshot_id && ids.has(row.group_snapshot_id)) }));
+  async list(context) {
+    const [rows, batch] = await Promise.all([snapshotsOf(context), groupSnapshotsOf(context)]);
+    const ids = new Set(batch.map((row) => row.id));
+    return rows.map((row) => ({
+      ...row,
+      isOfGroup: Boolean(row.group_snapshot_id && ids.has(row.group_snapshot_id)),
+    }));
   },
   id: (row) => row.id,
   owner: (row) => row['os-extended-snapshot-attributes:project_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked(row, reach) {
+  blocked(row, context) {
     if (row.isOfGroup) return waits('it goes with its group snapshot');
-    return [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error') ? undefined : busy(row, reach);
+    return [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error')
+      ? undefined
+      : busy(row, context);
   },
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     const path = `/snapshots/${encodeURIComponent(row.id)}`;
-    const isStuck = row.status === 'deleting' && isOld(row, reach, PATIENCE);
+    const isStuck = row.status === 'deleting' && isOld(row, context, PATIENCE);
     if (row.status === 'deleting' && !isStuck) return { is: 'accepted' };
     try {
-      if (AT_REST.includes(row.status)) await reach.api.request('DELETE', path);
-      else await reach.api.request('POST', `${path}/action`, { json: { 'os-force_delete': {} } });
+      if (AT_REST.includes(row.status)) await context.api.request('DELETE', path);
+      else await context.api.request('POST', `${path}/action`, { json: { 'os-force_delete': {} } });
     } catch (error) {
       return { is: 'blocked', ...refusal(error) };
     }
@@ -48,53 +60,66 @@ export const snapshot = defineKind({
   },
 });
 
-export const groupSnapshot = defineKind({
+export const groupSnapshot = defineType({
   name: 'group-snapshot',
-  async list(reach) {
-    const rows = await groupSnapshotsOf(reach);
+  async list(context) {
+    const rows = await groupSnapshotsOf(context);
     if (rows.length === 0) return [];
-    // Its own row does not say when it was asked to go; its snapshots were marked at the same moment.
-    const snapshots = await snapshotsOf(reach);
+    // Its own row does not say when it was asked to go; its snapshots were marked at the same
+    // moment.
+    const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
       ...row,
-      changed: Math.max(...snapshots.filter((part) => part.group_snapshot_id === row.id).map(changedAt)),
+      changed: Math.max(
+        ...snapshots.filter((part) => part.group_snapshot_id === row.id).map(changedAt),
+      ),
     }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
-    [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error') ? undefined : waits(`it is busy (${row.status})`),
+    [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error')
+      ? undefined
+      : waits(`it is busy (${row.status})`),
   async remove(row, { api, now }): Promise<Removal> {
     const path = `/group_snapshots/${encodeURIComponent(row.id)}`;
     const isStuck = row.status === 'deleting' && now() - row.changed > PATIENCE;
     if (row.status === 'deleting' && !isStuck) return { is: 'accepted' };
     try {
-      if (!AT_REST.includes(row.status)) await api.request('POST', `${path}/action`, { json: { reset_status: { status: 'error' } } });
+      if (!AT_REST.includes(row.status))
+        await api.request('POST', `${path}/action`, {
+          json: { reset_status: { status: 'error' } },
+        });
       await api.request('DELETE', path);
     } catch (error) {
       return { is: 'blocked', ...refusal(error) };
     }
-    return isStuck && Number.isFinite(row.changed) ? { is: 'accepted', stuckSince: row.changed } : { is: 'accepted' };
+    return isStuck && Number.isFinite(row.changed)
+      ? { is: 'accepted', stuckSince: row.changed }
+      : { is: 'accepted' };
   },
 });
 
 /** A group takes its volumes along; Cinder deletes no volume of a group alone. */
-export const group = defineKind({
+export const group = defineType({
   name: 'group',
-  async list(reach) {
-    const rows = await groupsOf(reach);
+  async list(context) {
+    const rows = await groupsOf(context);
     if (rows.length === 0) return [];
-    const [volumes, snapshots, together, attachments] = await Promise.all([
-      volumesOf(reach),
-      snapshotsOf(reach),
-      groupSnapshotsOf(reach),
-      attachmentsOf(reach),
+    const [volumes, snapshots, batch, attachments] = await Promise.all([
+      volumesOf(context),
+      snapshotsOf(context),
+      groupSnapshotsOf(context),
+      attachmentsOf(context),
     ]);
     return rows.map((row) => {
       const members = volumes.filter((volume) => volume.group_id === row.id);
-      const isMember = (volume: string | null | undefined): boolean => members.some((member) => member.id === volume);
-      const hasSnapshots = together.some((one) => one.group_id === row.id) || snapshots.some((one) => isMember(one.volume_id));
+      const isMember = (volume: string | null | undefined): boolean =>
+        members.some((member) => member.id === volume);
+      const hasSnapshots =
+        batch.some((one) => one.group_id === row.id) ||
+        snapshots.some((one) => isMember(one.volume_id));
       const isAttached = attachments.some((one) => isMember(one.volume_id));
       const blocker = hasSnapshots
         ? waits('its snapshots go first')
@@ -108,27 +133,40 @@ export const group = defineKind({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) => row.blocker,
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     // The row of a group has no time of change, those of its volumes have.
-    const isOnItsWay = row.status === 'deleting' && reach.now() - row.changed <= PATIENCE;
+    const isOnItsWay = row.status === 'deleting' && context.now() - row.changed <= PATIENCE;
     if (isOnItsWay) return { is: 'accepted' };
-    const foreign = await foreignMembers(row.id, reach);
+    const foreign = await foreignMembers(row.id, context);
     if (foreign) return { is: 'blocked', ...foreign };
     try {
       // With `delete-volumes` Cinder takes a group in whatever state.
-      await reach.api.request('POST', `/groups/${encodeURIComponent(row.id)}/action`, { json: { delete: { 'delete-volumes': true } } });
+      await context.api.request('POST', `/groups/${encodeURIComponent(row.id)}/action`, {
+        json: { delete: { 'delete-volumes': true } },
+      });
     } catch (error) {
       return { is: 'blocked', ...refusal(error) };
     }
-    return row.status === 'deleting' && Number.isFinite(row.changed) ? { is: 'accepted', stuckSince: row.changed } : { is: 'accepted' };
+    return row.status === 'deleting' && Number.isFinite(row.changed)
+      ? { is: 'accepted', stuckSince: row.changed }
+      : { is: 'accepted' };
   },
 });
 
 /** The owner law holds for what would go along, too. */
-async function foreignMembers(id: string, { api, project }: Reach): Promise<Blocker | undefined> {
+async function foreignMembers(
+  id: string,
+  { api, project }: ProjectContext,
+): Promise<Blocker | undefined> {
   const query = { all_tenants: 1, group_id: id };
-  const { rows } = await api.list('/volumes/detail', { collection: 'volumes', row: volumeRow, paging: 'marker', query });
-  if (rows.every((row) => row.group_id !== id || row['os-vol-tenant-attr:tenant_id'] === project)) return undefined;
+  const { rows } = await api.list('/volumes/detail', {
+    collection: 'volumes',
+    row: volumeRow,
+    paging: 'marker',
+    query,
+  });
+  if (rows.every((row) => row.group_id !== id || row['os-vol-tenant-attr:tenant_id'] === project))
+    return undefined;
   return {
     message: 'volumes of another project are in this group',
     actor: 'operator',
@@ -136,36 +174,49 @@ async function foreignMembers(id: string, { api, project }: Reach): Promise<Bloc
   };
 }
 
-/** Backups and their increments, which go first: Cinder does not stop an admin from breaking a chain. Their objects in Swift go with them, or with the account. */
-export const backup = defineKind({
+/**
+ * Backups and their increments, which go first: Cinder does not stop an admin from breaking a
+ * chain. Their objects in Swift go with them, or with the account.
+ */
+export const backup = defineType({
   name: 'backup',
   list: backupsOf,
   id: (row) => row.id,
   owner: (row) => row['os-backup-project-attr:project_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked(row, reach) {
+  blocked(row, context) {
     if (row.has_dependent_backups) return waits('its increments go first');
-    return [...AT_REST, 'deleting', 'error_deleting'].includes(row.status) ? undefined : busy(row, reach);
+    return [...AT_REST, 'deleting', 'error_deleting'].includes(row.status)
+      ? undefined
+      : busy(row, context);
   },
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     const path = `/backups/${encodeURIComponent(row.id)}`;
-    if (row.status === 'deleting' && !isOld(row, reach, 60 * MINUTE)) return { is: 'accepted' };
+    if (row.status === 'deleting' && !isOld(row, context, 60 * MINUTE)) return { is: 'accepted' };
     try {
       if (AT_REST.includes(row.status)) {
-        await reach.api.request('DELETE', path);
+        await context.api.request('DELETE', path);
         return { is: 'accepted' };
       }
-      // Not `os-force_delete`: not every driver can. cinder-backup sets the state a moment later; the next look deletes.
-      await reach.api.request('POST', `${path}/action`, { json: { 'os-reset_status': { status: 'error' } } });
+      // Not `os-force_delete`: not every driver can. cinder-backup sets the state a moment later;
+      // the next look deletes.
+      await context.api.request('POST', `${path}/action`, {
+        json: { 'os-reset_status': { status: 'error' } },
+      });
       return { is: 'accepted', stuckSince: changedAt(row) };
     } catch (error) {
       // A 404 that does not mean the backup (21.3, seen).
-      if (error instanceof PropagatorError && error.report.status === 404 && /Service .*could not be found/.test(error.message))
+      if (
+        error instanceof PropagatorError &&
+        error.report.status === 404 &&
+        /Service .*could not be found/.test(error.message)
+      )
         return {
           is: 'blocked',
           message: 'no cinder-backup service is up that could remove it',
           actor: 'operator',
-          advice: 'Start cinder-backup with the driver that made this backup (openstack volume service list).',
+          advice:
+            'Start cinder-backup with the driver that made this backup (openstack volume service list).',
         };
       return { is: 'blocked', ...refusal(error) };
     }

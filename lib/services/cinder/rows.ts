@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import type { Blocker, Reach } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
-import { epochOf } from '../common/time.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import type { Blocker, ProjectContext } from '../../task/service.ts';
+import { epochOf } from '../kit/time.ts';
 
 const text = z.string().nullish();
 const common = { id: z.string(), name: text, status: z.string() };
@@ -26,7 +26,12 @@ export const snapshotRow = z.object({
 });
 const groupRow = z.object({ ...common, project_id: text });
 const groupSnapshotRow = z.object({ ...common, project_id: text, group_id: text });
-const transferRow = z.object({ id: z.string(), name: text, volume_id: text, source_project_id: text });
+const transferRow = z.object({
+  id: z.string(),
+  name: text,
+  volume_id: text,
+  source_project_id: text,
+});
 /** Without `connection_info`, which may hold the secrets of the storage. */
 const attachmentRow = z.object({ id: z.string(), volume_id: z.string(), instance: text });
 const backupRow = z.object({
@@ -37,14 +42,15 @@ const backupRow = z.object({
 });
 
 /**
- * The listings of Cinder as an admin, each asked once a round and shared by the kinds, for things of one kind stand in the way of another.
- * Without `all_tenants` Cinder silently lists our own project instead. The filter is called `project_id` everywhere:
- * with one that it does not know (`tenant_id`) Cinder says that there is nothing.
+ * The listings of Cinder as an admin, each asked once a round and shared by the resource types, for
+ * resources of one resource type stand in the way of another. Without `all_tenants` Cinder silently
+ * lists our own project instead. The filter is called `project_id` everywhere: with one that it
+ * does not know (`tenant_id`) Cinder says that there is nothing.
  */
 const listing =
   <S extends z.ZodType>(path: string, collection: string, row: S) =>
-  ({ api, project, once }: Reach): Promise<z.infer<S>[]> =>
-    once(`cinder${path}`, async () => {
+  ({ api, project, memoize }: ProjectContext): Promise<z.infer<S>[]> =>
+    memoize(`cinder${path}`, async () => {
       const query = { all_tenants: 1, project_id: project };
       return (await api.list(path, { collection, row, paging: 'marker', query })).rows;
     });
@@ -52,24 +58,41 @@ const listing =
 export const volumesOf = listing('/volumes/detail', 'volumes', volumeRow);
 export const snapshotsOf = listing('/snapshots/detail', 'snapshots', snapshotRow);
 export const groupsOf = listing('/groups/detail', 'groups', groupRow);
-export const groupSnapshotsOf = listing('/group_snapshots/detail', 'group_snapshots', groupSnapshotRow);
+export const groupSnapshotsOf = listing(
+  '/group_snapshots/detail',
+  'group_snapshots',
+  groupSnapshotRow,
+);
 export const transfersOf = listing('/volume-transfers/detail', 'transfers', transferRow);
 export const backupsOf = listing('/backups/detail', 'backups', backupRow);
 
-/** Attachments come in pages, too, but Cinder (21.3, seen) links to no next one: only an empty page is the end. */
-export const attachmentsOf = ({ api, project, once }: Reach): Promise<z.infer<typeof attachmentRow>[]> =>
-  once('cinder/attachments', async () => {
+/**
+ * Attachments come in pages, too, but Cinder (21.3, seen) links to no next one: only an empty page
+ * is the end.
+ */
+export const attachmentsOf = ({
+  api,
+  project,
+  memoize,
+}: ProjectContext): Promise<z.infer<typeof attachmentRow>[]> =>
+  memoize('cinder/attachments', async () => {
     const rows = new Map<string, z.infer<typeof attachmentRow>>();
     for (let marker: string | undefined; ; ) {
       const query = { all_tenants: 1, project_id: project, marker };
-      const page = await api.list('/attachments', { collection: 'attachments', row: attachmentRow, paging: 'marker', query });
+      const page = await api.list('/attachments', {
+        collection: 'attachments',
+        row: attachmentRow,
+        paging: 'marker',
+        query,
+      });
       const fresh = page.rows.filter((row) => !rows.has(row.id));
       if (fresh.length < page.rows.length)
         throw new PropagatorError({
           code: 'cinder.attachments.endless',
           class: 'Unexpected',
           message: 'cinder: the pages of its attachments go round in a circle',
-          advice: 'The listing is not believed. Look at the proxy before Cinder: it may drop the parameter "marker".',
+          advice:
+            'The listing is not believed. Look at the proxy before Cinder: it may drop the parameter "marker".',
           service: 'cinder',
           region: api.region,
         });
@@ -80,7 +103,10 @@ export const attachmentsOf = ({ api, project, once }: Reach): Promise<z.infer<ty
   });
 
 export const MINUTE = 60_000;
-/** A deletion in Cinder that takes longer is asked for again; a second order finds the first one's lock and waits. */
+/**
+ * A deletion in Cinder that takes longer is asked for again; a second order finds the first one's
+ * lock and waits.
+ */
 export const PATIENCE = 10 * MINUTE;
 /** Copies of large volumes take their time; nothing is taken from under them. */
 const LONG = 60 * MINUTE;
@@ -89,14 +115,21 @@ const LONG = 60 * MINUTE;
 export type Waiting<Row> = Row & { readonly blocker?: Blocker | undefined };
 
 /** When a row was last changed; epoch milliseconds. */
-export const changedAt = (row: { updated_at?: string | null | undefined; created_at?: string | null | undefined }): number =>
-  epochOf(row.updated_at ?? row.created_at);
+export const changedAt = (row: {
+  updated_at?: string | null | undefined;
+  created_at?: string | null | undefined;
+}): number => epochOf(row.updated_at ?? row.created_at);
 
 /** Goes on by itself. */
-export const waits = (message: string): Blocker => ({ message, actor: 'nobody' });
+export const waits = (message: string): Blocker => ({ message, actor: 'none' });
 
-/** Cinder is at work on it (`uploading`, `backing-up`, `maintenance`) and would refuse the deletion. */
-export function busy(row: { status: string } & Parameters<typeof changedAt>[0], { now }: Reach): Blocker {
+/**
+ * Cinder is at work on it (`uploading`, `backing-up`, `maintenance`) and would refuse the deletion.
+ */
+export function busy(
+  row: { status: string } & Parameters<typeof changedAt>[0],
+  { now }: ProjectContext,
+): Blocker {
   if (!(now() - changedAt(row) > LONG)) return waits(`it is busy (${row.status})`);
   return {
     message: `it has been busy (${row.status}) for more than an hour`,
@@ -106,7 +139,9 @@ export function busy(row: { status: string } & Parameters<typeof changedAt>[0], 
   };
 }
 
-/** Cinder answers 400 to what stands in the way; its own words say what. Anything else is thrown on. */
+/**
+ * Cinder answers 400 to what stands in the way; its own words say what. Anything else is thrown on.
+ */
 export function refusal(error: unknown): Blocker {
   if (!(error instanceof PropagatorError) || error.report.status !== 400) throw error;
   return { message: error.message, actor: 'operator', advice: error.report.advice };

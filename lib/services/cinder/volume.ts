@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
   attachmentsOf,
   busy,
@@ -17,8 +17,11 @@ import {
   waits,
 } from './rows.ts';
 
-/** A volume that is offered to another project; without the offer it is an ordinary one. Microversion 3.57 shows whose it is. */
-export const transfer = defineKind({
+/**
+ * A volume that is offered to another project; without the offer it is an ordinary one.
+ * Microversion 3.57 shows whose it is.
+ */
+export const transfer = defineType({
   name: 'transfer',
   list: transfersOf,
   id: (row) => row.id,
@@ -30,71 +33,87 @@ export const transfer = defineKind({
   },
 });
 
-/** Only as a repair: what servers leave behind that were removed while their host or Cinder was down. */
-export const attachment = defineKind({
+/**
+ * Only as a repair: what servers leave behind that were removed while their host or Cinder was
+ * down.
+ */
+export const attachment = defineType({
   name: 'attachment',
-  async list(reach) {
-    const attachments = await attachmentsOf(reach);
+  async list(context) {
+    const attachments = await attachmentsOf(context);
     if (attachments.length === 0) return [];
     // An attachment belongs to whom its volume belongs; its own row names no project.
-    const owners = new Map((await volumesOf(reach)).map((row) => [row.id, row['os-vol-tenant-attr:tenant_id']]));
+    const owners = new Map(
+      (await volumesOf(context)).map((row) => [row.id, row['os-vol-tenant-attr:tenant_id']]),
+    );
     return attachments.map((row) => ({ ...row, owner: owners.get(row.volume_id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
-  async remove(row, reach): Promise<Removal> {
-    const living = row.instance ? await serverOf(row.instance, reach) : undefined;
+  async remove(row, context): Promise<Removal> {
+    const living = row.instance ? await serverOf(row.instance, context) : undefined;
     if (living) return { is: 'blocked', ...living };
-    await reach.api.request('DELETE', `/attachments/${encodeURIComponent(row.id)}`);
+    await context.api.request('DELETE', `/attachments/${encodeURIComponent(row.id)}`);
     return { is: 'gone' };
   },
 });
 
 const server = z.object({ server: z.object({ tenant_id: z.string().nullish() }) });
 
-/** A volume is never pulled out of a living server. Cinder asks Nova the same, but only since the fix of CVE-2023-2088. */
-async function serverOf(id: string, reach: Reach): Promise<Blocker | undefined> {
-  const nova = await reach.other('nova');
-  const answer = await nova?.request('GET', `/servers/${encodeURIComponent(id)}`, { accept: [404] });
+/**
+ * A volume is never pulled out of a living server. Cinder asks Nova the same, but only since the
+ * fix of CVE-2023-2088.
+ */
+async function serverOf(id: string, context: ProjectContext): Promise<Blocker | undefined> {
+  const nova = await context.apiOf('nova');
+  const answer = await nova?.request('GET', `/servers/${encodeURIComponent(id)}`, {
+    accept: [404],
+  });
   if (!answer || answer.status === 404) return undefined;
   const owner = server.parse(answer.json).server.tenant_id;
-  if (owner === reach.project) return waits('it is attached to a server of the project');
+  if (owner === context.project) return waits('it is attached to a server of the project');
   return {
     message: 'it is attached to a server of another project',
-    actor: 'neighbour',
-    advice: 'Ask the owner of that server to detach the volume, or detach it (openstack server remove volume).',
+    actor: 'other-project',
+    advice:
+      'Ask the owner of that server to detach the volume, or detach it (openstack server remove volume).',
   };
 }
 
 /** What Cinder deletes without being forced. */
 const AT_REST = ['available', 'error', 'error_restoring', 'error_extending', 'error_managing'];
-/** States that belong to an attachment; without one they are left over from a server that is gone. */
+/**
+ * States that belong to an attachment; without one they are left over from a server that is gone.
+ */
 const ATTACHED = ['in-use', 'reserved', 'attaching', 'detaching'];
 const MIGRATED = [undefined, null, 'none', 'success', 'error', 'deleting'];
 
-export const volume = defineKind<Waiting<VolumeRow>>({
+export const volume = defineType<Waiting<VolumeRow>>({
   name: 'volume',
-  async list(reach) {
-    const rows = await volumesOf(reach);
+  async list(context) {
+    const rows = await volumesOf(context);
     if (rows.length === 0) return [];
     const [attachments, snapshots, transfers, groups] = await Promise.all([
-      attachmentsOf(reach),
-      snapshotsOf(reach),
-      transfersOf(reach),
-      groupsOf(reach),
+      attachmentsOf(context),
+      snapshotsOf(context),
+      transfersOf(context),
+      groupsOf(context),
     ]);
     const attached = new Set(attachments.map((row) => row.volume_id));
     const snapped = new Set(snapshots.map((row) => row.volume_id));
     const offered = new Set(transfers.map((row) => row.volume_id));
     const grouped = new Set(groups.map((row) => row.id));
     const blocker = (row: VolumeRow): Blocker | undefined => {
-      // Both must be silent before a volume is taken for free: it would be pulled out of a running server.
-      if (attached.has(row.id) || (row.attachments ?? []).length > 0) return waits('it is attached to a server');
+      // Both must be silent before a volume is taken for free: it would be pulled out of a running
+      // server.
+      if (attached.has(row.id) || (row.attachments ?? []).length > 0)
+        return waits('it is attached to a server');
       if (offered.has(row.id)) return waits('its transfer to another project is cancelled first');
       if (snapped.has(row.id)) return waits('its snapshots go first');
       if (row.group_id && grouped.has(row.group_id)) return waits('it goes with its group');
-      if (!MIGRATED.includes(row.migration_status)) return busy({ ...row, status: 'migrating' }, reach);
-      return isFree(row, reach) ? undefined : busy(row, reach);
+      if (!MIGRATED.includes(row.migration_status))
+        return busy({ ...row, status: 'migrating' }, context);
+      return isFree(row, context) ? undefined : busy(row, context);
     };
     return rows.map((row) => ({ ...row, blocker: blocker(row) }));
   },
@@ -102,42 +121,68 @@ export const volume = defineKind<Waiting<VolumeRow>>({
   owner: (row) => row['os-vol-tenant-attr:tenant_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) => row.blocker,
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     const path = `/volumes/${encodeURIComponent(row.id)}`;
-    const reset = (state: object) => reach.api.request('POST', `${path}/action`, { json: { 'os-reset_status': state } });
-    const isStuck = row.status === 'deleting' && reach.now() - changedAt(row) > PATIENCE;
+    const reset = (state: object) =>
+      context.api.request('POST', `${path}/action`, { json: { 'os-reset_status': state } });
+    const isStuck = row.status === 'deleting' && context.now() - changedAt(row) > PATIENCE;
     if (row.status === 'deleting' && !isStuck) return { is: 'accepted' };
-    if (ATTACHED.includes(row.status)) await reset({ status: 'available', attach_status: 'detached' });
+    if (ATTACHED.includes(row.status))
+      await reset({ status: 'available', attach_status: 'detached' });
     if (row.status === 'awaiting-transfer') await reset({ status: 'available' });
-    const needsForce = !AT_REST.includes(row.status) && !ATTACHED.includes(row.status) && row.status !== 'awaiting-transfer';
+    const needsForce =
+      !AT_REST.includes(row.status) &&
+      !ATTACHED.includes(row.status) &&
+      row.status !== 'awaiting-transfer';
     try {
       // Never `cascade`: it would take the snapshots along that other projects have of this volume.
-      await reach.api.request('DELETE', path, needsForce ? { query: { force: true } } : {});
+      await context.api.request('DELETE', path, needsForce ? { query: { force: true } } : {});
     } catch (error) {
-      return { is: 'blocked', ...refusal(error), ...(await foreignSnapshots(row, reach)) };
+      return { is: 'blocked', ...refusal(error), ...(await foreignSnapshots(row, context)) };
     }
     return isStuck ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
   },
 });
 
-/** A new, empty volume that hangs in `creating` may be forced after a minute; one that is filled from elsewhere is left in peace. */
-function isFree(row: VolumeRow, { now }: Reach): boolean {
+/**
+ * A new, empty volume that hangs in `creating` may be forced after a minute; one that is filled
+ * from elsewhere is left in peace.
+ */
+function isFree(row: VolumeRow, { now }: ProjectContext): boolean {
   if (row.status === 'creating') {
-    const isCopy = row.snapshot_id || row.source_volid || Object.keys(row.volume_image_metadata ?? {}).length > 0;
+    const isCopy =
+      row.snapshot_id ||
+      row.source_volid ||
+      Object.keys(row.volume_image_metadata ?? {}).length > 0;
     return !isCopy && now() - changedAt(row) > MINUTE;
   }
-  return AT_REST.includes(row.status) || ATTACHED.includes(row.status) || /^(deleting|awaiting-transfer|error.*)$/.test(row.status);
+  return (
+    AT_REST.includes(row.status) ||
+    ATTACHED.includes(row.status) ||
+    /^(deleting|awaiting-transfer|error.*)$/.test(row.status)
+  );
 }
 
 /** Snapshots stay with their project when a volume changes hands (3.55, `no_snapshots`). */
-async function foreignSnapshots(row: VolumeRow, { api, project }: Reach): Promise<Blocker | undefined> {
+async function foreignSnapshots(
+  row: VolumeRow,
+  { api, project }: ProjectContext,
+): Promise<Blocker | undefined> {
   const query = { all_tenants: 1, volume_id: row.id };
-  const { rows } = await api.list('/snapshots/detail', { collection: 'snapshots', row: snapshotRow, paging: 'marker', query });
-  const foreign = rows.filter((snapshot) => snapshot['os-extended-snapshot-attributes:project_id'] !== project);
+  const { rows } = await api.list('/snapshots/detail', {
+    collection: 'snapshots',
+    row: snapshotRow,
+    paging: 'marker',
+    query,
+  });
+  const foreign = rows.filter(
+    (snapshot) => snapshot['os-extended-snapshot-attributes:project_id'] !== project,
+  );
   if (foreign.length === 0) return undefined;
   return {
     message: 'another project has snapshots of it',
-    actor: 'neighbour',
-    advice: 'Find them (openstack snapshot list --all-projects --volume) and ask their owner; the volume goes when they are gone.',
+    actor: 'other-project',
+    advice:
+      'Find them (openstack snapshot list --all-projects --volume) and ask their owner; the volume goes when they are gone.',
   };
 }

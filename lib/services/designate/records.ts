@@ -1,40 +1,55 @@
 import * as z from 'zod';
-import { defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
+import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { failedWith, IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './project.ts';
 import { zonesSeen } from './zones.ts';
 
 const floatingIpRow = z.object({ id: z.string(), project_id: text });
 type FloatingIpRow = z.infer<typeof floatingIpRow>;
 
-const floatingIps = async (reach: Reach, filter: string): Promise<FloatingIpRow[]> => {
-  const neutron = await reach.other('neutron');
+const floatingIps = async (context: ProjectContext, filter: string): Promise<FloatingIpRow[]> => {
+  const neutron = await context.apiOf('neutron');
   const path = `/v2.0/floatingips?fields=id&fields=project_id&${filter}`;
-  return (await neutron?.list(path, { collection: 'floatingips', row: floatingIpRow, paging: 'marker' }))?.rows ?? [];
+  return (
+    (await neutron?.list(path, { collection: 'floatingips', row: floatingIpRow, paging: 'marker' }))
+      ?.rows ?? []
+  );
 };
 
 /** Its key is the region and the id in Neutron: `RegionOne:05f8…`. */
 const ptrRow = z.object({ id: z.string(), ptrdname: text });
 
 /**
- * PTR records of floating IPs. They stand in a zone of Designate's own and name the project nowhere that the API shows, so that the
- * owner is the floating IP's, as Neutron has it. Designate asks Neutron for the floating IPs before it lists, with our token;
- * of one that is gone, the record stays, and before 2023.1 nothing tells any more whose it was: Neutron waits for these.
- * By every such look, also the project's own, Designate clears what an earlier owner had left on its addresses.
+ * PTR records of floating IPs. They stand in a zone of Designate's own and name the project nowhere
+ * that the API shows, so that the owner is the floating IP's, as Neutron has it. Designate asks
+ * Neutron for the floating IPs before it lists, with our token; of one that is gone, the record
+ * stays, and before 2023.1 nothing tells any more whose it was: Neutron waits for these. By every
+ * such look, also the project's own, Designate clears what an earlier owner had left on its
+ * addresses.
  */
-export const ptrRecord = defineKind({
+export const ptrRecord = defineType({
   name: 'ptr-record',
   awaitedBy: ['neutron'],
-  blockers: ['Before 2023.1 the PTR record of a floating IP that was deleted earlier can not be found any more.'],
-  async list(reach) {
-    const { api, other, project } = reach;
-    if (!(await other('neutron'))) return [];
-    // No pages: where twenty rows make it link to a next one, that would be the same again (15.0.2).
-    const options = { collection: 'floatingips', row: ptrRow, paging: 'none', headers: inProject(project) } as const;
+  blockers: [
+    'Before 2023.1 the PTR record of a floating IP that was deleted earlier can not be found any more.',
+  ],
+  async list(context) {
+    const { api, apiOf, project } = context;
+    if (!(await apiOf('neutron'))) return [];
+    // No pages: where twenty rows make it link to a next one, that would be the same again
+    // (15.0.2).
+    const options = {
+      collection: 'floatingips',
+      row: ptrRow,
+      paging: 'none',
+      headers: inProject(project),
+    } as const;
     const { rows } = await api.list('/v2/reverse/floatingips', options);
     const set = rows.filter((row) => row.ptrdname);
     if (set.length === 0) return [];
-    const addresses = await floatingIps(reach, `project_id=${encodeURIComponent(project)}`);
-    const owners = new Map(addresses.map((address) => [`${reach.region}:${address.id}`, ownerOf(address)]));
+    const addresses = await floatingIps(context, `project_id=${encodeURIComponent(project)}`);
+    const owners = new Map(
+      addresses.map((address) => [`${context.region}:${address.id}`, ownerOf(address)]),
+    );
     return set.map((row) => ({ ...row, owner: owners.get(row.id) }));
   },
   id: (row) => row.id,
@@ -55,7 +70,7 @@ export const ptrRecord = defineKind({
 /** 400: its zone is being deleted, and it with it. */
 function zoneGoes(error: unknown): Removal {
   if (!failedWith(error, 400)) throw error;
-  return { is: 'blocked', message: error.message, actor: 'nobody' };
+  return { is: 'blocked', message: error.message, actor: 'none' };
 }
 
 const recordsetRow = z.object({
@@ -68,38 +83,53 @@ const recordsetRow = z.object({
 });
 type RecordsetRow = z.infer<typeof recordsetRow>;
 
-/** SOA, and NS at its top: Designate makes them with the zone, in the name of whoever caused that, and the zone is nothing without them. */
-const isOfTheZone = (row: RecordsetRow): boolean => row.type === 'SOA' || (row.type === 'NS' && row.name === row.zone_name);
+/**
+ * SOA, and NS at its top: Designate makes them with the zone, in the name of whoever caused that,
+ * and the zone is nothing without them.
+ */
+const isOfTheZone = (row: RecordsetRow): boolean =>
+  row.type === 'SOA' || (row.type === 'NS' && row.name === row.zone_name);
 
 /** `203.0.113.7` out of `7.113.0.203.in-addr.arpa.`; floating IPs are IPv4. */
 const addressOf = (row: RecordsetRow): string | undefined =>
-  row.type === 'PTR' ? /^((?:\d{1,3}\.){4})in-addr\.arpa\.$/.exec(row.name)?.[1]?.split('.').reverse().slice(1).join('.') : undefined;
+  row.type === 'PTR'
+    ? /^((?:\d{1,3}\.){4})in-addr\.arpa\.$/
+        .exec(row.name)?.[1]
+        ?.split('.')
+        .reverse()
+        .slice(1)
+        .join('.')
+    : undefined;
 
 /**
- * Recordsets of the project in zones of others: those that are shared with it, and PTR records of floating IPs that are gone.
- * Only since 2023.1 a recordset has an owner of its own; before, it is its zone's. What stands in the project's own zones goes with them.
+ * Recordsets of the project in zones of others: those that are shared with it, and PTR records of
+ * floating IPs that are gone. Only since 2023.1 a recordset has an owner of its own; before, it is
+ * its zone's. What stands in the project's own zones goes with them.
  */
-export const recordset = defineKind({
+export const recordset = defineType({
   name: 'recordset',
   follows: ['ptr-record', 'zone'],
-  async list(reach) {
+  async list(context) {
     // The zones first: of one that goes meanwhile, no record shows up afterwards.
-    const zones = new Map((await zonesSeen(reach)).map((zone) => [zone.id, zone]));
-    const rows = await rowsOf(reach, '/v2/recordsets', 'recordsets', recordsetRow);
+    const zones = new Map((await zonesSeen(context)).map((zone) => [zone.id, zone]));
+    const rows = await rowsOf(context, '/v2/recordsets', 'recordsets', recordsetRow);
     return rows
-      .filter((row) => zones.get(row.zone_id)?.project_id !== reach.project && !isOfTheZone(row))
+      .filter((row) => zones.get(row.zone_id)?.project_id !== context.project && !isOfTheZone(row))
       .map((row) => ({ ...row, isGuest: zones.has(row.zone_id) }));
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => row.name,
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     const address = addressOf(row);
     if (!row.isGuest && address === undefined) return OF_ANOTHER_ZONE;
-    if (!row.isGuest && address !== undefined && (await isOfOthersNow(address, reach))) return OF_ANOTHER_ADDRESS;
+    if (!row.isGuest && address !== undefined && (await isOfOthersNow(address, context)))
+      return OF_ANOTHER_ADDRESS;
     const path = `/v2/zones/${encodeURIComponent(row.zone_id)}/recordsets/${encodeURIComponent(row.id)}`;
     try {
-      await reach.api.request('DELETE', path, { headers: { ...IN_ALL_PROJECTS, 'x-designate-edit-managed-records': 'true' } });
+      await context.api.request('DELETE', path, {
+        headers: { ...IN_ALL_PROJECTS, 'x-designate-edit-managed-records': 'true' },
+      });
     } catch (error) {
       return zoneGoes(error);
     }
@@ -108,18 +138,20 @@ export const recordset = defineKind({
 });
 
 /** A new owner's PTR record stands in the recordset of the one before him. */
-async function isOfOthersNow(address: string, reach: Reach): Promise<boolean> {
-  const holders = await floatingIps(reach, `floating_ip_address=${address}`);
-  return holders.some((holder) => ownerOf(holder) !== reach.project);
+async function isOfOthersNow(address: string, context: ProjectContext): Promise<boolean> {
+  const holders = await floatingIps(context, `floating_ip_address=${address}`);
+  return holders.some((holder) => ownerOf(holder) !== context.project);
 }
 
 const OF_ANOTHER_ADDRESS: Removal = {
-  is: 'stays',
+  is: 'retained',
   message: 'its floating IP is another project’s now, and its PTR record may be in this recordset',
-  advice: 'Nothing to do: Designate clears what is stale of it when that project looks at its PTR records.',
+  advice:
+    'Nothing to do: Designate clears what is stale of it when that project looks at its PTR records.',
 };
 const OF_ANOTHER_ZONE: Removal = {
-  is: 'stays',
-  message: 'it stands in a zone of another project that is not shared with this one: an administrator made it there from this project',
+  is: 'retained',
+  message:
+    'it stands in a zone of another project that is not shared with this one: an administrator made it there from this project',
   advice: 'Ask the owner of that zone whether he still needs it; he can remove it.',
 };

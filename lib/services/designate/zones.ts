@@ -1,7 +1,15 @@
 import * as z from 'zod';
-import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
-import { epochOf } from '../common/time.ts';
-import { countedByOwner, failedWith, IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './project.ts';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { epochOf } from '../kit/time.ts';
+import {
+  countedByOwner,
+  failedWith,
+  IN_ALL_PROJECTS,
+  inProject,
+  ownerOf,
+  rowsOf,
+  text,
+} from './project.ts';
 
 const zoneRow = z.object({
   id: z.string(),
@@ -17,12 +25,16 @@ const zoneRow = z.object({
 type ZoneRow = z.infer<typeof zoneRow>;
 
 /** Zones of the project and those that others share with it. */
-export const zonesSeen = (reach: Reach): Promise<ZoneRow[]> =>
-  reach.once('designate.zones', () => rowsOf(reach, '/v2/zones', 'zones', zoneRow));
+export const zonesSeen = (context: ProjectContext): Promise<ZoneRow[]> =>
+  context.memoize('designate.zones', () => rowsOf(context, '/v2/zones', 'zones', zoneRow));
 
-const isLent = (row: ZoneRow, project: string): boolean => row.shared === true && ownerOf(row) !== undefined && ownerOf(row) !== project;
+const isLent = (row: ZoneRow, project: string): boolean =>
+  row.shared === true && ownerOf(row) !== undefined && ownerOf(row) !== project;
 
-/** Names of all zones that this one could stand in: of `a.b.example.` they are `b.example.`, `example.`. */
+/**
+ * Names of all zones that this one could stand in: of `a.b.example.` they are `b.example.`,
+ * `example.`.
+ */
 function above(name: string): string[] {
   const labels = name.split('.');
   return labels.slice(1, -1).map((_label, index) => labels.slice(index + 1).join('.'));
@@ -32,7 +44,7 @@ function above(name: string): string[] {
 const PATIENCE = 15 * 60_000;
 
 /** Zones with their records and shares, those of one zone below another first. */
-export const zone = defineKind<ZoneRow & { readonly hasChild: boolean }>({
+export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   name: 'zone',
   follows: ['ptr-record', 'zone-transfer-request'],
   blockers: [
@@ -40,32 +52,38 @@ export const zone = defineKind<ZoneRow & { readonly hasChild: boolean }>({
     'It is shared, and other projects have records in it, which would go with it.',
     'The name servers do not let go of it; Designate tries again by itself. "openstack zone abandon" only forgets it: they would go on answering for it.',
   ],
-  async list(reach) {
-    const rows = (await zonesSeen(reach)).filter((row) => !isLent(row, reach.project));
+  async list(context) {
+    const rows = (await zonesSeen(context)).filter((row) => !isLent(row, context.project));
     const parents = new Set(rows.flatMap((row) => above(row.name)));
     return rows.map((row) => ({ ...row, hasChild: parents.has(row.name) }));
   },
   id: (row) => row.id,
   owner: ownerOf,
   label: (row) => row.name,
-  blocked: (row) => (row.hasChild ? { message: 'the zones below it go first', actor: 'nobody' } : undefined),
-  async remove(row, reach): Promise<Removal> {
-    if (row.action === 'DELETE') return underWay(row, reach);
-    const guests = row.shared ? await recordsOfOthers(row, reach) : undefined;
+  blocked: (row) =>
+    row.hasChild ? { message: 'the zones below it go first', actor: 'none' } : undefined,
+  async remove(row, context): Promise<Removal> {
+    if (row.action === 'DELETE') return underWay(row, context);
+    const guests = row.shared ? await recordsOfOthers(row, context) : undefined;
     if (guests) return { is: 'blocked', ...guests };
     const headers = {
-      ...inProject(reach.project),
-      // Since 2023.1; before, both say nothing. The second lets the name server delete the zone's file, too.
+      ...inProject(context.project),
+      // Since 2023.1; before, both say nothing. The second lets the name server delete the zone's
+      // file, too.
       'x-designate-delete-shares': 'true',
       'x-designate-hard-delete': 'true',
     };
     try {
-      await reach.api.request('DELETE', pathOf(row), { headers });
+      await context.api.request('DELETE', pathOf(row), { headers });
     } catch (error) {
       if (!failedWith(error, 400)) throw error;
       return {
         is: 'blocked',
-        ...((await zonesBelow(row, reach)) ?? { message: error.message, actor: 'operator', advice: error.report.advice }),
+        ...((await zonesBelow(row, context)) ?? {
+          message: error.message,
+          actor: 'operator',
+          advice: error.report.advice,
+        }),
       };
     }
     return { is: 'accepted' };
@@ -74,29 +92,43 @@ export const zone = defineKind<ZoneRow & { readonly hasChild: boolean }>({
 
 const pathOf = (row: ZoneRow): string => `/v2/zones/${encodeURIComponent(row.id)}`;
 
-function underWay(row: ZoneRow, { now }: Reach): Removal {
+function underWay(row: ZoneRow, { now }: ProjectContext): Removal {
   const since = epochOf(row.updated_at ?? row.created_at);
-  if (row.status !== 'ERROR') return now() - since > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+  if (row.status !== 'ERROR')
+    return now() - since > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
   return {
     is: 'blocked',
-    message: 'its deletion ended in ERROR: a name server does not let go of it; Designate tries again by itself',
+    message:
+      'its deletion ended in ERROR: a name server does not let go of it; Designate tries again by itself',
     actor: 'operator',
     advice:
       'Look at the log of designate-worker and at the name servers of its pool. Only when they are gone for good: "openstack zone abandon", which makes Designate forget it.',
   };
 }
 
-/** Why Designate refuses: a child zone, whoever has it (a zone below another changes hands by a transfer). */
-async function zonesBelow(row: ZoneRow, { api, project }: Reach): Promise<Blocker | undefined> {
+/**
+ * Why Designate refuses: a child zone, whoever has it (a zone below another changes hands by a
+ * transfer).
+ */
+async function zonesBelow(
+  row: ZoneRow,
+  { api, project }: ProjectContext,
+): Promise<Blocker | undefined> {
   const query = { name: `*.${row.name}` };
-  const { rows } = await api.list('/v2/zones', { collection: 'zones', row: zoneRow, paging: 'next', query, headers: IN_ALL_PROJECTS });
+  const { rows } = await api.list('/v2/zones', {
+    collection: 'zones',
+    row: zoneRow,
+    paging: 'next',
+    query,
+    headers: IN_ALL_PROJECTS,
+  });
   const below = rows.filter(({ name }) => name.endsWith(`.${row.name}`));
   if (below.length === 0) return undefined;
   const foreign = below.filter((one) => ownerOf(one) !== project);
-  if (foreign.length === 0) return { message: 'the zones below it go first', actor: 'nobody' };
+  if (foreign.length === 0) return { message: 'the zones below it go first', actor: 'none' };
   return {
     message: `${countedByOwner(foreign, ['zone', 'zones'])} below it`,
-    actor: 'neighbour',
+    actor: 'other-project',
     advice:
       'Nothing of another project is touched: let its owner remove it, or give this zone to him (openstack zone transfer request create).',
   };
@@ -105,17 +137,35 @@ async function zonesBelow(row: ZoneRow, { api, project }: Reach): Promise<Blocke
 const shareRow = z.object({ target_project_id: text });
 const recordsetRow = z.object({ project_id: text });
 
-/** The owner law holds for what would go along, too: records that other projects made in a zone that was shared with them. */
-async function recordsOfOthers(row: ZoneRow, { api, project }: Reach): Promise<Blocker | undefined> {
+/**
+ * The owner law holds for what would go along, too: records that other projects made in a zone that
+ * was shared with them.
+ */
+async function recordsOfOthers(
+  row: ZoneRow,
+  { api, project }: ProjectContext,
+): Promise<Blocker | undefined> {
   const headers = IN_ALL_PROJECTS;
-  const shares = await api.list(`${pathOf(row)}/shares`, { collection: 'shared_zones', row: shareRow, paging: 'next', headers });
+  const shares = await api.list(`${pathOf(row)}/shares`, {
+    collection: 'shared_zones',
+    row: shareRow,
+    paging: 'next',
+    headers,
+  });
   const guests = new Set(shares.rows.map((share) => share.target_project_id));
-  const records = await api.list(`${pathOf(row)}/recordsets`, { collection: 'recordsets', row: recordsetRow, paging: 'next', headers });
-  const foreign = records.rows.filter((record) => ownerOf(record) !== project && guests.has(record.project_id));
+  const records = await api.list(`${pathOf(row)}/recordsets`, {
+    collection: 'recordsets',
+    row: recordsetRow,
+    paging: 'next',
+    headers,
+  });
+  const foreign = records.rows.filter(
+    (record) => ownerOf(record) !== project && guests.has(record.project_id),
+  );
   if (foreign.length === 0) return undefined;
   return {
     message: `it is shared, with ${countedByOwner(foreign, ['recordset', 'recordsets'])} in it`,
-    actor: 'neighbour',
+    actor: 'other-project',
     advice:
       'They would go with it: let their owners remove them, or give this zone to one of them (openstack zone transfer request create).',
   };

@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { CommonReach, ListOptions, Reach, ServiceApi } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import type { CommonContext, ListOptions, ProjectContext, ServiceApi } from '../../task/service.ts';
 
 export const stackRow = z.object({
   id: z.string(),
@@ -19,35 +19,53 @@ export const stackRow = z.object({
 });
 export type StackRow = z.infer<typeof stackRow>;
 
-/** With the project of the token before it: Heat takes any other for the caller's own, or refuses it. */
+/**
+ * With the project of the token before it: Heat takes any other for the caller's own, or refuses
+ * it.
+ */
 export const pathOfStack = (row: Pick<StackRow, 'id' | 'stack_name'>): string =>
   `/stacks/${encodeURIComponent(row.stack_name)}/${encodeURIComponent(row.id)}`;
 
 /**
- * A listing of Heat as its administrator sees it. To anybody else Heat shows the own project only, without a word: an empty list.
- * So the path names the foreign project, to which it lets only an administrator (403). 19 to 21 with `enforce_new_defaults`
- * don't let him in either; there another answer must prove that all is seen.
+ * A listing of Heat as its administrator sees it. To anybody else Heat shows the own project only,
+ * without a word: an empty list. So the path names the foreign project, to which it lets only an
+ * administrator (403). 19 to 21 with `enforce_new_defaults` don't let him in either; there another
+ * answer must prove that all is seen.
  */
 export async function listAsAdministrator<S extends z.ZodType>(
-  reach: Pick<CommonReach, 'api' | 'once'>,
+  context: Pick<CommonContext, 'api' | 'memoize'>,
   project: string,
   path: string,
   options: ListOptions<S>,
 ): Promise<z.infer<S>[]> {
-  const { api } = reach;
+  const { api } = context;
   try {
-    return (await api.list(path, { ...options, endpoint: api.endpoint.replace(api.ownProject, encodeURIComponent(project)) })).rows;
+    return (
+      await api.list(path, {
+        ...options,
+        endpoint: api.endpoint.replace(api.ownProject, encodeURIComponent(project)),
+      })
+    ).rows;
   } catch (error) {
     if (!(error instanceof PropagatorError) || error.class !== 'Denied') throw error;
-    await reach.once('heat.administrator', () => assertAdministrator(api, error));
+    await context.memoize('heat.administrator', () => assertAdministrator(api, error));
     return (await api.list(path, options)).rows;
   }
 }
 
-/** Rows that name a project are shown to administrators only; any stack of the cloud will do, a deleted one, too. */
+/**
+ * Rows that name a project are shown to administrators only; any stack of the cloud will do, a
+ * deleted one, too.
+ */
 async function assertAdministrator(api: ServiceApi, refused: PropagatorError): Promise<void> {
   const query = { show_deleted: true, show_hidden: true, show_nested: true };
-  const { rows } = await api.list('/stacks', { collection: 'stacks', row: stackRow, paging: 'marker', query, atMost: 1 });
+  const { rows } = await api.list('/stacks', {
+    collection: 'stacks',
+    row: stackRow,
+    paging: 'marker',
+    query,
+    atMost: 1,
+  });
   if (!rows.some((row) => row.project))
     throw new PropagatorError({
       ...refused.report,
@@ -57,22 +75,35 @@ async function assertAdministrator(api: ServiceApi, refused: PropagatorError): P
 }
 
 /**
- * What Heat deletes at one order: stacks that are in no other. A nested stack whose parent kept it (`deletion_policy: Retain`)
- * shows neither among the roots nor below a living stack, so all are read.
+ * What Heat deletes at one order: stacks that are in no other. A nested stack whose parent kept it
+ * (`deletion_policy: Retain`) shows neither among the roots nor below a living stack, so all are
+ * read.
  */
-export async function rootsOf(reach: Reach): Promise<StackRow[]> {
-  const query = { tenant: reach.project, show_hidden: true, show_nested: true };
-  const rows = await listAsAdministrator(reach, reach.project, '/stacks', { collection: 'stacks', row: stackRow, paging: 'marker', query });
+export async function rootsOf(context: ProjectContext): Promise<StackRow[]> {
+  const query = { tenant: context.project, show_hidden: true, show_nested: true };
+  const rows = await listAsAdministrator(context, context.project, '/stacks', {
+    collection: 'stacks',
+    row: stackRow,
+    paging: 'marker',
+    query,
+  });
   const ids = new Set(rows.map((row) => row.id));
   return rows.filter((row) => !row.parent || !ids.has(row.parent));
 }
 
-export const configRow = z.object({ id: z.string(), name: z.string().nullish(), project: z.string().nullish() });
+export const configRow = z.object({
+  id: z.string(),
+  name: z.string().nullish(),
+  project: z.string().nullish(),
+});
 
-/** Heat has no filter and shows the configurations of the whole cloud; those of others are dropped here. */
-export const configsOf = (reach: Reach): Promise<z.infer<typeof configRow>[]> =>
-  reach.once('heat.software-configs', async () => {
+/**
+ * Heat has no filter and shows the configurations of the whole cloud; those of others are dropped
+ * here.
+ */
+export const configsOf = (context: ProjectContext): Promise<z.infer<typeof configRow>[]> =>
+  context.memoize('heat.software-configs', async () => {
     const listing = { collection: 'software_configs', row: configRow, paging: 'none' } as const;
-    const rows = await listAsAdministrator(reach, reach.project, '/software_configs', listing);
-    return rows.filter((row) => row.project === reach.project || !row.project);
+    const rows = await listAsAdministrator(context, context.project, '/software_configs', listing);
+    return rows.filter((row) => row.project === context.project || !row.project);
   });

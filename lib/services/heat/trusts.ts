@@ -1,45 +1,68 @@
 import * as z from 'zod';
-import { defineUserKind, type UserReach } from '../../cleanup/service.ts';
+import { defineUserType, type UserContext } from '../../task/service.ts';
 import { listAsAdministrator, stackRow } from './rows.ts';
 
 const row = z.object({ id: z.string() });
 
 /**
- * Stacks in living projects that ran with the trust of the deleted user. They are the projects' and stay; what they do by themselves stops.
- * Heat tells the owner's name and never the id. A row counts as the user's when the user was seen with a role on its project and
- * nobody alive, in no domain, has that name; else nothing is said: the id below is what that proves, no field of the row.
+ * Stacks in living projects that ran with the trust of the deleted user. They are the projects' and
+ * stay; what they do by themselves stops. Heat tells the owner's name and never the id. A row
+ * counts as the user's when the user was seen with a role on its project and nobody alive, in no
+ * domain, has that name; else nothing is said: the id below is what that proves, no field of the
+ * row.
  */
-export const trustedStack = defineUserKind({
+export const trustedStack = defineUserType({
   name: 'trusted-stack',
-  async list(reach) {
-    const { user, userName, projects } = reach;
+  async list(context) {
+    const { user, userName, projects } = context;
     const [any] = projects;
     if (userName === undefined || any === undefined) return [];
     const query = { username: userName, show_hidden: true };
-    const rows = await listAsAdministrator(reach, any, '/stacks', { collection: 'stacks', row: stackRow, paging: 'marker', query });
+    const rows = await listAsAdministrator(context, any, '/stacks', {
+      collection: 'stacks',
+      row: stackRow,
+      paging: 'marker',
+      query,
+    });
     const known = new Set<string>(projects);
-    const named = rows.filter(({ project, stack_owner }) => stack_owner === userName && known.has(project ?? ''));
-    return named.length === 0 || (await hasNamesake(userName, reach)) ? [] : named.map((stack) => ({ ...stack, user }));
+    const named = rows.filter(
+      ({ project, stack_owner }) => stack_owner === userName && known.has(project ?? ''),
+    );
+    return named.length === 0 || (await hasNamesake(userName, context))
+      ? []
+      : named.map((stack) => ({ ...stack, user }));
   },
   id: (stack) => stack.id,
   owner: (stack) => stack.user,
   label: (stack) => stack.stack_name,
   remove: async () => ({
-    is: 'stays',
-    message: 'it ran with the trust of the deleted user: its autoscaling, signals and software deployments stop',
+    is: 'retained',
+    message:
+      'it ran with the trust of the deleted user: its autoscaling, signals and software deployments stop',
     advice:
       'From Heat 25 on, let a member of its project update it (openstack stack update --existing): it takes his trust. Before, it must be made anew if it scales or is signalled.',
   }),
 });
 
-/** Domain by domain: with domain-specific drivers Keystone shows only those of the token's own domain otherwise. */
-async function hasNamesake(name: string, { other }: UserReach): Promise<boolean> {
-  const keystone = await other('keystone');
+/**
+ * Domain by domain: with domain-specific drivers Keystone shows only those of the token's own
+ * domain otherwise.
+ */
+async function hasNamesake(name: string, { apiOf }: UserContext): Promise<boolean> {
+  const keystone = await apiOf('keystone');
   if (!keystone) return true;
-  const domains = await keystone.list('/v3/domains', { collection: 'domains', row, paging: 'next' });
+  const domains = await keystone.list('/v3/domains', {
+    collection: 'domains',
+    row,
+    paging: 'next',
+  });
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id, name };
-    if ((await keystone.list('/v3/users', { collection: 'users', row, paging: 'next', query })).rows.length > 0) return true;
+    if (
+      (await keystone.list('/v3/users', { collection: 'users', row, paging: 'next', query })).rows
+        .length > 0
+    )
+      return true;
   }
   return false;
 }

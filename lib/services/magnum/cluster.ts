@@ -1,7 +1,14 @@
 import * as z from 'zod';
-import { type CommonReach, defineKind, defineUserKind, type Reach, type Removal, type ServiceApi } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
-import { epochOf } from '../common/time.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import {
+  type CommonContext,
+  defineType,
+  defineUserType,
+  type ProjectContext,
+  type Removal,
+  type ServiceApi,
+} from '../../task/service.ts';
+import { epochOf } from '../kit/time.ts';
 
 const text = z.string().nullish();
 const clusterRow = z.object({
@@ -25,64 +32,94 @@ const pathOf = (row: ClusterRow): string => `/clusters/${encodeURIComponent(row.
 const changedAt = (row: ClusterRow): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * The clusters of the whole cloud: Magnum has no filter by project, and an administrator always gets all of them.
- * Only the listing with details names the project. Asked once a round, for templates want to know who uses them.
+ * The clusters of the whole cloud: Magnum has no filter by project, and an administrator always
+ * gets all of them. Only the listing with details names the project. Asked once a round, for
+ * templates want to know who uses them.
  */
-export const clustersOf = ({ api, once }: CommonReach): Promise<ClusterRow[]> =>
-  once('magnum/clusters', async () => {
-    const { rows } = await api.list('/clusters/detail', { collection: 'clusters', row: clusterRow, paging: 'next' });
-    // To anybody else Magnum shows those of his own project and says nothing. Its own services it shows to administrators only (403).
-    if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject)) await api.request('GET', '/mservices');
+export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[]> =>
+  memoize('magnum/clusters', async () => {
+    const { rows } = await api.list('/clusters/detail', {
+      collection: 'clusters',
+      row: clusterRow,
+      paging: 'next',
+    });
+    // To anybody else Magnum shows those of his own project and says nothing. Its own services it
+    // shows to administrators only (403).
+    if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
+      await api.request('GET', '/mservices');
     return rows;
   });
 
 /**
- * Clusters with their node groups, certificates and trustee. Deleted with a token on the project where there is one:
- * the Heat driver passes the caller's token on, and Heat deletes keypairs and the like by name in the caller's own account.
+ * Clusters with their node groups, certificates and trustee. Deleted with a token on the project
+ * where there is one: the Heat driver passes the caller's token on, and Heat deletes keypairs and
+ * the like by name in the caller's own account.
  */
-export const cluster = defineKind({
+export const cluster = defineType({
   name: 'cluster',
   blockers: [
     'The driver logs in with a trust or an application credential of the one who made the cluster: once he or the project is gone, its deletion may hang.',
     'A deletion is accepted, and nothing happens, where the driver of the cluster is not installed any more.',
     'The listing fails for the whole cloud when the template of any cluster is missing in the database.',
   ],
-  list: async (reach) => (await clustersOf(reach)).filter((row) => row.project_id === reach.project || !row.project_id),
+  list: async (context) =>
+    (await clustersOf(context)).filter(
+      (row) => row.project_id === context.project || !row.project_id,
+    ),
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     const isUnderWay = row.status === 'DELETE_IN_PROGRESS';
-    const hangs = isUnderWay && reach.now() - changedAt(row) > PATIENCE ? { stuckSince: changedAt(row) } : undefined;
-    if (isUnderWay && (!hangs || (await heatIsAtIt(row, reach)))) return { is: 'accepted', ...hangs };
-    const why = row.status === 'DELETE_FAILED' ? await failureOf(row, reach.api) : undefined;
-    // For a cluster that hangs, too: its stack is gone while nobody can log in with its trust to see that. Heat's 404 makes the conductor drop the row.
-    await (reach.onProject ?? reach.api).request('DELETE', pathOf(row));
+    const hangs =
+      isUnderWay && context.now() - changedAt(row) > PATIENCE
+        ? { stuckSince: changedAt(row) }
+        : undefined;
+    if (isUnderWay && (!hangs || (await heatIsAtIt(row, context))))
+      return { is: 'accepted', ...hangs };
+    const why = row.status === 'DELETE_FAILED' ? await failureOf(row, context.api) : undefined;
+    // For a cluster that hangs, too: its stack is gone while nobody can log in with its trust to
+    // see that. Heat's 404 makes the conductor drop the row.
+    await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     if (why === undefined) return { is: 'accepted', ...hangs };
     return {
       is: 'blocked',
       message: `its deletion failed, and was asked for again: ${why}`,
       actor: 'operator',
-      advice: 'Remove what the message names if it fails once more; the log of magnum-conductor has the rest.',
+      advice:
+        'Remove what the message names if it fails once more; the log of magnum-conductor has the rest.',
     };
   },
 });
 
 const stackRow = z.object({ id: z.string(), stack_status: z.string() });
 
-/** Whether Heat still deletes the stack; to ask it again would begin from the start. Heat may be missing (Cluster API drivers) or closed to us: then to repeat the deletion does no harm. */
-async function heatIsAtIt(row: ClusterRow, { once, other, project }: Reach): Promise<boolean> {
-  const stacks = await once('magnum/stacks', async () => {
+/**
+ * Whether Heat still deletes the stack; to ask it again would begin from the start. Heat may be
+ * missing (Cluster API drivers) or closed to us: then to repeat the deletion does no harm.
+ */
+async function heatIsAtIt(
+  row: ClusterRow,
+  { memoize, apiOf, project }: ProjectContext,
+): Promise<boolean> {
+  const stacks = await memoize('magnum/stacks', async () => {
     const query = { tenant: project, show_hidden: true };
     try {
-      const listed = await (await other('heat'))?.list('/stacks', { collection: 'stacks', row: stackRow, paging: 'marker', query });
+      const listed = await (await apiOf('heat'))?.list('/stacks', {
+        collection: 'stacks',
+        row: stackRow,
+        paging: 'marker',
+        query,
+      });
       return listed?.rows ?? [];
     } catch (error) {
       if (error instanceof PropagatorError) return [];
       throw error;
     }
   });
-  return stacks.some((stack) => stack.id === row.stack_id && stack.stack_status === 'DELETE_IN_PROGRESS');
+  return stacks.some(
+    (stack) => stack.id === row.stack_id && stack.stack_status === 'DELETE_IN_PROGRESS',
+  );
 }
 
 const detail = z.object({ faults: z.record(z.string(), z.string().nullable()).nullish() });
@@ -90,19 +127,25 @@ const detail = z.object({ faults: z.record(z.string(), z.string().nullable()).nu
 /** Only the cluster by itself shows what its node groups failed of. */
 async function failureOf(row: ClusterRow, api: ServiceApi): Promise<string> {
   const answer = await api.request('GET', pathOf(row));
-  const faults = Object.entries(detail.parse(answer.json).faults ?? {}).map(([group, fault]) => `${group}: ${fault}`);
+  const faults = Object.entries(detail.parse(answer.json).faults ?? {}).map(
+    ([group, fault]) => `${group}: ${fault}`,
+  );
   return [row.status_reason, ...faults].filter(Boolean).join('; ') || 'Magnum does not say why';
 }
 
-/** Nothing is taken from a living project because somebody left it; but what runs in his name stops working. */
-export const clusterOfUser = defineUserKind({
+/**
+ * Nothing is taken from a living project because somebody left it; but what runs in his name stops
+ * working.
+ */
+export const clusterOfUser = defineUserType({
   name: 'cluster-of-user',
-  list: async (reach) => (await clustersOf(reach)).filter((row) => row.user_id === reach.user || !row.user_id),
+  list: async (context) =>
+    (await clustersOf(context)).filter((row) => row.user_id === context.user || !row.user_id),
   id: (row) => row.uuid,
   owner: (row) => row.user_id ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: async (row): Promise<Removal> => ({
-    is: 'stays',
+    is: 'retained',
     message: `a cluster of project ${row.project_id} works with a trust or an application credential of this user, which is gone`,
     advice:
       'Its load balancers and volumes do not follow Kubernetes any more, and it may not be possible to delete it: let another member make a new one, or rotate its credential (Magnum API 1.12) where the driver can.',

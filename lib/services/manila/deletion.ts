@@ -1,18 +1,18 @@
 import * as z from 'zod';
-import type { Blocker, Reach, Removal } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
-import { epochOf } from '../common/time.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import type { Blocker, ProjectContext, Removal } from '../../task/service.ts';
+import { epochOf } from '../kit/time.ts';
 
 const MINUTE = 60_000;
 /** A deletion in Manila that takes longer is shown to the operator. */
 export const PATIENCE = 30 * MINUTE;
 
 /** Goes on by itself. */
-export const waits = (message: string): Blocker => ({ message, actor: 'nobody' });
+export const waits = (message: string): Blocker => ({ message, actor: 'none' });
 
 /**
- * Manila answers 400, 403 and 409 to what stands in the way; a 403 of its policy is about us and is thrown on.
- * Some of its releases lose the words in between: `Invalid share: %(reason)s.`
+ * Manila answers 400, 403 and 409 to what stands in the way; a 403 of its policy is about us and is
+ * thrown on. Some of its releases lose the words in between: `Invalid share: %(reason)s.`
  */
 export function refusal(error: unknown): Blocker {
   const status = error instanceof PropagatorError ? error.report.status : undefined;
@@ -21,7 +21,8 @@ export function refusal(error: unknown): Blocker {
   return {
     message: error.message.replace('%(reason)s', 'it does not say why'),
     actor: 'operator',
-    advice: 'Look for locks, snapshots and backups of it that belong to somebody else, and at the log of manila-api for its id.',
+    advice:
+      'Look for locks, snapshots and backups of it that belong to somebody else, and at the log of manila-api for its id.',
   };
 }
 
@@ -31,19 +32,29 @@ export const FAILED = 'the back end could not delete it; it was asked again';
 export const adviceOnFailure =
   'Look at the log of manila-share for its id. As a last resort, "force_delete" makes Manila forget it and leaves its data on the back end.';
 
-/** Deletes what is at rest, and what failed after its state was set to `error`, for Manila deletes it in no other. */
+/**
+ * Deletes what is at rest, and what failed after its state was set to `error`, for Manila deletes
+ * it in no other.
+ */
 export async function deleted(
   row: { readonly status: string },
   path: string,
-  { api }: Reach,
-  options: { readonly query?: Record<string, string>; readonly headers?: Record<string, string> } = {},
+  { api }: ProjectContext,
+  options: {
+    readonly query?: Record<string, string>;
+    readonly headers?: Record<string, string>;
+  } = {},
 ): Promise<Removal> {
-  // Taken from the customer already, and deleted by manila-share in its own time (2024.1, is_deferred_deletion_enabled).
+  // Taken from the customer already, and deleted by manila-share in its own time (2024.1,
+  // is_deferred_deletion_enabled).
   if (row.status.includes('deferred')) return { is: 'accepted' };
   try {
     // Not `force_delete`: it forgets what the back end failed to delete.
     if (/error_|_error/.test(row.status))
-      await api.request('POST', `${path}/action`, { ...options, json: { reset_status: { status: 'error' } } });
+      await api.request('POST', `${path}/action`, {
+        ...options,
+        json: { reset_status: { status: 'error' } },
+      });
     await api.request('DELETE', path, options);
   } catch (error) {
     return { is: 'blocked', ...refusal(error) };
@@ -54,11 +65,19 @@ export async function deleted(
 }
 
 /** In these a thing can be asked to go, or is on its way. */
-export const AT_REST = /^(available|error|inactive|deleting|error_deleting|(error_)?deferred_deleting)$/;
+export const AT_REST =
+  /^(available|error|inactive|deleting|error_deleting|(error_)?deferred_deleting)$/;
 export const busy = (status: string): Blocker => waits(`it is busy (${status})`);
 
-/** When a deletion began, by the rows of a thing's instances: the thing itself does not say. `undefined`: not long ago, or nobody knows. */
-async function stuckSince(path: string, collection: string, { api, now }: Reach): Promise<number | undefined> {
+/**
+ * When a deletion began, by the rows of a thing's instances: the thing itself does not say.
+ * `undefined`: not long ago, or nobody knows.
+ */
+async function stuckSince(
+  path: string,
+  collection: string,
+  { api, now }: ProjectContext,
+): Promise<number | undefined> {
   const { rows } = await api.list(path, { collection, row: instanceRow, paging: 'none' });
   const since = Math.max(...rows.map((row) => epochOf(row.updated_at)));
   return Number.isFinite(since) && now() - since > PATIENCE ? since : undefined;
@@ -69,13 +88,20 @@ const FEW = 5;
 
 /** The row, and whether so few are being deleted that it may be asked since when. */
 export type Deleting<Row> = Row & { readonly isOneOfFew: boolean };
-export const counted = <Row extends { readonly status: string }>(rows: readonly Row[]): Deleting<Row>[] => {
+export const counted = <Row extends { readonly status: string }>(
+  rows: readonly Row[],
+): Deleting<Row>[] => {
   const isOneOfFew = rows.filter((row) => row.status === 'deleting').length <= FEW;
   return rows.map((row) => ({ ...row, isOneOfFew }));
 };
 
 /** On its way; with the time since when, if that is long ago. */
-export async function underway(row: Deleting<unknown>, path: string, collection: string, reach: Reach): Promise<Removal> {
-  const since = row.isOneOfFew ? await stuckSince(path, collection, reach) : undefined;
+export async function underway(
+  row: Deleting<unknown>,
+  path: string,
+  collection: string,
+  context: ProjectContext,
+): Promise<Removal> {
+  const since = row.isOneOfFew ? await stuckSince(path, collection, context) : undefined;
   return since === undefined ? { is: 'accepted' } : { is: 'accepted', stuckSince: since };
 }

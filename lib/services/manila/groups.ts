@@ -1,4 +1,4 @@
-import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { refusal, waits } from './deletion.ts';
 import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 
@@ -6,7 +6,11 @@ import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 const blockedByState = (status: string): Blocker | undefined =>
   /^(available|deleting)$|error/.test(status) ? undefined : waits(`it is busy (${status})`);
 
-async function remove(row: { readonly id: string; readonly status: string }, collection: string, { api }: Reach): Promise<Removal> {
+async function remove(
+  row: { readonly id: string; readonly status: string },
+  collection: string,
+  { api }: ProjectContext,
+): Promise<Removal> {
   const path = `/${collection}/${encodeURIComponent(row.id)}`;
   if (row.status === 'deleting') return { is: 'accepted' };
   try {
@@ -20,30 +24,31 @@ async function remove(row: { readonly id: string; readonly status: string }, col
   return { is: 'accepted' };
 }
 
-export const groupSnapshot = defineKind({
+export const groupSnapshot = defineType({
   name: 'group-snapshot',
   list: groupSnapshotsOf,
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) => blockedByState(row.status),
-  remove: (row, reach) => remove(row, 'share-group-snapshots', reach),
+  remove: (row, context) => remove(row, 'share-group-snapshots', context),
 });
 
 /** A group does not take its shares along. */
-export const group = defineKind({
+export const group = defineType({
   name: 'group',
   blockers: ['Its shares and its snapshots go first.'],
-  async list(reach) {
-    const rows = await groupsOf(reach);
+  async list(context) {
+    const rows = await groupsOf(context);
     if (rows.length === 0) return [];
-    const [shares, snapshots] = await Promise.all([sharesOf(reach), groupSnapshotsOf(reach)]);
+    const [shares, snapshots] = await Promise.all([sharesOf(context), groupSnapshotsOf(context)]);
     const holding = new Set([...shares, ...snapshots].map((row) => row.share_group_id));
     return rows.map((row) => ({ ...row, isHolding: holding.has(row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: (row) => (row.isHolding ? waits('its shares and snapshots go first') : blockedByState(row.status)),
-  remove: (row, reach) => remove(row, 'share-groups', reach),
+  blocked: (row) =>
+    row.isHolding ? waits('its shares and snapshots go first') : blockedByState(row.status),
+  remove: (row, context) => remove(row, 'share-groups', context),
 });

@@ -1,25 +1,29 @@
-import { type Blocker, defineKind, type Removal } from '../../cleanup/service.ts';
-import { epochOf } from '../common/time.ts';
+import { type Blocker, defineType, type Removal } from '../../task/service.ts';
+import { epochOf } from '../kit/time.ts';
 import { PATIENCE, refusal, waits } from './deletion.ts';
 import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from './rows.ts';
 
 /**
- * What serves the shares in a share network: it has ports in the project's subnets. Deleting the network would remove it, too, but
- * nobody could see any more when that is done and the ports are gone; so it goes first.
+ * What serves the shares in a share network: it has ports in the project's subnets. Deleting the
+ * network would remove it, too, but nobody could see any more when that is done and the ports are
+ * gone; so it goes first.
  */
-export const shareServer = defineKind({
+export const shareServer = defineType({
   name: 'share-server',
   blockers: [
     'A server that was brought under management by an administrator is never deleted: it may serve shares that Manila does not know.',
   ],
-  async list(reach) {
-    const rows = await serversOf(reach);
+  async list(context) {
+    const rows = await serversOf(context);
     if (rows.length === 0) return [];
-    const [shares, groups] = await Promise.all([sharesOf(reach), groupsOf(reach)]);
+    const [shares, groups] = await Promise.all([sharesOf(context), groupsOf(context)]);
     const users = [...shares, ...groups];
     // A share shows the server of one of its replicas only.
     const isReplicated = shares.some((one) => one.has_replicas);
-    return rows.map((row) => ({ ...row, isServing: isReplicated || users.some((one) => one.share_server_id === row.id) }));
+    return rows.map((row) => ({
+      ...row,
+      isServing: isReplicated || users.some((one) => one.share_server_id === row.id),
+    }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id || undefined,
@@ -30,9 +34,12 @@ export const shareServer = defineKind({
       return {
         message: 'Manila can not tell whether it serves shares that are not managed',
         actor: 'operator',
-        advice: 'Let Manila forget it (openstack share server abandon), or delete it (openstack share server delete).',
+        advice:
+          'Let Manila forget it (openstack share server abandon), or delete it (openstack share server delete).',
       };
-    return /^(active|error|deleting)$/.test(row.status) ? undefined : waits(`it is busy (${row.status})`);
+    return /^(active|error|deleting)$/.test(row.status)
+      ? undefined
+      : waits(`it is busy (${row.status})`);
   },
   async remove(row, { api, now }): Promise<Removal> {
     if (row.status === 'deleting') {
@@ -49,25 +56,32 @@ export const shareServer = defineKind({
 });
 
 /** Manila deletes a share network with one subnet; the others must be taken off before. */
-export const shareNetwork = defineKind({
+export const shareNetwork = defineType({
   name: 'share-network',
   blockers: ['Its shares, groups and share servers go first.'],
-  async list(reach) {
-    const rows = await networksOf(reach);
+  async list(context) {
+    const rows = await networksOf(context);
     if (rows.length === 0) return [];
-    const [shares, groups, servers] = await Promise.all([sharesOf(reach), groupsOf(reach), serversOf(reach)]);
+    const [shares, groups, servers] = await Promise.all([
+      sharesOf(context),
+      groupsOf(context),
+      serversOf(context),
+    ]);
     const used = new Set([...shares, ...groups, ...servers].map((row) => row.share_network_id));
     return rows.map((row) => ({ ...row, isUsed: used.has(row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: (row) => (row.isUsed ? waits('its shares, groups and share servers go first') : undefined),
+  blocked: (row) =>
+    row.isUsed ? waits('its shares, groups and share servers go first') : undefined,
   async remove(row, { api }): Promise<Removal> {
     const path = `/share-networks/${encodeURIComponent(row.id)}`;
     try {
       for (const subnet of (row.share_network_subnets ?? []).slice(1))
-        await api.request('DELETE', `${path}/subnets/${encodeURIComponent(subnet.id)}`, { accept: [404] });
+        await api.request('DELETE', `${path}/subnets/${encodeURIComponent(subnet.id)}`, {
+          accept: [404],
+        });
       await api.request('DELETE', path);
     } catch (error) {
       return { is: 'blocked', ...refusal(error) };
@@ -77,14 +91,17 @@ export const shareNetwork = defineKind({
 });
 
 /** Where the accounts of the shares' users are: LDAP, Kerberos, Active Directory. */
-export const securityService = defineKind({
+export const securityService = defineType({
   name: 'security-service',
   blockers: ['Its share networks go first.'],
-  async list(reach) {
-    const rows = await securityServicesOf(reach);
+  async list(context) {
+    const rows = await securityServicesOf(context);
     if (rows.length === 0) return [];
-    const own = new Set((await networksOf(reach)).map((row) => row.id));
-    return rows.map((row) => ({ ...row, isOfOurs: (row.share_networks ?? []).some((id) => own.has(id)) }));
+    const own = new Set((await networksOf(context)).map((row) => row.id));
+    return rows.map((row) => ({
+      ...row,
+      isOfOurs: (row.share_networks ?? []).some((id) => own.has(id)),
+    }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,

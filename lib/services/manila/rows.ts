@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { ListOptions, Reach } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import type { ListOptions, ProjectContext } from '../../task/service.ts';
 
 const text = z.string().nullish();
 const owned = { id: z.string(), name: text, project_id: text };
@@ -18,16 +18,36 @@ export const shareRow = z.object({
 export type ShareRow = z.infer<typeof shareRow>;
 const snapshotRow = z.object({ ...owned, status: z.string(), share_id: z.string() });
 export type SnapshotRow = z.infer<typeof snapshotRow>;
-const groupRow = z.object({ ...owned, status: z.string(), share_network_id: text, share_server_id: text });
+const groupRow = z.object({
+  ...owned,
+  status: z.string(),
+  share_network_id: text,
+  share_server_id: text,
+});
 const groupSnapshotRow = z.object({
   ...owned,
   status: z.string(),
   share_group_id: text,
   members: z.array(z.object({ share_id: text })).nullish(),
 });
-const lockRow = z.object({ id: z.string(), project_id: text, resource_id: text, lock_reason: text });
-const transferRow = z.object({ id: z.string(), name: text, source_project_id: text, resource_id: text });
-const backupRow = z.object({ id: z.string(), name: text, status: z.string(), share_id: z.string() });
+const lockRow = z.object({
+  id: z.string(),
+  project_id: text,
+  resource_id: text,
+  lock_reason: text,
+});
+const transferRow = z.object({
+  id: z.string(),
+  name: text,
+  source_project_id: text,
+  resource_id: text,
+});
+const backupRow = z.object({
+  id: z.string(),
+  name: text,
+  status: z.string(),
+  share_id: z.string(),
+});
 const serverRow = z.object({
   id: z.string(),
   project_id: text,
@@ -36,19 +56,26 @@ const serverRow = z.object({
   is_auto_deletable: z.boolean().nullish(),
   updated_at: text,
 });
-const networkRow = z.object({ ...owned, share_network_subnets: z.array(z.object({ id: z.string() })).nullish() });
+const networkRow = z.object({
+  ...owned,
+  share_network_subnets: z.array(z.object({ id: z.string() })).nullish(),
+});
 /** Without the user and the password that are in these rows, too. */
-const securityServiceRow = z.object({ ...owned, type: text, share_networks: z.array(z.string()).nullish() });
+const securityServiceRow = z.object({
+  ...owned,
+  type: text,
+  share_networks: z.array(z.string()).nullish(),
+});
 
 /** What is spoken, as pairs of numbers: 2.9 is older than 2.75. */
-export function speaks({ api }: Pick<Reach, 'api'>, version: string): boolean {
+export function speaks({ api }: Pick<ProjectContext, 'api'>, version: string): boolean {
   const minor = (of: string | undefined): number => Number(of?.split('.')[1] ?? 0);
   return minor(api.microversion) >= minor(version);
 }
 
-function lacking({ api }: Reach, kind: string, since: string): PropagatorError {
+function lacking({ api }: ProjectContext, resourceType: string, since: string): PropagatorError {
   return new PropagatorError({
-    code: `manila.${kind}.unsupported`,
+    code: `manila.${resourceType}.unsupported`,
     class: 'Unsupported',
     message: `this Manila has none (microversion ${since})`,
     advice: 'Nothing to do.',
@@ -57,62 +84,88 @@ function lacking({ api }: Reach, kind: string, since: string): PropagatorError {
   });
 }
 
-/** A listing that is asked once a round and shared by the kinds, for things of one kind stand in the way of another. */
+/**
+ * A listing that is asked once a round and shared by the resource types, for resources of one
+ * resource type stand in the way of another.
+ */
 const listing =
-  <S extends z.ZodType>(path: string, options: (reach: Reach) => ListOptions<S>, since?: { kind: string; version: string }) =>
-  async (reach: Reach): Promise<z.infer<S>[]> => {
-    if (since && !speaks(reach, since.version)) throw lacking(reach, since.kind, since.version);
-    return reach.once(`manila${path}`, async () => (await reach.api.list(path, options(reach))).rows);
+  <S extends z.ZodType>(
+    path: string,
+    options: (context: ProjectContext) => ListOptions<S>,
+    since?: { resourceType: string; version: string },
+  ) =>
+  async (context: ProjectContext): Promise<z.infer<S>[]> => {
+    if (since && !speaks(context, since.version))
+      throw lacking(context, since.resourceType, since.version);
+    return context.memoize(
+      `manila${path}`,
+      async () => (await context.api.list(path, options(context))).rows,
+    );
   };
 
-/** Without `all_tenants` Manila silently lists our own project instead; with `with_count` it forgets the filter by project. */
-const ofProject = ({ project }: Reach) => ({ all_tenants: 1, project_id: project });
+/**
+ * Without `all_tenants` Manila silently lists our own project instead; with `with_count` it forgets
+ * the filter by project.
+ */
+const ofProject = ({ project }: ProjectContext) => ({ all_tenants: 1, project_id: project });
 
 /**
- * Shares and snapshots are listed without a limit, and all come at once: with one, a page counts a share as often as it has replicas.
- * What lies in the recycle bin (microversion 2.69) is shown only by itself.
+ * Shares and snapshots are listed without a limit, and all come at once: with one, a page counts a
+ * share as often as it has replicas. What lies in the recycle bin (microversion 2.69) is shown only
+ * by itself.
  */
-export const sharesOf = (reach: Reach): Promise<ShareRow[]> =>
-  reach.once('manila shares', async () => {
-    const bins = speaks(reach, '2.69') ? [{}, { is_soft_deleted: true }] : [{}];
+export const sharesOf = (context: ProjectContext): Promise<ShareRow[]> =>
+  context.memoize('manila shares', async () => {
+    const bins = speaks(context, '2.69') ? [{}, { is_soft_deleted: true }] : [{}];
     const listed = bins.map((bin) =>
-      reach.api.list('/shares/detail', { collection: 'shares', row: shareRow, paging: 'none', query: { ...ofProject(reach), ...bin } }),
+      context.api.list('/shares/detail', {
+        collection: 'shares',
+        row: shareRow,
+        paging: 'none',
+        query: { ...ofProject(context), ...bin },
+      }),
     );
     const rows = (await Promise.all(listed)).flatMap((one) => one.rows);
     return [...new Map(rows.map((row) => [row.id, row])).values()];
   });
-export const snapshotsOf = listing('/snapshots/detail', (reach) => ({
+export const snapshotsOf = listing('/snapshots/detail', (context) => ({
   collection: 'snapshots',
   row: snapshotRow,
   paging: 'none',
-  query: ofProject(reach),
+  query: ofProject(context),
 }));
-export const groupsOf = listing('/share-groups/detail', (reach) => ({
+export const groupsOf = listing('/share-groups/detail', (context) => ({
   collection: 'share_groups',
   row: groupRow,
   paging: 'offset',
-  query: ofProject(reach),
+  query: ofProject(context),
 }));
-export const groupSnapshotsOf = listing('/share-group-snapshots/detail', (reach) => ({
+export const groupSnapshotsOf = listing('/share-group-snapshots/detail', (context) => ({
   collection: 'share_group_snapshots',
   row: groupSnapshotRow,
   paging: 'offset',
-  query: ofProject(reach),
+  query: ofProject(context),
 }));
-export const networksOf = listing('/share-networks/detail', (reach) => ({
+export const networksOf = listing('/share-networks/detail', (context) => ({
   collection: 'share_networks',
   row: networkRow,
   paging: 'offset',
-  query: ofProject(reach),
+  query: ofProject(context),
 }));
-/** A `limit` is taken for a field that no security service has, and none is shown (15.1, seen; the same in 2026.2). */
-export const securityServicesOf = listing('/security-services/detail', (reach) => ({
+/**
+ * A `limit` is taken for a field that no security service has, and none is shown (15.1, seen; the
+ * same in 2026.2).
+ */
+export const securityServicesOf = listing('/security-services/detail', (context) => ({
   collection: 'security_services',
   row: securityServiceRow,
   paging: 'none',
-  query: ofProject(reach),
+  query: ofProject(context),
 }));
-/** A server shows its project as long as its share network is there; any other parameter than a filter empties this list, too. */
+/**
+ * A server shows its project as long as its share network is there; any other parameter than a
+ * filter empties this list, too.
+ */
 export const serversOf = listing('/share-servers', ({ project }) => ({
   collection: 'share_servers',
   row: serverRow,
@@ -121,14 +174,24 @@ export const serversOf = listing('/share-servers', ({ project }) => ({
 }));
 export const locksOf = listing(
   '/resource-locks',
-  ({ project }) => ({ collection: 'resource_locks', row: lockRow, paging: 'offset', query: { all_projects: true, project_id: project } }),
-  { kind: 'lock', version: '2.81' },
+  ({ project }) => ({
+    collection: 'resource_locks',
+    row: lockRow,
+    paging: 'offset',
+    query: { all_projects: true, project_id: project },
+  }),
+  { resourceType: 'lock', version: '2.81' },
 );
 /** The filter has a name of its own here; without any filter Manila also ignores the page. */
 export const transfersOf = listing(
   '/share-transfers/detail',
-  ({ project }) => ({ collection: 'transfers', row: transferRow, paging: 'offset', query: { all_tenants: 1, source_project_id: project } }),
-  { kind: 'transfer', version: '2.77' },
+  ({ project }) => ({
+    collection: 'transfers',
+    row: transferRow,
+    paging: 'offset',
+    query: { all_tenants: 1, source_project_id: project },
+  }),
+  { resourceType: 'transfer', version: '2.77' },
 );
 /** Backups of the whole cloud: Manila drops a filter by project here. Experimental up to 2026.2. */
 export const backupsOf = listing(
@@ -140,10 +203,13 @@ export const backupsOf = listing(
     query: { all_tenants: 1 },
     headers: EXPERIMENTAL,
   }),
-  { kind: 'backup', version: '2.80' },
+  { resourceType: 'backup', version: '2.80' },
 );
 export const EXPERIMENTAL = { 'X-OpenStack-Manila-API-Experimental': 'true' };
 
 /** For what stands in the way: empty where the release has none of it. */
-export const orNone = <Row>(version: string, list: (reach: Reach) => Promise<Row[]>, reach: Reach): Promise<Row[]> =>
-  speaks(reach, version) ? list(reach) : Promise.resolve([]);
+export const orNone = <Row>(
+  version: string,
+  list: (context: ProjectContext) => Promise<Row[]>,
+  context: ProjectContext,
+): Promise<Row[]> => (speaks(context, version) ? list(context) : Promise.resolve([]));

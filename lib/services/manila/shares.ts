@@ -1,9 +1,30 @@
-import { type Blocker, defineKind, type Removal } from '../../cleanup/service.ts';
-import { AT_REST, busy, counted, type Deleting, deleted, refusal, underway, waits } from './deletion.ts';
-import { backupsOf, groupSnapshotsOf, locksOf, orNone, type ShareRow, sharesOf, snapshotsOf, transfersOf } from './rows.ts';
+import { type Blocker, defineType, type Removal } from '../../task/service.ts';
+import {
+  AT_REST,
+  busy,
+  counted,
+  type Deleting,
+  deleted,
+  refusal,
+  underway,
+  waits,
+} from './deletion.ts';
+import {
+  backupsOf,
+  groupSnapshotsOf,
+  locksOf,
+  orNone,
+  type ShareRow,
+  sharesOf,
+  snapshotsOf,
+  transfersOf,
+} from './rows.ts';
 
-/** A promise that somebody made to himself; an administrator may break it. What an administrator of another project locked stays locked. */
-export const lock = defineKind({
+/**
+ * A promise that somebody made to himself; an administrator may break it. What an administrator of
+ * another project locked stays locked.
+ */
+export const lock = defineType({
   name: 'lock',
   list: locksOf,
   id: (row) => row.id,
@@ -16,7 +37,7 @@ export const lock = defineKind({
 });
 
 /** A share that is offered to another project; without the offer it is an ordinary one. */
-export const transfer = defineKind({
+export const transfer = defineType({
   name: 'transfer',
   list: transfersOf,
   id: (row) => row.id,
@@ -35,33 +56,36 @@ export const transfer = defineKind({
 type SeenShare = Deleting<ShareRow> & { readonly blocker: Blocker | undefined };
 
 /** Shares with their access rules, those in the recycle bin among them. */
-export const share = defineKind<SeenShare>({
+export const share = defineType<SeenShare>({
   name: 'share',
   blockers: [
     'Snapshots, replicas, backups and group snapshots of it go first.',
     'A lock of another project on it (microversion 2.81) keeps it, even from an administrator.',
   ],
-  async list(reach) {
-    const shares = counted(await sharesOf(reach));
+  async list(context) {
+    const shares = counted(await sharesOf(context));
     if (shares.length === 0) return [];
     const [snapshots, groupSnapshots, backups, locks] = await Promise.all([
-      snapshotsOf(reach),
-      groupSnapshotsOf(reach),
-      orNone('2.80', backupsOf, reach),
-      orNone('2.81', locksOf, reach),
+      snapshotsOf(context),
+      groupSnapshotsOf(context),
+      orNone('2.80', backupsOf, context),
+      orNone('2.81', locksOf, context),
     ]);
-    const ids = (rows: readonly { readonly share_id?: string | null | undefined }[]) => new Set(rows.map((row) => row.share_id));
+    const ids = (rows: readonly { readonly share_id?: string | null | undefined }[]) =>
+      new Set(rows.map((row) => row.share_id));
     const [snapped, saved] = [ids(snapshots), ids(backups)];
     const grouped = ids(groupSnapshots.flatMap((row) => row.members ?? []));
     const locked = new Set(locks.map((row) => row.resource_id));
     const blocker = (row: ShareRow): Blocker | undefined => {
       if (locked.has(row.id)) return waits('its lock goes first');
-      if (row.status === 'awaiting_transfer') return waits('its transfer to another project is cancelled first');
+      if (row.status === 'awaiting_transfer')
+        return waits('its transfer to another project is cancelled first');
       if (snapped.has(row.id)) return waits('its snapshots go first');
       if (saved.has(row.id)) return waits('its backups go first');
       if (grouped.has(row.id)) return waits('the snapshots of its group go first');
       if (row.has_replicas) return waits('its other replicas go first');
-      if (row.task_state && !/_(success|error|cancelled)$/.test(row.task_state)) return busy(row.task_state);
+      if (row.task_state && !/_(success|error|cancelled)$/.test(row.task_state))
+        return busy(row.task_state);
       return blockedByState(row);
     };
     return shares.map((row) => ({ ...row, blocker: blocker(row) }));
@@ -70,10 +94,16 @@ export const share = defineKind<SeenShare>({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) => row.blocker,
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     const path = `/shares/${encodeURIComponent(row.id)}`;
-    if (row.status === 'deleting') return underway(row, `${path}/instances`, 'share_instances', reach);
-    return deleted(row, path, reach, row.share_group_id ? { query: { share_group_id: row.share_group_id } } : {});
+    if (row.status === 'deleting')
+      return underway(row, `${path}/instances`, 'share_instances', context);
+    return deleted(
+      row,
+      path,
+      context,
+      row.share_group_id ? { query: { share_group_id: row.share_group_id } } : {},
+    );
   },
 });
 
@@ -83,13 +113,15 @@ function blockedByState({ status, is_soft_deleted: inBin }: ShareRow): Blocker |
     return {
       message: `it lies in the recycle bin, where its state (${status}) can not be set`,
       actor: 'operator',
-      advice: 'Find out what is wrong with it on the back end, then "openstack share delete --force".',
+      advice:
+        'Find out what is wrong with it on the back end, then "openstack share delete --force".',
     };
   if (/^(un)?manage_error/.test(status))
     return {
       message: `it is only half managed by Manila (${status})`,
       actor: 'operator',
-      advice: 'Let Manila forget it (openstack share abandon), or set its state to "error" and it will be deleted with its data.',
+      advice:
+        'Let Manila forget it (openstack share abandon), or set its state to "error" and it will be deleted with its data.',
     };
   return /error/.test(status) ? undefined : busy(status);
 }

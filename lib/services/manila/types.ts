@@ -1,11 +1,12 @@
 import * as z from 'zod';
-import { defineKind, type ListOptions, type Reach } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import { defineType, type ListOptions, type ProjectContext } from '../../task/service.ts';
 
 const typeRow = z.object({ id: z.string(), name: z.string().nullish() });
 const accessRow = z.object({ project_id: z.string().nullish() });
 
-const isGone = (error: unknown): boolean => error instanceof PropagatorError && error.class === 'Gone';
+const isGone = (error: unknown): boolean =>
+  error instanceof PropagatorError && error.class === 'Gone';
 
 interface Types {
   readonly name: string;
@@ -14,17 +15,31 @@ interface Types {
   readonly access: { readonly path: string; readonly collection: string };
 }
 
-/** The right to use a private type. Manila shows it by type only: one call for each private type of the cloud. */
+/**
+ * The right to use a private type. Manila shows it by type only: one call for each private type of
+ * the cloud.
+ */
 const accessTo = ({ name, path, collection, access }: Types) =>
-  defineKind({
+  defineType({
     name,
-    async list({ api, project }: Reach) {
-      const types: ListOptions<typeof typeRow> = { collection, row: typeRow, paging: 'none', query: { is_public: false } };
+    async list({ api, project }: ProjectContext) {
+      const types: ListOptions<typeof typeRow> = {
+        collection,
+        row: typeRow,
+        paging: 'none',
+        query: { is_public: false },
+      };
       const accesses = (await api.list(path, types)).rows.map(async (type) => {
         try {
           const of = `${path}/${encodeURIComponent(type.id)}/${access.path}`;
-          const { rows } = await api.list(of, { collection: access.collection, row: accessRow, paging: 'none' });
-          return rows.filter((row) => (row.project_id ?? project) === project).map((row) => ({ ...type, owner: row.project_id }));
+          const { rows } = await api.list(of, {
+            collection: access.collection,
+            row: accessRow,
+            paging: 'none',
+          });
+          return rows
+            .filter((row) => (row.project_id ?? project) === project)
+            .map((row) => ({ ...type, owner: row.project_id }));
         } catch (error) {
           // An administrator removed the type, or made it public, after it was listed.
           if (isGone(error)) return [];
@@ -37,7 +52,9 @@ const accessTo = ({ name, path, collection, access }: Types) =>
     owner: (row) => row.owner ?? undefined,
     label: (row) => row.name ?? undefined,
     async remove(row, { api, project }) {
-      await api.request('POST', `${path}/${encodeURIComponent(row.id)}/action`, { json: { removeProjectAccess: { project } } });
+      await api.request('POST', `${path}/${encodeURIComponent(row.id)}/action`, {
+        json: { removeProjectAccess: { project } },
+      });
       return { is: 'gone' };
     },
   });

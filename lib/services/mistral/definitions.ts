@@ -1,40 +1,63 @@
-import { defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
-import { all, apiOf, eventTriggersAgain, lacking, needsLife, ofProject, publicOne, type Row } from './rows.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import {
+  all,
+  apiOf,
+  eventTriggersAgain,
+  lacking,
+  ofProject,
+  publicOne,
+  type Row,
+  requiresLiveProject,
+} from './rows.ts';
 
-/** Shared by the kinds of one round: the namespaces of the actions are taken from them. */
-export const workflows = (reach: Reach): Promise<Row[]> =>
-  reach.once('mistral.workflows', () => all(apiOf(reach), 'workflows', { project_id: reach.project }));
-export const workbooks = ({ api, once }: Reach): Promise<Row[]> => once('mistral.workbooks', () => all(api, 'workbooks'));
+/** Shared by the resource types of one round: the namespaces of the actions are taken from them. */
+export const workflows = (context: ProjectContext): Promise<Row[]> =>
+  context.memoize('mistral.workflows', () =>
+    all(apiOf(context), 'workflows', { project_id: context.project }),
+  );
+export const workbooks = ({ api, memoize }: ProjectContext): Promise<Row[]> =>
+  memoize('mistral.workbooks', () => all(api, 'workbooks'));
 
 /** With its members. It waits for the actions, which are found by the namespaces of workflows. */
-export const workflow = defineKind({
+export const workflow = defineType({
   name: 'workflow',
   after: ['action'],
   follows: ['cron-trigger', 'event-trigger', 'execution'],
-  blockers: ['A trigger of another project hangs on it (it was public, or shared).', 'It is public.'],
+  blockers: [
+    'A trigger of another project hangs on it (it was public, or shared).',
+    'It is public.',
+  ],
   list: workflows,
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: publicOne,
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     try {
-      await apiOf(reach).request('DELETE', `/v2/workflows/${encodeURIComponent(row.id)}`);
+      await apiOf(context).request('DELETE', `/v2/workflows/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      if (!(error instanceof PropagatorError) || error.report.status !== 400 || !/triggers? associated/.test(error.message)) throw error;
-      const left = reach.onProject ? [] : await eventTriggersAgain(reach);
+      if (
+        !(error instanceof PropagatorError) ||
+        error.report.status !== 400 ||
+        !/triggers? associated/.test(error.message)
+      )
+        throw error;
+      const left = context.projectApi ? [] : await eventTriggersAgain(context);
       if (left.some(({ workflow_id }) => workflow_id === row.id))
         return {
-          is: 'stays',
-          message: 'an event trigger of the project hangs on it, which this Mistral (before 2026.1) no longer removes',
-          advice: "Remove the rows of both from the tables event_triggers_v2 and workflow_definitions_v2 in Mistral's database.",
+          is: 'retained',
+          message:
+            'an event trigger of the project hangs on it, which this Mistral (before 2026.1) no longer removes',
+          advice:
+            "Remove the rows of both from the tables event_triggers_v2 and workflow_definitions_v2 in Mistral's database.",
         };
       return {
         is: 'blocked',
         message: error.message,
-        actor: 'neighbour',
-        advice: 'Remove the triggers named there; those of the project itself are removed in its own pass.',
+        actor: 'other-project',
+        advice:
+          'Remove the triggers named there; those of the project itself are removed in its own pass.',
       };
     }
     return { is: 'gone' };
@@ -42,21 +65,25 @@ export const workflow = defineKind({
 });
 
 /**
- * Ad-hoc actions. Before 2026.1 only a token on the project sees them, and no release tells which project's are wanted.
- * Mistral lists one namespace at a time and does not say which there are: those of the project's workflows and workbooks are asked for.
- * What comes with Mistral and what stands behind a dynamic action is listed, too, under its name in place of an id.
+ * Ad-hoc actions. Before 2026.1 only a token on the project sees them, and no release tells which
+ * project's are wanted. Mistral lists one namespace at a time and does not say which there are:
+ * those of the project's workflows and workbooks are asked for. What comes with Mistral and what
+ * stands behind a dynamic action is listed, too, under its name in place of an id.
  */
-export const action = defineKind({
+export const action = defineType({
   name: 'action',
-  needsLife,
+  requiresLiveProject,
   blockers: ['It is public.'],
-  async list(reach) {
+  async list(context) {
     const namespaces = new Set(['']);
-    for (const { namespace } of [...(await workflows(reach)), ...(await workbooks(reach))]) namespaces.add(namespace ?? '');
+    for (const { namespace } of [...(await workflows(context)), ...(await workbooks(context))])
+      namespaces.add(namespace ?? '');
     const listings = await Promise.all(
-      [...namespaces].map((namespace) => all(reach.api, 'actions', namespace === '' ? {} : { namespace })),
+      [...namespaces].map((namespace) =>
+        all(context.api, 'actions', namespace === '' ? {} : { namespace }),
+      ),
     );
-    return ofProject(listings.flat(), reach.project).filter((row) => row.id !== row.name);
+    return ofProject(listings.flat(), context.project).filter((row) => row.id !== row.name);
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -69,33 +96,43 @@ export const action = defineKind({
 });
 
 /**
- * Kinds that any administrator may list, and that releases before 2026.1 remove only for a token on the project: to others they say 404.
- * It is taken for gone when a fresh listing no longer has it.
+ * Resource types that any administrator may list, and that releases before 2026.1 remove only for a
+ * token on the project: to others they say 404. It is taken for gone when a fresh listing no longer
+ * has it.
  */
-export async function removeOurs(row: Row, reach: Reach, collection: string, again: () => Promise<readonly Row[]>): Promise<Removal> {
+export async function removeOurs(
+  row: Row,
+  context: ProjectContext,
+  collection: string,
+  again: () => Promise<readonly Row[]>,
+): Promise<Removal> {
   const path = `/v2/${collection}/${encodeURIComponent(row.id)}`;
-  const answer = await apiOf(reach).request('DELETE', path, { accept: [404] });
+  const answer = await apiOf(context).request('DELETE', path, { accept: [404] });
   if (answer.status !== 404) return { is: 'gone' };
   const fresh = await again();
   if (!fresh.some(({ id }) => id === row.id)) return { is: 'gone' };
   return {
-    is: 'stays',
-    message: 'this Mistral (before 2026.1) removes it only for a token on its project, which is gone; it can do nothing any more',
+    is: 'retained',
+    message:
+      'this Mistral (before 2026.1) removes it only for a token on its project, which is gone; it can do nothing any more',
     advice: `Remove its row from the table ${TABLES[collection] ?? collection} in Mistral's database.`,
   };
 }
 
-const TABLES: Readonly<Record<string, string>> = { event_triggers: 'event_triggers_v2', dynamic_actions: 'dynamic_action_definitions' };
+const TABLES: Readonly<Record<string, string>> = {
+  event_triggers: 'event_triggers_v2',
+  dynamic_actions: 'dynamic_action_definitions',
+};
 
 const ofCode = (name: string, collection: string, follows: readonly string[]) => {
-  const list = async (reach: Reach): Promise<Row[]> => {
+  const list = async (context: ProjectContext): Promise<Row[]> => {
     try {
-      return await all(apiOf(reach), collection, { project_id: reach.project });
+      return await all(apiOf(context), collection, { project_id: context.project });
     } catch (error) {
       throw lacking(error, name, 'Wallaby');
     }
   };
-  return defineKind({
+  return defineType({
     name,
     follows,
     blockers: ['It is public.'],
@@ -104,7 +141,10 @@ const ofCode = (name: string, collection: string, follows: readonly string[]) =>
     owner: (row) => row.project_id ?? undefined,
     label: (row) => row.name ?? undefined,
     blocked: publicOne,
-    remove: (row, reach) => removeOurs(row, reach, collection, () => reach.once(`mistral.${collection}.again`, () => list(reach))),
+    remove: (row, context) =>
+      removeOurs(row, context, collection, () =>
+        context.memoize(`mistral.${collection}.again`, () => list(context)),
+      ),
   });
 };
 

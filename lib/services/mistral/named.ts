@@ -1,23 +1,29 @@
-import { type Blocker, defineKind, type Removal } from '../../cleanup/service.ts';
+import { type Blocker, defineType, type Removal } from '../../task/service.ts';
 import { workbooks } from './definitions.ts';
-import { all, needsLife, ofProject, publicOne, type Row } from './rows.ts';
+import { all, ofProject, publicOne, type Row, requiresLiveProject } from './rows.ts';
 
 interface Named extends Row {
   readonly clashes: boolean;
 }
 
 /** MySQL compares names without regard to case, accents and trailing blanks. */
-const folded = (text: string | null | undefined): string => (text ?? '').normalize('NFKD').replace(/\p{M}/gu, '').trimEnd().toLowerCase();
-const sameName = (a: Row, b: Row): boolean => folded(a.name) === folded(b.name) && folded(a.namespace) === folded(b.namespace);
+const folded = (text: string | null | undefined): string =>
+  (text ?? '').normalize('NFKD').replace(/\p{M}/gu, '').trimEnd().toLowerCase();
+const sameName = (a: Row, b: Row): boolean =>
+  folded(a.name) === folded(b.name) && folded(a.namespace) === folded(b.namespace);
 
 /**
- * Mistral removes these by name, and with one's own every public one of that name, of whatever project (seen on 15.0, unchanged in 2026.2):
- * so what shares its name with a foreign public one must not be touched.
+ * Mistral removes these by name, and with one's own every public one of that name, of whatever
+ * project (seen on 15.0, unchanged in 2026.2): so what shares its name with a foreign public one
+ * must not be touched.
  */
 function named(rows: readonly Row[], project: string): Named[] {
   const ours = ofProject(rows, project);
   const foreign = rows.filter((one) => one.project_id !== project && one.scope !== 'private');
-  return ours.map((one) => ({ ...one, clashes: foreign.some((other) => other.id !== one.id && sameName(one, other)) }));
+  return ours.map((one) => ({
+    ...one,
+    clashes: foreign.some((apiOf) => apiOf.id !== one.id && sameName(one, apiOf)),
+  }));
 }
 
 const blocked = (row: Named): Blocker | undefined =>
@@ -26,24 +32,33 @@ const blocked = (row: Named): Blocker | undefined =>
     ? {
         message: 'another project has a public one of the same name, and Mistral would remove both',
         actor: 'operator',
-        advice: 'Make the public one private for the time being (update it with scope=private); this one goes in the next pass.',
+        advice:
+          'Make the public one private for the time being (update it with scope=private); this one goes in the next pass.',
       }
     : undefined);
 
-/** Mistral's routes take no slash, and cut one off at the end, so that the call would be about something else; dots are a way up in any path. */
-const isAddressable = (row: Row): boolean => row.name !== undefined && row.name !== null && !/\/|^\.{0,2}$/.test(row.name);
+/**
+ * Mistral's routes take no slash, and cut one off at the end, so that the call would be about
+ * something else; dots are a way up in any path.
+ */
+const isAddressable = (row: Row): boolean =>
+  row.name !== undefined && row.name !== null && !/\/|^\.{0,2}$/.test(row.name);
 
 const unaddressable = (table: string): Removal => ({
-  is: 'stays',
-  message: 'the API of Mistral cannot address this name: a slash is in it, or it is nothing but dots',
+  is: 'retained',
+  message:
+    'the API of Mistral cannot address this name: a slash is in it, or it is nothing but dots',
   advice: `Remove its row from the table ${table} in Mistral's database; it runs nothing.`,
 });
 
 /** Variables of workflows. */
-export const environment = defineKind({
+export const environment = defineType({
   name: 'environment',
-  needsLife,
-  blockers: ['It is public.', 'Another project has a public one of the same name, which Mistral would remove along with it.'],
+  requiresLiveProject,
+  blockers: [
+    'It is public.',
+    'Another project has a public one of the same name, which Mistral would remove along with it.',
+  ],
   list: async ({ api, project }) => named(await all(api, 'environments'), project),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -56,13 +71,19 @@ export const environment = defineKind({
   },
 });
 
-/** Its workflows and actions are things of their own. It waits for the actions, which are found by the namespaces of workbooks. */
-export const workbook = defineKind({
+/**
+ * Its workflows and actions are resources of their own. It waits for the actions, which are found
+ * by the namespaces of workbooks.
+ */
+export const workbook = defineType({
   name: 'workbook',
-  needsLife,
+  requiresLiveProject,
   after: ['action'],
-  blockers: ['It is public.', 'Another project has a public one of the same name, which Mistral would remove along with it.'],
-  list: async (reach) => named(await workbooks(reach), reach.project),
+  blockers: [
+    'It is public.',
+    'Another project has a public one of the same name, which Mistral would remove along with it.',
+  ],
+  list: async (context) => named(await workbooks(context), context.project),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,

@@ -1,22 +1,45 @@
 import * as z from 'zod';
-import { type ClosedKind, defineKind, type Removal } from '../../cleanup/service.ts';
-import { destroy, escaped, labelOf, Owned, ownerOf, plainKind, requireExtension, rowsOf, withoutCreating } from './collection.ts';
+import { type DefinedType, defineType, type Removal } from '../../task/service.ts';
+import {
+  destroy,
+  escaped,
+  labelOf,
+  Owned,
+  ownerOf,
+  plainType,
+  requireExtension,
+  rowsOf,
+  withoutCreating,
+} from './collection.ts';
 
-/** Kinds of the services that plug into Neutron, each there only where the cloud has the extension. */
-const plain = (name: string, path: string, collection: string, extension: string, after: readonly string[] = []): ClosedKind =>
-  plainKind({ name, path: `/v2.0${path}`, collection, extension, after });
+/**
+ * Resource types of the services that plug into Neutron, each there only where the cloud has the
+ * extension.
+ */
+const plain = (
+  name: string,
+  path: string,
+  collection: string,
+  extension: string,
+  after: readonly string[] = [],
+): DefinedType => plainType({ name, path: `/v2.0${path}`, collection, extension, after });
 
 const VPN = [
   plain('ipsec-site-connection', '/vpn/ipsec-site-connections', 'ipsec_site_connections', 'vpnaas'),
   plain('vpnservice', '/vpn/vpnservices', 'vpnservices', 'vpnaas', ['ipsec-site-connection']),
-  plain('vpn-endpoint-group', '/vpn/endpoint-groups', 'endpoint_groups', 'vpn-endpoint-groups', ['ipsec-site-connection']),
+  plain('vpn-endpoint-group', '/vpn/endpoint-groups', 'endpoint_groups', 'vpn-endpoint-groups', [
+    'ipsec-site-connection',
+  ]),
   plain('ikepolicy', '/vpn/ikepolicies', 'ikepolicies', 'vpnaas', ['ipsec-site-connection']),
   plain('ipsecpolicy', '/vpn/ipsecpolicies', 'ipsecpolicies', 'vpnaas', ['ipsec-site-connection']),
 ];
 
 const FirewallGroup = Owned.extend({ ports: z.array(z.string()).nullish() });
 
-/** FWaaS v2 makes a project's default group, two policies and four rules whenever one of its three listings names the project (law 8). */
+/**
+ * FWaaS v2 makes a project's default group, two policies and four rules whenever one of its three
+ * listings names the project (safety rule: listing must not create).
+ */
 const firewall = <S extends typeof Owned | typeof FirewallGroup>(
   name: string,
   path: string,
@@ -24,36 +47,60 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
   row: S,
   after: readonly string[],
   release: (row: z.infer<S>) => object | undefined,
-): ClosedKind =>
-  defineKind({
+): DefinedType =>
+  defineType({
     name,
     after,
-    async list(reach) {
-      await requireExtension(reach, 'fwaas_v2');
-      const rows = await rowsOf(reach.api, { path, collection, row }, withoutCreating(reach));
-      return rows.filter((one) => ownerOf(one) !== reach.api.ownProject);
+    async list(context) {
+      await requireExtension(context, 'fwaas_v2');
+      const rows = await rowsOf(context.api, { path, collection, row }, withoutCreating(context));
+      return rows.filter((one) => ownerOf(one) !== context.api.ownProject);
     },
     id: (one) => one.id,
     owner: (row) => ownerOf(row),
     label: (row) => labelOf(row),
     async remove(one, { api }): Promise<Removal> {
       const first = release(one);
-      if (first) await api.request('PUT', `${path}/${escaped(one.id)}`, { json: first, accept: [404] });
+      if (first)
+        await api.request('PUT', `${path}/${escaped(one.id)}`, { json: first, accept: [404] });
       const removal = await destroy(api, path, one);
-      // Its agents take the rules off the ports first; until then Neutron answers 409 (FirewallGroupInPendingState).
+      // Its agents take the rules off the ports first; until then Neutron answers 409
+      // (FirewallGroupInPendingState).
       return first && removal.is === 'blocked' ? { is: 'accepted' } : removal;
     },
   });
 
 const FIREWALL = [
-  firewall('firewall-group', '/v2.0/fwaas/firewall_groups', 'firewall_groups', FirewallGroup, [], ({ ports }) =>
-    (ports ?? []).length > 0 ? { firewall_group: { ports: [] } } : undefined,
+  firewall(
+    'firewall-group',
+    '/v2.0/fwaas/firewall_groups',
+    'firewall_groups',
+    FirewallGroup,
+    [],
+    ({ ports }) => ((ports ?? []).length > 0 ? { firewall_group: { ports: [] } } : undefined),
   ),
-  firewall('firewall-policy', '/v2.0/fwaas/firewall_policies', 'firewall_policies', Owned, ['firewall-group'], () => undefined),
-  firewall('firewall-rule', '/v2.0/fwaas/firewall_rules', 'firewall_rules', Owned, ['firewall-policy', 'firewall-group'], () => undefined),
+  firewall(
+    'firewall-policy',
+    '/v2.0/fwaas/firewall_policies',
+    'firewall_policies',
+    Owned,
+    ['firewall-group'],
+    () => undefined,
+  ),
+  firewall(
+    'firewall-rule',
+    '/v2.0/fwaas/firewall_rules',
+    'firewall_rules',
+    Owned,
+    ['firewall-policy', 'firewall-group'],
+    () => undefined,
+  ),
 ];
 
-/** Speakers and peers belong to whoever's token made them (neutron-dynamic-routing 21 ignores `project_id`), mostly to the operator. */
+/**
+ * Speakers and peers belong to whoever's token made them (neutron-dynamic-routing 21 ignores
+ * `project_id`), mostly to the operator.
+ */
 const BGP = [
   plain('bgp-speaker', '/bgp-speakers', 'bgp_speakers', 'bgp'),
   plain('bgp-peer', '/bgp-peers', 'bgp_peers', 'bgp', ['bgp-speaker']),
@@ -65,7 +112,9 @@ const CHAINS = [
   plain('port-chain', '/sfc/port_chains', 'port_chains', 'sfc', ['service-graph']),
   plain('port-pair-group', '/sfc/port_pair_groups', 'port_pair_groups', 'sfc', ['port-chain']),
   plain('port-pair', '/sfc/port_pairs', 'port_pairs', 'sfc', ['port-pair-group']),
-  plain('flow-classifier', '/sfc/flow_classifiers', 'flow_classifiers', 'flow_classifier', ['port-chain']),
+  plain('flow-classifier', '/sfc/flow_classifiers', 'flow_classifiers', 'flow_classifier', [
+    'port-chain',
+  ]),
 ];
 
 const TAPS = [
@@ -75,7 +124,12 @@ const TAPS = [
 ];
 
 const L2_GATEWAYS = [
-  plain('l2-gateway-connection', '/l2-gateway-connections', 'l2_gateway_connections', 'l2-gateway-connection'),
+  plain(
+    'l2-gateway-connection',
+    '/l2-gateway-connections',
+    'l2_gateway_connections',
+    'l2-gateway-connection',
+  ),
   plain('l2-gateway', '/l2-gateways', 'l2_gateways', 'l2-gateway', ['l2-gateway-connection']),
 ];
 
@@ -83,12 +137,16 @@ const MeteringLabel = Owned.extend({ shared: z.boolean().nullish() });
 
 const WATCHING = [
   plain('log', '/log/logs', 'logs', 'logging'),
-  defineKind({
+  defineType({
     name: 'metering-label',
-    async list(reach) {
-      await requireExtension(reach, 'metering');
-      const from = { path: '/v2.0/metering/metering-labels', collection: 'metering_labels', row: MeteringLabel };
-      return rowsOf(reach.api, from, [['project_id', reach.project]]);
+    async list(context) {
+      await requireExtension(context, 'metering');
+      const from = {
+        path: '/v2.0/metering/metering-labels',
+        collection: 'metering_labels',
+        row: MeteringLabel,
+      };
+      return rowsOf(context.api, from, [['project_id', context.project]]);
     },
     id: (row) => row.id,
     owner: (row) => ownerOf(row),
@@ -105,4 +163,12 @@ const WATCHING = [
   }),
 ];
 
-export const ADD_ONS = [...VPN, ...FIREWALL, ...BGP, ...CHAINS, ...TAPS, ...L2_GATEWAYS, ...WATCHING];
+export const ADD_ONS = [
+  ...VPN,
+  ...FIREWALL,
+  ...BGP,
+  ...CHAINS,
+  ...TAPS,
+  ...L2_GATEWAYS,
+  ...WATCHING,
+];

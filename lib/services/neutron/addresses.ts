@@ -1,6 +1,16 @@
 import * as z from 'zod';
-import { defineKind, type Reach } from '../../cleanup/service.ts';
-import { destroy, escaped, extensionsOf, labelOf, Owned, ownerOf, plainKind, requireExtension, rowsOf } from './collection.ts';
+import { defineType, type ProjectContext } from '../../task/service.ts';
+import {
+  destroy,
+  escaped,
+  extensionsOf,
+  labelOf,
+  Owned,
+  ownerOf,
+  plainType,
+  requireExtension,
+  rowsOf,
+} from './collection.ts';
 
 const Forwarding = z.object({ id: z.string() });
 const FloatingIp = Owned.extend({
@@ -13,50 +23,66 @@ type FloatingIp = z.infer<typeof FloatingIp>;
 
 const path = '/v2.0/floatingips';
 
-/** One listing serves both kinds. */
-const floatingIps = async (reach: Reach): Promise<FloatingIp[]> => {
-  await requireExtension(reach, 'router');
-  return reach.once('neutron.floatingips', () =>
-    rowsOf(reach.api, { path, collection: 'floatingips', row: FloatingIp }, [['project_id', reach.project]]),
+/** One listing serves both resource types. */
+const floatingIps = async (context: ProjectContext): Promise<FloatingIp[]> => {
+  await requireExtension(context, 'router');
+  return context.memoize('neutron.floatingips', () =>
+    rowsOf(context.api, { path, collection: 'floatingips', row: FloatingIp }, [
+      ['project_id', context.project],
+    ]),
   );
 };
 
 /**
- * Port forwardings: Neutron refuses to delete a floating IP that has some. They have no owner of their own: a forwarding is its
- * floating IP's. There is no listing over all floating IPs; where the API doesn't show them within, each one is asked.
+ * Port forwardings: Neutron refuses to delete a floating IP that has some. They have no owner of
+ * their own: a forwarding is its floating IP's. There is no listing over all floating IPs; where
+ * the API doesn't show them within, each one is asked.
  */
-const portForwarding = defineKind({
+const portForwarding = defineType({
   name: 'port-forwarding',
-  async list(reach) {
-    await requireExtension(reach, 'floating-ip-port-forwarding');
-    const exposed = (await extensionsOf(reach)).has('expose-port-forwarding-in-fip');
-    const under = async (floatingIp: FloatingIp): Promise<{ id: string; floatingIp: FloatingIp }[]> => {
-      // One that is bound to a port can't have any (pf_plugin, FipInUseByPortForwarding and its reverse).
+  async list(context) {
+    await requireExtension(context, 'floating-ip-port-forwarding');
+    const exposed = (await extensionsOf(context)).has('expose-port-forwarding-in-fip');
+    const under = async (
+      floatingIp: FloatingIp,
+    ): Promise<{ id: string; floatingIp: FloatingIp }[]> => {
+      // One that is bound to a port can't have any (pf_plugin, FipInUseByPortForwarding and its
+      // reverse).
       if (floatingIp.port_id || (exposed && floatingIp.port_forwardings?.length === 0)) return [];
-      const shown = (floatingIp.port_forwardings ?? []).flatMap(({ id }) => (id === undefined ? [] : [{ id }]));
+      const shown = (floatingIp.port_forwardings ?? []).flatMap(({ id }) =>
+        id === undefined ? [] : [{ id }],
+      );
       const complete = exposed && shown.length === floatingIp.port_forwardings?.length;
       const rows = complete
         ? shown
         : await rowsOf(
-            reach.api,
-            { path: `${path}/${escaped(floatingIp.id)}/port_forwardings`, collection: 'port_forwardings', row: Forwarding },
+            context.api,
+            {
+              path: `${path}/${escaped(floatingIp.id)}/port_forwardings`,
+              collection: 'port_forwardings',
+              row: Forwarding,
+            },
             [],
           );
       return rows.map(({ id }) => ({ id, floatingIp }));
     };
-    return (await Promise.all((await floatingIps(reach)).map(under))).flat();
+    return (await Promise.all((await floatingIps(context)).map(under))).flat();
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row.floatingIp),
   label: (row) => row.floatingIp.floating_ip_address ?? undefined,
-  remove: (row, { api }) => destroy(api, `${path}/${escaped(row.floatingIp.id)}/port_forwardings`, row),
+  remove: (row, { api }) =>
+    destroy(api, `${path}/${escaped(row.floatingIp.id)}/port_forwardings`, row),
 });
 
-const floatingIp = defineKind({
+const floatingIp = defineType({
   name: 'floating-ip',
   after: ['port-forwarding'],
-  // It has the record out of the zone first, with our token, and does not catch what Designate answers then (400).
-  blockers: ['Where Neutron publishes its name in a zone of Designate that is being deleted: Neutron answers 500 until the zone is gone.'],
+  // It has the record out of the zone first, with our token, and does not catch what Designate
+  // answers then (400).
+  blockers: [
+    'Where Neutron publishes its name in a zone of Designate that is being deleted: Neutron answers 500 until the zone is gone.',
+  ],
   list: floatingIps,
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
@@ -65,35 +91,52 @@ const floatingIp = defineKind({
 });
 
 /** Holds the interface and the gateway of its router. */
-const ndpProxy = plainKind({ name: 'ndp-proxy', path: '/v2.0/ndp_proxies', collection: 'ndp_proxies', extension: 'l3-ndp-proxy' });
+const ndpProxy = plainType({
+  name: 'ndp-proxy',
+  path: '/v2.0/ndp_proxies',
+  collection: 'ndp_proxies',
+  extension: 'l3-ndp-proxy',
+});
 
 const localIps = '/v2.0/local_ips';
 const Association = z.object({ fixed_port_id: z.string() });
 
-const localIpsOf = async (reach: Reach): Promise<Owned[]> => {
-  await requireExtension(reach, 'local_ip');
-  return reach.once('neutron.local_ips', () =>
-    rowsOf(reach.api, { path: localIps, collection: 'local_ips', row: Owned }, [['project_id', reach.project]]),
+const localIpsOf = async (context: ProjectContext): Promise<Owned[]> => {
+  await requireExtension(context, 'local_ip');
+  return context.memoize('neutron.local_ips', () =>
+    rowsOf(context.api, { path: localIps, collection: 'local_ips', row: Owned }, [
+      ['project_id', context.project],
+    ]),
   );
 };
 
-/** Which ports a local IP leads to. An association has no owner of its own: it is its local IP's. */
-const localIpAssociation = defineKind({
+/**
+ * Which ports a local IP leads to. An association has no owner of its own: it is its local IP's.
+ */
+const localIpAssociation = defineType({
   name: 'local-ip-association',
-  async list(reach) {
+  async list(context) {
     const under = async (localIp: Owned) => {
-      const from = { path: `${localIps}/${escaped(localIp.id)}/port_associations`, collection: 'port_associations', row: Association };
-      return (await rowsOf(reach.api, from, [])).map((row) => ({ id: row.fixed_port_id, localIp }));
+      const from = {
+        path: `${localIps}/${escaped(localIp.id)}/port_associations`,
+        collection: 'port_associations',
+        row: Association,
+      };
+      return (await rowsOf(context.api, from, [])).map((row) => ({
+        id: row.fixed_port_id,
+        localIp,
+      }));
     };
-    return (await Promise.all((await localIpsOf(reach)).map(under))).flat();
+    return (await Promise.all((await localIpsOf(context)).map(under))).flat();
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row.localIp),
   label: (row) => labelOf(row.localIp),
-  remove: (row, { api }) => destroy(api, `${localIps}/${escaped(row.localIp.id)}/port_associations`, row),
+  remove: (row, { api }) =>
+    destroy(api, `${localIps}/${escaped(row.localIp.id)}/port_associations`, row),
 });
 
-const localIp = defineKind({
+const localIp = defineType({
   name: 'local-ip',
   after: ['local-ip-association'],
   list: localIpsOf,

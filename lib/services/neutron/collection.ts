@@ -1,8 +1,18 @@
 import * as z from 'zod';
-import { type Blocker, type ClosedKind, defineKind, type Reach, type Removal, type ServiceApi } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import {
+  type Blocker,
+  type DefinedType,
+  defineType,
+  type ProjectContext,
+  type Removal,
+  type ServiceApi,
+} from '../../task/service.ts';
 
-/** What every row of Neutron's API v2.0 has. `tenant_id` is the owner's old name, in some plug-ins the only one. */
+/**
+ * What every row of Neutron's API v2.0 has. `tenant_id` is the owner's old name, in some plug-ins
+ * the only one.
+ */
 export const Owned = z.object({
   id: z.string(),
   name: z.string().nullish(),
@@ -11,7 +21,8 @@ export const Owned = z.object({
 });
 export type Owned = z.infer<typeof Owned>;
 
-export const ownerOf = (row: Pick<Owned, 'project_id' | 'tenant_id'>): string | undefined => row.project_id ?? row.tenant_id ?? undefined;
+export const ownerOf = (row: Pick<Owned, 'project_id' | 'tenant_id'>): string | undefined =>
+  row.project_id ?? row.tenant_id ?? undefined;
 export const labelOf = (row: Pick<Owned, 'name'>): string | undefined => row.name || undefined;
 export const escaped = encodeURIComponent;
 
@@ -30,8 +41,15 @@ export interface Collection<S extends z.ZodObject> {
 }
 
 /** All rows that the filters let through. Throws when they can't all be had. */
-export async function rowsOf<S extends z.ZodObject>(api: ServiceApi, from: Collection<S>, filters: Filters): Promise<z.infer<S>[]> {
-  const parameters = [...Object.keys(from.row.shape).map((field) => ['fields', field] as const), ...filters];
+export async function rowsOf<S extends z.ZodObject>(
+  api: ServiceApi,
+  from: Collection<S>,
+  filters: Filters,
+): Promise<z.infer<S>[]> {
+  const parameters = [
+    ...Object.keys(from.row.shape).map((field) => ['fields', field] as const),
+    ...filters,
+  ];
   const query = parameters.map(([name, value]) => `${escaped(name)}=${escaped(value)}`).join('&');
   const { rows } = await api.list(`${from.path}?${query}`, {
     collection: from.collection,
@@ -53,17 +71,31 @@ export async function rowsWhere<S extends z.ZodObject>(
   more: Filters = [],
 ): Promise<z.infer<S>[]> {
   const chunks: (readonly string[])[] = [];
-  for (let at = 0; at < values.length; at += IDS_A_CALL) chunks.push(values.slice(at, at + IDS_A_CALL));
-  const answers = chunks.map((chunk) => rowsOf(api, from, [...chunk.map((value) => [filter, value] as const), ...more]));
+  for (let at = 0; at < values.length; at += IDS_A_CALL)
+    chunks.push(values.slice(at, at + IDS_A_CALL));
+  const answers = chunks.map((chunk) =>
+    rowsOf(api, from, [...chunk.map((value) => [filter, value] as const), ...more]),
+  );
   return (await Promise.all(answers)).flat();
 }
 
 const alias = z.object({ alias: z.string() });
 
-/** Aliases of the extensions that this Neutron has; asked once. An empty answer is not believed: it would make everything look absent. */
-export function extensionsOf({ api, once, region }: Reach): Promise<ReadonlySet<string>> {
-  return once('neutron.extensions', async () => {
-    const rows = await rowsOf(api, { path: '/v2.0/extensions', collection: 'extensions', row: alias, paging: 'none' }, []);
+/**
+ * Aliases of the extensions that this Neutron has; asked once. An empty answer is not believed: it
+ * would make everything look absent.
+ */
+export function extensionsOf({
+  api,
+  memoize,
+  region,
+}: ProjectContext): Promise<ReadonlySet<string>> {
+  return memoize('neutron.extensions', async () => {
+    const rows = await rowsOf(
+      api,
+      { path: '/v2.0/extensions', collection: 'extensions', row: alias, paging: 'none' },
+      [],
+    );
     if (rows.length > 0) return new Set(rows.map((row) => row.alias));
     throw new PropagatorError({
       code: 'neutron.extensions.empty',
@@ -76,34 +108,42 @@ export function extensionsOf({ api, once, region }: Reach): Promise<ReadonlySet<
   });
 }
 
-/** Throws class `Unsupported` where this Neutron lacks the extension: nothing of that kind can be there. */
-export async function requireExtension(reach: Reach, wanted: string): Promise<void> {
-  if ((await extensionsOf(reach)).has(wanted)) return;
+/**
+ * Throws class `Unsupported` where this Neutron lacks the extension: nothing of that resource type
+ * can be there.
+ */
+export async function requireExtension(context: ProjectContext, wanted: string): Promise<void> {
+  if ((await extensionsOf(context)).has(wanted)) return;
   throw new PropagatorError({
     code: 'neutron.extension.absent',
     class: 'Unsupported',
     message: `this Neutron has no extension ${wanted}`,
-    advice: 'Nothing to do: without it there is nothing of this kind.',
+    advice: 'Nothing to do: without it there is nothing of this resource type.',
     service: 'neutron',
-    region: reach.region,
+    region: context.region,
   });
 }
 
 /**
- * Filters for the collections that Neutron *fills* when a project is looked at: security groups, everything of FWaaS v2 (law 8).
- * It makes the `default` one of the first project named (neutron `get_security_groups`, neutron-fwaas `get_firewall_groups`:
- * `project_id[0]`); named first, the cleaner's own project takes that, which any listing does to it anyway. Seen on Neutron 21.
+ * Filters for the collections that Neutron *fills* when a project is looked at: security groups,
+ * everything of FWaaS v2 (safety rule: listing must not create). It makes the `default` one of the
+ * first project named (neutron `get_security_groups`, neutron-fwaas `get_firewall_groups`:
+ * `project_id[0]`); named first, the cleaner's own project takes that, which any listing does to it
+ * anyway. Seen on Neutron 21.
  */
-export const withoutCreating = ({ api, project }: Reach): Filters => [
+export const withoutCreating = ({ api, project }: ProjectContext): Filters => [
   ['project_id', api.ownProject],
   ['project_id', project],
 ];
 
-const neutronError = z.object({ NeutronError: z.object({ type: z.string(), message: z.string() }) });
+const neutronError = z.object({
+  NeutronError: z.object({ type: z.string(), message: z.string() }),
+});
 
 /**
- * Deletes one thing. A 409 of Neutron names a dependency, never a busy thing, so that it is a blocker; so does a 400 to a DELETE,
- * which subnet pools and VPN endpoint groups answer (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21).
+ * Deletes one thing. A 409 of Neutron names a dependency, never a busy thing, so that it is a
+ * blocker; so does a 400 to a DELETE, which subnet pools and VPN endpoint groups answer
+ * (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21).
  * `explain` looks who stands in the way; without an explanation it is the operator who has to look.
  */
 export async function destroy(
@@ -112,20 +152,31 @@ export async function destroy(
   row: Pick<Owned, 'id'>,
   explain?: (said: Blocker) => Promise<Blocker | undefined>,
 ): Promise<Removal> {
-  const answer = await api.request('DELETE', `${path}/${escaped(row.id)}`, { accept: [400, 404, 409] });
+  const answer = await api.request('DELETE', `${path}/${escaped(row.id)}`, {
+    accept: [400, 404, 409],
+  });
   if (answer.status !== 400 && answer.status !== 409) return { is: 'gone' };
   const said = refused(answer.json, row.id);
   return { is: 'blocked', ...((await explain?.(said)) ?? said) };
 }
 
-/** A refusal in Neutron's own words, without the id of the thing itself, so that equal ones count as one. */
+/**
+ * A refusal in Neutron's own words, without the id of the thing itself, so that equal ones count as
+ * one.
+ */
 export function refused(body: unknown, id: string): Blocker {
   const parsed = neutronError.safeParse(body);
-  const message = parsed.success ? parsed.data.NeutronError.message.replaceAll(id, '{id}').trim() : 'neutron refused and gave no reason';
-  return { message, actor: 'operator', advice: 'Find what the message names and remove it; this goes on by itself afterwards.' };
+  const message = parsed.success
+    ? parsed.data.NeutronError.message.replaceAll(id, '{id}').trim()
+    : 'neutron refused and gave no reason';
+  return {
+    message,
+    actor: 'operator',
+    advice: 'Find what the message names and remove it; this goes on by itself afterwards.',
+  };
 }
 
-export interface PlainKind {
+export interface PlainType {
   readonly name: string;
   readonly path: string;
   readonly collection: string;
@@ -133,22 +184,33 @@ export interface PlainKind {
   readonly after?: readonly string[];
   readonly follows?: readonly string[];
   /** Who holds it when Neutron refuses. */
-  readonly explain?: (row: Owned, reach: Reach) => Promise<Blocker | undefined>;
+  readonly explain?: (row: Owned, context: ProjectContext) => Promise<Blocker | undefined>;
 }
 
 /** A kind that is listed by project and deleted with one call, nothing else. */
-export function plainKind({ name, path, collection, extension, after = [], follows = [], explain }: PlainKind): ClosedKind {
-  return defineKind({
+export function plainType({
+  name,
+  path,
+  collection,
+  extension,
+  after = [],
+  follows = [],
+  explain,
+}: PlainType): DefinedType {
+  return defineType({
     name,
     after,
     follows,
-    async list(reach) {
-      await requireExtension(reach, extension);
-      return rowsOf(reach.api, { path, collection, row: Owned }, [['project_id', reach.project]]);
+    async list(context) {
+      await requireExtension(context, extension);
+      return rowsOf(context.api, { path, collection, row: Owned }, [
+        ['project_id', context.project],
+      ]);
     },
     id: (row) => row.id,
     owner: (row) => ownerOf(row),
     label: (row) => labelOf(row),
-    remove: (row, reach) => destroy(reach.api, path, row, explain && (() => explain(row, reach))),
+    remove: (row, context) =>
+      destroy(context.api, path, row, explain && (() => explain(row, context))),
   });
 }

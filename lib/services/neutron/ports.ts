@@ -1,25 +1,39 @@
 import * as z from 'zod';
-import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
-import { destroy, escaped, labelOf, Owned, ownerOf, requireExtension, rowsOf } from './collection.ts';
-import { heldByOthers, OF_THE_NETWORK } from './holders.ts';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import {
+  destroy,
+  escaped,
+  labelOf,
+  Owned,
+  ownerOf,
+  requireExtension,
+  rowsOf,
+} from './collection.ts';
+import { heldByOthers, OF_THE_NETWORK } from './port-owners.ts';
 import { INTERFACE_OWNERS, routersOf } from './routing.ts';
 
 const Trunk = Owned.extend({ admin_state_up: z.boolean().nullish() });
 
 /** Trunks; they hold their parent port and their subports. */
-const trunk = defineKind({
+const trunk = defineType({
   name: 'trunk',
-  async list(reach) {
-    await requireExtension(reach, 'trunk');
-    return rowsOf(reach.api, { path: '/v2.0/trunks', collection: 'trunks', row: Trunk }, [['project_id', reach.project]]);
+  async list(context) {
+    await requireExtension(context, 'trunk');
+    return rowsOf(context.api, { path: '/v2.0/trunks', collection: 'trunks', row: Trunk }, [
+      ['project_id', context.project],
+    ]);
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   async remove(row, { api }): Promise<Removal> {
-    // TrunkDisabled: one that is administratively down can't be changed in any way, not even deleted.
+    // TrunkDisabled: one that is administratively down can't be changed in any way, not even
+    // deleted.
     if (row.admin_state_up === false)
-      await api.request('PUT', `/v2.0/trunks/${escaped(row.id)}`, { json: { trunk: { admin_state_up: true } }, accept: [404] });
+      await api.request('PUT', `/v2.0/trunks/${escaped(row.id)}`, {
+        json: { trunk: { admin_state_up: true } },
+        accept: [404],
+      });
     return destroy(api, '/v2.0/trunks', row);
   },
 });
@@ -32,17 +46,23 @@ interface Maker {
   readonly owns: RegExp;
   readonly service: string;
   readonly catalogType: string;
-  readonly thing: string;
+  readonly resource: string;
   /** `undefined`: the device id says nothing to that service. */
   pathOf(deviceId: string): string | undefined;
 }
 const MAKERS: readonly Maker[] = [
-  { owns: /^compute:/, service: 'nova', catalogType: 'compute', thing: 'server', pathOf: (id) => `/servers/${escaped(id)}` },
+  {
+    owns: /^compute:/,
+    service: 'nova',
+    catalogType: 'compute',
+    resource: 'server',
+    pathOf: (id) => `/servers/${escaped(id)}`,
+  },
   {
     owns: /^(Octavia|ovn-lb-)/,
     service: 'octavia',
     catalogType: 'load-balancer',
-    thing: 'load balancer',
+    resource: 'load balancer',
     pathOf(id) {
       const loadBalancer = /^(?:ovn-)?lb-(.+)$/.exec(id)?.[1];
       return loadBalancer && `/v2.0/lbaas/loadbalancers/${escaped(loadBalancer)}`;
@@ -52,50 +72,67 @@ const MAKERS: readonly Maker[] = [
     owns: /^manila:/,
     service: 'manila',
     catalogType: 'shared-file-system',
-    thing: 'share server',
+    resource: 'share server',
     pathOf: (id) => `/share-servers/${escaped(id)}`,
   },
-  { owns: /^baremetal:/, service: 'ironic', catalogType: 'baremetal', thing: 'node', pathOf: (id) => `/v1/nodes/${escaped(id)}` },
+  {
+    owns: /^baremetal:/,
+    service: 'ironic',
+    catalogType: 'baremetal',
+    resource: 'node',
+    pathOf: (id) => `/v1/nodes/${escaped(id)}`,
+  },
 ];
 
 /**
- * A port that another service made is left to that service, which may still need it, until it answers 404 for the device,
- * or the cloud no longer has that service. Throws when it can't be asked.
+ * A port that another service made is left to that service, which may still need it, until it
+ * answers 404 for the device, or the cloud no longer has that service. Throws when it can't be
+ * asked.
  */
-async function keptBy(port: Port, reach: Reach): Promise<Blocker | undefined> {
+async function keptBy(port: Port, context: ProjectContext): Promise<Blocker | undefined> {
   const maker = MAKERS.find(({ owns }) => owns.test(port.device_owner ?? ''));
   if (!maker || !port.device_id) return undefined;
-  const api = (await reach.other(maker.service)) ?? (await reach.other(maker.catalogType));
+  const api = (await context.apiOf(maker.service)) ?? (await context.apiOf(maker.catalogType));
   if (!api) return undefined;
   const path = maker.pathOf(port.device_id);
-  if (path !== undefined && (await api.request('GET', path, { accept: [404] })).status === 404) return undefined;
+  if (path !== undefined && (await api.request('GET', path, { accept: [404] })).status === 404)
+    return undefined;
   return {
-    message: `a ${maker.thing} of ${maker.service} still has it`,
-    actor: path === undefined ? 'operator' : 'nobody',
-    advice: `It goes when ${maker.service} has removed ${maker.thing} ${port.device_id}.`,
+    message: `a ${maker.resource} of ${maker.service} still has it`,
+    actor: path === undefined ? 'operator' : 'none',
+    advice: `It goes when ${maker.service} has removed ${maker.resource} ${port.device_id}.`,
   };
 }
 
-/** Whose router or trunk a port is part of: Neutron won't let go of it before. A trunk is only named in Neutron's words. */
-async function partOf(port: Port, said: Blocker, reach: Reach): Promise<Blocker | undefined> {
+/**
+ * Whose router or trunk a port is part of: Neutron won't let go of it before. A trunk is only named
+ * in Neutron's words.
+ */
+async function partOf(
+  port: Port,
+  said: Blocker,
+  context: ProjectContext,
+): Promise<Blocker | undefined> {
   const trunkId = /(?:subport|parent port) for trunk ([0-9a-f-]{36})/.exec(said.message)?.[1];
   const routerId = INTERFACE_OWNERS.includes(port.device_owner ?? '') ? port.device_id : undefined;
   if (!trunkId && !routerId) return undefined;
   const [path, one, many] = trunkId
     ? [`/v2.0/trunks/${trunkId}`, 'trunk', 'trunks']
     : [`/v2.0/routers/${escaped(routerId ?? '')}`, 'router', 'routers'];
-  const { json, status } = await reach.api.request('GET', path, { accept: [404] });
+  const { json, status } = await context.api.request('GET', path, { accept: [404] });
   const shown = z.object({ [one]: Owned.partial() }).safeParse(json);
   const owner = shown.success && shown.data[one] ? ownerOf(shown.data[one]) : undefined;
-  if (status === 404 || owner === reach.project) return { message: `waits for its ${one}`, actor: 'nobody' };
+  if (status === 404 || owner === context.project)
+    return { message: `waits for its ${one}`, actor: 'none' };
   return heldByOthers([owner], [one, many]);
 }
 
 /**
  * Ports: those that stand alone, those that a service left behind, and those on networks of others.
- * Not those that Neutron and its agents keep with the network; interfaces of the project's own routers are counted as such.
+ * Not those that Neutron and its agents keep with the network; interfaces of the project's own
+ * routers are counted as such.
  */
-const port = defineKind({
+const port = defineType({
   name: 'port',
   follows: [
     'trunk',
@@ -108,10 +145,12 @@ const port = defineKind({
     'tap-service',
     'l2-gateway-connection',
   ],
-  async list(reach) {
+  async list(context) {
     const [ports, routers] = await Promise.all([
-      rowsOf(reach.api, { path: '/v2.0/ports', collection: 'ports', row: Port }, [['project_id', reach.project]]),
-      routersOf(reach),
+      rowsOf(context.api, { path: '/v2.0/ports', collection: 'ports', row: Port }, [
+        ['project_id', context.project],
+      ]),
+      routersOf(context),
     ]);
     const own = new Set(routers.map(({ id }) => id));
     return ports.filter(({ device_owner: owner, device_id: device }) => {
@@ -122,10 +161,10 @@ const port = defineKind({
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
-  async remove(row, reach): Promise<Removal> {
-    const kept = await keptBy(row, reach);
+  async remove(row, context): Promise<Removal> {
+    const kept = await keptBy(row, context);
     if (kept) return { is: 'blocked', ...kept };
-    return destroy(reach.api, '/v2.0/ports', row, (said) => partOf(row, said, reach));
+    return destroy(context.api, '/v2.0/ports', row, (said) => partOf(row, said, context));
   },
 });
 

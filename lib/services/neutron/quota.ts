@@ -1,20 +1,25 @@
-import { defineKind, type Removal } from '../../cleanup/service.ts';
+import { defineType, type Removal } from '../../task/service.ts';
 import { escaped, Owned, ownerOf, requireExtension, rowsOf } from './collection.ts';
 
 const Quota = Owned.pick({ project_id: true, tenant_id: true });
 
 /**
- * The project's own quota. `GET /quotas/P` answers with the defaults where there is none, so that it tells nothing; only the listing of
- * all projects that have their own does. It has neither filter nor pages and costs 0.3 s per 1000 of them (measured on Neutron 21).
- * Last, so that nothing grows on while it is being cleaned.
+ * The project's own quota. `GET /quotas/P` answers with the defaults where there is none, so that
+ * it tells nothing; only the listing of all projects that have their own does. It has neither
+ * filter nor pages and costs 0.3 s per 1000 of them (measured on Neutron 21). Last, so that nothing
+ * grows on while it is being cleaned.
  */
-export const quota = defineKind({
+export const quota = defineType({
   name: 'quota',
   after: ['port', 'network', 'router', 'security-group'],
-  async list(reach) {
-    await requireExtension(reach, 'quotas');
-    const rows = await rowsOf(reach.api, { path: '/v2.0/quotas', collection: 'quotas', row: Quota, paging: 'none' }, []);
-    return rows.filter((row) => ownerOf(row) === reach.project);
+  async list(context) {
+    await requireExtension(context, 'quotas');
+    const rows = await rowsOf(
+      context.api,
+      { path: '/v2.0/quotas', collection: 'quotas', row: Quota, paging: 'none' },
+      [],
+    );
+    return rows.filter((row) => ownerOf(row) === context.project);
   },
   id: (row) => ownerOf(row) ?? '',
   owner: (row) => ownerOf(row),

@@ -1,7 +1,18 @@
 import * as z from 'zod';
-import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
-import { destroy, escaped, extensionsOf, labelOf, Owned, ownerOf, refused, requireExtension, rowsOf, rowsWhere } from './collection.ts';
-import { heldBy, heldByOthers, type Place } from './holders.ts';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import {
+  destroy,
+  escaped,
+  extensionsOf,
+  labelOf,
+  Owned,
+  ownerOf,
+  refused,
+  requireExtension,
+  rowsOf,
+  rowsWhere,
+} from './collection.ts';
+import { heldBy, heldByOthers, type Place } from './port-owners.ts';
 
 const Router = Owned.extend({ routes: z.array(z.unknown()).nullish() });
 type Router = z.infer<typeof Router>;
@@ -10,24 +21,40 @@ type Interface = z.infer<typeof Interface>;
 
 const path = '/v2.0/routers';
 
-/** Device owners of the ports that connect a router to an inner network: plain, distributed (DVR), highly available. */
+/**
+ * Device owners of the ports that connect a router to an inner network: plain, distributed (DVR),
+ * highly available.
+ */
 export const INTERFACE_OWNERS: readonly string[] = [
   'network:router_interface',
   'network:router_interface_distributed',
   'network:ha_router_replicated_interface',
 ];
 
-/** Routers of the project, listed once for all kinds that go from them; none where Neutron does not route. */
-export async function routersOf(reach: Reach): Promise<Router[]> {
-  if (!(await extensionsOf(reach)).has('router')) return [];
-  return reach.once('neutron.routers', () =>
-    rowsOf(reach.api, { path, collection: 'routers', row: Router }, [['project_id', reach.project]]),
+/**
+ * Routers of the project, listed once for all resource types that go from them; none where Neutron
+ * does not route.
+ */
+export async function routersOf(context: ProjectContext): Promise<Router[]> {
+  if (!(await extensionsOf(context)).has('router')) return [];
+  return context.memoize('neutron.routers', () =>
+    rowsOf(context.api, { path, collection: 'routers', row: Router }, [
+      ['project_id', context.project],
+    ]),
   );
 }
 
-/** Floating IPs, NDP proxies and VPN services of anybody lead through a router; Neutron keeps it and its interfaces for them. */
+/**
+ * Floating IPs, NDP proxies and VPN services of anybody lead through a router; Neutron keeps it and
+ * its interfaces for them.
+ */
 const ledThrough = (routerId: string): Place[] => [
-  { path: '/v2.0/floatingips', collection: 'floatingips', filters: [['router_id', routerId]], noun: ['floating IP', 'floating IPs'] },
+  {
+    path: '/v2.0/floatingips',
+    collection: 'floatingips',
+    filters: [['router_id', routerId]],
+    noun: ['floating IP', 'floating IPs'],
+  },
   {
     path: '/v2.0/ndp_proxies',
     collection: 'ndp_proxies',
@@ -44,39 +71,60 @@ const ledThrough = (routerId: string): Place[] => [
   },
 ];
 
-const interfacesOf = (reach: Reach, routerIds: readonly string[]): Promise<Interface[]> => {
+const interfacesOf = (
+  context: ProjectContext,
+  routerIds: readonly string[],
+): Promise<Interface[]> => {
   const owners = INTERFACE_OWNERS.map((owner) => ['device_owner', owner] as const);
-  return rowsWhere(reach.api, { path: '/v2.0/ports', collection: 'ports', row: Interface }, 'device_id', routerIds, owners);
+  return rowsWhere(
+    context.api,
+    { path: '/v2.0/ports', collection: 'ports', row: Interface },
+    'device_id',
+    routerIds,
+    owners,
+  );
 };
 
 /** Static routes: an interface that one leads through can't be removed. */
-const routerRoute = defineKind({
+const routerRoute = defineType({
   name: 'router-route',
-  async list(reach) {
-    await requireExtension(reach, 'extraroute');
-    return (await routersOf(reach)).filter((router) => (router.routes ?? []).length > 0);
+  async list(context) {
+    await requireExtension(context, 'extraroute');
+    return (await routersOf(context)).filter((router) => (router.routes ?? []).length > 0);
   },
   id: (router) => router.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   async remove(router, { api }): Promise<Removal> {
-    await api.request('PUT', `${path}/${escaped(router.id)}`, { json: { router: { routes: [] } }, accept: [404] });
+    await api.request('PUT', `${path}/${escaped(router.id)}`, {
+      json: { router: { routes: [] } },
+      accept: [404],
+    });
     return { is: 'gone' };
   },
 });
 
 /**
- * Interfaces of the project's routers. An interface is both the router's connection and a port, and Neutron only removes the two
- * together. So both must be the project's (law 2): where the port belongs to somebody else, who may count on its address,
- * it is left and the router stays. The reverse, a port of the project on somebody else's router, is `neutron.port`'s business.
+ * Interfaces of the project's routers. An interface is both the router's connection and a port, and
+ * Neutron only removes the two together. So both must be the project's (safety rule: check the
+ * owner of every row): where the port belongs to somebody else, who may count on its address, it is
+ * left and the router stays. The reverse, a port of the project on somebody else's router, is
+ * `neutron.port`'s business.
  */
-const routerInterface = defineKind({
+const routerInterface = defineType({
   name: 'router-interface',
-  follows: ['router-route', 'floating-ip', 'ndp-proxy', 'vpnservice', 'vpn-endpoint-group', 'firewall-group'],
-  async list(reach) {
-    await requireExtension(reach, 'router');
-    const routers = new Map((await routersOf(reach)).map((router) => [router.id, router]));
-    const ports = await interfacesOf(reach, [...routers.keys()]);
+  follows: [
+    'router-route',
+    'floating-ip',
+    'ndp-proxy',
+    'vpnservice',
+    'vpn-endpoint-group',
+    'firewall-group',
+  ],
+  async list(context) {
+    await requireExtension(context, 'router');
+    const routers = new Map((await routersOf(context)).map((router) => [router.id, router]));
+    const ports = await interfacesOf(context, [...routers.keys()]);
     return ports.flatMap((port) => {
       const router = routers.get(port.device_id);
       return router && INTERFACE_OWNERS.includes(port.device_owner) ? [{ port, router }] : [];
@@ -92,43 +140,53 @@ const routerInterface = defineKind({
       advice: `Removing the interface deletes that port: ask its owner, then \`openstack router remove port ${router.id} ${port.id}\`.`,
     };
   },
-  async remove({ port, router }, reach): Promise<Removal> {
-    const { api } = reach;
-    const answer = await api.request('PUT', `${path}/${escaped(router.id)}/remove_router_interface`, {
-      json: { port_id: port.id },
-      accept: [404, 409],
-    });
-    if (answer.status === 409) return { is: 'blocked', ...((await heldBy(reach, ledThrough(router.id))) ?? refused(answer.json, port.id)) };
+  async remove({ port, router }, context): Promise<Removal> {
+    const { api } = context;
+    const answer = await api.request(
+      'PUT',
+      `${path}/${escaped(router.id)}/remove_router_interface`,
+      {
+        json: { port_id: port.id },
+        accept: [404, 409],
+      },
+    );
+    if (answer.status === 409)
+      return {
+        is: 'blocked',
+        ...((await heldBy(context, ledThrough(router.id))) ?? refused(answer.json, port.id)),
+      };
     if (answer.status !== 404) return { is: 'gone' };
-    // The router is gone, or it does not know this interface: a change to HA or DVR that broke half-way leaves such ports.
+    // The router is gone, or it does not know this interface: a change to HA or DVR that broke
+    // half-way leaves such ports.
     const shown = await api.request('GET', `/v2.0/ports/${escaped(port.id)}`, { accept: [404] });
     if (shown.status === 404) return { is: 'gone' };
     return {
       is: 'blocked',
       message: 'a router has an interface port that it does not know itself',
       actor: 'operator',
-      advice: 'Clear device_owner and device_id of this port in the database of Neutron, then delete the port.',
+      advice:
+        'Clear device_owner and device_id of this port in the database of Neutron, then delete the port.',
     };
   },
 });
 
 /** Routers, with their gateway, their HA ports and their conntrack helpers. */
-const router = defineKind({
+const router = defineType({
   name: 'router',
   follows: ['router-interface', 'floating-ip', 'ndp-proxy', 'vpnservice', 'bgpvpn'],
-  async list(reach) {
-    await requireExtension(reach, 'router');
-    return routersOf(reach);
+  async list(context) {
+    await requireExtension(context, 'router');
+    return routersOf(context);
   },
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
-  remove: (row, reach) =>
-    destroy(reach.api, path, row, async () =>
+  remove: (row, context) =>
+    destroy(context.api, path, row, async () =>
       // Why an interface is still there is said at the interface.
-      (await interfacesOf(reach, [row.id])).length > 0
-        ? { message: 'waits for its interfaces', actor: 'nobody' }
-        : heldBy(reach, ledThrough(row.id)),
+      (await interfacesOf(context, [row.id])).length > 0
+        ? { message: 'waits for its interfaces', actor: 'none' }
+        : heldBy(context, ledThrough(row.id)),
     ),
 });
 

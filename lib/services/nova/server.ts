@@ -1,11 +1,19 @@
 import * as z from 'zod';
-import { defineKind, type Reach, type Removal, type ServiceApi } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
-import { epochOf } from '../common/time.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import {
+  defineType,
+  type ProjectContext,
+  type Removal,
+  type ServiceApi,
+} from '../../task/service.ts';
+import { epochOf } from '../kit/time.ts';
 
 /** Calls to Nova at the same time, unless the settings say otherwise. */
 export const CONCURRENCY = 8;
-/** Nova ends most deletions in seconds; it asks nobody again when its message to the compute host was lost. */
+/**
+ * Nova ends most deletions in seconds; it asks nobody again when its message to the compute host
+ * was lost.
+ */
 const PATIENCE = 5 * 60_000;
 /** Servers whose deletions are asked for before Nova is asked what became of them. */
 const MOST_TOGETHER = 100;
@@ -22,58 +30,91 @@ const serverRow = z.object({
 type ServerRow = z.infer<typeof serverRow> & { readonly unlisted?: string };
 
 const pathOf = (row: ServerRow): string => `/servers/${encodeURIComponent(row.id)}`;
-const isDeleting = (row: ServerRow): boolean => ['deleting', 'soft-deleting'].includes(row['OS-EXT-STS:task_state'] ?? '');
+const isDeleting = (row: ServerRow): boolean =>
+  ['deleting', 'soft-deleting'].includes(row['OS-EXT-STS:task_state'] ?? '');
 
 /**
- * GET /servers/detail as an admin. Without `all_tenants` Nova silently lists the servers of our own project instead;
- * without `soft_deleted` it hides those that wait for `reclaim_instance_interval`.
+ * GET /servers/detail as an admin. Without `all_tenants` Nova silently lists the servers of our own
+ * project instead; without `soft_deleted` it hides those that wait for `reclaim_instance_interval`.
  */
-async function servers({ api, project }: Reach): Promise<ServerRow[]> {
+async function servers({ api, project }: ProjectContext): Promise<ServerRow[]> {
   const query = { all_tenants: 1, project_id: project, soft_deleted: true };
-  return (await api.list('/servers/detail', { collection: 'servers', row: serverRow, paging: 'marker', query })).rows;
+  return (
+    await api.list('/servers/detail', {
+      collection: 'servers',
+      row: serverRow,
+      paging: 'marker',
+      query,
+    })
+  ).rows;
 }
 
 const usages = z.object({ usages: z.record(z.string(), z.number()) });
 
 /**
- * Nova leaves the servers of a cell that is down out of a filtered list, without a word ([api] list_records_by_skipping_down_cells).
- * Placement knows of them. Its allocations end a moment after the server does, so that this may also be just that moment.
+ * Nova leaves the servers of a cell that is down out of a filtered list, without a word ([api]
+ * list_records_by_skipping_down_cells). Placement knows of them. Its allocations end a moment after
+ * the server does, so that this may also be just that moment.
  */
-async function unlisted(reach: Reach): Promise<ServerRow[]> {
-  const { project } = reach;
-  const placement = await reach.other('placement');
+async function unlisted(context: ProjectContext): Promise<ServerRow[]> {
+  const { project } = context;
+  const placement = await context.apiOf('placement');
   if (!placement) return [];
   // Usages by project came with 1.9 (Ocata).
   const headers = { 'OpenStack-API-Version': 'placement 1.9' };
-  const answer = await placement.request('GET', '/usages', { query: { project_id: project }, headers });
-  const counted = Object.entries(usages.parse(answer.json).usages).filter(([, amount]) => amount > 0);
+  const answer = await placement.request('GET', '/usages', {
+    query: { project_id: project },
+    headers,
+  });
+  const counted = Object.entries(usages.parse(answer.json).usages).filter(
+    ([, amount]) => amount > 0,
+  );
   if (counted.length === 0) return [];
   // The owner is the project that Placement was asked about: its answer names none.
   const words = counted.map(([name, amount]) => `${amount} ${name}`).join(', ');
-  return [{ id: `usages-of-${project}`, name: 'servers that Nova does not list', tenant_id: project, status: 'UNKNOWN', unlisted: words }];
+  return [
+    {
+      id: `usages-of-${project}`,
+      name: 'servers that Nova does not list',
+      tenant_id: project,
+      status: 'UNKNOWN',
+      unlisted: words,
+    },
+  ];
 }
 
-const actions = z.object({ instanceActions: z.array(z.object({ action: z.string(), start_time: z.string() })) });
+const actions = z.object({
+  instanceActions: z.array(z.object({ action: z.string(), start_time: z.string() })),
+});
 
-/** Since when a server has been asked to go and did not: the first of the deletions that nothing else came after. Epoch milliseconds. */
+/**
+ * Since when a server has been asked to go and did not: the first of the deletions that nothing
+ * else came after. Epoch milliseconds.
+ */
 async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | undefined> {
   const answer = await api.request('GET', `${pathOf(row)}/os-instance-actions`);
   const newestFirst = actions
     .parse(answer.json)
     .instanceActions.map(({ action, start_time }) => ({ action, at: epochOf(start_time) }))
     .sort((a, b) => b.at - a.at);
-  const others = newestFirst.findIndex(({ action }) => action !== 'delete' && action !== 'resetState');
-  const deletions = (others < 0 ? newestFirst : newestFirst.slice(0, others)).filter(({ action }) => action === 'delete');
+  const others = newestFirst.findIndex(
+    ({ action }) => action !== 'delete' && action !== 'resetState',
+  );
+  const deletions = (others < 0 ? newestFirst : newestFirst.slice(0, others)).filter(
+    ({ action }) => action === 'delete',
+  );
   return deletions.at(-1)?.at;
 }
 
-async function accepted(row: ServerRow, { api, now }: Reach): Promise<Removal> {
+async function accepted(row: ServerRow, { api, now }: ProjectContext): Promise<Removal> {
   const since = await deletingSince(row, api);
-  return since !== undefined && now() - since > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+  return since !== undefined && now() - since > PATIENCE
+    ? { is: 'accepted', stuckSince: since }
+    : { is: 'accepted' };
 }
 
-async function removeServer(row: ServerRow, reach: Reach): Promise<Removal> {
-  const { api, now } = reach;
+async function removeServer(row: ServerRow, context: ProjectContext): Promise<Removal> {
+  const { api, now } = context;
   const act = (json: object) => api.request('POST', `${pathOf(row)}/action`, { json });
   // Nova shows a server as deleted for a moment before it is gone.
   if (row.status === 'DELETED') return { is: 'accepted' };
@@ -84,35 +125,45 @@ async function removeServer(row: ServerRow, reach: Reach): Promise<Removal> {
   if (isDeleting(row)) {
     const asked = epochOf(row.updated);
     if (!(now() - asked > PATIENCE)) return { is: 'accepted' };
-    // While the host is up Nova ignores both DELETE and forceDelete of a server that is in task state "deleting" (26.2, seen).
+    // While the host is up Nova ignores both DELETE and forceDelete of a server that is in task
+    // state "deleting" (26.2, seen).
     await act({ 'os-resetState': { state: 'error' } });
     await api.request('DELETE', pathOf(row));
-    return { is: 'accepted', stuckSince: Math.min(asked, (await deletingSince(row, api)) ?? asked) };
+    return {
+      is: 'accepted',
+      stuckSince: Math.min(asked, (await deletingSince(row, api)) ?? asked),
+    };
   }
   // A lock does not stop an admin.
   await api.request('DELETE', pathOf(row));
-  return row.status === 'ERROR' ? accepted(row, reach) : { is: 'accepted' };
+  return row.status === 'ERROR' ? accepted(row, context) : { is: 'accepted' };
 }
 
 const IGNORED: Removal = {
   is: 'blocked',
-  message: 'Nova accepts the deletion and does nothing: the server is protected by disable_terminate in its database',
+  message:
+    'Nova accepts the deletion and does nothing: the server is protected by disable_terminate in its database',
   actor: 'operator',
-  advice: 'Set disable_terminate to 0 for this id in the table "instances" of its cell; no API can.',
+  advice:
+    'Set disable_terminate to 0 for this id in the table "instances" of its cell; no API can.',
 };
 
 /**
- * Asks for many deletions and then once what became of them: Nova answers 204 as well for a server that it protects
- * (`disable_terminate`, shown nowhere) and leaves as it is. After the first refusal nothing more is asked for.
+ * Asks for many deletions and then once what became of them: Nova answers 204 as well for a server
+ * that it protects (`disable_terminate`, shown nowhere) and leaves as it is. After the first
+ * refusal nothing more is asked for.
  */
-async function removeServers(rows: readonly ServerRow[], reach: Reach): Promise<(Removal | PropagatorError)[]> {
+async function removeServers(
+  rows: readonly ServerRow[],
+  context: ProjectContext,
+): Promise<(Removal | PropagatorError)[]> {
   const answers = new Array<Removal | PropagatorError>(rows.length);
   let refusal: PropagatorError | undefined;
   const queue = rows.entries();
   const work = async (): Promise<void> => {
     for (const [index, row] of queue) {
       try {
-        answers[index] = refusal ?? (await removeServer(row, reach));
+        answers[index] = refusal ?? (await removeServer(row, context));
       } catch (error) {
         if (!(error instanceof PropagatorError)) throw error;
         answers[index] = error;
@@ -121,22 +172,25 @@ async function removeServers(rows: readonly ServerRow[], reach: Reach): Promise<
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
-  const after = new Map((await servers(reach)).map((row) => [row.id, row]));
+  const after = new Map((await servers(context)).map((row) => [row.id, row]));
   return rows.map((row, index) => {
     const answer = answers[index] ?? IGNORED;
     const now = after.get(row.id);
     if (answer instanceof Error || answer.is !== 'accepted') return answer;
     if (!now) return { is: 'gone' };
-    const isUntouched = !['SOFT_DELETED', 'DELETED'].includes(row.status) && !isDeleting(row) && !isDeleting(now);
-    return isUntouched && now.status === row.status && now.updated === row.updated ? IGNORED : answer;
+    const isUntouched =
+      !['SOFT_DELETED', 'DELETED'].includes(row.status) && !isDeleting(row) && !isDeleting(now);
+    return isUntouched && now.status === row.status && now.updated === row.updated
+      ? IGNORED
+      : answer;
   });
 }
 
-export const server = defineKind<ServerRow>({
+export const server = defineType<ServerRow>({
   name: 'server',
-  async list(reach) {
-    const rows = await servers(reach);
-    return rows.length > 0 ? rows : unlisted(reach);
+  async list(context) {
+    const rows = await servers(context);
+    return rows.length > 0 ? rows : unlisted(context);
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
@@ -151,5 +205,5 @@ export const server = defineKind<ServerRow>({
             'If it stays, a cell is down (nova-manage cell_v2 list_cells; openstack compute service list) or allocations leaked (nova-manage placement audit).',
         },
   remove: removeServer,
-  together: { most: MOST_TOGETHER, remove: removeServers },
+  batch: { most: MOST_TOGETHER, remove: removeServers },
 });

@@ -1,21 +1,29 @@
 import * as z from 'zod';
-import { defineUserKind, type UserReach } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import { defineUserType, type UserContext } from '../../task/service.ts';
 
 const keypairRow = z.object({ keypair: z.object({ name: z.string() }) });
-const keypairDetail = z.object({ keypair: z.object({ name: z.string(), user_id: z.string().nullish() }) });
+const keypairDetail = z.object({
+  keypair: z.object({ name: z.string(), user_id: z.string().nullish() }),
+});
 
 const keypairPath = (name: string): string => `/os-keypairs/${encodeURIComponent(name)}`;
 
 /**
- * Keypairs belong to a user, not to a project; nothing removes them with him. An administrator names the user since microversion 2.10.
- * The list does not say whose they are, so each is looked at once: its own answer does.
+ * Keypairs belong to a user, not to a project; nothing removes them with him. An administrator
+ * names the user since microversion 2.10. The list does not say whose they are, so each is looked
+ * at once: its own answer does.
  */
-export const keypair = defineUserKind({
+export const keypair = defineUserType({
   name: 'keypair',
   async list({ api, user }) {
     const query = { user_id: user };
-    const { rows } = await api.list('/os-keypairs', { collection: 'keypairs', row: keypairRow, paging: 'marker', query });
+    const { rows } = await api.list('/os-keypairs', {
+      collection: 'keypairs',
+      row: keypairRow,
+      paging: 'marker',
+      query,
+    });
     const details = rows.map(async ({ keypair: { name } }) => {
       const answer = await api.request('GET', keypairPath(name), { query, accept: [404] });
       return answer.status === 404 ? [] : [keypairDetail.parse(answer.json).keypair];
@@ -34,31 +42,46 @@ export const keypair = defineUserKind({
 const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 
 /**
- * Limits of a user within a project that lives on (legacy, still there in 2.75). A project that is gone took them along,
- * and Nova answers 400 about it (seen on 26).
+ * Limits of a user within a project that lives on (legacy, still there in 2.75). A project that is
+ * gone took them along, and Nova answers 400 about it (seen on 26).
  */
-export const userQuota = defineUserKind({
+export const userQuota = defineUserType({
   name: 'user-quota',
-  list: async (reach) => (await Promise.all(reach.projects.map((project) => differing(project, reach)))).flat(),
+  list: async (context) =>
+    (await Promise.all(context.projects.map((project) => differing(project, context)))).flat(),
   id: (row) => `${row.project}/${row.user}`,
   // Project and user are the address of the row: the answer names only the project.
   owner: (row) => row.user,
   label: (row) => row.limits,
   async remove(row, { api }) {
-    await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.project)}`, { query: { user_id: row.user } });
+    await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.project)}`, {
+      query: { user_id: row.user },
+    });
     return { is: 'gone' };
   },
 });
 
-async function differing(project: string, { api, user }: UserReach) {
+async function differing(project: string, { api, user }: UserContext) {
   const path = `/os-quota-sets/${encodeURIComponent(project)}`;
   try {
-    const [own, common] = await Promise.all([api.request('GET', path, { query: { user_id: user } }), api.request('GET', path)]);
+    const [own, common] = await Promise.all([
+      api.request('GET', path, { query: { user_id: user } }),
+      api.request('GET', path),
+    ]);
     const standard = quotaSet.parse(common.json).quota_set;
-    const limits = Object.entries(quotaSet.parse(own.json).quota_set).filter(([name, value]) => standard[name] !== value);
-    return limits.length === 0 ? [] : [{ project, user, limits: limits.map(([name]) => name).join(', ') }];
+    const limits = Object.entries(quotaSet.parse(own.json).quota_set).filter(
+      ([name, value]) => standard[name] !== value,
+    );
+    return limits.length === 0
+      ? []
+      : [{ project, user, limits: limits.map(([name]) => name).join(', ') }];
   } catch (error) {
-    if (error instanceof PropagatorError && error.report.status === 400 && error.message.includes('not a valid project')) return [];
+    if (
+      error instanceof PropagatorError &&
+      error.report.status === 400 &&
+      error.message.includes('not a valid project')
+    )
+      return [];
     throw error;
   }
 }

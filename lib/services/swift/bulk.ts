@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import type { Reach, Removal } from '../../cleanup/service.ts';
-import { type ErrorClass, PropagatorError } from '../../errors.ts';
+import { type ErrorClass, PropagatorError } from '../../shared/errors.ts';
+import type { ProjectContext, Removal } from '../../task/service.ts';
 import { ask } from './account.ts';
 
 /** The answer of the bulk middleware, which comes with HTTP 200 whatever happened. */
@@ -14,26 +14,38 @@ const report = z.object({
 });
 
 /**
- * Removes objects by one call (`POST ?bulk-delete`), which must be no more than the cluster takes at once.
+ * Removes objects by one call (`POST ?bulk-delete`), which must be no more than the cluster takes
+ * at once.
  * `paths`: `/container/object`, escaped. Answers one for one; throws what is true of all of them.
  * Never call it where `/info` does not offer it: a plain POST would create a missing account.
  */
-export async function bulkDelete(paths: readonly string[], reach: Reach): Promise<(Removal | PropagatorError)[]> {
-  const answer = await ask(reach, 'POST', '', {
+export async function bulkDelete(
+  paths: readonly string[],
+  context: ProjectContext,
+): Promise<(Removal | PropagatorError)[]> {
+  const answer = await ask(context, 'POST', '', {
     query: { 'bulk-delete': true },
     headers: { 'content-type': 'text/plain', accept: 'application/json' },
     body: paths.join('\n'),
   });
   const parsed = report.safeParse(answer.json);
-  const fail = (status: string, what: string): PropagatorError => failure(status, what, reach.region, answer.requestId);
+  const fail = (status: string, what: string): PropagatorError =>
+    failure(status, what, context.region, answer.requestId);
   if (!parsed.success) throw fail('502', 'the answer is not the report of a bulk delete');
-  const { Errors: failed, 'Response Status': status, 'Number Deleted': deleted, 'Number Not Found': notFound } = parsed.data;
+  const {
+    Errors: failed,
+    'Response Status': status,
+    'Number Deleted': deleted,
+    'Number Not Found': notFound,
+  } = parsed.data;
   const succeeded = status.startsWith('2');
-  if (!succeeded && failed.length === 0) throw fail(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
+  if (!succeeded && failed.length === 0)
+    throw fail(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
   const reasons = new Map(failed.map(([name, reason]) => [plain(name), reason]));
   // It gives up after many failures, and does not tell at which name.
   const unfinished = deleted + notFound + failed.length < paths.length;
-  // Which of them were not there isn't told either. All of them: the container's listing lags behind.
+  // Which of them were not there isn't told either. All of them: the container's listing lags
+  // behind.
   const stale = notFound === paths.length;
   return paths.map((path) => {
     const reason = reasons.get(plain(path));
@@ -43,13 +55,27 @@ export async function bulkDelete(paths: readonly string[], reach: Reach): Promis
   });
 }
 
-/** `container/object` without escapes; a container's name has no slash, so that those in front belong to neither. */
+/**
+ * `container/object` without escapes; a container's name has no slash, so that those in front
+ * belong to neither.
+ */
 const plain = (path: string): string => decodeURIComponent(path).replace(/^\/+/, '');
 
-function failure(status: string, what: string, region: string, requestId: string | undefined): PropagatorError {
+function failure(
+  status: string,
+  what: string,
+  region: string,
+  requestId: string | undefined,
+): PropagatorError {
   const code = Number.parseInt(status, 10) || 502;
   const denied = code === 401 || code === 403;
-  const errorClass: ErrorClass = denied ? 'Denied' : code === 404 ? 'Gone' : code === 409 || code >= 500 ? 'Transient' : 'Unexpected';
+  const errorClass: ErrorClass = denied
+    ? 'Denied'
+    : code === 404
+      ? 'Gone'
+      : code === 409 || code >= 500
+        ? 'Transient'
+        : 'Unexpected';
   return new PropagatorError({
     code: `swift.bulk-delete.${code}`,
     class: errorClass,

@@ -1,13 +1,22 @@
 import * as z from 'zod';
-import { defineKind, type Reach, type Removal, type ServiceApi } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
-import { epochOf } from '../common/time.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import {
+  defineType,
+  type ProjectContext,
+  type Removal,
+  type ServiceApi,
+} from '../../task/service.ts';
+import { epochOf } from '../kit/time.ts';
 import { type Owned, ownedBy } from './tenant.ts';
 
 /** Taking down a large VNF takes its stack an hour at most ([openstack_vim] stack_retries). */
 const PATIENCE = 3_600_000;
 
-const instanceRow = z.object({ id: z.string(), vnfInstanceName: z.string().nullish(), instantiationState: z.string() });
+const instanceRow = z.object({
+  id: z.string(),
+  vnfInstanceName: z.string().nullish(),
+  instantiationState: z.string(),
+});
 type InstanceRow = Owned<z.infer<typeof instanceRow>>;
 
 const operationRow = z.object({
@@ -24,22 +33,23 @@ const instances = '/vnflcm/v1/vnf_instances';
 const operations = '/vnflcm/v1/vnf_lcm_op_occs';
 
 /**
- * VNF instances. What runs is terminated by force, and its record removed when it is down. Tacker deletes the resources with the login
- * that it keeps for their VIM, and looks for a default VIM in the project of the caller when it is done: with a token on the project both are likely there.
+ * VNF instances. What runs is terminated by force, and its record removed when it is down. Tacker
+ * deletes the resources with the login that it keeps for their VIM, and looks for a default VIM in
+ * the project of the caller when it is done: with a token on the project both are likely there.
  */
-export const vnfInstance = defineKind<InstanceRow>({
+export const vnfInstance = defineType<InstanceRow>({
   name: 'vnf-instance',
   blockers: [
     'Tacker logs in to the VIM with the credentials that it was given. When they died with the project, the termination fails.',
     'After a termination Tacker looks for a default VIM in the project of whoever asked for it, and fails without one.',
     'An operation that failed half-way (FAILED_TEMP) refuses every other one: a failed instantiation is rolled back, any other is given up.',
   ],
-  list: (reach) => ownedBy(reach, instances, instanceRow),
+  list: (context) => ownedBy(context, instances, instanceRow),
   id: (row) => row.id,
   owner: (row) => row.owner,
   label: (row) => row.vnfInstanceName ?? undefined,
-  async remove(row, reach): Promise<Removal> {
-    const api = reach.onProject ?? reach.api;
+  async remove(row, context): Promise<Removal> {
+    const api = context.projectApi ?? context.api;
     const at = `${instances}/${encodeURIComponent(row.id)}`;
     try {
       if (row.instantiationState === 'NOT_INSTANTIATED') {
@@ -50,13 +60,18 @@ export const vnfInstance = defineKind<InstanceRow>({
       return { is: 'accepted' };
     } catch (error) {
       if (!(error instanceof PropagatorError) || error.report.status !== 409) throw error;
-      return afterRefusal(row, error.message, api, reach);
+      return afterRefusal(row, error.message, api, context);
     }
   },
 });
 
 /** The rows of instances do not say what is going on; the operations do. */
-async function afterRefusal(row: InstanceRow, refusal: string, api: ServiceApi, { now }: Reach): Promise<Removal> {
+async function afterRefusal(
+  row: InstanceRow,
+  refusal: string,
+  api: ServiceApi,
+  { now }: ProjectContext,
+): Promise<Removal> {
   const query = { all_records: 'yes', all_fields: 'yes', filter: `(eq,vnfInstanceId,${row.id})` };
   const { rows } = await api.list(operations, { row: operationRow, paging: 'none', query });
   const latest = rows

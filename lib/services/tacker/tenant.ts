@@ -1,19 +1,23 @@
 import type * as z from 'zod';
-import type { Reach } from '../../cleanup/service.ts';
+import type { ProjectContext } from '../../task/service.ts';
 
 /** An id that no project has. */
 const NOBODY = '0'.repeat(32);
 
-/** A row of a listing of ETSI's APIs, and the project that Tacker was shown to know as its owner. */
+/**
+ * A row of a listing of ETSI's APIs, and the project that Tacker was shown to know as its owner.
+ */
 export type Owned<Row> = Row & { readonly owner: string | undefined };
 
 /**
- * Rows of the project in one of Tacker's ETSI listings (SOL003). As an administrator one gets the whole cloud, and no row says whose it is;
- * Tacker has the owner, and a filter for it (`tenantId`) that the standard does not know. The filter alone counts for nothing (law 2): the same
- * question is asked about a project that does not exist, and a row that comes back for it, too, has no owner that anybody can tell.
+ * Rows of the project in one of Tacker's ETSI listings (SOL003). As an administrator one gets the
+ * whole cloud, and no row says whose it is; Tacker has the owner, and a filter for it (`tenantId`)
+ * that the standard does not know. The filter alone counts for nothing (safety rule: check the
+ * owner of every row): the same question is asked about a project that does not exist, and a row
+ * that comes back for it, too, has no owner that anybody can tell.
  */
 export async function ownedBy<Row extends { readonly id: string }>(
-  { api, project }: Reach,
+  { api, project }: ProjectContext,
   path: string,
   row: z.ZodType<Row>,
 ): Promise<Owned<Row>[]> {

@@ -1,34 +1,51 @@
 import * as z from 'zod';
-import { type Blocker, defineKind, type Reach, type Removal } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { instancesOf, waits } from './rows.ts';
 
 const text = z.string().nullish();
-const backupRow = z.object({ id: z.string(), name: text, project_id: text, status: text, instance_id: text, parent_id: text });
+const backupRow = z.object({
+  id: z.string(),
+  name: text,
+  project_id: text,
+  status: text,
+  instance_id: text,
+  parent_id: text,
+});
 type BackupRow = z.infer<typeof backupRow>;
 
 const RUNNING = ['NEW', 'BUILDING', 'SAVING'];
-const statusOf = (error: unknown): number | undefined => (error instanceof PropagatorError ? error.report.status : undefined);
+const statusOf = (error: unknown): number | undefined =>
+  error instanceof PropagatorError ? error.report.status : undefined;
 
-const backupsOf = async ({ api }: Reach, query: { project_id: string } | { all_projects: true }): Promise<BackupRow[]> =>
-  (await api.list('/backups', { collection: 'backups', row: backupRow, paging: 'marker', query })).rows;
+const backupsOf = async (
+  { api }: ProjectContext,
+  query: { project_id: string } | { all_projects: true },
+): Promise<BackupRow[]> =>
+  (await api.list('/backups', { collection: 'backups', row: backupRow, paging: 'marker', query }))
+    .rows;
 
 /**
- * Backups. With a token on the project Trove removes their data, too; with another one it looks for them in the caller's account in Swift,
- * and removes the row all the same: the data, in containers of the project, are left to Swift, which is emptied after this.
+ * Backups. With a token on the project Trove removes their data, too; with another one it looks for
+ * them in the caller's account in Swift, and removes the row all the same: the data, in containers
+ * of the project, are left to Swift, which is emptied after this.
  */
-export const backup = defineKind({
+export const backup = defineType({
   name: 'backup',
   blockers: [
     'A running backup is called failed first; where its instance is gone, Trove lets go of it after three days (running_backups_expires).',
     'Trove asks Swift with the caller’s token even where nothing of it is in Swift: without a role there it refuses.',
   ],
-  async list(reach) {
-    const rows = await backupsOf(reach, { project_id: reach.project });
+  async list(context) {
+    const rows = await backupsOf(context, { project_id: context.project });
     if (rows.length === 0) return [];
-    // Trove deletes along what builds on a backup, whosever it is; an administrator may have made one for himself.
-    const all = await backupsOf(reach, { all_projects: true });
-    const judged = rows.map((row) => ({ ...row, foreign: descendants(row, all).filter((child) => child.project_id !== row.project_id) }));
+    // Trove deletes along what builds on a backup, whosever it is; an administrator may have made
+    // one for himself.
+    const all = await backupsOf(context, { all_projects: true });
+    const judged = rows.map((row) => ({
+      ...row,
+      foreign: descendants(row, all).filter((child) => child.project_id !== row.project_id),
+    }));
     return judged.map((row) => ({ ...row, parent: judged.find(({ id }) => id === row.parent_id) }));
   },
   id: (row) => row.id,
@@ -39,21 +56,31 @@ export const backup = defineKind({
     if (foreign)
       return {
         message: `the backup ${foreign.id} of another project builds on it, and Trove would delete that along with it`,
-        actor: 'neighbour',
+        actor: 'other-project',
         advice: 'Ask its owner to delete that backup.',
       };
-    return row.parent && row.parent.foreign.length === 0 ? waits('it goes with the backup that it builds on') : undefined;
+    return row.parent && row.parent.foreign.length === 0
+      ? waits('it goes with the backup that it builds on')
+      : undefined;
   },
-  async remove(row, reach): Promise<Removal> {
-    if (RUNNING.includes(row.status ?? '')) await callFailed(row, reach);
+  async remove(row, context): Promise<Removal> {
+    if (RUNNING.includes(row.status ?? '')) await callFailed(row, context);
     const path = `/backups/${encodeURIComponent(row.id)}`;
     try {
-      await (reach.onProject ?? reach.api).request('DELETE', path);
+      await (context.projectApi ?? context.api).request('DELETE', path);
     } catch (error) {
       const status = statusOf(error);
-      if (!(error instanceof PropagatorError) || (status !== 401 && status !== 404 && status !== 422)) throw error;
+      if (
+        !(error instanceof PropagatorError) ||
+        (status !== 401 && status !== 404 && status !== 422)
+      )
+        throw error;
       // 404 is also said of Swift, when the cloud has none.
-      if (status === 404 && (await reach.api.request('GET', path, { accept: [404] })).status === 404) return { is: 'gone' };
+      if (
+        status === 404 &&
+        (await context.api.request('GET', path, { accept: [404] })).status === 404
+      )
+        return { is: 'gone' };
       return {
         is: 'blocked',
         message: error.message,
@@ -72,34 +99,50 @@ export const backup = defineKind({
 function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
   const found = new Set<BackupRow>();
   for (let parents = [row.id]; parents.length > 0; ) {
-    const children = all.filter((child) => child.parent_id && parents.includes(child.parent_id) && !found.has(child));
+    const children = all.filter(
+      (child) => child.parent_id && parents.includes(child.parent_id) && !found.has(child),
+    );
     for (const child of children) found.add(child);
     parents = children.map(({ id }) => id);
   }
   return [...found];
 }
 
-/** The one call that ends a backup which hangs: it resets the task of the instance, so that it must be an instance of the project. */
-async function callFailed(row: BackupRow, reach: Reach): Promise<void> {
-  const own = (await instancesOf(reach)).find((one) => one.id === row.instance_id && one.tenant_id === reach.project);
+/**
+ * The one call that ends a backup which hangs: it resets the task of the instance, so that it must
+ * be an instance of the project.
+ */
+async function callFailed(row: BackupRow, context: ProjectContext): Promise<void> {
+  const own = (await instancesOf(context)).find(
+    (one) => one.id === row.instance_id && one.tenant_id === context.project,
+  );
   if (!own) return;
   const path = `/mgmt/instances/${encodeURIComponent(own.id)}/action`;
-  await reach.api.request('POST', path, { json: { 'reset-task-status': {} }, accept: [404] });
+  await context.api.request('POST', path, { json: { 'reset-task-status': {} }, accept: [404] });
 }
 
 const strategyRow = z.object({ project_id: text, instance_id: text });
 
 /** In which container new backups go: of one instance, or of all of them. */
-export const backupStrategy = defineKind({
+export const backupStrategy = defineType({
   name: 'backup-strategy',
   async list({ api, project }) {
     const query = { project_id: project };
-    return (await api.list('/backup_strategies', { collection: 'backup_strategies', row: strategyRow, paging: 'none', query })).rows;
+    return (
+      await api.list('/backup_strategies', {
+        collection: 'backup_strategies',
+        row: strategyRow,
+        paging: 'none',
+        query,
+      })
+    ).rows;
   },
   id: (row) => row.instance_id || 'all instances',
   owner: (row) => row.project_id ?? undefined,
   async remove(row, { api, project }) {
-    await api.request('DELETE', '/backup_strategies', { query: { project_id: project, instance_id: row.instance_id ?? '' } });
+    await api.request('DELETE', '/backup_strategies', {
+      query: { project_id: project, instance_id: row.instance_id ?? '' },
+    });
     return { is: 'gone' };
   },
 });

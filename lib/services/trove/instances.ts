@@ -1,33 +1,47 @@
-import { type Blocker, defineKind, type Removal } from '../../cleanup/service.ts';
-import { changedAt, clustersOf, instancesOf, isOlderThan, PATIENCE, unlessBuilt, unlessInTheWay, waits } from './rows.ts';
+import { type Blocker, defineType, type Removal } from '../../task/service.ts';
+import {
+  changedAt,
+  clustersOf,
+  instancesOf,
+  isOlderThan,
+  PATIENCE,
+  unlessBuilt,
+  unlessInTheWay,
+  waits,
+} from './rows.ts';
 
 /** Clusters with their members, which Trove deletes in no other way. */
-export const cluster = defineKind({
+export const cluster = defineType({
   name: 'cluster',
   follows: ['backup'],
   list: clustersOf,
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: (row, reach) => (['NONE', 'DELETING'].includes(row.task.name) ? undefined : unlessBuilt(row, reach, `busy (${row.task.name})`)),
-  async remove(row, reach): Promise<Removal> {
+  blocked: (row, context) =>
+    ['NONE', 'DELETING'].includes(row.task.name)
+      ? undefined
+      : unlessBuilt(row, context, `busy (${row.task.name})`),
+  async remove(row, context): Promise<Removal> {
     const path = `/clusters/${encodeURIComponent(row.id)}`;
     const isUnderWay = row.task.name === 'DELETING';
-    if (isUnderWay && !isOlderThan(row, PATIENCE, reach)) return { is: 'accepted' };
+    if (isUnderWay && !isOlderThan(row, PATIENCE, context)) return { is: 'accepted' };
     // Refused with 422 otherwise; of a deletion that hangs, a member may be what is not ready.
-    if (row.task.name !== 'NONE') await reach.api.request('POST', path, { json: { 'reset-status': { force_delete: true } } });
+    if (row.task.name !== 'NONE')
+      await context.api.request('POST', path, { json: { 'reset-status': { force_delete: true } } });
     return unlessInTheWay(/not ready|current cluster task/i, async () => {
-      await (reach.onProject ?? reach.api).request('DELETE', path);
+      await (context.projectApi ?? context.api).request('DELETE', path);
       return isUnderWay ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
     });
   },
 });
 
 /**
- * Instances by the API of administrators. Their servers and volumes are Trove's own; ports in the networks of the project go with them.
- * With a token on the project, Barbican lets Trove remove its mark from the certificate of an instance with TLS, too.
+ * Instances by the API of administrators. Their servers and volumes are Trove's own; ports in the
+ * networks of the project go with them. With a token on the project, Barbican lets Trove remove its
+ * mark from the certificate of an instance with TLS, too.
  */
-export const instance = defineKind({
+export const instance = defineType({
   name: 'instance',
   follows: ['backup', 'cluster'],
   blockers: [
@@ -35,34 +49,42 @@ export const instance = defineKind({
     'What is being built is left alone for an hour, then its state is reset.',
     'The deletion fails as long as the flavor of the instance is missing in Nova.',
   ],
-  async list(reach) {
-    const rows = await instancesOf(reach);
-    const clusters = rows.some((row) => row.cluster_id) ? await clustersOf(reach) : [];
-    return rows.map((row) => ({ ...row, cluster: clusters.find(({ id }) => id === row.cluster_id) }));
+  async list(context) {
+    const rows = await instancesOf(context);
+    const clusters = rows.some((row) => row.cluster_id) ? await clustersOf(context) : [];
+    return rows.map((row) => ({
+      ...row,
+      cluster: clusters.find(({ id }) => id === row.cluster_id),
+    }));
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked(row, reach): Blocker | undefined {
+  blocked(row, context): Blocker | undefined {
     if (row.cluster_id && row.cluster) return waits('it goes with its cluster');
     if (row.cluster_id)
       return {
-        message: 'it is a member of a cluster that is gone, and Trove deletes members only with their cluster',
+        message:
+          'it is a member of a cluster that is gone, and Trove deletes members only with their cluster',
         actor: 'operator',
-        advice: 'Take the cluster_id out of its row in the table instances of Trove; then it is removed.',
+        advice:
+          'Take the cluster_id out of its row in the table instances of Trove; then it is removed.',
       };
     if (row.replicas && row.replicas.length > 0) return waits('its replicas go first');
-    return row.status === 'BUILD' ? unlessBuilt(row, reach, 'being built') : undefined;
+    return row.status === 'BUILD' ? unlessBuilt(row, context, 'being built') : undefined;
   },
-  async remove(row, reach): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     const path = `/instances/${encodeURIComponent(row.id)}`;
     // The state SHUTDOWN is also that of a server that was stopped.
     const isUnderWay = /^deleting/i.test(row.task_description ?? '');
-    if (isUnderWay && !isOlderThan(row, PATIENCE, reach)) return { is: 'accepted' };
+    if (isUnderWay && !isOlderThan(row, PATIENCE, context)) return { is: 'accepted' };
     // Refused with 422 otherwise.
-    if (row.status === 'BUILD') await reach.api.request('POST', `${path}/action`, { json: { reset_status: { force_delete: true } } });
+    if (row.status === 'BUILD')
+      await context.api.request('POST', `${path}/action`, {
+        json: { reset_status: { force_delete: true } },
+      });
     return unlessInTheWay(/not ready|replica/i, async () => {
-      await (reach.onProject ?? reach.api).request('DELETE', path);
+      await (context.projectApi ?? context.api).request('DELETE', path);
       return isUnderWay ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
     });
   },

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import type { Blocker, Reach, Removal } from '../../cleanup/service.ts';
-import { PropagatorError } from '../../errors.ts';
-import { epochOf } from '../common/time.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import type { Blocker, ProjectContext, Removal } from '../../task/service.ts';
+import { epochOf } from '../kit/time.ts';
 
 const text = z.string().nullish();
 const dated = { created: text, updated: text };
@@ -16,50 +16,98 @@ const instanceRow = z.object({
   replicas: z.array(z.object({ id: z.string() })).nullish(),
 });
 export type InstanceRow = z.infer<typeof instanceRow>;
-const clusterRow = z.object({ ...dated, id: z.string(), name: text, tenant_id: text, task: z.object({ name: z.string() }) });
+const clusterRow = z.object({
+  ...dated,
+  id: z.string(),
+  name: text,
+  tenant_id: text,
+  task: z.object({ name: z.string() }),
+});
 
-/** Without `deleted` Trove shows what is deleted, too, and without `include_clustered` it leaves out the members of clusters. */
-export const instancesOf = ({ api, once, project }: Reach): Promise<InstanceRow[]> =>
-  once('trove/instances', async () => {
+/**
+ * Without `deleted` Trove shows what is deleted, too, and without `include_clustered` it leaves out
+ * the members of clusters.
+ */
+export const instancesOf = ({ api, memoize, project }: ProjectContext): Promise<InstanceRow[]> =>
+  memoize('trove/instances', async () => {
     const query = { project_id: project, deleted: false, include_clustered: true };
-    return (await api.list('/mgmt/instances', { collection: 'instances', row: instanceRow, paging: 'marker', query })).rows;
+    return (
+      await api.list('/mgmt/instances', {
+        collection: 'instances',
+        row: instanceRow,
+        paging: 'marker',
+        query,
+      })
+    ).rows;
   });
 
 /** The clusters of the whole cloud, in one answer: no filter by project, no pages. */
-export const clustersOf = ({ api, once, project }: Reach): Promise<z.infer<typeof clusterRow>[]> =>
-  once('trove/clusters', async () => {
+export const clustersOf = ({
+  api,
+  memoize,
+  project,
+}: ProjectContext): Promise<z.infer<typeof clusterRow>[]> =>
+  memoize('trove/clusters', async () => {
     const query = { deleted: false };
-    const { rows } = await api.list('/mgmt/clusters', { collection: 'clusters', row: clusterRow, paging: 'none', query });
+    const { rows } = await api.list('/mgmt/clusters', {
+      collection: 'clusters',
+      row: clusterRow,
+      paging: 'none',
+      query,
+    });
     return rows.filter((row) => row.tenant_id === project || !row.tenant_id);
   });
 
 const MINUTE = 60_000;
 /** A deletion that takes longer is asked for again. */
 export const PATIENCE = 15 * MINUTE;
-/** What is built for longer than Trove itself waits for it (`usage_timeout`, `restore_usage_timeout`) is not built any more. */
+/**
+ * What is built for longer than Trove itself waits for it (`usage_timeout`,
+ * `restore_usage_timeout`) is not built any more.
+ */
 const LONG = 60 * MINUTE;
 
 /** When a row was last changed; epoch milliseconds. */
-export const changedAt = (row: z.infer<z.ZodObject<typeof dated>>): number => epochOf(row.updated ?? row.created);
-export const isOlderThan = (row: Parameters<typeof changedAt>[0], millis: number, { now }: Pick<Reach, 'now'>): boolean =>
-  now() - changedAt(row) > millis;
+export const changedAt = (row: z.infer<z.ZodObject<typeof dated>>): number =>
+  epochOf(row.updated ?? row.created);
+export const isOlderThan = (
+  row: Parameters<typeof changedAt>[0],
+  millis: number,
+  { now }: Pick<ProjectContext, 'now'>,
+): boolean => now() - changedAt(row) > millis;
 
 /** Goes on by itself. */
-export const waits = (message: string): Blocker => ({ message, actor: 'nobody' });
-
-/** Taken from under its builder it would leave servers and volumes behind, in the project of Trove itself. */
-export const unlessBuilt = (row: Parameters<typeof changedAt>[0], reach: Pick<Reach, 'now'>, doing: string): Blocker | undefined =>
-  isOlderThan(row, LONG, reach) ? undefined : waits(`it is ${doing}, and Trove is not interrupted for an hour`);
+export const waits = (message: string): Blocker => ({ message, actor: 'none' });
 
 /**
- * Trove answers also 400, 403 and 422 to what merely stands in the way, where others say 409; only its words tell.
- * What they don't say is thrown on.
+ * Taken from under its builder it would leave servers and volumes behind, in the project of Trove
+ * itself.
  */
-export async function unlessInTheWay(words: RegExp, remove: () => Promise<Removal>): Promise<Removal> {
+export const unlessBuilt = (
+  row: Parameters<typeof changedAt>[0],
+  context: Pick<ProjectContext, 'now'>,
+  doing: string,
+): Blocker | undefined =>
+  isOlderThan(row, LONG, context)
+    ? undefined
+    : waits(`it is ${doing}, and Trove is not interrupted for an hour`);
+
+/**
+ * Trove answers also 400, 403 and 422 to what merely stands in the way, where others say 409; only
+ * its words tell. What they don't say is thrown on.
+ */
+export async function unlessInTheWay(
+  words: RegExp,
+  remove: () => Promise<Removal>,
+): Promise<Removal> {
   try {
     return await remove();
   } catch (error) {
-    if (!(error instanceof PropagatorError) || ![400, 403, 422].includes(error.report.status ?? 0) || !words.test(error.message))
+    if (
+      !(error instanceof PropagatorError) ||
+      ![400, 403, 422].includes(error.report.status ?? 0) ||
+      !words.test(error.message)
+    )
       throw error;
     return { is: 'blocked', ...waits(error.message) };
   }

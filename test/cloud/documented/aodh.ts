@@ -24,7 +24,9 @@ interface Tables {
 }
 const inside = new WeakMap<CloudState, Tables>();
 
-/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+/**
+ * The tables of a cloud that was started with it, for tests that put something of their own there.
+ */
 export function aodhIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Aodh');
@@ -36,8 +38,14 @@ export const aodh: Documented = {
   name: 'aodh',
   endpoint: { type: 'alarming', path: '' },
   open(state) {
-    const alarms = state.world.table<Alarm>('aodh.alarm', { owner: (row) => row.project_id, label: (row) => row.name });
-    const quotas = state.world.table<Quota>('aodh-limits.quota', { owner: (row) => row.id, label: () => 'quota' });
+    const alarms = state.world.table<Alarm>('aodh.alarm', {
+      owner: (row) => row.project_id,
+      label: (row) => row.name,
+    });
+    const quotas = state.world.table<Quota>('aodh-limits.quota', {
+      owner: (row) => row.id,
+      label: () => 'quota',
+    });
     inside.set(state, { alarms, quotas });
     const routes = new Routes();
     const found = (call: Call): Alarm => {
@@ -52,7 +60,11 @@ export const aodh: Documented = {
       .on('DELETE', '/v2/alarms/:id', (call) => {
         const row = found(call);
         if (!call.endless) alarms.delete(row.id);
-        if (row.trustStays) throw new Refusal(500, 'You are not authorized to perform the requested action: identity:delete_trust.');
+        if (row.trustStays)
+          throw new Refusal(
+            500,
+            'You are not authorized to perform the requested action: identity:delete_trust.',
+          );
         return { status: 204 };
       })
       // Who looks at the quota of a project that has none makes one.
@@ -65,11 +77,22 @@ export const aodh: Documented = {
       ...frontOf(state, {
         name: 'aodh',
         routes,
-        open: { '/': (call) => ({ status: 200, json: { versions: { values: [{ id: 'v2', links: [{ href: `${call.base}/v2` }] }] } } }) },
+        open: {
+          '/': (call) => ({
+            status: 200,
+            json: { versions: { values: [{ id: 'v2', links: [{ href: `${call.base}/v2` }] }] } },
+          }),
+        },
         refuse: ({ status, message, headers }) => ({
           status,
           headers,
-          json: { error_message: { faultcode: status < 500 ? 'Client' : 'Server', faultstring: message, debuginfo: null } },
+          json: {
+            error_message: {
+              faultcode: status < 500 ? 'Client' : 'Server',
+              faultstring: message,
+              debuginfo: null,
+            },
+          },
         }),
       }),
       seed(project: Project, user: User) {
@@ -103,20 +126,32 @@ const show = (row: Alarm) => ({
 
 /**
  * Of the token's project, unless an administrator names another by `q.field=project_id`.
- * A page begins after the time of the row in `marker`, the newest first: rows of that very time are lost.
+ * A page begins after the time of the row in `marker`, the newest first: rows of that very time are
+ * lost.
  */
 function list(call: Call, alarms: Table<Alarm>): Reply {
-  const [fields, ops, values] = ['q.field', 'q.op', 'q.value'].map((name) => call.query.getAll(name));
+  const [fields, ops, values] = ['q.field', 'q.op', 'q.value'].map((name) =>
+    call.query.getAll(name),
+  );
   const asked = new Map(fields?.map((field, at) => [field, values?.[at]]));
-  const unknown = [...asked.keys()].find((field) => !['project_id', 'user_id', 'all_projects'].includes(field));
-  if (unknown !== undefined || asked.size !== fields?.length) throw new Refusal(400, `Invalid input for field/attribute field: ${unknown}`);
+  const unknown = [...asked.keys()].find(
+    (field) => !['project_id', 'user_id', 'all_projects'].includes(field),
+  );
+  if (unknown !== undefined || asked.size !== fields?.length)
+    throw new Refusal(400, `Invalid input for field/attribute field: ${unknown}`);
   if (ops?.some((op) => op !== 'eq')) throw new Refusal(400, 'only operations eq are allowed');
-  const everywhere = asked.get('all_projects') === 'true';
-  const wanted = asked.get('project_id') ?? (everywhere ? undefined : ownProject(call.token));
-  if (!isAdmin(call.token) && wanted !== ownProject(call.token)) throw new Refusal(401, `Not Authorized to access project ${wanted}`);
+  const scanDeadLetterQueues = asked.get('all_projects') === 'true';
+  const wanted =
+    asked.get('project_id') ?? (scanDeadLetterQueues ? undefined : ownProject(call.token));
+  if (!isAdmin(call.token) && wanted !== ownProject(call.token))
+    throw new Refusal(401, `Not Authorized to access project ${wanted}`);
   const user = asked.get('user_id');
-  const fits = (row: Alarm) => (wanted === undefined || row.project_id === wanted) && (user === undefined || row.user_id === user);
-  let rows = alarms.where((row) => call.unfiltered || fits(row)).sort((x, y) => y.timestamp - x.timestamp);
+  const fits = (row: Alarm) =>
+    (wanted === undefined || row.project_id === wanted) &&
+    (user === undefined || row.user_id === user);
+  let rows = alarms
+    .where((row) => call.unfiltered || fits(row))
+    .sort((x, y) => y.timestamp - x.timestamp);
   const marker = call.query.get('marker');
   if (marker !== null) {
     const after = alarms.get(marker);

@@ -9,7 +9,9 @@ export interface Secret extends Row {
   readonly name: string;
   readonly project_id: string;
   readonly creator_id: string;
-  /** By its ACL (`project-access` false) only its creator and the project's administrators see it. */
+  /**
+   * By its ACL (`project-access` false) only its creator and the project's administrators see it.
+   */
   readonly isPrivate: boolean;
   readonly consumers: readonly string[];
   readonly expires_at?: number;
@@ -32,13 +34,23 @@ interface Quota extends Row {
   readonly secrets: number;
 }
 
-const titles: Record<number, string> = { 400: 'Bad Request', 401: 'Unauthorized', 403: 'Forbidden', 404: 'Not Found', 409: 'Conflict' };
-const owned = { owner: (row: { project_id: string }) => row.project_id, label: (row: { name: string }) => row.name };
-const denied = (what: string): Refusal => new Refusal(403, `${what} attempt not allowed - please review your user/project privileges`);
+const titles: Record<number, string> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  409: 'Conflict',
+};
+const owned = {
+  owner: (row: { project_id: string }) => row.project_id,
+  label: (row: { name: string }) => row.name,
+};
+const denied = (what: string): Refusal =>
+  new Refusal(403, `${what} attempt not allowed - please review your user/project privileges`);
 
 /**
- * Barbican as of version 15 (Zed), with its default policy; that of the project quotas is the one from 2023.2 on (`role:admin`).
- * Listings show the project of the token, whoever asks.
+ * Barbican as of version 15 (Zed), with its default policy; that of the project quotas is the one
+ * from 2023.2 on (`role:admin`). Listings show the project of the token, whoever asks.
  */
 export const barbican: Documented = {
   name: 'barbican',
@@ -48,7 +60,10 @@ export const barbican: Documented = {
     const secrets = world.table<Secret>('barbican.secret', owned);
     const containers = world.table<Container>('barbican.container', owned);
     const orders = world.table<Order>('barbican.order', owned);
-    const quotas = world.table<Quota>('barbican.project-quota', { owner: ({ id }) => id, label: () => 'project quota' });
+    const quotas = world.table<Quota>('barbican.project-quota', {
+      owner: ({ id }) => id,
+      label: () => 'project quota',
+    });
     const routes = new Routes();
     const shelves = { state, secrets, containers, orders, quotas };
     inside.set(state, shelves);
@@ -66,7 +81,10 @@ export const barbican: Documented = {
           headers,
           json: { code: status, title: titles[status] ?? 'Error', description: message },
         }),
-        headers: () => ({ 'openstack-api-version': 'key-manager 1.0', vary: 'openstack-api-version' }),
+        headers: () => ({
+          'openstack-api-version': 'key-manager 1.0',
+          vary: 'openstack-api-version',
+        }),
       }),
       seed(project: Project, user: User) {
         const mine = { project_id: project.id, creator_id: user.id, created_at: clock.now() };
@@ -75,7 +93,14 @@ export const barbican: Documented = {
         const certificate = secret('certificate', { consumers: ['listener'] });
         const key = secret('private-key', { isPrivate: true });
         const volumeKey = secret('volume-key');
-        const pair = containers.add({ id: uuid(), name: 'pair', project_id: project.id, type: 'rsa', secrets: [], consumers: [] });
+        const pair = containers.add({
+          id: uuid(),
+          name: 'pair',
+          project_id: project.id,
+          type: 'rsa',
+          secrets: [],
+          consumers: [],
+        });
         containers.add({
           id: uuid(),
           name: 'tls',
@@ -84,8 +109,20 @@ export const barbican: Documented = {
           secrets: [certificate.id, key.id],
           consumers: ['listener'],
         });
-        orders.add({ id: uuid(), name: 'volume-key', project_id: project.id, type: 'key', makes: { secret_ref: volumeKey.id } });
-        orders.add({ id: uuid(), name: 'pair', project_id: project.id, type: 'asymmetric', makes: { container_ref: pair.id } });
+        orders.add({
+          id: uuid(),
+          name: 'volume-key',
+          project_id: project.id,
+          type: 'key',
+          makes: { secret_ref: volumeKey.id },
+        });
+        orders.add({
+          id: uuid(),
+          name: 'pair',
+          project_id: project.id,
+          type: 'asymmetric',
+          makes: { container_ref: pair.id },
+        });
         quotas.add({ id: project.id, secrets: 500 });
       },
     };
@@ -101,7 +138,9 @@ interface Shelves {
 }
 const inside = new WeakMap<CloudState, Shelves>();
 
-/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+/**
+ * The tables of a cloud that was started with it, for tests that put something of their own there.
+ */
 export function barbicanIn(state: CloudState): Shelves {
   const shelves = inside.get(state);
   if (!shelves) throw new TypeError('this cloud has no Barbican');
@@ -109,18 +148,23 @@ export function barbicanIn(state: CloudState): Shelves {
 }
 
 const second = (row: Secret): number => Math.floor(row.created_at / 1000);
-const isExpired = (row: Secret, now: number): boolean => row.expires_at !== undefined && row.expires_at <= now;
+const isExpired = (row: Secret, now: number): boolean =>
+  row.expires_at !== undefined && row.expires_at <= now;
 
 function listings(routes: Routes, { state, secrets, containers, orders }: Shelves): void {
   const ref = (call: Call, collection: string, id: string) => `${call.base}/v1/${collection}/${id}`;
   routes
     .on('GET', '/v1/secrets', (call) => {
-      const rows = secrets.where((row) => row.project_id === ownProject(call.token) && !isExpired(row, state.clock.now()));
+      const rows = secrets.where(
+        (row) => row.project_id === ownProject(call.token) && !isExpired(row, state.clock.now()),
+      );
       const offset = Number(call.query.get('offset') ?? 0);
       const [last, next] = [rows[offset - 1], rows[offset]];
-      // Without `sort` the database gives each page in whatever order it likes; with it, rows of the same second may change places.
+      // Without `sort` the database gives each page in whatever order it likes; with it, rows of
+      // the same second may change places.
       if (offset > 0 && !call.query.has('sort')) rows.reverse();
-      else if (last && next && second(last) === second(next)) rows.splice(offset - 1, 2, next, last);
+      else if (last && next && second(last) === second(next))
+        rows.splice(offset - 1, 2, next, last);
       return page(call, 'secrets', rows, (row) => ({
         name: row.name,
         status: 'ACTIVE',
@@ -135,7 +179,10 @@ function listings(routes: Routes, { state, secrets, containers, orders }: Shelve
         name: row.name,
         status: 'ACTIVE',
         type: row.type,
-        secret_refs: row.secrets.map((id) => ({ name: 'part', secret_ref: ref(call, 'secrets', id) })),
+        secret_refs: row.secrets.map((id) => ({
+          name: 'part',
+          secret_ref: ref(call, 'secrets', id),
+        })),
         consumers: row.consumers.map((name) => ({ name, URL: `https://${name}.example` })),
         container_ref: ref(call, 'containers', row.id),
       })),
@@ -155,7 +202,12 @@ const ofToken = <R extends Row & { project_id: string }>(table: Table<R>, call: 
   table.where((row) => row.project_id === ownProject(call.token));
 
 /** 10 rows unless more are asked for, 100 at most. */
-function page<R>(call: Call, collection: string, rows: readonly R[], show: (row: R) => object): Reply {
+function page<R>(
+  call: Call,
+  collection: string,
+  rows: readonly R[],
+  show: (row: R) => object,
+): Reply {
   const limit = Math.min(Math.max(1, Number(call.query.get('limit') ?? 10)), 100);
   const offset = Number(call.query.get('offset') ?? 0);
   const shown = rows.slice(offset, offset + limit);
@@ -177,22 +229,30 @@ function removals(routes: Routes, { state, secrets, containers, orders }: Shelve
       // Found whoever asks; the policy comes after.
       const row = secrets.get(param(call, 'id'));
       if (!row || isExpired(row, state.clock.now())) throw new Refusal(404, 'Secret not found.');
-      const isCreator = call.token?.roles.includes('creator') && (row.creator_id === call.token.userId || !row.isPrivate);
-      if (row.project_id !== ownProject(call.token) || (!isAdmin(call.token) && !isCreator)) throw denied('Secret deletion');
+      const isCreator =
+        call.token?.roles.includes('creator') &&
+        (row.creator_id === call.token.userId || !row.isPrivate);
+      if (row.project_id !== ownProject(call.token) || (!isAdmin(call.token) && !isCreator))
+        throw denied('Secret deletion');
       // Microversion 1.2, from 2026.2 on.
-      const counts = /key-manager 1\.[2-9]/.test(String(call.headers['openstack-api-version'] ?? ''));
-      if (counts && row.consumers.length > 0 && call.query.get('force') !== 'true') throw new Refusal(409, 'Secret has consumers.');
+      const counts = /key-manager 1\.[2-9]/.test(
+        String(call.headers['openstack-api-version'] ?? ''),
+      );
+      if (counts && row.consumers.length > 0 && call.query.get('force') !== 'true')
+        throw new Refusal(409, 'Secret has consumers.');
       return gone(call, secrets, row.id);
     })
     .on('DELETE', '/v1/containers/:id', (call) => {
       const row = containers.get(param(call, 'id'));
       if (!row) throw new Refusal(404, 'Container not found.');
-      if (row.project_id !== ownProject(call.token) || !isAdmin(call.token)) throw denied('Container deletion');
+      if (row.project_id !== ownProject(call.token) || !isAdmin(call.token))
+        throw denied('Container deletion');
       return gone(call, containers, row.id);
     })
     .on('DELETE', '/v1/orders/:id', (call) => {
       const row = orders.get(param(call, 'id'));
-      if (!row || row.project_id !== ownProject(call.token)) throw new Refusal(404, 'Order not found.');
+      if (!row || row.project_id !== ownProject(call.token))
+        throw new Refusal(404, 'Order not found.');
       if (!isAdmin(call.token)) throw denied('Order deletion');
       return gone(call, orders, row.id);
     });
@@ -208,7 +268,12 @@ function projectQuotas(routes: Routes, quotas: Table<Quota>): void {
   routes
     .on('GET', '/v1/project-quotas/:project', (call) => {
       const { secrets } = found(call);
-      return { status: 200, json: { project_quotas: { secrets, orders: null, containers: null, consumers: null, cas: null } } };
+      return {
+        status: 200,
+        json: {
+          project_quotas: { secrets, orders: null, containers: null, consumers: null, cas: null },
+        },
+      };
     })
     .on('DELETE', '/v1/project-quotas/:project', (call) => {
       const row = found(call);

@@ -9,7 +9,10 @@ export interface Lease extends Row {
   readonly project_id: string;
   user_id: string;
   status: string;
-  /** A deletion failed half way: the end of the lease is marked as begun, and no later one is let through. */
+  /**
+   * A deletion failed half way: the end of the lease is marked as begun, and no later one is let
+   * through.
+   */
   halfEnded: boolean;
   readonly created_at: number;
   updated_at: number;
@@ -45,7 +48,10 @@ export const blazar: Documented = {
   name: 'blazar',
   endpoint: { type: 'reservation', path: '/v1' },
   open(state) {
-    const leases = state.world.table<Lease>('blazar.lease', { owner: (row) => row.project_id, label: (row) => row.name });
+    const leases = state.world.table<Lease>('blazar.lease', {
+      owner: (row) => row.project_id,
+      label: (row) => row.name,
+    });
     opened.set(state, leases);
     const become = (row: Lease, status: string): void => {
       row.status = status;
@@ -57,16 +63,22 @@ export const blazar: Documented = {
         json: { leases: leases.where((row) => maySee(call.token, row.project_id)).map(show) },
       }))
       .on('GET', '/v1/os-hosts/:id', (call) => {
-        if (!isAdmin(call.token)) throw new Refusal(403, "Policy doesn't allow blazar:oshosts:get to be performed");
+        if (!isAdmin(call.token))
+          throw new Refusal(403, "Policy doesn't allow blazar:oshosts:get to be performed");
         throw new Refusal(404, "Object with {'host_id': '0'} not found");
       })
       .on('DELETE', '/v1/leases/:id', (call) => {
         const row = leases.get(param(call, 'id'));
-        if (!row) throw new Refusal(404, `Object with {'lease_id': '${param(call, 'id')}'} not found`);
-        if (!maySee(call.token, row.project_id)) throw new Refusal(403, "Policy doesn't allow blazar:leases:get to be performed");
-        if (!DELETABLE.includes(row.status) || row.halfEnded) throw new Refusal(500, 'Invalid lease status.');
+        if (!row)
+          throw new Refusal(404, `Object with {'lease_id': '${param(call, 'id')}'} not found`);
+        if (!maySee(call.token, row.project_id))
+          throw new Refusal(403, "Policy doesn't allow blazar:leases:get to be performed");
+        if (!DELETABLE.includes(row.status) || row.halfEnded)
+          throw new Refusal(500, 'Invalid lease status.');
         // With the trust of the one who made it, whoever asks.
-        const canLogIn = state.identity.users.get(row.user_id)?.enabled && state.identity.projects.get(row.project_id)?.enabled;
+        const canLogIn =
+          state.identity.users.get(row.user_id)?.enabled &&
+          state.identity.projects.get(row.project_id)?.enabled;
         if (!canLogIn) {
           row.halfEnded = row.status === 'ACTIVE';
           become(row, 'ERROR');

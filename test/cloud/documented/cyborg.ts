@@ -29,11 +29,16 @@ export const cyborg: Documented = {
       label: (row) => row.device_profile_name,
     });
     made.set(state, requests);
-    const isTheirs = (call: Call, row: AcceleratorRequest): boolean => isAdmin(call.token) || row.project_id === ownProject(call.token);
+    const isTheirs = (call: Call, row: AcceleratorRequest): boolean =>
+      isAdmin(call.token) || row.project_id === ownProject(call.token);
     const routes = new Routes()
       .on('GET', '/v2/accelerator_requests', (call) => ({
         status: 200,
-        json: { arqs: requests.where((row) => isTheirs(call, row)).map(({ id, ...row }) => ({ ...row, uuid: id, state: 'Bound' })) },
+        json: {
+          arqs: requests
+            .where((row) => isTheirs(call, row))
+            .map(({ id, ...row }) => ({ ...row, uuid: id, state: 'Bound' })),
+        },
       }))
       .on('DELETE', '/v2/accelerator_requests', (call) => {
         const row = requests.get(call.query.get('arqs') ?? '');
@@ -47,7 +52,11 @@ export const cyborg: Documented = {
         return { status: 204 };
       });
     return {
-      ...frontOf(state, { name: 'cyborg', routes, refuse: ({ status, message }) => ({ status, json: { error_message: message } }) }),
+      ...frontOf(state, {
+        name: 'cyborg',
+        routes,
+        refuse: ({ status, message }) => ({ status, json: { error_message: message } }),
+      }),
       seed({ id: project_id }) {
         requests.add({ id: uuid(), project_id, device_profile_name: 'gpu', instance_uuid: uuid() });
         requests.add({ id: uuid(), project_id, device_profile_name: 'fpga', instance_uuid: null });

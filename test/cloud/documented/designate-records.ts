@@ -29,15 +29,21 @@ export function recordRoutes(routes: Routes, shelves: Shelves): void {
     action: 'NONE',
     version: 1,
   });
-  /** One of another project that is not shared with this one is not there, nor are the records in it. */
+  /**
+   * One of another project that is not shared with this one is not there, nor are the records in
+   * it.
+   */
   const zoneFor = (call: Call, context: Context): Zone => {
     const zone = zones.get(param(call, 'zone'));
-    const isLent = sharing.some((share) => share.zone_id === zone?.id && share.target_project_id === context.project);
+    const isLent = sharing.some(
+      (share) => share.zone_id === zone?.id && share.target_project_id === context.project,
+    );
     if (!zone || !(sees(context, zone.project_id) || isLent)) throw missing('Zone');
     return zone;
   };
   const remove = (row: Recordset, call: Call): void => {
-    if (zones.get(row.zone_id)?.action === 'DELETE') throw new Refusal(400, 'Can not update a deleting zone', { type: 'bad_request' });
+    if (zones.get(row.zone_id)?.action === 'DELETE')
+      throw new Refusal(400, 'Can not update a deleting zone', { type: 'bad_request' });
     if (!call.endless) recordsets.delete(row.id);
   };
   routes
@@ -64,24 +70,36 @@ export function recordRoutes(routes: Routes, shelves: Shelves): void {
       const zone = zoneFor(call, context);
       const row = recordsets.get(param(call, 'id'));
       if (!row || row.zone_id !== zone.id) throw missing('RecordSet');
-      if (row.type === 'SOA') throw new Refusal(400, 'Deleting a SOA recordset is not allowed', { type: 'bad_request' });
-      if (row.managed && !context.editManaged) throw new Refusal(400, 'Managed records may not be deleted', { type: 'bad_request' });
+      if (row.type === 'SOA')
+        throw new Refusal(400, 'Deleting a SOA recordset is not allowed', { type: 'bad_request' });
+      if (row.managed && !context.editManaged)
+        throw new Refusal(400, 'Managed records may not be deleted', { type: 'bad_request' });
       remove(row, call);
       return { status: 202, json: show(row) };
     })
     .on('GET', '/v2/reverse/floatingips', (call) => {
       const { project } = contextOf(call);
       const rows = state.network.floatingips.where((row) => row.project_id === project);
-      // It is not a listing that could go on, but it says so when it has as many rows as a page of others.
-      const links = rows.length === 20 ? { next: 'http://controller.invalid:9001/v2/reverse/floatingips?marker=None' } : {};
-      return { status: 200, json: { floatingips: rows.map((row) => reverse(row, project)), links } };
+      // It is not a listing that could go on, but it says so when it has as many rows as a page of
+      // others.
+      const links =
+        rows.length === 20
+          ? { next: 'http://controller.invalid:9001/v2/reverse/floatingips?marker=None' }
+          : {};
+      return {
+        status: 200,
+        json: { floatingips: rows.map((row) => reverse(row, project)), links },
+      };
     })
     .on('PATCH', '/v2/reverse/floatingips/:key', (call) => {
       const { project } = contextOf(call);
       body(call, z.object({ ptrdname: z.null() }));
       const id = /^RegionOne:(.+)$/.exec(param(call, 'key'))?.[1];
-      const row = recordsets.where((each) => each.ptr?.floatingip === id && each.ptr?.project_id === project)[0];
-      if (!row) throw new Refusal(404, `No such FloatingIP ${param(call, 'key')}`, { type: 'not_found' });
+      const row = recordsets.where(
+        (each) => each.ptr?.floatingip === id && each.ptr?.project_id === project,
+      )[0];
+      if (!row)
+        throw new Refusal(404, `No such FloatingIP ${param(call, 'key')}`, { type: 'not_found' });
       remove(row, call);
       return { status: 202, json: null };
     });
@@ -91,7 +109,9 @@ export function recordRoutes(routes: Routes, shelves: Shelves): void {
     const found = recordsets.where((row) => row.ptr?.address === address.floating_ip_address)[0];
     if (found && found.ptr?.project_id !== project) recordsets.delete(found.id);
     const ptr = found?.ptr?.project_id === project ? found.ptr : undefined;
-    const state = ptr ? { action: 'NONE', status: 'ACTIVE' } : { action: 'NONE', status: 'INACTIVE' };
+    const state = ptr
+      ? { action: 'NONE', status: 'ACTIVE' }
+      : { action: 'NONE', status: 'INACTIVE' };
     return {
       id: `RegionOne:${address.id}`,
       address: address.floating_ip_address,

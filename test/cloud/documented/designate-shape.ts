@@ -16,13 +16,20 @@ export interface Zone extends Row {
 }
 export interface Recordset extends Row {
   readonly zone_id: string;
-  /** Of 2023.1 and later: whoever made it. Before, it is not looked at: a recordset is its zone's. */
+  /**
+   * Of 2023.1 and later: whoever made it. Before, it is not looked at: a recordset is its zone's.
+   */
   readonly project_id: string;
   readonly name: string;
   readonly type: string;
   readonly managed: boolean;
   /** What the record says of a floating IP; no answer of the API shows this project. */
-  ptr?: { readonly floatingip: string; readonly address: string; readonly ptrdname: string; readonly project_id: string };
+  ptr?: {
+    readonly floatingip: string;
+    readonly address: string;
+    readonly ptrdname: string;
+    readonly project_id: string;
+  };
 }
 export interface Share extends Row {
   readonly zone_id: string;
@@ -62,18 +69,27 @@ export const LENDER = 'lender';
 
 export function shelvesOf(state: CloudState, shares: boolean): Shelves {
   const { world } = state;
-  const named = { owner: (row: { project_id: string | null }) => row.project_id ?? undefined, label: (row: { name: string }) => row.name };
-  const ofZone = { owner: named.owner, label: (row: { zone_id: string | null }) => row.zone_id ?? '' };
+  const named = {
+    owner: (row: { project_id: string | null }) => row.project_id ?? undefined,
+    label: (row: { name: string }) => row.name,
+  };
+  const ofZone = {
+    owner: named.owner,
+    label: (row: { zone_id: string | null }) => row.zone_id ?? '',
+  };
   const zones = world.table<Zone>('designate.zone', named);
   const recordsets = world.table<Recordset>('designate.recordset', {
     // SOA and NS are the zone itself; a PTR record belongs to whom the floating IP belonged.
-    owner: (row) => (['SOA', 'NS'].includes(row.type) || row.ptr ? undefined : ownerOfRecordset(row, zones, shares)),
+    owner: (row) =>
+      ['SOA', 'NS'].includes(row.type) || row.ptr
+        ? undefined
+        : ownerOfRecordset(row, zones, shares),
     label: (row) => row.name,
   });
   world.shelf('designate.ptr-record', (project) =>
     recordsets.all().flatMap(({ id, name, ptr }) => {
       if (!ptr || (project !== undefined && project !== ptr.project_id)) return [];
-      return [{ kind: 'designate.ptr-record', id, owner: ptr.project_id, label: name }];
+      return [{ resourceType: 'designate.ptr-record', id, owner: ptr.project_id, label: name }];
     }),
   );
   return {
@@ -90,7 +106,11 @@ export function shelvesOf(state: CloudState, shares: boolean): Shelves {
 }
 
 /** What the API shows as `project_id` of a recordset. */
-export const ownerOfRecordset = (row: Recordset, zones: Table<Zone>, shares: boolean): string | undefined =>
+export const ownerOfRecordset = (
+  row: Recordset,
+  zones: Table<Zone>,
+  shares: boolean,
+): string | undefined =>
   shares ? row.project_id : (zones.get(row.zone_id)?.project_id ?? undefined);
 
 /** For whom a call is made, and how far it may look. */
@@ -106,22 +126,35 @@ export function contextOf(call: Call): Context {
   const sudo = said('x-auth-sudo-project-id');
   const all = said('x-auth-all-projects') === 'true';
   const editManaged = said('x-designate-edit-managed-records') === 'true';
-  if ((sudo !== undefined || all || editManaged) && !isAdmin(call.token)) throw new Refusal(403, '');
+  if ((sudo !== undefined || all || editManaged) && !isAdmin(call.token))
+    throw new Refusal(403, '');
   const deleteShares = said('x-designate-delete-shares') === 'true';
   const filtered = { project: sudo ?? ownProject(call.token), all, editManaged, deleteShares };
   return call.unfiltered ? { ...filtered, project: ownProject(call.token), all: true } : filtered;
 }
 
 /** Rows without a project are everybody's, but for recordsets. */
-export const sees = (context: Context, owner: string | null | undefined, withNobodys = true): boolean =>
-  context.all || owner === context.project || (withNobodys && owner === null);
+export const sees = (
+  context: Context,
+  owner: string | null | undefined,
+  withNobodys = true,
+): boolean => context.all || owner === context.project || (withNobodys && owner === null);
 
-/** Designate links on whenever a page is full, also where nothing follows; 20 rows unless more are asked for. */
-export function listing<T extends Row>(call: Call, key: string, rows: T[], view: (row: T) => unknown): Reply {
+/**
+ * Designate links on whenever a page is full, also where nothing follows; 20 rows unless more are
+ * asked for.
+ */
+export function listing<T extends Row>(
+  call: Call,
+  key: string,
+  rows: T[],
+  view: (row: T) => unknown,
+): Reply {
   const limit = Number(call.query.get('limit') ?? 20);
   const marker = call.query.get('marker');
   const at = marker === null ? -1 : rows.findIndex((row) => row.id === marker);
-  if (marker !== null && at < 0) throw new Refusal(400, 'Marker None could not be found', { type: 'marker_not_found' });
+  if (marker !== null && at < 0)
+    throw new Refusal(400, 'Marker None could not be found', { type: 'marker_not_found' });
   const shown = rows.slice(at + 1, at + 1 + limit);
   const last = shown.at(-1);
   // The base is what the operator wrote into its settings, mostly not the address that was asked.
@@ -130,18 +163,34 @@ export function listing<T extends Row>(call: Call, key: string, rows: T[], view:
     self: `${href}${call.search}`,
     ...(last && shown.length === limit ? { next: `${href}?limit=${limit}&marker=${last.id}` } : {}),
   };
-  const counted = call.headers['openstack-dns-hide-counts'] === 'true' ? {} : { total_count: rows.length };
+  const counted =
+    call.headers['openstack-dns-hide-counts'] === 'true' ? {} : { total_count: rows.length };
   return { status: 200, json: { [key]: shown.map(view), links, metadata: counted } };
 }
 
 export const time = (at: number | null): string | null => (at === null ? null : isoMicros(at));
-export const missing = (what: string): Refusal => new Refusal(404, `Could not find ${what}`, { type: 'not_found' });
+export const missing = (what: string): Refusal =>
+  new Refusal(404, `Could not find ${what}`, { type: 'not_found' });
 
 /** The records that Designate makes with a zone carry the project of whoever caused it. */
-export function addZone({ state, zones, recordsets }: Shelves, project_id: string | null, name: string, by = project_id ?? MANAGED): Zone {
+export function addZone(
+  { state, zones, recordsets }: Shelves,
+  project_id: string | null,
+  name: string,
+  by = project_id ?? MANAGED,
+): Zone {
   const now = state.clock.now();
-  const zone = zones.add({ id: uuid(), name, project_id, status: 'ACTIVE', action: 'NONE', created_at: now, updated_at: now });
-  for (const type of ['SOA', 'NS']) recordsets.add({ id: uuid(), zone_id: zone.id, project_id: by, name, type, managed: true });
+  const zone = zones.add({
+    id: uuid(),
+    name,
+    project_id,
+    status: 'ACTIVE',
+    action: 'NONE',
+    created_at: now,
+    updated_at: now,
+  });
+  for (const type of ['SOA', 'NS'])
+    recordsets.add({ id: uuid(), zone_id: zone.id, project_id: by, name, type, managed: true });
   return zone;
 }
 
@@ -151,22 +200,38 @@ export const addRecordset = (
   project_id: string,
   name: string,
   more: Partial<Recordset> = {},
-): Recordset => recordsets.add({ id: uuid(), zone_id: zone.id, project_id, name, type: 'A', managed: false, ...more });
+): Recordset =>
+  recordsets.add({
+    id: uuid(),
+    zone_id: zone.id,
+    project_id,
+    name,
+    type: 'A',
+    managed: false,
+    ...more,
+  });
 
-/** As `PATCH /v2/reverse/floatingips` sets it: in the recordset of the address that may be there already, whoever made that. */
+/**
+ * As `PATCH /v2/reverse/floatingips` sets it: in the recordset of the address that may be there
+ * already, whoever made that.
+ */
 export function setPtr(shelves: Shelves, floatingip: string, ptrdname: string): Recordset {
   const row = shelves.state.network.floatingips.get(floatingip);
   if (!row) throw new TypeError(`no floating IP ${floatingip}`);
   const address = String(row.floating_ip_address);
   const [fourth, third, second, first] = address.split('.').reverse();
   const zoneName = `${third}.${second}.${first}.in-addr.arpa.`;
-  const zone = shelves.zones.where(({ name }) => name === zoneName)[0] ?? addZone(shelves, MANAGED, zoneName, row.project_id);
+  const zone =
+    shelves.zones.where(({ name }) => name === zoneName)[0] ??
+    addZone(shelves, MANAGED, zoneName, row.project_id);
   const name = `${fourth}.${zoneName}`;
   const there = shelves.recordsets.where((one) => one.zone_id === zone.id && one.name === name)[0];
-  const recordset = there ?? addRecordset(shelves, zone, row.project_id, name, { type: 'PTR', managed: true });
+  const recordset =
+    there ?? addRecordset(shelves, zone, row.project_id, name, { type: 'PTR', managed: true });
   recordset.ptr = { floatingip, address, ptrdname, project_id: row.project_id };
   return recordset;
 }
 
 /** Names of zones are the cloud's, so that every project has its own. */
-export const topOf = (project: { readonly id: string }): string => `p${project.id.slice(0, 6)}.example.`;
+export const topOf = (project: { readonly id: string }): string =>
+  `p${project.id.slice(0, 6)}.example.`;

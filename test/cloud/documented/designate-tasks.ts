@@ -1,12 +1,35 @@
 import { param, Refusal, type Routes } from '../http.ts';
-import { type Context, contextOf, listing, missing, type Shelves, sees, type Task, type TransferRequest } from './designate-shape.ts';
+import {
+  type Context,
+  contextOf,
+  listing,
+  missing,
+  type Shelves,
+  sees,
+  type Task,
+  type TransferRequest,
+} from './designate-shape.ts';
 
-const DEFAULTS = { zones: 10, zone_recordsets: 500, zone_records: 500, recordset_records: 20, api_export_size: 1000 };
+const DEFAULTS = {
+  zones: 10,
+  zone_recordsets: 500,
+  zone_records: 500,
+  recordset_records: 20,
+  api_export_size: 1000,
+};
 
 /** What stands under `tasks`, and the limits. They outlive the zone that they are about. */
-export function taskRoutes(routes: Routes, { transferRequests, imports, exports, quotas }: Shelves): void {
+export function taskRoutes(
+  routes: Routes,
+  { transferRequests, imports, exports, quotas }: Shelves,
+): void {
   const base = '/v2/zones/tasks';
-  const showRequest = (row: TransferRequest) => ({ ...row, key: 'E28PUL7T', status: 'ACTIVE', description: null });
+  const showRequest = (row: TransferRequest) => ({
+    ...row,
+    key: 'E28PUL7T',
+    status: 'ACTIVE',
+    description: null,
+  });
   const showTask = (row: Task) => ({ ...row, status: 'COMPLETE', message: null, version: 1 });
   const seesRequest = (context: Context, row: TransferRequest): boolean =>
     sees(context, row.project_id) || row.target_project_id === context.project;

@@ -1,6 +1,14 @@
 import { later } from '../documented.ts';
 import { type Call, param, Refusal, type Routes } from '../http.ts';
-import { contextOf, listing, missing, type Shelves, sees, time, type Zone } from './designate-shape.ts';
+import {
+  contextOf,
+  listing,
+  missing,
+  type Shelves,
+  sees,
+  time,
+  type Zone,
+} from './designate-shape.ts';
 
 export function zoneRoutes(routes: Routes, shelves: Shelves): void {
   const { state, zones, recordsets, sharing, shares } = shelves;
@@ -33,34 +41,50 @@ export function zoneRoutes(routes: Routes, shelves: Shelves): void {
     .on('GET', '/v2/zones', (call) => {
       const context = contextOf(call);
       const name = call.query.get('name');
-      const wanted = name === null ? /^/ : new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
-      const rows = zones.where((row) => wanted.test(row.name) && (sees(context, row.project_id) || isLentTo(context.project, row)));
+      const wanted =
+        name === null ? /^/ : new RegExp(`^${name.replaceAll('.', '\\.').replaceAll('*', '.*')}$`);
+      const rows = zones.where(
+        (row) =>
+          wanted.test(row.name) &&
+          (sees(context, row.project_id) || isLentTo(context.project, row)),
+      );
       return listing(call, 'zones', rows, show);
     })
     .on('GET', '/v2/zones/:id', (call) => ({ status: 200, json: show(one(call)) }))
     .on('GET', '/v2/zones/:id/shares', (call) => {
       if (!shares) throw new Refusal(404, 'resource not found', { type: 'not_found' });
       const context = contextOf(call);
-      const rows = sharing.where((row) => row.zone_id === param(call, 'id') && (context.all || row.project_id === context.project));
+      const rows = sharing.where(
+        (row) =>
+          row.zone_id === param(call, 'id') && (context.all || row.project_id === context.project),
+      );
       return listing(call, 'shared_zones', rows, (row) => row);
     })
     .on('DELETE', '/v2/zones/:id', (call) => {
       const row = one(call);
       const isShared = shares && sharing.some((share) => share.zone_id === row.id);
       if (isShared && !contextOf(call).deleteShares)
-        throw new Refusal(400, 'This zone is shared with other projects, please remove these shares before deletion', {
-          type: 'zone_shared',
-        });
+        throw new Refusal(
+          400,
+          'This zone is shared with other projects, please remove these shares before deletion',
+          {
+            type: 'zone_shared',
+          },
+        );
       if (zones.some((other) => other.name.endsWith(`.${row.name}`)))
-        throw new Refusal(400, 'Please delete any subzones before deleting this zone', { type: 'zone_has_sub_zone' });
-      for (const share of sharing.where((each) => each.zone_id === row.id)) sharing.delete(share.id);
+        throw new Refusal(400, 'Please delete any subzones before deleting this zone', {
+          type: 'zone_has_sub_zone',
+        });
+      for (const share of sharing.where((each) => each.zone_id === row.id))
+        sharing.delete(share.id);
       Object.assign(row, { action: 'DELETE', status: 'PENDING', updated_at: state.clock.now() });
       later(state, call, state.options.durations.documented, () => {
         if (row.stubborn) {
           row.status = 'ERROR';
           return;
         }
-        for (const record of recordsets.where((each) => each.zone_id === row.id)) recordsets.delete(record.id);
+        for (const record of recordsets.where((each) => each.zone_id === row.id))
+          recordsets.delete(record.id);
         zones.delete(row.id);
       });
       return { status: 202, json: show(row) };

@@ -4,20 +4,33 @@ import type { Project } from '../rows.ts';
 import type { CloudState } from '../state.ts';
 import { uuid } from '../world.ts';
 import { recordRoutes } from './designate-records.ts';
-import { addRecordset, addZone, LENDER, type Shelves, setPtr, shelvesOf, topOf } from './designate-shape.ts';
+import {
+  addRecordset,
+  addZone,
+  LENDER,
+  type Shelves,
+  setPtr,
+  shelvesOf,
+  topOf,
+} from './designate-shape.ts';
 import { taskRoutes } from './designate-tasks.ts';
 import { zoneRoutes } from './designate-zones.ts';
 
 const inside = new WeakMap<CloudState, Shelves>();
 
-/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+/**
+ * The tables of a cloud that was started with it, for tests that put something of their own there.
+ */
 export function designateIn(state: CloudState): Shelves {
   const shelves = inside.get(state);
   if (!shelves) throw new TypeError('this cloud has no Designate');
   return shelves;
 }
 
-/** Designate as of version 15 (Zed), which is the lab's, or as of 16 (2023.1) and later, where zones can be shared. */
+/**
+ * Designate as of version 15 (Zed), which is the lab's, or as of 16 (2023.1) and later, where zones
+ * can be shared.
+ */
 const designateOf = (shares: boolean): Documented => ({
   name: 'designate',
   endpoint: { type: 'dns', path: '' },
@@ -32,10 +45,21 @@ const designateOf = (shares: boolean): Documented => ({
       ...frontOf(state, {
         name: 'designate',
         routes,
-        open: { '/': () => ({ status: 200, json: { versions: { values: [{ id: 'v2', status: 'CURRENT' }] } } }) },
+        open: {
+          '/': () => ({
+            status: 200,
+            json: { versions: { values: [{ id: 'v2', status: 'CURRENT' }] } },
+          }),
+        },
         refuse: ({ status, message, type, headers }, call) =>
           // What its middleware refuses has no body.
-          status === 403 ? { status, headers } : { status, headers, json: { code: status, type, message, request_id: call.requestId } },
+          status === 403
+            ? { status, headers }
+            : {
+                status,
+                headers,
+                json: { code: status, type, message, request_id: call.requestId },
+              },
       }),
       seed: (project) => seed(shelves, project),
     };
@@ -62,7 +86,9 @@ function seed(shelves: Shelves, project: Project): void {
   if (address) setPtr(shelves, address.id, `www.${top}`);
   if (!shelves.shares) return;
   sharing.add({ id: uuid(), zone_id: zone.id, project_id: project.id, target_project_id: LENDER });
-  const lent = zones.where(({ name }) => name === 'lent.example.')[0] ?? addZone(shelves, LENDER, 'lent.example.');
+  const lent =
+    zones.where(({ name }) => name === 'lent.example.')[0] ??
+    addZone(shelves, LENDER, 'lent.example.');
   sharing.add({ id: uuid(), zone_id: lent.id, project_id: LENDER, target_project_id: project.id });
   addRecordset(shelves, lent, project.id, `${project.id.slice(0, 6)}.lent.example.`);
 }

@@ -37,12 +37,16 @@ export const tablesOf = (state: CloudState): Tables => {
 };
 const owned = { owner: (row: Document) => row.project_id, label: (row: Document) => row.name };
 
-/** Freezer's API 2, as of 2026.2 unless told otherwise. The path names a project, and an administrator may name any. */
+/**
+ * Freezer's API 2, as of 2026.2 unless told otherwise. The path names a project, and an
+ * administrator may name any.
+ */
 export const freezer: Documented = {
   name: 'freezer',
   endpoint: { type: 'backup', path: '' },
   open(state) {
-    const table = <T extends Document>(name: string): Table<T> => state.world.table<T>(`freezer.${name}`, owned);
+    const table = <T extends Document>(name: string): Table<T> =>
+      state.world.table<T>(`freezer.${name}`, owned);
     const tables: Tables = {
       jobs: table('job'),
       sessions: table('session'),
@@ -54,16 +58,25 @@ export const freezer: Documented = {
     const routes = new Routes().on('GET', '/v2/', () => ({
       status: 200,
       headers: { 'Content-Type': 'application/json-home' },
-      json: { resources: { 'rel/backups': {}, ...(release.bindsToUser ? {} : { 'rel/jobs': {}, 'rel/job': {} }) } },
+      json: {
+        resources: {
+          'rel/backups': {},
+          ...(release.bindsToUser ? {} : { 'rel/jobs': {}, 'rel/job': {} }),
+        },
+      },
     }));
     jobRoutes(routes, tables.jobs);
     clientRoutes(routes, tables.clients);
-    for (const name of ['session', 'action', 'backup'] as const) documentRoutes(routes, name, tables[`${name}s`]);
+    for (const name of ['session', 'action', 'backup'] as const)
+      documentRoutes(routes, name, tables[`${name}s`]);
     return {
       ...frontOf(state, {
         name: 'freezer',
         routes,
-        refuse: ({ status, message }) => ({ status, json: { title: 'Error', description: message } }),
+        refuse: ({ status, message }) => ({
+          status,
+          json: { title: 'Error', description: message },
+        }),
       }),
       seed({ id: project_id }, { id: user_id }) {
         for (const status of ['scheduled', 'running', 'completed'])
@@ -76,8 +89,16 @@ export const freezer: Documented = {
             event: '',
             ...(status === 'running' ? { trust: hex() } : {}),
           });
-        for (const name of ['sessions', 'actions', 'backups'] as const) tables[name].add({ id: hex(), name, project_id, user_id });
-        tables.clients.add({ id: hex(), name: 'web-1', project_id, user_id, client_id: `${project_id}_web-1`, is_central: false });
+        for (const name of ['sessions', 'actions', 'backups'] as const)
+          tables[name].add({ id: hex(), name, project_id, user_id });
+        tables.clients.add({
+          id: hex(),
+          name: 'web-1',
+          project_id,
+          user_id,
+          client_id: `${project_id}_web-1`,
+          is_central: false,
+        });
       },
     };
   },
@@ -86,11 +107,13 @@ export const freezer: Documented = {
 /** `admin_or_owner`: what is named in the path is compared with the token. */
 function enforce(call: Call): string {
   const project = param(call, 'project');
-  if (!isAdmin(call.token) && call.token?.projectId !== project) throw new Refusal(403, 'You are not allowed to access this resource');
+  if (!isAdmin(call.token) && call.token?.projectId !== project)
+    throw new Refusal(403, 'You are not allowed to access this resource');
   return project;
 }
 
-const isTheirs = (call: Call, row: Document): boolean => !release.bindsToUser || row.user_id === call.token?.userId;
+const isTheirs = (call: Call, row: Document): boolean =>
+  !release.bindsToUser || row.user_id === call.token?.userId;
 
 /** Ten unless more is asked for; without any order but the one in which they were made. */
 function page(call: Call, collection: string, rows: readonly object[]): Reply {
@@ -113,7 +136,9 @@ function jobRoutes(routes: Routes, jobs: Table<Job>): void {
       const project = enforce(call);
       // Whoever may list all projects gets all of them, whatever the path says.
       const rows = jobs.where(
-        (row) => ((isAdmin(call.token) && !release.bindsToUser) || row.project_id === project) && isTheirs(call, row),
+        (row) =>
+          ((isAdmin(call.token) && !release.bindsToUser) || row.project_id === project) &&
+          isTheirs(call, row),
       );
       return page(call, 'jobs', rows.map(show));
     })
@@ -128,11 +153,14 @@ function jobRoutes(routes: Routes, jobs: Table<Job>): void {
 }
 
 function clientRoutes(routes: Routes, clients: Table<Client>): void {
-  const seen = (project: string): Client[] => clients.where((row) => row.project_id === project || row.is_central);
+  const seen = (project: string): Client[] =>
+    clients.where((row) => row.project_id === project || row.is_central);
   routes
     .on('GET', '/v2/:project/clients', (call) => {
       const project = enforce(call);
-      const rows = (call.unfiltered ? clients.all() : seen(project)).filter((row) => isTheirs(call, row));
+      const rows = (call.unfiltered ? clients.all() : seen(project)).filter((row) =>
+        isTheirs(call, row),
+      );
       return page(
         call,
         'clients',
@@ -146,7 +174,8 @@ function clientRoutes(routes: Routes, clients: Table<Client>): void {
       const project = enforce(call);
       // The first of that id, the central ones of others among them.
       const row = seen(project).find(({ client_id }) => client_id === param(call, 'id'));
-      if (row && row.project_id !== project) throw new Refusal(403, 'You are not allowed to access this resource');
+      if (row && row.project_id !== project)
+        throw new Refusal(403, 'You are not allowed to access this resource');
       if (row && !call.endless) clients.delete(row.id);
       return { status: 204 };
     });
@@ -156,11 +185,18 @@ function documentRoutes(routes: Routes, name: string, table: Table<Document>): v
   routes
     .on('GET', `/v2/:project/${name}s`, (call) => {
       const project = enforce(call);
-      const rows = table.where((row) => (call.unfiltered || row.project_id === project) && isTheirs(call, row));
+      const rows = table.where(
+        (row) => (call.unfiltered || row.project_id === project) && isTheirs(call, row),
+      );
       return page(
         call,
         `${name}s`,
-        rows.map(({ id, name: label, project_id }) => ({ [`${name}_id`]: id, project_id, description: label, user_id: 'somebody' })),
+        rows.map(({ id, name: label, project_id }) => ({
+          [`${name}_id`]: id,
+          project_id,
+          description: label,
+          user_id: 'somebody',
+        })),
       );
     })
     .on('DELETE', `/v2/:project/${name}s/:id`, (call) => remove(call, table));

@@ -44,7 +44,10 @@ export const gnocchi: Documented = {
       label: (row) => row.original_resource_id,
     });
     const metrics = state.world.table<Metric>('gnocchi.metric', {
-      owner: (row) => (row.resource_id === null ? creatorProject(row.creator) : (resources.get(row.resource_id)?.project_id ?? undefined)),
+      owner: (row) =>
+        row.resource_id === null
+          ? creatorProject(row.creator)
+          : (resources.get(row.resource_id)?.project_id ?? undefined),
       label: (row) => row.name,
     });
     made.set(state, { resources, metrics });
@@ -57,7 +60,10 @@ export const gnocchi: Documented = {
       ...frontOf(state, {
         name: 'gnocchi',
         routes,
-        refuse: ({ status, message }) => ({ status, json: { code: status, title: 'Error', description: message } }),
+        refuse: ({ status, message }) => ({
+          status,
+          json: { code: status, title: 'Error', description: message },
+        }),
       }),
       seed(project, user) {
         const own = `${user.id}:${project.id}`;
@@ -66,8 +72,15 @@ export const gnocchi: Documented = {
           ['volume', ceilometer],
           ['generic', own],
         ] as const) {
-          const resource = resources.add({ id: uuid(), type, original_resource_id: `${type}-1`, project_id: project.id, creator });
-          for (const name of ['cpu', 'disk.size']) metrics.add({ id: uuid(), name, creator, resource_id: resource.id });
+          const resource = resources.add({
+            id: uuid(),
+            type,
+            original_resource_id: `${type}-1`,
+            project_id: project.id,
+            creator,
+          });
+          for (const name of ['cpu', 'disk.size'])
+            metrics.add({ id: uuid(), name, creator, resource_id: resource.id });
         }
         metrics.add({ id: uuid(), name: 'alone', creator: own, resource_id: null });
       },
@@ -75,7 +88,8 @@ export const gnocchi: Documented = {
   },
 };
 
-const bounds = (call: Call): number => Math.min(Number(call.query.get('limit') ?? pages.limit), pages.limit);
+const bounds = (call: Call): number =>
+  Math.min(Number(call.query.get('limit') ?? pages.limit), pages.limit);
 
 /** A page after `marker`; the link of a full one repeats the query. */
 function page<T extends Row>(call: Call, rows: readonly T[], show: (row: T) => unknown): Reply {
@@ -84,13 +98,20 @@ function page<T extends Row>(call: Call, rows: readonly T[], show: (row: T) => u
   if (marker !== null && at === 0) throw new Refusal(400, `Invalid marker: \`${marker}'`);
   const shown = rows.slice(at, at + bounds(call));
   const last = shown.at(-1);
-  const link = last && shown.length >= bounds(call) ? { Link: `<${call.base}${call.path}?marker=${last.id}>; rel="next"` } : {};
+  const link =
+    last && shown.length >= bounds(call)
+      ? { Link: `<${call.base}${call.path}?marker=${last.id}>; rel="next"` }
+      : {};
   return { status: 200, json: shown.map(show), headers: link };
 }
 
 const byProject = z.object({ '=': z.object({ project_id: z.string() }) });
 const byId = z.object({ in: z.object({ id: z.array(z.uuid()).min(1) }) });
-const filter = z.union([byProject, byId, z.object({ and: z.array(z.union([byProject, byId])).min(1) })]);
+const filter = z.union([
+  byProject,
+  byId,
+  z.object({ and: z.array(z.union([byProject, byId])).min(1) }),
+]);
 
 function meets(row: Resource, wanted: z.infer<typeof filter>, unfiltered: boolean): boolean {
   if ('and' in wanted) return wanted.and.every((part) => meets(row, part, unfiltered));
@@ -113,23 +134,32 @@ function resourceRoutes(routes: Routes, state: CloudState, { resources, metrics 
     ended_at: null,
     revision_start: isoMicros(state.clock.now()),
     revision_end: null,
-    metrics: Object.fromEntries(metrics.where(({ resource_id }) => resource_id === row.id).map(({ id, name }) => [name, id])),
+    metrics: Object.fromEntries(
+      metrics.where(({ resource_id }) => resource_id === row.id).map(({ id, name }) => [name, id]),
+    ),
   });
   routes
     .on('POST', '/v1/search/resource/generic', (call) => {
       // Without a filter a search shows everything; only the deletion refuses that.
       const wanted = call.body.length === 0 ? undefined : body(call, filter);
       if (!isAdmin(call.token)) throw new Refusal(403, 'Insufficient privileges');
-      const found = resources.where((row) => wanted === undefined || meets(row, wanted, call.unfiltered));
+      const found = resources.where(
+        (row) => wanted === undefined || meets(row, wanted, call.unfiltered),
+      );
       return page(call, found, show);
     })
     .on('DELETE', '/v1/resource/generic', (call) => {
-      if (call.body.length === 0) throw new Refusal(400, 'caution: the query can not be empty, or it will delete entire database');
+      if (call.body.length === 0)
+        throw new Refusal(
+          400,
+          'caution: the query can not be empty, or it will delete entire database',
+        );
       const wanted = body(call, filter);
       if (call.endless) return { status: 200, json: { deleted: 0 } };
       const found = resources.where((row) => meets(row, wanted, false));
       for (const { id } of found) {
-        for (const metric of metrics.where(({ resource_id }) => resource_id === id)) metrics.delete(metric.id);
+        for (const metric of metrics.where(({ resource_id }) => resource_id === id))
+          metrics.delete(metric.id);
         resources.delete(id);
       }
       return { status: 200, json: { deleted: found.length } };
@@ -140,10 +170,19 @@ function metricRoutes(routes: Routes, { metrics }: Tables): void {
   routes
     .on('GET', '/v1/metric', (call) => {
       const [user, project] = ['user_id', 'project_id'].map((name) => call.query.get(name));
-      // The old parameters are put together to the one creator, and what is missing is the empty text.
-      const creator = user === null && project === null ? undefined : `${user ?? ''}:${project ?? ''}`;
-      const found = metrics.where((row) => call.unfiltered || creator === undefined || row.creator === creator);
-      return page(call, found, (row) => ({ ...row, ...created(row.creator), unit: null, archive_policy_name: 'low' }));
+      // The old parameters are put together to the one creator, and what is missing is the empty
+      // text.
+      const creator =
+        user === null && project === null ? undefined : `${user ?? ''}:${project ?? ''}`;
+      const found = metrics.where(
+        (row) => call.unfiltered || creator === undefined || row.creator === creator,
+      );
+      return page(call, found, (row) => ({
+        ...row,
+        ...created(row.creator),
+        unit: null,
+        archive_policy_name: 'low',
+      }));
     })
     .on('DELETE', '/v1/metric/:id', (call) => {
       const row = metrics.get(param(call, 'id'));

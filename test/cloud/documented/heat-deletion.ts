@@ -6,30 +6,47 @@ import type { Resource, Stack, Tables } from './heat-rows.ts';
 
 const noContent: Reply = { status: 204 };
 
-/** What the environment's registry makes of a type; the operator's own environment is shown to nobody. */
+/**
+ * What the environment's registry makes of a type; the operator's own environment is shown to
+ * nobody.
+ */
 const classOf = (resource: Resource, registry: Record<string, unknown>): string => {
   const mapped = registry[resource.type];
   if (typeof mapped === 'string' && !mapped.includes('/')) return mapped;
-  const stars = Object.entries(registry).find(([key]) => key.endsWith('*') && resource.type.startsWith(key.slice(0, -1)));
-  if (stars && typeof stars[1] === 'string') return stars[1].slice(0, -1) + resource.type.slice(stars[0].length - 1);
-  return resource.type.replace(/^Operator::/, 'OS::Nova::').replace(/^OS::Quantum::/, 'OS::Neutron::');
+  const stars = Object.entries(registry).find(
+    ([key]) => key.endsWith('*') && resource.type.startsWith(key.slice(0, -1)),
+  );
+  if (stars && typeof stars[1] === 'string')
+    return stars[1].slice(0, -1) + resource.type.slice(stars[0].length - 1);
+  return resource.type
+    .replace(/^Operator::/, 'OS::Nova::')
+    .replace(/^OS::Quantum::/, 'OS::Neutron::');
 };
 
 const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-/** Heat removes with the token of whoever asked, and finds some things by their name (seen on 19). */
+/**
+ * Heat removes with the token of whoever asked, and finds some resources by their name (seen on
+ * 19).
+ */
 function carryOut(state: CloudState, stack: Stack, token: Token | undefined): void {
   for (const resource of stack.resources) {
     const { physical, properties } = resource;
-    const kind = classOf(resource, stack.registry);
-    if (kind === 'OS::Nova::KeyPair')
-      for (const key of state.compute.keypairs.where((row) => row.user_id === token?.userId && same(row.name, physical)))
+    const resourceType = classOf(resource, stack.registry);
+    if (resourceType === 'OS::Nova::KeyPair')
+      for (const key of state.compute.keypairs.where(
+        (row) => row.user_id === token?.userId && same(row.name, physical),
+      ))
         state.compute.keypairs.delete(key.id);
-    if (kind === 'OS::Swift::Container') state.accounts.get(`AUTH_${token?.projectId}`)?.containers.delete(physical);
-    const polled = properties?.metadata_url && new URL(properties.metadata_url).pathname.split('/')[3];
-    if (polled) state.accounts.get(`AUTH_${token?.projectId}`)?.containers.delete(decodeURIComponent(polled));
-    if (kind === 'OS::Nova::Quota' && isAdmin(token)) state.compute.quotas.delete(properties?.project ?? '');
-    if (kind === 'OS::Neutron::FloatingIPAssociation' && isAdmin(token)) {
+    if (resourceType === 'OS::Swift::Container')
+      state.accounts.get(`AUTH_${token?.projectId}`)?.containers.delete(physical);
+    const polled =
+      properties?.metadata_url && new URL(properties.metadata_url).pathname.split('/')[3];
+    if (polled)
+      state.accounts.get(`AUTH_${token?.projectId}`)?.containers.delete(decodeURIComponent(polled));
+    if (resourceType === 'OS::Nova::Quota' && isAdmin(token))
+      state.compute.quotas.delete(properties?.project ?? '');
+    if (resourceType === 'OS::Neutron::FloatingIPAssociation' && isAdmin(token)) {
       const address = state.network.floatingips.get(properties?.floatingip ?? '');
       if (address) address.port_id = null;
     }
@@ -38,7 +55,10 @@ function carryOut(state: CloudState, stack: Stack, token: Token | undefined): vo
 
 const hasHook = (stack: Stack): boolean => JSON.stringify(stack.registry).includes('pre-delete');
 
-/** The order is taken at once; then it fails, waits for a hook, or ends. What is nested goes along unless it is to be kept. */
+/**
+ * The order is taken at once; then it fails, waits for a hook, or ends. What is nested goes along
+ * unless it is to be kept.
+ */
 export function removeStack(state: CloudState, tables: Tables, call: Call, stack: Stack): Reply {
   const { stacks, configs } = tables;
   if (call.token && !isAdmin(call.token) && call.token.projectId !== stack.project_id)

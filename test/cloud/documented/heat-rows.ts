@@ -46,7 +46,9 @@ export interface Tables {
 }
 const inside = new WeakMap<CloudState, Tables>();
 
-/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+/**
+ * The tables of a cloud that was started with it, for tests that put something of their own there.
+ */
 export function heatIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Heat');
@@ -57,15 +59,25 @@ export function openTables(state: CloudState): Tables {
   const owned = { owner: (row: { project_id: string }) => row.project_id };
   const tables = {
     stacks: state.world.table<Stack>('heat.stack', { ...owned, label: (row) => row.name }),
-    configs: state.world.table<Config>('heat.software-config', { ...owned, label: (row) => row.name }),
-    deployments: state.world.table<Deployment>('heat.software-deployment', { ...owned, label: (row) => row.config_id }),
+    configs: state.world.table<Config>('heat.software-config', {
+      ...owned,
+      label: (row) => row.name,
+    }),
+    deployments: state.world.table<Deployment>('heat.software-deployment', {
+      ...owned,
+      label: (row) => row.config_id,
+    }),
   };
   inside.set(state, tables);
   return tables;
 }
 
 /** A resource that is finished. */
-export const resource = (type: string, physical = uuid(), more: Partial<Resource> = {}): Resource => ({
+export const resource = (
+  type: string,
+  physical = uuid(),
+  more: Partial<Resource> = {},
+): Resource => ({
   name: `the-${type.split('::').at(-1)?.toLowerCase()}`,
   type,
   physical,
@@ -74,7 +86,13 @@ export const resource = (type: string, physical = uuid(), more: Partial<Resource
 });
 
 /** A stack with what all have. */
-export const made = (owner: Pick<User, 'name'>, project_id: string, name: string, created: number, more: Partial<Stack> = {}): Stack => ({
+export const made = (
+  owner: Pick<User, 'name'>,
+  project_id: string,
+  name: string,
+  created: number,
+  more: Partial<Stack> = {},
+): Stack => ({
   id: uuid(),
   name,
   project_id,
@@ -92,24 +110,48 @@ export const made = (owner: Pick<User, 'name'>, project_id: string, name: string
 });
 
 /**
- * At least one of everything: a plain stack, one two levels deep, one whose resources are found by name, a hidden one, one that failed, and
- * a nested one whose parent kept it and is gone. Configurations in a stack and in none, and a deployment in none.
+ * At least one of everything: a plain stack, one two levels deep, one whose resources are found by
+ * name, a hidden one, one that failed, and a nested one whose parent kept it and is gone.
+ * Configurations in a stack and in none, and a deployment in none.
  */
-export function seed({ stacks, configs, deployments }: Tables, project: Project, user: User, now: number): void {
-  const add = (name: string, more: Partial<Stack> = {}): Stack => stacks.add(made(user, project.id, name, now, more));
-  const config = (name: string): Config => configs.add({ id: uuid(), name, project_id: project.id });
-  add('network', { resources: [resource('OS::Neutron::Net'), resource('OS::Heat::RandomString', `network-${hex().slice(0, 12)}`)] });
+export function seed(
+  { stacks, configs, deployments }: Tables,
+  project: Project,
+  user: User,
+  now: number,
+): void {
+  const add = (name: string, more: Partial<Stack> = {}): Stack =>
+    stacks.add(made(user, project.id, name, now, more));
+  const config = (name: string): Config =>
+    configs.add({ id: uuid(), name, project_id: project.id });
+  add('network', {
+    resources: [
+      resource('OS::Neutron::Net'),
+      resource('OS::Heat::RandomString', `network-${hex().slice(0, 12)}`),
+    ],
+  });
   const template = 'file:///home/user/inner.yaml';
   const group = add('group', { registry: { [template]: template } });
   const middle = add('group-middle', { parent: group.id });
   group.resources.push(resource('OS::Heat::ResourceGroup', middle.id));
   for (const index of ['0', '1']) {
-    const member = add(`group-middle-${index}`, { parent: middle.id, resources: [resource('OS::Heat::RandomString')] });
+    const member = add(`group-middle-${index}`, {
+      parent: middle.id,
+      resources: [resource('OS::Heat::RandomString')],
+    });
     middle.resources.push(resource(template, member.id, { name: index }));
   }
-  add('named', { resources: [resource('OS::Nova::KeyPair', 'deploy-key'), resource('OS::Swift::Container', 'artefacts')] });
+  add('named', {
+    resources: [
+      resource('OS::Nova::KeyPair', 'deploy-key'),
+      resource('OS::Swift::Container', 'artefacts'),
+    ],
+  });
   add('hidden', { hidden: true });
-  add('half-made', { status: 'CREATE_FAILED', resources: [resource('OS::Nova::Server', '', { status: 'CREATE_FAILED' })] });
+  add('half-made', {
+    status: 'CREATE_FAILED',
+    resources: [resource('OS::Nova::Server', '', { status: 'CREATE_FAILED' })],
+  });
   add('kept', { parent: uuid(), retained: true, resources: [resource('OS::Neutron::Net')] });
   add('configured', { resources: [resource('OS::Heat::SoftwareConfig', config('of-a-stack').id)] });
   deployments.add({ id: uuid(), config_id: config('by-hand').id, project_id: project.id });

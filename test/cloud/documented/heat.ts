@@ -7,7 +7,10 @@ import { removeStack } from './heat-deletion.ts';
 import { openTables, type Resource, type Stack, seed, type Tables } from './heat-rows.ts';
 
 export interface HeatOptions {
-  /** 19 to 21 with `enforce_new_defaults`: an administrator, too, is kept out of other projects' paths. */
+  /**
+   * 19 to 21 with `enforce_new_defaults`: an administrator, too, is kept out of other projects'
+   * paths.
+   */
   readonly newDefaults: boolean;
 }
 
@@ -26,7 +29,11 @@ export const heatOf = (options: HeatOptions): Documented => ({
         routes,
         refuse: ({ status, message, headers }) => {
           const error = { type: 'HTTPError', traceback: null, message };
-          return { status, headers, json: { code: status, title: 'Error', explanation: message, error } };
+          return {
+            status,
+            headers,
+            json: { code: status, title: 'Error', explanation: message, error },
+          };
         },
       }),
       seed: (project, user) => seed(tables, project, user, state.clock.now()),
@@ -35,15 +42,24 @@ export const heatOf = (options: HeatOptions): Documented => ({
 });
 export const heat = heatOf({ newDefaults: false });
 
-/** Whom Heat lets into the project of a path. Whatever it is, the caller's own stands in for it from there on. */
+/**
+ * Whom Heat lets into the project of a path. Whatever it is, the caller's own stands in for it from
+ * there on.
+ */
 function admit(call: Call, options: HeatOptions): void {
   const isOwn = param(call, 'project') === ownProject(call.token);
-  if (!isOwn && (!isAdmin(call.token) || options.newDefaults)) throw new Refusal(403, 'Access was denied to this resource.');
+  if (!isOwn && (!isAdmin(call.token) || options.newDefaults))
+    throw new Refusal(403, 'Access was denied to this resource.');
 }
 
-/** All that matters here is what an administrator is shown beyond others: every project's rows, and whose they are. */
-const mine = (call: Call, row: { project_id: string }): boolean => isAdmin(call.token) || row.project_id === ownProject(call.token);
-const withProject = (call: Call, row: { project_id: string }) => (isAdmin(call.token) ? { project: row.project_id } : {});
+/**
+ * All that matters here is what an administrator is shown beyond others: every project's rows, and
+ * whose they are.
+ */
+const mine = (call: Call, row: { project_id: string }): boolean =>
+  isAdmin(call.token) || row.project_id === ownProject(call.token);
+const withProject = (call: Call, row: { project_id: string }) =>
+  isAdmin(call.token) ? { project: row.project_id } : {};
 
 const showStack = (call: Call, row: Stack) => ({
   id: row.id,
@@ -68,18 +84,29 @@ const showResource = (call: Call, stack: Stack, row: Resource) => ({
   resource_type: row.type,
   resource_status: row.status,
   resource_status_reason: 'state changed',
-  links: [{ href: `${call.base}/v1/${stack.project_id}/stacks/${stack.name}/${stack.id}/resources/${row.name}`, rel: 'self' }],
+  links: [
+    {
+      href: `${call.base}/v1/${stack.project_id}/stacks/${stack.name}/${stack.id}/resources/${row.name}`,
+      rel: 'self',
+    },
+  ],
   required_by: [],
 });
 
-/** Roots only unless asked otherwise, the newest first; a full page links on under the plain name `links`. */
+/**
+ * Roots only unless asked otherwise, the newest first; a full page links on under the plain name
+ * `links`.
+ */
 function list(call: Call, tables: Tables): Reply {
   const { query } = call;
   const is = (name: string): boolean => query.get(name) === 'true';
   const rows = tables.stacks
     .where((row) => mine(call, row))
     .filter((row) => !query.has('tenant') || query.getAll('tenant').includes(row.project_id))
-    .filter((row) => !query.has('username') || row.owner.toLowerCase() === query.get('username')?.toLowerCase())
+    .filter(
+      (row) =>
+        !query.has('username') || row.owner.toLowerCase() === query.get('username')?.toLowerCase(),
+    )
     .filter((row) => is('show_nested') || row.parent === null)
     .filter((row) => is('show_hidden') || !row.hidden)
     .sort((a, b) => b.created - a.created || (a.id < b.id ? 1 : -1));
@@ -87,13 +114,23 @@ function list(call: Call, tables: Tables): Reply {
   // The row of a marker that is gone is not looked for: the first page comes again.
   const start = rows.findIndex((row) => row.id === query.get('marker')) + 1;
   const shown = rows.slice(start, start + limit);
-  const next = new URLSearchParams([...new URLSearchParams(call.search)].filter(([name]) => name !== 'marker'));
+  const next = new URLSearchParams(
+    [...new URLSearchParams(call.search)].filter(([name]) => name !== 'marker'),
+  );
   next.set('marker', shown.at(-1)?.id ?? '');
-  const links = shown.length === limit ? { links: [{ rel: 'next', href: `http://heat.internal${call.path}?${next}` }] } : {};
+  const links =
+    shown.length === limit
+      ? { links: [{ rel: 'next', href: `http://heat.internal${call.path}?${next}` }] }
+      : {};
   return { status: 200, json: { stacks: shown.map((row) => showStack(call, row)), ...links } };
 }
 
-function stackRoutes(routes: Routes, state: CloudState, tables: Tables, options: HeatOptions): void {
+function stackRoutes(
+  routes: Routes,
+  state: CloudState,
+  tables: Tables,
+  options: HeatOptions,
+): void {
   const { stacks } = tables;
   const stack = (call: Call): Stack => {
     admit(call, options);
@@ -106,7 +143,11 @@ function stackRoutes(routes: Routes, state: CloudState, tables: Tables, options:
   };
   const within = (row: Stack, depth: number): { stack: Stack; resource: Resource }[] => [
     ...row.resources.map((resource) => ({ stack: row, resource })),
-    ...(depth > 0 ? stacks.where((below) => below.parent === row.id).flatMap((below) => within(below, depth - 1)) : []),
+    ...(depth > 0
+      ? stacks
+          .where((below) => below.parent === row.id)
+          .flatMap((below) => within(below, depth - 1))
+      : []),
   ];
   const path = '/v1/:project/stacks/:name/:id';
   routes
@@ -116,33 +157,61 @@ function stackRoutes(routes: Routes, state: CloudState, tables: Tables, options:
     })
     .on('GET', `${path}/resources`, (call) => {
       const found = within(stack(call), Math.min(Number(call.query.get('nested_depth') ?? 0), 5));
-      return { status: 200, json: { resources: found.map((each) => showResource(call, each.stack, each.resource)) } };
+      return {
+        status: 200,
+        json: { resources: found.map((each) => showResource(call, each.stack, each.resource)) },
+      };
     })
     .on('GET', `${path}/environment`, (call) => ({
       status: 200,
-      json: { resource_registry: stack(call).registry, parameters: {}, parameter_defaults: {}, event_sinks: [], encrypted_param_names: [] },
+      json: {
+        resource_registry: stack(call).registry,
+        parameters: {},
+        parameter_defaults: {},
+        event_sinks: [],
+        encrypted_param_names: [],
+      },
     }))
     .on('GET', `${path}/resources/:resource/metadata`, (call) => {
-      const url = stack(call).resources.find((row) => row.name === param(call, 'resource'))?.properties?.metadata_url;
-      const config = { collectors: ['request', 'local'], ...(url && { request: { metadata_url: url } }) };
+      const url = stack(call).resources.find((row) => row.name === param(call, 'resource'))
+        ?.properties?.metadata_url;
+      const config = {
+        collectors: ['request', 'local'],
+        ...(url && { request: { metadata_url: url } }),
+      };
       return { status: 200, json: { metadata: { deployments: [], 'os-collect-config': config } } };
     })
     .on('DELETE', path, (call) => removeStack(state, tables, call, stack(call)));
 }
 
 /** No filter, and no pages unless asked for. Deployments don't say whose they are. */
-function softwareRoutes(routes: Routes, { configs, deployments }: Tables, options: HeatOptions): void {
+function softwareRoutes(
+  routes: Routes,
+  { configs, deployments }: Tables,
+  options: HeatOptions,
+): void {
   routes
     .on('GET', '/v1/:project/software_configs', (call) => {
       admit(call, options);
       const rows = configs.where((row) => mine(call, row));
-      const shown = rows.map((row) => ({ id: row.id, name: row.name, group: 'Heat::Ungrouped', ...withProject(call, row) }));
+      const shown = rows.map((row) => ({
+        id: row.id,
+        name: row.name,
+        group: 'Heat::Ungrouped',
+        ...withProject(call, row),
+      }));
       return { status: 200, json: { software_configs: shown } };
     })
     .on('GET', '/v1/:project/software_deployments', (call) => {
       admit(call, options);
       const rows = deployments.where((row) => mine(call, row));
-      const shown = rows.map(({ id, config_id }) => ({ id, config_id, server_id: 'a-server', action: 'CREATE', status: 'IN_PROGRESS' }));
+      const shown = rows.map(({ id, config_id }) => ({
+        id,
+        config_id,
+        server_id: 'a-server',
+        action: 'CREATE',
+        status: 'IN_PROGRESS',
+      }));
       return { status: 200, json: { software_deployments: shown } };
     })
     .on('DELETE', '/v1/:project/software_configs/:id', (call) => {
@@ -150,7 +219,10 @@ function softwareRoutes(routes: Routes, { configs, deployments }: Tables, option
       const id = param(call, 'id');
       if (!configs.get(id)) throw new Refusal(404, `Software config with id ${id} not found`);
       if (deployments.some((row) => row.config_id === id))
-        throw new Refusal(500, `Software config with id ${id} can not be deleted as it is referenced.`);
+        throw new Refusal(
+          500,
+          `Software config with id ${id} can not be deleted as it is referenced.`,
+        );
       if (!call.endless) configs.delete(id);
       return { status: 204 };
     })

@@ -4,7 +4,7 @@ import { body, type Call, param, Refusal, type Reply } from '../http.ts';
 import type { Project } from '../rows.ts';
 import type { CloudState } from '../state.ts';
 import { isAdmin } from '../tokens.ts';
-import { type Row, type Table, type Thing, uuid } from '../world.ts';
+import { type Resource, type Row, type Table, uuid } from '../world.ts';
 
 export interface Node extends Row {
   readonly name: string;
@@ -30,7 +30,9 @@ interface Tables {
 }
 const inside = new WeakMap<CloudState, Tables>();
 
-/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+/**
+ * The tables of a cloud that was started with it, for tests that put something of their own there.
+ */
 export function ironicIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Ironic');
@@ -38,20 +40,32 @@ export function ironicIn(state: CloudState): Tables {
 }
 
 const MOST = 1000;
-const owned = { owner: (row: { owner: string | null }) => row.owner ?? undefined, label: (row: { name: string }) => row.name };
-const minorOf = (call: Call): number => Number(/^1\.(\d+)$/.exec(String(call.headers['x-openstack-ironic-api-version'] ?? '1.1'))?.[1]);
+const owned = {
+  owner: (row: { owner: string | null }) => row.owner ?? undefined,
+  label: (row: { name: string }) => row.name,
+};
+const minorOf = (call: Call): number =>
+  Number(/^1\.(\d+)$/.exec(String(call.headers['x-openstack-ironic-api-version'] ?? '1.1'))?.[1]);
 
-/** Ironic v1, run and read as of 21.4 (2023.1, 1.82); `minor`: its highest microversion, from 92 on with runbooks. */
+/**
+ * Ironic v1, run and read as of 21.4 (2023.1, 1.82); `minor`: its highest microversion, from 92 on
+ * with runbooks.
+ */
 export const ironicOf = (minor: number): Documented => ({
   name: 'ironic',
   endpoint: { type: 'baremetal', path: '' },
   open(state) {
-    const nodes = state.world.table<Node>('hardware.node', { owner: () => undefined, label: (row) => row.name });
-    const side = (kind: string, of: (row: Node) => string | null) =>
-      state.world.shelf(kind, (project) =>
-        nodes.all().flatMap((row): Thing[] => {
+    const nodes = state.world.table<Node>('hardware.node', {
+      owner: () => undefined,
+      label: (row) => row.name,
+    });
+    const side = (resourceType: string, of: (row: Node) => string | null) =>
+      state.world.shelf(resourceType, (project) =>
+        nodes.all().flatMap((row): Resource[] => {
           const owner = of(row);
-          return owner !== null && (project === undefined || owner === project) ? [{ kind, id: row.id, owner, label: row.name }] : [];
+          return owner !== null && (project === undefined || owner === project)
+            ? [{ resourceType, id: row.id, owner, label: row.name }]
+            : [];
         }),
       );
     side('ironic.lease', (row) => row.lessee);
@@ -73,7 +87,11 @@ export const ironicOf = (minor: number): Documented => ({
     });
     const document = (call: Call) => ({
       status: 200,
-      json: { name: 'OpenStack Ironic API', default_version: version(call), versions: [version(call)] },
+      json: {
+        name: 'OpenStack Ironic API',
+        default_version: version(call),
+        versions: [version(call)],
+      },
     });
     return {
       ...frontOf(state, {
@@ -83,7 +101,11 @@ export const ironicOf = (minor: number): Documented => ({
         open: { '/': document },
         // JSON in a text in JSON.
         refuse: ({ status, message, headers }) => {
-          const fault = { faultcode: status < 500 ? 'Client' : 'Server', faultstring: message, debuginfo: null };
+          const fault = {
+            faultcode: status < 500 ? 'Client' : 'Server',
+            faultstring: message,
+            debuginfo: null,
+          };
           return { status, headers, json: { error_message: JSON.stringify(fault) } };
         },
         headers: () => ({ 'x-openstack-ironic-api-maximum-version': `1.${minor}` }),
@@ -97,7 +119,15 @@ export const ironic = ironicOf(92);
 
 function seed({ nodes, allocations, runbooks }: Tables, project: Project, minor: number): void {
   const node = (name: string, more: Partial<Node>) =>
-    nodes.add({ id: uuid(), name, owner: null, lessee: null, provision_state: 'available', instance_uuid: null, ...more });
+    nodes.add({
+      id: uuid(),
+      name,
+      owner: null,
+      lessee: null,
+      provision_state: 'available',
+      instance_uuid: null,
+      ...more,
+    });
   node('on-lease', { lessee: project.id });
   node('theirs', { owner: project.id, provision_state: 'manageable' });
   node('spare', {});
@@ -106,19 +136,30 @@ function seed({ nodes, allocations, runbooks }: Tables, project: Project, minor:
   reserved.instance_uuid = wish.id;
   allocations.add({ id: uuid(), name: 'in-vain', owner: project.id });
   if (minor >= 92) runbooks.add({ id: uuid(), name: 'CUSTOM_BURN_IN', owner: project.id });
-  if (minor >= 92 && !runbooks.some((row) => row.owner === null)) runbooks.add({ id: uuid(), name: 'CUSTOM_PUBLIC', owner: null });
+  if (minor >= 92 && !runbooks.some((row) => row.owner === null))
+    runbooks.add({ id: uuid(), name: 'CUSTOM_PUBLIC', owner: null });
 }
 
 /** With system scope everything; without, what the project of the token owns or has on lease. */
 const sees = (call: Call, ...projects: readonly (string | null)[]): boolean =>
-  call.token?.system === true || projects.some((project) => project !== null && project === call.token?.projectId);
+  call.token?.system === true ||
+  projects.some((project) => project !== null && project === call.token?.projectId);
 
 function mayChange(call: Call): void {
-  if (!isAdmin(call.token) || call.token?.system !== true) throw new Refusal(403, 'The request was denied by a policy.');
+  if (!isAdmin(call.token) || call.token?.system !== true)
+    throw new Refusal(403, 'The request was denied by a policy.');
 }
 
-/** A page with a link to the next one when it is full; the link leaves out by what the rows were chosen. */
-function page<R extends Row>(call: Call, key: string, rows: readonly R[], show: (row: R) => object): Reply {
+/**
+ * A page with a link to the next one when it is full; the link leaves out by what the rows were
+ * chosen.
+ */
+function page<R extends Row>(
+  call: Call,
+  key: string,
+  rows: readonly R[],
+  show: (row: R) => object,
+): Reply {
   const limit = Math.min(Number(call.query.get('limit') ?? MOST), MOST);
   const marker = call.query.get('marker');
   const at = marker === null ? -1 : rows.findIndex((row) => row.id === marker);
@@ -126,11 +167,19 @@ function page<R extends Row>(call: Call, key: string, rows: readonly R[], show: 
   const shown = rows.slice(at + 1, at + 1 + limit);
   const last = shown.at(-1);
   const next =
-    last && shown.length === limit ? { next: `${call.base}/v1/${key}?sort_key=id&sort_dir=asc&limit=${limit}&marker=${last.id}` } : {};
+    last && shown.length === limit
+      ? { next: `${call.base}/v1/${key}?sort_key=id&sort_dir=asc&limit=${limit}&marker=${last.id}` }
+      : {};
   return { status: 200, json: { [key]: shown.map(show), ...next } };
 }
 
-const patch = z.array(z.object({ op: z.enum(['add', 'replace', 'remove']), path: z.string(), value: z.unknown().optional() }));
+const patch = z.array(
+  z.object({
+    op: z.enum(['add', 'replace', 'remove']),
+    path: z.string(),
+    value: z.unknown().optional(),
+  }),
+);
 
 function nodeRoutes(routes: Routes, nodes: Table<Node>): void {
   const show = ({ id: uuid, name, owner, lessee, provision_state, instance_uuid }: Node) => ({
@@ -144,9 +193,14 @@ function nodeRoutes(routes: Routes, nodes: Table<Node>): void {
   routes
     .on('GET', '/v1/nodes', (call) => {
       if (minorOf(call) < 65) throw new Refusal(406, 'Request not acceptable.');
-      const [owner, lessee] = ['owner', 'lessee'].map((name) => (call.unfiltered ? null : call.query.get(name)));
+      const [owner, lessee] = ['owner', 'lessee'].map((name) =>
+        call.unfiltered ? null : call.query.get(name),
+      );
       const rows = nodes.where(
-        (row) => sees(call, row.owner, row.lessee) && (owner === null || row.owner === owner) && (lessee === null || row.lessee === lessee),
+        (row) =>
+          sees(call, row.owner, row.lessee) &&
+          (owner === null || row.owner === owner) &&
+          (lessee === null || row.lessee === lessee),
       );
       return page(call, 'nodes', rows, show);
     })
@@ -155,7 +209,8 @@ function nodeRoutes(routes: Routes, nodes: Table<Node>): void {
       const row = nodes.get(param(call, 'id'));
       if (!row) throw new Refusal(404, `Node ${param(call, 'id')} could not be found.`);
       for (const { op, path } of body(call, patch)) {
-        if (op !== 'remove' || (path !== '/lessee' && path !== '/owner')) throw new Refusal(400, `Cannot patch ${path}`);
+        if (op !== 'remove' || (path !== '/lessee' && path !== '/owner'))
+          throw new Refusal(400, `Cannot patch ${path}`);
         if (call.endless) continue;
         if (path === '/lessee') row.lessee = null;
         else row.owner = null;
@@ -169,7 +224,9 @@ function otherRoutes(routes: Routes, { nodes, allocations, runbooks }: Tables): 
   routes
     .on('GET', '/v1/allocations', (call) => {
       const owner = call.unfiltered ? null : call.query.get('owner');
-      const rows = allocations.where((row) => sees(call, row.owner) && (owner === null || row.owner === owner));
+      const rows = allocations.where(
+        (row) => sees(call, row.owner) && (owner === null || row.owner === owner),
+      );
       return page(call, 'allocations', rows, show);
     })
     .on('DELETE', '/v1/allocations/:id', (call) => {
@@ -202,7 +259,8 @@ function otherRoutes(routes: Routes, { nodes, allocations, runbooks }: Tables): 
     })
     .on('DELETE', '/v1/runbooks/:id', (call) => {
       mayChange(call);
-      if (!runbooks.get(param(call, 'id'))) throw new Refusal(404, `Runbook ${param(call, 'id')} not found.`);
+      if (!runbooks.get(param(call, 'id')))
+        throw new Refusal(404, `Runbook ${param(call, 'id')} not found.`);
       if (!call.endless) runbooks.delete(param(call, 'id'));
       return { status: 204 };
     });

@@ -43,11 +43,17 @@ export interface Tables {
 const opened = new WeakMap<CloudState, Tables>();
 
 export function openTables(state: CloudState): Tables {
-  const owned = { owner: (row: { project_id: string }) => row.project_id, label: (row: { name: string }) => row.name };
+  const owned = {
+    owner: (row: { project_id: string }) => row.project_id,
+    label: (row: { name: string }) => row.name,
+  };
   const tables: Tables = {
     clusters: state.world.table<Cluster>('magnum.cluster', owned),
     templates: state.world.table<Template>('magnum.cluster-template', owned),
-    quotas: state.world.table<Quota>('magnum.quota', { owner: (row) => row.id, label: () => 'quota' }),
+    quotas: state.world.table<Quota>('magnum.quota', {
+      owner: (row) => row.id,
+      label: () => 'quota',
+    }),
   };
   opened.set(state, tables);
   return tables;
@@ -60,8 +66,16 @@ export function magnumOf(state: CloudState): Tables {
   return tables;
 }
 
-/** Clusters of both drivers, one that failed and one that failed to go; templates, one of them hidden; a limit. */
-export function seed(state: CloudState, { clusters, templates, quotas }: Tables, project: Project, user: User): void {
+/**
+ * Clusters of both drivers, one that failed and one that failed to go; templates, one of them
+ * hidden; a limit.
+ */
+export function seed(
+  state: CloudState,
+  { clusters, templates, quotas }: Tables,
+  project: Project,
+  user: User,
+): void {
   const common = { project_id: project.id, user_id: user.id };
   const [kubernetes] = ['kubernetes', 'hidden'].map((name) =>
     templates.add({ ...common, id: uuid(), name, public: false, hidden: name === 'hidden' }),
@@ -85,7 +99,11 @@ export function seed(state: CloudState, { clusters, templates, quotas }: Tables,
   };
   add('production');
   add('cluster-api', { driver: 'capi' });
-  add('failed', { status: 'CREATE_FAILED', reason: 'no valid host', faults: { 'default-worker': 'no valid host' } });
+  add('failed', {
+    status: 'CREATE_FAILED',
+    reason: 'no valid host',
+    faults: { 'default-worker': 'no valid host' },
+  });
   add('half-deleted', {
     status: 'DELETE_FAILED',
     reason: 'Resource DELETE failed',

@@ -28,7 +28,18 @@ export const magnum: Documented = {
         refuse: ({ status, message, headers }) => ({
           status,
           headers,
-          json: { errors: [{ request_id: '', code: 'client', status, title: message.split('.')[0], detail: message, links: [] }] },
+          json: {
+            errors: [
+              {
+                request_id: '',
+                code: 'client',
+                status,
+                title: message.split('.')[0],
+                detail: message,
+                links: [],
+              },
+            ],
+          },
         }),
       }),
       seed: (project, user) => seed(state, tables, project, user),
@@ -41,20 +52,51 @@ const versions = (call: Call): Reply => ({
   json: {
     name: 'OpenStack Magnum API',
     versions: [
-      { id: 'v1', status: 'CURRENT', min_version: '1.1', max_version: '1.11', links: [{ rel: 'self', href: `${call.base}/v1/` }] },
+      {
+        id: 'v1',
+        status: 'CURRENT',
+        min_version: '1.1',
+        max_version: '1.11',
+        links: [{ rel: 'self', href: `${call.base}/v1/` }],
+      },
     ],
   },
 });
 
-/** An administrator always gets everybody's rows, and no parameter changes that; others those of their project. `next` is a whole URL. */
-function list<T extends Row & { project_id: string }>(call: Call, rows: readonly T[], plural: string, show: (row: T) => unknown): Reply {
-  const seen = rows.filter((row) => isAdmin(call.token) || row.project_id === ownProject(call.token));
-  const missing = (marker: string) => new Refusal(404, `The ${plural} resource ${marker} could not be found.`);
-  const shown = page(call, seen, (row) => row.id, { max: MOST, href: `${call.base}/v1/${plural}/detail`, missing });
-  return { status: 200, json: { [plural]: shown.rows.map(show), ...(shown.links?.[0] && { next: shown.links[0].href }) } };
+/**
+ * An administrator always gets everybody's rows, and no parameter changes that; others those of
+ * their project. `next` is a whole URL.
+ */
+function list<T extends Row & { project_id: string }>(
+  call: Call,
+  rows: readonly T[],
+  plural: string,
+  show: (row: T) => unknown,
+): Reply {
+  const seen = rows.filter(
+    (row) => isAdmin(call.token) || row.project_id === ownProject(call.token),
+  );
+  const missing = (marker: string) =>
+    new Refusal(404, `The ${plural} resource ${marker} could not be found.`);
+  const shown = page(call, seen, (row) => row.id, {
+    max: MOST,
+    href: `${call.base}/v1/${plural}/detail`,
+    missing,
+  });
+  return {
+    status: 200,
+    json: {
+      [plural]: shown.rows.map(show),
+      ...(shown.links?.[0] && { next: shown.links[0].href }),
+    },
+  };
 }
 
-function found<T extends Row & { project_id: string }>(call: Call, table: Table<T>, what: string): T {
+function found<T extends Row & { project_id: string }>(
+  call: Call,
+  table: Table<T>,
+  what: string,
+): T {
   const row = table.get(param(call, 'id'));
   if (!row || (!isAdmin(call.token) && row.project_id !== ownProject(call.token)))
     throw new Refusal(404, `${what} ${param(call, 'id')} could not be found.`);
@@ -78,17 +120,22 @@ function clusterRoutes(state: CloudState, { clusters, templates }: Tables, route
     .on('GET', '/v1/clusters/detail', (call) =>
       list(call, clusters.all(), 'clusters', (row) => {
         // The labels of the template are compared: without it the whole listing fails.
-        if (!templates.get(row.template)) throw new Refusal(404, `ClusterTemplate ${row.template} could not be found.`);
+        if (!templates.get(row.template))
+          throw new Refusal(404, `ClusterTemplate ${row.template} could not be found.`);
         return show(row);
       }),
     )
     .on('GET', '/v1/mservices', (call) => {
-      if (!isAdmin(call.token)) throw new Refusal(403, "Policy doesn't allow magnum-service:get_all to be performed.");
+      if (!isAdmin(call.token))
+        throw new Refusal(403, "Policy doesn't allow magnum-service:get_all to be performed.");
       return { status: 200, json: { mservices: [] } };
     })
     .on('GET', '/v1/clusters/:id', (call) => {
       const row = found(call, clusters, 'Cluster');
-      return { status: 200, json: { ...show(row), ...(row.status.endsWith('FAILED') && { faults: row.faults }) } };
+      return {
+        status: 200,
+        json: { ...show(row), ...(row.status.endsWith('FAILED') && { faults: row.faults }) },
+      };
     })
     .on('DELETE', '/v1/clusters/:id', (call) => {
       conduct(state, clusters, call, found(call, clusters, 'Cluster'));
@@ -102,7 +149,8 @@ function conduct(state: CloudState, clusters: Table<Cluster>, call: Call, row: C
     if (row.status !== status) row.updated_at = state.clock.now();
     row.status = status;
   };
-  // The Heat driver passes the caller's token on, and Heat deletes by name in the caller's own account.
+  // The Heat driver passes the caller's token on, and Heat deletes by name in the caller's own
+  // account.
   if (row.driver === 'heat' && ownProject(call.token) !== row.project_id)
     state.mishaps.push(`the stack of cluster ${row.name} was deleted from another project`);
   if (row.driver === 'heat' && row.stack === undefined) {
@@ -119,7 +167,9 @@ function conduct(state: CloudState, clusters: Table<Cluster>, call: Call, row: C
       return become('DELETE_FAILED');
     }
     // A trust and an application credential live as long as the user and the project.
-    const canLogIn = state.identity.users.get(row.user_id)?.enabled && state.identity.projects.get(row.project_id)?.enabled;
+    const canLogIn =
+      state.identity.users.get(row.user_id)?.enabled &&
+      state.identity.projects.get(row.project_id)?.enabled;
     if (canLogIn) clusters.delete(row.id);
     else if (row.driver === 'heat') row.stack = undefined;
   });
@@ -136,11 +186,16 @@ function templateRoutes({ clusters, templates }: Tables, routes: Routes): void {
     coe: 'kubernetes',
   });
   routes
-    .on('GET', '/v1/clustertemplates/detail', (call) => list(call, templates.all(), 'clustertemplates', show))
+    .on('GET', '/v1/clustertemplates/detail', (call) =>
+      list(call, templates.all(), 'clustertemplates', show),
+    )
     .on('DELETE', '/v1/clustertemplates/:id', (call) => {
       const row = found(call, templates, 'ClusterTemplate');
       if (clusters.some((one) => one.template === row.id))
-        throw new Refusal(400, `ClusterTemplate ${row.id} is referenced by one or multiple clusters.`);
+        throw new Refusal(
+          400,
+          `ClusterTemplate ${row.id} is referenced by one or multiple clusters.`,
+        );
       if (!call.endless) templates.delete(row.id);
       return { status: 204 };
     });
@@ -148,18 +203,28 @@ function templateRoutes({ clusters, templates }: Tables, routes: Routes): void {
 
 function quotaRoutes({ quotas }: Tables, routes: Routes): void {
   const own = (call: Call): string => {
-    if (!isAdmin(call.token)) throw new Refusal(403, "Policy doesn't allow quota:delete to be performed.");
+    if (!isAdmin(call.token))
+      throw new Refusal(403, "Policy doesn't allow quota:delete to be performed.");
     return param(call, 'project');
   };
   routes
     .on('GET', '/v1/quotas/:project/Cluster', (call) => {
-      if (!isAdmin(call.token) && param(call, 'project') !== ownProject(call.token)) throw new Refusal(403, 'Not authorized.');
+      if (!isAdmin(call.token) && param(call, 'project') !== ownProject(call.token))
+        throw new Refusal(403, 'Not authorized.');
       const row = quotas.get(param(call, 'project'));
-      const shown = { project_id: param(call, 'project'), resource: 'Cluster', hard_limit: row?.hard_limit ?? 20 };
+      const shown = {
+        project_id: param(call, 'project'),
+        resource: 'Cluster',
+        hard_limit: row?.hard_limit ?? 20,
+      };
       return { status: 200, json: { ...shown, ...(row && { id: row.number }) } };
     })
     .on('DELETE', '/v1/quotas/:project/Cluster', (call) => {
-      if (!quotas.get(own(call))) throw new Refusal(404, `Quota could not be found: project_id ${own(call)} resource Cluster.`);
+      if (!quotas.get(own(call)))
+        throw new Refusal(
+          404,
+          `Quota could not be found: project_id ${own(call)} resource Cluster.`,
+        );
       if (!call.endless) quotas.delete(own(call));
       return { status: 204 };
     });

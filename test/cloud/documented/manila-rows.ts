@@ -3,14 +3,17 @@ import type { CloudState } from '../state.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
 import { isoMicros, type Row, type Table } from '../world.ts';
 
-/** Manila shows nearly everything that it stores: its rows are the JSON itself, but for what begins with an underscore. */
+/**
+ * Manila shows nearly everything that it stores: its rows are the JSON itself, but for what begins
+ * with an underscore.
+ */
 export interface ManilaRow extends Row {
   project_id: string;
   status: string;
   [field: string]: unknown;
 }
 
-const KINDS = [
+const RESOURCE_TYPES = [
   'lock',
   'transfer',
   'backup',
@@ -26,7 +29,7 @@ const KINDS = [
   'group-type-access',
   'quota',
 ] as const;
-export type ManilaKind = (typeof KINDS)[number];
+export type ManilaKind = (typeof RESOURCE_TYPES)[number];
 
 export interface ManilaType extends Row {
   readonly name: string;
@@ -37,7 +40,7 @@ export interface ManilaTables {
   /** Private share types and share group types: nobody's. */
   readonly types: Table<ManilaType>;
   readonly groupTypes: Table<ManilaType>;
-  /** Ids of things that the back end fails to delete. */
+  /** Ids of resources that the back end fails to delete. */
   readonly stubborn: Set<string>;
   /** Times a share was forgotten while its data stayed on the back end. */
   readonly forgotten: string[];
@@ -45,7 +48,9 @@ export interface ManilaTables {
 
 const opened = new WeakMap<CloudState, ManilaTables>();
 
-/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+/**
+ * The tables of a cloud that was started with it, for tests that put something of their own there.
+ */
 export function manilaIn(state: CloudState): ManilaTables {
   const tables = opened.get(state);
   if (!tables) throw new TypeError('this cloud has no Manila');
@@ -53,11 +58,15 @@ export function manilaIn(state: CloudState): ManilaTables {
 }
 
 export function openTables(state: CloudState): ManilaTables {
-  const described = { owner: (row: ManilaRow) => row.project_id, label: (row: ManilaRow) => String(row.name) };
-  const table = (kind: ManilaKind) => [kind, state.world.table<ManilaRow>(`manila.${kind}`, described)] as const;
+  const described = {
+    owner: (row: ManilaRow) => row.project_id,
+    label: (row: ManilaRow) => String(row.name),
+  };
+  const table = (resourceType: ManilaKind) =>
+    [resourceType, state.world.table<ManilaRow>(`manila.${resourceType}`, described)] as const;
   const nobodys = { owner: () => undefined, label: (row: ManilaType) => row.name };
   const tables: ManilaTables = {
-    of: Object.fromEntries(KINDS.map(table)) as Record<ManilaKind, Table<ManilaRow>>,
+    of: Object.fromEntries(RESOURCE_TYPES.map(table)) as Record<ManilaKind, Table<ManilaRow>>,
     types: state.world.table<ManilaType>('manila.type', nobodys),
     groupTypes: state.world.table<ManilaType>('manila.group-type', nobodys),
     stubborn: new Set(),
@@ -74,32 +83,54 @@ export const show = (row: ManilaRow, without: readonly string[] = []): Record<st
     ),
   );
 
-const isTrue = (text: string | null): boolean => text !== null && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
-/** Without `all_tenants` an administrator, too, sees his own project, whatever project he asks for. */
+const isTrue = (text: string | null): boolean =>
+  text !== null && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
+/**
+ * Without `all_tenants` an administrator, too, sees his own project, whatever project he asks for.
+ */
 export const wantedProject = (call: Call): string | undefined =>
-  isAdmin(call.token) && isTrue(call.query.get('all_tenants')) ? (call.query.get('project_id') ?? undefined) : ownProject(call.token);
+  isAdmin(call.token) && isTrue(call.query.get('all_tenants'))
+    ? (call.query.get('project_id') ?? undefined)
+    : ownProject(call.token);
 
-/** A slice by `limit` and `offset`, 1000 rows at most; with a limit, a link when the page is full. */
-export function limited(call: Call, collection: string, rows: readonly Record<string, unknown>[], more: object = {}, max = 1000): Reply {
+/**
+ * A slice by `limit` and `offset`, 1000 rows at most; with a limit, a link when the page is full.
+ */
+export function limited(
+  call: Call,
+  collection: string,
+  rows: readonly Record<string, unknown>[],
+  more: object = {},
+  max = 1000,
+): Reply {
   const asked = call.query.get('limit');
-  if (asked !== null && !/^\d+$/.test(asked)) throw new Refusal(400, 'limit param must be an integer');
+  if (asked !== null && !/^\d+$/.test(asked))
+    throw new Refusal(400, 'limit param must be an integer');
   const limit = Math.min(Number(asked ?? max) || max, max);
   const offset = Number(call.query.get('offset') ?? 0);
   const shown = rows.slice(offset, offset + limit);
   const href = `${call.base}${call.path.replace('/detail', '')}?limit=${limit}&marker=${String(shown.at(-1)?.id)}`;
-  const links = asked !== null && shown.length === limit ? { [`${collection}_links`]: [{ rel: 'next', href }] } : {};
+  const links =
+    asked !== null && shown.length === limit
+      ? { [`${collection}_links`]: [{ rel: 'next', href }] }
+      : {};
   return { status: 200, json: { [collection]: shown, ...links, ...more } };
 }
 
-/** Everything at once. With a limit, a row is counted as often as it has instances, and shown once. */
+/**
+ * Everything at once. With a limit, a row is counted as often as it has instances, and shown once.
+ */
 export function unlimited(
   call: Call,
   collection: string,
   rows: readonly Record<string, unknown>[],
   instances: (row: Record<string, unknown>) => number = () => 1,
 ): Reply {
-  if (!call.query.has('limit')) return limited(call, collection, rows, {}, Number.POSITIVE_INFINITY);
-  const joined = rows.flatMap((row) => Array.from({ length: Math.max(1, instances(row)) }, () => row));
+  if (!call.query.has('limit'))
+    return limited(call, collection, rows, {}, Number.POSITIVE_INFINITY);
+  const joined = rows.flatMap((row) =>
+    Array.from({ length: Math.max(1, instances(row)) }, () => row),
+  );
   const offset = Number(call.query.get('offset') ?? 0);
   const shown = [...new Set(joined.slice(offset, offset + Number(call.query.get('limit'))))];
   return { status: 200, json: { [collection]: shown } };

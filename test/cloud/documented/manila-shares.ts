@@ -2,52 +2,77 @@ import { later } from '../documented.ts';
 import { action, type Call, param, Refusal, type Routes } from '../http.ts';
 import type { CloudState } from '../state.ts';
 import { isoMicros } from '../world.ts';
-import { limited, type ManilaKind, type ManilaRow, type ManilaTables, show, unlimited, wantedProject } from './manila-rows.ts';
+import {
+  limited,
+  type ManilaKind,
+  type ManilaRow,
+  type ManilaTables,
+  show,
+  unlimited,
+  wantedProject,
+} from './manila-rows.ts';
 
 /** The words that 15.1 puts into its 403 and 409. */
-const lost = (status: number, what: string): Refusal => new Refusal(status, `Invalid ${what}: %(reason)s.`);
+const lost = (status: number, what: string): Refusal =>
+  new Refusal(status, `Invalid ${what}: %(reason)s.`);
 const notFound = (): Refusal => new Refusal(404, 'The resource could not be found.');
 
 export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTables): void {
   const { of, stubborn, forgotten } = tables;
-  const ofProject = (kind: ManilaKind, call: Call): ManilaRow[] => {
+  const ofProject = (resourceType: ManilaKind, call: Call): ManilaRow[] => {
     const project = wantedProject(call);
-    return of[kind].where((row) => project === undefined || row.project_id === project);
+    return of[resourceType].where((row) => project === undefined || row.project_id === project);
   };
-  const found = (kind: ManilaKind, call: Call): ManilaRow => {
-    const row = of[kind].get(param(call, 'id'));
+  const found = (resourceType: ManilaKind, call: Call): ManilaRow => {
+    const row = of[resourceType].get(param(call, 'id'));
     if (!row) throw notFound();
     return row;
   };
   /** In the back end's time; what it fails to delete ends as `error_deleting`. */
-  const begin = (kind: ManilaKind, row: ManilaRow, call: Call, gone: () => void = () => undefined) => {
+  const begin = (
+    resourceType: ManilaKind,
+    row: ManilaRow,
+    call: Call,
+    gone: () => void = () => undefined,
+  ) => {
     row.status = 'deleting';
     row._deletedAt = state.clock.now();
     later(state, call, state.options.durations.documented, () => {
       if (stubborn.has(row.id)) row.status = 'error_deleting';
-      else if (of[kind].delete(row.id)) gone();
+      else if (of[resourceType].delete(row.id)) gone();
     });
     return { status: 202 };
   };
-  const mustRest = (row: ManilaRow, refusal: Refusal, states = ['available', 'error', 'inactive']): void => {
+  const mustRest = (
+    row: ManilaRow,
+    refusal: Refusal,
+    states = ['available', 'error', 'inactive'],
+  ): void => {
     if (!states.includes(row.status)) throw refusal;
   };
-  const set = (kind: ManilaKind) => (call: Call) => {
-    const row = found(kind, call);
+  const set = (resourceType: ManilaKind) => (call: Call) => {
+    const row = found(resourceType, call);
     const [name, value] = action(call);
     if (name === 'force_delete') {
       forgotten.push(row.id);
-      of[kind].delete(row.id);
+      of[resourceType].delete(row.id);
       return { status: 202 };
     }
     if (name !== 'reset_status') throw new Refusal(400, `There is no such action: ${name}`);
     if (row.is_soft_deleted === true)
-      throw new Refusal(403, `status cannot be reset for share '${row.id}' since it has been soft deleted.`);
+      throw new Refusal(
+        403,
+        `status cannot be reset for share '${row.id}' since it has been soft deleted.`,
+      );
     row.status = String(Object.values(value ?? {})[0]);
     return { status: 202 };
   };
   const instances = (row: ManilaRow) => [
-    { id: `instance-of-${row.id}`, status: row.status, updated_at: isoMicros(Number(row._deletedAt ?? row._created)) },
+    {
+      id: `instance-of-${row.id}`,
+      status: row.status,
+      updated_at: isoMicros(Number(row._deletedAt ?? row._created)),
+    },
   ];
 
   routes
@@ -56,7 +81,8 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
       // With `with_count` an administrator's filter by project is dropped.
       const all = call.query.has('with_count') ? of.share.all() : ofProject('share', call);
       const rows = all.filter((row) => row.is_soft_deleted === inBin);
-      const replicas = (id: unknown): number => of.replica.where((one) => one.share_id === id).length;
+      const replicas = (id: unknown): number =>
+        of.replica.where((one) => one.share_id === id).length;
       return unlimited(
         call,
         'shares',
@@ -64,19 +90,36 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
         ({ id }) => replicas(id),
       );
     })
-    .on('GET', '/v2/shares/:id/instances', (call) => ({ status: 200, json: { share_instances: instances(found('share', call)) } }))
+    .on('GET', '/v2/shares/:id/instances', (call) => ({
+      status: 200,
+      json: { share_instances: instances(found('share', call)) },
+    }))
     .on('POST', '/v2/shares/:id/action', set('share'))
     .on('DELETE', '/v2/shares/:id', (call) => {
       const row = found('share', call);
       const isOf = (one: ManilaRow): boolean => one.share_id === row.id;
       const lock = of.lock.where((one) => one.resource_id === row.id)[0];
       if (row.share_group_id && call.query.get('share_group_id') !== row.share_group_id)
-        throw new Refusal(400, "Must provide 'share_group_id' as a request parameter when deleting a share in a share group.");
+        throw new Refusal(
+          400,
+          "Must provide 'share_group_id' as a request parameter when deleting a share in a share group.",
+        );
       if (lock) throw new Refusal(403, `Resource lock/s [${lock.id}] prevent delete action.`);
       mustRest(row, lost(403, 'share'));
-      if (of.replica.where(isOf).length > 1) throw new Refusal(409, `Share ${row.id} has replicas. Remove the replicas before deleting.`);
-      const members = of['group-snapshot'].all().flatMap((one) => (Array.isArray(one.members) ? one.members : []));
-      if (of.snapshot.some(isOf) || of.backup.some(isOf) || members.some((one) => one.share_id === row.id)) throw lost(403, 'share');
+      if (of.replica.where(isOf).length > 1)
+        throw new Refusal(
+          409,
+          `Share ${row.id} has replicas. Remove the replicas before deleting.`,
+        );
+      const members = of['group-snapshot']
+        .all()
+        .flatMap((one) => (Array.isArray(one.members) ? one.members : []));
+      if (
+        of.snapshot.some(isOf) ||
+        of.backup.some(isOf) ||
+        members.some((one) => one.share_id === row.id)
+      )
+        throw lost(403, 'share');
       return begin('share', row, call, () => {
         for (const one of of.replica.where(isOf)) of.replica.delete(one.id);
       });
@@ -109,8 +152,11 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
     })
     .on('DELETE', '/v2/share-replicas/:id', (call) => {
       const row = found('replica', call);
-      const active = of.replica.where((one) => one.share_id === row.share_id && one.replica_state === 'active');
-      if (row.replica_state === 'active' && active.length === 1) throw new Refusal(400, 'Cannot delete last active replica.');
+      const active = of.replica.where(
+        (one) => one.share_id === row.share_id && one.replica_state === 'active',
+      );
+      if (row.replica_state === 'active' && active.length === 1)
+        throw new Refusal(400, 'Cannot delete last active replica.');
       return begin('replica', row, call);
     })
     .on('GET', '/v2/share-groups/detail', (call) =>
@@ -123,7 +169,8 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
     .on('POST', '/v2/share-groups/:id/action', set('group'))
     .on('DELETE', '/v2/share-groups/:id', (call) => {
       const row = found('group', call);
-      const holds = (kind: ManilaKind): boolean => of[kind].some((one) => one.share_group_id === row.id);
+      const holds = (resourceType: ManilaKind): boolean =>
+        of[resourceType].some((one) => one.share_group_id === row.id);
       mustRest(row, lost(409, 'share group'), ['available', 'error']);
       if (holds('share') || holds('group-snapshot')) throw lost(409, 'share group');
       return begin('group', row, call);
@@ -144,7 +191,10 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
     .on('POST', '/v2/share-backups/:id/action', set('backup'))
     .on('DELETE', '/v2/share-backups/:id', (call) => {
       const row = found('backup', call);
-      mustRest(row, new Refusal(400, `Backup ${row.id} status must be available or error.`), ['available', 'error']);
+      mustRest(row, new Refusal(400, `Backup ${row.id} status must be available or error.`), [
+        'available',
+        'error',
+      ]);
       return begin('backup', row, call);
     });
 }

@@ -9,7 +9,12 @@ import { shareRoutes } from './manila-shares.ts';
 
 export { type ManilaRow, manilaIn } from './manila-rows.ts';
 
-const FAULTS: Record<number, string> = { 400: 'badRequest', 403: 'forbidden', 404: 'itemNotFound', 409: 'conflictingRequest' };
+const FAULTS: Record<number, string> = {
+  400: 'badRequest',
+  403: 'forbidden',
+  404: 'itemNotFound',
+  409: 'conflictingRequest',
+};
 const HEADER = 'x-openstack-manila-api-version';
 /** Since when a path is there. */
 const SINCE: readonly (readonly [RegExp, number])[] = [
@@ -18,7 +23,10 @@ const SINCE: readonly (readonly [RegExp, number])[] = [
   [/resource-locks/, 81],
 ];
 
-/** Manila up to a microversion: `2.73` is Zed's, `2.82` that of 2023.2. Wants one in each call, as all real clients send one. */
+/**
+ * Manila up to a microversion: `2.73` is Zed's, `2.82` that of 2023.2. Wants one in each call, as
+ * all real clients send one.
+ */
 export const manilaOf = (highest: string): Documented => ({
   name: 'manila',
   endpoint: { type: 'sharev2', path: '/v2' },
@@ -27,7 +35,13 @@ export const manilaOf = (highest: string): Documented => ({
     const routes = new Routes();
     shareRoutes(routes, state, tables);
     networkRoutes(routes, state, tables);
-    const version = { id: 'v2.0', status: 'CURRENT', version: highest, min_version: '2.0', links: [{ rel: 'self', href: '/v2/' }] };
+    const version = {
+      id: 'v2.0',
+      status: 'CURRENT',
+      version: highest,
+      min_version: '2.0',
+      links: [{ rel: 'self', href: '/v2/' }],
+    };
     const front = frontOf(state, {
       name: 'manila',
       routes,
@@ -55,18 +69,38 @@ const minor = (version: string): number => Number(version.split('.')[1]);
 
 function refuseUnspoken(call: Call, highest: string): void {
   const asked = String(call.headers[HEADER] ?? '2.0');
-  if (minor(asked) > minor(highest)) throw new Refusal(406, `Version ${asked} is not supported by the API.`);
+  if (minor(asked) > minor(highest))
+    throw new Refusal(406, `Version ${asked} is not supported by the API.`);
   const isTooOld = SINCE.some(([path, since]) => path.test(call.path) && minor(asked) < since);
-  const isUnasked = call.path.includes('share-backups') && call.headers['x-openstack-manila-api-experimental'] !== 'true';
+  const isUnasked =
+    call.path.includes('share-backups') &&
+    call.headers['x-openstack-manila-api-experimental'] !== 'true';
   if (isTooOld || isUnasked) throw new Refusal(404, 'The resource could not be found.');
   if (minor(asked) < 69) call.query.delete('is_soft_deleted');
 }
 
-/** One share for each thing that can stand in its way, and all that a share can hang on, as far as the release has it. */
-function seed(state: CloudState, { of, types, groupTypes }: ManilaTables, project: Project, user: User, release: number): void {
+/**
+ * One share for each thing that can stand in its way, and all that a share can hang on, as far as
+ * the release has it.
+ */
+function seed(
+  state: CloudState,
+  { of, types, groupTypes }: ManilaTables,
+  project: Project,
+  user: User,
+  release: number,
+): void {
   const project_id = project.id;
-  const add = (kind: ManilaKind, name: string, more: Partial<ManilaRow> = {}): ManilaRow =>
-    of[kind].add({ id: uuid(), name, project_id, user_id: user.id, status: 'available', _created: state.clock.now(), ...more });
+  const add = (resourceType: ManilaKind, name: string, more: Partial<ManilaRow> = {}): ManilaRow =>
+    of[resourceType].add({
+      id: uuid(),
+      name,
+      project_id,
+      user_id: user.id,
+      status: 'available',
+      _created: state.clock.now(),
+      ...more,
+    });
   const share = (name: string, more: Partial<ManilaRow> = {}): ManilaRow =>
     add('share', name, {
       task_state: null,
@@ -76,7 +110,10 @@ function seed(state: CloudState, { of, types, groupTypes }: ManilaTables, projec
       share_server_id: null,
       ...more,
     });
-  const on = (one: ManilaRow, more: Partial<ManilaRow> = {}): Partial<ManilaRow> => ({ share_id: one.id, ...more });
+  const on = (one: ManilaRow, more: Partial<ManilaRow> = {}): Partial<ManilaRow> => ({
+    share_id: one.id,
+    ...more,
+  });
   share('plain');
   if (release >= 69) share('binned', { is_soft_deleted: true });
   share('failed', { status: 'error_deleting' });
@@ -84,26 +121,50 @@ function seed(state: CloudState, { of, types, groupTypes }: ManilaTables, projec
   add('snapshot', 'snapshot', on(snapped));
   add('snapshot', 'failed', on(snapped, { status: 'error_deleting' }));
   const replicated = share('replicated');
-  for (const replica_state of ['in_sync', 'active', 'out_of_sync']) add('replica', replica_state, on(replicated, { replica_state }));
-  if (release >= 77) add('transfer', 'transfer', { resource_id: share('offered', { status: 'awaiting_transfer' }).id });
+  for (const replica_state of ['in_sync', 'active', 'out_of_sync'])
+    add('replica', replica_state, on(replicated, { replica_state }));
+  if (release >= 77)
+    add('transfer', 'transfer', {
+      resource_id: share('offered', { status: 'awaiting_transfer' }).id,
+    });
   if (release >= 80) add('backup', 'backup', on(share('saved')));
   if (release >= 81) add('lock', 'lock', { resource_id: share('locked').id, lock_reason: 'keep' });
   const group = add('group', 'group', { share_network_id: null, share_server_id: null });
   const member = share('grouped', { share_group_id: group.id });
-  add('group-snapshot', 'group-snapshot', { share_group_id: group.id, members: [{ share_id: member.id }] });
+  add('group-snapshot', 'group-snapshot', {
+    share_group_id: group.id,
+    members: [{ share_id: member.id }],
+  });
   const directory = add('security-service', 'directory', { type: 'ldap' });
   add('security-service', 'loose', { type: 'ldap' });
   const subnets = [{ id: uuid() }, { id: uuid() }];
-  const network = add('share-network', 'network', { status: 'active', share_network_subnets: subnets, _services: directory.id });
-  const server = add('share-server', 'server', { status: 'active', share_network_id: network.id, is_auto_deletable: true });
+  const network = add('share-network', 'network', {
+    status: 'active',
+    share_network_subnets: subnets,
+    _services: directory.id,
+  });
+  const server = add('share-server', 'server', {
+    status: 'active',
+    share_network_id: network.id,
+    is_auto_deletable: true,
+  });
   share('served', { share_network_id: network.id, share_server_id: server.id });
   // A replica has a server of its own, of which its share says nothing.
-  const second = add('share-server', 'of a replica', { status: 'active', share_network_id: network.id, is_auto_deletable: true });
-  for (const one of of.replica.where((row) => row.share_id === replicated.id && row.replica_state === 'in_sync'))
+  const second = add('share-server', 'of a replica', {
+    status: 'active',
+    share_network_id: network.id,
+    is_auto_deletable: true,
+  });
+  for (const one of of.replica.where(
+    (row) => row.share_id === replicated.id && row.replica_state === 'in_sync',
+  ))
     one.share_server_id = second.id;
   const type = types.get('private') ?? types.add({ id: 'private', name: 'private' });
   const groupType = groupTypes.get('private') ?? groupTypes.add({ id: 'private', name: 'private' });
   add('type-access', 'private', { id: `${type.id}/${project_id}`, type_id: type.id });
-  add('group-type-access', 'private', { id: `${groupType.id}/${project_id}`, type_id: groupType.id });
+  add('group-type-access', 'private', {
+    id: `${groupType.id}/${project_id}`,
+    type_id: groupType.id,
+  });
   add('quota', 'quota', { id: project_id, shares: 77 });
 }

@@ -12,13 +12,19 @@ export interface MistralRow extends Row {
   state?: 'RUNNING' | 'SUCCESS' | 'ERROR';
   /** Of a trigger. */
   readonly workflow_id?: string;
-  /** Of an action that a task ran, and of an execution below another: the execution that it goes along with. */
+  /**
+   * Of an action that a task ran, and of an execution below another: the execution that it goes
+   * along with.
+   */
   readonly under?: string;
   /** Of a dynamic action. */
   readonly code_source_id?: string;
 }
 
-const described = { owner: (row: MistralRow) => row.project_id ?? undefined, label: (row: MistralRow) => row.name };
+const described = {
+  owner: (row: MistralRow) => row.project_id ?? undefined,
+  label: (row: MistralRow) => row.name,
+};
 
 export const COLLECTIONS = {
   cron_triggers: 'cron-trigger',
@@ -37,7 +43,9 @@ export type Tables = Readonly<Record<Collection, Table<MistralRow>>>;
 
 const inside = new WeakMap<CloudState, Tables>();
 
-/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+/**
+ * The tables of a cloud that was started with it, for tests that put something of their own there.
+ */
 export function mistralIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Mistral');
@@ -45,7 +53,8 @@ export function mistralIn(state: CloudState): Tables {
 }
 
 export function openTables(state: CloudState): Tables {
-  const table = (collection: Collection) => state.world.table<MistralRow>(`mistral.${COLLECTIONS[collection]}`, described);
+  const table = (collection: Collection) =>
+    state.world.table<MistralRow>(`mistral.${COLLECTIONS[collection]}`, described);
   const tables: Tables = {
     cron_triggers: table('cron_triggers'),
     event_triggers: table('event_triggers'),
@@ -59,13 +68,24 @@ export function openTables(state: CloudState): Tables {
     code_sources: table('code_sources'),
   };
   // `std.noop` stands under its name in place of an id, and belongs to nobody.
-  tables.actions.add({ id: 'std.noop', name: 'std.noop', project_id: null, scope: 'public', namespace: '', created_at: 0 });
+  tables.actions.add({
+    id: 'std.noop',
+    name: 'std.noop',
+    project_id: null,
+    scope: 'public',
+    namespace: '',
+    created_at: 0,
+  });
   inside.set(state, tables);
   return tables;
 }
 
 /** A row with what all have. */
-export const made = (project_id: string, name: string, more: Partial<MistralRow> = {}): MistralRow => ({
+export const made = (
+  project_id: string,
+  name: string,
+  more: Partial<MistralRow> = {},
+): MistralRow => ({
   id: uuid(),
   name,
   project_id,
@@ -75,7 +95,10 @@ export const made = (project_id: string, name: string, more: Partial<MistralRow>
   ...more,
 });
 
-/** Everything at least once, named alike in all projects: running executions, one below another, an action in a namespace of its own. */
+/**
+ * Everything at least once, named alike in all projects: running executions, one below another, an
+ * action in a namespace of its own.
+ */
 export function seed(tables: Tables, project: Project, now: number): void {
   const add = (collection: Collection, name: string, more: Partial<MistralRow> = {}) =>
     tables[collection].add(made(project.id, name, { created_at: now, ...more }));

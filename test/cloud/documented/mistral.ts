@@ -2,7 +2,14 @@ import { type Documented, frontOf, Routes } from '../documented.ts';
 import { type Call, param, Refusal, type Reply } from '../http.ts';
 import { isAdmin, ownProject } from '../tokens.ts';
 import type { Table } from '../world.ts';
-import { COLLECTIONS, type Collection, type MistralRow, openTables, seed, type Tables } from './mistral-rows.ts';
+import {
+  COLLECTIONS,
+  type Collection,
+  type MistralRow,
+  openTables,
+  seed,
+  type Tables,
+} from './mistral-rows.ts';
 
 export { mistralIn } from './mistral-rows.ts';
 
@@ -26,7 +33,8 @@ export const mistralOf = (options: MistralOptions): Documented => ({
       routes
         .on('GET', `/v2/${collection}`, (call) => list(call, tables, collection, options))
         .on('DELETE', `/v2/${collection}/:id`, (call) => {
-          if (collection === 'workbooks' || collection === 'environments') removeByName(call, tables[collection], collection);
+          if (collection === 'workbooks' || collection === 'environments')
+            removeByName(call, tables[collection], collection);
           else remove(call, tables, collection, options);
           return { status: 204 };
         });
@@ -38,7 +46,11 @@ export const mistralOf = (options: MistralOptions): Documented => ({
         refuse: ({ status, message, headers }) => ({
           status,
           headers,
-          json: { faultcode: status < 500 ? 'Client' : 'Server', faultstring: message, debuginfo: null },
+          json: {
+            faultcode: status < 500 ? 'Client' : 'Server',
+            faultstring: message,
+            debuginfo: null,
+          },
         }),
       }),
       seed: (project) => seed(tables, project, state.clock.now()),
@@ -49,22 +61,39 @@ export const mistralOf = (options: MistralOptions): Documented => ({
 /** As the contract wants it: everything can be removed. */
 export const mistral = mistralOf({ removesActionExecutions: true });
 
-const NO_PROJECT: readonly Collection[] = ['actions', 'workbooks', 'environments', 'action_executions'];
+const NO_PROJECT: readonly Collection[] = [
+  'actions',
+  'workbooks',
+  'environments',
+  'action_executions',
+];
 /** Whose row a page begins after is asked for without regard to who an administrator is. */
-const MARKER_IS_OWN: readonly Collection[] = ['event_triggers', 'workflows', 'code_sources', 'dynamic_actions', 'action_executions'];
+const MARKER_IS_OWN: readonly Collection[] = [
+  'event_triggers',
+  'workflows',
+  'code_sources',
+  'dynamic_actions',
+  'action_executions',
+];
 
-const visible = (call: Call, row: MistralRow): boolean => row.project_id === ownProject(call.token) || row.scope === 'public';
-const everything = (call: Call, options: MistralOptions): boolean => options.sinceEverything === true && isAdmin(call.token);
+const visible = (call: Call, row: MistralRow): boolean =>
+  row.project_id === ownProject(call.token) || row.scope === 'public';
+const everything = (call: Call, options: MistralOptions): boolean =>
+  options.sinceEverything === true && isAdmin(call.token);
 
 function list(call: Call, tables: Tables, collection: Collection, options: MistralOptions): Reply {
   const { query, unfiltered } = call;
   const wanted = query.get('project_id');
   const all = query.get('all_projects') === 'true';
   if (NO_PROJECT.includes(collection))
-    for (const name of ['project_id', 'all_projects']) if (query.has(name)) throw new Refusal(400, `Unknown argument: "${name}"`);
-  if (collection === 'event_triggers' && wanted !== null) throw new Refusal(500, "'NoneType' object has no attribute 'datatype'");
-  if (all && !isAdmin(call.token)) throw new Refusal(403, `Policy doesn't allow ${collection}:list:all_projects to be performed.`);
-  const insecure = all || everything(call, options) || (isAdmin(call.token) && wanted !== null) || unfiltered;
+    for (const name of ['project_id', 'all_projects'])
+      if (query.has(name)) throw new Refusal(400, `Unknown argument: "${name}"`);
+  if (collection === 'event_triggers' && wanted !== null)
+    throw new Refusal(500, "'NoneType' object has no attribute 'datatype'");
+  if (all && !isAdmin(call.token))
+    throw new Refusal(403, `Policy doesn't allow ${collection}:list:all_projects to be performed.`);
+  const insecure =
+    all || everything(call, options) || (isAdmin(call.token) && wanted !== null) || unfiltered;
   // Actions are listed one namespace at a time, and the default one is the one without a name.
   const namespace = query.get('namespace') ?? (collection === 'actions' ? '' : undefined);
   const rows = tables[collection].where(
@@ -75,43 +104,83 @@ function list(call: Call, tables: Tables, collection: Collection, options: Mistr
   );
   if (collection === 'actions')
     // Behind each dynamic action stands an action that has its name in place of an id.
-    for (const row of tables.dynamic_actions.where((one) => (insecure || visible(call, one)) && one.namespace === namespace))
+    for (const row of tables.dynamic_actions.where(
+      (one) => (insecure || visible(call, one)) && one.namespace === namespace,
+    ))
       rows.push({ ...row, id: row.name });
   return page(call, rows, collection, options);
 }
 
-/** Without `limit` everything, unless there is a `max_limit`. The link to the next page leaves `all_projects` out. */
-function page(call: Call, rows: MistralRow[], collection: Collection, options: MistralOptions): Reply {
+/**
+ * Without `limit` everything, unless there is a `max_limit`. The link to the next page leaves
+ * `all_projects` out.
+ */
+function page(
+  call: Call,
+  rows: MistralRow[],
+  collection: Collection,
+  options: MistralOptions,
+): Reply {
   const asked = call.query.get('limit') === null ? undefined : Number(call.query.get('limit'));
   const most = options.maxLimit;
   // Actions know no max_limit, and no page after the first.
-  const limit = most === undefined || collection === 'actions' ? asked : Math.min(asked ?? most, most);
+  const limit =
+    most === undefined || collection === 'actions' ? asked : Math.min(asked ?? most, most);
   const marker = call.query.get('marker');
   let start = 0;
   if (marker !== null && collection !== 'actions') {
-    if (collection === 'workbooks') throw new Refusal(500, "get_workbook() missing 1 required positional argument: 'namespace'");
+    if (collection === 'workbooks')
+      throw new Refusal(500, "get_workbook() missing 1 required positional argument: 'namespace'");
     const at = rows.findIndex((row) => row.id === marker);
     const row = rows[at];
     const found =
-      row && collection !== 'environments' && (!MARKER_IS_OWN.includes(collection) || visible(call, row) || everything(call, options));
+      row &&
+      collection !== 'environments' &&
+      (!MARKER_IS_OWN.includes(collection) || visible(call, row) || everything(call, options));
     if (!found) throw new Refusal(404, `${COLLECTIONS[collection]} not found [id=${marker}]`);
     start = at + 1;
   }
   const shown = rows.slice(start, limit === undefined ? undefined : start + limit);
   const last = shown.at(-1);
-  const next = last && shown.length === limit ? { next: `${call.base}/v2/${collection}?limit=${limit}&marker=${last.id}` } : {};
-  return { status: 200, json: { [collection]: shown.map((row) => show(row, collection)), ...next } };
+  const next =
+    last && shown.length === limit
+      ? { next: `${call.base}/v2/${collection}?limit=${limit}&marker=${last.id}` }
+      : {};
+  return {
+    status: 200,
+    json: { [collection]: shown.map((row) => show(row, collection)), ...next },
+  };
 }
 
 function show(row: MistralRow, collection: Collection) {
   const { id, name, project_id, scope, namespace } = row;
   if (collection === 'executions')
-    return { id, workflow_name: name, workflow_namespace: namespace, state: row.state, project_id, root_execution_id: row.under ?? null };
+    return {
+      id,
+      workflow_name: name,
+      workflow_namespace: namespace,
+      state: row.state,
+      project_id,
+      root_execution_id: row.under ?? null,
+    };
   if (collection === 'action_executions') {
     const task_execution_id = row.under === undefined ? null : `task-of-${row.under}`;
-    return { id, name, state: row.state, project_id, task_execution_id, workflow_name: row.under === undefined ? null : 'flow' };
+    return {
+      id,
+      name,
+      state: row.state,
+      project_id,
+      task_execution_id,
+      workflow_name: row.under === undefined ? null : 'flow',
+    };
   }
-  return { id, name, project_id, scope, ...(collection.endsWith('triggers') ? { workflow_id: row.workflow_id } : { namespace }) };
+  return {
+    id,
+    name,
+    project_id,
+    scope,
+    ...(collection.endsWith('triggers') ? { workflow_id: row.workflow_id } : { namespace }),
+  };
 }
 
 function remove(call: Call, tables: Tables, collection: Collection, options: MistralOptions): void {
@@ -119,23 +188,37 @@ function remove(call: Call, tables: Tables, collection: Collection, options: Mis
   const id = param(call, 'id');
   const row = table.get(id);
   const admins: readonly Collection[] = ['cron_triggers', 'executions', 'workflows'];
-  const may = row && (visible(call, row) || (isAdmin(call.token) && admins.includes(collection)) || everything(call, options));
+  const may =
+    row &&
+    (visible(call, row) ||
+      (isAdmin(call.token) && admins.includes(collection)) ||
+      everything(call, options));
   if (collection === 'action_executions' && !options.removesActionExecutions)
     throw new Refusal(403, 'Action execution deletion is not allowed.');
-  if (!row || !may || row.id === row.name) throw new Refusal(404, `${COLLECTIONS[collection]} not found [id=${id}]`);
+  if (!row || !may || row.id === row.name)
+    throw new Refusal(404, `${COLLECTIONS[collection]} not found [id=${id}]`);
   if (collection === 'executions' && row.state === 'RUNNING' && call.query.get('force') !== 'true')
-    throw new Refusal(403, `Only completed executions can be deleted. Use --force to override this. Execution ${id} is in RUNNING state`);
-  if (collection === 'action_executions' && row.under !== undefined) throw new Refusal(403, 'Only ad-hoc action execution can be deleted.');
+    throw new Refusal(
+      403,
+      `Only completed executions can be deleted. Use --force to override this. Execution ${id} is in RUNNING state`,
+    );
+  if (collection === 'action_executions' && row.under !== undefined)
+    throw new Refusal(403, 'Only ad-hoc action execution can be deleted.');
   if (collection === 'action_executions' && row.state === 'RUNNING')
     throw new Refusal(403, 'Only completed action execution can be deleted.');
   if (collection === 'workflows')
-    for (const [kind, triggers] of [
+    for (const [resourceType, triggers] of [
       ['cron', tables.cron_triggers],
       ['event', tables.event_triggers],
     ] as const) {
-      const on = triggers.where((trigger) => trigger.workflow_id === id).map((trigger) => trigger.id);
+      const on = triggers
+        .where((trigger) => trigger.workflow_id === id)
+        .map((trigger) => trigger.id);
       if (on.length > 0)
-        throw new Refusal(400, `Can't delete workflow that has ${kind} triggers associated. [${kind}_trigger_id(s)=${on.join(', ')}]`);
+        throw new Refusal(
+          400,
+          `Can't delete workflow that has ${resourceType} triggers associated. [${resourceType}_trigger_id(s)=${on.join(', ')}]`,
+        );
     }
   if (call.endless) return;
   table.delete(id);
@@ -146,18 +229,32 @@ function remove(call: Call, tables: Tables, collection: Collection, options: Mis
     along(tables.executions, (one) => one.under === id);
     along(tables.action_executions, (one) => one.under === id);
   }
-  if (collection === 'code_sources') along(tables.dynamic_actions, (one) => one.code_source_id === id);
+  if (collection === 'code_sources')
+    along(tables.dynamic_actions, (one) => one.code_source_id === id);
 }
 
-/** All of that name that the caller sees: his own, and with it whatever is public, of whichever project. */
-function removeByName(call: Call, table: Table<MistralRow>, collection: 'workbooks' | 'environments'): void {
+/**
+ * All of that name that the caller sees: his own, and with it whatever is public, of whichever
+ * project.
+ */
+function removeByName(
+  call: Call,
+  table: Table<MistralRow>,
+  collection: 'workbooks' | 'environments',
+): void {
   const given = param(call, 'id');
   // A slash at the end is cut off; with any other, no route is found.
   const name = given.replace(/\/$/, '');
   const namespace = call.query.get('namespace') ?? '';
   const same = name.includes('/')
     ? []
-    : table.where((row) => row.name === name && visible(call, row) && (collection === 'environments' || row.namespace === namespace));
-  if (same.length === 0) throw new Refusal(404, `${COLLECTIONS[collection]} not found [name=${name}]`);
+    : table.where(
+        (row) =>
+          row.name === name &&
+          visible(call, row) &&
+          (collection === 'environments' || row.namespace === namespace),
+      );
+  if (same.length === 0)
+    throw new Refusal(404, `${COLLECTIONS[collection]} not found [name=${name}]`);
   if (!call.endless) for (const row of same) table.delete(row.id);
 }

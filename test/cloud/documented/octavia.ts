@@ -24,7 +24,15 @@ export interface LoadBalancer extends Row {
   failing: number;
 }
 
-const LIMITS = ['loadbalancer', 'listener', 'member', 'pool', 'healthmonitor', 'l7policy', 'l7rule'] as const;
+const LIMITS = [
+  'loadbalancer',
+  'listener',
+  'member',
+  'pool',
+  'healthmonitor',
+  'l7policy',
+  'l7rule',
+] as const;
 /** Its id is the project. It stays for ever: a DELETE makes its limits null. */
 export interface Quota extends Row {
   limits: Partial<Record<(typeof LIMITS)[number], number | null>>;
@@ -37,7 +45,9 @@ export interface Shelves {
 }
 const inside = new WeakMap<CloudState, Shelves>();
 
-/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+/**
+ * The tables of a cloud that was started with it, for tests that put something of their own there.
+ */
 export function octaviaIn(state: CloudState): Shelves {
   const shelves = inside.get(state);
   if (!shelves) throw new TypeError('this cloud has no Octavia');
@@ -52,9 +62,13 @@ export const octavia: Documented = {
     const { world } = state;
     const shelves: Shelves = {
       state,
-      loadBalancers: world.table<LoadBalancer>('octavia.load-balancer', { owner: (row) => row.project_id, label: (row) => row.name }),
+      loadBalancers: world.table<LoadBalancer>('octavia.load-balancer', {
+        owner: (row) => row.project_id,
+        label: (row) => row.name,
+      }),
       quotas: world.table<Quota>('octavia.quota', {
-        owner: (row) => (Object.values(row.limits).some((limit) => typeof limit === 'number') ? row.id : undefined),
+        owner: (row) =>
+          Object.values(row.limits).some((limit) => typeof limit === 'number') ? row.id : undefined,
         label: () => 'quota',
       }),
     };
@@ -66,17 +80,26 @@ export const octavia: Documented = {
       ...frontOf(state, {
         name: 'octavia',
         routes,
-        open: { '/': () => ({ status: 200, json: { versions: [{ id: 'v2.26', status: 'CURRENT' }] } }) },
+        open: {
+          '/': () => ({ status: 200, json: { versions: [{ id: 'v2.26', status: 'CURRENT' }] } }),
+        },
         refuse: ({ status, message, headers }) => ({
           status,
           headers,
-          json: { faultcode: status < 500 ? 'Client' : 'Server', faultstring: message, debuginfo: null },
+          json: {
+            faultcode: status < 500 ? 'Client' : 'Server',
+            faultstring: message,
+            debuginfo: null,
+          },
         }),
       }),
       seed(project) {
         addLoadBalancer(shelves, project, 'web', { listeners: [uuid(), uuid()], pools: [uuid()] });
         addLoadBalancer(shelves, project, 'bare');
-        addLoadBalancer(shelves, project, 'broken', { provisioning_status: 'ERROR', updated_at: null });
+        addLoadBalancer(shelves, project, 'broken', {
+          provisioning_status: 'ERROR',
+          updated_at: null,
+        });
         shelves.quotas.add({ id: project.id, limits: { loadbalancer: 7, listener: null } });
       },
     };
@@ -167,16 +190,32 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves)
       authorize(call);
       const wanted = call.query.get('project_id');
       const rows = table.where((row) => wanted === null || row.project_id === wanted);
-      return listing(call, 'loadbalancers', rows, (row) => show(row, state), state.options.pageLimit);
+      return listing(
+        call,
+        'loadbalancers',
+        rows,
+        (row) => show(row, state),
+        state.options.pageLimit,
+      );
     })
-    .on('GET', '/v2.0/lbaas/loadbalancers/:id', (call) => ({ status: 200, json: { loadbalancer: show(one(call), state) } }))
+    .on('GET', '/v2.0/lbaas/loadbalancers/:id', (call) => ({
+      status: 200,
+      json: { loadbalancer: show(one(call), state) },
+    }))
     .on('DELETE', '/v2.0/lbaas/loadbalancers/:id', (call) => {
       const row = one(call);
-      if (row.provider !== 'amphora') throw new Refusal(400, `Provider '${row.provider}' is not enabled.`);
+      if (row.provider !== 'amphora')
+        throw new Refusal(400, `Provider '${row.provider}' is not enabled.`);
       if (row.listeners.length + row.pools.length > 0 && call.query.get('cascade') !== 'true')
-        throw new Refusal(400, `Validation failure: Cannot delete Load Balancer ${row.id} - it has children`);
+        throw new Refusal(
+          400,
+          `Validation failure: Cannot delete Load Balancer ${row.id} - it has children`,
+        );
       if (!['ACTIVE', 'ERROR'].includes(row.provisioning_status))
-        throw new Refusal(409, `Invalid state ${row.provisioning_status} of loadbalancer resource ${row.id}`);
+        throw new Refusal(
+          409,
+          `Invalid state ${row.provisioning_status} of loadbalancer resource ${row.id}`,
+        );
       change(row, 'PENDING_DELETE');
       later(state, call, state.options.durations.documented, () => {
         if (row.failing > 0) {
@@ -185,7 +224,8 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves)
           return;
         }
         // The worker goes on without the port; what traffic it carried meanwhile is gone.
-        if (!state.network.ports.delete(row.vip_port_id)) state.mishaps.push(`the VIP port of load balancer ${row.name} went before it`);
+        if (!state.network.ports.delete(row.vip_port_id))
+          state.mishaps.push(`the VIP port of load balancer ${row.name} went before it`);
         table.delete(row.id);
       });
       return { status: 204 };
@@ -193,14 +233,28 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves)
 }
 
 /** Octavia links to the page before, too, and its links have none of the filters. */
-function listing<T extends Row>(call: Call, key: string, rows: T[], view: (row: T) => unknown, max: number): Reply {
-  const missing = (marker: string) => new Refusal(400, `Supplied pagination marker '${marker}' is not valid.`);
+function listing<T extends Row>(
+  call: Call,
+  key: string,
+  rows: T[],
+  view: (row: T) => unknown,
+  max: number,
+): Reply {
+  const missing = (marker: string) =>
+    new Refusal(400, `Supplied pagination marker '${marker}' is not valid.`);
   const href = `${call.base}${call.path}`;
   const cut = page(call, rows, (row) => row.id, { max, href, missing });
-  const at = (id: string | undefined, more = '') => `${href}?limit=${call.query.get('limit') ?? max}&marker=${id}${more}`;
-  const previous = call.query.has('marker') && cut.rows[0] ? [{ rel: 'previous', href: at(cut.rows[0].id, '&page_reverse=True') }] : [];
+  const at = (id: string | undefined, more = '') =>
+    `${href}?limit=${call.query.get('limit') ?? max}&marker=${id}${more}`;
+  const previous =
+    call.query.has('marker') && cut.rows[0]
+      ? [{ rel: 'previous', href: at(cut.rows[0].id, '&page_reverse=True') }]
+      : [];
   const next = cut.links ? [{ rel: 'next', href: at(cut.rows.at(-1)?.id) }] : [];
-  return { status: 200, json: { [key]: cut.rows.map(view), [`${key}_links`]: [...previous, ...next] } };
+  return {
+    status: 200,
+    json: { [key]: cut.rows.map(view), [`${key}_links`]: [...previous, ...next] },
+  };
 }
 
 function quotas(routes: Routes, { state, quotas: table }: Shelves): void {
@@ -220,7 +274,10 @@ function quotas(routes: Routes, { state, quotas: table }: Shelves): void {
     })
     .on('PUT', '/v2.0/lbaas/quotas/:id', (call) => {
       authorize(call);
-      const { quota } = body(call, z.object({ quota: z.record(z.enum(LIMITS), z.number()).or(z.object({})) }));
+      const { quota } = body(
+        call,
+        z.object({ quota: z.record(z.enum(LIMITS), z.number()).or(z.object({})) }),
+      );
       const row = table.get(param(call, 'id')) ?? table.add({ id: param(call, 'id'), limits: {} });
       row.limits = { ...row.limits, ...quota };
       return { status: 202, json: { quota: row.limits } };

@@ -38,9 +38,15 @@ export const tablesOf = (state: CloudState): Tables => {
   if (!known) throw new TypeError('this cloud has no Tacker');
   return known;
 };
-const owned = { owner: (row: { tenant_id: string }) => row.tenant_id, label: (row: { name: string }) => row.name };
+const owned = {
+  owner: (row: { tenant_id: string }) => row.tenant_id,
+  label: (row: { name: string }) => row.name,
+};
 
-/** Tacker 15, VNF lifecycle management v1. Its answers are bare lists, and no row of ETSI's says whose it is. */
+/**
+ * Tacker 15, VNF lifecycle management v1. Its answers are bare lists, and no row of ETSI's says
+ * whose it is.
+ */
 export const tacker: Documented = {
   name: 'tacker',
   endpoint: { type: 'nfv-orchestration', path: '' },
@@ -49,7 +55,10 @@ export const tacker: Documented = {
       instances: state.world.table<Instance>('tacker.vnf-instance', owned),
       subscriptions: state.world.table<Named>('tacker.subscription', owned),
       vims: state.world.table<Named>('tacker.vim', owned),
-      operations: new Table<Operation>('tacker.operation', { owner: () => undefined, label: ({ operation }) => operation }),
+      operations: new Table<Operation>('tacker.operation', {
+        owner: () => undefined,
+        label: ({ operation }) => operation,
+      }),
       packages: state.world.table<Named>('tacker.vnf-package', owned),
       locked: new Set(),
     };
@@ -65,19 +74,41 @@ export const tacker: Documented = {
       const rows = visible(call, tables.packages.all());
       return all(
         call,
-        rows.map(({ id }) => ({ id, onboardingState: 'ONBOARDED', operationalState: 'ENABLED', usageState: 'NOT_IN_USE' })),
+        rows.map(({ id }) => ({
+          id,
+          onboardingState: 'ONBOARDED',
+          operationalState: 'ENABLED',
+          usageState: 'NOT_IN_USE',
+        })),
       );
     });
     return {
       ...frontOf(state, {
         name: 'tacker',
         routes,
-        refuse: ({ status, message }) => ({ status, json: { conflictingRequest: { code: status, message } } }),
+        refuse: ({ status, message }) => ({
+          status,
+          json: { conflictingRequest: { code: status, message } },
+        }),
       }),
       seed(project) {
         const tenant_id = project.id;
-        tables.instances.add({ id: uuid(), name: 'running', tenant_id, state: 'INSTANTIATED', task: null, status: 'ACTIVE' });
-        tables.instances.add({ id: uuid(), name: 'never', tenant_id, state: 'NOT_INSTANTIATED', task: null, status: 'INACTIVE' });
+        tables.instances.add({
+          id: uuid(),
+          name: 'running',
+          tenant_id,
+          state: 'INSTANTIATED',
+          task: null,
+          status: 'ACTIVE',
+        });
+        tables.instances.add({
+          id: uuid(),
+          name: 'never',
+          tenant_id,
+          state: 'NOT_INSTANTIATED',
+          task: null,
+          status: 'INACTIVE',
+        });
         tables.subscriptions.add({ id: uuid(), name: 'http://listener.invalid', tenant_id });
         tables.vims.add({ id: uuid(), name: 'vim', tenant_id });
       },
@@ -85,13 +116,21 @@ export const tacker: Documented = {
   },
 };
 
-/** `(eq,tenantId,…)`, by what has such an attribute; what an administrator asks is about the whole cloud. */
-function filtered<T extends Row>(call: Call, rows: readonly T[], attributes: Readonly<Record<string, (row: T) => string>>): T[] {
+/**
+ * `(eq,tenantId,…)`, by what has such an attribute; what an administrator asks is about the whole
+ * cloud.
+ */
+function filtered<T extends Row>(
+  call: Call,
+  rows: readonly T[],
+  attributes: Readonly<Record<string, (row: T) => string>>,
+): T[] {
   const rule = call.query.get('filter');
   if (rule === null) return [...rows];
   const [, name = '', value] = /^\(eq,([^,]+),([^,]+)\)$/.exec(rule) ?? [];
   const attribute = attributes[name];
-  if (!attribute) throw new Refusal(400, `Rule '${rule}' contains invalid attribute name '${name}'`);
+  if (!attribute)
+    throw new Refusal(400, `Rule '${rule}' contains invalid attribute name '${name}'`);
   return rows.filter((row) => call.unfiltered || attribute(row) === value);
 }
 const visible = <T extends { tenant_id: string }>(call: Call, rows: T[]): T[] =>
@@ -103,14 +142,22 @@ const all = (call: Call, rows: readonly object[]): Reply => ({
   json: call.query.get('all_records') === 'yes' ? rows : rows.slice(0, 100),
 });
 
-function instanceRoutes(routes: Routes, state: CloudState, { instances, operations, locked }: Tables): void {
+function instanceRoutes(
+  routes: Routes,
+  state: CloudState,
+  { instances, operations, locked }: Tables,
+): void {
   const found = (call: Call): Instance => {
     const row = instances.get(param(call, 'id'));
-    if (!row || visible(call, [row]).length === 0) throw new Refusal(404, `Can not find requested vnf instance: ${param(call, 'id')}`);
+    if (!row || visible(call, [row]).length === 0)
+      throw new Refusal(404, `Can not find requested vnf instance: ${param(call, 'id')}`);
     return row;
   };
   const conflict = (row: Instance, attribute: string, value: string | null): Refusal =>
-    new Refusal(409, `Vnf instance ${row.id} in ${attribute} ${value}. Cannot do it while the vnf instance is in this state.`);
+    new Refusal(
+      409,
+      `Vnf instance ${row.id} in ${attribute} ${value}. Cannot do it while the vnf instance is in this state.`,
+    );
   const show = ({ id, name, state: instantiationState }: Instance) => ({
     id,
     vnfInstanceName: name,
@@ -120,7 +167,10 @@ function instanceRoutes(routes: Routes, state: CloudState, { instances, operatio
   });
   routes
     .on('GET', '/vnflcm/v1/vnf_instances', (call) => {
-      const rows = filtered(call, visible(call, instances.all()), { tenantId: (row) => row.tenant_id, id: (row) => row.id });
+      const rows = filtered(call, visible(call, instances.all()), {
+        tenantId: (row) => row.tenant_id,
+        id: (row) => row.id,
+      });
       return all(call, rows.map(show));
     })
     .on('POST', '/vnflcm/v1/vnf_instances/:id/terminate', (call) => {
@@ -143,7 +193,10 @@ function instanceRoutes(routes: Routes, state: CloudState, { instances, operatio
         operation.state = isLocked ? 'FAILED_TEMP' : 'COMPLETED';
         if (!isLocked) row.state = 'NOT_INSTANTIATED';
       });
-      return { status: 202, headers: { Location: `${call.base}/vnflcm/v1/vnf_lcm_op_occs/${operation.id}` } };
+      return {
+        status: 202,
+        headers: { Location: `${call.base}/vnflcm/v1/vnf_lcm_op_occs/${operation.id}` },
+      };
     })
     .on('DELETE', '/vnflcm/v1/vnf_instances/:id', (call) => {
       const row = found(call);
@@ -155,11 +208,16 @@ function instanceRoutes(routes: Routes, state: CloudState, { instances, operatio
     });
 }
 
-function operationRoutes(routes: Routes, state: CloudState, { instances, operations }: Tables): void {
+function operationRoutes(
+  routes: Routes,
+  state: CloudState,
+  { instances, operations }: Tables,
+): void {
   const failed = (call: Call): [Operation, Instance | undefined] => {
     const row = operations.get(param(call, 'id'));
     if (!row) throw new Refusal(404, 'VNF LCM NOT FOUND');
-    if (row.state !== 'FAILED_TEMP') throw new Refusal(409, `Transitions from state ${row.state} are not allowed`);
+    if (row.state !== 'FAILED_TEMP')
+      throw new Refusal(409, `Transitions from state ${row.state} are not allowed`);
     return [row, instances.get(row.instance)];
   };
   routes
@@ -174,7 +232,9 @@ function operationRoutes(routes: Routes, state: CloudState, { instances, operati
           operation,
           operationState,
           startTime: isoSeconds(start),
-          ...(isWhole && operationState === 'FAILED_TEMP' ? { error: { status: 500, detail: 'The VIM refused the login' } } : {}),
+          ...(isWhole && operationState === 'FAILED_TEMP'
+            ? { error: { status: 500, detail: 'The VIM refused the login' } }
+            : {}),
         })),
       );
     })
@@ -198,7 +258,9 @@ function operationRoutes(routes: Routes, state: CloudState, { instances, operati
 function subscriptionRoutes(routes: Routes, { subscriptions }: Tables): void {
   routes
     .on('GET', '/vnflcm/v1/subscriptions', (call) => {
-      const rows = filtered(call, visible(call, subscriptions.all()), { tenantId: (row) => row.tenant_id });
+      const rows = filtered(call, visible(call, subscriptions.all()), {
+        tenantId: (row) => row.tenant_id,
+      });
       return all(
         call,
         rows.map(({ id, name }) => ({ id, callbackUri: name, filter: {}, _links: {} })),
@@ -208,7 +270,14 @@ function subscriptionRoutes(routes: Routes, { subscriptions }: Tables): void {
     .on('DELETE', '/vnflcm/v1/subscriptions/:id', (call) => {
       const row = subscriptions.get(param(call, 'id'));
       if (row?.tenant_id !== ownProject(call.token))
-        return { status: 404, json: { title: 'Not Found', status: 404, detail: 'Can not find requested vnf lcm subscription' } };
+        return {
+          status: 404,
+          json: {
+            title: 'Not Found',
+            status: 404,
+            detail: 'Can not find requested vnf lcm subscription',
+          },
+        };
       if (!call.endless) subscriptions.delete(row.id);
       return { status: 204 };
     });
@@ -218,8 +287,15 @@ function vimRoutes(routes: Routes, { vims }: Tables): void {
   routes
     .on('GET', '/v1.0/vims', (call) => {
       const tenant = call.query.get('tenant_id');
-      const rows = visible(call, vims.all()).filter((row) => tenant === null || row.tenant_id === tenant);
-      return { status: 200, json: { vims: rows.map((row) => ({ ...row, type: 'openstack', auth_cred: { password: '***' } })) } };
+      const rows = visible(call, vims.all()).filter(
+        (row) => tenant === null || row.tenant_id === tenant,
+      );
+      return {
+        status: 200,
+        json: {
+          vims: rows.map((row) => ({ ...row, type: 'openstack', auth_cred: { password: '***' } })),
+        },
+      };
     })
     .on('DELETE', '/v1.0/vims/:id', (call) => {
       const row = vims.get(param(call, 'id'));

@@ -29,15 +29,20 @@ export function backupRoutes(state: CloudState, tables: Tables, routes: Routes):
       show,
     );
   };
-  /** Along with what builds on it, whosever that is. With a token on another project the data are not found, and the row goes all the same. */
+  /**
+   * Along with what builds on it, whosever that is. With a token on another project the data are
+   * not found, and the row goes all the same.
+   */
   const remove = (call: Call, row: Backup): void => {
     for (const child of backups.where((each) => each.parent_id === row.id)) remove(call, child);
     if (['NEW', 'BUILDING', 'SAVING'].includes(row.status))
       throw new Refusal(422, `Backup ${row.id} cannot be deleted because it is running.`);
     const own = ownProject(call.token);
-    if (tables.swift === 'refuses') throw new Refusal(401, `Swift account not accessible for tenant ${own}.`);
+    if (tables.swift === 'refuses')
+      throw new Refusal(401, `Swift account not accessible for tenant ${own}.`);
     if (tables.swift === 'missing') throw new Refusal(404, `Swift is disabled for tenant ${own}.`);
-    if (own !== row.tenant_id) state.mishaps.push(`the data of backup ${row.name} were left in Swift`);
+    if (own !== row.tenant_id)
+      state.mishaps.push(`the data of backup ${row.name} were left in Swift`);
     later(state, call, state.options.durations.documented, () => backups.delete(row.id));
   };
   routes
@@ -45,7 +50,10 @@ export function backupRoutes(state: CloudState, tables: Tables, routes: Routes):
     .on(
       'GET',
       '/v1.0/:tenant/backups/:id',
-      ofToken((call) => ({ status: 200, json: { backup: show(found(call, backups, 'Resource')) } })),
+      ofToken((call) => ({
+        status: 200,
+        json: { backup: show(found(call, backups, 'Resource')) },
+      })),
     )
     .on(
       'DELETE',
@@ -74,7 +82,14 @@ export function backupRoutes(state: CloudState, tables: Tables, routes: Routes):
       '/v1.0/:tenant/backup_strategies',
       ofToken((call) => {
         const project = whose(call);
-        return { status: 200, json: { backup_strategies: strategies.where((row) => row.tenant_id === project).map(showStrategy) } };
+        return {
+          status: 200,
+          json: {
+            backup_strategies: strategies
+              .where((row) => row.tenant_id === project)
+              .map(showStrategy),
+          },
+        };
       }),
     )
     .on(
@@ -82,7 +97,9 @@ export function backupRoutes(state: CloudState, tables: Tables, routes: Routes):
       '/v1.0/:tenant/backup_strategies',
       ofToken((call) => {
         const [project, instance] = [whose(call), call.query.get('instance_id') ?? ''];
-        const rows = strategies.where((row) => row.tenant_id === project && row.instance_id === instance);
+        const rows = strategies.where(
+          (row) => row.tenant_id === project && row.instance_id === instance,
+        );
         for (const row of call.endless ? [] : rows) strategies.delete(row.id);
         return { status: 202 };
       }),

@@ -5,8 +5,13 @@ import { found, mgmt, ofToken, time } from './trove-call.ts';
 import type { Cluster, Instance, Tables } from './trove-rows.ts';
 
 /** Clusters: all of the cloud in one answer, and no member goes without its cluster. */
-export function clusterRoutes(state: CloudState, { clusters, instances }: Tables, routes: Routes): void {
-  const membersOf = (row: Cluster): Instance[] => instances.where((one) => one.cluster_id === row.id && !one.deleted);
+export function clusterRoutes(
+  state: CloudState,
+  { clusters, instances }: Tables,
+  routes: Routes,
+): void {
+  const membersOf = (row: Cluster): Instance[] =>
+    instances.where((one) => one.cluster_id === row.id && !one.deleted);
   const show = (row: Cluster) => ({
     id: row.id,
     name: row.name,
@@ -38,12 +43,16 @@ export function clusterRoutes(state: CloudState, { clusters, instances }: Tables
       ofToken((call) => {
         const row = found(call, clusters, 'Cluster');
         if (!['NONE', 'DELETING'].includes(row.task))
-          throw new Refusal(422, `This action cannot be performed on the cluster while the current cluster task is '${row.task}'.`);
+          throw new Refusal(
+            422,
+            `This action cannot be performed on the cluster while the current cluster task is '${row.task}'.`,
+          );
         row.task = 'DELETING';
         row.updated = state.clock.now();
         const members = membersOf(row);
         for (const member of members) {
-          if (member.task === 'BUILDING') throw new Refusal(422, `Instance ${member.id} is not ready. (Status is BUILD).`);
+          if (member.task === 'BUILDING')
+            throw new Refusal(422, `Instance ${member.id} is not ready. (Status is BUILD).`);
           member.task = 'DELETING';
           member.updated = state.clock.now();
         }

@@ -68,7 +68,10 @@ export function openTables(state: CloudState): Tables {
       owner: (row) => row.tenant_id,
       label: (row) => (row.instance_id ? 'of one' : 'of all'),
     }),
-    modules: state.world.table<Module>('trove.module', { owner: (row) => row.tenant_id ?? undefined, label: (row) => row.name }),
+    modules: state.world.table<Module>('trove.module', {
+      owner: (row) => row.tenant_id ?? undefined,
+      label: (row) => row.name,
+    }),
     configurations: state.world.table<Owned>('trove.configuration', owned),
     swift: 'works',
   };
@@ -83,7 +86,10 @@ export function troveOf(state: CloudState): Tables {
   return tables;
 }
 
-/** A source with replicas, a cluster, what is half built, stopped or deleted; backups that build on each other, one that runs. */
+/**
+ * A source with replicas, a cluster, what is half built, stopped or deleted; backups that build on
+ * each other, one that runs.
+ */
 export function seed(state: CloudState, tables: Tables, project: Project): void {
   const old = state.clock.now() - 2 * HOUR;
   const own = (name: string) => ({ id: uuid(), name, tenant_id: project.id });
@@ -109,15 +115,28 @@ export function seed(state: CloudState, tables: Tables, project: Project): void 
   const galera = tables.clusters.add({ ...own('galera'), task: 'NONE', updated: old });
   for (const n of [0, 1]) instance(`member-${n}`, { cluster_id: galera.id });
   const backup = (name: string, more: Partial<Backup> = {}): Backup =>
-    tables.backups.add({ ...own(name), status: 'COMPLETED', instance_id: source.id, parent_id: null, updated: old, ...more });
+    tables.backups.add({
+      ...own(name),
+      status: 'COMPLETED',
+      instance_id: source.id,
+      parent_id: null,
+      updated: old,
+      ...more,
+    });
   const full = backup('full');
   const incremental = backup('incremental', { parent_id: full.id });
   backup('incremental-of-incremental', { parent_id: incremental.id });
   backup('running', { status: 'BUILDING' });
   backup('half-deleted', { status: 'DELETE_FAILED' });
-  for (const instance_id of ['', source.id]) tables.strategies.add({ id: uuid(), tenant_id: project.id, instance_id });
+  for (const instance_id of ['', source.id])
+    tables.strategies.add({ id: uuid(), tenant_id: project.id, instance_id });
   tables.modules.add({ ...own('licence'), applied_to: source.id });
   tables.modules.add({ ...own('ping'), applied_to: undefined });
   if (!tables.modules.some((row) => row.tenant_id === null))
-    tables.modules.add({ id: uuid(), name: 'of-the-cloud', tenant_id: null, applied_to: undefined });
+    tables.modules.add({
+      id: uuid(),
+      name: 'of-the-cloud',
+      tenant_id: null,
+      applied_to: undefined,
+    });
 }

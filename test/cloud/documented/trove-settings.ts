@@ -5,17 +5,32 @@ import { isAdmin, ownProject } from '../tokens.ts';
 import { byId, found, ofToken } from './trove-call.ts';
 import type { Tables } from './trove-rows.ts';
 
-/** Modules, configuration groups, limits: an administrator gets the first two of all projects, and only modules say whose they are. */
-export function settingRoutes(state: CloudState, { configurations, instances, modules }: Tables, routes: Routes): void {
-  const isThere = (id: string | undefined): boolean => instances.some((row) => row.id === id && !row.deleted && row.task !== 'DELETING');
+/**
+ * Modules, configuration groups, limits: an administrator gets the first two of all projects, and
+ * only modules say whose they are.
+ */
+export function settingRoutes(
+  state: CloudState,
+  { configurations, instances, modules }: Tables,
+  routes: Routes,
+): void {
+  const isThere = (id: string | undefined): boolean =>
+    instances.some((row) => row.id === id && !row.deleted && row.task !== 'DELETING');
   routes
     .on(
       'GET',
       '/v1.0/:tenant/modules',
       ofToken((call) => {
         const own = ownProject(call.token);
-        const seen = modules.where((row) => isAdmin(call.token) || row.tenant_id === null || row.tenant_id === own);
-        const show = ({ id, name, tenant_id }: (typeof seen)[number]) => ({ id, name, tenant_id, tenant: tenant_id ?? 'all' });
+        const seen = modules.where(
+          (row) => isAdmin(call.token) || row.tenant_id === null || row.tenant_id === own,
+        );
+        const show = ({ id, name, tenant_id }: (typeof seen)[number]) => ({
+          id,
+          name,
+          tenant_id,
+          tenant: tenant_id ?? 'all',
+        });
         return { status: 200, json: { modules: seen.map(show) } };
       }),
     )
@@ -37,8 +52,14 @@ export function settingRoutes(state: CloudState, { configurations, instances, mo
       'GET',
       '/v1.0/:tenant/configurations',
       ofToken((call) => {
-        const seen = configurations.where((row) => isAdmin(call.token) || row.tenant_id === ownProject(call.token));
-        return byId(call, seen, 'configurations', ({ id, name }) => ({ id, name, description: null }));
+        const seen = configurations.where(
+          (row) => isAdmin(call.token) || row.tenant_id === ownProject(call.token),
+        );
+        return byId(call, seen, 'configurations', ({ id, name }) => ({
+          id,
+          name,
+          description: null,
+        }));
       }),
     )
     .on(
@@ -47,7 +68,11 @@ export function settingRoutes(state: CloudState, { configurations, instances, mo
       ofToken((call) => {
         const row = found(call, configurations, 'Configuration group with ID');
         const own = ownProject(call.token);
-        if (instances.some((one) => one.tenant_id === own && one.configuration_id === row.id && isThere(one.id)))
+        if (
+          instances.some(
+            (one) => one.tenant_id === own && one.configuration_id === row.id && isThere(one.id),
+          )
+        )
           throw new Refusal(
             400,
             'A configuration group cannot be deleted if it is associated with one or more non-terminated instances. Detach the configuration group from all non-terminated instances and please try again.',

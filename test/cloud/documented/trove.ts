@@ -41,7 +41,8 @@ export const trove: Documented = {
   },
 };
 
-const statusOf = (row: Instance): string => (row.task === 'BUILDING' ? 'BUILD' : row.task === 'DELETING' ? 'SHUTDOWN' : row.server);
+const statusOf = (row: Instance): string =>
+  row.task === 'BUILDING' ? 'BUILD' : row.task === 'DELETING' ? 'SHUTDOWN' : row.server;
 const TASKS: Record<string, string> = {
   NONE: 'No tasks for the instance.',
   BUILDING: 'The instance is building.',
@@ -50,7 +51,8 @@ const TASKS: Record<string, string> = {
 
 function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void {
   const { instances, backups } = tables;
-  const replicasOf = (row: Instance): Instance[] => instances.where((one) => one.replica_of === row.id && !one.deleted);
+  const replicasOf = (row: Instance): Instance[] =>
+    instances.where((one) => one.replica_of === row.id && !one.deleted);
   const show = (row: Instance) => {
     const replicas = replicasOf(row).map(({ id }) => ({ id, links: [] }));
     return {
@@ -67,9 +69,14 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
       ...(replicas.length > 0 && { replicas }),
     };
   };
-  /** Without `deleted` what is deleted is listed, too; without `include_clustered` members of clusters are not. */
+  /**
+   * Without `deleted` what is deleted is listed, too; without `include_clustered` members of
+   * clusters are not.
+   */
   const list = (call: Call): Reply => {
-    const [project, deleted, clustered] = ['project_id', 'deleted', 'include_clustered'].map((name) => call.query.get(name));
+    const [project, deleted, clustered] = ['project_id', 'deleted', 'include_clustered'].map(
+      (name) => call.query.get(name),
+    );
     const rows = instances.where(
       (row) =>
         (!project || row.tenant_id === project) &&
@@ -85,7 +92,9 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
   };
   const reset = (row: Instance): Reply => {
     row.task = 'NONE';
-    for (const backup of backups.where((each) => each.instance_id === row.id && ['NEW', 'BUILDING', 'SAVING'].includes(each.status)))
+    for (const backup of backups.where(
+      (each) => each.instance_id === row.id && ['NEW', 'BUILDING', 'SAVING'].includes(each.status),
+    ))
       backup.status = 'FAILED';
     return { status: 202 };
   };
@@ -106,10 +115,15 @@ function instanceRoutes(state: CloudState, tables: Tables, routes: Routes): void
       '/v1.0/:tenant/instances/:id',
       ofToken((call) => {
         const row = one(call);
-        if (row.task === 'BUILDING') throw new Refusal(422, `Instance ${row.id} is not ready. (Status is BUILD).`);
+        if (row.task === 'BUILDING')
+          throw new Refusal(422, `Instance ${row.id} is not ready. (Status is BUILD).`);
         if (row.cluster_id !== null && tables.clusters.get(row.cluster_id)?.task !== 'DELETING')
-          throw new Refusal(501, 'Operation not supported for instances that are part of a cluster.');
-        if (replicasOf(row).length > 0) throw new Refusal(403, 'Detach replicas before deleting replica source.');
+          throw new Refusal(
+            501,
+            'Operation not supported for instances that are part of a cluster.',
+          );
+        if (replicasOf(row).length > 0)
+          throw new Refusal(403, 'Detach replicas before deleting replica source.');
         if (row.tls && ownProject(call.token) !== row.tenant_id)
           state.mishaps.push(`the certificate of ${row.name} is still marked as in use`);
         row.task = 'DELETING';

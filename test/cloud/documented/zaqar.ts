@@ -23,7 +23,9 @@ interface Tables {
 }
 const inside = new WeakMap<CloudState, Tables>();
 
-/** The tables of a cloud that was started with it, for tests that put something of their own there. */
+/**
+ * The tables of a cloud that was started with it, for tests that put something of their own there.
+ */
 export function zaqarIn(state: CloudState): Tables {
   const tables = inside.get(state);
   if (!tables) throw new TypeError('this cloud has no Zaqar');
@@ -53,22 +55,34 @@ export const zaqarOn = (store: 'mongodb' | 'sqlalchemy'): Documented => ({
     const routes = new Routes();
     collection(routes, tables, 'queues', () => undefined);
     collection(routes, tables, 'topics', (what) => {
-      if (store !== 'mongodb') throw new Refusal(503, `${what}. Please try again in a few seconds.`);
+      if (store !== 'mongodb')
+        throw new Refusal(503, `${what}. Please try again in a few seconds.`);
     });
     const front = frontOf(state, {
       name: 'zaqar',
       routes,
-      open: { '/': (call) => ({ status: 300, json: { versions: [{ id: '2', links: [{ rel: 'self', href: `${call.base}/v2/` }] }] } }) },
-      refuse: ({ status, message, headers }) => ({ status, headers, json: { title: 'Refused', description: message } }),
+      open: {
+        '/': (call) => ({
+          status: 300,
+          json: { versions: [{ id: '2', links: [{ rel: 'self', href: `${call.base}/v2/` }] }] },
+        }),
+      },
+      refuse: ({ status, message, headers }) => ({
+        status,
+        headers,
+        json: { title: 'Refused', description: message },
+      }),
     });
     return {
       ...front,
       handle(call) {
-        if (call.path !== '/' && !UUID.test(String(call.headers['client-id'] ?? ''))) throw new Refusal(400, 'Malformed hexadecimal UUID.');
+        if (call.path !== '/' && !UUID.test(String(call.headers['client-id'] ?? '')))
+          throw new Refusal(400, 'Malformed hexadecimal UUID.');
         return front.handle(call);
       },
       seed(project: Project) {
-        const add = (table: Table<Queue>, name: string) => table.add({ id: `${project.id}/${name}`, name, project_id: project.id });
+        const add = (table: Table<Queue>, name: string) =>
+          table.add({ id: `${project.id}/${name}`, name, project_id: project.id });
         for (const name of ['jobs', 'results', 'stack-metadata']) add(tables.queues, name);
         if (store === 'mongodb') add(tables.topics, 'news');
         const subscribe = (source: string, subscriber: string) =>
@@ -84,10 +98,18 @@ export const zaqarOn = (store: 'mongodb' | 'sqlalchemy'): Documented => ({
 /** On MongoDB, where there is everything. */
 export const zaqar = zaqarOn('mongodb');
 
-/** Every call is about the project of the token, an administrator's too; nothing else can be named. */
-function collection(routes: Routes, tables: Tables, plural: 'queues' | 'topics', assertThere: (what: string) => void): void {
+/**
+ * Every call is about the project of the token, an administrator's too; nothing else can be named.
+ */
+function collection(
+  routes: Routes,
+  tables: Tables,
+  plural: 'queues' | 'topics',
+  assertThere: (what: string) => void,
+): void {
   const table = tables[plural];
-  const own = (call: Call) => (row: { project_id: string }) => row.project_id === ownProject(call.token);
+  const own = (call: Call) => (row: { project_id: string }) =>
+    row.project_id === ownProject(call.token);
   const name = (call: Call) => param(call, 'name');
   routes
     .on('GET', `/v2/${plural}`, (call) => {
@@ -108,7 +130,9 @@ function collection(routes: Routes, tables: Tables, plural: 'queues' | 'topics',
       return { status: 204 };
     })
     .on('GET', `/v2/${plural}/:name/subscriptions`, (call) => {
-      const rows = tables.subscriptions.where((row) => own(call)(row) && row.source === name(call)).sort((a, b) => (a.id < b.id ? -1 : 1));
+      const rows = tables.subscriptions
+        .where((row) => own(call)(row) && row.source === name(call))
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
       return page(
         call,
         'subscriptions',
@@ -119,18 +143,33 @@ function collection(routes: Routes, tables: Tables, plural: 'queues' | 'topics',
     })
     .on('DELETE', `/v2/${plural}/:name/subscriptions/:id`, (call) => {
       const row = tables.subscriptions.get(param(call, 'id'));
-      if (row && own(call)(row) && row.source === name(call) && !call.endless) tables.subscriptions.delete(row.id);
+      if (row && own(call)(row) && row.source === name(call) && !call.endless)
+        tables.subscriptions.delete(row.id);
       return { status: 204 };
     });
 }
 
 /** Every page that is not empty links to a next one. */
-function page<R>(call: Call, key: string, rows: readonly R[], idOf: (row: R) => string, show: (row: R) => object): Reply {
+function page<R>(
+  call: Call,
+  key: string,
+  rows: readonly R[],
+  idOf: (row: R) => string,
+  show: (row: R) => object,
+): Reply {
   const limit = Number(call.query.get('limit') ?? UNASKED);
-  if (limit < 1 || limit > MOST) throw new Refusal(400, `Limit must be at least 1 and no greater than ${MOST}.`);
+  if (limit < 1 || limit > MOST)
+    throw new Refusal(400, `Limit must be at least 1 and no greater than ${MOST}.`);
   const marker = call.query.get('marker');
   const shown = rows.filter((row) => marker === null || idOf(row) > marker).slice(0, limit);
   const last = shown.at(-1);
-  const links = last ? [{ rel: 'next', href: `${call.path}?marker=${idOf(last)}${call.query.has('limit') ? `&limit=${limit}` : ''}` }] : [];
+  const links = last
+    ? [
+        {
+          rel: 'next',
+          href: `${call.path}?marker=${idOf(last)}${call.query.has('limit') ? `&limit=${limit}` : ''}`,
+        },
+      ]
+    : [];
   return { status: 200, json: { [key]: shown.map(show), links } };
 }

@@ -41,9 +41,24 @@ export const tablesOf = (state: CloudState): Tables => {
 const RANGE = { lowest: '1.1', highest: '1.40' };
 /** Largest page: [api] max_limit. */
 export const pages = { limit: 1000 };
-const owned = { owner: (row: { project_id: string }) => row.project_id, label: (row: { name: string }) => row.name };
+const owned = {
+  owner: (row: { project_id: string }) => row.project_id,
+  label: (row: { name: string }) => row.name,
+};
 /** What may go when forced; a paused one is not among them. */
-const FORCED = ['Created', 'Creating', 'Error', 'Running', 'Stopped', 'Unknown', 'Deleted', 'Dead', 'Restarting', 'Rebuilding', 'Deleting'];
+const FORCED = [
+  'Created',
+  'Creating',
+  'Error',
+  'Running',
+  'Stopped',
+  'Unknown',
+  'Deleted',
+  'Dead',
+  'Restarting',
+  'Rebuilding',
+  'Deleting',
+];
 const DELETED = ['Created', 'Error', 'Stopped', 'Deleted', 'Dead'];
 
 /** Zun 15. Its root lists links; what it speaks is in the headers. */
@@ -55,7 +70,10 @@ export const zun: Documented = {
       containers: state.world.table<Container>('zun.container', owned),
       capsules: state.world.table<Capsule>('zun.capsule', owned),
       registries: state.world.table<Registry>('zun.registry', owned),
-      quotas: state.world.table<Quota>('zun.quota', { owner: ({ id }) => id, label: () => 'quota' }),
+      quotas: state.world.table<Quota>('zun.quota', {
+        owner: ({ id }) => id,
+        label: () => 'quota',
+      }),
       down: new Set(),
     };
     made.set(state, tables);
@@ -68,7 +86,18 @@ export const zun: Documented = {
       routes,
       refuse: ({ status, message }) => ({
         status,
-        json: { errors: [{ request_id: '', code: 'container.', status, title: 'Error', detail: message, links: [] }] },
+        json: {
+          errors: [
+            {
+              request_id: '',
+              code: 'container.',
+              status,
+              title: 'Error',
+              detail: message,
+              links: [],
+            },
+          ],
+        },
       }),
       headers: () => ({
         'OpenStack-API-Minimum-Version': `container ${RANGE.lowest}`,
@@ -78,11 +107,32 @@ export const zun: Documented = {
     return {
       ...front,
       seed(project) {
-        const made = { project_id: project.id, host: 'compute-1', task_state: null, updated_at: state.clock.now() };
-        const registry = tables.registries.add({ id: uuid(), name: 'registry', project_id: project.id });
+        const made = {
+          project_id: project.id,
+          host: 'compute-1',
+          task_state: null,
+          updated_at: state.clock.now(),
+        };
+        const registry = tables.registries.add({
+          id: uuid(),
+          name: 'registry',
+          project_id: project.id,
+        });
         for (const status of ['Running', 'Stopped', 'Paused', 'Error', 'Creating'])
-          tables.containers.add({ ...made, id: uuid(), name: status.toLowerCase(), status, registry: registry.id });
-        tables.containers.add({ ...made, id: uuid(), name: 'nowhere', status: 'Error', host: null });
+          tables.containers.add({
+            ...made,
+            id: uuid(),
+            name: status.toLowerCase(),
+            status,
+            registry: registry.id,
+          });
+        tables.containers.add({
+          ...made,
+          id: uuid(),
+          name: 'nowhere',
+          status: 'Error',
+          host: null,
+        });
         tables.capsules.add({ ...made, id: uuid(), name: 'capsule', status: 'Running' });
         tables.quotas.add({ id: project.id, containers: 7 });
       },
@@ -90,10 +140,16 @@ export const zun: Documented = {
   },
 };
 
-const truthy = (call: Call, name: string): boolean => ['true', '1', 'True'].includes(call.query.get(name) ?? '');
+const truthy = (call: Call, name: string): boolean =>
+  ['true', '1', 'True'].includes(call.query.get(name) ?? '');
 
 /** Its link to the next page forgets the filters and all_projects. */
-function page<T extends Row>(call: Call, collection: string, rows: readonly T[], show: (row: T) => object): Reply {
+function page<T extends Row>(
+  call: Call,
+  collection: string,
+  rows: readonly T[],
+  show: (row: T) => object,
+): Reply {
   const limit = Math.min(Number(call.query.get('limit') ?? pages.limit), pages.limit);
   const marker = call.query.get('marker');
   const at = marker === null ? 0 : rows.findIndex(({ id }) => id === marker) + 1;
@@ -101,17 +157,25 @@ function page<T extends Row>(call: Call, collection: string, rows: readonly T[],
   const shown = rows.slice(at, at + limit);
   const last = shown.at(-1);
   const next =
-    last && shown.length === limit ? `${call.base}/v1/${collection}?sort_key=id&sort_dir=asc&limit=${limit}&marker=${last.id}` : null;
+    last && shown.length === limit
+      ? `${call.base}/v1/${collection}?sort_key=id&sort_dir=asc&limit=${limit}&marker=${last.id}`
+      : null;
   return { status: 200, json: { [collection]: shown.map(show), next } };
 }
 
 function listings(routes: Routes, { containers, capsules, registries }: Tables): void {
-  const seen = <T extends { project_id: string }>(call: Call, rows: T[], filtered: boolean): T[] => {
-    if (truthy(call, 'all_projects') && !isAdmin(call.token)) throw new Refusal(403, "Policy doesn't allow it to be performed.");
+  const seen = <T extends { project_id: string }>(
+    call: Call,
+    rows: T[],
+    filtered: boolean,
+  ): T[] => {
+    if (truthy(call, 'all_projects') && !isAdmin(call.token))
+      throw new Refusal(403, "Policy doesn't allow it to be performed.");
     const project = filtered && !call.unfiltered ? call.query.get('project_id') : null;
     return rows.filter(
       (row) =>
-        (truthy(call, 'all_projects') || row.project_id === ownProject(call.token)) && (project === null || row.project_id === project),
+        (truthy(call, 'all_projects') || row.project_id === ownProject(call.token)) &&
+        (project === null || row.project_id === project),
     );
   };
   const show = ({ id, ...row }: Capsule) => ({
@@ -121,7 +185,9 @@ function listings(routes: Routes, { containers, capsules, registries }: Tables):
   });
   routes
     .on('GET', '/v1/containers', (call) => {
-      const unknown = [...call.query.keys()].filter((name) => !['all_projects', 'project_id', 'limit', 'marker', 'status'].includes(name));
+      const unknown = [...call.query.keys()].filter(
+        (name) => !['all_projects', 'project_id', 'limit', 'marker', 'status'].includes(name),
+      );
       if (unknown.length > 0) throw new Refusal(400, `Unknown parameters: ${unknown.join(', ')}`);
       return page(call, 'containers', seen(call, containers.all(), true), show);
     })
@@ -133,7 +199,8 @@ function listings(routes: Routes, { containers, capsules, registries }: Tables):
       }),
     )
     .on('GET', '/v1/registries', (call) => {
-      if (!atLeast(microversion(call, 'container', RANGE), '1.30')) throw new Refusal(406, 'Not acceptable');
+      if (!atLeast(microversion(call, 'container', RANGE), '1.30'))
+        throw new Refusal(406, 'Not acceptable');
       return page(call, 'registries', seen(call, registries.all(), true), ({ id, ...row }) => ({
         ...row,
         uuid: id,
@@ -143,10 +210,15 @@ function listings(routes: Routes, { containers, capsules, registries }: Tables):
     });
 }
 
-function removals(routes: Routes, state: CloudState, { containers, capsules, registries, down }: Tables): void {
+function removals(
+  routes: Routes,
+  state: CloudState,
+  { containers, capsules, registries, down }: Tables,
+): void {
   const found = <T extends Row & { project_id: string }>(call: Call, table: Table<T>): T => {
     const row = table.get(param(call, 'id'));
-    if (!row || !maySee(call.token, row.project_id)) throw new Refusal(404, `${param(call, 'id')} could not be found.`);
+    if (!row || !maySee(call.token, row.project_id))
+      throw new Refusal(404, `${param(call, 'id')} could not be found.`);
     return row;
   };
   const go = (call: Call, row: Capsule, table: Table<Container> | Table<Capsule>): Reply => {
@@ -154,7 +226,11 @@ function removals(routes: Routes, state: CloudState, { containers, capsules, reg
       if (!call.endless) table.delete(row.id);
       return { status: 204 };
     }
-    if (down.has(row.host)) throw new Refusal(500, 'The server has either erred or is incapable of performing the requested operation.');
+    if (down.has(row.host))
+      throw new Refusal(
+        500,
+        'The server has either erred or is incapable of performing the requested operation.',
+      );
     row.task_state = 'container_deleting';
     row.updated_at = state.clock.now();
     later(state, call, state.options.durations.documented, () => table.delete(row.id));
@@ -162,16 +238,21 @@ function removals(routes: Routes, state: CloudState, { containers, capsules, reg
   };
   routes
     .on('DELETE', '/v1/containers/:id', (call) => {
-      const unknown = [...call.query.keys()].filter((name) => !['all_projects', 'force', 'stop'].includes(name));
-      if (unknown.length > 0) throw new Refusal(400, `Additional properties are not allowed (${unknown.join(', ')})`);
+      const unknown = [...call.query.keys()].filter(
+        (name) => !['all_projects', 'force', 'stop'].includes(name),
+      );
+      if (unknown.length > 0)
+        throw new Refusal(400, `Additional properties are not allowed (${unknown.join(', ')})`);
       const row = found(call, containers);
       const allowed = truthy(call, 'force') ? FORCED : DELETED;
-      if (!allowed.includes(row.status)) throw new Refusal(409, `Cannot delete_force container ${row.id} in ${row.status} state`);
+      if (!allowed.includes(row.status))
+        throw new Refusal(409, `Cannot delete_force container ${row.id} in ${row.status} state`);
       return go(call, row, containers);
     })
     .on('POST', '/v1/containers/:id/unpause', (call) => {
       const row = found(call, containers);
-      if (row.status !== 'Paused') throw new Refusal(409, `Cannot unpause container ${row.id} in ${row.status} state`);
+      if (row.status !== 'Paused')
+        throw new Refusal(409, `Cannot unpause container ${row.id} in ${row.status} state`);
       row.task_state = 'container_unpausing';
       later(state, call, state.options.durations.documented, () => {
         row.status = 'Running';
@@ -195,7 +276,10 @@ function quotas(routes: Routes, tables: Tables): void {
   routes
     .on('GET', '/v1/quotas/:project', (call) => ({
       status: 200,
-      json: { ...DEFAULTS, containers: tables.quotas.get(param(call, 'project'))?.containers ?? DEFAULTS.containers },
+      json: {
+        ...DEFAULTS,
+        containers: tables.quotas.get(param(call, 'project'))?.containers ?? DEFAULTS.containers,
+      },
     }))
     .on('GET', '/v1/quotas/:project/defaults', () => ({ status: 200, json: DEFAULTS }))
     .on('PUT', '/v1/quotas/:project', (call) => {

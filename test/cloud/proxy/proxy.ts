@@ -41,11 +41,14 @@ export async function startProxy(authUrl: string): Promise<CloudProxy> {
   const ended = new AbortController();
 
   const listenerOf = (origin: string): Promise<string> => {
-    const known = listeners.get(origin) ?? listen((request, response) => void serve(origin, request, response));
+    const known =
+      listeners.get(origin) ?? listen((request, response) => void serve(origin, request, response));
     listeners.set(origin, known);
     return known;
   };
-  const listen = async (handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> => {
+  const listen = async (
+    handle: (request: IncomingMessage, response: ServerResponse) => void,
+  ): Promise<string> => {
     const server = createServer(handle);
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -54,27 +57,39 @@ export async function startProxy(authUrl: string): Promise<CloudProxy> {
   /** Opens a listener for each service that the catalog names, then replaces all known origins. */
   const redirect = async (text: string): Promise<string> => {
     let changed = text;
-    for (const [origin, listener] of listeners) changed = changed.replaceAll(origin, await listener);
+    for (const [origin, listener] of listeners)
+      changed = changed.replaceAll(origin, await listener);
     return changed;
   };
   const openListeners = async (json: unknown): Promise<void> => {
     for (const url of urlsOf(json)) await listenerOf(new URL(url).origin);
   };
 
-  const answerTo = async (call: ProxyCall, body: Buffer, struck: readonly ProxyRule[]): Promise<Answer> => {
+  const answerTo = async (
+    call: ProxyCall,
+    body: Buffer,
+    struck: readonly ProxyRule[],
+  ): Promise<Answer> => {
     for (const { effect } of struck) {
-      if (effect.does === 'delay') await delay(effect.milliseconds, undefined, { signal: ended.signal });
-      if (effect.does === 'answer') return { status: effect.status, headers: effect.headers ?? {}, text: effect.text ?? '' };
+      if (effect.does === 'delay')
+        await delay(effect.milliseconds, undefined, { signal: ended.signal });
+      if (effect.does === 'answer')
+        return { status: effect.status, headers: effect.headers ?? {}, text: effect.text ?? '' };
     }
     let answer = await forward(call, body);
     const change = call.origin === keystone.origin ? proxy.registry : undefined;
     answer = rewriteRegistry(answer, call, change);
     for (const { effect } of struck)
-      if (effect.does === 'change') answer = { ...answer, text: JSON.stringify(effect.json(JSON.parse(answer.text), call)) };
+      if (effect.does === 'change')
+        answer = { ...answer, text: JSON.stringify(effect.json(JSON.parse(answer.text), call)) };
     return answer;
   };
 
-  const serve = async (origin: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const serve = async (
+    origin: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> => {
     const pieces: Buffer[] = [];
     for await (const piece of request) pieces.push(piece);
     const { method = 'GET', url = '/', headers } = request;
@@ -85,11 +100,16 @@ export async function startProxy(authUrl: string): Promise<CloudProxy> {
     if (struck.some(({ effect }) => effect.does === 'hang')) return;
     try {
       const answer = await answerTo(call, Buffer.concat(pieces), struck);
-      if (origin === keystone.origin && /\/auth\/tokens$|\/(endpoints|services)\b/.test(url)) await openListeners(parsed(answer.text));
+      if (origin === keystone.origin && /\/auth\/tokens$|\/(endpoints|services)\b/.test(url))
+        await openListeners(parsed(answer.text));
       const body = Buffer.from(await redirect(answer.text), answer.encoding ?? 'utf8');
       const location = answer.headers.location;
       const moved = typeof location === 'string' ? { location: await redirect(location) } : {};
-      response.writeHead(answer.status, { ...answer.headers, ...moved, ...lengthOf(method, body, answer) });
+      response.writeHead(answer.status, {
+        ...answer.headers,
+        ...moved,
+        ...lengthOf(method, body, answer),
+      });
       const drip = struck.map(({ effect }) => effect).find((effect) => effect.does === 'drip');
       if (drip) await send(response, body, drip, ended.signal);
       response.end(drip ? undefined : body);
@@ -148,6 +168,8 @@ function parsed(text: string): unknown {
 function urlsOf(json: unknown): string[] {
   if (typeof json !== 'object' || json === null) return [];
   return Object.entries(json).flatMap(([key, value]) =>
-    key === 'url' && typeof value === 'string' && /^http:\/\//.test(value) && URL.canParse(value) ? [value] : urlsOf(value),
+    key === 'url' && typeof value === 'string' && /^http:\/\//.test(value) && URL.canParse(value)
+      ? [value]
+      : urlsOf(value),
   );
 }

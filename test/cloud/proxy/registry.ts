@@ -14,7 +14,11 @@ const CatalogService = z.looseObject({
   name: z.string().optional(),
   endpoints: z.array(CatalogEndpoint),
 });
-const ServiceRow = z.looseObject({ id: z.string(), type: z.string().nullish(), enabled: z.boolean() });
+const ServiceRow = z.looseObject({
+  id: z.string(),
+  type: z.string().nullish(),
+  enabled: z.boolean(),
+});
 const EndpointRow = z.looseObject({
   id: z.string(),
   service_id: z.string().nullish(),
@@ -46,7 +50,11 @@ const NONE: Registry = { catalog: [], services: [], endpoints: [] };
 const WithCatalog = z.looseObject({ token: z.looseObject({ catalog: z.array(CatalogService) }) });
 
 /** The answer with the changed table in it, if it shows one. */
-export function rewriteRegistry(answer: Answer, call: ProxyCall, change: Change | undefined): Answer {
+export function rewriteRegistry(
+  answer: Answer,
+  call: ProxyCall,
+  change: Change | undefined,
+): Answer {
   const [path = ''] = call.path.split('?');
   if (!change || answer.status < 200 || answer.status > 299 || answer.text === '') return answer;
   const table = /\/v3\/(services|endpoints)$/.exec(path)?.[1];
@@ -54,16 +62,25 @@ export function rewriteRegistry(answer: Answer, call: ProxyCall, change: Change 
   const json: unknown = JSON.parse(answer.text);
   if (table === 'services' && call.method === 'GET') {
     const body = z.looseObject({ services: z.array(ServiceRow) }).parse(json);
-    return told(answer, { ...body, services: change({ ...NONE, services: body.services }).services });
+    return told(answer, {
+      ...body,
+      services: change({ ...NONE, services: body.services }).services,
+    });
   }
   if (table === 'endpoints' && call.method === 'GET') {
     const body = z.looseObject({ endpoints: z.array(EndpointRow) }).parse(json);
-    return told(answer, { ...body, endpoints: change({ ...NONE, endpoints: body.endpoints }).endpoints });
+    return told(answer, {
+      ...body,
+      endpoints: change({ ...NONE, endpoints: body.endpoints }).endpoints,
+    });
   }
   const body = WithCatalog.safeParse(json);
   if (!body.success) return answer;
   const { token } = body.data;
-  return told(answer, { ...body.data, token: { ...token, catalog: change({ ...NONE, catalog: token.catalog }).catalog } });
+  return told(answer, {
+    ...body.data,
+    token: { ...token, catalog: change({ ...NONE, catalog: token.catalog }).catalog },
+  });
 }
 
 const told = (answer: Answer, json: unknown): Answer => ({ ...answer, text: JSON.stringify(json) });
@@ -79,8 +96,12 @@ export const retype =
   (from: string, to: string): Change =>
   (registry) => ({
     ...registry,
-    catalog: registry.catalog.map((service) => (service.type === from ? { ...service, type: to } : service)),
-    services: registry.services.map((service) => (service.type === from ? { ...service, type: to } : service)),
+    catalog: registry.catalog.map((service) =>
+      service.type === from ? { ...service, type: to } : service,
+    ),
+    services: registry.services.map((service) =>
+      service.type === from ? { ...service, type: to } : service,
+    ),
   });
 
 /** `openstack service set --disable`: no catalog shows the service any more. */
@@ -89,26 +110,44 @@ export const disableService =
   (registry) => ({
     ...registry,
     catalog: registry.catalog.filter((service) => service.type !== type),
-    services: registry.services.map((service) => (service.type === type ? { ...service, enabled: false } : service)),
+    services: registry.services.map((service) =>
+      service.type === type ? { ...service, enabled: false } : service,
+    ),
   });
 
-/** `openstack endpoint set --disable` on those that the filter chooses: a catalog shows them no more. */
+/**
+ * `openstack endpoint set --disable` on those that the filter chooses: a catalog shows them no
+ * more.
+ */
 export const disableEndpoints =
-  (serviceId: string, which: (endpoint: { interface: string; region_id?: string | null | undefined }) => boolean = () => true): Change =>
+  (
+    serviceId: string,
+    which: (endpoint: {
+      interface: string;
+      region_id?: string | null | undefined;
+    }) => boolean = () => true,
+  ): Change =>
   (registry) => ({
     ...registry,
     catalog: registry.catalog.map((service) =>
-      service.id === serviceId ? { ...service, endpoints: service.endpoints.filter((endpoint) => !which(endpoint)) } : service,
+      service.id === serviceId
+        ? { ...service, endpoints: service.endpoints.filter((endpoint) => !which(endpoint)) }
+        : service,
     ),
     endpoints: registry.endpoints.map((endpoint) =>
-      endpoint.service_id === serviceId && which(endpoint) ? { ...endpoint, enabled: false } : endpoint,
+      endpoint.service_id === serviceId && which(endpoint)
+        ? { ...endpoint, enabled: false }
+        : endpoint,
     ),
   });
 
 /** OS-EP-FILTER: the endpoints are enabled, and the project of the token does not see them. */
 export const hideFromProject =
   (type: string): Change =>
-  (registry) => ({ ...registry, catalog: registry.catalog.filter((service) => service.type !== type) });
+  (registry) => ({
+    ...registry,
+    catalog: registry.catalog.filter((service) => service.type !== type),
+  });
 
 /** Nothing in Keystone shows the service: neither a catalog nor a list. */
 export const removeService =
@@ -127,8 +166,12 @@ export const moveToRegion =
     return {
       ...registry,
       catalog: registry.catalog.map((service) =>
-        service.id === serviceId ? { ...service, endpoints: service.endpoints.map((one) => ({ ...one, ...moved })) } : service,
+        service.id === serviceId
+          ? { ...service, endpoints: service.endpoints.map((one) => ({ ...one, ...moved })) }
+          : service,
       ),
-      endpoints: registry.endpoints.map((one) => (one.service_id === serviceId ? { ...one, ...moved } : one)),
+      endpoints: registry.endpoints.map((one) =>
+        one.service_id === serviceId ? { ...one, ...moved } : one,
+      ),
     };
   };

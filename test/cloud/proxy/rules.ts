@@ -3,7 +3,12 @@ import type { ProxyCall } from './forward.ts';
 /** What the proxy does to a call or to its answer. */
 export type Effect =
   /** The call does not reach the cloud. */
-  | { readonly does: 'answer'; readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly text?: string }
+  | {
+      readonly does: 'answer';
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly text?: string;
+    }
   /** The call is forwarded later. */
   | { readonly does: 'delay'; readonly milliseconds: number }
   /** The body of the answer comes in pieces of so many bytes. */

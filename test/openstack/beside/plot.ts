@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type Cloud, type Row, rowsOf, type Session, text } from '../cloud.ts';
-import { make } from '../populate/plot.ts';
+import { make } from '../populate/seed.ts';
 
-/** A project of a domain of its own, its plain member, and what removes again what was made for it. */
-export interface Plot {
+/**
+ * A project of a domain of its own, its plain member, and what removes again what was made for it.
+ */
+export interface SeedProject {
   readonly cloud: Cloud;
   readonly domainId: string;
   readonly projectId: string;
@@ -12,13 +14,15 @@ export interface Plot {
   readonly undo: (() => Promise<unknown>)[];
 }
 
-/** A customer's and a bystander's project, both of the same name. */
-export async function twoPlots(cloud: Cloud): Promise<{ customer: Plot; bystander: Plot }> {
-  const [customer, bystander] = await Promise.all([plot(cloud), plot(cloud)]);
-  return { customer, bystander };
+/** A customer's and a control project's project, both of the same name. */
+export async function twoPlots(
+  cloud: Cloud,
+): Promise<{ customer: SeedProject; control: SeedProject }> {
+  const [customer, control] = await Promise.all([seedProject(cloud), seedProject(cloud)]);
+  return { customer, control };
 }
 
-async function plot(cloud: Cloud): Promise<Plot> {
+async function seedProject(cloud: Cloud): Promise<SeedProject> {
   const { admin } = cloud;
   const prefix = `kp-${randomBytes(3).toString('hex')}`;
   const password = randomBytes(12).toString('base64url');
@@ -28,14 +32,26 @@ async function plot(cloud: Cloud): Promise<Plot> {
     make(admin, 'identity', '/projects', 'project', { name: 'production', ...inDomain }),
     make(admin, 'identity', '/users', 'user', { name: `${prefix}-member`, password, ...inDomain }),
   ]);
-  await admin.call('identity', 'PUT', `/projects/${project.id}/users/${user.id}/roles/${await roleId(cloud, 'member')}`);
+  await admin.call(
+    'identity',
+    'PUT',
+    `/projects/${project.id}/users/${user.id}/roles/${await roleId(cloud, 'member')}`,
+  );
   const undo = [
     async () => {
-      await admin.call('identity', 'PATCH', `/domains/${domain.id}`, { json: { domain: { enabled: false } } });
+      await admin.call('identity', 'PATCH', `/domains/${domain.id}`, {
+        json: { domain: { enabled: false } },
+      });
       await admin.call('identity', 'DELETE', `/domains/${domain.id}`);
     },
   ];
-  return { cloud, domainId: domain.id, projectId: project.id, member: await cloud.as({ id: user.id, password }, project.id), undo };
+  return {
+    cloud,
+    domainId: domain.id,
+    projectId: project.id,
+    member: await cloud.as({ id: user.id, password }, project.id),
+    undo,
+  };
 }
 
 const roleId = async ({ admin }: Cloud, name: string): Promise<string> => {
@@ -43,17 +59,25 @@ const roleId = async ({ admin }: Cloud, name: string): Promise<string> => {
   return text(rowsOf(json, 'roles')[0] ?? {}, 'id');
 };
 
-/** Gives the administrator a role on the project, as an operation does on one that is to be emptied alive; returns what takes it away. */
-export async function grantAdmin({ cloud, projectId }: Plot): Promise<() => Promise<unknown>> {
+/**
+ * Gives the administrator a role on the project, as an operation does on one that is to be emptied
+ * alive; returns what takes it away.
+ */
+export async function grantAdmin({
+  cloud,
+  projectId,
+}: SeedProject): Promise<() => Promise<unknown>> {
   const path = `/projects/${projectId}/users/${cloud.admin.userId}/roles/${await roleId(cloud, 'admin')}`;
   await cloud.admin.call('identity', 'PUT', path);
   return () => cloud.admin.call('identity', 'DELETE', path, { accept: [404] });
 }
 
-export async function strike(...plots: readonly Plot[]): Promise<void> {
+export async function strike(...plots: readonly SeedProject[]): Promise<void> {
   for (const { undo } of plots)
     for (const step of undo.reverse())
-      await step().catch((error: unknown) => console.log(`left behind: ${error instanceof Error ? error.message : error}`));
+      await step().catch((error: unknown) =>
+        console.log(`left behind: ${error instanceof Error ? error.message : error}`),
+      );
 }
 
 /** A row without what moves although nobody touches it, its keys sorted. */

@@ -1,19 +1,26 @@
 import { randomBytes } from 'node:crypto';
 import { Row, rowsOf, type ServiceKey, type Session, text, until } from '../cloud.ts';
-import { type Plot, still } from './plot.ts';
+import { type SeedProject, still } from './plot.ts';
 
-/** What a service of this suite holds of a project, by kind. Written apart from the code under test: without its filters, with other tokens. */
+/**
+ * What a service of this suite holds of a project, by kind. Written apart from the code under test:
+ * without its filters, with other tokens.
+ */
 export interface Beside {
   readonly key: ServiceKey;
-  fill(plot: Plot): Promise<void>;
+  fill(seedProject: SeedProject): Promise<void>;
   /** Everything of the project, whatever its state. `alive`: whether its member can still ask. */
-  holdings(plot: Plot, alive: boolean): Promise<Record<string, readonly Row[]>>;
+  holdings(seedProject: SeedProject, alive: boolean): Promise<Record<string, readonly Row[]>>;
 }
 
-const ofProject = (rows: readonly Row[], projectId: string): Row[] => rows.filter((row) => row.project_id === projectId).map(still);
-const byId = (rows: readonly Row[]): Row[] => [...rows].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+const ofProject = (rows: readonly Row[], projectId: string): Row[] =>
+  rows.filter((row) => row.project_id === projectId).map(still);
+const byId = (rows: readonly Row[]): Row[] =>
+  [...rows].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
 const sorted = (holdings: Record<string, readonly Row[]>): Record<string, readonly Row[]> =>
-  Object.fromEntries(Object.entries(holdings).map(([kind, rows]) => [kind, byId(rows)]));
+  Object.fromEntries(
+    Object.entries(holdings).map(([resourceType, rows]) => [resourceType, byId(rows)]),
+  );
 
 const WORKFLOWS = `---
 version: '2.0'
@@ -48,19 +55,26 @@ const plain = { 'content-type': 'text/plain', accept: '*/*' };
 const workflow: Beside = {
   key: 'workflow',
   async fill({ cloud, member, projectId, undo }) {
-    const write = (session: Session, path: string, body: string) => session.call('workflow', 'POST', path, { body, headers: plain });
+    const write = (session: Session, path: string, body: string) =>
+      session.call('workflow', 'POST', path, { body, headers: plain });
     const add = async (session: Session, path: string, json: object): Promise<string> => {
       const reply = await session.call('workflow', 'POST', path, { json });
       const id = text(reply.json, 'id');
       return id;
     };
-    const remove = (session: Session, path: string) => () => session.call('workflow', 'DELETE', path, { accept: [403, 404] });
-    const { json } = await write(member, '/workflows', WORKFLOWS).then((reply) => ({ json: Row.parse(JSON.parse(reply.body)) }));
+    const remove = (session: Session, path: string) => () =>
+      session.call('workflow', 'DELETE', path, { accept: [403, 404] });
+    const { json } = await write(member, '/workflows', WORKFLOWS).then((reply) => ({
+      json: Row.parse(JSON.parse(reply.body)),
+    }));
     const flows = rowsOf(json, 'workflows');
     const flow = text(flows.find((row) => row.name === 'flow') ?? {}, 'id');
     for (const row of flows) undo.push(remove(member, `/workflows/${text(row, 'id')}`));
     await write(member, '/workbooks?namespace=apart', WORKBOOK);
-    undo.push(remove(member, '/workbooks/book?namespace=apart'), remove(member, '/workflows/book.inner?namespace=apart'));
+    undo.push(
+      remove(member, '/workbooks/book?namespace=apart'),
+      remove(member, '/workflows/book.inner?namespace=apart'),
+    );
     await write(member, '/actions', action('shout'));
     await write(member, '/actions?namespace=apart', action('whisper'));
     undo.push(remove(member, '/actions/shout'), remove(member, '/actions/whisper?namespace=apart'));
@@ -70,8 +84,16 @@ const workflow: Beside = {
       const id = await add(member, '/executions', { workflow_name: name });
       undo.push(remove(member, `/executions/${id}?force=true`));
     }
-    await add(member, '/action_executions', { name: 'std.echo', input: '{"output": "x"}', params: '{"save_result": true}' });
-    const cron = await add(member, '/cron_triggers', { name: 'yearly', pattern: '0 0 1 1 *', workflow_id: flow });
+    await add(member, '/action_executions', {
+      name: 'std.echo',
+      input: '{"output": "x"}',
+      params: '{"save_result": true}',
+    });
+    const cron = await add(member, '/cron_triggers', {
+      name: 'yearly',
+      pattern: '0 0 1 1 *',
+      workflow_id: flow,
+    });
     const event = {
       exchange: 'kp-beside',
       topic: `t-${randomBytes(3).toString('hex')}`,
@@ -79,7 +101,10 @@ const workflow: Beside = {
       workflow_id: flow,
     };
     const trigger = await add(member, '/event_triggers', { name: 'on-create', ...event });
-    undo.push(remove(member, `/cron_triggers/${cron}`), remove(member, `/event_triggers/${trigger}`));
+    undo.push(
+      remove(member, `/cron_triggers/${cron}`),
+      remove(member, `/event_triggers/${trigger}`),
+    );
     // Code only an administrator may bring.
     const admin = await cloud.on({ project: { id: projectId } });
     const source = await write(
@@ -88,7 +113,11 @@ const workflow: Beside = {
       'from mistral_lib import actions\nclass Own(actions.Action):\n  def run(self, context):\n    return 1\n',
     );
     undo.push(remove(admin, `/code_sources/${text(JSON.parse(source.body), 'id')}`));
-    await add(admin, '/dynamic_actions', { name: 'own-code', class_name: 'Own', code_source_name: 'own' });
+    await add(admin, '/dynamic_actions', {
+      name: 'own-code',
+      class_name: 'Own',
+      code_source_name: 'own',
+    });
     await until('Mistral ends a workflow and an action', 180, async () => {
       const states = [
         ...(await member.rows('workflow', '/executions?workflow_name=flow', 'executions')),
@@ -98,15 +127,32 @@ const workflow: Beside = {
     });
   },
   async holdings({ cloud, member, projectId }, alive) {
-    const everybodys = ['cron_triggers', 'event_triggers', 'executions', 'workflows', 'code_sources', 'dynamic_actions'];
+    const everybodys = [
+      'cron_triggers',
+      'event_triggers',
+      'executions',
+      'workflows',
+      'code_sources',
+      'dynamic_actions',
+    ];
     const own = ['workbooks', 'environments', 'action_executions'];
     const found: Record<string, Row[]> = {};
-    for (const kind of everybodys)
-      found[kind] = ofProject(await cloud.admin.rows('workflow', `/${kind}?all_projects=true`, kind), projectId);
+    for (const resourceType of everybodys)
+      found[resourceType] = ofProject(
+        await cloud.admin.rows('workflow', `/${resourceType}?all_projects=true`, resourceType),
+        projectId,
+      );
     if (!alive) return sorted(found);
-    for (const kind of own) found[kind] = ofProject(await member.rows('workflow', `/${kind}`, kind), projectId);
+    for (const resourceType of own)
+      found[resourceType] = ofProject(
+        await member.rows('workflow', `/${resourceType}`, resourceType),
+        projectId,
+      );
     for (const namespace of ['', 'apart'])
-      found[`actions ${namespace}`] = ofProject(await member.rows('workflow', `/actions?namespace=${namespace}`, 'actions'), projectId);
+      found[`actions ${namespace}`] = ofProject(
+        await member.rows('workflow', `/actions?namespace=${namespace}`, 'actions'),
+        projectId,
+      );
     return sorted(found);
   },
 };
@@ -120,12 +166,20 @@ const alarm: Beside = {
       trusted: 'trust+http://127.0.0.1:9/',
     })) {
       const event_rule = { event_type: 'compute.instance.update' };
-      const { json } = await member.call('alarm', 'POST', '/alarms', { json: { name, type: 'event', event_rule, alarm_actions: [url] } });
-      undo.push(() => cloud.admin.call('alarm', 'DELETE', `/alarms/${text(json, 'alarm_id')}`, { accept: [404] }));
+      const { json } = await member.call('alarm', 'POST', '/alarms', {
+        json: { name, type: 'event', event_rule, alarm_actions: [url] },
+      });
+      undo.push(() =>
+        cloud.admin.call('alarm', 'DELETE', `/alarms/${text(json, 'alarm_id')}`, { accept: [404] }),
+      );
     }
   },
   async holdings({ cloud, projectId }) {
-    const { json } = await cloud.admin.call('alarm', 'GET', '/alarms?q.field=all_projects&q.op=eq&q.value=true');
+    const { json } = await cloud.admin.call(
+      'alarm',
+      'GET',
+      '/alarms?q.field=all_projects&q.op=eq&q.value=true',
+    );
     return sorted({ alarms: ofProject(rowsOf({ json }, 'json'), projectId) });
   },
 };
@@ -137,25 +191,40 @@ const message: Beside = {
   key: 'message',
   async fill({ member, undo }) {
     for (const name of QUEUES) {
-      await member.call('message', 'PUT', `/queues/${name}`, { json: { purpose: name }, headers: client });
-      undo.push(() => member.call('message', 'DELETE', `/queues/${name}`, { headers: client, accept: [401] }));
+      await member.call('message', 'PUT', `/queues/${name}`, {
+        json: { purpose: name },
+        headers: client,
+      });
+      undo.push(() =>
+        member.call('message', 'DELETE', `/queues/${name}`, { headers: client, accept: [401] }),
+      );
     }
     for (const subscriber of ['http://127.0.0.1:9/a', 'trust+http://127.0.0.1:9/b'])
-      await member.call('message', 'POST', '/queues/queue-0/subscriptions', { json: { subscriber, ttl: 600 }, headers: client });
+      await member.call('message', 'POST', '/queues/queue-0/subscriptions', {
+        json: { subscriber, ttl: 600 },
+        headers: client,
+      });
   },
   async holdings({ member }, alive) {
     if (!alive) return {};
     const queues: Row[] = [];
     for (let marker = ''; ; ) {
-      const { json } = await member.call('message', 'GET', `/queues?limit=7&detailed=true${marker && `&marker=${marker}`}`, {
-        headers: client,
-      });
+      const { json } = await member.call(
+        'message',
+        'GET',
+        `/queues?limit=7&detailed=true${marker && `&marker=${marker}`}`,
+        {
+          headers: client,
+        },
+      );
       const page = rowsOf(json, 'queues');
       queues.push(...page.map(still));
       if (page.length === 0) break;
       marker = text(page.at(-1), 'name');
     }
-    const { json } = await member.call('message', 'GET', '/queues/queue-0/subscriptions', { headers: client });
+    const { json } = await member.call('message', 'GET', '/queues/queue-0/subscriptions', {
+      headers: client,
+    });
     return sorted({ queues, subscriptions: rowsOf(json, 'subscriptions').map(still) });
   },
 };
@@ -170,7 +239,12 @@ const baremetal: Beside = {
       system.call('baremetal', method, path, { headers: ironicVersion, ...(json && { json }) });
     const tag = randomBytes(3).toString('hex');
     const node = async (name: string, more: object): Promise<string> => {
-      const { json } = await call('POST', '/nodes', { driver: 'fake-hardware', name: `${name}-${tag}`, resource_class: tag, ...more });
+      const { json } = await call('POST', '/nodes', {
+        driver: 'fake-hardware',
+        name: `${name}-${tag}`,
+        resource_class: tag,
+        ...more,
+      });
       const id = text(json, 'uuid');
       undo.push(() => call('DELETE', `/nodes/${id}`));
       return id;
@@ -184,12 +258,23 @@ const baremetal: Beside = {
       await call('PUT', `/nodes/${leased}/states/provision`, { target });
       await until(`the node is ${state}`, 180, async () => {
         const { json } = await call('GET', `/nodes/${leased}`);
-        return text(json, 'provision_state') === state && Row.parse(json).reservation === null ? true : undefined;
+        return text(json, 'provision_state') === state && Row.parse(json).reservation === null
+          ? true
+          : undefined;
       });
     }
-    const wish = await call('POST', '/allocations', { name: `wish-${tag}`, resource_class: `${tag}-none`, owner: projectId });
+    const wish = await call('POST', '/allocations', {
+      name: `wish-${tag}`,
+      resource_class: `${tag}-none`,
+      owner: projectId,
+    });
     const id = text(wish.json, 'uuid');
-    undo.push(() => system.call('baremetal', 'DELETE', `/allocations/${id}`, { headers: ironicVersion, accept: [404] }));
+    undo.push(() =>
+      system.call('baremetal', 'DELETE', `/allocations/${id}`, {
+        headers: ironicVersion,
+        accept: [404],
+      }),
+    );
     await until('the allocation has failed', 180, async () => {
       const { json } = await call('GET', `/allocations/${id}`);
       return text(json, 'state') === 'error' ? true : undefined;
@@ -198,7 +283,12 @@ const baremetal: Beside = {
   async holdings({ cloud, projectId }) {
     const system = await cloud.on({ system: { all: true } });
     const nodes = await system.rows('baremetal', '/nodes/detail', 'nodes', ironicVersion);
-    const allocations = await system.rows('baremetal', '/allocations', 'allocations', ironicVersion);
+    const allocations = await system.rows(
+      'baremetal',
+      '/allocations',
+      'allocations',
+      ironicVersion,
+    );
     return sorted({
       leases: nodes.filter((row) => row.lessee === projectId).map(still),
       nodes: nodes.filter((row) => row.owner === projectId).map(still),
@@ -207,4 +297,9 @@ const baremetal: Beside = {
   },
 };
 
-export const BESIDE: Readonly<Record<string, Beside>> = { mistral: workflow, aodh: alarm, zaqar: message, ironic: baremetal };
+export const BESIDE: Readonly<Record<string, Beside>> = {
+  mistral: workflow,
+  aodh: alarm,
+  zaqar: message,
+  ironic: baremetal,
+};

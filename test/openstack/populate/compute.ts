@@ -1,34 +1,53 @@
 import { Row, text, until } from '../cloud.ts';
 import type { Wiring } from './network.ts';
-import { make, named, type Plot } from './plot.ts';
+import { make, named, type SeedProject } from './seed.ts';
 
 /** Starts a server and waits until it runs. `hints` go to the scheduler. */
-export async function server(plot: Plot, name: string, how: object, hints: object = {}): Promise<string> {
-  const body = { server: { name: named(plot, name), flavorRef: plot.lent.flavorId, ...how }, 'os:scheduler_hints': hints };
-  const { json } = await plot.member.call('compute', 'POST', '/servers', { json: body });
+export async function server(
+  seedProject: SeedProject,
+  name: string,
+  how: object,
+  hints: object = {},
+): Promise<string> {
+  const body = {
+    server: { name: named(seedProject, name), flavorRef: seedProject.lent.flavorId, ...how },
+    'os:scheduler_hints': hints,
+  };
+  const { json } = await seedProject.member.call('compute', 'POST', '/servers', { json: body });
   const id = text(json, 'server', 'id');
   await until(`server ${name} runs`, 180, async () => {
-    const shown = Row.parse((await plot.member.call('compute', 'GET', `/servers/${id}`)).json);
+    const shown = Row.parse(
+      (await seedProject.member.call('compute', 'GET', `/servers/${id}`)).json,
+    );
     const status = text(shown, 'server', 'status');
-    if (status === 'ERROR') throw new Error(`server ${name} ended in ERROR: ${JSON.stringify(shown)}`);
+    if (status === 'ERROR')
+      throw new Error(`server ${name} ended in ERROR: ${JSON.stringify(shown)}`);
     return status === 'ACTIVE' ? true : undefined;
   });
   return id;
 }
 
-export async function attach(plot: Plot, serverId: string, volumeId: string): Promise<void> {
+export async function attach(
+  seedProject: SeedProject,
+  serverId: string,
+  volumeId: string,
+): Promise<void> {
   const body = { volumeAttachment: { volumeId } };
-  await plot.member.call('compute', 'POST', `/servers/${serverId}/os-volume_attachments`, { json: body });
+  await seedProject.member.call('compute', 'POST', `/servers/${serverId}/os-volume_attachments`, {
+    json: body,
+  });
   await until(`volume ${volumeId} is in use`, 120, async () => {
-    const { json } = await plot.member.call('volume', 'GET', `/volumes/${volumeId}`);
+    const { json } = await seedProject.member.call('volume', 'GET', `/volumes/${volumeId}`);
     return text(json, 'volume', 'status') === 'in-use' ? true : undefined;
   });
 }
 
 /** Lets the project use the private flavor; comes before its servers. */
-export async function flavorAccess(plot: Plot): Promise<void> {
-  const body = { addTenantAccess: { tenant: plot.project.id } };
-  await plot.admin.call('compute', 'POST', `/flavors/${plot.lent.flavorId}/action`, { json: body });
+export async function flavorAccess(seedProject: SeedProject): Promise<void> {
+  const body = { addTenantAccess: { tenant: seedProject.project.id } };
+  await seedProject.admin.call('compute', 'POST', `/flavors/${seedProject.lent.flavorId}/action`, {
+    json: body,
+  });
 }
 
 /** What the servers stand on. */
@@ -40,35 +59,57 @@ export interface Ground {
 }
 
 /** Servers in every awkward state, server groups, quota rows of the project and of a user in it. */
-export async function fullCompute(plot: Plot, ground: Ground): Promise<void> {
-  const { admin, member, project } = plot;
-  const act = (id: string, body: object) => admin.call('compute', 'POST', `/servers/${id}/action`, { json: body });
+export async function fullCompute(seedProject: SeedProject, ground: Ground): Promise<void> {
+  const { admin, member, project } = seedProject;
+  const act = (id: string, body: object) =>
+    admin.call('compute', 'POST', `/servers/${id}/action`, { json: body });
   const group = (name: string, policy: string) =>
-    make(member, 'compute', '/os-server-groups', 'server_group', { name: named(plot, name), policy });
+    make(member, 'compute', '/os-server-groups', 'server_group', {
+      name: named(seedProject, name),
+      policy,
+    });
   const quota = (query: string, quota_set: object) =>
     admin.call('compute', 'PUT', `/os-quota-sets/${project.id}${query}`, { json: { quota_set } });
 
   const lockedWithVolume = async () => {
     const { id: together } = await group('together', 'soft-affinity');
     const networks = [{ uuid: ground.wiring.networkId }];
-    const id = await server(plot, 'web', { imageRef: ground.imageId, networks }, { group: together });
-    await attach(plot, id, ground.dataVolumeId);
-    const snapshot = { volume_id: ground.dataVolumeId, name: named(plot, 'snapshot-in-use'), force: true };
+    const id = await server(
+      seedProject,
+      'web',
+      { imageRef: ground.imageId, networks },
+      { group: together },
+    );
+    await attach(seedProject, id, ground.dataVolumeId);
+    const snapshot = {
+      volume_id: ground.dataVolumeId,
+      name: named(seedProject, 'snapshot-in-use'),
+      force: true,
+    };
     await make(member, 'volume', '/snapshots', 'snapshot', snapshot);
     await act(id, { lock: null });
   };
   const onTrunk = async () => {
     const port = ground.wiring.trunkPortId;
-    if (port !== undefined) await server(plot, 'trunked', { imageRef: ground.imageId, networks: [{ port }] });
+    if (port !== undefined)
+      await server(seedProject, 'trunked', { imageRef: ground.imageId, networks: [{ port }] });
   };
   const fromVolume = async () => {
     const json = { 'os-set_bootable': { bootable: true } };
     await member.call('volume', 'POST', `/volumes/${ground.rootVolumeId}/action`, { json });
-    const disk = { boot_index: 0, uuid: ground.rootVolumeId, source_type: 'volume', destination_type: 'volume' };
-    await server(plot, 'rooted', { networks: 'none', block_device_mapping_v2: [{ ...disk, delete_on_termination: false }] });
+    const disk = {
+      boot_index: 0,
+      uuid: ground.rootVolumeId,
+      source_type: 'volume',
+      destination_type: 'volume',
+    };
+    await server(seedProject, 'rooted', {
+      networks: 'none',
+      block_device_mapping_v2: [{ ...disk, delete_on_termination: false }],
+    });
   };
   const inError = async () => {
-    const id = await server(plot, 'broken', { imageRef: ground.imageId, networks: 'none' });
+    const id = await server(seedProject, 'broken', { imageRef: ground.imageId, networks: 'none' });
     await act(id, { 'os-resetState': { state: 'error' } });
   };
   await Promise.all([
@@ -77,6 +118,8 @@ export async function fullCompute(plot: Plot, ground: Ground): Promise<void> {
     fromVolume(),
     inError(),
     group('nobody', 'soft-anti-affinity'),
-    quota('', { instances: 77, cores: 777 }).then(() => quota(`?user_id=${plot.memberUser.id}`, { instances: 55 })),
+    quota('', { instances: 77, cores: 777 }).then(() =>
+      quota(`?user_id=${seedProject.memberUser.id}`, { instances: 55 }),
+    ),
   ]);
 }

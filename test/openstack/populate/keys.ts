@@ -1,19 +1,24 @@
 import * as z from 'zod';
 import { Row, until } from '../cloud.ts';
-import { attempt, named, type Plot } from './plot.ts';
+import { attempt, named, type SeedProject } from './seed.ts';
 
 const Made = z.record(z.string(), z.string()).transform((answer) => Object.values(answer)[0] ?? '');
 
 /**
- * Secrets (one of them private), an order that makes a key and one that makes a pair, a container that is in use.
- * Made by a member; Barbican's default policy wants the role `creator` of him.
+ * Secrets (one of them private), an order that makes a key and one that makes a pair, a container
+ * that is in use. Made by a member; Barbican's default policy wants the role `creator` of him.
  */
-export async function fullKeys(plot: Plot): Promise<void> {
-  const { member, admin, project } = plot;
+export async function fullKeys(seedProject: SeedProject): Promise<void> {
+  const { member, admin, project } = seedProject;
   const post = async (collection: string, json: object) =>
     Made.parse((await member.call('key-manager', 'POST', collection, { json })).json);
   const secret = (name: string, more: object = {}) =>
-    post('/secrets', { name: named(plot, name), payload: 'not very secret', payload_content_type: 'text/plain', ...more });
+    post('/secrets', {
+      name: named(seedProject, name),
+      payload: 'not very secret',
+      payload_content_type: 'text/plain',
+      ...more,
+    });
   const pathOf = (ref: string) => ref.slice(ref.indexOf('/v1/') + '/v1'.length);
   const order = async (type: string, meta: object) => {
     const path = pathOf(await post('/orders', { type, meta }));
@@ -24,24 +29,37 @@ export async function fullKeys(plot: Plot): Promise<void> {
   };
   const held = async () => {
     const secret_refs = [{ name: 'certificate', secret_ref: await secret('certificate') }];
-    const ref = await post('/containers', { name: named(plot, 'tls'), type: 'generic', secret_refs });
+    const ref = await post('/containers', {
+      name: named(seedProject, 'tls'),
+      type: 'generic',
+      secret_refs,
+    });
     const json = { name: 'listener', URL: 'https://listener.example/1' };
     await member.call('key-manager', 'POST', `${pathOf(ref)}/consumers`, { json });
   };
   const hidden = async () => {
     const ref = await secret('private');
-    await member.call('key-manager', 'PUT', `${pathOf(ref)}/acl`, { json: { read: { 'project-access': false } } });
+    await member.call('key-manager', 'PUT', `${pathOf(ref)}/acl`, {
+      json: { read: { 'project-access': false } },
+    });
   };
-  await attempt(plot, 'barbican.secret', () =>
+  await attempt(seedProject, 'barbican.secret', () =>
     Promise.all([
       secret('plain'),
       hidden(),
       held(),
-      order('key', { name: named(plot, 'volume-key'), algorithm: 'aes', bit_length: 256, mode: 'cbc' }),
-      order('asymmetric', { name: named(plot, 'pair'), algorithm: 'rsa', bit_length: 2048 }),
+      order('key', {
+        name: named(seedProject, 'volume-key'),
+        algorithm: 'aes',
+        bit_length: 256,
+        mode: 'cbc',
+      }),
+      order('asymmetric', { name: named(seedProject, 'pair'), algorithm: 'rsa', bit_length: 2048 }),
     ]),
   );
-  await attempt(plot, 'barbican.project-quota', () =>
-    admin.call('key-manager', 'PUT', `/project-quotas/${project.id}`, { json: { project_quotas: { secrets: 500 } } }),
+  await attempt(seedProject, 'barbican.project-quota', () =>
+    admin.call('key-manager', 'PUT', `/project-quotas/${project.id}`, {
+      json: { project_quotas: { secrets: 500 } },
+    }),
   );
 }

@@ -1,39 +1,71 @@
 import { text, until } from '../cloud.ts';
 import type { Wiring } from './network.ts';
-import { make, named, type Plot } from './plot.ts';
+import { make, named, type SeedProject } from './seed.ts';
 
 /**
- * A load balancer with a listener, a pool, a member and a monitor on the project's network, one with nothing in it, and limits of its own.
- * Made by the administrator for the project: members often lack Octavia's own role.
+ * A load balancer with a listener, a pool, a member and a monitor on the project's network, one
+ * with nothing in it, and limits of its own. Made by the administrator for the project: members
+ * often lack Octavia's own role.
  */
-export async function fullLoadBalancing(plot: Plot, wiring: Wiring): Promise<void> {
-  const { admin, project } = plot;
+export async function fullLoadBalancing(seedProject: SeedProject, wiring: Wiring): Promise<void> {
+  const { admin, project } = seedProject;
   const member = { address: '10.10.0.50', protocol_port: 80, subnet_id: wiring.subnetId };
-  const pool = { name: named(plot, 'web'), protocol: 'HTTP', lb_algorithm: 'ROUND_ROBIN', members: [member] };
+  const pool = {
+    name: named(seedProject, 'web'),
+    protocol: 'HTTP',
+    lb_algorithm: 'ROUND_ROBIN',
+    members: [member],
+  };
   const healthmonitor = { type: 'HTTP', delay: 5, timeout: 2, max_retries: 2 };
-  const listener = { name: named(plot, 'web'), protocol: 'HTTP', protocol_port: 80, default_pool: { ...pool, healthmonitor } };
+  const listener = {
+    name: named(seedProject, 'web'),
+    protocol: 'HTTP',
+    protocol_port: 80,
+    default_pool: { ...pool, healthmonitor },
+  };
   const ids = await Promise.all([
-    loadBalancer(plot, wiring, { name: named(plot, 'web'), listeners: [listener] }),
-    loadBalancer(plot, wiring, { name: named(plot, 'bare') }),
+    loadBalancer(seedProject, wiring, { name: named(seedProject, 'web'), listeners: [listener] }),
+    loadBalancer(seedProject, wiring, { name: named(seedProject, 'bare') }),
   ]);
-  await Promise.all(ids.map((id) => vipPort(plot, wiring, id)));
-  await admin.call('load-balancer', 'PUT', `/lbaas/quotas/${project.id}`, { json: { quota: { loadbalancer: 77 } } });
+  await Promise.all(ids.map((id) => vipPort(seedProject, wiring, id)));
+  await admin.call('load-balancer', 'PUT', `/lbaas/quotas/${project.id}`, {
+    json: { quota: { loadbalancer: 77 } },
+  });
 }
 
-async function loadBalancer({ admin, project }: Plot, { subnetId }: Wiring, body: object): Promise<string> {
+async function loadBalancer(
+  { admin, project }: SeedProject,
+  { subnetId }: Wiring,
+  body: object,
+): Promise<string> {
   const whole = { vip_subnet_id: subnetId, project_id: project.id, ...body };
   const { id } = await make(admin, 'load-balancer', '/lbaas/loadbalancers', 'loadbalancer', whole);
   return until(`load balancer ${id} is made`, 300, async () => {
     const { json } = await admin.call('load-balancer', 'GET', `/lbaas/loadbalancers/${id}`);
-    return text(json, 'loadbalancer', 'provisioning_status').startsWith('PENDING_') ? undefined : id;
+    return text(json, 'loadbalancer', 'provisioning_status').startsWith('PENDING_')
+      ? undefined
+      : id;
   });
 }
 
-/** Where Octavia's network driver is a no-op one, nobody makes the port that a load balancer has elsewhere. */
-async function vipPort({ admin, project }: Plot, { networkId }: Wiring, id: string): Promise<void> {
+/**
+ * Where Octavia's network driver is a no-op one, nobody makes the port that a load balancer has
+ * elsewhere.
+ */
+async function vipPort(
+  { admin, project }: SeedProject,
+  { networkId }: Wiring,
+  id: string,
+): Promise<void> {
   const device = { device_owner: 'Octavia', device_id: `lb-${id}` };
   const { length } = await admin.rows('network', `/ports?device_id=${device.device_id}`, 'ports');
   if (length > 0) return;
-  const port = { name: `octavia-lb-${id}`, network_id: networkId, project_id: project.id, admin_state_up: false, ...device };
+  const port = {
+    name: `octavia-lb-${id}`,
+    network_id: networkId,
+    project_id: project.id,
+    admin_state_up: false,
+    ...device,
+  };
   await make(admin, 'network', '/ports', 'port', port);
 }

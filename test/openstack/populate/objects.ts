@@ -1,16 +1,22 @@
-import { named, type Plot } from './plot.ts';
+import { named, type SeedProject } from './seed.ts';
 
 /** A name that goes wrong wherever somebody forgot to escape, or escaped twice. */
 export const AWKWARD_NAME = 'a/b ü%?';
 
 /** Containers and objects of every sort that a cluster of Swift may hold. */
-export async function fullObjects(plot: Plot): Promise<void> {
-  const { member, admin, project } = plot;
+export async function fullObjects(seedProject: SeedProject): Promise<void> {
+  const { member, admin, project } = seedProject;
   const at = (container: string, object?: string) =>
-    `/${encodeURIComponent(named(plot, container))}${object === undefined ? '' : `/${object.split('/').map(encodeURIComponent).join('/')}`}`;
-  const container = (name: string, headers: Record<string, string> = {}) => member.call('object', 'PUT', at(name), { headers });
-  const put = (name: string, object: string, body: string, headers: Record<string, string> = {}, query = '') =>
-    member.call('object', 'PUT', at(name, object) + query, { body, headers });
+    `/${encodeURIComponent(named(seedProject, container))}${object === undefined ? '' : `/${object.split('/').map(encodeURIComponent).join('/')}`}`;
+  const container = (name: string, headers: Record<string, string> = {}) =>
+    member.call('object', 'PUT', at(name), { headers });
+  const put = (
+    name: string,
+    object: string,
+    body: string,
+    headers: Record<string, string> = {},
+    query = '',
+  ) => member.call('object', 'PUT', at(name, object) + query, { body, headers });
 
   const plain = async () => {
     await container('plain');
@@ -20,27 +26,40 @@ export async function fullObjects(plot: Plot): Promise<void> {
       put('plain', '100%25', 'y'),
       put('plain', 'dir/', ''),
     ]);
-    await put('plain', 'link', '', { 'x-symlink-target': at('plain', 'plain').slice(1), 'content-type': 'application/symlink' });
+    await put('plain', 'link', '', {
+      'x-symlink-target': at('plain', 'plain').slice(1),
+      'content-type': 'application/symlink',
+    });
   };
   const versioned = async () => {
     await container('versioned');
-    await member.call('object', 'POST', at('versioned'), { headers: { 'x-versions-enabled': 'true' } });
+    await member.call('object', 'POST', at('versioned'), {
+      headers: { 'x-versions-enabled': 'true' },
+    });
     for (const body of ['one', 'two', 'three']) await put('versioned', AWKWARD_NAME, body);
     await put('versioned', 'deleted', 'gone, but not its version');
     await member.call('object', 'DELETE', at('versioned', 'deleted'));
   };
   const archived = async () => {
     await container('archive');
-    await container('archived', { 'x-history-location': named(plot, 'archive') });
+    await container('archived', { 'x-history-location': named(seedProject, 'archive') });
     for (const body of ['one', 'two']) await put('archived', 'object', body);
   };
   const large = async () => {
     await container('segments');
     await container('large');
-    await Promise.all([put('segments', 'slo/1', 'a'), put('segments', 'slo/2', 'b'), put('segments', 'dlo/1', 'c')]);
-    const parts = ['slo/1', 'slo/2'].map((object) => ({ path: `/${named(plot, 'segments')}/${object}` }));
+    await Promise.all([
+      put('segments', 'slo/1', 'a'),
+      put('segments', 'slo/2', 'b'),
+      put('segments', 'dlo/1', 'c'),
+    ]);
+    const parts = ['slo/1', 'slo/2'].map((object) => ({
+      path: `/${named(seedProject, 'segments')}/${object}`,
+    }));
     await put('large', 'static', JSON.stringify(parts), {}, '?multipart-manifest=put');
-    await put('large', 'dynamic', '', { 'x-object-manifest': `${named(plot, 'segments')}/dlo/` });
+    await put('large', 'dynamic', '', {
+      'x-object-manifest': `${named(seedProject, 'segments')}/dlo/`,
+    });
   };
   await Promise.all([
     plain(),
@@ -56,8 +75,8 @@ export async function fullObjects(plot: Plot): Promise<void> {
   await admin.call('object', 'POST', admin.endpoint('object', project.id), { headers: quota });
 }
 
-export async function simpleObjects(plot: Plot): Promise<void> {
-  const path = `/${encodeURIComponent(named(plot, 'plain'))}`;
-  await plot.member.call('object', 'PUT', path);
-  await plot.member.call('object', 'PUT', `${path}/object`, { body: 'x' });
+export async function simpleObjects(seedProject: SeedProject): Promise<void> {
+  const path = `/${encodeURIComponent(named(seedProject, 'plain'))}`;
+  await seedProject.member.call('object', 'PUT', path);
+  await seedProject.member.call('object', 'PUT', `${path}/object`, { body: 'x' });
 }

@@ -1,7 +1,10 @@
 import { Row, rowsOf, text, until } from '../cloud.ts';
-import { attempt, named, type Plot, Refused } from './plot.ts';
+import { attempt, named, Refused, type SeedProject } from './seed.ts';
 
-const template = (resources: object): object => ({ heat_template_version: '2018-08-31', resources });
+const template = (resources: object): object => ({
+  heat_template_version: '2018-08-31',
+  resources,
+});
 const NETWORK = { type: 'OS::Neutron::Net' };
 const RANDOM = { type: 'OS::Heat::RandomString' };
 const INNER = 'inner.yaml';
@@ -14,13 +17,21 @@ const group = (more: object = {}) => ({
 });
 
 /** Makes a stack and waits until it stands. */
-async function stack(plot: Plot, name: string, resources: object): Promise<{ readonly path: string }> {
-  const stack_name = named(plot, name);
+async function stack(
+  seedProject: SeedProject,
+  name: string,
+  resources: object,
+): Promise<{ readonly path: string }> {
+  const stack_name = named(seedProject, name);
   const json = { stack_name, template: template(resources), files, timeout_mins: 10 };
-  const id = text((await plot.member.call('orchestration', 'POST', '/stacks', { json })).json, 'stack', 'id');
+  const id = text(
+    (await seedProject.member.call('orchestration', 'POST', '/stacks', { json })).json,
+    'stack',
+    'id',
+  );
   const path = `/stacks/${stack_name}/${id}`;
   await until(`stack ${name} stands`, 180, async () => {
-    const shown = Row.parse((await plot.member.call('orchestration', 'GET', path)).json);
+    const shown = Row.parse((await seedProject.member.call('orchestration', 'GET', path)).json);
     const status = text(shown, 'stack', 'stack_status');
     if (status === 'CREATE_FAILED') throw new Refused(text(shown, 'stack', 'stack_status_reason'));
     return status === 'CREATE_COMPLETE' ? true : undefined;
@@ -29,44 +40,62 @@ async function stack(plot: Plot, name: string, resources: object): Promise<{ rea
 }
 
 /** Its nested stacks are kept when it goes, and no listing of roots shows them from then on. */
-async function outlived(plot: Plot): Promise<void> {
-  const { path } = await stack(plot, 'retained', { group: group({ deletion_policy: 'Retain' }) });
-  await plot.member.call('orchestration', 'DELETE', path);
+async function outlived(seedProject: SeedProject): Promise<void> {
+  const { path } = await stack(seedProject, 'retained', {
+    group: group({ deletion_policy: 'Retain' }),
+  });
+  await seedProject.member.call('orchestration', 'DELETE', path);
   await until('the parent of what is kept is gone', 60, async () => {
-    const { json } = await plot.member.call('orchestration', 'GET', `/stacks?id=${path.split('/').at(-1)}`);
+    const { json } = await seedProject.member.call(
+      'orchestration',
+      'GET',
+      `/stacks?id=${path.split('/').at(-1)}`,
+    );
     return rowsOf(json, 'stacks').length === 0 ? true : undefined;
   });
 }
 
 /** A configuration and a deployment that are in no stack. */
-async function software(plot: Plot): Promise<void> {
-  const config = { name: named(plot, 'config'), group: 'script', config: 'true' };
-  const made = await plot.member.call('orchestration', 'POST', '/software_configs', { json: config });
+async function software(seedProject: SeedProject): Promise<void> {
+  const config = { name: named(seedProject, 'config'), group: 'script', config: 'true' };
+  const made = await seedProject.member.call('orchestration', 'POST', '/software_configs', {
+    json: config,
+  });
   const json = {
     config_id: text(made.json, 'software_config', 'id'),
-    server_id: plot.project.id,
+    server_id: seedProject.project.id,
     action: 'CREATE',
     status: 'COMPLETE',
     status_reason: '',
   };
-  await plot.member.call('orchestration', 'POST', '/software_deployments', { json });
+  await seedProject.member.call('orchestration', 'POST', '/software_deployments', { json });
 }
 
-/** Stacks by the member: plain, nested, one whose resources Heat finds by name, one that outlived its parent; software beside them. */
-export async function fullStacks(plot: Plot): Promise<void> {
-  const { member, project } = plot;
+/**
+ * Stacks by the member: plain, nested, one whose resources Heat finds by name, one that outlived
+ * its parent; software beside them.
+ */
+export async function fullStacks(seedProject: SeedProject): Promise<void> {
+  const { member, project } = seedProject;
   // A keypair is the user's, who is the same in all projects.
-  const key = { type: 'OS::Nova::KeyPair', properties: { name: named(plot, `${project.name}-key`), public_key: PUBLIC_KEY } };
-  const container = { type: 'OS::Swift::Container', properties: { name: named(plot, 'of-a-stack') } };
-  await attempt(plot, 'heat.stack', () =>
+  const key = {
+    type: 'OS::Nova::KeyPair',
+    properties: { name: named(seedProject, `${project.name}-key`), public_key: PUBLIC_KEY },
+  };
+  const container = {
+    type: 'OS::Swift::Container',
+    properties: { name: named(seedProject, 'of-a-stack') },
+  };
+  await attempt(seedProject, 'heat.stack', () =>
     Promise.all([
-      stack(plot, 'plain', { network: NETWORK, random: RANDOM }),
-      stack(plot, 'group', { group: group() }),
-      stack(plot, 'by-name', { key, ...(member.has('object') ? { container } : {}) }),
-      outlived(plot),
+      stack(seedProject, 'plain', { network: NETWORK, random: RANDOM }),
+      stack(seedProject, 'group', { group: group() }),
+      stack(seedProject, 'by-name', { key, ...(member.has('object') ? { container } : {}) }),
+      outlived(seedProject),
     ]),
   );
-  await attempt(plot, 'heat.software-config', () => software(plot));
+  await attempt(seedProject, 'heat.software-config', () => software(seedProject));
 }
 
-const PUBLIC_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDER2YIiuNeWdhCH5cP5bz/3WV4k6RmCJnfRooHXBCl5 test';
+const PUBLIC_KEY =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDER2YIiuNeWdhCH5cP5bz/3WV4k6RmCJnfRooHXBCl5 test';

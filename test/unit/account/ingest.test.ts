@@ -1,17 +1,24 @@
 import { type ProjectId, UserId } from '../../../events/ids.ts';
-import { ingest } from '../../../functions/ingest.ts';
 import { isGone } from '../../../lib/account/inventory.ts';
-import { PropagatorError } from '../../../lib/errors.ts';
+import { ingest } from '../../../lib/handlers/ingest.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { away, cadf, domain, project, role, user, World } from './world.ts';
 
 let world: World;
 const record = (key: string) => world.engine.accounts.get(key);
 beforeEach(async () => {
   world = new World();
-  for (const account of [domain('d1'), domain('d2'), project('p1'), project('p2', { parentId: 'p1' }), user('u1'), user('u2')])
+  for (const account of [
+    domain('d1'),
+    domain('d2'),
+    project('p1'),
+    project('p2', { parentId: 'p1' }),
+    user('u1'),
+    user('u2'),
+  ])
     world.keystone.put(account);
   world.keystone.roles.push(role('p1', 'u1'));
-  await world.fill();
+  await world.syncInventory();
   world.keystone.asked = [];
   world.engine.time += 10_000;
 });
@@ -42,7 +49,10 @@ describe('an update', () => {
     world.keystone.remove('project', 'p1');
     await world.take(cadf('identity.project.updated', 'p1'));
     expect(world.said).toEqual([]);
-    expect(record('project/p1')).toMatchObject({ deletedAt: undefined, account: { name: 'project p1' } });
+    expect(record('project/p1')).toMatchObject({
+      deletedAt: undefined,
+      account: { name: 'project p1' },
+    });
     expect(world.count('notification.absent')).toBe(1);
   });
 
@@ -54,7 +64,7 @@ describe('an update', () => {
 
   it('is not mistaken for old news when a full listing saw the change first', async () => {
     world.keystone.enable('project', 'p1', false);
-    await world.fill();
+    await world.syncInventory();
     await world.take(cadf('identity.project.updated', 'p1'));
     expect(world.said).toEqual(['account.project.disabled project p1']);
   });
@@ -79,7 +89,11 @@ describe('a creation', () => {
     world.keystone.put(user('u3', false));
     await world.take(cadf('identity.user.created', 'u3'));
     await world.take(cadf('identity.user.updated', 'u3'));
-    expect(world.said).toEqual(['account.user.created user u3', 'account.user.disabled user u3', 'account.user.updated user u3']);
+    expect(world.said).toEqual([
+      'account.user.created user u3',
+      'account.user.disabled user u3',
+      'account.user.updated user u3',
+    ]);
   });
 });
 
@@ -131,13 +145,19 @@ describe('a domain', () => {
   });
   it('is deleted once, though Keystone announces it twice: in one batch, one after the other, with and without a request id', async () => {
     const twice = (id: string, requestId?: string) =>
-      (['identity.project.deleted', 'identity.domain.deleted'] as const).map((type) => cadf(type, id, requestId ? { requestId } : {}));
+      (['identity.project.deleted', 'identity.domain.deleted'] as const).map((type) =>
+        cadf(type, id, requestId ? { requestId } : {}),
+      );
     const [first = '', second = ''] = twice('d1', 'req-1');
     await world.take(first);
     await world.take(second);
     await world.take(...twice('d2', 'req-2'));
     await world.take(...twice('d3'));
-    expect(world.said).toEqual(['account.domain.deleted domain d1', 'account.domain.deleted domain d2', 'account.domain.deleted d3']);
+    expect(world.said).toEqual([
+      'account.domain.deleted domain d1',
+      'account.domain.deleted domain d2',
+      'account.domain.deleted d3',
+    ]);
     world.engine.time += 3_600_000;
     await world.take(cadf('identity.domain.deleted', 'd1'));
     // An old tombstone stops nothing: the first announcement may have been forged.
@@ -153,7 +173,10 @@ describe('a domain', () => {
       cadf('identity.domain.updated', 'd1', { requestId: 'req-1' }),
     );
     expect(world.said).toEqual(['account.domain.disabled domain d1']);
-    expect(record('project/p3')).toMatchObject({ account: { name: 'project p3' }, members: ['u3'] });
+    expect(record('project/p3')).toMatchObject({
+      account: { name: 'project p3' },
+      members: ['u3'],
+    });
     expect(record('project/p1')?.members).toEqual(['u1', 'u2']);
     expect(record('user/u3')?.account).toMatchObject({ name: 'user u3', domainId: 'd1' });
   });
@@ -194,7 +217,7 @@ describe('the same notification', () => {
       return answer;
     };
     const engine = { reads: { ...reads, seen }, commit: world.engine.commit.bind(world.engine) };
-    await ingest([{ message: world.received(body), receiveCount: 1 }], { ...world.ports, engine });
+    await ingest([{ message: world.received(body), receiveCount: 1 }], { ...world.deps, engine });
     expect(world.said).toEqual([]);
     expect(world.count('notification.duplicate')).toBe(1);
   });
@@ -237,14 +260,22 @@ describe('while Keystone is away', () => {
     expect(waits.toSorted((a, b) => a - b)).toEqual(waits);
     expect(waits.at(-1)).toBe(300_000);
     world.keystone.fault = () => {
-      throw new PropagatorError({ code: 'x', class: 'Transient', message: 'slow down', advice: '', retryAfterSeconds: 900 });
+      throw new PropagatorError({
+        code: 'x',
+        class: 'Transient',
+        message: 'slow down',
+        advice: '',
+        retryAfterSeconds: 900,
+      });
     };
     await world.takeDelayed();
     expect(Number(world.delayed[0]?.dueAt) - world.engine.time).toBe(900_000);
   });
   it('it is asked a few times, not once for each notification of a thousand', async () => {
     world.keystone.fault = away;
-    await world.take(...Array.from({ length: 200 }, (_, n) => cadf('identity.project.updated', `n${n}`)));
+    await world.take(
+      ...Array.from({ length: 200 }, (_, n) => cadf('identity.project.updated', `n${n}`)),
+    );
     expect(world.delayed).toHaveLength(200);
     expect(world.keystone.asked.length).toBeLessThan(20);
   });
@@ -258,7 +289,12 @@ describe('while Keystone is away', () => {
   });
   it('a login that is refused makes it wait just the same', async () => {
     world.keystone.fault = () => {
-      throw new PropagatorError({ code: 'keystone.http.403', class: 'Denied', message: 'no', advice: '' });
+      throw new PropagatorError({
+        code: 'keystone.http.403',
+        class: 'Denied',
+        message: 'no',
+        advice: '',
+      });
     };
     await world.take(cadf('identity.project.updated', 'p1'));
     expect(world.delayed).toHaveLength(1);
@@ -266,26 +302,38 @@ describe('while Keystone is away', () => {
 });
 
 describe('members of a project', () => {
-  const assigned = (payload: object) => cadf('identity.role_assignment.created', undefined, { payload });
+  const assigned = (payload: object) =>
+    cadf('identity.role_assignment.created', undefined, { payload });
   it('are recorded when a user or a group gets a role, and never forgotten', async () => {
     world.keystone.groups.set('g1', [UserId.parse('u2'), UserId.parse('u3')]);
-    await world.take(assigned({ project: 'p1', user: 'u9' }), assigned({ project: 'p1', group: 'g1' }));
+    await world.take(
+      assigned({ project: 'p1', user: 'u9' }),
+      assigned({ project: 'p1', group: 'g1' }),
+    );
     world.keystone.roles.length = 0;
     world.keystone.roles.push(role('p2', 'u5'));
-    await world.fill();
+    await world.syncInventory();
     expect(record('project/p1')?.members).toEqual(['u1', 'u9', 'u2', 'u3']);
     expect(world.said).toEqual([]);
   });
   it('are found in an application credential: made by the user, with a token of the project', async () => {
     await world.take(
-      cadf('identity.application_credential.created', 'c1', { payload: { initiator: { user_id: 'u7', project_id: 'p1' } } }),
+      cadf('identity.application_credential.created', 'c1', {
+        payload: { initiator: { user_id: 'u7', project_id: 'p1' } },
+      }),
     );
     expect(record('project/p1')?.members).toEqual(['u1', 'u7']);
   });
   it('of a project that nobody knew: Keystone is asked for it first', async () => {
     world.keystone.put(project('p3', { enabled: false }));
-    await world.take(assigned({ project: 'p3', user: 'u1' }), assigned({ project: 'p4', user: 'u1' }));
-    expect(record('project/p3')).toMatchObject({ account: { name: 'project p3', domainId: 'd1' }, members: ['u1'] });
+    await world.take(
+      assigned({ project: 'p3', user: 'u1' }),
+      assigned({ project: 'p4', user: 'u1' }),
+    );
+    expect(record('project/p3')).toMatchObject({
+      account: { name: 'project p3', domainId: 'd1' },
+      members: ['u1'],
+    });
     expect(record('project/p4')).toBeUndefined();
     await world.take(cadf('identity.project.updated', 'p3'));
     expect(world.said).toEqual(['account.project.disabled project p3']);
@@ -293,9 +341,14 @@ describe('members of a project', () => {
   it('of all projects below, when the role is inherited', async () => {
     world.keystone.put(project('p3', { parentId: 'p2' }));
     world.keystone.put(project('other'));
-    await world.fill();
+    await world.syncInventory();
     await world.take(assigned({ project: 'p1', user: 'u8', inherited_to_projects: true }));
-    expect(['p1', 'p2', 'p3', 'other'].map((id) => record(`project/${id}`)?.members)).toEqual([['u1'], ['u8'], ['u8'], []]);
+    expect(['p1', 'p2', 'p3', 'other'].map((id) => record(`project/${id}`)?.members)).toEqual([
+      ['u1'],
+      ['u8'],
+      ['u8'],
+      [],
+    ]);
     await world.take(assigned({ domain: 'd1', user: 'u9', inherited_to_projects: true }));
     expect(record('project/other')?.members).toEqual(['u9']);
   });
@@ -313,9 +366,14 @@ describe('members of a project', () => {
 
 describe('what is not acted on', () => {
   it('a password change that was turned down, though it calls itself a success', async () => {
-    const payload = { reason: { reasonType: 'Password does not meet expectations', reasonCode: '400' } };
+    const payload = {
+      reason: { reasonType: 'Password does not meet expectations', reasonCode: '400' },
+    };
     await world.take(cadf('identity.user.updated', 'u1', { payload }));
-    expect([world.said, world.count('notification.dropped.rejected-password-change')]).toEqual([[], 1]);
+    expect([world.said, world.count('notification.dropped.rejected-password-change')]).toEqual([
+      [],
+      1,
+    ]);
   });
   it('a failed attempt', async () => {
     await world.take(cadf('identity.project.deleted', 'p1', { payload: { outcome: 'failure' } }));
@@ -340,7 +398,12 @@ describe('what can’t be read', () => {
   it('is laid aside with the reason, its bytes cut to 64 KiB, and its full size', async () => {
     await world.take('x'.repeat(100_000), Buffer.alloc(3 * 1024 * 1024, 0xfe));
     expect(
-      world.engine.quarantined.map(({ reason, body, encoding, bytes }) => [reason, Buffer.from(body, encoding).length, encoding, bytes]),
+      world.engine.quarantined.map(({ reason, body, encoding, bytes }) => [
+        reason,
+        Buffer.from(body, encoding).length,
+        encoding,
+        bytes,
+      ]),
     ).toEqual([
       ['not JSON', 65_536, 'utf8', 100_000],
       ['too big: 3145728 bytes, a notification has a few thousand', 65_536, 'base64', 3_145_728],
@@ -348,7 +411,10 @@ describe('what can’t be read', () => {
     expect(world.count('notification.unreadable')).toBe(2);
   });
   it('includes an id that is none, for it would end up in a URL', async () => {
-    await world.take(cadf('identity.project.deleted', '../../v3/users'), cadf('identity.user.deleted', undefined));
+    await world.take(
+      cadf('identity.project.deleted', '../../v3/users'),
+      cadf('identity.user.deleted', undefined),
+    );
     expect(world.engine.quarantined.map(({ reason }) => reason)).toEqual([
       'what identity.project.deleted is about has no id of Keystone',
       'what identity.user.deleted is about has no id of Keystone',
@@ -364,38 +430,49 @@ describe('what can’t be read', () => {
 });
 
 describe('the fill from Keystone’s lists', () => {
-  it.each(['domains', 'projects', 'users', 'members'])('changes nothing when %s fails, or is empty', async (list) => {
-    const before = new Map(world.engine.accounts);
-    world.keystone.put(project('p9'));
-    world.keystone.fault = (call) => call === list && away();
-    await expect(world.fill()).rejects.toMatchObject({ report: { class: 'Transient' } });
-    world.keystone.fault = () => undefined;
-    Object.assign(world.keystone, { [list]: async () => [] });
-    await expect(world.fill()).rejects.toMatchObject({ report: { code: 'keystone.list.empty' } });
-    expect(world.engine.accounts).toEqual(before);
-  });
+  it.each(['domains', 'projects', 'users', 'members'])(
+    'changes nothing when %s fails, or is empty',
+    async (list) => {
+      const before = new Map(world.engine.accounts);
+      world.keystone.put(project('p9'));
+      world.keystone.fault = (call) => call === list && away();
+      await expect(world.syncInventory()).rejects.toMatchObject({ report: { class: 'Transient' } });
+      world.keystone.fault = () => undefined;
+      Object.assign(world.keystone, { [list]: async () => [] });
+      await expect(world.syncInventory()).rejects.toMatchObject({
+        report: { code: 'keystone.list.empty' },
+      });
+      expect(world.engine.accounts).toEqual(before);
+    },
+  );
   it('says what Keystone no longer lists, and deletes none of it', async () => {
     world.keystone.remove('project', 'p2');
     world.keystone.remove('domain', 'd2');
-    expect(await world.fill()).toEqual({ accounts: 4, vanished: 2 });
-    expect(record('project/p2')).toMatchObject({ deletedAt: undefined, account: { name: 'project p2' } });
+    expect(await world.syncInventory()).toEqual({ accounts: 4, vanished: 2 });
+    expect(record('project/p2')).toMatchObject({
+      deletedAt: undefined,
+      account: { name: 'project p2' },
+    });
   });
   it('after a gap, puts the deletion that nobody announced on the bus, once', async () => {
     world.keystone.remove('project', 'p2');
     world.engine.waiting.length = 0;
-    await world.fill({ announce: true });
+    await world.syncInventory({ announce: true });
     expect(world.said).toEqual(['account.project.deleted project p2']);
-    expect(world.events[0]?.data.cause).toMatchObject({ eventType: 'unannounced', messageId: 'unannounced/project/p2' });
-    await world.fill({ announce: true });
+    expect(world.events[0]?.data.cause).toMatchObject({
+      eventType: 'unannounced',
+      messageId: 'unannounced/project/p2',
+    });
+    await world.syncInventory({ announce: true });
     expect(world.said).toHaveLength(1);
   });
   it('believes no listing from which a large part has vanished at once', async () => {
     for (let n = 0; n < 30; n += 1) world.keystone.put(project(`many${n}`));
-    await world.fill();
+    await world.syncInventory();
     world.engine.time += 10;
     for (let n = 0; n < 12; n += 1) world.keystone.remove('project', `many${n}`);
     world.engine.waiting.length = 0;
-    expect(await world.fill({ announce: true })).toMatchObject({ vanished: 12 });
+    expect(await world.syncInventory({ announce: true })).toMatchObject({ vanished: 12 });
     expect(world.said).toEqual([]);
     expect(record('project/many0')?.deletedAt).toBeUndefined();
   });
@@ -415,7 +492,7 @@ describe('the fill from Keystone’s lists', () => {
       }
       return answer;
     };
-    expect((await world.fill()).vanished).toBe(0);
+    expect((await world.syncInventory()).vanished).toBe(0);
   });
   it('writes what is new, and nothing that is known already', async () => {
     const written: string[] = [];
@@ -427,7 +504,7 @@ describe('the fill from Keystone’s lists', () => {
     const filled = async () => {
       written.length = 0;
       world.engine.time += 60_000;
-      await world.fill();
+      await world.syncInventory();
       return written.toSorted();
     };
     expect(await filled()).toEqual([]);
@@ -444,7 +521,7 @@ describe('the fill from Keystone’s lists', () => {
     await world.take(cadf('identity.project.deleted', 'p1'));
     const tombstone = record('project/p1')?.deletedAt;
     world.keystone.roles.splice(0, 1, role('p1', 'u2'));
-    await world.fill();
+    await world.syncInventory();
     expect(record('project/p1')).toMatchObject({ deletedAt: tombstone, members: ['u1', 'u2'] });
   });
 });

@@ -5,14 +5,23 @@ import { utcMillis } from '../../../lib/account/time.ts';
 import { cadf, recorded } from './world.ts';
 
 const read = (body: string | Uint8Array) =>
-  readNotification({ source: 'test', receivedAt: 0, ...encodeBody(typeof body === 'string' ? Buffer.from(body) : body) });
+  readNotification({
+    source: 'test',
+    receivedAt: 0,
+    ...encodeBody(typeof body === 'string' ? Buffer.from(body) : body),
+  });
 function readable(body: string): Notification {
   const reading = read(body);
   if (reading.is === 'unreadable') throw new Error(reading.reason);
   return reading.notification;
 }
 const inner = (parts: object): string =>
-  JSON.stringify({ message_id: 'm', event_type: 'identity.project.deleted', payload: { resource_info: 'p' }, ...parts });
+  JSON.stringify({
+    message_id: 'm',
+    event_type: 'identity.project.deleted',
+    payload: { resource_info: 'p' },
+    ...parts,
+  });
 
 describe('the form of a notification', () => {
   it('is the envelope of version 2 with text inside', () => {
@@ -26,7 +35,10 @@ describe('the form of a notification', () => {
     });
   });
   it('is the bare object of version 1', () => {
-    expect(readable(recorded('cadf-messaging')[18] ?? '')).toMatchObject({ eventType: 'identity.project.deleted', outcome: 'success' });
+    expect(readable(recorded('cadf-messaging')[18] ?? '')).toMatchObject({
+      eventType: 'identity.project.deleted',
+      outcome: 'success',
+    });
   });
   it('has a basic payload: one id and a request id', () => {
     expect(readable(recorded('basic-messagingv2')[18] ?? '')).toMatchObject({
@@ -37,21 +49,35 @@ describe('the form of a notification', () => {
     });
   });
   it('comes from Kafka or a log without _unique_id, with an empty _context', () => {
-    const body = inner({ _context: {}, publisher_id: 'identity.h', priority: 'INFO', timestamp: '2026-11-23 03:49:48' });
-    expect(readable(body)).toMatchObject({ messageId: 'm', resource: 'p', at: Date.UTC(2026, 10, 23, 3, 49, 48) });
-    expect(readable(JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': body }))).toEqual(readable(body));
+    const body = inner({
+      _context: {},
+      publisher_id: 'identity.h',
+      priority: 'INFO',
+      timestamp: '2026-11-23 03:49:48',
+    });
+    expect(readable(body)).toMatchObject({
+      messageId: 'm',
+      resource: 'p',
+      at: Date.UTC(2026, 10, 23, 3, 49, 48),
+    });
+    expect(readable(JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': body }))).toEqual(
+      readable(body),
+    );
   });
   it('without a message_id gets the same made-up one each time, and another body another one', () => {
     const none = inner({ message_id: undefined });
     expect(readable(none).messageId).toBe(readable(none).messageId);
     expect(readable(none).messageId).toMatch(/^sha256:[0-9a-f]{64}$/);
-    expect(readable(inner({ message_id: undefined, timestamp: 'x' })).messageId).not.toBe(readable(none).messageId);
+    expect(readable(inner({ message_id: undefined, timestamp: 'x' })).messageId).not.toBe(
+      readable(none).messageId,
+    );
     expect(readable(inner({ message_id: 'a\u0000b' })).messageId).toMatch(/^sha256:/);
   });
   it('of another service is read as well: it is dropped later, and no quarantine fills with it', () => {
-    expect(readable(inner({ event_type: 'compute.instance.update', payload: { state: 'active' } })).eventType).toBe(
-      'compute.instance.update',
-    );
+    expect(
+      readable(inner({ event_type: 'compute.instance.update', payload: { state: 'active' } }))
+        .eventType,
+    ).toBe('compute.instance.update');
   });
 });
 
@@ -66,8 +92,14 @@ describe('an unreadable notification says why', () => {
     [inner({ event_type: 'a\u0007b' }), 'no notification: it has no usable event_type'],
     [inner({ event_type: 'x'.repeat(201) }), 'no notification: it has no usable event_type'],
     [inner({ payload: 'text' }), 'its payload is not an object'],
-    [JSON.stringify({ 'oslo.version': '3.0', 'oslo.message': '{}' }), 'an envelope of oslo.messaging of another version than 2'],
-    [JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': '{' }), 'the text in oslo.message is not JSON'],
+    [
+      JSON.stringify({ 'oslo.version': '3.0', 'oslo.message': '{}' }),
+      'an envelope of oslo.messaging of another version than 2',
+    ],
+    [
+      JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': '{' }),
+      'the text in oslo.message is not JSON',
+    ],
     [
       cadf('identity.project.deleted', 'p1', { payload: { resource_info: 'p2' } }),
       'resource_info and target.id differ, which Keystone never sends',
@@ -76,12 +108,22 @@ describe('an unreadable notification says why', () => {
   ])('%j: %s', (body, reason) => expect(read(body)).toEqual({ is: 'unreadable', reason }));
 
   it('when it is compressed in a way that nobody undid', () => {
-    expect(read(Buffer.from([0x1f, 0x8b, 8, 0xff]))).toMatchObject({ reason: expect.stringContaining(': compressed') });
-    expect(read(Buffer.concat([Buffer.from('BZh9'), Buffer.from([0xff])]))).toMatchObject({ reason: expect.stringContaining('bzip2') });
+    expect(read(Buffer.from([0x1f, 0x8b, 8, 0xff]))).toMatchObject({
+      reason: expect.stringContaining(': compressed'),
+    });
+    expect(read(Buffer.concat([Buffer.from('BZh9'), Buffer.from([0xff])]))).toMatchObject({
+      reason: expect.stringContaining('bzip2'),
+    });
   });
   it('when it is too big, with its full size', () => {
-    const { data } = notificationReceived(Buffer.alloc(LARGEST_BODY + 1, 'ü'), { id: 'x', source: 'test', receivedAt: 1 });
-    expect(readNotification(data)).toMatchObject({ reason: expect.stringContaining(`${LARGEST_BODY + 1} bytes`) });
+    const { data } = notificationReceived(Buffer.alloc(LARGEST_BODY + 1, 'ü'), {
+      id: 'x',
+      source: 'test',
+      receivedAt: 1,
+    });
+    expect(readNotification(data)).toMatchObject({
+      reason: expect.stringContaining(`${LARGEST_BODY + 1} bytes`),
+    });
     expect(Buffer.byteLength(data.body)).toBeLessThanOrEqual(64 * 1024);
     expect(data.encoding).toBe('utf8');
   });
@@ -93,19 +135,31 @@ describe('timestamps', () => {
     expect(utcMillis('2026-11-23 03:49:48')).toBe(Date.UTC(2026, 10, 23, 3, 49, 48));
   });
   it('of CADF end in +0000', () => {
-    expect(utcMillis('2026-11-23T03:49:48.266076+0000')).toBe(Date.UTC(2026, 10, 23, 3, 49, 48, 266));
+    expect(utcMillis('2026-11-23T03:49:48.266076+0000')).toBe(
+      Date.UTC(2026, 10, 23, 3, 49, 48, 266),
+    );
     expect(utcMillis('2026-11-23T05:19:48+01:30')).toBe(Date.UTC(2026, 10, 23, 3, 49, 48));
     expect(utcMillis('2026-11-22T22:49:48-0500')).toBe(Date.UTC(2026, 10, 23, 3, 49, 48));
   });
-  it.each(['', 'now', '2026-02-30 00:00:00', '2026-13-01 00:00:00', '2026-01-01 24:00:00', '2026-01-01'])('%j is none', (text) =>
-    expect(utcMillis(text)).toBeUndefined(),
-  );
+  it.each([
+    '',
+    'now',
+    '2026-02-30 00:00:00',
+    '2026-13-01 00:00:00',
+    '2026-01-01 24:00:00',
+    '2026-01-01',
+  ])('%j is none', (text) => expect(utcMillis(text)).toBeUndefined());
   it('agree with the calendar on every day', () => {
     fc.assert(
-      fc.property(fc.date({ min: new Date('1970-01-01'), max: new Date('2199-12-31'), noInvalidDate: true }), (date) => {
-        expect(utcMillis(date.toISOString())).toBe(date.getTime());
-        expect(utcMillis(date.toISOString().replace('T', ' ').replace('Z', ''))).toBe(date.getTime());
-      }),
+      fc.property(
+        fc.date({ min: new Date('1970-01-01'), max: new Date('2199-12-31'), noInvalidDate: true }),
+        (date) => {
+          expect(utcMillis(date.toISOString())).toBe(date.getTime());
+          expect(utcMillis(date.toISOString().replace('T', ' ').replace('Z', ''))).toBe(
+            date.getTime(),
+          );
+        },
+      ),
     );
   });
 });

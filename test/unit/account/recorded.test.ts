@@ -4,7 +4,10 @@ import { isGone } from '../../../lib/account/inventory.ts';
 import { readNotification } from '../../../lib/account/notification.ts';
 import { FORMATS, recorded, role, World } from './world.ts';
 
-/** The ids of one recording, by the names of the scenario: a domain `acme` with the projects a, b and c, the user alice and her group. */
+/**
+ * The ids of one recording, by the names of the scenario: a domain `acme` with the projects a, b
+ * and c, the user alice and her group.
+ */
 function cast(bodies: string[]) {
   const ids = bodies.map((body, index) => {
     const reading = readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 });
@@ -20,13 +23,27 @@ function scenario(world: World, { acme, a, b, c, alice, group }: ReturnType<type
   const { keystone } = world;
   const domainId = DomainId.parse(acme);
   const project = (id: string, name: string, parentId = acme) =>
-    keystone.put({ type: 'project', id: ProjectId.parse(id), name, domainId, parentId, enabled: true });
+    keystone.put({
+      type: 'project',
+      id: ProjectId.parse(id),
+      name,
+      domainId,
+      parentId,
+      enabled: true,
+    });
   const steps: Record<number, () => void> = {
     0: () => keystone.put({ type: 'domain', id: domainId, name: 'acme', enabled: true }),
     1: () => project(a, 'a'),
     2: () => project(b, 'b', a),
     3: () => project(c, 'c'),
-    4: () => keystone.put({ type: 'user', id: UserId.parse(alice), name: 'alice', domainId, enabled: true }),
+    4: () =>
+      keystone.put({
+        type: 'user',
+        id: UserId.parse(alice),
+        name: 'alice',
+        domainId,
+        enabled: true,
+      }),
     6: () => keystone.groups.set(group, [UserId.parse(alice)]),
     13: () => project(a, 'a, renamed'),
     14: () => keystone.enable('project', c, false),
@@ -78,7 +95,10 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
 
   it('has 29 notifications, and each of them is read', () => {
     expect(bodies).toHaveLength(29);
-    for (const body of bodies) expect(readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 }).is).toBe('notification');
+    for (const body of bodies)
+      expect(readNotification({ body, encoding: 'utf8', source: 'test', receivedAt: 0 }).is).toBe(
+        'notification',
+      );
   });
 
   it('becomes these account events, one for each change, with the names that are gone from Keystone by then', async () => {
@@ -93,7 +113,11 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
   it('leaves tombstones that remember name, domain, parent and members', async () => {
     const { engine, cast } = await play();
     const record = (key: string) => engine.accounts.get(key);
-    expect(record(`project/${cast.b}`)?.account).toMatchObject({ name: 'b', domainId: cast.acme, parentId: cast.a });
+    expect(record(`project/${cast.b}`)?.account).toMatchObject({
+      name: 'b',
+      domainId: cast.acme,
+      parentId: cast.a,
+    });
     // Alice had a role on `a` herself, and on `c` by her group.
     expect(record(`project/${cast.a}`)?.members).toEqual([cast.alice]);
     expect(record(`project/${cast.c}`)?.members).toEqual([cast.alice]);
@@ -103,15 +127,25 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
   it('says who did it, where the recording says so', async () => {
     const world = await play();
     const byWhom = world.events.map(({ data }) => data.cause.initiator?.name);
-    // Basic payloads never do; and what Keystone does by itself while it deletes a domain has no initiator in CADF either.
+    // Basic payloads never do; and what Keystone does by itself while it deletes a domain has no
+    // initiator in CADF either.
     const admin = format === 'basic-messagingv2' ? undefined : 'admin';
-    expect(byWhom).toEqual(EXPECTED.map((_, index) => ([12, 13, 14].includes(index) ? undefined : admin)));
-    expect(world.events.every(({ data }) => data.cause.at > Date.UTC(2026, 10, 23) && data.cause.at < Date.UTC(2026, 10, 24))).toBe(true);
+    expect(byWhom).toEqual(
+      EXPECTED.map((_, index) => ([12, 13, 14].includes(index) ? undefined : admin)),
+    );
+    expect(
+      world.events.every(
+        ({ data }) =>
+          data.cause.at > Date.UTC(2026, 10, 23) && data.cause.at < Date.UTC(2026, 10, 24),
+      ),
+    ).toBe(true);
   });
 
   it('counts what it does not act on', async () => {
     const world = await play();
-    const dropped = Object.fromEntries([...world.engine.counters].filter(([name]) => name.startsWith('notification.dropped.')));
+    const dropped = Object.fromEntries(
+      [...world.engine.counters].filter(([name]) => name.startsWith('notification.dropped.')),
+    );
     expect(dropped).toEqual({
       'notification.dropped.identity.group.created': 1,
       'notification.dropped.identity.group.updated': 1,
@@ -121,7 +155,9 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
       'notification.dropped.identity.OS-TRUST:trust.created': 1,
       'notification.dropped.identity.role_assignment.deleted': 1,
       'notification.dropped.identity.application_credential.deleted': 1,
-      ...(format === 'basic-messagingv2' ? { 'notification.dropped.identity.application_credential.created': 1 } : {}),
+      ...(format === 'basic-messagingv2'
+        ? { 'notification.dropped.identity.application_credential.created': 1 }
+        : {}),
     });
   });
 
@@ -131,7 +167,7 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
     const at = scenario(world, ids);
     for (let line = 0; line <= 13; line += 1) at(line);
     world.keystone.roles.push(role(ids.a, ids.alice));
-    await world.fill();
+    await world.syncInventory();
     for (let line = 14; line <= 28; line += 1) at(line);
     await world.take(...bodies);
     expect(world.said).toEqual([

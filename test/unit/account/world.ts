@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import type { Account, AccountEvent } from '../../../events/account.ts';
 import { DomainId, ProjectId, UserId } from '../../../events/ids.ts';
 import type { NotificationReceived } from '../../../events/notification.ts';
-import { fill } from '../../../functions/fill.ts';
-import { ingest } from '../../../functions/ingest.ts';
-import type { Keystone, Shown } from '../../../lib/account/keystone.ts';
+import type { Keystone, KeystoneState } from '../../../lib/account/keystone.ts';
 import { notificationReceived } from '../../../lib/account/received.ts';
 import type { Engine } from '../../../lib/engine/port.ts';
-import { PropagatorError } from '../../../lib/errors.ts';
-import { createLogger } from '../../../lib/log.ts';
+import { ingest } from '../../../lib/handlers/ingest.ts';
+import { syncInventory } from '../../../lib/handlers/sync-inventory.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+import { createLogger } from '../../../lib/shared/log.ts';
 import { MemoryEngine } from '../../memory.ts';
 
 type Living = Account & { enabled: boolean };
@@ -37,27 +37,39 @@ export class FakeKeystone implements Keystone {
     this.fault(call);
     return value;
   }
-  async show(type: Account['type'], id: string): Promise<Shown> {
+  async show(type: Account['type'], id: string): Promise<KeystoneState> {
     const domain = type === 'project' ? this.accounts.get(`domain/${id}`) : undefined;
     // Keystone shows a domain as a project as well, one without a domain.
-    const asProject: Living | undefined = domain && { type: 'project', id: ProjectId.parse(id), enabled: domain.enabled };
+    const asProject: Living | undefined = domain && {
+      type: 'project',
+      id: ProjectId.parse(id),
+      enabled: domain.enabled,
+    };
     const account = this.accounts.get(`${type}/${id}`) ?? asProject;
-    return this.#answer(`show ${type} ${id}`, account ? { is: 'present', account } : { is: 'absent' });
+    return this.#answer(
+      `show ${type} ${id}`,
+      account ? { is: 'present', account } : { is: 'absent' },
+    );
   }
   #list(type: Account['type'], domainId?: DomainId): Account[] {
     return [...this.accounts.values()].filter(
-      (account) => account.type === type && (domainId === undefined || (account.type !== 'domain' && account.domainId === domainId)),
+      (account) =>
+        account.type === type &&
+        (domainId === undefined || (account.type !== 'domain' && account.domainId === domainId)),
     );
   }
-  projects = async (domainId?: DomainId): Promise<Account[]> => this.#answer('projects', this.#list('project', domainId));
-  users = async (domainId?: DomainId): Promise<Account[]> => this.#answer('users', this.#list('user', domainId));
+  projects = async (domainId?: DomainId): Promise<Account[]> =>
+    this.#answer('projects', this.#list('project', domainId));
+  users = async (domainId?: DomainId): Promise<Account[]> =>
+    this.#answer('users', this.#list('user', domainId));
   domains = async (): Promise<Account[]> => this.#answer('domains', this.#list('domain'));
   members = async (projectId?: ProjectId) =>
     this.#answer(
       'members',
       this.roles.filter((role) => projectId === undefined || role.projectId === projectId),
     );
-  groupMembers = async (id: string): Promise<UserId[]> => this.#answer(`group ${id}`, this.groups.get(id) ?? []);
+  groupMembers = async (id: string): Promise<UserId[]> =>
+    this.#answer(`group ${id}`, this.groups.get(id) ?? []);
 }
 
 export const away = (): never => {
@@ -76,7 +88,12 @@ export const silent = createLogger('silent');
 export class World {
   readonly engine = new MemoryEngine();
   readonly keystone = new FakeKeystone();
-  readonly ports = { engine: this.engine as Engine, keystone: this.keystone as Keystone, log: silent, now: () => this.engine.time };
+  readonly deps = {
+    engine: this.engine as Engine,
+    keystone: this.keystone as Keystone,
+    log: silent,
+    now: () => this.engine.time,
+  };
 
   /** Hands bodies to ingest as one batch. */
   async take(...bodies: (string | Uint8Array)[]): Promise<void> {
@@ -94,28 +111,37 @@ export class World {
   async takeReceived(...messages: NotificationReceived[]): Promise<void> {
     await ingest(
       messages.map((message) => ({ message, receiveCount: 1 })),
-      this.ports,
+      this.deps,
     );
   }
-  fill(options?: { announce: boolean }): Promise<{ accounts: number; vanished: number }> {
-    return fill(this.ports, options);
+  syncInventory(options?: { announce: boolean }): Promise<{ accounts: number; vanished: number }> {
+    return syncInventory(this.deps, options);
   }
   get events(): AccountEvent[] {
-    return this.engine.waiting.flatMap(({ message }) => (message.type.startsWith('account.') ? [message as AccountEvent] : []));
+    return this.engine.waiting.flatMap(({ message }) =>
+      message.type.startsWith('account.') ? [message as AccountEvent] : [],
+    );
   }
   /** `account.project.deleted b`, with the name where it is known. */
   get said(): string[] {
-    return this.events.map(({ type, data: { account } }) => `${type} ${account.name ?? account.id}`);
+    return this.events.map(
+      ({ type, data: { account } }) => `${type} ${account.name ?? account.id}`,
+    );
   }
   get delayed() {
     return this.engine.waiting.filter(({ message }) => message.type === 'notification.received');
   }
   /** What waits because Keystone was away is handed over again, once it is due. */
   async takeDelayed(): Promise<void> {
-    this.engine.time = Math.max(this.engine.time, Math.min(...this.delayed.map(({ dueAt }) => dueAt)));
+    this.engine.time = Math.max(
+      this.engine.time,
+      Math.min(...this.delayed.map(({ dueAt }) => dueAt)),
+    );
     const due = this.delayed.filter(({ dueAt }) => dueAt <= this.engine.time);
     for (const waiting of due) this.engine.take(waiting);
-    await this.takeReceived(...due.flatMap(({ message }) => (message.type === 'notification.received' ? [message] : [])));
+    await this.takeReceived(
+      ...due.flatMap(({ message }) => (message.type === 'notification.received' ? [message] : [])),
+    );
   }
   count(name: string): number {
     return this.engine.counters.get(name) ?? 0;
@@ -130,9 +156,14 @@ export interface Parts {
   payload?: object;
 }
 /** A CADF notification about one id, in the envelope of version 2. */
-export function cadf(eventType: string, id: string | undefined, { messageId, requestId, at, payload }: Parts = {}): string {
+export function cadf(
+  eventType: string,
+  id: string | undefined,
+  { messageId, requestId, at, payload }: Parts = {},
+): string {
   made += 1;
-  const about = id === undefined ? {} : { target: { id, typeURI: 'data/security' }, resource_info: id };
+  const about =
+    id === undefined ? {} : { target: { id, typeURI: 'data/security' }, resource_info: id };
   return JSON.stringify({
     'oslo.version': '2.0',
     'oslo.message': JSON.stringify({
@@ -146,7 +177,14 @@ export function cadf(eventType: string, id: string | undefined, { messageId, req
         outcome: 'success',
         ...(requestId === undefined
           ? {}
-          : { initiator: { user_id: 'admin1', username: 'admin', project_id: 'adminproject', request_id: requestId } }),
+          : {
+              initiator: {
+                user_id: 'admin1',
+                username: 'admin',
+                project_id: 'adminproject',
+                request_id: requestId,
+              },
+            }),
         ...about,
         ...payload,
       },
@@ -155,8 +193,16 @@ export function cadf(eventType: string, id: string | undefined, { messageId, req
 }
 
 const domainId = DomainId.parse('d1');
-export const domain = (id: string, enabled = true): Living => ({ type: 'domain', id: DomainId.parse(id), name: `domain ${id}`, enabled });
-export const project = (id: string, rest: { enabled?: boolean; parentId?: string; domainId?: DomainId } = {}): Living => ({
+export const domain = (id: string, enabled = true): Living => ({
+  type: 'domain',
+  id: DomainId.parse(id),
+  name: `domain ${id}`,
+  enabled,
+});
+export const project = (
+  id: string,
+  rest: { enabled?: boolean; parentId?: string; domainId?: DomainId } = {},
+): Living => ({
   type: 'project',
   id: ProjectId.parse(id),
   name: `project ${id}`,
@@ -164,13 +210,25 @@ export const project = (id: string, rest: { enabled?: boolean; parentId?: string
   enabled: true,
   ...rest,
 });
-export const user = (id: string, enabled = true): Living => ({ type: 'user', id: UserId.parse(id), name: `user ${id}`, domainId, enabled });
-export const role = (projectId: string, userId: string) => ({ projectId: ProjectId.parse(projectId), userId: UserId.parse(userId) });
+export const user = (id: string, enabled = true): Living => ({
+  type: 'user',
+  id: UserId.parse(id),
+  name: `user ${id}`,
+  domainId,
+  enabled,
+});
+export const role = (projectId: string, userId: string) => ({
+  projectId: ProjectId.parse(projectId),
+  userId: UserId.parse(userId),
+});
 
 export const FORMATS = ['cadf-messagingv2', 'cadf-messaging', 'basic-messagingv2'] as const;
 /** The bodies that a real Keystone sent, 29 in each format, one scenario. */
 export function recorded(format: (typeof FORMATS)[number]): string[] {
-  const lines = readFileSync(new URL(`../../../events/samples/keystone/${format}.jsonl`, import.meta.url), 'utf8')
+  const lines = readFileSync(
+    new URL(`../../../events/samples/keystone/${format}.jsonl`, import.meta.url),
+    'utf8',
+  )
     .trim()
     .split('\n');
   return lines.map((line) => String(JSON.parse(line).body));

@@ -3,7 +3,7 @@ import { UserId } from '../../../events/ids.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
 import { operation, task } from '../../engine/samples.ts';
-import { BYSTANDER, VICTIM } from '../../property/small-world.ts';
+import { CONTROL, TARGET } from '../../property/small-world.ts';
 import { desk } from './desk.ts';
 import { plain } from './samples.ts';
 
@@ -18,41 +18,74 @@ describe('the command line', () => {
       out: 'rating is waived, for every operation that has not ended yet. One that is held because of it needs a release.\n',
       err: '',
     });
-    const waiver = { type: 'rating', by: 'ann', reason: 'it counts, and keeps nothing', at: engine.time };
-    expect(Waivers.parse(JSON.parse((await type('services --json')).out))).toEqual({ waived: [waiver], uncovered: [] });
+    const waiver = {
+      type: 'rating',
+      by: 'ann',
+      reason: 'it counts, and keeps nothing',
+      at: engine.time,
+    };
+    expect(Waivers.parse(JSON.parse((await type('services --json')).out))).toEqual({
+      waived: [waiver],
+      uncovered: [],
+    });
     expect(await type('unwaive rating')).toMatchObject({ code: 0, out: 'rating counts again.\n' });
     expect([...engine.waived]).toEqual([]);
-    expect(await type('unwaive rating')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('rating is not waived') });
-    expect(await type('waive first --reason x')).toMatchObject({ code: 1, err: expect.stringContaining('first covers first') });
-    expect(await type('waive rating')).toMatchObject({ code: 64, err: expect.stringContaining('--reason') });
+    expect(await type('unwaive rating')).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('rating is not waived'),
+    });
+    expect(await type('waive first --reason x')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('first covers first'),
+    });
+    expect(await type('waive rating')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('--reason'),
+    });
   });
 
   it('asks for a cleanup, by the name of the project when it is enabled, and says how to follow it', async () => {
     const { engine, type } = desk();
-    expect(await type(`cleanup ${BYSTANDER} --reason left`)).toMatchObject({
+    expect(await type(`cleanup ${CONTROL} --reason left`)).toMatchObject({
       code: 1,
       out: '',
       err: expect.stringContaining('say its name'),
     });
     expect(engine.operations.size).toBe(0);
-    expect(await type(`cleanup ${VICTIM}`)).toMatchObject({ code: 1, err: expect.stringContaining('no such project') });
-    expect(await type(`cleanup ${BYSTANDER} --name shoo`)).toMatchObject({ code: 1, err: expect.stringContaining('another one') });
-    const { code, out } = await type(`cleanup ${BYSTANDER} --name shop --reason "the customer left"`);
+    expect(await type(`cleanup ${TARGET}`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no such project'),
+    });
+    expect(await type(`cleanup ${CONTROL} --name shoo`)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('another one'),
+    });
+    const { code, out } = await type(`cleanup ${CONTROL} --name shop --reason "the customer left"`);
     const [opened] = [...engine.operations.values()];
-    expect({ code, out }).toEqual({ code: 0, out: `${opened?.id} begins. Follow it: propagator operation ${opened?.id}\n` });
-    expect(opened?.request).toMatchObject({ by: 'ann', reason: 'the customer left', enabled: true });
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: `${opened?.id} begins. Follow it: propagator operation ${opened?.id}\n`,
+    });
+    expect(opened?.request).toMatchObject({
+      by: 'ann',
+      reason: 'the customer left',
+      enabled: true,
+    });
     const followed = await type(`operation ${opened?.id}`);
     expect(followed).toMatchObject({ code: 5, out: expect.stringContaining('ann asked for it') });
-    expect(JSON.parse((await type(`operation ${opened?.id} --json`)).out)).toMatchObject({ operation: { id: opened?.id } });
+    expect(JSON.parse((await type(`operation ${opened?.id} --json`)).out)).toMatchObject({
+      operation: { id: opened?.id },
+    });
   });
 
   it.each([
     ['finished', 0],
     ['observed', 0],
     ['refused', 3],
-    ['residue-unknown', 3],
+    ['unverified', 3],
     ['held', 3],
-    ['early', 5],
+    ['pre-delete', 5],
     ['closing', 5],
   ] as const)('tells by its exit code how an operation stands: %s is %i', async (state, code) => {
     const { engine, type } = desk();
@@ -64,27 +97,54 @@ describe('the command line', () => {
   it('exits with 4 when a dead letter waits, 1 when there is no such operation, 64 when it is asked the wrong way', async () => {
     const { engine, type } = desk();
     const shown = operation({ state: 'running' });
-    const error = { code: 'nova.http.403', class: 'Denied', message: 'no', advice: 'Ask.' } as const;
-    await engine.commit({ operations: [shown], tasks: [task(shown.id, 'nova', { state: 'errored', error })] });
+    const error = {
+      code: 'nova.http.403',
+      class: 'Denied',
+      message: 'no',
+      advice: 'Ask.',
+    } as const;
+    await engine.commit({
+      operations: [shown],
+      tasks: [task(shown.id, 'nova', { state: 'dead-lettered', error })],
+    });
     expect(await type(`operation ${shown.id}`)).toMatchObject({ code: 4 });
-    expect(await type('operation op-000000000000')).toMatchObject({ code: 1, err: expect.stringContaining('no such operation') });
+    expect(await type('operation op-000000000000')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('no such operation'),
+    });
     expect(await type('operations --state gone')).toMatchObject({ code: 64 });
     expect(await type('cleanse')).toMatchObject({ code: 64 });
-    expect(await type('--help')).toMatchObject({ code: 0, out: expect.stringContaining('Exit codes:') });
+    expect(await type('--help')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('Exit codes:'),
+    });
   });
 
   it('shows a waiver of today while an operation goes on, and those that counted when it has ended', async () => {
     const { engine, type } = desk();
     const uncovered = [{ type: 'rating', name: 'cloudkitty' }];
-    const [running, ended] = [operation({ state: 'running', uncovered }), operation({ state: 'residue-unknown', uncovered })];
-    const counted = operation({ state: 'finished', uncovered, waived: [{ type: 'rating', by: 'ann', reason: 'then', at: engine.time }] });
+    const [running, ended] = [
+      operation({ state: 'running', uncovered }),
+      operation({ state: 'unverified', uncovered }),
+    ];
+    const counted = operation({
+      state: 'finished',
+      uncovered,
+      waived: [{ type: 'rating', by: 'ann', reason: 'then', at: engine.time }],
+    });
     await engine.commit({
       operations: [running, ended, counted],
       waivers: [{ type: 'rating', by: 'bob', reason: 'later', at: engine.time }],
     });
-    expect((await type(`operation ${running.id}`)).out).toMatch(/Waived\n- rating \(cloudkitty\): by bob/);
-    expect((await type(`operation ${ended.id}`)).out).toMatch(/Not covered[^\n]*\n\? rating \(cloudkitty\)/);
-    expect((await type(`operation ${counted.id}`)).out).toMatch(/Waived\n- rating \(cloudkitty\): by ann/);
+    expect((await type(`operation ${running.id}`)).out).toMatch(
+      /Waived\n- rating \(cloudkitty\): by bob/,
+    );
+    expect((await type(`operation ${ended.id}`)).out).toMatch(
+      /Not covered[^\n]*\n\? rating \(cloudkitty\)/,
+    );
+    expect((await type(`operation ${counted.id}`)).out).toMatch(
+      /Waived\n- rating \(cloudkitty\): by ann/,
+    );
   });
 
   it('lists the operations of a user', async () => {
@@ -98,10 +158,19 @@ describe('the command line', () => {
   });
 
   it('says that nobody answers when none runs', async () => {
-    const nobody = new ApiClient('http://127.0.0.1:9', () => Promise.reject(new TypeError('fetch failed')));
+    const nobody = new ApiClient('http://127.0.0.1:9', () =>
+      Promise.reject(new TypeError('fetch failed')),
+    );
     const complained: string[] = [];
-    const quiet = { colour: plain, me: () => 'ann', now: Date.now, write: () => {}, exitCode: 0 };
-    const code = await runCommand(['status'], { ...quiet, client: nobody, complain: (text) => void complained.push(text) });
-    expect([code, complained.join('')]).toEqual([1, expect.stringContaining('no propagator answers')]);
+    const quiet = { color: plain, me: () => 'ann', now: Date.now, write: () => {}, exitCode: 0 };
+    const code = await runCommand(['status'], {
+      ...quiet,
+      client: nobody,
+      complain: (text) => void complained.push(text),
+    });
+    expect([code, complained.join('')]).toEqual([
+      1,
+      expect.stringContaining('no propagator answers'),
+    ]);
   });
 });

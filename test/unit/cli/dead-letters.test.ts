@@ -1,13 +1,20 @@
 import { time } from '../../../lib/cli/output.ts';
 import { engineError, LETTERS_BUSY } from '../../../lib/engine/engine-error.ts';
-import { look, operation, quarantined, requested } from '../../engine/samples.ts';
-import { HUSH, TELLINGS } from '../secrets.ts';
+import { confirmation, operation, quarantined, requested } from '../../engine/samples.ts';
+import { SILENT_LOG, TELLINGS } from '../shared/secrets.ts';
 import { desk } from './desk.ts';
 import { NOON } from './samples.ts';
 
 const DAY = 24 * 3_600_000;
 const denied = (code: string) =>
-  ({ code, class: 'Denied', message: `nova refused: ${code}`, advice: 'Give the role back.', requestId: 'req-7', status: 403 }) as const;
+  ({
+    code,
+    class: 'Denied',
+    message: `nova refused: ${code}`,
+    advice: 'Give the role back.',
+    requestId: 'req-7',
+    status: 403,
+  }) as const;
 
 /** Two of nova with one cause, one with another; one that the coordinator died on. */
 async function laid() {
@@ -15,18 +22,24 @@ async function laid() {
   const running = operation({ state: 'running' });
   await engine.commit({ operations: [running] });
   const { id } = running;
-  engine.lay('service-nova', requested('nova', 1, id), {
+  engine.moveToDeadLetters('service-nova', requested('nova', 1, id), {
     error: denied('nova.http.403'),
     receiveCount: 9,
     expiresAt: engine.time + 14 * DAY,
   });
   engine.time += 3_600_000;
-  engine.lay('service-nova', requested('nova', 2), { error: denied('nova.http.403'), expiresAt: engine.time + 14 * DAY });
-  engine.lay('service-nova', requested('nova', 3, id), { error: denied('nova.http.409') });
-  engine.lay('coordinate', look(id));
+  engine.moveToDeadLetters('service-nova', requested('nova', 2), {
+    error: denied('nova.http.403'),
+    expiresAt: engine.time + 14 * DAY,
+  });
+  engine.moveToDeadLetters('service-nova', requested('nova', 3, id), {
+    error: denied('nova.http.409'),
+  });
+  engine.moveToDeadLetters('coordinate', confirmation(id));
   return { engine, type, id };
 }
-const words = (text: string): string[] => text.split('\n').map((line) => line.replace(/ {2,}/g, ' | ').trim());
+const words = (text: string): string[] =>
+  text.split('\n').map((line) => line.replace(/ {2,}/g, ' | ').trim());
 
 describe('propagator dead-letters', () => {
   it('groups them by queue and cause: how many, the oldest, when the first expires', async () => {
@@ -60,9 +73,13 @@ describe('propagator dead-letters', () => {
     ]);
     // What it says to type does what it says.
     const [command = ''] = out.match(/redrive --service nova --cause nova\.http\.403/) ?? [];
-    expect((await type(`${command} --dry-run`)).out).toMatch(/\n2 would be sent back; none was\.\n$/);
+    expect((await type(`${command} --dry-run`)).out).toMatch(
+      /\n2 would be sent back; none was\.\n$/,
+    );
     expect(words((await type('dead-letters --queue coordinate')).out)).toHaveLength(9);
-    expect(JSON.parse((await type(`dead-letters --operation ${id} --json`)).out).deadLetters).toHaveLength(3);
+    expect(
+      JSON.parse((await type(`dead-letters --operation ${id} --json`)).out).deadLetters,
+    ).toHaveLength(3);
     expect((await type('dead-letters --service swift')).out).toBe('No dead letters.\n');
   });
 
@@ -70,33 +87,58 @@ describe('propagator dead-letters', () => {
     const { engine, type } = desk();
     const message = `nova answered 403:\r\n\u001b[2J\u001b]0;owned\u0007${' a word or two'.repeat(30)}`;
     for (let n = 0; n < 500; n += 1)
-      engine.lay('service-nova', requested('nova', n + 1), {
+      engine.moveToDeadLetters('service-nova', requested('nova', n + 1), {
         error: { ...denied('nova.http.403'), message },
         expiresAt: engine.time + DAY,
       });
-    engine.lay('service-nova', `\u001b[31m${'x'.repeat(20)}`, { error: { ...denied("it's; rm -rf"), message } });
-    for (const line of ['dead-letters', 'redrive --all --dry-run', 'dead-letters show 1', 'dead-letters show 501']) {
+    engine.moveToDeadLetters('service-nova', `\u001b[31m${'x'.repeat(20)}`, {
+      error: { ...denied("it's; rm -rf"), message },
+    });
+    for (const line of [
+      'dead-letters',
+      'redrive --all --dry-run',
+      'dead-letters show 1',
+      'dead-letters show 501',
+    ]) {
       const { code, out } = await type(line);
-      expect([line, code, Math.max(...out.split('\n').map(({ length }) => length)) <= 80]).toEqual([line, 0, true]);
+      expect([line, code, Math.max(...out.split('\n').map(({ length }) => length)) <= 80]).toEqual([
+        line,
+        0,
+        true,
+      ]);
       // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
       expect(out).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
     }
     expect((await type('dead-letters')).out).toContain("--cause 'it'\\''s; rm -rf'");
-    expect((await type('redrive --cause nova.http.403')).out).toBe('500 sent back; see: propagator operations\n');
+    expect((await type('redrive --cause nova.http.403')).out).toBe(
+      '500 sent back; see: propagator operations\n',
+    );
     const decisions = (await type('decisions --limit 1000')).out;
-    expect(decisions).toMatch(/^redriven by ann at \S+Z: 500 of nova, nova\.http\.403\n {2}500 operations\n$/);
+    expect(decisions).toMatch(
+      /^redriven by ann at \S+Z: 500 of nova, nova\.http\.403\n {2}500 operations\n$/,
+    );
     expect((await type('decisions')).out).toMatch(/newest 100; more: --limit/);
   });
 
   it('and what is in quarantine are shown without secrets', async () => {
     const { engine, type } = desk();
     for (const [, text] of TELLINGS) {
-      engine.lay('service-nova', { strange: text }, { error: { ...denied('x'), message: text } });
+      engine.moveToDeadLetters(
+        'service-nova',
+        { strange: text },
+        { error: { ...denied('x'), message: text } },
+      );
       await engine.commit({ quarantine: [quarantined({ body: text })] });
     }
-    for (const line of ['dead-letters', 'dead-letters --json', 'dead-letters show 1', 'quarantine', 'quarantine --json']) {
+    for (const line of [
+      'dead-letters',
+      'dead-letters --json',
+      'dead-letters show 1',
+      'quarantine',
+      'quarantine --json',
+    ]) {
       const { code, out } = await type(line);
-      expect([line, code, out.includes(HUSH)]).toEqual([line, 0, false]);
+      expect([line, code, out.includes(SILENT_LOG)]).toEqual([line, 0, false]);
     }
     expect((await type('quarantine --json')).out).toContain('[cut out]');
   });
@@ -115,18 +157,24 @@ describe('propagator dead-letters', () => {
       'status     403',
       'request id req-7',
       'advice     Give the role back.',
-      '"phase": "clean"',
+      '"phase": "apply"',
       'propagator redrive --id 1',
       'propagator discard --id 1 --reason',
     ])
       expect(out).toMatch(line);
-    expect((await type('dead-letters show 4')).out).toMatch(/kept {7}until a person decides[\s\S]*died on it again and again/);
+    expect((await type('dead-letters show 4')).out).toMatch(
+      /kept {7}until a person decides[\s\S]*died on it again and again/,
+    );
     expect(JSON.parse((await type('dead-letters --json show 1')).out)).toMatchObject({ id: '1' });
-    engine.lay('service-nova', { strange: { token: 'hush' } });
+    engine.moveToDeadLetters('service-nova', { strange: { token: 'hush' } });
     const strange = (await type('dead-letters show 5')).out;
     expect(strange).toMatch(/which this release cannot read\n\{"strange"/);
     expect(strange).not.toContain('hush');
-    expect(await type('dead-letters show 99')).toMatchObject({ code: 1, out: '', err: expect.stringContaining('no dead letter 99') });
+    expect(await type('dead-letters show 99')).toMatchObject({
+      code: 1,
+      out: '',
+      err: expect.stringContaining('no dead letter 99'),
+    });
   });
 });
 
@@ -140,17 +188,32 @@ describe('propagator redrive', () => {
 
   it('sends back what was chosen, in the name of who types, and refuses when nothing was', async () => {
     const { engine, type, id } = await laid();
-    expect(await type('redrive')).toMatchObject({ code: 64, err: expect.stringContaining('say which') });
+    expect(await type('redrive')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('say which'),
+    });
     expect(await type('redrive --reason x')).toMatchObject({ code: 64 });
-    expect(await type('redrive --service Nova')).toMatchObject({ code: 64, err: expect.stringContaining('in small letters') });
-    expect(await type('redrive --operation 7')).toMatchObject({ code: 64, err: expect.stringContaining('twelve hex digits') });
-    expect(await type('redrive --service nova --cause nova.http.409 --reason "role given"')).toMatchObject({
+    expect(await type('redrive --service Nova')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('in small letters'),
+    });
+    expect(await type('redrive --operation 7')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('twelve hex digits'),
+    });
+    expect(
+      await type('redrive --service nova --cause nova.http.409 --reason "role given"'),
+    ).toMatchObject({
       code: 0,
       out: '1 sent back; see: propagator operations\n',
     });
     expect(engine.letters.map((letter) => letter.id)).toEqual(['1', '2', '4']);
-    expect(engine.decided).toMatchObject([{ what: 'redriven', by: 'ann', reason: 'role given', operationId: id }]);
-    expect((await type('redrive --queue ingest')).out).toBe('Nothing matched. What there is: propagator dead-letters\n');
+    expect(engine.decided).toMatchObject([
+      { what: 'redriven', by: 'ann', reason: 'role given', operationId: id },
+    ]);
+    expect((await type('redrive --queue ingest')).out).toBe(
+      'Nothing matched. What there is: propagator dead-letters\n',
+    );
     expect((await type('redrive --all')).out).toBe('3 sent back; see: propagator operations\n');
     expect(engine.letters).toEqual([]);
   });
@@ -159,20 +222,32 @@ describe('propagator redrive', () => {
 describe('propagator discard', () => {
   it('throws away what was chosen and says what that means; the operation and the decisions tell of it', async () => {
     const { engine, type, id } = await laid();
-    expect(await type('discard --reason x')).toMatchObject({ code: 64, err: expect.stringContaining('say which') });
-    expect(await type('discard --service nova')).toMatchObject({ code: 64, err: expect.stringContaining('--reason') });
+    expect(await type('discard --reason x')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('say which'),
+    });
+    expect(await type('discard --service nova')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('--reason'),
+    });
     expect(await type('discard --all --reason x')).toMatchObject({ code: 64 });
     expect(await type(`discard --operation ${id} --reason x`)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('waits for this operation.look'),
+      err: expect.stringContaining('waits for this operation.confirm'),
     });
     expect(engine.letters).toHaveLength(4);
     const { out } = await type('discard --service nova --id 3 --reason "torn down"');
-    expect(out).toBe('1 thrown away. Their operations end without proof (residue-unknown); see: propagator operations\n');
+    expect(out).toBe(
+      '1 thrown away. Their operations end without proof (unverified); see: propagator operations\n',
+    );
     const line = /discarded by ann at \S+Z: 1 of nova, nova\.http\.409: torn down/;
-    expect((await type(`operation ${id}`)).out).toMatch(new RegExp(`Dead letters\n- ${line.source}`));
+    expect((await type(`operation ${id}`)).out).toMatch(
+      new RegExp(`Dead letters\n- ${line.source}`),
+    );
     expect((await type('decisions')).out).toMatch(new RegExp(`^${line.source}\n  ${id}\n$`));
-    expect((await type('decisions --operation op-000000000000')).out).toBe('Nobody has decided anything yet.\n');
+    expect((await type('decisions --operation op-000000000000')).out).toBe(
+      'Nobody has decided anything yet.\n',
+    );
   });
 });
 
@@ -189,18 +264,30 @@ describe('a point in time', () => {
 describe('while somebody else looks at the dead letters', () => {
   it('operations are shown all the same, with a word about what is missing', async () => {
     const { engine, type, id } = await laid();
-    engine.deadLetters = () => Promise.reject(engineError(LETTERS_BUSY, 'Somebody else looks at them.', 'Try again.'));
-    for (const line of ['operations', `operation ${id}`, 'operations --json', `operation ${id} --json`]) {
+    engine.deadLetters = () =>
+      Promise.reject(engineError(LETTERS_BUSY, 'Somebody else looks at them.', 'Try again.'));
+    for (const line of [
+      'operations',
+      `operation ${id}`,
+      'operations --json',
+      `operation ${id} --json`,
+    ]) {
       const { out, err } = await type(line);
       expect([line, err, out.includes(id)]).toEqual([line, '', true]);
       expect(out).toContain('Somebody else looks at the dead letters');
     }
-    expect(await type('dead-letters')).toMatchObject({ code: 1, err: expect.stringContaining('Try again.') });
+    expect(await type('dead-letters')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('Try again.'),
+    });
   });
 
   it('any other fault of the engine is told as one', async () => {
     const { engine, type } = await laid();
     engine.deadLetters = () => Promise.reject(engineError('aws.slow', 'AWS is slow.', 'Wait.'));
-    expect(await type('operations')).toMatchObject({ code: 1, err: expect.stringContaining('AWS is slow.') });
+    expect(await type('operations')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('AWS is slow.'),
+    });
   });
 });

@@ -1,37 +1,49 @@
-import { api } from '../../../functions/api.ts';
+import { api } from '../../../lib/api/api.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
-import { BYSTANDER, SmallWorld } from '../../property/small-world.ts';
+import { CONTROL, SmallWorld } from '../../property/small-world.ts';
 import { plain } from './samples.ts';
 
 /** A propagator in memory, and a command line before its door. */
 export function desk() {
-  const { ports, engine } = new SmallWorld({ things: [0, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' });
+  const { deps, engine } = new SmallWorld({
+    resources: [0, 0, 0],
+    lingers: 0,
+    failures: 0,
+    failWith: 'Transient',
+  });
   const catalog = async () => [
     { type: 'first', name: 'first', regions: ['one'] },
     { type: 'rating', name: 'cloudkitty', regions: ['one'] },
   ];
   // One project that Keystone still has, and people work in.
-  const keystone: typeof ports.cloud.keystone = {
-    ...ports.cloud.keystone,
+  const keystone: typeof deps.cloud.keystone = {
+    ...deps.cloud.keystone,
     show: async (_type, id) =>
-      id === BYSTANDER ? { is: 'present', account: { type: 'project', id: BYSTANDER, name: 'shop', enabled: true } } : { is: 'absent' },
+      id === CONTROL
+        ? { is: 'present', account: { type: 'project', id: CONTROL, name: 'shop', enabled: true } }
+        : { is: 'absent' },
   };
-  const cloud = { ...ports.cloud, catalog, keystone };
-  const app = api({ ...ports, cloud, health: () => ({ ok: true }) });
-  const client = new ApiClient('http://127.0.0.1:8787', async (url, init) => app.request(url, init));
+  const cloud = { ...deps.cloud, catalog, keystone };
+  const app = api({ ...deps, cloud, health: () => ({ ok: true }) });
+  const client = new ApiClient('http://127.0.0.1:8787', async (url, init) =>
+    app.request(url, init),
+  );
   const type = async (line: string) => {
     const written: string[] = [];
     const complained: string[] = [];
-    const code = await runCommand(line.match(/"[^"]*"|\S+/g)?.map((word) => word.replaceAll('"', '')) ?? [], {
-      client,
-      colour: plain,
-      me: () => 'ann',
-      now: () => engine.time,
-      write: (text) => void written.push(text),
-      complain: (text) => void complained.push(text),
-      exitCode: 0,
-    });
+    const code = await runCommand(
+      line.match(/"[^"]*"|\S+/g)?.map((word) => word.replaceAll('"', '')) ?? [],
+      {
+        client,
+        color: plain,
+        me: () => 'ann',
+        now: () => engine.time,
+        write: (text) => void written.push(text),
+        complain: (text) => void complained.push(text),
+        exitCode: 0,
+      },
+    );
     return { code, out: written.join(''), err: complained.join('') };
   };
   return { engine, type };

@@ -15,7 +15,10 @@ const line = (text: string, title: string): string | undefined =>
 
 describe('propagator operation', () => {
   it('shows what was found, what it waits on and who must act', () => {
-    const nova = taskOf('nova', { state: 'requested', counts: { 'nova.server': { found: 3, removed: 1, left: 2 } } });
+    const nova = taskOf('nova', {
+      state: 'requested',
+      counts: { 'nova.server': { found: 3, removed: 1, left: 2 } },
+    });
     const waitsOn = [
       {
         on: 'nova.server (2): it is locked',
@@ -25,11 +28,15 @@ describe('propagator operation', () => {
         requestId: 'req-1',
         deadLetter: false,
       },
-      { on: 'neutron: HTTP 503', since: NOON - 5000, actor: 'nobody', deadLetter: false },
+      { on: 'neutron: HTTP 503', since: NOON - 5000, actor: 'none', deadLetter: false },
     ];
-    const lacking = ['heat', 'zun'].map((name) => taskOf(name, { state: 'skipped', region: 'none', because: 'the catalog has none' }));
+    const lacking = ['heat', 'zun'].map((name) =>
+      taskOf(name, { state: 'skipped', region: 'none', because: 'the catalog has none' }),
+    );
     const off = taskOf('gnocchi', { state: 'skipped', because: 'off by default: evidence' });
-    expect(shown({}, [nova, taskOf('neutron', { state: 'pending' }), ...lacking, off], { waitsOn })).toBe(
+    expect(
+      shown({}, [nova, taskOf('neutron', { state: 'pending' }), ...lacking, off], { waitsOn }),
+    ).toBe(
       `
 op-0123456789ab  cleanup of project shop (4f0c)
 state      running, mode enforce, for 1m 0s
@@ -55,12 +62,17 @@ Waits on
   });
 
   it('shows who asked for it and why, and what is being done in Keystone', () => {
-    const barbican = taskOf('barbican', { state: 'requested', phase: 'early' });
-    const act = { what: 'enter', number: 1, since: NOON - 3000, done: false };
-    expect(shown(asked(true, { state: 'early', act }), [barbican, taskOf('nova', { state: 'pending' })])).toBe(
+    const barbican = taskOf('barbican', { state: 'requested', phase: 'pre-delete' });
+    const keystoneAction = { what: 'assign-role', number: 1, since: NOON - 3000, done: false };
+    expect(
+      shown(asked(true, { state: 'pre-delete', keystoneAction }), [
+        barbican,
+        taskOf('nova', { state: 'pending' }),
+      ]),
+    ).toBe(
       `
 op-0123456789ab  cleanup of project shop (4f0c)
-state      early, mode enforce, for 1m 0s
+state      pre-delete, mode enforce, for 1m 0s
 because    ann asked for it at 2026-03-01T11:59:00Z, the project was enabled, confirmed by its name: the customer left
 Keystone   showed the project, enabled
 now        takes a role on the project in Keystone, for 3s
@@ -73,23 +85,69 @@ nova      RegionOne  pending`.slice(1),
 
   it.each([
     ['confirming', true, undefined, 'not asked yet', undefined],
-    ['early', true, { what: 'enter', done: true }, ENABLED, undefined],
-    ['early', true, { what: 'disable', done: false }, ENABLED, 'disables the project in Keystone, for 3s'],
-    ['running', true, { what: 'disable', done: true }, `${ENABLED}, and has disabled it`, undefined],
+    ['pre-delete', true, { what: 'assign-role', done: true }, ENABLED, undefined],
+    [
+      'pre-delete',
+      true,
+      { what: 'disable', done: false },
+      ENABLED,
+      'disables the project in Keystone, for 3s',
+    ],
+    [
+      'running',
+      true,
+      { what: 'disable', done: true },
+      `${ENABLED}, and has disabled it`,
+      undefined,
+    ],
     ['running', false, undefined, DISABLED, undefined],
-    ['closing', true, { what: 'delete', done: false }, `${ENABLED}, and has disabled it`, 'deletes the project in Keystone, for 3s'],
-    ['finished', true, { what: 'delete', done: true }, `${ENABLED}, and shows it no more`, undefined],
-    ['finished', false, { what: 'delete', done: true }, `${DISABLED}, and shows it no more`, undefined],
-    ['held', true, { what: 'leave', done: false }, ENABLED, 'gives the role on the project back in Keystone, for 3s'],
+    [
+      'closing',
+      true,
+      { what: 'delete', done: false },
+      `${ENABLED}, and has disabled it`,
+      'deletes the project in Keystone, for 3s',
+    ],
+    [
+      'finished',
+      true,
+      { what: 'delete', done: true },
+      `${ENABLED}, and shows it no more`,
+      undefined,
+    ],
+    [
+      'finished',
+      false,
+      { what: 'delete', done: true },
+      `${DISABLED}, and shows it no more`,
+      undefined,
+    ],
+    [
+      'held',
+      true,
+      { what: 'revoke-role', done: false },
+      ENABLED,
+      'gives the role on the project back in Keystone, for 3s',
+    ],
     ['held', false, { what: 'delete', done: false }, DISABLED, undefined],
-  ])('says what Keystone shows: %s, enabled %s, %j', (state, enabled, act, says, does) => {
-    const text = shown(asked(enabled, { state, act: act && { ...act, number: 1, since: NOON - 3000 } }));
-    expect([line(text, 'Keystone'), line(text, 'now')]).toEqual([says, does]);
-  });
+  ])(
+    'says what Keystone shows: %s, enabled %s, %j',
+    (state, enabled, keystoneAction, says, does) => {
+      const text = shown(
+        asked(enabled, {
+          state,
+          keystoneAction: keystoneAction && { ...keystoneAction, number: 1, since: NOON - 3000 },
+        }),
+      );
+      expect([line(text, 'Keystone'), line(text, 'now')]).toEqual([says, does]);
+    },
+  );
 
   it('says who released it, and why', () => {
     const released = { by: 'bob', reason: 'looked at it', at: NOON };
-    expect(line(shown({ released }), 'released')).toBe('by bob at 2026-03-01T12:00:00Z: looked at it');
+    expect(line(shown({ released }), 'released')).toBe(
+      'by bob at 2026-03-01T12:00:00Z: looked at it',
+    );
     expect(line(shown({}), 'released')).toBeUndefined();
   });
 
@@ -99,15 +157,34 @@ nova      RegionOne  pending`.slice(1),
       state: 'unreachable',
       because: 'secrets could not be reached',
       conditions: [
-        { ...unsupported, kind: 'barbican.secret', message: 'only a token on the project shows it', advice: 'Ask for the cleanup before.' },
+        {
+          ...unsupported,
+          resourceType: 'barbican.secret',
+          message: 'only a token on the project shows it',
+          advice: 'Ask for the cleanup before.',
+        },
       ],
     });
     const conditions = [
-      { ...unsupported, kind: 'glance.image', message: 'skipped: a slash is in its name', advice: 'Remove the row.' },
-      { ...unsupported, actor: 'nobody', kind: 'glance.task', message: 'skipped: no such extension' },
+      {
+        ...unsupported,
+        resourceType: 'glance.image',
+        message: 'skipped: a slash is in its name',
+        advice: 'Remove the row.',
+      },
+      {
+        ...unsupported,
+        actor: 'none',
+        resourceType: 'glance.task',
+        message: 'skipped: no such extension',
+      },
     ];
     const manila = taskOf('manila', { state: 'unreachable' });
-    const text = shown({ state: 'residue-unknown', endedAt: NOON }, [barbican, manila, taskOf('glance', { conditions })]);
+    const text = shown({ state: 'unverified', endedAt: NOON }, [
+      barbican,
+      manila,
+      taskOf('glance', { conditions }),
+    ]);
     expect(text.slice(text.indexOf('Out of reach'))).toBe(
       `
 Out of reach
@@ -141,23 +218,34 @@ Not covered: the catalog has these, and no service file does
 Waived
 - dns (designate): by ann at 2026-03-01T12:00:00Z: no zones here`.slice(1),
     );
-    expect(showOperation(seenAs({ uncovered: [] }), waivers, NOON, plain)).not.toMatch(/Not covered|Waived/);
+    expect(showOperation(seenAs({ uncovered: [] }), waivers, NOON, plain)).not.toMatch(
+      /Not covered|Waived/,
+    );
   });
 
-  it.each(['early', 'closing'])('paints %s as something that goes on', (state) => {
-    expect(showOperation(seenAs(asked(true, { state })), [], NOON, colourful)).toContain(`state      ${colourful.cyan(state)},`);
+  it.each(['pre-delete', 'closing'])('paints %s as something that goes on', (state) => {
+    expect(showOperation(seenAs(asked(true, { state })), [], NOON, colourful)).toContain(
+      `state      ${colourful.cyan(state)},`,
+    );
   });
 });
 
 describe('propagator operations', () => {
   it('is one line an operation', () => {
-    const held = { state: 'held', hold: { reason: 'it holds 30000 things, the cap is 20000' } };
-    const user = { id: 'op-ba9876543210', scope: { type: 'user', id: 'u2' }, state: 'finished', endedAt: NOON - 30_000 };
-    const things = { found: 30_000, removed: 0, left: 30_000 };
-    expect(showOperations({ operations: [seenAs(held, [], { things }), seenAs(user)] }, NOON, plain)).toBe(
+    const held = { state: 'held', hold: { reason: 'it holds 30000 resources, the cap is 20000' } };
+    const user = {
+      id: 'op-ba9876543210',
+      scope: { type: 'user', id: 'u2' },
+      state: 'finished',
+      endedAt: NOON - 30_000,
+    };
+    const resources = { found: 30_000, removed: 0, left: 30_000 };
+    expect(
+      showOperations({ operations: [seenAs(held, [], { resources }), seenAs(user)] }, NOON, plain),
+    ).toBe(
       `
 OPERATION        ABOUT         STATE     FOUND  REMOVED   LEFT  FOR    WAITS ON
-op-0123456789ab  project shop  held      30000        0  30000  1m 0s  it holds 30000 things, the cap is 20000
+op-0123456789ab  project shop  held      30000        0  30000  1m 0s  it holds 30000 resources, the cap is 20000
 op-ba9876543210  user u2       finished      0        0      0  30s`.slice(1),
     );
     expect(showOperations({ operations: [] }, NOON, plain)).toBe('No operation yet.');

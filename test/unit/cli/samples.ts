@@ -1,11 +1,11 @@
 import * as z from 'zod';
-import { colours } from '../../../lib/cli/output.ts';
+import { colors } from '../../../lib/cli/output.ts';
 import { OperationShape, TaskShape } from '../../../lib/cli/shapes.ts';
 
 /** 2026-03-01T12:00:00Z. */
 export const NOON = 1_772_366_400_000;
-export const plain = colours({}, {});
-export const colourful = colours({ isTTY: true }, {});
+export const plain = colors({}, {});
+export const colourful = colors({ isTTY: true }, {});
 
 const input = z.record(z.string(), z.unknown());
 type Input = z.infer<typeof input>;
@@ -17,14 +17,18 @@ export const taskOf = (service: string, fields: Input = {}): TaskShape =>
     service,
     region: 'RegionOne',
     state: 'finished',
-    phase: 'clean',
+    phase: 'apply',
     counts: {},
     conditions: [],
     ...fields,
   });
 
 /** An operation as the API shows it: of a deleted project, running for a minute. */
-export const seenAs = (operation: Input = {}, tasks: readonly TaskShape[] = [], more: Input = {}): OperationShape =>
+export const seenAs = (
+  operation: Input = {},
+  tasks: readonly TaskShape[] = [],
+  more: Input = {},
+): OperationShape =>
   OperationShape.parse({
     operation: {
       id: 'op-0123456789ab',
@@ -40,7 +44,7 @@ export const seenAs = (operation: Input = {}, tasks: readonly TaskShape[] = [], 
       ...operation,
     },
     tasks,
-    things: { found: 0, removed: 0, left: 0 },
+    resources: { found: 0, removed: 0, left: 0 },
     waitsOn: [],
     ...more,
   });

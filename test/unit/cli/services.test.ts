@@ -6,11 +6,11 @@ const service = (name: string, fields: object) => ({
   name,
   catalogTypes: [name],
   classes: ['A'],
-  kinds: [`${name}.thing`],
-  userKinds: [],
+  resourceTypes: [`${name}.resource`],
+  userResourceTypes: [],
   after: [],
   follows: [],
-  early: false,
+  preDelete: false,
   on: true,
   regions: ['RegionOne'],
   ...fields,
@@ -18,14 +18,36 @@ const service = (name: string, fields: object) => ({
 
 const cloud = ServicesShape.parse({
   services: [
-    service('nova', { catalogTypes: ['compute'], kinds: ['nova.server', 'nova.server-group'], userKinds: ['nova.keypair'] }),
-    service('barbican', { catalogTypes: ['key-manager'], classes: ['A', 'C'], early: true, follows: ['nova'], regions: [] }),
-    service('gnocchi', { catalogTypes: ['metric'], on: false, offByDefault: 'metering is often billing evidence', after: ['nova'] }),
-    service('placement', { kinds: [], classes: [], holdsNothing: 'allocations go with their servers' }),
-    service('keystone', { catalogTypes: ['identity'], follows: ['nova', 'barbican', 'gnocchi', 'placement'] }),
+    service('nova', {
+      catalogTypes: ['compute'],
+      resourceTypes: ['nova.server', 'nova.server-group'],
+      userResourceTypes: ['nova.keypair'],
+    }),
+    service('barbican', {
+      catalogTypes: ['key-manager'],
+      classes: ['A', 'C'],
+      preDelete: true,
+      follows: ['nova'],
+      regions: [],
+    }),
+    service('gnocchi', {
+      catalogTypes: ['metric'],
+      on: false,
+      offByDefault: 'metering is often billing evidence',
+      after: ['nova'],
+    }),
+    service('placement', {
+      resourceTypes: [],
+      classes: [],
+      noProjectResources: 'allocations go with their servers',
+    }),
+    service('keystone', {
+      catalogTypes: ['identity'],
+      follows: ['nova', 'barbican', 'gnocchi', 'placement'],
+    }),
     service('billing', { catalogTypes: [], regions: ['everywhere'], after: ['keystone'] }),
   ],
-  remotes: ['cmdb'],
+  httpPlugins: ['cmdb'],
   uncovered: [{ type: 'rating', name: 'cloudkitty' }],
   waived: [{ type: 'dns', by: 'ann', reason: 'no zones here', at: NOON }],
 });
@@ -36,14 +58,14 @@ describe('propagator services', () => {
       `
 SERVICE    CATALOG TYPES  CLASS  HOLDS                 AFTER                        HERE        NOTE
 nova       compute        A      server, server-group  -                            RegionOne   of users: keypair
-barbican   key-manager    A C    thing                 ~nova                        -           begins while the project lives
-gnocchi    metric         A      thing                 nova                         RegionOne   off by default: metering is often billing
+barbican   key-manager    A C    resource              ~nova                        -           begins while the project lives
+gnocchi    metric         A      resource              nova                         RegionOne   off by default: metering is often billing
                                                                                                 evidence
 placement  placement      -      -                     -                            RegionOne   holds nothing: allocations go with their
                                                                                                 servers
-keystone   identity       A      thing                 ~nova, ~barbican, ~gnocchi,  RegionOne
+keystone   identity       A      resource              ~nova, ~barbican, ~gnocchi,  RegionOne
                                                        ~placement
-billing    -              A      thing                 keystone                     everywhere
+billing    -              A      resource              keystone                     everywhere
 cmdb       -              -      ?                     -                            everywhere  your own, asked over HTTP
 
 CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
@@ -61,35 +83,52 @@ dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
   });
 
   it('says that Keystone comes after all others, and breaks a long list into lines', () => {
-    const kinds = ['router', 'network', 'subnet', 'port', 'trunk', 'floating-ip', 'security-group'].map((name) => `neutron.${name}`);
+    const resourceTypes = [
+      'router',
+      'network',
+      'subnet',
+      'port',
+      'trunk',
+      'floating-ip',
+      'security-group',
+    ].map((name) => `neutron.${name}`);
     const services = [
       service('nova', {}),
-      service('neutron', { kinds, after: ['nova'] }),
+      service('neutron', { resourceTypes, after: ['nova'] }),
       service('keystone', { follows: ['nova', 'neutron'] }),
     ];
-    const text = showServices(ServicesShape.parse({ services, remotes: [], uncovered: [], waived: [] }), plain);
+    const text = showServices(
+      ServicesShape.parse({ services, httpPlugins: [], uncovered: [], waived: [] }),
+      plain,
+    );
     expect(text).toBe(
       `
 SERVICE   CATALOG TYPES  CLASS  HOLDS                                  AFTER        HERE       NOTE
-nova      nova           A      thing                                  -            RegionOne
+nova      nova           A      resource                               -            RegionOne
 neutron   neutron        A      router, network, subnet, port, trunk,  nova         RegionOne
                                 floating-ip, security-group
-keystone  keystone       A      thing                                  ~all others  RegionOne
+keystone  keystone       A      resource                               ~all others  RegionOne
 
 CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
 AFTER  ~ gets its turn first, and holds it up only for a while`.slice(1),
     );
   });
 
-  it('names the kind for the sake of which alone a service comes after another', () => {
+  it('names the resource type for the sake of which alone a service comes after another', () => {
     const services = [
-      service('designate', { kinds: ['designate.ptr-record'] }),
-      service('neutron', { follows: ['designate', 'heat'], until: { designate: ['designate.ptr-record'] } }),
+      service('designate', { resourceTypes: ['designate.ptr-record'] }),
+      service('neutron', {
+        follows: ['designate', 'heat'],
+        until: { designate: ['designate.ptr-record'] },
+      }),
       service('heat', {}),
       service('glance', {}),
     ];
-    const text = showServices(ServicesShape.parse({ services, remotes: [], uncovered: [], waived: [] }), plain);
+    const text = showServices(
+      ServicesShape.parse({ services, httpPlugins: [], uncovered: [], waived: [] }),
+      plain,
+    );
     expect(text).toMatch(/^neutron .* ~designate\.ptr-record, ~heat /m);
-    expect(text).toContain('\n       ~service.kind: for the sake of that kind alone');
+    expect(text).toContain('\n       ~service.kind: for the sake of that resource type alone');
   });
 });

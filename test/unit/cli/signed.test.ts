@@ -2,7 +2,11 @@ import * as z from 'zod';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { callerOf } from '../../../lib/cli/signed.ts';
 
-const keys = { AWS_ACCESS_KEY_ID: 'AK', AWS_SECRET_ACCESS_KEY: 'secret', AWS_SESSION_TOKEN: 'session' };
+const keys = {
+  AWS_ACCESS_KEY_ID: 'AK',
+  AWS_SECRET_ACCESS_KEY: 'secret',
+  AWS_SESSION_TOKEN: 'session',
+};
 
 function client(base: string, environment: Record<string, string> = keys) {
   const sent: { url: string; headers: Headers; method: string | undefined }[] = [];
@@ -50,10 +54,15 @@ describe('the API on AWS', () => {
   });
 
   it('is called so on an emulator, too, where the region stands in no name', async () => {
-    const { sent, api } = client('http://127.0.0.1:4566/_aws/execute-api/abc123', { ...keys, AWS_REGION: 'eu-central-1' });
+    const { sent, api } = client('http://127.0.0.1:4566/_aws/execute-api/abc123', {
+      ...keys,
+      AWS_REGION: 'eu-central-1',
+    });
     await api.get('/v1/status', z.object({}));
     expect(sent[0]?.url).toBe('http://127.0.0.1:4566/_aws/execute-api/abc123/v1/status');
-    expect(sent[0]?.headers.get('authorization')).toContain('/eu-central-1/execute-api/aws4_request');
+    expect(sent[0]?.headers.get('authorization')).toContain(
+      '/eu-central-1/execute-api/aws4_request',
+    );
   });
 
   it('is not called without credentials: what is missing is said', async () => {
@@ -64,7 +73,12 @@ describe('the API on AWS', () => {
 
   it.each([
     ['lets us not in', 403, 'Forbidden', 'execute-api:Invoke'],
-    ['has a function that dies', 500, 'Internal Server Error', 'aws logs tail /aws/lambda/propagator-STAGE-api'],
+    [
+      'has a function that dies',
+      500,
+      'Internal Server Error',
+      'aws logs tail /aws/lambda/propagator-STAGE-api',
+    ],
   ])('that %s says so, and what to do', async (_title, status, message, advice) => {
     const by = async () => new Response(JSON.stringify({ message }), { status });
     const api = new ApiClient(
@@ -76,12 +90,13 @@ describe('the API on AWS', () => {
     });
   });
 
-  it.each(['http://127.0.0.1:8787', 'https://propagator.example', 'https://execute-api.eu-central-1.amazonaws.com.example'])(
-    'elsewhere (%s) no signature is made',
-    async (base) => {
-      const { sent, api } = client(base);
-      await api.get('/v1/status', z.object({}));
-      expect(sent[0]?.headers.get('authorization')).toBeNull();
-    },
-  );
+  it.each([
+    'http://127.0.0.1:8787',
+    'https://propagator.example',
+    'https://execute-api.eu-central-1.amazonaws.com.example',
+  ])('elsewhere (%s) no signature is made', async (base) => {
+    const { sent, api } = client(base);
+    await api.get('/v1/status', z.object({}));
+    expect(sent[0]?.headers.get('authorization')).toBeNull();
+  });
 });

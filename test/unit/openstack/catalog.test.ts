@@ -2,9 +2,20 @@ import { ServiceName } from '../../../events/ids.ts';
 import { findEndpoint, regionsOf } from '../../../lib/openstack/catalog.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
 import { compareVersions } from '../../../lib/openstack/microversion.ts';
-import { failureOf, json, NETWORK, OWN_PROJECT, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import {
+  failureOf,
+  json,
+  NETWORK,
+  OWN_PROJECT,
+  type ScriptedCloud,
+  scriptedCloud,
+} from './scripted-cloud.ts';
 
-const endpoint = (name: string, region: string, url: string) => ({ interface: name, region_id: region, url });
+const endpoint = (name: string, region: string, url: string) => ({
+  interface: name,
+  region_id: region,
+  url,
+});
 const CATALOG = [
   { type: 'volumev2', name: 'cinderv2', endpoints: [endpoint('public', 'north', 'http://v2/')] },
   {
@@ -63,15 +74,19 @@ describe('a cloud', () => {
     microversion: { header: 'volume', floor: '3.59', ceiling: '3.71' },
   };
   const spoken = async (service: typeof NOVA, document: unknown, status = 200) => {
-    cloud.script = (asked, response) => (/\/v[\d.]+\/$/.test(asked.path) ? json(response, status, document) : json(response, 200, {}));
+    cloud.script = (asked, response) =>
+      /\/v[\d.]+\/$/.test(asked.path) ? json(response, status, document) : json(response, 200, {});
     const api = await cloud.connect().api(service, 'RegionOne');
-    await api?.request('GET', '/things');
+    await api?.request('GET', '/resources');
     const header = cloud.asked.at(-1)?.headers['openstack-api-version'];
-    // A service file asks the API for it: some of its kinds came with a later microversion than its floor.
+    // A service file asks the API for it: some of its resource types came with a later microversion
+    // than its floor.
     expect(header).toBe(`${service.microversion.header} ${api?.microversion}`);
     return header;
   };
-  const nova = (version: string, min_version = '2.1') => ({ version: { id: 'v2.1', status: 'CURRENT', version, min_version } });
+  const nova = (version: string, min_version = '2.1') => ({
+    version: { id: 'v2.1', status: 'CURRENT', version, min_version },
+  });
 
   it('is spoken to in the highest microversion that both sides know', async () => {
     expect(await spoken(NOVA, nova('2.93'))).toBe('compute 2.93');
@@ -85,7 +100,11 @@ describe('a cloud', () => {
       { id: 'v3.0', status: 'CURRENT', version: '3.70', min_version: '3.0' },
     ];
     expect(await spoken(CINDER_V3, { versions }, 300)).toBe('volume 3.70');
-    expect(cloud.asked.map((asked) => asked.path)).toEqual(['/identity/v3/auth/tokens', '/volume/v3/', `/volume/v3/${OWN_PROJECT}/things`]);
+    expect(cloud.asked.map((asked) => asked.path)).toEqual([
+      '/identity/v3/auth/tokens',
+      '/volume/v3/',
+      `/volume/v3/${OWN_PROJECT}/resources`,
+    ]);
   });
 
   it('whose catalog names no version is spoken to below the path of the version that was found', async () => {
@@ -93,22 +112,34 @@ describe('a cloud', () => {
     const unversioned = { ...NOVA, catalogTypes: ['network'] };
     cloud.script = (asked, response) =>
       asked.path === '/network/'
-        ? json(response, 200, { versions: [{ id: 'v2.1-id', version: '2.93', min_version: '2.1', links }] })
+        ? json(response, 200, {
+            versions: [{ id: 'v2.1-id', version: '2.93', min_version: '2.1', links }],
+          })
         : json(response, 200, {});
     const api = await cloud.connect().api(unversioned, 'RegionOne');
     await api?.request('GET', '/servers');
     expect(cloud.asked.at(-1)?.path).toBe('/network/v2.1/servers');
   });
 
-  it.each(['2.74', '2.9'])('older than the floor (%s) is Unsupported, with both versions said', async (version) => {
-    const report = await failureOf(spoken(NOVA, nova(version)));
-    expect(report).toMatchObject({ code: 'nova.microversion', class: 'Unsupported', service: 'nova', region: 'RegionOne' });
-    expect(report.message).toContain(`2.1 to ${version}`);
-    expect(report.message).toContain('2.75 to 2.95');
-  });
+  it.each(['2.74', '2.9'])(
+    'older than the floor (%s) is Unsupported, with both versions said',
+    async (version) => {
+      const report = await failureOf(spoken(NOVA, nova(version)));
+      expect(report).toMatchObject({
+        code: 'nova.microversion',
+        class: 'Unsupported',
+        service: 'nova',
+        region: 'RegionOne',
+      });
+      expect(report.message).toContain(`2.1 to ${version}`);
+      expect(report.message).toContain('2.75 to 2.95');
+    },
+  );
 
   it('that dropped everything up to the ceiling, or has no microversions, is Unsupported', async () => {
-    expect(await failureOf(spoken(NOVA, nova('2.200', '2.96')))).toMatchObject({ class: 'Unsupported' });
+    expect(await failureOf(spoken(NOVA, nova('2.200', '2.96')))).toMatchObject({
+      class: 'Unsupported',
+    });
     expect(await failureOf(spoken(NOVA, nova('', '')))).toMatchObject({ class: 'Unsupported' });
   });
 
@@ -117,9 +148,14 @@ describe('a cloud', () => {
     const connected = cloud.connect();
     expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({ class: 'Transient' });
     cloud.script = (_asked, response) => json(response, 200, { hello: 'world' });
-    expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({ class: 'Unexpected' });
+    expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({
+      class: 'Unexpected',
+    });
     cloud.script = (_asked, response) => json(response, 200, nova('2.93'));
-    expect(await connected.api(NOVA, 'RegionOne')).toMatchObject({ endpoint: `${cloud.origin}/compute/v2.1`, ownProject: OWN_PROJECT });
+    expect(await connected.api(NOVA, 'RegionOne')).toMatchObject({
+      endpoint: `${cloud.origin}/compute/v2.1`,
+      ownProject: OWN_PROJECT,
+    });
   });
 
   it('is asked once for what it speaks, not before every call', async () => {
@@ -131,11 +167,19 @@ describe('a cloud', () => {
 
   it('lists its services, and gives none that the catalog lacks', async () => {
     const connected = cloud.connect();
-    expect(await connected.catalog()).toContainEqual({ type: 'network', name: 'neutron', regions: ['RegionOne'] });
+    expect(await connected.catalog()).toContainEqual({
+      type: 'network',
+      name: 'neutron',
+      regions: ['RegionOne'],
+    });
     expect(await connected.regionsOf(NETWORK)).toEqual(['RegionOne']);
     expect(await connected.regionsOf({ catalogTypes: ['dns'] })).toEqual([]);
     expect(await connected.api({ ...NETWORK, catalogTypes: ['dns'] }, 'RegionOne')).toBeUndefined();
-    expect(await connected.ownProject()).toEqual({ id: OWN_PROJECT, name: 'cleaner', domainId: 'default' });
+    expect(await connected.ownProject()).toEqual({
+      id: OWN_PROJECT,
+      name: 'cleaner',
+      domainId: 'default',
+    });
   });
 
   it('refuses a region that the catalog does not know: its services would pass for absent, and so for done', async () => {
@@ -148,5 +192,10 @@ describe('a cloud', () => {
 });
 
 it('microversions are compared as pairs of numbers', () => {
-  expect(['2.100', '2.9', '2.75', '3.0'].sort(compareVersions)).toEqual(['2.9', '2.75', '2.100', '3.0']);
+  expect(['2.100', '2.9', '2.75', '3.0'].sort(compareVersions)).toEqual([
+    '2.9',
+    '2.75',
+    '2.100',
+    '3.0',
+  ]);
 });

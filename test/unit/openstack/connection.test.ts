@@ -1,5 +1,11 @@
 import { createServer } from 'node:net';
-import { failureOf, json, OWN_PROJECT, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import {
+  failureOf,
+  json,
+  OWN_PROJECT,
+  type ScriptedCloud,
+  scriptedCloud,
+} from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
 const slept: number[] = [];
@@ -25,24 +31,34 @@ describe('Retry-After', () => {
 
   it('of a few seconds is obeyed within the call', async () => {
     answers([429, '2'], [503, '5'], [204]);
-    expect((await (await cloud.network({ sleep })).request('DELETE', '/v2.0/ports/1')).status).toBe(204);
+    expect((await (await cloud.network({ sleep })).request('DELETE', '/v2.0/ports/1')).status).toBe(
+      204,
+    );
     expect(slept).toEqual([2, 5]);
   });
 
   it('that is longer is handed to the queue, and so is one that comes a third time', async () => {
     answers([429, '120']);
     const api = await cloud.network({ sleep });
-    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ class: 'Transient', retryAfterSeconds: 120 });
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
+      class: 'Transient',
+      retryAfterSeconds: 120,
+    });
     expect(slept).toEqual([]);
     answers([503, '1']);
-    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ class: 'Transient', retryAfterSeconds: 1 });
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
+      class: 'Transient',
+      retryAfterSeconds: 1,
+    });
     expect(slept).toEqual([1, 1]);
   });
 
   it('may be a date', async () => {
     answers([503, 'Wed, 01 Jan 2031 00:01:30 GMT']);
     const api = await cloud.network({ sleep, clock: () => Date.parse('2031-01-01T00:00:00Z') });
-    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ retryAfterSeconds: 90 });
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
+      retryAfterSeconds: 90,
+    });
   });
 
   it('of a 503 makes no POST go out twice, for the first may have been carried out', async () => {
@@ -54,7 +70,8 @@ describe('Retry-After', () => {
 
 describe('a connection that breaks', () => {
   const resetting = (times: number) => {
-    cloud.script = (_asked, response) => (calls().length <= times ? response.socket?.resetAndDestroy() : json(response, 200, {}));
+    cloud.script = (_asked, response) =>
+      calls().length <= times ? response.socket?.resetAndDestroy() : json(response, 200, {});
   };
 
   it.each([
@@ -74,10 +91,12 @@ describe('a connection that breaks', () => {
     ['PUT', 1],
   ] as const)('for good in a %s is Transient after %i tries', async (method, sent) => {
     resetting(99);
-    expect(await failureOf((await cloud.network()).request(method, '/v2.0/ports/1'))).toMatchObject({
-      code: 'neutron.unreachable',
-      class: 'Transient',
-    });
+    expect(await failureOf((await cloud.network()).request(method, '/v2.0/ports/1'))).toMatchObject(
+      {
+        code: 'neutron.unreachable',
+        class: 'Transient',
+      },
+    );
     expect(calls()).toHaveLength(sent);
   });
 
@@ -87,13 +106,18 @@ describe('a connection that breaks', () => {
       response.write('{"ports": []}');
       setImmediate(() => response.socket?.destroy());
     };
-    expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({ class: 'Transient' });
+    expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({
+      class: 'Transient',
+    });
   });
 
   it('or answers nothing in time is Transient with the code of a timeout', async () => {
     cloud.script = () => undefined;
     const api = await cloud.network({ timeouts: { answer: 0.2 } });
-    expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({ code: 'neutron.timeout', class: 'Transient' });
+    expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({
+      code: 'neutron.timeout',
+      class: 'Transient',
+    });
     expect(calls()).toHaveLength(1);
   });
 
@@ -104,17 +128,24 @@ describe('a connection that breaks', () => {
       response.on('close', () => clearInterval(drip));
     };
     const api = await cloud.network({ timeouts: { whole: 0.3 } });
-    expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({ code: 'neutron.timeout', class: 'Transient' });
+    expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({
+      code: 'neutron.timeout',
+      class: 'Transient',
+    });
   });
 
   it('or speaks no HTTP is Transient', async () => {
-    const garbage = createServer((socket) => socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9\r\n\r\n')));
+    const garbage = createServer((socket) =>
+      socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9\r\n\r\n')),
+    );
     garbage.unref();
     await new Promise<void>((resolve) => garbage.listen(0, '127.0.0.1', resolve));
     const address = garbage.address();
     const port = typeof address === 'object' && address ? address.port : 0;
     cloud.login = (_asked, response) => {
-      const endpoints = [{ interface: 'public', region: 'RegionOne', url: `http://127.0.0.1:${port}` }];
+      const endpoints = [
+        { interface: 'public', region: 'RegionOne', url: `http://127.0.0.1:${port}` },
+      ];
       const token = {
         user: { id: 'cleaner-user' },
         issued_at: '2030-01-01T00:00:00Z',

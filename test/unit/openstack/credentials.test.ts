@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import { PropagatorError } from '../../../lib/errors.ts';
 import { readCredentials } from '../../../lib/openstack/credentials.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
 
 const VARIABLES = {
   OS_AUTH_URL: 'https://keystone.example.org:5000',
@@ -30,7 +30,10 @@ clouds:
 const read = (env: Record<string, string | undefined>, files: Record<string, string> = {}) =>
   readCredentials({ env, readFile: (path) => files[path], home: '/home/op', cwd: '/srv' });
 
-const complaint = (env: Record<string, string | undefined>, files: Record<string, string> = {}): string => {
+const complaint = (
+  env: Record<string, string | undefined>,
+  files: Record<string, string> = {},
+): string => {
   try {
     read(env, files);
   } catch (error) {
@@ -46,55 +49,98 @@ describe('credentials from OS_* variables', () => {
     expect(credentials.authUrl).toBe('https://keystone.example.org:5000/v3');
     expect(credentials.identity()).toEqual({
       methods: ['password'],
-      password: { user: { name: 'cleaner', domain: { name: 'Default' }, password: 'hunter2hunter2' } },
+      password: {
+        user: { name: 'cleaner', domain: { name: 'Default' }, password: 'hunter2hunter2' },
+      },
     });
     expect(credentials.scope).toEqual({ project: { name: 'ops', domain: { id: 'default' } } });
-    expect(credentials).toMatchObject({ regions: [], interface: 'public', tls: { verify: true, ca: undefined } });
+    expect(credentials).toMatchObject({
+      regions: [],
+      interface: 'public',
+      tls: { verify: true, ca: undefined },
+    });
   });
 
   it('take ids without domains', () => {
-    const credentials = read({ OS_AUTH_URL: 'http://k/v3/', OS_USER_ID: 'u1', OS_PASSWORD: 'x', OS_PROJECT_ID: 'p1' });
-    expect(credentials.identity()).toEqual({ methods: ['password'], password: { user: { id: 'u1', password: 'x' } } });
+    const credentials = read({
+      OS_AUTH_URL: 'http://k/v3/',
+      OS_USER_ID: 'u1',
+      OS_PASSWORD: 'x',
+      OS_PROJECT_ID: 'p1',
+    });
+    expect(credentials.identity()).toEqual({
+      methods: ['password'],
+      password: { user: { id: 'u1', password: 'x' } },
+    });
     expect(credentials.scope).toEqual({ project: { id: 'p1' } });
   });
 
   it.each([
     [{ OS_APPLICATION_CREDENTIAL_ID: '77aa' }, { id: '77aa', secret: 's' }],
     [
-      { OS_APPLICATION_CREDENTIAL_NAME: 'app', OS_USERNAME: 'cleaner', OS_USER_DOMAIN_NAME: 'Default' },
+      {
+        OS_APPLICATION_CREDENTIAL_NAME: 'app',
+        OS_USERNAME: 'cleaner',
+        OS_USER_DOMAIN_NAME: 'Default',
+      },
       { name: 'app', user: { name: 'cleaner', domain: { name: 'Default' } }, secret: 's' },
     ],
     [
       { OS_APPLICATION_CREDENTIAL_NAME: 'app', OS_USER_ID: 'u1' },
       { name: 'app', user: { id: 'u1' }, secret: 's' },
     ],
-  ])('take the application credential %o and no scope, for it brings its own', (variables, expected) => {
-    const credentials = read({ OS_AUTH_URL: 'http://k/v3', OS_APPLICATION_CREDENTIAL_SECRET: 's', ...variables });
-    expect(credentials.identity()).toEqual({ methods: ['application_credential'], application_credential: expected });
-    expect(credentials.scope).toBeUndefined();
-  });
+  ])(
+    'take the application credential %o and no scope, for it brings its own',
+    (variables, expected) => {
+      const credentials = read({
+        OS_AUTH_URL: 'http://k/v3',
+        OS_APPLICATION_CREDENTIAL_SECRET: 's',
+        ...variables,
+      });
+      expect(credentials.identity()).toEqual({
+        methods: ['application_credential'],
+        application_credential: expected,
+      });
+      expect(credentials.scope).toBeUndefined();
+    },
+  );
 
   it('read regions as a comma list and the interface under both of its names', () => {
-    expect(read({ ...VARIABLES, OS_REGION_NAME: 'north, south,north' }).regions).toEqual(['north', 'south']);
+    expect(read({ ...VARIABLES, OS_REGION_NAME: 'north, south,north' }).regions).toEqual([
+      'north',
+      'south',
+    ]);
     expect(read({ ...VARIABLES, OS_ENDPOINT_TYPE: 'internalURL' }).interface).toBe('internal');
-    expect(read({ ...VARIABLES, OS_INTERFACE: 'admin', OS_ENDPOINT_TYPE: 'internalURL' }).interface).toBe('admin');
+    expect(
+      read({ ...VARIABLES, OS_INTERFACE: 'admin', OS_ENDPOINT_TYPE: 'internalURL' }).interface,
+    ).toBe('admin');
   });
 
   it('take an empty variable for one that is not set', () => {
     expect(complaint({ ...VARIABLES, OS_PASSWORD: '' })).toBe('OS_PASSWORD is missing');
-    expect(read({ ...VARIABLES, OS_CLOUD: '', OS_REGION_NAME: '', OS_CACERT: '' }).regions).toEqual([]);
+    expect(read({ ...VARIABLES, OS_CLOUD: '', OS_REGION_NAME: '', OS_CACERT: '' }).regions).toEqual(
+      [],
+    );
   });
 });
 
 describe('credentials from clouds.yaml', () => {
-  const files = { '/home/op/.config/openstack/clouds.yaml': CLOUDS, '/home/op/ca.pem': '-----BEGIN CERTIFICATE-----\nx' };
-  const secure = { ...files, '/etc/openstack/secure.yaml': 'clouds: {prod: {auth: {password: fromSecureYaml}}}' };
+  const files = {
+    '/home/op/.config/openstack/clouds.yaml': CLOUDS,
+    '/home/op/ca.pem': '-----BEGIN CERTIFICATE-----\nx',
+  };
+  const secure = {
+    ...files,
+    '/etc/openstack/secure.yaml': 'clouds: {prod: {auth: {password: fromSecureYaml}}}',
+  };
 
   it('are found in the home folder, with the password from secure.yaml', () => {
     const credentials = read({ OS_CLOUD: 'prod' }, secure);
     expect(credentials.identity()).toEqual({
       methods: ['password'],
-      password: { user: { name: 'cleaner', domain: { id: 'default' }, password: 'fromSecureYaml' } },
+      password: {
+        user: { name: 'cleaner', domain: { id: 'default' }, password: 'fromSecureYaml' },
+      },
     });
     expect(credentials).toMatchObject({
       authUrl: 'https://keystone.example.org/identity/v3',
@@ -108,15 +154,28 @@ describe('credentials from clouds.yaml', () => {
   it('are looked for in the working folder first, and only in OS_CLIENT_CONFIG_FILE when that is set', () => {
     const other = (url: string) =>
       `clouds: {app: {auth: {auth_url: "${url}", application_credential_id: a, application_credential_secret: b}}}`;
-    const all = { ...files, '/srv/clouds.yaml': other('http://here/v3'), '/opt/my.yaml': other('http://chosen/v3') };
+    const all = {
+      ...files,
+      '/srv/clouds.yaml': other('http://here/v3'),
+      '/opt/my.yaml': other('http://chosen/v3'),
+    };
     expect(read({ OS_CLOUD: 'app' }, all).authUrl).toBe('http://here/v3');
-    expect(read({ OS_CLOUD: 'app', OS_CLIENT_CONFIG_FILE: '/opt/my.yaml' }, all).authUrl).toBe('http://chosen/v3');
-    expect(complaint({ OS_CLOUD: 'app', OS_CLIENT_CONFIG_FILE: '/opt/no.yaml' }, all)).toContain('OS_CLIENT_CONFIG_FILE');
+    expect(read({ OS_CLOUD: 'app', OS_CLIENT_CONFIG_FILE: '/opt/my.yaml' }, all).authUrl).toBe(
+      'http://chosen/v3',
+    );
+    expect(complaint({ OS_CLOUD: 'app', OS_CLIENT_CONFIG_FILE: '/opt/no.yaml' }, all)).toContain(
+      'OS_CLIENT_CONFIG_FILE',
+    );
   });
 
   it('let OS_REGION_NAME, OS_INTERFACE and OS_PASSWORD stand beside OS_CLOUD', () => {
     const credentials = read(
-      { OS_CLOUD: 'prod', OS_REGION_NAME: 'south', OS_INTERFACE: 'public', OS_PASSWORD: 'fromTheEnvironment' },
+      {
+        OS_CLOUD: 'prod',
+        OS_REGION_NAME: 'south',
+        OS_INTERFACE: 'public',
+        OS_PASSWORD: 'fromTheEnvironment',
+      },
       files,
     );
     expect(credentials).toMatchObject({ regions: ['south'], interface: 'public' });
@@ -125,7 +184,10 @@ describe('credentials from clouds.yaml', () => {
 
   it('turn the check of certificates off only when told to', () => {
     const tls = (lines: string) =>
-      read({ OS_CLOUD: 'app' }, { '/srv/clouds.yaml': CLOUDS.replace('    region_name: north', lines) }).tls.verify;
+      read(
+        { OS_CLOUD: 'app' },
+        { '/srv/clouds.yaml': CLOUDS.replace('    region_name: north', lines) },
+      ).tls.verify;
     expect(tls('    verify: true')).toBe(true);
     expect(tls('    verify: false')).toBe(false);
     expect(tls('    verify: "False"')).toBe(false);
@@ -141,26 +203,62 @@ describe('wrong credentials are refused with one line that names the setting', (
     ['OS_USERNAME is missing (or OS_USER_ID)', without('OS_USERNAME'), {}],
     ['OS_PROJECT_NAME is missing (or OS_PROJECT_ID)', without('OS_PROJECT_NAME'), {}],
     ['OS_USER_DOMAIN_NAME is missing (or OS_USER_DOMAIN_ID)', without('OS_USER_DOMAIN_NAME'), {}],
-    ['OS_PROJECT_DOMAIN_NAME is missing (or OS_PROJECT_DOMAIN_ID)', without('OS_PROJECT_DOMAIN_ID'), {}],
+    [
+      'OS_PROJECT_DOMAIN_NAME is missing (or OS_PROJECT_DOMAIN_ID)',
+      without('OS_PROJECT_DOMAIN_ID'),
+      {},
+    ],
     ['OS_AUTH_URL is not an http or https URL', { ...VARIABLES, OS_AUTH_URL: 'keystone:5000' }, {}],
     ['OS_AUTH_URL: Keystone', { ...VARIABLES, OS_AUTH_URL: 'http://k:5000/v2.0' }, {}],
     ['OS_AUTH_TYPE=v3token is not supported', { ...VARIABLES, OS_AUTH_TYPE: 'v3token' }, {}],
     ['OS_SYSTEM_SCOPE: nova', { ...VARIABLES, OS_SYSTEM_SCOPE: 'all' }, {}],
     ['OS_INTERFACE must be', { ...VARIABLES, OS_INTERFACE: 'privat' }, {}],
-    ['OS_CACERT: there is no readable file /no/ca.pem', { ...VARIABLES, OS_CACERT: '/no/ca.pem' }, {}],
-    ['OS_CACERT: /ca.pem holds no certificate', { ...VARIABLES, OS_CACERT: '/ca.pem' }, { '/ca.pem': 'no pem' }],
-    ['OS_APPLICATION_CREDENTIAL_SECRET is missing', { OS_AUTH_URL: 'http://k', OS_APPLICATION_CREDENTIAL_ID: 'x' }, {}],
-    ['OS_CLOUD=prod: there is no clouds.yaml in /srv, /home/op/.config/openstack, /etc/openstack', { OS_CLOUD: 'prod' }, {}],
-    ['OS_CLOUD=nope: /srv/clouds.yaml knows only prod, app', { OS_CLOUD: 'nope' }, { '/srv/clouds.yaml': CLOUDS }],
-    ['/srv/clouds.yaml: clouds.prod.auth.password is missing', { OS_CLOUD: 'prod' }, { '/srv/clouds.yaml': CLOUDS }],
-    ['/srv/clouds.yaml: this is not valid YAML', { OS_CLOUD: 'x' }, { '/srv/clouds.yaml': 'clouds: {x: {auth: {password: hunter2hunter2' }],
+    [
+      'OS_CACERT: there is no readable file /no/ca.pem',
+      { ...VARIABLES, OS_CACERT: '/no/ca.pem' },
+      {},
+    ],
+    [
+      'OS_CACERT: /ca.pem holds no certificate',
+      { ...VARIABLES, OS_CACERT: '/ca.pem' },
+      { '/ca.pem': 'no pem' },
+    ],
+    [
+      'OS_APPLICATION_CREDENTIAL_SECRET is missing',
+      { OS_AUTH_URL: 'http://k', OS_APPLICATION_CREDENTIAL_ID: 'x' },
+      {},
+    ],
+    [
+      'OS_CLOUD=prod: there is no clouds.yaml in /srv, /home/op/.config/openstack, /etc/openstack',
+      { OS_CLOUD: 'prod' },
+      {},
+    ],
+    [
+      'OS_CLOUD=nope: /srv/clouds.yaml knows only prod, app',
+      { OS_CLOUD: 'nope' },
+      { '/srv/clouds.yaml': CLOUDS },
+    ],
+    [
+      '/srv/clouds.yaml: clouds.prod.auth.password is missing',
+      { OS_CLOUD: 'prod' },
+      { '/srv/clouds.yaml': CLOUDS },
+    ],
+    [
+      '/srv/clouds.yaml: this is not valid YAML',
+      { OS_CLOUD: 'x' },
+      { '/srv/clouds.yaml': 'clouds: {x: {auth: {password: hunter2hunter2' },
+    ],
     ['/srv/clouds.yaml: a key "clouds"', { OS_CLOUD: 'x' }, { '/srv/clouds.yaml': 'cloud: {}' }],
     [
       '/srv/clouds.yaml: clouds.x.auth has the wrong type',
       { OS_CLOUD: 'x' },
       { '/srv/clouds.yaml': 'clouds: {x: {auth: [hunter2hunter2]}}' },
     ],
-    ['/srv/clouds.yaml: clouds.x.profile is not supported', { OS_CLOUD: 'x' }, { '/srv/clouds.yaml': 'clouds: {x: {profile: vexxhost}}' }],
+    [
+      '/srv/clouds.yaml: clouds.x.profile is not supported',
+      { OS_CLOUD: 'x' },
+      { '/srv/clouds.yaml': 'clouds: {x: {profile: vexxhost}}' },
+    ],
   ])('%s …', (expected, env, files) => {
     const message = complaint(env, files);
     expect(message).toContain(expected);
@@ -171,7 +269,8 @@ describe('wrong credentials are refused with one line that names the setting', (
 
 it('never show a secret when credentials are printed or stored', () => {
   const credentials = read({ OS_CLOUD: 'app' }, { '/srv/clouds.yaml': CLOUDS });
-  const printed = inspect(credentials, { depth: 20, showHidden: true }) + JSON.stringify(credentials);
+  const printed =
+    inspect(credentials, { depth: 20, showHidden: true }) + JSON.stringify(credentials);
   expect(printed).not.toContain('s3cret');
   expect(JSON.stringify(credentials.identity())).toContain('s3cretS3cret');
 });

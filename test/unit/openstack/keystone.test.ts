@@ -21,7 +21,9 @@ const user = (id: string, domain_id: string) => ({ id, name: id, enabled: true, 
 /** `/v3/projects` and so on, by what follows `/identity/v3`. */
 const serving = (answers: Record<string, unknown>) => {
   cloud.script = (asked, response) => {
-    const body = answers[asked.url.replace('/identity/v3', '')] ?? answers[asked.path.replace('/identity/v3', '')];
+    const body =
+      answers[asked.url.replace('/identity/v3', '')] ??
+      answers[asked.path.replace('/identity/v3', '')];
     return body === undefined ? json(response, 500, {}) : json(response, 200, body);
   };
 };
@@ -32,20 +34,40 @@ describe('whether an account exists', () => {
     serving({ [`/projects/${P}`]: { project: project(P, { enabled: false, parent_id: 'q' }) } });
     expect(await cloud.connect().keystone.show('project', P)).toEqual({
       is: 'present',
-      account: { type: 'project', id: P, name: `name-${P}`, enabled: false, domainId: 'd1', parentId: 'q' },
+      account: {
+        type: 'project',
+        id: P,
+        name: `name-${P}`,
+        enabled: false,
+        domainId: 'd1',
+        parentId: 'q',
+      },
     });
-    serving({ '/users/u1': { user: user('u1', 'd1') }, '/domains/d1': { domain: { id: 'd1', name: 'D', enabled: true } } });
+    serving({
+      '/users/u1': { user: user('u1', 'd1') },
+      '/domains/d1': { domain: { id: 'd1', name: 'D', enabled: true } },
+    });
     const { keystone } = cloud.connect();
     expect(await keystone.show('user', 'u1')).toEqual({
       is: 'present',
       account: { type: 'user', id: 'u1', name: 'u1', enabled: true, domainId: 'd1' },
     });
-    expect(await keystone.show('domain', 'd1')).toEqual({ is: 'present', account: { type: 'domain', id: 'd1', name: 'D', enabled: true } });
+    expect(await keystone.show('domain', 'd1')).toEqual({
+      is: 'present',
+      account: { type: 'domain', id: 'd1', name: 'D', enabled: true },
+    });
   });
 
   it('is said of a project that acts as a domain as of the domain that it is', async () => {
-    serving({ '/projects/d1': { project: project('d1', { is_domain: true, domain_id: null, parent_id: null }) } });
-    expect(await cloud.connect().keystone.show('project', 'd1')).toMatchObject({ is: 'present', account: { type: 'domain', id: 'd1' } });
+    serving({
+      '/projects/d1': {
+        project: project('d1', { is_domain: true, domain_id: null, parent_id: null }),
+      },
+    });
+    expect(await cloud.connect().keystone.show('project', 'd1')).toMatchObject({
+      is: 'present',
+      account: { type: 'domain', id: 'd1' },
+    });
   });
 
   it("is denied only by Keystone's own 404, which names the id", async () => {
@@ -54,13 +76,32 @@ describe('whether an account exists', () => {
   });
 
   it.each<[string, string, string]>([
-    ['of a web server', 'text/html', '<!doctype html><title>404 Not Found</title><h1>Not Found</h1>'],
-    ['of a proxy that speaks JSON', 'application/json', '{"message":"no Route matched with those values"}'],
-    ['about another project', 'application/json', JSON.stringify(gone('Could not find project: another.'))],
-    ['about a URL', 'application/json', JSON.stringify(gone('The requested URL was not found on the server.'))],
+    [
+      'of a web server',
+      'text/html',
+      '<!doctype html><title>404 Not Found</title><h1>Not Found</h1>',
+    ],
+    [
+      'of a proxy that speaks JSON',
+      'application/json',
+      '{"message":"no Route matched with those values"}',
+    ],
+    [
+      'about another project',
+      'application/json',
+      JSON.stringify(gone('Could not find project: another.')),
+    ],
+    [
+      'about a URL',
+      'application/json',
+      JSON.stringify(gone('The requested URL was not found on the server.')),
+    ],
     ['without a body', 'application/json', ''],
   ])('is not known from a 404 %s', async (_whose, type, body) => {
-    cloud.script = (_asked, response) => response.writeHead(404, { 'content-type': type, 'x-openstack-request-id': 'req-3' }).end(body);
+    cloud.script = (_asked, response) =>
+      response
+        .writeHead(404, { 'content-type': type, 'x-openstack-request-id': 'req-3' })
+        .end(body);
     expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({
       code: 'keystone.answer.unexpected',
       class: 'Unexpected',
@@ -76,8 +117,11 @@ describe('whether an account exists', () => {
     [500, 'Transient'],
     [503, 'Transient'],
   ])('is not known from a %i', async (status, expected) => {
-    cloud.script = (_asked, response) => json(response, status, gone(`Could not find project: ${P}.`));
-    expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({ class: expected });
+    cloud.script = (_asked, response) =>
+      json(response, status, gone(`Could not find project: ${P}.`));
+    expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({
+      class: expected,
+    });
   });
 
   it.each<[string, unknown]>([
@@ -86,19 +130,32 @@ describe('whether an account exists', () => {
     ['of nothing', {}],
   ])('is not known from an answer %s', async (_what, body) => {
     serving({ [`/projects/${P}`]: body });
-    expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({ class: 'Unexpected' });
+    expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({
+      class: 'Unexpected',
+    });
   });
 });
 
 describe('the lists of Keystone', () => {
   it('hold the projects, without those that are domains', async () => {
-    serving({ '/projects': { projects: [project('a'), project('d9', { is_domain: true })], links: { next: null } } });
-    expect((await cloud.connect().keystone.projects()).map((one) => [one.type, one.id])).toEqual([['project', 'a']]);
+    serving({
+      '/projects': {
+        projects: [project('a'), project('d9', { is_domain: true })],
+        links: { next: null },
+      },
+    });
+    expect((await cloud.connect().keystone.projects()).map((one) => [one.type, one.id])).toEqual([
+      ['project', 'a'],
+    ]);
   });
 
   it('are followed from page to page where Keystone has paging (2025.1 and later)', async () => {
     serving({
-      '/projects': { projects: [project('a')], truncated: true, links: { next: 'http://inner:5000/v3/projects?marker=a&limit=1' } },
+      '/projects': {
+        projects: [project('a')],
+        truncated: true,
+        links: { next: 'http://inner:5000/v3/projects?marker=a&limit=1' },
+      },
       '/projects?marker=a': { projects: [project('b')], links: { next: null } },
     });
     expect((await cloud.connect().keystone.projects()).map((one) => one.id)).toEqual(['a', 'b']);
@@ -122,14 +179,20 @@ describe('the lists of Keystone', () => {
   });
 
   it('of users leave out those whose ids no event can carry, and nobody else', async () => {
-    serving({ '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd2'), user('u3', 'd2')] } });
+    serving({
+      '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd2'), user('u3', 'd2')] },
+    });
     expect((await cloud.connect().keystone.users()).map((one) => one.id)).toEqual(['u1', 'u3']);
   });
 
   it('of members hold each user of a project once, however many roles, and no role on a domain or the system', async () => {
     const role_assignments = [
       { user: { id: 'u1' }, role: { id: 'r1' }, scope: { project: { id: P } } },
-      { user: { id: 'u1' }, role: { id: 'r2' }, scope: { project: { id: P }, 'OS-INHERIT:inherited_to': 'projects' } },
+      {
+        user: { id: 'u1' },
+        role: { id: 'r2' },
+        scope: { project: { id: P }, 'OS-INHERIT:inherited_to': 'projects' },
+      },
       { user: { id: 'u2' }, role: { id: 'r1' }, scope: { domain: { id: 'd1' } } },
       { user: { id: 'u3' }, role: { id: 'r1' }, scope: { system: { all: true } } },
       { group: { id: 'g1' }, role: { id: 'r1' }, scope: { project: { id: P } } },

@@ -1,7 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import * as z from 'zod';
-import type { ListOptions, Paging } from '../../../lib/cleanup/service.ts';
-import { type Asked, failureOf, json, NETWORK, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import type { ListOptions, Paging } from '../../../lib/task/service.ts';
+import {
+  type Asked,
+  failureOf,
+  json,
+  NETWORK,
+  type ScriptedCloud,
+  scriptedCloud,
+} from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
 beforeEach(async () => {
@@ -10,21 +17,32 @@ beforeEach(async () => {
 afterEach(() => cloud.close());
 
 const row = z.object({ id: z.string(), owner: z.string().optional() });
-const things = (count: number) =>
-  Array.from({ length: count }, (_none, index) => ({ id: `t${String(index).padStart(3, '0')}`, owner: 'p' }));
+const resources = (count: number) =>
+  Array.from({ length: count }, (_none, index) => ({
+    id: `t${String(index).padStart(3, '0')}`,
+    owner: 'p',
+  }));
 const pages = () => cloud.asked.filter((asked) => !asked.path.startsWith('/identity'));
 const ports = async (paging: Paging, more: Partial<ListOptions<typeof row>> = {}) => {
   const api = await cloud.network();
   return api.list('/v2.0/ports', { collection: 'ports', row, paging, ...more });
 };
 
-/** A listing as a service serves it: `all` cut to the page that `limit`, `marker` and `offset` ask for. */
+/**
+ * A listing as a service serves it: `all` cut to the page that `limit`, `marker` and `offset` ask
+ * for.
+ */
 const cut = (asked: Asked, all: readonly { id: string }[], key = 'id') => {
   const limit = Math.min(Number(asked.query.get('limit') ?? 1000), 1000);
   const marker = asked.query.get('marker');
-  const names = all.map((one) => (key === 'id' ? one.id : String(Object.entries(one).find(([name]) => name === key)?.[1])));
+  const names = all.map((one) =>
+    key === 'id' ? one.id : String(Object.entries(one).find(([name]) => name === key)?.[1]),
+  );
   const start = marker ? names.indexOf(marker) + 1 : Number(asked.query.get('offset') ?? 0);
-  return { page: all.slice(start, start + limit), full: start + limit < all.length || all.length - start === limit };
+  return {
+    page: all.slice(start, start + limit),
+    full: start + limit < all.length || all.length - start === limit,
+  };
 };
 
 type Serve = (asked: Asked, response: ServerResponse, all: { id: string }[]) => void;
@@ -53,61 +71,84 @@ const STYLES: Record<Exclude<Paging, 'none'>, Serve> = {
     });
   },
   offset: (asked, response, all) => json(response, 200, { ports: cut(asked, all).page }),
-  total: (asked, response, all) => json(response, 200, { ports: cut(asked, all).page, total: all.length }),
-  swift: (asked, response, all) => json(response, 200, { ports: cut(asked, all).page.map((one) => ({ ...one, name: one.id })) }),
+  total: (asked, response, all) =>
+    json(response, 200, { ports: cut(asked, all).page, total: all.length }),
+  swift: (asked, response, all) =>
+    json(response, 200, { ports: cut(asked, all).page.map((one) => ({ ...one, name: one.id })) }),
 };
 
-describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)('a listing in pages of style %s', (paging) => {
-  it.each([
-    [0, 10],
-    [1, 1],
-    [7, 3],
-    [9, 3],
-    [10, 1],
-    [5, 1000],
-  ])('brings all of %i rows at %i a page, each once', async (count, limit) => {
-    const all = things(count);
-    cloud.script = (asked, response) => STYLES[paging](asked, response, all);
-    expect(await ports(paging, { limit })).toEqual({ rows: all, more: false });
-  });
+describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
+  'a listing in pages of style %s',
+  (paging) => {
+    it.each([
+      [0, 10],
+      [1, 1],
+      [7, 3],
+      [9, 3],
+      [10, 1],
+      [5, 1000],
+    ])('brings all of %i rows at %i a page, each once', async (count, limit) => {
+      const all = resources(count);
+      cloud.script = (asked, response) => STYLES[paging](asked, response, all);
+      expect(await ports(paging, { limit })).toEqual({ rows: all, more: false });
+    });
 
-  it('keeps the filters of the caller on every page', async () => {
-    cloud.script = (asked, response) => STYLES[paging](asked, response, things(5));
-    await ports(paging, { limit: 2, query: { project_id: 'p', all_tenants: 1 }, headers: { 'X-Mark': 'm' } });
-    expect(pages().length).toBeGreaterThan(2);
-    for (const page of pages()) {
-      expect([page.query.get('project_id'), page.query.get('all_tenants'), page.query.get('limit')]).toEqual(['p', '1', '2']);
-      expect(page.query.getAll('marker').length).toBeLessThan(2);
-      expect(page.headers['x-mark']).toBe('m');
-    }
-  });
+    it('keeps the filters of the caller on every page', async () => {
+      cloud.script = (asked, response) => STYLES[paging](asked, response, resources(5));
+      await ports(paging, {
+        limit: 2,
+        query: { project_id: 'p', all_tenants: 1 },
+        headers: { 'X-Mark': 'm' },
+      });
+      expect(pages().length).toBeGreaterThan(2);
+      for (const page of pages()) {
+        expect([
+          page.query.get('project_id'),
+          page.query.get('all_tenants'),
+          page.query.get('limit'),
+        ]).toEqual(['p', '1', '2']);
+        expect(page.query.getAll('marker').length).toBeLessThan(2);
+        expect(page.headers['x-mark']).toBe('m');
+      }
+    });
 
-  it('stops where the caller has enough, and says that there is more', async () => {
-    cloud.script = (asked, response) => STYLES[paging](asked, response, things(50));
-    const { rows, more } = await ports(paging, { limit: 4, atMost: 10 });
-    expect([rows.length >= 10, rows.length < 20, more]).toEqual([true, true, true]);
-    expect(await ports(paging, { atMost: 5000 })).toEqual({ rows: things(50), more: false });
-  });
+    it('stops where the caller has enough, and says that there is more', async () => {
+      cloud.script = (asked, response) => STYLES[paging](asked, response, resources(50));
+      const { rows, more } = await ports(paging, { limit: 4, atMost: 10 });
+      expect([rows.length >= 10, rows.length < 20, more]).toEqual([true, true, true]);
+      expect(await ports(paging, { atMost: 5000 })).toEqual({ rows: resources(50), more: false });
+    });
 
-  it('that goes round in a circle ends with an error', async () => {
-    cloud.script = (asked, response) => {
-      asked.query.delete('marker');
-      asked.query.delete('offset');
-      STYLES[paging](asked, response, things(50));
-    };
-    expect(await failureOf(ports(paging, { limit: 10 }))).toMatchObject({ code: 'neutron.answer.endless', class: 'Unexpected' });
-    expect(pages().length).toBeLessThan(5);
-  });
-});
+    it('that goes round in a circle ends with an error', async () => {
+      cloud.script = (asked, response) => {
+        asked.query.delete('marker');
+        asked.query.delete('offset');
+        STYLES[paging](asked, response, resources(50));
+      };
+      expect(await failureOf(ports(paging, { limit: 10 }))).toMatchObject({
+        code: 'neutron.answer.endless',
+        class: 'Unexpected',
+      });
+      expect(pages().length).toBeLessThan(5);
+    });
+  },
+);
 
 it('links under the name of one thing are followed, too, as Cinder has them for groups and volume types', async () => {
   cloud.script = (asked, response) => {
     const isFirst = asked.query.get('marker') === null;
     const link = { group_links: [{ rel: 'next', href: 'http://x/v3/groups?marker=t001' }] };
-    json(response, 200, { groups: isFirst ? things(2) : things(3).slice(2), ...(isFirst ? link : {}) });
+    json(response, 200, {
+      groups: isFirst ? resources(2) : resources(3).slice(2),
+      ...(isFirst ? link : {}),
+    });
   };
   const api = await cloud.network();
-  const { rows } = await api.list('/groups/detail', { collection: 'groups', row, paging: 'marker' });
+  const { rows } = await api.list('/groups/detail', {
+    collection: 'groups',
+    row,
+    paging: 'marker',
+  });
   expect(rows.map(({ id }) => id)).toEqual(['t000', 't001', 't002']);
 });
 
@@ -118,7 +159,10 @@ describe('"cannot list" is never "empty":', () => {
   const second = (answer: (response: ServerResponse) => void) =>
     serving((response, page) =>
       page === 1
-        ? json(response, 200, { ports: things(2), ports_links: [{ rel: 'next', href: 'http://x/?marker=t001' }] })
+        ? json(response, 200, {
+            ports: resources(2),
+            ports_links: [{ rel: 'next', href: 'http://x/?marker=t001' }],
+          })
         : answer(response),
     );
 
@@ -131,15 +175,23 @@ describe('"cannot list" is never "empty":', () => {
     ['a row without an id', { ports: [{ id: 'a' }, { owner: 'p' }] }],
     ['a row that is null', { ports: [null] }],
     ['links that are none', { ports: [], ports_links: 'http://x/?marker=1' }],
-    ['a next link without an address', { ports: things(1), ports_links: [{ rel: 'next' }] }],
-    ['a next link without a beginning', { ports: [], ports_links: [{ rel: 'next', href: 'http://x/v2.0/ports' }] }],
+    ['a next link without an address', { ports: resources(1), ports_links: [{ rel: 'next' }] }],
+    [
+      'a next link without a beginning',
+      { ports: [], ports_links: [{ rel: 'next', href: 'http://x/v2.0/ports' }] },
+    ],
   ])('%s is an error', async (_name, body) => {
     serving((response) => json(response, 200, body));
-    expect(await failureOf(ports('marker'))).toMatchObject({ code: 'neutron.answer.unexpected', class: 'Unexpected' });
+    expect(await failureOf(ports('marker'))).toMatchObject({
+      code: 'neutron.answer.unexpected',
+      class: 'Unexpected',
+    });
   });
 
   it('an HTML page with status 200, as a proxy shows it, is an error', async () => {
-    serving((response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Log in</h1>'));
+    serving((response) =>
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Log in</h1>'),
+    );
     expect(await failureOf(ports('marker'))).toMatchObject({ class: 'Unexpected' });
   });
 
@@ -151,11 +203,19 @@ describe('"cannot list" is never "empty":', () => {
   it.each<[string, (response: ServerResponse) => void, string]>([
     ['is missing (500)', (response) => json(response, 500, {}), 'Transient'],
     ['is forbidden', (response) => json(response, 403, {}), 'Denied'],
-    ['has broken JSON', (response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"ports": ['), 'Transient'],
+    [
+      'has broken JSON',
+      (response) =>
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{"ports": ['),
+      'Transient',
+    ],
     ['lacks the collection', (response) => json(response, 200, {}), 'Unexpected'],
     [
       'breaks off',
-      (response) => response.writeHead(200, { 'content-length': '99' }).write('{"ports": []}', () => response.socket?.destroy()),
+      (response) =>
+        response
+          .writeHead(200, { 'content-length': '99' })
+          .write('{"ports": []}', () => response.socket?.destroy()),
       'Transient',
     ],
   ])('a second page that %s is an error', async (_name, answer, expected) => {
@@ -164,13 +224,20 @@ describe('"cannot list" is never "empty":', () => {
   });
 
   it('more pages where all was asked for at once are an error', async () => {
-    serving((response) => json(response, 200, { ports: things(1), ports_links: [{ rel: 'next', href: 'http://x/?marker=t000' }] }));
+    serving((response) =>
+      json(response, 200, {
+        ports: resources(1),
+        ports_links: [{ rel: 'next', href: 'http://x/?marker=t000' }],
+      }),
+    );
     expect(await failureOf(ports('none'))).toMatchObject({ class: 'Unexpected' });
     expect(pages()[0]?.query.has('limit')).toBe(false);
   });
 
   it('a listing whose URL is not there says so, and not that nothing is to be done', async () => {
-    serving((response) => json(response, 404, { NeutronError: { message: 'The resource could not be found.' } }));
+    serving((response) =>
+      json(response, 404, { NeutronError: { message: 'The resource could not be found.' } }),
+    );
     const report = await failureOf(ports('marker'));
     expect(report).toMatchObject({ code: 'neutron.http.404', class: 'Gone' });
     expect(report.advice).toContain('endpoint');
@@ -181,20 +248,29 @@ describe('a row that is removed while the pages are read', () => {
   const vanishing = (status: number, times: number) => {
     let vanished = 0;
     cloud.script = (asked, response) => {
-      if (asked.query.get('marker') !== 't001' || vanished >= times) return STYLES.marker(asked, response, things(5));
+      if (asked.query.get('marker') !== 't001' || vanished >= times)
+        return STYLES.marker(asked, response, resources(5));
       vanished += 1;
-      return json(response, status, { badRequest: { code: status, message: 'marker [t001] not found' } });
+      return json(response, status, {
+        badRequest: { code: status, message: 'marker [t001] not found' },
+      });
     };
   };
 
-  it.each([400, 404])('makes the listing begin anew when the service answers %i to it', async (status) => {
-    vanishing(status, 2);
-    expect(await ports('marker', { limit: 2 })).toEqual({ rows: things(5), more: false });
-  });
+  it.each([400, 404])(
+    'makes the listing begin anew when the service answers %i to it',
+    async (status) => {
+      vanishing(status, 2);
+      expect(await ports('marker', { limit: 2 })).toEqual({ rows: resources(5), more: false });
+    },
+  );
 
   it('again and again is Transient, not empty', async () => {
     vanishing(400, 99);
-    expect(await failureOf(ports('marker', { limit: 2 }))).toMatchObject({ code: 'neutron.answer.changed', class: 'Transient' });
+    expect(await failureOf(ports('marker', { limit: 2 }))).toMatchObject({
+      code: 'neutron.answer.changed',
+      class: 'Transient',
+    });
   });
 });
 
@@ -205,13 +281,20 @@ it('a page goes on where its link says: key pairs have no id of their own', asyn
     json(response, 200, { ports: [{ keypair: { name: asked.query.get('marker') } }], ports_links });
   };
   const api = await cloud.network();
-  const read = await api.list('/os-keypairs', { collection: 'ports', row: z.looseObject({}), paging: 'marker' });
+  const read = await api.list('/os-keypairs', {
+    collection: 'ports',
+    row: z.looseObject({}),
+    paging: 'marker',
+  });
   expect(read.rows).toEqual([{ keypair: { name: null } }, { keypair: { name: 'the name' } }]);
 });
 
 it("Cinder's links to the next page are found under the name of one thing: group_links of groups", async () => {
   cloud.script = (asked, response) => {
-    const more = asked.query.get('marker') === null ? { port_links: [{ rel: 'next', href: 'http://x/?marker=t000' }] } : {};
+    const more =
+      asked.query.get('marker') === null
+        ? { port_links: [{ rel: 'next', href: 'http://x/?marker=t000' }] }
+        : {};
     json(response, 200, { ports: [{ id: asked.query.get('marker') ?? 't000' }], ...more });
   };
   expect((await ports('marker')).rows).toHaveLength(2);
@@ -220,8 +303,9 @@ it("Cinder's links to the next page are found under the name of one thing: group
 it("Trove's links to the next page are simply called links; its marker counts rows. They are followed, and not overlooked where all was asked for at once", async () => {
   cloud.script = (asked, response) => {
     const from = Number(asked.query.get('marker') ?? 0);
-    const more = from === 0 ? { links: [{ rel: 'next', href: 'https://x/v1.0/p/ports?marker=1' }] } : {};
-    json(response, 200, { ports: things(2).slice(from, from + 1), ...more });
+    const more =
+      from === 0 ? { links: [{ rel: 'next', href: 'https://x/v1.0/p/ports?marker=1' }] } : {};
+    json(response, 200, { ports: resources(2).slice(from, from + 1), ...more });
   };
   expect((await ports('marker')).rows.map(({ id }) => id)).toEqual(['t000', 't001']);
   expect(await failureOf(ports('none'))).toMatchObject({ code: 'neutron.answer.unexpected' });
@@ -231,23 +315,29 @@ describe('a listing that says how many rows there are in all', () => {
   it('goes on at pages that are shorter than asked for, and asks no more than it needs', async () => {
     cloud.script = (asked, response) => {
       const from = Number(asked.query.get('offset') ?? 0);
-      json(response, 200, { ports: things(7).slice(from, from + 3), total: 7 });
+      json(response, 200, { ports: resources(7).slice(from, from + 3), total: 7 });
     };
-    expect((await ports('total')).rows).toEqual(things(7));
+    expect((await ports('total')).rows).toEqual(resources(7));
     expect(pages()).toHaveLength(3);
   });
 
   it('is not believed when it shows fewer, and not when it does not say', async () => {
-    cloud.script = (asked, response) => json(response, 200, { ports: asked.query.has('offset') ? [] : things(3), total: 7 });
-    expect(await failureOf(ports('total'))).toMatchObject({ code: 'neutron.answer.changed', class: 'Transient' });
-    cloud.script = (_asked, response) => json(response, 200, { ports: things(3) });
+    cloud.script = (asked, response) =>
+      json(response, 200, { ports: asked.query.has('offset') ? [] : resources(3), total: 7 });
+    expect(await failureOf(ports('total'))).toMatchObject({
+      code: 'neutron.answer.changed',
+      class: 'Transient',
+    });
+    cloud.script = (_asked, response) => json(response, 200, { ports: resources(3) });
     expect(await failureOf(ports('total'))).toMatchObject({ code: 'neutron.answer.unexpected' });
   });
 });
 
 describe("Swift's listings", () => {
   const box = async (more: Partial<ListOptions<z.ZodType>> = {}) => {
-    const swift = await cloud.connect().api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
+    const swift = await cloud
+      .connect()
+      .api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
     if (!swift) throw new Error('no swift');
     return swift.list('/box', { row: z.looseObject({}), paging: 'swift', ...more });
   };
@@ -267,7 +357,10 @@ describe("Swift's listings", () => {
     const versions = ['3', '2', '1'].map((version_id) => ({ name: 'o', version_id }));
     cloud.script = (asked, response) => {
       const at = asked.query.get('version_marker');
-      const next = asked.query.get('marker') === null ? 0 : versions.findIndex((one) => one.version_id === at) + 1;
+      const next =
+        asked.query.get('marker') === null
+          ? 0
+          : versions.findIndex((one) => one.version_id === at) + 1;
       json(response, 200, versions.slice(next, next + 1));
     };
     expect((await box({ limit: 1, query: { versions: '' } })).rows).toEqual(versions);

@@ -1,9 +1,13 @@
-import { PropagatorError } from '../../../lib/errors.ts';
 import { negotiate } from '../../../lib/openstack/microversion.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
 
 const WHERE = { service: 'zun', region: 'one', host: 'cloud' };
 const WANTED = { header: 'container', floor: '1.32', ceiling: '1.40' };
-const answer = (json: unknown, headers: Record<string, string> = {}) => ({ json, headers: new Headers(headers), requestId: undefined });
+const answer = (json: unknown, headers: Record<string, string> = {}) => ({
+  json,
+  headers: new Headers(headers),
+  requestId: undefined,
+});
 /** What Zun and Magnum answer at `/v1/`: links, and no word of versions. */
 const LINKS = { id: 'v1', media_types: [], links: [], containers: [] };
 
@@ -18,16 +22,26 @@ const classOf = (ask: () => unknown): string | undefined => {
 
 describe('a service that says in headers what it speaks', () => {
   const speaks = (lowest: string, highest: string) =>
-    answer(LINKS, { 'OpenStack-API-Minimum-Version': lowest, 'OpenStack-API-Maximum-Version': highest });
+    answer(LINKS, {
+      'OpenStack-API-Minimum-Version': lowest,
+      'OpenStack-API-Maximum-Version': highest,
+    });
 
   it('is spoken to in the highest microversion that both know', () => {
-    expect(negotiate(speaks('container 1.1', 'container 1.36'), WANTED, WHERE)).toEqual({ version: '1.36', api: '' });
+    expect(negotiate(speaks('container 1.1', 'container 1.36'), WANTED, WHERE)).toEqual({
+      version: '1.36',
+      api: '',
+    });
     expect(negotiate(speaks('1.1', '1.51'), WANTED, WHERE)).toMatchObject({ version: '1.40' });
   });
 
   it('that is too old, or too new, is not spoken to', () => {
-    expect(classOf(() => negotiate(speaks('container 1.1', 'container 1.9'), WANTED, WHERE))).toBe('Unsupported');
-    expect(classOf(() => negotiate(speaks('container 1.41', 'container 1.60'), WANTED, WHERE))).toBe('Unsupported');
+    expect(classOf(() => negotiate(speaks('container 1.1', 'container 1.9'), WANTED, WHERE))).toBe(
+      'Unsupported',
+    );
+    expect(
+      classOf(() => negotiate(speaks('container 1.41', 'container 1.60'), WANTED, WHERE)),
+    ).toBe('Unsupported');
   });
 
   it('and says it nowhere is not guessed at', () => {
@@ -37,8 +51,18 @@ describe('a service that says in headers what it speaks', () => {
 
   it('is believed less than a document', () => {
     const document = {
-      versions: [{ id: 'v1', min_version: '1.1', max_version: '1.38', links: [{ rel: 'self', href: 'http://cloud/v1/' }] }],
+      versions: [
+        {
+          id: 'v1',
+          min_version: '1.1',
+          max_version: '1.38',
+          links: [{ rel: 'self', href: 'http://cloud/v1/' }],
+        },
+      ],
     };
-    expect(negotiate({ ...speaks('1.1', '1.40'), json: document }, WANTED, WHERE)).toEqual({ version: '1.38', api: 'v1' });
+    expect(negotiate({ ...speaks('1.1', '1.40'), json: document }, WANTED, WHERE)).toEqual({
+      version: '1.38',
+      api: 'v1',
+    });
   });
 });

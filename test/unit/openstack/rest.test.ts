@@ -1,6 +1,13 @@
 import { ServiceName } from '../../../events/ids.ts';
 import type { Call } from '../../../lib/openstack/connect.ts';
-import { failureOf, json, NETWORK, OWN_PROJECT, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import {
+  failureOf,
+  json,
+  NETWORK,
+  OWN_PROJECT,
+  type ScriptedCloud,
+  scriptedCloud,
+} from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
 
@@ -13,12 +20,20 @@ const calls = () => cloud.asked.filter((asked) => !asked.path.startsWith('/ident
 
 describe('a call', () => {
   it('carries token, user agent and JSON, and brings back JSON, headers and the request id', async () => {
-    cloud.script = (_asked, response) => json(response, 202, { id: 1 }, { 'x-openstack-request-id': 'req-7', 'x-mark': 'yes' });
+    cloud.script = (_asked, response) =>
+      json(response, 202, { id: 1 }, { 'x-openstack-request-id': 'req-7', 'x-mark': 'yes' });
     const api = await cloud.network({ userAgent: 'sweeper/1' });
-    const answer = await api.request('POST', '/v2.0/networks', { json: { network: {} }, query: { a: 'ü&=', b: undefined, c: true } });
+    const answer = await api.request('POST', '/v2.0/networks', {
+      json: { network: {} },
+      query: { a: 'ü&=', b: undefined, c: true },
+    });
     expect(answer).toMatchObject({ status: 202, json: { id: 1 }, requestId: 'req-7' });
     expect(answer.headers.get('X-Mark')).toBe('yes');
-    expect(calls()[0]).toMatchObject({ method: 'POST', url: '/network/v2.0/networks?a=%C3%BC%26%3D&c=true', body: '{"network":{}}' });
+    expect(calls()[0]).toMatchObject({
+      method: 'POST',
+      url: '/network/v2.0/networks?a=%C3%BC%26%3D&c=true',
+      body: '{"network":{}}',
+    });
     expect(calls()[0]?.headers).toMatchObject({
       'x-auth-token': cloud.tokens[0],
       'user-agent': 'sweeper/1',
@@ -29,7 +44,9 @@ describe('a call', () => {
 
   it("sends a path as it is written: an object named '..' is not its container", async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
-    const swift = await cloud.connect().api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
+    const swift = await cloud
+      .connect()
+      .api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
     await swift?.request('DELETE', '/box/..');
     await swift?.request('DELETE', `/box/${encodeURIComponent('a/../b ü%?')}`);
     expect(calls().map((asked) => asked.url)).toEqual([
@@ -40,11 +57,17 @@ describe('a call', () => {
 
   it('goes to the account of another project when told to, but never to another host', async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
-    const swift = await cloud.connect().api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
+    const swift = await cloud
+      .connect()
+      .api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
     if (!swift) throw new Error('no swift');
-    await swift.request('HEAD', '', { endpoint: swift.endpoint.replace(swift.ownProject, 'other') });
+    await swift.request('HEAD', '', {
+      endpoint: swift.endpoint.replace(swift.ownProject, 'other'),
+    });
     expect(calls()[0]).toMatchObject({ method: 'HEAD', url: '/v1/AUTH_other' });
-    await expect(swift.request('GET', '/', { endpoint: 'http://127.0.0.1:1/v1/AUTH_other' })).rejects.toThrow('must not go to');
+    await expect(
+      swift.request('GET', '/', { endpoint: 'http://127.0.0.1:1/v1/AUTH_other' }),
+    ).rejects.toThrow('must not go to');
   });
 
   it.each(['/network', '/network/', '/network/v2.0', '/network/v2.0/', '/v2.0'])(
@@ -78,17 +101,27 @@ describe('a call', () => {
 
   it("takes the caller's headers instead of its own, but for the token", async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
-    const headers = { Accept: 'text/plain', 'X-Auth-Token': 'stolen', 'Content-Type': 'text/plain' };
+    const headers = {
+      Accept: 'text/plain',
+      'X-Auth-Token': 'stolen',
+      'Content-Type': 'text/plain',
+    };
     await (await cloud.network()).request('POST', '/?bulk-delete', { headers, body: 'box/a%20b' });
     expect(calls()[0]).toMatchObject({ url: '/network/?bulk-delete', body: 'box/a%20b' });
-    expect(calls()[0]?.headers).toMatchObject({ accept: 'text/plain', 'content-type': 'text/plain', 'x-auth-token': cloud.tokens[0] });
+    expect(calls()[0]?.headers).toMatchObject({
+      accept: 'text/plain',
+      'content-type': 'text/plain',
+      'x-auth-token': cloud.tokens[0],
+    });
   });
 
   it("is counted in Swift without the customer's words", async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
     const seen: Call[] = [];
     const SWIFT = { ...NETWORK, name: ServiceName.parse('swift'), catalogTypes: ['object-store'] };
-    const swift = await cloud.connect({ onCall: (call) => seen.push(call) }).api(SWIFT, 'RegionOne');
+    const swift = await cloud
+      .connect({ onCall: (call) => seen.push(call) })
+      .api(SWIFT, 'RegionOne');
     await swift?.request('DELETE', '/payroll/june');
     expect(seen.map((call) => call.path)).toEqual(['/{id}/{id}']);
   });
@@ -99,8 +132,19 @@ describe('a call', () => {
     const api = await cloud.network({ onCall: (call) => seen.push(call) });
     await api.request('DELETE', '/v2.0/ports/0a1b2c3d-0000-4000-8000-000000000000?x=1');
     await api.request('GET', '/v2.0/qos/policies/77/bandwidth_limit_rules');
-    await api.request('GET', '/stacks/payroll/0a1b2c3d-0000-4000-8000-000000000000/resources/june/metadata');
-    expect(seen.map(({ service, region, method, path, status }) => [service, region, method, path, status])).toEqual([
+    await api.request(
+      'GET',
+      '/stacks/payroll/0a1b2c3d-0000-4000-8000-000000000000/resources/june/metadata',
+    );
+    expect(
+      seen.map(({ service, region, method, path, status }) => [
+        service,
+        region,
+        method,
+        path,
+        status,
+      ]),
+    ).toEqual([
       ['neutron', 'RegionOne', 'DELETE', '/v2.0/ports/{id}', 204],
       ['neutron', 'RegionOne', 'GET', '/v2.0/qos/policies/{id}/bandwidth_limit_rules', 204],
       ['neutron', 'RegionOne', 'GET', '/stacks/{id}/{id}/resources/{id}/metadata', 204],
@@ -127,7 +171,8 @@ describe('a status', () => {
     [413, 'Unexpected'],
     [300, 'Unexpected'],
   ])('%i is class %s, with code, service, region and request id', async (status, expected) => {
-    cloud.script = (_asked, response) => json(response, status, {}, { 'x-openstack-request-id': 'req-9' });
+    cloud.script = (_asked, response) =>
+      json(response, status, {}, { 'x-openstack-request-id': 'req-9' });
     const report = await failureOf((await cloud.network()).request('POST', '/v2.0/ports'));
     expect(report).toMatchObject({
       code: `neutron.http.${status}`,
@@ -142,31 +187,53 @@ describe('a status', () => {
 
   it('that the caller accepts is an answer', async () => {
     cloud.script = (_asked, response) => json(response, 404, { no: 1 });
-    expect(await (await cloud.network()).request('GET', '/v2.0/quotas/1', { accept: [404] })).toMatchObject({
+    expect(
+      await (await cloud.network()).request('GET', '/v2.0/quotas/1', { accept: [404] }),
+    ).toMatchObject({
       status: 404,
       json: { no: 1 },
     });
   });
 
   it('of a redirect is not followed, for the token would go along', async () => {
-    cloud.script = (_asked, response) => response.writeHead(302, { location: `${cloud.origin}/elsewhere?secret=1` }).end();
+    cloud.script = (_asked, response) =>
+      response.writeHead(302, { location: `${cloud.origin}/elsewhere?secret=1` }).end();
     const report = await failureOf((await cloud.network()).request('GET', '/v2.0/ports'));
-    expect(report.message).toBe(`neutron answered 302 to GET /v2.0/ports (redirect to ${cloud.origin})`);
+    expect(report.message).toBe(
+      `neutron answered 302 to GET /v2.0/ports (redirect to ${cloud.origin})`,
+    );
     expect(calls()).toHaveLength(1);
   });
 });
 
 describe("the service's own words", () => {
   const said = async (body: string, type = 'application/json') => {
-    cloud.script = (_asked, response) => response.writeHead(400, { 'content-type': type }).end(body);
+    cloud.script = (_asked, response) =>
+      response.writeHead(400, { 'content-type': type }).end(body);
     const { message } = await failureOf((await cloud.network()).request('GET', '/v2.0/ports'));
     return message.replace('neutron answered 400 to GET /v2.0/ports', '').replace(/^: /, '');
   };
   it.each([
-    ['nova', '{"itemNotFound": {"code": 404, "message": "Instance x could not be found."}}', 'Instance x could not be found.'],
-    ['cinder', '{"badRequest": {"message": "Invalid volume: it is attached.", "code": 400}}', 'Invalid volume: it is attached.'],
-    ['neutron', '{"NeutronError": {"type": "PortInUse", "message": "Port p is in use.", "detail": ""}}', 'Port p is in use.'],
-    ['neutron with detail', '{"NeutronError": {"type": "X", "message": "No.", "detail": "Because."}}', 'No. Because.'],
+    [
+      'nova',
+      '{"itemNotFound": {"code": 404, "message": "Instance x could not be found."}}',
+      'Instance x could not be found.',
+    ],
+    [
+      'cinder',
+      '{"badRequest": {"message": "Invalid volume: it is attached.", "code": 400}}',
+      'Invalid volume: it is attached.',
+    ],
+    [
+      'neutron',
+      '{"NeutronError": {"type": "PortInUse", "message": "Port p is in use.", "detail": ""}}',
+      'Port p is in use.',
+    ],
+    [
+      'neutron with detail',
+      '{"NeutronError": {"type": "X", "message": "No.", "detail": "Because."}}',
+      'No. Because.',
+    ],
     ['neutron of old', '{"NeutronError": "Something went wrong"}', 'Something went wrong'],
     [
       'keystone and heat',
@@ -178,11 +245,31 @@ describe("the service's own words", () => {
       '{"message": "The resource could not be found.<br /><br />\\n\\n\\n", "code": "404", "title": "Not Found"}',
       'The resource could not be found.',
     ],
-    ['placement and magnum', '{"errors": [{"status": 404, "title": "Not Found", "detail": "No such thing"}]}', 'No such thing'],
-    ['octavia', '{"faultcode": "Client", "faultstring": "Load balancer is immutable", "debuginfo": null}', 'Load balancer is immutable'],
-    ['barbican', '{"code": 404, "title": "Not Found", "description": "Secret not found."}', 'Secret not found.'],
-    ['ironic', '{"error_message": "{\\"faultcode\\": \\"Client\\", \\"faultstring\\": \\"Node is locked\\"}"}', 'Node is locked'],
-    ['aodh', '{"error_message": {"faultcode": "Client", "faultstring": "Alarm x not found"}}', 'Alarm x not found'],
+    [
+      'placement and magnum',
+      '{"errors": [{"status": 404, "title": "Not Found", "detail": "No such thing"}]}',
+      'No such thing',
+    ],
+    [
+      'octavia',
+      '{"faultcode": "Client", "faultstring": "Load balancer is immutable", "debuginfo": null}',
+      'Load balancer is immutable',
+    ],
+    [
+      'barbican',
+      '{"code": 404, "title": "Not Found", "description": "Secret not found."}',
+      'Secret not found.',
+    ],
+    [
+      'ironic',
+      '{"error_message": "{\\"faultcode\\": \\"Client\\", \\"faultstring\\": \\"Node is locked\\"}"}',
+      'Node is locked',
+    ],
+    [
+      'aodh',
+      '{"error_message": {"faultcode": "Client", "faultstring": "Alarm x not found"}}',
+      'Alarm x not found',
+    ],
     ['aodh without a reason', '{"error_message": "Unauthorized"}', 'Unauthorized'],
     [
       'gnocchi',
@@ -212,14 +299,20 @@ describe("the service's own words", () => {
 
   it("come with Swift's transaction id where there is no other", async () => {
     cloud.script = (_asked, response) =>
-      response.writeHead(409, { 'x-trans-id': 'tx12' }).end('<html><h1>Conflict</h1><p>There was a conflict.</p></html>');
+      response
+        .writeHead(409, { 'x-trans-id': 'tx12' })
+        .end('<html><h1>Conflict</h1><p>There was a conflict.</p></html>');
     const report = await failureOf((await cloud.network()).request('DELETE', '/box'));
-    expect(report).toMatchObject({ requestId: 'tx12', message: 'neutron answered 409 to DELETE /box: There was a conflict.' });
+    expect(report).toMatchObject({
+      requestId: 'tx12',
+      message: 'neutron answered 409 to DELETE /box: There was a conflict.',
+    });
   });
 });
 
 it('an answer that says JSON and is not is half an answer', async () => {
-  cloud.script = (_asked, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{"ports": [{"id"');
+  cloud.script = (_asked, response) =>
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"ports": [{"id"');
   expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({
     code: 'neutron.answer.broken',
     class: 'Transient',

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ServiceName } from '../../../events/ids.ts';
-import type { ServiceApi } from '../../../lib/cleanup/service.ts';
-import { PropagatorError } from '../../../lib/errors.ts';
 import type { Cloud } from '../../../lib/openstack/cloud.ts';
 import { type ConnectOptions, connectCloud } from '../../../lib/openstack/connect.ts';
 import { type Credentials, readCredentials } from '../../../lib/openstack/credentials.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+import type { ServiceApi } from '../../../lib/task/service.ts';
 
 export const PASSWORD = 'correct-horse-battery';
 export const OWN_PROJECT = '0123456789abcdef0123456789abcdef';
@@ -22,7 +22,10 @@ export interface Asked {
 /** `undefined`: it is Keystone's login or there is nothing here. */
 export type Script = (asked: Asked, response: ServerResponse) => unknown;
 
-/** A loopback server that is a whole cloud under prefixes: `/identity`, `/network`, … Logins are real; the rest is scripted. */
+/**
+ * A loopback server that is a whole cloud under prefixes: `/identity`, `/network`, … Logins are
+ * real; the rest is scripted.
+ */
 export interface ScriptedCloud {
   readonly origin: string;
   readonly credentials: Credentials;
@@ -41,8 +44,15 @@ export interface ScriptedCloud {
   close(): Promise<void>;
 }
 
-export const json = (response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void => {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+export const json = (
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void => {
+  response
+    .writeHead(status, { 'content-type': 'application/json', ...headers })
+    .end(JSON.stringify(body));
 };
 
 export const NETWORK = {
@@ -69,8 +79,10 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
         body: Buffer.concat(chunks).toString(),
       };
       cloud.asked.push(asked);
-      if (pathname === '/identity/v3/auth/tokens') return cloud.login ? cloud.login(asked, response) : logIn(response);
-      if (!cloud.valid.has(String(request.headers['x-auth-token']))) return json(response, 401, { error: { message: 'no such token' } });
+      if (pathname === '/identity/v3/auth/tokens')
+        return cloud.login ? cloud.login(asked, response) : logIn(response);
+      if (!cloud.valid.has(String(request.headers['x-auth-token'])))
+        return json(response, 401, { error: { message: 'no such token' } });
       return cloud.script(asked, response);
     });
   });
@@ -81,13 +93,17 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
     const token = `gAAAA-secret-token-${cloud.tokens.length + 1}`;
     cloud.tokens.push(token);
     cloud.valid.add(token);
-    const endpoints = (path: string) => [{ interface: 'public', region_id: 'RegionOne', url: `${origin}${path}` }];
+    const endpoints = (path: string) => [
+      { interface: 'public', region_id: 'RegionOne', url: `${origin}${path}` },
+    ];
     const body = {
       token: {
         user: { id: 'cleaner-user' },
         roles: [{ id: 'role-admin', name: 'admin' }],
         issued_at: '2030-01-01T00:00:00.000000Z',
-        expires_at: new Date(Date.parse('2030-01-01T00:00:00Z') + cloud.lifetime * 1000).toISOString(),
+        expires_at: new Date(
+          Date.parse('2030-01-01T00:00:00Z') + cloud.lifetime * 1000,
+        ).toISOString(),
         project: { id: OWN_PROJECT, name: 'cleaner', domain: { id: 'default', name: 'Default' } },
         catalog: [
           { type: 'network', name: 'neutron', endpoints: endpoints('/network') },

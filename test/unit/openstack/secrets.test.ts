@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import * as z from 'zod';
 import type { Call } from '../../../lib/openstack/connect.ts';
-import { HUSH, TELLING } from '../secrets.ts';
+import { SILENT_LOG, TELLING } from '../shared/secrets.ts';
 import { json, PASSWORD, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
@@ -10,84 +10,132 @@ beforeEach(async () => {
 });
 afterEach(() => cloud.close());
 
-/** Everything that can be seen of a value: also what is not enumerable, the chain of causes and of prototypes, maps and symbols. */
+/**
+ * Everything that can be seen of a value: also what is not enumerable, the chain of causes and of
+ * prototypes, maps and symbols.
+ */
 function everythingOf(value: unknown, seen = new Set<unknown>()): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (seen.has(value)) return '';
   seen.add(value);
-  const own = Reflect.ownKeys(value).map((key) => `${String(key)}=${everythingOf(Reflect.get(value, key), seen)}`);
-  return [String(value), inspect(value, { depth: 20, showHidden: true }), JSON.stringify(value), ...own].join('\n');
+  const own = Reflect.ownKeys(value).map(
+    (key) => `${String(key)}=${everythingOf(Reflect.get(value, key), seen)}`,
+  );
+  return [
+    String(value),
+    inspect(value, { depth: 20, showHidden: true }),
+    JSON.stringify(value),
+    ...own,
+  ].join('\n');
 }
 
 const CASES: Record<string, (cloud: ScriptedCloud) => void> = {
   'a service that says the token in its error': (c) => {
-    c.script = (asked, response) => json(response, 500, { error: { message: `bad token ${asked.headers['x-auth-token']}` } });
+    c.script = (asked, response) =>
+      json(response, 500, { error: { message: `bad token ${asked.headers['x-auth-token']}` } });
   },
   'a service that says the token in HTML': (c) => {
-    c.script = (asked, response) => response.writeHead(403).end(`<body>token &quot;${asked.headers['x-auth-token']}&quot;</body>`);
+    c.script = (asked, response) =>
+      response
+        .writeHead(403)
+        .end(`<body>token &quot;${asked.headers['x-auth-token']}&quot;</body>`);
   },
   'a redirect that carries the token': (c) => {
-    c.script = (asked, response) => response.writeHead(302, { location: `http://127.0.0.1/?t=${asked.headers['x-auth-token']}` }).end();
+    c.script = (asked, response) =>
+      response
+        .writeHead(302, { location: `http://127.0.0.1/?t=${asked.headers['x-auth-token']}` })
+        .end();
   },
   'broken JSON with the token in it': (c) => {
     c.script = (asked, response) =>
-      response.writeHead(200, { 'content-type': 'application/json' }).end(`{"${asked.headers['x-auth-token']}`);
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(`{"${asked.headers['x-auth-token']}`);
   },
   'a listing with the token in a wrong row': (c) => {
-    c.script = (asked, response) => json(response, 200, { ports: [{ id: [asked.headers['x-auth-token']] }] });
+    c.script = (asked, response) =>
+      json(response, 200, { ports: [{ id: [asked.headers['x-auth-token']] }] });
   },
   'a reset': (c) => {
     c.script = (_asked, response) => response.socket?.resetAndDestroy();
   },
   'an answer that is no HTTP and holds the token': (c) => {
-    c.script = (asked, response) => response.socket?.end(`HTTP/9.9 ${asked.headers['x-auth-token']}\r\n\r\n`);
+    c.script = (asked, response) =>
+      response.socket?.end(`HTTP/9.9 ${asked.headers['x-auth-token']}\r\n\r\n`);
   },
   'a service that refuses the token': (c) => {
-    c.script = (asked, response) => json(response, 401, { error: { message: `no ${asked.headers['x-auth-token']}` } });
+    c.script = (asked, response) =>
+      json(response, 401, { error: { message: `no ${asked.headers['x-auth-token']}` } });
   },
   'a login that is refused and says the password': (c) => {
-    c.login = (asked, response) => json(response, 401, { error: { code: 401, message: asked.body } });
+    c.login = (asked, response) =>
+      json(response, 401, { error: { code: 401, message: asked.body } });
   },
   'a login that is a broken answer with the token in it': (c) => {
     c.login = (_asked, response) =>
-      response.socket?.end('HTTP/1.1 201 Created\r\nX-Subject-Token: gAAAA-secret-token-1\r\nContent-Length: nonsense\r\n\r\n');
+      response.socket?.end(
+        'HTTP/1.1 201 Created\r\nX-Subject-Token: gAAAA-secret-token-1\r\nContent-Length: nonsense\r\n\r\n',
+      );
   },
   'a login that is cut after the token': (c) => {
     c.login = (_asked, response) => {
-      response.writeHead(201, { 'x-subject-token': 'gAAAA-secret-token-1', 'content-length': '900' });
+      response.writeHead(201, {
+        'x-subject-token': 'gAAAA-secret-token-1',
+        'content-length': '900',
+      });
       response.write('{"token": {', () => response.socket?.destroy());
     };
   },
   'a login whose answer is not as documented': (c) => {
-    c.login = (asked, response) => json(response, 201, { token: asked.body }, { 'x-subject-token': 'gAAAA-secret-token-1' });
+    c.login = (asked, response) =>
+      json(response, 201, { token: asked.body }, { 'x-subject-token': 'gAAAA-secret-token-1' });
   },
 };
 
-/** What is nobody's but his whose it is: another user's password in an error that repeats a request. */
+/**
+ * What is nobody's but his whose it is: another user's password in an error that repeats a request.
+ */
 for (const [what, text] of Object.entries(TELLING)) {
   CASES[`a service that says ${what} in its error`] = (c) => {
-    c.script = (_asked, response) => json(response, 400, { badRequest: { message: text, code: 400 } });
+    c.script = (_asked, response) =>
+      json(response, 400, { badRequest: { message: text, code: 400 } });
   };
   CASES[`a proxy that says ${what} in HTML`] = (c) => {
-    c.script = (_asked, response) => response.writeHead(502).end(`<html><body><p>${text.replaceAll('"', '&quot;')}</p></body></html>`);
+    c.script = (_asked, response) =>
+      response
+        .writeHead(502)
+        .end(`<html><body><p>${text.replaceAll('"', '&quot;')}</p></body></html>`);
   };
 }
 
 CASES['a long error that is cut off in the middle of a password'] = (c) => {
   c.script = (_asked, response) =>
-    json(response, 400, { badRequest: { message: `${'x '.repeat(136)}amqp://nova:${HUSH}${'y'.repeat(30)}@rabbit` } });
+    json(response, 400, {
+      badRequest: {
+        message: `${'x '.repeat(136)}amqp://nova:${SILENT_LOG}${'y'.repeat(30)}@rabbit`,
+      },
+    });
 };
 
-it.each(Object.entries(CASES))('%s shows neither token nor password in any part of the error', async (_name, misbehave) => {
-  misbehave(cloud);
-  const calls: Call[] = [];
-  const error = await cloud
-    .network({ onCall: (call) => calls.push(call) })
-    .then((network) => network.list('/v2.0/ports', { collection: 'ports', row: z.object({ id: z.string() }), paging: 'marker' }))
-    .catch((thrown: unknown) => thrown);
-  const text = everythingOf(error) + JSON.stringify(calls);
-  expect(text).toContain('PropagatorError');
-  expect(text).not.toContain('secret-token');
-  expect(text).not.toContain(PASSWORD);
-  expect(text).not.toContain(HUSH);
-});
+it.each(Object.entries(CASES))(
+  '%s shows neither token nor password in any part of the error',
+  async (_name, misbehave) => {
+    misbehave(cloud);
+    const calls: Call[] = [];
+    const error = await cloud
+      .network({ onCall: (call) => calls.push(call) })
+      .then((network) =>
+        network.list('/v2.0/ports', {
+          collection: 'ports',
+          row: z.object({ id: z.string() }),
+          paging: 'marker',
+        }),
+      )
+      .catch((thrown: unknown) => thrown);
+    const text = everythingOf(error) + JSON.stringify(calls);
+    expect(text).toContain('PropagatorError');
+    expect(text).not.toContain('secret-token');
+    expect(text).not.toContain(PASSWORD);
+    expect(text).not.toContain(SILENT_LOG);
+  },
+);

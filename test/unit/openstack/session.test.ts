@@ -1,6 +1,14 @@
 import { ProjectId } from '../../../events/ids.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
-import { failureOf, json, NETWORK, OWN_PROJECT, PASSWORD, type ScriptedCloud, scriptedCloud } from './scripted-cloud.ts';
+import {
+  failureOf,
+  json,
+  NETWORK,
+  OWN_PROJECT,
+  PASSWORD,
+  type ScriptedCloud,
+  scriptedCloud,
+} from './scripted-cloud.ts';
 
 let cloud: ScriptedCloud;
 let time = Date.parse('2031-01-01T00:00:00Z');
@@ -12,7 +20,8 @@ beforeEach(async () => {
 });
 afterEach(() => cloud.close());
 
-const logins = () => cloud.asked.filter((asked) => asked.path === '/identity/v3/auth/tokens').length;
+const logins = () =>
+  cloud.asked.filter((asked) => asked.path === '/identity/v3/auth/tokens').length;
 
 describe('one login', () => {
   it('serves many calls that begin at the same time', async () => {
@@ -22,7 +31,10 @@ describe('one login', () => {
     const { body } = cloud.asked[0] ?? { body: '' };
     expect(JSON.parse(body)).toEqual({
       auth: {
-        identity: { methods: ['password'], password: { user: { name: 'cleaner', domain: { name: 'Default' }, password: PASSWORD } } },
+        identity: {
+          methods: ['password'],
+          password: { user: { name: 'cleaner', domain: { name: 'Default' }, password: PASSWORD } },
+        },
         scope: { project: { name: 'cleaner', domain: { name: 'Default' } } },
       },
     });
@@ -42,11 +54,15 @@ describe('one login', () => {
 
   it('serves on while Keystone is away, until its end; then the failure is said', async () => {
     const api = await cloud.network({ clock });
-    cloud.login = (_asked, response) => json(response, 503, { error: { code: 503, message: 'down for maintenance' } });
+    cloud.login = (_asked, response) =>
+      json(response, 503, { error: { code: 503, message: 'down for maintenance' } });
     time += 40 * 60_000;
     expect((await api.request('GET', '/v2.0/ports')).status).toBe(200);
     time += 21 * 60_000;
-    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ code: 'keystone.http.503', class: 'Transient' });
+    expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
+      code: 'keystone.http.503',
+      class: 'Transient',
+    });
     cloud.login = undefined;
     expect((await api.request('GET', '/v2.0/ports')).status).toBe(200);
   });
@@ -65,16 +81,25 @@ describe('a 401', () => {
   it('is answered with one new login for all calls that met it, and each call is made again', async () => {
     const api = await cloud.network();
     cloud.valid.clear();
-    const answers = await Promise.all(Array.from({ length: 8 }, () => api.request('DELETE', '/v2.0/ports/1')));
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => api.request('DELETE', '/v2.0/ports/1')),
+    );
     expect(answers.map((answer) => answer.status)).toEqual(Array(8).fill(200));
     expect(logins()).toBe(2);
   });
 
   it('to a fresh token, too, is Denied and starts no storm of logins', async () => {
     const api = await cloud.network({ clock });
-    cloud.script = (_asked, response) => json(response, 401, { error: { message: 'The request you have made requires authentication.' } });
+    cloud.script = (_asked, response) =>
+      json(response, 401, {
+        error: { message: 'The request you have made requires authentication.' },
+      });
     for (let calls = 0; calls < 10; calls += 1)
-      expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({ code: 'neutron.http.401', class: 'Denied', status: 401 });
+      expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
+        code: 'neutron.http.401',
+        class: 'Denied',
+        status: 401,
+      });
     expect(logins()).toBe(2);
   });
 });
@@ -89,21 +114,37 @@ describe('a login that fails', () => {
         { 'x-openstack-request-id': 'req-1' },
       );
     const report = await failureOf(cloud.connect().ownProject());
-    expect(report).toMatchObject({ code: 'keystone.login.denied', class: 'Denied', service: 'keystone', status: 401, requestId: 'req-1' });
+    expect(report).toMatchObject({
+      code: 'keystone.login.denied',
+      class: 'Denied',
+      service: 'keystone',
+      status: 401,
+      requestId: 'req-1',
+    });
     expect(report.advice).toContain('the OS_* variables');
   });
 
-  it.each([200, 301, 404, 405])('with %i is a wrong URL, for only a 201 comes from Keystone', async (status) => {
-    cloud.login = (_asked, response) => response.writeHead(status, { 'content-type': 'text/html' }).end('<body>Welcome to nginx!</body>');
-    const report = await failureOf(cloud.connect().ownProject());
-    expect(report).toMatchObject({ code: 'keystone.login.wrong-url', class: 'Denied', status });
-    expect(report.advice).toContain('OS_AUTH_URL');
-  });
+  it.each([200, 301, 404, 405])(
+    'with %i is a wrong URL, for only a 201 comes from Keystone',
+    async (status) => {
+      cloud.login = (_asked, response) =>
+        response
+          .writeHead(status, { 'content-type': 'text/html' })
+          .end('<body>Welcome to nginx!</body>');
+      const report = await failureOf(cloud.connect().ownProject());
+      expect(report).toMatchObject({ code: 'keystone.login.wrong-url', class: 'Denied', status });
+      expect(report.advice).toContain('OS_AUTH_URL');
+    },
+  );
 
   it.each([500, 503, 429])('with %i is Transient and tried again', async (status) => {
     cloud.login = (_asked, response) => json(response, status, {}, { 'retry-after': '30' });
     const connected = cloud.connect();
-    expect(await failureOf(connected.ownProject())).toMatchObject({ class: 'Transient', status, retryAfterSeconds: 30 });
+    expect(await failureOf(connected.ownProject())).toMatchObject({
+      class: 'Transient',
+      status,
+      retryAfterSeconds: 30,
+    });
     cloud.login = undefined;
     expect((await connected.ownProject()).name).toBe('cleaner');
   });
@@ -120,7 +161,11 @@ describe('a login that fails', () => {
 
   it('without a project in the token names the setting', async () => {
     cloud.login = (_asked, response) => {
-      const token = { user: { id: 'cleaner-user' }, issued_at: '2030-01-01T00:00:00Z', expires_at: '2030-01-01T01:00:00Z' };
+      const token = {
+        user: { id: 'cleaner-user' },
+        issued_at: '2030-01-01T00:00:00Z',
+        expires_at: '2030-01-01T01:00:00Z',
+      };
       json(response, 201, { token }, { 'x-subject-token': 'unscoped' });
     };
     const report = await failureOf(cloud.connect().ownProject());

@@ -2,17 +2,24 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { findings } from '../../../lib/relay/findings.ts';
 import { DEFAULTS, type RelayOptions, relayOptions } from '../../../lib/relay/options.ts';
-import { readSettings } from '../../../lib/settings.ts';
+import { readSettings } from '../../../lib/shared/settings.ts';
 
 const BROKER = 'amqp://propagator:s3cr3t@10.0.0.5/keystone';
 const server = { product: 'RabbitMQ', version: '3.10.8' };
 const options = (rest: Partial<RelayOptions> = {}): RelayOptions => ({
   ...DEFAULTS,
   urls: [BROKER],
-  source: { mode: 'own', queue: 'keystone-propagator', exchange: 'keystone', routingKey: 'notifications.info', arguments: {} },
+  source: {
+    mode: 'own',
+    queue: 'keystone-propagator',
+    exchange: 'keystone',
+    routingKey: 'notifications.info',
+    arguments: {},
+  },
   ...rest,
 });
-const texts = async (...parameters: Parameters<typeof findings>) => (await findings(...parameters)).map(({ text }) => text);
+const texts = async (...parameters: Parameters<typeof findings>) =>
+  (await findings(...parameters)).map(({ text }) => text);
 const warnings = async (...parameters: Parameters<typeof findings>) =>
   (await findings(...parameters)).filter(({ level }) => level === 'warn').map(({ text }) => text);
 
@@ -21,20 +28,28 @@ describe('over AMQP alone', () => {
     expect(await texts(BROKER, options(), server, 7)).toEqual([
       'connected to RabbitMQ 3.10.8 at 10.0.0.5:5672, virtual host keystone',
       'queue keystone-propagator (classic, durable, our own): 7 messages wait',
-      expect.stringContaining('rabbitmqctl list_queues -p keystone name policy arguments, and rabbitmqctl list_policies -p keystone'),
+      expect.stringContaining(
+        'rabbitmqctl list_queues -p keystone name policy arguments, and rabbitmqctl list_policies -p keystone',
+      ),
     ]);
   });
   it('it warns of its own arguments that let messages expire', async () => {
-    const source = { ...options().source, arguments: { 'x-message-ttl': 70_000 } } as RelayOptions['source'];
+    const source = {
+      ...options().source,
+      arguments: { 'x-message-ttl': 70_000 },
+    } as RelayOptions['source'];
     expect(await warnings(BROKER, options({ source }), server, 0)).toEqual([
       expect.stringContaining('argument x-message-ttl drops messages after 70 s'),
     ]);
   });
   it('it warns that quorum queues of RabbitMQ 4 drop what is delivered too often', async () => {
-    const source = { ...options().source, arguments: { 'x-queue-type': 'quorum' } } as RelayOptions['source'];
-    expect(await warnings(BROKER, options({ source }), { ...server, version: '4.1.0' }, 0)).toEqual([
-      expect.stringContaining('delivery-limit -1'),
-    ]);
+    const source = {
+      ...options().source,
+      arguments: { 'x-queue-type': 'quorum' },
+    } as RelayOptions['source'];
+    expect(await warnings(BROKER, options({ source }), { ...server, version: '4.1.0' }, 0)).toEqual(
+      [expect.stringContaining('delivery-limit -1')],
+    );
     expect(await warnings(BROKER, options({ source }), server, 0)).toEqual([]);
   });
 });
@@ -46,9 +61,14 @@ describe('with the management API', () => {
   const asked: { path: string | undefined; login: string }[] = [];
   beforeAll(async () => {
     management = createServer((request, response) => {
-      const login = Buffer.from((request.headers.authorization ?? '').replace('Basic ', ''), 'base64').toString();
+      const login = Buffer.from(
+        (request.headers.authorization ?? '').replace('Basic ', ''),
+        'base64',
+      ).toString();
       asked.push({ path: request.url, login });
-      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(JSON.stringify(answer.body));
+      response
+        .writeHead(answer.status, { 'content-type': 'application/json' })
+        .end(JSON.stringify(answer.body));
     }).listen(0, '127.0.0.1');
     await once(management, 'listening');
     const address = management.address();
@@ -57,12 +77,28 @@ describe('with the management API', () => {
   afterAll(() => management.close());
 
   it('it asks for its own queue, with the broker’s login unless the address has one', async () => {
-    answer = { status: 200, body: { type: 'classic', durable: true, arguments: {}, policy: null, effective_policy_definition: {} } };
-    expect(await texts('amqp://propagator:s3cr3t@10.0.0.5/', options({ managementUrl }), server, 0)).toEqual([
+    answer = {
+      status: 200,
+      body: {
+        type: 'classic',
+        durable: true,
+        arguments: {},
+        policy: null,
+        effective_policy_definition: {},
+      },
+    };
+    expect(
+      await texts('amqp://propagator:s3cr3t@10.0.0.5/', options({ managementUrl }), server, 0),
+    ).toEqual([
       'connected to RabbitMQ 3.10.8 at 10.0.0.5:5672, virtual host /',
       'queue keystone-propagator (classic, durable): 0 messages wait',
     ]);
-    await findings(BROKER, options({ managementUrl: managementUrl.replace('//', '//watcher:p%40ss@') }), server, 0);
+    await findings(
+      BROKER,
+      options({ managementUrl: managementUrl.replace('//', '//watcher:p%40ss@') }),
+      server,
+      0,
+    );
     expect(asked).toEqual([
       { path: '/api/queues/%2F/keystone-propagator', login: 'propagator:s3cr3t' },
       { path: '/api/queues/keystone/keystone-propagator', login: 'watcher:p@ss' },
@@ -84,9 +120,19 @@ describe('with the management API', () => {
     ]);
   });
   it('it warns of a topic’s queue that a restart of the broker empties', async () => {
-    answer = { status: 200, body: { type: 'classic', durable: false, arguments: [], effective_policy_definition: [] } };
-    const said = await texts(BROKER, options({ managementUrl, source: { mode: 'topic', queue: 'ours.info' } }), server, 3);
-    expect(said[1]).toBe('queue ours.info (classic, NOT durable: a restart of the broker empties it): 3 messages wait');
+    answer = {
+      status: 200,
+      body: { type: 'classic', durable: false, arguments: [], effective_policy_definition: [] },
+    };
+    const said = await texts(
+      BROKER,
+      options({ managementUrl, source: { mode: 'topic', queue: 'ours.info' } }),
+      server,
+      3,
+    );
+    expect(said[1]).toBe(
+      'queue ours.info (classic, NOT durable: a restart of the broker empties it): 3 messages wait',
+    );
   });
   it.each([
     [{ status: 401, body: { error: 'not_authorised' } }, 'answered 401'],
@@ -98,12 +144,15 @@ describe('with the management API', () => {
     expect(said.join()).not.toContain('s3cr3t');
   });
   it('nobody there is said, too', async () => {
-    expect((await texts(BROKER, options({ managementUrl: 'http://127.0.0.1:1' }), server, 0)).at(-1)).toContain('did not answer');
+    expect(
+      (await texts(BROKER, options({ managementUrl: 'http://127.0.0.1:1' }), server, 0)).at(-1),
+    ).toContain('did not answer');
   });
 });
 
 describe('the settings of the relay', () => {
-  const from = (environment: Record<string, string>) => relayOptions(readSettings({ RABBITMQ_URL: BROKER, ...environment }));
+  const from = (environment: Record<string, string>) =>
+    relayOptions(readSettings({ RABBITMQ_URL: BROKER, ...environment }));
   it('by default are a durable classic queue of its own, bound to Keystone’s exchange', () => {
     expect(from({}).source).toEqual({
       mode: 'own',
@@ -112,15 +161,29 @@ describe('the settings of the relay', () => {
       routingKey: 'notifications.info',
       arguments: {},
     });
-    expect(from({ RABBITMQ_QUEUE_TYPE: 'quorum' }).source).toMatchObject({ arguments: { 'x-queue-type': 'quorum' } });
-    expect(from({ RABBITMQ_TOPIC_QUEUE: 'ours.info' }).source).toEqual({ mode: 'topic', queue: 'ours.info' });
+    expect(from({ RABBITMQ_QUEUE_TYPE: 'quorum' }).source).toMatchObject({
+      arguments: { 'x-queue-type': 'quorum' },
+    });
+    expect(from({ RABBITMQ_TOPIC_QUEUE: 'ours.info' }).source).toEqual({
+      mode: 'topic',
+      queue: 'ours.info',
+    });
   });
   it('never take the queue that all services share, unless told to', () => {
-    expect(() => from({ RABBITMQ_TOPIC_QUEUE: 'notifications.info' })).toThrow(/shared by all services/);
-    expect(from({ RABBITMQ_TOPIC_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' }).source.queue).toBe('notifications.info');
+    expect(() => from({ RABBITMQ_TOPIC_QUEUE: 'notifications.info' })).toThrow(
+      /shared by all services/,
+    );
+    expect(
+      from({ RABBITMQ_TOPIC_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' }).source
+        .queue,
+    ).toBe('notifications.info');
   });
   it('never declare a queue that Keystone declares', () => {
-    expect(() => from({ RABBITMQ_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' })).toThrow(/Keystone itself declares/);
-    expect(() => from({ RABBITMQ_QUEUE: 'audit.info', RABBITMQ_ROUTING_KEY: 'audit.info' })).toThrow(/Keystone itself declares/);
+    expect(() =>
+      from({ RABBITMQ_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' }),
+    ).toThrow(/Keystone itself declares/);
+    expect(() =>
+      from({ RABBITMQ_QUEUE: 'audit.info', RABBITMQ_ROUTING_KEY: 'audit.info' }),
+    ).toThrow(/Keystone itself declares/);
   });
 });

@@ -1,0 +1,108 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { SERVICES } from '../../../lib/services/index.ts';
+import type { Service } from '../../../lib/task/service.ts';
+import { functionsOf, zipOf } from '../template/functions.ts';
+import type { Stack } from '../template/stack.ts';
+import { leftOut } from './bundle-stubs.ts';
+import { zip } from './zip.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+
+export interface Bundle {
+  readonly name: string;
+  /** What runs, minified; without its source map. */
+  readonly code: Buffer;
+  readonly map: Buffer;
+  readonly zip: Buffer;
+}
+
+/**
+ * Every function of the stack as a zip of its own: its handler with what that needs and nothing
+ * else.
+ */
+export async function bundle(stack: Stack): Promise<Bundle[]> {
+  return Promise.all(
+    functionsOf(stack).map(async ({ name }) => ({
+      name,
+      ...(await packed(await entryOf(name, stack), name)),
+    })),
+  );
+}
+
+/** The zips where serverless.yml says that they are. */
+export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
+  await mkdir(join(folder, '.serverless/functions'), { recursive: true });
+  for (const made of await bundle(stack)) await writeFile(join(folder, zipOf(made.name)), made.zip);
+}
+
+/**
+ * The few lines at which a function begins. They are made here, so that a new service needs none.
+ */
+async function entryOf(name: string, { httpPlugins }: Stack): Promise<string> {
+  const remote = httpPlugins.find((one) => name === `service-${one.name}`);
+  if (remote) return entry('http-plugin', JSON.stringify(remote));
+  const service = SERVICES.find((one) => name === `service-${one.name}`);
+  if (!service) return entry(name);
+  const addresses = SERVICES.map((one) => ({
+    name: one.name,
+    catalogTypes: one.catalogTypes,
+    microversion: one.microversion,
+    concurrency: one.concurrency,
+    scope: one.scope,
+  }));
+  const file = join(ROOT, `lib/services/${service.name}.ts`);
+  const from = `import { ${await exportOf(service, file)} as service } from ${JSON.stringify(file)};`;
+  return `${from}\n${entry('service', 'service', JSON.stringify(addresses))}`;
+}
+
+const entry = (file: string, ...more: string[]): string =>
+  `import { ${functionName(file)} } from ${JSON.stringify(join(ROOT, `functions/${file}.ts`))};
+export const handler = ${functionName(file)}(${['process.env', ...more].join(', ')});`;
+
+/** `http-plugin` exports `httpPluginFunction`. */
+const functionName = (file: string): string =>
+  `${file.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}Function`;
+
+/** By what name the service's own file exports it: only that file belongs in the bundle. */
+async function exportOf(service: Service, file: string): Promise<string> {
+  const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
+  const found = Object.keys(exported).find((name) => exported[name] === service);
+  if (found === undefined) throw new Error(`${file} does not export the service ${service.name}`);
+  return found;
+}
+
+async function packed(contents: string, name: string): Promise<Omit<Bundle, 'name'>> {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: ROOT, loader: 'ts', sourcefile: 'index.ts' },
+    absWorkingDir: ROOT,
+    outfile: 'index.mjs',
+    write: false,
+    bundle: true,
+    minify: true,
+    // Names in a stack trace, and in a class's own error.
+    keepNames: false,
+    sourcemap: 'linked',
+    sourcesContent: false,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    legalComments: 'none',
+    // Packages in CommonJS ask for Node's own modules with a `require` that an ES module has not.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    plugins: [leftOut(name)],
+    logLevel: 'silent',
+  });
+  const files = outputFiles.map(({ path, contents: data }) => ({
+    name: path.endsWith('.map') ? 'index.mjs.map' : 'index.mjs',
+    data,
+  }));
+  const dataOf = (path: string): Buffer =>
+    Buffer.from(files.find((file) => file.name === path)?.data ?? []);
+  return { code: dataOf('index.mjs'), map: dataOf('index.mjs.map'), zip: zip(files) };
+}

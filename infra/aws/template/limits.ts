@@ -1,0 +1,83 @@
+import type { Resource, Resources } from './cloudformation.ts';
+import { functionsOf } from './functions.ts';
+import type { Stack } from './stack.ts';
+
+/**
+ * AWS refuses these only in the middle of a deployment, and then takes everything back, in words
+ * that name no parameter: so they are asked before anything is deployed.
+ */
+const MOST = {
+  /** All variables of a function, names and values. Lambda takes 4 KB. */
+  environmentBytes: 4096,
+  /** All inline policies of one role, without white space. */
+  policyCharacters: 10_240,
+  resources: 500,
+} as const;
+/**
+ * A function, its log group and its mapping are added by the packaging; with the API, the bucket
+ * and the schedules of the sweep.
+ */
+const ADDED = { aFunction: 3, once: 16 } as const;
+/**
+ * Longest of their kind, for names that are known only once they are deployed: partition, region,
+ * account; and any other ARN.
+ */
+const ARN_OF_A_QUEUE = 'arn:aws-us-gov:sqs:ap-southeast-5:123456789012:';
+const ANY_ARN = 'x'.repeat(160);
+
+/** Throws an error that says which limit of AWS the stack would break, and what to do. */
+export function checkLimits(
+  stack: Stack,
+  resources: Resources,
+  environments: readonly Readonly<Record<string, unknown>>[],
+): void {
+  const functions = functionsOf(stack);
+  for (const environment of environments) {
+    const bytes = Object.entries(environment).reduce(
+      (sum, [name, value]) => sum + Buffer.byteLength(name + textOf(value)),
+      0,
+    );
+    if (bytes > MOST.environmentBytes)
+      throw new Error(
+        `The settings have ${bytes} bytes, and a function takes ${MOST.environmentBytes}. The longest of them is ${longest(environment)}.`,
+      );
+  }
+  for (const [id, role] of Object.entries(resources).filter(
+    ([, { Type }]) => Type === 'AWS::IAM::Role',
+  )) {
+    const characters = rightsWritten(role, resources).length;
+    if (characters > MOST.policyCharacters)
+      throw new Error(
+        `The rights of ${id} have ${characters} characters, and a role takes ${MOST.policyCharacters}: choose a shorter stage, or fewer services of your own`,
+      );
+  }
+  const count = Object.keys(resources).length + ADDED.aFunction * functions.length + ADDED.once;
+  if (count > MOST.resources)
+    throw new Error(
+      `The stack has ${count} resources, and CloudFormation takes ${MOST.resources}: it has too many services of your own`,
+    );
+}
+
+/** What a role may do, as IAM will count it. */
+export const rightsWritten = (
+  { Properties: { Policies } }: Resource,
+  resources: Resources,
+): string =>
+  JSON.stringify(Policies, (_, value: unknown) => {
+    const [id] = idsIn(value);
+    if (id === undefined) return value;
+    const name = resources[id]?.Properties.QueueName;
+    return typeof name === 'string' ? ARN_OF_A_QUEUE + name : ANY_ARN;
+  });
+
+function idsIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null || !('Fn::GetAtt' in value)) return [];
+  const { 'Fn::GetAtt': attribute } = value;
+  return Array.isArray(attribute) ? [String(attribute[0])] : [];
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : ANY_ARN);
+const longest = (environment: Readonly<Record<string, unknown>>): string =>
+  Object.entries(environment).toSorted(
+    ([, one], [, other]) => textOf(other).length - textOf(one).length,
+  )[0]?.[0] ?? '';

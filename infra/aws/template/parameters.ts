@@ -1,0 +1,127 @@
+import * as z from 'zod';
+import { Settings, settingError } from '../../../lib/shared/settings.ts';
+
+/**
+ * Settings of the functions that a parameter of the same name gives. The others are of a process of
+ * one's own, or of the relay.
+ */
+export const SETTINGS = [
+  'PROPAGATOR_MODE',
+  'PROPAGATOR_GRACE_PERIOD',
+  'PROPAGATOR_CONFIRMATION_INTERVAL',
+  'PROPAGATOR_STALL_TIMEOUT',
+  'PROPAGATOR_PROTECTED_PROJECTS',
+  'PROPAGATOR_PROTECTED_DOMAINS',
+  'PROPAGATOR_MAX_OPERATIONS_PER_HOUR',
+  'PROPAGATOR_MAX_RESOURCES_PER_OPERATION',
+  'PROPAGATOR_CONCURRENCY',
+  'PROPAGATOR_INCLUDE_SERVICES',
+  'PROPAGATOR_REMOTE_SERVICES',
+  'PROPAGATOR_LOG_LEVEL',
+] as const;
+
+/** Days for which CloudWatch keeps logs; it takes no others. */
+const LOG_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
+  3653,
+];
+
+const whole = (least: number, most: number) =>
+  z
+    .string()
+    .refine(
+      (text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most,
+      `write a number from ${least} to ${most}`,
+    );
+const listOf = (one: RegExp, example: string) =>
+  z
+    .string()
+    .refine(
+      (text) => text === '' || listed(text).every((id) => one.test(id)),
+      `write ids with commas: ${example}`,
+    );
+
+/**
+ * Parameters of a deployment, `npx serverless deploy --param="subnets=subnet-1,subnet-2"`, with
+ * what stands when none is given.
+ */
+const Parameters = z.object({
+  /** Where alarms go: an address that must confirm the subscription. */
+  alarmEmail: z
+    .string()
+    .regex(/^[^\s@,]+@[^\s@,]+$|^$/, 'write one address')
+    .default(''),
+  /** The network in which OpenStack's APIs are reached; both or none, separated by commas. */
+  subnets: listOf(/^subnet-\w+$/, 'subnet-1,subnet-2').default(''),
+  securityGroups: listOf(/^sg-\w+$/, 'sg-1').default(''),
+  /**
+   * ARN of a key of one's own for bus, queues, table and secret, instead of AWS's. Its policy must
+   * let the services in: docs/aws.md.
+   */
+  kmsKey: z
+    .string()
+    .regex(
+      /^arn:[^:]+:kms:.+:key\/.+|^$/,
+      'write the ARN of a key, not of an alias: arn:aws:kms:…:key/…',
+    )
+    .default(''),
+  /** ARN of a secret that exists already; without, the stack makes an empty one. */
+  secret: z
+    .string()
+    .regex(
+      /^arn:[^:]+:secretsmanager:.+:secret:.+|^$/,
+      'write the ARN of a secret: arn:aws:secretsmanager:…:secret:…',
+    )
+    .default(''),
+  /** `yes`: an earlier stack of this stage has left its table, and this one takes it over. */
+  keptTable: z.literal(['', 'yes'], 'write yes, or leave it out').default(''),
+  logDays: z
+    .string()
+    .refine((text) => LOG_DAYS.includes(Number(text)), `CloudWatch takes ${LOG_DAYS.join(', ')}`)
+    .default('90'),
+  archiveDays: whole(1, 36_500).default('30'),
+  /**
+   * Without a notification or a heartbeat for so long, the source is silent. CloudWatch looks back
+   * a week at most.
+   */
+  silentMinutes: whole(5, 10_080).default('30'),
+  /** Where the runbooks are read; alarms link them. */
+  runbooks: z.string().default('docs/runbooks'),
+});
+export type Parameters = Readonly<z.infer<typeof Parameters>>;
+
+/** Every name that `--param` may have. */
+export const PARAMETER_NAMES: readonly string[] = [...Object.keys(Parameters.shape), ...SETTINGS];
+
+/**
+ * The parameters out of all that were given; empty ones count as not given. Throws
+ * `PropagatorError` with one line that names the first wrong one: one that does not exist, too, for
+ * whoever misspelt `PROPAGATOR_MODE` believes that it is set.
+ */
+export function readParameters(given: Readonly<Record<string, string>>): Parameters {
+  const unknown = Object.keys(given).find((name) => !PARAMETER_NAMES.includes(name));
+  if (unknown !== undefined)
+    throw settingError(
+      unknown,
+      unknown in Settings.shape
+        ? 'a setting of a process of your own; the functions on AWS have no use for it'
+        : `there is no such parameter; there are ${PARAMETER_NAMES.join(', ')}`,
+    );
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''));
+  const { data, error } = Parameters.safeParse(set);
+  if (!data)
+    throw settingError(String(error.issues[0]?.path[0]), error.issues[0]?.message ?? 'is wrong');
+  if ((data.subnets === '') !== (data.securityGroups === ''))
+    throw settingError(
+      'subnets and securityGroups',
+      'name both, for a network of your own, or neither',
+    );
+  return data;
+}
+
+/** What stands between commas. */
+export const listed = (text: string): string[] =>
+  text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');

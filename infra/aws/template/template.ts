@@ -1,0 +1,45 @@
+import { alarms } from './alarms.ts';
+import { type Resources, ref } from './cloudformation.ts';
+import { dashboard } from './dashboard.ts';
+import { secretArn, state, tableName } from './data-resources.ts';
+import { environmentOf, functionsOf } from './functions.ts';
+import { checkLimits } from './limits.ts';
+import { roles } from './roles.ts';
+import { routes } from './routes.ts';
+import type { Stack } from './stack.ts';
+
+/**
+ * The `resources` of serverless.yml: all but the functions, their log groups and what feeds them.
+ * Throws what AWS would refuse.
+ */
+export function serverlessResources(stack: Stack) {
+  const resources: Resources = {
+    ...state(stack),
+    ...routes(stack),
+    ...roles(stack),
+    ...alarms(stack),
+    Dashboard: dashboard(stack),
+  };
+  checkLimits(
+    stack,
+    resources,
+    functionsOf(stack).map((of) => environmentOf(of, stack)),
+  );
+  return {
+    Description: 'Carries account changes of OpenStack Keystone to every service',
+    Resources: resources,
+    Outputs: {
+      TableName: { Value: tableName(stack) },
+      BusName: { Value: ref('Bus') },
+      IngestQueueUrl: {
+        Description: 'Where a relay puts notifications',
+        Value: ref('IngestQueue'),
+      },
+      SecretArn: {
+        Description: 'Put the OS_* variables in it as one JSON object',
+        Value: secretArn(stack),
+      },
+      AlarmTopicArn: { Value: ref('Alarms') },
+    },
+  };
+}

@@ -1,0 +1,210 @@
+import pLimit from 'p-limit';
+import type { ProjectId, UserId } from '../../events/ids.ts';
+import { type ErrorReport, reportOf } from '../shared/errors.ts';
+import type { AccountHint, Hint, MembershipHint } from './interpret.ts';
+import type { AccountRecord } from './inventory.ts';
+import type { Keystone, KeystoneState } from './keystone.ts';
+import { keyOf, type Listed } from './merge.ts';
+
+/** Keystone's answer, or that it gave none that is certain. */
+export type Answer<T> =
+  | { readonly is: 'certain'; readonly value: T }
+  | { readonly is: 'uncertain'; readonly error: ErrorReport };
+export interface AboutAccount {
+  readonly shown: KeystoneState;
+  /** Of a project whose members nobody recorded yet: who has a role on it, inherited ones too. */
+  readonly members: readonly UserId[] | undefined;
+  /**
+   * Of a domain that is disabled: all that is in it, for it can't be listed any more once it is
+   * deleted.
+   */
+  readonly tree: Listed | undefined;
+}
+export interface Answers {
+  /** By `project/<id>`. */
+  readonly accounts: ReadonlyMap<string, Answer<AboutAccount>>;
+  readonly groups: ReadonlyMap<string, Answer<readonly UserId[]>>;
+}
+
+/** Calls at the same time. Keystone serves everybody in the cloud. */
+const CONCURRENCY = 8;
+/**
+ * After so many calls without an answer the rest of the batch waits too, instead of each running
+ * into a time-out.
+ */
+const MOST_FAILURES = 3;
+/**
+ * Up to so many projects are asked for their members one by one; beyond, all assignments of the
+ * cloud in one listing are cheaper.
+ */
+const MOST_BY_PROJECT = 10;
+
+/**
+ * The key of what a hint is about: a project's notification with the id of a domain is about the
+ * domain.
+ */
+export function subjectOf(hint: AccountHint, domains: ReadonlySet<string>): string {
+  return keyOf(hint.type === 'project' && domains.has(hint.id) ? 'domain' : hint.type, hint.id);
+}
+
+/** Ids that are known to be a domain's: by the inventory, or by another hint of the same batch. */
+export function knownDomains(
+  hints: readonly Hint[],
+  known: ReadonlyMap<string, AccountRecord>,
+): Set<string> {
+  const domains = new Set<string>();
+  for (const hint of hints) {
+    if (
+      hint.is === 'account' &&
+      (hint.type === 'domain' || (hint.type === 'project' && known.has(keyOf('domain', hint.id))))
+    )
+      domains.add(hint.id);
+  }
+  return domains;
+}
+
+/**
+ * Asks Keystone what is true now, once for each account and group that the hints are about. A
+ * deletion is not asked about: that is the coordinator's, twice and apart. Never throws: what is
+ * not certain is said to be so.
+ */
+export async function askKeystone(
+  hints: readonly Hint[],
+  known: ReadonlyMap<string, AccountRecord>,
+  keystone: Keystone,
+): Promise<Answers> {
+  const limit = pLimit(CONCURRENCY);
+  let failures = 0;
+  let lastError: ErrorReport | undefined;
+  const ask = async <T>(call: () => Promise<T>): Promise<Answer<T>> => {
+    if (lastError && failures >= MOST_FAILURES) return { is: 'uncertain', error: lastError };
+    try {
+      return { is: 'certain', value: await call() };
+    } catch (thrown) {
+      const error = reportOf(thrown, { code: 'keystone.ask', service: 'keystone' });
+      if (error.class === 'Transient' || error.class === 'Denied') failures += 1;
+      lastError = error;
+      return { is: 'uncertain', error };
+    }
+  };
+
+  const accounts = new Map<string, Promise<Answer<AboutAccount>>>();
+  const groups = new Map<string, Promise<Answer<readonly UserId[]>>>();
+  for (const { key, about } of accountsToAsk(hints, known))
+    accounts.set(
+      key,
+      limit(() => ask(() => about(keystone))),
+    );
+  for (const id of new Set(hints.filter((hint) => hint.is === 'membership').flatMap(groupOf)))
+    groups.set(
+      id,
+      limit(() => ask(() => usersOfGroup(id, keystone))),
+    );
+  return { accounts: await settled(accounts), groups: await settled(groups) };
+}
+
+const groupOf = (hint: MembershipHint): string[] =>
+  hint.who.type === 'group' ? [hint.who.id] : [];
+
+function accountsToAsk(hints: readonly Hint[], known: ReadonlyMap<string, AccountRecord>) {
+  const domains = knownDomains(hints, known);
+  const wanted = new Map<string, (keystone: Keystone) => Promise<AboutAccount>>();
+  for (const hint of hints) {
+    const key = hint.is === 'account' ? subjectOf(hint, domains) : keyOf(hint.on.type, hint.on.id);
+    const record = known.get(key);
+    const isNeeded =
+      hint.is === 'account'
+        ? hint.operation !== 'deleted'
+        : hint.on.type === 'project' && !hint.inherited && !record;
+    if (!isNeeded || wanted.has(key)) continue;
+    const { id, type } = hint.is === 'account' ? hint : hint.on;
+    if (key.startsWith('domain/')) wanted.set(key, (keystone) => aboutDomain(id, keystone));
+    else if (type === 'project')
+      wanted.set(key, (keystone) => aboutProject(id, record?.members === undefined, keystone));
+    else
+      wanted.set(key, async (keystone) => ({
+        shown: await keystone.show('user', id),
+        members: undefined,
+        tree: undefined,
+      }));
+  }
+  return [...wanted].map(([key, about]) => ({ key, about }));
+}
+
+async function aboutProject(
+  id: string,
+  withMembers: boolean,
+  keystone: Keystone,
+): Promise<AboutAccount> {
+  const shown = await keystone.show('project', id);
+  if (shown.is === 'absent') return { shown, members: undefined, tree: undefined };
+  const { account } = shown;
+  // Keystone shows a domain as a project too, one that is in no domain.
+  if (account.type !== 'project' || account.domainId === undefined)
+    return aboutDomain(id, keystone);
+  return {
+    shown,
+    members: withMembers ? await membersOf(account.id, keystone) : undefined,
+    tree: undefined,
+  };
+}
+
+async function aboutDomain(id: string, keystone: Keystone): Promise<AboutAccount> {
+  const shown = await keystone.show('domain', id);
+  const isDisabled =
+    shown.is === 'present' && shown.account.type === 'domain' && !shown.account.enabled;
+  return {
+    shown,
+    members: undefined,
+    tree:
+      isDisabled && shown.account.type === 'domain'
+        ? await treeOf(shown.account.id, keystone)
+        : undefined,
+  };
+}
+
+async function treeOf(
+  domainId: Parameters<Keystone['users']>[0],
+  keystone: Keystone,
+): Promise<Listed> {
+  const [projects, users] = await Promise.all([
+    keystone.projects(domainId),
+    keystone.users(domainId),
+  ]);
+  const ids = projects.flatMap((project) => (project.type === 'project' ? [project.id] : []));
+  const members =
+    ids.length > MOST_BY_PROJECT
+      ? await keystone.members()
+      : (await Promise.all(ids.map((id) => keystone.members(id)))).flat();
+  const inside = new Set<string>(ids);
+  return {
+    domains: [],
+    projects,
+    users,
+    members: members.filter(({ projectId }) => inside.has(projectId)),
+  };
+}
+
+async function membersOf(id: ProjectId, keystone: Keystone): Promise<UserId[]> {
+  return (await keystone.members(id))
+    .filter(({ projectId }) => projectId === id)
+    .map(({ userId }) => userId);
+}
+
+async function usersOfGroup(id: string, keystone: Keystone): Promise<readonly UserId[]> {
+  try {
+    return await keystone.groupMembers(id);
+  } catch (thrown) {
+    // The group is gone again: nobody is in it.
+    if (reportOf(thrown, { code: 'keystone.ask' }).class === 'Gone') return [];
+    throw thrown;
+  }
+}
+
+async function settled<T>(promises: ReadonlyMap<string, Promise<T>>): Promise<Map<string, T>> {
+  return new Map(
+    await Promise.all(
+      [...promises].map(async ([key, promise]): Promise<[string, T]> => [key, await promise]),
+    ),
+  );
+}

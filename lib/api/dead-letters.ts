@@ -1,0 +1,128 @@
+import type { Hono } from 'hono';
+import * as z from 'zod';
+import { OperationId, ServiceName } from '../../events/ids.ts';
+import type { Message, QueueName } from '../../events/index.ts';
+import { bodyBytes } from '../account/received.ts';
+import { causeOf, shownBody } from '../engine/dead-letters.ts';
+import type { DeadLetter, Engine } from '../engine/port.ts';
+import { hasEnded } from '../operation/open.ts';
+import { type ApiDeps, defined, problem } from './deps.ts';
+
+const Queue = z.custom<QueueName>(
+  (name) => typeof name === 'string' && /^(ingest|coordinate|service-[a-z0-9-]+)$/.test(name),
+  'ingest, coordinate, or service- and its name',
+);
+const Selection = z.object({
+  service: ServiceName.optional(),
+  queue: Queue.optional(),
+  operation: OperationId.optional(),
+  cause: z.string().optional(),
+  id: z.string().optional(),
+});
+type Selection = z.infer<typeof Selection>;
+const by = z.string().min(1).max(200).default('unknown');
+const Reason = z.string().min(1).max(1000);
+const isChosen = (selection: Selection): boolean => Object.values(filterOf(selection)).length > 0;
+const Redrive = Selection.extend({
+  all: z.boolean().optional(),
+  by,
+  reason: Reason.optional(),
+}).refine(
+  ({ all, ...selection }) => all || isChosen(selection),
+  'say which: service, queue, operation, cause or id, or all: true',
+);
+const Discard = Selection.extend({ by, reason: Reason }).refine(
+  isChosen,
+  'say which: service, queue, operation, cause or id',
+);
+const DecisionQuery = z.object({
+  operation: OperationId.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+
+/** What was given up: looked at, sent back, thrown away; and who decided so. */
+export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
+  app.get('/v1/dead-letters', async (context) => {
+    const letters = await engine.deadLetters(filterOf(Selection.parse(context.req.query())));
+    return context.json({ deadLetters: letters.map(shown) });
+  });
+  app.post('/v1/dead-letters/redrive', async (context) => {
+    const { by, reason, ...selection } = Redrive.parse(await context.req.json());
+    return context.json({ redriven: await engine.redrive(filterOf(selection), { by, reason }) });
+  });
+  app.post('/v1/dead-letters/discard', async (context) => {
+    const { by, reason, ...selection } = Discard.parse(await context.req.json());
+    const filter = filterOf(selection);
+    const letters = await engine.deadLetters(filter);
+    const needed = await firstNeeded(letters, engine);
+    if (needed) return context.json(problem('discard', needed), 409);
+    // Those that were looked at: one that came in this moment may be needed, and nobody has seen
+    // it.
+    const ids = letters.map(({ id }) => id);
+    return context.json({
+      discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, { by, reason }),
+    });
+  });
+  app.get('/v1/decisions', async (context) => {
+    const { operation, limit } = DecisionQuery.parse(context.req.query());
+    return context.json({
+      decisions: await engine.reads.decisions({ limit, ...defined({ operationId: operation }) }),
+    });
+  });
+}
+
+const filterOf = ({ service, queue, operation, cause, id }: Selection) =>
+  defined({ service, queue, operationId: operation, cause, id });
+
+/**
+ * The task of a service that is thrown away ends, and its operation says so in the end. A message
+ * of the coordinator has no such end: without it, its operation would stand still for good and
+ * nobody would be told.
+ */
+async function firstNeeded(
+  letters: readonly DeadLetter[],
+  { reads }: Engine,
+): Promise<string | undefined> {
+  const reminders = new Map(
+    letters.flatMap(({ queue, message }) =>
+      queue === 'coordinate' && message ? remindedOf(message) : [],
+    ),
+  );
+  for (const [id, type] of reminders) {
+    const operation = await reads.operation(id);
+    if (operation && !hasEnded(operation))
+      return `${id} is ${operation.state} and waits for this ${type}, so it is not thrown away. Redrive it: that is safe at any time.`;
+  }
+  return undefined;
+}
+
+const remindedOf = ({ type, data }: Message): [OperationId, string][] => {
+  const id =
+    'parentId' in data && data.parentId
+      ? data.parentId
+      : 'operationId' in data
+        ? data.operationId
+        : undefined;
+  return id ? [[id, type]] : [];
+};
+
+/** A letter as people see it: long bodies cut. */
+const shown = (letter: DeadLetter) => ({
+  ...letter,
+  cause: causeOf(letter),
+  message: letter.message && shownMessage(letter.message),
+});
+
+function shownMessage(message: Message): object {
+  if (message.type !== 'notification.received') return message;
+  const { data, type } = message;
+  return {
+    type,
+    data: {
+      ...data,
+      body: shownBody(data),
+      encoding: 'utf8',
+      bytes: data.cutFrom ?? bodyBytes(data).byteLength,
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import type { Engine } from '../engine/port.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import type { Mode } from '../operation/model.ts';
+import type { Protection } from '../task/safety-rules.ts';
+import type { Service } from '../task/service.ts';
+
+export interface ApiDeps {
+  readonly engine: Engine;
+  readonly mode: Mode;
+  readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'catalog' | 'regionsOf'>;
+  readonly services: readonly Service[];
+  /** Services that are off by default and that the settings ask for. */
+  readonly optedIn: readonly string[];
+  /** Services of the operator's own that are asked over HTTP, and may report here. */
+  readonly httpPlugins: readonly string[];
+  /** Somebody before this door has asked the caller who he is: API Gateway, by his signature. */
+  readonly authenticated?: true;
+  readonly protection: () => Promise<Protection>;
+  /** What `/healthz` tells beside the database. `ok: false` makes it 503. */
+  health(): { readonly ok: boolean; readonly [part: string]: unknown };
+  now(): number;
+}
+
+/** An error as every route answers it. */
+export const problem = (code: string, message: string) => ({
+  error: { code: `api.${code}`, message },
+});
+
+/** Without the fields that are undefined. */
+export const defined = <T extends object>(object: T) =>
+  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));

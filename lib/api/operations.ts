@@ -1,0 +1,195 @@
+import type { Hono } from 'hono';
+import * as z from 'zod';
+import { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
+import type { Outgoing } from '../../events/index.ts';
+import { areLettersBusy } from '../engine/engine-error.ts';
+import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
+import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
+import { hasEnded } from '../operation/open.ts';
+import { openRequest, type RequestAnswer } from '../operation/request.ts';
+import { view } from '../operation/view.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import { type ApiDeps, defined, problem } from './deps.ts';
+
+const OperationQuery = z.object({
+  state: z.enum(OPERATION_STATES).optional(),
+  project: ProjectId.optional(),
+  domain: DomainId.optional(),
+  user: UserId.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+const by = z.string().min(1).max(200).default('unknown');
+const reason = z.string().min(1).max(1000);
+const Release = z.object({ by, reason });
+/** `name`: of the project, to confirm that an enabled one is meant. */
+const Requested = z.object({
+  action: z.literal('cleanup'),
+  project: ProjectId,
+  name: z.string().min(1).optional(),
+  by,
+  reason: reason.default('asked for by an administrator'),
+});
+
+/** Operations: looked at, asked for, released. */
+export function operationRoutes(app: Hono, deps: ApiDeps): void {
+  const { engine } = deps;
+  app.get('/v1/operations', async (context) => {
+    const { project, domain, user, ...query } = OperationQuery.parse(context.req.query());
+    const filter = defined({ ...query, projectId: project, domainId: domain, userId: user });
+    const operations = await engine.reads.operations(filter);
+    // Once for all of them: where dead letters lie in queues, each look at them takes its time.
+    const { letters, notice } = await lettersOf(
+      engine,
+      operations.every(hasEnded) ? undefined : {},
+    );
+    return context.json({
+      operations: await Promise.all(operations.map((operation) => seen(operation, letters, deps))),
+      notice,
+    });
+  });
+  app.post('/v1/operations', async (context) => {
+    const wish = Requested.parse(await context.req.json());
+    const answer = await request(wish, deps);
+    if (answer.is === 'refused') return context.json(problem('refused', answer.because), 409);
+    const { operation, messages } = answer.opened;
+    const done = await engine.commit({ operations: [operation], messages });
+    if (done === 'conflict')
+      return context.json(
+        problem('conflict', 'somebody else opened an operation about it this very moment'),
+        409,
+      );
+    return context.json({ opened: operation.id }, 202);
+  });
+  app.get('/v1/operations/:id', async (context) => {
+    const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
+    if (!operation) return context.json(problem('operation', 'there is no such operation'), 404);
+    const [{ letters, notice }, decisions] = await Promise.all([
+      lettersOf(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
+      engine.reads.decisions({ operationId: operation.id, limit: 1000 }),
+    ]);
+    return context.json({ ...(await seen(operation, letters, deps)), decisions, notice });
+  });
+  app.post('/v1/operations/:id/release', async (context) => {
+    const operationId = OperationId.parse(context.req.param('id'));
+    const decision = Release.parse(await context.req.json());
+    const operation = await engine.reads.operation(operationId);
+    const message = operation && releaseOf(operation, decision, deps.mode);
+    if (!message) return context.json(problem('operation', whyNot(operation)), 409);
+    await engine.commit({ messages: [message] });
+    return context.json({ released: operationId }, 202);
+  });
+}
+
+async function request(wish: z.infer<typeof Requested>, deps: ApiDeps): Promise<RequestAnswer> {
+  const { keystone, keystoneActions } = deps.cloud;
+  const [shown, existing, protection, children] = await Promise.all([
+    keystone.show('project', wish.project),
+    deps.engine.reads.operationsAbout('project', wish.project),
+    deps.protection(),
+    keystoneActions.children(wish.project),
+  ]);
+  if (shown.is === 'absent' || shown.account.type !== 'project')
+    return {
+      is: 'refused',
+      because:
+        'Keystone has no such project; one that is deleted is cleaned up because of its notification',
+    };
+  const { id, name, domainId, enabled } = shown.account;
+  const scope = {
+    type: 'project' as const,
+    id,
+    ...(name === undefined ? {} : { name }),
+    ...(domainId === undefined ? {} : { domainId }),
+  };
+  return openRequest({
+    scope,
+    by: wish.by,
+    reason: wish.reason,
+    confirmedName: wish.name,
+    shown: { name, enabled },
+    children,
+    existing,
+    mode: deps.mode,
+    now: deps.now(),
+    protectedBecause: protectedBecause(scope, protection),
+  });
+}
+
+/**
+ * Who asks how an operation is gets an answer while a long redrive keeps others from the dead
+ * letters, and is told what it lacks.
+ */
+async function lettersOf(
+  engine: Engine,
+  filter: DeadLetterFilter | undefined,
+): Promise<{ letters: readonly DeadLetter[]; notice?: string }> {
+  if (!filter) return { letters: [] };
+  try {
+    return { letters: await engine.deadLetters(filter) };
+  } catch (thrown) {
+    if (!areLettersBusy(thrown)) throw thrown;
+    return {
+      letters: [],
+      notice:
+        'Somebody else looks at the dead letters: what was given up may be shown as waiting. Ask again in a minute.',
+    };
+  }
+}
+
+async function seen(
+  operation: Operation,
+  allLetters: readonly DeadLetter[],
+  { engine, now }: ApiDeps,
+) {
+  const letters = allLetters.filter(({ operationId }) => operationId === operation.id);
+  const [tasks, children] = await Promise.all([
+    engine.reads.tasks(operation.id),
+    operation.children.length > 0
+      ? engine.reads.operations({ parentId: operation.id, limit: 10_000 })
+      : [],
+  ]);
+  // A letter of an older pass holds nothing up: its task went on without it.
+  const runs = new Map(tasks.map(({ id, run }) => [id, run]));
+  const givenUp = new Set(
+    letters.flatMap(({ task }) =>
+      task && runs.get(task.taskId) === task.run ? [task.taskId] : [],
+    ),
+  );
+  const lost = letters
+    .filter(({ queue }) => queue === 'coordinate')
+    .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
+  return view({ operation, tasks, now: now(), children, givenUp, lost });
+}
+
+/**
+ * What lets an operation go on: a held one from where it stands, an observed one anew, now that the
+ * mode allows it.
+ */
+function releaseOf(
+  operation: Operation,
+  decision: z.infer<typeof Release>,
+  mode: Mode,
+): Outgoing | undefined {
+  const { id, state, scope, cause, request, hold } = operation;
+  if (state === 'held')
+    return {
+      type: 'operation.released',
+      data: { operationId: id, ...decision, since: hold?.since },
+    };
+  if (state !== 'observed' || mode !== 'enforce' || request) return undefined;
+  const again = {
+    ...cause,
+    messageId: `released/${id}`,
+    note: `released by ${decision.by}: ${decision.reason}`,
+  };
+  return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: again } };
+}
+
+function whyNot(operation: Operation | undefined): string {
+  if (!operation) return 'there is no such operation';
+  if (operation.state === 'observed' && operation.request)
+    return 'it was observed; ask for the cleanup again';
+  return operation.state === 'observed'
+    ? 'it was observed, and the mode still is observe: start with PROPAGATOR_MODE=enforce, then release it'
+    : `it is ${operation.state}; only what is held or was observed can be released`;
+}

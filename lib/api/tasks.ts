@@ -1,0 +1,33 @@
+import type { Hono } from 'hono';
+import { TaskId } from '../../events/ids.ts';
+import { contradiction, reportMessage, TaskReport } from '../../events/task-report.ts';
+import type { Task } from '../operation/model.ts';
+import { redactDeep } from '../shared/redaction.ts';
+import { type ApiDeps, problem } from './deps.ts';
+
+/**
+ * Reports of the operator's own services. Only their tasks: nobody may say over HTTP that Nova is
+ * done.
+ */
+export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
+  // The id has slashes in it. Who calls encodes them, and API Gateway hands the path on decoded.
+  app.post('/v1/tasks/:id{.+}/report', async (context) => {
+    const id = TaskId.parse(context.req.param('id'));
+    const report = TaskReport.parse(await context.req.json());
+    const task = await engine.reads.task(id);
+    if (!task) return context.json(problem('task', 'there is no such task'), 404);
+    if (!httpPlugins.includes(task.service))
+      return context.json(problem('task', `${task.service} does not report over HTTP`), 403);
+    const because = notAsked(task) ?? contradiction(report, task.phase);
+    if (because) return context.json(problem('task', because), 409);
+    await engine.commit({ messages: [redactDeep(reportMessage({ ...task, taskId: id }, report))] });
+    return context.json({ taken: id }, 202);
+  });
+}
+
+function notAsked(task: Task): string | undefined {
+  if (task.endedAt !== undefined) return `it has ended: ${task.state}`;
+  return task.state === 'planning' || task.state === 'requested'
+    ? undefined
+    : `nothing is asked of it now: it is ${task.state}`;
+}

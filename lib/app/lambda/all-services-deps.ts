@@ -1,0 +1,28 @@
+import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
+import { SERVICES } from '../../services/index.ts';
+import { resolvePlugins } from '../plugins.ts';
+import { commonDeps } from './task-deps.ts';
+
+/** Of the functions that know all services. */
+export function allServicesDeps(lambda: LambdaContext) {
+  const { settings } = lambda;
+  const { optedIn, httpPlugins } = resolvePlugins(settings, SERVICES);
+  return {
+    ...commonDeps(lambda),
+    services: SERVICES,
+    optedIn,
+    httpPlugins: httpPlugins.map(({ name }) => name),
+    gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
+    protectedIds: {
+      projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
+      domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
+    },
+    limits: {
+      confirmationIntervalMillis: settings.PROPAGATOR_CONFIRMATION_INTERVAL,
+      stallTimeoutMillis: settings.PROPAGATOR_STALL_TIMEOUT,
+      maxAttempts: 5,
+      maxResourcesPerOperation: settings.PROPAGATOR_MAX_RESOURCES_PER_OPERATION,
+      maxOperationsPerHour: settings.PROPAGATOR_MAX_OPERATIONS_PER_HOUR,
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as z from 'zod';
+import { ServiceName } from '../../events/ids.ts';
+import { assertNoCycle } from '../operation/order.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { type Settings, settingError } from '../shared/settings.ts';
+import { defineService, defineType, defineUserType, type Service } from '../task/service.ts';
+
+/**
+ * What a module of the operator's may use without importing anything of ours: it is handed to its
+ * default export.
+ */
+export const pluginKit = { defineType, defineService, defineUserType, PropagatorError, z };
+export type PluginKit = typeof pluginKit;
+
+const IsService = z.looseObject({
+  name: z.string(),
+  resourceTypes: z.array(z.unknown()),
+  userResourceTypes: z.array(z.unknown()),
+  catalogTypes: z.array(z.string()),
+});
+
+/**
+ * Services of the operator's own, from modules whose default export is a service (`defineService`),
+ * or a function that makes one out of {@link pluginKit}. Returns them behind the known ones. Throws
+ * `PropagatorError` that names the module when one can't be loaded, is no service, has a name or a
+ * catalog type that is taken, or makes the order impossible.
+ */
+export async function loadPlugins(
+  known: readonly Service[],
+  paths: readonly string[],
+): Promise<readonly Service[]> {
+  const services = [...known];
+  for (const path of paths) {
+    const service = await load(path);
+    const taken = services.find(
+      ({ name, catalogTypes }) =>
+        name === service.name || catalogTypes.some((type) => service.catalogTypes.includes(type)),
+    );
+    if (taken)
+      throw wrong(
+        path,
+        `${service.name}: its name or a catalog type of it is that of ${taken.name}`,
+      );
+    services.push(service);
+  }
+  try {
+    assertNoCycle(services);
+  } catch (cause) {
+    throw wrong(paths.join(', '), cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  return services;
+}
+
+/**
+ * What the settings say of services that are off by default and of those that are asked over HTTP.
+ * Throws `PropagatorError` on a name that can't be.
+ */
+export function resolvePlugins(
+  settings: Pick<Settings, 'PROPAGATOR_INCLUDE_SERVICES' | 'PROPAGATOR_REMOTE_SERVICES'>,
+  services: readonly Service[],
+) {
+  const optional = services
+    .filter(({ offByDefault }) => offByDefault !== undefined)
+    .map(({ name }) => name as string);
+  const unknown = settings.PROPAGATOR_INCLUDE_SERVICES.find((name) => !optional.includes(name));
+  if (unknown !== undefined)
+    throw settingError(
+      'PROPAGATOR_INCLUDE_SERVICES',
+      `${unknown} is not off by default; those that are: ${optional.join(', ')}`,
+    );
+  const httpPlugins = settings.PROPAGATOR_REMOTE_SERVICES.map(({ name, url }) => ({
+    name: ServiceName.parse(name),
+    url,
+  }));
+  const names = [...services.map(({ name }) => name), ...httpPlugins.map(({ name }) => name)];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw settingError('PROPAGATOR_REMOTE_SERVICES', `there is a service ${twice} already`);
+  return { optedIn: settings.PROPAGATOR_INCLUDE_SERVICES, httpPlugins };
+}
+
+async function load(path: string): Promise<Service> {
+  let made: unknown;
+  try {
+    const { default: given }: { default?: unknown } = await import(
+      pathToFileURL(resolve(path)).href
+    );
+    made = typeof given === 'function' ? await given(pluginKit) : given;
+  } catch (cause) {
+    throw wrong(path, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+  if (!IsService.safeParse(made).success)
+    throw wrong(path, 'its default export is no service: make it with defineService');
+  return made as Service;
+}
+
+function wrong(path: string, why: string, cause?: unknown): PropagatorError {
+  return new PropagatorError(
+    {
+      code: 'settings.service-module',
+      class: 'Denied',
+      message: `PROPAGATOR_SERVICE_MODULES, ${path}: ${why}`,
+      advice: 'Correct the module and start again; examples/ has one that works.',
+    },
+    { cause },
+  );
+}

@@ -1,0 +1,96 @@
+import type { UserId } from '../../../../events/ids.ts';
+import type { AccountRecord } from '../../../account/inventory.ts';
+import { StoredAccount } from '../../records.ts';
+import { pack, unpack } from './codec.ts';
+import { accountKey, memberPk, projectsPk } from './keys.ts';
+import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
+
+/**
+ * What becomes of the records of a change: rows of its transaction, and pointers that are there
+ * before it.
+ */
+export interface AccountRows {
+  readonly writes: readonly Write[];
+  /** To members that were not known before. They are harmless alone. */
+  readonly ahead: readonly Item[];
+  /** How many accounts were not known before. */
+  readonly added: number;
+}
+
+/**
+ * Reads what is there and merges. The rows are refused when somebody else wrote one meanwhile: then
+ * it is to be done again.
+ */
+export async function accountRows(
+  records: readonly AccountRecord[],
+  store: Store,
+): Promise<AccountRows> {
+  const newest = new Map(records.map((record) => [nameOf(record), record]));
+  const items = await store.many(
+    [...newest.values()].map(({ account }) => accountKey(account.type, account.id)),
+  );
+  const before = new Map(
+    items.map((item) => [`${textOf(item, 'pk')} ${textOf(item, 'sk')}`, item]),
+  );
+  const rows = [...newest.values()].map((record) => rowsOf(record, before.get(nameOf(record))));
+  return {
+    writes: rows.flatMap(({ writes }) => writes),
+    ahead: rows.flatMap(({ ahead }) => ahead),
+    added: rows.reduce((sum, { added }) => sum + added, 0),
+  };
+}
+
+const nameOf = ({ account }: AccountRecord): string =>
+  Object.values(accountKey(account.type, account.id)).join(' ');
+
+function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
+  const { account } = record;
+  const old = item && StoredAccount.parse(unpack(item.body));
+  const now = merged(old, record);
+  const revision = numberOf(item, 'revision');
+  const Item = {
+    ...keyOf(accountKey(account.type, account.id)),
+    revision: { N: String(revision + 1) },
+    body: pack(now),
+  };
+  const writes: Write[] = [{ Put: { Item, ...unchanged('revision', item && revision) } }];
+  if (account.type !== 'project') return { writes, ahead: [], added: item ? 0 : 1 };
+  const home = old?.account.type === 'project' ? old.account.domainId : undefined;
+  if (account.domainId !== undefined && account.domainId !== home)
+    writes.push({ Put: { Item: keyOf({ pk: projectsPk(account.domainId), sk: account.id }) } });
+  const known = new Set(old?.members);
+  const joined = (now.members ?? []).filter((member) => !known.has(member));
+  return {
+    writes,
+    ahead: joined.map((member) => keyOf({ pk: memberPk(member), sk: account.id })),
+    added: item ? 0 : 1,
+  };
+}
+
+/**
+ * The inventory's own rules: `members` only grows, `deletedAt` and `seenAt` are the last, whoever
+ * writes later.
+ */
+export function merged(old: AccountRecord | undefined, now: AccountRecord): AccountRecord {
+  if (!old) return now;
+  const members =
+    old.members || now.members ? union(old.members ?? [], now.members ?? []) : undefined;
+  const deletedAt =
+    old.deletedAt === undefined ? now.deletedAt : Math.max(old.deletedAt, now.deletedAt ?? 0);
+  return { ...now, seenAt: Math.max(old.seenAt, now.seenAt), deletedAt, members };
+}
+
+const union = (one: readonly UserId[], other: readonly UserId[]): UserId[] =>
+  [...new Set([...one, ...other])].sort();
+
+/**
+ * The condition that a row still stands at the number that was read, or that there still is none.
+ */
+export const unchanged = (attribute: 'version' | 'revision', read: number | undefined) =>
+  read === undefined
+    ? { ConditionExpression: 'attribute_not_exists(pk)' }
+    : {
+        ConditionExpression: '#number = :read',
+        ExpressionAttributeNames: { '#number': attribute },
+        ExpressionAttributeValues: { ':read': { N: String(read) } },
+      };

@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto';
+import type { Message } from '../../../../events/index.ts';
+import { engineError } from '../../engine-error.ts';
+import type { Change } from '../../port.ts';
+import { toDeadLetter, toOutbound } from '../messaging/envelope.ts';
+import type { Sender } from '../messaging/sender.ts';
+import { accountRows } from './accounts.ts';
+import { deliver, type Outbox, outboxOf } from './outbox.ts';
+import { type Addressed, type Part, split } from './split-change.ts';
+import { type Item, pause, type Store, type Write } from './table.ts';
+import {
+  counterWrites,
+  operationWrites,
+  quarantineWrites,
+  seenWrite,
+  taskWrites,
+  waiverWrites,
+} from './writes.ts';
+
+/**
+ * Others write the same accounts, counters or tasks: that is merged again. So often in a row,
+ * something is wrong.
+ */
+const MOST_TRIES = 15;
+
+export interface CommitDeps {
+  readonly store: Store;
+  readonly sender: Sender;
+  readonly warn: (message: string, cause?: unknown) => void;
+}
+
+/**
+ * State by conditional writes, and in the same transaction an outbox with the messages; then the
+ * messages are sent, and the outbox is taken away. What dies in between leaves the outbox, and
+ * whoever comes next sends it (`flushOutbox`): messages may repeat, and none is lost. A change that
+ * is too big for one transaction: see {@link split}. A change of messages alone needs no outbox,
+ * for whoever asked for it hears when they could not be sent. See `Engine.commit`.
+ */
+export async function commit(change: Change, deps: CommitDeps): Promise<'committed' | 'conflict'> {
+  const now = Date.now();
+  const messages = addressed(change, now);
+  const outbounds = messages.map(({ outbound }) => outbound);
+  deps.sender.check(outbounds, now);
+  // Throws for what can't be counted, while nothing is written.
+  counterWrites(change.counters ?? {}, 0);
+  if (hasTwins(change)) return 'conflict';
+  if (isMessagesAlone(change)) {
+    await deps.sender.send(outbounds, randomUUID(), now);
+    return 'committed';
+  }
+  for (const part of split({ ...change, seen: [...new Set(change.seen)] }, messages)) {
+    const outbox = part.outbounds.length > 0 ? outboxOf(part.outbounds, now) : undefined;
+    if ((await write(part, outbox, now, deps.store)) === 'conflict') return 'conflict';
+    if (outbox) await hand(outbox, deps);
+  }
+  return 'committed';
+}
+
+/** It is committed, whatever becomes of the sending now. */
+async function hand(outbox: Outbox, { store, sender, warn }: CommitDeps): Promise<void> {
+  try {
+    await deliver(outbox, outbox.items.length - 1, store, sender);
+  } catch (error) {
+    warn(
+      `${outbox.outbounds.length} messages of a change could not be sent yet; whoever comes next tries again`,
+      error,
+    );
+  }
+}
+
+function addressed({ messages = [], deadLetters = [] }: Change, now: number): Addressed[] {
+  return [
+    ...messages.map((message) => ({
+      outbound: toOutbound(message, now),
+      about: subjectOf(message),
+    })),
+    ...deadLetters.map(({ message, error }) => ({
+      outbound: toDeadLetter(message, error),
+      about: subjectOf(message),
+    })),
+  ];
+}
+
+function subjectOf({ data }: Message): string | undefined {
+  if ('account' in data) return `${data.account.type} ${data.account.id}`;
+  return 'operationId' in data ? `operation ${data.operationId}` : undefined;
+}
+
+/** The same operation or task twice: the second stands at a version that the first has left. */
+function hasTwins({ operations = [], tasks = [] }: Change): boolean {
+  return (
+    new Set(operations.map(({ id }) => id)).size < operations.length ||
+    new Set(tasks.map(({ id }) => id)).size < tasks.length
+  );
+}
+
+function isMessagesAlone({ messages: _, deadLetters: __, ...rows }: Change): boolean {
+  return Object.values(rows).every(
+    (part: object | undefined) => part === undefined || Object.keys(part).length === 0,
+  );
+}
+
+/** One transaction, again while others are at the rows that only gain. */
+async function write(
+  part: Part,
+  outbox: Outbox | undefined,
+  now: number,
+  store: Store,
+): Promise<'committed' | 'conflict'> {
+  for (let tries = 1; ; tries += 1) {
+    const rows = await rowsOf(part, now, store);
+    if (rows === 'conflict') return 'conflict';
+    await store.put(rows.ahead);
+    const all = [
+      ...rows.guards,
+      ...rows.others,
+      ...(outbox?.items ?? []).map((Item): Write => ({ Put: { Item } })),
+    ];
+    if (all.length === 0) return 'committed';
+    const written = await store.transact(all);
+    if (written.is === 'done') return 'committed';
+    if (written.is === 'refused' && written.which.some((index) => index < rows.guards.length))
+      return 'conflict';
+    if (tries >= MOST_TRIES) {
+      if (rows.guards.length > 0) return 'conflict';
+      throw engineError(
+        'busy',
+        `Others wrote the same rows ${tries} times.`,
+        'It is tried again by itself.',
+      );
+    }
+    await pause(Math.min(tries, 5));
+  }
+}
+
+/** `guards`: when one of these is refused, somebody else has decided meanwhile. */
+async function rowsOf(
+  part: Part,
+  now: number,
+  store: Store,
+): Promise<{ guards: Write[]; others: Write[]; ahead: readonly Item[] } | 'conflict'> {
+  const [accounts, tasks] = await Promise.all([
+    accountRows(part.accounts ?? [], store),
+    taskWrites(part.tasks ?? [], store),
+  ]);
+  if (tasks === 'conflict') return 'conflict';
+  const operations = (part.operations ?? []).map((operation) => operationWrites(operation, now));
+  return {
+    guards: [
+      ...operations.flatMap(([row]) => (row ? [row] : [])),
+      ...(part.seen ?? []).map((id) => seenWrite(id, now)),
+    ],
+    others: [
+      ...operations.flatMap(([, ...pointers]) => pointers),
+      ...tasks,
+      ...accounts.writes,
+      ...(part.quarantine ?? []).flatMap(quarantineWrites),
+      ...waiverWrites(part.waivers ?? [], part.unwaived ?? []),
+      ...counterWrites(part.counters ?? {}, accounts.added),
+    ],
+    ahead: accounts.ahead,
+  };
+}

@@ -1,0 +1,91 @@
+import type { OperationId, TaskId } from '../../../../events/ids.ts';
+import type { AccountRecord } from '../../../account/inventory.ts';
+import type { Operation, Scope } from '../../../operation/model.ts';
+import type { Decision } from '../../port.ts';
+import type { Key } from './table.ts';
+
+/**
+ * Everything of one stage stands in one table. `pk` and `sk` are its keys; a row with a record has
+ * it as JSON in `body`, plain or compressed; a pointer has nothing but its keys.
+ *
+ * | pk | sk | what |
+ * |---|---|---|
+ * | `operation#<id>` | `operation` | the operation: `version`, `body`; `state` and `openedAt` are
+ * the index `operations-by-state` | | `operation#<id>` | `tasks#<region>` | its tasks in one
+ * region, all in `body`; `revision` rises with every write | | `about#<type>#<id>` |
+ * `<opened>#<operation>` | pointer: operations about an account | | `domain#<id>` |
+ * `<opened>#<operation>` | pointer: operations in a domain | | `below#<operation>` |
+ * `<opened>#<operation>` | pointer: a domain's operation to those of its projects | |
+ * `started#<type>` | `<started>#<operation>` | pointer: what began to destroy; goes after a day | |
+ * `account#<type>` | `<id>` | the inventory's record: `revision`, `body` | | `projects#<domain>` |
+ * `<id>` | pointer: projects of a domain | | `member#<user>` | `<project>` | pointer: projects on
+ * which a user had a role | | `seen#<message>` | `seen` | a notification that was taken in; goes
+ * after 14 days | | `quarantine` | `<received>#<id>` | pointer: in the order in which they came |
+ * | `quarantine#<id>` | `record` | its record in `body` |
+ * | `waiver` | `<catalog type>` | a person's decision in `body` |
+ * | `decisions` and `decisions#<operation>` | `<time>#<id>` | what a person did with dead letters,
+ * in `body` | | `counters` | `0` … `7` | shares of every counter, to be added up: one row would be
+ * fought for | | `outbox#<0…3>` | `<written>#<uuid>` | messages of a change that are still to be
+ * sent: `body`, `parts`, `leasedUntil` | | `outbox#<uuid>` | `1` … | what did not fit into that row
+ * | | `lease#<name>` | `lease` | who is alone at something: `leasedUntil` |
+ *
+ * A pointer may point at nothing, or at a row that says otherwise (the write that it belongs to
+ * came to nothing, or a later one changed its mind): whoever follows it reads the row itself,
+ * consistently, and believes that.
+ */
+export const COUNTER_SHARES = 8;
+export const OUTBOX_SHARES = 4;
+
+const DAY_SECONDS = 24 * 60 * 60;
+/** A notification that is older than this is not recognised as taken in before. */
+export const SEEN_SECONDS = 14 * DAY_SECONDS;
+export const STARTED_SECONDS = DAY_SECONDS;
+/** Long after everything that an outbox could wait for. */
+export const PART_SECONDS = 365 * DAY_SECONDS;
+
+/** Epoch milliseconds as text that sorts by time. */
+export const sortable = (millis: number): string =>
+  String(Math.max(0, Math.floor(millis))).padStart(15, '0');
+
+export const operationKey = (id: string): Key => ({ pk: `operation#${id}`, sk: 'operation' });
+export const tasksKey = (id: TaskId): Key => {
+  const [operation = '', , ...region] = id.split('/');
+  return { pk: `operation#${operation}`, sk: `tasks#${region.join('/')}` };
+};
+export const aboutPk = (type: Scope['type'], id: string): string => `about#${type}#${id}`;
+export const domainPk = (id: string): string => `domain#${id}`;
+export const belowPk = (parent: OperationId): string => `below#${parent}`;
+export const startedPk = (type: Scope['type']): string => `started#${type}`;
+export const accountPk = (type: AccountRecord['account']['type']): string => `account#${type}`;
+export const accountKey = (type: AccountRecord['account']['type'], id: string): Key => ({
+  pk: accountPk(type),
+  sk: id,
+});
+export const projectsPk = (domain: string): string => `projects#${domain}`;
+export const memberPk = (user: string): string => `member#${user}`;
+export const seenKey = (id: string): Key => ({ pk: `seen#${id}`, sk: 'seen' });
+export const quarantineKey = (id: string): Key => ({ pk: `quarantine#${id}`, sk: 'record' });
+export const decisionsPk = (operation: string | undefined): string =>
+  operation === undefined ? 'decisions' : `decisions#${operation}`;
+/** Where a decision stands: among all, and with its operation. */
+export const decisionKeys = ({
+  id,
+  at,
+  operationId,
+}: Pick<Decision, 'id' | 'at' | 'operationId'>): Key[] =>
+  [...new Set([decisionsPk(undefined), decisionsPk(operationId)])].map((pk) => ({
+    pk,
+    sk: `${sortable(at)}#${id}`,
+  }));
+export const outboxPk = (share: number): string => `outbox#${share}`;
+export const partKey = (outbox: string, part: number): Key => ({
+  pk: `outbox#${outbox}`,
+  sk: String(part),
+});
+export const leaseKey = (name: string): Key => ({ pk: `lease#${name}`, sk: 'lease' });
+
+/** Where an operation is found from: {@link aboutPk}, {@link domainPk}, {@link belowPk}. */
+export const openedSk = ({ openedAt, id }: Pick<Operation, 'openedAt' | 'id'>): string =>
+  `${sortable(openedAt)}#${id}`;
+/** The id at the end of a sort key that begins with a time. */
+export const idIn = (sk: string): string => sk.slice(sk.indexOf('#') + 1);

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import * as z from 'zod';
+import { engineError } from '../../engine-error.ts';
+import { toJson } from '../../json.ts';
+import { OutboundMessage } from '../messaging/envelope.ts';
+import type { Sender } from '../messaging/sender.ts';
+import { compress, decompress } from './codec.ts';
+import { OUTBOX_SHARES, outboxPk, PART_SECONDS, partKey, sortable } from './keys.ts';
+import { type Item, type Key, keyOf, numberOf, type Store, textOf } from './table.ts';
+
+/** A row of DynamoDB has 400 KB at most. */
+const PART_BYTES = 350 * 1024;
+/** So long one process has for sending what it found; then another may try. */
+const LEASE_MILLIS = 30_000;
+/** Found at once in one share; the rest is found the next time. */
+const REPAIRED_AT_ONCE = 100;
+
+/** The messages of one change, written in the same transaction as its rows. */
+export interface Outbox {
+  readonly id: string;
+  readonly key: Key;
+  readonly outbounds: readonly OutboundMessage[];
+  readonly items: readonly Item[];
+}
+
+export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Outbox {
+  const id = randomUUID();
+  const key = {
+    pk: outboxPk(Math.floor(Math.random() * OUTBOX_SHARES)),
+    sk: `${sortable(now)}#${id}`,
+  };
+  const bytes = compress(toJson(outbounds));
+  const parts = Array.from({ length: Math.ceil(bytes.byteLength / PART_BYTES) }, (_, part) =>
+    bytes.subarray(part * PART_BYTES, (part + 1) * PART_BYTES),
+  );
+  const [first = bytes, ...others] = parts;
+  const head = {
+    ...keyOf(key),
+    uuid: { S: id },
+    parts: { N: String(others.length) },
+    body: { B: first.toString('base64') },
+  };
+  // Should their head be taken away and they be left, then not for ever.
+  const expires = { N: String(Math.floor(now / 1000) + PART_SECONDS) };
+  return {
+    id,
+    key,
+    outbounds,
+    items: [
+      head,
+      ...others.map((B, index) => ({
+        ...keyOf(partKey(id, index + 1)),
+        expires,
+        body: { B: B.toString('base64') },
+      })),
+    ],
+  };
+}
+
+/** Sends it and takes it away. Whatever fails, the outbox is still there or all of it was sent. */
+export async function deliver(
+  outbox: Pick<Outbox, 'id' | 'key' | 'outbounds'>,
+  parts: number,
+  store: Store,
+  sender: Sender,
+): Promise<void> {
+  await sender.send(outbox.outbounds, outbox.id, Date.now());
+  await store.delete([outbox.key]);
+  await store.delete(Array.from({ length: parts }, (_, index) => partKey(outbox.id, index + 1)));
+}
+
+/**
+ * Sends what was left behind by a process that died between its transaction and the sending, or
+ * that could not send: everything that is older than `olderThanMillis`. Says how many changes it
+ * was. Anybody may do it at any time, several at once, too.
+ */
+export async function flushOutbox(
+  store: Store,
+  sender: Sender,
+  olderThanMillis: number,
+): Promise<number> {
+  const now = Date.now();
+  const shares = Array.from({ length: OUTBOX_SHARES }, (_, share) => share);
+  const left = await Promise.all(
+    shares.map((share) =>
+      store.query({
+        pk: outboxPk(share),
+        to: sortable(now - olderThanMillis),
+        limit: REPAIRED_AT_ONCE,
+      }),
+    ),
+  );
+  let repaired = 0;
+  const failures: unknown[] = [];
+  for (const item of left.flat()) {
+    const key = { pk: textOf(item, 'pk'), sk: textOf(item, 'sk') };
+    if (!(await store.lease(key, now, LEASE_MILLIS, true))) continue;
+    const id = textOf(item, 'uuid');
+    const parts = numberOf(item, 'parts');
+    try {
+      await deliver(
+        { id, key, outbounds: await parcelsIn(item, id, parts, store) },
+        parts,
+        store,
+        sender,
+      );
+      repaired += 1;
+    } catch (error) {
+      // One that can't be sent keeps no other from being sent.
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+  return repaired;
+}
+
+async function parcelsIn(
+  item: Item,
+  id: string,
+  parts: number,
+  store: Store,
+): Promise<OutboundMessage[]> {
+  const others = await store.many(
+    Array.from({ length: parts }, (_, index) => partKey(id, index + 1)),
+  );
+  if (others.length < parts)
+    throw engineError(
+      'row.damaged',
+      `Outbox ${id} has ${others.length} of its ${parts} parts.`,
+      'Restore the table to a point in time.',
+    );
+  const inOrder = others.toSorted(
+    (one, other) => Number(textOf(one, 'sk')) - Number(textOf(other, 'sk')),
+  );
+  const pieces = [item, ...inOrder].map(({ body }) => Buffer.from(body?.B ?? '', 'base64'));
+  return z.array(OutboundMessage).parse(JSON.parse(decompress(Buffer.concat(pieces))));
+}

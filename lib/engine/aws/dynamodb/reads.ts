@@ -1,0 +1,231 @@
+import type * as z from 'zod';
+import type { QueueName } from '../../../../events/index.ts';
+import type { AccountRecord } from '../../../account/inventory.ts';
+import { OPERATION_STATES, type Operation } from '../../../operation/model.ts';
+import { storable } from '../../json.ts';
+import type { OperationFilter, Reads } from '../../port.ts';
+import {
+  StoredAccount,
+  StoredDecision,
+  StoredOperation,
+  StoredQuarantine,
+  StoredTask,
+  StoredWaiver,
+} from '../../records.ts';
+import type { Queues } from '../messaging/queues.ts';
+import type { Names } from '../names.ts';
+import { unpack } from './codec.ts';
+import {
+  aboutPk,
+  accountKey,
+  accountPk,
+  belowPk,
+  decisionsPk,
+  domainPk,
+  idIn,
+  memberPk,
+  operationKey,
+  projectsPk,
+  quarantineKey,
+  seenKey,
+  sortable,
+  startedPk,
+  tasksKey,
+} from './keys.ts';
+import { type Item, numberOf, type Store, textOf } from './table.ts';
+import { ACCOUNTS_COUNTER, COUNTER_PREFIX, domainOf } from './writes.ts';
+
+const LISTED_AT_MOST = 100;
+const READ_AT_ONCE = 100;
+/** Older ones go with the next sweep, and are not shown until then. */
+export const QUARANTINED_AT_MOST = 10_000;
+
+const bodies = <Schema extends z.ZodType>(
+  schema: Schema,
+  items: readonly Item[],
+): z.output<Schema>[] => items.map(({ body }) => schema.parse(unpack(body)));
+
+/**
+ * The questions of the port, over the table and the queues. Rows that this program can't read throw
+ * a ZodError.
+ */
+export function readsOf(
+  store: Store,
+  queues: Queues,
+  names: Names,
+  services: readonly string[],
+): Reads {
+  const operationsOf = async (ids: readonly string[]): Promise<Operation[]> =>
+    bodies(StoredOperation, await store.many([...new Set(ids)].map(operationKey)));
+
+  const accountsOf = async (
+    type: AccountRecord['account']['type'],
+    ids: readonly string[],
+  ): Promise<AccountRecord[]> =>
+    bodies(
+      StoredAccount,
+      await store.many([...new Set(ids)].map((id) => accountKey(type, id))),
+    ).toSorted((one, other) => (one.account.id < other.account.id ? -1 : 1));
+
+  /** Ids of those that may pass the filter, the last opened first. */
+  async function candidates({
+    state,
+    projectId,
+    domainId,
+    userId,
+    parentId,
+    limit = LISTED_AT_MOST,
+  }: OperationFilter): Promise<string[]> {
+    const pk =
+      projectId !== undefined
+        ? aboutPk('project', projectId)
+        : userId !== undefined
+          ? aboutPk('user', userId)
+          : parentId !== undefined
+            ? belowPk(parentId)
+            : domainId !== undefined
+              ? domainPk(domainId)
+              : undefined;
+    if (pk !== undefined) return (await store.sortKeys({ pk, newestFirst: true })).map(idIn);
+    const found = await Promise.all(
+      (state === undefined ? OPERATION_STATES : [state]).map((one) => store.byState(one, limit)),
+    );
+    return found
+      .flat()
+      .toSorted((one, other) => numberOf(other, 'openedAt') - numberOf(one, 'openedAt'))
+      .map((item) => idIn(textOf(item, 'pk')));
+  }
+
+  async function counters(): Promise<Map<string, number>> {
+    const sums = new Map<string, number>();
+    for (const { pk: _, sk: __, ...numbers } of await store.query({ pk: 'counters' }))
+      for (const [name, value] of Object.entries(numbers))
+        sums.set(name, (sums.get(name) ?? 0) + Number(value.N));
+    return sums;
+  }
+
+  return {
+    async operation(id) {
+      return (await operationsOf([id]))[0];
+    },
+    async operationsAbout(type, id) {
+      const found = await operationsOf((await store.sortKeys({ pk: aboutPk(type, id) })).map(idIn));
+      return found.toSorted(
+        (one, other) => other.generation - one.generation || other.openedAt - one.openedAt,
+      );
+    },
+    async operations(filter) {
+      const { limit = LISTED_AT_MOST } = filter;
+      const ids = await candidates(filter);
+      const found: Operation[] = [];
+      for (let at = 0; at < ids.length && found.length < limit; at += READ_AT_ONCE)
+        found.push(...(await operationsOf(ids.slice(at, at + READ_AT_ONCE))).filter(runs(filter)));
+      return found
+        .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
+        .slice(0, limit);
+    },
+    async tasks(operationId) {
+      const rows = await store.query({ pk: operationKey(operationId).pk, begins: 'tasks#' });
+      return bodies(StoredTask.array(), rows)
+        .flat()
+        .toSorted((one, other) => (one.id < other.id ? -1 : 1));
+    },
+    async task(id) {
+      const row = await store.get(tasksKey(id));
+      return (
+        row &&
+        bodies(StoredTask.array(), [row])
+          .flat()
+          .find((task) => task.id === id)
+      );
+    },
+    async startedSince(at, type) {
+      const started = await store.sortKeys({ pk: startedPk(type), from: sortable(at) });
+      return new Set(started.map(idIn)).size;
+    },
+    async account(type, id) {
+      return (await accountsOf(type, [id]))[0];
+    },
+    async accounts(type, ids) {
+      return ids
+        ? accountsOf(type, ids)
+        : bodies(StoredAccount, await store.query({ pk: accountPk(type) }));
+    },
+    async projectsOf(domainId) {
+      const found = await accountsOf('project', await store.sortKeys({ pk: projectsPk(domainId) }));
+      return found.filter(
+        ({ account }) => account.type === 'project' && account.domainId === domainId,
+      );
+    },
+    async projectsOfMember(userId) {
+      const found = await accountsOf('project', await store.sortKeys({ pk: memberPk(userId) }));
+      return found.filter(({ members }) => members?.includes(userId));
+    },
+    async waivers() {
+      return bodies(StoredWaiver, await store.query({ pk: 'waiver' }));
+    },
+    async accountCount() {
+      return (await counters()).get(ACCOUNTS_COUNTER) ?? 0;
+    },
+    async seen(messageIds) {
+      const found = await store.many([...new Set(messageIds.map(storable))].map(seenKey));
+      const known = new Set(found.map((item) => idIn(textOf(item, 'pk'))));
+      return new Set(messageIds.filter((id) => known.has(storable(id))));
+    },
+    async decisions({ operationId, limit }) {
+      return bodies(
+        StoredDecision,
+        await store.query({ pk: decisionsPk(operationId), newestFirst: true, limit }),
+      );
+    },
+    async quarantine(limit) {
+      const ids = (
+        await store.sortKeys({ pk: 'quarantine', newestFirst: true, limit: QUARANTINED_AT_MOST })
+      ).map(idIn);
+      const found = bodies(
+        StoredQuarantine,
+        await store.many(ids.slice(0, limit).map(quarantineKey)),
+      );
+      const place = new Map(ids.map((id, index) => [id, index]));
+      return {
+        total: ids.length,
+        records: found.toSorted(
+          (one, other) => (place.get(one.id) ?? 0) - (place.get(other.id) ?? 0),
+        ),
+      };
+    },
+    async counters() {
+      const ours = [...(await counters())].filter(([name]) => name.startsWith(COUNTER_PREFIX));
+      return Object.fromEntries(
+        ours
+          .map(([name, value]): [string, number] => [name.slice(COUNTER_PREFIX.length), value])
+          .toSorted(),
+      );
+    },
+    async depths() {
+      const all: QueueName[] = [
+        'ingest',
+        'coordinate',
+        ...services.map((service) => `service-${service}` as const),
+      ];
+      const depths = all.map(async (name) => {
+        const [depth, dead] = await Promise.all([
+          queues.depth(names.queue(name)),
+          queues.depth(names.dead(name)),
+        ]);
+        return [name, { ...depth, dead: dead.ready + dead.active }] as const;
+      });
+      return Object.fromEntries(await Promise.all(depths));
+    },
+  };
+}
+
+const runs =
+  ({ state, projectId, domainId, userId, parentId }: OperationFilter) =>
+  (operation: Operation): boolean =>
+    (state === undefined || operation.state === state) &&
+    (projectId === undefined ||
+      (operation.scope.type === 'project' && operation.scope.id === projectId)) &&
+    (userId === undefined || (operation.scope.type === 'user' && operation.scope.id === userId)) &&
+    (domainId === undefined || domainOf(operation) === domainId) &&
+    (parentId === undefined || operation.parentId === parentId);

@@ -1,0 +1,142 @@
+import type { Change } from '../../port.ts';
+import type { OutboundMessage } from '../messaging/envelope.ts';
+import { tasksKey } from './keys.ts';
+
+/** A share of a change that one transaction takes: rows, and the messages that go with them. */
+export interface Part extends Omit<Change, 'messages' | 'deadLetters'> {
+  readonly outbounds: readonly OutboundMessage[];
+}
+/** A message with what it is about, as far as it names that. */
+export interface Addressed {
+  readonly outbound: OutboundMessage;
+  /** `operation <id>`, `project <id>`. */
+  readonly about: string | undefined;
+}
+
+/**
+ * DynamoDB takes 100 rows and 4 MB in one transaction; the outbox and the counters need some of
+ * them.
+ */
+const MOST_ROWS = 90;
+const MOST_BYTES = 3 * 1024 * 1024;
+
+/**
+ * A change as one transaction, or, where it is too big for that, as several in an order in which
+ * every beginning of it may stand alone:
+ *
+ * 1. what may be written twice: accounts (their records only ever gain), quarantine, waivers; each
+ * account with the messages about it,
+ *    so that a tombstone never stands without its event;
+ * 2. messages about nothing of this change: they may come twice anyway;
+ * 3. operations but the first, each with its tasks and its messages: a project's operation is whole
+ * without that of its domain,
+ *    and whoever decides again finds it and takes it as it is;
+ * 4. last what the change is guarded by: the ids of notifications taken in, and the first operation
+ * with its tasks, its messages
+ *    and the counters.
+ *
+ * A process that dies on the way, or finds a conflict at the end, leaves the guard as it was: its
+ * own message comes again, the same is decided again on top of what is there, and arrives at the
+ * same. All that is lost is that some messages come twice.
+ */
+export function split(change: Change, messages: readonly Addressed[]): Part[] {
+  const groups = groupsOf(change, messages);
+  const parts: Part[] = [];
+  let [part, rows, bytes]: [Part | undefined, number, number] = [undefined, 0, 0];
+  for (const group of groups) {
+    const [moreRows, moreBytes] = [rowsOf(group), bytesOf(group)];
+    if (part && (rows + moreRows > MOST_ROWS || bytes + moreBytes > MOST_BYTES)) {
+      parts.push(part);
+      [part, rows, bytes] = [undefined, 0, 0];
+    }
+    part = part ? joined(part, group) : group;
+    rows += moreRows;
+    bytes += moreBytes;
+  }
+  return part ? [...parts, part] : parts;
+}
+
+function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
+  const [first, ...others] = change.operations ?? [];
+  const accounts = change.accounts ?? [];
+  const owners = new Set([
+    ...accounts.map(({ account }) => `${account.type} ${account.id}`),
+    ...(change.operations ?? []).map(({ id }) => `operation ${id}`),
+    ...(change.tasks ?? []).map(({ operationId }) => `operation ${operationId}`),
+  ]);
+  const byOwner = Map.groupBy(messages, ({ about }) =>
+    about !== undefined && owners.has(about) ? about : '',
+  );
+  const outbounds = (about: string): OutboundMessage[] =>
+    (byOwner.get(about) ?? []).map(({ outbound }) => outbound);
+  const tasks = Map.groupBy(change.tasks ?? [], ({ operationId }) => operationId);
+  const withoutOperation = [...tasks.keys()].filter(
+    (id) => !change.operations?.some((operation) => operation.id === id),
+  );
+  const guard: Part = {
+    operations: first ? [first] : [],
+    tasks: first ? (tasks.get(first.id) ?? []) : [],
+    counters: change.counters ?? {},
+    outbounds: first ? outbounds(`operation ${first.id}`) : [],
+  };
+  return [
+    ...accounts.map(
+      (record): Part => ({
+        accounts: [record],
+        outbounds: outbounds(`${record.account.type} ${record.account.id}`),
+      }),
+    ),
+    ...(change.quarantine ?? []).map((record): Part => ({ quarantine: [record], outbounds: [] })),
+    { waivers: change.waivers ?? [], unwaived: change.unwaived ?? [], outbounds: [] },
+    ...outbounds('').map((outbound): Part => ({ outbounds: [outbound] })),
+    ...others.map((operation): Part => {
+      const own = { operations: [operation], tasks: tasks.get(operation.id) ?? [] };
+      return { ...own, outbounds: outbounds(`operation ${operation.id}`) };
+    }),
+    ...withoutOperation.map(
+      (id): Part => ({ tasks: tasks.get(id) ?? [], outbounds: outbounds(`operation ${id}`) }),
+    ),
+    ...(change.seen ?? []).map((id): Part => ({ seen: [id], outbounds: [] })),
+    guard,
+  ];
+}
+
+const joined = (one: Part, other: Part): Part => ({
+  seen: [...(one.seen ?? []), ...(other.seen ?? [])],
+  accounts: [...(one.accounts ?? []), ...(other.accounts ?? [])],
+  quarantine: [...(one.quarantine ?? []), ...(other.quarantine ?? [])],
+  operations: [...(one.operations ?? []), ...(other.operations ?? [])],
+  tasks: [...(one.tasks ?? []), ...(other.tasks ?? [])],
+  waivers: [...(one.waivers ?? []), ...(other.waivers ?? [])],
+  unwaived: [...(one.unwaived ?? []), ...(other.unwaived ?? [])],
+  counters: { ...one.counters, ...other.counters },
+  outbounds: [...one.outbounds, ...other.outbounds],
+});
+
+/** As many as there may be, pointers too. */
+function rowsOf({
+  seen = [],
+  accounts = [],
+  quarantine = [],
+  operations = [],
+  tasks = [],
+  waivers = [],
+  unwaived = [],
+}: Part): number {
+  const regions = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
+  return (
+    seen.length +
+    2 * (accounts.length + quarantine.length) +
+    5 * operations.length +
+    regions.size +
+    waivers.length +
+    unwaived.length
+  );
+}
+
+/** Uncompressed, so it is less. */
+function bytesOf({ outbounds, ...rows }: Part): number {
+  return (
+    JSON.stringify(rows).length + outbounds.reduce((sum, { detail }) => sum + detail.length, 0)
+  );
+}

@@ -1,0 +1,292 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { QueryInput } from '@aws-sdk/client-dynamodb';
+import { engineError } from '../../engine-error.ts';
+import { type Aws, AwsError } from '../call.ts';
+
+/** An attribute as it travels: numbers are text, bytes are base64. */
+export interface Attribute {
+  readonly S?: string;
+  readonly N?: string;
+  readonly B?: string;
+}
+export type Item = Readonly<Record<string, Attribute>>;
+export interface Key {
+  readonly pk: string;
+  readonly sk: string;
+}
+/** A condition or an update, as DynamoDB writes them. */
+interface Expressions {
+  readonly ConditionExpression?: string;
+  readonly UpdateExpression?: string;
+  readonly ExpressionAttributeNames?: Readonly<Record<string, string>>;
+  readonly ExpressionAttributeValues?: Item;
+}
+/** One row of a transaction. */
+export type Write =
+  | { readonly Put: { readonly Item: Item } & Expressions }
+  | { readonly Update: { readonly Key: Item } & Expressions }
+  | { readonly Delete: { readonly Key: Item } & Expressions };
+/**
+ * `refused`: the conditions of these did not hold. `busy`: other transactions were at one of the
+ * rows all the time.
+ */
+export type Written =
+  | { readonly is: 'done' }
+  | { readonly is: 'refused'; readonly which: readonly number[] }
+  | { readonly is: 'busy' };
+
+export interface Range {
+  readonly pk: string;
+  /** Sort keys from here to there, both included. */
+  readonly from?: string;
+  readonly to?: string;
+  /** Sort keys that begin so; instead of the two. */
+  readonly begins?: string;
+  readonly newestFirst?: boolean;
+  readonly limit?: number;
+}
+type Question = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
+
+/** The limits of DynamoDB for one call. */
+const READ_AT_ONCE = 100;
+const WRITTEN_AT_ONCE = 25;
+const BATCHES_AT_ONCE = 8;
+
+export const keyOf = ({ pk, sk }: Key): Item => ({ pk: { S: pk }, sk: { S: sk } });
+
+/** The table. Every read is consistent, but for that of the index. */
+export class Store {
+  readonly #dynamodb: (action: string, input: object) => Promise<object>;
+  readonly #table: string;
+
+  constructor({ dynamodb }: Pick<Aws, 'dynamodb'>, table: string) {
+    // The types are those of the SDK, for which bytes are a Uint8Array; what travels is base64, and
+    // so it is here.
+    this.#dynamodb = dynamodb as (action: string, input: object) => Promise<object>;
+    this.#table = table;
+  }
+
+  async get(key: Key): Promise<Item | undefined> {
+    const { Item }: { Item?: Item } = await this.#dynamodb('GetItem', {
+      TableName: this.#table,
+      Key: keyOf(key),
+      ConsistentRead: true,
+    });
+    return Item;
+  }
+
+  /** Those that there are, in no order. No key may come twice. */
+  async many(keys: readonly Key[]): Promise<Item[]> {
+    const found = await inBatches(keys, READ_AT_ONCE, async (batch) => {
+      const items: Item[] = [];
+      let wanted: readonly Item[] = batch.map(keyOf);
+      for (let tries = 0; wanted.length > 0; tries += 1) {
+        if (tries > 0) await pause(tries);
+        const RequestItems = { [this.#table]: { Keys: wanted, ConsistentRead: true } };
+        const answer: Batched = await this.#dynamodb('BatchGetItem', { RequestItems });
+        items.push(...(answer.Responses?.[this.#table] ?? []));
+        // What did not fit into 16 MB, or was held back because the table was too busy.
+        wanted = answer.UnprocessedKeys?.[this.#table]?.Keys ?? [];
+      }
+      return items;
+    });
+    return found.flat();
+  }
+
+  /** In the order of the sort keys. */
+  query(range: Range): Promise<Item[]> {
+    return this.#take(range.limit, questionOf(range));
+  }
+
+  /** The sort keys of a range, and nothing else of its rows. */
+  async sortKeys(range: Range): Promise<string[]> {
+    const items = await this.#take(range.limit, {
+      ...questionOf(range),
+      ProjectionExpression: 'sk',
+    });
+    return items.map((item) => textOf(item, 'sk'));
+  }
+
+  /**
+   * Operations by their state, from the index: keys alone, the last opened first; what was written
+   * just now may be missing.
+   */
+  byState(state: string, limit: number): Promise<Item[]> {
+    return this.#take(limit, {
+      IndexName: 'operations-by-state',
+      KeyConditionExpression: '#state = :state',
+      ExpressionAttributeNames: { '#state': 'state' },
+      ExpressionAttributeValues: { ':state': { S: state } },
+      ScanIndexForward: false,
+    });
+  }
+
+  /**
+   * All or nothing. A call whose answer was lost is repeated under the same token, and DynamoDB
+   * does not carry it out twice.
+   */
+  async transact(writes: readonly Write[]): Promise<Written> {
+    const TransactItems = writes.map((write) =>
+      Object.fromEntries(
+        Object.entries(write).map(([action, row]) => [action, { ...row, TableName: this.#table }]),
+      ),
+    );
+    try {
+      await this.#dynamodb('TransactWriteItems', { TransactItems });
+      return { is: 'done' };
+    } catch (error) {
+      if (!(error instanceof AwsError) || error.name !== 'TransactionCanceledException')
+        throw error;
+      const codes = error.reasons.map(({ Code }) => Code);
+      const which = codes.flatMap((code, index) =>
+        code === 'ConditionalCheckFailed' ? [index] : [],
+      );
+      if (which.length > 0) return { is: 'refused', which };
+      if (codes.includes('TransactionConflict')) return { is: 'busy' };
+      throw error;
+    }
+  }
+
+  /**
+   * Rows that stand for themselves: written one by one, over what was there. Of one that comes
+   * twice, the last is meant.
+   */
+  put(items: readonly Item[]): Promise<void> {
+    const newest = new Map(
+      items.map((Item) => [`${textOf(Item, 'pk')}\n${textOf(Item, 'sk')}`, Item]),
+    );
+    return this.#batch([...newest.values()].map((Item) => ({ PutRequest: { Item } })));
+  }
+
+  delete(keys: readonly Key[]): Promise<void> {
+    const once = new Map(keys.map((key) => [`${key.pk}\n${key.sk}`, key]));
+    return this.#batch([...once.values()].map((key) => ({ DeleteRequest: { Key: keyOf(key) } })));
+  }
+
+  /** Takes a row for so long: whether this call got it. `exists`: only a row that is there. */
+  async lease(key: Key, now: number, millis: number, exists: boolean): Promise<boolean> {
+    try {
+      await this.#dynamodb('UpdateItem', {
+        TableName: this.#table,
+        Key: keyOf(key),
+        UpdateExpression: 'SET leasedUntil = :until',
+        ConditionExpression: `${exists ? 'attribute_exists(pk) AND ' : ''}(attribute_not_exists(leasedUntil) OR leasedUntil < :now)`,
+        ExpressionAttributeValues: {
+          ':until': { N: String(now + millis) },
+          ':now': { N: String(now) },
+        },
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof AwsError && error.name === 'ConditionalCheckFailedException')
+        return false;
+      throw error;
+    }
+  }
+
+  /** Lets go of a row that was taken until then; it stays when somebody else has taken it since. */
+  async release(key: Key, until: number): Promise<void> {
+    try {
+      await this.#dynamodb('DeleteItem', {
+        TableName: this.#table,
+        Key: keyOf(key),
+        ConditionExpression: 'leasedUntil = :until',
+        ExpressionAttributeValues: { ':until': { N: String(until) } },
+      });
+    } catch (error) {
+      if (!(error instanceof AwsError) || error.name !== 'ConditionalCheckFailedException')
+        throw error;
+    }
+  }
+
+  /** Of each row once: DynamoDB refuses a whole batch that names one twice. */
+  async #batch(requests: readonly object[]): Promise<void> {
+    await inBatches(requests, WRITTEN_AT_ONCE, async (batch) => {
+      let wanted: readonly object[] = batch;
+      for (let tries = 0; wanted.length > 0; tries += 1) {
+        if (tries > 0) await pause(tries);
+        const answer: Batched = await this.#dynamodb('BatchWriteItem', {
+          RequestItems: { [this.#table]: wanted },
+        });
+        wanted = answer.UnprocessedItems?.[this.#table] ?? [];
+      }
+    });
+  }
+
+  async #take(limit: number | undefined, question: Question): Promise<Item[]> {
+    const items: Item[] = [];
+    let ExclusiveStartKey: Item | undefined;
+    do {
+      const input = {
+        ...question,
+        TableName: this.#table,
+        Limit: limit === undefined ? undefined : limit - items.length,
+        ExclusiveStartKey,
+      };
+      const answer: { Items?: Item[]; LastEvaluatedKey?: Item } = await this.#dynamodb(
+        'Query',
+        input,
+      );
+      items.push(...(answer.Items ?? []));
+      ExclusiveStartKey = answer.LastEvaluatedKey;
+    } while (ExclusiveStartKey && (limit === undefined || items.length < limit));
+    return items;
+  }
+}
+
+interface Batched {
+  readonly Responses?: Readonly<Record<string, Item[]>>;
+  readonly UnprocessedKeys?: Readonly<Record<string, { readonly Keys?: Item[] }>>;
+  readonly UnprocessedItems?: Readonly<Record<string, object[]>>;
+}
+
+function questionOf({ pk, begins, from, to, newestFirst }: Range): Question {
+  const values = { ':pk': pk, ':begins': begins, ':from': from, ':to': to };
+  const conditions = ['pk = :pk'];
+  if (begins !== undefined) conditions.push('begins_with(sk, :begins)');
+  if (from !== undefined)
+    conditions.push(to === undefined ? 'sk >= :from' : 'sk BETWEEN :from AND :to');
+  else if (to !== undefined) conditions.push('sk <= :to');
+  return {
+    KeyConditionExpression: conditions.join(' AND '),
+    ExpressionAttributeValues: Object.fromEntries(
+      Object.entries(values).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, { S: value }]],
+      ),
+    ),
+    ConsistentRead: true,
+    ScanIndexForward: newestFirst !== true,
+  };
+}
+
+async function inBatches<T, R>(
+  all: readonly T[],
+  size: number,
+  work: (batch: T[]) => Promise<R>,
+): Promise<R[]> {
+  const batches = Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  );
+  const done: R[] = [];
+  for (let at = 0; at < batches.length; at += BATCHES_AT_ONCE)
+    done.push(...(await Promise.all(batches.slice(at, at + BATCHES_AT_ONCE).map(work))));
+  return done;
+}
+
+/** Longer with every try, and for each who waits another time. */
+export const pause = (tries: number): Promise<void> =>
+  delay(Math.min(2000, 10 * 2 ** tries) * (0.5 + Math.random() / 2));
+
+export function textOf(item: Item, name: string): string {
+  const text = item[name]?.S;
+  if (text === undefined)
+    throw engineError(
+      'row.damaged',
+      `A row has no ${name}: ${item.pk?.S} ${item.sk?.S}.`,
+      'Restore the table to a point in time before it.',
+    );
+  return text;
+}
+
+export const numberOf = (item: Item | undefined, name: string): number =>
+  Number(item?.[name]?.N ?? 0);

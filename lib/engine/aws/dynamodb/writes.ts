@@ -1,0 +1,177 @@
+import * as z from 'zod';
+import type { QuarantineRecord } from '../../../account/inventory.ts';
+import type { Operation, Task, Waiver } from '../../../operation/model.ts';
+import { engineError } from '../../engine-error.ts';
+import { storable, storableRecord } from '../../json.ts';
+import { unchanged } from './accounts.ts';
+import { pack, unpack } from './codec.ts';
+import {
+  aboutPk,
+  belowPk,
+  COUNTER_SHARES,
+  domainPk,
+  openedSk,
+  operationKey,
+  quarantineKey,
+  SEEN_SECONDS,
+  STARTED_SECONDS,
+  seenKey,
+  sortable,
+  startedPk,
+  tasksKey,
+} from './keys.ts';
+import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
+
+/**
+ * A function lives 15 minutes at most, so what began to destroy longer ago was written before, by
+ * this change or another.
+ */
+const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
+
+/** The operation itself is the first of them; the others are how it is found. */
+export function operationWrites(operation: Operation, now: number): Write[] {
+  const { id, version, scope, parentId, startedAt, mode } = operation;
+  const Item = {
+    ...keyOf(operationKey(id)),
+    version: { N: String(version + 1) },
+    state: { S: operation.state },
+    openedAt: { N: String(operation.openedAt) },
+    body: pack({ ...operation, version: version + 1 }),
+  };
+  const sk = openedSk(operation);
+  const pointers: Item[] = [];
+  if (version === 0) pointers.push(keyOf({ pk: aboutPk(scope.type, scope.id), sk }));
+  const domain = domainOf(operation);
+  if (version === 0 && domain !== undefined) pointers.push(keyOf({ pk: domainPk(domain), sk }));
+  if (parentId !== undefined) pointers.push(keyOf({ pk: belowPk(parentId), sk }));
+  if (startedAt !== undefined && mode === 'enforce' && startedAt > now - STARTED_JUST_NOW_MILLIS) {
+    const expires = { N: String(Math.floor(startedAt / 1000) + STARTED_SECONDS) };
+    pointers.push({
+      ...keyOf({ pk: startedPk(scope.type), sk: `${sortable(startedAt)}#${id}` }),
+      expires,
+    });
+  }
+  return [
+    { Put: { Item, ...unchanged('version', version === 0 ? undefined : version) } },
+    ...pointers.map((pointer): Write => ({ Put: { Item: pointer } })),
+  ];
+}
+
+export const domainOf = ({ scope }: Operation): string | undefined =>
+  scope.type === 'domain' ? scope.id : scope.domainId;
+
+/** A task as far as it matters here; the rest of it is carried along. */
+const KeptTasks = z.array(z.looseObject({ id: z.string(), version: z.number() }));
+
+/**
+ * Tasks of one operation and region stand in one row, so that the biggest operation still fits into
+ * one transaction. Reads the rows that are there; `conflict` when a task does not stand at the
+ * version that was read.
+ */
+export async function taskWrites(
+  tasks: readonly Task[],
+  store: Store,
+): Promise<Write[] | 'conflict'> {
+  const rows = Map.groupBy(tasks, ({ id }) => Object.values(tasksKey(id)).join('\n'));
+  const keys = [...rows.values()].flatMap(([task]) => (task ? [tasksKey(task.id)] : []));
+  const items = new Map(
+    (await store.many(keys)).map((item) => [`${textOf(item, 'pk')}\n${textOf(item, 'sk')}`, item]),
+  );
+  const writes: Write[] = [];
+  for (const [index, [name, changed]] of [...rows].entries()) {
+    const key = keys[index];
+    const item = items.get(name);
+    const kept = new Map(
+      (item ? KeptTasks.parse(unpack(item.body)) : []).map((task) => [task.id, task]),
+    );
+    for (const task of changed) {
+      if ((kept.get(task.id)?.version ?? 0) !== task.version) return 'conflict';
+      kept.set(task.id, { ...task, version: task.version + 1 });
+    }
+    const revision = numberOf(item, 'revision');
+    const Item = {
+      ...(key ? keyOf(key) : {}),
+      revision: { N: String(revision + 1) },
+      body: pack([...kept.values()]),
+    };
+    writes.push({ Put: { Item, ...unchanged('revision', item && revision) } });
+  }
+  return writes;
+}
+
+export const seenWrite = (id: string, now: number): Write => ({
+  Put: {
+    Item: {
+      ...keyOf(seenKey(storable(id))),
+      expires: { N: String(Math.floor(now / 1000) + SEEN_SECONDS) },
+    },
+    ConditionExpression: 'attribute_not_exists(pk)',
+  },
+});
+
+export const quarantineWrites = (record: QuarantineRecord): Write[] => [
+  { Put: { Item: { ...keyOf(quarantineKey(record.id)), body: pack(storableRecord(record)) } } },
+  { Put: { Item: keyOf({ pk: 'quarantine', sk: `${sortable(record.receivedAt)}#${record.id}` }) } },
+];
+
+/** What is taken back in the same change is gone after it. */
+export function waiverWrites(waivers: readonly Waiver[], unwaived: readonly string[]): Write[] {
+  const newest = new Map(waivers.map((waiver) => [waiver.type, waiver]));
+  const gone = new Set(unwaived);
+  return [
+    ...[...newest.values()]
+      .filter(({ type }) => !gone.has(type))
+      .map(
+        (waiver): Write => ({
+          Put: { Item: { ...keyOf({ pk: 'waiver', sk: waiver.type }), body: pack(waiver) } },
+        }),
+      ),
+    ...[...gone].map((type): Write => ({ Delete: { Key: keyOf({ pk: 'waiver', sk: type }) } })),
+  ];
+}
+
+/** Names in one expression of DynamoDB, whose length is limited. */
+const NAMES_AT_ONCE = 150;
+/** Beside the names, which are anything. */
+export const COUNTER_PREFIX = 'n:';
+export const ACCOUNTS_COUNTER = 'accounts';
+
+/** Each adds to one share, drawn by lot. Throws `TypeError` for what is no whole number. */
+export function counterWrites(
+  counters: Readonly<Record<string, number>>,
+  accounts: number,
+): Write[] {
+  const wrong = Object.entries(counters).find(([, value]) => !Number.isSafeInteger(value));
+  if (wrong) throw new TypeError(`counter ${wrong[0]}: ${wrong[1]} is no whole number`);
+  const amounts = Object.entries(counters).map(([name, value]): [string, number] => [
+    COUNTER_PREFIX + name,
+    value,
+  ]);
+  if (accounts > 0) amounts.push([ACCOUNTS_COUNTER, accounts]);
+  const first = Math.floor(Math.random() * COUNTER_SHARES);
+  const updates = Array.from(
+    { length: Math.ceil(amounts.length / NAMES_AT_ONCE) },
+    (_, share): Write => {
+      const some = amounts.slice(share * NAMES_AT_ONCE, (share + 1) * NAMES_AT_ONCE);
+      return {
+        Update: {
+          Key: keyOf({ pk: 'counters', sk: String((first + share) % COUNTER_SHARES) }),
+          UpdateExpression: `ADD ${some.map((_, index) => `#${index} :${index}`).join(', ')}`,
+          ExpressionAttributeNames: Object.fromEntries(
+            some.map(([name], index) => [`#${index}`, name]),
+          ),
+          ExpressionAttributeValues: Object.fromEntries(
+            some.map(([, value], index) => [`:${index}`, { N: String(value) }]),
+          ),
+        },
+      };
+    },
+  );
+  if (updates.length > COUNTER_SHARES)
+    throw engineError(
+      'change.too-big',
+      `${amounts.length} counters in one change are more than one transaction takes.`,
+      'This is a defect.',
+    );
+  return updates;
+}

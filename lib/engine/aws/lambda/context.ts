@@ -1,0 +1,172 @@
+import * as z from 'zod';
+import type { Cloud } from '../../../openstack/cloud.ts';
+import { connectCloud } from '../../../openstack/connect.ts';
+import { type Credentials, readCredentials } from '../../../openstack/credentials.ts';
+import { PropagatorError } from '../../../shared/errors.ts';
+import type { Log } from '../../../shared/log.ts';
+import { readSettings, type Settings } from '../../../shared/settings.ts';
+import type { Protection } from '../../../task/safety-rules.ts';
+import { observedEngine } from '../../observed.ts';
+import type { Engine } from '../../port.ts';
+import { type Aws, createAws } from '../call.ts';
+import { type AwsEngine, openAwsEngine } from '../open.ts';
+import { functionLog } from './log.ts';
+import { metered, metricLine, type Values } from './metrics.ts';
+
+/**
+ * Variables of a function: the settings, those that Lambda sets itself, and what the stack says of
+ * itself.
+ */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const Stack = z.object({
+  AWS_REGION: z.string(),
+  AWS_ACCESS_KEY_ID: z.string(),
+  AWS_SECRET_ACCESS_KEY: z.string(),
+  AWS_SESSION_TOKEN: z.string().optional(),
+  /** An emulator. */
+  AWS_ENDPOINT_URL: z.string().optional(),
+  STACK_PREFIX: z.string(),
+  STACK_SERVICES: z.string(),
+  STACK_SECRET_ARN: z.string(),
+  STACK_SCHEDULER_ROLE_ARN: z.string().optional(),
+  STACK_REPAIRS: z.literal('yes').optional(),
+  /** What OpenStack has for an answer, instead of a minute. */
+  STACK_ANSWER_SECONDS: z.coerce.number().optional(),
+});
+
+/** What a function keeps from one call to the next, made at the first one. */
+export interface LambdaContext {
+  readonly engine: AwsEngine;
+  /** The same engine; what is committed is logged and counted. */
+  readonly told: Engine;
+  readonly cloud: Cloud;
+  readonly settings: Settings;
+  readonly log: Log;
+  /** Services that have a queue. */
+  readonly services: readonly string[];
+  readonly protection: () => Promise<Protection>;
+  /** Adds to the metrics, which are written when the call ends. */
+  readonly count: (values: Values) => void;
+  /** Writes what was counted since. */
+  readonly flush: (queue: string) => void;
+}
+
+/** Makes it once; a failure (the secret could not be read) is not kept. */
+export function lazyContext(
+  environment: Environment,
+  write = (line: string): unknown => process.stdout.write(line),
+): () => Promise<LambdaContext> {
+  let made: Promise<LambdaContext> | undefined;
+  return () => {
+    made ??= lambda(environment, write).catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}
+
+async function lambda(
+  environment: Environment,
+  write: (line: string) => unknown,
+): Promise<LambdaContext> {
+  const stack = Stack.parse(environment);
+  const settings = readSettings(environment);
+  const log = functionLog(settings.PROPAGATOR_LOG_LEVEL, write);
+  const aws = createAws({
+    region: stack.AWS_REGION,
+    endpoint: stack.AWS_ENDPOINT_URL,
+    credentials: () => ({
+      accessKeyId: stack.AWS_ACCESS_KEY_ID,
+      secretAccessKey: stack.AWS_SECRET_ACCESS_KEY,
+      sessionToken: stack.AWS_SESSION_TOKEN,
+    }),
+  });
+  const credentials = await credentialsFrom(aws, stack.STACK_SECRET_ARN);
+  const cloud = connectCloud(credentials, {
+    concurrency: settings.PROPAGATOR_CONCURRENCY,
+    ...(stack.STACK_ANSWER_SECONDS === undefined
+      ? {}
+      : { timeouts: { answer: stack.STACK_ANSWER_SECONDS } }),
+  });
+  const services = stack.STACK_SERVICES.split(',');
+  const engine = openAwsEngine({
+    aws,
+    prefix: stack.STACK_PREFIX,
+    services,
+    schedulerRoleArn: stack.STACK_SCHEDULER_ROLE_ARN,
+    onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
+    // Whoever may send to its own queue only can't send what others left unsent.
+    ...(stack.STACK_REPAIRS ? {} : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
+  });
+  const counted = new Map<keyof Values, number>();
+  const count = (values: Values) => {
+    for (const [name, value] of Object.entries(values))
+      counted.set(name as keyof Values, (counted.get(name as keyof Values) ?? 0) + value);
+  };
+  const protectedIds = {
+    projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
+    domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
+  };
+  return {
+    engine,
+    told: metered(observedEngine(engine, log), count),
+    cloud,
+    settings,
+    log,
+    services,
+    protection: async () => ({ ...protectedIds, ownProject: (await cloud.ownProject()).id }),
+    count,
+    flush(queue) {
+      if (counted.size > 0)
+        write(
+          metricLine(Object.fromEntries(counted), {
+            stage: stack.STACK_PREFIX,
+            queue,
+            at: Date.now(),
+          }),
+        );
+      counted.clear();
+    },
+  };
+}
+
+/** PEM text of a CA in the secret, for there is no file that `OS_CACERT` could name. */
+const CA_FIELD = 'OS_CACERT_PEM';
+const CA_PATH = '/secret/ca.pem';
+const Secret = z.record(z.string(), z.string());
+
+/**
+ * The login of the cloud: the `OS_*` variables as JSON in a secret. Throws `PropagatorError` that
+ * says what the secret lacks, never what is in it.
+ */
+async function credentialsFrom(aws: Pick<Aws, 'secrets'>, SecretId: string): Promise<Credentials> {
+  const { SecretString } = await aws
+    .secrets('GetSecretValue', { SecretId })
+    .catch((cause: unknown) => {
+      throw secretError(`it can't be read: ${cause instanceof Error ? cause.name : 'no answer'}`);
+    });
+  let secret: z.infer<typeof Secret>;
+  try {
+    secret = Secret.parse(JSON.parse(SecretString ?? ''));
+  } catch {
+    // The parser's own words would hold a piece of it.
+    throw secretError('it is not a JSON object of OS_* variables, all of them text');
+  }
+  const { [CA_FIELD]: ca, ...variables } = secret;
+  return readCredentials({
+    env: ca === undefined ? variables : { ...variables, OS_CACERT: CA_PATH },
+    readFile: (path) => (path === CA_PATH ? ca : undefined),
+    home: '/',
+    cwd: '/',
+  });
+}
+
+const secretError = (why: string): PropagatorError =>
+  new PropagatorError({
+    code: 'openstack.secret',
+    class: 'Denied',
+    message: `The secret with the login of the cloud: ${why}`,
+    advice: 'Put the OS_* variables into it as one JSON object; docs/aws.md has the command.',
+  });

@@ -1,0 +1,30 @@
+import type { Log } from '../../../shared/log.ts';
+import { redactText, SECRET_FIELDS } from '../../../shared/redaction.ts';
+
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+/**
+ * As in `lib/shared/log.ts`: the value of a field by its name; what is a secret in a text, anyway.
+ */
+const shown = (field: string, value: unknown): unknown => {
+  if (SECRET_FIELDS.includes(field)) return '[cut out]';
+  return typeof value === 'string' ? redactText(value) : value;
+};
+
+/**
+ * One JSON object a line, which CloudWatch Logs can be asked about field by field. A fifth of
+ * pino's size, and cut out are the same fields.
+ */
+export function functionLog(
+  level: string,
+  write = (line: string): unknown => process.stdout.write(line),
+): Log {
+  const least = LEVELS.indexOf(level as (typeof LEVELS)[number]);
+  const at = (name: (typeof LEVELS)[number]) =>
+    ((fields: unknown, message?: string) => {
+      if (LEVELS.indexOf(name) < least) return;
+      const [own, text] = typeof fields === 'string' ? [{}, fields] : [fields, message];
+      const line = { level: name, time: new Date().toISOString(), ...(own as object), msg: text };
+      write(`${JSON.stringify(line, (field, value: unknown) => shown(field, value))}\n`);
+    }) as Log['info'];
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
+}

@@ -1,0 +1,116 @@
+import middy from '@middy/core';
+import type { QueueName } from '../../../../events/index.ts';
+import { type ErrorReport, reportOf } from '../../../shared/errors.ts';
+import { UNREADABLE } from '../../engine-error.ts';
+import type { Delivery } from '../../port.ts';
+import { readBody } from '../messaging/envelope.ts';
+import { type Environment, type LambdaContext, lazyContext } from './context.ts';
+import { partialBatches, type QueueRecord } from './records.ts';
+
+export type Work = (deliveries: readonly Delivery[], lambda: LambdaContext) => Promise<void>;
+export interface SqsHandlerOptions {
+  /** Handed over together while they are new. Else one by one. */
+  readonly together?: boolean;
+  /** Records that are no messages of ours and yet welcome: true when it was one. */
+  readonly knows?: (body: string) => boolean;
+}
+
+/**
+ * A function that a queue feeds. Each record stands for itself: who throws comes again after a
+ * pause, or becomes a dead letter with the error; the others of its batch are done. `open`: what it
+ * works with.
+ */
+export function sqsHandler(
+  queue: QueueName,
+  open: () => Promise<LambdaContext>,
+  work: Work,
+  options: SqsHandlerOptions = {},
+) {
+  return middy<unknown, unknown>()
+    .use(partialBatches())
+    .handler(async (event: unknown) => {
+      const records = event as readonly QueueRecord[];
+      const lambda = await open();
+      const since = Date.now();
+      const again = (
+        await Promise.all(
+          groups(records, options).map((group) => handle(queue, group, lambda, work)),
+        )
+      ).flat();
+      const { length } = records;
+      lambda.count({
+        Handled: length - again.length,
+        Failed: again.length,
+        Duration: Date.now() - since,
+        ...(queue === 'ingest' ? { Heard: length } : {}),
+      });
+      lambda.flush(queue);
+      return again;
+    });
+}
+
+/** As {@link sqsHandler}, for a whole function: made at its start from its environment. */
+export const createSqsFunction = (
+  queue: QueueName,
+  environment: Environment,
+  work: Work,
+  options?: SqsHandlerOptions,
+) => sqsHandler(queue, lazyContext(environment), work, options);
+
+/**
+ * What was delivered before comes alone, so that one bad message can't drag its batch along again.
+ */
+function groups(
+  records: readonly QueueRecord[],
+  { together = false, knows = () => false }: SqsHandlerOptions,
+): QueueRecord[][] {
+  const ours = records.filter(({ body }) => !knows(body));
+  const batch = together ? ours.filter(({ receiveCount }) => receiveCount === 1) : [];
+  const alone = ours.filter((record) => !batch.includes(record)).map((record) => [record]);
+  return batch.length > 0 ? [batch, ...alone] : alone;
+}
+
+async function handle(
+  queue: QueueName,
+  group: readonly QueueRecord[],
+  lambda: LambdaContext,
+  work: Work,
+): Promise<QueueRecord[]> {
+  const read = group.map((record) => ({ record, message: readBody(record.body) }));
+  const unread = read.flatMap(({ record, message }) => (message ? [] : [record]));
+  const rest = read.flatMap(({ record, message }) => (message ? [record] : []));
+  const deliveries = read.flatMap(({ record: { receiveCount }, message }) =>
+    message ? [{ message, receiveCount }] : [],
+  );
+  const again = unread.length > 0 ? await comeAgain(queue, unread, UNREADABLE, lambda) : [];
+  if (rest.length === 0) return again;
+  try {
+    await work(deliveries, lambda);
+    return again;
+  } catch (thrown) {
+    const error = reportOf(thrown, { code: 'handler.failed' });
+    const [operation] = deliveries.flatMap(({ message }) =>
+      'operationId' in message.data ? [message.data.operationId] : [],
+    );
+    lambda.log.warn(
+      { queue, operation, ...error, records: rest.length },
+      'a handler failed; its messages come again',
+    );
+    return [...again, ...(await comeAgain(queue, rest, error, lambda))];
+  }
+}
+
+/** Should even that fail, SQS itself keeps the count. */
+const comeAgain = (
+  queue: QueueName,
+  records: readonly QueueRecord[],
+  error: ErrorReport,
+  { engine, log }: LambdaContext,
+): Promise<QueueRecord[]> =>
+  engine.failed(queue, records, error).catch((thrown: unknown) => {
+    log.warn(
+      { queue, ...reportOf(thrown, { code: 'engine.failed' }) },
+      'the queue did not take word of a failure',
+    );
+    return [...records];
+  });

@@ -1,0 +1,216 @@
+import { engineError } from '../../engine-error.ts';
+import type { Aws } from '../call.ts';
+import { handOver } from './batches.ts';
+
+/** A message as SQS handed it out. */
+export interface Received {
+  readonly id: string;
+  /** What it is deleted or given back by; that of the last delivery counts. */
+  readonly handle: string;
+  readonly body: string;
+  readonly receiveCount: number;
+  /** Epoch milliseconds. */
+  readonly sentAt: number;
+  /** Text that stands beside the body. */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+export interface ToSend {
+  readonly body: string;
+  readonly delaySeconds?: number;
+  readonly attributes?: Readonly<Record<string, string>>;
+}
+export interface Depth {
+  readonly ready: number;
+  readonly delayed: number;
+  readonly active: number;
+}
+type Handle = Pick<Received, 'handle'>;
+
+/** SQS hands out so many at once. */
+export const RECEIVED_AT_ONCE = 10;
+
+/** Queues by their full names. */
+export class Queues {
+  readonly #sqs: Aws['sqs'];
+  readonly #urls = new Map<string, Promise<string>>();
+  readonly #arns = new Map<string, Promise<string>>();
+
+  constructor({ sqs }: Pick<Aws, 'sqs'>) {
+    this.#sqs = sqs;
+  }
+
+  /**
+   * Sends them all. Each entry's own result counts, and only what was refused is tried again.
+   * Throws `engine.queue.refused`.
+   */
+  async send(queue: string, messages: readonly ToSend[]): Promise<void> {
+    const QueueUrl = await this.#url(queue);
+    const entries = messages.map(({ body, delaySeconds, attributes = {} }, index) => ({
+      Id: String(index),
+      MessageBody: body,
+      ...(delaySeconds ? { DelaySeconds: delaySeconds } : {}),
+      MessageAttributes: Object.fromEntries(
+        Object.entries(attributes).map(([name, StringValue]) => [
+          name,
+          { DataType: 'String', StringValue },
+        ]),
+      ),
+    }));
+    await this.#all(
+      queue,
+      entries,
+      async (Entries) => (await this.#sqs('SendMessageBatch', { QueueUrl, Entries })).Failed,
+    );
+  }
+
+  /**
+   * At most ten. With `waitSeconds` it waits for the first; an empty answer after a wait means that
+   * there is none, without one it means little.
+   */
+  async receive(
+    queue: string,
+    most: number,
+    waitSeconds: number,
+    visibilitySeconds: number,
+  ): Promise<Received[]> {
+    const { Messages } = await this.#sqs('ReceiveMessage', {
+      QueueUrl: await this.#url(queue),
+      MaxNumberOfMessages: Math.min(RECEIVED_AT_ONCE, most),
+      WaitTimeSeconds: waitSeconds,
+      VisibilityTimeout: visibilitySeconds,
+      MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],
+      MessageAttributeNames: ['All'],
+    });
+    return (Messages ?? []).map(
+      ({ MessageId = '', ReceiptHandle = '', Body = '', Attributes, MessageAttributes = {} }) => ({
+        id: MessageId,
+        handle: ReceiptHandle,
+        body: Body,
+        receiveCount: Number(Attributes?.ApproximateReceiveCount ?? 1),
+        sentAt: Number(Attributes?.SentTimestamp ?? 0),
+        attributes: Object.fromEntries(
+          Object.entries(MessageAttributes).flatMap(([name, { StringValue }]) =>
+            StringValue === undefined ? [] : [[name, StringValue]],
+          ),
+        ),
+      }),
+    );
+  }
+
+  /** They are done with. One that has gone to somebody else meanwhile is his. */
+  async delete(queue: string, messages: readonly Handle[]): Promise<void> {
+    const QueueUrl = await this.#url(queue);
+    const entries = messages.map(({ handle }, index) => ({
+      Id: String(index),
+      ReceiptHandle: handle,
+    }));
+    await this.#all(
+      queue,
+      entries,
+      async (Entries) => (await this.#sqs('DeleteMessageBatch', { QueueUrl, Entries })).Failed,
+    );
+  }
+
+  /** Nobody else sees them for so long from now; 0 gives them back. */
+  async hide(queue: string, messages: readonly Handle[], seconds: number): Promise<void> {
+    const QueueUrl = await this.#url(queue);
+    const entries = messages.map(({ handle }, index) => ({
+      Id: String(index),
+      ReceiptHandle: handle,
+      VisibilityTimeout: seconds,
+    }));
+    await this.#all(
+      queue,
+      entries,
+      async (Entries) =>
+        (await this.#sqs('ChangeMessageVisibilityBatch', { QueueUrl, Entries })).Failed,
+    );
+  }
+
+  async depth(queue: string): Promise<Depth> {
+    const { Attributes } = await this.#sqs('GetQueueAttributes', {
+      QueueUrl: await this.#url(queue),
+      AttributeNames: [
+        'ApproximateNumberOfMessages',
+        'ApproximateNumberOfMessagesDelayed',
+        'ApproximateNumberOfMessagesNotVisible',
+      ],
+    });
+    return {
+      ready: Number(Attributes?.ApproximateNumberOfMessages ?? 0),
+      delayed: Number(Attributes?.ApproximateNumberOfMessagesDelayed ?? 0),
+      active: Number(Attributes?.ApproximateNumberOfMessagesNotVisible ?? 0),
+    };
+  }
+
+  arn(queue: string): Promise<string> {
+    return remembered(this.#arns, queue, async () => {
+      const QueueUrl = await this.#url(queue);
+      const { Attributes } = await this.#sqs('GetQueueAttributes', {
+        QueueUrl,
+        AttributeNames: ['QueueArn'],
+      });
+      return Attributes?.QueueArn ?? '';
+    });
+  }
+
+  #url(queue: string): Promise<string> {
+    return remembered(
+      this.#urls,
+      queue,
+      async () => (await this.#sqs('GetQueueUrl', { QueueName: queue })).QueueUrl ?? '',
+    );
+  }
+
+  async #all<Entry extends { readonly Id: string }>(
+    queue: string,
+    entries: readonly Entry[],
+    call: (share: Entry[]) => Promise<readonly Failed[] | undefined>,
+  ): Promise<void> {
+    const refused = await handOver(entries, bytesOf, async (share) => {
+      const failed = new Map((await call([...share]))?.map((one) => [one.Id, one]));
+      return share.flatMap((entry) => {
+        const why = failed.get(entry.Id);
+        return why && !GONE.test(why.Code ?? '')
+          ? [{ entry, why: `${why.Code} ${why.Message ?? ''}`.trimEnd() }]
+          : [];
+      });
+    });
+    if (refused.length > 0)
+      throw engineError(
+        'queue.refused',
+        `SQS refused ${refused.length} of ${entries.length} entries for ${queue} again and again: ${refused[0]?.why}`,
+        'They are tried again by themselves. If it does not end, look at the queue and the rights on it.',
+      );
+  }
+}
+
+interface Failed {
+  readonly Id: string | undefined;
+  readonly Code: string | undefined;
+  readonly Message?: string | undefined;
+}
+
+/**
+ * The message has gone to somebody else meanwhile, or was deleted: nothing is left to do about it.
+ */
+const GONE = /ReceiptHandleIsInvalid|MessageNotInflight/;
+
+const bytesOf = (entry: object): number =>
+  'MessageBody' in entry ? Buffer.byteLength(JSON.stringify(entry)) : 0;
+
+/** Asked once; a failure is not remembered. */
+function remembered(
+  known: Map<string, Promise<string>>,
+  name: string,
+  ask: () => Promise<string>,
+): Promise<string> {
+  const asked =
+    known.get(name) ??
+    ask().catch((error: unknown) => {
+      known.delete(name);
+      throw error;
+    });
+  known.set(name, asked);
+  return asked;
+}

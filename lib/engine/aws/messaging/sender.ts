@@ -1,0 +1,183 @@
+import { engineError } from '../../engine-error.ts';
+import { type Aws, AwsError } from '../call.ts';
+import { type Names, SOURCE } from '../names.ts';
+import { handOver } from './batches.ts';
+import { errorAttribute, type OutboundMessage, toEventBody } from './envelope.ts';
+import type { Queues } from './queues.ts';
+
+/** A queue holds a message back for this long at most. */
+const MOST_DELAY_SECONDS = 900;
+/** EventBridge Scheduler takes an input of 256 KB. */
+const LARGEST_SCHEDULED_BYTES = 256 * 1024;
+
+export interface SenderOptions {
+  readonly names: Names;
+  /** The services that have a queue. */
+  readonly services: readonly string[];
+  /**
+   * By which EventBridge Scheduler sends to the queues; without, nothing can wait longer than 15
+   * minutes.
+   */
+  readonly schedulerRoleArn?: string | undefined;
+}
+
+/**
+ * Sends messages where they belong: over the bus, straight to a queue that holds them back, by a
+ * schedule, to the dead letters.
+ */
+export class Sender {
+  readonly queues: Queues;
+  readonly #aws: Pick<Aws, 'events' | 'scheduler'>;
+  readonly #options: SenderOptions;
+
+  constructor(aws: Pick<Aws, 'events' | 'scheduler'>, queues: Queues, options: SenderOptions) {
+    this.#aws = aws;
+    this.queues = queues;
+    this.#options = options;
+  }
+
+  /** Throws what would go wrong for good, while nothing is written yet. */
+  check(outbounds: readonly OutboundMessage[], now: number): void {
+    const { services, schedulerRoleArn } = this.#options;
+    const nowhere = outbounds.find(
+      ({ service }) => service !== undefined && !services.includes(service),
+    );
+    if (nowhere)
+      throw engineError(
+        'queue.unknown',
+        `A message is for ${nowhere.service}, which has no queue here: the bus would drop it without a word.`,
+        'Deploy the release that has this service, or name it among the services of this process.',
+      );
+    if (
+      schedulerRoleArn === undefined &&
+      outbounds.some((outbound) => isForScheduler(outbound, now))
+    )
+      throw engineError(
+        'scheduler.role',
+        'A message is to wait longer than a queue can hold it back, and no role was named by which EventBridge Scheduler may send it.',
+        'Give this process the ARN of that role; the deployed functions have it.',
+      );
+  }
+
+  /**
+   * Throws when one of them could not be sent. All of them may be sent again, under the same id;
+   * they may arrive more than once.
+   */
+  async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
+    const { names } = this.#options;
+    const straight = outbounds.filter(
+      ({ queue, error }) => queue !== undefined && error === undefined,
+    );
+    const later = straight.filter((outbound) => isForScheduler(outbound, now));
+    await Promise.all([
+      this.#toBus(outbounds.filter(({ queue }) => queue === undefined)),
+      this.#toQueues(
+        outbounds.filter(({ error }) => error !== undefined),
+        now,
+        names.dead,
+      ),
+      this.#toQueues(
+        straight.filter((outbound) => !later.includes(outbound)),
+        now,
+        names.queue,
+      ),
+      // Named by its place among all of them, which is the same every time.
+      ...later.map((outbound) => this.#schedule(outbound, `${id}-${outbounds.indexOf(outbound)}`)),
+    ]);
+  }
+
+  async #toBus(outbounds: readonly OutboundMessage[]): Promise<void> {
+    const { names } = this.#options;
+    const entries = outbounds.map(({ type, detail }) => ({
+      EventBusName: names.bus,
+      Source: SOURCE,
+      DetailType: type,
+      Detail: detail,
+    }));
+    const bytesOf = ({ Source, DetailType, Detail }: (typeof entries)[number]) =>
+      Source.length + DetailType.length + Buffer.byteLength(Detail);
+    const refused = await handOver(entries, bytesOf, async (share) => {
+      const { Entries = [] } = await this.#aws.events('PutEvents', { Entries: [...share] });
+      return share.flatMap((entry, index) => {
+        const result = Entries[index];
+        return result?.EventId === undefined
+          ? [
+              {
+                entry,
+                why: `${result?.ErrorCode ?? 'no result'} ${result?.ErrorMessage ?? ''}`.trimEnd(),
+              },
+            ]
+          : [];
+      });
+    });
+    if (refused.length > 0)
+      throw engineError(
+        'bus.refused',
+        `EventBridge refused ${refused.length} of ${outbounds.length} events again and again: ${refused[0]?.why}`,
+        'They are tried again by themselves. If it does not end, look at the bus, its policy and the quota of PutEvents.',
+      );
+  }
+
+  async #toQueues(
+    outbounds: readonly OutboundMessage[],
+    now: number,
+    nameOf: Names['queue'],
+  ): Promise<void> {
+    const byQueue = Map.groupBy(outbounds, ({ queue = 'coordinate' }) => queue);
+    const sending = [...byQueue].map(([queue, group]) =>
+      this.queues.send(
+        nameOf(queue),
+        group.map((outbound) => ({
+          body: toEventBody(outbound),
+          delaySeconds: Math.min(
+            MOST_DELAY_SECONDS,
+            Math.max(0, Math.ceil(secondsUntil(outbound, now))),
+          ),
+          ...(outbound.error ? { attributes: { error: errorAttribute(outbound.error) } } : {}),
+        })),
+      ),
+    );
+    await Promise.all(sending);
+  }
+
+  /**
+   * Sent once, at its time or within the minute after it. A schedule of this name that is there
+   * already is this one.
+   */
+  async #schedule(outbound: OutboundMessage, name: string): Promise<void> {
+    const { names, schedulerRoleArn = '' } = this.#options;
+    const [queue, undelivered] = await Promise.all([
+      this.queues.arn(names.queue(outbound.queue ?? 'coordinate')),
+      this.queues.arn(names.undelivered),
+    ]);
+    const at = new Date(Math.ceil((outbound.dueAt ?? 0) / 1000) * 1000);
+    try {
+      await this.#aws.scheduler('CreateSchedule', {
+        Name: name,
+        GroupName: names.scheduleGroup,
+        ScheduleExpression: `at(${at.toISOString().slice(0, 19)})`,
+        ScheduleExpressionTimezone: 'UTC',
+        FlexibleTimeWindow: { Mode: 'OFF' },
+        ActionAfterCompletion: 'DELETE',
+        Target: {
+          Arn: queue,
+          RoleArn: schedulerRoleArn,
+          Input: toEventBody(outbound),
+          DeadLetterConfig: { Arn: undelivered },
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof AwsError) || error.name !== 'ConflictException') throw error;
+    }
+  }
+}
+
+/**
+ * A notification that is too big for the scheduler comes earlier: whoever takes it holds it back
+ * again.
+ */
+const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
+  secondsUntil(outbound, now) > MOST_DELAY_SECONDS &&
+  Buffer.byteLength(toEventBody(outbound)) <= LARGEST_SCHEDULED_BYTES;
+
+const secondsUntil = ({ dueAt = 0 }: OutboundMessage, now: number): number => (dueAt - now) / 1000;

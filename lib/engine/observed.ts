@@ -1,0 +1,77 @@
+import { total } from '../operation/counts.ts';
+import type { Operation } from '../operation/model.ts';
+import type { Log } from '../shared/log.ts';
+import type { Change, Engine } from './port.ts';
+
+const about = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
+
+/**
+ * The same engine; every committed change of an operation, a task, a dead letter or the quarantine
+ * leaves a line in the log.
+ */
+export function observedEngine(engine: Engine, log: Log): Engine {
+  const states = new Map<string, string>();
+  const isNew = (id: string, state: string): boolean => {
+    if (states.get(id) === state) return false;
+    states.set(id, state);
+    if (states.size > 10_000) states.delete(states.keys().next().value ?? '');
+    return true;
+  };
+  return {
+    reads: engine.reads,
+    work: engine.work.bind(engine),
+    deadLetters: engine.deadLetters.bind(engine),
+    health: engine.health.bind(engine),
+    close: engine.close.bind(engine),
+    async redrive(filter, decided) {
+      const letters = await engine.redrive(filter, decided);
+      log.info({ ...filter, ...decided, letters }, 'dead letters sent back');
+      return letters;
+    },
+    async discard(filter, decided) {
+      const letters = await engine.discard(filter, decided);
+      const { ids: _, ...said } = filter;
+      log.warn({ ...said, ...decided, letters }, 'dead letters thrown away');
+      return letters;
+    },
+    async commit(change) {
+      const done = await engine.commit(change);
+      if (done === 'committed') tell(change, log, isNew);
+      return done;
+    },
+  };
+}
+
+function tell(change: Change, log: Log, isNew: (id: string, state: string) => boolean): void {
+  for (const operation of change.operations ?? []) {
+    if (!isNew(operation.id, operation.state)) continue;
+    const fields = {
+      operation: operation.id,
+      about: about(operation),
+      mode: operation.mode,
+      reason: operation.hold?.reason,
+    };
+    log[operation.hold ? 'warn' : 'info'](fields, `operation ${operation.state}`);
+  }
+  for (const task of change.tasks ?? []) {
+    if (!isNew(task.id, task.state)) continue;
+    const { found, removed, left } = total(task.counts);
+    const fields = {
+      operation: task.operationId,
+      service: task.service,
+      region: task.region,
+      found,
+      removed,
+      left,
+      because: task.because,
+    };
+    log.info(fields, `task ${task.state}`);
+  }
+  for (const { message, error } of change.deadLetters ?? [])
+    log.error(
+      { operation: message.data.operationId, ...error },
+      'dead letter: a person must mend the cause and redrive',
+    );
+  for (const { reason, source, bytes } of change.quarantine ?? [])
+    log.warn({ reason, source, bytes }, 'notification in quarantine');
+}

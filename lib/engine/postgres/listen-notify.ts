@@ -1,0 +1,65 @@
+import type { Client } from 'pg';
+
+const FIRST_WAIT_MILLIS = 1000;
+const LONGEST_WAIT_MILLIS = 30_000;
+
+/**
+ * `LISTEN` on a connection of its own, reconnected for ever. It only makes resources faster: what
+ * is missed while it is down, or behind a pooler that knows no LISTEN, is found by polling.
+ */
+export class NotificationListener {
+  readonly #connect: () => Client;
+  readonly #channel: string;
+  readonly #warn: (message: string, cause?: unknown) => void;
+  #client: Client | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #wait = FIRST_WAIT_MILLIS;
+  #closed = false;
+  #hear: (payload: string) => void = () => {};
+
+  constructor(
+    connect: () => Client,
+    channel: string,
+    warn: (message: string, cause?: unknown) => void,
+  ) {
+    this.#connect = connect;
+    this.#channel = channel;
+    this.#warn = warn;
+  }
+
+  listen(hear: (payload: string) => void): void {
+    this.#hear = hear;
+    void this.#open();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#client?.end().catch(() => {});
+  }
+
+  async #open(): Promise<void> {
+    const client = this.#connect();
+    let lost = false;
+    const again = (error: unknown) => {
+      if (lost || this.#closed) return;
+      lost = true;
+      if (this.#wait === FIRST_WAIT_MILLIS)
+        this.#warn('No notices from other processes for now, polling instead', error);
+      this.#timer = setTimeout(() => void this.#open(), this.#wait);
+      this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MILLIS);
+      void client.end().catch(() => {});
+    };
+    client.on('error', again);
+    client.on('end', () => again(new Error('the connection ended')));
+    client.on('notification', ({ payload }) => this.#hear(payload ?? ''));
+    this.#client = client;
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${this.#channel}`);
+      this.#wait = FIRST_WAIT_MILLIS;
+    } catch (error) {
+      again(error);
+    }
+  }
+}

@@ -1,0 +1,301 @@
+import type { Account, AccountEvent } from '../../events/account.ts';
+import type { DomainId, OperationId, ServiceName } from '../../events/ids.ts';
+import type { Message } from '../../events/index.ts';
+import type { AccountRecord } from '../account/inventory.ts';
+import type { Delivery, Engine } from '../engine/port.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import {
+  awaitsConfirmation,
+  type CloudSnapshot,
+  type KeystoneAnswer,
+} from '../operation/confirmation.ts';
+import { uncoveredServices } from '../operation/coverage.ts';
+import type { DomainProject } from '../operation/domain.ts';
+import type { Mode, Operation, ProjectScope, Scope } from '../operation/model.ts';
+import { openCleanup } from '../operation/open.ts';
+import { OWN_REGION, type PlacedService } from '../operation/order.ts';
+import { type Input, step } from '../operation/step.ts';
+import type { Rules, Step } from '../operation/transaction.ts';
+import { reportOf } from '../shared/errors.ts';
+import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import type { Service } from '../task/service.ts';
+import { keystoneAction } from './keystone-action.ts';
+
+export interface CoordinateDeps {
+  readonly engine: Engine;
+  readonly cloud: Cloud;
+  readonly services: readonly Service[];
+  readonly mode: Mode;
+  readonly gracePeriodMillis: number;
+  /** What the settings protect. */
+  readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
+  /** The same with the project that we are logged in to; throws while Keystone does not answer. */
+  readonly protection: () => Promise<Protection>;
+  readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
+  /** Services that are off by default and that the settings ask for. */
+  readonly optedIn: readonly string[];
+  /** Services of the operator's own that are asked over HTTP. */
+  readonly httpPlugins: readonly ServiceName[];
+  now(): number;
+}
+
+/**
+ * Two writers rarely meet twice; so often, something is wrong, and the engine hands the message
+ * over again later.
+ */
+const MOST_CONFLICTS = 20;
+const HOUR = 3_600_000;
+
+/**
+ * The coordinator's function: read, decide (in `lib/operation`), commit; on a conflict all of it
+ * again.
+ */
+export async function coordinate(
+  deliveries: readonly Delivery[],
+  deps: CoordinateDeps,
+): Promise<void> {
+  for (const { message } of deliveries) {
+    for (let tries = 1; ; tries += 1) {
+      const decided = await decide(message, deps);
+      if (!decided || (await deps.engine.commit(decided)) === 'committed') break;
+      if (tries >= MOST_CONFLICTS)
+        throw new Error(`${message.type}: somebody else wrote the same operation ${tries} times`);
+    }
+  }
+}
+
+async function decide(message: Message, deps: CoordinateDeps): Promise<Step | undefined> {
+  switch (message.type) {
+    case 'account.project.deleted':
+    case 'account.domain.deleted':
+    case 'account.user.deleted':
+      return open(message, deps);
+    case 'operation.confirm':
+      return withOperation(message.data.operationId, deps, (operation) =>
+        confirmation(operation, message.data.confirmation, deps),
+      );
+    case 'operation.keystone-action':
+      return withOperation(message.data.operationId, deps, (operation) =>
+        keystoneAction(operation, message.data.number, deps),
+      );
+    case 'operation.released':
+      return withOperation(message.data.operationId, deps, async () => ({
+        is: 'released',
+        by: message.data.by,
+        reason: message.data.reason,
+        since: message.data.since,
+      }));
+    case 'task.redriven':
+      return withOperation(message.data.operationId, deps, async () => ({
+        is: 'redriven',
+        taskId: message.data.taskId,
+      }));
+    case 'task.discarded': {
+      const { operationId, ...discarded } = message.data;
+      return withOperation(operationId, deps, async () => ({ is: 'discarded', ...discarded }));
+    }
+    case 'service.progressed':
+    case 'service.finished':
+    case 'service.failed':
+      return withOperation(message.data.operationId, deps, async () => ({
+        is: 'report',
+        report: message,
+      }));
+    case 'operation.finished': {
+      const { parentId } = message.data;
+      if (!parentId) return undefined;
+      return withOperation(parentId, deps, async () => ({
+        is: 'child-ended',
+        children: await deps.engine.reads.operations({ parentId, limit: 10_000 }),
+      }));
+    }
+    default:
+      // Changes that open no operation yet travel on the bus for whoever subscribes.
+      return undefined;
+  }
+}
+
+async function withOperation(
+  id: OperationId,
+  deps: CoordinateDeps,
+  input: (operation: Operation) => Promise<Input | undefined>,
+) {
+  const { reads } = deps.engine;
+  const operation = await reads.operation(id);
+  if (!operation) return undefined;
+  const [tasks, happened, startedLastHour, waivers] = await Promise.all([
+    reads.tasks(id),
+    input(operation),
+    reads.startedSince(deps.now() - HOUR, operation.scope.type),
+    reads.waivers(),
+  ]);
+  return (
+    happened &&
+    step(operation, tasks, happened, { ...deps.limits, now: deps.now(), startedLastHour, waivers })
+  );
+}
+
+async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | undefined> {
+  const { account, cause } = event.data;
+  const scope = await scopeOf(account, deps);
+  const existing = await deps.engine.reads.operationsAbout(scope.type, scope.id);
+  const opened = openCleanup({
+    scope,
+    cause,
+    existing,
+    mode: deps.mode,
+    now: deps.now(),
+    gracePeriodMillis: deps.gracePeriodMillis,
+    // Who we are ourselves is known once Keystone answers; until then the settings speak.
+    protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
+  });
+  if (opened)
+    return {
+      operations: [opened.operation],
+      tasks: [],
+      messages: opened.messages,
+      deadLetters: [],
+    };
+  // An administrator asked for its end, and somebody else may have been faster.
+  const asked = existing.find(
+    (operation) =>
+      operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
+  );
+  const confirmation = asked && {
+    type: 'operation.confirm' as const,
+    data: { operationId: asked.id, confirmation: asked.confirmation },
+  };
+  return confirmation && { operations: [], tasks: [], messages: [confirmation], deadLetters: [] };
+}
+
+async function confirmation(
+  operation: Operation,
+  number: number,
+  deps: CoordinateDeps,
+): Promise<Input | undefined> {
+  if (!awaitsConfirmation(operation, number)) return undefined;
+  const answer = await ask(operation, deps).catch((thrown: unknown) => ({
+    keystoneAnswer: {
+      is: 'unknown' as const,
+      error: reportOf(thrown, { code: 'keystone.show', service: 'keystone' }),
+    },
+  }));
+  return { is: 'confirmation', confirmation: number, ...answer };
+}
+
+/**
+ * safety rule: only Keystone's own 404 counts. Throws when anything about the answer is not
+ * certain.
+ */
+async function ask(
+  { scope, request, state }: Operation,
+  deps: CoordinateDeps,
+): Promise<{ keystoneAnswer: KeystoneAnswer; projects?: DomainProject[] }> {
+  const { keystone, keystoneActions } = deps.cloud;
+  const shown = await keystone.show(scope.type, scope.id);
+  const because = protectedBecause(scope, await deps.protection());
+  if (shown.is === 'present') {
+    const { enabled } = shown.account;
+    if (!request || scope.type !== 'project' || state !== 'confirming')
+      return { keystoneAnswer: { is: 'present', enabled } };
+    if (because) return { keystoneAnswer: { is: 'protected', because } };
+    const [cloud, roles, members] = await Promise.all([
+      cloudNow(scope, deps),
+      keystoneActions.missingRoles(scope.id),
+      keystone.members(scope.id),
+    ]);
+    return {
+      keystoneAnswer: {
+        is: 'present',
+        enabled,
+        alive: { ...cloud, roles, members: members.map(({ userId }) => userId) },
+      },
+    };
+  }
+  if (because) return { keystoneAnswer: { is: 'protected', because } };
+  const keystoneAnswer: KeystoneAnswer = { is: 'absent', cloud: await cloudNow(scope, deps) };
+  return scope.type === 'domain'
+    ? { keystoneAnswer, projects: await projectsOf(scope.id, deps) }
+    : { keystoneAnswer };
+}
+
+/**
+ * Where this cloud has each service that holds something of such an account, and what it has that
+ * nobody covers.
+ */
+async function cloudNow(
+  { type }: Scope,
+  { cloud, services, optedIn, httpPlugins }: CoordinateDeps,
+): Promise<CloudSnapshot> {
+  const holding = services.filter(
+    (service) => (type === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
+  );
+  const placed = holding.map(
+    async (service): Promise<PlacedService> => ({
+      ...service,
+      preDelete: type === 'project' && service.preDelete,
+      regions: service.catalogTypes.length > 0 ? await cloud.regionsOf(service) : [OWN_REGION],
+      skipped:
+        service.offByDefault && !optedIn.includes(service.name)
+          ? `off by default: ${service.offByDefault}`
+          : undefined,
+    }),
+  );
+  const own =
+    type === 'project'
+      ? httpPlugins.map((name): PlacedService => ({ name, after: [], regions: [OWN_REGION] }))
+      : [];
+  const uncovered = type === 'project' ? uncoveredServices(await cloud.catalog(), services) : [];
+  return { services: [...(await Promise.all(placed)), ...own], uncovered };
+}
+
+async function projectsOf(domainId: DomainId, deps: CoordinateDeps): Promise<DomainProject[]> {
+  const protection = await deps.protection();
+  const records = await deps.engine.reads.projectsOf(domainId);
+  const projects = records.map(async (record): Promise<DomainProject | undefined> => {
+    if (record.account.type !== 'project') return undefined;
+    const scope = projectScope(record.account, record);
+    const existing = await deps.engine.reads.operationsAbout('project', scope.id);
+    return { scope, existing, protectedBecause: protectedBecause(scope, protection) };
+  });
+  return (await Promise.all(projects)).filter((project) => project !== undefined);
+}
+
+/**
+ * What an operation remembers of a project: the account, and the members that the inventory has
+ * recorded.
+ */
+function projectScope(
+  { id, name, domainId }: Extract<Account, { type: 'project' }>,
+  record: AccountRecord | undefined,
+): ProjectScope {
+  return {
+    type: 'project',
+    id,
+    ...(name === undefined ? {} : { name }),
+    ...(domainId === undefined ? {} : { domainId }),
+    ...(record?.members ? { members: record.members } : {}),
+  };
+}
+
+async function scopeOf(account: Account, { engine }: CoordinateDeps): Promise<Scope> {
+  if (account.type === 'domain') return domainScope(account);
+  if (account.type === 'project')
+    return projectScope(account, await engine.reads.account('project', account.id));
+  const projects = await engine.reads.projectsOfMember(account.id);
+  return {
+    type: 'user',
+    id: account.id,
+    ...(account.name === undefined ? {} : { name: account.name }),
+    ...(account.domainId === undefined ? {} : { domainId: account.domainId }),
+    projects: projects.flatMap((record) =>
+      record.account.type === 'project' ? [record.account.id] : [],
+    ),
+  };
+}
+
+const domainScope = ({ id, name }: Extract<Account, { type: 'domain' }>): Scope => ({
+  type: 'domain',
+  id,
+  ...(name === undefined ? {} : { name }),
+});

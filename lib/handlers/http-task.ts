@@ -1,0 +1,197 @@
+import type { Outgoing } from '../../events/index.ts';
+import type { Condition, ServiceReport, ServiceRequested } from '../../events/service.ts';
+import { contradiction, reportMessage, TaskReport } from '../../events/task-report.ts';
+import type { Delivery } from '../engine/port.ts';
+import type { Operation, Task } from '../operation/model.ts';
+import { PropagatorError, reportOf } from '../shared/errors.ts';
+import { redactDeep } from '../shared/redaction.ts';
+import { obstacle, type ServiceDeps } from './task.ts';
+
+/** A service of the operator's own that is asked over HTTP. */
+export interface HttpPlugin {
+  readonly name: string;
+  readonly url: string;
+}
+
+export interface RemoteDeps
+  extends Pick<ServiceDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'> {
+  /** Milliseconds after which its silence is the operator's business. */
+  readonly stallTimeoutMillis: number;
+}
+
+const ANSWER_MILLIS = 30_000;
+/**
+ * It is asked again after so long without a report; it must take the second question for the first
+ * one repeated.
+ */
+const ASK_AGAIN_SECONDS = 60;
+
+/**
+ * Hands a pass to a service that lives elsewhere, in any language: POST of the event to its URL.
+ * 200 with a report in the body ends the pass; 202 means that it reports later to `POST
+ * /v1/tasks/:id/report`.
+ */
+export async function runHttpTask(
+  remote: HttpPlugin,
+  deliveries: readonly Delivery[],
+  deps: RemoteDeps,
+): Promise<void> {
+  for (const { message } of deliveries) {
+    if (message.type !== 'service.requested') continue;
+    const { reads } = deps.engine;
+    const [operation, task] = await Promise.all([
+      reads.operation(message.data.operationId),
+      reads.task(message.data.taskId),
+    ]);
+    if (!operation || !task || task.run !== message.data.run || task.endedAt !== undefined)
+      continue;
+    const messages = redactDeep(await reportTo(remote, message, operation, task, deps));
+    await deps.engine.commit({ messages });
+  }
+}
+
+async function reportTo(
+  remote: HttpPlugin,
+  message: ServiceRequested,
+  operation: Operation,
+  task: Task,
+  deps: RemoteDeps,
+): Promise<Outgoing[]> {
+  try {
+    const standsInTheWay = await obstacle(message, operation, deps);
+    return standsInTheWay ? [standsInTheWay] : await ask(remote, message, task, deps);
+  } catch (thrown) {
+    return [failed(remote, message, thrown)];
+  }
+}
+
+async function ask(
+  remote: HttpPlugin,
+  message: ServiceRequested,
+  task: Task,
+  deps: RemoteDeps,
+): Promise<Outgoing[]> {
+  const answer = await post(remote, message);
+  const { phase } = message.data;
+  if (answer.status === 202) return reportsLater(message, silence(remote, task, deps));
+  const report = read(remote, answer.text);
+  const because = contradiction(report, phase);
+  if (because) throw odd(remote, because);
+  return [reportMessage(message.data, report)];
+}
+
+/**
+ * Its answer. What is wrong with it is told without a word of it, for nobody knows what answers
+ * there.
+ */
+function read(remote: HttpPlugin, text: string): TaskReport {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw odd(remote, 'its answer is no JSON');
+  }
+  const parsed = TaskReport.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw odd(
+    remote,
+    `its answer is no report: ${issue?.path.join('.') || 'as a whole'}: ${issue?.message}`,
+  );
+}
+
+const odd = (remote: HttpPlugin, message: string): PropagatorError =>
+  new PropagatorError({
+    code: `${remote.name}.answer`,
+    class: 'Unexpected',
+    service: remote.name,
+    message: `${remote.name}: ${message}`,
+    advice: `Look at what answers where PROPAGATOR_REMOTE_SERVICES says that ${remote.name} is asked, then redrive.`,
+  });
+
+/**
+ * The pass stays the one that the task stands at until its time is over: were it asked for anew at
+ * once, a report that came right behind the 202 would be one of an old pass, and lost.
+ */
+function reportsLater({ data }: ServiceRequested, condition: Condition): Outgoing[] {
+  const { operationId, taskId, service, region, phase, run } = data;
+  const waits = {
+    operationId,
+    taskId,
+    service,
+    region,
+    phase,
+    run,
+    counts: {},
+    conditions: [condition],
+  };
+  return [
+    { type: 'service.progressed', data: { ...waits, sequence: 1 } },
+    {
+      type: 'service.progressed',
+      data: { ...waits, sequence: 0, again: { afterSeconds: 0 } },
+      delaySeconds: ASK_AGAIN_SECONDS,
+    },
+  ];
+}
+
+function failed(remote: HttpPlugin, { data }: ServiceRequested, thrown: unknown): ServiceReport {
+  const error = reportOf(thrown, {
+    code: `${remote.name}.answer`,
+    service: remote.name,
+    region: data.region,
+  });
+  return error.class === 'Transient'
+    ? reportMessage(data, {
+        type: 'service.progressed',
+        phase: data.phase,
+        data: { again: { afterSeconds: 0, error } },
+      })
+    : reportMessage(data, { type: 'service.failed', phase: data.phase, data: { error } });
+}
+
+function silence(remote: HttpPlugin, task: Task, { now, stallTimeoutMillis }: RemoteDeps) {
+  const isLong = now() - task.progressAt > stallTimeoutMillis;
+  return {
+    class: 'InProgress' as const,
+    message: `${remote.name} was asked and has not reported yet`,
+    actor: isLong ? ('operator' as const) : ('none' as const),
+    ...(isLong
+      ? {
+          advice: `Look into the log of ${remote.name}; it reports to POST /v1/tasks/${encodeURIComponent(task.id)}/report.`,
+        }
+      : {}),
+    count: 1,
+  };
+}
+
+async function post(
+  remote: HttpPlugin,
+  message: ServiceRequested,
+): Promise<{ status: number; text: string }> {
+  const fail = (code: string, text: string, cause?: unknown): PropagatorError =>
+    new PropagatorError(
+      {
+        code: `${remote.name}.${code}`,
+        class: 'Transient',
+        service: remote.name,
+        message: `${remote.name} ${text}`,
+        advice: `Look whether ${remote.name} runs; PROPAGATOR_REMOTE_SERVICES says where it is asked.`,
+      },
+      { cause },
+    );
+  const { status, text } = await fetch(remote.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(message),
+    // What names a project goes to nobody else than the settings name.
+    redirect: 'manual',
+    signal: AbortSignal.timeout(ANSWER_MILLIS),
+  })
+    .then(async (response) => ({ status: response.status, text: await response.text() }))
+    .catch((cause: unknown) => {
+      throw fail('unreachable', 'does not answer', cause);
+    });
+  if (status !== 200 && status !== 202) throw fail(`http.${status}`, `answered ${status}`);
+  return { status, text };
+}

@@ -1,0 +1,142 @@
+import type { Account } from '../../events/account.ts';
+import { DomainId } from '../../events/ids.ts';
+import { accountsInAnswers, decide, type Item, keysAgainstDuplicates } from '../account/ingest.ts';
+import { type Hint, interpret } from '../account/interpret.ts';
+import type { AccountRecord } from '../account/inventory.ts';
+import type { Decision } from '../account/inventory-update.ts';
+import type { Keystone } from '../account/keystone.ts';
+import { askKeystone } from '../account/keystone-answers.ts';
+import { keyOfAccount } from '../account/merge.ts';
+import { readNotification } from '../account/notification.ts';
+import type { Delivery, Engine } from '../engine/port.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+
+export interface IngestDeps {
+  readonly engine: Pick<Engine, 'reads' | 'commit'>;
+  readonly keystone: Keystone;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Epoch milliseconds. */
+  now(): number;
+}
+
+/**
+ * Two writers rarely meet twice; so often, something is wrong, and the engine hands the batch over
+ * again later.
+ */
+const MOST_CONFLICTS = 20;
+
+/**
+ * The function that reads notifications: what does each mean, what does Keystone say, what does the
+ * inventory know; the decision (`lib/account/ingest.ts`) is committed in one step with the account
+ * events. Best in batches of 100 or more. A notification that Keystone could not be asked about
+ * goes back to the queue within the same step; the rest goes on. Throws when the store fails:
+ * nothing was written then.
+ */
+export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps): Promise<void> {
+  const items = deliveries.flatMap(({ message }): Item[] => {
+    if (message.type !== 'notification.received') return [];
+    const reading = readNotification(message.data);
+    return [
+      {
+        received: message,
+        interpretation:
+          reading.is === 'notification'
+            ? interpret(reading.notification, message.data.receivedAt)
+            : reading,
+      },
+    ];
+  });
+  if (items.length === 0) return;
+  for (let tries = 1; ; tries += 1) {
+    const { decision, uncertain } = await decideNow(items, deps);
+    if ((await deps.engine.commit(decision)) === 'committed')
+      return tell(decision, uncertain, deps.log);
+    if (tries >= MOST_CONFLICTS)
+      throw new Error(`somebody else took in the same notifications ${tries} times`);
+  }
+}
+
+async function decideNow(items: readonly Item[], { engine, keystone, now }: IngestDeps) {
+  const hints = items.flatMap(({ interpretation }) =>
+    interpretation.is === 'account' || interpretation.is === 'membership' ? [interpretation] : [],
+  );
+  const subjects = hints.map((hint) => (hint.is === 'account' ? hint : hint.on));
+  const before = await recordsOf(subjects, hints, engine);
+  const askedAt = now();
+  const answers = await askKeystone(hints, before, keystone);
+  // Read again what the decision rests on: asking took its time.
+  const [known, seen] = await Promise.all([
+    recordsOf([...subjects, ...accountsInAnswers(answers)], hints, engine),
+    engine.reads.seen(keysAgainstDuplicates(items)),
+  ]);
+  const uncertain = [...answers.accounts.values(), ...answers.groups.values()].find(
+    (answer) => answer.is === 'uncertain',
+  )?.error;
+  return { decision: decide({ items, known, seen, answers, askedAt, now: now() }), uncertain };
+}
+
+/**
+ * The inventory's records of the subjects; of a project's id also the domain's, for both are
+ * announced as a project.
+ */
+async function recordsOf(
+  subjects: readonly Pick<Account, 'type' | 'id'>[],
+  hints: readonly Hint[],
+  { reads }: IngestDeps['engine'],
+) {
+  const ids = (...types: Account['type'][]): string[] => [
+    ...new Set(subjects.filter(({ type }) => types.includes(type)).map(({ id }) => id)),
+  ];
+  const read = async (type: Account['type'], wanted: string[]): Promise<AccountRecord[]> =>
+    wanted.length > 0 ? reads.accounts(type, wanted) : [];
+  const found = (
+    await Promise.all([
+      read('project', ids('project')),
+      read('domain', ids('project', 'domain')),
+      read('user', ids('user')),
+    ])
+  ).flat();
+  // A role that is inherited from above is a role on every project of the domain, or of a part of
+  // it.
+  const inherited = hints.flatMap((hint) =>
+    hint.is === 'membership' && hint.inherited ? [hint.on] : [],
+  );
+  const domains = inherited.map((on) => {
+    const record = found.find(({ account }) => account.type === on.type && account.id === on.id);
+    return on.type === 'domain'
+      ? on.id
+      : record?.account.type === 'project'
+        ? record.account.domainId
+        : undefined;
+  });
+  const below = await Promise.all(
+    [...new Set(domains)].map((id) =>
+      id === undefined ? [] : reads.projectsOf(DomainId.parse(id)),
+    ),
+  );
+  return new Map(
+    [...below.flat(), ...found].map((record) => [keyOfAccount(record.account), record]),
+  );
+}
+
+function tell(
+  { messages, quarantine, counters }: Decision,
+  uncertain: ErrorReport | undefined,
+  log: IngestDeps['log'],
+): void {
+  for (const message of messages) {
+    if (message.type !== 'notification.received')
+      log.info({ account: message.data.account, cause: message.data.cause }, message.type);
+  }
+  if (uncertain)
+    log.warn(
+      { error: uncertain, waiting: counters['notification.delayed'] ?? 0 },
+      'Keystone gave no certain answer: notifications wait',
+    );
+  if (quarantine.length > 0)
+    log.warn(
+      { quarantined: quarantine.length, reason: quarantine[0]?.reason },
+      'unreadable notifications were put in quarantine',
+    );
+}

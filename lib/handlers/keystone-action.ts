@@ -1,0 +1,83 @@
+import type { ProjectId } from '../../events/ids.ts';
+import type { Condition } from '../../events/service.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import type { Mode, Operation } from '../operation/model.ts';
+import { preflightAction } from '../operation/preflight.ts';
+import type { Input } from '../operation/step.ts';
+import { type ErrorReport, reportOf } from '../shared/errors.ts';
+import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { fetchAccountState } from './task.ts';
+
+/** What the acts of an operation need. */
+export interface ActDeps {
+  readonly cloud: Cloud;
+  readonly mode: Mode;
+  readonly protection: () => Promise<Protection>;
+}
+
+/**
+ * Carries out what the operation stands at; an older wish is void, and while it is held a role is
+ * given back and nothing else.
+ */
+export async function keystoneAction(
+  operation: Operation,
+  number: number,
+  deps: ActDeps,
+): Promise<Input | undefined> {
+  const { keystoneAction: due, scope, roles, state } = operation;
+  if (!due || due.number !== number || due.done || scope.type !== 'project') return undefined;
+  if (state === 'held' && due.what !== 'revoke-role') return undefined;
+  const { keystoneActions } = deps.cloud;
+  try {
+    // Before it is disabled, so that it is given back although that fails, or must not be done any
+    // more.
+    if (due.what === 'disable' || due.what === 'revoke-role')
+      await keystoneActions.leave(scope.id, roles);
+    if (due.what === 'revoke-role') return { is: 'acted', number };
+    const shown = await fetchAccountState(operation, deps);
+    const stopped = preflightAction(
+      operation,
+      due.what,
+      deps.mode,
+      protectedBecause(scope, await deps.protection()),
+      shown,
+    );
+    if (stopped) return { is: 'acted', number, shown, error: stoppedBy(stopped) };
+    if (due.what === 'assign-role' && shown !== 'absent')
+      await enter(scope.id, roles, keystoneActions);
+    if (due.what === 'disable') await keystoneActions.disable(scope.id);
+    if (due.what === 'delete') await keystoneActions.delete(scope.id);
+    return { is: 'acted', number, shown };
+  } catch (thrown) {
+    return {
+      is: 'acted',
+      number,
+      error: reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' }),
+    };
+  }
+}
+
+/**
+ * Taken whole or not at all, as far as it is up to us: a person may let the operation stand for
+ * good.
+ */
+async function enter(
+  project: ProjectId,
+  roles: readonly string[],
+  keystoneActions: Cloud['keystoneActions'],
+): Promise<void> {
+  try {
+    await keystoneActions.enter(project, roles);
+  } catch (thrown) {
+    await keystoneActions.leave(project, roles).catch(() => undefined);
+    throw thrown;
+  }
+}
+
+const stoppedBy = ({ message, advice = '' }: Condition): ErrorReport => ({
+  code: 'operation.keystone-action.stopped',
+  class: 'Blocked',
+  message,
+  advice,
+  service: 'keystone',
+});

@@ -1,0 +1,346 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Message } from '../../events/index.ts';
+import type { Counts, ServiceReport, ServiceRequested } from '../../events/service.ts';
+import type { Delivery, Engine } from '../engine/port.ts';
+import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
+import { lives } from '../operation/advance.ts';
+import type { Mode, Operation } from '../operation/model.ts';
+import { type AccountState, preflight } from '../operation/preflight.ts';
+import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
+import { redactDeep } from '../shared/redaction.ts';
+import { freshMemoize, type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
+import { Confirmation, type Protection, protectedBecause } from '../task/safety-rules.ts';
+import type { ProjectContext, Service, ServiceApi } from '../task/service.ts';
+
+export interface ServiceDeps {
+  readonly engine: Engine;
+  readonly cloud: Cloud;
+  /** Where all services are found, so that one may ask another. */
+  readonly services: readonly ServiceAddress[];
+  readonly mode: Mode;
+  readonly confirmationIntervalMillis: number;
+  readonly protection: () => Promise<Protection>;
+  readonly concurrency: Readonly<Record<string, number>>;
+  /** How long one pass may begin new removals. */
+  readonly budgetMillis: number;
+  /**
+   * Who is killed at a certain time says before it that the pass has not ended; then it begins no
+   * removal any more. Without, it is waited for.
+   */
+  readonly lateMillis?: number;
+  /** Counts on the way are told at most so often; what the pass came to is told in any case. */
+  readonly progressMillis: number;
+  now(): number;
+}
+
+/** The function of one service: do the pass that was asked for, and say what became of it. */
+export async function runTask(
+  service: Service,
+  deliveries: readonly Delivery[],
+  deps: ServiceDeps,
+): Promise<void> {
+  for (const { message } of deliveries) {
+    if (message.type !== 'service.requested') continue;
+    const request = message.data;
+    const [operation, task] = await Promise.all([
+      deps.engine.reads.operation(request.operationId),
+      deps.engine.reads.task(request.taskId),
+    ]);
+    // The fence: a late or doubled message asks for a pass that is over.
+    if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
+    await deps.engine.commit({
+      messages: [redactDeep(await report(service, message, operation, deps))],
+    });
+  }
+}
+
+async function report(
+  service: Service,
+  message: ServiceRequested,
+  operation: Operation,
+  deps: ServiceDeps,
+): Promise<ServiceReport> {
+  const { data } = message;
+  try {
+    return await inTime(reportOfPass(service, message, operation, deps), service.name, deps);
+  } catch (thrown) {
+    const error = reportOf(thrown, {
+      code: `${service.name}.pass`,
+      service: service.name,
+      region: data.region,
+    });
+    return unlessEnded(failure(addressOf(data), error), operation, deps);
+  }
+}
+
+async function reportOfPass(
+  service: Service,
+  message: ServiceRequested,
+  operation: Operation,
+  deps: ServiceDeps,
+): Promise<ServiceReport> {
+  const { data } = message;
+  const address = addressOf(data);
+  const standsInTheWay = await obstacle(message, operation, deps);
+  if (standsInTheWay) return standsInTheWay;
+  // Deleted in Keystone by somebody else meanwhile: nothing can be done alive any more, the rest
+  // goes as after any deletion.
+  if (data.phase === 'pre-delete' && (await fetchAccountState(operation, deps)) === 'absent')
+    return {
+      type: 'service.finished',
+      data: { ...address, result: 'finished', counts: {}, conditions: [] },
+    };
+  const api = await apiFor(service, data.region, deps);
+  if (!api) {
+    const because = `the catalog of this cloud has no ${service.name} in ${data.region}`;
+    return {
+      type: 'service.finished',
+      data: { ...address, result: 'skipped', because, counts: {}, conditions: [] },
+    };
+  }
+  return unlessEnded(
+    asReport(address, await run(service, message, operation, api, deps)),
+    operation,
+    deps,
+  );
+}
+
+/**
+ * An API that takes every call and answers none keeps a pass for as long as all its time-outs
+ * together. A function that is killed over it says nothing, and after some deliveries its message
+ * would be a dead letter: here it is what it is, a service that does not answer.
+ */
+async function inTime<T>(
+  work: Promise<T>,
+  service: string,
+  { lateMillis }: Pick<ServiceDeps, 'lateMillis'>,
+): Promise<T> {
+  if (lateMillis === undefined) return work;
+  const done = new AbortController();
+  const late = delay(lateMillis, undefined, { signal: done.signal }).then(() => {
+    throw new PropagatorError({
+      code: `${service}.slow`,
+      class: 'Transient',
+      service,
+      message: `${service} did not answer in time: its pass had not ended after ${Math.round(lateMillis / 1000)} s`,
+      advice: `Look why the API of ${service} is so slow, and at the network between.`,
+    });
+  });
+  return Promise.race([work, late]).finally(() => done.abort());
+}
+
+/**
+ * A token on a project counts no more when somebody disables or deletes the project in the middle
+ * of an early pass: the next one sees that.
+ */
+async function unlessEnded(
+  report: ServiceReport,
+  operation: Operation,
+  deps: Pick<ServiceDeps, 'cloud'>,
+): Promise<ServiceReport> {
+  if (report.type !== 'service.failed' || report.data.phase !== 'pre-delete') return report;
+  const shown = await fetchAccountState(operation, deps).catch(() => 'enabled');
+  if (shown === 'enabled') return report;
+  const { error: _, ...seen } = report.data;
+  return { type: 'service.progressed', data: { ...seen, sequence: 0, again: { afterSeconds: 0 } } };
+}
+
+/**
+ * The report of a pass that must not begin now; `undefined` when it may. Throws when Keystone does
+ * not say for certain.
+ */
+export async function obstacle(
+  { data }: ServiceRequested,
+  operation: Operation,
+  deps: Pick<ServiceDeps, 'cloud' | 'mode' | 'protection'>,
+): Promise<ServiceReport | undefined> {
+  if (data.phase === 'plan') return undefined;
+  const because = protectedBecause(operation.scope, await deps.protection());
+  const shown = await fetchAccountState(operation, deps);
+  const condition = preflight(operation, data.phase, deps.mode, because, shown);
+  const isEnabledAgain = data.phase === 'apply' && lives(operation) && shown === 'enabled';
+  const again = { afterSeconds: 60, ...(isEnabledAgain ? { enabled: true as const } : {}) };
+  const stopped = { ...addressOf(data), sequence: 0, counts: {}, again };
+  return condition && { type: 'service.progressed', data: { ...stopped, conditions: [condition] } };
+}
+
+async function run(
+  service: Service,
+  { data }: ServiceRequested,
+  operation: Operation,
+  api: ServiceApi,
+  deps: ServiceDeps,
+): Promise<RunReport> {
+  const common = {
+    service,
+    phase: data.phase,
+    skipTypes: data.skipTypes,
+    verifiedBeforeDeletion: data.verifiedBeforeDeletion,
+    concurrency: deps.concurrency[service.name] ?? service.concurrency,
+    deadline: deps.now() + deps.budgetMillis,
+    onCounts: tellCounts(addressOf(data), deps),
+  };
+  const context = {
+    region: data.region,
+    api,
+    now: deps.now,
+    memoize: freshMemoize(),
+    apiOf: otherApi(service, data.region, deps),
+  };
+  if (data.user) {
+    const confirmation = Confirmation.of(
+      data.user,
+      data.confirmedAt,
+      deps.confirmationIntervalMillis,
+    );
+    const at = {
+      ...context,
+      projectApi: undefined,
+      user: data.user,
+      userName: data.name,
+      projects: data.projects ?? [],
+    };
+    return runUserCleanup({ ...common, confirmation, context: at });
+  }
+  if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);
+  // The request is read from the operation, never from the message: a forged one confirms nothing.
+  const confirmation = lives(operation)
+    ? Confirmation.asked(data.project, operation.request?.at ?? 0)
+    : Confirmation.of(data.project, data.confirmedAt, deps.confirmationIntervalMillis);
+  const projectApi =
+    data.phase === 'pre-delete'
+      ? await deps.cloud.api(service, data.region, data.project)
+      : undefined;
+  return runProjectCleanup({
+    ...common,
+    confirmation,
+    context: { ...context, projectApi, project: data.project, members: data.members },
+  });
+}
+
+const addressOf = ({
+  operationId,
+  taskId,
+  service,
+  region,
+  phase,
+  run: number,
+}: ServiceRequested['data']): Address => ({
+  operationId,
+  taskId,
+  service,
+  region,
+  phase,
+  run: number,
+});
+
+type Address = Pick<
+  ServiceRequested['data'],
+  'operationId' | 'taskId' | 'service' | 'region' | 'phase' | 'run'
+>;
+
+function asReport(
+  address: Address,
+  { counts, conditions, outcome, verifiedEmpty }: RunReport,
+): ServiceReport {
+  const seen = { ...address, counts, conditions: [...conditions] };
+  if (outcome.is === 'finished')
+    return { type: 'service.finished', data: { ...seen, result: 'finished' } };
+  if (outcome.is === 'unreachable')
+    return {
+      type: 'service.finished',
+      data: { ...seen, result: 'unreachable', because: outcome.because },
+    };
+  if (outcome.is === 'failed')
+    return { type: 'service.failed', data: { ...seen, error: outcome.error } };
+  const error = outcome.error ? { error: outcome.error } : {};
+  const proven = verifiedEmpty.length > 0 ? { verifiedEmpty: [...verifiedEmpty] } : {};
+  return {
+    type: 'service.progressed',
+    data: {
+      ...seen,
+      sequence: 0,
+      again: { afterSeconds: outcome.afterSeconds, ...error, ...proven },
+    },
+  };
+}
+
+/**
+ * A service that does not answer is looked at again; one that speaks no version of ours is out of
+ * reach; the rest is a failure.
+ */
+function failure(address: Address, error: ErrorReport): ServiceReport {
+  const none = { ...address, counts: {}, conditions: [] };
+  // It is there and can't be spoken to: what it holds is not known, so this must not pass for done.
+  if (error.class === 'Unsupported')
+    return {
+      type: 'service.finished',
+      data: { ...none, result: 'unreachable', because: error.message },
+    };
+  if (error.class !== 'Transient') return { type: 'service.failed', data: { ...none, error } };
+  return {
+    type: 'service.progressed',
+    data: { ...none, sequence: 0, again: { afterSeconds: error.retryAfterSeconds ?? 0, error } },
+  };
+}
+
+/** What Keystone says of the account right now. Throws when it does not say for certain. */
+export async function fetchAccountState(
+  { scope }: Operation,
+  deps: Pick<ServiceDeps, 'cloud'>,
+): Promise<AccountState> {
+  const shown = await deps.cloud.keystone.show(scope.type, scope.id);
+  if (shown.is === 'absent') return 'absent';
+  return shown.account.enabled ? 'enabled' : 'disabled';
+}
+
+/** A service of the operator's own stands in no catalog, and brings its own way to its API. */
+async function apiFor(
+  service: Service,
+  region: string,
+  deps: ServiceDeps,
+): Promise<ServiceApi | undefined> {
+  if (service.catalogTypes.length > 0) return deps.cloud.api(service, region);
+  const none = () =>
+    Promise.reject(new TypeError(`${service.name} names no catalog type, so it has no API here`));
+  return {
+    service: service.name,
+    region,
+    endpoint: '',
+    ownProject: (await deps.cloud.ownProject()).id,
+    request: none,
+    list: none,
+  };
+}
+
+const otherApi =
+  (service: Service, region: string, deps: ServiceDeps): ProjectContext['apiOf'] =>
+  (name) => {
+    const known = deps.services.find((apiOf) => apiOf.name === name);
+    return deps.cloud.api(
+      known ?? {
+        name: service.name,
+        catalogTypes: [name],
+        microversion: undefined,
+        concurrency: service.concurrency,
+      },
+      region,
+    );
+  };
+
+/** Sends the counts as they change, each report after the one before it. */
+function tellCounts(address: Address, deps: ServiceDeps): (counts: Counts) => void {
+  let toldAt = deps.now();
+  let sequence = 0;
+  return (counts) => {
+    if (deps.now() - toldAt < deps.progressMillis) return;
+    toldAt = deps.now();
+    sequence += 1;
+    const message: Message = {
+      type: 'service.progressed',
+      data: { ...address, sequence, counts, conditions: [] },
+    };
+    // Lost counts are made good by the report at the end; a broken store shows there, too.
+    deps.engine.commit({ messages: [message] }).catch(() => undefined);
+  };
+}

@@ -1,0 +1,269 @@
+import type { OperationId, UserId } from '../../events/ids.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import { advance, holdForLeftovers, isConfirmed, lives } from './advance.ts';
+import type { Operation, PlannedTask, Task, Uncovered } from './model.ts';
+import { refuse } from './open.ts';
+import { type PlacedService, planOrder } from './order.ts';
+import { isEnded } from './ready.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
+import { moveOperation } from './transitions.ts';
+
+/**
+ * What Keystone answered when it was asked for the account (safety rule: Keystone decides).
+ * `unknown`: it did not answer, or not for certain.
+ */
+export type KeystoneAnswer =
+  | { readonly is: 'absent'; readonly cloud: CloudSnapshot }
+  /** `alive`: asked for when an administrator wants the end of it. */
+  | {
+      readonly is: 'present';
+      readonly enabled: boolean;
+      readonly alive?: CloudSnapshot & {
+        readonly roles: readonly string[];
+        readonly members: readonly UserId[];
+      };
+    }
+  /** It is gone, and must be left alone all the same (safety rule: never the cloud itself). */
+  | { readonly is: 'protected'; readonly because: string }
+  | { readonly is: 'unknown'; readonly error: ErrorReport };
+
+/** What this cloud has at the time. */
+export interface CloudSnapshot {
+  readonly services: readonly PlacedService[];
+  readonly uncovered: readonly Uncovered[];
+}
+
+const LONGEST_WAIT_SECONDS = 60;
+/**
+ * A read right after a deletion may be old, from a lagging replica of the database or a cache
+ * within one worker of Keystone: only what is shown for so long is taken for alive.
+ */
+const SHOWN_FOR_MILLIS = 60_000;
+
+/** Whether Keystone's answer number `confirmation` is still of interest. */
+export const awaitsConfirmation = (operation: Operation, confirmation: number): boolean =>
+  operation.confirmation === confirmation &&
+  (operation.state === 'confirming' || mayBeDeleted(operation));
+
+/**
+ * Somebody may have deleted the project whose end is under way: Keystone said so, or something is
+ * out of reach and that would settle it.
+ */
+const mayBeDeleted = (operation: Operation): boolean =>
+  lives(operation) &&
+  (operation.state === 'pre-delete' ||
+    operation.state === 'running' ||
+    isHeldForLeftovers(operation));
+const isHeldForLeftovers = ({ state, hold }: Operation): boolean =>
+  state === 'held' && hold?.about === 'leftovers';
+
+/** Takes in Keystone's answer number `confirmation`. An answer to an old question is left aside. */
+export function applyConfirmation(
+  transaction: OperationTransaction,
+  confirmation: number,
+  keystoneAnswer: KeystoneAnswer,
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  if (!awaitsConfirmation(operation, confirmation)) return;
+  if (operation.state !== 'confirming') {
+    applyLaterConfirmation(transaction, keystoneAnswer, rules);
+    return;
+  }
+  switch (keystoneAnswer.is) {
+    case 'absent':
+      applyAbsent(transaction, keystoneAnswer.cloud, rules);
+      break;
+    case 'present':
+      if (operation.request && keystoneAnswer.alive)
+        applyAlive(transaction, keystoneAnswer.enabled, keystoneAnswer.alive, rules);
+      else
+        applyPresent(
+          transaction,
+          `Keystone still shows it (${keystoneAnswer.enabled ? 'enabled' : 'disabled'})`,
+          rules,
+        );
+      break;
+    case 'protected':
+      transaction.operation = refuse(operation, `protected: ${keystoneAnswer.because}`, rules.now);
+      break;
+    case 'unknown':
+      applyUnknown(transaction, keystoneAnswer.error, rules);
+      break;
+  }
+}
+
+/**
+ * Deleted by somebody else, it goes on and ends as after any deletion; else, where all is done that
+ * can be done, a person decides.
+ */
+function applyLaterConfirmation(
+  transaction: OperationTransaction,
+  keystoneAnswer: KeystoneAnswer,
+  rules: Rules,
+): void {
+  const { state, order } = transaction.operation;
+  const isDone = order.every(({ id }) => isEnded(transaction.task(id)));
+  if (keystoneAnswer.is === 'unknown' && isDone && state === 'running') {
+    applyUnknown(transaction, keystoneAnswer.error, rules);
+    return;
+  }
+  transaction.operation = {
+    ...transaction.operation,
+    confirmation: transaction.operation.confirmation + 1,
+  };
+  // A protection that was set meanwhile is told before each pass.
+  const isGone = keystoneAnswer.is === 'absent' || keystoneAnswer.is === 'protected';
+  if (isGone && state !== 'running')
+    transaction.operation = { ...moveOperation(transaction.operation, 'running'), hold: undefined };
+  if (isGone && isDone)
+    transaction.operation = { ...transaction.operation, hold: undefined, confirmedAt: [rules.now] };
+  if (keystoneAnswer.is === 'present' && isDone && state === 'running') {
+    transaction.operation = { ...transaction.operation, hold: undefined };
+    holdForLeftovers(transaction, rules);
+  }
+  advance(transaction, rules);
+}
+
+/** What an administrator asked for: it is there, as he said. */
+function applyAlive(
+  transaction: OperationTransaction,
+  enabled: boolean,
+  alive: NonNullable<Extract<KeystoneAnswer, { is: 'present' }>['alive']>,
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  if (!operation.request || operation.scope.type !== 'project') return;
+  if (enabled && !operation.request.enabled) {
+    transaction.operation = refuse(
+      operation,
+      'the project was disabled when its cleanup was asked for, and Keystone shows it enabled now',
+      rules.now,
+    );
+    return;
+  }
+  transaction.operation = {
+    ...operation,
+    hold: undefined,
+    // The question is answered. A 404 before it was no true one.
+    confirmation: operation.confirmation + 1,
+    confirmedAt: [],
+    scope: { ...operation.scope, members: alive.members },
+    request: { ...operation.request, enabled },
+    roles: alive.roles,
+  };
+  if (transaction.tasks.length === 0) plan(transaction, alive, rules);
+  advance(transaction, rules);
+}
+
+function applyAbsent(transaction: OperationTransaction, cloud: CloudSnapshot, rules: Rules): void {
+  const { operation } = transaction;
+  const first = operation.confirmedAt.at(0);
+  transaction.operation = {
+    ...operation,
+    hold: undefined,
+    confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
+  };
+  if (operation.scope.type !== 'domain' && transaction.tasks.length === 0)
+    plan(transaction, cloud, rules);
+  if (isConfirmed(transaction.operation, rules)) {
+    if (operation.scope.type !== 'domain') advance(transaction, rules);
+    return;
+  }
+  const due = Math.max(
+    operation.notBefore,
+    (first ?? rules.now) + rules.confirmationIntervalMillis,
+  );
+  askAgain(transaction, Math.max(0.05, (due - rules.now) / 1000));
+}
+
+function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
+  const { operation } = transaction;
+  const since = operation.hold?.since ?? rules.now;
+  transaction.operation = {
+    ...operation,
+    hold: {
+      reason: `Keystone gave no certain answer: ${error.message}`,
+      since,
+      advice: error.advice,
+    },
+  };
+  askAgain(transaction, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - since) / 1000)));
+}
+
+function applyPresent(transaction: OperationTransaction, reason: string, rules: Rules): void {
+  const { operation } = transaction;
+  const since = operation.hold?.reason === reason ? operation.hold.since : rules.now;
+  if (rules.now - since >= SHOWN_FOR_MILLIS) {
+    transaction.operation = refuse(operation, reason, rules.now);
+    return;
+  }
+  // An answer of 404 that is taken back never was one.
+  const advice =
+    'It may be a stale read, or a forged notification; nothing is touched. Keystone is asked again for a minute.';
+  transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
+  askAgain(
+    transaction,
+    Math.min(20, Math.max(rules.confirmationIntervalMillis, rules.now - since) / 1000),
+  );
+}
+
+function askAgain(transaction: OperationTransaction, delaySeconds: number): void {
+  const confirmation = transaction.operation.confirmation + 1;
+  transaction.operation = { ...transaction.operation, confirmation };
+  transaction.messages.push({
+    type: 'operation.confirm',
+    data: { operationId: transaction.operation.id, confirmation },
+    delaySeconds,
+  });
+}
+
+/** Saves the order and lets every service count, while the grace period passes. */
+function plan(
+  transaction: OperationTransaction,
+  { services, uncovered }: CloudSnapshot,
+  rules: Rules,
+): void {
+  const order = planOrder(transaction.operation.id, services);
+  transaction.operation = { ...transaction.operation, order, uncovered };
+  for (const planned of order) {
+    const service = services.find(({ name }) => name === planned.service);
+    const lacks = service?.regions.includes(planned.region)
+      ? undefined
+      : `the catalog of this cloud has no ${planned.service}`;
+    const task = firstTask(planned, transaction.operation.id, lacks ?? service?.skipped, rules.now);
+    transaction.put(task);
+    if (task.state === 'planning') transaction.messages.push(transaction.request(task));
+  }
+}
+
+const firstTask = (
+  planned: PlannedTask,
+  operationId: OperationId,
+  skipped: string | undefined,
+  now: number,
+): Task => ({
+  id: planned.id,
+  operationId,
+  service: planned.service,
+  region: planned.region,
+  state: skipped === undefined ? 'planning' : 'skipped',
+  phase: 'plan',
+  preDelete: planned.preDelete && skipped === undefined ? 'due' : 'no',
+  verifiedBeforeDeletion: [],
+  verifiedEmpty: [],
+  ahead: [],
+  run: 1,
+  sequence: 0,
+  counts: {},
+  baseline: {},
+  conditions: [],
+  error: undefined,
+  attempts: 0,
+  progressAt: now,
+  because: skipped,
+  nextAt: skipped === undefined ? now : undefined,
+  startedAt: undefined,
+  endedAt: skipped === undefined ? undefined : now,
+  version: 0,
+});

@@ -1,0 +1,29 @@
+import type { Engine } from '../engine/port.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { RelayOptions } from './options.ts';
+import { type Relay, type RelayDeps, startRelay as start } from './relay.ts';
+
+export type { Relay, RelayState } from './relay.ts';
+
+/**
+ * Starts the relay: notifications of RabbitMQ become `notification.received` in the engine, and are
+ * acknowledged once they are committed there.
+ */
+export function startRelay(
+  options: RelayOptions,
+  { engine, log, now }: { engine: Pick<Engine, 'commit'> } & Pick<RelayDeps, 'log' | 'now'>,
+): Relay {
+  return start(options, {
+    log,
+    now,
+    async store(messages) {
+      if ((await engine.commit({ messages })) === 'committed') return;
+      throw new PropagatorError({
+        code: 'relay.store.conflict',
+        class: 'Transient',
+        message: 'the store says that somebody else wrote the same messages',
+        advice: 'It is tried again; nothing was acknowledged.',
+      });
+    },
+  });
+}

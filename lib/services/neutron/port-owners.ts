@@ -1,0 +1,89 @@
+import * as z from 'zod';
+import type { Blocker, ProjectContext } from '../../task/service.ts';
+import { extensionsOf, type Filters, Owned, ownerOf, rowsOf } from './collection.ts';
+
+/**
+ * Ports that Neutron removes together with their network (`AUTO_DELETE_PORT_OWNERS`), and that its
+ * agents make again.
+ */
+export const OF_THE_NETWORK: readonly string[] = [
+  'network:dhcp',
+  'network:distributed',
+  'network:floatingip_agent_gateway',
+];
+
+const Held = Owned.pick({ id: true, project_id: true, tenant_id: true });
+const HeldPort = Held.extend({ device_owner: z.string().nullish() });
+
+/** A place to look for what may hold a thing. */
+export interface Place {
+  readonly path: string;
+  readonly collection: string;
+  readonly filters: Filters;
+  /** One and many: `port`, `ports`. */
+  readonly noun: readonly [string, string];
+  readonly extension?: string;
+}
+
+export const portsOn = (filter: string, id: string): Place => ({
+  path: '/v2.0/ports',
+  collection: 'ports',
+  filters: [[filter, id]],
+  noun: ['port', 'ports'],
+});
+
+/**
+ * Who holds a thing: the first place with something of another project, else the first with
+ * something of our own. Things of our own go by themselves, so nobody has to act then. `undefined`:
+ * nothing was found in any of the places.
+ */
+export async function heldBy(
+  context: ProjectContext,
+  places: readonly Place[],
+): Promise<Blocker | undefined> {
+  let own: Blocker | undefined;
+  for (const place of places) {
+    if (place.extension !== undefined && !(await extensionsOf(context)).has(place.extension))
+      continue;
+    const isPort = place.collection === 'ports';
+    const listed = await rowsOf(
+      context.api,
+      { ...place, row: isPort ? HeldPort : Held },
+      place.filters,
+    );
+    const rows = listed.filter(
+      (row) => !('device_owner' in row && OF_THE_NETWORK.includes(String(row.device_owner))),
+    );
+    const foreign = rows.filter((row) => ownerOf(row) !== context.project);
+    if (foreign.length > 0) return heldByOthers(foreign.map(ownerOf), place.noun);
+    if (rows.length > 0)
+      own ??= {
+        message: `waits for ${counted(rows.length, place.noun)} of its own project`,
+        actor: 'none',
+      };
+  }
+  return own;
+}
+
+/** `2 ports of project 4f…, 1 port of project 9a… are in the way`. */
+export function heldByOthers(
+  owners: readonly (string | undefined)[],
+  noun: Place['noun'],
+): Blocker {
+  const byOwner = new Map<string, number>();
+  for (const owner of owners) byOwner.set(owner ?? '', (byOwner.get(owner ?? '') ?? 0) + 1);
+  const parts = [...byOwner.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(
+      ([owner, count]) =>
+        `${counted(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
+    );
+  return {
+    message: `${parts.join(', ')} ${owners.length === 1 ? 'is' : 'are'} in the way`,
+    actor: byOwner.size === 1 && byOwner.has('') ? 'operator' : 'other-project',
+    advice: 'Nothing of another project is touched: let its owner remove it, or remove it by hand.',
+  };
+}
+
+const counted = (count: number, [one, many]: Place['noun']): string =>
+  `${count} ${count === 1 ? one : many}`;

@@ -1,0 +1,202 @@
+import type { ProjectId, ResourceTypeName, UserId } from '../../events/ids.ts';
+import type { Condition, Count, Counts, Phase } from '../../events/service.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import { aggregate } from './conditions.ts';
+import { iteration, type TypeIteration } from './iteration.ts';
+import { type Confirmation, refuseOwnProject } from './safety-rules.ts';
+import type {
+  CommonContext,
+  ProjectContext,
+  ResourceType,
+  Service,
+  UserContext,
+} from './service.ts';
+
+/** What one pass says of its task. */
+export type Outcome =
+  /**
+   * Phases `preDelete` and `apply`: a listing came back empty after everything was removed. Phase
+   * `plan`: all was counted.
+   */
+  | { readonly is: 'finished' }
+  /** Something is still there or could not be seen; look again after at least so many seconds. */
+  | { readonly is: 'again'; readonly afterSeconds: number; readonly error: ErrorReport | undefined }
+  /** All that can be seen is empty, and the rest can't be seen or removed any more. */
+  | { readonly is: 'unreachable'; readonly because: string }
+  /** Waiting does not help: a person must act, or the code is wrong. */
+  | { readonly is: 'failed'; readonly error: ErrorReport };
+
+export interface RunReport {
+  readonly counts: Counts;
+  readonly conditions: readonly Condition[];
+  readonly outcome: Outcome;
+  /**
+   * Resource types that other services wait for alone, and that the last listing of each proved to
+   * be empty (safety rule: list again before finished).
+   */
+  readonly verifiedEmpty: readonly ResourceTypeName[];
+}
+
+interface Common {
+  readonly service: Service;
+  readonly phase: Phase;
+  /** safety rule "Keystone decides". Without it a pass may only survey. */
+  readonly confirmation: Confirmation | undefined;
+  /**
+   * Resource types that the look before this pass showed to be empty: left aside until the rest is
+   * empty, too, and then looked at once more.
+   */
+  readonly skipTypes?: readonly ResourceTypeName[];
+  /** Resource types that were proven empty while the project lived. */
+  readonly verifiedBeforeDeletion?: readonly ResourceTypeName[];
+  /** Removals at the same time; default: the service's own. */
+  readonly concurrency?: number;
+  /** Epoch milliseconds: begin nothing after it, say `again`. */
+  readonly deadline: number;
+  /** Told after each resource type. */
+  readonly onCounts?: (counts: Counts) => void;
+}
+export interface ProjectRunInput extends Common {
+  readonly context: ProjectContext;
+}
+export interface UserRunInput extends Common {
+  readonly context: UserContext;
+}
+
+/**
+ * Two rounds are all that a pass needs when everything goes: one that removes, one that looks
+ * again.
+ */
+const MAX_ITERATIONS = 6;
+
+/**
+ * One pass of one service over one project: list, check the owner row by row, remove with bounded
+ * concurrency, look again. Never throws for what an API does; every failure is in the outcome. Safe
+ * to repeat at any point.
+ */
+export async function runProjectCleanup(input: ProjectRunInput): Promise<RunReport> {
+  refuseOwnProject(input.context.project, input.context.api.ownProject, input.service.name);
+  return runTypes(input, input.service.resourceTypes, input.context.project, input.context);
+}
+
+/** The same over what belongs to a deleted user, by the same safety rules. */
+export async function runUserCleanup(input: UserRunInput): Promise<RunReport> {
+  return runTypes(input, input.service.userResourceTypes, input.context.user, input.context);
+}
+
+async function runTypes<At extends CommonContext>(
+  input: Common,
+  all: readonly ResourceType<At>[],
+  owner: ProjectId | UserId,
+  context: At,
+): Promise<RunReport> {
+  const { service } = input;
+  if (input.phase !== 'plan' && input.confirmation?.account !== owner)
+    throw new TypeError(
+      `${service.name}: nothing is removed without a confirmation for exactly this account`,
+    );
+
+  const counts = new Map<string, Count>();
+  const awaited = all.filter(({ awaitedBy }) => awaitedBy.length > 0);
+  const proven = new Map<ResourceTypeName, boolean>();
+  const holding = all.filter((resourceType) => !input.skipTypes?.includes(resourceType.name));
+  let looked = holding.length > 0 && holding.length < all.length ? holding : all;
+  for (let iterations = 1; ; iterations += 1) {
+    const resourceTypes = await iteration({
+      service: service.name,
+      resourceTypes: looked,
+      owner,
+      context: iterations === 1 ? context : { ...context, memoize: freshMemoize() },
+      phase: input.phase,
+      verifiedBeforeDeletion: input.verifiedBeforeDeletion ?? [],
+      concurrency: input.concurrency ?? service.concurrency,
+      deadline: input.deadline,
+      onType: (done) => {
+        if (!done.count) return;
+        counts.set(done.resourceType, add(counts.get(done.resourceType), done.count));
+        input.onCounts?.(Object.fromEntries(counts));
+      },
+    });
+    for (const { resourceType, verifiedEmpty } of resourceTypes)
+      proven.set(resourceType, verifiedEmpty);
+    const report = (outcome: Outcome): RunReport => ({
+      verifiedEmpty: awaited.flatMap(({ name }) => (proven.get(name) ? [name] : [])),
+      counts: Object.fromEntries(counts),
+      conditions: aggregate(resourceTypes.flatMap((resourceType) => resourceType.conditions)),
+      outcome,
+    });
+    const error = worst(resourceTypes);
+    if (error && error.class !== 'Transient') return report({ is: 'failed', error });
+    if (input.phase === 'plan')
+      return report(
+        error
+          ? { is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error }
+          : { is: 'finished' },
+      );
+    if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
+    // Only a listing of every resource type proves it (safety rule: list again before finished).
+    if (
+      looked === all &&
+      resourceTypes.every(
+        (resourceType) => resourceType.verifiedEmpty || resourceType.unreachable !== undefined,
+      )
+    ) {
+      const beyond = [
+        ...new Set(resourceTypes.flatMap((resourceType) => resourceType.unreachable ?? [])),
+      ];
+      return report(
+        beyond.length > 0 ? { is: 'unreachable', because: beyond.join('; ') } : { is: 'finished' },
+      );
+    }
+    const removed = resourceTypes.reduce(
+      (sum, resourceType) => sum + (resourceType.count?.gone ?? 0),
+      0,
+    );
+    const isEmpty = resourceTypes.every(
+      (resourceType) =>
+        resourceType.verifiedEmpty ||
+        resourceType.unreachable !== undefined ||
+        resourceType.count?.left === 0,
+    );
+    // By the API's own word something has gone, or all of it: look again at once.
+    if (
+      (removed === 0 && !isEmpty) ||
+      context.now() >= input.deadline ||
+      iterations >= MAX_ITERATIONS
+    )
+      return report({ is: 'again', afterSeconds: 0, error: undefined });
+    if (isEmpty) looked = all;
+  }
+}
+
+/** Rounds of one pass add up: listed anew minus what the last one left, gone in all, left now. */
+function add(before: Count | undefined, now: Count): Count {
+  if (!before) return now;
+  return {
+    listed: before.listed + Math.max(0, now.listed - before.left),
+    gone: before.gone + now.gone,
+    left: now.left,
+  };
+}
+
+/** `Denied` before `Unexpected` before `Transient`; of equals the one that asks to wait longest. */
+function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined {
+  const rank = (error: ErrorReport): number =>
+    error.class === 'Denied' ? 2 : error.class === 'Transient' ? 0 : 1;
+  return resourceTypes
+    .flatMap((resourceType) => resourceType.errors)
+    .sort((a, b) => rank(b) - rank(a) || (b.retryAfterSeconds ?? 0) - (a.retryAfterSeconds ?? 0))
+    .at(0);
+}
+
+/** Answers that one round shares must not be older than the round. */
+export function freshMemoize(): ProjectContext['memoize'] {
+  const asked = new Map<string, Promise<unknown>>();
+  return <T>(key: string, ask: () => Promise<T>): Promise<T> => {
+    const known = asked.get(key) as Promise<T> | undefined;
+    if (known) return known;
+    const answer = ask();
+    asked.set(key, answer);
+    return answer;
+  };
+}

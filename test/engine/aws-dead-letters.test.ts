@@ -1,0 +1,337 @@
+import { jest } from '@jest/globals';
+import type { Message } from '../../events/index.ts';
+import type { Engine } from '../../lib/engine/port.ts';
+import type { Stage } from './aws.ts';
+import { numbers, passesArriving, withEmulator } from './aws-emulator.ts';
+import { until } from './place.ts';
+import { operationId, requested, unique } from './samples.ts';
+
+const emulator = withEmulator();
+const { open } = emulator;
+
+jest.setTimeout(60_000);
+
+const text = (StringValue: string) => ({ DataType: 'String', StringValue });
+const urlOf = async (stage: Stage, name: string): Promise<string> =>
+  (await emulator.aws().aws.sqs('GetQueueUrl', { QueueName: `${stage.prefix}-${name}` }))
+    .QueueUrl ?? '';
+const put = async (
+  stage: Stage,
+  name: string,
+  MessageBody: string,
+  MessageAttributes = {},
+): Promise<void> => {
+  await emulator
+    .aws()
+    .aws.sqs('SendMessage', { QueueUrl: await urlOf(stage, name), MessageBody, MessageAttributes });
+};
+/** As EventBridge writes it. */
+const event = (type: string, detail: object) =>
+  JSON.stringify({
+    version: '0',
+    id: unique(),
+    'detail-type': type,
+    source: 'keystone-propagator',
+    detail,
+  });
+const undeliverable = (stage: Stage, service: string) => ({
+  ERROR_CODE: text('NO_PERMISSIONS'),
+  ERROR_MESSAGE: text('not allowed'),
+  EXHAUSTED_RETRY_CONDITION: text('MaximumEventAgeInSeconds'),
+  RULE_ARN: text('arn:rule'),
+  TARGET_ARN: text(`arn:aws:sqs:eu-central-1:0:${stage.prefix}-service-${service}`),
+});
+const denied = (code: string) => ({ code, class: 'Denied', message: 'm', advice: 'a' }) as const;
+const moveToDeadLetters = (engine: Engine, runs: readonly number[], code = 'nova.http.403') =>
+  engine.commit({
+    deadLetters: runs.map((run) => ({ message: requested('nova', run), error: denied(code) })),
+  });
+
+describe('Dead letters in a queue that is long', () => {
+  it('are found one by one: a few go back, all others are there the moment after', async () => {
+    const stage = await emulator.aws().stage(['nova']);
+    const engine = open(stage);
+    const all = numbers(300);
+    const few = [17, 150, 299];
+    for (let at = 0; at < 300; at += 50)
+      await moveToDeadLetters(
+        engine,
+        all.slice(at, at + 50).filter((run) => !few.includes(run)),
+      );
+    await moveToDeadLetters(engine, few, 'nova.http.500');
+    const runs = await passesArriving(engine);
+    expect(await engine.redrive({ service: 'nova', cause: 'nova.http.500' }, { by: 'ann' })).toBe(
+      3,
+    );
+    const left = await engine.deadLetters({ service: 'nova' });
+    expect(
+      left
+        .map(({ message }) => (message?.type === 'service.requested' ? message.data.run : 0))
+        .toSorted((a, b) => a - b),
+    ).toEqual(all.filter((run) => !few.includes(run)));
+    await until('the few', () => runs.length === 3);
+    expect(runs.toSorted((a, b) => a - b)).toEqual(few);
+    expect((await engine.reads.depths())['service-nova']).toMatchObject({ dead: 297, active: 0 });
+  });
+
+  it('are sent back once by two who do so at once, and seen whole by two who look at once', async () => {
+    const stage = await emulator.aws().stage(['nova']);
+    const [one, other] = [open(stage), open(stage)];
+    await moveToDeadLetters(one, numbers(45));
+    const seen = await Promise.all(
+      [one, other, one].map((engine) => engine.deadLetters({ service: 'nova' })),
+    );
+    expect(seen.map(({ length }) => length)).toEqual([45, 45, 45]);
+    const runs = await passesArriving(open(stage));
+    const sent = await Promise.all(
+      [one, other].map((engine) => engine.redrive({ service: 'nova' }, { by: 'ann' })),
+    );
+    expect(sent.toSorted((a, b) => a - b)).toEqual([0, 45]);
+    await until('all', () => runs.length >= 45);
+    expect(await one.deadLetters({})).toEqual([]);
+    expect(runs.toSorted((a, b) => a - b)).toEqual(numbers(45));
+  });
+
+  it('that come back at once are not sent again and again: a redrive has an end', async () => {
+    const stage = await emulator.aws().stage(['nova']);
+    const engine = open(stage);
+    let handled = 0;
+    await engine.work('service-nova', { concurrency: 2 }, async ([delivery]) => {
+      handled += 1;
+      if (delivery?.message.type === 'service.requested')
+        await engine.commit({
+          deadLetters: [{ message: delivery.message, error: denied('nova.http.403') }],
+        });
+    });
+    await moveToDeadLetters(engine, [1, 2]);
+    await put(stage, 'service-nova-dead', 'nobody can read this');
+    expect(await engine.redrive({ service: 'nova' }, { by: 'ann' })).toBe(3);
+    await until(
+      'the two again',
+      async () => handled === 2 && (await engine.deadLetters({ service: 'nova' })).length >= 2,
+    );
+    expect(handled).toBe(2);
+  });
+});
+
+describe('Who looks at dead letters while another does', () => {
+  it('waits for him; is told so when it takes too long, and never that there are none', async () => {
+    const stage = await emulator.aws().stage(['nova']);
+    const engine = open(stage);
+    await moveToDeadLetters(engine, numbers(3));
+    const { promise: goOn, resolve } = Promise.withResolvers<void>();
+    let isHolding = false;
+    const slow = emulator.openWith(stage, (_, action, __, onwards) => {
+      if (action !== 'ChangeMessageVisibilityBatch') return undefined;
+      isHolding = true;
+      return goOn.then(onwards);
+    });
+    const first = slow.deadLetters({ service: 'nova' });
+    await until('a look that lasts', () => isHolding);
+    const hasty = open(stage, { stallTimeoutMillis: 300 });
+    await expect(hasty.deadLetters({ service: 'nova' })).rejects.toMatchObject({
+      report: {
+        code: 'engine.dead-letters.busy',
+        message: expect.stringContaining('service-nova'),
+      },
+    });
+    await expect(hasty.redrive({ service: 'nova' }, { by: 'ann' })).rejects.toMatchObject({
+      report: { code: 'engine.dead-letters.busy' },
+    });
+    const patient = engine.deadLetters({ service: 'nova' });
+    resolve();
+    expect([(await first).length, (await patient).length]).toEqual([3, 3]);
+  });
+
+  it('sees all of the other queues even when one can not be looked at, the moment after', async () => {
+    const stage = await emulator.aws().stage(['nova', 'swift']);
+    const engine = open(stage);
+    await moveToDeadLetters(engine, numbers(12));
+    const broken = emulator.openWith(stage, (_, action, input) =>
+      action === 'ReceiveMessage' && JSON.stringify(input).includes('service-swift-dead')
+        ? Promise.reject(new Error('away'))
+        : undefined,
+    );
+    await expect(broken.deadLetters({})).rejects.toThrow('away');
+    expect((await engine.reads.depths())['service-nova']).toMatchObject({ dead: 12, active: 0 });
+    const { Attributes } = await emulator.aws().aws.sqs('GetQueueAttributes', {
+      QueueUrl: await urlOf(stage, 'service-nova-dead'),
+      AttributeNames: ['ApproximateNumberOfMessagesNotVisible'],
+    });
+    expect(Attributes).toEqual({ ApproximateNumberOfMessagesNotVisible: '0' });
+    expect(await open(stage, { stallTimeoutMillis: 300 }).deadLetters({})).toHaveLength(12);
+  });
+
+  it('is not let in by one who came too late to the end of his own look', async () => {
+    const stage = await emulator.aws().stage(['nova']);
+    await moveToDeadLetters(open(stage), numbers(2));
+    const [late, next] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let holding = 0;
+    const standing = (until: Promise<void>) =>
+      emulator.openWith(
+        stage,
+        (_, action, __, onwards) => {
+          if (action !== 'ChangeMessageVisibilityBatch') return undefined;
+          holding += 1;
+          return until.then(onwards);
+        },
+        { visibilitySeconds: 3 },
+      );
+    const first = standing(late.promise).deadLetters({ service: 'nova' });
+    await until('the first', () => holding === 1);
+    const second = standing(next.promise).deadLetters({ service: 'nova' });
+    await until('the second, when the time of the first was over', () => holding === 2);
+    late.resolve();
+    expect(await first).toHaveLength(2);
+    await expect(
+      open(stage, { stallTimeoutMillis: 200 }).deadLetters({ service: 'nova' }),
+    ).rejects.toMatchObject({
+      report: { code: 'engine.dead-letters.busy' },
+    });
+    next.resolve();
+    expect(await second).toHaveLength(2);
+  });
+});
+
+describe('A message that SQS itself gave up', () => {
+  it('is shown with what that means and goes back as it is, even when another release wrote it', async () => {
+    const stage = await emulator.aws().stage(['nova']);
+    const engine = open(stage);
+    const message = requested('nova', 6);
+    const strange = { ...message, data: { ...message.data, run: 7, phase: 'tidy' } };
+    await engine.commit({ messages: [message, strange as unknown as Message] });
+    const QueueUrl = await urlOf(stage, 'service-nova');
+    await until('two dead letters', async () => {
+      await emulator
+        .aws()
+        .aws.sqs('ReceiveMessage', { QueueUrl, VisibilityTimeout: 0, MaxNumberOfMessages: 10 });
+      return (await engine.reads.depths())['service-nova']?.dead === 2;
+    });
+    const letters = await engine.deadLetters({ service: 'nova', cause: 'engine.gave-up' });
+    const { operationId: of, taskId } = message.data;
+    expect(letters.map(({ task, error, operationId }) => [task, error, operationId])).toEqual(
+      expect.arrayContaining([6, 7].map((run) => [{ taskId, run }, undefined, of])),
+    );
+    expect(letters.map(({ unreadable }) => unreadable === undefined).toSorted()).toEqual([
+      false,
+      true,
+    ]);
+    expect(await engine.redrive({ service: 'nova', cause: 'engine.gave-up' }, { by: 'ann' })).toBe(
+      2,
+    );
+    const bodies: string[] = [];
+    await until('both', async () => {
+      const { Messages = [] } = await emulator
+        .aws()
+        .aws.sqs('ReceiveMessage', { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 1 });
+      bodies.push(...Messages.map(({ Body = '' }) => Body));
+      return bodies.length === 2;
+    });
+    expect(bodies.map((body) => JSON.parse(body).detail)).toEqual(
+      expect.arrayContaining([message.data, strange.data]),
+    );
+  });
+});
+
+describe('A message that EventBridge could not deliver', () => {
+  it('and that no rule of this release would carry on stays a dead letter: the bus would drop it without a word', async () => {
+    const stage = await emulator.aws().stage(['nova']);
+    const warned: string[] = [];
+    const engine = open(stage, { onWarning: (message) => warned.push(message) });
+    const gone = requested('trove', 1);
+    await put(stage, 'undelivered', event(gone.type, gone.data), undeliverable(stage, 'trove'));
+    await put(
+      stage,
+      'undelivered',
+      event('service.tidied', { operationId: operationId() }),
+      undeliverable(stage, 'nova'),
+    );
+    expect(await engine.redrive({}, { by: 'ann' })).toBe(0);
+    expect(warned).toHaveLength(2);
+    expect(await engine.deadLetters({})).toHaveLength(2);
+    expect(await engine.reads.decisions({ limit: 10 })).toEqual([]);
+    expect(
+      await engine.discard(
+        { operationId: gone.data.operationId },
+        { by: 'ann', reason: 'trove has left' },
+      ),
+    ).toBe(1);
+    expect(await engine.discard({}, { by: 'ann', reason: 'of a release that we left' })).toBe(1);
+  });
+
+  it('is a dead letter with the reason, and a redrive puts it on the bus again', async () => {
+    const stage = await emulator.aws().stage(['nova']);
+    const engine = open(stage);
+    const message = requested('nova', 4);
+    await put(
+      stage,
+      'undelivered',
+      event(message.type, message.data),
+      undeliverable(stage, 'nova'),
+    );
+    await put(stage, 'undelivered', 'nothing of ours');
+    expect(await engine.deadLetters({ service: 'nova' })).toMatchObject([
+      {
+        queue: 'service-nova',
+        message,
+        error: { code: 'delivery.no_permissions', message: expect.stringContaining('not allowed') },
+      },
+    ]);
+    const runs = await passesArriving(engine);
+    expect(await engine.redrive({}, { by: 'ann' })).toBe(1);
+    await until('it', () => runs.length === 1);
+    expect(runs).toEqual([4]);
+    // What is nothing of ours is shown, and can be thrown away.
+    expect(await engine.deadLetters({})).toMatchObject([
+      { message: undefined, unreadable: 'nothing of ours' },
+    ]);
+    expect(await engine.discard({}, { by: 'ann', reason: 'noise' })).toBe(1);
+    expect(await engine.deadLetters({})).toEqual([]);
+  });
+});
+
+describe('For a function that SQS feeds', () => {
+  it('a record whose handler threw comes again after a pause, and is laid aside with the error in the end', async () => {
+    const stage = await emulator.aws().stage(['nova']);
+    const engine = open(stage);
+    await engine.commit({ messages: [requested('nova', 1)] });
+    const error = {
+      code: 'nova.http.500',
+      class: 'Unexpected',
+      message: 'm',
+      advice: 'a',
+    } as const;
+    const { QueueUrl = '' } = await emulator
+      .aws()
+      .aws.sqs('GetQueueUrl', { QueueName: `${stage.prefix}-service-nova` });
+    const again: number[] = [];
+    await until('a dead letter', async () => {
+      const { Messages = [] } = await emulator.aws().aws.sqs('ReceiveMessage', {
+        QueueUrl,
+        WaitTimeSeconds: 2,
+        MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+      });
+      const records = Messages.map(({ ReceiptHandle = '', Body = '', Attributes }) => ({
+        handle: ReceiptHandle,
+        body: Body,
+        receiveCount: Number(Attributes?.ApproximateReceiveCount),
+      }));
+      again.push(
+        ...(await engine.failed('service-nova', records, error)).map(
+          ({ receiveCount }) => receiveCount,
+        ),
+      );
+      return (await engine.reads.depths())['service-nova']?.dead === 1;
+    });
+    expect(again).toEqual([1, 2]);
+    expect(await engine.deadLetters({ service: 'nova' })).toMatchObject([
+      { error, receiveCount: 3 },
+    ]);
+    expect((await engine.reads.depths())['service-nova']).toEqual({
+      ready: 0,
+      delayed: 0,
+      active: 0,
+      dead: 1,
+    });
+  });
+});

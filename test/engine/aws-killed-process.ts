@@ -1,0 +1,43 @@
+import { createAws } from '../../lib/engine/aws/call.ts';
+import { openAwsEngine } from '../../lib/engine/aws/open.ts';
+import { CREDENTIALS, REGION } from './aws.ts';
+import { withFault } from './aws-faults.ts';
+import { confirmation, operation, requested } from './samples.ts';
+
+/**
+ * A process that is killed at a point of its own: `node aws-target project.ts endpoint prefix
+ * service what`. It says `stands` when it stands there.
+ * `commit`: its rows are written, its messages not sent · `redrive`: letters were sent back, and
+ * not taken away · `work`: a message in hand.
+ */
+const [endpoint = '', prefix = '', service = '', what] = process.argv.slice(2);
+const say = (...words: string[]) => process.stdout.write(`${words.join(' ')}\n`);
+const stand = () => {
+  say('stands');
+  return new Promise<never>(() => setInterval(() => {}, 1000));
+};
+const aws = withFault(
+  createAws({ endpoint, region: REGION, credentials: () => CREDENTIALS }),
+  (called, action, input) => {
+    if (what === 'commit' && called === 'events') return stand();
+    const isDead = 'QueueUrl' in input && String(input.QueueUrl).endsWith('-dead');
+    return what === 'redrive' && action === 'DeleteMessageBatch' && isDead ? stand() : undefined;
+  },
+);
+const engine = openAwsEngine({
+  aws,
+  prefix,
+  services: [service],
+  visibilitySeconds: 3,
+  pollSeconds: 1,
+});
+if (what === 'commit') {
+  const opened = operation();
+  say('writes', opened.id);
+  await engine.commit({
+    operations: [opened],
+    messages: [confirmation(opened.id), requested(service, 7, opened.id)],
+  });
+}
+if (what === 'redrive') await engine.redrive({ service }, { by: 'ann' });
+if (what === 'work') await engine.work(`service-${service}`, { concurrency: 1 }, () => stand());

@@ -1,0 +1,27 @@
+import { OperationId } from '../../events/ids.ts';
+import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
+import { confirmation, unique } from './samples.ts';
+
+/**
+ * A process that is killed: `node target project.ts folder|url write|work|hold`. It reports each
+ * thing on standard output when it is done:
+ * `committed <id>` after a change with a state and a message, `handled <id> <receive count>` in a
+ * handler.
+ */
+const [where = '', what] = process.argv.slice(2);
+const place = where.startsWith('postgres://') ? { databaseUrl: where } : { dataFolder: where };
+const engine = await openPostgresEngine(place);
+const say = (...words: (string | number)[]) => process.stdout.write(`${words.join(' ')}\n`);
+say('open');
+
+if (what !== 'write')
+  await engine.work('coordinate', { concurrency: 2 }, async ([delivery]) => {
+    if (delivery?.message.type !== 'operation.confirm') return;
+    say('handled', delivery.message.data.operationId, delivery.receiveCount);
+    if (what === 'hold') await new Promise(() => {});
+  });
+while (what !== 'hold') {
+  const id = OperationId.parse(`op-${unique()}`);
+  await engine.commit({ seen: [id], messages: [confirmation(id)], counters: { commits: 1 } });
+  say('committed', id);
+}

@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
+import { ApiClient } from '../../lib/cli/client.ts';
+import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
+import { connectCloud } from '../../lib/openstack/connect.ts';
+import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { keystone } from '../../lib/services/keystone.ts';
+import { createLogger } from '../../lib/shared/log.ts';
+import { readSettings } from '../../lib/shared/settings.ts';
+import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
+import { createServer, listen } from '../cloud/http.ts';
+import { until } from './place.ts';
+import { Billing, Cmdb } from './plugins-doubles.ts';
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await listen(server, 0);
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** A rehearsal cloud, a whole propagator in mode enforce, and both examples beside it. */
+export class OwnServicesStage {
+  readonly cloud: RehearsalCloud;
+  readonly propagator: Embedded;
+  readonly billing: Billing;
+  readonly cmdb: Cmdb;
+  readonly client: ApiClient;
+  readonly #folder: string;
+  readonly #domain: string;
+
+  private constructor(
+    cloud: RehearsalCloud,
+    propagator: Embedded,
+    billing: Billing,
+    cmdb: Cmdb,
+    folder: string,
+  ) {
+    this.cloud = cloud;
+    this.propagator = propagator;
+    this.billing = billing;
+    this.cmdb = cmdb;
+    this.client = new ApiClient(`http://127.0.0.1:${propagator.port}`);
+    this.#folder = folder;
+    this.#domain = cloud.seed.makeDomain('customers');
+  }
+
+  static async open(): Promise<OwnServicesStage> {
+    const folder = mkdtempSync(join(tmpdir(), 'own-services-'));
+    const cloud = await startCloud();
+    // Not what this is about: without it the catalog would hold something that nobody covers.
+    cloud.hide('placement');
+    const billing = new Billing();
+    process.env.BILLING_URL = await billing.start();
+    const [port, cmdbPort] = [await freePort(), await freePort()];
+    const settings = readSettings({
+      PROPAGATOR_MODE: 'enforce',
+      PROPAGATOR_GRACE_PERIOD: '0s',
+      PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
+      PROPAGATOR_DATA: join(folder, 'data'),
+      PROPAGATOR_PORT: String(port),
+      PROPAGATOR_SERVICE_MODULES: './examples/billing-module/billing.ts',
+      PROPAGATOR_REMOTE_SERVICES: `cmdb=http://127.0.0.1:${cmdbPort}/tasks`,
+    });
+    const credentials = readCredentials({
+      env: cloud.credentials,
+      readFile: () => undefined,
+      home: '/nowhere',
+      cwd: '/nowhere',
+    });
+    const propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
+    const apiUrl = `http://127.0.0.1:${propagator.port}`;
+    cloud.onNotification((notification) => {
+      fetch(`${apiUrl}/v1/notifications`, {
+        method: 'POST',
+        body: JSON.stringify(notification),
+      }).catch(() => undefined);
+    });
+    const cmdb = new Cmdb(folder, cmdbPort, apiUrl);
+    await cmdb.start();
+    return new OwnServicesStage(cloud, propagator, billing, cmdb, folder);
+  }
+
+  /** A project with a server, two subscriptions, a payment method and two assets; gives its id. */
+  project(name: string): string {
+    const id = this.cloud.seed.makeProject(this.#domain, name);
+    this.cloud.seed.fill(id, 'tiny');
+    for (const subscription of ['machines', 'support'])
+      this.billing.tables
+        .get('subscriptions')
+        ?.push({ id: `${name}-${subscription}`, account: id });
+    this.billing.tables.get('payment-methods')?.push({ id: `${name}-card`, account: id });
+    for (const asset of ['laptop', 'rack']) this.cmdb.add(id, asset);
+    return id;
+  }
+
+  /** As an administrator does, in Keystone. */
+  async delete(project: string): Promise<void> {
+    const credentials = readCredentials({
+      env: this.cloud.credentials,
+      readFile: () => undefined,
+      home: '/nowhere',
+      cwd: '/nowhere',
+    });
+    const admin = connectCloud(credentials);
+    await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
+    await admin.close();
+  }
+
+  async operationOf(project: string): Promise<OperationShape | undefined> {
+    return (await this.client.get(`/v1/operations?project=${project}`, OperationsShape))
+      .operations[0];
+  }
+
+  async waitFor(
+    what: string,
+    project: string,
+    holds: (seen: OperationShape) => boolean,
+  ): Promise<OperationShape> {
+    let seen: OperationShape | undefined;
+    const holdsNow = async (): Promise<boolean> => {
+      seen = await this.operationOf(project);
+      return seen !== undefined && holds(seen);
+    };
+    // Two to four seconds where the machine has nothing else to do.
+    await until(what, holdsNow, 100);
+    if (!seen) throw new TypeError('there is no operation');
+    return seen;
+  }
+
+  async close(): Promise<void> {
+    await this.propagator.stop();
+    await this.cmdb.close();
+    this.billing.stop();
+    await this.cloud.close();
+    rmSync(this.#folder, { recursive: true });
+  }
+}

@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { jest } from '@jest/globals';
+import * as z from 'zod';
+import { ServicesShape } from '../../lib/cli/shapes.ts';
+import { OwnServicesStage } from './plugins-stage.ts';
+
+jest.setTimeout(240_000);
+
+/**
+ * The examples, as they stand in `examples/`: run beside a whole propagator on the rehearsal cloud.
+ */
+describe('services of the operator', () => {
+  let stage: OwnServicesStage;
+  let control: string;
+  beforeAll(async () => {
+    stage = await OwnServicesStage.open();
+    control = stage.project('control');
+  });
+  afterAll(() => stage.close());
+  const bystanderHas = () => ({ billing: stage.billing.of(control), cmdb: stage.cmdb.of(control) });
+  const ALL = {
+    billing: ['control project-machines', 'control project-support', 'control project-card'],
+    cmdb: ['laptop', 'rack'],
+  };
+  afterEach(() => {
+    expect(bystanderHas()).toEqual(ALL);
+    expect(stage.cloud.world.resources(control).length).toBeGreaterThan(0);
+  });
+
+  it('are emptied of a deleted project as Nova is, in order, and of nobody else', async () => {
+    const project = stage.project('leaver');
+    await stage.delete(project);
+    const { operation, tasks } = await stage.waitFor(
+      'the end',
+      project,
+      (seen) => seen.operation.endedAt !== undefined,
+    );
+    expect(operation.state).toBe('finished');
+    expect([
+      stage.billing.of(project),
+      stage.cmdb.of(project),
+      stage.cloud.world.resources(project),
+    ]).toEqual([[], [], []]);
+    expect(stage.billing.wrongOrder).toEqual([]);
+    const counts = Object.fromEntries(tasks.flatMap((task) => Object.entries(task.counts)));
+    expect(counts).toMatchObject({
+      'billing.subscription': { found: 2, removed: 2, left: 0 },
+      'billing.payment-method': { found: 1, removed: 1, left: 0 },
+      'cmdb.asset': { found: 2, removed: 2, left: 0 },
+    });
+  });
+
+  it('are waited for, with the reason, while one is away; the other touches nothing foreign though its API ignores the filter', async () => {
+    stage.billing.ignoresFilter = true;
+    await stage.cmdb.kill();
+    const project = stage.project('second');
+    await stage.delete(project);
+    const away = await stage.waitFor(
+      'the reason',
+      project,
+      ({ waitsOn, tasks }) =>
+        waitsOn.some(({ on }) => on.startsWith('cmdb')) &&
+        tasks.some(({ service, state }) => service === 'billing' && state === 'finished'),
+    );
+    expect(away.waitsOn.filter(({ on }) => on.startsWith('cmdb'))).toEqual([
+      expect.objectContaining({ on: 'cmdb: cmdb does not answer', actor: 'none' }),
+    ]);
+    expect([stage.billing.of(project), stage.cmdb.of(project)]).toEqual([[], ['laptop', 'rack']]);
+    expect(bystanderHas()).toEqual(ALL);
+    const [billing] = away.tasks.filter(({ service }) => service === 'billing');
+    expect(billing?.conditions.map(({ message }) => message)).toContain(
+      'the listing held rows of others; they were left alone',
+    );
+    await stage.cmdb.start();
+    const { operation } = await stage.waitFor(
+      'the end',
+      project,
+      (seen) => seen.operation.endedAt !== undefined,
+    );
+    expect([operation.state, stage.cmdb.of(project)]).toEqual(['finished', []]);
+    stage.billing.ignoresFilter = false;
+  });
+
+  it('are not believed when they say finished with resources left, and end when nothing is', async () => {
+    const project = stage.project('audited');
+    stage.cmdb.add(project, 'safe', true);
+    await stage.delete(project);
+    const waiting = await stage.waitFor('the audit', project, ({ waitsOn }) =>
+      waitsOn.some(({ on }) => on.includes('audited')),
+    );
+    expect(waiting.waitsOn.filter(({ on }) => on.startsWith('cmdb'))).toMatchObject([
+      { on: 'cmdb.asset: they are being audited', actor: 'operator' },
+    ]);
+    const task = waiting.tasks.find(({ service }) => service === 'cmdb')?.id ?? '';
+    const lie = {
+      type: 'service.finished',
+      phase: 'apply',
+      data: { result: 'finished', counts: { 'cmdb.asset': { listed: 1, gone: 0, left: 1 } } },
+    };
+    const told = stage.client.post(
+      `/v1/tasks/${encodeURIComponent(task)}/report`,
+      lie,
+      z.unknown(),
+    );
+    await expect(told).rejects.toThrow('1 resources are left by its own count');
+    expect((await stage.operationOf(project))?.operation.state).toBe('running');
+    expect(stage.cmdb.of(project)).toEqual(['safe']);
+    stage.cmdb.endAudits();
+    const { operation } = await stage.waitFor(
+      'the end',
+      project,
+      (seen) => seen.operation.endedAt !== undefined,
+    );
+    expect([operation.state, stage.cmdb.of(project)]).toEqual(['finished', []]);
+  });
+
+  it('stand beside the others in what the program itself prints', async () => {
+    const environment = {
+      ...process.env,
+      PROPAGATOR_API_URL: `http://127.0.0.1:${stage.propagator.port}`,
+    };
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['lib/cli/propagator.ts', 'services', '--json'],
+      { env: environment },
+    );
+    const { services, httpPlugins } = ServicesShape.parse(JSON.parse(stdout));
+    expect(services.find(({ name }) => name === 'billing')).toMatchObject({
+      regions: ['everywhere'],
+      resourceTypes: ['billing.subscription', 'billing.payment-method'],
+      follows: expect.arrayContaining(['nova', 'cinder', 'neutron']),
+    });
+    expect(httpPlugins).toEqual(['cmdb']);
+  });
+});

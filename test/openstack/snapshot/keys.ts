@@ -1,0 +1,59 @@
+import { type Cloud, HttpError, type Row, rowsOf, text } from '../cloud.ts';
+import type { Found } from './table.ts';
+
+const RESOURCE_TYPES = ['order', 'container', 'secret'] as const;
+/** What was seen in a project while it lived, by the project's id. */
+const seen = new Map<string, Found[]>();
+
+/**
+ * What Barbican keeps for a project. Nobody but a member sees it, so that it is listed by whom the
+ * suite logged in there. When the project is gone nobody does; but Barbican looks for a secret or a
+ * container before it asks who wants it: 403 means that it is still there, 404 that it is not.
+ * Orders of a dead project can't be found out, nor what was never seen.
+ */
+export async function keys(cloud: Cloud, projectId: string): Promise<Found[]> {
+  const member = cloud.memberOf(projectId);
+  if (member === undefined) return [];
+  try {
+    const found: Found[] = [];
+    for (const resourceType of RESOURCE_TYPES) {
+      for (
+        let rows: Row[] | undefined, offset = 0;
+        rows === undefined || rows.length > 0;
+        offset += rows.length
+      ) {
+        rows = rowsOf(
+          (await member.call('key-manager', 'GET', `/${resourceType}s?limit=100&offset=${offset}`))
+            .json,
+          `${resourceType}s`,
+        );
+        for (const row of rows)
+          found.push({
+            resourceType: `barbican.${resourceType}`,
+            id: text(row, `${resourceType}_ref`).split('/').at(-1) ?? '',
+            name: typeof row.name === 'string' ? row.name : '',
+            owner: projectId,
+            row,
+          });
+      }
+    }
+    seen.set(projectId, found);
+    return found;
+  } catch (error) {
+    if (!(error instanceof HttpError) || error.status !== 401) throw error;
+    return stillThere(cloud, seen.get(projectId) ?? []);
+  }
+}
+
+async function stillThere({ admin }: Cloud, resources: readonly Found[]): Promise<Found[]> {
+  const left = await Promise.all(
+    resources
+      .filter(({ resourceType }) => resourceType !== 'barbican.order')
+      .map(async (resource) => {
+        const path = `/${resource.resourceType.split('.')[1]}s/${resource.id}`;
+        const { status } = await admin.call('key-manager', 'GET', path, { accept: [403, 404] });
+        return status === 404 ? [] : [resource];
+      }),
+  );
+  return left.flat();
+}

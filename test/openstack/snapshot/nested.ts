@@ -1,0 +1,328 @@
+import { type Cloud, Row, rowsOf, text } from '../cloud.ts';
+import { type Found, IN_ALL_PROJECTS, orNone } from './table.ts';
+
+const idsIn = (found: readonly Found[], resourceType: string) =>
+  found.filter((resource) => resource.resourceType === resourceType);
+
+/**
+ * What hangs below resources that were listed: it has no listing of its own, or one that does not
+ * say whose it is.
+ */
+export async function nested(
+  cloud: Cloud,
+  found: readonly Found[],
+  ofProjects: ReadonlySet<string>,
+): Promise<Found[]> {
+  const { admin } = cloud;
+  const ours = found.filter((resource) => ofProjects.has(resource.owner));
+  const forwardings = idsIn(ours, 'neutron.floating-ip').map(async (address) => {
+    const rows = await orNone([404], () =>
+      admin.rows('network', `/floatingips/${address.id}/port_forwardings`, 'port_forwardings'),
+    );
+    return rows.map((row) => ({
+      resourceType: 'neutron.port-forwarding',
+      id: text(row, 'id'),
+      name: address.id,
+      owner: address.owner,
+      row,
+    }));
+  });
+  const helpers = idsIn(ours, 'neutron.router').map(async (router) => {
+    const rows = await orNone([404], () =>
+      admin.rows('network', `/routers/${router.id}/conntrack_helpers`, 'conntrack_helpers'),
+    );
+    return rows.map((row) => ({
+      resourceType: 'neutron.conntrack-helper',
+      id: text(row, 'id'),
+      name: router.id,
+      owner: router.owner,
+      row,
+    }));
+  });
+  const parts = await Promise.all([
+    portsOfRouters(ours, found),
+    ...forwardings,
+    ...helpers,
+    imageMembers(cloud, found),
+    attachments(cloud, found),
+    deployments(cloud, found),
+  ]);
+  return parts.flat();
+}
+
+/**
+ * Gateways, their namesakes in distributed routers, and ports of floating IPs belong to nobody,
+ * says Neutron: they are their device's.
+ */
+function portsOfRouters(ours: readonly Found[], found: readonly Found[]): Found[] {
+  const devices = new Map(
+    ours
+      .filter((one) => /router|floating-ip/.test(one.resourceType))
+      .map((one) => [one.id, one.owner]),
+  );
+  return idsIn(found, 'neutron.port').flatMap((port) => {
+    const owner = port.owner === '' ? devices.get(String(port.row.device_id)) : undefined;
+    return owner === undefined ? [] : [{ ...port, resourceType: 'neutron.router-port', owner }];
+  });
+}
+
+/**
+ * Memberships, as resources of the project that is the member: they name it, whoever owns the
+ * image.
+ */
+async function imageMembers(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
+  const shared = idsIn(found, 'glance.image').filter((image) => image.row.visibility === 'shared');
+  const lists = shared.map(async (image) => {
+    const ask = () => cloud.admin.rows('image', `/images/${image.id}/members`, 'members');
+    const rows = await orNone([404], ask);
+    return rows.map((row) => {
+      const owner = text(row, 'member_id');
+      // Whose image it is stands beside it: with that project, the membership goes, too.
+      return {
+        resourceType: 'glance.image-member',
+        id: `${image.id}/${owner}`,
+        name: image.name,
+        owner,
+        row: { ...row, image_owner: image.owner },
+      };
+    });
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+/** Attachments don't show their project: they are their volume's. */
+async function attachments(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
+  const owners = new Map(idsIn(found, 'cinder.volume').map((volume) => [volume.id, volume.owner]));
+  const rows = await cloud.admin.rows('volume', '/attachments/detail?all_tenants=1', 'attachments');
+  return rows.map((row) => {
+    const volume = text(row, 'volume_id');
+    return {
+      resourceType: 'cinder.attachment',
+      id: text(row, 'id'),
+      name: volume,
+      owner: owners.get(volume) ?? '',
+      row,
+    };
+  });
+}
+
+/** Deployments of Heat don't show their project: they are their configuration's. */
+async function deployments(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
+  if (!cloud.admin.has('orchestration')) return [];
+  const owners = new Map(
+    idsIn(found, 'heat.software-config').map((config) => [config.id, config.owner]),
+  );
+  const rows = await cloud.admin.rows(
+    'orchestration',
+    '/software_deployments',
+    'software_deployments',
+  );
+  return rows.map((row) => {
+    const config = text(row, 'config_id');
+    return {
+      resourceType: 'heat.software-deployment',
+      id: text(row, 'id'),
+      name: config,
+      owner: owners.get(config) ?? '',
+      row,
+    };
+  });
+}
+
+/** Private flavors and volume types that name a project, and the default volume types. */
+export async function access(cloud: Cloud): Promise<Found[]> {
+  const { admin } = cloud;
+  const flavors = await admin.rows('compute', '/flavors/detail?is_public=none', 'flavors');
+  const types = await admin.rows('volume', '/types?is_public=None', 'volume_types');
+  const flavorAccess = flavors
+    .filter((flavor) => flavor['os-flavor-access:is_public'] === false)
+    .map(async (flavor) => {
+      const id = text(flavor, 'id');
+      const rows = await orNone([404], () =>
+        admin.rows('compute', `/flavors/${id}/os-flavor-access`, 'flavor_access'),
+      );
+      return rows.map((row) =>
+        named('nova.flavor-access', id, text(row, 'tenant_id'), row, text(flavor, 'name')),
+      );
+    });
+  const typeAccess = types
+    .filter((type) => type.is_public === false)
+    .map(async (type) => {
+      const id = text(type, 'id');
+      const rows = await orNone([404], () =>
+        admin.rows('volume', `/types/${id}/os-volume-type-access`, 'volume_type_access'),
+      );
+      return rows.map((row) =>
+        named('cinder.type-access', id, text(row, 'project_id'), row, text(type, 'name')),
+      );
+    });
+  const withoutProject = admin.endpoint('volume').replace(`/${admin.projectId}`, '');
+  const defaults = orNone([404, 406], () =>
+    admin.rows('volume', `${withoutProject}/default-types`, 'default_types'),
+  ).then((rows) =>
+    rows.map((row) =>
+      named(
+        'cinder.default-type',
+        'default',
+        text(row, 'project_id'),
+        row,
+        text(row, 'volume_type_id'),
+      ),
+    ),
+  );
+  const shares = admin.has('share')
+    ? [shareAccess(cloud, 'share'), shareAccess(cloud, 'share_group')]
+    : [];
+  return (await Promise.all([...flavorAccess, ...typeAccess, defaults, ...shares])).flat();
+}
+
+/** Private share types and share group types that name a project. */
+async function shareAccess({ admin }: Cloud, of: 'share' | 'share_group'): Promise<Found[]> {
+  const [path, below, resourceType] =
+    of === 'share'
+      ? ['/types', 'share_type_access', 'manila.type-access']
+      : ['/share-group-types', 'access', 'manila.group-type-access'];
+  const types = await admin.rows('share', `${path}?is_public=false`, `${of}_types`);
+  const lists = types.map(async (type) => {
+    const id = text(type, 'id');
+    const rows = await orNone([404], () =>
+      admin.rows('share', `${path}/${id}/${below}`, `${of}_type_access`),
+    );
+    return rows.map((row) =>
+      named(resourceType, id, text(row, 'project_id'), row, text(type, 'name')),
+    );
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+const named = (resourceType: string, id: string, owner: string, row: Row, name: string): Found => ({
+  resourceType,
+  id: `${id}/${owner}`,
+  name,
+  owner,
+  row,
+});
+
+/**
+ * Quotas that differ from the default, and what Placement says is used; both can be asked for a
+ * project that Keystone no longer knows.
+ */
+export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> {
+  const { admin } = cloud;
+  const one = (resourceType: string, row: Row): Found => ({
+    resourceType,
+    id: projectId,
+    name: '',
+    owner: projectId,
+    row,
+  });
+  const found: Found[] = [];
+  const classes = Row.parse(
+    (await admin.call('compute', 'GET', '/os-quota-class-sets/default')).json,
+  ).quota_class_set;
+  const limits = Row.parse(
+    Row.parse((await admin.call('compute', 'GET', `/limits?tenant_id=${projectId}`)).json).limits,
+  ).absolute;
+  const standard = Row.parse(classes);
+  const actual = Row.parse(limits);
+  const pairs = {
+    maxTotalInstances: 'instances',
+    maxTotalCores: 'cores',
+    maxTotalRAMSize: 'ram',
+    maxServerGroups: 'server_groups',
+  };
+  const changed = Object.entries(pairs).filter(([limit, name]) => actual[limit] !== standard[name]);
+  if (changed.length > 0)
+    found.push(
+      one('nova.quota', Object.fromEntries(changed.map(([limit]) => [limit, actual[limit]]))),
+    );
+  const cinder = async (path: string) =>
+    Row.parse(Row.parse((await admin.call('volume', 'GET', path)).json).quota_set);
+  const own = await cinder(`/os-quota-sets/${projectId}`);
+  const usual = await cinder('/os-quota-class-sets/default').catch(async () =>
+    cinder(`/os-quota-sets/${projectId}/defaults`),
+  );
+  const differing = Object.entries(own).filter(
+    ([key, value]) => key !== 'id' && key in usual && usual[key] !== value,
+  );
+  if (differing.length > 0) found.push(one('cinder.quota', Object.fromEntries(differing)));
+  if (admin.has('load-balancer')) {
+    // The row itself stays: it counts what is used.
+    const [row] = await admin.rows(
+      'load-balancer',
+      `/lbaas/quotas?project_id=${projectId}`,
+      'quotas',
+    );
+    const limited = Object.entries(row ?? {}).filter(([, value]) => typeof value === 'number');
+    if (limited.length > 0) found.push(one('octavia.quota', Object.fromEntries(limited)));
+  }
+  if (admin.has('dns')) {
+    const headers = IN_ALL_PROJECTS;
+    const limitsOf = async (id: string) =>
+      Row.parse((await admin.call('dns', 'GET', `/quotas/${id}`, { headers })).json);
+    const [limits, others] = await Promise.all([
+      limitsOf(projectId),
+      limitsOf('a-project-that-is-not-there'),
+    ]);
+    const set = Object.entries(limits).filter(([key, value]) => others[key] !== value);
+    if (set.length > 0) found.push(one('designate.quota', Object.fromEntries(set)));
+  }
+  if (admin.has('share')) {
+    const manila = async (path: string) =>
+      Row.parse(Row.parse((await admin.call('share', 'GET', path)).json).quota_set);
+    const [limits, defaults] = await Promise.all([
+      manila(`/quota-sets/${projectId}`),
+      manila(`/quota-sets/${projectId}/defaults`),
+    ]);
+    const set = Object.entries(limits).filter(([key, value]) => defaults[key] !== value);
+    if (set.length > 0) found.push(one('manila.quota', Object.fromEntries(set)));
+  }
+  if (admin.has('placement')) {
+    const { json } = await admin.call('placement', 'GET', `/usages?project_id=${projectId}`);
+    const usages = Row.parse(Row.parse(json).usages);
+    if (Object.keys(usages).length > 0) found.push(one('placement.usage', usages));
+  }
+  return found;
+}
+
+/**
+ * Role assignments and application credentials that name a project. The users are those who had a
+ * role there: nobody lists the rest.
+ */
+export async function identity(
+  cloud: Cloud,
+  projectId: string,
+  userIds: readonly string[],
+): Promise<Found[]> {
+  const { admin } = cloud;
+  const { json } = await admin.call(
+    'identity',
+    'GET',
+    `/role_assignments?scope.project.id=${projectId}`,
+  );
+  const assignments = rowsOf(json, 'role_assignments').map((row) => {
+    const { links: _links, ...rest } = row;
+    return {
+      resourceType: 'keystone.role-assignment',
+      id: JSON.stringify(rest),
+      name: '',
+      owner: projectId,
+      row: rest,
+    };
+  });
+  const credentials = userIds.map(async (user) => {
+    const ask = () =>
+      admin.rows('identity', `/users/${user}/application_credentials`, 'application_credentials');
+    const rows = await orNone([404], ask);
+    return rows
+      .filter((row) => row.project_id === projectId)
+      .map((row) => ({
+        resourceType: 'keystone.application-credential',
+        id: text(row, 'id'),
+        name: text(row, 'name'),
+        owner: projectId,
+        row,
+      }));
+  });
+  return [...assignments, ...(await Promise.all(credentials)).flat()];
+}

@@ -1,0 +1,300 @@
+import { ProjectId } from '../../events/ids.ts';
+import type { Cloud } from '../../lib/openstack/cloud.ts';
+import type { KeystoneAction } from '../../lib/operation/model.ts';
+import { PropagatorError } from '../../lib/shared/errors.ts';
+import type { Blocker, Removal, ServiceApi } from '../../lib/task/service.ts';
+import { Died } from './chaos-schedule.ts';
+import type { Described } from './stateful-service.ts';
+
+export interface Resource {
+  readonly resourceType: string;
+  readonly id: string;
+  readonly owner: string;
+  /** Listings that still show it after its deletion was accepted. */
+  lingers: number;
+  deleting: boolean;
+  /** It was not there when the cleanup began. */
+  readonly isLate: boolean;
+}
+
+interface Project {
+  readonly name: string;
+  enabled: boolean;
+  readonly parentId?: string;
+}
+
+const no = (status: 403 | 404, message: string): PropagatorError =>
+  new PropagatorError({
+    code: `keystone.http.${status}`,
+    class: status === 403 ? 'Denied' : 'Gone',
+    message,
+    advice: 'See to it in Keystone.',
+    status,
+  });
+
+const bound = new PropagatorError({
+  code: 'keystone.login.bound',
+  class: 'Denied',
+  message: 'an application credential gives no token on another project or on the system',
+  advice: 'Let the propagator log in with a password instead.',
+});
+
+/** What Keystone and the services hold, who may see it, and what must never happen. */
+export class LivingCloud {
+  resources: Resource[] = [];
+  readonly projects = new Map<string, Project>([
+    ['target', { name: 'shop', enabled: true }],
+    ['control', { name: 'bank', enabled: true }],
+    ['cleaner', { name: 'cleaner', enabled: true }],
+  ]);
+  readonly users = new Set(['gone-user', 'other-user']);
+  /** Roles that the propagator has now, as `project/role`. */
+  readonly roles = new Set<string>();
+  keystoneAway = false;
+  /** It logs in with an application credential, which gives no token on another project. */
+  isBound = false;
+  /** Types in the catalog beside those of the services. */
+  readonly moreTypes: string[] = [];
+  /** By service: what its listings answer instead. */
+  readonly broken = new Map<string, PropagatorError>();
+  /** By kind, likewise. */
+  readonly brokenKinds = new Map<string, PropagatorError>();
+  /** By service: what stands in the way of every removal. */
+  readonly blocks = new Map<string, Blocker>();
+  /** Services that have left the catalog. */
+  readonly lacking = new Set<string>();
+  /** What acts answer instead of doing it, one after another. */
+  readonly refusals: Partial<Record<KeystoneAction['what'], PropagatorError[]>> = {};
+  refuseSecondRole = false;
+  /** The next act is cut off after its first call. */
+  powerCut = false;
+  /** Somebody does something in the moment before the next removal. */
+  beforeRemoval: (() => void) | undefined;
+  /** Nothing is ever held up: whoever waits for a resource type goes ahead of none of it. */
+  isCalm = false;
+  /** Rows of everybody are shown, whatever is asked for. */
+  ignoresFilters = false;
+  /** Projects that the services were told of when they were asked about a user. */
+  readonly asked: string[] = [];
+  readonly violations: string[] = [];
+  readonly #described: readonly Described[];
+  #made = 0;
+
+  constructor(described: readonly Described[]) {
+    this.#described = described;
+  }
+
+  make(resourceType: string, owner: string, id = `late-${++this.#made}`, lingers = 0): void {
+    this.resources.push({
+      resourceType,
+      owner,
+      id,
+      lingers,
+      deleting: false,
+      isLate: id.startsWith('late-'),
+    });
+  }
+
+  of(owner: string, service = ''): Resource[] {
+    return this.resources.filter(
+      (resource) => resource.owner === owner && resource.resourceType.startsWith(service),
+    );
+  }
+
+  /** Class C shows what belongs to the project of the token, and nothing else. */
+  list(resourceType: string, which: 'A' | 'C' | 'D', owner: string, tokenOn: string): Resource[] {
+    const [service = ''] = resourceType.split('.');
+    const broken = this.broken.get(service) ?? this.brokenKinds.get(resourceType);
+    if (broken) throw broken;
+    if (which === 'C') this.#mustCount(tokenOn);
+    for (const resource of this.resources)
+      if (resource.resourceType === resourceType && resource.deleting) resource.lingers -= 1;
+    this.resources = this.resources.filter(
+      (resource) => !resource.deleting || resource.lingers >= 0,
+    );
+    const mine = (resource: Resource) =>
+      which === 'C' ? resource.owner === tokenOn : this.ignoresFilters || resource.owner === owner;
+    return this.resources.filter(
+      (resource) => resource.resourceType === resourceType && mine(resource),
+    );
+  }
+
+  remove(
+    resource: Resource,
+    which: 'A' | 'C' | 'D',
+    tokenOn: string,
+    after: readonly string[],
+  ): Removal {
+    this.beforeRemoval?.();
+    const block = this.blocks.get(resource.resourceType.split('.')[0] ?? '');
+    if (block) return { is: 'blocked', ...block };
+    if (which === 'C') this.#mustCount(tokenOn);
+    const project = this.projects.get(resource.owner);
+    if (which === 'D' && !project?.enabled)
+      this.violations.push(`${resource.id} was to go with the credentials of the dead`);
+    if (project?.enabled && !this.#hasRole(resource.owner))
+      this.violations.push(`${resource.id} was removed of a project that people work in`);
+    const reachable = this.#classesOf(resource.owner, 'A', ...(project?.enabled ? ['C', 'D'] : []));
+    const before = reachable.find(
+      ({ resourceType, isLate }) =>
+        !isLate && after.some((service) => resourceType.startsWith(`${service}.`)),
+    );
+    if (before)
+      this.violations.push(`${resource.resourceType} went while ${before.resourceType} was there`);
+    const awaited = this.isCalm
+      ? this.of(resource.owner).find(
+          ({ resourceType, isLate }) =>
+            !isLate && this.#isAwaited(resourceType, resource.resourceType),
+        )
+      : undefined;
+    if (awaited)
+      this.violations.push(
+        `${resource.resourceType} went while ${awaited.resourceType} was there, which it waits for`,
+      );
+    resource.deleting = true;
+    if (resource.lingers > 0) return { is: 'accepted' };
+    this.resources = this.resources.filter((one) => one !== resource);
+    return { is: 'gone' };
+  }
+
+  /** Whoever deletes it: Keystone forgets the roles on it, too. */
+  delete(id: string): void {
+    this.projects.delete(id);
+    for (const role of this.roles) if (role.startsWith(`${id}/`)) this.roles.delete(role);
+  }
+
+  enable(id: string, enabled: boolean): void {
+    const project = this.projects.get(id);
+    if (project) project.enabled = enabled;
+  }
+
+  #isAwaited(resourceType: string, by: string): boolean {
+    const [service = '', name = ''] = resourceType.split('.');
+    const awaitedBy = this.#described.find((one) => one.name === service)?.awaitedBy?.[name] ?? [];
+    return awaitedBy.includes(by.split('.')[0] ?? '');
+  }
+
+  #hasRole = (project: string): boolean =>
+    [...this.roles].some((role) => role.startsWith(`${project}/`));
+
+  #mustCount(tokenOn: string): void {
+    if (tokenOn === 'cleaner') return;
+    if (!this.projects.get(tokenOn)?.enabled || !this.#hasRole(tokenOn))
+      throw no(403, 'the token does not count any more');
+  }
+
+  #answer(what: KeystoneAction['what']): void {
+    if (this.keystoneAway)
+      throw new PropagatorError({
+        code: 'keystone.http.503',
+        class: 'Transient',
+        message: 'away',
+        advice: 'Wait.',
+      });
+    const refusal = this.refusals[what]?.shift();
+    if (refusal) throw refusal;
+  }
+
+  #cut(): void {
+    if (this.powerCut) throw new Died();
+  }
+
+  #classesOf(owner: string, ...which: string[]): Resource[] {
+    return this.of(owner).filter(({ resourceType }) => {
+      const [service, name = ''] = resourceType.split('.');
+      return which.includes(
+        this.#described.find((one) => one.name === service)?.resourceTypes?.[name] ?? '',
+      );
+    });
+  }
+
+  readonly port: Cloud = {
+    keystone: {
+      show: async (type, id) => {
+        if (this.keystoneAway)
+          throw new PropagatorError({
+            code: 'keystone.http.503',
+            class: 'Transient',
+            message: 'away',
+            advice: 'Wait.',
+          });
+        const shown = this.projects.get(id);
+        if (type === 'user' && this.users.has(id))
+          return { is: 'present', account: { type: 'user', id, enabled: true } as never };
+        if (type !== 'project' || !shown) return { is: 'absent' };
+        const { name, enabled } = shown;
+        return { is: 'present', account: { type, id: ProjectId.parse(id), name, enabled } };
+      },
+      projects: async () => [],
+      domains: async () => [],
+      users: async () => [],
+      members: async () => [],
+      groupMembers: async () => [],
+    },
+    keystoneActions: {
+      missingRoles: async (project) =>
+        ['admin', 'keeper'].filter((role) => !this.roles.has(`${project}/${role}`)),
+      enter: async (project, roles) => {
+        this.#answer('assign-role');
+        for (const role of roles) {
+          if (!this.projects.has(project)) throw no(404, 'no such project');
+          if (this.refuseSecondRole && role === 'keeper') throw no(403, 'not this role');
+          this.roles.add(`${project}/${role}`);
+          this.#cut();
+        }
+        if (this.isBound) throw bound;
+      },
+      leave: async (project, roles) => {
+        this.#answer('revoke-role');
+        for (const role of roles) {
+          this.roles.delete(`${project}/${role}`);
+          this.#cut();
+        }
+      },
+      disable: async (project) => {
+        this.#answer('disable');
+        const left = this.projects.get(project)?.enabled ? this.#classesOf(project, 'C', 'D') : [];
+        if (left.length > 0)
+          this.violations.push(`disabled while ${left[0]?.resourceType} was there`);
+        this.enable(project, false);
+        this.#cut();
+      },
+      delete: async (project) => {
+        this.#answer('delete');
+        if ((await this.port.keystoneActions.children(ProjectId.parse(project))) > 0)
+          throw no(403, 'it has projects below it');
+        const [left] = this.projects.has(project) ? this.#classesOf(project, 'A') : [];
+        if (left) this.violations.push(`deleted while ${left.resourceType} was there`);
+        if (this.projects.get(project)?.enabled)
+          this.violations.push('deleted while it was enabled');
+        this.delete(project);
+        this.#cut();
+      },
+      children: async (project) =>
+        [...this.projects.values()].filter(({ parentId }) => parentId === project).length,
+    },
+    ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
+    catalog: async () =>
+      [...this.#described.map(({ name }) => name), ...this.moreTypes].map((type) => ({
+        type,
+        name: type,
+        regions: ['one'],
+      })),
+    regionsOf: async ({ catalogTypes }) => (this.lacking.has(catalogTypes[0] ?? '') ? [] : ['one']),
+    api: async ({ name }, region, projectApi): Promise<ServiceApi | undefined> => {
+      if (this.lacking.has(name)) return undefined;
+      if (projectApi && this.isBound) throw bound;
+      if (projectApi) this.#mustCount(projectApi);
+      const unused = () => Promise.reject(new Error('not in this world'));
+      return {
+        service: name,
+        region,
+        endpoint: '',
+        ownProject: projectApi ?? 'cleaner',
+        request: unused,
+        list: unused,
+      };
+    },
+    close: async () => {},
+  };
+}

@@ -1,0 +1,96 @@
+import {
+  defineService,
+  defineType,
+  defineUserType,
+  type RequiresLiveProject,
+  type Service,
+} from '../../lib/task/service.ts';
+import type { LivingCloud, Resource } from './stateful-cloud.ts';
+
+/** What a service of the living world holds, and what stands before it. */
+export interface Described {
+  readonly name: string;
+  /** Resource types of a project's resources and the class of each. */
+  readonly resourceTypes?: Readonly<Record<string, 'A' | 'C' | 'D'>>;
+  /** Resource types of the same service that must be gone before a resource type. */
+  readonly kindsAfter?: Readonly<Record<string, readonly string[]>>;
+  /** Services that wait for a resource type alone. */
+  readonly awaitedBy?: Readonly<Record<string, readonly string[]>>;
+  readonly userResourceTypes?: readonly string[];
+  /** User resource types that no release removes: they are only told about. */
+  readonly retained?: readonly string[];
+  readonly after?: readonly string[];
+  readonly follows?: readonly string[];
+  readonly before?: readonly string[];
+  readonly last?: boolean;
+  readonly preDelete?: boolean;
+}
+
+const requiresLiveProject = (
+  resourceType: string,
+  which: 'A' | 'C' | 'D',
+): { requiresLiveProject?: RequiresLiveProject } =>
+  which === 'A'
+    ? {}
+    : {
+        requiresLiveProject: {
+          class: which,
+          leftover: `${resourceType}s`,
+          advice: `Remove the ${resourceType}s by hand.`,
+        },
+      };
+
+/** A service file over the resources of the cloud in memory. */
+export function serviceOf(
+  {
+    name,
+    resourceTypes = {},
+    kindsAfter = {},
+    awaitedBy = {},
+    userResourceTypes = [],
+    retained = [],
+    ...order
+  }: Described,
+  cloud: LivingCloud,
+): Service {
+  return defineService({
+    name,
+    catalogTypes: [name],
+    ...order,
+    resourceTypes: Object.entries(resourceTypes).map(([resourceType, which]) =>
+      defineType<Resource>({
+        name: resourceType,
+        ...requiresLiveProject(resourceType, which),
+        after: kindsAfter[resourceType] ?? [],
+        awaitedBy: awaitedBy[resourceType] ?? [],
+        list: async ({ api, project }) =>
+          cloud.list(`${name}.${resourceType}`, which, project, api.ownProject),
+        id: (row) => row.id,
+        owner: (row) => row.owner,
+        remove: async (row, { api }) => cloud.remove(row, which, api.ownProject, order.after ?? []),
+      }),
+    ),
+    userResourceTypes: userResourceTypes.map((resourceType) =>
+      defineUserType<Resource>({
+        name: resourceType,
+        list: async ({ user, projects }) => {
+          cloud.asked.push(...projects);
+          return cloud.list(`${name}.${resourceType}`, 'A', user, 'cleaner');
+        },
+        id: (row) => row.id,
+        owner: (row) => row.owner,
+        remove: async (row) =>
+          retained.includes(resourceType)
+            ? {
+                is: 'retained',
+                message: `${row.id} works with his trust`,
+                advice: 'Update it as somebody else.',
+              }
+            : cloud.remove(row, 'A', 'cleaner', []),
+      }),
+    ),
+    ...(Object.keys(resourceTypes).length > 0
+      ? {}
+      : { noProjectResources: 'it holds nothing of a project' }),
+  });
+}

@@ -1,0 +1,237 @@
+import { ProjectId } from '../../events/ids.ts';
+import type { Message } from '../../events/index.ts';
+import { api } from '../../lib/api/api.ts';
+import type { Delivery } from '../../lib/engine/port.ts';
+import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
+import { runTask, type ServiceDeps } from '../../lib/handlers/task.ts';
+import type { Mode, Operation, Task } from '../../lib/operation/model.ts';
+import { type ErrorClass, PropagatorError } from '../../lib/shared/errors.ts';
+import type { Service } from '../../lib/task/service.ts';
+import { MemoryEngine, type Waiting } from '../memory.ts';
+import { LivingCloud } from './stateful-cloud.ts';
+import { type Described, serviceOf } from './stateful-service.ts';
+
+export const TARGET = ProjectId.parse('target');
+export const CONTROL = ProjectId.parse('control');
+export const GONE_USER = 'gone-user';
+
+export const failure = (
+  errorClass: ErrorClass,
+  code = `some.${errorClass.toLowerCase()}`,
+  message = 'it does not feel well',
+) => new PropagatorError({ code, class: errorClass, message, advice: 'See to it.' });
+
+export interface Wish {
+  readonly name?: string;
+  readonly project?: string;
+  readonly by?: string;
+  readonly reason?: string;
+}
+
+/**
+ * A cloud in memory in which projects live, are disabled and deleted, in which the propagator takes
+ * roles and gives them back, and whose services have resource types of every class. Everything is
+ * state: who has which role now, what is there. `cloud.violations` is what must never happen.
+ */
+export class LivingWorld {
+  readonly engine = new MemoryEngine();
+  readonly cloud: LivingCloud;
+  readonly services: Service[];
+  readonly httpPlugins: string[] = [];
+  mode: Mode = 'enforce';
+  progressMillis = 400;
+  protectedProjects: string[] = [];
+  readonly #others: unknown;
+  limits = {
+    confirmationIntervalMillis: 2000,
+    stallTimeoutMillis: 3_600_000,
+    maxAttempts: 5,
+    maxResourcesPerOperation: 1000,
+    maxOperationsPerHour: 100,
+  };
+
+  /**
+   * `resources`: so many of each resource type, of the target project and of the control project.
+   */
+  constructor(described: readonly Described[], resources = 2, lingers = 0) {
+    this.cloud = new LivingCloud(described);
+    this.services = described.map((one) => serviceOf(one, this.cloud));
+    for (const { name, resourceTypes = {}, userResourceTypes = [] } of described)
+      for (let n = 0; n < resources; n += 1) {
+        for (const resourceType of Object.keys(resourceTypes))
+          for (const owner of [TARGET, CONTROL])
+            this.cloud.make(`${name}.${resourceType}`, owner, `${owner}-${n}`, lingers);
+        for (const resourceType of userResourceTypes)
+          for (const owner of [GONE_USER, 'other-user'])
+            this.cloud.make(`${name}.${resourceType}`, owner, `${owner}-${n}`, lingers);
+      }
+    this.#others = this.#confirmation();
+  }
+
+  #confirmation(): unknown {
+    const people = [CONTROL, 'other-user', 'cleaner'];
+    return structuredClone({
+      left: people.map((owner) => this.left(owner)),
+      projects: people.map((id) => this.cloud.projects.get(id)),
+    });
+  }
+
+  /** Nobody else lost a thing, and nothing happened that must never happen. */
+  expectOthersUntouched(): void {
+    expect(this.#confirmation()).toEqual(this.#others);
+    expect(this.cloud.violations).toEqual([]);
+  }
+
+  get deps(): CoordinateDeps & ServiceDeps & { httpPlugins: never[] } {
+    return {
+      engine: this.engine,
+      cloud: this.cloud.port,
+      services: this.services,
+      mode: this.mode,
+      gracePeriodMillis: 0,
+      confirmationIntervalMillis: this.limits.confirmationIntervalMillis,
+      protectedIds: { projects: this.protectedProjects, domains: [] },
+      protection: async () => ({
+        projects: this.protectedProjects,
+        domains: [],
+        ownProject: 'cleaner',
+      }),
+      limits: this.limits,
+      optedIn: [],
+      httpPlugins: this.httpPlugins as never[],
+      concurrency: {},
+      budgetMillis: 60_000,
+      progressMillis: this.progressMillis,
+      now: () => this.engine.time,
+    };
+  }
+
+  /** Hands one message to the function that it is routed to. */
+  async handle(message: Message, deps = this.deps): Promise<void> {
+    const deliveries: Delivery[] = [{ message, receiveCount: 1 }];
+    if (message.type !== 'service.requested') return coordinate(deliveries, deps);
+    const service = this.services.find((one) => one.name === message.data.service);
+    if (service) await runTask(service, deliveries, deps);
+  }
+
+  /**
+   * Delivers one message after another until it is so, or nothing waits any more; says whether it
+   * is so.
+   */
+  async until(isSo: () => boolean, most = 2000): Promise<boolean> {
+    for (let n = 0; n < most && !isSo(); n += 1) {
+      const [next] = this.engine.due() as [Waiting?];
+      if (!next) break;
+      await this.handle(next.message);
+      this.engine.take(next);
+    }
+    return isSo();
+  }
+
+  /**
+   * Until nothing waits, or (something waits for people and is asked about again and again) for so
+   * many messages.
+   */
+  async settle(most = 300): Promise<void> {
+    await this.until(() => false, most);
+  }
+
+  /** The door, as it stands on loopback. */
+  async call(
+    method: 'GET' | 'POST' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: Record<string, unknown> }> {
+    const app = api({ ...this.deps, health: () => ({ ok: true }) });
+    const text =
+      body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+    const answer = await app.request(`http://127.0.0.1:8787${path}`, { method, ...text });
+    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
+  }
+
+  /** An administrator asks for the end of the target project. */
+  ask(wish: Wish = { name: 'shop' }) {
+    return this.call('POST', '/v1/operations', {
+      action: 'cleanup',
+      project: TARGET,
+      by: 'ann',
+      reason: 'contract ended',
+      ...wish,
+    });
+  }
+
+  release(operation = this.operation) {
+    return this.call('POST', `/v1/operations/${operation.id}/release`, {
+      by: 'bob',
+      reason: 'looked at it',
+    });
+  }
+
+  /** The operation that was opened last. */
+  get operation(): Operation {
+    const last = [...this.engine.operations.values()].at(-1);
+    if (!last) throw new Error('no operation was opened');
+    return last;
+  }
+
+  get state(): string {
+    return [...this.engine.operations.values()].at(-1)?.state ?? 'none';
+  }
+
+  taskOf(service: string): Task | undefined {
+    return [...this.engine.tasks.values()].find(
+      (one) => one.service === service && one.operationId === this.operation.id,
+    );
+  }
+
+  task(service: string): Task {
+    const task = this.taskOf(service);
+    if (!task) throw new Error(`${service} has no task`);
+    return task;
+  }
+
+  /** Task states by service. */
+  get tasks(): Record<string, string> {
+    const tasks = [...this.engine.tasks.values()].filter(
+      ({ operationId }) => operationId === this.operation.id,
+    );
+    return Object.fromEntries(tasks.map(({ service, state }) => [service, state]));
+  }
+
+  /** What the owner still has, by kind. */
+  left(owner: string = TARGET): Record<string, number> {
+    const left: Record<string, number> = {};
+    for (const { resourceType } of this.cloud.of(owner))
+      left[resourceType] = (left[resourceType] ?? 0) + 1;
+    return left;
+  }
+
+  /** Operation and tasks, when nothing must have changed at all. */
+  get stored(): unknown {
+    return structuredClone({
+      operations: [...this.engine.operations.values()],
+      tasks: [...this.engine.tasks.values()],
+    });
+  }
+}
+
+/** Notified by Keystone, and true. */
+export const deleted = (type: 'project' | 'user', id: string, messageId = `m-${id}`): Message =>
+  ({
+    type: `account.${type}.deleted`,
+    data: {
+      account: { type, id },
+      cause: { messageId, eventType: `identity.${type}.deleted`, at: 0 },
+    },
+  }) as Message;
+
+/**
+ * A cloud with a service of each class: `vault` needs a token on the project, `booking` the
+ * credentials of its people.
+ */
+export const EVERY_CLASS: readonly Described[] = [
+  { name: 'compute', resourceTypes: { server: 'A' } },
+  { name: 'network', resourceTypes: { port: 'A' }, after: ['compute'] },
+  { name: 'vault', resourceTypes: { secret: 'C', label: 'A' }, follows: ['compute'] },
+  { name: 'booking', resourceTypes: { lease: 'D', host: 'A' }, before: ['compute'] },
+];

@@ -1,0 +1,154 @@
+import * as z from 'zod';
+import { api } from '../../../lib/api/api.ts';
+import { MemoryEngine } from '../../memory.ts';
+import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
+
+function apiUrl(
+  engine = new MemoryEngine(),
+  healthy = true,
+  mode: 'observe' | 'enforce' = 'enforce',
+) {
+  const app = api({
+    ...new SmallWorld({ resources: [0, 0, 0], lingers: 0, failures: 0, failWith: 'Transient' })
+      .deps,
+    engine,
+    mode,
+    health: () => ({ ok: healthy, relay: healthy ? 'connected' : 'away' }),
+    now: () => engine.time,
+  });
+  const call = async (path: string, init?: RequestInit) => {
+    const answer = await app.request(`http://127.0.0.1:8787${path}`, init);
+    return {
+      status: answer.status,
+      body: z.record(z.string(), z.unknown()).parse(await answer.json()),
+    };
+  };
+  const post = (path: string, body: string) => call(path, { method: 'POST', body });
+  return { engine, app, call, post };
+}
+
+async function finished(): Promise<SmallWorld> {
+  const world = new SmallWorld({
+    resources: [2, 1, 1],
+    lingers: 0,
+    failures: 0,
+    failWith: 'Transient',
+  });
+  await world.engine.commit({ messages: [deleted(TARGET)] });
+  await world.settle();
+  return world;
+}
+
+describe('the HTTP door', () => {
+  it('is healthy only when the database answers and every part is well', async () => {
+    expect((await apiUrl().call('/healthz')).status).toBe(200);
+    expect(await apiUrl(new MemoryEngine(), false).call('/healthz')).toMatchObject({
+      status: 503,
+      body: { ok: false, relay: 'away' },
+    });
+    const broken = new MemoryEngine();
+    broken.health = () => Promise.reject(new Error('gone'));
+    expect(await apiUrl(broken).call('/healthz')).toMatchObject({
+      status: 503,
+      body: { ok: false, database: 'does not answer' },
+    });
+  });
+
+  it('opens on loopback only, whatever name the request came by', async () => {
+    const { app } = apiUrl();
+    expect((await app.request('http://attacker.example/v1/operations')).status).toBe(403);
+    expect((await app.request('http://localhost:8787/v1/operations')).status).toBe(200);
+    expect((await app.request('http://[::1]:8787/v1/operations')).status).toBe(200);
+  });
+
+  it('shows an operation with what it found, removed and left, in order', async () => {
+    const { engine } = await finished();
+    const { call } = apiUrl(engine);
+    const [operation] = [...engine.operations.values()];
+    const { status, body } = await call(`/v1/operations/${operation?.id}`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      operation: { state: 'finished' },
+      resources: { found: 4, removed: 4, left: 0 },
+      waitsOn: [],
+      tasks: [{ service: 'first' }, { service: 'middle' }, { service: 'last' }],
+    });
+    expect(await call('/v1/operations?state=finished')).toMatchObject({
+      body: { operations: [{ operation: { id: operation?.id } }] },
+    });
+    expect(await call('/v1/operations?state=running')).toMatchObject({ body: { operations: [] } });
+  });
+
+  it.each([
+    ['GET', '/v1/operations?state=nonsense', undefined, 400],
+    ['GET', '/v1/operations/..%2f..', undefined, 400],
+    ['GET', '/v1/operations/op-000000000000', undefined, 404],
+    ['GET', '/v1/nothing', undefined, 404],
+    ['POST', '/v1/dead-letters/redrive', '{}', 400],
+    ['POST', '/v1/dead-letters/redrive', 'no json', 400],
+    ['POST', '/v1/operations/op-000000000000/release', '{"reason":"x"}', 409],
+    ['POST', '/v1/operations/op-000000000000/release', '{}', 400],
+    ['POST', '/v1/notifications', '', 400],
+  ])('%s %s with %s is answered %i with a reason', async (method, path, body, status) => {
+    const answer = await apiUrl().call(path, body === undefined ? { method } : { method, body });
+    expect(answer).toMatchObject({
+      status,
+      body: { error: { code: expect.any(String), message: expect.any(String) } },
+    });
+  });
+
+  it('carries out what was only observed, once a person releases it in mode enforce', async () => {
+    const world = new SmallWorld({
+      resources: [1, 1, 1],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+      mode: 'observe',
+    });
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    await world.settle();
+    const path = `/v1/operations/${[...world.engine.operations.keys()][0]}/release`;
+    expect(
+      await apiUrl(world.engine, true, 'observe').post(path, '{"by":"ann","reason":"looked"}'),
+    ).toMatchObject({ status: 409 });
+    expect(world.resources(TARGET)).toBe(3);
+    expect(await apiUrl(world.engine).post(path, '{"by":"ann","reason":"looked"}')).toMatchObject({
+      status: 202,
+    });
+    await world.settle({ ...world.deps, mode: 'enforce' });
+    expect(
+      [...world.engine.operations.values()].map(({ state, cause }) => [state, cause.note]),
+    ).toEqual([
+      ['observed', undefined],
+      ['finished', 'released by ann: looked'],
+    ]);
+    expect(world.resources(TARGET)).toBe(0);
+  });
+
+  it.each([
+    ['one', '{"a":1}', ['{"a":1}']],
+    ['one over several lines', '{\n"a":1\n}', ['{\n"a":1\n}']],
+    ['an array', '[{"a":1},{"b":2}]', ['{"a":1}', '{"b":2}']],
+    ['JSON lines', '{"a":1}\n{"b":2}\n', ['{"a":1}', '{"b":2}']],
+    ['garbage, for the quarantine to tell', 'what is this', ['what is this']],
+  ])('stores notifications before it answers 202: %s', async (_, body, stored) => {
+    const { engine, post } = apiUrl();
+    expect(await post('/v1/notifications', body)).toEqual({
+      status: 202,
+      body: { stored: stored.length },
+    });
+    expect(
+      engine.waiting.map(
+        ({ message }) => message.type === 'notification.received' && message.data.body,
+      ),
+    ).toEqual(stored);
+  });
+
+  it('answers 503 and stores nothing when the store fails', async () => {
+    const { engine, post } = apiUrl();
+    engine.commit = () => Promise.reject(new Error('disk full at /secret/path'));
+    const answer = await post('/v1/notifications', '{}');
+    expect(answer.status).toBe(503);
+    expect(JSON.stringify(answer.body)).not.toContain('secret');
+  });
+});

@@ -1,0 +1,353 @@
+import { OperationId } from '../../../events/ids.ts';
+import { api } from '../../../lib/api/api.ts';
+import { DeadLettersShape, OperationShape, OperationsShape } from '../../../lib/cli/shapes.ts';
+import { SHOWN_AT_MOST } from '../../../lib/engine/port.ts';
+import type { ErrorReport } from '../../../lib/shared/errors.ts';
+import { confirmation, operation, quarantined, requested, task } from '../../engine/samples.ts';
+import { MemoryEngine } from '../../memory.ts';
+import { SmallWorld } from '../../property/small-world.ts';
+import { SILENT_LOG, TELLINGS } from '../shared/secrets.ts';
+
+const denied: ErrorReport = {
+  code: 'nova.http.403',
+  class: 'Denied',
+  message: 'no',
+  advice: 'Ask.',
+  requestId: 'req-1',
+  status: 403,
+};
+
+function apiUrl(engine = new MemoryEngine()) {
+  const { deps } = new SmallWorld({
+    resources: [0, 0, 0],
+    lingers: 0,
+    failures: 0,
+    failWith: 'Transient',
+  });
+  const app = api({ ...deps, engine, health: () => ({ ok: true }), now: () => engine.time });
+  const call = async (path: string, body?: object): Promise<{ status: number; body: unknown }> => {
+    const init = body && { method: 'POST', body: JSON.stringify(body) };
+    const answer = await app.request(`http://127.0.0.1:8787${path}`, init);
+    return { status: answer.status, body: await answer.json() };
+  };
+  return { engine, call };
+}
+const lettersIn = (body: unknown) => DeadLettersShape.parse(body).deadLetters;
+const received = (body: string) => ({
+  type: 'notification.received',
+  data: { body, encoding: 'utf8', source: 'http', receivedAt: 1 },
+});
+
+describe('the dead letters behind the door', () => {
+  it('are of every queue, with their cause, their task and when they expire', async () => {
+    const { engine, call } = apiUrl();
+    const message = requested('nova', 3);
+    engine.moveToDeadLetters('service-nova', message, {
+      error: denied,
+      receiveCount: 9,
+      expiresAt: 5,
+    });
+    engine.moveToDeadLetters('ingest', received('{"event_type":"x"}'));
+    engine.moveToDeadLetters('coordinate', confirmation(message.data.operationId, 2));
+    const { operationId, taskId } = message.data;
+    const { body } = await call('/v1/dead-letters');
+    expect(lettersIn(body)).toEqual([
+      {
+        id: '1',
+        queue: 'service-nova',
+        message,
+        operationId,
+        task: { taskId, run: 3 },
+        error: denied,
+        cause: 'nova.http.403',
+        receiveCount: 9,
+        at: engine.time,
+        expiresAt: 5,
+      },
+      expect.objectContaining({
+        queue: 'ingest',
+        cause: 'engine.gave-up',
+        message: expect.objectContaining({ type: 'notification.received' }),
+      }),
+      expect.objectContaining({ queue: 'coordinate', operationId }),
+    ]);
+    const ids = async (query: string) =>
+      lettersIn((await call(`/v1/dead-letters?${query}`)).body).map(({ id }) => id);
+    expect(await ids('service=nova')).toEqual(['1']);
+    expect(await ids('queue=ingest')).toEqual(['2']);
+    expect(await ids(`operation=${operationId}`)).toEqual(['1', '3']);
+    expect(await ids('cause=engine.gave-up')).toEqual(['2', '3']);
+    expect(await ids('id=3')).toEqual(['3']);
+  });
+
+  it('show no secret and no more than a page of what others wrote', async () => {
+    const { engine, call } = apiUrl();
+    const text = `{"_context_auth_token":"hush-1","event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
+    engine.moveToDeadLetters('ingest', received(text));
+    engine.moveToDeadLetters('ingest', {
+      ...received(''),
+      data: {
+        ...received('').data,
+        body: Buffer.from(text).toString('base64'),
+        encoding: 'base64',
+      },
+    });
+    engine.moveToDeadLetters('service-nova', {
+      type: 'service.requested',
+      data: { token: 'hush-2', strange: true },
+    });
+    const { body } = await call('/v1/dead-letters');
+    expect(JSON.stringify(body)).not.toContain('hush');
+    expect(JSON.stringify(body).length).toBeLessThan(3 * SHOWN_AT_MOST);
+    const [plain, encoded, unreadable] = lettersIn(body);
+    expect(plain?.message?.data).toMatchObject({
+      body: expect.stringContaining('"event_type":"x"'),
+      bytes: text.length,
+    });
+    expect(encoded?.message?.data.body).toBe(plain?.message?.data.body);
+    expect(unreadable).toMatchObject({
+      queue: 'service-nova',
+      unreadable: expect.stringContaining('"strange":true'),
+    });
+    expect(unreadable).not.toHaveProperty('message');
+  });
+
+  it.each(TELLINGS)(
+    'and all else behind the door show nothing of %s, however it is wrapped, and not half of it',
+    async (_, text) => {
+      const { engine, call } = apiUrl();
+      const said = { ...denied, message: text, advice: text };
+      const base64 = (body: string) => ({
+        body: Buffer.from(`\u0000${body}`).toString('base64'),
+        encoding: 'base64' as const,
+      });
+      const atTheEdge = ' '.repeat(SHOWN_AT_MOST - text.indexOf(SILENT_LOG) - 2) + text;
+      const { id } = operation();
+      for (const body of [text, JSON.stringify({ 'oslo.message': text }), atTheEdge]) {
+        engine.moveToDeadLetters('ingest', received(body), { error: said });
+        engine.moveToDeadLetters('ingest', {
+          type: 'notification.received',
+          data: { ...received('').data, ...base64(body) },
+        });
+        engine.moveToDeadLetters('service-nova', { strange: body });
+        engine.moveToDeadLetters('service-nova', body);
+        await engine.commit({ quarantine: [quarantined({ body }), quarantined(base64(body))] });
+      }
+      engine.moveToDeadLetters('service-nova', requested('nova', 1, id), { error: said });
+      const condition = { class: 'Blocked', message: text, actor: 'operator', count: 1 } as const;
+      await engine.commit({
+        operations: [
+          operation({
+            id,
+            state: 'running',
+            hold: { reason: text, since: 1, advice: text, about: 'cap' },
+          }),
+        ],
+        tasks: [
+          task(id, 'nova', {
+            state: 'dead-lettered',
+            error: said,
+            conditions: [condition],
+            because: text,
+          }),
+        ],
+      });
+      const paths = [
+        '/v1/dead-letters',
+        '/v1/quarantine',
+        '/v1/operations',
+        `/v1/operations/${id}`,
+        '/v1/decisions',
+      ];
+      expect(
+        (await call('/v1/dead-letters/discard', { operation: id, by: 'ann', reason: text })).status,
+      ).toBe(200);
+      const answers = await Promise.all(paths.map((path) => call(path)));
+      expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 200));
+      const shown = JSON.stringify(answers.map(({ body }) => body));
+      expect(shown.split('[cut out]').length).toBeGreaterThan(10);
+      expect(shown).not.toContain(SILENT_LOG);
+      expect(shown).not.toContain(SILENT_LOG.slice(0, 2));
+    },
+  );
+
+  it('and what is in quarantine show a page of text, whatever they were stored as', async () => {
+    const { engine, call } = apiUrl();
+    const text = `{"event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
+    await engine.commit({
+      quarantine: [
+        quarantined({
+          body: Buffer.from(text).toString('base64'),
+          encoding: 'base64',
+          bytes: text.length,
+        }),
+      ],
+    });
+    const { body } = await call('/v1/quarantine');
+    expect(body).toMatchObject({
+      total: 1,
+      records: [{ body: `${text.slice(0, SHOWN_AT_MOST)}…`, encoding: 'utf8', bytes: text.length }],
+    });
+  });
+
+  it.each([
+    ['redrive', {}],
+    ['redrive', { by: 'ann', reason: 'x' }],
+    ['redrive', { service: 'nova', reason: '' }],
+    ['redrive', { queue: 'elsewhere' }],
+    ['redrive', { queue: 'ingest-dead' }],
+    ['discard', { reason: 'x' }],
+    ['discard', { all: true, reason: 'x' }],
+    ['discard', { service: 'nova' }],
+    ['discard', { service: 'nova', reason: '' }],
+  ])('stay where they are when it is not said which, or not why: %s %j', async (what, wish) => {
+    const { engine, call } = apiUrl();
+    engine.moveToDeadLetters('service-nova', requested('nova'), { error: denied });
+    engine.moveToDeadLetters('ingest', received('{}'));
+    expect((await call(`/v1/dead-letters/${what}`, wish)).status).toBe(400);
+    expect([engine.letters.length, engine.decided]).toEqual([2, []]);
+  });
+
+  it('go back or away with who and why, and the operation shows both', async () => {
+    const { engine, call } = apiUrl();
+    const running = operation({ state: 'running' });
+    await engine.commit({
+      operations: [running],
+      tasks: [task(running.id, 'nova', { state: 'dead-lettered', error: denied, run: 2 })],
+    });
+    for (const service of ['nova', 'neutron'])
+      engine.moveToDeadLetters(`service-${service}`, requested(service, 2, running.id), {
+        error: denied,
+      });
+    expect(
+      await call('/v1/dead-letters/redrive', { service: 'nova', by: 'ann', reason: 'role given' }),
+    ).toEqual({
+      status: 200,
+      body: { redriven: 1 },
+    });
+    expect(
+      await call('/v1/dead-letters/discard', {
+        service: 'neutron',
+        by: 'bob',
+        reason: 'torn down',
+      }),
+    ).toEqual({
+      status: 200,
+      body: { discarded: 1 },
+    });
+    expect(engine.letters).toEqual([]);
+    const common = {
+      id: expect.any(String),
+      at: engine.time,
+      operationId: running.id,
+      cause: 'nova.http.403',
+      letters: 1,
+    };
+    const decisions = [
+      { ...common, what: 'discarded', by: 'bob', reason: 'torn down', queue: 'service-neutron' },
+      { ...common, what: 'redriven', by: 'ann', reason: 'role given', queue: 'service-nova' },
+    ];
+    expect((await call(`/v1/operations/${running.id}`)).body).toMatchObject({ decisions });
+    expect((await call('/v1/decisions')).body).toEqual({ decisions });
+    expect((await call('/v1/decisions?limit=1')).body).toEqual({
+      decisions: decisions.slice(0, 1),
+    });
+    expect((await call('/v1/decisions?operation=op-000000000000')).body).toEqual({ decisions: [] });
+  });
+
+  it('of the coordinator are not thrown away while their operation waits for them, nor is anything beside them', async () => {
+    const { engine, call } = apiUrl();
+    const [open, ended] = [
+      operation({ state: 'confirming' }),
+      operation({ state: 'finished', endedAt: 2 }),
+    ];
+    const parent = operation({ state: 'waiting' });
+    await engine.commit({ operations: [open, ended, parent] });
+    engine.moveToDeadLetters('coordinate', confirmation(open.id));
+    engine.moveToDeadLetters('service-nova', requested('nova', 1, open.id));
+    engine.moveToDeadLetters('coordinate', confirmation(ended.id));
+    engine.moveToDeadLetters('coordinate', {
+      type: 'operation.finished',
+      data: { operationId: ended.id, state: 'finished', parentId: parent.id },
+    });
+    engine.moveToDeadLetters('coordinate', {
+      type: 'operation.confirm',
+      data: { operationId: open.id, strange: true },
+    });
+    const discard = (wish: object) =>
+      call('/v1/dead-letters/discard', { by: 'ann', reason: 'x', ...wish });
+    expect(await discard({ operation: open.id })).toMatchObject({
+      status: 409,
+      body: {
+        error: {
+          code: 'api.discard',
+          message: expect.stringMatching(
+            new RegExp(`${open.id} is confirming.*operation\\.confirm.*Redrive it`),
+          ),
+        },
+      },
+    });
+    expect(await discard({ id: '4' })).toMatchObject({
+      status: 409,
+      body: { error: { message: expect.stringContaining(parent.id) } },
+    });
+    expect(engine.letters).toHaveLength(5);
+    // Of what has ended, and what nobody can read any more.
+    expect(await discard({ id: '3' })).toMatchObject({ body: { discarded: 1 } });
+    expect(await discard({ id: '5' })).toMatchObject({ body: { discarded: 1 } });
+    expect(await discard({ service: 'nova' })).toMatchObject({ body: { discarded: 1 } });
+  });
+
+  it('that came while others were looked at are not thrown away with them', async () => {
+    const { engine, call } = apiUrl();
+    const running = operation({ state: 'running' });
+    await engine.commit({ operations: [running] });
+    engine.moveToDeadLetters('service-nova', requested('nova', 1, running.id));
+    const looking = engine.deadLetters.bind(engine);
+    engine.deadLetters = async (filter) => {
+      const found = await looking(filter);
+      engine.moveToDeadLetters('coordinate', confirmation(running.id));
+      return found;
+    };
+    expect(
+      await call('/v1/dead-letters/discard', { operation: running.id, by: 'ann', reason: 'x' }),
+    ).toMatchObject({
+      body: { discarded: 1 },
+    });
+    expect(engine.letters.map(({ queue }) => queue)).toEqual(['coordinate']);
+  });
+
+  it('hold up the operation that they are of, by name; one of an older pass does not', async () => {
+    const { engine, call } = apiUrl();
+    const running = operation({ id: OperationId.parse('op-0123456789ab'), state: 'running' });
+    const [nova, swift] = ['nova', 'swift'].map((service) =>
+      task(running.id, service, { state: 'requested', run: 3, progressAt: 7 }),
+    );
+    if (!nova || !swift) throw new Error('no tasks');
+    await engine.commit({
+      operations: [running, operation({ state: 'running' })],
+      tasks: [nova, swift],
+    });
+    engine.moveToDeadLetters('service-nova', requested('nova', 3, running.id));
+    engine.moveToDeadLetters('service-swift', requested('swift', 2, running.id));
+    engine.moveToDeadLetters('coordinate', confirmation(running.id));
+    const waits = [
+      {
+        on: 'the coordinator gave up a message of it: operation.confirm',
+        actor: 'operator',
+        deadLetter: true,
+        since: engine.time,
+      },
+      {
+        on: 'nova: its function died on this task again and again',
+        actor: 'operator',
+        deadLetter: true,
+        since: 7,
+      },
+    ];
+    const one = OperationShape.parse((await call(`/v1/operations/${running.id}`)).body);
+    expect(one.waitsOn).toEqual(waits.map((wait) => expect.objectContaining(wait)));
+    const { operations } = OperationsShape.parse((await call('/v1/operations')).body);
+    expect(operations.map(({ waitsOn }) => waitsOn.length).toSorted()).toEqual([0, 2]);
+  });
+});

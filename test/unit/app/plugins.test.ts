@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { loadPlugins, resolvePlugins } from '../../../lib/app/plugins.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+import { readSettings } from '../../../lib/shared/settings.ts';
+import { freshMemoize } from '../../../lib/task/run.ts';
+import { defineService } from '../../../lib/task/service.ts';
+import { reachOf } from '../task/context.ts';
+
+const known = [
+  defineService({ name: 'nova', catalogTypes: ['compute'], noProjectResources: 'a test' }),
+  defineService({
+    name: 'gnocchi',
+    catalogTypes: ['metric'],
+    noProjectResources: 'a test',
+    offByDefault: 'billing evidence',
+  }),
+];
+const making = (definition: string): string =>
+  `export default ({ defineService }) => defineService({ noProjectResources: 'a test', ${definition} });`;
+
+describe('PROPAGATOR_SERVICE_MODULES', () => {
+  let folder: string;
+  let number = 0;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'modules-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const file = (text: string, extension = 'mjs'): string => {
+    number += 1;
+    const path = join(folder, `module${number}.${extension}`);
+    writeFileSync(path, text);
+    return path;
+  };
+  const refused = async (...paths: string[]): Promise<string> => {
+    const thrown = await loadPlugins(known, paths).catch((error: unknown) => error);
+    if (!(thrown instanceof PropagatorError)) throw new Error('it was taken');
+    expect(thrown.report).toMatchObject({ code: 'settings.service-module', class: 'Denied' });
+    for (const path of paths) expect(thrown.message).toContain(path);
+    return thrown.message;
+  };
+
+  it('puts services behind the known ones: a service, or what a function makes of the toolbox, in JavaScript or TypeScript', async () => {
+    const text = `export default ({ defineService, defineType, PropagatorError, z }: { [tool: string]: any }) => defineService({
+      name: 'billing', catalogTypes: [], resourceTypes: [defineType({
+        name: 'subscription',
+        list: async ({ project }) => z.array(z.object({ id: z.string() })).parse([{ id: project }]),
+        id: (row) => row.id,
+        owner: (row) => row.id,
+        remove() { throw new PropagatorError({ code: 'billing.no', class: 'Denied', message: 'no', advice: 'Ask.' }); },
+      })] });`;
+    const url = pathToFileURL(resolve('lib/task/service.ts')).href;
+    const plain = `import { defineService } from '${url}';
+      export default defineService({ name: 'cmdb', catalogTypes: [], noProjectResources: 'a test' });`;
+    const services = await loadPlugins(known, [
+      file(text, 'ts'),
+      file(plain, 'js'),
+      file(making(`name: 'late', catalogTypes: []`)),
+    ]);
+    expect(services.map(({ name }) => name)).toEqual([
+      'nova',
+      'gnocchi',
+      'billing',
+      'cmdb',
+      'late',
+    ]);
+    const context = { ...reachOf(), once: freshMemoize() };
+    const seen = await services[2]?.resourceTypes[0]?.list(context);
+    expect(seen?.resources).toMatchObject([{ id: 'target', owner: 'target' }]);
+    expect(() => seen?.resources[0]?.remove()).toThrow(PropagatorError);
+  });
+
+  it('is nothing when it names nothing', async () => {
+    expect(await loadPlugins(known, [])).toEqual(known);
+  });
+
+  it('stops the start with the module named when it is missing, broken, or throws', async () => {
+    expect(await refused(join(folder, 'absent.mjs'))).toMatch(/absent\.mjs/);
+    expect(await refused(file('export default ('))).toMatch(/:/);
+    expect(
+      await refused(file('export default () => { throw new Error("no BILLING_URL"); };')),
+    ).toContain('no BILLING_URL');
+    expect(await refused(file(making(`name: 'Wrong Name', catalogTypes: []`)))).toMatch(/:/);
+  });
+
+  it.each([
+    ['nothing', 'export const service = 1;'],
+    ['something else', 'export default { name: "billing" };'],
+    ['nothing by its function', 'export default () => undefined;'],
+  ])('stops the start when a module exports %s', async (_title, text) => {
+    expect(await refused(file(text))).toContain('no service');
+  });
+
+  it('stops the start when a name or a catalog type is taken, also by another module', async () => {
+    expect(await refused(file(making(`name: 'nova', catalogTypes: []`)))).toContain('nova');
+    expect(
+      await refused(file(making(`name: 'metering', catalogTypes: ['telemetry', 'metric']`))),
+    ).toContain('that of gnocchi');
+    const first = file(making(`name: 'billing', catalogTypes: []`));
+    const second = file(making(`name: 'billing', catalogTypes: []`));
+    const thrown = await loadPlugins(known, [first, second]).catch((error: unknown) => error);
+    expect(String(thrown)).toContain(second);
+    expect(String(thrown)).toContain('that of billing');
+  });
+
+  it('stops the start when no order is possible any more', async () => {
+    const one = file(making(`name: 'billing', catalogTypes: [], after: ['cmdb']`));
+    const other = file(
+      making(`name: 'cmdb', catalogTypes: [], follows: ['nova'], after: ['billing']`),
+    );
+    expect(await refused(one, other)).toMatch(/no order is possible among billing, cmdb/);
+  });
+});
+
+describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
+  const choose = (environment: Record<string, string>) =>
+    resolvePlugins(readSettings(environment), known);
+
+  it('name what is off by default and shall be emptied, and who is asked where', () => {
+    expect(choose({})).toEqual({ optedIn: [], httpPlugins: [] });
+    expect(
+      choose({
+        PROPAGATOR_INCLUDE_SERVICES: 'gnocchi',
+        PROPAGATOR_REMOTE_SERVICES:
+          'cmdb=http://127.0.0.1:9000/tasks?a=b, crm=https://crm.example/',
+      }),
+    ).toEqual({
+      optedIn: ['gnocchi'],
+      httpPlugins: [
+        { name: 'cmdb', url: 'http://127.0.0.1:9000/tasks?a=b' },
+        { name: 'crm', url: 'https://crm.example/' },
+      ],
+    });
+  });
+
+  it.each([
+    [
+      { PROPAGATOR_INCLUDE_SERVICES: 'nova' },
+      /^PROPAGATOR_INCLUDE_SERVICES: nova is not off by default; those that are: gnocchi$/,
+    ],
+    [{ PROPAGATOR_INCLUDE_SERVICES: 'gnochi' }, /^PROPAGATOR_INCLUDE_SERVICES: gnochi /],
+    [
+      { PROPAGATOR_REMOTE_SERVICES: 'nova=http://127.0.0.1/' },
+      /^PROPAGATOR_REMOTE_SERVICES: there is a service nova already$/,
+    ],
+    [
+      { PROPAGATOR_REMOTE_SERVICES: 'a1=http://127.0.0.1/,a1=http://127.0.0.2/' },
+      /^PROPAGATOR_REMOTE_SERVICES: there is a service a1/,
+    ],
+    [{ PROPAGATOR_REMOTE_SERVICES: 'cmdb' }, /^PROPAGATOR_REMOTE_SERVICES: write name=url pairs/],
+    [
+      { PROPAGATOR_REMOTE_SERVICES: 'cmdb=ftp://127.0.0.1/' },
+      /^PROPAGATOR_REMOTE_SERVICES: write name=url pairs/,
+    ],
+    [
+      { PROPAGATOR_REMOTE_SERVICES: 'CMDB=http://127.0.0.1/' },
+      /^PROPAGATOR_REMOTE_SERVICES: write name=url pairs/,
+    ],
+  ])('%j stop the start with one line', (environment, line) => {
+    expect(() => choose(environment as Record<string, string>)).toThrow(line);
+  });
+});

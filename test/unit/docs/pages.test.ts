@@ -1,0 +1,19 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { SERVICES } from '../../../lib/services/index.ts';
+import { FOLDER, pages } from '../../docs/pages.ts';
+
+/** What `npm run docs` would write now. */
+const made = await pages(SERVICES);
+
+describe('the pages of the services', () => {
+  it('are one for each service, and one of all', () => {
+    expect(readdirSync(FOLDER).sort()).toEqual([...made.keys()].sort());
+  });
+
+  it.each([...made.keys()])(
+    '%s says what the service file does: run "npm run docs" when it does not',
+    (file) => {
+      expect(readFileSync(`${FOLDER}/${file}`, 'utf8')).toBe(made.get(file));
+    },
+  );
+});

@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { operation } from '../../engine/samples.ts';
+import { desk } from '../cli/desk.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const RUNBOOKS = readdirSync(join(ROOT, 'docs/runbooks')).map((name) => `docs/runbooks/${name}`);
+const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
+
+/** What a person at three in the morning asks, in this order. */
+const QUESTIONS = [
+  'What it means.',
+  'Who is hurt.',
+  'First look.',
+  'Causes',
+  'The safe action.',
+  'It is over when',
+  'On one machine or PostgreSQL',
+];
+
+describe.each(RUNBOOKS.filter((page) => !page.endsWith('README.md')))('%s', (page) => {
+  it('answers every question', () => {
+    const places = QUESTIONS.map((question) => read(page).indexOf(`**${question}`));
+    expect(places).not.toContain(-1);
+    // The last one is a page's own.
+    expect(places.slice(0, 4)).toEqual(places.slice(0, 4).toSorted((one, other) => one - other));
+    expect(read('docs/runbooks/README.md')).toContain(`](${page.slice('docs/runbooks/'.length)})`);
+  });
+
+  it('begins with a command to type', () => {
+    const [, first = ''] = /\*\*First look\.\*\*([\s\S]*?)\n\n/.exec(read(page)) ?? [];
+    expect(first).toMatch(/`(npx propagator|aws|curl) [^`]+`/);
+  });
+});
+
+describe('every command line in the documentation', () => {
+  const commands = [...RUNBOOKS, 'README.md', 'docs/aws.md'].flatMap((page) =>
+    [...read(page).matchAll(/`npx propagator ([^`]+)`/g)].map(([, line = '']): [string, string] => [
+      page,
+      line.replace(/\s+/g, ' '),
+    ]),
+  );
+  // Those two run until they are told to stop.
+  it.each(commands.filter(([, line]) => !/^(start|relay)\b/.test(line)))(
+    '%s: propagator %s',
+    async (_, line) => {
+      const { engine, type } = desk();
+      const running = operation({ state: 'running' });
+      await engine.commit({ operations: [running] });
+      const meant = line
+        .replace(/\b(?:ID|OPERATION)\b|<id>/g, running.id)
+        .replace(/\b(?:NAME|CODE|TYPE|PROJECT)\b/g, 'nova')
+        .replaceAll('…', 'because');
+      const { code, err } = await type(meant);
+      expect([meant, err.replace(/^propagator: [\s\S]*/, ''), code === 64]).toEqual([
+        meant,
+        '',
+        false,
+      ]);
+    },
+  );
+});

@@ -1,0 +1,30 @@
+import { describe, expect, it } from '@jest/globals';
+import { carried } from '../../../../functions/api.ts';
+
+describe('an answer of the API on Lambda', () => {
+  const answer = (characters: number) => ({
+    statusCode: 200,
+    headers: {},
+    body: 'x'.repeat(characters),
+    isBase64Encoded: false,
+  });
+
+  it('that is too large for Lambda becomes an advice to ask for less', () => {
+    const small = answer(5_900_000);
+    expect(carried(small)).toBe(small);
+    const large = carried(answer(6_100_000));
+    expect(large).toMatchObject({
+      statusCode: 413,
+      headers: { 'content-type': 'application/json' },
+    });
+    expect(JSON.parse(large.body)).toMatchObject({
+      error: { code: 'api.too-much', message: expect.stringContaining('limit') },
+    });
+  });
+
+  it('counts what Lambda makes of it: each quote in a body becomes two', () => {
+    expect(carried({ ...answer(0), body: '"'.repeat(3_100_000) })).toMatchObject({
+      statusCode: 413,
+    });
+  });
+});

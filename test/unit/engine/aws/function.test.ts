@@ -1,0 +1,256 @@
+import type { LambdaContext } from '../../../../lib/engine/aws/lambda/context.ts';
+import { functionLog } from '../../../../lib/engine/aws/lambda/log.ts';
+import { metered, metricLine, valuesOf } from '../../../../lib/engine/aws/lambda/metrics.ts';
+import { sqsHandler } from '../../../../lib/engine/aws/lambda/sqs-handler.ts';
+import type { Engine } from '../../../../lib/engine/port.ts';
+import { operation, quarantined, requested } from '../../../engine/samples.ts';
+import { SILENT_LOG, TELLINGS } from '../../shared/secrets.ts';
+
+const toEventBody = ({ type, data }: { type: string; data: object }) =>
+  JSON.stringify({ 'detail-type': type, source: 'x', detail: data });
+const record = (id: string, body: string, count = 1) => ({
+  messageId: id,
+  receiptHandle: `handle of ${id}`,
+  body,
+  attributes: { ApproximateReceiveCount: String(count) },
+});
+
+/** What a function works with, as far as the surroundings of its handler need it. */
+function surroundings() {
+  const [counted, failed, lines]: [Record<string, number>, [string, string[], string][], string[]] =
+    [{}, [], []];
+  const lambda = {
+    engine: {
+      failed: async (
+        queue: string,
+        records: { id: string; receiveCount: number }[],
+        { code }: { code: string },
+      ) => {
+        failed.push([queue, records.map(({ id }) => id), code]);
+        return records.filter(({ receiveCount }) => receiveCount < 9);
+      },
+    },
+    log: functionLog('info', (line) => lines.push(line)),
+    count: (values: object) => Object.assign(counted, values),
+    flush: () => undefined,
+  } as unknown as LambdaContext;
+  return { lambda, counted, failed, lines, open: async () => lambda };
+}
+const context = {} as Parameters<ReturnType<typeof sqsHandler>>[1];
+
+describe('a function that a queue feeds', () => {
+  it('says which records come again, and only those', async () => {
+    const { open, failed, counted, lines } = surroundings();
+    const fed = sqsHandler('service-nova', open, async ([delivery]) => {
+      if (delivery?.message.type === 'service.requested' && delivery.message.data.run === 2)
+        throw new TypeError('two');
+    });
+    const message = requested('nova', 2);
+    const Records = [
+      record('a', toEventBody(requested('nova', 1))),
+      record('b', toEventBody(message)),
+      record('c', 'no JSON'),
+    ];
+    expect(await fed({ Records }, context)).toEqual({
+      batchItemFailures: [{ itemIdentifier: 'b' }, { itemIdentifier: 'c' }],
+    });
+    expect(failed.toSorted()).toEqual([
+      ['service-nova', ['b'], 'handler.failed'],
+      ['service-nova', ['c'], 'engine.message.unreadable'],
+    ]);
+    expect(counted).toMatchObject({ Handled: 1, Failed: 2 });
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      operation: message.data.operationId,
+      code: 'handler.failed',
+      message: 'TypeError: two',
+    });
+  });
+
+  it('hands new records over together, and alone what failed before', async () => {
+    const { open } = surroundings();
+    const batches: number[] = [];
+    const fed = sqsHandler(
+      'ingest',
+      open,
+      async (deliveries) => void batches.push(deliveries.length),
+      { together: true },
+    );
+    const body = toEventBody(requested('nova'));
+    const Records = [
+      record('a', body),
+      record('b', body),
+      record('c', body, 2),
+      record('d', body, 3),
+    ];
+    expect(await fed({ Records }, context)).toEqual({ batchItemFailures: [] });
+    expect(batches.toSorted()).toEqual([1, 1, 2]);
+  });
+
+  it('lets go of what was laid aside with its error after the last delivery', async () => {
+    const { open } = surroundings();
+    const fed = sqsHandler('coordinate', open, async () => {
+      throw new Error('always');
+    });
+    expect(
+      await fed({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context),
+    ).toEqual({ batchItemFailures: [] });
+  });
+
+  it('gives all back when the queue takes no word of the failure', async () => {
+    const { lambda } = surroundings();
+    const fed = sqsHandler(
+      'coordinate',
+      async () =>
+        ({
+          ...lambda,
+          engine: { ...lambda.engine, failed: () => Promise.reject(new Error('SQS is away')) },
+        }) as unknown as LambdaContext,
+      async () => {
+        throw new Error('always');
+      },
+    );
+    expect(
+      await fed({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context),
+    ).toEqual({
+      batchItemFailures: [{ itemIdentifier: 'a' }],
+    });
+  });
+
+  it('counts a heartbeat as heard and hands it to nobody', async () => {
+    const { open, counted } = surroundings();
+    const fed = sqsHandler(
+      'ingest',
+      open,
+      async () => {
+        throw new Error('none');
+      },
+      { together: true, knows: (body) => body === 'beat' },
+    );
+    expect(await fed({ Records: [record('a', 'beat')] }, context)).toEqual({
+      batchItemFailures: [],
+    });
+    expect(counted).toMatchObject({ Heard: 1, Failed: 0 });
+  });
+});
+
+describe('the log of a function', () => {
+  it('is one JSON object a line, from the level on, with secrets cut out', () => {
+    const lines: string[] = [];
+    const log = functionLog('warn', (line) => lines.push(line));
+    log.info({ operation: 'op-1' }, 'not told');
+    log.warn({ operation: 'op-1', nested: { token: 'gAAAA', fine: 1 } }, 'told');
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toEqual({
+      level: 'warn',
+      time: expect.any(String),
+      operation: 'op-1',
+      nested: { token: '[cut out]', fine: 1 },
+      msg: 'told',
+    });
+  });
+});
+
+describe.each(TELLINGS)('%s', (_, text) => {
+  it('is cut out of every text that the log holds, and of what it says itself', () => {
+    const lines: string[] = [];
+    functionLog('warn', (line) => lines.push(line)).warn(
+      { cause: text, error: { list: [text] } },
+      text,
+    );
+    expect(lines.join('')).toContain('[cut out]');
+    expect(lines.join('')).not.toContain(SILENT_LOG);
+  });
+
+  it('in an error that a handler throws stands neither in the log nor at the dead letter', async () => {
+    const { lambda, lines } = surroundings();
+    const reports: unknown[] = [];
+    const failed = async (...told: unknown[]) => {
+      reports.push(told);
+      throw new Error(text);
+    };
+    const fed = sqsHandler(
+      'service-nova',
+      async () => ({ ...lambda, engine: { failed } }) as unknown as LambdaContext,
+      async () => {
+        throw new Error(text);
+      },
+    );
+    await fed({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context);
+    expect([lines.length, reports.length]).toEqual([2, 1]);
+    expect(lines.join('')).toContain('[cut out]');
+    expect(JSON.stringify([lines, reports])).not.toContain(SILENT_LOG);
+  });
+});
+
+describe('metrics', () => {
+  it('are a line in the format that CloudWatch reads, for the stage and for the queue', () => {
+    expect(
+      JSON.parse(
+        metricLine(
+          { Heard: 3, Duration: 12 },
+          { stage: 'propagator-dev', queue: 'ingest', at: 1000 },
+        ),
+      ),
+    ).toEqual({
+      _aws: {
+        Timestamp: 1000,
+        CloudWatchMetrics: [
+          {
+            Namespace: 'KeystonePropagator',
+            Dimensions: [['stage'], ['stage', 'queue']],
+            Metrics: [
+              { Name: 'Heard', Unit: 'Count' },
+              { Name: 'Duration', Unit: 'Milliseconds' },
+            ],
+          },
+        ],
+      },
+      stage: 'propagator-dev',
+      queue: 'ingest',
+      Heard: 3,
+      Duration: 12,
+    });
+  });
+
+  it('count what a change committed says: a tripped cap, quarantine, dead letters, and resources removed by a pass that ended', async () => {
+    const error = { code: 'x', class: 'Denied', message: 'no', advice: 'ask' } as const;
+    const { operationId, taskId, service, region, phase, run } = requested('nova').data;
+    const counts = { 'nova.server': { listed: 5, gone: 3, left: 2 } };
+    const progress = { operationId, taskId, service, region, phase, run, counts, conditions: [] };
+    const change = {
+      operations: [
+        operation({
+          state: 'held',
+          hold: { reason: 'too many', since: 1, advice: 'confirmation', about: 'cap' },
+        }),
+        operation({ endedAt: 5 }),
+      ],
+      quarantine: [quarantined()],
+      deadLetters: [{ message: requested('nova'), error }],
+      messages: [
+        { type: 'service.progressed', data: { ...progress, sequence: 1 } },
+        {
+          type: 'service.progressed',
+          data: { ...progress, sequence: 0, again: { afterSeconds: 1 } },
+        },
+      ],
+    } as unknown as Parameters<typeof valuesOf>[0];
+    expect(valuesOf(change)).toEqual({
+      Capped: 1,
+      Finished: 1,
+      Quarantined: 1,
+      DeadLetters: 1,
+      Removed: 3,
+    });
+    const counted: object[] = [];
+    const answers: ('committed' | 'conflict')[] = ['conflict', 'committed'];
+    const engine = metered<Pick<Engine, 'commit'>>(
+      { commit: async () => answers.shift() ?? 'committed' },
+      (values) => counted.push(values),
+    );
+    await engine.commit(change);
+    expect(counted).toEqual([]);
+    await engine.commit(change);
+    expect(counted).toHaveLength(1);
+  });
+});

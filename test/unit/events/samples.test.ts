@@ -1,0 +1,29 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import * as z from 'zod';
+import { AccountEvent } from '../../../events/account.ts';
+import { NotificationReceived } from '../../../events/notification.ts';
+import { OperationEvent } from '../../../events/operation.ts';
+import { ServiceEvent } from '../../../events/service.ts';
+
+const folder = new URL('../../../events/samples/', import.meta.url);
+const Travelling = z.union([NotificationReceived, AccountEvent, OperationEvent, ServiceEvent]);
+const samples = readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .map((name) => [name, JSON.parse(readFileSync(new URL(name, folder), 'utf8'))] as const);
+
+describe('the samples beside the events', () => {
+  it.each(samples)('%s is what its schema says, to the last field', (name, sample) => {
+    expect(Travelling.parse(sample)).toEqual(sample);
+    expect(`${sample.type}.json`).toBe(name);
+  });
+
+  it('are there for each message of operations and services, and for what a deletion becomes', () => {
+    const types = [...OperationEvent.options, ...ServiceEvent.options].map(
+      ({ shape }) => shape.type.value,
+    );
+    const deletions = ['account.project.deleted', 'account.domain.deleted', 'account.user.deleted'];
+    expect(samples.map(([, { type }]) => type).sort()).toEqual(
+      ['notification.received', ...deletions, ...types].sort(),
+    );
+  });
+});

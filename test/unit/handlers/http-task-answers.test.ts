@@ -1,0 +1,311 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { TaskId } from '../../../events/ids.ts';
+import { runHttpTask } from '../../../lib/handlers/http-task.ts';
+import type { Task } from '../../../lib/operation/model.ts';
+import { listen, readBody } from '../../cloud/http.ts';
+import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+import { SILENT_LOG, TELLINGS } from '../shared/secrets.ts';
+
+const SECRET = 'hunter2-and-a-token';
+let world: LivingWorld;
+let server: Server;
+let url: string;
+let asked: { body: string; headers: IncomingMessage['headers']; path: string | undefined }[];
+let answer: (response: ServerResponse, to: { path: string | undefined; phase: string }) => void;
+
+beforeEach(async () => {
+  asked = [];
+  answer = (response) => response.writeHead(202).end();
+  server = createServer(async (request, response) => {
+    asked.push({
+      body: (await readBody(request)).toString('utf8'),
+      headers: request.headers,
+      path: request.url,
+    });
+    const { phase } = JSON.parse(asked.at(-1)?.body ?? '').data as { phase: string };
+    answer(response, { path: request.url, phase });
+  });
+  url = `http://127.0.0.1:${await listen(server, 0)}/tasks`;
+  world = new LivingWorld([{ name: 'compute', resourceTypes: { server: 'A' } }]);
+  world.httpPlugins.push('billing');
+  world.cloud.delete(TARGET);
+  await world.engine.commit({ messages: [deleted('project', TARGET)] });
+});
+afterEach(async () => {
+  world.expectOthersUntouched();
+  server.closeAllConnections();
+  if (server.listening) await new Promise((resolve) => server.close(resolve));
+});
+
+/** Delivers what is due now; the service of the operator's own is asked over HTTP. */
+async function turn(most = 40): Promise<void> {
+  for (let n = 0; n < most; n += 1) {
+    const next = world.engine.waiting.find(({ dueAt }) => dueAt <= world.engine.time);
+    if (!next) return;
+    const { message } = next;
+    if (message.type === 'service.requested' && message.data.service === 'billing')
+      await runHttpTask({ name: 'billing', url }, [{ message, receiveCount: 1 }], {
+        ...world.deps,
+        stallTimeoutMillis: 600_000,
+      });
+    else await world.handle(message);
+    world.engine.take(next);
+  }
+}
+const wait = (seconds: number): Promise<void> => {
+  world.engine.time += seconds * 1000;
+  return turn();
+};
+const billing = (): Task => world.task('billing');
+/** Whatever it is asked, it has done it. */
+const wellAgain: typeof answer = (response, { phase }) =>
+  response.writeHead(200).end(body('finished', phase, { result: 'finished' }));
+const body = (type: string, phase: string, data: object) =>
+  JSON.stringify({ type: `service.${type}`, phase, data });
+const everything = () =>
+  JSON.stringify([
+    ...world.engine.tasks.values(),
+    ...world.engine.operations.values(),
+    world.engine.letters,
+    world.engine.waiting,
+  ]);
+
+describe('what a service of the operator’s own answers', () => {
+  it.each(TELLINGS)('is kept without %s', async (_, text) => {
+    const conditions = [{ class: 'Blocked', message: text, actor: 'operator', count: 1 }];
+    const error = { code: 'billing.500', class: 'Transient', message: text, advice: text };
+    answer = (response, { phase }) =>
+      response
+        .writeHead(200)
+        .end(body('progressed', phase, { conditions, again: { afterSeconds: 60, error } }));
+    await turn();
+    expect(billing().error).toMatchObject({ message: expect.stringContaining('[cut out]') });
+    expect(everything()).not.toContain(SILENT_LOG);
+  });
+
+  it.each<[string, (response: ServerResponse) => void, string]>([
+    ['nothing, for it hangs up', (response) => response.destroy(), 'does not answer'],
+    [
+      'half a body',
+      (response) =>
+        response.writeHead(200, { 'content-length': 900 }).write(SECRET, () => response.destroy()),
+      'does not answer',
+    ],
+    ['503', (response) => response.writeHead(503).end(SECRET), 'answered 503'],
+    ['401', (response) => response.writeHead(401).end(SECRET), 'answered 401'],
+    ['404', (response) => response.writeHead(404).end(SECRET), 'answered 404'],
+    ['204', (response) => response.writeHead(204).end(), 'answered 204'],
+  ])('%s: it is asked again, and nothing is taken for done', async (_, how, message) => {
+    answer = how;
+    await turn();
+    expect(billing()).toMatchObject({
+      state: 'planning',
+      error: { class: 'Transient', message: expect.stringContaining(message) },
+    });
+    expect(everything()).not.toContain(SECRET);
+    answer = wellAgain;
+    for (let n = 0; n < 3; n += 1) await wait(60);
+    expect(billing()).toMatchObject({ state: 'finished', error: undefined });
+  });
+
+  it.each([
+    ['no JSON', SECRET, 'its answer is no JSON'],
+    ['a web page', `<html>${SECRET}</html>`, 'its answer is no JSON'],
+    ['an empty body', '', 'its answer is no JSON'],
+    ['JSON that is no report', JSON.stringify({ token: SECRET }), 'its answer is no report'],
+    [
+      'a report of an unknown kind',
+      body('exploded', 'plan', { why: SECRET }),
+      'its answer is no report',
+    ],
+    [
+      'a count that is none',
+      body('finished', 'plan', {
+        result: 'finished',
+        counts: { 'billing.bill': { listed: SECRET } },
+      }),
+      'its answer is no report',
+    ],
+    [
+      'an end in another phase',
+      body('finished', 'apply', { result: 'finished' }),
+      'the report is about apply',
+    ],
+  ])('200 with %s: a failed try, told without a word of it', async (_, text, message) => {
+    answer = (response) => response.writeHead(200).end(text);
+    await turn();
+    expect(billing()).toMatchObject({
+      state: 'planning',
+      attempts: 1,
+      error: { code: 'billing.answer', class: 'Unexpected' },
+    });
+    expect(billing().error?.message).toContain(message);
+    expect(everything()).not.toContain(SECRET);
+  });
+
+  it('nothing at all, for nobody listens', async () => {
+    await new Promise((resolve) => server.close(resolve));
+    await turn();
+    expect(billing()).toMatchObject({
+      state: 'planning',
+      error: { code: 'billing.unreachable', class: 'Transient' },
+    });
+    expect(everything()).not.toContain('127.0.0.1');
+  });
+
+  it.each([301, 302, 303, 307, 308])(
+    'a redirect %i: it is not followed, and the question goes nowhere else',
+    async (status) => {
+      answer = (response, { path }) =>
+        path === '/elsewhere'
+          ? response.writeHead(200).end(body('finished', 'plan', { result: 'finished' }))
+          : response.writeHead(status, { location: '/elsewhere' }).end();
+      await turn();
+      expect(asked.map(({ path }) => path)).toEqual(['/tasks']);
+      expect(billing()).toMatchObject({
+        state: 'planning',
+        error: { code: `billing.http.${status}` },
+      });
+    },
+  );
+
+  it('is given up after the tries, as a dead letter; redriven, it goes on', async () => {
+    answer = (response) => response.writeHead(200).end('{}');
+    await turn();
+    for (let n = 0; n < 8; n += 1) await wait(300);
+    expect(billing().state).toBe('dead-lettered');
+    expect(world.engine.letters.map(({ queue }) => queue)).toEqual(['service-billing']);
+    answer = wellAgain;
+    await world.engine.redrive({}, { by: 'bob' });
+    for (let n = 0; n < 4; n += 1) await wait(60);
+    expect(billing().state).toBe('finished');
+    expect(world.state).toBe('finished');
+  });
+});
+
+describe('what it is asked', () => {
+  it('is the event itself, without a token, a password or a key', async () => {
+    await turn();
+    expect(asked).toHaveLength(1);
+    expect(JSON.parse(asked[0]?.body ?? '')).toMatchObject({
+      type: 'service.requested',
+      data: {
+        service: 'billing',
+        phase: 'plan',
+        project: TARGET,
+        run: 1,
+        taskId: `${world.operation.id}/billing/everywhere`,
+      },
+    });
+    expect(Object.keys(asked[0]?.headers ?? {})).not.toEqual(
+      expect.arrayContaining(['authorization', 'x-auth-token', 'cookie']),
+    );
+  });
+
+  it('is nothing while something forbids a removal, nor for a pass that is over', async () => {
+    answer = wellAgain;
+    await turn();
+    expect(billing().state).toBe('pending');
+    world.engine.time += 2000;
+    for (let n = 0; n < 20 && world.state !== 'running'; n += 1) await turn(1);
+    world.protectedProjects = [TARGET];
+    await turn();
+    expect(billing()).toMatchObject({
+      state: 'requested',
+      conditions: [{ message: expect.stringContaining('protected') }],
+    });
+    const clean = asked.filter((one) => one.body.includes('"phase":"clean"'));
+    expect(clean).toEqual([]);
+    world.protectedProjects = [];
+    answer = (response) => response.writeHead(202).end();
+    for (let n = 0; n < 3; n += 1) await wait(60);
+    const count = asked.length;
+    const old = { type: 'service.requested', data: JSON.parse(asked[0]?.body ?? '').data } as never;
+    await runHttpTask({ name: 'billing', url }, [{ message: old, receiveCount: 2 }], {
+      ...world.deps,
+      stallTimeoutMillis: 600_000,
+    });
+    expect(asked).toHaveLength(count);
+  });
+});
+
+describe('POST /v1/tasks/:id/report', () => {
+  const report = (id: string, what: unknown, written = encodeURIComponent(id)) =>
+    world.call('POST', `/v1/tasks/${written}/report`, what);
+  const done = { type: 'service.finished', phase: 'plan', data: { result: 'finished' } };
+
+  it.each<[string, string, unknown, number]>([
+    ['of a service of ours', 'compute/one', done, 403],
+    ['of a task that there is not', 'billing/nowhere', done, 404],
+    ['about another phase', 'billing/everywhere', { ...done, phase: 'apply' }, 409],
+    [
+      'that ends in a word that there is not',
+      'billing/everywhere',
+      { ...done, data: { result: 'probably' } },
+      400,
+    ],
+    [
+      'with a count below nothing',
+      'billing/everywhere',
+      {
+        ...done,
+        data: { result: 'finished', counts: { 'billing.bill': { listed: -1, gone: 0, left: 0 } } },
+      },
+      400,
+    ],
+    [
+      'that wants to be asked again in the past',
+      'billing/everywhere',
+      { type: 'service.progressed', phase: 'plan', data: { again: { afterSeconds: -1 } } },
+      400,
+    ],
+    ['that is garbage', 'billing/everywhere', 'garbage', 400],
+    ['that is nothing', 'billing/everywhere', '', 400],
+  ])('%s is not taken, with a reason, and changes nothing', async (_, where, what, status) => {
+    await turn();
+    const before = world.stored;
+    const { length } = world.engine.waiting;
+    const answered = await report(`${world.operation.id}/${where}`, what);
+    expect(answered).toMatchObject({
+      status,
+      body: { error: { code: expect.stringMatching(/^api\./), message: expect.any(String) } },
+    });
+    expect(world.engine.waiting).toHaveLength(length);
+    await turn();
+    expect(world.stored).toEqual(before);
+  });
+
+  it('about a task whose turn it is not, or that has ended, is not taken', async () => {
+    world.cloud.broken.set('compute', failure('Transient'));
+    await turn();
+    const { id } = billing();
+    expect(await report(id, done)).toMatchObject({ status: 202, body: { taken: id } });
+    await turn();
+    expect(billing().state).toBe('pending');
+    expect(await report(id, done)).toMatchObject({
+      status: 409,
+      body: { error: { message: expect.stringContaining('pending') } },
+    });
+  });
+
+  it('is taken also where the door has decoded its address, as that of AWS does', async () => {
+    await turn();
+    const { id } = billing();
+    expect(await report(id, done, id)).toMatchObject({ status: 202, body: { taken: id } });
+  });
+
+  it('cannot say that somebody enabled the project', async () => {
+    await turn();
+    const again = { afterSeconds: 5, enabled: true };
+    expect(
+      await report(billing().id, { type: 'service.progressed', phase: 'plan', data: { again } }),
+    ).toMatchObject({ status: 202 });
+    expect(JSON.stringify(world.engine.waiting)).not.toContain('enabled');
+  });
+
+  it('names a task by its id and by nothing else', async () => {
+    expect(TaskId.safeParse('op-000000000000/billing/everywhere').success).toBe(true);
+    expect((await report('billing', done)).status).toBe(400);
+    expect((await report('../operations', done)).status).toBe(400);
+  });
+});

@@ -1,0 +1,60 @@
+import type { Message } from '../../../events/index.ts';
+import { taskDeps } from '../../../lib/app/lambda/task-deps.ts';
+import type { LambdaContext } from '../../../lib/engine/aws/lambda/context.ts';
+import { topologyOf } from '../../../lib/engine/aws/topology.ts';
+import { runTask, type ServiceDeps } from '../../../lib/handlers/task.ts';
+import { defineService } from '../../../lib/task/service.ts';
+import { operation, requested, task } from '../../engine/samples.ts';
+
+const service = defineService({
+  name: 'nova',
+  catalogTypes: ['compute'],
+  noProjectResources: 'a test',
+});
+
+/** A pass of a cloud that takes every call and answers none. */
+async function runOf(lateMillis: number): Promise<Message[]> {
+  const committed: Message[] = [];
+  const message = requested('nova');
+  const deps = {
+    engine: {
+      reads: {
+        operation: async () => operation({}),
+        task: async () => task(message.data.operationId, 'nova', { run: message.data.run }),
+      },
+      commit: async ({ messages }: { messages: Message[] }) => {
+        committed.push(...messages);
+        return 'committed';
+      },
+    },
+    mode: 'enforce',
+    protection: () => new Promise(() => undefined),
+    lateMillis,
+    now: Date.now,
+  } as unknown as ServiceDeps;
+  await runTask(service, [{ message, receiveCount: 1 }], deps);
+  return committed;
+}
+
+describe('a pass that does not end', () => {
+  it('is told as a service that does not answer, and so is asked for again', async () => {
+    const { data } = requested('nova');
+    expect(await runOf(20)).toMatchObject([
+      {
+        type: 'service.progressed',
+        data: {
+          run: data.run,
+          sequence: 0,
+          again: { error: { code: 'nova.slow', class: 'Transient', service: 'nova' } },
+        },
+      },
+    ]);
+  });
+
+  it('is told before the function is killed, and after the last call of a removal that it began in its budget may have ended', () => {
+    const { budgetMillis, lateMillis } = taskDeps({ settings: {}, cloud: {} } as LambdaContext);
+    const [, , nova] = topologyOf('propagator-test', ['nova']).queues;
+    expect(lateMillis).toBeLessThanOrEqual((nova?.functionSeconds ?? 0) * 1000 - 20_000);
+    expect(lateMillis).toBeGreaterThan(budgetMillis + 60_000);
+  });
+});

@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jest } from '@jest/globals';
+import { bundle } from '../../../../infra/aws/bundle/bundle.ts';
+import { stackOf } from '../../../../infra/aws/template/stack.ts';
+import { SERVICES } from '../../../../lib/services/index.ts';
+
+jest.setTimeout(60_000);
+
+const ROOT = join(import.meta.dirname, '../../../..');
+const folder = mkdtempSync(join(tmpdir(), 'propagator-bundle-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const bundles = await bundle(stackOf('test', {}));
+for (const { name, code, map } of bundles) {
+  mkdirSync(join(folder, name));
+  writeFileSync(join(folder, name, 'index.mjs'), code);
+  writeFileSync(join(folder, name, 'index.mjs.map'), map);
+}
+
+/** What a script prints in a process that runs as in Lambda. */
+function inLambda(script: string): unknown {
+  const args = [
+    '--enable-source-maps',
+    '--input-type=module',
+    '--eval',
+    `console.log(JSON.stringify(await (${script})()));`,
+  ];
+  return JSON.parse(
+    execFileSync(process.execPath, args, {
+      encoding: 'utf8',
+      cwd: folder,
+      env: { PATH: process.env.PATH },
+    }),
+  );
+}
+
+describe('the bundles of the functions', () => {
+  it('start, each of them, and load no undici, not even that of Node', () => {
+    const names = bundles.map(({ name }) => name);
+    const holding = SERVICES.filter(
+      ({ resourceTypes, userResourceTypes }) => resourceTypes.length + userResourceTypes.length > 0,
+    );
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'ingest',
+        'coordinate',
+        'api',
+        'sweep',
+        ...holding.map(({ name }) => `service-${name}`),
+      ]),
+    );
+    const started = inLambda(`async () => {
+      const handlers = [];
+      for (const name of ${JSON.stringify(names)}) handlers.push([name, typeof (await import('${folder}/' + name + '/index.mjs')).handler]);
+      return { handlers, undici: process.moduleLoadList.filter((one) => one.includes('undici')) };
+    }`);
+    expect(started).toEqual({ handlers: names.map((name) => [name, 'function']), undici: [] });
+  });
+
+  it('name our own lines in a stack trace', () => {
+    const stack = inLambda(`async () => {
+      const { handler } = await import('${folder}/service-glance/index.mjs');
+      return handler({ Records: 'none' }, {}).catch((error) => error.stack);
+    }`);
+    expect(stack).toMatch(/lib\/engine\/aws\/lambda\/records\.ts:\d+/);
+  });
+
+  it('hold dead letters for the API alone, so nobody else may ask for them; and nobody takes messages by himself', () => {
+    const asks = (pattern: RegExp) =>
+      globSync('{functions,lib/api,lib/handlers,lib/app}/**/*.ts', { cwd: ROOT }).filter((file) =>
+        pattern.test(readFileSync(join(ROOT, file), 'utf8')),
+      );
+    const looking = asks(/\.(deadLetters|redrive|discard)\(/);
+    expect(looking.length).toBeGreaterThan(0);
+    expect(looking.filter((file) => !file.startsWith('lib/api/'))).toEqual([]);
+    expect(asks(/engine\.work\(/)).toEqual(['lib/app/embedded.ts']);
+  });
+});

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import * as z from 'zod';
+import { serverlessFunctions } from '../../../../infra/aws/template/functions.ts';
+import { PARAMETER_NAMES, SETTINGS } from '../../../../infra/aws/template/parameters.ts';
+import { stackOf } from '../../../../infra/aws/template/stack.ts';
+import { serverlessResources } from '../../../../infra/aws/template/template.ts';
+import { SERVICES } from '../../../../lib/services/index.ts';
+import { PropagatorError } from '../../../../lib/shared/errors.ts';
+import { defineService, defineType } from '../../../../lib/task/service.ts';
+
+const shelf = defineService({
+  name: 'cloud-shelf',
+  catalogTypes: ['shelf'],
+  resourceTypes: [
+    defineType({
+      name: 'board',
+      list: async ({ api }) =>
+        (await api.list('/v1/boards', { row: z.object({ id: z.string() }), paging: 'none' })).rows,
+      id: (row) => row.id,
+      owner: () => undefined,
+      label: () => undefined,
+      remove: async () => ({ is: 'gone' }),
+    }),
+  ],
+});
+
+/**
+ * What a stage consists of, by the names that a person sees; resources that are named in no other
+ * way by their place in the template.
+ */
+function namesIn(services: typeof SERVICES): string[] {
+  const stack = stackOf('test', {}, services);
+  const functions = Object.entries(serverlessFunctions(stack)).map(
+    ([key, definition]) => `function ${key} ${Reflect.get(definition, 'name')}`,
+  );
+  const resources = Object.entries(serverlessResources(stack).Resources).map(
+    ([id, { Type }]) => `${Type} ${id}`,
+  );
+  return [...functions, ...resources];
+}
+
+describe('a new service file', () => {
+  it('alone makes its function, role, queue, dead letters, rule, rights and alarms, and changes nothing else', () => {
+    const before = namesIn(SERVICES);
+    const after = namesIn([...SERVICES, shelf]);
+    expect(before.filter((name) => !after.includes(name))).toEqual([]);
+    expect(after.filter((name) => !before.includes(name)).toSorted()).toEqual([
+      'AWS::CloudWatch::Alarm ServiceCloudShelfDeadLettersAlarm',
+      'AWS::CloudWatch::Alarm ServiceCloudShelfDeadLettersExpireAlarm',
+      'AWS::CloudWatch::Alarm ServiceCloudShelfErrorsAlarm',
+      'AWS::CloudWatch::Alarm ServiceCloudShelfOldestAlarm',
+      'AWS::CloudWatch::Alarm ServiceCloudShelfThrottlesAlarm',
+      'AWS::Events::Rule ServiceCloudShelfRule',
+      'AWS::IAM::Role ServiceCloudShelfRole',
+      'AWS::SQS::Queue ServiceCloudShelfDeadLetters',
+      'AWS::SQS::Queue ServiceCloudShelfQueue',
+      'AWS::SQS::QueuePolicy ServiceCloudShelfQueuePolicy',
+      'function serviceCloudShelf propagator-test-service-cloud-shelf',
+    ]);
+  });
+
+  it('is routed to, and known to every function', () => {
+    const stack = stackOf('test', {}, [...SERVICES, shelf]);
+    expect(
+      stack.topology.rules.find(({ queue }) => queue === 'service-cloud-shelf')?.pattern,
+    ).toMatchObject({
+      detail: { service: ['cloud-shelf'] },
+    });
+    for (const definition of Object.values(serverlessFunctions(stack)))
+      expect(Reflect.get(definition, 'environment')).toMatchObject({
+        STACK_SERVICES: expect.stringContaining('cloud-shelf'),
+      });
+  });
+});
+
+const refusal = (given: Record<string, string>, stage = 'prod'): string => {
+  try {
+    stackOf(stage, given);
+  } catch (error) {
+    if (error instanceof PropagatorError) return error.message;
+  }
+  return 'taken';
+};
+
+describe('a parameter', () => {
+  it.each([
+    [
+      'alarmMail',
+      'a@example.org',
+      /^alarmMail: there is no such parameter; there are alarmEmail, /,
+    ],
+    ['PROPAGATOR_MOD', 'enforce', /^PROPAGATOR_MOD: there is no such parameter; .*PROPAGATOR_MODE/],
+    ['propagator_mode', 'enforce', /^propagator_mode: there is no such parameter/],
+    ['DATABASE_URL', 'postgres://db', /^DATABASE_URL: a setting of a process of your own/],
+    ['PROPAGATOR_MODE', 'destroy', /^PROPAGATOR_MODE: Invalid option/],
+    [
+      'PROPAGATOR_REMOTE_SERVICES',
+      'nova=http://127.0.0.1/',
+      /^PROPAGATOR_REMOTE_SERVICES: there is a service nova already/,
+    ],
+    ['alarmEmail', 'team', /^alarmEmail: write one address/],
+    ['alarmEmail', 'a@example.org,b@example.org', /^alarmEmail: write one address/],
+    ['subnets', 'subnet-1', /^subnets and securityGroups: name both/],
+    ['subnets', 'vpc-1', /^subnets: write ids with commas/],
+    [
+      'kmsKey',
+      'arn:aws:kms:eu-central-1:1:alias/propagator',
+      /^kmsKey: write the ARN of a key, not of an alias/,
+    ],
+    ['secret', 'propagator-prod/openstack', /^secret: write the ARN/],
+    ['logDays', '91', /^logDays: CloudWatch takes 1, 3, /],
+    ['archiveDays', 'month', /^archiveDays: write a number/],
+    ['silentMinutes', '2', /^silentMinutes: write a number from 5/],
+    ['silentMinutes', '30m', /^silentMinutes: write a number from 5/],
+  ])('%s=%s is refused in one line that names it', (name, value, line) => {
+    expect(refusal({ [name]: value })).toMatch(line);
+    expect(refusal({ [name]: value })).not.toContain('\n');
+  });
+
+  it('that is empty counts as not given', () => {
+    const none = Object.fromEntries(PARAMETER_NAMES.map((name) => [name, '']));
+    expect(stackOf('prod', none)).toEqual(stackOf('prod', {}));
+  });
+
+  it('stands in the table of docs/aws.md, and nothing else does', () => {
+    const page = readFileSync(new URL('../../../../docs/aws.md', import.meta.url), 'utf8');
+    const [, table = ''] = /\| parameter \|[^\n]*\n\|[-|]+\|\n([\s\S]*?)\n\n/.exec(page) ?? [];
+    const shown = table
+      .split('\n')
+      .flatMap((line) =>
+        [...(line.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name),
+      );
+    expect(shown.toSorted()).toEqual(
+      [
+        'PROPAGATOR_MODE',
+        ...PARAMETER_NAMES.filter((name) => !SETTINGS.includes(name as never)),
+      ].toSorted(),
+    );
+  });
+});
+
+describe('the name of a stage', () => {
+  it('is refused when a function would have a longer name than AWS takes', () => {
+    const room = 64 - 'propagator--service-designate'.length;
+    expect(refusal({}, 's'.repeat(room))).toBe('taken');
+    expect(refusal({}, 's'.repeat(room + 1))).toMatch(
+      /^--stage: too long by 1: the function propagator-s+-service-\w+ may have 64 characters$/,
+    );
+  });
+});

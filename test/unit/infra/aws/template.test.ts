@@ -1,0 +1,200 @@
+import { describe, expect, it } from '@jest/globals';
+import { serverlessFunctions } from '../../../../infra/aws/template/functions.ts';
+import { rightsWritten } from '../../../../infra/aws/template/limits.ts';
+import { stackOf } from '../../../../infra/aws/template/stack.ts';
+import { serverlessResources } from '../../../../infra/aws/template/template.ts';
+
+const resourcesOf = (given: Record<string, string> = {}, stage = 'test') =>
+  serverlessResources(stackOf(stage, given)).Resources;
+const ofType = (type: string, resources = resourcesOf()) =>
+  Object.entries(resources).filter(([, { Type }]) => Type === type);
+const KEY = { kmsKey: 'arn:aws:kms:eu-central-1:123456789012:key/k' };
+
+describe('alarms', () => {
+  it.each(['5', '30', '1440', '2880', '10080'])(
+    'look back no further than CloudWatch does, with silentMinutes=%s',
+    (silentMinutes) => {
+      const alarms = ofType('AWS::CloudWatch::Alarm', resourcesOf({ silentMinutes }));
+      for (const [id, { Properties }] of alarms) {
+        const [period, all] = [
+          Number(Properties.Period),
+          Number(Properties.Period) * Number(Properties.EvaluationPeriods),
+        ];
+        expect([id, all <= (period < 3600 ? 86_400 : 604_800)]).toEqual([id, true]);
+      }
+      const silent = Object.fromEntries(alarms).SilentSourceAlarm?.Properties ?? {};
+      expect(Number(silent.Period) * Number(silent.EvaluationPeriods)).toBe(
+        Number(silentMinutes) * 60,
+      );
+    },
+  );
+
+  it('of a queue that holds messages back on purpose wait longer than it may hold them', () => {
+    const oldest = ofType('AWS::CloudWatch::Alarm').filter(([id]) => id.endsWith('OldestAlarm'));
+    expect(oldest.length).toBeGreaterThan(20);
+    for (const [id, { Properties }] of oldest)
+      expect([id, Number(Properties.Threshold) > 900]).toEqual([id, true]);
+  });
+
+  it('of dead letters that expire ring after half of their days, however often somebody has looked at them', () => {
+    const expiring = ofType('AWS::CloudWatch::Alarm').filter(([id]) => /Expires?Alarm$/.test(id));
+    expect(expiring.length).toBeGreaterThan(20);
+    for (const [, { Properties }] of expiring) {
+      // The age of the oldest leaves out what was received three times.
+      expect(Properties).toMatchObject({
+        MetricName: 'ApproximateNumberOfMessagesVisible',
+        Statistic: 'Maximum',
+        Threshold: 0,
+      });
+      expect(Number(Properties.Period) * Number(Properties.EvaluationPeriods)).toBe(7 * 86_400);
+    }
+  });
+
+  it('hear of events that are lost for good, of the two rules that every operation goes through', () => {
+    const resources = resourcesOf();
+    const rules = ['IngestRule', 'CoordinateRule'].map((id) => resources[id]?.Properties.Name);
+    const watched = ofType('AWS::CloudWatch::Alarm', resources)
+      .filter(([, { Properties }]) => Properties.MetricName === 'InvocationsFailedToBeSentToDlq')
+      .map(([, { Properties }]) => Properties.Dimensions);
+    expect(watched).toEqual(
+      rules.map((rule) => [
+        { Name: 'EventBusName', Value: 'propagator-test' },
+        { Name: 'RuleName', Value: rule },
+      ]),
+    );
+  });
+});
+
+describe('the order of a deployment', () => {
+  it('lets no function run before the ways are there by which it sends', () => {
+    const stack = stackOf('test', {});
+    const policies = ofType('AWS::SQS::QueuePolicy').map(([id]) => id);
+    const { coordinate, api, sweep, ingest, serviceNova } = serverlessFunctions(stack);
+    const live = policies.filter((id) => !id.includes('DeadLetters'));
+    for (const one of [coordinate, api, sweep])
+      expect(Reflect.get(one ?? {}, 'dependsOn').toSorted()).toEqual(live.toSorted());
+    for (const one of [ingest, serviceNova])
+      expect(Reflect.get(one ?? {}, 'dependsOn')).toEqual([
+        'CoordinateQueuePolicy',
+        'UndeliveredPolicy',
+      ]);
+  });
+});
+
+describe('the archive', () => {
+  it('keeps nothing that a person decided, for a replay would decide it again', () => {
+    const pattern = resourcesOf().Archive?.Properties.EventPattern;
+    expect(pattern).toEqual({
+      source: ['keystone-propagator'],
+      'detail-type': [
+        { 'anything-but': ['operation.released', 'task.redriven', 'task.discarded'] },
+      ],
+    });
+  });
+});
+
+describe('a key of your own', () => {
+  it('encrypts bus and archive, and the bus has a place for what it could not decrypt', () => {
+    const resources = resourcesOf(KEY);
+    const undelivered = { 'Fn::GetAtt': ['Undelivered', 'Arn'] };
+    expect(resources.Bus?.Properties).toMatchObject({
+      KmsKeyIdentifier: KEY.kmsKey,
+      DeadLetterConfig: { Arn: undelivered },
+    });
+    expect(resources.Archive?.Properties).toMatchObject({ KmsKeyIdentifier: KEY.kmsKey });
+    expect(JSON.stringify(resources.UndeliveredPolicy?.Properties)).toContain(
+      '{"Fn::GetAtt":["Bus","Arn"]}',
+    );
+    expect(resources.Table?.Properties).toMatchObject({
+      SSESpecification: { KMSMasterKeyId: KEY.kmsKey },
+    });
+    expect(resourcesOf().Bus?.Properties).toEqual({ Name: 'propagator-test' });
+  });
+});
+
+describe('a function', () => {
+  const rightsOf = (id: string) => JSON.stringify(resourcesOf()[id]?.Properties.Policies);
+
+  it('of a service reads what is known of an operation, and writes nothing of it', () => {
+    const writes = /dynamodb:(Put|Update|Delete|BatchWrite)/;
+    expect(rightsOf('ServiceNovaRole')).toContain('dynamodb:BatchGetItem');
+    expect(rightsOf('ServiceNovaRole')).not.toMatch(writes);
+    for (const id of ['IngestRole', 'CoordinateRole', 'ApiRole', 'SweepRole'])
+      expect(rightsOf(id)).toMatch(writes);
+  });
+
+  it('that asks Keystone hears of its silence before it is killed itself', () => {
+    const { ingest, coordinate, api } = serverlessFunctions(stackOf('test', {}));
+    for (const one of [ingest, coordinate, api]) {
+      const { timeout, environment } = one as {
+        timeout: number;
+        environment: Record<string, string>;
+      };
+      expect(Number(environment.STACK_ANSWER_SECONDS)).toBeLessThan(timeout);
+    }
+  });
+});
+
+describe('queues', () => {
+  it('take a message as large as the bus carries', () => {
+    for (const [id, { Properties }] of ofType('AWS::SQS::Queue'))
+      expect([id, Properties.MaximumMessageSize]).toEqual([id, 1024 * 1024]);
+  });
+});
+
+describe('a table that is there already', () => {
+  it('is taken over: all rights are on it, and the stack makes none', () => {
+    const { Resources, Outputs } = serverlessResources(stackOf('test', { keptTable: 'yes' }));
+    expect(Object.values(Resources).filter(({ Type }) => Type === 'AWS::DynamoDB::Table')).toEqual(
+      [],
+    );
+    expect(Outputs.TableName.Value).toBe('propagator-test');
+    const text = JSON.stringify(Resources);
+    expect(text).not.toMatch(/\["Table",|"Ref":"Table"/);
+    expect(text).toContain(':table/propagator-test"}');
+  });
+});
+
+describe('limits of AWS', () => {
+  const short = (count: number) =>
+    Array.from({ length: count }, (_, index) => `b-${index + 10}=https://b.example`).join(',');
+  const httpPlugins = (count: number) =>
+    Array.from(
+      { length: count },
+      (_, index) => `billing-with-a-rather-long-${index + 10}=https://b.example`,
+    ).join(',');
+
+  it('leave room for services of your own, also in the longest region', () => {
+    const resources = resourcesOf(
+      { ...KEY, PROPAGATOR_REMOTE_SERVICES: httpPlugins(3) },
+      'production-eu',
+    );
+    const written = ofType('AWS::IAM::Role', resources).map(
+      ([, role]) => rightsWritten(role, resources).length,
+    );
+    expect(Math.max(...written)).toBeLessThan(10_240);
+    // Every queue once, and each with a name: an estimate that has lost them would allow anything.
+    expect(Math.max(...written)).toBeGreaterThan(5000);
+  });
+
+  it.each([
+    ['a stage with a line below', 'eu_prod', {}, /--stage: eu_prod: letters/],
+    [
+      'too many settings',
+      'test',
+      { PROPAGATOR_PROTECTED_PROJECTS: 'p'.repeat(60).concat(',').repeat(70) },
+      /PROPAGATOR_PROTECTED_PROJECTS/,
+    ],
+    ['too many services', 'test', { PROPAGATOR_REMOTE_SERVICES: httpPlugins(14) }, /The stack has/],
+    [
+      'too many rights',
+      'production-of-the-northern-region',
+      { PROPAGATOR_REMOTE_SERVICES: short(30) },
+      /The rights of/,
+    ],
+    ['a table that is half kept', 'test', { keptTable: 'maybe' }, /keptTable/],
+    ['a silence of more than a week', 'test', { silentMinutes: '20000' }, /silentMinutes/],
+  ])('are asked before anything is deployed: %s', (_, stage, given, said) => {
+    expect(() => resourcesOf(given, stage)).toThrow(said);
+  });
+});

@@ -1,0 +1,138 @@
+import type { Message } from '../../../events/index.ts';
+import { CONTROL, deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
+
+/** Failures that outlast the patience of any task. */
+const FOR_EVER = 1_000_000;
+
+/** A world whose middle service answers 500 until its tasks are dead letters. */
+async function broken(mode: 'observe' | 'enforce' = 'enforce') {
+  const world = new SmallWorld({
+    resources: [2, 3, 2],
+    lingers: 0,
+    failures: FOR_EVER,
+    failWith: 'Unexpected',
+    mode,
+  });
+  await world.engine.commit({ messages: [deleted(TARGET)] });
+  await world.settle();
+  return { world, ...standing(world) };
+}
+const standing = (world: SmallWorld) => ({
+  operation: () => [...world.engine.operations.values()][0],
+  task: (service: string) =>
+    [...world.engine.tasks.values()].find((task) => task.service === service),
+});
+const decided = { by: 'ann', reason: 'torn down' };
+
+describe('a task whose dead letter was thrown away', () => {
+  it('is out of reach and not finished: those behind it go on, and the operation ends without proof', async () => {
+    const { world, operation, task } = await broken();
+    expect([operation()?.state, task('middle')?.state, task('last')?.state]).toEqual([
+      'running',
+      'dead-lettered',
+      'pending',
+    ]);
+    expect(await world.engine.discard({ service: 'middle' }, decided)).toBe(1);
+    await world.settle();
+    expect(task('middle')).toMatchObject({
+      state: 'unreachable',
+      because: 'discarded by ann: torn down',
+      nextAt: undefined,
+      endedAt: expect.any(Number),
+      error: { code: 'middle.http.500' },
+    });
+    expect([task('last')?.state, operation()?.state]).toEqual(['finished', 'unverified']);
+    expect(['first', 'middle', 'last'].map((service) => world.of(service, TARGET).length)).toEqual([
+      0, 3, 0,
+    ]);
+    expect(world.resources(CONTROL)).toBe(6);
+    expect([world.engine.letters, world.engine.waiting]).toEqual([[], []]);
+  });
+
+  it('is not asked any more, whatever still comes of it', async () => {
+    const { world, task } = await broken();
+    const [letter] = world.engine.letters;
+    await world.engine.discard({}, decided);
+    await world.settle();
+    const ended = task('middle');
+    expect(ended?.state).toBe('unreachable');
+    if (!letter?.message || !letter.operationId || !letter.task) throw new Error('no letter');
+    const { taskId, run } = letter.task;
+    const late: Message[] = [
+      // Its twin, which a queue delivered too often, is redriven, and thrown away, too.
+      letter.message,
+      { type: 'task.redriven', data: { operationId: letter.operationId, taskId, by: 'bob' } },
+      {
+        type: 'task.discarded',
+        data: { operationId: letter.operationId, taskId, run, by: 'bob', reason: 'once more' },
+      },
+    ];
+    await world.engine.commit({ messages: late });
+    await world.settle();
+    expect(task('middle')).toEqual(ended);
+    expect(world.of('middle', TARGET)).toHaveLength(3);
+  });
+
+  it('goes on when the letter is of an older pass: the task went on without it', async () => {
+    const { world, task, operation } = await broken();
+    const [letter] = world.engine.letters;
+    await world.engine.redrive({}, { by: 'bob' });
+    await world.settle();
+    const again = task('middle');
+    expect(again?.state).toBe('dead-lettered');
+    expect(again?.run).toBeGreaterThan(letter?.task?.run ?? Number.NaN);
+    if (!letter?.operationId || !letter.task) throw new Error('no letter');
+    await world.engine.commit({
+      messages: [
+        {
+          type: 'task.discarded',
+          data: { operationId: letter.operationId, ...letter.task, ...decided },
+        },
+      ],
+    });
+    await world.settle();
+    expect([task('middle'), operation()?.state]).toEqual([again, 'running']);
+  });
+
+  it('ends as well when its queue gave it up because the function died on it', async () => {
+    const world = new SmallWorld({
+      resources: [2, 3, 2],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Unexpected',
+    });
+    const { task, operation } = standing(world);
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    const isDeadly = (message: Message) =>
+      message.type === 'service.requested' &&
+      message.data.service === 'middle' &&
+      message.data.phase === 'apply';
+    for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
+      for (const waiting of world.engine.due()) {
+        if (isDeadly(waiting.message))
+          world.engine.moveToDeadLetters('service-middle', waiting.message, { receiveCount: 9 });
+        else await world.handle(waiting.message);
+        world.engine.take(waiting);
+      }
+    expect([task('middle')?.state, world.engine.letters.length]).toEqual(['requested', 1]);
+    await world.engine.discard({ service: 'middle' }, decided);
+    await world.settle();
+    expect([task('middle')?.state, task('last')?.state, operation()?.state]).toEqual([
+      'unreachable',
+      'finished',
+      'unverified',
+    ]);
+  });
+
+  it('is not counted in mode observe, where nothing is left to prove', async () => {
+    const { world, task, operation } = await broken('observe');
+    expect([operation()?.state, task('middle')?.state]).toEqual(['confirming', 'dead-lettered']);
+    await world.engine.discard({}, decided);
+    await world.settle();
+    expect([operation()?.state, task('middle')?.state, world.resources(TARGET)]).toEqual([
+      'observed',
+      'unreachable',
+      7,
+    ]);
+  });
+});

@@ -1,0 +1,280 @@
+import type { Condition } from '../../../events/service.ts';
+import { nextRunSeconds } from '../../../lib/operation/counts.ts';
+import type { Described } from '../../property/stateful-service.ts';
+import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
+
+let world: LivingWorld;
+afterEach(() => world.expectOthersUntouched());
+
+const service = (name: string, order: Partial<Described> = {}): Described => ({
+  name,
+  resourceTypes: { resource: 'A' },
+  ...order,
+});
+/** `maker` makes resources in the others; `soft` follows it; `hard` stands behind it for good. */
+const MAKER = [
+  service('maker'),
+  service('soft', { follows: ['maker'] }),
+  service('hard', { after: ['maker'] }),
+];
+
+async function begin(
+  described: readonly Described[],
+  prepare: () => void = () => {},
+): Promise<void> {
+  world = new LivingWorld(described);
+  prepare();
+  world.cloud.delete(TARGET);
+  await world.engine.commit({ messages: [deleted('project', TARGET)] });
+}
+const gone = (name: string) => world.left()[`${name}.resource`] === undefined;
+/** In which order the services lost their last thing. */
+async function orderOf(): Promise<string[]> {
+  const order: string[] = [];
+  const names = world.services.map(({ name }) => name as string);
+  for (;;) {
+    const next = await world.until(() => names.some((name) => !order.includes(name) && gone(name)));
+    if (!next) return order;
+    order.push(...names.filter((name) => !order.includes(name) && gone(name)));
+  }
+}
+
+describe('the order of services', () => {
+  it('gives those their turn first that others only follow', async () => {
+    await begin([
+      service('soft', { follows: ['maker'] }),
+      service('early-bird', { before: ['maker'] }),
+      service('maker'),
+    ]);
+    expect(await orderOf()).toEqual(['early-bird', 'maker', 'soft']);
+  });
+
+  it('puts the last behind all others', async () => {
+    await begin([
+      service('keeper', { last: true }),
+      service('soft', { follows: ['maker'] }),
+      service('maker'),
+    ]);
+    expect(await orderOf()).toEqual(['maker', 'soft', 'keeper']);
+  });
+});
+
+describe('a predecessor that is held up', () => {
+  it.each([
+    ['cannot be listed', () => world.cloud.broken.set('maker', failure('Transient'))],
+    ['was refused, and is a dead letter', () => world.cloud.broken.set('maker', failure('Denied'))],
+    [
+      'fails again and again, and is a dead letter',
+      () => world.cloud.broken.set('maker', failure('Unexpected')),
+    ],
+    [
+      'waits for people',
+      () =>
+        world.cloud.blocks.set('maker', {
+          message: 'locked by an administrator',
+          actor: 'operator',
+        }),
+    ],
+    [
+      'waits for a neighbor',
+      () =>
+        world.cloud.blocks.set('maker', {
+          message: 'used by another project',
+          actor: 'other-project',
+        }),
+    ],
+  ])('that %s lets those pass who only follow it, and no other', async (_, prepare) => {
+    await begin(MAKER, prepare);
+    expect(await world.until(() => gone('soft'))).toBe(true);
+    await world.settle(40);
+    expect(world.left()).toEqual({ 'maker.resource': 2, 'hard.resource': 2 });
+    expect(world.tasks).toMatchObject({ soft: 'finished', hard: 'pending' });
+    expect(world.state).toBe('running');
+  });
+
+  it('that waits for people, and lacks an extension beside, lets them pass as well', async () => {
+    const lacks = { name: 'maker', resourceTypes: { resource: 'A', extra: 'A' } } as const;
+    await begin([lacks, service('soft', { follows: ['maker'] })], () => {
+      world.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' });
+      world.cloud.brokenKinds.set('maker.extra', failure('Unsupported', 'maker.extension'));
+    });
+    expect(await world.until(() => gone('soft'), 200)).toBe(true);
+    expect(world.left()).toMatchObject({ 'maker.resource': 2 });
+    const lacking = {
+      class: 'Unsupported',
+      message: 'skipped: no such extension',
+      actor: 'none',
+      count: 1,
+    } as const;
+    const locked = { class: 'Blocked', message: 'locked', actor: 'operator', count: 1 } as const;
+    const seconds = (conditions: Condition[]) =>
+      nextRunSeconds({ progressAt: 0, conditions }, 600_000, 0);
+    expect(seconds([locked, lacking])).toBe(seconds([locked]));
+    expect(seconds([lacking])).toBe(seconds([]));
+  });
+
+  it('that only takes its time lets nobody pass', async () => {
+    await begin(MAKER, () => {
+      for (const resource of world.cloud.of(TARGET, 'maker')) resource.lingers = 60;
+    });
+    await world.until(() => gone('maker'));
+    expect(world.engine.time).toBeGreaterThan(1_000_000_000 + 60_000);
+    expect(world.left()).toEqual({ 'soft.resource': 2, 'hard.resource': 2 });
+    await world.settle();
+    expect(world.state).toBe('finished');
+  });
+
+  it('that waits for people only for a moment lets nobody pass', async () => {
+    await begin(MAKER, () =>
+      world.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' }),
+    );
+    const began = () => world.engine.tasks.size > 0 && world.task('maker').startedAt !== undefined;
+    expect(await world.until(began)).toBe(true);
+    const { startedAt = 0 } = world.task('maker');
+    await world.until(() => world.engine.time >= startedAt + 20_000);
+    expect(world.left()).toMatchObject({ 'soft.resource': 2 });
+    world.cloud.blocks.clear();
+    await world.settle();
+    expect(world.state).toBe('finished');
+  });
+
+  it('lets those pass, too, who follow one that stands behind it', async () => {
+    await begin(
+      [...MAKER, service('third', { follows: ['hard'] }), service('last', { last: true })],
+      () => world.cloud.broken.set('maker', failure('Denied')),
+    );
+    await world.settle();
+    expect(world.left()).toEqual({ 'maker.resource': 2, 'hard.resource': 2 });
+    expect(world.tasks).toMatchObject({ hard: 'pending', third: 'finished', last: 'finished' });
+  });
+});
+
+describe('when one that was held up has ended', () => {
+  it('those who went ahead are looked at once more, and lose what it made meanwhile', async () => {
+    await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
+    expect(await world.until(() => world.tasks.soft === 'finished')).toBe(true);
+    const looked = world.task('soft').run;
+    world.cloud.make('soft.resource', TARGET);
+    await world.settle(20);
+    expect(world.left()).toMatchObject({ 'soft.resource': 1 });
+    world.cloud.broken.clear();
+    await world.settle();
+    expect(world.left()).toEqual({});
+    expect(world.state).toBe('finished');
+    expect(world.task('soft')).toMatchObject({
+      ahead: [],
+      counts: { 'soft.resource': { found: 3, removed: 3, left: 0 } },
+    });
+    expect(world.task('soft').run).toBeGreaterThan(looked);
+  });
+
+  it('so are those behind them, after them', async () => {
+    const behind = service('behind', { after: ['soft'] });
+    await begin([behind, ...MAKER], () => world.cloud.broken.set('maker', failure('Denied')));
+    expect(await world.until(() => world.tasks.behind === 'finished')).toBe(true);
+    world.cloud.make('soft.resource', TARGET, 'target-made', 3);
+    world.cloud.make('behind.resource', TARGET, 'target-made');
+    world.cloud.broken.clear();
+    await world.engine.redrive({}, { by: 'bob' });
+    const order = await orderOf();
+    expect(order.indexOf('behind')).toBeGreaterThan(order.indexOf('soft'));
+    expect(world.left()).toEqual({});
+    expect(world.state).toBe('finished');
+  });
+
+  it('whoever went ahead of one that went ahead itself is looked at after both', async () => {
+    const zero = service('zero');
+    await begin(
+      [zero, service('maker', { follows: ['zero'] }), service('soft', { follows: ['maker'] })],
+      () => {
+        world.cloud.broken.set('zero', failure('Denied'));
+        world.cloud.broken.set('maker', failure('Transient'));
+      },
+    );
+    expect(await world.until(() => world.tasks.soft === 'finished')).toBe(true);
+    world.cloud.broken.delete('maker');
+    expect(await world.until(() => world.tasks.maker === 'finished')).toBe(true);
+    await world.settle();
+    world.cloud.broken.clear();
+    await world.engine.redrive({}, { by: 'bob' });
+    // In its last look the one in the middle makes something.
+    expect(
+      await world.until(() => world.tasks.zero === 'finished' && world.tasks.maker === 'requested'),
+    ).toBe(true);
+    world.cloud.make('soft.resource', TARGET);
+    await world.settle();
+    expect(world.left()).toEqual({});
+    expect(world.state).toBe('finished');
+  });
+
+  it('nobody is looked at twice who had waited', async () => {
+    await begin(MAKER);
+    await world.settle();
+    expect(world.task('soft').run).toBe(2);
+    expect(world.task('hard').run).toBe(2);
+  });
+
+  it('a service that has left the catalog meanwhile is no trouble', async () => {
+    await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
+    expect(await world.until(() => world.taskOf('soft')?.state === 'requested')).toBe(true);
+    world.cloud.lacking.add('soft');
+    expect(await world.until(() => world.tasks.soft === 'skipped')).toBe(true);
+    world.cloud.broken.clear();
+    await world.settle();
+    expect(world.state).toBe('finished');
+    expect(world.tasks).toEqual({ maker: 'finished', soft: 'skipped', hard: 'finished' });
+  });
+
+  it('nor does it keep others from being looked at once more', async () => {
+    await begin([...MAKER, service('third', { follows: ['soft'] })], () => {
+      world.cloud.broken.set('maker', failure('Transient'));
+      world.cloud.broken.set('soft', failure('Transient'));
+    });
+    expect(await world.until(() => world.tasks.third === 'finished')).toBe(true);
+    world.cloud.broken.delete('soft');
+    expect(await world.until(() => world.taskOf('soft')?.phase === 'apply')).toBe(true);
+    world.cloud.lacking.add('soft');
+    expect(await world.until(() => world.tasks.soft === 'skipped')).toBe(true);
+    world.cloud.make('third.resource', TARGET);
+    world.cloud.broken.clear();
+    await world.settle();
+    expect(world.left()).toEqual({ 'soft.resource': 2 });
+    expect(world.state).toBe('finished');
+  });
+});
+
+describe('the order of what goes while the project lives', () => {
+  it.each([
+    ['follows', { follows: ['maker'] }, true],
+    ['stands behind', { after: ['maker'] }, false],
+  ])('a service that %s one that is away', async (_, order, runs) => {
+    world = new LivingWorld([
+      service('maker', { preDelete: true }),
+      service('other', { preDelete: true, ...order }),
+    ]);
+    world.cloud.broken.set('maker', failure('Transient'));
+    await world.ask();
+    await world.settle(60);
+    expect(gone('other')).toBe(runs);
+    expect(world.state).toBe('pre-delete');
+    world.cloud.broken.clear();
+    await world.settle();
+    expect(world.state).toBe('finished');
+  });
+});
+
+describe('what went ahead of one that was held up, and was thrown away itself', () => {
+  it('is not looked at once more', async () => {
+    await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
+    expect(await world.until(() => world.tasks.soft === 'requested')).toBe(true);
+    world.cloud.broken.set('soft', failure('Denied'));
+    expect(await world.until(() => world.tasks.soft === 'dead-lettered')).toBe(true);
+    expect(world.task('soft').ahead).toHaveLength(1);
+    await world.engine.discard({ service: 'soft' }, { by: 'bob', reason: 'retired' });
+    world.cloud.broken.clear();
+    await world.settle();
+    expect(world.tasks).toMatchObject({ maker: 'finished', soft: 'unreachable' });
+    expect(world.task('soft')).toMatchObject({ ahead: [], because: 'discarded by bob: retired' });
+    expect(world.state).toBe('unverified');
+  });
+});

@@ -1,0 +1,120 @@
+import { UserId } from '../../../events/ids.ts';
+import { aodh } from '../../../lib/services/aodh.ts';
+import { freshMemoize, runUserCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import { aodhIn, aodh as fake } from '../../cloud/documented/aodh.ts';
+import { uuid } from '../../cloud/world.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+testServiceContract(aodh, { with: [fake] });
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await Stage.open({ with: [fake] });
+});
+afterEach(() => stage.close());
+const tables = () => aodhIn(stage.rehearsal.state);
+const asked = (method: string) =>
+  stage.rehearsal.calls.filter((call) => call.service === 'aodh' && call.method === method);
+
+describe('Aodh, emptied of one project', () => {
+  it('takes every alarm after the project’s death, whatever becomes of their trusts', async () => {
+    await stage.deleteProject();
+    const report = await stage.clean(aodh);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({ 'aodh.alarm': { listed: 3, gone: 3, left: 0 } });
+    expect(stage.left('aodh')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+    // One look, three removals, one of them looked after, one look that found nothing.
+    expect([asked('GET').length, asked('DELETE').length]).toEqual([3, 3]);
+  });
+
+  it('finds all of many alarms of the same moment', async () => {
+    for (let n = 0; n < 1500; n += 1)
+      tables().alarms.add({
+        id: uuid(),
+        name: `more-${n}`,
+        project_id: stage.project,
+        user_id: 'u',
+        alarm_actions: [],
+        timestamp: 7,
+      });
+    const report = await stage.plan(aodh);
+    expect(report.counts).toMatchObject({ 'aodh.alarm': { listed: 1503 } });
+  });
+
+  it('does not call an alarm gone that an error left behind', async () => {
+    stage.rehearsal.faults.inject({
+      service: 'aodh',
+      method: 'DELETE',
+      effect: { does: 'answer', status: 500 },
+    });
+    const report = await stage.clean(aodh);
+    expect(report.outcome).toMatchObject({
+      is: 'again',
+      error: { class: 'Transient', status: 500 },
+    });
+    expect(stage.left('aodh')).toHaveLength(3);
+  });
+
+  it('does not ask after an alarm when Aodh asks for patience', async () => {
+    stage.rehearsal.faults.inject({
+      service: 'aodh',
+      method: 'DELETE',
+      effect: { does: 'answer', status: 429, retryAfter: 9 },
+    });
+    expect((await stage.clean(aodh)).outcome).toMatchObject({ is: 'again', afterSeconds: 9 });
+    expect(asked('GET')).toHaveLength(1);
+  });
+
+  it('makes no quota row by looking', async () => {
+    await stage.plan(aodh);
+    await stage.clean(aodh);
+    expect(tables().quotas.all()).toEqual([]);
+  });
+
+  it('comes before all that its alarms may scale', () => {
+    expect(aodh.before).toEqual(expect.arrayContaining(['heat', 'nova', 'neutron', 'mistral']));
+    expect(aodh.preDelete).toBe(true);
+  });
+});
+
+describe('Aodh, after a user was deleted', () => {
+  it('says which alarms of living projects acted with a trust of his, and touches none', async () => {
+    const api = await stage.cloud.api(aodh, 'RegionOne');
+    if (!api) throw new TypeError('the catalog has no aodh');
+    const user = UserId.parse(stage.control.userId);
+    const common = {
+      region: 'RegionOne',
+      api,
+      projectApi: undefined,
+      apiOf: async () => undefined,
+      now: Date.now,
+      memoize: freshMemoize(),
+    };
+    const context = { ...common, user, userName: 'ann', projects: [] };
+    const confirmation = Confirmation.of(user, [0, 5000], 5000);
+    const before = tables().alarms.size;
+    const report = await runUserCleanup({
+      service: aodh,
+      context,
+      phase: 'apply',
+      confirmation,
+      deadline: Date.now() + 60_000,
+    });
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({ 'aodh.alarm-of-user': { listed: 2, gone: 0, left: 2 } });
+    expect(report.conditions).toMatchObject([
+      {
+        class: 'Unsupported',
+        actor: 'operator',
+        count: 2,
+        message: expect.stringContaining(stage.control.project.id),
+      },
+    ]);
+    expect(tables().alarms.size).toBe(before);
+    expect(asked('DELETE')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});

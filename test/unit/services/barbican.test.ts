@@ -1,0 +1,182 @@
+import { barbican } from '../../../lib/services/barbican.ts';
+import { barbicanIn, barbican as fake, type Secret } from '../../cloud/documented/barbican.ts';
+import { uuid } from '../../cloud/world.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+// No row of Barbican says whose it is: see the service file.
+testServiceContract(barbican, { with: [fake], asynchronous: false, ownerInRow: false });
+
+let stage: Stage;
+afterEach(() => stage?.close());
+const open = async (documented = fake): Promise<void> => {
+  stage = await Stage.open({ with: [documented] });
+  await stage.grantCleaner();
+};
+const addSecret = (more: Partial<Secret> = {}): Secret => {
+  const { secrets, state } = barbicanIn(stage.rehearsal.state);
+  const plain = {
+    id: uuid(),
+    name: 'more',
+    project_id: stage.project,
+    creator_id: 'somebody',
+    isPrivate: false,
+    consumers: [],
+  };
+  return secrets.add({ ...plain, created_at: state.clock.now(), ...more });
+};
+const asked = (method: string, path: RegExp) =>
+  stage.rehearsal.calls.filter(
+    (call) => call.service === 'barbican' && call.method === method && path.test(call.path),
+  );
+const quotaOf = (project: string) => barbicanIn(stage.rehearsal.state).quotas.get(project);
+
+describe('Barbican, emptied while the project lives', () => {
+  it('takes orders, containers and secrets in this turn: private ones and such with consumers, too', async () => {
+    await open();
+    const report = await stage.preDelete(barbican);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({
+      'barbican.order': { listed: 2, gone: 2, left: 0 },
+      'barbican.container': { listed: 2, gone: 2, left: 0 },
+      'barbican.secret': { listed: 3, gone: 3, left: 0 },
+      'barbican.project-quota': { listed: 1, gone: 1, left: 0 },
+    });
+    expect(stage.left('barbican')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+    const turns = asked('DELETE', /v1/).map((call) => call.path.split('/')[2]);
+    expect(turns).toEqual([...turns].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b)));
+  });
+
+  it('finds each of many secrets once, on all pages', async () => {
+    await open();
+    for (let n = 0; n < 247; n += 1) addSecret({ created_at: 1000 });
+    const report = await stage.preDelete(barbican);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toMatchObject({ 'barbican.secret': { listed: 250, gone: 250, left: 0 } });
+    expect(stage.left('barbican')).toEqual([]);
+    expect(asked('DELETE', /secrets/)).toHaveLength(250);
+    // Three pages, one for the two rows that had changed places with another between the pages, and
+    // a look that found nothing.
+    expect(asked('GET', /secrets/)).toHaveLength(5);
+    expect(asked('GET', /secrets.*sort=created/)).toHaveLength(5);
+  });
+
+  it('removes nothing with a token on another project, whatever that project has', async () => {
+    await open();
+    const own = await stage.cloud.ownProject();
+    addSecret({ project_id: own.id });
+    stage.remember();
+    const before = stage.left('barbican');
+    const projectApi = await stage.cloud.api(barbican, 'RegionOne');
+    const report = await stage.preDelete(barbican, { projectApi });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ resourceType: 'barbican.secret', class: 'Unexpected' }),
+    );
+    expect(stage.left('barbican')).toEqual(
+      before.filter((resource) => !resource.includes('quota')),
+    );
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('is not held up by an expired secret, which no call shows or removes', async () => {
+    await open();
+    addSecret({ name: 'expired', expires_at: stage.rehearsal.state.clock.now() - 1 });
+    expect((await stage.preDelete(barbican)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('barbican')).toEqual(['barbican.secret expired']);
+    expect(barbican.releases.join(' ')).toContain('expired secrets');
+  });
+
+  it('believes no listing with a reference that is no id', async () => {
+    await open();
+    addSecret({ id: '????' });
+    const report = await stage.preDelete(barbican);
+    expect(report.outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Unexpected', service: 'barbican' },
+    });
+    expect(asked('DELETE', /secrets/)).toEqual([]);
+    expect(
+      stage.left('barbican').filter((resource) => resource.startsWith('barbican.secret')),
+    ).toHaveLength(4);
+  });
+
+  it('finds an API whose endpoint names the version', async () => {
+    await open({ ...fake, endpoint: { type: 'key-manager', path: '/v1' } });
+    expect((await stage.preDelete(barbican)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('barbican')).toEqual([]);
+  });
+
+  it('stops and calls the operator when a removal is refused', async () => {
+    await open();
+    stage.rehearsal.faults.inject({
+      service: 'barbican',
+      method: 'DELETE',
+      path: /secrets/,
+      effect: { does: 'answer', status: 403 },
+    });
+    const report = await stage.preDelete(barbican);
+    expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+    expect(stage.left('barbican')).toContain('barbican.secret private-key');
+  });
+});
+
+describe('the quota of a project in Barbican', () => {
+  const refuse = (method: string) =>
+    stage.rehearsal.faults.inject({
+      service: 'barbican',
+      method,
+      path: /project-quotas/,
+      effect: { does: 'answer', status: 403 },
+    });
+
+  it('is left, and that is said, where only key-manager:service-admin sees it', async () => {
+    await open();
+    refuse('GET');
+    const report = await stage.preDelete(barbican);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toMatchObject([
+      {
+        resourceType: 'barbican.project-quota',
+        class: 'Unsupported',
+        message: expect.stringContaining('key-manager:service-admin'),
+      },
+    ]);
+    expect(stage.left('barbican')).toEqual(['barbican.project-quota project quota']);
+  });
+
+  it('is left, and that is said, where it is seen and may not be removed', async () => {
+    await open();
+    refuse('DELETE');
+    const report = await stage.preDelete(barbican);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toMatchObject([
+      { resourceType: 'barbican.project-quota', class: 'Unsupported', actor: 'operator' },
+    ]);
+    expect(stage.left('barbican')).toEqual(['barbican.project-quota project quota']);
+  });
+
+  it('goes after the death of the project, too; the rest is said to be out of reach, with the listener as a way', async () => {
+    await open();
+    await stage.deleteProject();
+    const report = await stage.clean(barbican);
+    expect(report.outcome).toMatchObject({
+      is: 'unreachable',
+      because: expect.stringContaining('secret store'),
+    });
+    expect(quotaOf(stage.project)).toBeUndefined();
+    expect(quotaOf(stage.control.project.id)).toBeDefined();
+    expect(
+      report.conditions.filter(({ advice }) => advice?.includes('barbican-keystone-listener')),
+    ).toHaveLength(3);
+    expect(asked('GET', /secrets|containers|orders/)).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});
+
+const ORDER: readonly (string | undefined)[] = [
+  'orders',
+  'containers',
+  'secrets',
+  'project-quotas',
+];

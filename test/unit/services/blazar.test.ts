@@ -1,0 +1,232 @@
+import { UserId } from '../../../events/ids.ts';
+import { blazar as blazarService } from '../../../lib/services/blazar.ts';
+import { keystone } from '../../../lib/services/keystone.ts';
+import { type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import type { ProjectContext } from '../../../lib/task/service.ts';
+import { blazar, type Lease, leasesOf } from '../../cloud/documented/blazar.ts';
+import { testServiceContract } from './service-contract.ts';
+import { TimedStage } from './timed-stage.ts';
+
+testServiceContract(blazarService, { with: [blazar], asynchronous: false });
+
+const MINUTE = 60_000;
+let timed: TimedStage;
+beforeEach(async () => {
+  timed = await TimedStage.open({ with: [blazar] });
+});
+afterEach(() => timed.stage.close());
+
+const leases = () => leasesOf(timed.stage.rehearsal.state);
+const left = (): string[] => timed.stage.left('blazar').sort();
+const leaseNamed = (name: string, owner = timed.project): Lease => {
+  const [row] = leases().where((one) => one.name === name && one.project_id === owner);
+  if (!row) throw new TypeError(`no lease ${name}`);
+  return row;
+};
+const deletions = () =>
+  timed.stage.rehearsal.calls.filter(
+    ({ service, method }) => service === 'blazar' && method === 'DELETE',
+  );
+const creator = () => {
+  const user = timed.stage.rehearsal.state.identity.users.get(timed.stage.customer.userId);
+  if (!user) throw new TypeError('the creator is gone');
+  return user;
+};
+const apiOf: ProjectContext['apiOf'] = async (name) =>
+  name === 'keystone' ? timed.stage.cloud.api(keystone, 'RegionOne') : undefined;
+/** One pass while the project lives. */
+const preDelete = async (more: Partial<ProjectContext> = {}): Promise<RunReport> => {
+  await timed.stage.grantCleaner();
+  return timed.stage.preDelete(blazarService, { now: () => timed.clock.now(), apiOf, ...more });
+};
+
+/** One pass over what a deleted user had. */
+const afterUser = async (user: UserId): Promise<RunReport> => {
+  const {
+    project: _project,
+    members: _members,
+    ...context
+  } = await timed.stage.context(blazarService);
+  return runUserCleanup({
+    service: blazarService,
+    context: { ...context, user, userName: 'leaver', projects: [] },
+    phase: 'apply',
+    confirmation: Confirmation.of(user, [0, 5000], 5000),
+    deadline: Date.now() + 60_000,
+  });
+};
+
+describe('Blazar, emptied while the project lives', () => {
+  it('keeps no lease, whether it runs, is past, to come or failed', async () => {
+    expect(left()).toHaveLength(4);
+    expect((await preDelete()).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect(timed.controlsAreUntouched).toBe(true);
+    expect(blazarService).toMatchObject({
+      preDelete: true,
+      before: expect.arrayContaining(['nova', 'neutron']),
+    });
+  });
+
+  it.each([
+    ['gone', 'is gone', () => timed.stage.rehearsal.state.identity.users.delete(creator().id)],
+    ['disabled', 'is disabled', () => Object.assign(creator(), { enabled: false })],
+  ])(
+    'does not even try when the creator is %s, for that would spoil the lease for good',
+    async (_what, words, leave) => {
+      leave();
+      timed.remember();
+      timed.stage.rehearsal.calls.length = 0;
+      const report = await preDelete();
+      expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+      expect(left()).toHaveLength(4);
+      expect(deletions()).toEqual([]);
+      expect(leaseNamed('active').status).toBe('ACTIVE');
+      expect(report.conditions).toMatchObject([
+        {
+          class: 'Blocked',
+          actor: 'operator',
+          count: 4,
+          message: expect.stringContaining(words),
+          advice: expect.any(String),
+        },
+      ]);
+      // One question for all of his leases.
+      expect(
+        timed.stage.rehearsal.calls.filter(({ path }) => path.includes('/v3/users/')),
+      ).toHaveLength(1);
+    },
+  );
+
+  it('goes on once the creator is enabled again', async () => {
+    creator().enabled = false;
+    await preDelete();
+    creator().enabled = true;
+    expect((await preDelete()).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('says what the operator can do when a lease fails twice', async () => {
+    // Nobody can ask Keystone here, and the trust is dead.
+    creator().enabled = false;
+    const more = { apiOf: async () => undefined };
+    expect((await preDelete(more)).outcome).toMatchObject({
+      is: 'again',
+      error: { class: 'Transient', status: 500 },
+    });
+    expect(leaseNamed('active').status).toBe('ERROR');
+    const report = await preDelete(more);
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringContaining('trust'),
+        advice: expect.any(String),
+      }),
+    );
+    expect(left()).toHaveLength(4);
+  });
+
+  it('waits for a lease that is busy, and calls the operator after an hour', async () => {
+    Object.assign(leaseNamed('active'), { status: 'STARTING', updated_at: timed.clock.now() });
+    const report = await preDelete();
+    expect(left()).toEqual(['blazar.lease active']);
+    expect(report.conditions).toMatchObject([
+      { class: 'Blocked', actor: 'none', message: expect.stringContaining('STARTING') },
+    ]);
+    timed.clock.advance(61 * MINUTE);
+    expect((await preDelete()).conditions).toMatchObject([
+      { class: 'Blocked', actor: 'operator', advice: expect.any(String) },
+    ]);
+    expect(deletions().filter(({ status }) => status >= 400)).toEqual([]);
+  });
+
+  it('does not ask again for a deletion that is under way, and says when it hangs', async () => {
+    const row = Object.assign(leaseNamed('active'), {
+      status: 'DELETING',
+      updated_at: timed.clock.now(),
+    });
+    const report = await preDelete();
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toMatchObject([{ class: 'InProgress', actor: 'none' }]);
+    timed.clock.advance(16 * MINUTE);
+    expect((await preDelete()).conditions).toMatchObject([
+      { class: 'InProgress', actor: 'operator', since: row.updated_at },
+    ]);
+    expect(left()).toEqual(['blazar.lease active']);
+    expect(deletions().filter(({ status }) => status >= 400)).toEqual([]);
+  });
+});
+
+describe('Blazar, after the project is gone', () => {
+  it('is not asked to delete anything: it is said what is left, and what can be done', async () => {
+    await timed.stage.deleteProject();
+    const report = await timed.empty(blazarService);
+    expect(report.outcome).toMatchObject({ is: 'unreachable' });
+    expect(report.counts).toMatchObject({ 'blazar.lease': { listed: 4, left: 4 } });
+    expect(report.conditions).toMatchObject([
+      {
+        class: 'Unsupported',
+        actor: 'operator',
+        count: 4,
+        advice: expect.stringContaining('aggregate'),
+      },
+    ]);
+    expect(left()).toHaveLength(4);
+    expect(deletions()).toEqual([]);
+    expect(leaseNamed('active').status).toBe('ACTIVE');
+  });
+
+  it('is finished where the project had no lease', async () => {
+    for (const row of leases().where((one) => one.project_id === timed.project))
+      leases().delete(row.id);
+    await timed.stage.deleteProject();
+    expect((await timed.empty(blazarService)).outcome).toEqual({ is: 'finished' });
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+});
+
+describe('Leases of a deleted user in living projects', () => {
+  it('stay, and the operator hears of those that are not past', async () => {
+    const user = UserId.parse(timed.stage.customer.userId);
+    const report = await afterUser(user);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toMatchObject([
+      {
+        resourceType: 'blazar.lease-of-user',
+        class: 'Unsupported',
+        actor: 'operator',
+        count: 3,
+        message: expect.stringContaining(timed.project),
+        advice: expect.any(String),
+      },
+    ]);
+    expect(left()).toHaveLength(4);
+    expect(deletions()).toEqual([]);
+  });
+});
+
+describe('A cleaner who is no administrator', () => {
+  it('does not take what it is not shown for empty', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [blazar], adminRoles: ['member', 'reader'] });
+    const before = left();
+    expect(before).not.toEqual([]);
+    expect(await timed.empty(blazarService)).toMatchObject({
+      outcome: { is: 'failed', error: { class: 'Denied' } },
+    });
+    expect(left()).toEqual(before);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('does not say so of what a user had either', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [blazar], adminRoles: ['member', 'reader'] });
+    expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied' },
+    });
+  });
+});

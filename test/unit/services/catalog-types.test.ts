@@ -1,0 +1,57 @@
+import { SERVICES } from '../../../lib/services/index.ts';
+import { OFFICIAL_TYPES, UNCOVERED, UNOFFICIAL_TYPES } from '../../docs/service-types.ts';
+
+const officialOf = new Map(
+  OFFICIAL_TYPES.flatMap(([type, ...aliases]) =>
+    [type, ...aliases].map((name) => [name, type] as const),
+  ),
+);
+
+describe('the types of the catalog', () => {
+  it('are each covered by one service, or said not to be', () => {
+    const covered = SERVICES.flatMap(({ catalogTypes }) => catalogTypes);
+    expect(covered).toEqual([...new Set(covered)]);
+    const known = new Set([...covered, ...UNCOVERED.map(({ type }) => type)]);
+    expect(OFFICIAL_TYPES.map(([type]) => type).filter((type) => !known.has(type))).toEqual([]);
+    expect(UNCOVERED.map(({ type }) => type).filter((type) => covered.includes(type))).toEqual([]);
+    expect(
+      UNCOVERED.map(({ type }) => type).filter((type) => officialOf.get(type) !== type),
+    ).toEqual([]);
+  });
+
+  it.each(SERVICES.map((service) => [service.name as string, service] as const))(
+    'of %s are all of one official type',
+    (_name, service) => {
+      const official = new Set(
+        service.catalogTypes.map((type) =>
+          UNOFFICIAL_TYPES.includes(type) ? 'unofficial' : officialOf.get(type),
+        ),
+      );
+      official.delete('unofficial');
+      expect([...official]).not.toContain(undefined);
+      expect(official.size).toBeLessThanOrEqual(1);
+    },
+  );
+});
+
+describe('a service that holds nothing of a project', () => {
+  it.each(
+    SERVICES.filter(({ noProjectResources }) => noProjectResources !== undefined).map(
+      (service) => [service.name as string, service] as const,
+    ),
+  )('%s says why, in a sentence, and stands in nobody’s way', (_name, service) => {
+    expect(service.noProjectResources).toMatch(/^[^A-Z].{20,}[^.]$/);
+    expect(service).toMatchObject({
+      resourceTypes: [],
+      userResourceTypes: [],
+      after: [],
+      follows: [],
+      before: [],
+      preDelete: false,
+    });
+    expect(service.offByDefault).toBeUndefined();
+    // Without one it is not even asked what it speaks, and can't be out of reach.
+    expect(service.microversion).toBeUndefined();
+    expect(service.catalogTypes.length).toBeGreaterThan(0);
+  });
+});

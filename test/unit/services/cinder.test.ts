@@ -1,0 +1,551 @@
+import { cinder } from '../../../lib/services/cinder.ts';
+import { nova } from '../../../lib/services/nova.ts';
+import type { CloudOptions } from '../../cloud/cloud.ts';
+import type { Volume } from '../../cloud/rows.ts';
+import type { SizeName } from '../../cloud/seed.ts';
+import { TimedStage } from './timed-stage.ts';
+
+let stage: TimedStage;
+afterEach(() => stage.stage.close());
+
+const MINUTE = 60_000;
+const left = (resourceType = '') =>
+  stage.stage.left('cinder').filter((resource) => resource.startsWith(`cinder.${resourceType}`));
+const faults = () => stage.stage.rehearsal.faults;
+const mine = <T extends { project_id: string; name: string }>(
+  rows: readonly T[],
+  name: string,
+): T => {
+  const row = rows.find((each) => each.name === name && each.project_id === stage.project);
+  if (!row) throw new TypeError(`nothing is called ${name}`);
+  return row;
+};
+const volume = (name: string): Volume => mine(stage.storage.volumes.all(), name);
+const bend = (name: string, fields: Partial<Volume>): Volume => Object.assign(volume(name), fields);
+const ago = (minutes: number) => stage.clock.now() - minutes * MINUTE;
+
+/** With the servers gone, as Cinder comes after Nova. */
+async function open(
+  options: Omit<CloudOptions, 'clock'> = {},
+  size: SizeName = 'small',
+): Promise<void> {
+  stage = await TimedStage.open(options, size);
+  await stage.empty(nova);
+}
+const finished = { is: 'finished' };
+
+describe('Cinder, emptied of one project', () => {
+  it('keeps nothing: volumes in every state, snapshots, backups, groups, transfers, type access, the default type, limits', async () => {
+    await open();
+    await stage.stage.deleteProject();
+    const resourceTypes = new Set(left().map((resource) => resource.split(' ')[0]));
+    expect([...resourceTypes].sort()).toEqual(
+      'backup default-type group group-snapshot quota snapshot transfer type-access volume'
+        .split(' ')
+        .map((resourceType) => `cinder.${resourceType}`),
+    );
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('calls nobody for what only has to wait for something else of the project', async () => {
+    await open();
+    const first = await stage.run(cinder);
+    stage.clock.advance(10_000);
+    const conditions = [...first.conditions, ...(await stage.run(cinder)).conditions].filter(
+      ({ class: resourceType }) => resourceType === 'Blocked',
+    );
+    expect(new Set(conditions.map(({ actor }) => actor))).toEqual(new Set(['none']));
+    expect(
+      new Set(conditions.map(({ resourceType, message }) => `${resourceType}: ${message}`)),
+    ).toEqual(
+      new Set([
+        'cinder.backup: its increments go first',
+        'cinder.group: its snapshots go first',
+        'cinder.snapshot: it goes with its group snapshot',
+        'cinder.volume: its snapshots go first',
+        'cinder.volume: it goes with its group',
+      ]),
+    );
+  });
+
+  it('loses no backup before its increments', async () => {
+    await open();
+    await stage.empty(cinder);
+    expect(left('backup')).toEqual([]);
+    expect(stage.stage.rehearsal.state.mishaps).toEqual([]);
+  });
+
+  it('counts in a survey what it would remove, and changes nothing', async () => {
+    await open();
+    const before = left();
+    const report = await stage.run(cinder, 'plan');
+    expect(report.outcome).toEqual(finished);
+    expect(Object.values(report.counts).reduce((sum, count) => sum + (count?.left ?? 0), 0)).toBe(
+      before.length,
+    );
+    expect(left()).toEqual(before);
+  });
+
+  it('finds what lies beyond the first page, of attachments, too, whose pages link nowhere', async () => {
+    await open({ pageLimit: 2 });
+    for (const name of ['data-2', 'data-3', 'source'])
+      stage.storage.attachments.add({
+        id: `to-${name}`,
+        volume_id: volume(name).id,
+        instance: 'a-server-that-is-gone',
+        status: 'attached',
+        project_id: stage.project,
+        delete_on_termination: false,
+        created_at: stage.clock.now(),
+      });
+    faults().inject({
+      service: 'cinder',
+      method: 'GET',
+      path: /\/attachments/,
+      effect: { does: 'drop-next', rows: 1 },
+    });
+    const { counts } = await stage.run(cinder, 'plan');
+    expect(counts).toMatchObject({
+      'cinder.attachment': { listed: 3 },
+      'cinder.backup': { listed: 3 },
+      'cinder.group': { listed: 1 },
+    });
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('keeps the limits until the volumes are gone', async () => {
+    await open();
+    await stage.run(cinder);
+    expect(left('quota')).toHaveLength(1);
+  });
+
+  it('ends without the default type where Cinder removes none of a project that is gone, and says so', async () => {
+    await open({ defaultTypesOfGoneProjects: false });
+    await stage.stage.deleteProject();
+    const report = await stage.empty(cinder);
+    expect(report.outcome).toEqual(finished);
+    expect(left().map((resource) => resource.split(' ')[0])).toEqual(['cinder.default-type']);
+    expect(report.conditions).toMatchObject([
+      { resourceType: 'cinder.default-type', class: 'Unsupported', actor: 'operator' },
+    ]);
+  });
+
+  it('knows no default types where Cinder is older than they are', async () => {
+    await open();
+    // Seen with 3.59 on Cinder 21.3.
+    faults().inject({
+      service: 'cinder',
+      path: /default-types/,
+      effect: { does: 'answer', status: 404 },
+    });
+    const report = await stage.empty(cinder);
+    expect(report.outcome).toEqual(finished);
+    expect(report.conditions).toMatchObject([
+      { resourceType: 'cinder.default-type', class: 'Unsupported' },
+    ]);
+    expect(left('volume')).toEqual([]);
+  });
+});
+
+describe('A volume that does not go by itself', () => {
+  it('is asked for again when a busy back end made it available again', async () => {
+    await open();
+    bend('busy', { busy: 3 });
+    mine(stage.storage.snapshots.all(), 'source-snapshot').busy = 2;
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('is left in peace while it is deleting, and forced when that lasts too long', async () => {
+    await open();
+    const stuck = bend('stuck', { updated_at: ago(9) });
+    await stage.run(cinder);
+    expect(stuck.updated_at).toBe(ago(9));
+    stage.clock.advance(2 * MINUTE);
+    const since = stuck.updated_at;
+    expect((await stage.run(cinder)).conditions).toContainEqual(
+      expect.objectContaining({ resourceType: 'cinder.volume', actor: 'operator', since }),
+    );
+    stage.clock.advance(MINUTE);
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('is forced when it hangs in creation, empty, and nothing works on it', async () => {
+    await open();
+    const hung = bend('broken', { status: 'creating', updated_at: stage.clock.now() });
+    const copy = bend('from-snapshot', { status: 'creating', updated_at: stage.clock.now() });
+    await stage.run(cinder);
+    expect(hung.status).toBe('creating');
+    stage.clock.advance(2 * MINUTE);
+    await stage.run(cinder);
+    expect(hung.status).toBe('deleting');
+    // This one is being filled, which may take its time.
+    expect(copy.status).toBe('creating');
+    copy.status = 'available';
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it.each([
+    ['uploading', { status: 'uploading' }],
+    ['migrating', { migration_status: 'migrating' }],
+    ['maintenance', { status: 'maintenance' }],
+  ])(
+    'waits while Cinder is at work on it (%s), and calls the operator after an hour',
+    async (word, fields) => {
+      await open();
+      bend('data-3', { ...fields, updated_at: stage.clock.now() });
+      const preDelete = await stage.empty(cinder);
+      expect(preDelete.outcome.is).toBe('again');
+      expect(preDelete.conditions).toContainEqual(
+        expect.objectContaining({ actor: 'none', message: `it is busy (${word})` }),
+      );
+      expect(left('volume')).toEqual(['cinder.volume data-3']);
+      stage.clock.advance(61 * MINUTE);
+      const late = await stage.run(cinder);
+      expect(late.conditions).toContainEqual(
+        expect.objectContaining({
+          class: 'Blocked',
+          actor: 'operator',
+          message: expect.stringContaining(word),
+        }),
+      );
+      expect(left('volume')).toEqual(['cinder.volume data-3']);
+    },
+  );
+
+  it('is freed from an attachment of a server that is gone, and from the mere word of one', async () => {
+    await open();
+    stage.storage.attachments.add({
+      id: 'leftover',
+      volume_id: bend('data-2', { status: 'in-use' }).id,
+      instance: 'a-server-that-is-gone',
+      status: 'attached',
+      project_id: stage.project,
+      delete_on_termination: false,
+      created_at: stage.clock.now(),
+    });
+    bend('data-3', { status: 'in-use' });
+    bend('busy', { status: 'detaching' });
+    bend('broken', { status: 'awaiting-transfer' });
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('is not pulled out of a living server, be it of this project or of another', async () => {
+    stage = await TimedStage.open();
+    const [foreign] = stage.compute.servers.where((row) => row.project_id === stage.stranger);
+    stage.storage.attachments.add({
+      id: 'abroad',
+      volume_id: bend('data-3', { status: 'in-use' }).id,
+      instance: foreign?.id ?? '',
+      status: 'attached',
+      project_id: stage.project,
+      delete_on_termination: false,
+      created_at: stage.clock.now(),
+    });
+    const before = stage.storage.attachments.where(
+      (row) => row.project_id === stage.project,
+    ).length;
+    const report = await stage.empty(cinder);
+    expect(report.outcome.is).toBe('again');
+    expect(stage.storage.attachments.where((row) => row.project_id === stage.project)).toHaveLength(
+      before,
+    );
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'cinder.attachment',
+        actor: 'none',
+        message: expect.stringContaining('of the project'),
+      }),
+    );
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'cinder.attachment',
+        actor: 'other-project',
+        example: 'abroad',
+        message: expect.stringContaining('another'),
+      }),
+    );
+    expect(left('volume').sort()).toEqual([
+      'cinder.volume data-0',
+      'cinder.volume data-1',
+      'cinder.volume data-3',
+    ]);
+  });
+});
+
+it('A volume is not pulled out of a living server when the list of attachments keeps silent about it', async () => {
+  stage = await TimedStage.open();
+  faults().inject({
+    service: 'cinder',
+    method: 'GET',
+    path: /\/attachments/,
+    effect: { does: 'drop-next', rows: 0 },
+  });
+  const before = JSON.stringify(stage.storage.attachments.all());
+  expect((await stage.empty(cinder)).outcome.is).toBe('again');
+  expect(JSON.stringify(stage.storage.attachments.all())).toBe(before);
+  expect(volume('data-0')).toMatchObject({ status: 'in-use' });
+});
+
+describe('What Cinder would take along', () => {
+  it('is no snapshot that another project has of a volume', async () => {
+    await open();
+    const snapshot = {
+      ...mine(stage.storage.snapshots.all(), 'source-snapshot'),
+      id: 'theirs',
+      project_id: stage.stranger,
+    };
+    stage.storage.snapshots.add(snapshot);
+    stage.remember();
+    const report = await stage.empty(cinder);
+    expect(left('volume')).toEqual(['cinder.volume source']);
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'cinder.volume',
+        class: 'Blocked',
+        actor: 'other-project',
+        message: expect.stringContaining('snapshots'),
+      }),
+    );
+    expect(stage.controlsAreUntouched).toBe(true);
+    stage.storage.snapshots.delete('theirs');
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+  });
+
+  it('is no volume of another project in a group', async () => {
+    await open();
+    const group = mine(stage.storage.groups.all(), 'group');
+    const [theirs] = stage.storage.volumes.where(
+      (row) => row.project_id === stage.stranger && row.group_id === null,
+    );
+    if (theirs) theirs.group_id = group.id;
+    stage.remember();
+    const report = await stage.empty(cinder);
+    expect(left('group ')).toEqual(['cinder.group group']);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'cinder.group',
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringContaining('another project'),
+      }),
+    );
+    expect(stage.controlsAreUntouched).toBe(true);
+    if (theirs) theirs.group_id = null;
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+});
+
+describe('Cinder, when its parts fail', () => {
+  it('takes no 404 about cinder-backup for a backup that is gone, and takes all else', async () => {
+    await open({ backupService: false });
+    const report = await stage.empty(cinder);
+    expect(report.outcome.is).toBe('again');
+    expect(
+      left()
+        .filter((resource) => !resource.startsWith('cinder.quota'))
+        .sort(),
+    ).toEqual(['full', 'increment-1', 'increment-2'].map((name) => `cinder.backup ${name}`));
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'cinder.backup',
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringContaining('cinder-backup'),
+      }),
+    );
+  });
+
+  it('frees snapshots, group snapshots, groups and backups that hang or failed in their deletion', async () => {
+    await open();
+    const { snapshots, groupSnapshots, backups, groups } = stage.storage;
+    mine(snapshots.all(), 'data-0-snapshot-0').status = 'error_deleting';
+    Object.assign(mine(snapshots.all(), 'data-1-snapshot-0'), {
+      status: 'deleting',
+      updated_at: ago(11),
+    });
+    mine(backups.all(), 'increment-2').status = 'error_deleting';
+    Object.assign(mine(backups.all(), 'increment-1'), { status: 'deleting', updated_at: ago(61) });
+    const hanging = mine(groupSnapshots.all(), 'group-snapshot');
+    hanging.status = 'deleting';
+    for (const part of snapshots.where((row) => row.group_snapshot_id === hanging.id))
+      part.updated_at = ago(11);
+    mine(groups.all(), 'group').status = 'error_deleting';
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+    expect(stage.stage.rehearsal.state.mishaps).toEqual([]);
+  });
+
+  it('tells of a group that hangs in its deletion by its volumes, and asks for it again', async () => {
+    await open();
+    faults().inject({
+      service: 'cinder',
+      method: 'POST',
+      path: /\/groups\//,
+      times: 1,
+      effect: { does: 'endless' },
+    });
+    await stage.empty(cinder);
+    expect(left('group ')).toHaveLength(1);
+    stage.clock.advance(11 * MINUTE);
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('does not believe deletions that never end', async () => {
+    await open();
+    const fault = faults().inject({ service: 'cinder', effect: { does: 'endless' } });
+    expect((await stage.empty(cinder)).outcome.is).toBe('again');
+    expect(left('volume')).toHaveLength(12);
+    fault.clear();
+    stage.clock.advance(61 * MINUTE);
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+});
+
+describe('Cinder, when it does not behave', () => {
+  it('removes nothing foreign when the filter by project is ignored', async () => {
+    await open();
+    faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'ignore-filter' } });
+    const report = await stage.empty(cinder);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('rows of others') }),
+    );
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('touches nothing without an owner, and is not finished', async () => {
+    await open();
+    const before = left();
+    faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'drop-owner' } });
+    expect((await stage.empty(cinder)).outcome.is).not.toBe('finished');
+    expect(left('volume')).toEqual(
+      before.filter((resource) => resource.startsWith('cinder.volume')),
+    );
+    expect(left('snapshot')).toEqual(
+      before.filter((resource) => resource.startsWith('cinder.snapshot')),
+    );
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it.each([
+    '/volumes/detail',
+    '/snapshots/detail',
+    '/backups/detail',
+    '/groups/detail',
+    '/group_snapshots/detail',
+    '/volume-transfers/detail',
+    '/attachments',
+    '/types\\?',
+    '/os-volume-type-access',
+    '/default-types',
+    '/os-quota-sets/[^/]*$',
+    '/defaults',
+  ])('never takes a failed answer of %s for empty', async (path) => {
+    await open({}, 'tiny');
+    const effects = [
+      { does: 'answer', status: 500 },
+      { does: 'answer', status: 403 },
+      { does: 'cut-body' },
+      { does: 'cut-connection' },
+    ] as const;
+    for (const effect of effects) {
+      const fault = faults().inject({
+        service: 'cinder',
+        method: 'GET',
+        path: new RegExp(path),
+        effect,
+      });
+      expect((await stage.empty(cinder)).outcome.is).not.toBe('finished');
+      fault.clear();
+    }
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('waits for a 409 to pass', async () => {
+    await open();
+    faults().inject({
+      service: 'cinder',
+      method: 'DELETE',
+      path: /\/volumes\//,
+      times: 3,
+      effect: { does: 'answer', status: 409 },
+    });
+    expect((await stage.run(cinder)).outcome).toMatchObject({
+      is: 'again',
+      error: { class: 'Transient', status: 409 },
+    });
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('waits as long as a 429 asks, and loses nothing', async () => {
+    await open();
+    const effect = { does: 'answer', status: 429, retryAfter: 17 } as const;
+    faults().inject({ service: 'cinder', method: 'DELETE', path: /\/volumes\//, times: 3, effect });
+    expect((await stage.run(cinder)).outcome).toMatchObject({
+      is: 'again',
+      afterSeconds: 17,
+      error: { class: 'Transient', status: 429 },
+    });
+    stage.clock.advance(17_000);
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('takes a deletion of which nobody heard for what it is', async () => {
+    await open();
+    faults().inject({
+      service: 'cinder',
+      method: 'DELETE',
+      times: 6,
+      effect: { does: 'reset-after' },
+    });
+    expect((await stage.empty(cinder)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('stops and calls the operator when it is refused', async () => {
+    await open();
+    faults().inject({
+      service: 'cinder',
+      method: 'DELETE',
+      path: /\/volumes\//,
+      effect: { does: 'answer', status: 403 },
+    });
+    expect((await stage.empty(cinder)).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied', service: 'cinder' },
+    });
+    expect(left('volume')).not.toEqual([]);
+  });
+
+  it('is left alone when it is too old to say whose a thing is', async () => {
+    stage = await TimedStage.open({
+      microversions: { compute: '2.93', volume: '3.50', placement: '1.39' },
+    });
+    const before = left();
+    await expect(stage.run(cinder)).rejects.toMatchObject({ report: { class: 'Unsupported' } });
+    expect(left()).toEqual(before);
+  });
+
+  it('is not found where the catalog lacks it', async () => {
+    stage = await TimedStage.open();
+    stage.stage.rehearsal.hide('cinder');
+    stage.stage.rehearsal.expireTokens();
+    expect(await stage.stage.cloud.api(cinder, 'RegionOne')).toBeUndefined();
+  });
+});

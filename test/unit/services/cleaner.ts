@@ -1,0 +1,86 @@
+import { ProjectId } from '../../../events/ids.ts';
+import type { Phase } from '../../../events/service.ts';
+import { connectCloud } from '../../../lib/openstack/connect.ts';
+import { readCredentials } from '../../../lib/openstack/credentials.ts';
+import { freshMemoize, type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import type { ProjectContext, Service } from '../../../lib/task/service.ts';
+import type { RehearsalCloud } from '../../cloud/cloud.ts';
+
+/**
+ * The propagator's side of a rehearsal cloud, for one service: logged in over HTTP, one pass at a
+ * time.
+ */
+export interface Cleaner {
+  run(projectId: string, phase?: Phase): Promise<RunReport>;
+  /** Passes until one ends otherwise than `again`, at most `most`. */
+  runs(projectId: string, most?: number): Promise<RunReport>;
+  /** Seconds that `Retry-After` made a call wait; nothing really waits. */
+  readonly waited: number[];
+  close(): Promise<void>;
+}
+
+const REGION = 'RegionOne';
+
+/** `services`: those that the service under test may ask. */
+export function cleanerOf(
+  cloud: RehearsalCloud,
+  service: Service,
+  services: readonly Service[] = [],
+): Cleaner {
+  const waited: number[] = [];
+  const connected = connectCloud(
+    readCredentials({
+      env: cloud.credentials,
+      readFile: () => undefined,
+      home: '/none',
+      cwd: '/none',
+    }),
+    {
+      sleep: async (seconds) => void waited.push(seconds),
+    },
+  );
+  const run = async (projectId: string, phase: Phase = 'apply'): Promise<RunReport> => {
+    const project = ProjectId.parse(projectId);
+    const api = await connected.api(service, REGION);
+    if (!api) throw new Error(`the catalog has no ${service.name}`);
+    const apiOf: ProjectContext['apiOf'] = (name) =>
+      connected.api(
+        services.find((each) => each.name === name) ?? {
+          ...service,
+          catalogTypes: [name],
+          microversion: undefined,
+        },
+        REGION,
+      );
+    const confirmation = Confirmation.of(project, [0, 10_000], 10_000);
+    const context: ProjectContext = {
+      project,
+      region: REGION,
+      api,
+      members: undefined,
+      projectApi: undefined,
+      now: Date.now,
+      memoize: freshMemoize(),
+      apiOf,
+    };
+    return runProjectCleanup({
+      service,
+      context,
+      phase,
+      confirmation,
+      deadline: Date.now() + 60_000,
+    });
+  };
+  return {
+    run,
+    async runs(projectId, most = 10) {
+      let report = await run(projectId);
+      for (let n = 1; n < most && report.outcome.is === 'again'; n += 1)
+        report = await run(projectId);
+      return report;
+    },
+    waited,
+    close: () => connected.close(),
+  };
+}

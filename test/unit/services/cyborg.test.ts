@@ -1,0 +1,44 @@
+import { cyborg } from '../../../lib/services/cyborg.ts';
+import { cyborg as fake, release, requestsOf } from '../../cloud/documented/cyborg.ts';
+import { uuid } from '../../cloud/world.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+testServiceContract(cyborg, { with: [fake] });
+
+describe('Cyborg, emptied of one project', () => {
+  let stage: Stage;
+  afterEach(async () => {
+    release.guardsBound = false;
+    await stage.close();
+  });
+
+  it('leaves what Nova is about to bind, which says that it is nobody’s, and does not wait for it', async () => {
+    stage = await Stage.open({ with: [fake] });
+    const requests = requestsOf(stage.rehearsal.state);
+    const fresh = requests.add({
+      id: uuid(),
+      project_id: null,
+      device_profile_name: 'gpu',
+      instance_uuid: null,
+    });
+    const report = await stage.empty(cyborg);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toEqual([]);
+    expect(stage.left('cyborg')).toEqual([]);
+    expect(requests.get(fresh.id)).toEqual(fresh);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('says what only Nova could remove, and removes the rest', async () => {
+    stage = await Stage.open({ with: [fake] });
+    release.guardsBound = true;
+    const report = await stage.empty(cyborg);
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.conditions).toEqual([
+      expect.objectContaining({ class: 'Blocked', actor: 'operator' }),
+    ]);
+    expect(stage.left('cyborg')).toEqual(['cyborg.accelerator-request gpu']);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});

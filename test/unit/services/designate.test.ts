@@ -1,0 +1,410 @@
+import { designate } from '../../../lib/services/designate.ts';
+import { neutron } from '../../../lib/services/neutron.ts';
+import type { RunReport } from '../../../lib/task/run.ts';
+import {
+  designate as before2023,
+  designateIn,
+  designateWithShares,
+} from '../../cloud/documented/designate.ts';
+import {
+  addRecordset,
+  addZone,
+  LENDER,
+  MANAGED,
+  setPtr,
+  topOf,
+  type Zone,
+} from '../../cloud/documented/designate-shape.ts';
+import { uuid } from '../../cloud/world.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+testServiceContract(designate, {
+  with: [designateWithShares],
+  others: [neutron],
+  ownerElsewhere: ['ptr-record', 'quota'],
+  removals: [{ method: 'DELETE' }, { method: 'PATCH' }],
+});
+
+const MINUTE = 60_000;
+let stage: Stage;
+const open = async (release = designateWithShares): Promise<void> => {
+  stage = await Stage.open({ with: [release], durations: { documented: 5 } });
+  stage.others = [neutron];
+};
+afterEach(() => stage?.close());
+
+const shelves = () => designateIn(stage.rehearsal.state);
+/** A zone of the customer, by the labels below his top. */
+const zoneOf = (below: string): Zone => {
+  const [row] = shelves().zones.where(
+    ({ name }) => name === `${below}${topOf({ id: stage.project })}`,
+  );
+  if (!row) throw new TypeError(`no zone ${below}`);
+  return row;
+};
+const blocked = (report: RunReport) => report.conditions.filter((one) => one.class === 'Blocked');
+const floatingIps = (project: string = stage.project) =>
+  stage.rehearsal.state.network.floatingips.where((row) => row.project_id === project);
+const finished = async (): Promise<void> => {
+  expect((await stage.expectEmptied(designate)).outcome).toEqual({ is: 'finished' });
+  expect(stage.left('designate')).toEqual([]);
+  expect(stage.controlsAreUntouched).toBe(true);
+};
+
+describe('Designate, emptied of one project', () => {
+  it.each([
+    ['before 2023.1', before2023],
+    ['since 2023.1', designateWithShares],
+  ])('keeps nothing, also when Keystone has forgotten the project (%s)', async (_release, fake) => {
+    await open(fake);
+    expect(stage.left('designate')).toContainEqual(expect.stringContaining('designate.ptr-record'));
+    await stage.deleteProject();
+    await finished();
+  });
+
+  it('removes the deepest zone first, each when those below it are really gone', async () => {
+    await open();
+    const ids = ['deep.child.', 'child.', ''].map((below) => zoneOf(below).id);
+    const reasons = new Set<string>();
+    const report = await stage.expectEmptied(designate, {}, (each) => {
+      for (const { message, actor } of blocked(each)) reasons.add(`${message} (${actor})`);
+    });
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect([...reasons]).toEqual(['the zones below it go first (none)']);
+    const orders = stage.rehearsal.calls.filter(
+      (call) => call.method === 'DELETE' && /zones\/[^/]+$/.test(call.path),
+    );
+    expect(
+      orders
+        .filter((call) => ids.some((id) => call.path.endsWith(id)))
+        .map((call) => [call.path, call.status]),
+    ).toEqual(ids.map((id) => [`/v2/zones/${id}`, 202]));
+  });
+
+  it('reads on over pages, whatever host they link to', async () => {
+    await open();
+    const { imports } = shelves();
+    for (let n = 0; n < 1000; n += 1)
+      imports.add({ id: `import-${n}`, project_id: stage.project, zone_id: null });
+    const report = await stage.plan(designate);
+    expect(report.counts).toMatchObject({
+      'designate.zone-import': { listed: 1001 },
+      'designate.zone': { listed: 4 },
+    });
+  });
+
+  it('does not take a zone for gone that is only asked to go', async () => {
+    await open(before2023);
+    stage.rehearsal.faults.inject({
+      service: 'designate',
+      method: 'DELETE',
+      effect: { does: 'endless' },
+    });
+    const report = await stage.clean(designate);
+    expect(report.counts).toMatchObject({ 'designate.zone': { listed: 4, gone: 0, left: 4 } });
+    expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+  });
+
+  it('says since when a deletion hangs, and does not order it again', async () => {
+    await open();
+    const deep = zoneOf('deep.child.');
+    Object.assign(deep, {
+      action: 'DELETE',
+      status: 'PENDING',
+      updated_at: Date.now() - 20 * MINUTE,
+    });
+    const report = await stage.clean(designate);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'InProgress',
+        actor: 'operator',
+        example: deep.id,
+        since: deep.updated_at,
+      }),
+    );
+    deep.updated_at = Date.now() - MINUTE;
+    expect((await stage.clean(designate)).conditions).toContainEqual(
+      expect.objectContaining({ class: 'InProgress', actor: 'none', example: deep.id }),
+    );
+    expect(
+      stage.rehearsal.calls.filter(
+        (call) => call.method === 'DELETE' && call.path.includes(deep.id),
+      ),
+    ).toEqual([]);
+  });
+
+  it('leaves a deletion that ended in ERROR to the operator, who is told what to abandon means', async () => {
+    await open();
+    const stubborn = zoneOf('deep.child.');
+    stubborn.stubborn = true;
+    const report = await stage.expectEmptied(designate);
+    expect(blocked(report)).toContainEqual(
+      expect.objectContaining({
+        actor: 'operator',
+        example: stubborn.id,
+        advice: expect.stringContaining('openstack zone abandon'),
+      }),
+    );
+    // What was not removed keeps its limits.
+    expect(stage.left('designate').filter((one) => !one.startsWith('designate.zone '))).toEqual([
+      'designate.quota quota',
+      expect.stringMatching(/^designate.recordset/),
+      expect.stringMatching(/^designate.recordset/),
+      expect.stringMatching(/^designate.recordset/),
+      expect.stringMatching(/^designate.recordset/),
+      expect.stringMatching(/^designate.zone-share/),
+    ]);
+    expect(
+      stage.rehearsal.calls.filter(
+        (call) => call.service === 'designate' && call.method === 'POST',
+      ),
+    ).toEqual([]);
+  });
+
+  it('takes a zone without a project for the cloud’s own', async () => {
+    await open();
+    const common = addZone(shelves(), null, 'common.example.');
+    shelves().exports.add({ id: uuid(), project_id: null, zone_id: common.id });
+    await finished();
+    expect(shelves().zones.get(common.id)).toMatchObject({ action: 'NONE' });
+    expect(shelves().exports.where((row) => row.project_id === null)).toHaveLength(1);
+  });
+});
+
+describe('what others have to do with its zones', () => {
+  it('is a zone of theirs below one: it is named, and nothing of it is touched', async () => {
+    await open(before2023);
+    const given = addZone(shelves(), 'stranger', `given.${topOf({ id: stage.project })}`);
+    stage.remember();
+    const report = await stage.expectEmptied(designate);
+    expect(blocked(report)).toEqual([
+      expect.objectContaining({
+        actor: 'other-project',
+        example: zoneOf('').id,
+        message: '1 zone of project stranger below it',
+      }),
+    ]);
+    expect(stage.controlsAreUntouched).toBe(true);
+    expect(given.action).toBe('NONE');
+    shelves().zones.delete(given.id);
+    stage.remember();
+    await finished();
+  });
+
+  it('is a recordset of theirs in one that is shared with them: it is not taken along', async () => {
+    await open();
+    const guest = addRecordset(
+      shelves(),
+      zoneOf(''),
+      LENDER,
+      `guest.${topOf({ id: stage.project })}`,
+    );
+    // Made by an administrator for the owner: no guest.
+    addRecordset(shelves(), zoneOf(''), 'administration', `helped.${topOf({ id: stage.project })}`);
+    stage.remember();
+    const report = await stage.expectEmptied(designate);
+    expect(blocked(report)).toEqual([
+      expect.objectContaining({
+        actor: 'other-project',
+        message: 'it is shared, with 1 recordset of project lender in it',
+      }),
+    ]);
+    expect(stage.controlsAreUntouched).toBe(true);
+    shelves().recordsets.delete(guest.id);
+    for (const row of shelves().recordsets.where(
+      ({ project_id }) => project_id === 'administration',
+    ))
+      shelves().recordsets.delete(row.id);
+    stage.remember();
+    await finished();
+  });
+
+  it('is a zone that they share with the project, or offer to it: theirs, and no fault of the API', async () => {
+    await open();
+    const [lent] = shelves().zones.where(({ name }) => name === 'lent.example.');
+    const offer = {
+      id: uuid(),
+      zone_id: lent?.id ?? '',
+      zone_name: 'lent.example.',
+      project_id: LENDER,
+      target_project_id: stage.project,
+    };
+    shelves().transferRequests.add(offer);
+    stage.remember();
+    const report = await stage.expectEmptied(designate, {}, ({ conditions }) => {
+      expect(conditions.filter((one) => one.class === 'Unexpected')).toEqual([]);
+    });
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(stage.controlsAreUntouched).toBe(true);
+    expect(shelves().transferRequests.get(offer.id)).toBeDefined();
+    expect(
+      shelves().recordsets.where(
+        (row) => row.zone_id === lent?.id && !['SOA', 'NS'].includes(row.type),
+      ),
+    ).toEqual([expect.objectContaining({ project_id: stage.control.projectId })]);
+  });
+
+  it('is a zone in which an administrator made a record from this project: it stays there, and that is said', async () => {
+    await open();
+    const zone = addZone(shelves(), 'stranger', 'stranger.example.', stage.project);
+    const record = addRecordset(shelves(), zone, stage.project, 'www.stranger.example.');
+    const report = await stage.expectEmptied(designate);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toEqual([
+      expect.objectContaining({
+        class: 'Unsupported',
+        actor: 'operator',
+        example: record.id,
+        message: expect.stringContaining('not shared'),
+      }),
+    ]);
+    expect(stage.left('designate')).toEqual(['designate.recordset www.stranger.example.']);
+    // SOA and NS of that zone were made in the project's name, too.
+    expect(shelves().recordsets.where((row) => row.zone_id === zone.id)).toHaveLength(3);
+  });
+});
+
+describe('PTR records of floating IPs', () => {
+  const [first, second] = [0, 1];
+  const address = (index: number) => {
+    const row = floatingIps()[index];
+    if (!row) throw new TypeError('too few floating IPs');
+    return row;
+  };
+
+  it('are unset, and their zone stays', async () => {
+    await open(before2023);
+    setPtr(shelves(), address(second).id, 'b.example.');
+    const report = await stage.clean(designate);
+    expect(report.counts).toMatchObject({
+      'designate.ptr-record': { listed: 2, gone: 2, left: 0 },
+    });
+    expect(stage.left('designate').filter((one) => one.includes('ptr-record'))).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+    expect(shelves().zones.where((zone) => zone.project_id === MANAGED)).toHaveLength(1);
+  });
+
+  it('are listed without pages: twenty floating IPs link to a next one that is none', async () => {
+    await open();
+    const { floatingips } = stage.rehearsal.state.network;
+    const like = address(first);
+    for (let n = floatingIps().length; n < 20; n += 1)
+      floatingips.add({ ...like, id: uuid(), floating_ip_address: `198.51.100.${n}` });
+    expect((await stage.plan(designate)).counts).toMatchObject({
+      'designate.ptr-record': { listed: 1 },
+    });
+  });
+
+  it('are not touched where Neutron does not say that the floating IP is the project’s', async () => {
+    await open();
+    const [stranger] = floatingIps(stage.control.projectId);
+    stage.rehearsal.faults.inject({
+      service: 'neutron',
+      path: /floatingips/,
+      effect: { does: 'drop-owner' },
+    });
+    const report = await stage.clean(designate);
+    expect(blocked(report)).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'designate.ptr-record',
+        message: expect.stringContaining('no owner'),
+      }),
+    );
+    expect(stage.left('designate')).toContainEqual(expect.stringContaining('ptr-record'));
+    expect(stranger).toBeDefined();
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('are nothing to look for in a cloud without Neutron', async () => {
+    await open();
+    stage.others = [];
+    expect((await stage.plan(designate)).counts).toMatchObject({
+      'designate.ptr-record': { listed: 0 },
+    });
+  });
+
+  it('go before the zone that they stand in, where the project has that itself', async () => {
+    await open(before2023);
+    for (const zone of shelves().zones.where((row) => row.project_id === MANAGED))
+      shelves().zones.delete(zone.id);
+    const [third, second_, first_] = String(address(second).floating_ip_address)
+      .split('.')
+      .reverse()
+      .slice(1);
+    addZone(shelves(), stage.project, `${third}.${second_}.${first_}.in-addr.arpa.`);
+    setPtr(shelves(), address(second).id, 'own.example.');
+    stage.remember();
+    await finished();
+    expect(
+      stage.rehearsal.calls.filter((call) => call.method === 'PATCH' && call.status >= 400),
+    ).toEqual([]);
+  });
+
+  it('wait for nobody when their zone is being deleted: they go with it', async () => {
+    await open(before2023);
+    const [zone] = shelves().zones.where((row) => row.project_id === MANAGED);
+    if (zone) zone.action = 'DELETE';
+    const report = await stage.clean(designate);
+    expect(report.outcome.is).toBe('again');
+    expect(blocked(report)).toContainEqual(
+      expect.objectContaining({ resourceType: 'designate.ptr-record', actor: 'none' }),
+    );
+  });
+
+  it('of a floating IP that is gone are found since 2023.1, in the zone of Designate’s own', async () => {
+    await open();
+    stage.rehearsal.state.network.floatingips.delete(address(first).id);
+    expect((await stage.plan(designate)).counts).toMatchObject({
+      'designate.ptr-record': { listed: 0 },
+      'designate.recordset': { listed: 2 },
+    });
+    await finished();
+    // The root of that zone was made in the project's name, and stays.
+    const [zone] = shelves().zones.where((row) => row.project_id === MANAGED);
+    expect(
+      shelves().recordsets.where((row) => row.zone_id === zone?.id && row.type !== 'PTR'),
+    ).toHaveLength(2);
+  });
+
+  it('of an address that is another project’s now are left to that project', async () => {
+    await open();
+    const mine = address(first);
+    const next = { ...mine, id: uuid(), project_id: stage.control.projectId };
+    stage.rehearsal.state.network.floatingips.delete(mine.id);
+    stage.rehearsal.state.network.floatingips.add(next);
+    const record = setPtr(shelves(), next.id, 'theirs.example.');
+    stage.remember();
+    const report = await stage.expectEmptied(designate);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(shelves().recordsets.get(record.id)?.ptr).toMatchObject({ ptrdname: 'theirs.example.' });
+    expect(report.conditions).toEqual([
+      expect.objectContaining({
+        class: 'Unsupported',
+        example: record.id,
+        message: expect.stringContaining('another project'),
+      }),
+    ]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});
+
+describe('the limits of Designate', () => {
+  it('are compared with the defaults, and make no row by that', async () => {
+    await open();
+    const { quotas } = shelves();
+    expect((await stage.plan(designate)).counts).toMatchObject({
+      'designate.quota': { listed: 1 },
+    });
+    quotas.add({ id: stage.project, values: { zones: 10 } });
+    expect((await stage.plan(designate)).counts).toMatchObject({
+      'designate.quota': { listed: 0 },
+    });
+    quotas.delete(stage.project);
+    expect((await stage.plan(designate)).counts).toMatchObject({
+      'designate.quota': { listed: 0 },
+    });
+    expect(quotas.get(stage.project)).toBeUndefined();
+    expect(quotas.get('none')).toBeUndefined();
+  });
+});

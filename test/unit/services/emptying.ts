@@ -1,0 +1,199 @@
+import { ProjectId, UserId } from '../../../events/ids.ts';
+import type { Cloud } from '../../../lib/openstack/cloud.ts';
+import { connectCloud } from '../../../lib/openstack/connect.ts';
+import { readCredentials } from '../../../lib/openstack/credentials.ts';
+import { keystone } from '../../../lib/services/keystone.ts';
+import { freshMemoize, type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import type { ProjectContext, Service } from '../../../lib/task/service.ts';
+import { type CloudOptions, type RehearsalCloud, startCloud } from '../../cloud/cloud.ts';
+import type { Filled, SizeName } from '../../cloud/seed.ts';
+
+/**
+ * A rehearsal cloud with a customer's project and a control project's of the same contents, and the
+ * client that empties the first.
+ */
+export class Stage {
+  readonly rehearsal: RehearsalCloud;
+  readonly cloud: Cloud;
+  readonly customer: Filled;
+  readonly project: ProjectId;
+  readonly control: Filled;
+  /**
+   * The services that the one under test may ask about its resources, beside itself; none by
+   * default.
+   */
+  others: readonly Service[] = [];
+  #before: string;
+
+  private constructor(rehearsal: RehearsalCloud, cloud: Cloud, size: SizeName) {
+    this.rehearsal = rehearsal;
+    this.cloud = cloud;
+    const { seed } = rehearsal;
+    this.customer = seed.fill(seed.makeProject(seed.makeDomain('customer'), 'production'), size);
+    this.project = ProjectId.parse(this.customer.project.id);
+    const [control] = seed.controls(size, ['production']);
+    if (!control) throw new TypeError('a stage needs a control project');
+    this.control = control;
+    this.#before = this.#controls();
+  }
+
+  static async open(options: CloudOptions = {}, size: SizeName = 'small'): Promise<Stage> {
+    const rehearsal = await startCloud(options);
+    const env = rehearsal.credentials;
+    const cloud = connectCloud(
+      readCredentials({ env, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }),
+    );
+    return new Stage(rehearsal, cloud, size);
+  }
+
+  async close(): Promise<void> {
+    await this.cloud.close();
+    await this.rehearsal.close();
+  }
+
+  get members(): UserId[] {
+    return [UserId.parse(this.customer.user.id)];
+  }
+
+  /** To be called once more after a test has put resources of its own into the cloud. */
+  remember(): void {
+    this.#before = this.#controls();
+  }
+
+  /** What the customer still has in a service. */
+  left(service: string): string[] {
+    const resources = this.rehearsal.world
+      .resources(this.project)
+      .filter(({ resourceType }) => resourceType.startsWith(`${service}.`));
+    return resources.map(({ resourceType, label }) => `${resourceType} ${label}`);
+  }
+
+  /** Whether everything that is not the customer's is exactly as it was, to the last field. */
+  get controlsAreUntouched(): boolean {
+    return this.#before === this.#controls();
+  }
+
+  #controls(): string {
+    const { state } = this.rehearsal;
+    const { images, identity } = state;
+    const foreign = <T>(rows: readonly T[], owner: (row: T) => unknown): T[] =>
+      rows.filter((row) => owner(row) !== this.project);
+    return JSON.stringify(
+      [
+        this.rehearsal.world.resources().filter(({ owner }) => owner !== this.project),
+        foreign(images.images.all(), (row) => row.owner),
+        foreign(images.namespaces.all(), (row) => row.owner),
+        foreign([...state.accounts.values()], (account) => account.name.slice('AUTH_'.length)),
+        foreign(identity.applicationCredentials.all(), (row) => row.project_id),
+        identity.users.all(),
+      ],
+      (_key, value) => (value instanceof Map || value instanceof Set ? [...value] : value),
+    );
+  }
+
+  /** Keystone forgets the customer's project, with what goes along with it. */
+  async deleteProject(): Promise<void> {
+    const identity = await this.cloud.api(keystone, 'RegionOne');
+    await identity?.request('DELETE', `/v3/projects/${this.project}`);
+  }
+
+  async context(service: Service, more: Partial<ProjectContext> = {}): Promise<ProjectContext> {
+    const api = await this.cloud.api(service, 'RegionOne');
+    if (!api) throw new TypeError(`the catalog has no ${service.name}`);
+    const apiOf = async (name: string) => {
+      const found = this.others.find((one) => one.name === name);
+      return found && this.cloud.api(found, 'RegionOne');
+    };
+    return {
+      project: this.project,
+      region: 'RegionOne',
+      api,
+      members: this.members,
+      projectApi: undefined,
+      apiOf,
+      now: Date.now,
+      memoize: freshMemoize(),
+      ...more,
+    };
+  }
+
+  async plan(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
+    const context = await this.context(service, more);
+    return runProjectCleanup({
+      service,
+      context,
+      phase: 'plan',
+      confirmation: undefined,
+      deadline: Date.now() + 60_000,
+    });
+  }
+
+  /** One pass that removes. */
+  async clean(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
+    const context = await this.context(service, more);
+    const confirmation = Confirmation.of(this.project, [0, 5000], 5000);
+    return runProjectCleanup({
+      service,
+      context,
+      phase: 'apply',
+      confirmation,
+      deadline: Date.now() + 60_000,
+    });
+  }
+
+  /**
+   * Gives the cleaner a role on the customer's project, as an operation does on a project that
+   * still lives.
+   */
+  async grantCleaner(role = 'admin'): Promise<void> {
+    const { identity } = this.rehearsal.state;
+    const [user] = identity.users.where(
+      (row) => row.name === 'admin' && row.domain_id === 'default',
+    );
+    if (user) this.rehearsal.seed.grant({ user: user.id }, this.project, role);
+  }
+
+  /** One pass on the living project, with a token on it. */
+  async preDelete(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
+    const projectApi = await this.cloud.api(service, 'RegionOne', this.project);
+    const context = await this.context(service, { projectApi, ...more });
+    return runProjectCleanup({
+      service,
+      context,
+      phase: 'pre-delete',
+      confirmation: Confirmation.asked(this.project, 0),
+      deadline: Date.now() + 60_000,
+    });
+  }
+
+  /** One pass: early for a service that wants the project alive, else as after its death. */
+  run(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
+    return service.preDelete ? this.preDelete(service, more) : this.clean(service, more);
+  }
+
+  /**
+   * Passes until it is finished or failed, at most forty, a moment apart; the last report. `told`
+   * hears of each of them.
+   */
+  async expectEmptied(
+    service: Service,
+    more: Partial<ProjectContext> = {},
+    told?: (report: RunReport) => void,
+  ): Promise<RunReport> {
+    for (let runs = 1; ; runs += 1) {
+      const report = await this.run(service, more);
+      told?.(report);
+      if (report.outcome.is !== 'again' || runs === 40) return report;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /** Passes until it is finished or failed, at most ten; the last report. */
+  async empty(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
+    for (let runs = 1; ; runs += 1) {
+      const report = await this.clean(service, more);
+      if (report.outcome.is !== 'again' || runs === 10) return report;
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import { coordinate } from '../../../lib/handlers/coordinate.ts';
+import { runTask } from '../../../lib/handlers/task.ts';
+import { designate } from '../../../lib/services/designate.ts';
+import { SERVICES } from '../../../lib/services/index.ts';
+import { keystone } from '../../../lib/services/keystone.ts';
+import { neutron } from '../../../lib/services/neutron.ts';
+import { VirtualClock } from '../../cloud/cloud.ts';
+import {
+  designate as before2023,
+  designateIn,
+  designateWithShares,
+} from '../../cloud/documented/designate.ts';
+import { MemoryEngine } from '../../memory.ts';
+import { deleted } from '../../property/stateful-world.ts';
+import { Stage } from './emptying.ts';
+
+const ZONES_TAKE = 60_000;
+const LIMITS = {
+  confirmationIntervalMillis: 2000,
+  stallTimeoutMillis: 3_600_000,
+  maxAttempts: 5,
+  maxResourcesPerOperation: 1000,
+  maxOperationsPerHour: 100,
+};
+
+let stage: Stage;
+let engine: MemoryEngine;
+let clock: VirtualClock;
+let controls: unknown;
+afterEach(() => stage.close());
+
+const open = async (release = designateWithShares): Promise<void> => {
+  clock = new VirtualClock();
+  engine = new MemoryEngine();
+  engine.time = clock.now();
+  stage = await Stage.open({ with: [release], clock, durations: { documented: ZONES_TAKE } });
+  controls = stage.rehearsal.world.resources(stage.control.project.id);
+};
+const ports = () => ({
+  ...{
+    engine,
+    cloud: stage.cloud,
+    services: SERVICES,
+    mode: 'enforce' as const,
+    gracePeriodMillis: 0,
+    confirmationIntervalMillis: LIMITS.confirmationIntervalMillis,
+  },
+  ...{
+    limits: LIMITS,
+    optedIn: [],
+    httpPlugins: [],
+    concurrency: {},
+    budgetMillis: 60_000,
+    progressMillis: 400,
+    now: () => engine.time,
+  },
+  protectedIds: { projects: [], domains: [] },
+  protection: async () => ({
+    projects: [],
+    domains: [],
+    ownProject: (await stage.cloud.ownProject()).id,
+  }),
+});
+
+/**
+ * The whole operation, message by message, on the time of the cloud; `told` before each message.
+ */
+async function carryThrough(told: () => void): Promise<void> {
+  await stage.deleteProject();
+  await engine.commit({ messages: [deleted('project', stage.project)] });
+  for (let n = 0; n < 1000; n += 1) {
+    const [next] = engine.due();
+    if (!next) return;
+    clock.advance(engine.time - clock.now());
+    told();
+    const service =
+      next.message.type === 'service.requested' ? next.message.data.service : undefined;
+    const found = SERVICES.find(({ name }) => name === service);
+    await (found
+      ? runTask(found, [{ message: next.message, receiveCount: 1 }], ports())
+      : coordinate([{ message: next.message, receiveCount: 1 }], ports()));
+    engine.take(next);
+  }
+}
+const stateOf = (service: string) =>
+  [...engine.tasks.values()].find((task) => task.service === service)?.state;
+const zonesAreLeft = () =>
+  stage.left('designate').some((resource) => resource.startsWith('designate.zone '));
+const floatingIps = () =>
+  stage.rehearsal.state.network.floatingips.where((row) => row.project_id === stage.project);
+
+async function isFinished(): Promise<void> {
+  expect([...engine.operations.values()].map(({ state }) => state)).toEqual(['finished']);
+  expect(engine.letters).toEqual([]);
+  expect(stage.rehearsal.world.resources(stage.project)).toEqual([]);
+  expect(stage.rehearsal.world.resources(stage.control.project.id)).toEqual(controls);
+}
+
+describe('a project with floating IPs that have PTR records, and with zones that take their time', () => {
+  it.each([
+    ['before 2023.1', before2023],
+    ['since 2023.1', designateWithShares],
+  ])(
+    'loses what Neutron has while the zones are on their way out, and no PTR record is left behind (%s)',
+    async (_, release) => {
+      await open(release);
+      expect(stage.left('designate')).toContainEqual(
+        expect.stringContaining('designate.ptr-record'),
+      );
+      const seen: string[] = [];
+      await carryThrough(() => {
+        const ptr = stage
+          .left('designate')
+          .some((resource) => resource.startsWith('designate.ptr-record'));
+        if (ptr && floatingIps().length === 0) seen.push('a PTR record outlived its floating IP');
+        if (
+          stateOf(neutron.name) === 'finished' &&
+          stateOf(designate.name) === 'requested' &&
+          zonesAreLeft()
+        )
+          seen.push('Neutron went first');
+        if (stateOf(keystone.name) === 'requested' && stateOf(designate.name) !== 'finished')
+          seen.push('Keystone did not wait');
+      });
+      expect(new Set(seen)).toEqual(new Set(['Neutron went first']));
+      expect(
+        designateIn(stage.rehearsal.state).recordsets.where(
+          ({ ptr }) => ptr?.project_id === stage.project,
+        ),
+      ).toEqual([]);
+      await isFinished();
+    },
+  );
+
+  it('where Neutron has published a name in such a zone, it lets go when the zone is gone', async () => {
+    await open();
+    const [named] = floatingIps();
+    // It would have the record out of the zone first, which Designate refuses while that is being
+    // deleted: an error of its own to the caller.
+    const path = new RegExp(`/floatingips/${named?.id}$`);
+    const refusal = {
+      service: 'neutron',
+      method: 'DELETE',
+      path,
+      effect: { does: 'answer', status: 500 },
+    } as const;
+    const { zones } = designateIn(stage.rehearsal.state);
+    let refused = 0;
+    await carryThrough(() => {
+      stage.rehearsal.faults.clear();
+      const isDeleting =
+        zones.where((zone) => zone.project_id === stage.project && zone.action === 'DELETE')
+          .length > 0;
+      if (isDeleting) stage.rehearsal.faults.inject(refusal);
+      refused = stage.rehearsal.calls.filter(
+        (call) => call.method === 'DELETE' && path.test(call.path) && call.status === 500,
+      ).length;
+    });
+    expect(refused).toBeGreaterThan(0);
+    await isFinished();
+  });
+});

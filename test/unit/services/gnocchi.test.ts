@@ -1,0 +1,148 @@
+import { gnocchi } from '../../../lib/services/gnocchi.ts';
+import { gnocchi as fake, pages, tablesOf } from '../../cloud/documented/gnocchi.ts';
+import { hex, uuid } from '../../cloud/world.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+testServiceContract(gnocchi, {
+  with: [fake],
+  listsWithPost: true,
+  listings: /^\/v1\/(search\/|metric\?)/,
+});
+
+let stage: Stage;
+const open = async () => {
+  stage = await Stage.open({ with: [fake] });
+  return tablesOf(stage.rehearsal.state);
+};
+const callsOf = (method: string, path: RegExp) =>
+  stage.rehearsal.calls.filter(
+    (call) => call.service === 'gnocchi' && call.method === method && path.test(call.path),
+  );
+
+describe('Gnocchi, emptied of one project', () => {
+  afterEach(async () => {
+    pages.limit = 1000;
+    await stage.close();
+  });
+
+  it('removes resources and their metrics in one call', async () => {
+    await open();
+    const report = await stage.empty(gnocchi);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(stage.left('gnocchi')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+    expect(callsOf('DELETE', /resource/)).toHaveLength(1);
+  });
+
+  it('comes to an end where a page is smaller than all there is', async () => {
+    const { resources } = await open();
+    pages.limit = 2;
+    for (let n = 0; n < 9; n += 1)
+      resources.add({
+        id: uuid(),
+        type: 'port',
+        original_resource_id: `port-${n}`,
+        project_id: stage.project,
+        creator: `${hex()}:${hex()}`,
+      });
+    expect(stage.left('gnocchi').length).toBeGreaterThan(12);
+    const report = await stage.empty(gnocchi);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(stage.left('gnocchi')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('leaves a resource that changed hands between the look and the removal', async () => {
+    const { resources } = await open();
+    const [resourceType] = gnocchi.resourceTypes;
+    const context = await stage.context(gnocchi);
+    const listed = (await resourceType?.list(context))?.resources ?? [];
+    const [mine] = resources.where((row) => row.project_id === stage.project);
+    if (!mine) throw new TypeError('the stage has no resource');
+    const sold = resources.add({ ...mine, project_id: stage.control.projectId });
+    expect(await resourceType?.batch?.remove(listed, context)).toHaveLength(listed.length);
+    expect(resources.where((row) => row.project_id === stage.project)).toEqual([]);
+    expect(resources.get(mine.id)).toEqual(sold);
+  });
+
+  it('touches no metric on the resource of a neighbor, although a member made it', async () => {
+    const { resources, metrics } = await open();
+    const [theirs] = resources.where((row) => row.project_id === stage.control.projectId);
+    if (!theirs) throw new TypeError('the stage has no neighbor');
+    const lent = {
+      id: uuid(),
+      name: 'lent',
+      creator: `${stage.customer.user.id}:${stage.project}`,
+      resource_id: theirs.id,
+    };
+    metrics.add(lent);
+    stage.remember();
+    expect((await stage.empty(gnocchi)).outcome).toEqual({ is: 'finished' });
+    expect(metrics.get(lent.id)).toEqual(lent);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('leaves resources of nobody alone, for they are not among those found', async () => {
+    const { resources } = await open();
+    const host = resources.add({
+      id: uuid(),
+      type: 'host',
+      original_resource_id: 'compute-1',
+      project_id: null,
+      creator: `${hex()}:${hex()}`,
+    });
+    expect((await stage.empty(gnocchi)).outcome).toEqual({ is: 'finished' });
+    expect(resources.get(host.id)).toEqual(host);
+  });
+
+  it('does not call itself finished when nobody knows who could have made metrics', async () => {
+    await open();
+    const report = await stage.empty(gnocchi, { members: undefined });
+    expect(report.outcome).toMatchObject({
+      is: 'failed',
+      error: { code: 'gnocchi.members.unknown' },
+    });
+    expect(stage.left('gnocchi')).toEqual(['gnocchi.metric alone']);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('costs an empty project two calls', async () => {
+    await open();
+    await stage.empty(gnocchi);
+    stage.rehearsal.calls.length = 0;
+    await stage.empty(gnocchi);
+    expect(
+      stage.rehearsal.calls
+        .filter(({ service }) => service === 'gnocchi')
+        .map(({ method }) => method),
+    ).toEqual(['POST', 'GET']);
+  });
+
+  it('says that there is more where a page is full, and that what Gnocchi did not remove is still there', async () => {
+    await open();
+    pages.limit = 2;
+    const [resourceType] = gnocchi.resourceTypes;
+    const context = await stage.context(gnocchi);
+    expect(await resourceType?.list(context)).toMatchObject({
+      more: true,
+      resources: { length: 2 },
+    });
+    pages.limit = 1000;
+    expect(await resourceType?.list(context)).toMatchObject({
+      more: false,
+      resources: { length: 3 },
+    });
+    stage.rehearsal.faults.inject({
+      service: 'gnocchi',
+      method: 'DELETE',
+      path: /resource/,
+      effect: { does: 'endless' },
+    });
+    const report = await stage.clean(gnocchi);
+    expect(report.counts).toMatchObject({ 'gnocchi.resource': { listed: 3, gone: 0, left: 3 } });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ class: 'InProgress', resourceType: 'gnocchi.resource', count: 3 }),
+    );
+  });
+});

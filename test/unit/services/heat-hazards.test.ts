@@ -1,0 +1,278 @@
+import { heat as heatService } from '../../../lib/services/heat.ts';
+import { SERVICES } from '../../../lib/services/index.ts';
+import type { ProjectContext } from '../../../lib/task/service.ts';
+import { heat } from '../../cloud/documented/heat.ts';
+import { heatIn, made, resource, type Stack } from '../../cloud/documented/heat-rows.ts';
+import { mistral } from '../../cloud/documented/mistral.ts';
+import { made as madeInMistral, mistralIn } from '../../cloud/documented/mistral-rows.ts';
+import { zaqar, zaqarIn } from '../../cloud/documented/zaqar.ts';
+import { newAccount, newContainer } from '../../cloud/swift-state.ts';
+import { TimedStage } from './timed-stage.ts';
+
+let timed: TimedStage;
+beforeEach(async () => {
+  timed = await TimedStage.open({ with: [heat, zaqar, mistral], durations: { documented: 5000 } });
+});
+afterEach(() => timed.stage.close());
+
+const state = () => timed.stage.rehearsal.state;
+const left = (): string[] => timed.stage.left('heat').sort();
+const add = (
+  name: string,
+  resources: Stack['resources'],
+  registry: Stack['registry'] = {},
+): Stack =>
+  heatIn(state()).stacks.add(
+    made({ name: 'ann' }, timed.project, name, timed.clock.now(), { resources, registry }),
+  );
+const empty = () => timed.empty(heatService);
+
+/** The cleaner's own user and project. */
+const cleaner = () => {
+  const { identity } = state();
+  const [user] = identity.users.where((row) => row.name === 'admin');
+  const [project] = identity.projects.where((row) => row.name === 'admin');
+  if (!user || !project) throw new TypeError('a cloud has an admin');
+  return { user: user.id, project: project.id };
+};
+const ownKeypair = (name: string) => {
+  const { user } = cleaner();
+  return state().compute.keypairs.add({ id: `${user}/${name}`, name, user_id: user });
+};
+const ownContainers = () => {
+  const name = `AUTH_${cleaner().project}`;
+  const account = state().accounts.get(name) ?? newAccount(name, 0);
+  state().accounts.set(name, account);
+  return account.containers;
+};
+const ownContainer = (name: string) => ownContainers().set(name, newContainer(name, 0));
+const preDelete = async (more: Partial<ProjectContext> = {}) => {
+  const apiOf: ProjectContext['apiOf'] = async (name) => {
+    const service = SERVICES.find((known) => known.name === name);
+    return service && timed.stage.cloud.api(service, 'RegionOne');
+  };
+  for (let runs = 1; ; runs += 1) {
+    const report = await timed.stage.preDelete(heatService, {
+      apiOf,
+      now: () => timed.clock.now(),
+      ...more,
+    });
+    if (report.outcome.is !== 'again' || runs === 6) return report;
+    timed.clock.advance(10_000);
+  }
+};
+const blocked = (stack: Stack, message: string) =>
+  expect.objectContaining({
+    class: 'Blocked',
+    actor: 'operator',
+    example: stack.id,
+    message: expect.stringContaining(message),
+  });
+
+describe('what Heat would delete by name in the account of the cleaner', () => {
+  it("is the cleaner's keypair, however it is written: the stack waits, the others go", async () => {
+    const stack = add('with-key', [resource('OS::Nova::KeyPair', 'Ops-Clé')]);
+    const key = ownKeypair('ops-cle');
+    const report = await empty();
+    expect(report.conditions).toEqual([blocked(stack, 'keypair "Ops-Clé"')]);
+    expect(left()).toContain('heat.stack with-key');
+    expect(left()).not.toContain('heat.stack network');
+    expect(stack.status).toBe('CREATE_COMPLETE');
+    expect(state().compute.keypairs.get(key.id)).toBe(key);
+    state().compute.keypairs.delete(key.id);
+    ownKeypair('renamed');
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect(state().compute.keypairs.some((row) => row.name === 'renamed')).toBe(true);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('is found behind an alias of the stack, a star, and a type that only the operator knows', async () => {
+    const stacks = [
+      add('aliased', [resource('My::Key', 'ops')], { 'My::Key': 'OS::Nova::KeyPair' }),
+      add('in-disguise', [resource('OS::Heat::Value', 'ops')], {
+        resources: { any: { 'OS::Heat::Value': 'OS::Nova::KeyPair' } },
+      }),
+      add('starred', [resource('My::KeyPair', 'ops')], { 'My::*': 'OS::Nova::Key*' }),
+      add('of-the-operator', [resource('Operator::KeyPair', 'ops')]),
+    ];
+    const key = ownKeypair('OPS');
+    const report = await empty();
+    expect(report.conditions).toEqual([
+      expect.objectContaining({ class: 'Blocked', count: stacks.length }),
+    ]);
+    expect(left().filter((name) => name.startsWith('heat.stack'))).toHaveLength(stacks.length);
+    expect(state().compute.keypairs.get(key.id)).toBe(key);
+  });
+
+  it('is found in a nested stack', async () => {
+    const parent = add('parent', []);
+    const child = add('child', [resource('OS::Nova::KeyPair', 'ops')]);
+    child.parent = parent.id;
+    const key = ownKeypair('ops');
+    expect((await empty()).conditions).toEqual([blocked(parent, 'keypair "ops"')]);
+    expect(state().compute.keypairs.get(key.id)).toBe(key);
+  });
+
+  it("is the cleaner's container, unless the token is on the project itself", async () => {
+    ownContainer('backups');
+    const stack = add('with-container', [resource('OS::Swift::Container', 'backups')]);
+    expect((await empty()).conditions).toEqual([
+      blocked(stack, 'Swift container "backups" of the cleaner itself'),
+    ]);
+    expect([...ownContainers().keys()]).toEqual(['backups']);
+    await timed.stage.grantCleaner();
+    expect((await preDelete()).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect([...ownContainers().keys()]).toEqual(['backups']);
+  });
+
+  it("is the cleaner's keypair even with a token on the project", async () => {
+    const stack = add('with-key', [resource('OS::Nova::KeyPair', 'ops')]);
+    const key = ownKeypair('ops');
+    await timed.stage.grantCleaner();
+    expect((await preDelete()).conditions).toEqual([blocked(stack, 'keypair "ops"')]);
+    expect(state().compute.keypairs.get(key.id)).toBe(key);
+  });
+
+  it('is the object that a server polls', async () => {
+    ownContainer('state files');
+    const url = `http://swift/v1/AUTH_${timed.project}/state%20files/x?temp_url_sig=1`;
+    const stack = add('polled', [
+      resource('OS::Heat::DeployedServer', undefined, { properties: { metadata_url: url } }),
+    ]);
+    add('not-polled', [resource('OS::Heat::DeployedServer')]);
+    expect((await empty()).conditions).toEqual([blocked(stack, 'Swift container "state files"')]);
+    expect([...ownContainers().keys()]).toEqual(['state files']);
+    expect(left()).not.toContain('heat.stack not-polled');
+  });
+
+  it("is the cleaner's queue", async () => {
+    const stack = add('with-queue', [resource('OS::Zaqar::Queue', 'jobs')]);
+    zaqarIn(state()).queues.add({
+      id: `${cleaner().project}/jobs`,
+      name: 'jobs',
+      project_id: cleaner().project,
+    });
+    expect((await empty()).conditions).toEqual([blocked(stack, 'Zaqar queue "jobs"')]);
+  });
+
+  it.each(['OS::Mistral::CronTrigger', 'OS::Mistral::Workflow'])(
+    "is another project's, where Mistral finds names in all of them: %s",
+    async (type) => {
+      const [collection, name] = type.endsWith('Workflow')
+        ? (['workflows', 'flow'] as const)
+        : (['cron_triggers', 'nightly'] as const);
+      const stack = add('with-mistral', [resource(type, name)]);
+      mistralIn(state())[collection].add(madeInMistral(timed.project, 'ours-alone'));
+      const free = add('free', [resource(type, 'ours-alone')]);
+      expect((await empty()).conditions).toEqual([blocked(stack, `"${name}" of another project`)]);
+      expect(left()).not.toContain(`heat.stack ${free.name}`);
+      await timed.stage.grantCleaner();
+      expect((await preDelete()).conditions).toEqual([
+        blocked(stack, `"${name}" of another project`),
+      ]);
+    },
+  );
+
+  it('is not guessed: without an answer nothing that may have such a name goes', async () => {
+    const before = left();
+    const fault = timed.stage.rehearsal.faults.inject({
+      service: 'nova',
+      method: 'GET',
+      effect: { does: 'answer', status: 500 },
+    });
+    const report = await timed.run(heatService);
+    expect(report.outcome).toMatchObject({ is: 'again', error: { service: 'nova' } });
+    timed.clock.advance(10_000);
+    expect(before).toContain('heat.stack named');
+    expect(left()).toContain('heat.stack named');
+    fault.clear();
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
+  });
+
+  it('is asked for only where a stack has something of the sort', async () => {
+    const { stacks } = heatIn(state());
+    for (const row of stacks.where(
+      (one) => one.project_id === timed.project && one.name !== 'network',
+    ))
+      stacks.delete(row.id);
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect(new Set(timed.stage.rehearsal.calls.map((call) => call.service))).toEqual(
+      new Set(['keystone', 'heat']),
+    );
+  });
+});
+
+describe("what Heat would do with an administrator's power for a customer's template", () => {
+  const quota = (name: string, type: string, registry: Stack['registry']) =>
+    add(
+      name,
+      [resource(type, '', { status: 'CREATE_FAILED', properties: { project: timed.stranger } })],
+      registry,
+    );
+
+  it.each([
+    ['by its name', 'OS::Nova::Quota', {}],
+    ['by an alias', 'My::Quota', { 'My::Quota': 'OS::Nova::Quota' }],
+    ['by a star', 'My::Quota', { 'My::*': 'OS::Nova::*' }],
+    ['in disguise', 'OS::Heat::Value', { 'OS::Heat::Value': 'OS::Nova::Quota' }],
+  ] as const)(
+    "does not reset a neighbor's quota that a stack names %s",
+    async (_how, type, registry) => {
+      state().compute.quotas.add({ id: timed.stranger, values: { instances: 5 } });
+      timed.remember();
+      const stack = quota('grabbing', type, registry);
+      const report = await empty();
+      expect(report.conditions).toEqual([blocked(stack, 'of other projects')]);
+      expect(left().filter((name) => name.startsWith('heat.stack'))).toEqual([
+        'heat.stack grabbing',
+      ]);
+      expect(state().compute.quotas.get(timed.stranger)).toEqual({
+        id: timed.stranger,
+        values: { instances: 5 },
+      });
+      expect(timed.controlsAreUntouched).toBe(true);
+    },
+  );
+
+  it('runs no workflow that a stack wants to be run at its deletion, and deletes nothing of Keystone', async () => {
+    add('runs', [resource('OS::Mistral::ExternalResource')]);
+    add('rules', [resource('OS::Keystone::Project')]);
+    await empty();
+    expect(left().filter((name) => name.startsWith('heat.stack'))).toEqual([
+      'heat.stack rules',
+      'heat.stack runs',
+    ]);
+  });
+
+  it('undoes no association that its owner could not finish', async () => {
+    const { floatingips } = state().network;
+    const [address] = floatingips.where(
+      (row) => row.project_id === timed.stranger && row.port_id !== null,
+    );
+    if (!address) throw new TypeError('the control project has a floating IP in use');
+    const port = address.port_id;
+    const broken = { status: 'UPDATE_FAILED', properties: { floatingip: address.id } };
+    const stacks = ['OS::Neutron::FloatingIPAssociation', 'OS::Quantum::FloatingIPAssociation'].map(
+      (type) => add(`reaching by ${type}`, [resource(type, undefined, broken)]),
+    );
+    add('served', [resource('OS::Neutron::FloatingIPAssociation')]);
+    const report = await empty();
+    expect(report.conditions).toEqual([
+      expect.objectContaining({
+        count: stacks.length,
+        message: expect.stringContaining('UPDATE_FAILED'),
+      }),
+    ]);
+    expect(left()).not.toContain('heat.stack served');
+    expect(address.port_id).toBe(port);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('lets go what is deleted already', async () => {
+    add('nearly-gone', [resource('OS::Nova::Quota', 'q', { status: 'DELETE_COMPLETE' })]);
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+});

@@ -1,0 +1,297 @@
+import { ProjectId, UserId } from '../../../events/ids.ts';
+import { heat as heatService } from '../../../lib/services/heat.ts';
+import { keystone } from '../../../lib/services/keystone.ts';
+import { freshMemoize, type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import { heat, heatOf } from '../../cloud/documented/heat.ts';
+import { heatIn, made, resource, type Stack } from '../../cloud/documented/heat-rows.ts';
+import { testServiceContract } from './service-contract.ts';
+import { TimedStage } from './timed-stage.ts';
+
+testServiceContract(heatService, { with: [heat] });
+
+const MINUTE = 60_000;
+let timed: TimedStage;
+const open = async (options: Parameters<typeof TimedStage.open>[0] = {}): Promise<void> => {
+  timed = await TimedStage.open({ with: [heat], durations: { documented: 5000 }, ...options });
+};
+afterEach(() => timed?.stage.close());
+
+const tables = () => heatIn(timed.stage.rehearsal.state);
+const left = (): string[] => timed.stage.left('heat').sort();
+const owner = { name: 'ann' };
+const add = (name: string, more: Partial<Stack> = {}, project = timed.project): Stack =>
+  tables().stacks.add(made(owner, project, name, timed.clock.now(), more));
+const named = (name: string): Stack => {
+  const [row] = tables().stacks.where(
+    (one) => one.name === name && one.project_id === timed.project,
+  );
+  if (!row) throw new TypeError(`no stack ${name}`);
+  return row;
+};
+const calls = (method: string) =>
+  timed.stage.rehearsal.calls.filter((call) => call.service === 'heat' && call.method === method);
+const run = (): Promise<RunReport> => timed.run(heatService);
+const finished = { is: 'finished' };
+
+describe('Heat', () => {
+  beforeEach(() => open());
+
+  it('has its turn early, and before what stacks are made of', () => {
+    expect(heatService.preDelete).toBe(true);
+    expect(heatService.before).toEqual(
+      expect.arrayContaining([
+        'nova',
+        'cinder',
+        'neutron',
+        'octavia',
+        'swift',
+        'barbican',
+        'mistral',
+      ]),
+    );
+    expect(heatService.follows).toEqual(['magnum', 'tacker']);
+  });
+
+  it('asks for the deletion of roots only, and of nested stacks that outlived their parent', async () => {
+    const outlived = named('kept');
+    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+    const asked = calls('DELETE').map(({ path }) =>
+      decodeURIComponent(path.split('/').at(-2) ?? ''),
+    );
+    expect(asked.filter((name) => name.startsWith('group'))).toEqual(['group']);
+    expect(asked).toContain(outlived.name);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('finds what a parent keeps only when it goes', async () => {
+    const parent = add('parent');
+    add('child', { parent: parent.id, retained: true });
+    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('reads a listing to its last page', async () => {
+    for (let n = 0; n < 2100; n += 1) add(`one-of-many-${n}`);
+    const report = await timed.run(heatService, 'plan');
+    expect(report.counts).toMatchObject({ 'heat.stack': { listed: 2100 + 7 } });
+  });
+
+  it('costs an empty project one call a look and kind', async () => {
+    await timed.empty(heatService);
+    timed.stage.rehearsal.calls.length = 0;
+    expect((await run()).outcome).toEqual(finished);
+    expect(calls('GET').map(({ path }) => path.replace(/.*\/|\?.*/g, ''))).toEqual([
+      'stacks',
+      'software_configs',
+    ]);
+  });
+
+  it('keeps configurations until the stacks are gone, and those that a deployment needs until that is gone', async () => {
+    named('network').fails = 'Resource DELETE failed: Conflict: resources.the-net: ports are on it';
+    for (let runs = 0; runs < 3; runs += 1) {
+      await run();
+      timed.clock.advance(10_000);
+    }
+    expect(left()).toContain('heat.software-config by-hand');
+    delete named('network').fails;
+    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it("shows Heat's reason when a deletion failed, and asks again", async () => {
+    const stack = named('network');
+    stack.fails = 'Resource DELETE failed: Conflict: resources.the-net: ports are on it';
+    await run();
+    timed.clock.advance(10_000);
+    const report = await run();
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'Blocked',
+        message: expect.stringContaining('ports are on it'),
+        actor: 'operator',
+        example: stack.id,
+      }),
+    );
+    expect(stack.status).toBe('DELETE_IN_PROGRESS');
+    delete stack.fails;
+    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('takes what Heat lists and cannot load for no deletion', async () => {
+    const stack = add('retired', { resources: [resource('OS::Murano::Application')] });
+    const report = await timed.empty(heatService);
+    expect(report.conditions).toEqual([
+      expect.objectContaining({
+        class: 'Blocked',
+        actor: 'operator',
+        example: stack.id,
+        message: expect.stringContaining('OS::Murano::'),
+      }),
+    ]);
+    expect(report.counts).toMatchObject({ 'heat.stack': { gone: 0, left: 1 } });
+  });
+
+  it('says since when a deletion hangs, and asks again when Heat must have lost it', async () => {
+    const stack = named('network');
+    const since = timed.clock.now();
+    Object.assign(stack, { status: 'DELETE_IN_PROGRESS', updated: since });
+    const asked = () => calls('DELETE').filter(({ path }) => path.endsWith(stack.id)).length;
+    timed.clock.advance(14 * MINUTE);
+    const young = await run();
+    expect(young.conditions.filter((one) => one.since !== undefined)).toEqual([]);
+    timed.clock.advance(2 * MINUTE);
+    const old = await run();
+    expect(old.conditions).toContainEqual(
+      expect.objectContaining({ class: 'InProgress', actor: 'operator', since, example: stack.id }),
+    );
+    expect(asked()).toBe(0);
+    timed.clock.advance(60 * MINUTE);
+    await run();
+    expect(asked()).toBe(1);
+    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+
+  it('says that a hook waits for somebody, after it has asked', async () => {
+    const registry = { resources: { group: { 'web-*': { hooks: ['pre-create', 'pre-delete'] } } } };
+    const stack = add('hooked', { registry });
+    await timed.empty(heatService);
+    expect(left()).toEqual(expect.arrayContaining(['heat.stack hooked']));
+    timed.clock.advance(2 * MINUTE);
+    const report = await run();
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'Blocked',
+        actor: 'operator',
+        example: stack.id,
+        advice: expect.stringContaining(`--pre-delete ${stack.id} group/web-*`),
+      }),
+    );
+    stack.registry.resources = {};
+    timed.clock.advance(90 * MINUTE);
+    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+  });
+});
+
+describe('a cleaner that Heat takes for no administrator', () => {
+  it('is shown an empty list, which proves nothing', async () => {
+    await open({ adminRoles: ['member', 'reader'] });
+    const before = left();
+    const report = await run();
+    expect(report.outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied', advice: expect.stringContaining('admin') },
+    });
+    expect(left()).toEqual(before);
+  });
+
+  it('is told from an administrator by any stack of the cloud, where his path is closed to both', async () => {
+    await open({ with: [heatOf({ newDefaults: true })] });
+    expect((await timed.empty(heatService)).outcome).toEqual(finished);
+    expect(left()).toEqual([]);
+    for (const row of tables().stacks.all()) tables().stacks.delete(row.id);
+    expect((await run()).outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+  });
+
+  it('is not taken for one because the path is closed', async () => {
+    await open({ with: [heatOf({ newDefaults: true })], adminRoles: ['member', 'reader'] });
+    expect((await run()).outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+  });
+});
+
+describe('Heat, after a user was deleted', () => {
+  const user = UserId.parse('0123456789abcdef0123456789abcdef');
+  async function userReport(
+    projects: readonly string[],
+    known: { userName?: string } = { userName: 'ann' },
+  ): Promise<RunReport> {
+    const { cloud } = timed.stage;
+    const api = await cloud.api(heatService, 'RegionOne');
+    if (!api) throw new TypeError('the catalog has no heat');
+    const apiOf = (name: string) =>
+      cloud.api(name === 'keystone' ? keystone : heatService, 'RegionOne');
+    const common = {
+      region: 'RegionOne',
+      api,
+      projectApi: undefined,
+      apiOf,
+      now: () => timed.clock.now(),
+      memoize: freshMemoize(),
+    };
+    const context = {
+      ...common,
+      user,
+      userName: known.userName,
+      projects: projects.map((id) => ProjectId.parse(id)),
+    };
+    const confirmation = Confirmation.of(user, [0, 5000], 5000);
+    return runUserCleanup({
+      service: heatService,
+      context,
+      phase: 'apply',
+      confirmation,
+      deadline: Date.now() + 60_000,
+    });
+  }
+  beforeEach(async () => {
+    await open();
+    add('of-ann', { resources: [resource('OS::Heat::AutoScalingGroup')] });
+    // To MySQL the names are the same.
+    tables().stacks.add(made({ name: 'Ann' }, timed.project, 'of-another', timed.clock.now()));
+    add('of-ann', {}, timed.stranger);
+  });
+  const before = () => tables().stacks.all();
+
+  it('says which stacks ran with his trust, and leaves them', async () => {
+    const all = before();
+    const report = await userReport([timed.project]);
+    expect(report.outcome).toEqual(finished);
+    expect(report.counts).toEqual({ 'heat.trusted-stack': { listed: 1, gone: 0, left: 1 } });
+    expect(report.conditions).toEqual([
+      expect.objectContaining({
+        class: 'Unsupported',
+        actor: 'operator',
+        count: 1,
+        advice: expect.stringContaining('update'),
+      }),
+    ]);
+    expect(before()).toEqual(all);
+  });
+
+  it.each([
+    [
+      'he is not known to have been on its project',
+      () => userReport([timed.stage.customer.project.domain_id ?? '']),
+    ],
+    ['he had no project', () => userReport([])],
+    ['his name was not recorded', () => userReport([timed.project], {})],
+    [
+      'somebody alive, in any domain, has his name',
+      () => {
+        timed.stage.rehearsal.seed.makeUser(
+          timed.stage.rehearsal.seed.makeDomain('elsewhere'),
+          'ann',
+        );
+        return userReport([timed.project]);
+      },
+    ],
+  ])('says nothing of a stack when %s', async (_title, ask) => {
+    const report = await ask();
+    expect(report.outcome).toEqual(finished);
+    expect(report.conditions).toEqual([]);
+  });
+
+  it("takes nobody's word that there are none", async () => {
+    timed.stage.rehearsal.faults.inject({
+      service: 'heat',
+      method: 'GET',
+      effect: { does: 'answer', status: 500 },
+    });
+    expect((await userReport([timed.project])).outcome).toMatchObject({ is: 'again' });
+  });
+});

@@ -1,0 +1,156 @@
+import { UserId } from '../../../events/ids.ts';
+import { keystone } from '../../../lib/services/keystone.ts';
+import { Stage } from './emptying.ts';
+
+let stage: Stage;
+/**
+ * A deleted project whose member has application credentials in the control project's project, too.
+ */
+beforeEach(async () => {
+  stage = await Stage.open({}, 'tiny');
+  const { applicationCredentials } = stage.rehearsal.state.identity;
+  const [own] = applicationCredentials.where((row) => row.project_id === stage.project);
+  if (!own) throw new TypeError('the seed makes an application credential');
+  applicationCredentials.add({ ...own, id: 'elsewhere', project_id: stage.control.projectId });
+  applicationCredentials.add({ ...own, id: 'second one', name: 'ansible' });
+  stage.remember();
+  await stage.deleteProject();
+});
+afterEach(() => stage.close());
+
+const LEFTOVERS = [
+  'keystone.application-credential ansible',
+  'keystone.application-credential terraform',
+];
+const left = (): string[] => stage.left('keystone').sort();
+const credentials = /application_credentials/;
+
+describe('Keystone, after it deleted a project', () => {
+  it('still has the application credentials of its members, and nothing else', () => {
+    expect(left()).toEqual(LEFTOVERS);
+  });
+
+  it('loses them, and those of the same members in other projects stay', async () => {
+    const report = await stage.empty(keystone);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({
+      'keystone.application-credential': { listed: 2, gone: 2, left: 0 },
+    });
+    expect(report.conditions).toEqual([]);
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('is searched user by user, in every domain, when nobody recorded the members', async () => {
+    expect((await stage.empty(keystone, { members: undefined })).outcome).toEqual({
+      is: 'finished',
+    });
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('is asked about the recorded members only, for every user would be a call', async () => {
+    stage.rehearsal.calls.length = 0;
+    expect((await stage.empty(keystone)).outcome).toEqual({ is: 'finished' });
+    const asked = new Set(
+      stage.rehearsal.calls
+        .map(({ path }) => path.split('/')[3]?.split('?')[0])
+        .filter((id) => id?.length === 32),
+    );
+    expect([...asked]).toEqual(stage.members);
+    expect((await stage.empty(keystone, { members: [] })).outcome).toEqual({ is: 'finished' });
+  });
+
+  it('is no trouble when a member is gone, too', async () => {
+    const members = [...stage.members, UserId.parse('0123456789abcdef0123456789abcdef')];
+    expect((await stage.empty(keystone, { members })).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('is not searched where there are too many users, and is not called empty then', async () => {
+    const { users } = stage.rehearsal.state.identity;
+    const [like] = users.all();
+    if (like) for (let n = 0; n < 10_001; n += 1) users.add({ ...like, id: `user-${n}` });
+    const report = await stage.empty(keystone, { members: undefined });
+    expect(report.outcome).toMatchObject({
+      is: 'failed',
+      error: { code: 'keystone.members.unknown' },
+    });
+    expect(left()).toEqual(LEFTOVERS);
+  });
+
+  it('is counted by a survey that changes nothing', async () => {
+    expect((await stage.plan(keystone)).counts).toMatchObject({
+      'keystone.application-credential': { left: 2 },
+    });
+    expect(left()).toEqual(LEFTOVERS);
+  });
+});
+
+describe('Keystone, when it does not behave', () => {
+  it.each([
+    ['a 500', { does: 'answer', status: 500 }],
+    ['a 404', { does: 'answer', status: 404 }],
+    ['half a page', { does: 'cut-body' }],
+    ['half an answer', { does: 'cut-connection' }],
+  ] as const)('never takes %s on the listing for empty', async (_what, effect) => {
+    stage.rehearsal.faults.add({ service: 'keystone', method: 'GET', path: credentials, effect });
+    expect((await stage.empty(keystone)).outcome.is).not.toBe('finished');
+    expect(left()).toEqual(LEFTOVERS);
+    stage.rehearsal.faults.clear();
+    expect((await stage.empty(keystone)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('never takes half of the users for all of them', async () => {
+    stage.rehearsal.faults.add({
+      service: 'keystone',
+      method: 'GET',
+      path: /\/v3\/users\?/,
+      effect: { does: 'answer', status: 503 },
+    });
+    expect((await stage.empty(keystone, { members: undefined })).outcome.is).toBe('again');
+    expect(left()).toEqual(LEFTOVERS);
+  });
+
+  it('touches no credential that does not say whose it is, and is not finished', async () => {
+    stage.rehearsal.faults.add({
+      service: 'keystone',
+      method: 'GET',
+      path: credentials,
+      effect: { does: 'drop-owner' },
+    });
+    expect((await stage.empty(keystone)).outcome.is).toBe('again');
+    expect(left()).toEqual(LEFTOVERS);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('waits as long as a 429 asks', async () => {
+    stage.rehearsal.faults.add({
+      service: 'keystone',
+      method: 'DELETE',
+      times: 1,
+      effect: { does: 'answer', status: 429, retryAfter: 11 },
+    });
+    expect((await stage.clean(keystone)).outcome).toMatchObject({
+      is: 'again',
+      afterSeconds: 11,
+      error: { class: 'Transient' },
+    });
+    expect((await stage.empty(keystone)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('calls the operator when it is refused', async () => {
+    stage.rehearsal.faults.add({
+      service: 'keystone',
+      method: 'DELETE',
+      effect: { does: 'answer', status: 403 },
+    });
+    expect((await stage.empty(keystone)).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied', service: 'keystone' },
+    });
+    expect(left()).toEqual(LEFTOVERS);
+  });
+});

@@ -1,0 +1,379 @@
+import { ServiceName, UserId } from '../../../events/ids.ts';
+import { magnum as magnumService } from '../../../lib/services/magnum.ts';
+import { type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import type { ProjectContext } from '../../../lib/task/service.ts';
+import { magnum } from '../../cloud/documented/magnum.ts';
+import { type Cluster, magnumOf, type Template } from '../../cloud/documented/magnum-rows.ts';
+import { type Documented, frontOf, Routes } from '../../cloud/documented.ts';
+import { testServiceContract } from './service-contract.ts';
+import { TimedStage } from './timed-stage.ts';
+
+testServiceContract(magnumService, { with: [magnum] });
+
+/** Stacks of Heat that are still being deleted, by project. */
+const stacks = new Map<string, { id: string; stack_status: string }[]>();
+const heat: Documented = {
+  name: 'heat',
+  endpoint: { type: 'orchestration', path: '/v1/%(project_id)s' },
+  open: (state) => ({
+    ...frontOf(state, {
+      name: 'heat',
+      routes: new Routes().on('GET', '/v1/:project/stacks', (call) => ({
+        status: 200,
+        json: { stacks: stacks.get(call.query.get('tenant') ?? '') ?? [...stacks.values()].flat() },
+      })),
+    }),
+    seed: () => undefined,
+  }),
+};
+
+const MINUTE = 60_000;
+let timed: TimedStage;
+beforeEach(async () => {
+  stacks.clear();
+  timed = await TimedStage.open({ with: [magnum, heat], durations: { documented: 5000 } });
+});
+afterEach(() => timed.stage.close());
+
+const tables = () => magnumOf(timed.stage.rehearsal.state);
+const left = (): string[] => timed.stage.left('magnum').sort();
+const clusterNamed = (name: string, owner = timed.project): Cluster => {
+  const [row] = tables().clusters.where((one) => one.name === name && one.project_id === owner);
+  if (!row) throw new TypeError(`no cluster ${name}`);
+  return row;
+};
+const templateNamed = (name: string, owner = timed.project): Template => {
+  const [row] = tables().templates.where((one) => one.name === name && one.project_id === owner);
+  if (!row) throw new TypeError(`no template ${name}`);
+  return row;
+};
+const deletionsOf = (id: string): number =>
+  timed.stage.rehearsal.calls.filter(({ method, path }) => method === 'DELETE' && path.endsWith(id))
+    .length;
+const apiOf: ProjectContext['apiOf'] = async (name) =>
+  timed.stage.cloud.api(
+    {
+      ...magnumService,
+      name: ServiceName.parse('heat'),
+      catalogTypes: name === 'heat' ? ['orchestration'] : [],
+    },
+    'RegionOne',
+  );
+const run = () => timed.run(magnumService, 'apply', { apiOf });
+const empty = () => timed.empty(magnumService, { apiOf });
+const preDelete = async (more: Partial<ProjectContext> = {}) =>
+  timed.stage.preDelete(magnumService, { now: () => timed.clock.now(), ...more });
+
+/** One pass over what a deleted user had. */
+const afterUser = async (user: UserId): Promise<RunReport> => {
+  const {
+    project: _project,
+    members: _members,
+    ...context
+  } = await timed.stage.context(magnumService);
+  return runUserCleanup({
+    service: magnumService,
+    context: { ...context, user, userName: 'leaver', projects: [] },
+    phase: 'apply',
+    confirmation: Confirmation.of(user, [0, 5000], 5000),
+    deadline: Date.now() + 60_000,
+  });
+};
+
+describe('Magnum, emptied while the project lives', () => {
+  it('has its turn then, and before Heat and what clusters are made of', () => {
+    expect(magnumService.preDelete).toBe(true);
+    expect(magnumService.before).toEqual(
+      expect.arrayContaining(['heat', 'octavia', 'neutron', 'cinder', 'nova', 'barbican']),
+    );
+  });
+
+  it('deletes clusters with the token of the project, so that Heat finds what it has to delete by name', async () => {
+    await timed.stage.grantCleaner();
+    for (let runs = 0; runs < 6; runs += 1) {
+      await preDelete();
+      timed.clock.advance(10_000);
+    }
+    expect((await preDelete()).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect(timed.stage.rehearsal.state.mishaps).toEqual([]);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+});
+
+describe('Magnum, emptied after the project is gone', () => {
+  const KEPT_BY_CAPI = [
+    'magnum.cluster cluster-api',
+    'magnum.cluster-template kubernetes',
+    'magnum.quota quota',
+  ];
+
+  it('repeats the deletion of a cluster that hangs while its stack is gone; one of Cluster API stays, and is not called finished', async () => {
+    await timed.stage.deleteProject();
+    const report = await empty();
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    // Accepted, the stacks are gone, and nobody can log in with the trusts to see it.
+    expect(left()).toHaveLength(6);
+    timed.clock.advance(31 * MINUTE);
+    await run();
+    const after = await run();
+    expect(left()).toEqual(KEPT_BY_CAPI);
+    expect(after.outcome).toMatchObject({ is: 'again' });
+    expect(after.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'InProgress',
+        actor: 'operator',
+        resourceType: 'magnum.cluster',
+        example: clusterNamed('cluster-api').id,
+        since: clusterNamed('cluster-api').updated_at,
+        advice: expect.any(String),
+      }),
+    );
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('does not ask again while Heat is at it, and does so once it has failed', async () => {
+    await run();
+    const row = clusterNamed('production');
+    row.status = 'DELETE_IN_PROGRESS';
+    row.updated_at = timed.clock.now() - 31 * MINUTE;
+    const id = row.stack ?? '';
+    stacks.set(timed.project, [{ id, stack_status: 'DELETE_IN_PROGRESS' }]);
+    // What Heat does in other projects is no concern of ours.
+    const apiOf = Object.assign(clusterNamed('failed'), {
+      status: 'DELETE_IN_PROGRESS',
+      updated_at: row.updated_at,
+    });
+    stacks.set(timed.stranger, [{ id: apiOf.stack ?? '', stack_status: 'DELETE_IN_PROGRESS' }]);
+    const [asked, askedOther] = [deletionsOf(row.id), deletionsOf(apiOf.id)];
+    const report = await run();
+    expect(deletionsOf(row.id)).toBe(asked);
+    expect(deletionsOf(apiOf.id)).toBeGreaterThan(askedOther);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ example: row.id, since: row.updated_at }),
+    );
+    stacks.set(timed.project, [{ id, stack_status: 'DELETE_FAILED' }]);
+    await run();
+    expect(deletionsOf(row.id)).toBe(asked + 1);
+  });
+
+  it('asks again where Heat does not answer', async () => {
+    timed.stage.rehearsal.faults.inject({
+      service: 'heat',
+      effect: { does: 'answer', status: 403 },
+    });
+    const row = clusterNamed('production');
+    Object.assign(row, {
+      status: 'DELETE_IN_PROGRESS',
+      stack: undefined,
+      updated_at: timed.clock.now() - 31 * MINUTE,
+    });
+    await run();
+    expect(tables().clusters.get(row.id)).toBeUndefined();
+  });
+
+  it('lets a deletion take its time', async () => {
+    await run();
+    const row = clusterNamed('production');
+    const asked = deletionsOf(row.id);
+    const report = await run();
+    expect(deletionsOf(row.id)).toBe(asked);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'InProgress',
+        actor: 'none',
+        resourceType: 'magnum.cluster',
+      }),
+    );
+  });
+
+  it('asks again for a deletion that failed', async () => {
+    const row = clusterNamed('half-deleted');
+    await run();
+    expect(deletionsOf(row.id)).toBe(1);
+    timed.clock.advance(10_000);
+    expect(tables().clusters.get(row.id)).toBeUndefined();
+  });
+
+  it('says why it fails again and again, in the words of each node group, and is not finished', async () => {
+    Object.assign(clusterNamed('half-deleted'), { failing: 100 });
+    const report = await empty();
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(left()).toEqual([
+      'magnum.cluster half-deleted',
+      'magnum.cluster-template kubernetes',
+      'magnum.quota quota',
+    ]);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringMatching(
+          /Failed to delete the stack.*default-master.*port is in use/,
+        ),
+      }),
+    );
+  });
+});
+
+describe('Cluster templates', () => {
+  it('stay while clusters of other projects were made from them, and no call is tried', async () => {
+    const template = templateNamed('kubernetes');
+    const foreign = clusterNamed('production', timed.stranger);
+    tables().clusters.add({
+      ...foreign,
+      id: 'made-from-a-foreign-template',
+      template: template.id,
+    });
+    timed.remember();
+    const report = await empty();
+    expect(report.outcome.is).toBe('again');
+    expect(left()).toEqual(['magnum.cluster-template kubernetes']);
+    expect(report.conditions).toMatchObject([
+      {
+        class: 'Blocked',
+        actor: 'other-project',
+        message: expect.stringContaining('made-from-a-foreign-template'),
+      },
+    ]);
+    expect(deletionsOf(template.id)).toBe(0);
+    expect(timed.controlsAreUntouched).toBe(true);
+    tables().clusters.delete('made-from-a-foreign-template');
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('are left to the operator when they are public', async () => {
+    templateNamed('hidden').public = true;
+    const report = await empty();
+    expect(left()).toEqual(['magnum.cluster-template hidden']);
+    expect(report.conditions).toMatchObject([
+      { class: 'Blocked', actor: 'operator', advice: expect.stringContaining('public=False') },
+    ]);
+    templateNamed('hidden').public = false;
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
+  });
+
+  it('are looked at again when a cluster was made from one meanwhile', async () => {
+    const template = templateNamed('hidden');
+    timed.stage.rehearsal.faults.inject({
+      service: 'magnum',
+      method: 'DELETE',
+      path: /clustertemplates/,
+      times: 1,
+      effect: {
+        does: 'answer',
+        status: 400,
+        message: `ClusterTemplate ${template.id} is referenced by one or multiple clusters.`,
+      },
+    });
+    const report = await run();
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ class: 'Blocked', message: expect.stringContaining('referenced') }),
+    );
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
+  });
+});
+
+describe('Listings of Magnum', () => {
+  it('are read to the end, for an administrator gets the clusters of the whole cloud', async () => {
+    const like = clusterNamed('production', timed.stranger);
+    const own = clusterNamed('cluster-api');
+    tables().clusters.delete(own.id);
+    for (let n = 0; n < 2100; n += 1)
+      tables().clusters.add({ ...like, id: `foreign-${n}`, name: `foreign-${n}` });
+    tables().clusters.add(own);
+    timed.remember();
+    expect((await timed.run(magnumService, 'plan')).counts).toMatchObject({
+      'magnum.cluster': { listed: 4 },
+    });
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('fail when the template of any cluster is missing, and that is not called empty', async () => {
+    const foreign = clusterNamed('production', timed.stranger);
+    tables().clusters.add({ ...foreign, id: 'orphan', template: 'missing' });
+    const report = await run();
+    expect(report.outcome).toMatchObject({
+      is: 'failed',
+      error: { status: 404, class: 'Unexpected' },
+    });
+    // Without that listing nobody knows who uses a template either.
+    expect(left()).toHaveLength(7);
+  });
+
+  it('show the default as a limit where there is none: nothing is removed then', async () => {
+    tables().quotas.delete(timed.project);
+    expect((await timed.run(magnumService, 'plan')).counts).toMatchObject({
+      'magnum.quota': { listed: 0 },
+    });
+    expect((await empty()).outcome).toEqual({ is: 'finished' });
+  });
+});
+
+describe('Clusters of a deleted user in living projects', () => {
+  it('stay, and the operator hears what they lack', async () => {
+    const { stage } = timed;
+    const user = UserId.parse(stage.customer.userId);
+    const mine = clusterNamed('production', timed.stranger);
+    tables().clusters.add({ ...mine, id: 'of-a-leaver', name: 'of-a-leaver', user_id: user });
+    const before = stage.rehearsal.world.resources();
+    const report = await afterUser(user);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    const said = {
+      resourceType: 'magnum.cluster-of-user',
+      class: 'Unsupported',
+      actor: 'operator',
+      advice: expect.any(String),
+    };
+    expect(
+      report.conditions.map((one) => ({
+        ...one,
+        message: one.message.match(/project (\w+)/)?.[1],
+      })),
+    ).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          ...said,
+          count: 1,
+          example: 'of-a-leaver',
+          message: timed.stranger,
+        }),
+        expect.objectContaining({ ...said, count: 4, message: timed.project }),
+      ]),
+    );
+    expect(stage.rehearsal.world.resources()).toEqual(before);
+    expect(
+      stage.rehearsal.calls.filter(
+        ({ service, method }) => service === 'magnum' && method !== 'GET',
+      ),
+    ).toEqual([]);
+  });
+});
+
+describe('A cleaner who is no administrator', () => {
+  it('does not take what it is not shown for empty', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [magnum], adminRoles: ['member', 'reader'] });
+    const before = left();
+    expect(before).not.toEqual([]);
+    expect(await timed.empty(magnumService)).toMatchObject({
+      outcome: { is: 'failed', error: { class: 'Denied' } },
+    });
+    expect(left()).toEqual(before);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('does not say so of what a user had either', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [magnum], adminRoles: ['member', 'reader'] });
+    expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied' },
+    });
+  });
+});

@@ -1,0 +1,336 @@
+import { manila } from '../../../lib/services/manila.ts';
+import type { RunReport } from '../../../lib/task/run.ts';
+import {
+  manila as fake,
+  type ManilaRow,
+  manilaIn,
+  manilaOf,
+} from '../../cloud/documented/manila.ts';
+import type { ManilaKind } from '../../cloud/documented/manila-rows.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+// Beside the listings there is only the version document.
+testServiceContract(manila, { with: [fake], listings: /^\/v2\/./ });
+
+let stage: Stage;
+afterEach(() => stage?.close());
+const open = async (documented = fake): Promise<void> => {
+  stage = await Stage.open({ with: [documented], durations: { documented: 5 } });
+};
+const tables = () => manilaIn(stage.rehearsal.state);
+const rowOf = (resourceType: ManilaKind, name: string): ManilaRow => {
+  const [row] = tables().of[resourceType].where(
+    (one) => one.project_id === stage.project && one.name === name,
+  );
+  if (!row) throw new TypeError(`no ${resourceType} ${name}`);
+  return row;
+};
+/** Changes a row of the customer before anything happens. */
+const bend = (resourceType: ManilaKind, name: string, change: object): ManilaRow =>
+  Object.assign(rowOf(resourceType, name), change);
+const asked = (path: RegExp, method = 'GET') =>
+  stage.rehearsal.calls.filter(
+    (call) => call.service === 'manila' && call.method === method && path.test(call.path),
+  );
+/** Passes until nothing can change any more for the thing that stays. */
+const exhausted = async (): Promise<RunReport> => {
+  let report = await stage.clean(manila);
+  for (let left = -1; report.outcome.is === 'again' && left !== stage.left('manila').length; ) {
+    left = stage.left('manila').length;
+    for (let runs = 0; runs < 3; runs += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      report = await stage.clean(manila);
+    }
+  }
+  return report;
+};
+const finished = (report: RunReport): void => {
+  expect(report.outcome).toEqual({ is: 'finished' });
+  expect(stage.left('manila')).toEqual([]);
+  expect(stage.controlsAreUntouched).toBe(true);
+  expect(tables().forgotten).toEqual([]);
+};
+
+describe('Manila, emptied of one project', () => {
+  it('waits with each thing for what hangs on it, and leaves nothing behind on a back end', async () => {
+    await open();
+    const { conditions } = await stage.plan(manila);
+    expect(conditions.filter(({ message }) => /no owner|other projects/.test(message))).toEqual([]);
+    stage.rehearsal.faults.inject({
+      service: 'manila',
+      method: 'DELETE',
+      path: /locks/,
+      times: 1,
+      effect: { does: 'answer', status: 500 },
+    });
+    finished(await stage.expectEmptied(manila));
+    expect(stage.rehearsal.state.mishaps).toEqual([]);
+    // What would have been refused was not asked for.
+    expect(asked(/./, 'DELETE').filter(({ status }) => [400, 403, 409].includes(status))).toEqual(
+      [],
+    );
+  });
+
+  it('never repeats the password of a security service', async () => {
+    await open();
+    stage.rehearsal.faults.inject({
+      service: 'manila',
+      method: 'DELETE',
+      effect: { does: 'answer', status: 400 },
+    });
+    const report = await stage.clean(manila);
+    expect(asked(/security-services/)).not.toEqual([]);
+    expect(JSON.stringify(report)).not.toContain('secret-of-the-directory');
+  });
+
+  it('finds more shares than a page holds', async () => {
+    await open();
+    const like = rowOf('share', 'plain');
+    for (let n = 0; n < 1100; n += 1) tables().of.share.add({ ...like, id: `share-${n}` });
+    const before = tables().of.share.where((row) => row.project_id === stage.project).length;
+    expect((await stage.plan(manila)).counts).toMatchObject({ 'manila.share': { listed: before } });
+    finished(await stage.expectEmptied(manila));
+  });
+
+  it('keeps one replica for the share, also when none is active', async () => {
+    await open();
+    const { share } = tables().of;
+    const replicated = rowOf('share', 'replicated');
+    bend('replica', 'active', { replica_state: 'out_of_sync' });
+    // The last of a listing: with a limit, it would be counted once for each replica.
+    share.delete(replicated.id);
+    share.add(replicated);
+    finished(await stage.expectEmptied(manila));
+    expect(asked(/share-replicas/, 'DELETE')).toHaveLength(2);
+  });
+
+  it('counts all as used before it takes the limits away', async () => {
+    await open();
+    tables().stubborn.add(rowOf('share', 'plain').id);
+    await exhausted();
+    expect(stage.left('manila')).toEqual(['manila.quota quota', 'manila.share plain']);
+  });
+});
+
+describe('Manila of an older release', () => {
+  it('of Zed (2.73) is emptied, and it is said what it does not have', async () => {
+    await open(manilaOf('2.73'));
+    const report = await stage.expectEmptied(manila);
+    finished(report);
+    const lacking = report.conditions
+      .filter((condition) => condition.class === 'Unsupported')
+      .map(({ resourceType }) => resourceType);
+    expect(lacking.sort()).toEqual(['manila.backup', 'manila.lock', 'manila.transfer']);
+    expect(asked(/locks|transfers|backups/)).toEqual([]);
+  });
+
+  it('without a recycle bin (2.65) is listed once', async () => {
+    await open(manilaOf('2.65'));
+    finished(await stage.expectEmptied(manila));
+    expect(asked(/is_soft_deleted/)).toEqual([]);
+  });
+
+  it('before groups and replicas were no experiment (2.55) is not touched', async () => {
+    await open(manilaOf('2.55'));
+    await expect(stage.cloud.api(manila, 'RegionOne')).rejects.toMatchObject({
+      report: { class: 'Unsupported' },
+    });
+  });
+});
+
+describe('what Manila does not delete', () => {
+  it('a share that the back end fails to delete is asked for again, shown to the operator, and never forgotten', async () => {
+    await open();
+    const share = rowOf('share', 'failed');
+    const snapshot = rowOf('snapshot', 'failed');
+    for (const { id } of [share, snapshot]) tables().stubborn.add(id);
+    const report = await exhausted();
+    expect(report.outcome.is).toBe('again');
+    expect(stage.left('manila').sort()).toEqual([
+      'manila.quota quota',
+      'manila.share failed',
+      'manila.share snapped',
+      'manila.snapshot failed',
+    ]);
+    share.status = 'error_deleting';
+    expect((await stage.clean(manila)).conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'manila.share',
+        class: 'Blocked',
+        actor: 'operator',
+        example: share.id,
+      }),
+    );
+    expect(asked(new RegExp(share.id), 'DELETE').length).toBeGreaterThan(1);
+    tables().stubborn.clear();
+    finished(await stage.expectEmptied(manila));
+  });
+
+  it.each<[string, ManilaKind, string, object, string[], 'operator' | 'none']>([
+    [
+      'a failed share in the recycle bin',
+      'share',
+      'binned',
+      { status: 'error_deleting' },
+      ['share binned'],
+      'operator',
+    ],
+    [
+      'a share that is half managed',
+      'share',
+      'plain',
+      { status: 'manage_error' },
+      ['share plain'],
+      'operator',
+    ],
+    ['a share that is at work', 'share', 'plain', { status: 'extending' }, ['share plain'], 'none'],
+    [
+      'a share on its way elsewhere',
+      'share',
+      'plain',
+      { task_state: 'migration_in_progress' },
+      ['share plain'],
+      'none',
+    ],
+    [
+      'a share whose deletion was put off',
+      'share',
+      'plain',
+      { status: 'deferred_deleting' },
+      ['share plain'],
+      'none',
+    ],
+    [
+      'a snapshot at work',
+      'snapshot',
+      'snapshot',
+      { status: 'restoring' },
+      ['share snapped', 'snapshot snapshot'],
+      'none',
+    ],
+    ['a group at work', 'group', 'group', { status: 'creating' }, ['group group'], 'none'],
+    [
+      'a share server that was brought under management',
+      'share-server',
+      'server',
+      { is_auto_deletable: false },
+      ['security-service directory', 'share-network network', 'share-server server'],
+      'operator',
+    ],
+  ])(
+    '%s stays, and keeps nothing that does not hang on it',
+    async (_what, resourceType, name, change, left, actor) => {
+      await open();
+      bend(resourceType, name, change);
+      const report = await exhausted();
+      expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+      // The limits wait for all.
+      expect(stage.left('manila').sort()).toEqual(
+        ['manila.quota quota', ...left.map((one) => `manila.${one}`)].sort(),
+      );
+      expect(report.conditions).toContainEqual(
+        expect.objectContaining({ resourceType: `manila.${resourceType}`, actor }),
+      );
+      expect(tables().forgotten).toEqual([]);
+      expect(stage.controlsAreUntouched).toBe(true);
+    },
+  );
+
+  it('a share that failed to grow is deleted after its state was set', async () => {
+    await open();
+    bend('share', 'plain', { status: 'extending_error' });
+    finished(await stage.expectEmptied(manila));
+  });
+
+  it("a share that another project's administrator locked stays, and so does the lock", async () => {
+    await open();
+    const share = rowOf('share', 'plain');
+    tables().of.lock.add({
+      id: 'theirs',
+      name: 'theirs',
+      project_id: stage.control.project.id,
+      status: '',
+      resource_id: share.id,
+    });
+    stage.remember();
+    const report = await exhausted();
+    expect(stage.left('manila')).toEqual(['manila.quota quota', 'manila.share plain']);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'manila.share',
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringContaining('theirs'),
+      }),
+    );
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it("a security service that another project's network uses stays", async () => {
+    await open();
+    const service = rowOf('security-service', 'loose');
+    const [network] = tables().of['share-network'].where((row) => row.project_id !== stage.project);
+    if (network) network._services = service.id;
+    stage.remember();
+    const report = await exhausted();
+    expect(stage.left('manila')).toEqual(['manila.security-service loose']);
+    expect(report.conditions).toMatchObject([
+      { resourceType: 'manila.security-service', actor: 'operator' },
+    ]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('stops and calls the operator when its policy refuses us', async () => {
+    await open();
+    const message = "Policy doesn't allow share:delete to be performed.";
+    stage.rehearsal.faults.inject({
+      service: 'manila',
+      method: 'DELETE',
+      path: /shares/,
+      effect: { does: 'answer', status: 403, message },
+    });
+    expect((await stage.clean(manila)).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied', service: 'manila' },
+    });
+    expect(stage.left('manila')).toContain('manila.share plain');
+  });
+});
+
+describe('a deletion in Manila that hangs', () => {
+  const HOUR = 3_600_000;
+  const overdue = (report: RunReport, resourceType: string) =>
+    report.conditions.filter(
+      (condition) => condition.resourceType === resourceType && condition.since !== undefined,
+    );
+
+  it.each<[ManilaKind, string]>([
+    ['share', 'plain'],
+    ['snapshot', 'snapshot'],
+    ['share-server', 'server'],
+  ])(
+    '%s: is shown with the time since when, and not before half an hour',
+    async (resourceType, name) => {
+      await open();
+      const now = stage.rehearsal.state.clock.now();
+      if (resourceType === 'share-server') tables().of.share.delete(rowOf('share', 'served').id);
+      bend(resourceType, name, { status: 'deleting', _deletedAt: now - HOUR / 4 });
+      expect(overdue(await exhausted(), `manila.${resourceType}`)).toEqual([]);
+      bend(resourceType, name, { _deletedAt: now - HOUR });
+      const late = overdue(await stage.clean(manila), `manila.${resourceType}`);
+      expect(late).toMatchObject([
+        { class: 'InProgress', actor: 'operator', count: 1, since: now - HOUR },
+      ]);
+    },
+  );
+
+  it('is not asked after one by one while there are many', async () => {
+    await open();
+    const like = rowOf('share', 'plain');
+    for (let n = 0; n < 40; n += 1)
+      tables().of.share.add({ ...like, id: `share-${n}`, status: 'deleting' });
+    await stage.clean(manila);
+    expect(asked(/shares\/.*\/instances/)).toEqual([]);
+  });
+});

@@ -1,0 +1,375 @@
+import { mistral } from '../../../lib/services/mistral.ts';
+import { freshMemoize } from '../../../lib/task/run.ts';
+import { mistral as fake, mistralIn, mistralOf } from '../../cloud/documented/mistral.ts';
+import { type Collection, made } from '../../cloud/documented/mistral-rows.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+testServiceContract(mistral, { with: [fake] });
+
+let stage: Stage;
+afterEach(() => stage?.close());
+const open = async (documented = fake): Promise<void> => {
+  stage = await Stage.open({ with: [documented] });
+  await stage.grantCleaner();
+};
+const tables = () => mistralIn(stage.rehearsal.state);
+const put = (
+  collection: Collection,
+  project: string,
+  name: string,
+  more: Parameters<typeof made>[2] = {},
+) => tables()[collection].add(made(project, name, more));
+const left = (resourceType: string) =>
+  stage.left('mistral').filter((resource) => resource.startsWith(`mistral.${resourceType} `));
+const calls = (method: string, path: RegExp) =>
+  stage.rehearsal.calls.filter(
+    (call) => call.service === 'mistral' && call.method === method && path.test(call.path),
+  );
+
+describe('Mistral, emptied while the project lives', () => {
+  it('takes everything in one pass: running executions, an action in a namespace of its own, code', async () => {
+    await open();
+    const report = await stage.preDelete(mistral);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(stage.left('mistral')).toEqual([]);
+    expect(report.counts).toMatchObject({
+      'mistral.cron-trigger': { listed: 1, gone: 1 },
+      'mistral.execution': { listed: 3, gone: 3 },
+      'mistral.action-execution': { listed: 1, gone: 1 },
+      'mistral.action': { listed: 2, gone: 2 },
+    });
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('takes the triggers first, and workflows and workbooks after the actions that are found by them', async () => {
+    await open();
+    await stage.preDelete(mistral);
+    const turns = calls('DELETE', /./).map(({ path }) => path.split('/')[2] ?? '');
+    const last = (...names: string[]) => Math.max(...names.map((name) => turns.lastIndexOf(name)));
+    const first = (...names: string[]) => Math.min(...names.map((name) => turns.indexOf(name)));
+    expect(last('cron_triggers', 'event_triggers')).toBeLessThan(first('executions', 'workflows'));
+    expect(last('actions')).toBeLessThan(first('workflows', 'workbooks'));
+    expect(last('dynamic_actions')).toBeLessThan(first('code_sources'));
+  });
+
+  it('asks for no workflow before its triggers are gone', async () => {
+    await open();
+    const slow = { does: 'slow', milliseconds: 80 } as const;
+    stage.rehearsal.faults.inject({
+      service: 'mistral',
+      method: 'DELETE',
+      path: /triggers/,
+      effect: slow,
+    });
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    const turns = calls('DELETE', /triggers|workflows/).map(({ path }) => path.split('/')[2]);
+    expect(turns.slice(-2)).toEqual(['workflows', 'workflows']);
+  });
+
+  it.each(['workflows', 'workbooks'] as const)(
+    'keeps the %s while an action that is found by them is there',
+    async (collection) => {
+      await open();
+      // Of the two that name the namespace, one.
+      const apiOf = collection === 'workflows' ? 'workbooks' : 'workflows';
+      for (const row of tables()[apiOf].where(
+        (one) => one.namespace === 'apart' && one.project_id === stage.project,
+      ))
+        tables()[apiOf].delete(row.id);
+      const fault = { service: 'mistral', method: 'DELETE', path: /\/actions\//, times: 2 };
+      stage.rehearsal.faults.inject({ ...fault, effect: { does: 'answer', status: 500 } });
+      expect((await stage.preDelete(mistral)).outcome.is).toBe('again');
+      expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+      expect(stage.left('mistral')).toEqual([]);
+    },
+  );
+
+  it.each(['event_triggers', 'actions', 'environments', 'workbooks', 'action_executions'])(
+    'never touches one of the %s without an owner, and is not finished',
+    async (collection) => {
+      await open();
+      const before = stage.left('mistral').length;
+      const path = new RegExp(`/${collection}`);
+      stage.rehearsal.faults.inject({
+        service: 'mistral',
+        method: 'GET',
+        path,
+        effect: { does: 'drop-owner' },
+      });
+      const report = await stage.preDelete(mistral);
+      expect(report.outcome.is).toBe('again');
+      expect(report.conditions).toContainEqual(
+        expect.objectContaining({ message: expect.stringContaining('names no owner') }),
+      );
+      expect(stage.left('mistral').length).toBeLessThan(before);
+      expect(calls('DELETE', path)).toEqual([]);
+      expect(stage.controlsAreUntouched).toBe(true);
+    },
+  );
+
+  it('never takes what belongs to Mistral itself, nor an action by the name of a dynamic one', async () => {
+    await open();
+    // Ours has the name of a dynamic action of ours: the call for it must be by id.
+    put('actions', stage.project, 'own-code');
+    await stage.preDelete(mistral);
+    expect(tables().actions.get('std.noop')).toBeDefined();
+    expect(calls('DELETE', /actions\/(own-code|std)/)).toEqual([]);
+    expect(stage.left('mistral')).toEqual([]);
+  });
+
+  it.each(['environments', 'workbooks'] as const)(
+    'leaves one of the %s while a foreign public one has the same name',
+    async (collection) => {
+      await open();
+      const stranger = stage.control.project.id;
+      const namespace = collection === 'workbooks' ? { namespace: 'apart' } : {};
+      put(collection, stage.project, 'Shared', namespace);
+      // MySQL would take these for the same.
+      const theirs = put(collection, stranger, 'shäred ', { scope: 'public', ...namespace });
+      stage.remember();
+      const report = await stage.preDelete(mistral);
+      expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+      expect(stage.left('mistral')).toEqual([`mistral.${collection.slice(0, -1)} Shared`]);
+      expect(report.conditions).toMatchObject([
+        { class: 'Blocked', actor: 'operator', message: expect.stringContaining('remove both') },
+      ]);
+      expect(stage.controlsAreUntouched).toBe(true);
+      theirs.scope = 'private';
+      expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+      expect(stage.left('mistral')).toEqual([]);
+      expect(stage.controlsAreUntouched).toBe(true);
+    },
+  );
+
+  it('takes a workbook whose name a foreign public one has in another namespace', async () => {
+    await open();
+    put('workbooks', stage.control.project.id, 'book', { scope: 'public', namespace: 'elsewhere' });
+    stage.remember();
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('leaves what is public to the operator, and takes it when it is not any more', async () => {
+    await open();
+    const all = ['actions', 'environments', 'dynamic_actions', 'code_sources'] as const;
+    const ours = all.map((collection) =>
+      put(collection, stage.project, 'for-all', { scope: 'public' }),
+    );
+    const report = await stage.preDelete(mistral);
+    expect(report.outcome.is).toBe('again');
+    expect(
+      report.conditions.filter(({ class: is }) => is === 'Blocked').map(({ actor }) => actor),
+    ).toEqual(all.map(() => 'operator'));
+    expect(stage.left('mistral').filter((resource) => resource.endsWith(' for-all'))).toHaveLength(
+      4,
+    );
+    for (const row of ours) row.scope = 'private';
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('mistral')).toEqual([]);
+  });
+
+  it('leaves a public workflow to the operator', async () => {
+    await open();
+    const ours = put('workflows', stage.project, 'for-all', { scope: 'public' });
+    const report = await stage.preDelete(mistral);
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toMatchObject([
+      { class: 'Blocked', actor: 'operator', message: expect.stringContaining('public') },
+    ]);
+    expect(stage.left('mistral')).toEqual(['mistral.workflow for-all']);
+    ours.scope = 'private';
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+  });
+
+  it('makes no call for a name that the API would take for another', async () => {
+    await open();
+    put('environments', stage.project, 'trail/');
+    put('environments', stage.project, 'a/b');
+    put('environments', stage.project, '..');
+    const theirs = put('environments', stage.control.project.id, 'trail', { scope: 'public' });
+    stage.remember();
+    const report = await stage.preDelete(mistral);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(left('environment')).toHaveLength(3);
+    expect(report.conditions).toMatchObject([
+      { class: 'Unsupported', actor: 'operator', resourceType: 'mistral.environment', count: 3 },
+    ]);
+    expect(tables().environments.get(theirs.id)).toBeDefined();
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('says whose trigger keeps a workflow, and takes the workflow when that is gone', async () => {
+    await open();
+    const [flow] = tables().workflows.where(
+      (row) => row.name === 'flow' && row.project_id === stage.project,
+    );
+    const theirs = put('cron_triggers', stage.control.project.id, 'theirs', {
+      workflow_id: flow?.id ?? '',
+    });
+    stage.remember();
+    const report = await stage.preDelete(mistral);
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.conditions).toMatchObject([
+      { class: 'Blocked', actor: 'other-project', message: expect.stringContaining(theirs.id) },
+    ]);
+    expect(stage.left('mistral')).toEqual(['mistral.workflow flow']);
+    expect(stage.controlsAreUntouched).toBe(true);
+    tables().cron_triggers.delete(theirs.id);
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('mistral')).toEqual([]);
+  });
+
+  it('ends without what actions gave back where the operator keeps it, and waits for one that runs', async () => {
+    await open(mistralOf({}));
+    const running = put('action_executions', stage.project, 'std.ssh', { state: 'RUNNING' });
+    const report = await stage.preDelete(mistral);
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toMatchObject([
+      { class: 'Blocked', actor: 'none', message: expect.stringContaining('running') },
+      {
+        class: 'Unsupported',
+        actor: 'operator',
+        message: expect.stringContaining('allow_action_execution_deletion'),
+      },
+    ]);
+    running.state = 'SUCCESS';
+    expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('mistral')).toHaveLength(2);
+  });
+
+  it('lists more than a page of each', async () => {
+    await open();
+    for (const collection of [
+      'workflows',
+      'environments',
+      'executions',
+      'dynamic_actions',
+    ] as const)
+      for (let n = 0; n < 1200; n += 1)
+        put(collection, stage.project, `more-${n}`, { state: 'RUNNING' });
+    const report = await stage.preDelete(mistral);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toMatchObject({
+      'mistral.workflow': { listed: 1202 },
+      'mistral.environment': { listed: 1201 },
+    });
+    expect(stage.left('mistral')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});
+
+describe('Mistral, emptied when the project is dead', () => {
+  const dead = async () => {
+    await stage.deleteProject();
+    return stage.clean(mistral);
+  };
+
+  it('takes what any administrator may, says what stays, and is out of reach for the rest', async () => {
+    await open();
+    const report = await dead();
+    expect(report.outcome).toMatchObject({
+      is: 'unreachable',
+      because: expect.stringContaining('environments'),
+    });
+    for (const resourceType of ['cron-trigger', 'execution'])
+      expect(left(resourceType)).toEqual([]);
+    // The other one has an event trigger.
+    expect(left('workflow')).toEqual(['mistral.workflow flow']);
+    for (const resourceType of [
+      'event-trigger',
+      'dynamic-action',
+      'code-source',
+      'environment',
+      'workbook',
+    ])
+      expect(left(resourceType)).toHaveLength(1);
+    const retained = report.conditions.filter(({ message }) => message.includes('before 2026.1'));
+    expect(retained.map(({ resourceType }) => resourceType).sort()).toEqual([
+      'mistral.code-source',
+      'mistral.dynamic-action',
+      'mistral.event-trigger',
+      'mistral.workflow',
+    ]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('takes event triggers and code, too, from 2026.1 on', async () => {
+    await open(mistralOf({ sinceEverything: true }));
+    const report = await dead();
+    expect(report.outcome).toMatchObject({ is: 'unreachable' });
+    for (const resourceType of ['event-trigger', 'workflow', 'dynamic-action', 'code-source'])
+      expect(left(resourceType)).toEqual([]);
+    expect(left('environment')).toHaveLength(1);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('does not say that something stays which somebody else removed meanwhile', async () => {
+    await open();
+    await stage.deleteProject();
+    const [trigger] = tables().event_triggers.where((row) => row.project_id === stage.project);
+    const context = await stage.context(mistral);
+    const resourceType = mistral.resourceTypes.find(({ name }) => name === 'mistral.event-trigger');
+    const seen = await resourceType?.list(context);
+    tables().event_triggers.delete(trigger?.id ?? '');
+    expect(await seen?.resources[0]?.remove()).toEqual({ is: 'gone' });
+  });
+});
+
+describe('Mistral, in later releases', () => {
+  it('is emptied where an administrator sees everybody’s rows, a page at a time', async () => {
+    await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
+    for (let n = 0; n < 12; n += 1) put('workflows', stage.project, `more-${n}`);
+    const report = await stage.preDelete(mistral);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toMatchObject({ 'mistral.workflow': { listed: 14, gone: 14 } });
+    expect(stage.left('mistral')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it.each(['environments', 'workbooks'] as const)(
+    'is not believed empty when the %s can not all be listed',
+    async (collection) => {
+      await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
+      const named = collection === 'workbooks' ? { namespace: 'apart' } : {};
+      for (let n = 0; n < 12; n += 1) put(collection, stage.control.project.id, `more-${n}`, named);
+      stage.remember();
+      const report = await stage.preDelete(mistral);
+      expect(report.outcome.is).not.toBe('finished');
+      expect(left(collection.slice(0, -1))).toHaveLength(1);
+      expect(stage.controlsAreUntouched).toBe(true);
+    },
+  );
+});
+
+describe('Mistral, before Wallaby', () => {
+  it('has no code, and is finished without', async () => {
+    await open();
+    for (const collection of ['dynamic_actions', 'code_sources'] as const)
+      for (const row of tables()[collection].all()) tables()[collection].delete(row.id);
+    stage.remember();
+    stage.rehearsal.faults.inject({
+      service: 'mistral',
+      path: /dynamic|code_sources/,
+      effect: { does: 'answer', status: 404 },
+    });
+    const report = await stage.preDelete(mistral);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions.map(({ message }) => message)).toEqual([
+      'skipped: this Mistral (before Wallaby) has none',
+      'skipped: this Mistral (before Wallaby) has none',
+    ]);
+  });
+
+  it('is not finished when its workflows are not found', async () => {
+    await open();
+    stage.rehearsal.faults.inject({
+      service: 'mistral',
+      method: 'GET',
+      effect: { does: 'answer', status: 404 },
+    });
+    const report = await stage.preDelete(mistral, { memoize: freshMemoize() });
+    expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Unexpected' } });
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});

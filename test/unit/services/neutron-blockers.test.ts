@@ -1,0 +1,233 @@
+import type { CloudOptions } from '../../cloud/cloud.ts';
+import { addNetwork, addPort, addSubnet, addTrunk } from '../../cloud/neutron-networks.ts';
+import { addFloatingIp, addInterface, addRouter } from '../../cloud/neutron-routers.ts';
+import { addGroup, addRule } from '../../cloud/neutron-security.ts';
+import { blank } from '../../cloud/neutron-shape.ts';
+import type { NetworkRow } from '../../cloud/rows.ts';
+import { publicNetwork } from '../../cloud/seed-network.ts';
+import { left, Scene } from './neutron-scene.ts';
+
+let scene: Scene;
+const start = async (options: CloudOptions = {}): Promise<void> => {
+  scene = await Scene.open(options);
+};
+afterEach(() => scene.close());
+
+describe('Neutron, what stands in the way', () => {
+  it('is a floating IP of a neighbor that leads through the router, until the neighbor lets it go', async () => {
+    await start();
+    const { state } = scene.cloud;
+    const outside = publicNetwork(state).id;
+    const { net, sub } = scene.wire(scene.dead, 'inner');
+    const router = addRouter(state, scene.dead, { external_gateway_info: { network_id: outside } });
+    addInterface(state, router, sub);
+    const guest = addPort(state, scene.neighbor, { network_id: net.id });
+    const ip = addFloatingIp(state, scene.neighbor, {
+      floating_network_id: outside,
+      port_id: guest.id,
+    });
+    const { net: apiOf } = scene.wire(scene.dead, 'free', '10.8.0.0/24');
+
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.floatingips.get(ip.id)).toBeDefined();
+    expect(scene.network.ports.get(guest.id)).toBeDefined();
+    expect(scene.network.networks.get(apiOf.id)).toBeUndefined();
+    expect(left(report)).toEqual({
+      'neutron.router-interface': 1,
+      'neutron.router': 1,
+      'neutron.network': 1,
+      'neutron.subnet': 1,
+    });
+    const conditions = report.conditions.filter(({ actor }) => actor === 'other-project');
+    expect(conditions.map(({ resourceType, message }) => `${resourceType}: ${message}`)).toEqual([
+      `neutron.network: 1 port of project ${scene.neighbor} is in the way`,
+      `neutron.router-interface: 1 floating IP of project ${scene.neighbor} is in the way`,
+    ]);
+
+    scene.network.floatingips.delete(ip.id);
+    scene.network.ports.delete(guest.id);
+    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect(scene.ofDead()).toEqual([]);
+  });
+  it('is an interface port of somebody else on the router: removing the interface would delete it', async () => {
+    await start();
+    const { state } = scene.cloud;
+    const { net, sub } = scene.wire(scene.neighbor, 'theirs');
+    const router = addRouter(state, scene.dead, { name: 'own' });
+    const apiUrl = addInterface(state, router, sub);
+    Object.assign(apiUrl, { project_id: scene.neighbor, tenant_id: scene.neighbor });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.ports.get(apiUrl.id)?.device_id).toBe(router.id);
+    expect(scene.network.networks.get(net.id)).toBeDefined();
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'neutron.router-interface',
+        actor: 'other-project',
+        advice: expect.stringContaining(router.id),
+      }),
+    );
+  });
+  it('is the router of a neighbor that a port of the project is part of', async () => {
+    await start();
+    const { sub } = scene.wire(scene.dead, 'own');
+    const router = addRouter(scene.cloud.state, scene.neighbor, { name: 'theirs' });
+    const apiUrl = addInterface(scene.cloud.state, router, sub);
+    Object.assign(apiUrl, { project_id: scene.dead, tenant_id: scene.dead });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.ports.get(apiUrl.id)).toBeDefined();
+    expect(scene.network.routers.get(router.id)).toBeDefined();
+    expect(report.conditions.map(({ message }) => message)).toContain(
+      `1 router of project ${scene.neighbor} is in the way`,
+    );
+  });
+  it('is the trunk of a neighbor that carries a port of the project', async () => {
+    await start();
+    const { net } = scene.wire(scene.dead, 'own');
+    const sub = addPort(scene.cloud.state, scene.dead, { network_id: net.id });
+    const parent = addPort(scene.cloud.state, scene.neighbor, {
+      network_id: scene.wire(scene.neighbor, 'theirs').net.id,
+    });
+    const trunk = addTrunk(scene.cloud.state, scene.neighbor, {
+      port_id: parent.id,
+      sub_ports: [{ port_id: sub.id }],
+    });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.trunks.get(trunk.id)?.sub_ports).toEqual([{ port_id: sub.id }]);
+    expect(report.conditions.map(({ message }) => message)).toContain(
+      `1 trunk of project ${scene.neighbor} is in the way`,
+    );
+  });
+  it('is a subnet of somebody else on its network, which Neutron would take along', async () => {
+    await start();
+    const { net } = scene.wire(scene.dead, 'own');
+    const theirs = addSubnet(scene.cloud.state, scene.neighbor, {
+      network_id: net.id,
+      cidr: '10.9.0.0/24',
+    });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.subnets.get(theirs.id)).toBeDefined();
+    expect(left(report)).toEqual({ 'neutron.network': 1, 'neutron.subnet': 1 });
+    expect(report.conditions.map(({ message }) => message)).toContain(
+      `1 subnet of project ${scene.neighbor} is in the way`,
+    );
+  });
+  it('is a rule in the security group of a neighbor, which would vanish with the group that it names', async () => {
+    await start();
+    const group = addGroup(scene.cloud.state, scene.dead, { name: 'lent' });
+    const theirs = addGroup(scene.cloud.state, scene.neighbor, { name: 'theirs' });
+    const rule = addRule(scene.cloud.state, theirs, {
+      direction: 'ingress',
+      remote_group_id: group.id,
+    });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.securityGroupRules.get(rule.id)).toBeDefined();
+    expect(left(report)).toEqual({ 'neutron.security-group': 1 });
+    scene.network.securityGroupRules.delete(rule.id);
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+  });
+  it('is a port of a neighbor in its security group, or on its subnet in the network of that neighbor', async () => {
+    await start();
+    const { state } = scene.cloud;
+    const { net } = scene.wire(scene.neighbor, 'theirs');
+    const group = addGroup(state, scene.dead, { name: 'lent' });
+    const own = addSubnet(state, scene.dead, { network_id: net.id, cidr: '10.9.0.0/24' });
+    const port = addPort(state, scene.neighbor, {
+      network_id: net.id,
+      security_groups: [addGroup(state, scene.neighbor, { name: 'own' }).id, group.id],
+      fixed_ips: [{ subnet_id: own.id, ip_address: '10.9.0.7' }],
+    });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.ports.get(port.id)).toBeDefined();
+    expect(
+      report.conditions
+        .filter(({ actor }) => actor === 'other-project')
+        .map(({ resourceType, message }) => `${resourceType}: ${message}`),
+    ).toEqual([
+      `neutron.security-group: 1 port of project ${scene.neighbor} is in the way`,
+      `neutron.subnet: 1 port of project ${scene.neighbor} is in the way`,
+    ]);
+  });
+  it('is the operator where the cloud itself hangs on it: an external network, the default subnet pool', async () => {
+    await start();
+    const net = addNetwork(scene.cloud.state, scene.dead, { 'router:external': true });
+    addSubnet(scene.cloud.state, scene.dead, { network_id: net.id, cidr: '192.0.2.0/24' });
+    const dhcp = addPort(scene.cloud.state, scene.dead, {
+      network_id: net.id,
+      device_owner: 'network:dhcp',
+      device_id: 'agent',
+    });
+    const pool = scene.network.subnetpools.add(
+      blank(scene.cloud.state, scene.dead, { name: 'all', is_default: true }),
+    );
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.networks.get(net.id)).toBeDefined();
+    expect(scene.network.subnets.size).toBe(1);
+    expect(scene.network.ports.get(dhcp.id)).toBeDefined();
+    expect(scene.network.subnetpools.get(pool.id)).toBeDefined();
+    expect(
+      report.conditions
+        .filter(({ actor }) => actor === 'operator')
+        .map(({ resourceType }) => resourceType),
+    ).toEqual(['neutron.network', 'neutron.subnet-pool']);
+  });
+  it('is a subnet of a neighbor out of its pool, which Neutron says with a 400', async () => {
+    await start();
+    const pool = scene.network.subnetpools.add(
+      blank(scene.cloud.state, scene.dead, { name: 'lent', is_default: false }),
+    );
+    const { sub } = scene.wire(scene.neighbor, 'theirs');
+    sub.subnetpool_id = pool.id;
+    const report = await scene.cleaner.run(scene.dead);
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions.map(({ message }) => message)).toContain(
+      `1 subnet of project ${scene.neighbor} is in the way`,
+    );
+  });
+});
+
+describe('Neutron, ports that another service made', () => {
+  const portOf = (device_owner: string, device_id: string): NetworkRow =>
+    addPort(scene.cloud.state, scene.dead, {
+      network_id: scene.wire(scene.dead, 'own').net.id,
+      device_owner,
+      device_id,
+    });
+
+  it('are left to a server that lives, and removed when Nova no longer knows it', async () => {
+    await start();
+    const { user } = scene.cloud.seed.fill(scene.control, 'tiny');
+    expect(user).toBeDefined();
+    const [server] = scene.cloud.state.compute.servers.all();
+    const kept = portOf('compute:nova', server?.id ?? '');
+    const forgotten = portOf('compute:nova', crypto.randomUUID());
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.ports.get(kept.id)).toBeDefined();
+    expect(scene.network.ports.get(forgotten.id)).toBeUndefined();
+    expect(report.conditions.map(({ message }) => message)).toContain(
+      'a server of nova still has it',
+    );
+    scene.cloud.state.compute.servers.delete(server?.id ?? '');
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+  });
+  it('are not removed while Nova can not be asked', async () => {
+    await start();
+    const kept = portOf('compute:nova', crypto.randomUUID());
+    const fault = scene.cloud.faults.add({
+      service: 'nova',
+      effect: { does: 'answer', status: 503 },
+    });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.ports.get(kept.id)).toBeDefined();
+    expect(report.outcome).toMatchObject({ is: 'again', error: { class: 'Transient' } });
+    fault();
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+  });
+  it('are removed where the cloud does not have that service any more', async () => {
+    await start();
+    portOf('Octavia', `lb-${crypto.randomUUID()}`);
+    portOf('network:dhcp', 'agent');
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect(scene.ofDead()).toEqual([]);
+  });
+});

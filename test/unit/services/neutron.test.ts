@@ -1,0 +1,255 @@
+import type { RunReport } from '../../../lib/task/run.ts';
+import type { CloudOptions } from '../../cloud/cloud.ts';
+import { addPort } from '../../cloud/neutron-networks.ts';
+import { sizes } from '../../cloud/seed.ts';
+import { Scene } from './neutron-scene.ts';
+
+let scene: Scene;
+const start = async (options: CloudOptions = {}): Promise<void> => {
+  scene = await Scene.open(options);
+};
+afterEach(() => scene.close());
+
+const of = (report: RunReport, resourceType: string) =>
+  Object.entries(report.counts).find(([name]) => name === resourceType)?.[1];
+
+describe('Neutron, a project with everything', () => {
+  it('is emptied in one pass, to its default group, its quota and what others lent to it', async () => {
+    await start();
+    const without = scene.fill();
+    const report = await scene.cleaner.run(scene.dead);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(scene.rows()).toEqual(without);
+    // In the right order nothing is refused, and there is nothing to tell but what this cloud
+    // lacks.
+    expect(scene.cloud.calls.filter(({ status }) => status >= 400)).toEqual([]);
+    expect(report.conditions.filter(({ class: it }) => it !== 'Unsupported')).toEqual([]);
+    expect(of(report, 'neutron.port-forwarding')).toEqual({ listed: 1, gone: 1, left: 0 });
+    expect(of(report, 'neutron.trunk')).toEqual({ listed: 2, gone: 2, left: 0 });
+    expect(of(report, 'neutron.rbac-grant')).toEqual({ listed: 1, gone: 1, left: 0 });
+  });
+  it('is counted by a survey that changes nothing', async () => {
+    await start();
+    scene.fill();
+    const before = scene.rows();
+    const plan = await scene.cleaner.run(scene.dead, 'plan');
+    expect(scene.rows()).toEqual(before);
+    expect(plan.outcome.is).toBe('finished');
+    expect(of(plan, 'neutron.network')?.left).toBe(sizes.small.networks);
+    expect(of(plan, 'neutron.security-group')?.left).toBe(sizes.small.securityGroups + 1);
+  });
+  it('is found with all its rows, however many pages they fill', async () => {
+    await start();
+    const { net } = scene.wire(scene.dead, 'wide');
+    for (let n = 0; n < 2300; n += 1)
+      addPort(scene.cloud.state, scene.dead, { network_id: net.id });
+    expect(of(await scene.cleaner.run(scene.dead, 'plan'), 'neutron.port')?.left).toBe(2300);
+  });
+  it('ends the same way when an answer is lost after the deletion happened', async () => {
+    await start();
+    scene.fill();
+    scene.cloud.faults.add({
+      service: 'neutron',
+      method: 'DELETE',
+      effect: { does: 'reset-after' },
+      times: 5,
+    });
+    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect(scene.ofDead()).toEqual([]);
+  });
+});
+
+describe('Neutron, an empty project', () => {
+  it('stays empty when it is looked at, and costs few calls', async () => {
+    await start();
+    const before = scene.rows();
+    const report = await scene.cleaner.run(scene.dead);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(scene.rows().filter((row) => row.includes(scene.dead))).toEqual([]);
+    expect(scene.rows()).toEqual(before);
+    expect(
+      scene.cloud.calls.filter(({ service }) => service === 'neutron').length,
+    ).toBeLessThanOrEqual(17);
+  });
+});
+
+describe('Neutron, when the API is not itself', () => {
+  it('waits as long as a 429 asks for, and goes on', async () => {
+    await start();
+    scene.fill();
+    scene.cloud.faults.add({
+      service: 'neutron',
+      method: 'DELETE',
+      effect: { does: 'answer', status: 429, retryAfter: 2 },
+      times: 3,
+    });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect(scene.cleaner.waited).toEqual([2, 2, 2]);
+  });
+  it('comes back later when a 429 asks for a minute', async () => {
+    await start();
+    scene.fill();
+    scene.cloud.faults.add({
+      service: 'neutron',
+      method: 'DELETE',
+      effect: { does: 'answer', status: 429, retryAfter: 60 },
+      times: 1,
+    });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toMatchObject({
+      is: 'again',
+      afterSeconds: 60,
+    });
+    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
+  });
+  it.each([
+    ['an error', { does: 'answer', status: 500 }],
+    ['half a body', { does: 'cut-body' }],
+    ['a broken connection', { does: 'cut-connection' }],
+  ] as const)('never takes %s for an empty list', async (_, effect) => {
+    await start();
+    const fault = scene.cloud.faults.add({
+      service: 'neutron',
+      method: 'GET',
+      path: /^\/v2\.0\/networks/,
+      effect,
+    });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(report.outcome).toMatchObject({ is: 'again', error: { class: 'Transient' } });
+    expect(of(report, 'neutron.network')).toBeUndefined();
+    fault();
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+  });
+  it('is not finished by a page that hides the rest', async () => {
+    await start();
+    scene.fill();
+    scene.cloud.faults.add({
+      service: 'neutron',
+      method: 'GET',
+      path: /^\/v2\.0\/ports/,
+      effect: { does: 'drop-next', rows: 1 },
+      times: 2,
+    });
+    expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect(scene.ofDead()).toEqual([]);
+  });
+  it('touches no row without an owner, and does not call that empty', async () => {
+    await start();
+    scene.wire(scene.dead, 'own');
+    scene.cloud.faults.add({
+      service: 'neutron',
+      method: 'GET',
+      path: /^\/v2\.0\/networks/,
+      effect: { does: 'drop-owner' },
+    });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(scene.network.networks.size).toBe(1);
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ resourceType: 'neutron.network', actor: 'operator' }),
+    );
+  });
+  it('touches nothing of others when the filter by project is ignored', async () => {
+    await start();
+    const without = scene.fill();
+    scene.cloud.faults.add({
+      service: 'neutron',
+      method: 'GET',
+      effect: { does: 'ignore-filter' },
+    });
+    const report = await scene.cleaner.runs(scene.dead);
+    for (const row of without) expect(scene.rows()).toContain(row);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('rows of others') }),
+    );
+  });
+  it('is not finished by deletions that are accepted and never end', async () => {
+    await start();
+    scene.fill();
+    scene.cloud.faults.add({
+      service: 'neutron',
+      method: 'DELETE',
+      path: /security-groups/,
+      effect: { does: 'endless' },
+    });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(report.outcome.is).toBe('again');
+    expect(scene.ofDead().length).toBeGreaterThan(0);
+  });
+  it('stops and tells the operator when it is refused', async () => {
+    await start();
+    scene.fill();
+    scene.cloud.faults.add({
+      service: 'neutron',
+      method: 'DELETE',
+      path: /floatingips/,
+      effect: { does: 'answer', status: 403 },
+    });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied' },
+    });
+  });
+  it('does not believe a Neutron that says it has no extension at all', async () => {
+    await start();
+    scene.fill();
+    scene.cloud.faults.add({
+      service: 'neutron',
+      path: /extensions/,
+      effect: { does: 'drop-next', rows: 0 },
+    });
+    expect((await scene.cleaner.run(scene.dead)).outcome).toMatchObject({
+      is: 'failed',
+      error: { code: 'neutron.extensions.empty' },
+    });
+    expect(scene.network.routers.where((row) => row.project_id === scene.dead)).not.toEqual([]);
+  });
+});
+
+describe('Neutron, extensions', () => {
+  it('asks nothing of an extension that the cloud lacks, says so, and finishes', async () => {
+    const lacking = [
+      'trunk',
+      'qos',
+      'rbac-policies',
+      'address-group',
+      'address-scope',
+      'subnet_allocation',
+      'quotas',
+    ];
+    await start({ withoutExtensions: lacking });
+    scene.wire(scene.dead, 'own');
+    const report = await scene.cleaner.run(scene.dead);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(scene.ofDead()).toEqual([]);
+    const asked = scene.cloud.calls
+      .filter(({ service }) => service === 'neutron')
+      .map(({ path }) => path.replace(/\?.*/, ''));
+    for (const path of [
+      'trunks',
+      'qos',
+      'rbac',
+      'address',
+      'subnetpools',
+      'quotas',
+      'vpn',
+      'fwaas',
+      'auto-allocated',
+    ])
+      expect(asked.filter((each) => each.includes(path))).toEqual([]);
+    expect(report.conditions.map(({ message }) => message)).toContain(
+      'skipped: this Neutron has no extension address-group',
+    );
+  });
+  it('walks the floating IPs where the listing does not show their port forwardings', async () => {
+    await start({ withoutExtensions: ['expose-port-forwarding-in-fip'] });
+    scene.fill();
+    expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
+    expect(scene.cloud.calls.filter(({ status }) => status >= 400)).toEqual([]);
+    expect(scene.ofDead()).toEqual([]);
+  });
+  it('has nothing to do in a cloud without Neutron', async () => {
+    await start();
+    scene.cloud.hide('neutron');
+    await expect(scene.cleaner.run(scene.dead)).rejects.toThrow('the catalog has no neutron');
+  });
+});

@@ -1,0 +1,114 @@
+import { ProjectId, UserId } from '../../../events/ids.ts';
+import { nova } from '../../../lib/services/nova.ts';
+import { freshMemoize, type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import { Stage } from './emptying.ts';
+
+let stage: Stage;
+afterEach(() => stage.close());
+
+const keypairs = () => stage.rehearsal.state.compute.keypairs;
+const addKeypair = (user: string, name: string) =>
+  keypairs().add({ id: `${user}/${name}`, name, user_id: user });
+
+async function run(
+  user: string,
+  projects: readonly string[],
+  phase: 'plan' | 'apply' = 'apply',
+): Promise<RunReport> {
+  const api = await stage.cloud.api(nova, 'RegionOne');
+  if (!api) throw new TypeError('the catalog has no nova');
+  const common = {
+    region: 'RegionOne',
+    api,
+    projectApi: undefined,
+    apiOf: async () => undefined,
+    now: Date.now,
+    memoize: freshMemoize(),
+  };
+  const context = {
+    ...common,
+    user: UserId.parse(user),
+    userName: 'ann',
+    projects: projects.map((id) => ProjectId.parse(id)),
+  };
+  const confirmation = Confirmation.of(context.user, [0, 5000], 5000);
+  return runUserCleanup({
+    service: nova,
+    context,
+    phase,
+    confirmation,
+    deadline: Date.now() + 60_000,
+  });
+}
+
+async function open() {
+  stage = await Stage.open();
+  const ann = stage.rehearsal.seed.makeUser('default', 'ann', stage.control.projectId);
+  const bob = stage.rehearsal.seed.makeUser('default', 'bob', stage.control.projectId);
+  for (let n = 0; n < 3; n += 1) addKeypair(ann, `laptop ${n}`);
+  addKeypair(bob, 'laptop 0');
+  const { quotas } = stage.rehearsal.state.compute;
+  quotas.add({ id: `${stage.control.projectId}/${ann}`, values: { instances: 3 } });
+  quotas.add({ id: `${stage.control.projectId}/${bob}`, values: { instances: 4 } });
+  stage.rehearsal.state.identity.users.delete(ann);
+  stage.remember();
+  return { ann, bob };
+}
+
+describe('Nova, after a user was deleted', () => {
+  it("removes his keypairs and his limits in living projects, and neither another user's nor anything of the projects", async () => {
+    const { ann, bob } = await open();
+    const before = keypairs().where((row) => row.user_id !== ann);
+    const report = await run(ann, [stage.control.projectId, stage.project]);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({
+      'nova.keypair': { listed: 3, gone: 3, left: 0 },
+      'nova.user-quota': { listed: 1, gone: 1, left: 0 },
+    });
+    expect(keypairs().all()).toEqual(before);
+    expect(
+      stage.rehearsal.state.compute.quotas.get(`${stage.control.projectId}/${ann}`),
+    ).toBeUndefined();
+    expect(
+      stage.rehearsal.state.compute.quotas.get(`${stage.control.projectId}/${bob}`),
+    ).toBeDefined();
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('counts in a survey and changes nothing', async () => {
+    const { ann } = await open();
+    const report = await run(ann, [stage.control.projectId], 'plan');
+    expect(report.counts).toMatchObject({
+      'nova.keypair': { left: 3 },
+      'nova.user-quota': { left: 1 },
+    });
+    expect(keypairs().where((row) => row.user_id === ann)).toHaveLength(3);
+  });
+
+  it('passes over projects that are gone themselves', async () => {
+    const { ann } = await open();
+    await stage.deleteProject();
+    const report = await run(ann, [stage.project]);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(keypairs().where((row) => row.user_id === ann)).toEqual([]);
+  });
+
+  it('touches no keypair of another user, even if Nova listed it as his', async () => {
+    const { ann, bob } = await open();
+    // The list is asked by the user; the single answer says whose it is, and that counts.
+    const row = keypairs().get(`${ann}/laptop 2`);
+    if (row) Object.assign(row, { user_id: bob });
+    const table = keypairs();
+    const { where } = table;
+    table.where = () => where.call(table, ({ id }) => id.startsWith(`${ann}/`));
+    const report = await run(ann, []);
+    table.where = where;
+    expect(report.conditions).toMatchObject([{ class: 'Unexpected', actor: 'operator', count: 1 }]);
+    expect(table.where((one) => one.user_id === bob).map(({ name }) => name)).toEqual([
+      'laptop 2',
+      'laptop 0',
+    ]);
+    expect(table.where((one) => one.user_id === ann)).toEqual([]);
+  });
+});

@@ -1,0 +1,349 @@
+import { nova } from '../../../lib/services/nova.ts';
+import type { Server } from '../../cloud/rows.ts';
+import { TimedStage } from './timed-stage.ts';
+
+let stage: TimedStage;
+afterEach(() => stage.stage.close());
+
+const left = () => stage.stage.left('nova');
+const faults = () => stage.stage.rehearsal.faults;
+const server = (name: string): Server => {
+  const [row] = stage.compute.servers.where(
+    (each) => each.name === name && each.project_id === stage.project,
+  );
+  if (!row) throw new TypeError(`no server ${name}`);
+  return row;
+};
+const MINUTE = 60_000;
+
+describe('Nova, emptied of one project', () => {
+  it('keeps nothing: running, stopped, locked, failed and soft-deleted servers, server groups, flavor access, limits', async () => {
+    stage = await TimedStage.open();
+    await stage.stage.deleteProject();
+    expect(left()).toHaveLength(11);
+    const report = await stage.empty(nova);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toEqual([]);
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('is emptied in one pass where deletions end at once', async () => {
+    stage = await TimedStage.open();
+    stage.clock.after = (_milliseconds, action) => action();
+    expect((await stage.run(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('counts in a survey what it would remove, and changes nothing', async () => {
+    stage = await TimedStage.open();
+    const before = left();
+    const report = await stage.run(nova, 'plan');
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toMatchObject({
+      'nova.server': { listed: 8, left: 8 },
+      'nova.server-group': { left: 1 },
+      'nova.flavor-access': { left: 1 },
+      'nova.quota': { left: 1 },
+    });
+    expect(left()).toEqual(before);
+  });
+
+  it('purges what Nova only hides at first where deletions are deferred (reclaim_instance_interval)', async () => {
+    stage = await TimedStage.open({ reclaimInterval: 86_400 });
+    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('finds what lies beyond the first page', async () => {
+    stage = await TimedStage.open({ pageLimit: 3 });
+    for (let n = 0; n < 7; n += 1)
+      stage.compute.groups.add({
+        id: `group-${n}`,
+        name: `g${n}`,
+        policy: 'affinity',
+        members: [],
+        project_id: stage.project,
+        user_id: 'u',
+      });
+    expect((await stage.run(nova, 'plan')).counts).toMatchObject({
+      'nova.server': { listed: 8 },
+      'nova.server-group': { listed: 8 },
+    });
+    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('keeps the limits until the servers are gone, for without limits of its own a project may make new ones', async () => {
+    stage = await TimedStage.open();
+    await stage.run(nova);
+    expect(left().filter((resource) => resource.startsWith('nova.quota'))).toHaveLength(1);
+  });
+
+  it('leaves limits alone that are the default ones', async () => {
+    stage = await TimedStage.open();
+    stage.compute.quotas.delete(stage.project);
+    expect((await stage.run(nova, 'plan')).counts).toMatchObject({ 'nova.quota': { listed: 0 } });
+  });
+
+  it('says of a server that its database protects what it is, and takes all others', async () => {
+    stage = await TimedStage.open();
+    server('locked').disable_terminate = true;
+    const report = await stage.empty(nova);
+    expect(report.outcome.is).toBe('again');
+    expect(left().filter((resource) => resource.startsWith('nova.server '))).toEqual([
+      'nova.server locked',
+    ]);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringContaining('disable_terminate'),
+      }),
+    );
+    server('locked').disable_terminate = false;
+    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+});
+
+describe('Nova, when a deletion does not end', () => {
+  it('waits for it, then calls it stuck since it was asked for', async () => {
+    stage = await TimedStage.open();
+    faults().inject({
+      service: 'nova',
+      method: 'DELETE',
+      path: /\/servers\//,
+      effect: { does: 'endless' },
+    });
+    const asked = stage.clock.now();
+    await stage.run(nova);
+    stage.clock.advance(MINUTE);
+    const preDelete = await stage.run(nova);
+    expect(preDelete.conditions).not.toContainEqual(
+      expect.objectContaining({ since: expect.anything() }),
+    );
+    stage.clock.advance(5 * MINUTE);
+    const late = await stage.run(nova);
+    expect(late.outcome.is).toBe('again');
+    expect(late.conditions).toContainEqual(
+      expect.objectContaining({ class: 'InProgress', actor: 'operator', since: asked }),
+    );
+  });
+
+  it('frees a server whose deletion got lost, which Nova by itself would ignore for ever', async () => {
+    stage = await TimedStage.open();
+    Object.assign(server('locked'), {
+      task_state: 'deleting',
+      updated_at: stage.clock.now() - 6 * MINUTE,
+    });
+    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('leaves a server in peace that has been deleting for a moment', async () => {
+    stage = await TimedStage.open();
+    Object.assign(server('locked'), {
+      task_state: 'deleting',
+      updated_at: stage.clock.now() - MINUTE,
+    });
+    await stage.run(nova);
+    expect(server('locked')).toMatchObject({ task_state: 'deleting', vm_state: 'active' });
+  });
+
+  it('says since when a server in ERROR has refused to go', async () => {
+    stage = await TimedStage.open();
+    const since = stage.clock.now();
+    await stage.run(nova);
+    // The compute host failed: it fell back from deleting to ERROR.
+    Object.assign(server('broken'), { task_state: null, vm_state: 'error', deletion: 2 });
+    stage.clock.advance(30 * MINUTE);
+    expect((await stage.run(nova)).conditions).toContainEqual(
+      expect.objectContaining({ actor: 'operator', since }),
+    );
+  });
+});
+
+describe('Nova with a cell that is down', () => {
+  // Nova leaves out what it can't reach and says nothing.
+  const hideAll = () =>
+    faults().inject({
+      service: 'nova',
+      method: 'GET',
+      path: /servers\/detail/,
+      effect: { does: 'drop-next', rows: 0 },
+    });
+
+  it('is not taken for empty as long as Placement counts something', async () => {
+    stage = await TimedStage.open();
+    hideAll();
+    const report = await stage.empty(nova);
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'nova.server',
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringContaining('8 VCPU'),
+      }),
+    );
+    faults().clear();
+    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('is not taken for empty when Placement does not answer', async () => {
+    stage = await TimedStage.open();
+    hideAll();
+    await stage.stage.rehearsal.refuse('placement');
+    expect((await stage.empty(nova)).outcome).toMatchObject({
+      is: 'again',
+      error: { class: 'Transient' },
+    });
+  });
+
+  it('does not need Placement where there is none', async () => {
+    stage = await TimedStage.open();
+    expect((await stage.empty(nova, { apiOf: async () => undefined })).outcome).toEqual({
+      is: 'finished',
+    });
+    expect(left()).toEqual([]);
+  });
+});
+
+describe('Nova, when it does not behave', () => {
+  it('removes nothing foreign when the filter by project is ignored', async () => {
+    stage = await TimedStage.open();
+    faults().inject({
+      service: 'nova',
+      method: 'GET',
+      path: /servers\/detail/,
+      effect: { does: 'ignore-filter' },
+    });
+    const report = await stage.empty(nova);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ message: expect.stringContaining('rows of others') }),
+    );
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('touches no server without an owner, and is not finished', async () => {
+    stage = await TimedStage.open();
+    faults().inject({
+      service: 'nova',
+      method: 'GET',
+      path: /servers\/detail/,
+      effect: { does: 'drop-owner' },
+    });
+    expect((await stage.empty(nova)).outcome.is).toBe('again');
+    expect(left().filter((resource) => resource.startsWith('nova.server '))).toHaveLength(8);
+  });
+
+  it.each([
+    '/servers/detail',
+    '/os-server-groups',
+    '/flavors?',
+    '/os-flavor-access',
+    '/limits',
+    '/os-quota-class-sets',
+  ])('never takes a failed answer of %s for empty', async (path) => {
+    stage = await TimedStage.open({}, 'tiny');
+    const effects = [
+      { does: 'answer', status: 500 },
+      { does: 'answer', status: 403 },
+      { does: 'cut-body' },
+      { does: 'cut-connection' },
+    ] as const;
+    for (const effect of effects) {
+      const fault = faults().inject({
+        service: 'nova',
+        method: 'GET',
+        path: new RegExp(path.replace('?', '\\?')),
+        effect,
+      });
+      expect((await stage.empty(nova)).outcome.is).not.toBe('finished');
+      fault.clear();
+    }
+    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('waits for a 409 to pass', async () => {
+    stage = await TimedStage.open();
+    faults().inject({
+      service: 'nova',
+      method: 'DELETE',
+      path: /\/servers\//,
+      times: 9,
+      effect: { does: 'answer', status: 409 },
+    });
+    expect((await stage.run(nova)).outcome).toMatchObject({
+      is: 'again',
+      error: { class: 'Transient', status: 409 },
+    });
+    stage.clock.advance(MINUTE);
+    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('waits as long as a 429 asks, and loses nothing', async () => {
+    stage = await TimedStage.open();
+    const effect = { does: 'answer', status: 429, retryAfter: 17 } as const;
+    faults().inject({ service: 'nova', method: 'DELETE', path: /\/servers\//, times: 3, effect });
+    const report = await stage.run(nova);
+    expect(report.outcome).toMatchObject({
+      is: 'again',
+      afterSeconds: 17,
+      error: { class: 'Transient', status: 429 },
+    });
+    stage.clock.advance(17_000);
+    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+
+  it('takes a deletion of which nobody heard for what it is', async () => {
+    stage = await TimedStage.open();
+    faults().inject({
+      service: 'nova',
+      method: 'DELETE',
+      times: 4,
+      effect: { does: 'reset-after' },
+    });
+    expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('stops at the first refusal and calls the operator', async () => {
+    stage = await TimedStage.open({}, 'lab');
+    const refused = faults().inject({
+      service: 'nova',
+      method: 'DELETE',
+      path: /\/servers\//,
+      effect: { does: 'answer', status: 403 },
+    });
+    expect((await stage.empty(nova)).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied', service: 'nova' },
+    });
+    expect(left().filter((resource) => resource.startsWith('nova.server '))).toHaveLength(30);
+    expect(refused.hits).toBeLessThan(12);
+  });
+
+  it('is left alone when it is too old to refuse a filter that it does not know', async () => {
+    stage = await TimedStage.open({
+      microversions: { compute: '2.72', volume: '3.70', placement: '1.39' },
+    });
+    await expect(stage.run(nova)).rejects.toMatchObject({ report: { class: 'Unsupported' } });
+    expect(left()).toHaveLength(11);
+  });
+
+  it('is not found where the catalog lacks it', async () => {
+    stage = await TimedStage.open();
+    stage.stage.rehearsal.hide('nova');
+    stage.stage.rehearsal.expireTokens();
+    expect(await stage.stage.cloud.api(nova, 'RegionOne')).toBeUndefined();
+  });
+});

@@ -1,0 +1,205 @@
+import { neutron } from '../../../lib/services/neutron.ts';
+import { octavia } from '../../../lib/services/octavia.ts';
+import {
+  addLoadBalancer,
+  octavia as fake,
+  type LoadBalancer,
+  octaviaIn,
+} from '../../cloud/documented/octavia.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+testServiceContract(octavia, { with: [fake] });
+
+const MINUTE = 60_000;
+let stage: Stage;
+beforeEach(async () => {
+  stage = await Stage.open({ with: [fake], durations: { documented: 5 } });
+});
+afterEach(() => stage.close());
+
+const shelves = () => octaviaIn(stage.rehearsal.state);
+const balancer = (name: string): LoadBalancer => {
+  const [row] = shelves().loadBalancers.where(
+    (one) => one.name === name && one.project_id === stage.project,
+  );
+  if (!row) throw new TypeError(`no load balancer ${name}`);
+  return row;
+};
+/** In this state since so many minutes. */
+const put = (name: string, provisioning_status: string, minutes: number): void => {
+  Object.assign(balancer(name), { provisioning_status, updated_at: Date.now() - minutes * MINUTE });
+};
+const blocked = (report: { conditions: readonly { class: string }[] }) =>
+  report.conditions.filter((one) => one.class === 'Blocked');
+
+describe('Octavia, emptied of one project', () => {
+  it('removes load balancers with all that is in them, broken ones too, and the limits last', async () => {
+    const first = await stage.clean(octavia);
+    expect(first.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+    expect(first.counts['octavia.load-balancer' as never]).toEqual({ listed: 3, gone: 0, left: 3 });
+    expect(stage.left('octavia')).toContain('octavia.quota quota');
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('octavia')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('reads more load balancers than one page holds', async () => {
+    await stage.close();
+    stage = await Stage.open({ with: [fake], pageLimit: 2 });
+    for (let n = 0; n < 4; n += 1) addLoadBalancer(shelves(), stage.customer.project, `more-${n}`);
+    const report = await stage.plan(octavia);
+    expect(report.counts).toMatchObject({
+      'octavia.load-balancer': { listed: 7 },
+      'octavia.quota': { listed: 1 },
+    });
+  });
+
+  it('waits for one that a worker is at, and removes it when the worker is done', async () => {
+    put('web', 'PENDING_UPDATE', 1);
+    const report = await stage.empty(octavia);
+    expect(report.outcome.is).toBe('again');
+    expect(blocked(report)).toEqual([
+      expect.objectContaining({
+        actor: 'none',
+        message: 'Octavia is at work on it (PENDING_UPDATE)',
+        example: balancer('web').id,
+      }),
+    ]);
+    expect(balancer('web').provisioning_status).toBe('PENDING_UPDATE');
+    put('web', 'ACTIVE', 0);
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('octavia')).toEqual([]);
+  });
+
+  it('calls the operator, with its age, when one has been pending for long; the rest goes', async () => {
+    put('web', 'PENDING_UPDATE', 30);
+    Object.assign(balancer('bare'), {
+      provisioning_status: 'PENDING_CREATE',
+      created_at: Date.now() - 90 * MINUTE,
+      updated_at: null,
+    });
+    let report = await stage.expectEmptied(octavia);
+    expect(blocked(report)).toHaveLength(2);
+    for (const condition of blocked(report))
+      expect(condition).toMatchObject({
+        actor: 'operator',
+        message: expect.stringMatching(/PENDING_(CREATE|UPDATE) since 20.*Z/),
+        advice: expect.stringMatching(/ERROR in the database/),
+      });
+    expect(stage.left('octavia').sort()).toEqual([
+      'octavia.load-balancer bare',
+      'octavia.load-balancer web',
+      'octavia.quota quota',
+    ]);
+    put('web', 'ERROR', 0);
+    put('bare', 'ERROR', 0);
+    report = await stage.expectEmptied(octavia);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(stage.left('octavia')).toEqual([]);
+  });
+
+  it('says since when a deletion hangs, and does not order it again', async () => {
+    put('web', 'PENDING_DELETE', 5);
+    put('bare', 'PENDING_DELETE', 50);
+    const broken = balancer('broken').id;
+    const report = await stage.empty(octavia);
+    const pending = report.conditions.filter((one) => one.class === 'InProgress');
+    expect(pending).toContainEqual(
+      expect.objectContaining({
+        actor: 'operator',
+        example: balancer('bare').id,
+        since: expect.any(Number),
+      }),
+    );
+    expect(pending).toContainEqual(
+      expect.objectContaining({ actor: 'none', example: balancer('web').id }),
+    );
+    expect(pending).toHaveLength(2);
+    const ordered = stage.rehearsal.calls.filter(
+      (call) => call.method === 'DELETE' && /loadbalancers/.test(call.path),
+    );
+    expect(ordered.map((call) => call.path)).toEqual([expect.stringContaining(broken)]);
+  });
+
+  it('says so when removals end in ERROR, and orders them again', async () => {
+    balancer('web').failing = 2;
+    const messages = new Set<string>();
+    const done = await stage.expectEmptied(octavia, {}, (report) => {
+      for (const one of blocked(report)) messages.add(JSON.stringify(one));
+    });
+    expect([...messages]).toEqual([
+      expect.stringMatching(/it went to ERROR less than an hour ago.*"operator"/),
+    ]);
+    expect(done.outcome).toEqual({ is: 'finished' });
+    expect(stage.left('octavia')).toEqual([]);
+  });
+
+  it('leaves to the operator what its provider no longer lets go', async () => {
+    balancer('web').provider = 'retired';
+    const report = await stage.expectEmptied(octavia);
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(blocked(report)).toEqual([
+      expect.objectContaining({
+        actor: 'operator',
+        message: expect.stringContaining("'retired' is not enabled"),
+      }),
+    ]);
+    expect(stage.left('octavia')).toEqual(['octavia.load-balancer web', 'octavia.quota quota']);
+  });
+
+  it('makes no quota row by looking, and calls a row without limits none', async () => {
+    const { quotas } = shelves();
+    quotas.delete(stage.project);
+    expect((await stage.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 0 } });
+    expect(quotas.get(stage.project)).toBeUndefined();
+    quotas.add({ id: stage.project, limits: { listener: null } });
+    expect((await stage.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 0 } });
+    quotas.add({ id: stage.project, limits: { listener: 0 } });
+    expect((await stage.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 1 } });
+  });
+
+  it('still finds and removes everything when Keystone has forgotten the project', async () => {
+    await stage.deleteProject();
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('octavia')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});
+
+describe('VIP ports, when Neutron is emptied', () => {
+  const vips = () =>
+    stage.rehearsal.state.network.ports.where(
+      (row) => row.device_owner === 'Octavia' && row.project_id === stage.project,
+    );
+
+  it('stay as long as their load balancer is there, and go with it', async () => {
+    const apiOf = async (name: string) =>
+      name === 'octavia' ? stage.cloud.api(octavia, 'RegionOne') : undefined;
+    const report = await stage.clean(neutron, { apiOf });
+    expect(vips()).toHaveLength(3);
+    expect(blocked(report)).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'neutron.port',
+        actor: 'none',
+        message: 'a load balancer of octavia still has it',
+        count: 3,
+      }),
+    );
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect(vips()).toEqual([]);
+    expect(stage.rehearsal.state.mishaps).toEqual([]);
+  });
+
+  it('go with Neutron where Octavia left one behind', async () => {
+    const [kept] = vips();
+    const { loadBalancers } = shelves();
+    for (const row of loadBalancers.where(({ project_id }) => project_id === stage.project))
+      loadBalancers.delete(row.id);
+    expect(kept).toBeDefined();
+    const apiOf = async (name: string) =>
+      name === 'octavia' ? stage.cloud.api(octavia, 'RegionOne') : undefined;
+    await stage.clean(neutron, { apiOf });
+    expect(vips()).toEqual([]);
+  });
+});

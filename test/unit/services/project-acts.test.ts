@@ -1,0 +1,99 @@
+import { ProjectId } from '../../../events/ids.ts';
+import type { Cloud } from '../../../lib/openstack/cloud.ts';
+import { connectCloud } from '../../../lib/openstack/connect.ts';
+import { readCredentials } from '../../../lib/openstack/credentials.ts';
+import { type RehearsalCloud, startCloud } from '../../cloud/cloud.ts';
+
+let rehearsal: RehearsalCloud;
+let cloud: Cloud;
+let project: ProjectId;
+beforeEach(async () => {
+  rehearsal = await startCloud();
+  cloud = connect(rehearsal.credentials);
+  project = ProjectId.parse(addProject('shop'));
+});
+afterEach(async () => {
+  await cloud.close();
+  await rehearsal.close();
+});
+
+const connect = (env: Readonly<Record<string, string>>): Cloud =>
+  connectCloud(readCredentials({ env, readFile: () => undefined, home: '/none', cwd: '/none' }), {
+    sleep: async () => {},
+  });
+const addProject = (name: string, parent_id = 'default'): string =>
+  rehearsal.state.identity.projects.add({
+    ...{ id: `${name}0000`, name, parent_id, domain_id: 'default' },
+    ...{ is_domain: false, enabled: true, tags: [], options: {}, description: '' },
+  }).id;
+/** Who has which role on the project now. */
+const assignments = () =>
+  rehearsal.state.identity.assignments
+    .where(({ target }) => 'project' in target && target.project === project)
+    .map(({ role, actor }) => [
+      rehearsal.state.identity.roles.get(role)?.name,
+      'user' in actor ? actor.user : actor.group,
+    ]);
+const admin = () => rehearsal.state.identity.users.where(({ name }) => name === 'admin')[0]?.id;
+const shown = () => rehearsal.state.identity.projects.get(project);
+
+describe('what is done in Keystone to a project', () => {
+  it('takes the role that is missing, and gives exactly that back, as often as it is told', async () => {
+    const roles = await cloud.keystoneActions.missingRoles(project);
+    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.enter(project, roles);
+    expect(assignments()).toEqual([['admin', admin()]]);
+    expect(await cloud.keystoneActions.missingRoles(project)).toEqual([]);
+    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.leave(project, roles);
+    expect(assignments()).toEqual([]);
+    expect(shown()).toMatchObject({ enabled: true });
+  });
+
+  it('disables it, and deletes it, and is content with one that is gone', async () => {
+    const roles = await cloud.keystoneActions.missingRoles(project);
+    await cloud.keystoneActions.enter(project, roles);
+    await cloud.keystoneActions.disable(project);
+    expect(shown()).toMatchObject({ enabled: false });
+    await cloud.keystoneActions.delete(project);
+    expect(shown()).toBeUndefined();
+    await cloud.keystoneActions.delete(project);
+    await cloud.keystoneActions.disable(project);
+    await cloud.keystoneActions.leave(project, roles);
+    expect(assignments()).toEqual([]);
+  });
+
+  it('does not delete what has projects below it', async () => {
+    addProject('branch', project);
+    expect(await cloud.keystoneActions.children(project)).toBe(1);
+    await expect(cloud.keystoneActions.delete(project)).rejects.toMatchObject({
+      report: { class: 'Denied', status: 403 },
+    });
+    expect(shown()).toBeDefined();
+  });
+
+  it('says so when Keystone takes the deletion and shows the project still', async () => {
+    const { projects } = rehearsal.state.identity;
+    projects.delete = () => true;
+    await expect(cloud.keystoneActions.delete(project)).rejects.toMatchObject({
+      report: { code: 'keystone.project.still-there', class: 'Transient' },
+    });
+  });
+
+  it('fails where no token on the project is to be had: an application credential is bound to its own', async () => {
+    const bound = connect(rehearsal.applicationCredentials);
+    const roles = await bound.keystoneActions.missingRoles(project);
+    await expect(bound.keystoneActions.enter(project, roles)).rejects.toMatchObject({
+      report: { code: 'keystone.login.bound', class: 'Denied' },
+    });
+    await bound.close();
+  });
+
+  it('fails where the project was disabled meanwhile', async () => {
+    const roles = await cloud.keystoneActions.missingRoles(project);
+    await cloud.keystoneActions.enter(project, roles);
+    await cloud.keystoneActions.leave(project, roles);
+    await cloud.keystoneActions.disable(project);
+    await expect(cloud.keystoneActions.enter(project, roles)).rejects.toMatchObject({
+      report: { code: 'keystone.login.project', class: 'Denied' },
+    });
+  });
+});

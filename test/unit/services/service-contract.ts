@@ -1,0 +1,215 @@
+import type { RunReport } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import type { Service } from '../../../lib/task/service.ts';
+import type { Documented } from '../../cloud/documented.ts';
+import type { Fault } from '../../cloud/faults.ts';
+import { Stage } from './emptying.ts';
+
+export interface ContractOptions {
+  /** The services whose fakes must be there, the one under test first; empty for a core service. */
+  readonly with?: readonly Documented[];
+  /**
+   * Paths of listings that the filter-ignoring fault makes no sense for are left out of it.
+   * Default: all GETs.
+   */
+  readonly listings?: RegExp;
+  /**
+   * Some of it is not listed by GET, so that `listings` says of any method what a listing is:
+   * Gnocchi searches with POST.
+   */
+  readonly listsWithPost?: boolean;
+  /** Methods and paths of removals; default: every DELETE. */
+  readonly removals?: readonly Pick<Fault, 'method' | 'path'>[];
+  /** False where the deletions are synchronous and one can't be without end. */
+  readonly asynchronous?: boolean;
+  /**
+   * Resource types of which nobody can tell whose they are, so that there is nothing of them to
+   * remove.
+   */
+  readonly untellable?: readonly string[];
+  /** False where the rows don't carry the owner (the path does). */
+  readonly ownerInRow?: boolean;
+  /**
+   * Resource types whose rows name no owner themselves: another service or their address does, so
+   * that dropping it from the rows does not hide it.
+   */
+  readonly ownerElsewhere?: readonly string[];
+  /** Services that it asks about its resources: the core ones are there, others only by `with`. */
+  readonly others?: readonly Service[];
+  /** The cleaner's role on the project while it lives; default `admin`. */
+  readonly role?: string;
+  /**
+   * Resource types that are only reported and never removed: machines. They are left, and the task
+   * ends without them.
+   */
+  readonly retained?: readonly string[];
+}
+
+/**
+ * What every service file must stand, on the rehearsal cloud: emptied completely, and nobody else
+ * touched, whatever the API does meanwhile. Asserts the world afterwards, not the calls.
+ */
+export function testServiceContract(service: Service, options: ContractOptions = {}): void {
+  const { removals = [{ method: 'DELETE' }], asynchronous = true, ownerInRow = true } = options;
+  const name: string = service.name;
+  const listing = {
+    ...(options.listsWithPost ? {} : { method: 'GET' }),
+    ...(options.listings ? { path: options.listings } : {}),
+  };
+  const isListing = (call: { method: string; path: string }): boolean =>
+    call.method === 'GET' ||
+    call.method === 'HEAD' ||
+    (options.listsWithPost === true &&
+      call.method === 'POST' &&
+      options.listings?.test(call.path) === true);
+  let stage: Stage;
+  const open = async (): Promise<void> => {
+    stage = await Stage.open({ with: options.with ?? [], durations: QUICK });
+    stage.others = options.others ?? [];
+    await stage.grantCleaner(options.role);
+  };
+  afterEach(() => stage?.close());
+  /** With a token on the project where the service wants one: the whole of it can go. */
+  const empty = (): Promise<RunReport> => stage.expectEmptied(service);
+  const inject = (fault: Omit<Fault, 'service'>) =>
+    stage.rehearsal.faults.inject({ service: name, ...fault });
+  const emptied = async (report: RunReport): Promise<void> => {
+    expect(report.outcome).toEqual({ is: 'finished' });
+    const retained = (resource: string) =>
+      (options.retained ?? []).some((resourceType) => resource.startsWith(`${resourceType} `));
+    expect(stage.left(name).filter((resource) => !retained(resource))).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  };
+
+  describe(`${name} keeps the contract of every service`, () => {
+    beforeEach(open);
+
+    it('has something of every resource type to remove, and removes it', async () => {
+      const before = stage.left(name);
+      expect(before.length).toBeGreaterThan(0);
+      const found = new Set<string>();
+      const count = ({ counts, conditions }: RunReport) => {
+        for (const [resourceType, { listed }] of Object.entries(counts))
+          if (listed > 0) found.add(resourceType);
+        // Rows of others in a listing: it was asked without a filter that the API has.
+        expect(conditions.filter((condition) => condition.class === 'Unexpected')).toEqual([]);
+      };
+      await emptied(await stage.expectEmptied(service, {}, count));
+      const resourceTypes = service.resourceTypes
+        .map((resourceType): string => resourceType.name)
+        .filter((resourceType) => !options.untellable?.includes(resourceType));
+      expect([...found].sort()).toEqual(resourceTypes.sort());
+    });
+
+    it('changes nothing in a survey', async () => {
+      const before = stage.left(name);
+      await stage.plan(service);
+      expect(stage.left(name)).toEqual(before);
+      expect(stage.controlsAreUntouched).toBe(true);
+    });
+
+    it('comes through 409, 429 with Retry-After and 500 on removals', async () => {
+      for (const removal of removals) {
+        inject({ ...removal, times: 1, effect: { does: 'answer', status: 409 } });
+        inject({
+          ...removal,
+          after: 1,
+          times: 1,
+          effect: { does: 'answer', status: 429, retryAfter: 0 },
+        });
+        inject({ ...removal, after: 2, times: 1, effect: { does: 'answer', status: 500 } });
+      }
+      await emptied(await empty());
+    });
+
+    it.each([
+      ['500', { does: 'answer', status: 500 }],
+      ['half a body', { does: 'cut-body' }],
+      ['half an answer', { does: 'cut-connection' }],
+    ] as const)('takes %s in a listing for no empty one', async (_title, effect) => {
+      const fault = inject({ ...listing, effect });
+      const report = await stage.run(service);
+      expect(fault.hits).toBeGreaterThan(0);
+      expect(report.outcome.is).not.toBe('finished');
+      expect(report.outcome.is).not.toBe('unreachable');
+      expect(stage.controlsAreUntouched).toBe(true);
+      fault.clear();
+      await emptied(await empty());
+    });
+
+    it('touches no row of another project when the API ignores the filter', async () => {
+      inject({ ...listing, effect: { does: 'ignore-filter' } });
+      await empty();
+      expect(stage.controlsAreUntouched).toBe(true);
+    });
+
+    if (ownerInRow)
+      it('never touches a row without an owner', async () => {
+        const shown = (resourceType: string): boolean =>
+          !options.ownerElsewhere?.some((one) => resourceType.startsWith(`${name}.${one} `));
+        const before = stage.left(name).filter(shown);
+        const fault = inject({ ...listing, effect: { does: 'drop-owner' } });
+        const report = await stage.run(service);
+        expect(report.outcome.is).not.toBe('finished');
+        expect(stage.left(name).filter(shown)).toEqual(before);
+        expect(stage.controlsAreUntouched).toBe(true);
+        fault.clear();
+        await emptied(await empty());
+      });
+
+    if (asynchronous)
+      it('does not call a deletion that never ends finished', async () => {
+        for (const removal of removals) inject({ ...removal, effect: { does: 'endless' } });
+        const report = await stage.run(service);
+        expect(report.outcome).toMatchObject({ is: 'again' });
+        expect(stage.left(name).length).toBeGreaterThan(0);
+        expect(stage.controlsAreUntouched).toBe(true);
+      });
+
+    it('is not there when the catalog lacks it', async () => {
+      stage.rehearsal.hide(name);
+      stage.rehearsal.expireTokens();
+      expect(await stage.cloud.regionsOf(service)).toEqual([]);
+      expect(await stage.cloud.api(service, 'RegionOne')).toBeUndefined();
+    });
+
+    if (service.resourceTypes.some((resourceType) => resourceType.requiresLiveProject))
+      it('says what it could not reach once the project is dead, and does not call it finished', async () => {
+        const before = stage.left(name);
+        const report = await stage.empty(service, { projectApi: undefined });
+        expect(report.outcome).toMatchObject({ is: 'unreachable' });
+        expect(report.conditions).toContainEqual(
+          expect.objectContaining({
+            class: 'Unsupported',
+            actor: 'operator',
+            advice: expect.any(String),
+          }),
+        );
+        expect(before.length).toBeGreaterThan(0);
+        expect(stage.controlsAreUntouched).toBe(true);
+      });
+
+    it('asks each resource type once more at most when the project has nothing there', async () => {
+      await emptied(await empty());
+      stage.rehearsal.calls.length = 0;
+      const confirmation = Confirmation.of(stage.project, [0, 5000], 5000);
+      expect(confirmation).toBeDefined();
+      await empty();
+      expect(
+        stage.rehearsal.calls.filter((call) => call.service === name && !isListing(call)),
+      ).toEqual([]);
+    });
+  });
+}
+
+/** Deletions that end while the next pass is on its way. */
+const QUICK = {
+  server: 5,
+  volume: 5,
+  snapshot: 5,
+  backup: 5,
+  group: 5,
+  groupSnapshot: 5,
+  account: 5,
+  documented: 5,
+};

@@ -1,0 +1,363 @@
+import type { ResourceTypeName } from '../../../events/ids.ts';
+import { swift } from '../../../lib/services/swift.ts';
+import { freshMemoize } from '../../../lib/task/run.ts';
+import { VirtualClock } from '../../cloud/cloud.ts';
+import { type Account, type Container, newContainer, put } from '../../cloud/swift-state.ts';
+import { Stage } from './emptying.ts';
+
+let stage: Stage;
+afterEach(() => stage.close());
+
+const accountOf = (project: string): Account => {
+  const account = stage.rehearsal.state.accounts.get(`AUTH_${project}`);
+  if (!account) throw new TypeError(`no account of ${project}`);
+  return account;
+};
+const container = (name: string): Container => {
+  const account = accountOf(stage.project);
+  const made = account.containers.get(name) ?? newContainer(name, 0);
+  account.containers.set(name, made);
+  return made;
+};
+const fill = (into: string, ...names: string[]): void => {
+  for (const name of names)
+    put(container(into), { name, bytes: 1, contentType: 'text/plain', modified: 0 });
+};
+const version = (into: string, name: string, versionId: string, marker = false): void => {
+  const home = container(into);
+  home.versioning = 'enabled';
+  put(home, { name, bytes: 1, contentType: 'text/plain', modified: 0, versionId, marker });
+};
+/** What a cluster without /info, or one that hides it, looks like. */
+const hideInfo = () =>
+  stage.rehearsal.faults.add({
+    service: 'swift',
+    path: /^\/info/,
+    effect: { does: 'answer', status: 403 },
+  });
+const AWFUL =
+  'a/b ü%?|#|/leading|//two|..|.|../../AUTH_other/c/o|a/../b|emoji 😀|a//b|trailing/|%2F|a%20b|+|new\nline|quote"\'|q?x=1&y=2| space '
+    .split('|')
+    .concat('x'.repeat(1024));
+
+describe('Swift, emptied of one account', () => {
+  it('keeps nothing: objects, segments, versions, delete markers, containers, the account', async () => {
+    stage = await Stage.open();
+    expect(stage.left('swift').length).toBeGreaterThan(20);
+    const report = await stage.empty(swift);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(stage.left('swift')).toEqual([]);
+    expect(accountOf(stage.project).deleted).toBe(true);
+    expect(accountOf(stage.control.projectId).deleted).toBe(false);
+    expect(stage.controlsAreUntouched).toBe(true);
+    const left = Object.values(report.counts).map((count) => count.left);
+    expect(left).toEqual([0, 0, 0]);
+  });
+
+  it.each([
+    ['by bulk deletes', false],
+    ['one by one where the cluster has no bulk delete', true],
+  ])('removes objects and containers with any name, %s', async (_how, hidden) => {
+    stage = await Stage.open({}, 'tiny');
+    for (const name of ['plain', 'awful ü%?#', '..', '.', '%2E%2E', 'v1', 'info'])
+      fill(name, ...AWFUL);
+    if (hidden) hideInfo();
+    const report = await stage.empty(swift);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(stage.left('swift')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+    expect(stage.rehearsal.calls.some(({ path }) => path.includes('bulk-delete'))).toBe(!hidden);
+  });
+
+  it('counts in a survey what it would remove, and changes nothing', async () => {
+    stage = await Stage.open();
+    const before = stage.left('swift');
+    const report = await stage.plan(swift);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    const { state } = stage.rehearsal;
+    const containers = [
+      ...(state.accounts.get(`AUTH_${stage.project}`)?.containers.values() ?? []),
+    ];
+    // A current version is one row of the listing, not two.
+    const rows = containers.reduce(
+      (sum, each) => sum + (each.versioning === 'never' ? each.objects.size : each.versions.length),
+      0,
+    );
+    expect(report.counts).toMatchObject({
+      'swift.object': { left: rows },
+      'swift.container': { left: containers.length },
+      'swift.account': { left: 1 },
+    });
+    expect(stage.left('swift')).toEqual(before);
+    expect(accountOf(stage.project).deleted).toBe(false);
+  });
+
+  it('finds everything on pages of two, versions of one object among them', async () => {
+    stage = await Stage.open({ swiftPageLimit: 2 });
+    for (let n = 0; n < 7; n += 1) version('many versions', 'one', `17954130${n}0.00000`, n === 6);
+    const report = await stage.plan(swift);
+    const rows = report.counts['swift.object' as ResourceTypeName]?.listed;
+    expect((await stage.empty(swift)).counts).toMatchObject({
+      'swift.object': { listed: rows, gone: rows, left: 0 },
+    });
+    expect(stage.left('swift')).toEqual([]);
+  });
+
+  it('takes more objects than one look holds in several looks, and counts them all beforehand', async () => {
+    stage = await Stage.open({}, 'tiny');
+    fill('huge', ...Array.from({ length: 23_456 }, (_, n) => `object/${n}`));
+    const objects = accountOf(stage.project);
+    const total = [...objects.containers.values()].reduce(
+      (sum, each) => sum + each.objects.size,
+      0,
+    );
+    const plan = await stage.plan(swift);
+    expect(plan.counts).toMatchObject({ 'swift.object': { left: total } });
+    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('swift')).toEqual([]);
+    // No container was tried while it was known that more is in it.
+    expect(stage.rehearsal.calls.filter(({ status }) => status === 409)).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('switches old versioning off first, so that a deletion brings nothing back', async () => {
+    stage = await Stage.open();
+    for (const [home, archive] of [
+      ['stack', 'stack-archive'],
+      ['history', 'history-archive'],
+    ] as const) {
+      fill(home, 'o');
+      container(home).headers[home === 'stack' ? 'x-versions-location' : 'x-history-location'] =
+        archive;
+      fill(archive, '001o/1795412477.00001', '001o/1795412477.00002');
+    }
+    const listed = (await stage.plan(swift)).counts['swift.object' as ResourceTypeName]?.listed;
+    const report = await stage.clean(swift);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    // Nothing came back, nothing was copied aside: there was never more to remove than at first.
+    expect(report.counts).toMatchObject({ 'swift.object': { listed, gone: listed } });
+    expect(stage.left('swift')).toEqual([]);
+  });
+
+  it('ends public read rights with the container, though Keystone no longer knows the project', async () => {
+    stage = await Stage.open();
+    container('public').headers['x-container-read'] = '.r:*';
+    await stage.deleteProject();
+    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect(accountOf(stage.project).containers.size).toBe(0);
+  });
+});
+
+describe('An account that is not there', () => {
+  it('is not made by looking or cleaning', async () => {
+    stage = await Stage.open();
+    stage.rehearsal.state.accounts.delete(`AUTH_${stage.project}`);
+    expect((await stage.plan(swift)).outcome).toEqual({ is: 'finished' });
+    const report = await stage.empty(swift);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toMatchObject({ 'swift.account': { listed: 0 } });
+    expect(stage.rehearsal.state.accounts.has(`AUTH_${stage.project}`)).toBe(false);
+  });
+
+  it('is empty when Swift says 410 of it', async () => {
+    stage = await Stage.open();
+    accountOf(stage.project).deleted = true;
+    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+  });
+
+  it('is not believed on a 404 of a cluster that makes accounts by itself', async () => {
+    stage = await Stage.open();
+    stage.rehearsal.faults.add({
+      service: 'swift',
+      method: 'GET',
+      path: /AUTH_[^/]*$|AUTH_[^/]*\?/,
+      effect: { does: 'answer', status: 404 },
+    });
+    expect((await stage.empty(swift)).outcome).toMatchObject({ is: 'failed' });
+    expect(stage.left('swift')).not.toEqual([]);
+  });
+});
+
+describe('An account that nobody may delete', () => {
+  it('is said and skipped when /info tells', async () => {
+    stage = await Stage.open({ accountManagement: false });
+    const report = await stage.empty(swift);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toMatchObject([
+      {
+        class: 'Unsupported',
+        resourceType: 'swift.account',
+        message: expect.stringContaining('account'),
+      },
+    ]);
+    expect(stage.left('swift')).toEqual([]);
+    expect(
+      stage.rehearsal.calls.some(
+        ({ method, path }) => method === 'DELETE' && /AUTH_[^/]*$/.test(path),
+      ),
+    ).toBe(false);
+  });
+
+  it('is said and skipped when only the refusal tells', async () => {
+    stage = await Stage.open({ accountManagement: false });
+    hideInfo();
+    const report = await stage.empty(swift);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toMatchObject([
+      { class: 'Unsupported', resourceType: 'swift.account' },
+    ]);
+    expect(stage.left('swift')).toEqual([]);
+  });
+});
+
+describe('Swift, when it does not behave', () => {
+  it('says which role is missing, and touches nothing', async () => {
+    stage = await Stage.open({ adminRoles: ['admin', 'member', 'reader'] });
+    const before = stage.left('swift');
+    const report = await stage.empty(swift);
+    expect(report.outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied', advice: expect.stringContaining('reseller_admin_role') },
+    });
+    expect(stage.left('swift')).toEqual(before);
+  });
+
+  it('reaches nobody through an endpoint that names no account', async () => {
+    stage = await Stage.open();
+    const { api } = await stage.context(swift);
+    for (const endpoint of [
+      'http://127.0.0.1:1/swift/v1',
+      `http://127.0.0.1:1/v1/AUTH_${stage.control.projectId}`,
+    ]) {
+      const report = await stage.clean(swift, { api: { ...api, endpoint } });
+      expect(report.outcome).toMatchObject({
+        is: 'failed',
+        error: { class: 'Denied', code: 'swift.endpoint.account' },
+      });
+    }
+    expect(stage.left('swift')).not.toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it.each([
+    ['a 500', /./, { does: 'answer', status: 500 }],
+    ['half a page of containers', /AUTH_[^/]*\?/, { does: 'cut-body' }],
+    ['half a page of objects', /AUTH_[^/]*\/[^/]*\?/, { does: 'cut-body' }],
+    ['half an answer', /AUTH_[^/]*\/[^/]*\?/, { does: 'cut-connection' }],
+    ['a 401 that stays', /AUTH_/, { does: 'answer', status: 401 }],
+  ] as const)('never takes %s on the listing for empty', async (_what, path, effect) => {
+    stage = await Stage.open();
+    stage.rehearsal.faults.add({ service: 'swift', method: 'GET', path, effect });
+    expect((await stage.empty(swift)).outcome.is).not.toBe('finished');
+    expect(stage.left('swift')).not.toEqual([]);
+    stage.rehearsal.faults.clear();
+    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('swift')).toEqual([]);
+  });
+
+  it('waits as long as a 429 asks, and loses nothing', async () => {
+    stage = await Stage.open();
+    stage.rehearsal.faults.add({
+      service: 'swift',
+      method: 'POST',
+      times: 1,
+      effect: { does: 'answer', status: 429, retryAfter: 23 },
+    });
+    expect((await stage.clean(swift)).outcome).toMatchObject({
+      is: 'again',
+      afterSeconds: 23,
+      error: { class: 'Transient' },
+    });
+    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('swift')).toEqual([]);
+  });
+
+  it('tries a container again that does not know yet that it is empty', async () => {
+    const clock = new VirtualClock();
+    stage = await Stage.open({ clock, swiftLag: 60_000 });
+    const report = await stage.clean(swift);
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.conditions.map(({ class: it, actor }) => [it, actor])).toContainEqual([
+      'Blocked',
+      'none',
+    ]);
+    expect(stage.left('swift').every((resource) => resource.startsWith('swift.container'))).toBe(
+      true,
+    );
+    expect(accountOf(stage.project).deleted).toBe(false);
+    clock.advance(60_000);
+    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('swift')).toEqual([]);
+  });
+
+  it.each([
+    ['bulk deletes', false],
+    ['single deletes', true],
+  ])('does not believe %s that never end', async (_how, hidden) => {
+    stage = await Stage.open({}, 'tiny');
+    if (hidden) hideInfo();
+    stage.rehearsal.faults.add({
+      service: 'swift',
+      method: hidden ? 'DELETE' : 'POST',
+      effect: { does: 'endless' },
+    });
+    const before = stage
+      .left('swift')
+      .filter((resource) => resource.startsWith('swift.object') && !resource.endsWith(' kept'));
+    const report = await stage.empty(swift);
+    expect(report.outcome.is).toBe('again');
+    expect(stage.left('swift')).toEqual(expect.arrayContaining(before));
+    expect(accountOf(stage.project).deleted).toBe(false);
+  });
+
+  it('takes a row that is listed and not found for a listing that lags, not for done', async () => {
+    stage = await Stage.open({}, 'tiny');
+    hideInfo();
+    fill('lagging', 'ghost');
+    const lag = stage.rehearsal.faults.inject({
+      service: 'swift',
+      method: 'DELETE',
+      path: /ghost/,
+      effect: { does: 'answer', status: 404 },
+    });
+    const report = await stage.clean(swift);
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ class: 'InProgress', resourceType: 'swift.object' }),
+    );
+    // One stuck object keeps its own container, and no other.
+    expect(stage.left('swift')).toEqual(['swift.container lagging', 'swift.object ghost']);
+    expect(accountOf(stage.project).deleted).toBe(false);
+    lag.clear();
+    expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('swift')).toEqual([]);
+  });
+
+  it('does not ask on after a first 403, thousand objects or not', async () => {
+    stage = await Stage.open({}, 'tiny');
+    hideInfo();
+    fill('many', ...Array.from({ length: 3000 }, (_, n) => `o${n}`));
+    const refusal = stage.rehearsal.faults.inject({
+      service: 'swift',
+      method: 'DELETE',
+      effect: { does: 'answer', status: 403 },
+    });
+    expect((await stage.empty(swift)).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied' },
+    });
+    expect(refusal.hits).toBeLessThan(100);
+  });
+
+  it('deletes no account that got a container in the meantime', async () => {
+    stage = await Stage.open();
+    accountOf(stage.project).containers.clear();
+    const context = await stage.context(swift, { memoize: freshMemoize() });
+    const [account] = (
+      await Promise.all(swift.resourceTypes.map((resourceType) => resourceType.list(context)))
+    ).flatMap(({ resources }) => resources);
+    fill('late', 'o');
+    expect(await account?.remove()).toMatchObject({ is: 'blocked' });
+    expect(accountOf(stage.project).deleted).toBe(false);
+  });
+});

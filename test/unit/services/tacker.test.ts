@@ -1,0 +1,203 @@
+import { tacker } from '../../../lib/services/tacker.ts';
+import { tacker as fake, tablesOf } from '../../cloud/documented/tacker.ts';
+import { uuid } from '../../cloud/world.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+// Of all rows only a VIM says whose it is: see the service file, and the test below.
+testServiceContract(tacker, {
+  with: [fake],
+  ownerInRow: false,
+  untellable: ['tacker.vnf-package'],
+  removals: [{ method: 'DELETE' }, { method: 'POST', path: /\/terminate$/ }],
+});
+
+describe('Tacker, emptied of one project', () => {
+  let stage: Stage;
+  afterEach(() => stage.close());
+  const open = async () => {
+    stage = await Stage.open({ with: [fake], durations: { documented: 5 } });
+    await stage.grantCleaner();
+    return tablesOf(stage.rehearsal.state);
+  };
+  /** As after the death of the project: passes without a token on it, a moment apart. */
+  const cleaned = async () => {
+    for (let runs = 1; ; runs += 1) {
+      const report = await stage.clean(tacker);
+      if (report.outcome.is !== 'again' || runs === 20) return report;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const called = (method: string, path: RegExp) =>
+    stage.rehearsal.calls.filter(
+      (call) => call.service === 'tacker' && call.method === method && path.test(call.path),
+    );
+
+  it('terminates what runs, and removes the VIM only when nothing needs it any more', async () => {
+    await open();
+    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('tacker')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+    const paths = stage.rehearsal.calls
+      .filter(({ method }) => method === 'DELETE')
+      .map(({ path }) => path.split('/')[2]);
+    expect(paths.at(-1)).toBe('vims');
+    expect(called('POST', /\/terminate$/).filter(({ status }) => status === 202)).toHaveLength(1);
+  });
+
+  it('believes a filter only when a project that does not exist gets nothing by it', async () => {
+    await open();
+    const before = stage.left('tacker');
+    const fault = stage.rehearsal.faults.inject({
+      service: 'tacker',
+      method: 'GET',
+      path: /vnflcm/,
+      effect: { does: 'ignore-filter' },
+    });
+    const report = await stage.preDelete(tacker);
+    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.conditions.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining('no owner'),
+    );
+    expect(stage.left('tacker')).toEqual(before);
+    expect(stage.controlsAreUntouched).toBe(true);
+    fault.clear();
+    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
+  });
+
+  it('touches no VIM without an owner', async () => {
+    await open();
+    stage.rehearsal.faults.inject({
+      service: 'tacker',
+      path: /vims/,
+      method: 'GET',
+      effect: { does: 'drop-owner' },
+    });
+    expect((await stage.expectEmptied(tacker)).outcome).toMatchObject({ is: 'again' });
+    expect(stage.left('tacker')).toEqual(['tacker.vim vim']);
+  });
+
+  it('takes the 404 about the subscription of a dead project for no end of it', async () => {
+    await open();
+    const report = await cleaned();
+    expect(report.outcome).toMatchObject({
+      is: 'unreachable',
+      because: expect.stringContaining('subscriptions'),
+    });
+    expect(stage.left('tacker')).toEqual(['tacker.subscription http://listener.invalid']);
+    expect(called('DELETE', /subscriptions/)).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('is finished after the death of a project that had no subscriptions', async () => {
+    const { subscriptions } = await open();
+    for (const { id } of subscriptions.where((row) => row.tenant_id === stage.project))
+      subscriptions.delete(id);
+    expect((await cleaned()).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('tacker')).toEqual([]);
+  });
+
+  it('rolls back an instantiation that failed half-way, and removes its record', async () => {
+    const { instances, operations } = await open();
+    const half = {
+      id: uuid(),
+      name: 'half',
+      tenant_id: stage.project,
+      state: 'NOT_INSTANTIATED',
+      task: null,
+      status: 'ERROR',
+    } as const;
+    instances.add({ ...half });
+    operations.add({
+      id: uuid(),
+      instance: half.id,
+      operation: 'INSTANTIATE',
+      state: 'FAILED_TEMP',
+      start: Date.now(),
+    });
+    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('tacker')).toEqual([]);
+    expect(called('POST', /\/rollback$/)).toHaveLength(1);
+  });
+
+  it('says why a termination failed, keeps the VIM, and tries again', async () => {
+    const { locked } = await open();
+    locked.add(stage.project);
+    const said: unknown[] = [];
+    // A pass that terminates it once more says that this is under way; the one that finds it failed
+    // says why.
+    const report = await stage.expectEmptied(tacker, {}, ({ conditions }) =>
+      said.push(...conditions),
+    );
+    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(said).toContainEqual(expect.objectContaining({ class: 'Blocked', actor: 'operator' }));
+    expect(stage.left('tacker')).toEqual(['tacker.vim vim', 'tacker.vnf-instance running']);
+    expect(called('POST', /\/fail$/).length).toBeGreaterThan(1);
+    locked.clear();
+    expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('tacker')).toEqual([]);
+  });
+
+  it('waits for an operation that is under way, and says when it is so for too long', async () => {
+    const { instances, operations } = await open();
+    await stage.expectEmptied(tacker);
+    const busy = {
+      id: uuid(),
+      name: 'busy',
+      tenant_id: stage.project,
+      state: 'INSTANTIATED',
+      task: 'HEALING',
+      status: 'ACTIVE',
+    } as const;
+    instances.add({ ...busy });
+    const young = operations.add({
+      id: uuid(),
+      instance: busy.id,
+      operation: 'HEAL',
+      state: 'PROCESSING',
+      start: Date.now(),
+    });
+    expect((await stage.preDelete(tacker)).conditions).toEqual([
+      expect.objectContaining({ class: 'InProgress', actor: 'none' }),
+    ]);
+    operations.delete(young.id);
+    operations.add({ ...young, start: Date.now() - 7_200_000 });
+    expect((await stage.preDelete(tacker)).conditions).toEqual([
+      expect.objectContaining({
+        class: 'InProgress',
+        actor: 'operator',
+        since: expect.any(Number),
+      }),
+    ]);
+    expect(stage.left('tacker')).toEqual(['tacker.vnf-instance busy']);
+  });
+
+  it('asks an empty project one question a resource type', async () => {
+    await open();
+    await stage.expectEmptied(tacker);
+    stage.rehearsal.calls.length = 0;
+    expect((await stage.preDelete(tacker)).outcome).toEqual({ is: 'finished' });
+    const listings = [
+      '/v1.0/vims',
+      '/vnflcm/v1/subscriptions',
+      '/vnflcm/v1/vnf_instances',
+      '/vnfpkgm/v1/vnf_packages',
+    ];
+    const asked = called('GET', /./).map(({ path }) => path.split('?')[0]);
+    expect(asked.sort()).toEqual(listings);
+  });
+
+  it('says that packages are out of reach where there are any, and empties the rest', async () => {
+    const { packages } = await open();
+    packages.add({ id: uuid(), name: 'mine', tenant_id: stage.project });
+    packages.add({ id: uuid(), name: 'theirs', tenant_id: stage.control.projectId });
+    stage.remember();
+    const report = await stage.expectEmptied(tacker);
+    expect(report.outcome).toEqual({
+      is: 'unreachable',
+      because: expect.stringContaining('2 VNF packages'),
+    });
+    expect(stage.left('tacker')).toEqual(['tacker.vnf-package mine']);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});

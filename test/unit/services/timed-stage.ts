@@ -1,0 +1,117 @@
+import type { Phase } from '../../../events/service.ts';
+import { SERVICES } from '../../../lib/services/index.ts';
+import type { RunReport } from '../../../lib/task/run.ts';
+import type { ProjectContext, Service } from '../../../lib/task/service.ts';
+import { type CloudOptions, VirtualClock } from '../../cloud/cloud.ts';
+import type { SizeName } from '../../cloud/seed.ts';
+import { Stage } from './emptying.ts';
+
+/**
+ * A stage on which time goes by only between two passes, so that what lasts minutes or hours lasts
+ * no time in a test.
+ */
+export class TimedStage {
+  readonly stage: Stage;
+  readonly clock: VirtualClock;
+  #before: string;
+
+  private constructor(stage: Stage, clock: VirtualClock) {
+    this.stage = stage;
+    this.clock = clock;
+    this.#before = this.#foreignRows();
+  }
+
+  static async open(
+    options: Omit<CloudOptions, 'clock'> = {},
+    size: SizeName = 'small',
+  ): Promise<TimedStage> {
+    const clock = new VirtualClock();
+    return new TimedStage(await Stage.open({ ...options, clock }, size), clock);
+  }
+
+  get compute() {
+    return this.stage.rehearsal.state.compute;
+  }
+  get storage() {
+    return this.stage.rehearsal.state.storage;
+  }
+  get project(): string {
+    return this.stage.project;
+  }
+  get stranger(): string {
+    return this.stage.control.project.id;
+  }
+
+  /** To be called once more after a test has put resources of its own into the cloud. */
+  remember(): void {
+    this.stage.remember();
+    this.#before = this.#foreignRows();
+  }
+
+  /**
+   * Whether every server, volume and the like of everybody else is as it was, to the last field.
+   */
+  get controlsAreUntouched(): boolean {
+    return this.stage.controlsAreUntouched && this.#before === this.#foreignRows();
+  }
+
+  #foreignRows(): string {
+    const { groups: serverGroups, servers, quotas } = this.compute;
+    const { volumes, snapshots, backups, groups, groupSnapshots, transfers, attachments } =
+      this.storage;
+    const rows: { project_id: string }[] = [
+      ...serverGroups.all(),
+      ...servers.all(),
+      ...volumes.all(),
+      ...snapshots.all(),
+      ...backups.all(),
+      ...groups.all(),
+      ...groupSnapshots.all(),
+      ...transfers.all(),
+      ...attachments.all(),
+    ];
+    const foreign = rows.filter((row) => row.project_id !== this.project);
+    const limits = [
+      ...quotas.all(),
+      ...this.storage.quotas.all(),
+      ...this.storage.defaultTypes.all(),
+    ].filter((row) => row.id !== this.project);
+    return JSON.stringify([foreign, limits], (_key, value) =>
+      value instanceof Set ? [...value] : value,
+    );
+  }
+
+  /** One pass. */
+  async run(
+    service: Service,
+    phase: Phase = 'apply',
+    more: Partial<ProjectContext> = {},
+  ): Promise<RunReport> {
+    const { cloud } = this.stage;
+    const apiOf: ProjectContext['apiOf'] = (name) =>
+      cloud.api(
+        SERVICES.find((known) => known.name === name) ?? {
+          ...service,
+          catalogTypes: [name],
+          microversion: undefined,
+        },
+        'RegionOne',
+      );
+    const context = { apiOf, now: () => this.clock.now(), ...more };
+    return phase === 'plan'
+      ? this.stage.plan(service, context)
+      : this.stage.clean(service, context);
+  }
+
+  /**
+   * Passes, ten seconds apart, until one ends otherwise than `again`; at most twelve. The last
+   * report.
+   */
+  async empty(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
+    for (let runs = 1; ; runs += 1) {
+      const report = await this.run(service, 'apply', more);
+      if (report.outcome.is !== 'again' || runs === 12) return report;
+      this.clock.advance(10_000);
+    }
+  }
+}

@@ -1,0 +1,411 @@
+import { trove as troveService } from '../../../lib/services/trove.ts';
+import type { RunReport } from '../../../lib/task/run.ts';
+import type { ProjectContext } from '../../../lib/task/service.ts';
+import { trove } from '../../cloud/documented/trove.ts';
+import { type Backup, type Instance, troveOf } from '../../cloud/documented/trove-rows.ts';
+import { testServiceContract } from './service-contract.ts';
+import { TimedStage } from './timed-stage.ts';
+
+testServiceContract(troveService, { with: [trove], role: 'member', ownerInRow: false });
+
+const MINUTE = 60_000;
+let timed: TimedStage;
+beforeEach(async () => {
+  timed = await TimedStage.open({ with: [trove], durations: { documented: 5000 } });
+});
+afterEach(() => timed.stage.close());
+
+const tables = () => troveOf(timed.stage.rehearsal.state);
+const left = (resourceType?: string): string[] =>
+  timed.stage
+    .left('trove')
+    .filter(
+      (resource) => resourceType === undefined || resource.startsWith(`trove.${resourceType} `),
+    )
+    .sort();
+const mishaps = () => timed.stage.rehearsal.state.mishaps;
+const instanceNamed = (name: string, owner = timed.project): Instance => {
+  const [row] = tables().instances.where((one) => one.name === name && one.tenant_id === owner);
+  if (!row) throw new TypeError(`no instance ${name}`);
+  return row;
+};
+const backupNamed = (name: string, owner = timed.project): Backup => {
+  const [row] = tables().backups.where((one) => one.name === name && one.tenant_id === owner);
+  if (!row) throw new TypeError(`no backup ${name}`);
+  return row;
+};
+const calls = (method: string, path: RegExp) =>
+  timed.stage.rehearsal.calls.filter(
+    (call) => call.service === 'trove' && call.method === method && path.test(call.path),
+  );
+/** After the death of the project: configuration groups are never seen again, the rest goes. */
+const UNREACHABLE = { is: 'unreachable', because: expect.stringContaining('configuration groups') };
+const CONFIGURATIONS = ['trove.configuration tuned', 'trove.configuration unused'];
+/** While it lives, ten seconds apart. */
+const preDelete = async (role: string, more: Partial<ProjectContext> = {}): Promise<RunReport> => {
+  await timed.stage.grantCleaner(role);
+  for (let runs = 1; ; runs += 1) {
+    const report = await timed.stage.preDelete(troveService, {
+      now: () => timed.clock.now(),
+      ...more,
+    });
+    if (report.outcome.is !== 'again' || runs === 12) return report;
+    timed.clock.advance(10_000);
+  }
+};
+
+describe('Trove, emptied after the project is gone', () => {
+  it('keeps nothing but configuration groups, which nobody can tell apart any more', async () => {
+    await timed.stage.deleteProject();
+    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect(left()).toEqual(CONFIGURATIONS);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('never looks at limits, for that makes rows', async () => {
+    await timed.empty(troveService);
+    expect(mishaps()).not.toContain('rows of usage were made by looking at limits');
+    expect(calls('GET', /quotas/)).toEqual([]);
+  });
+
+  it('leaves the data of backups to Swift, which is emptied later', async () => {
+    await timed.empty(troveService);
+    expect(left('backup')).toEqual([]);
+    expect(mishaps()).toContain('the data of backup full were left in Swift');
+    expect(troveService.before).toEqual(
+      expect.arrayContaining(['neutron', 'swift', 'nova', 'cinder']),
+    );
+  });
+
+  it('touches nothing whose owner the listing does not show, and is not finished', async () => {
+    const before = left().filter((resource) => !resource.startsWith('trove.configuration'));
+    timed.stage.rehearsal.faults.inject({
+      service: 'trove',
+      method: 'GET',
+      effect: { does: 'drop-owner' },
+    });
+    const report = await timed.empty(troveService);
+    expect(report.outcome.is).toBe('again');
+    const ownerless = report.conditions
+      .filter(({ class: of, actor }) => of === 'Blocked' && actor === 'operator')
+      .map(({ resourceType }) => resourceType);
+    expect([...new Set(ownerless)].sort()).toEqual(
+      ['backup', 'backup-strategy', 'cluster', 'instance', 'module'].map(
+        (resourceType) => `trove.${resourceType}`,
+      ),
+    );
+    expect((await preDelete('member')).outcome.is).toBe('again');
+    expect(left().filter((resource) => !resource.startsWith('trove.configuration'))).toEqual(
+      before,
+    );
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('reads listings to the end, 20 rows a page or more, by the number of rows or by the last id', async () => {
+    const like = instanceNamed('stopped');
+    const config = tables().configurations.where((row) => row.tenant_id === timed.project)[0];
+    for (let n = 0; n < 2050; n += 1)
+      tables().instances.add({ ...like, id: `instance-${n}`, name: `instance-${n}` });
+    for (let n = 0; n < 70; n += 1)
+      if (config)
+        tables().configurations.add({
+          ...config,
+          id: `configuration-${n}`,
+          name: `configuration-${n}`,
+        });
+    expect((await timed.run(troveService, 'plan')).counts).toMatchObject({
+      'trove.instance': { listed: 2057 },
+    });
+    expect((await preDelete('member')).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+});
+
+describe('Trove, emptied while the project lives', () => {
+  it('deletes with the token of the project, so that the data of backups go, too', async () => {
+    expect((await preDelete('member')).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect(mishaps()).toEqual([]);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('takes no configuration group when the token on the project is an administrator’s: it shows those of everybody', async () => {
+    const report = await preDelete('admin');
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual(CONFIGURATIONS);
+    expect(report.conditions).toMatchObject([
+      {
+        resourceType: 'trove.configuration',
+        class: 'Unsupported',
+        actor: 'operator',
+        message: expect.stringContaining('whole cloud'),
+      },
+    ]);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('says nothing of configuration groups where the cloud has none', async () => {
+    for (const row of tables().configurations.all()) tables().configurations.delete(row.id);
+    timed.remember();
+    const report = await preDelete('admin');
+    expect(report).toMatchObject({ outcome: { is: 'finished' }, conditions: [] });
+  });
+
+  it('keeps a configuration group as long as an instance uses it', async () => {
+    const source = instanceNamed('source');
+    timed.stage.rehearsal.faults.inject({
+      service: 'trove',
+      method: 'DELETE',
+      path: new RegExp(`instances/${source.id}`),
+      effect: { does: 'answer', status: 500 },
+    });
+    const report = await preDelete('member');
+    expect(report.outcome.is).toBe('again');
+    expect(left()).toEqual([
+      'trove.configuration tuned',
+      'trove.instance source',
+      'trove.module licence',
+    ]);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'trove.configuration',
+        class: 'Blocked',
+        message: expect.stringContaining('associated with'),
+      }),
+    );
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'trove.module',
+        class: 'Blocked',
+        message: expect.stringContaining('applied to'),
+      }),
+    );
+    timed.stage.rehearsal.faults.clear();
+    expect((await preDelete('member')).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+  });
+});
+
+describe('Instances', () => {
+  it('go after their replicas, and members only with their cluster: nothing is tried that Trove would refuse', async () => {
+    await timed.empty(troveService);
+    expect(left('instance')).toEqual([]);
+    expect(calls('DELETE', /\/instances\//).filter(({ status }) => status >= 400)).toEqual([]);
+    for (const name of ['member-0', 'member-1'])
+      expect(calls('DELETE', new RegExp(instanceNamed(name).id))).toEqual([]);
+    expect(calls('DELETE', /\/clusters\//)).toHaveLength(1);
+  });
+
+  it('that are being built are left alone for an hour, then reset and deleted', async () => {
+    const row = instanceNamed('half-built');
+    row.updated = timed.clock.now();
+    const report = await timed.empty(troveService);
+    expect(report.outcome.is).toBe('again');
+    expect(left('instance')).toEqual(['trove.instance half-built']);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ class: 'Blocked', actor: 'none', example: row.id }),
+    );
+    timed.clock.advance(61 * MINUTE);
+    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect(left('instance')).toEqual([]);
+  });
+
+  it('whose deletion hangs are asked for again, and that is said', async () => {
+    const row = instanceNamed('stopped');
+    Object.assign(row, { task: 'DELETING', updated: timed.clock.now() });
+    await timed.empty(troveService);
+    expect(left('instance')).toEqual(['trove.instance stopped']);
+    expect(calls('DELETE', new RegExp(row.id))).toEqual([]);
+    timed.clock.advance(16 * MINUTE);
+    const since = row.updated;
+    const report = await timed.run(troveService);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ class: 'InProgress', actor: 'operator', example: row.id, since }),
+    );
+    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+  });
+
+  it('that are members of a cluster which is gone are left to the operator', async () => {
+    const row = instanceNamed('stopped');
+    row.cluster_id = 'gone';
+    const report = await timed.empty(troveService);
+    expect(left('instance')).toEqual(['trove.instance stopped']);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ class: 'Blocked', actor: 'operator', example: row.id }),
+    );
+  });
+
+  it('that get a replica meanwhile wait for it, though Trove answers 403', async () => {
+    timed.stage.rehearsal.faults.inject({
+      service: 'trove',
+      method: 'DELETE',
+      path: /\/instances\//,
+      times: 1,
+      effect: {
+        does: 'answer',
+        status: 403,
+        message: 'Detach replicas before deleting replica source.',
+      },
+    });
+    expect((await timed.run(troveService)).outcome).toMatchObject({
+      is: 'again',
+      error: undefined,
+    });
+    timed.clock.advance(10_000);
+    timed.stage.rehearsal.faults.inject({
+      service: 'trove',
+      method: 'DELETE',
+      path: /\/instances\//,
+      times: 1,
+      effect: { does: 'answer', status: 403 },
+    });
+    expect((await timed.run(troveService)).outcome).toMatchObject({
+      is: 'failed',
+      error: { class: 'Denied' },
+    });
+  });
+});
+
+describe('Clusters', () => {
+  const galera = () => {
+    const [row] = tables().clusters.where((one) => one.tenant_id === timed.project);
+    if (!row) throw new TypeError('no cluster');
+    return row;
+  };
+
+  it('that are busy are left alone for an hour, then reset and deleted with their members', async () => {
+    Object.assign(galera(), { task: 'BUILDING', updated: timed.clock.now() });
+    instanceNamed('member-0').task = 'BUILDING';
+    const report = await timed.empty(troveService);
+    expect(report.outcome.is).toBe('again');
+    expect(
+      report.conditions
+        .filter(({ actor }) => actor === 'none')
+        .map(({ resourceType, count }) => [resourceType, count]),
+    ).toEqual(
+      expect.arrayContaining([
+        ['trove.cluster', 1],
+        ['trove.instance', 2],
+      ]),
+    );
+    expect(left('cluster')).toEqual(['trove.cluster galera']);
+    expect(left('instance')).toEqual(['trove.instance member-0', 'trove.instance member-1']);
+    timed.clock.advance(61 * MINUTE);
+    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect(left()).toEqual(CONFIGURATIONS);
+  });
+
+  it('whose deletion hangs at a member that is not ready are reset', async () => {
+    instanceNamed('member-0').task = 'BUILDING';
+    const report = await timed.run(troveService);
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(galera().task).toBe('DELETING');
+    timed.clock.advance(16 * MINUTE);
+    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect(left()).toEqual(CONFIGURATIONS);
+  });
+});
+
+describe('Backups', () => {
+  it('that run are called failed by way of their instance, which is one of the project', async () => {
+    await timed.run(troveService);
+    expect(calls('POST', /mgmt\/instances/).map(({ path }) => path)).toEqual([
+      expect.stringContaining(`/mgmt/instances/${instanceNamed('source').id}/action`),
+    ]);
+    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+  });
+
+  it('that run on an instance of somebody else do not touch it', async () => {
+    const foreign = instanceNamed('half-built', timed.stranger);
+    tables().backups.add({
+      ...backupNamed('running'),
+      id: 'of-a-foreign-instance',
+      instance_id: foreign.id,
+    });
+    timed.remember();
+    const report = await timed.empty(troveService);
+    expect(left('backup')).toEqual(['trove.backup running']);
+    expect(foreign.task).toBe('BUILDING');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringContaining('it is running'),
+      }),
+    );
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+
+  it('stay when a backup of another project builds on them, for Trove would take that along', async () => {
+    tables().backups.add({
+      ...backupNamed('full', timed.stranger),
+      id: 'foreign-child',
+      parent_id: backupNamed('incremental').id,
+    });
+    timed.remember();
+    const report = await timed.empty(troveService);
+    expect(left('backup')).toEqual(['trove.backup full', 'trove.backup incremental']);
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'Blocked',
+        actor: 'other-project',
+        count: 2,
+        message: expect.stringContaining('foreign-child'),
+      }),
+    );
+    expect(timed.controlsAreUntouched).toBe(true);
+    tables().backups.delete('foreign-child');
+    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+  });
+
+  it.each([
+    ['refuses', 'Swift account not accessible'],
+    ['missing', 'Swift is disabled'],
+  ] as const)(
+    'are not taken for gone, and end nothing else, when Swift %s',
+    async (swift, words) => {
+      tables().swift = swift;
+      const report = await timed.empty(troveService);
+      expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+      expect(left('backup')).toHaveLength(5);
+      expect(left('instance')).toEqual([]);
+      expect(report.conditions).toContainEqual(
+        expect.objectContaining({
+          resourceType: 'trove.backup',
+          class: 'Blocked',
+          actor: 'operator',
+          message: expect.stringContaining(words),
+        }),
+      );
+      tables().swift = 'works';
+      expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+      expect(left('backup')).toEqual([]);
+    },
+  );
+});
+
+describe('Modules', () => {
+  it('that are for all projects are the cloud’s own: left, and not complained of', async () => {
+    const report = await timed.empty(troveService);
+    expect(tables().modules.where((row) => row.tenant_id === null)).toHaveLength(1);
+    expect(left('module')).toEqual([]);
+    expect(report.conditions.filter(({ resourceType }) => resourceType === 'trove.module')).toEqual(
+      [],
+    );
+  });
+});
+
+describe('A cleaner who is no administrator', () => {
+  it('does not take what it is not shown for empty', async () => {
+    await timed.stage.close();
+    timed = await TimedStage.open({ with: [trove], adminRoles: ['member', 'reader'] });
+    const before = left();
+    expect(before).not.toEqual([]);
+    expect(await timed.empty(troveService)).toMatchObject({
+      outcome: { is: 'failed', error: { class: 'Denied' } },
+    });
+    expect(left()).toEqual(before);
+    expect(timed.controlsAreUntouched).toBe(true);
+  });
+});

@@ -1,0 +1,164 @@
+import { zaqar } from '../../../lib/services/zaqar.ts';
+import { zaqar as fake, zaqarIn, zaqarOn } from '../../cloud/documented/zaqar.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+// No row of Zaqar says whose it is: see the service file.
+testServiceContract(zaqar, { with: [fake], ownerInRow: false });
+
+let stage: Stage;
+afterEach(() => stage?.close());
+const open = async (documented = fake): Promise<void> => {
+  stage = await Stage.open({ with: [documented] });
+  await stage.grantCleaner();
+};
+const add = (project: string, name: string) => {
+  zaqarIn(stage.rehearsal.state).queues.add({
+    id: `${project}/${name}`,
+    name,
+    project_id: project,
+  });
+};
+/** So that a pass ends after its first look unless there are topics. */
+const noQueues = () => {
+  const { queues, subscriptions } = zaqarIn(stage.rehearsal.state);
+  for (const row of queues.where((one) => one.project_id === stage.project)) queues.delete(row.id);
+  for (const row of subscriptions.where(
+    (one) => one.project_id === stage.project && one.source === 'jobs',
+  ))
+    subscriptions.delete(row.id);
+};
+const asked = (path: RegExp) =>
+  stage.rehearsal.calls.filter((call) => call.service === 'zaqar' && path.test(call.path));
+
+describe('Zaqar, emptied while the project lives', () => {
+  it('takes queues and topics with their subscriptions, in one pass', async () => {
+    await open();
+    const report = await stage.preDelete(zaqar);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({
+      'zaqar.queue': { listed: 3, gone: 3, left: 0 },
+      'zaqar.topic': { listed: 1, gone: 1, left: 0 },
+    });
+    expect(stage.left('zaqar')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('finds the queues of all pages', async () => {
+    await open();
+    for (let n = 0; n < 57; n += 1) add(stage.project, `more-${n}`);
+    const report = await stage.preDelete(zaqar);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toMatchObject({ 'zaqar.queue': { listed: 60, gone: 60 } });
+    expect(stage.left('zaqar')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('keeps a queue whose subscriptions could not be removed', async () => {
+    await open();
+    stage.rehearsal.faults.inject({
+      service: 'zaqar',
+      method: 'DELETE',
+      path: /subscriptions/,
+      effect: { does: 'answer', status: 503 },
+    });
+    expect((await stage.preDelete(zaqar)).outcome).toMatchObject({
+      is: 'again',
+      error: { class: 'Transient' },
+    });
+    expect(stage.left('zaqar')).toEqual(
+      expect.arrayContaining(['zaqar.queue jobs', 'zaqar.topic news']),
+    );
+    expect(stage.left('zaqar')).not.toContain('zaqar.queue results');
+  });
+
+  it('removes nothing with a token on another project, whatever that project has', async () => {
+    await open();
+    const own = await stage.cloud.ownProject();
+    add(own.id, 'ours');
+    stage.remember();
+    const before = stage.left('zaqar');
+    const context = await stage.context(zaqar);
+    const report = await stage.preDelete(zaqar, { projectApi: context.api });
+    expect(stage.left('zaqar')).toEqual(before);
+    expect(report.conditions).toMatchObject([{ class: 'Unexpected', resourceType: 'zaqar.queue' }]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});
+
+describe('Zaqar without MongoDB', () => {
+  it('has no topics, and is finished without', async () => {
+    await open(zaqarOn('sqlalchemy'));
+    const report = await stage.preDelete(zaqar);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.conditions).toMatchObject([
+      { class: 'Unsupported', resourceType: 'zaqar.topic', actor: 'none' },
+    ]);
+    expect(stage.left('zaqar')).toEqual([]);
+  });
+
+  it('is not believed to have none while its store is down', async () => {
+    await open();
+    stage.rehearsal.faults.inject({
+      service: 'zaqar',
+      method: 'GET',
+      effect: { does: 'answer', status: 503 },
+    });
+    const report = await stage.preDelete(zaqar);
+    expect(report.outcome).toMatchObject({ is: 'again', error: { class: 'Transient' } });
+    expect(stage.left('zaqar')).not.toEqual([]);
+  });
+
+  it('is asked a second time: a store that was down for a moment has topics', async () => {
+    await open();
+    stage.rehearsal.faults.inject({
+      service: 'zaqar',
+      method: 'GET',
+      path: /topics/,
+      times: 1,
+      effect: { does: 'answer', status: 503 },
+    });
+    noQueues();
+    expect((await stage.preDelete(zaqar)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('zaqar')).toEqual([]);
+  });
+
+  it('is not believed to have none when its store goes down after the queues were listed', async () => {
+    await open();
+    noQueues();
+    const down = { does: 'answer', status: 503 } as const;
+    stage.rehearsal.faults.inject({
+      service: 'zaqar',
+      method: 'GET',
+      path: /topics/,
+      effect: down,
+    });
+    stage.rehearsal.faults.inject({
+      service: 'zaqar',
+      method: 'GET',
+      path: /queues/,
+      after: 1,
+      effect: down,
+    });
+    expect((await stage.preDelete(zaqar)).outcome).toMatchObject({
+      is: 'again',
+      error: { class: 'Transient' },
+    });
+    expect(stage.left('zaqar')).toContain('zaqar.topic news');
+  });
+});
+
+describe('Zaqar, when the project is dead', () => {
+  it('is asked nothing, and said to be out of reach', async () => {
+    await open();
+    const before = stage.left('zaqar');
+    await stage.deleteProject();
+    const report = await stage.clean(zaqar);
+    expect(report.outcome).toMatchObject({
+      is: 'unreachable',
+      because: expect.stringContaining('queues'),
+    });
+    expect(asked(/./)).toEqual([]);
+    expect(stage.left('zaqar')).toEqual(before);
+  });
+});

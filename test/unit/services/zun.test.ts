@@ -1,0 +1,139 @@
+import { zun } from '../../../lib/services/zun.ts';
+import { zun as fake, pages, tablesOf } from '../../cloud/documented/zun.ts';
+import { uuid } from '../../cloud/world.ts';
+import { Stage } from './emptying.ts';
+import { testServiceContract } from './service-contract.ts';
+
+testServiceContract(zun, { with: [fake], listings: /^\/v1\/(containers|capsules|registries)\?/ });
+
+describe('Zun, emptied of one project', () => {
+  let stage: Stage;
+  afterEach(async () => {
+    pages.limit = 1000;
+    await stage.close();
+  });
+  const open = async () => {
+    stage = await Stage.open({ with: [fake], durations: { documented: 5 } });
+    return tablesOf(stage.rehearsal.state);
+  };
+  const called = () => stage.rehearsal.calls.filter(({ service }) => service === 'zun');
+
+  it('forces what runs, resumes what is paused, and takes the capsule whole', async () => {
+    await open();
+    const report = await stage.expectEmptied(zun);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(stage.left('zun')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+    expect(called().filter(({ path }) => path.endsWith('/unpause'))).toHaveLength(1);
+  });
+
+  it('reads all pages, although the link to the next one forgets what was asked for', async () => {
+    const { containers, capsules } = await open();
+    pages.limit = 2;
+    for (let n = 0; n < 5; n += 1)
+      for (const table of [containers, capsules])
+        table.add({
+          id: uuid(),
+          name: `n${n}`,
+          project_id: stage.project,
+          host: null,
+          status: 'Error',
+          task_state: null,
+          updated_at: 0,
+        });
+    const report = await stage.plan(zun);
+    expect(report.counts).toMatchObject({
+      'zun.container': { listed: 11 },
+      'zun.capsule': { listed: 6 },
+    });
+    expect((await stage.expectEmptied(zun)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('zun')).toEqual([]);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
+  it('says which host is down where Zun itself says only 500', async () => {
+    const { down } = await open();
+    down.add('compute-1');
+    const report = await stage.expectEmptied(zun);
+    expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'Blocked',
+        actor: 'operator',
+        message: expect.stringContaining('zun-compute on compute-1'),
+      }),
+    );
+    // What has no host needs none; the rest waits with its registry and its quota.
+    expect(stage.left('zun')).not.toContain('zun.container nowhere');
+    expect(stage.left('zun')).toEqual(
+      expect.arrayContaining(['zun.registry registry', 'zun.quota quota', 'zun.capsule capsule']),
+    );
+    down.clear();
+    expect((await stage.expectEmptied(zun)).outcome).toEqual({ is: 'finished' });
+    expect(stage.left('zun')).toEqual([]);
+  });
+
+  it('does not ask again for what is on its way, and says so when it takes too long', async () => {
+    const { containers } = await open();
+    await stage.expectEmptied(zun);
+    const going = {
+      id: uuid(),
+      name: 'going',
+      project_id: stage.project,
+      host: 'compute-1',
+      status: 'Running',
+      task_state: 'container_deleting',
+    };
+    containers.add({ ...going, updated_at: Date.now() - 60_000 });
+    stage.rehearsal.calls.length = 0;
+    expect((await stage.clean(zun)).conditions).toEqual([
+      expect.objectContaining({ class: 'InProgress', actor: 'none' }),
+    ]);
+    expect(called().filter(({ method }) => method !== 'GET')).toEqual([]);
+    const old = Date.now() - 3_600_000;
+    containers.add({ ...going, updated_at: old });
+    stage.rehearsal.faults.inject({
+      service: 'zun',
+      method: 'DELETE',
+      effect: { does: 'endless' },
+    });
+    const report = await stage.clean(zun);
+    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.conditions).toEqual([
+      expect.objectContaining({ class: 'InProgress', actor: 'operator', since: old }),
+    ]);
+  });
+
+  it('leaves a limit that is the same as for everybody, and removes one that is not', async () => {
+    const { quotas } = await open();
+    await stage.expectEmptied(zun);
+    quotas.add({ id: stage.project, containers: 40 });
+    stage.rehearsal.calls.length = 0;
+    expect((await stage.clean(zun)).outcome).toEqual({ is: 'finished' });
+    expect(called().filter(({ method }) => method === 'DELETE')).toEqual([]);
+    quotas.add({ id: stage.project, containers: 0 });
+    expect((await stage.clean(zun)).outcome).toEqual({ is: 'finished' });
+    expect(quotas.get(stage.project)).toBeUndefined();
+    expect(quotas.get(stage.control.projectId)).toBeDefined();
+  });
+
+  it('does not pass over a capsule that names no owner', async () => {
+    await open();
+    stage.rehearsal.faults.inject({
+      service: 'zun',
+      method: 'GET',
+      path: /capsules/,
+      effect: { does: 'drop-owner' },
+    });
+    const report = await stage.expectEmptied(zun);
+    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        resourceType: 'zun.capsule',
+        message: expect.stringContaining('no owner'),
+      }),
+    );
+    expect(stage.left('zun')).toEqual(['zun.capsule capsule', 'zun.quota quota']);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+});

@@ -1,0 +1,83 @@
+import { Writable } from 'node:stream';
+import { observedEngine } from '../../../lib/engine/observed.ts';
+import { createLogger } from '../../../lib/shared/log.ts';
+import { MemoryEngine } from '../../memory.ts';
+import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
+import { SILENT_LOG, TELLINGS } from './secrets.ts';
+
+function capture() {
+  const lines: string[] = [];
+  const stream = new Writable({
+    write(chunk, _, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  return { lines, log: createLogger('debug', stream) };
+}
+
+describe('the log', () => {
+  it('cuts out what is named like a secret, at the top and one level down', () => {
+    const { lines, log } = capture();
+    log.info(
+      {
+        password: 'hunter2',
+        login: { token: 'hunter2', secret: 'hunter2' },
+        headers: { 'x-auth-token': 'hunter2' },
+        url: 'amqp://u:hunter2@h',
+      },
+      'connected',
+    );
+    expect(lines.join('')).not.toContain('hunter2');
+    expect(lines.join('')).toContain('[cut out]');
+  });
+
+  it.each(TELLINGS)('cuts %s out of every text, and out of what it says itself', (_, text) => {
+    const { lines, log } = capture();
+    log.warn({ cause: text, error: { message: text, list: [text] } }, text);
+    log.error(text);
+    expect(lines).toHaveLength(2);
+    expect(lines.join('')).not.toContain(SILENT_LOG);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      level: 'warn',
+      cause: expect.stringContaining('[cut out]'),
+    });
+  });
+
+  it('holds one line for each change of an operation and its tasks, as JSON', async () => {
+    const { lines, log } = capture();
+    const world = new SmallWorld({
+      resources: [1, 1, 0],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    const engine = observedEngine(world.engine, log);
+    await engine.commit({ messages: [deleted(TARGET)] });
+    await world.settle({ ...world.deps, engine });
+    const said = lines.map((line): { msg: string; service?: string } => JSON.parse(line));
+    expect(said.filter(({ msg }) => msg.startsWith('operation')).map(({ msg }) => msg)).toEqual([
+      'operation confirming',
+      'operation running',
+      'operation finished',
+    ]);
+    expect(said.filter(({ service }) => service === 'first').map(({ msg }) => msg)).toEqual([
+      'task planning',
+      'task pending',
+      'task requested',
+      'task finished',
+    ]);
+  });
+
+  it('says nothing of a change that was not committed', async () => {
+    const { lines, log } = capture();
+    const engine = new MemoryEngine();
+    engine.commit = async () => 'conflict';
+    await observedEngine(engine, log).commit({
+      quarantine: [
+        { id: '1', reason: 'r', body: '', encoding: 'utf8', bytes: 0, source: 's', receivedAt: 0 },
+      ],
+    });
+    expect(lines).toEqual([]);
+  });
+});

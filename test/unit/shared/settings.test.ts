@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+import { readSettings, Settings } from '../../../lib/shared/settings.ts';
+
+function wrong(environment: Record<string, string>): PropagatorError {
+  try {
+    readSettings(environment);
+  } catch (thrown) {
+    if (thrown instanceof PropagatorError) return thrown;
+  }
+  throw new Error('these settings were taken');
+}
+
+describe('settings', () => {
+  it('observe, wait an hour and need nothing when nothing is set', () => {
+    expect(readSettings({})).toMatchObject({
+      PROPAGATOR_MODE: 'observe',
+      PROPAGATOR_GRACE_PERIOD: 3_600_000,
+      PROPAGATOR_PORT: 8787,
+      PROPAGATOR_CONFIRMATION_INTERVAL: 5000,
+    });
+    expect(readSettings({ PROPAGATOR_MODE: '', RABBITMQ_URL: '' })).toEqual(readSettings({}));
+  });
+  it('take what an operator writes', () => {
+    const settings = readSettings({
+      PROPAGATOR_MODE: 'enforce',
+      PROPAGATOR_GRACE_PERIOD: '0s',
+      PROPAGATOR_PROTECTED_PROJECTS: 'a, b,',
+      PROPAGATOR_CONCURRENCY: 'nova=4, neutron=2',
+      RABBITMQ_URL: 'amqp://guest:guest@rabbit:5672/',
+    });
+    expect(settings).toMatchObject({
+      PROPAGATOR_MODE: 'enforce',
+      PROPAGATOR_GRACE_PERIOD: 0,
+      PROPAGATOR_PROTECTED_PROJECTS: ['a', 'b'],
+      PROPAGATOR_CONCURRENCY: { nova: 4, neutron: 2 },
+    });
+  });
+  it.each([
+    ['PROPAGATOR_MODE', 'on'],
+    ['PROPAGATOR_GRACE_PERIOD', '10'],
+    ['PROPAGATOR_GRACE_PERIOD', '-1s'],
+    ['PROPAGATOR_CONFIRMATION_INTERVAL', '10ms'],
+    ['PROPAGATOR_PORT', '99999'],
+    ['PROPAGATOR_MAX_RESOURCES_PER_OPERATION', '0'],
+    ['PROPAGATOR_CONCURRENCY', 'nova'],
+    ['DATABASE_URL', 'mysql://x'],
+    ['RABBITMQ_URL', 'rabbit://x'],
+    ['PROPAGATOR_MODUS', 'enforce'],
+  ])('%s=%s stops the start with one line that names it', (name, value) => {
+    const { message } = wrong({ [name]: value }).report;
+    expect(message).toMatch(new RegExp(`^${name}: .+`));
+    expect(message).not.toContain('\n');
+  });
+  it('never repeat a value, for it may hold a password', () => {
+    expect(
+      JSON.stringify(wrong({ RABBITMQ_URL: 'http://user:hunter2@rabbit' }).report),
+    ).not.toContain('hunter2');
+  });
+  it('stand in the table of the README with their defaults, and nothing else does', () => {
+    const [, table = ''] =
+      /\| setting \| default \|[^\n]*\n\|[-|]+\|\n([\s\S]*?)\n\n/.exec(
+        readFileSync('README.md', 'utf8'),
+      ) ?? [];
+    const shown = table
+      .split('\n')
+      .map((line) => /^\| `(\w+)` \|(?: `([^`]*)`)? /.exec(line) ?? []);
+    expect(shown.map(([, name]) => name).toSorted()).toEqual(
+      Object.keys(Settings.shape).toSorted(),
+    );
+    const standard = readSettings({});
+    const said = Object.fromEntries(
+      shown.flatMap(([, name, value]) => (name && value ? [[name, value]] : [])),
+    );
+    expect(readSettings(said)).toEqual(standard);
+    const set = Object.entries(standard).flatMap(([name, value]) =>
+      Array.isArray(value) || typeof value === 'object' ? [] : [name],
+    );
+    expect(Object.keys(said).toSorted()).toEqual(set.toSorted());
+  });
+  it('let a shell start a relay that names the door of the commands', () => {
+    expect(
+      readSettings({ PROPAGATOR_API_URL: 'https://abc.execute-api.eu-central-1.amazonaws.com' }),
+    ).toMatchObject(readSettings({}));
+  });
+  it('have names that say whose they are', () => {
+    for (const name of Object.keys(Settings.shape))
+      expect(name).toMatch(/^(PROPAGATOR|RABBITMQ)_|^DATABASE_URL$/);
+  });
+});

@@ -1,0 +1,21 @@
+import { ProjectId } from '../../../events/ids.ts';
+import { freshMemoize } from '../../../lib/task/run.ts';
+import type { ProjectContext } from '../../../lib/task/service.ts';
+
+const TARGET = ProjectId.parse('target');
+const unused = () => Promise.reject(new Error('not here'));
+
+/**
+ * What a service file may reach in a test that keeps its resources in memory: no API, and a clock
+ * that stands.
+ */
+export const reachOf = (project = TARGET, ownProject = 'cleaner'): ProjectContext => ({
+  project,
+  region: 'one',
+  api: { service: 'shelf', region: 'one', endpoint: '', ownProject, request: unused, list: unused },
+  members: undefined,
+  projectApi: undefined,
+  apiOf: async () => undefined,
+  now: () => 1000,
+  memoize: freshMemoize(),
+});

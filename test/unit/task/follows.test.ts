@@ -1,0 +1,69 @@
+import { ProjectId } from '../../../events/ids.ts';
+import { aggregate } from '../../../lib/task/conditions.ts';
+import { runProjectCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import { defineService, defineType } from '../../../lib/task/service.ts';
+import { reachOf } from './context.ts';
+
+const PROJECT = ProjectId.parse('target');
+const context = reachOf();
+
+describe('a resource type that only follows another', () => {
+  it('has its turn after it, and goes even when something of the other one is stuck', async () => {
+    const world = {
+      books: new Set(['stuck', 'loose']),
+      boards: new Set(['board']),
+      order: [] as string[],
+    };
+    const resourceType = (name: string, rows: Set<string>, follows: string[]) =>
+      defineType<string>({
+        name,
+        follows,
+        list: async () => [...rows],
+        id: (id) => id,
+        owner: () => PROJECT,
+        async remove(id) {
+          if (id === 'stuck') return { is: 'blocked', message: 'glued', actor: 'operator' };
+          await new Promise((resolve) => setImmediate(resolve));
+          world.order.push(id);
+          rows.delete(id);
+          return { is: 'gone' };
+        },
+      });
+    const service = defineService({
+      name: 'shelf',
+      catalogTypes: ['shelf'],
+      after: [],
+      resourceTypes: [
+        resourceType('board', world.boards, ['book']),
+        resourceType('book', world.books, []),
+      ],
+    });
+    const report = await runProjectCleanup({
+      service,
+      context,
+      phase: 'apply',
+      confirmation: Confirmation.of(PROJECT, [0, 9], 1),
+      deadline: 60_000,
+    });
+    expect(world.order).toEqual(['loose', 'board']);
+    expect([...world.books]).toEqual(['stuck']);
+    expect(report.outcome.is).toBe('again');
+  });
+});
+
+describe('what is shown of many reasons', () => {
+  it('shows what stands in the way before what this cloud merely lacks', () => {
+    const lacks = Array.from({ length: 40 }, (_, n) => ({
+      class: 'Unsupported' as const,
+      message: `skipped: no extension ${n}`,
+      actor: 'none' as const,
+      count: 1,
+    }));
+    const shown = aggregate([
+      ...lacks,
+      { class: 'Blocked', message: 'z', actor: 'other-project', count: 1 },
+    ]);
+    expect(shown[0]).toMatchObject({ class: 'Blocked' });
+  });
+});

@@ -1,0 +1,86 @@
+import { ProjectId } from '../../../events/ids.ts';
+import { runProjectCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import { defineService, defineType } from '../../../lib/task/service.ts';
+import { reachOf } from './context.ts';
+
+const PROJECT = ProjectId.parse('target');
+const context = reachOf();
+
+/** A shelf of labels that nobody can take off, and of books. */
+function clean(shelf: Set<string>, boards = new Set<string>()) {
+  const label = defineType<string>({
+    name: 'resource',
+    list: async () => [...shelf],
+    id: (id) => id,
+    owner: () => PROJECT,
+    async remove(id) {
+      if (id.startsWith('label'))
+        return { is: 'retained', message: 'labels are glued for good', advice: 'Take a knife.' };
+      if (id.startsWith('stuck'))
+        return { is: 'blocked', message: 'nailed down', actor: 'operator' };
+      shelf.delete(id);
+      return { is: 'gone' };
+    },
+  });
+  // What stands behind it must not wait for ever for what nobody can remove.
+  const board = defineType<string>({
+    name: 'board',
+    after: ['resource'],
+    list: async () => [...boards],
+    id: (id) => id,
+    owner: () => PROJECT,
+    async remove(id) {
+      boards.delete(id);
+      return { is: 'gone' };
+    },
+  });
+  const service = defineService({
+    name: 'shelf',
+    catalogTypes: ['shelf'],
+    after: [],
+    concurrency: 1,
+    resourceTypes: [label, board],
+  });
+  return runProjectCleanup({
+    service,
+    context,
+    phase: 'apply',
+    confirmation: Confirmation.of(PROJECT, [0, 5000], 5000),
+    deadline: 60_000,
+  });
+}
+
+describe('a thing that a release of a service removes for nobody', () => {
+  it('does not keep the task from its end, and is told to the operator', async () => {
+    const shelf = new Set(['label', 'book']);
+    const report = await clean(shelf);
+    expect([...shelf]).toEqual(['label']);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({
+      'shelf.resource': { listed: 2, gone: 1, left: 1 },
+      'shelf.board': { listed: 0, gone: 0, left: 0 },
+    });
+    expect(report.conditions).toMatchObject([
+      {
+        class: 'Unsupported',
+        actor: 'operator',
+        message: 'skipped: labels are glued for good',
+        advice: 'Take a knife.',
+        example: 'label',
+      },
+    ]);
+  });
+
+  it('holds up nothing that stands behind it', async () => {
+    const boards = new Set(['board']);
+    expect((await clean(new Set(['label']), boards)).outcome).toEqual({ is: 'finished' });
+    expect([...boards]).toEqual([]);
+  });
+
+  it('does not hide that something else of the same resource type is still there', async () => {
+    const report = await clean(new Set(['label', 'stuck']));
+    expect(report.outcome).toMatchObject({ is: 'again' });
+    expect(report.counts).toEqual({ 'shelf.resource': { listed: 2, gone: 0, left: 2 } });
+  });
+});

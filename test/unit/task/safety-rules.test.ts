@@ -1,0 +1,614 @@
+import { ProjectId } from '../../../events/ids.ts';
+import { account, nextRunSeconds } from '../../../lib/operation/counts.ts';
+import { type ErrorClass, PropagatorError } from '../../../lib/shared/errors.ts';
+import { type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
+import { Confirmation, ownership, protectedBecause } from '../../../lib/task/safety-rules.ts';
+import {
+  defineService,
+  defineType,
+  type Removal,
+  type Service,
+} from '../../../lib/task/service.ts';
+import { CONTROL, deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
+import { reachOf } from './context.ts';
+
+interface Row {
+  id: string;
+  owner?: string;
+}
+const confirmed = Confirmation.of(TARGET, [0, 5000], 5000);
+const error = (errorClass: ErrorClass) =>
+  new PropagatorError({
+    code: `shelf.${errorClass}`,
+    class: errorClass,
+    message: 'no',
+    advice: 'see',
+  });
+
+/** A shelf with two resource types in memory: books, and the boards that carry them. */
+function shelf(
+  books: Row[],
+  boards: Row[],
+  remove: (rows: Row[], row: Row) => Promise<Removal>,
+  list: (rows: Row[]) => Promise<Row[]> = async (rows) => [...rows],
+) {
+  const resourceType = (name: string, rows: Row[], after: string[]) =>
+    defineType<Row>({
+      name,
+      after,
+      list: () => list(rows),
+      id: ({ id }) => id,
+      owner: ({ owner }) => owner,
+      remove: (row) => remove(rows, row),
+    });
+  return defineService({
+    name: 'shelf',
+    catalogTypes: ['shelf'],
+    after: [],
+    resourceTypes: [resourceType('board', boards, ['book']), resourceType('book', books, [])],
+  });
+}
+async function takeOut(rows: Row[], row: Row): Promise<Removal> {
+  rows.splice(rows.indexOf(row), 1);
+  return { is: 'gone' };
+}
+const clean = (
+  service: Service,
+  context = reachOf(),
+  confirmation = confirmed,
+): Promise<RunReport> =>
+  runProjectCleanup({ service, context, phase: 'apply', confirmation, deadline: 60_000 });
+const rows = (...owners: (string | undefined)[]): Row[] =>
+  owners.map((owner, n) => (owner === undefined ? { id: `r${n}` } : { id: `r${n}`, owner }));
+
+describe('safety rule: a notification is a hint', () => {
+  it('takes two answers of Keystone, apart, for exactly this project', () => {
+    expect(Confirmation.of(TARGET, [], 5000)).toBeUndefined();
+    expect(Confirmation.of(TARGET, [1000], 5000)).toBeUndefined();
+    expect(Confirmation.of(TARGET, [1000, 5999], 5000)).toBeUndefined();
+    expect(Confirmation.of(TARGET, [1000, 6000], 5000)?.account).toBe(TARGET);
+  });
+  it('removes nothing without the proof, or with the proof for another project', async () => {
+    const books = rows(TARGET);
+    await expect(
+      clean(shelf(books, [], takeOut), reachOf(), Confirmation.of(CONTROL, [0, 5000], 5000)),
+    ).rejects.toThrow('without a confirmation');
+    await expect(
+      runProjectCleanup({
+        service: shelf(books, [], takeOut),
+        context: reachOf(),
+        phase: 'apply',
+        confirmation: undefined,
+        deadline: 9e9,
+      }),
+    ).rejects.toThrow();
+    expect(books).toHaveLength(1);
+  });
+  it('removes nothing before the grace period is over, and asks Keystone once more at its end', async () => {
+    const world = new SmallWorld({
+      resources: [1, 1, 1],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    const deps = { ...world.deps, gracePeriodMillis: 3_600_000 };
+    const openedAt = world.engine.time;
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    for (let n = 0; n < 200 && world.engine.waiting.length > 0; n += 1)
+      for (const waiting of world.engine.due()) {
+        await world.handle(waiting.message, deps).then(() => world.engine.take(waiting));
+        if (world.engine.time < openedAt + 3_600_000) expect(world.resources(TARGET)).toBe(3);
+      }
+    const [operation] = [...world.engine.operations.values()];
+    expect(operation?.confirmedAt.at(-1)).toBeGreaterThanOrEqual(openedAt + 3_600_000);
+    expect(world.resources(TARGET)).toBe(0);
+  });
+  it('is not misled by one stale read, nor by a 404 that is taken back', async () => {
+    for (const shownAt of [0, 1, 2]) {
+      const world = new SmallWorld({
+        resources: [1, 1, 1],
+        lingers: 0,
+        failures: 0,
+        failWith: 'Transient',
+      });
+      await world.engine.commit({ messages: [deleted(TARGET)] });
+      let looks = 0;
+      for (let n = 0; n < 200 && world.engine.waiting.length > 0; n += 1)
+        for (const waiting of world.engine.due()) {
+          if (waiting.message.type === 'operation.confirm') {
+            if (looks === shownAt) world.alive.add(TARGET);
+            else world.alive.delete(TARGET);
+            looks += 1;
+          }
+          await world.handle(waiting.message).then(() => world.engine.take(waiting));
+        }
+      const [operation] = [...world.engine.operations.values()];
+      expect(operation?.state).toBe('finished');
+      const [first, last] = [operation?.confirmedAt.at(0) ?? 0, operation?.confirmedAt.at(-1) ?? 0];
+      expect(last - first).toBeGreaterThanOrEqual(2000);
+      expect(world.resources(TARGET)).toBe(0);
+    }
+  });
+  it('waits as long as Keystone does not answer, and says so', async () => {
+    const world = new SmallWorld({
+      resources: [1, 0, 0],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    world.keystoneAway = true;
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    await world.settle(world.deps, 20);
+    const [operation] = [...world.engine.operations.values()];
+    expect(operation?.state).toBe('confirming');
+    expect(operation?.hold?.reason).toContain('Keystone gave no certain answer');
+    expect(world.resources(TARGET)).toBe(1);
+  });
+  it('stops between two passes when Keystone shows the project again', async () => {
+    const world = new SmallWorld({
+      resources: [2, 2, 2],
+      lingers: 3,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    for (let n = 0; n < 200 && world.of('first', TARGET).length > 0; n += 1)
+      for (const waiting of world.engine.due())
+        await world.handle(waiting.message).then(() => world.engine.take(waiting));
+    world.alive.add(TARGET);
+    await world.settle(world.deps, 50);
+    expect(world.of('last', TARGET)).toHaveLength(2);
+    expect(
+      [...world.engine.tasks.values()]
+        .flatMap(({ conditions }) => conditions)
+        .map(({ message }) => message),
+    ).toContain('Keystone shows it again: nothing more is removed');
+  });
+});
+
+describe('safety rule: every row is checked', () => {
+  it('knows its own to the letter', () => {
+    expect(ownership({ owner: TARGET }, TARGET)).toBe('ours');
+    for (const owner of [CONTROL, ` ${TARGET}`, `${TARGET} `, TARGET.toUpperCase()])
+      expect(ownership({ owner }, TARGET)).toBe('foreign');
+    for (const owner of [undefined, '']) expect(ownership({ owner }, TARGET)).toBe('ownerless');
+  });
+  it('leaves the rows of others alone when the API ignores the filter, and tells', async () => {
+    const books = rows(CONTROL, TARGET, CONTROL);
+    const report = await clean(shelf(books, [], takeOut));
+    expect(books.map(({ owner }) => owner)).toEqual([CONTROL, CONTROL]);
+    expect(report.outcome.is).toBe('finished');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        count: 2,
+        actor: 'operator',
+        message: expect.stringContaining('rows of others'),
+      }),
+    );
+  });
+  it('never touches a row without an owner, and does not call that empty', async () => {
+    const books = rows(undefined, TARGET);
+    const report = await clean(shelf(books, [], takeOut));
+    expect(books).toEqual([{ id: 'r0' }]);
+    expect(report.outcome.is).toBe('again');
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ class: 'Blocked', actor: 'operator' }),
+    );
+  });
+});
+
+describe('safety rule: "cannot list" is never "empty"', () => {
+  it.each(['Transient', 'Denied', 'Unexpected', 'Gone', 'Poison'] as const)(
+    'a listing that fails as %s does not finish a task',
+    async (errorClass) => {
+      const report = await clean(shelf([], [], takeOut, () => Promise.reject(error(errorClass))));
+      expect(report.outcome.is).not.toBe('finished');
+      expect(report.counts).toEqual({});
+    },
+  );
+  it('only an API that does not exist holds nothing, and that is said', async () => {
+    const report = await clean(shelf([], [], takeOut, () => Promise.reject(error('Unsupported'))));
+    expect(report.outcome.is).toBe('finished');
+    expect(report.conditions.map(({ message }) => message)).toEqual(['skipped: no', 'skipped: no']);
+  });
+  it('a bare 405 of a proxy is not an API that does not exist', async () => {
+    const proxy = new PropagatorError({
+      code: 'shelf.http.405',
+      class: 'Unsupported',
+      message: 'no',
+      advice: 'see',
+      status: 405,
+    });
+    expect((await clean(shelf([], [], takeOut, () => Promise.reject(proxy)))).outcome.is).toBe(
+      'failed',
+    );
+  });
+  it('a service that speaks no version of ours is out of reach, and the operation does not end as finished', async () => {
+    const world = new SmallWorld({
+      resources: [1, 1, 1],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    const deps = world.deps;
+    const api: typeof deps.cloud.api = (service, region) =>
+      service.name === 'middle'
+        ? Promise.reject(error('Unsupported'))
+        : deps.cloud.api(service, region);
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    await world.settle({ ...deps, cloud: { ...deps.cloud, api } });
+    expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual(['unverified']);
+    expect([...world.engine.tasks.values()].map(({ state }) => state)).toEqual([
+      'finished',
+      'unreachable',
+      'finished',
+    ]);
+  });
+  it('keeps the last known counts of a resource type that can no longer be listed', () => {
+    const before = { 'shelf.book': { found: 5, removed: 2, left: 3 } };
+    expect(account(before, {})).toEqual(before);
+  });
+});
+
+describe('safety rule: finished means looked at again', () => {
+  it('is not finished on a 202, nor on a 204 while the thing is still listed', async () => {
+    for (const answer of [{ is: 'accepted' }, { is: 'gone' }] as const) {
+      const books = rows(TARGET);
+      const report = await clean(shelf(books, [], async () => answer));
+      expect(report.outcome.is).toBe('again');
+      expect(books).toHaveLength(1);
+    }
+  });
+  it('is finished by a listing that came back empty after the removals', async () => {
+    let listings = 0;
+    const books = rows(TARGET, TARGET);
+    const report = await clean(
+      shelf(books, [], takeOut, async (all) => {
+        listings += 1;
+        return [...all];
+      }),
+    );
+    expect(report.outcome.is).toBe('finished');
+    expect(listings).toBe(4);
+    expect(Object.fromEntries(Object.entries(report.counts))['shelf.book']).toEqual({
+      listed: 2,
+      gone: 2,
+      left: 0,
+    });
+  });
+  it('leaves aside what was seen empty while the rest goes, and looks there once more before it says finished', async () => {
+    const [books, boards] = [rows(TARGET), rows(TARGET)];
+    const looks: string[] = [];
+    const service = shelf(books, boards, takeOut, async (all) => {
+      looks.push(all === books ? 'books' : 'boards');
+      return [...all];
+    });
+    const skipTypes = service.resourceTypes
+      .map(({ name }) => name)
+      .filter((name) => name === 'shelf.book');
+    // The book came after the survey had seen none: the board goes first, the book is found by the
+    // last look.
+    const report = await runProjectCleanup({
+      service,
+      context: reachOf(),
+      phase: 'apply',
+      confirmation: confirmed,
+      skipTypes,
+      deadline: 60_000,
+    });
+    expect(looks[0]).toBe('boards');
+    expect(report.outcome.is).toBe('finished');
+    expect([books, boards]).toEqual([[], []]);
+    expect(looks.slice(-2).sort()).toEqual(['boards', 'books']);
+  });
+  it('does not say finished when only the resource types that held something are empty', async () => {
+    const books = rows(TARGET);
+    const service = shelf(books, [], async () => ({ is: 'accepted' }));
+    const skipTypes = service.resourceTypes
+      .map(({ name }) => name)
+      .filter((name) => name === 'shelf.book');
+    const report = await runProjectCleanup({
+      service,
+      context: reachOf(),
+      phase: 'apply',
+      confirmation: confirmed,
+      skipTypes,
+      deadline: 60_000,
+    });
+    expect(report.outcome.is).toBe('again');
+    expect(books).toHaveLength(1);
+  });
+});
+
+describe('safety rule: still deleting is not a failure', () => {
+  it('asks to be looked at again, ever more rarely, and spends no tries', async () => {
+    const report = await clean(shelf(rows(TARGET), [], async () => ({ is: 'accepted' })));
+    expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
+    const waits = [0, 10, 60, 600, 6000].map((idle) =>
+      nextRunSeconds({ progressAt: 0, conditions: [] }, idle * 1000, 0),
+    );
+    expect(waits).toEqual([0.4, 2.5, 15, 60, 60]);
+    expect(nextRunSeconds({ progressAt: 0, conditions: [] }, 0, 17)).toBe(17);
+  });
+  it('names what is stuck, since when, and who can act', async () => {
+    const report = await clean(
+      shelf(rows(TARGET), [], async () => ({ is: 'accepted', stuckSince: 77 })),
+    );
+    expect(report.conditions).toEqual([
+      expect.objectContaining({
+        since: 77,
+        actor: 'operator',
+        resourceType: 'shelf.book',
+        example: 'r0',
+      }),
+    ]);
+  });
+});
+
+describe('safety rule: workloads before their guards', () => {
+  it('touches no board while a book stands on it', async () => {
+    const [books, boards] = [rows(TARGET), rows(TARGET)];
+    const report = await clean(
+      shelf(books, boards, async (all, row) =>
+        all === books ? { is: 'accepted' } : takeOut(all, row),
+      ),
+    );
+    expect(boards).toHaveLength(1);
+    expect(Object.keys(report.counts)).toEqual(['shelf.book']);
+    expect(report.outcome.is).toBe('again');
+  });
+  it('touches no board while nobody knows what stands on it', async () => {
+    const boards = rows(TARGET);
+    const books: Row[] = [];
+    await clean(
+      shelf(books, boards, takeOut, (all) =>
+        all === books ? Promise.reject(error('Transient')) : Promise.resolve([...all]),
+      ),
+    );
+    expect(boards).toHaveLength(1);
+  });
+});
+
+describe('safety rule: never the cloud’s own', () => {
+  const protection = { projects: ['kept'], domains: ['vip'], ownProject: 'cleaner' };
+  it.each([
+    [{ type: 'project', id: 'cleaner' }, 'logged in'],
+    [{ type: 'project', id: 'kept', domainId: 'x' }, 'settings protect this project'],
+    [{ type: 'project', id: 'p', domainId: 'vip' }, 'settings protect its domain'],
+    [{ type: 'project', id: 'p' }, 'never recorded'],
+    [{ type: 'project', id: 'p', name: 'service', domainId: 'default' }, 'belong to the cloud'],
+    [{ type: 'domain', id: 'default' }, 'default domain'],
+    [{ type: 'domain', id: 'vip' }, 'settings protect'],
+  ] as const)('protects %j', (scope, why) =>
+    expect(protectedBecause(scope, protection)).toContain(why),
+  );
+  it('lets a customer go', () => {
+    expect(
+      protectedBecause(
+        { type: 'project', id: 'p', name: 'service', domainId: 'customer' },
+        protection,
+      ),
+    ).toBeUndefined();
+    expect(
+      protectedBecause({ type: 'project', id: 'p', domainId: 'default', name: 'shop' }, protection),
+    ).toBeUndefined();
+  });
+  it('makes no call at all for the project that it is logged in to', async () => {
+    const books = rows(TARGET);
+    await expect(clean(shelf(books, [], takeOut), reachOf(TARGET, TARGET))).rejects.toMatchObject({
+      report: { code: 'safety rules.own-project' },
+    });
+    expect(books).toHaveLength(1);
+  });
+  it.each([
+    ['by the settings', { projects: [TARGET], domains: [] }, 'cleaner'],
+    ['as its own', { projects: [], domains: [] }, TARGET],
+  ])(
+    'opens an operation on a project that is protected %s only to say that it is refused',
+    async (_, protectedIds, ownProject) => {
+      const world = new SmallWorld({
+        resources: [1, 1, 1],
+        lingers: 0,
+        failures: 0,
+        failWith: 'Transient',
+      });
+      const deps = {
+        ...world.deps,
+        protectedIds,
+        protection: async () => ({ ...protectedIds, ownProject }),
+      };
+      await world.engine.commit({ messages: [deleted(TARGET)] });
+      await world.settle(deps);
+      expect([...world.engine.operations.values()]).toEqual([
+        expect.objectContaining({
+          state: 'refused',
+          hold: expect.objectContaining({ reason: expect.stringContaining('protected: ') }),
+        }),
+      ]);
+      expect(world.resources(TARGET)).toBe(3);
+    },
+  );
+  it('waits, and gives no message up, while it cannot even log in to learn which project is its own', async () => {
+    const world = new SmallWorld({
+      resources: [1, 1, 1],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    const deps = { ...world.deps, protection: () => Promise.reject(error('Transient')) };
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    await world.settle(deps, 20);
+    expect([...world.engine.operations.values()]).toEqual([
+      expect.objectContaining({ state: 'confirming' }),
+    ]);
+    expect(world.engine.waiting).toHaveLength(1);
+    expect(world.resources(TARGET)).toBe(3);
+  });
+});
+
+describe('safety rule: one stuck project stops no other', () => {
+  it('goes on with the other resource types when one cannot be listed, and with the other resources when one cannot be removed', async () => {
+    const [books, boards] = [rows(TARGET, TARGET, TARGET), rows(TARGET)];
+    const service = defineService({
+      name: 'shelf',
+      catalogTypes: ['shelf'],
+      after: [],
+      resourceTypes: [
+        defineType<Row>({
+          name: 'board',
+          list: () => Promise.reject(error('Transient')),
+          id: ({ id }) => id,
+          owner: ({ owner }) => owner,
+          remove: (row) => takeOut(boards, row),
+        }),
+        defineType<Row>({
+          name: 'book',
+          list: async () => [...books],
+          id: ({ id }) => id,
+          owner: ({ owner }) => owner,
+          remove: (row) =>
+            row.id === 'r1' ? Promise.reject(error('Unexpected')) : takeOut(books, row),
+        }),
+      ],
+    });
+    const report = await clean(service);
+    expect(books.map(({ id }) => id)).toEqual(['r1']);
+    expect(report.outcome).toMatchObject({ is: 'failed', error: { code: 'shelf.Unexpected' } });
+  });
+  it('asks no more of a service that refused it once', async () => {
+    let asked = 0;
+    const report = await runProjectCleanup({
+      service: shelf(rows(...Array.from({ length: 50 }, () => TARGET)), [], () => {
+        asked += 1;
+        return Promise.reject(error('Denied'));
+      }),
+      context: reachOf(),
+      phase: 'apply',
+      confirmation: confirmed,
+      deadline: 60_000,
+      concurrency: 2,
+    });
+    expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
+    expect(asked).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('safety rule: caps', () => {
+  it('holds an operation with more resources than the cap until a person releases it', async () => {
+    const world = new SmallWorld({
+      resources: [3, 3, 3],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    const deps = { ...world.deps, limits: { ...world.deps.limits, maxResourcesPerOperation: 8 } };
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    await world.settle(deps);
+    const [held] = [...world.engine.operations.values()];
+    expect(held).toMatchObject({
+      state: 'held',
+      hold: { reason: 'it holds 9 resources, the cap is 8' },
+    });
+    expect(world.resources(TARGET)).toBe(9);
+    if (!held) throw new Error('nothing held');
+    const release = async (since: number | undefined) => {
+      const data = { operationId: held.id, by: 'ann', reason: 'checked', since };
+      await world.engine.commit({ messages: [{ type: 'operation.released', data }] });
+      await world.settle(deps);
+    };
+    // The word about an earlier hold, which comes once more: by a queue, or by a replay.
+    await release((held.hold?.since ?? 0) - 1);
+    expect([...world.engine.operations.values()]).toMatchObject([{ state: 'held' }]);
+    await release(held.hold?.since);
+    expect([...world.engine.operations.values()]).toEqual([
+      expect.objectContaining({
+        state: 'finished',
+        released: { by: 'ann', reason: 'checked', at: expect.any(Number) },
+      }),
+    ]);
+    expect(world.resources(TARGET)).toBe(0);
+  });
+  it('holds the operation that would be one too many within the hour', async () => {
+    const world = new SmallWorld({
+      resources: [1, 0, 0],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    const deps = { ...world.deps, limits: { ...world.deps.limits, maxOperationsPerHour: 1 } };
+    await world.engine.commit({ messages: [deleted(ProjectId.parse('other'))] });
+    await world.settle(deps);
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    await world.settle(deps);
+    expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual([
+      'finished',
+      'held',
+    ]);
+    expect(world.resources(TARGET)).toBe(1);
+  });
+});
+
+describe('safety rule: observe first', () => {
+  it('removes nothing in a survey', async () => {
+    const books = rows(TARGET, TARGET);
+    const report = await runProjectCleanup({
+      service: shelf(books, [], takeOut),
+      context: reachOf(),
+      phase: 'plan',
+      confirmation: undefined,
+      deadline: 60_000,
+    });
+    expect(report).toMatchObject({
+      outcome: { is: 'finished' },
+      counts: { 'shelf.book': { listed: 2, gone: 0, left: 2 } },
+    });
+    expect(books).toHaveLength(2);
+  });
+  it('removes nothing once the mode was set back to observe, whatever is on its way', async () => {
+    const world = new SmallWorld({
+      resources: [2, 2, 2],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    for (let n = 0; n < 100; n += 1)
+      for (const waiting of world.engine.due()) {
+        const mode = waiting.message.type === 'service.requested' ? 'observe' : 'enforce';
+        await world
+          .handle(waiting.message, { ...world.deps, mode })
+          .then(() => world.engine.take(waiting));
+      }
+    expect(world.resources(TARGET)).toBe(6);
+  });
+});
+
+describe('safety rule: every failure has an owner, and one cause is said once', () => {
+  it('gives a refusal to the operator at once, as a dead letter', async () => {
+    const world = new SmallWorld({
+      resources: [1, 1, 1],
+      lingers: 0,
+      failures: 0,
+      failWith: 'Transient',
+    });
+    const [first] = world.services;
+    if (!first) throw new Error('no service');
+    const refusing = {
+      ...first,
+      resourceTypes: first.resourceTypes.map((resourceType) => ({
+        ...resourceType,
+        list: () => Promise.reject(error('Denied')),
+      })),
+    };
+    world.services.splice(0, 1, refusing);
+    await world.engine.commit({ messages: [deleted(TARGET)] });
+    await world.settle();
+    const tasks = [...world.engine.tasks.values()];
+    expect(tasks.map(({ service, state }) => [service, state])).toEqual([
+      ['first', 'dead-lettered'],
+      ['middle', 'pending'],
+      ['last', 'pending'],
+    ]);
+    expect(world.engine.letters.map(({ error: cause }) => cause?.class)).toEqual(['Denied']);
+  });
+});
