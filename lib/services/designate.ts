@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { defineService, defineType, type Removal } from '../task/service.ts';
 import { IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './designate/project.ts';
 import { ptrRecord, recordset } from './designate/records.ts';
+import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
 
 /** Without its key, with which anybody could take the zone. */
@@ -111,5 +112,14 @@ export const designate = defineService({
     'All: that a project accepted a zone is remembered until that zone is purged, seven days after its deletion; no call removes it before.',
     'Wallaby to 2023.1, with enforce_new_defaults: the headers by which another project is seen want system scope; by default "admin" suffices.',
   ],
-  resourceTypes: [ptrRecord, transferRequest, zone, recordset, zoneImport, zoneExport, quota],
+  resourceTypes: [
+    ptrRecord,
+    transferRequest,
+    zone,
+    recordset,
+    zoneShare,
+    zoneImport,
+    zoneExport,
+    quota,
+  ],
 });

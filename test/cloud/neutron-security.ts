@@ -206,3 +206,26 @@ export function rbacPolicies(state: CloudState): Resource {
 }
 
 export type Look = (call: Call, routes: Routes) => void;
+
+/**
+ * Of Neutron 29 (2026.2): one row per project, of which `project_id` null is that of the cloud. It has
+ * neither a name nor times.
+ */
+export function defaultStatefulness(state: CloudState): Resource {
+  const { defaultStatefulness: table } = state.network;
+  return {
+    path: 'security-groups-default-statefulness',
+    badMarker: 'ignored',
+    plural: 'security_groups_default_statefulness',
+    singular: 'security_groups_default_statefulness',
+    table,
+    extension: 'security-groups-default-statefulness',
+    missing: [
+      'SecurityGroupDefaultStatefulnessNotFound',
+      (id) => `Security group default statefulness ${id} could not be found.`,
+    ],
+    filters: ['stateful'],
+    create: (input, project) => ({ id: uuid(), project_id: project, stateful: true, ...input }),
+    remove: (row) => void table.delete(row.id),
+  };
+}

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { body, type Call, param, Refusal, type Reply, type Routes } from './http.ts';
+import { extensions } from './neutron-extensions.ts';
 import type { NetworkRow } from './rows.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject } from './tokens.ts';
@@ -97,13 +98,16 @@ export function found(resource: Resource, id: string): NetworkRow {
 
 const asRecord = z.record(z.string(), z.unknown());
 
+/** Aliases of the extensions that this cloud has. */
+export const extensionsIn = ({ options }: CloudState): string[] =>
+  [...extensions, ...options.moreExtensions].filter(
+    (alias) => !options.withoutExtensions.includes(alias),
+  );
+
 /** The routes of one resource. */
 export function resourceRoutes(state: CloudState, routes: Routes, resource: Resource): void {
-  if (
-    resource.extension !== undefined &&
-    state.options.withoutExtensions.includes(resource.extension)
-  )
-    return;
+  const { extension } = resource;
+  if (extension !== undefined && !extensionsIn(state).includes(extension)) return;
   const { path, singular, table } = resource;
   const show = (row: NetworkRow): Record<string, unknown> => ({ ...row, ...resource.show?.(row) });
   const input = (call: Call): Record<string, unknown> =>

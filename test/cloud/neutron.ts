@@ -1,15 +1,22 @@
 import * as z from 'zod';
 import { body, type Call, type Front, param, Refusal, type Reply, Routes } from './http.ts';
-import { extensions } from './neutron-extensions.ts';
 import { networks, ports, subnets, trunks } from './neutron-networks.ts';
 import { floatingIps, forwardingRoutes, interfaceRoutes, routers } from './neutron-routers.ts';
 import {
   addressGroups,
+  defaultStatefulness,
   rbacPolicies,
   securityGroupRules,
   securityGroups,
 } from './neutron-security.ts';
-import { blank, conflict, type Resource, resourceRoutes, timeless } from './neutron-shape.ts';
+import {
+  blank,
+  conflict,
+  extensionsIn,
+  type Resource,
+  resourceRoutes,
+  timeless,
+} from './neutron-shape.ts';
 import type { CloudState } from './state.ts';
 import { isAdmin, ownProject, tokenOf } from './tokens.ts';
 
@@ -31,11 +38,12 @@ export function neutron(state: CloudState): Front {
     rbacPolicies,
     qosPolicies,
     addressGroups,
+    defaultStatefulness,
     addressScopes,
     subnetpools,
   ];
   for (const resource of resources) resourceRoutes(state, routes, resource(state));
-  const shown = extensions.filter((alias) => !state.options.withoutExtensions.includes(alias));
+  const shown = extensionsIn(state);
   routes.on('GET', '/v2.0/extensions', () => ({
     status: 200,
     json: {

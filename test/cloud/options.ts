@@ -50,6 +50,8 @@ export interface Options {
   readonly swiftLag: number;
   /** Neutron extensions that this cloud lacks, by alias. */
   readonly withoutExtensions: readonly string[];
+  /** Neutron extensions of later releases that this cloud has as well, by alias. */
+  readonly moreExtensions: readonly string[];
 }
 
 export const defaults: Omit<Options, 'clock'> = {
@@ -76,4 +78,5 @@ export const defaults: Omit<Options, 'clock'> = {
   swiftPageLimit: 10_000,
   swiftLag: 0,
   withoutExtensions: [],
+  moreExtensions: [],
 };

@@ -119,6 +119,7 @@ export function tables(world: World) {
       rbacPolicies: world.table<NetworkRow>('neutron.rbac-policy', network),
       qosPolicies: world.table<NetworkRow>('neutron.qos-policy', network),
       addressGroups: world.table<NetworkRow>('neutron.address-group', network),
+      defaultStatefulness: world.table<NetworkRow>('neutron.default-statefulness', network),
       addressScopes: world.table<NetworkRow>('neutron.address-scope', network),
       subnetpools: world.table<NetworkRow>('neutron.subnetpool', network),
       quotas: world.table<QuotaRow>('neutron.quota', quota),

@@ -3,6 +3,9 @@ import { costTables } from '../../bench/cost.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { withTables } from './markdown.ts';
 import { FOLDER, pages } from './pages.ts';
+import { snapshot } from './project-columns/columns.ts';
+import { readDispositions } from './project-columns/dispositions.ts';
+import { COVERAGE_PAGE, coveragePage } from './project-columns/page.ts';
 
 /**
  * `npm run docs`: writes a page for every service, removes those of services that are gone, and
@@ -17,3 +20,6 @@ console.log(`${made.size} pages in ${FOLDER}`);
 const AWS = 'docs/aws.md';
 writeFileSync(AWS, withTables(readFileSync(AWS, 'utf8'), await costTables()));
 console.log(`what it costs in ${AWS}`);
+
+writeFileSync(COVERAGE_PAGE, coveragePage(snapshot(), readDispositions()));
+console.log(`what names a project in ${COVERAGE_PAGE}`);

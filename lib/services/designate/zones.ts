@@ -31,6 +31,10 @@ export const zonesSeen = (context: ProjectContext): Promise<ZoneRow[]> =>
 const isLent = (row: ZoneRow, project: string): boolean =>
   row.shared === true && ownerOf(row) !== undefined && ownerOf(row) !== project;
 
+/** Zones of other projects that are shared with the project. */
+export const lentZones = async (context: ProjectContext): Promise<ZoneRow[]> =>
+  (await zonesSeen(context)).filter((row) => isLent(row, context.project));
+
 /**
  * Names of all zones that this one could stand in: of `a.b.example.` they are `b.example.`,
  * `example.`.

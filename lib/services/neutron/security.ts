@@ -104,4 +104,16 @@ const qosPolicy = plainType({
   }),
 });
 
-export const SECURITY = [securityGroup, addressGroup, qosPolicy];
+/**
+ * Whether new security groups of the project are stateful (Neutron 29): one row per project. After
+ * the groups, so that no group that is made meanwhile differs from what the project had set.
+ */
+const defaultStatefulness = plainType({
+  name: 'default-statefulness',
+  path: '/v2.0/security-groups-default-statefulness',
+  collection: 'security_groups_default_statefulness',
+  extension: 'security-groups-default-statefulness',
+  follows: ['security-group'],
+});
+
+export const SECURITY = [securityGroup, addressGroup, qosPolicy, defaultStatefulness];

@@ -97,7 +97,11 @@ export function shelvesOf(state: CloudState, shares: boolean): Shelves {
     shares,
     zones,
     recordsets,
-    sharing: world.table<Share>('designate.zone-share', ofZone),
+    // A share is a grant: of two projects of the test it belongs to the one that it lets in.
+    sharing: world.table<Share>('designate.zone-share', {
+      owner: (row) => (row.target_project_id === LENDER ? row.project_id : row.target_project_id),
+      label: ofZone.label,
+    }),
     transferRequests: world.table<TransferRequest>('designate.zone-transfer-request', ofZone),
     imports: world.table<Task>('designate.zone-import', ofZone),
     exports: world.table<Task>('designate.zone-export', ofZone),

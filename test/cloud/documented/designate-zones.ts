@@ -54,11 +54,29 @@ export function zoneRoutes(routes: Routes, shelves: Shelves): void {
     .on('GET', '/v2/zones/:id/shares', (call) => {
       if (!shares) throw new Refusal(404, 'resource not found', { type: 'not_found' });
       const context = contextOf(call);
+      const target = call.query.get('target_project_id');
+      // The project that is let in sees the shares of the zone as well (seen on Designate 22).
       const rows = sharing.where(
         (row) =>
-          row.zone_id === param(call, 'id') && (context.all || row.project_id === context.project),
+          row.zone_id === param(call, 'id') &&
+          (context.all || [row.project_id, row.target_project_id].includes(context.project)) &&
+          (target === null || row.target_project_id === target),
       );
       return listing(call, 'shared_zones', rows, (row) => row);
+    })
+    .on('DELETE', '/v2/zones/:id/shares/:share', (call) => {
+      const row = shares ? sharing.get(param(call, 'share')) : undefined;
+      if (!row || row.zone_id !== param(call, 'id'))
+        throw new Refusal(404, 'Could not find SharedZone', { type: 'shared_zone_not_found' });
+      const guest = row.target_project_id;
+      if (recordsets.some((one) => one.zone_id === row.zone_id && one.project_id === guest))
+        throw new Refusal(
+          400,
+          `Please delete all recordsets owned by project ${guest} before unsharing this zone.`,
+          { type: 'shared_zone_has_recordsets' },
+        );
+      if (!call.endless) sharing.delete(row.id);
+      return { status: 204 };
     })
     .on('DELETE', '/v2/zones/:id', (call) => {
       const row = one(call);

@@ -22,7 +22,7 @@ import { testServiceContract } from './service-contract.ts';
 testServiceContract(designate, {
   with: [designateWithShares],
   others: [neutron],
-  ownerElsewhere: ['ptr-record', 'quota'],
+  ownerElsewhere: ['ptr-record', 'quota', 'zone-share'],
   removals: [{ method: 'DELETE' }, { method: 'PATCH' }],
 });
 
@@ -243,6 +243,22 @@ describe('what others have to do with its zones', () => {
         (row) => row.zone_id === lent?.id && !['SOA', 'NS'].includes(row.type),
       ),
     ).toEqual([expect.objectContaining({ project_id: stage.control.projectId })]);
+  });
+
+  it('is a zone that they share with the project: the share goes, with the last record', async () => {
+    await open();
+    const lent = shelves().sharing.where((row) => row.target_project_id === stage.project);
+    expect(lent).toHaveLength(1);
+    const report = await stage.expectEmptied(designate);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toMatchObject({ 'designate.zone-share': { listed: 0, left: 0 } });
+    expect(shelves().sharing.get(lent[0]?.id ?? '')).toBeUndefined();
+    expect(shelves().zones.where(({ name }) => name === 'lent.example.')).toHaveLength(1);
+    // The share of the same zone with the control project stays.
+    expect(
+      shelves().sharing.where((row) => row.target_project_id === stage.control.projectId),
+    ).toHaveLength(1);
+    expect(stage.controlsAreUntouched).toBe(true);
   });
 
   it('is a zone in which an administrator made a record from this project: it stays there, and that is said', async () => {

@@ -247,6 +247,16 @@ describe('Neutron, extensions', () => {
     expect(scene.cloud.calls.filter(({ status }) => status >= 400)).toEqual([]);
     expect(scene.ofDead()).toEqual([]);
   });
+  it('removes the default statefulness of the project, and that of no other project', async () => {
+    await start({ moreExtensions: ['security-groups-default-statefulness'] });
+    const { defaultStatefulness } = scene.network;
+    for (const project_id of [scene.dead, scene.control])
+      defaultStatefulness.add({ id: `of ${project_id}`, project_id, stateful: false });
+    const report = await scene.cleaner.run(scene.dead);
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(of(report, 'neutron.default-statefulness')).toEqual({ listed: 1, gone: 1, left: 0 });
+    expect(defaultStatefulness.all().map((row) => row.project_id)).toEqual([scene.control]);
+  });
   it('has nothing to do in a cloud without Neutron', async () => {
     await start();
     scene.cloud.hide('neutron');

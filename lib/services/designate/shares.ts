@@ -1,0 +1,50 @@
+import * as z from 'zod';
+import { defineType, type Removal } from '../../task/service.ts';
+import { failedWith, IN_ALL_PROJECTS, text } from './project.ts';
+import { lentZones } from './zones.ts';
+
+const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_id: text });
+
+/**
+ * Zones of other projects that are shared with this one (since 2023.1). The share is a grant to
+ * exactly one project, like a role assignment. The owner in the sense of the safety rules is
+ * therefore the project that it lets in; the zone and its owner keep everything that is theirs.
+ * Only the listing of a zone's shares shows them, and it shows the other guests of the zone, too.
+ */
+export const zoneShare = defineType({
+  name: 'zone-share',
+  follows: ['recordset', 'zone'],
+  blockers: ['A share stays as long as the project has records in the zone, or zones below it.'],
+  async list(context) {
+    const shares = await Promise.all(
+      (await lentZones(context)).map(({ id }) =>
+        context.api.list(`/v2/zones/${encodeURIComponent(id)}/shares`, {
+          collection: 'shared_zones',
+          row: shareRow,
+          paging: 'next',
+          query: { target_project_id: context.project },
+          headers: IN_ALL_PROJECTS,
+        }),
+      ),
+    );
+    return shares
+      .flatMap(({ rows }) => rows)
+      .filter((row) => row.target_project_id === context.project || !row.target_project_id);
+  },
+  id: (row) => row.id,
+  owner: (row) => row.target_project_id ?? undefined,
+  label: (row) => `of zone ${row.zone_id}`,
+  async remove(row, { api }): Promise<Removal> {
+    const zone = `/v2/zones/${encodeURIComponent(row.zone_id)}`;
+    try {
+      await api.request('DELETE', `${zone}/shares/${encodeURIComponent(row.id)}`, {
+        headers: IN_ALL_PROJECTS,
+      });
+    } catch (error) {
+      if (!failedWith(error, 400)) throw error;
+      // Records that are on their way count as records; the next listing finds the share again.
+      return { is: 'blocked', message: error.message, actor: 'none' };
+    }
+    return { is: 'gone' };
+  },
+});

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { promisify } from 'node:util';
+import * as z from 'zod';
+
+/** `table.column` of every column that names a project, by service. */
+export const Columns = z.record(z.string(), z.array(z.string()));
+export type Columns = z.infer<typeof Columns>;
+/** By release: `2022.2`. */
+export const Snapshot = z.record(z.string(), Columns);
+export type Snapshot = z.infer<typeof Snapshot>;
+
+const FILE = new URL('columns.json', import.meta.url);
+/** What the databases of the supported releases had when the page was made. */
+export const snapshot = (): Snapshot => Snapshot.parse(JSON.parse(readFileSync(FILE, 'utf8')));
+export const SNAPSHOT_FILE = FILE;
+
+/** Nova keeps its tables in three databases; the cells have equal tables. */
+const SERVICE_OF: Readonly<Record<string, string>> = { nova_api: 'nova', nova_cell0: 'nova' };
+
+/** Names of columns that hold the id of a project, or may hold it. */
+const NAMES = [
+  '(^|_)(project|tenant|owner|lessee|account)(_|$)',
+  '^(scope_key|external_id|target_id|member)$',
+].join('|');
+
+/** `shadow_…`: what Nova archived; its tables have the columns of the tables that they shadow. */
+const QUERY = `
+  SELECT table_schema, CONCAT(table_name, '.', column_name) FROM information_schema.columns
+  WHERE table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')
+    AND table_name NOT LIKE 'shadow\\_%' AND column_name REGEXP '${NAMES}'
+  ORDER BY 1, 2`;
+
+const run = promisify(execFile);
+
+/**
+ * The answer of a query as rows of texts. `socket`: of the MariaDB in which all services of a test
+ * cloud keep their tables; the user `root` must need no password there.
+ */
+export async function query(socket: string, sql: string): Promise<string[][]> {
+  const options = ['--no-defaults', `--socket=${socket}`, '--user=root', '--batch', '-N'];
+  const { stdout } = await run('mariadb', [...options, '--execute', sql], { maxBuffer: 1 << 26 });
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'));
+}
+
+/** All columns that name a project in a MariaDB of a test cloud. */
+export async function readColumns(socket: string): Promise<Columns> {
+  const columns: Record<string, string[]> = {};
+  for (const [schema = '', column = ''] of await query(socket, QUERY)) {
+    const service = SERVICE_OF[schema] ?? schema;
+    columns[service] = [...new Set([...(columns[service] ?? []), column])].sort();
+  }
+  return columns;
+}
+
+/**
+ * The socket of the database of the cloud that the environment names: `OPENSTACK_TEST_DATABASE`,
+ * else `mysql/sock` beside the clouds.yaml. `undefined`: the database is out of reach.
+ */
+export function databaseSocket(env: NodeJS.ProcessEnv): string | undefined {
+  const beside = `${dirname(env.OS_CLIENT_CONFIG_FILE ?? '')}/mysql/sock`;
+  return env.OPENSTACK_TEST_DATABASE ?? (existsSync(beside) ? beside : undefined);
+}

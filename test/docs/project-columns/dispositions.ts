@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import * as z from 'zod';
+import type { Columns } from './columns.ts';
+
+const types = z.array(z.string()).min(1);
+const reason = z.string().min(1);
+const Disposition = z.union([
+  z.strictObject({ covered: types }),
+  z.strictObject({ with: types }),
+  z.strictObject({ keystone: z.literal(true) }),
+  z.strictObject({ kept: reason }),
+  z.strictObject({ none: reason }),
+]);
+/** What becomes of the rows of one column when the project is deleted; see dispositions.yaml. */
+export type Disposition = z.infer<typeof Disposition>;
+const Table = z.record(z.string(), z.record(z.string(), Disposition));
+type Table = z.infer<typeof Table>;
+
+const FILE = new URL('dispositions.yaml', import.meta.url);
+export const readDispositions = (): Table => Table.parse(parse(readFileSync(FILE, 'utf8')));
+
+/** The entry for `table.column`, or the one for all columns of the table. */
+function entryFor(table: Table, service: string, column: string): string | undefined {
+  const entries = table[service] ?? {};
+  return [column, `${column.split('.')[0]}.*`].find((key) => entries[key] !== undefined);
+}
+
+export function dispositionOf(
+  table: Table,
+  service: string,
+  column: string,
+): Disposition | undefined {
+  const key = entryFor(table, service, column);
+  return key === undefined ? undefined : table[service]?.[key];
+}
+
+/** `service table.column` of every column that has no disposition. */
+export function undisposed(table: Table, columns: Columns): string[] {
+  return Object.entries(columns).flatMap(([service, names]) =>
+    names
+      .filter((name) => entryFor(table, service, name) === undefined)
+      .map((name) => `${service} ${name}`),
+  );
+}
+
+/** `service entry` of every entry that no column of any release has. */
+export function unused(table: Table, releases: readonly Columns[]): string[] {
+  const used = new Set(
+    releases.flatMap((columns) =>
+      Object.entries(columns).flatMap(([service, names]) =>
+        names.map((name) => `${service} ${entryFor(table, service, name)}`),
+      ),
+    ),
+  );
+  return Object.entries(table).flatMap(([service, entries]) =>
+    Object.keys(entries)
+      .map((key) => `${service} ${key}`)
+      .filter((key) => !used.has(key)),
+  );
+}
+
+/** The full names of the resource types that the table mentions: `nova.server`. */
+export function mentionedTypes(table: Table): string[] {
+  return Object.entries(table).flatMap(([service, entries]) =>
+    Object.values(entries)
+      .flatMap((one) => ('covered' in one ? one.covered : 'with' in one ? one.with : []))
+      .map((name) => (name.includes('.') ? name : `${service}.${name}`)),
+  );
+}
