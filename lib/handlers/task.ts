@@ -211,10 +211,14 @@ async function run(
     data.phase === 'pre-delete'
       ? await deps.cloud.api(service, data.region, data.project)
       : undefined;
+  const { project } = data;
+  const memberApi = projectApi && {
+    memberApi: () => deps.cloud.api(service, data.region, project, 'member'),
+  };
   return runProjectCleanup({
     ...common,
     confirmation,
-    context: { ...context, projectApi, project: data.project, members: data.members },
+    context: { ...context, projectApi, ...memberApi, project, members: data.members },
   });
 }
 

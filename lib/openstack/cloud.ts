@@ -35,12 +35,13 @@ export interface Cloud {
    * The service's API in a region; `undefined` when the catalog lacks it there. Throws
    * `Unsupported` when it can't speak the floor microversion.
    * `projectApi`: with a token on that project, on which the propagator has a role at the time;
-   * throws class `Denied` when it has none.
+   * throws class `Denied` when it has none. `as`: with that role on it alone.
    */
   api(
     service: ServiceAddress,
     region: string,
     projectApi?: ProjectId,
+    as?: 'member',
   ): Promise<ServiceApi | undefined>;
   /** Closes kept-alive connections. */
   close(): Promise<void>;

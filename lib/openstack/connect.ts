@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
+import type { ProjectId } from '../../events/ids.ts';
 import type { ServiceApi } from '../task/service.ts';
 import { checkRegions, findEndpoint, regionsOf } from './catalog.ts';
 import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createKeystone } from './keystone.ts';
+import { createMemberSession } from './member.ts';
 import { negotiate } from './microversion.ts';
 import { createProjectAdmin } from './project-admin.ts';
 import { type ApiVersion, type Call, createRest, type RestOptions } from './rest.ts';
@@ -50,9 +52,12 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   /**
    * Few projects are emptied alive at the same time; a session that was forgotten is a login more.
    */
-  const sessionFor = (scope: Scope): Session => {
-    const key = scope.is === 'system' ? 'system' : `project ${scope.id}`;
-    const known = scoped.get(key) ?? createSession(credentials, transport, now, userAgent, scope);
+  const sessionFor = (scope: Scope): Session =>
+    remember(scope.is === 'system' ? 'system' : `project ${scope.id}`, () =>
+      createSession(credentials, transport, now, userAgent, scope),
+    );
+  const remember = (key: string, make: () => Session): Session => {
+    const known = scoped.get(key) ?? make();
     scoped.delete(key);
     scoped.set(key, known);
     for (const oldest of scoped.keys()) if (scoped.size > MOST_SCOPES) scoped.delete(oldest);
@@ -114,15 +119,24 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     return token;
   };
 
-  const identity = rest({
-    session,
-    service: 'keystone',
-    region: '',
-    endpoint: credentials.authUrl,
-    ownProject: '',
-    apiVersion: undefined,
-    limit: limitOf('keystone', '', 8),
-  });
+  const identityOver = (as: Session): ServiceApi =>
+    rest({
+      session: as,
+      service: 'keystone',
+      region: '',
+      endpoint: credentials.authUrl,
+      ownProject: '',
+      apiVersion: undefined,
+      limit: limitOf('keystone', '', 8),
+    });
+  const identity = identityOver(session);
+  const memberOf = (project: ProjectId): Session =>
+    remember(`member ${project}`, () => {
+      const whole = sessionFor({ is: 'project', id: project });
+      const open = (own: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
+        createSession({ ...credentials, ...own }, transport, now, userAgent);
+      return createMemberSession(whole, identityOver(whole), open, now);
+    });
   return {
     keystone: createKeystone(identity),
     keystoneActions: createProjectAdmin(identity, session, (id) =>
@@ -139,7 +153,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     },
     regionsOf: async (service) =>
       regionsOf((await catalogNow()).catalog, service.catalogTypes, credentials.regions),
-    async api(service, region, projectApi) {
+    async api(service, region, projectApi, role) {
       const { catalog, project } = await catalogNow();
       if (!projectApi) {
         const endpoint = findEndpoint(catalog, service.catalogTypes, region, credentials.interface);
@@ -148,7 +162,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
           ? undefined
           : apiAt(service, region, endpoint, project.id, as, service.scope ?? 'project');
       }
-      const as = sessionFor({ is: 'project', id: projectApi });
+      const as = role ? memberOf(projectApi) : sessionFor({ is: 'project', id: projectApi });
       const token = await as.token();
       // Endpoints may have the project's id in their path.
       const endpoint = findEndpoint(
@@ -161,7 +175,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       // project of the token.
       return endpoint === undefined
         ? undefined
-        : apiAt(service, region, endpoint, token.project.id, as, `on ${projectApi}`);
+        : apiAt(service, region, endpoint, token.project.id, as, `on ${projectApi} ${role ?? ''}`);
     },
     close: () => transport.close(),
   };

@@ -1,8 +1,15 @@
 import * as z from 'zod';
-import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import {
+  defineService,
+  defineType,
+  type ProjectContext,
+  type Removal,
+  type ServiceApi,
+} from '../task/service.ts';
 import { backup, backupStrategy } from './trove/backups.ts';
 import { cluster, instance } from './trove/instances.ts';
-import { unlessInTheWay } from './trove/rows.ts';
+import { unlessHeldByBuild } from './trove/rows.ts';
 
 const moduleRow = z.object({
   id: z.string(),
@@ -11,31 +18,66 @@ const moduleRow = z.object({
   tenant: z.string().nullish(),
 });
 
+const modulesOf = async (api: ServiceApi, project: string) => {
+  const from = { collection: 'modules', row: moduleRow, paging: 'none' } as const;
+  const { rows } = await api.list('/modules', from);
+  return rows.filter(
+    (row) => row.tenant_id === project || (!row.tenant_id && row.tenant !== 'all'),
+  );
+};
+
+/**
+ * Trove answers 500 to an administrator who lists modules, in every release since 2023.2 (an
+ * UnboundLocalError in its `Modules.load`). It is this fault, and no Trove that is down, if the
+ * listing of clusters is answered at the same time.
+ */
+async function isListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
+  if (!(error instanceof PropagatorError) || error.report.status !== 500) return false;
+  return isAdministrator(api).catch(() => false);
+}
+
+/** The API over a token that is no administrator's; `undefined` where Keystone gives none. */
+const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefined> =>
+  memberApi?.().catch((error: unknown) => {
+    if (error instanceof PropagatorError && error.report.class !== 'Transient') return undefined;
+    throw error;
+  }) ?? Promise.resolve(undefined);
+
 /**
  * Modules. An administrator gets those of the whole cloud; what is for all projects is the cloud's
- * own, and says so.
+ * own, and says so. Where that listing is broken, a member of the living project lists those of the
+ * project; after its death no token shows them.
  */
 const module = defineType({
   name: 'module',
   follows: ['instance', 'cluster'],
   blockers: ['A module stays as long as it is applied to an instance.'],
-  async list({ api, project }) {
-    const { rows } = await api.list('/modules', {
-      collection: 'modules',
-      row: moduleRow,
-      paging: 'none',
-    });
-    return rows.filter(
-      (row) => row.tenant_id === project || (!row.tenant_id && row.tenant !== 'all'),
-    );
+  async list(context) {
+    const { api, project } = context;
+    try {
+      return await modulesOf(api, project);
+    } catch (error) {
+      if (!(await isListingBroken(error, api))) throw error;
+      const member = await memberApiOf(context);
+      if (member) return modulesOf(member, project);
+      throw new PropagatorError({
+        code: 'trove.module.hidden',
+        class: 'Unsupported',
+        service: 'trove',
+        region: context.region,
+        message: 'this Trove shows an administrator no modules: it answers 500 to the listing',
+        advice:
+          'Modules hold files for databases and nothing else. Delete the rows of the project in the table modules of Trove.',
+      });
+    }
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  remove: (row, { api }) =>
-    unlessInTheWay(/applied to/i, async () => {
+  remove: (row, context) =>
+    unlessHeldByBuild(context, /applied to/i, async () => {
       // Hidden ones and those that are applied by themselves only an administrator may delete.
-      await api.request('DELETE', `/modules/${encodeURIComponent(row.id)}`);
+      await context.api.request('DELETE', `/modules/${encodeURIComponent(row.id)}`);
       return { is: 'gone' };
     }),
 });
@@ -48,9 +90,10 @@ const isAdministrator = async (api: ServiceApi): Promise<boolean> =>
     .status < 300;
 
 /**
- * Configuration groups. No row says whose it is. To a member of the project Trove shows those of
- * the project of his token only, which is the proof of the owner; to an administrator, whatever
- * project his token is on, those of the whole cloud, and nothing tells them apart.
+ * Configuration groups. No row names its owner. To a member Trove shows those of the project of the
+ * token only, which is the proof of the owner; to an administrator, whatever project the token is
+ * on, those of the whole cloud, and nothing tells them apart. A group that an instance in BUILD
+ * uses does not hold the phase for an hour either; it stays, and the operation says so.
  */
 const configuration = defineType({
   name: 'configuration',
@@ -62,9 +105,11 @@ const configuration = defineType({
   },
   follows: ['instance', 'cluster'],
   blockers: [
-    'A token with the role admin does not tell whose a configuration group is: then they are left, and that is said.',
+    'They are listed with a token that carries the role member alone. Where Keystone gives the propagator no such token, they are left, and the operation says so.',
   ],
-  async list({ api, project }) {
+  async list(context) {
+    const { project } = context;
+    const api = (await memberApiOf(context)) ?? context.api;
     const { rows } = await api.list('/configurations', {
       collection: 'configurations',
       row: configurationRow,
@@ -72,13 +117,13 @@ const configuration = defineType({
     });
     if (rows.length === 0) return [];
     if (!(await isAdministrator(api)))
-      return rows.map((row) => ({ ...row, project, isOurs: true }));
-    return [{ id: 'of the whole cloud', name: undefined, project, isOurs: false }];
+      return rows.map((row) => ({ ...row, project, isOurs: true, api }));
+    return [{ id: 'of the whole cloud', name: undefined, project, isOurs: false, api }];
   },
   id: (row) => row.id,
   owner: (row) => row.project,
   label: (row) => row.name ?? undefined,
-  async remove(row, { api }): Promise<Removal> {
+  async remove(row, context): Promise<Removal> {
     if (!row.isOurs)
       return {
         is: 'retained',
@@ -87,8 +132,8 @@ const configuration = defineType({
         advice:
           'They hold settings of databases and nothing else; a member of the project can delete them (openstack database configuration delete).',
       };
-    return unlessInTheWay(/associated with/i, async () => {
-      await api.request('DELETE', `/configurations/${encodeURIComponent(row.id)}`);
+    return unlessHeldByBuild(context, /associated with/i, async () => {
+      await row.api.request('DELETE', `/configurations/${encodeURIComponent(row.id)}`);
       return { is: 'gone' };
     });
   },
@@ -106,6 +151,7 @@ export const trove = defineService({
   before: ['neutron', 'swift', 'nova', 'cinder'],
   releases: [
     'Before Wallaby the instances, before Victoria the backups of one project can not be listed.',
+    '2023.2 and later: Trove answers 500 to an administrator who lists modules. They are emptied while the project lives, and out of reach after its death.',
     'An answer of 403 to the listing of instances may mean that Nova has refused Trove.',
   ],
   resourceTypes: [backupStrategy, backup, cluster, instance, module, configuration],

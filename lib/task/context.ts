@@ -103,6 +103,12 @@ export interface CommonContext {
    * (Heat deletes with the caller's token).
    */
   readonly projectApi: ServiceApi | undefined;
+  /**
+   * The same API with a token on the project that carries the role `member` alone, where the phase
+   * is `pre-delete`: some services hide from an administrator whose a resource is. Throws class
+   * `Denied` when Keystone gives no such token.
+   */
+  readonly memberApi?: () => Promise<ServiceApi | undefined>;
   /** Another service's API (`swift` for backups in it), `undefined` where the catalog lacks it. */
   apiOf(service: string): Promise<ServiceApi | undefined>;
   /** Epoch milliseconds. */

@@ -34,6 +34,8 @@ export interface TypeIteration {
    * that means.
    */
   readonly unreachable?: string;
+  /** True if all that is left can also be removed after the project's deletion. */
+  readonly canFollowDeletion?: boolean;
 }
 
 export interface IterationInput<At extends CommonContext = ProjectContext> {
@@ -112,14 +114,11 @@ async function iterateType<At extends CommonContext>(
   try {
     seen = await resourceType.list(context);
   } catch (thrown) {
-    return unlisted(
-      resourceType,
-      reportOf(thrown, {
-        code: `${resourceType.name}.list`,
-        service: input.service,
-        region: context.region,
-      }),
-    );
+    const code = `${resourceType.name}.list`;
+    const error = reportOf(thrown, { code, service: input.service, region: context.region });
+    if (isHidden(error) && input.verifiedBeforeDeletion.includes(resourceType.name))
+      return verifiedBefore(resourceType);
+    return unlisted(resourceType, error);
   }
   const { ours, conditions } = sortByOwner(resourceType, seen.resources, input.owner);
   const listed = Math.max(seen.total ?? 0, ours.length + conditions.ownerless.length);
@@ -146,10 +145,28 @@ async function iterateType<At extends CommonContext>(
     // Nothing is left but what no call to this release of the service removes: as good as empty,
     // and said.
     verifiedEmpty: removal.retained > 0 && removal.retained === listed && !seen.more,
+    canFollowDeletion:
+      input.phase === 'pre-delete' &&
+      removal.deferred > 0 &&
+      removal.gone + removal.retained + removal.deferred === listed &&
+      !seen.more,
     conditions: [...all, ...removal.conditions],
     errors: removal.errors,
   };
 }
+
+/** What a listing on the living project proved, and what no listing shows any more. */
+const verifiedBefore = (resourceType: Named): TypeIteration => ({
+  resourceType: resourceType.name,
+  count: { listed: 0, gone: 0, left: 0 },
+  verifiedEmpty: true,
+  conditions: [],
+  errors: [],
+});
+
+/** The service has such resources, and shows an administrator none of them. */
+const isHidden = (error: ErrorReport): boolean =>
+  error.class === 'Unsupported' && error.code.endsWith('.hidden');
 
 /**
  * The API with a token on the project, for a resource type that nobody sees without it; or what is
@@ -170,8 +187,7 @@ function tokenOnProject<At extends CommonContext>(
   // Counted when its turn comes: a look would need a role on the project, and a survey changes
   // nothing.
   if (phase === 'plan') return unknown;
-  if (verifiedBeforeDeletion.includes(resourceType.name))
-    return { ...unknown, count: { listed: 0, gone: 0, left: 0 }, verifiedEmpty: true };
+  if (verifiedBeforeDeletion.includes(resourceType.name)) return verifiedBefore(resourceType);
   if (phase === 'apply') return outOfReach(resourceType, resourceType.requiresLiveProject, []);
   const error = { code: `${resourceType.name}.token`, service, region: context.region };
   return {
@@ -216,9 +232,8 @@ function outOfReach(
  */
 function unlisted(resourceType: Named, error: ErrorReport): TypeIteration {
   const isLacking = error.class === 'Unsupported' && !error.code.includes('.http.');
-  if (isLacking && error.code.endsWith('.hidden')) {
-    // It is there, and this release shows it to nobody who could tell: as little empty as what only
-    // a dead project's token shows.
+  if (isHidden(error)) {
+    // The type is as unreachable as what only a token on the project shows.
     const hidden = {
       ...condition(resourceType.name, 'Unsupported', error.message, 'operator', undefined, 1),
       advice: error.advice,
@@ -316,6 +331,7 @@ async function removeAll<At extends CommonContext>(
   const errors: ErrorReport[] = [];
   let gone = 0;
   let retained = 0;
+  let deferred = 0;
   let refused = false;
   const failed = (resource: Resource, thrown: unknown): void => {
     const error = reportOf(thrown, {
@@ -345,7 +361,9 @@ async function removeAll<At extends CommonContext>(
   };
   const settle = (resource: Resource, removal: Removal): void => {
     if (removal.is === 'gone') gone += 1;
-    else if (removal.is === 'retained') {
+    if (removal.is === 'blocked' && removal.canFollowDeletion) deferred += 1;
+    if (removal.is === 'gone') return;
+    if (removal.is === 'retained') {
       retained += 1;
       const skipped = condition(
         resourceType.name,
@@ -388,10 +406,11 @@ async function removeAll<At extends CommonContext>(
   };
   conditions.push(...blockers(resourceType, resources));
   const free = resources.filter((resource) => !resource.blocked);
+  deferred += resources.filter((resource) => resource.blocked?.canFollowDeletion).length;
   const { batch } = resourceType;
   if (batch) await Promise.all(chunks(free, batch.most).map((some) => limit(many, some, batch)));
   else await Promise.all(free.map((resource) => limit(one, resource)));
-  return { gone, retained, conditions, errors };
+  return { gone, retained, deferred, conditions, errors };
 }
 
 function chunks<Item>(items: readonly Item[], most: number): Item[][] {

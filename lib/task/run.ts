@@ -138,7 +138,10 @@ async function runTypes<At extends CommonContext>(
     if (
       looked === all &&
       resourceTypes.every(
-        (resourceType) => resourceType.verifiedEmpty || resourceType.unreachable !== undefined,
+        (resourceType) =>
+          resourceType.verifiedEmpty ||
+          resourceType.unreachable !== undefined ||
+          resourceType.canFollowDeletion,
       )
     ) {
       const beyond = [
@@ -156,6 +159,7 @@ async function runTypes<At extends CommonContext>(
       (resourceType) =>
         resourceType.verifiedEmpty ||
         resourceType.unreachable !== undefined ||
+        resourceType.canFollowDeletion ||
         resourceType.count?.left === 0,
     );
     // By the API's own word something has gone, or all of it: look again at once.

@@ -19,6 +19,11 @@ export interface Blocker {
   readonly message: string;
   readonly actor: Actor;
   readonly advice?: string;
+  /**
+   * True if the resource can be removed after the project's deletion as well. The phase
+   * `pre-delete` then ends without it, and the phase `apply` removes it.
+   */
+  readonly canFollowDeletion?: boolean;
 }
 
 /**

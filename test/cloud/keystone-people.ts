@@ -174,7 +174,11 @@ export function people(state: CloudState, routes: Routes): void {
       const input = body(
         call,
         z.object({
-          application_credential: z.object({ name: z.string(), secret: z.string().default(hex) }),
+          application_credential: z.object({
+            name: z.string(),
+            secret: z.string().default(hex),
+            roles: z.array(z.object({ name: z.string() })).optional(),
+          }),
         }),
       ).application_credential;
       const projectId = call.token?.projectId;
@@ -184,12 +188,17 @@ export function people(state: CloudState, routes: Routes): void {
           403,
           'You are not authorized to perform the requested action: identity:create_application_credential.',
         );
+      const own = rolesOf(state, param(call, 'user'), { project: projectId });
+      const roles = input.roles?.map(({ name }) => name) ?? own;
+      if (roles.some((name) => !own.includes(name)))
+        throw new Refusal(400, 'Invalid application credential: Could not find role assignment.');
       const row = applicationCredentials.add({
-        ...input,
+        name: input.name,
+        secret: input.secret,
         id: hex(),
         user_id: param(call, 'user'),
         project_id: projectId,
-        roles: rolesOf(state, param(call, 'user'), { project: projectId }),
+        roles,
       });
       state.notify('identity.application_credential.created', row.id, call);
       return {

@@ -4,11 +4,15 @@ import {
   clustersOf,
   instancesOf,
   isOlderThan,
+  isSlowBuild,
   PATIENCE,
   unlessBuilt,
   unlessInTheWay,
   waits,
 } from './rows.ts';
+
+const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean =>
+  !['NONE', 'DELETING'].includes(task.name);
 
 /** Clusters with their members, which Trove deletes in no other way. */
 export const cluster = defineType({
@@ -19,9 +23,7 @@ export const cluster = defineType({
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row, context) =>
-    ['NONE', 'DELETING'].includes(row.task.name)
-      ? undefined
-      : unlessBuilt(row, context, `busy (${row.task.name})`),
+    isBusy(row) ? unlessBuilt(row, context, `busy (${row.task.name})`) : undefined,
   async remove(row, context): Promise<Removal> {
     const path = `/clusters/${encodeURIComponent(row.id)}`;
     const isUnderWay = row.task.name === 'DELETING';
@@ -46,22 +48,29 @@ export const instance = defineType({
   follows: ['backup', 'cluster'],
   blockers: [
     'Replicas go before their source, members of a cluster only with the cluster.',
-    'What is being built is left alone for an hour, then its state is reset.',
+    'What is being built is left alone for an hour, then its state is reset. A living project waits five minutes for it; the rest of the hour passes after its deletion.',
     'The deletion fails as long as the flavor of the instance is missing in Nova.',
   ],
   async list(context) {
     const rows = await instancesOf(context);
     const clusters = rows.some((row) => row.cluster_id) ? await clustersOf(context) : [];
-    return rows.map((row) => ({
-      ...row,
-      cluster: clusters.find(({ id }) => id === row.cluster_id),
-    }));
+    const builds = rows.filter((row) => row.status === 'BUILD' && isSlowBuild(row, context));
+    return rows.map((row) => {
+      const cluster = clusters.find(({ id }) => id === row.cluster_id);
+      const waitsForBuild =
+        cluster === undefined
+          ? builds.some(({ id }) => row.replicas?.some((replica) => replica.id === id))
+          : isBusy(cluster) && isSlowBuild(cluster, context);
+      return { ...row, cluster, waitsForBuild };
+    });
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row, context): Blocker | undefined {
-    if (row.cluster_id && row.cluster) return waits('it goes with its cluster');
+    const { waitsForBuild: canFollowDeletion } = row;
+    if (row.cluster_id && row.cluster)
+      return { ...waits('it goes with its cluster'), canFollowDeletion };
     if (row.cluster_id)
       return {
         message:
@@ -70,7 +79,8 @@ export const instance = defineType({
         advice:
           'Take the cluster_id out of its row in the table instances of Trove; then it is removed.',
       };
-    if (row.replicas && row.replicas.length > 0) return waits('its replicas go first');
+    if (row.replicas && row.replicas.length > 0)
+      return { ...waits('its replicas go first'), canFollowDeletion };
     return row.status === 'BUILD' ? unlessBuilt(row, context, 'being built') : undefined;
   },
   async remove(row, context): Promise<Removal> {

@@ -66,6 +66,8 @@ export const PATIENCE = 15 * MINUTE;
  * `restore_usage_timeout`) is not built any more.
  */
 const LONG = 60 * MINUTE;
+/** The living project waits so long for what is being built; it is removed after the deletion. */
+const SHORT = 5 * MINUTE;
 
 /** When a row was last changed; epoch milliseconds. */
 export const changedAt = (row: z.infer<z.ZodObject<typeof dated>>): number =>
@@ -90,7 +92,16 @@ export const unlessBuilt = (
 ): Blocker | undefined =>
   isOlderThan(row, LONG, context)
     ? undefined
-    : waits(`it is ${doing}, and Trove is not interrupted for an hour`);
+    : {
+        ...waits(`it is ${doing}, and Trove is not interrupted for an hour`),
+        canFollowDeletion: isOlderThan(row, SHORT, context),
+      };
+
+/** Whether Trove has been building it for so long that the phase `pre-delete` ends without it. */
+export const isSlowBuild = (
+  row: Parameters<typeof changedAt>[0],
+  context: Pick<ProjectContext, 'now'>,
+): boolean => isOlderThan(row, SHORT, context);
 
 /**
  * Trove answers also 400, 403 and 422 to what merely stands in the way, where others say 409; only
@@ -111,4 +122,20 @@ export async function unlessInTheWay(
       throw error;
     return { is: 'blocked', ...waits(error.message) };
   }
+}
+
+/**
+ * The same for what an instance holds: where the project has an instance that is being built for
+ * long, it does not hold the phase `pre-delete` either.
+ */
+export async function unlessHeldByBuild(
+  context: ProjectContext,
+  words: RegExp,
+  remove: () => Promise<Removal>,
+): Promise<Removal> {
+  const removal = await unlessInTheWay(words, remove);
+  if (removal.is !== 'blocked') return removal;
+  const rows = (await instancesOf(context)).filter((row) => row.tenant_id === context.project);
+  const canFollowDeletion = rows.some((row) => row.status === 'BUILD' && isSlowBuild(row, context));
+  return { ...removal, canFollowDeletion };
 }

@@ -9,11 +9,8 @@ import type { Tables } from './trove-rows.ts';
  * Modules, configuration groups, limits: an administrator gets the first two of all projects, and
  * only modules say whose they are.
  */
-export function settingRoutes(
-  state: CloudState,
-  { configurations, instances, modules }: Tables,
-  routes: Routes,
-): void {
+export function settingRoutes(state: CloudState, tables: Tables, routes: Routes): void {
+  const { configurations, instances, modules } = tables;
   const isThere = (id: string | undefined): boolean =>
     instances.some((row) => row.id === id && !row.deleted && row.task !== 'DELETING');
   routes
@@ -22,6 +19,8 @@ export function settingRoutes(
       '/v1.0/:tenant/modules',
       ofToken((call) => {
         const own = ownProject(call.token);
+        if (isAdmin(call.token) && tables.moduleListing === 'broken')
+          throw new Refusal(500, 'Internal Server Error. Please keep this ID to help us.');
         const seen = modules.where(
           (row) => isAdmin(call.token) || row.tenant_id === null || row.tenant_id === own,
         );

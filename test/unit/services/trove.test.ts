@@ -409,3 +409,99 @@ describe('A cleaner who is no administrator', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 });
+
+describe('Trove since 2023.2, which answers 500 to an administrator who lists modules', () => {
+  beforeEach(() => {
+    tables().moduleListing = 'broken';
+  });
+  const memberApi = () =>
+    timed.stage.cloud.api(troveService, 'RegionOne', timed.stage.project, 'member');
+  const controlled = (): boolean => timed.stage.controlsAreUntouched;
+
+  it('counts all the rest, and says that no token shows modules', async () => {
+    const report = await timed.stage.plan(troveService, { now: () => timed.clock.now() });
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toMatchObject({ 'trove.instance': { listed: 7 } });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({
+        class: 'Unsupported',
+        actor: 'operator',
+        resourceType: 'trove.module',
+        message: expect.stringContaining('shows an administrator no modules'),
+      }),
+    );
+  });
+
+  it('is emptied to modules and configuration groups after the death of the project', async () => {
+    await timed.stage.deleteProject();
+    const report = await timed.empty(troveService);
+    expect(report.outcome).toMatchObject({
+      is: 'unreachable',
+      because: expect.stringContaining('no modules'),
+    });
+    expect(left()).toEqual([...CONFIGURATIONS, 'trove.module licence', 'trove.module ping']);
+    expect(controlled()).toBe(true);
+  });
+
+  it('is not taken for this fault where Trove answers 500 to everything', async () => {
+    timed.stage.rehearsal.faults.inject({
+      service: 'trove',
+      method: 'GET',
+      effect: { does: 'answer', status: 500 },
+    });
+    const report = await timed.run(troveService);
+    expect(report.outcome).toMatchObject({ is: 'again', error: { class: 'Transient' } });
+    expect(left('module')).toHaveLength(2);
+  });
+
+  it('is emptied whole while the project lives, with a token of a member', async () => {
+    expect((await preDelete('admin', { memberApi })).outcome).toEqual({ is: 'finished' });
+    expect(left()).toEqual([]);
+    expect(controlled()).toBe(true);
+    const { applicationCredentials } = timed.stage.rehearsal.state.identity;
+    const made = applicationCredentials.where(({ name }) => name.startsWith('keystone-propagator'));
+    // One login for all calls, for that project and that role alone.
+    expect(made).toEqual([
+      expect.objectContaining({ project_id: timed.project, roles: ['member'] }),
+    ]);
+  });
+
+  it('leaves configuration groups where Keystone gives no token of a member', async () => {
+    timed.stage.rehearsal.faults.inject({
+      service: 'keystone',
+      method: 'POST',
+      path: /application_credentials/,
+      effect: { does: 'answer', status: 403 },
+    });
+    const report = await preDelete('admin', { memberApi });
+    expect(report.outcome).toMatchObject({ is: 'unreachable' });
+    expect(left()).toEqual([...CONFIGURATIONS, 'trove.module licence', 'trove.module ping']);
+    expect(controlled()).toBe(true);
+  });
+});
+
+describe('an instance in BUILD of a project that still lives', () => {
+  const memberApi = () =>
+    timed.stage.cloud.api(troveService, 'RegionOne', timed.stage.project, 'member');
+
+  it('is waited for five minutes, and not for an hour; it goes after the deletion', async () => {
+    const row = instanceNamed('half-built');
+    row.updated = timed.clock.now();
+    const early = await preDelete('admin', { memberApi });
+    expect(early.outcome.is).toBe('again');
+    timed.clock.advance(5 * MINUTE);
+    const report = await preDelete('admin', { memberApi });
+    expect(report.outcome).toEqual({ is: 'finished' });
+    // It is said, and counted as left.
+    expect(report.counts).toMatchObject({ 'trove.instance': { left: 1 } });
+    expect(report.conditions).toContainEqual(
+      expect.objectContaining({ class: 'Blocked', actor: 'none', example: row.id }),
+    );
+    expect(left()).toEqual(['trove.instance half-built']);
+    await timed.stage.deleteProject();
+    timed.clock.advance(61 * MINUTE);
+    expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
+    expect(left()).toEqual([]);
+    expect(timed.stage.controlsAreUntouched).toBe(true);
+  });
+});

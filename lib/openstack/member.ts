@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto';
+import * as z from 'zod';
+import { PropagatorError } from '../shared/errors.ts';
+import type { ServiceApi } from '../task/service.ts';
+import type { Credentials } from './credentials.ts';
+import type { Session, Token } from './session.ts';
+
+/** The role that every Keystone since Rocky has, and that `admin` implies. */
+const MEMBER = 'member';
+/** Keystone forgets the credential after this time, whatever becomes of this process. */
+const LIFETIME = 60 * 60_000;
+
+const created = z.object({
+  application_credential: z.object({ id: z.string(), secret: z.string() }),
+});
+
+/**
+ * A session on a project that carries the role `member` alone. A login with a password carries all
+ * roles of the user, `admin` among them. Therefore the propagator makes an application credential of
+ * its own user that is restricted to one role, and logs in with it. Keystone deletes the credential
+ * when the propagator gives its role on the project back, when the project is deleted, and after an
+ * hour at the latest.
+ * `project`: the session on the project with all roles; `identity`: Keystone's API over it.
+ */
+export function createMemberSession(
+  project: Session,
+  identity: ServiceApi,
+  open: (credentials: Pick<Credentials, 'identity' | 'scope' | 'secret'>) => Session,
+  now: () => number,
+): Session {
+  let current: Promise<Session> | undefined;
+  const make = async (): Promise<Session> => {
+    const { user, roles } = await project.token();
+    if (!roles.some(({ name }) => name === MEMBER)) throw withoutRole();
+    const answer = await identity.request(
+      'POST',
+      `/v3/users/${encodeURIComponent(user.id)}/application_credentials`,
+      {
+        json: {
+          application_credential: {
+            name: `keystone-propagator-${randomUUID()}`,
+            description: 'A member of a project that is being emptied',
+            roles: [{ name: MEMBER }],
+            expires_at: new Date(now() + LIFETIME).toISOString(),
+          },
+        },
+      },
+    );
+    const { id, secret } = created.parse(answer.json).application_credential;
+    return open({
+      identity: () => ({
+        methods: ['application_credential'],
+        application_credential: { id, secret },
+      }),
+      scope: undefined,
+      secret: () => secret,
+    });
+  };
+  const inner = (): Promise<Session> => {
+    current ??= make().catch((error: unknown) => {
+      current = undefined;
+      throw error;
+    });
+    return current;
+  };
+  let last: Token | undefined;
+  const token = async (): Promise<Token> => {
+    last = await (await inner()).token();
+    return last;
+  };
+  return {
+    token,
+    async replace(refused) {
+      if (last && last.value() !== refused.value()) return last;
+      // The credential may have gone with an earlier role: a fresh login takes a fresh one.
+      current = undefined;
+      return token();
+    },
+  };
+}
+
+function withoutRole(): PropagatorError {
+  return new PropagatorError({
+    code: 'keystone.login.member',
+    class: 'Denied',
+    message: `the propagator's token on the project does not carry the role ${MEMBER}`,
+    advice: `Let the role admin imply it: openstack implied role create admin --implied-role ${MEMBER}.`,
+    service: 'keystone',
+  });
+}
