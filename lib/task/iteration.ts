@@ -164,9 +164,12 @@ const verifiedBefore = (resourceType: Named): TypeIteration => ({
   errors: [],
 });
 
+/** What the service file itself says; a bare 405 or 501 may come from a proxy. */
+const isSaid = (error: ErrorReport): boolean =>
+  error.class === 'Unsupported' && !error.code.includes('.http.');
+
 /** The service has such resources, and shows an administrator none of them. */
-const isHidden = (error: ErrorReport): boolean =>
-  error.class === 'Unsupported' && error.code.endsWith('.hidden');
+const isHidden = (error: ErrorReport): boolean => isSaid(error) && error.code.endsWith('.hidden');
 
 /**
  * The API with a token on the project, for a resource type that nobody sees without it; or what is
@@ -231,7 +234,6 @@ function outOfReach(
  * extension, a release) holds nothing; a bare 405 or 501 may come from a proxy and says nothing.
  */
 function unlisted(resourceType: Named, error: ErrorReport): TypeIteration {
-  const isLacking = error.class === 'Unsupported' && !error.code.includes('.http.');
   if (isHidden(error)) {
     // The type is as unreachable as what only a token on the project shows.
     const hidden = {
@@ -247,7 +249,7 @@ function unlisted(resourceType: Named, error: ErrorReport): TypeIteration {
       unreachable: error.message,
     };
   }
-  if (isLacking) {
+  if (isSaid(error)) {
     const skipped = condition(
       resourceType.name,
       'Unsupported',

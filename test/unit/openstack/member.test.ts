@@ -1,0 +1,95 @@
+import * as z from 'zod';
+import type { Credentials } from '../../../lib/openstack/credentials.ts';
+import { createMemberSession } from '../../../lib/openstack/member.ts';
+import type { Session, Token } from '../../../lib/openstack/session.ts';
+import type { ServiceApi } from '../../../lib/task/service.ts';
+
+type Own = Pick<Credentials, 'identity' | 'scope' | 'secret'>;
+const token = (value: string, roles: readonly string[]): Token => ({
+  value: () => value,
+  project: { id: 'p', name: 'production', domainId: 'd' },
+  user: { id: 'cleaner' },
+  roles: roles.map((name) => ({ id: name, name })),
+  catalog: [],
+  renewAt: 1,
+  lastUseAt: 2,
+});
+const sessionOf = (one: Token): Session => ({ token: async () => one, replace: async () => one });
+
+function setUp(roles: readonly string[]) {
+  const posted: unknown[] = [];
+  const opened: Own[] = [];
+  const answers: (Error | undefined)[] = [];
+  const identity: ServiceApi = {
+    service: 'keystone',
+    region: '',
+    endpoint: 'http://127.0.0.1/v3',
+    ownProject: '',
+    async request(method, path, options) {
+      const refusal = answers.shift();
+      if (refusal) throw refusal;
+      posted.push({ method, path, json: options?.json });
+      const json = { application_credential: { id: `id-${posted.length}`, secret: 's' } };
+      return { status: 201, headers: new Headers(), json, requestId: undefined };
+    },
+    list: () => Promise.reject(new Error('not here')),
+  };
+  const open = (own: Own): Session => {
+    opened.push(own);
+    return sessionOf(token(`member-${opened.length}`, ['member']));
+  };
+  const session = createMemberSession(sessionOf(token('t', roles)), identity, open, () => 0);
+  return { session, posted, opened, answers };
+}
+
+describe('a session on a project with the role member alone', () => {
+  it('logs in with one credential for many calls, restricted to that role and in time', async () => {
+    const { session, posted, opened } = setUp(['admin', 'member', 'reader']);
+    const tokens = await Promise.all([session.token(), session.token(), session.token()]);
+    expect(tokens.map(({ value }) => value())).toEqual(['member-1', 'member-1', 'member-1']);
+    expect(posted).toEqual([
+      {
+        method: 'POST',
+        path: '/v3/users/cleaner/application_credentials',
+        json: {
+          application_credential: {
+            name: expect.stringMatching(/^keystone-propagator-/),
+            description: expect.any(String),
+            roles: [{ name: 'member' }],
+            expires_at: '1970-01-01T01:00:00.000Z',
+          },
+        },
+      },
+    ]);
+    expect(opened).toHaveLength(1);
+    expect(
+      z.object({ methods: z.tuple([z.string()]) }).parse(opened[0]?.identity()).methods,
+    ).toEqual(['application_credential']);
+    // Its project is in the credential.
+    expect(opened[0]?.scope).toBeUndefined();
+  });
+
+  it('asks Keystone for nothing where the own token does not carry the role', async () => {
+    const { session, posted } = setUp(['admin']);
+    await expect(session.token()).rejects.toMatchObject({
+      report: { code: 'keystone.login.member', class: 'Denied' },
+    });
+    expect(posted).toEqual([]);
+  });
+
+  it('makes another credential when the first one is refused, once for one refusal', async () => {
+    const { session, posted } = setUp(['member']);
+    const first = await session.token();
+    const second = await session.replace(first);
+    expect(second.value()).toBe('member-2');
+    expect((await session.replace(first)).value()).toBe('member-2');
+    expect(posted).toHaveLength(2);
+  });
+
+  it('tries again after a refusal of Keystone', async () => {
+    const { session, answers } = setUp(['member']);
+    answers.push(new Error('403'));
+    await expect(session.token()).rejects.toThrow('403');
+    expect((await session.token()).value()).toBe('member-1');
+  });
+});

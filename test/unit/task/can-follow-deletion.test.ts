@@ -1,0 +1,90 @@
+import { ProjectId } from '../../../events/ids.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+import { runProjectCleanup } from '../../../lib/task/run.ts';
+import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import { type Blocker, defineService, defineType } from '../../../lib/task/service.ts';
+import { reachOf } from './context.ts';
+
+const PROJECT = ProjectId.parse('target');
+
+/** A shelf with these books, each with what blocks it, if anything does. */
+const shelf = (books: Record<string, Blocker | undefined>) =>
+  defineService({
+    name: 'shelf',
+    catalogTypes: ['shelf'],
+    preDelete: true,
+    resourceTypes: [
+      defineType<string>({
+        name: 'book',
+        list: async () => Object.keys(books),
+        id: (id) => id,
+        owner: () => PROJECT,
+        blocked: (id) => books[id],
+        async remove(id) {
+          delete books[id];
+          return { is: 'gone' };
+        },
+      }),
+    ],
+  });
+const run = (service: ReturnType<typeof shelf>, phase: 'pre-delete' | 'apply') =>
+  runProjectCleanup({
+    service,
+    context: reachOf(),
+    phase,
+    confirmation: Confirmation.asked(PROJECT, 0),
+    deadline: 60_000,
+  });
+const slow: Blocker = { message: 'it is being built', actor: 'none', canFollowDeletion: true };
+const needed: Blocker = { message: 'it is being read', actor: 'none' };
+
+describe('a resource that can be removed after the deletion of the project as well', () => {
+  it('does not hold the phase pre-delete, and counts as left', async () => {
+    const report = await run(shelf({ slow, free: undefined }), 'pre-delete');
+    expect(report.outcome).toEqual({ is: 'finished' });
+    expect(report.counts).toEqual({ 'shelf.book': { listed: 2, gone: 1, left: 1 } });
+    expect(report.conditions).toEqual([
+      expect.objectContaining({ class: 'Blocked', example: 'slow' }),
+    ]);
+  });
+
+  it('holds the phase together with one that needs the living project', async () => {
+    const report = await run(shelf({ slow, needed }), 'pre-delete');
+    expect(report.outcome.is).toBe('again');
+  });
+
+  it('holds the phase apply: nothing is finished before it is gone', async () => {
+    expect((await run(shelf({ slow }), 'apply')).outcome.is).toBe('again');
+  });
+});
+
+it('takes a hidden type for empty that was verified empty before the deletion', async () => {
+  const hidden = defineType<string>({
+    name: 'book',
+    list: () =>
+      Promise.reject(
+        new PropagatorError({
+          code: 'shelf.book.hidden',
+          class: 'Unsupported',
+          message: 'hidden',
+          advice: 'none',
+        }),
+      ),
+    id: (id) => id,
+    owner: () => PROJECT,
+    remove: async () => ({ is: 'gone' }),
+  });
+  const service = defineService({
+    name: 'shelf',
+    catalogTypes: ['shelf'],
+    resourceTypes: [hidden],
+  });
+  const outcome = async (verified: boolean) => {
+    const verifiedBeforeDeletion = verified ? service.resourceTypes.map(({ name }) => name) : [];
+    const input = { service, context: reachOf(), phase: 'apply', deadline: 60_000 } as const;
+    const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
+    return (await runProjectCleanup({ ...input, confirmation, verifiedBeforeDeletion })).outcome;
+  };
+  expect((await outcome(true)).is).toBe('finished');
+  expect((await outcome(false)).is).toBe('unreachable');
+});
