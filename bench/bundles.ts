@@ -17,7 +17,7 @@ import { stackOf } from '../infra/aws/template/stack.ts';
  */
 const TIMES = 9;
 /** Kilobytes of the minified bundle. */
-const GOAL = { service: 150, ingest: 450 } as const;
+const GOAL = { service: 700, ingest: 750 } as const;
 
 interface Measured {
   readonly name: string;

@@ -12,9 +12,9 @@ import {
 } from '@aws-sdk/client-lambda';
 import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import * as z from 'zod';
+import { callerOf } from '../lib/cli/aws-signature.ts';
 import { ApiClient } from '../lib/cli/client.ts';
 import { type OperationShape, OperationsShape } from '../lib/cli/shapes.ts';
-import { callerOf } from '../lib/cli/signed.ts';
 import { ENDED } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
 import type { RehearsalCloud } from '../test/cloud/cloud.ts';
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
     const project = customerOf(cloud);
     const api = new ApiClient(
       apiUrl,
-      callerOf(apiUrl, surroundings(endpoint), () => undefined),
+      callerOf(apiUrl, surroundings(endpoint), async () => CREDENTIALS),
     );
     await api.post(
       '/v1/notifications',

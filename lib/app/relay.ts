@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { serve as serveHttp } from '@hono/node-server';
 import { Hono } from 'hono';
-import { createAws } from '../engine/aws/call.ts';
+import { type AwsCredentials, createAws } from '../engine/aws/clients.ts';
 import { type QueueSink, queueSink } from '../engine/aws/messaging/relay-sink.ts';
 import { ownCredentials } from '../engine/aws/own-credentials.ts';
 import { relayOptions } from '../relay/options.ts';
@@ -16,10 +16,11 @@ const BEAT_MILLIS = 60_000;
 export interface RelayOnlyOptions {
   readonly settings: Settings;
   /**
-   * Where the credentials for AWS, and the region of a queue that does not name it, are read from.
+   * Where the region of a queue that does not name it is read from.
    */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly readFile: (path: string) => string | undefined;
+  /** Default: the AWS SDK's own chain. */
+  readonly credentials?: () => Promise<AwsCredentials>;
   readonly log: Logger;
   readonly beatMillis?: number;
 }
@@ -41,7 +42,7 @@ export interface RelayOnly {
 export async function startRelayOnly({
   settings,
   environment,
-  readFile,
+  credentials = ownCredentials(),
   log,
   beatMillis = BEAT_MILLIS,
 }: RelayOnlyOptions): Promise<RelayOnly> {
@@ -59,7 +60,7 @@ export async function startRelayOnly({
   const aws = createAws({
     region,
     endpoint: new URL(url).origin,
-    credentials: ownCredentials(environment, readFile),
+    credentials,
   });
   const sink = queueSink(aws, url, Date.now);
   const relay = startRelay(relayOptions(settings), { store: sink.store, log, now: Date.now });

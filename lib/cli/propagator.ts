@@ -1,16 +1,15 @@
 #!/usr/bin/env node
 import { userInfo } from 'node:os';
+import { callerOf } from './aws-signature.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
 import { colors } from './output.ts';
-import { readFileIfThere } from './process.ts';
-import { callerOf } from './signed.ts';
 
 const apiUrl =
   process.env.PROPAGATOR_API_URL || `http://127.0.0.1:${process.env.PROPAGATOR_PORT || '8787'}`;
 
 process.exitCode = await runCommand(process.argv.slice(2), {
-  client: new ApiClient(apiUrl, callerOf(apiUrl, process.env, readFileIfThere)),
+  client: new ApiClient(apiUrl, callerOf(apiUrl, process.env)),
   color: colors(process.stdout, process.env),
   me: () => process.env.SUDO_USER ?? userInfo().username,
   now: Date.now,

@@ -20,12 +20,12 @@ import * as z from 'zod';
 import type { Message, QueueName } from '../../events/index.ts';
 import { stackOf } from '../../infra/aws/template/stack.ts';
 import { notificationReceived } from '../../lib/account/received.ts';
-import { createAws } from '../../lib/engine/aws/call.ts';
+import { callerOf } from '../../lib/cli/aws-signature.ts';
+import { createAws } from '../../lib/engine/aws/clients.ts';
 import { toEventBody, toOutbound } from '../../lib/engine/aws/messaging/envelope.ts';
 import { Queues } from '../../lib/engine/aws/messaging/queues.ts';
 import { namesOf } from '../../lib/engine/aws/names.ts';
 import { type AwsEngine, openAwsEngine } from '../../lib/engine/aws/open.ts';
-import { signed } from '../../lib/engine/aws/sign.ts';
 import { ENDED, type Operation } from '../../lib/operation/model.ts';
 import { deploy } from '../../localstack/deploy.ts';
 import { startEmulator } from '../../localstack/emulator.ts';
@@ -122,7 +122,7 @@ export async function deployStack(
       }),
     );
     secrets.destroy();
-    const aws = createAws({ ...config, credentials: () => CREDENTIALS });
+    const aws = createAws({ ...config, credentials: async () => CREDENTIALS });
     const engine = openAwsEngine({
       aws,
       prefix: stack.prefix,
@@ -275,11 +275,10 @@ async function knock(
   caller: 'none' | 'administrator',
 ) {
   const id = await apiIdOf(config, StackName);
-  const url = new URL(`/_aws/execute-api/${id}${path}`, String(config.endpoint));
-  const at = { service: 'execute-api', region: REGION, credentials: CREDENTIALS, at: Date.now() };
-  const { host: _, ...headers } =
-    caller === 'none' ? {} : signed({ method: 'POST', url, headers: {}, body }, at);
-  const answer = await fetch(url, { method: 'POST', headers, body });
+  const base = `${config.endpoint}/_aws/execute-api/${id}`;
+  const call =
+    caller === 'none' ? fetch : callerOf(base, { AWS_REGION: REGION }, async () => CREDENTIALS);
+  const answer = await call(`${base}${path}`, { method: 'POST', body });
   return { status: answer.status, body: await answer.text() };
 }
 

@@ -1,4 +1,4 @@
-import type { Aws } from '../../lib/engine/aws/call.ts';
+import type { Aws } from '../../lib/engine/aws/clients.ts';
 
 type Service = keyof Aws;
 /**

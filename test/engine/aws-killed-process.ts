@@ -1,4 +1,4 @@
-import { createAws } from '../../lib/engine/aws/call.ts';
+import { createAws } from '../../lib/engine/aws/clients.ts';
 import { openAwsEngine } from '../../lib/engine/aws/open.ts';
 import { CREDENTIALS, REGION } from './aws.ts';
 import { withFault } from './aws-faults.ts';
@@ -17,7 +17,7 @@ const stand = () => {
   return new Promise<never>(() => setInterval(() => {}, 1000));
 };
 const aws = withFault(
-  createAws({ endpoint, region: REGION, credentials: () => CREDENTIALS }),
+  createAws({ endpoint, region: REGION, credentials: async () => CREDENTIALS }),
   (called, action, input) => {
     if (what === 'commit' && called === 'events') return stand();
     const isDead = 'QueueUrl' in input && String(input.QueueUrl).endsWith('-dead');

@@ -1,7 +1,7 @@
 import type { AttributeValue, ScanOutput } from '@aws-sdk/client-dynamodb';
 import { jest } from '@jest/globals';
 import type { Outgoing } from '../../events/index.ts';
-import { AwsError } from '../../lib/engine/aws/call.ts';
+import { AwsError } from '../../lib/engine/aws/aws-error.ts';
 import type { Stage } from './aws.ts';
 import { numbers, withEmulator } from './aws-emulator.ts';
 import {

@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-scheduler';
 import { jest } from '@jest/globals';
 import type { Outgoing } from '../../events/index.ts';
-import { AwsError } from '../../lib/engine/aws/call.ts';
+import { AwsError } from '../../lib/engine/aws/aws-error.ts';
 import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
 import type { Delivery, Engine } from '../../lib/engine/port.ts';
 import { CREDENTIALS, REGION, SCHEDULER_ROLE } from './aws.ts';

@@ -10,7 +10,7 @@ import {
 import { CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { type Message, queueOf } from '../../events/index.ts';
-import { type Aws, createAws } from '../../lib/engine/aws/call.ts';
+import { type Aws, createAws } from '../../lib/engine/aws/clients.ts';
 import { type AwsEngine, type AwsEngineOptions, openAwsEngine } from '../../lib/engine/aws/open.ts';
 import { type QueueDefinition, type Topology, topologyOf } from '../../lib/engine/aws/topology.ts';
 import { startEmulator } from '../../localstack/emulator.ts';
@@ -32,7 +32,7 @@ export class TestAws {
   constructor(endpoint: string, end: () => Promise<void>) {
     const config = { endpoint, region: REGION, credentials: CREDENTIALS };
     this.endpoint = endpoint;
-    this.aws = createAws({ ...config, credentials: () => CREDENTIALS });
+    this.aws = createAws({ ...config, credentials: async () => CREDENTIALS });
     this.#end = end;
     this.#clients = {
       dynamodb: new DynamoDBClient(config),

@@ -85,12 +85,8 @@ beforeEach(async () => {
       RABBITMQ_EXCHANGE: world.exchange,
       RABBITMQ_QUEUE: world.queue,
     }),
-    environment: {
-      AWS_REGION: 'eu-central-1',
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
-    },
-    readFile: () => undefined,
+    environment: { AWS_REGION: 'eu-central-1' },
+    credentials: async () => ({ accessKeyId: 'test', secretAccessKey: 'test' }),
     log: createLogger('silent'),
     beatMillis: 100,
   });

@@ -6,7 +6,7 @@ import { SERVICES } from '../../../lib/services/index.ts';
 import type { Service } from '../../../lib/task/service.ts';
 import { functionsOf, zipOf } from '../template/functions.ts';
 import type { Stack } from '../template/stack.ts';
-import { leftOut } from './bundle-stubs.ts';
+import { httpAgent } from './bundle-stubs.ts';
 import { zip } from './zip.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -95,7 +95,7 @@ async function packed(contents: string, name: string): Promise<Omit<Bundle, 'nam
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
-    plugins: [leftOut(name)],
+    plugins: [httpAgent],
     logLevel: 'silent',
   });
   const files = outputFiles.map(({ path, contents: data }) => ({

@@ -3,7 +3,7 @@ import type { QueueName } from '../../../events/index.ts';
 import type { ErrorReport } from '../../shared/errors.ts';
 import { engineError } from '../engine-error.ts';
 import type { Change, DeadLetterFilter, Decided, Delivery, Engine, WorkOptions } from '../port.ts';
-import type { Aws } from './call.ts';
+import type { Aws } from './clients.ts';
 import {
   discardDeadLetters,
   listDeadLetters,

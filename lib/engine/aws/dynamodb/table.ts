@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueryInput } from '@aws-sdk/client-dynamodb';
 import { engineError } from '../../engine-error.ts';
-import { type Aws, AwsError } from '../call.ts';
+import { AwsError } from '../aws-error.ts';
+import type { Aws } from '../clients.ts';
 
 /** An attribute as it travels: numbers are text, bytes are base64. */
 export interface Attribute {

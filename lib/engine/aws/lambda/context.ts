@@ -8,7 +8,7 @@ import { readSettings, type Settings } from '../../../shared/settings.ts';
 import type { Protection } from '../../../task/safety-rules.ts';
 import { observedEngine } from '../../observed.ts';
 import type { Engine } from '../../port.ts';
-import { type Aws, createAws } from '../call.ts';
+import { type Aws, createAws } from '../clients.ts';
 import { type AwsEngine, openAwsEngine } from '../open.ts';
 import { functionLog } from './log.ts';
 import { metered, metricLine, type Values } from './metrics.ts';
@@ -52,6 +52,13 @@ export interface LambdaContext {
   readonly flush: (queue: string) => void;
 }
 
+/**
+ * A call of AWS that gets no answer ends after 15 s and two short pauses: within the 29 s of the
+ * API's function, the shortest time-out of the stack. Functions do not poll a queue, so no call
+ * waits by design.
+ */
+const CALL = { answerMillis: 5000, tries: 3 };
+
 /** Makes it once; a failure (the secret could not be read) is not kept. */
 export function lazyContext(
   environment: Environment,
@@ -77,11 +84,12 @@ async function lambda(
   const aws = createAws({
     region: stack.AWS_REGION,
     endpoint: stack.AWS_ENDPOINT_URL,
-    credentials: () => ({
+    credentials: async () => ({
       accessKeyId: stack.AWS_ACCESS_KEY_ID,
       secretAccessKey: stack.AWS_SECRET_ACCESS_KEY,
       sessionToken: stack.AWS_SESSION_TOKEN,
     }),
+    ...CALL,
   });
   const credentials = await credentialsFrom(aws, stack.STACK_SECRET_ARN);
   const cloud = connectCloud(credentials, {

@@ -1,5 +1,5 @@
 import { engineError } from '../../engine-error.ts';
-import type { Aws } from '../call.ts';
+import type { Aws } from '../clients.ts';
 import { handOver } from './batches.ts';
 
 /** A message as SQS handed it out. */

@@ -1,6 +1,6 @@
 import type { NotificationReceived } from '../../../../events/notification.ts';
 import { engineError } from '../../engine-error.ts';
-import type { Aws } from '../call.ts';
+import type { Aws } from '../clients.ts';
 import { handOver } from './batches.ts';
 import { toEventBody, toOutbound } from './envelope.ts';
 

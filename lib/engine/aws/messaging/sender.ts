@@ -1,5 +1,6 @@
 import { engineError } from '../../engine-error.ts';
-import { type Aws, AwsError } from '../call.ts';
+import { AwsError } from '../aws-error.ts';
+import type { Aws } from '../clients.ts';
 import { type Names, SOURCE } from '../names.ts';
 import { handOver } from './batches.ts';
 import { errorAttribute, type OutboundMessage, toEventBody } from './envelope.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import type { Aws } from '../../../../lib/engine/aws/call.ts';
+import type { Aws } from '../../../../lib/engine/aws/clients.ts';
 import { openAwsEngine } from '../../../../lib/engine/aws/open.ts';
 
 it('every queue of dead letters is asked now and then, lest SQS stop telling CloudWatch of letters that still lie there', async () => {

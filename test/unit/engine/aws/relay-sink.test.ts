@@ -1,10 +1,10 @@
 import type { NotificationReceived } from '../../../../events/notification.ts';
 import { notificationReceived } from '../../../../lib/account/received.ts';
 import { startRelayOnly } from '../../../../lib/app/relay.ts';
-import { type Aws, AwsError } from '../../../../lib/engine/aws/call.ts';
+import { AwsError } from '../../../../lib/engine/aws/aws-error.ts';
+import type { Aws } from '../../../../lib/engine/aws/clients.ts';
 import { readBody } from '../../../../lib/engine/aws/messaging/envelope.ts';
 import { HEARTBEAT, queueSink } from '../../../../lib/engine/aws/messaging/relay-sink.ts';
-import { ownCredentials } from '../../../../lib/engine/aws/own-credentials.ts';
 import { createLogger } from '../../../../lib/shared/log.ts';
 import { readSettings } from '../../../../lib/shared/settings.ts';
 
@@ -126,57 +126,11 @@ describe('the ingest queue as the sink of a relay', () => {
   });
 });
 
-describe('credentials outside of AWS', () => {
-  const file =
-    '[default]\naws_access_key_id = AKONE\naws_secret_access_key = s=1 \n\n[relay]\nAWS_ACCESS_KEY_ID=AKTWO\naws_secret_access_key=s2\naws_session_token=t2\n';
-  const asked: string[] = [];
-  const read = (path: string) => {
-    asked.push(path);
-    return path === '/aws' ? file : undefined;
-  };
-
-  it('are those of the environment, or of the profile in the shared file', () => {
-    const fixed = {
-      AWS_ACCESS_KEY_ID: 'AK',
-      AWS_SECRET_ACCESS_KEY: 's',
-      AWS_SHARED_CREDENTIALS_FILE: '/aws',
-    };
-    expect(ownCredentials(fixed, read)()).toEqual({ accessKeyId: 'AK', secretAccessKey: 's' });
-    expect(ownCredentials({ ...fixed, AWS_SESSION_TOKEN: 't' }, read)()).toEqual({
-      accessKeyId: 'AK',
-      secretAccessKey: 's',
-      sessionToken: 't',
-    });
-    expect(asked).toEqual([]);
-    const shared = { AWS_SHARED_CREDENTIALS_FILE: '/aws' };
-    expect(ownCredentials(shared, read)()).toEqual({
-      accessKeyId: 'AKONE',
-      secretAccessKey: 's=1',
-    });
-    const relay = ownCredentials({ ...shared, AWS_PROFILE: 'relay' }, read);
-    expect(relay()).toEqual({ accessKeyId: 'AKTWO', secretAccessKey: 's2', sessionToken: 't2' });
-    const before = asked.length;
-    relay();
-    expect(asked.length).toBe(before + 1);
-  });
-
-  it('that are missing are named, and never repeated', () => {
-    expect(
-      ownCredentials({ AWS_ACCESS_KEY_ID: 'AK', AWS_SHARED_CREDENTIALS_FILE: '/none' }, read),
-    ).toThrow(/no file \/none/);
-    expect(
-      ownCredentials({ AWS_SHARED_CREDENTIALS_FILE: '/aws', AWS_PROFILE: 'other' }, read),
-    ).toThrow(/\[other\]/);
-    expect(ownCredentials({}, read)).toThrow(/\.aws\/credentials/);
-  });
-});
-
 describe('a relay on its own', () => {
   const start = (variables: Record<string, string>, environment: Record<string, string> = {}) =>
     startRelayOnly({
       settings: readSettings(variables),
       environment,
-      readFile: () => undefined,
       log: createLogger('silent'),
     });
 

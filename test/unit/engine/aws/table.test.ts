@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Aws } from '../../../../lib/engine/aws/call.ts';
+import type { Aws } from '../../../../lib/engine/aws/clients.ts';
 import { keyOf, Store } from '../../../../lib/engine/aws/dynamodb/table.ts';
 
 describe('rows that are written one by one', () => {

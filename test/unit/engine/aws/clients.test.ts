@@ -2,8 +2,8 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { AwsError, createAws } from '../../../../lib/engine/aws/call.ts';
-import { signed } from '../../../../lib/engine/aws/sign.ts';
+import { AwsError } from '../../../../lib/engine/aws/aws-error.ts';
+import { type AwsOptions, createAws } from '../../../../lib/engine/aws/clients.ts';
 import { SILENT_LOG, TELLINGS } from '../../shared/secrets.ts';
 
 const credentials = {
@@ -11,64 +11,7 @@ const credentials = {
   secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
 };
 
-describe('the signature', () => {
-  it("is that of AWS's own example", () => {
-    const { authorization } = signed(
-      {
-        method: 'GET',
-        url: new URL('https://iam.amazonaws.com/?Action=ListUsers&Version=2010-05-08'),
-        headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-        body: '',
-      },
-      { service: 'iam', region: 'us-east-1', credentials, at: Date.UTC(2015, 7, 30, 12, 36, 0) },
-    );
-    expect(authorization).toBe(
-      'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request, SignedHeaders=content-type;host;x-amz-date, ' +
-        'Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7',
-    );
-  });
-
-  it('covers the session token of a function', () => {
-    const headers = signed(
-      {
-        method: 'POST',
-        url: new URL('https://sqs.eu-central-1.amazonaws.com/'),
-        headers: {},
-        body: '{}',
-      },
-      {
-        service: 'sqs',
-        region: 'eu-central-1',
-        credentials: { ...credentials, sessionToken: 'token' },
-        at: 0,
-      },
-    );
-    expect(headers['x-amz-security-token']).toBe('token');
-    expect(headers.authorization).toContain('SignedHeaders=host;x-amz-date;x-amz-security-token,');
-  });
-});
-
-describe('the address', () => {
-  it.each([
-    ['eu-central-1', 'https://events.eu-central-1.amazonaws.com/'],
-    ['us-gov-west-1', 'https://events.us-gov-west-1.amazonaws.com/'],
-    ['cn-north-1', 'https://events.cn-north-1.amazonaws.com.cn/'],
-    ['eusc-de-east-1', 'https://events.eusc-de-east-1.amazonaws.eu/'],
-  ])('is that of the partition: %s', async (region, address) => {
-    const asked: string[] = [];
-    const really = globalThis.fetch;
-    globalThis.fetch = async (url) => {
-      asked.push(String(url));
-      return new Response('{}');
-    };
-    await createAws({ region, credentials: () => credentials })
-      .events('PutEvents', { Entries: [] })
-      .finally(() => {
-        globalThis.fetch = really;
-      });
-    expect(asked).toEqual([address]);
-  });
-});
+const shortLived = { ...credentials, sessionToken: `IQoJb3JpZ2luX2VjE-${SILENT_LOG}/+=` };
 
 describe('a call', () => {
   type Answer = readonly [status: number, body: string, headers?: Record<string, string>];
@@ -81,6 +24,10 @@ describe('a call', () => {
 
   /** Answers one after the other, the last one for ever. */
   async function aws(...answers: Answer[]) {
+    return createAws({ ...(await listen(...answers)), credentials: async () => shortLived });
+  }
+
+  async function listen(...answers: Answer[]): Promise<Pick<AwsOptions, 'region' | 'endpoint'>> {
     server = createServer((request, response) => {
       let body = '';
       request.on('data', (part) => {
@@ -97,17 +44,12 @@ describe('a call', () => {
     });
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    const shortLived = { ...credentials, sessionToken: `IQoJb3JpZ2luX2VjE-${SILENT_LOG}/+=` };
-    return createAws({
-      region: 'eu-central-1',
-      endpoint: `http://127.0.0.1:${port}`,
-      credentials: () => shortLived,
-    });
+    return { region: 'eu-central-1', endpoint: `http://127.0.0.1:${port}` };
   }
 
   it('names its action, and gives back what came', async () => {
     const { sqs } = await aws([200, '{"QueueUrl":"here"}']);
-    expect(await sqs('GetQueueUrl', { QueueName: 'one' })).toEqual({ QueueUrl: 'here' });
+    expect(await sqs('GetQueueUrl', { QueueName: 'one' })).toMatchObject({ QueueUrl: 'here' });
     expect(got[0]?.headers).toMatchObject({
       'x-amz-target': 'AmazonSQS.GetQueueUrl',
       'content-type': 'application/x-amz-json-1.0',
@@ -207,5 +149,25 @@ describe('a call', () => {
       GroupName: 'propagator-dev',
       ClientToken: expect.any(String),
     });
+  });
+
+  it('that nothing answers ends after its tries, within their time', async () => {
+    server = createServer(() => undefined);
+    await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const { dynamodb } = createAws({
+      region: 'eu-central-1',
+      endpoint: `http://127.0.0.1:${port}`,
+      credentials: async () => shortLived,
+      answerMillis: 100,
+      tries: 3,
+    });
+    const before = performance.now();
+    const thrown = await dynamodb('GetItem', { TableName: 'x', Key: {} }).catch(
+      (error: unknown) => error,
+    );
+    expect(thrown).toMatchObject({ name: 'NoAnswer', status: 0 });
+    expect(performance.now() - before).toBeLessThan(5000);
+    server.closeAllConnections();
   });
 });

@@ -1,14 +1,15 @@
 import * as z from 'zod';
+import { callerOf } from '../../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
-import { callerOf } from '../../../lib/cli/signed.ts';
+import { engineError } from '../../../lib/engine/engine-error.ts';
 
-const keys = {
-  AWS_ACCESS_KEY_ID: 'AK',
-  AWS_SECRET_ACCESS_KEY: 'secret',
-  AWS_SESSION_TOKEN: 'session',
-};
+const keys = { accessKeyId: 'AK', secretAccessKey: 'secret', sessionToken: 'session' };
 
-function client(base: string, environment: Record<string, string> = keys) {
+function client(
+  base: string,
+  environment: Record<string, string> = {},
+  credentials = async () => keys,
+) {
   const sent: { url: string; headers: Headers; method: string | undefined }[] = [];
   const by = async (url: string, init: RequestInit) => {
     sent.push({ url, headers: new Headers(init.headers), method: init.method });
@@ -16,25 +17,22 @@ function client(base: string, environment: Record<string, string> = keys) {
   };
   return {
     sent,
-    api: new ApiClient(
-      base,
-      callerOf(base, environment, () => undefined, by),
-    ),
+    api: new ApiClient(base, callerOf(base, environment, credentials, by)),
   };
 }
 
 describe('the API on AWS', () => {
-  const DOOR = 'https://abc123.execute-api.eu-central-1.amazonaws.com';
+  const API_URL = 'https://abc123.execute-api.eu-central-1.amazonaws.com';
 
   it('is called with a signature over the address, the question and the body', async () => {
-    const { sent, api } = client(DOOR);
+    const { sent, api } = client(API_URL);
     await api.get('/v1/dead-letters?service=nova&cause=nova.http.403', z.object({}));
     await api.post('/v1/dead-letters/redrive', { service: 'nova' }, z.object({}));
     await api.delete('/v1/waivers/rating', z.object({}));
     expect(sent.map(({ method }) => method)).toEqual([undefined, 'POST', 'DELETE']);
     for (const { headers } of sent) {
       expect(headers.get('authorization')).toMatch(
-        /^AWS4-HMAC-SHA256 Credential=AK\/\d{8}\/eu-central-1\/execute-api\/aws4_request, SignedHeaders=[a-z;-]*host[a-z;-]*, Signature=[0-9a-f]{64}$/,
+        /^AWS4-HMAC-SHA256 Credential=AK\/\d{8}\/eu-central-1\/execute-api\/aws4_request, SignedHeaders=[a-z0-9;-]*host[a-z0-9;-]*, Signature=[0-9a-f]{64}$/,
       );
       expect(headers.get('x-amz-security-token')).toBe('session');
       expect(JSON.stringify([...headers])).not.toContain('secret');
@@ -55,7 +53,6 @@ describe('the API on AWS', () => {
 
   it('is called so on an emulator, too, where the region stands in no name', async () => {
     const { sent, api } = client('http://127.0.0.1:4566/_aws/execute-api/abc123', {
-      ...keys,
       AWS_REGION: 'eu-central-1',
     });
     await api.get('/v1/status', z.object({}));
@@ -66,8 +63,10 @@ describe('the API on AWS', () => {
   });
 
   it('is not called without credentials: what is missing is said', async () => {
-    const { sent, api } = client(DOOR, { AWS_SHARED_CREDENTIALS_FILE: '/none' });
-    await expect(api.get('/v1/status', z.object({}))).rejects.toThrow(/no file \/none/);
+    const { sent, api } = client(API_URL, {}, () =>
+      Promise.reject(engineError('credentials', 'no source has any', 'Set AWS_PROFILE.')),
+    );
+    await expect(api.get('/v1/status', z.object({}))).rejects.toThrow(/no source has any/);
     expect(sent).toEqual([]);
   });
 
@@ -82,8 +81,8 @@ describe('the API on AWS', () => {
   ])('that %s says so, and what to do', async (_title, status, message, advice) => {
     const by = async () => new Response(JSON.stringify({ message }), { status });
     const api = new ApiClient(
-      DOOR,
-      callerOf(DOOR, keys, () => undefined, by),
+      API_URL,
+      callerOf(API_URL, {}, async () => keys, by),
     );
     await expect(api.get('/v1/status', z.object({}))).rejects.toMatchObject({
       report: { message: `HTTP ${status}: ${message}`, advice: expect.stringContaining(advice) },

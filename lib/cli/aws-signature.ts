@@ -1,0 +1,62 @@
+import { HttpRequest } from '@smithy/core/protocols';
+import { Hash } from '@smithy/core/serde';
+import { SignatureV4 } from '@smithy/signature-v4';
+import type { AwsCredentials } from '../engine/aws/clients.ts';
+import { ownCredentials } from '../engine/aws/own-credentials.ts';
+
+type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The function that calls the API. The API on AWS accepts only signed calls of a principal with the
+ * right `execute-api:Invoke`, so calls to API Gateway are signed (Signature Version 4); any other
+ * URL is called as it is.
+ */
+export function callerOf(
+  base: string,
+  environment: Environment,
+  credentials: () => Promise<AwsCredentials> = ownCredentials(),
+  send: Fetch = fetch,
+): Fetch {
+  const region = URL.canParse(base) ? regionOf(new URL(base), environment) : undefined;
+  if (region === undefined) return send;
+  const signer = new SignatureV4({
+    service: 'execute-api',
+    region,
+    credentials: async () => {
+      const { sessionToken, ...keys } = await credentials();
+      return sessionToken === undefined ? keys : { ...keys, sessionToken };
+    },
+    sha256: Hash.bind(null, 'sha256'),
+  });
+  return async (url, init) => {
+    const { protocol, hostname, host, port, pathname, searchParams } = new URL(url);
+    const { headers } = await signer.sign(
+      new HttpRequest({
+        method: init.method ?? 'GET',
+        protocol,
+        hostname,
+        ...(port === '' ? {} : { port: Number(port) }),
+        path: pathname,
+        query: Object.fromEntries(searchParams),
+        headers: { ...Object.fromEntries(new Headers(init.headers)), host },
+        body: typeof init.body === 'string' ? init.body : '',
+      }),
+    );
+    const { host: _, ...sent } = headers;
+    return send(url, { ...init, headers: sent });
+  };
+}
+
+/** The region that a signature for this URL is made with; `undefined` when it is not on AWS. */
+function regionOf(
+  { hostname, pathname }: URL,
+  { AWS_REGION, AWS_DEFAULT_REGION }: Environment,
+): string | undefined {
+  const [, region] =
+    /\.execute-api\.([a-z0-9-]+)\.amazonaws\.(?:com(?:\.cn)?|eu)$/.exec(hostname) ?? [];
+  if (region !== undefined) return region;
+  // Emulators serve the APIs below this path, and their host names carry no region.
+  const isEmulated = pathname.startsWith('/_aws/execute-api/');
+  return isEmulated ? AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1' : undefined;
+}

@@ -1,0 +1,81 @@
+import * as z from 'zod';
+import { redactText } from '../../shared/redaction.ts';
+
+/**
+ * What AWS answered instead of what was asked for. `name` is that of the SDK:
+ * `ConditionalCheckFailedException`; `NoAnswer` when no try was answered.
+ */
+export class AwsError extends Error {
+  override readonly name: string;
+  /** HTTP status; 0 without an answer. */
+  readonly status: number;
+  /** Of a `TransactionCanceledException`: the reason for each of its items. */
+  readonly reasons: readonly { readonly Code?: string | undefined }[];
+  constructor(
+    name: string,
+    message: string,
+    status: number,
+    reasons: AwsError['reasons'] = [],
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = name;
+    this.status = status;
+    this.reasons = reasons;
+  }
+}
+
+/** The fields of the SDK's `ServiceException` that are used here. */
+const Refusal = z.object({
+  name: z.string(),
+  message: z.string().catch(''),
+  $metadata: z.object({ httpStatusCode: z.number() }),
+  // Only the code: AWS adds the row that was there.
+  CancellationReasons: z.array(z.object({ Code: z.string().optional() })).catch([]),
+});
+
+/** Shorter secrets are those of an emulator, and may be ordinary words. */
+const SHORTEST_SECRET = 16;
+
+interface Keys {
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+}
+
+/**
+ * The SDK's error without what must not reach a log: AWS repeats a request that it takes for
+ * wrongly signed, with its session token.
+ */
+export async function toAwsError(
+  thrown: unknown,
+  action: string,
+  credentials: () => Promise<Keys>,
+): Promise<AwsError> {
+  const refusal = Refusal.safeParse(thrown);
+  if (!refusal.success) {
+    const cause = thrown instanceof Error ? thrown : new Error(String(thrown));
+    const name = cause.name === 'CredentialsProviderError' ? cause.name : 'NoAnswer';
+    const detail = redactText(cause.message);
+    const message = name === 'NoAnswer' ? `AWS did not answer ${action}: ${detail}` : detail;
+    return new AwsError(name, message, 0);
+  }
+  const { name, message, $metadata, CancellationReasons } = refusal.data;
+  const keys = await credentials().catch(() => undefined);
+  const secrets = [keys?.secretAccessKey ?? '', keys?.sessionToken ?? ''];
+  const text = secrets
+    .filter(({ length }) => length >= SHORTEST_SECRET)
+    .reduce((rest, secret) => rest.replaceAll(secret, '[cut out]'), redactText(message));
+  return new AwsError(
+    name,
+    text === '' ? `AWS answered ${action} with ${$metadata.httpStatusCode}` : text,
+    $metadata.httpStatusCode,
+    CancellationReasons,
+  );
+}
+
+const CONFLICTS = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'];
+
+/** Another transaction held a row for a moment, and no condition has failed. */
+export const isTransactionConflict = ({ reasons }: AwsError): boolean =>
+  reasons.some(({ Code = '' }) => CONFLICTS.includes(Code)) &&
+  reasons.every(({ Code }) => Code !== 'ConditionalCheckFailed');

@@ -1,0 +1,162 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import * as DynamoDb from '@aws-sdk/client-dynamodb';
+import * as Events from '@aws-sdk/client-eventbridge';
+import * as Scheduler from '@aws-sdk/client-scheduler';
+import * as Secrets from '@aws-sdk/client-secrets-manager';
+import * as Sqs from '@aws-sdk/client-sqs';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { backoffMillis } from '../../shared/backoff.ts';
+import { type AwsError, isTransactionConflict, toAwsError } from './aws-error.ts';
+
+/**
+ * The actions of AWS that the engine calls, over the clients of the AWS SDK. One function per
+ * service, so that a test can replace a service by a function of its own.
+ */
+export interface Aws {
+  dynamodb: Caller<{
+    BatchGetItem: [DynamoDb.BatchGetItemInput, DynamoDb.BatchGetItemOutput];
+    BatchWriteItem: [DynamoDb.BatchWriteItemInput, DynamoDb.BatchWriteItemOutput];
+    DeleteItem: [DynamoDb.DeleteItemInput, DynamoDb.DeleteItemOutput];
+    GetItem: [DynamoDb.GetItemInput, DynamoDb.GetItemOutput];
+    PutItem: [DynamoDb.PutItemInput, DynamoDb.PutItemOutput];
+    Query: [DynamoDb.QueryInput, DynamoDb.QueryOutput];
+    Scan: [DynamoDb.ScanInput, DynamoDb.ScanOutput];
+    TransactWriteItems: [DynamoDb.TransactWriteItemsInput, DynamoDb.TransactWriteItemsOutput];
+    UpdateItem: [DynamoDb.UpdateItemInput, DynamoDb.UpdateItemOutput];
+  }>;
+  sqs: Caller<{
+    ChangeMessageVisibilityBatch: [
+      Sqs.ChangeMessageVisibilityBatchRequest,
+      Sqs.ChangeMessageVisibilityBatchResult,
+    ];
+    DeleteMessageBatch: [Sqs.DeleteMessageBatchRequest, Sqs.DeleteMessageBatchResult];
+    GetQueueAttributes: [Sqs.GetQueueAttributesRequest, Sqs.GetQueueAttributesResult];
+    GetQueueUrl: [Sqs.GetQueueUrlRequest, Sqs.GetQueueUrlResult];
+    ReceiveMessage: [Sqs.ReceiveMessageRequest, Sqs.ReceiveMessageResult];
+    SendMessage: [Sqs.SendMessageRequest, Sqs.SendMessageResult];
+    SendMessageBatch: [Sqs.SendMessageBatchRequest, Sqs.SendMessageBatchResult];
+  }>;
+  events: Caller<{ PutEvents: [Events.PutEventsRequest, Events.PutEventsResponse] }>;
+  scheduler: Caller<{
+    CreateSchedule: [Scheduler.CreateScheduleInput, Scheduler.CreateScheduleOutput];
+  }>;
+  secrets: Caller<{
+    GetSecretValue: [Secrets.GetSecretValueRequest, Secrets.GetSecretValueResponse];
+  }>;
+}
+type Caller<Actions extends Record<string, [object, object]>> = <
+  Action extends keyof Actions & string,
+>(
+  action: Action,
+  input: Actions[Action][0],
+) => Promise<Actions[Action][1]>;
+
+/** Access keys; those of a role carry a session token and expire. */
+export interface AwsCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+}
+
+export interface AwsOptions {
+  readonly region: string;
+  /** Another base URL than AWS's own: an emulator, a VPC endpoint. */
+  readonly endpoint?: string | undefined;
+  /** Where the credentials come from; the SDK asks again before they expire. */
+  readonly credentials: () => Promise<AwsCredentials>;
+  /** Tries of a call that was throttled or got no answer. Default 5. */
+  readonly tries?: number;
+  /**
+   * Time-out of one try in milliseconds. Default 30,000: SQS's long polling takes 20 s. Tries times
+   * this must be less than the time that the caller has (29 s for a function behind API Gateway).
+   */
+  readonly answerMillis?: number;
+}
+
+const TRIES = 5;
+const ANSWER_MILLIS = 30_000;
+const CONNECT_MILLIS = 3000;
+const CONFLICT = { firstMillis: 50, longestMillis: 2000 };
+
+/**
+ * Connects nothing yet: each client opens its connections at its first call and keeps them.
+ * Throws {@link AwsError} at a call that AWS refused or did not answer.
+ *
+ * @example
+ * const aws = createAws({ region: 'eu-central-1', credentials: fromNodeProviderChain() });
+ * const { QueueUrl } = await aws.sqs('GetQueueUrl', { QueueName: 'propagator-prod-ingest' });
+ */
+export function createAws(options: AwsOptions): Aws {
+  const { region, endpoint, answerMillis = ANSWER_MILLIS, tries = TRIES } = options;
+  const config = {
+    region,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    credentials: async () => {
+      const { sessionToken, ...keys } = await options.credentials();
+      return sessionToken === undefined ? keys : { ...keys, sessionToken };
+    },
+    maxAttempts: tries,
+    requestHandler: new NodeHttpHandler({
+      connectionTimeout: Math.min(CONNECT_MILLIS, answerMillis),
+      requestTimeout: answerMillis,
+      throwOnRequestTimeout: true,
+    }),
+  };
+  const secretsOf = options.credentials;
+  const call = caller(secretsOf, tries);
+  return {
+    dynamodb: call(new DynamoDb.DynamoDBClient(config), {
+      BatchGetItem: DynamoDb.BatchGetItemCommand,
+      BatchWriteItem: DynamoDb.BatchWriteItemCommand,
+      DeleteItem: DynamoDb.DeleteItemCommand,
+      GetItem: DynamoDb.GetItemCommand,
+      PutItem: DynamoDb.PutItemCommand,
+      Query: DynamoDb.QueryCommand,
+      Scan: DynamoDb.ScanCommand,
+      TransactWriteItems: DynamoDb.TransactWriteItemsCommand,
+      UpdateItem: DynamoDb.UpdateItemCommand,
+    }),
+    sqs: call(new Sqs.SQSClient(config), {
+      ChangeMessageVisibilityBatch: Sqs.ChangeMessageVisibilityBatchCommand,
+      DeleteMessageBatch: Sqs.DeleteMessageBatchCommand,
+      GetQueueAttributes: Sqs.GetQueueAttributesCommand,
+      GetQueueUrl: Sqs.GetQueueUrlCommand,
+      ReceiveMessage: Sqs.ReceiveMessageCommand,
+      SendMessage: Sqs.SendMessageCommand,
+      SendMessageBatch: Sqs.SendMessageBatchCommand,
+    }),
+    events: call(new Events.EventBridgeClient(config), { PutEvents: Events.PutEventsCommand }),
+    scheduler: call(new Scheduler.SchedulerClient(config), {
+      CreateSchedule: Scheduler.CreateScheduleCommand,
+    }),
+    secrets: call(new Secrets.SecretsManagerClient(config), {
+      GetSecretValue: Secrets.GetSecretValueCommand,
+    }),
+  } as Aws;
+}
+
+type Command = new (input: never) => object;
+interface Client {
+  send(command: never): Promise<object>;
+}
+
+/**
+ * One function in place of a client and its commands. The SDK repeats throttled calls itself; a
+ * transaction that met another one on a row is repeated here, because the SDK takes it for refused.
+ */
+const caller =
+  (credentials: AwsOptions['credentials'], tries: number) =>
+  (client: Client, commands: Readonly<Record<string, Command>>) =>
+  async (action: string, input: object): Promise<object> => {
+    const Action = commands[action];
+    if (Action === undefined) throw new TypeError(`${action} is not an action of this client`);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await client.send(new Action(input as never) as never);
+      } catch (thrown) {
+        const error: AwsError = await toAwsError(thrown, action, credentials);
+        if (attempt >= tries || !isTransactionConflict(error)) throw error;
+      }
+      await delay(backoffMillis(attempt, CONFLICT, Math.random()));
+    }
+  };
