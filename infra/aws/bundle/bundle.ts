@@ -27,7 +27,7 @@ export async function bundle(stack: Stack): Promise<Bundle[]> {
   return Promise.all(
     functionsOf(stack).map(async ({ name }) => ({
       name,
-      ...(await packed(await entryOf(name, stack), name)),
+      ...(await packed(await entryOf(name, stack))),
     })),
   );
 }
@@ -74,7 +74,7 @@ async function exportOf(service: Service, file: string): Promise<string> {
   return found;
 }
 
-async function packed(contents: string, name: string): Promise<Omit<Bundle, 'name'>> {
+async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: ROOT, loader: 'ts', sourcefile: 'index.ts' },
     absWorkingDir: ROOT,
