@@ -22,8 +22,8 @@ export interface ApiDeps {
 }
 
 /** An error as every route answers it. */
-export const problem = (code: string, message: string) => ({
-  error: { code: `api.${code}`, message },
+export const problem = (code: string, message: string, advice?: string) => ({
+  error: { code: `api.${code}`, message, ...(advice === undefined ? {} : { advice }) },
 });
 
 /** Without the fields that are undefined. */

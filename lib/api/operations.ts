@@ -50,7 +50,8 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   app.post('/v1/operations', async (context) => {
     const wish = Requested.parse(await context.req.json());
     const answer = await request(wish, deps);
-    if (answer.is === 'refused') return context.json(problem('refused', answer.because), 409);
+    if (answer.is === 'refused')
+      return context.json(problem('refused', answer.because, answer.advice), 409);
     const { operation, messages } = answer.opened;
     const done = await engine.commit({ operations: [operation], messages });
     if (done === 'conflict')
@@ -58,7 +59,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
         problem('conflict', 'somebody else opened an operation about it this very moment'),
         409,
       );
-    return context.json({ opened: operation.id }, 202);
+    return context.json({ opened: operation.id, unknown: answer.unknown }, 202);
   });
   app.get('/v1/operations/:id', async (context) => {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
@@ -82,12 +83,12 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
 
 async function request(wish: z.infer<typeof Requested>, deps: ApiDeps): Promise<RequestAnswer> {
   const { keystone, keystoneActions } = deps.cloud;
-  const [shown, existing, protection, children] = await Promise.all([
+  const [shown, existing, protection] = await Promise.all([
     keystone.show('project', wish.project),
     deps.engine.reads.operationsAbout('project', wish.project),
     deps.protection(),
-    keystoneActions.children(wish.project),
   ]);
+  if (shown.is === 'present' && shown.account.type === 'domain') return aDomain(shown.account);
   if (shown.is === 'absent' || shown.account.type !== 'project')
     return {
       is: 'refused',
@@ -101,19 +102,28 @@ async function request(wish: z.infer<typeof Requested>, deps: ApiDeps): Promise<
     ...(name === undefined ? {} : { name }),
     ...(domainId === undefined ? {} : { domainId }),
   };
-  return openRequest({
+  const input = {
     scope,
     by: wish.by,
     reason: wish.reason,
     confirmedName: wish.name,
     shown: { name, enabled },
-    children,
     existing,
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: protectedBecause(scope, protection),
-  });
+  };
+  // Keystone is asked in depth only for a request that nothing else refuses.
+  const refused = openRequest({ ...input, keystoneCheck: { obstacles: [], unknown: [] } });
+  if (refused.is === 'refused') return refused;
+  return openRequest({ ...input, keystoneCheck: await keystoneActions.checkEnd(id) });
 }
+
+const aDomain = ({ id, name = id }: { id: string; name?: string | undefined }): RequestAnswer => ({
+  is: 'refused',
+  because: `${id} is the id of a domain (${name}), not of a project`,
+  advice: `Name one project. The domain's projects: openstack project list --domain ${id}`,
+});
 
 /**
  * Who asks how an operation is gets an answer while a long redrive keeps others from the dead

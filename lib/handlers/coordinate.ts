@@ -11,6 +11,7 @@ import {
 } from '../operation/confirmation.ts';
 import { uncoveredServices } from '../operation/coverage.ts';
 import type { DomainProject } from '../operation/domain.ts';
+import { summarize } from '../operation/keystone-check.ts';
 import type { Mode, Operation, ProjectScope, Scope } from '../operation/model.ts';
 import { openCleanup } from '../operation/open.ts';
 import { OWN_REGION, type PlacedService } from '../operation/order.ts';
@@ -199,6 +200,8 @@ async function ask(
     if (!request || scope.type !== 'project' || state !== 'confirming')
       return { keystoneAnswer: { is: 'present', enabled } };
     if (because) return { keystoneAnswer: { is: 'protected', because } };
+    const { obstacles } = await keystoneActions.checkEnd(scope.id);
+    if (obstacles.length > 0) return { keystoneAnswer: { is: 'blocked', ...summarize(obstacles) } };
     const [cloud, roles, members] = await Promise.all([
       cloudNow(scope, deps),
       keystoneActions.missingRoles(scope.id),

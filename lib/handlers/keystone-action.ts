@@ -1,6 +1,7 @@
 import type { ProjectId } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
 import type { Cloud } from '../openstack/cloud.ts';
+import { adviceOnRefusal, summarize } from '../operation/keystone-check.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { preflightAction } from '../operation/preflight.ts';
 import type { Input } from '../operation/step.ts';
@@ -43,17 +44,19 @@ export async function keystoneAction(
       shown,
     );
     if (stopped) return { is: 'acted', number, shown, error: stoppedBy(stopped) };
-    if (due.what === 'assign-role' && shown !== 'absent')
+    if (due.what === 'assign-role' && shown !== 'absent') {
+      // The request was checked when it came in. Hours may have passed since, for example on hold.
+      const { obstacles } = await keystoneActions.checkEnd(scope.id);
+      if (obstacles.length > 0)
+        return { is: 'acted', number, shown, error: stoppedBy(summarize(obstacles)) };
       await enter(scope.id, roles, keystoneActions);
+    }
     if (due.what === 'disable') await keystoneActions.disable(scope.id);
     if (due.what === 'delete') await keystoneActions.delete(scope.id);
     return { is: 'acted', number, shown };
   } catch (thrown) {
-    return {
-      is: 'acted',
-      number,
-      error: reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' }),
-    };
+    const error = reportOf(thrown, { code: `keystone.${due.what}`, service: 'keystone' });
+    return { is: 'acted', number, error: await explained(error, scope.id, keystoneActions) };
   }
 }
 
@@ -74,7 +77,21 @@ async function enter(
   }
 }
 
-const stoppedBy = ({ message, advice = '' }: Condition): ErrorReport => ({
+/** Keystone's own refusal (403) of an action, with the advice that fits its true reason. */
+async function explained(
+  error: ErrorReport,
+  project: ProjectId,
+  keystoneActions: Cloud['keystoneActions'],
+): Promise<ErrorReport> {
+  if (error.code !== 'keystone.http.403') return error;
+  const found = await keystoneActions.checkEnd(project).catch(() => undefined);
+  return { ...error, advice: adviceOnRefusal(error, found?.obstacles ?? []) };
+}
+
+const stoppedBy = ({
+  message,
+  advice = '',
+}: Pick<Condition, 'message' | 'advice'>): ErrorReport => ({
   code: 'operation.keystone-action.stopped',
   class: 'Blocked',
   message,

@@ -139,8 +139,11 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     });
   return {
     keystone: createKeystone(identity),
-    keystoneActions: createProjectAdmin(identity, session, (id) =>
-      sessionFor({ is: 'project', id }),
+    keystoneActions: createProjectAdmin(
+      identity,
+      session,
+      (id) => sessionFor({ is: 'project', id }),
+      credentials.scope === undefined,
     ),
     ownProject: async () => (await session.token()).project,
     async catalog() {

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import type { ProjectId } from '../../events/ids.ts';
+import { checkKeystone, type KeystoneCheck } from '../operation/keystone-check.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
+import { readKeystoneFacts } from './project-facts.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -27,28 +29,32 @@ export interface ProjectAdmin {
    * projects below it.
    */
   delete(project: ProjectId): Promise<void>;
-  /** How many projects stand right below it. */
-  children(project: ProjectId): Promise<number>;
+  /**
+   * Safety rule 13: why Keystone would refuse to let us work in the project, disable it or delete
+   * it. Changes nothing. Throws class `Gone` when the project is not there.
+   */
+  checkEnd(project: ProjectId): Promise<KeystoneCheck>;
 }
 
 const assignment = z.object({ role: z.object({ id: z.string() }) });
-const below = z.object({ id: z.string() });
 
 /**
  * Over Keystone's API v3, as the user that `session` is logged in as. `on`: the session on a
  * project.
+ * `isBoundToItsProject`: the credentials give no token on another project.
  */
 export function createProjectAdmin(
   api: ServiceApi,
   session: Session,
   on: (project: ProjectId) => Session,
+  isBoundToItsProject: boolean,
 ): ProjectAdmin {
   const path = (project: ProjectId): string => `/v3/projects/${encodeURIComponent(project)}`;
   const rolePath = async (project: ProjectId, role: string): Promise<string> => {
     const { user } = await session.token();
     return `${path(project)}/users/${encodeURIComponent(user.id)}/roles/${encodeURIComponent(role)}`;
   };
-  return {
+  const keystoneActions: ProjectAdmin = {
     async missingRoles(project) {
       const { user, roles } = await session.token();
       // `admin` brings its implied roles; where the cloud calls it otherwise, all that we have at
@@ -96,16 +102,14 @@ export function createProjectAdmin(
           requestId: answer.requestId,
         });
     },
-    async children(project) {
-      const query = { parent_id: project };
-      return (
-        await api.list('/v3/projects', {
-          collection: 'projects',
-          row: below,
-          paging: 'next',
-          query,
-        })
-      ).rows.length;
+    async checkEnd(project) {
+      const [token, missingRoles] = await Promise.all([
+        session.token(),
+        keystoneActions.missingRoles(project),
+      ]);
+      const cleaner = { ...token, isBoundToItsProject };
+      return checkKeystone(await readKeystoneFacts(api, cleaner, project, missingRoles));
     },
   };
+  return keystoneActions;
 }

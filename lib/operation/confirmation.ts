@@ -23,6 +23,8 @@ export type KeystoneAnswer =
         readonly members: readonly UserId[];
       };
     }
+  /** The project is there, and Keystone would refuse to disable or delete it (safety rule 13). */
+  | { readonly is: 'blocked'; readonly message: string; readonly advice: string }
   /** It is gone, and must be left alone all the same (safety rule: never the cloud itself). */
   | { readonly is: 'protected'; readonly because: string }
   | { readonly is: 'unknown'; readonly error: ErrorReport };
@@ -86,6 +88,9 @@ export function applyConfirmation(
       break;
     case 'protected':
       transaction.operation = refuse(operation, `protected: ${keystoneAnswer.because}`, rules.now);
+      break;
+    case 'blocked':
+      takeBlocked(transaction, keystoneAnswer, rules);
       break;
     case 'unknown':
       applyUnknown(transaction, keystoneAnswer.error, rules);
@@ -187,6 +192,22 @@ function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rul
       since,
       advice: error.advice,
     },
+  };
+  askAgain(transaction, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - since) / 1000)));
+}
+
+/** Nothing was removed yet. The operation goes on by itself once the reason is cleared. */
+function takeBlocked(
+  transaction: OperationTransaction,
+  { message, advice }: Extract<KeystoneAnswer, { is: 'blocked' }>,
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  const since = operation.hold?.since ?? rules.now;
+  const reason = `nothing is removed yet, for Keystone would refuse the end: ${message}`;
+  transaction.operation = {
+    ...operation,
+    hold: { reason, since, advice, about: 'keystoneAction' },
   };
   askAgain(transaction, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - since) / 1000)));
 }

@@ -1,4 +1,5 @@
 import type { Cause } from '../../events/account.ts';
+import { type KeystoneCheck, summarize } from './keystone-check.ts';
 import type { Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, type Opened, openCleanup } from './open.ts';
 
@@ -11,8 +12,7 @@ export interface RequestInput {
   readonly confirmedName: string | undefined;
   /** As Keystone shows it now. */
   readonly shown: { readonly name: string | undefined; readonly enabled: boolean };
-  /** Projects right below it. */
-  readonly children: number;
+  readonly keystoneCheck: KeystoneCheck;
   readonly existing: readonly Operation[];
   readonly mode: Mode;
   readonly now: number;
@@ -20,8 +20,9 @@ export interface RequestInput {
 }
 
 export type RequestAnswer =
-  | { readonly is: 'opened'; readonly opened: Opened }
-  | { readonly is: 'refused'; readonly because: string };
+  /** `unknown`: what could make Keystone refuse the end and could not be found out beforehand. */
+  | { readonly is: 'opened'; readonly opened: Opened; readonly unknown: readonly string[] }
+  | { readonly is: 'refused'; readonly because: string; readonly advice?: string };
 
 /**
  * safety rule "Keystone decides", the other way in: a project that Keystone still has is emptied
@@ -36,12 +37,12 @@ export function openRequest(input: RequestInput): RequestAnswer {
     return no('it is enabled: say its name to confirm that you mean it');
   if (input.confirmedName !== undefined && input.confirmedName !== shown.name)
     return no('its name is another one than you said: look again which project you mean');
-  if (input.children > 0)
-    return no(
-      `${input.children} projects stand below it, and Keystone neither disables nor deletes it before them: end those first`,
-    );
   const open = input.existing.find((operation) => !hasEnded(operation));
   if (open) return no(`there is an operation about it already: ${open.id} is ${open.state}`);
+  if (input.keystoneCheck.obstacles.length > 0) {
+    const { message, advice } = summarize(input.keystoneCheck.obstacles);
+    return { is: 'refused', because: message, advice: `Nothing was changed. ${advice}` };
+  }
   const cause: Cause = {
     messageId: `requested/${scope.id}/${input.now}`,
     eventType: 'requested',
@@ -58,7 +59,7 @@ export function openRequest(input: RequestInput): RequestAnswer {
     protectedBecause: undefined,
     request: { by: input.by, reason: input.reason, at: input.now, enabled: shown.enabled },
   });
-  if (opened) return { is: 'opened', opened };
+  if (opened) return { is: 'opened', opened, unknown: input.keystoneCheck.unknown };
   return input.existing[0]?.state === 'observed'
     ? no(
         'it was observed already, and the mode still is observe: start with PROPAGATOR_MODE=enforce, then ask again',

@@ -11,6 +11,11 @@ export function showProject(call: Call, row: Project, as: 'projects' | 'domains'
     : { id, name, domain_id, description, enabled, parent_id, is_domain, tags, options, links };
 }
 
+/** Keystone's own words, with their unpaired quote. */
+export const immutable = (what: 'update' | 'delete', { id, is_domain }: Project): string =>
+  `Unable to ${what} immutable ${is_domain ? 'domain' : 'project'} resource: \`${id}. ` +
+  'Set resource option "immutable" to false first.';
+
 /** All projects below one, the deepest first: the order in which Keystone deletes a domain's. */
 export function subtree(state: CloudState, root: Project): Project[] {
   const children = state.identity.projects.where((row) => row.parent_id === root.id);
@@ -24,15 +29,11 @@ export function subtree(state: CloudState, root: Project): Project[] {
  */
 export function deleteProject(state: CloudState, project: Project, call: Call | undefined): void {
   const { identity } = state;
+  if (project.options.immutable === true) throw new Refusal(403, immutable('delete', project));
   if (identity.projects.some((row) => row.parent_id === project.id)) {
     const message = `Cannot delete the project ${project.id} since it is not a leaf in the hierarchy. Use the cascade option if you want to delete a whole subtree.`;
     throw new Refusal(403, message);
   }
-  if (project.options.immutable === true)
-    throw new Refusal(
-      403,
-      `Cannot delete project ${project.id}. This resource is marked as immutable.`,
-    );
   identity.projects.delete(project.id);
   remove(
     identity.assignments,
@@ -50,6 +51,7 @@ export function deleteProject(state: CloudState, project: Project, call: Call | 
  */
 export function deleteDomain(state: CloudState, call: Call, domain: Project): void {
   const { identity } = state;
+  if (domain.options.immutable === true) throw new Refusal(403, immutable('delete', domain));
   if (domain.enabled)
     throw new Refusal(403, 'Cannot delete a domain that is enabled, please disable it first.');
   for (const project of subtree(state, domain)) deleteProject(state, project, undefined);

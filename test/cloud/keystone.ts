@@ -3,7 +3,13 @@ import { body, type Call, type Front, param, Refusal, type Reply, Routes } from 
 import { listEndpoints, listServices } from './keystone-catalog.ts';
 import { grants } from './keystone-grants.ts';
 import { people } from './keystone-people.ts';
-import { deleteDomain, deleteProject, showProject, subtree } from './keystone-projects.ts';
+import {
+  deleteDomain,
+  deleteProject,
+  immutable,
+  showProject,
+  subtree,
+} from './keystone-projects.ts';
 import { agrees, collection } from './keystone-shape.ts';
 import { login, showToken } from './keystone-tokens.ts';
 import type { Project } from './rows.ts';
@@ -192,12 +198,28 @@ function refuseTwin(state: CloudState, name: string, domainId: string | null): v
 }
 
 const changes = z.object({
+  id: z.string().optional(),
   name: z.string().optional(),
   description: z.string().optional(),
   enabled: z.boolean().optional(),
   tags: z.array(z.string()).optional(),
   options: z.record(z.string(), z.unknown()).optional(),
 });
+
+/**
+ * Of an immutable project only the option itself can be changed. Keystone 22 refuses even that
+ * through /v3/domains, and allows it for the same id through /v3/projects.
+ */
+function refuseImmutable(
+  project: Project,
+  what: 'project' | 'domain',
+  input: z.infer<typeof changes>,
+): void {
+  if (project.options.immutable !== true) return;
+  const isClearing = input.options !== undefined && !input.options.immutable;
+  if (what === 'project' && isClearing && Object.keys(input).length === 1) return;
+  throw new Refusal(403, immutable('update', project));
+}
 
 /**
  * A project with enabled descendants can't be disabled, a domain can; below a disabled parent
@@ -207,6 +229,9 @@ const changes = z.object({
 function update(state: CloudState, call: Call, what: 'project' | 'domain'): Reply {
   const project = found(state, call, what);
   const input = body(call, z.object({ [what]: changes }))[what] ?? {};
+  if (input.id !== undefined && input.id !== project.id)
+    throw new Refusal(400, 'Cannot change project ID');
+  refuseImmutable(project, what, input);
   if (
     !project.is_domain &&
     input.enabled === false &&
@@ -218,13 +243,17 @@ function update(state: CloudState, call: Call, what: 'project' | 'domain'): Repl
     );
   const parent =
     project.parent_id === null ? undefined : state.identity.projects.get(project.parent_id);
-  if (input.enabled === true && parent && !parent.is_domain && !parent.enabled)
+  // An update that says nothing of `enabled` counts as one that enables (seen on Keystone 22 and
+  // 29).
+  if (!project.enabled && input.enabled !== false && parent && !parent.is_domain && !parent.enabled)
     throw new Refusal(403, `Cannot enable project ${project.id} since it has disabled parents`);
   project.name = input.name ?? project.name;
   project.description = input.description ?? project.description;
   project.enabled = input.enabled ?? project.enabled;
   project.tags = input.tags ?? project.tags;
-  project.options = input.options ?? project.options;
+  // An option that is set to null is removed; the others stay.
+  const options = Object.entries({ ...project.options, ...input.options });
+  project.options = Object.fromEntries(options.filter(([, value]) => value !== null));
   state.notify('identity.project.updated', project.id, call);
   if (project.is_domain) state.notify('identity.domain.updated', project.id, call);
   const shown = showProject(call, project, what === 'domain' ? 'domains' : 'projects');

@@ -156,7 +156,7 @@ export class SmallWorld {
         leave: unused,
         disable: unused,
         delete: unused,
-        children: async () => 0,
+        checkEnd: async () => ({ obstacles: [], unknown: [] }),
       },
       ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
       catalog: async () => [],

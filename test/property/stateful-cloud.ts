@@ -1,5 +1,6 @@
 import { ProjectId } from '../../events/ids.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
+import { checkKeystone, type Permission } from '../../lib/operation/keystone-check.ts';
 import type { KeystoneAction } from '../../lib/operation/model.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
 import type { Blocker, Removal, ServiceApi } from '../../lib/task/service.ts';
@@ -21,7 +22,10 @@ interface Project {
   readonly name: string;
   enabled: boolean;
   readonly parentId?: string;
+  readonly immutable?: boolean;
 }
+
+const CLEANER = { userId: 'cleaner-user', ownProject: 'cleaner', isAdmin: true };
 
 const no = (status: 403 | 404, message: string): PropagatorError =>
   new PropagatorError({
@@ -53,6 +57,8 @@ export class LivingCloud {
   keystoneAway = false;
   /** It logs in with an application credential, which gives no token on another project. */
   isBound = false;
+  isDomainEnabled = true;
+  mayDelete: Permission = { is: 'granted' };
   /** Types in the catalog beside those of the services. */
   readonly moreTypes: string[] = [];
   /** By service: what its listings answer instead. */
@@ -174,6 +180,11 @@ export class LivingCloud {
     return awaitedBy.includes(by.split('.')[0] ?? '');
   }
 
+  #childrenOf = (id: string) =>
+    [...this.projects].flatMap(([child, { name, parentId }]) =>
+      parentId === id ? [{ id: child, name }] : [],
+    );
+
   #hasRole = (project: string): boolean =>
     [...this.roles].some((role) => role.startsWith(`${project}/`));
 
@@ -261,8 +272,7 @@ export class LivingCloud {
       },
       delete: async (project) => {
         this.#answer('delete');
-        if ((await this.port.keystoneActions.children(ProjectId.parse(project))) > 0)
-          throw no(403, 'it has projects below it');
+        if (this.#childrenOf(project).length > 0) throw no(403, 'it has projects below it');
         const [left] = this.projects.has(project) ? this.#classesOf(project, 'A') : [];
         if (left) this.violations.push(`deleted while ${left.resourceType} was there`);
         if (this.projects.get(project)?.enabled)
@@ -270,8 +280,19 @@ export class LivingCloud {
         this.delete(project);
         this.#cut();
       },
-      children: async (project) =>
-        [...this.projects.values()].filter(({ parentId }) => parentId === project).length,
+      checkEnd: async (id) => {
+        const shown = this.projects.get(id);
+        if (!shown) throw no(404, 'no such project');
+        return checkKeystone({
+          project: { id, enabled: shown.enabled, immutable: shown.immutable === true },
+          domain: { id: 'default', enabled: this.isDomainEnabled, immutable: false },
+          children: this.#childrenOf(id),
+          cleaner: { ...CLEANER, isBoundToItsProject: this.isBound },
+          mayUpdate: undefined,
+          mayRevokeRole: undefined,
+          mayDelete: this.mayDelete,
+        });
+      },
     },
     ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
     catalog: async () =>

@@ -20,6 +20,8 @@ interface CleanupOptions {
   reason?: string;
 }
 
+const Opened = z.object({ opened: z.string(), unknown: z.array(z.string()).default([]) });
+
 /** Operations: looked at, asked for, released. */
 export function operationCommands(program: Command, terminal: Terminal): void {
   const { client, color, me, now } = terminal;
@@ -71,12 +73,12 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     .option('--json')
     .action(async (project: string, { json, ...wish }: CleanupOptions) => {
       const body = { action: 'cleanup', project, ...wish, by: me() };
-      const answer = await client.post('/v1/operations', body, z.object({ opened: z.string() }));
-      print(
-        terminal,
-        answer,
-        json,
-        ({ opened }) => `${opened} begins. Follow it: propagator operation ${opened}`,
+      const answer = await client.post('/v1/operations', body, Opened);
+      print(terminal, answer, json, ({ opened, unknown }) =>
+        [
+          ...unknown.map((what) => `Not known beforehand: ${what}.`),
+          `${opened} begins. Follow it: propagator operation ${opened}`,
+        ].join('\n'),
       );
     });
 

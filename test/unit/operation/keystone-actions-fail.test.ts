@@ -179,21 +179,33 @@ describe('an act that Keystone refuses', () => {
 });
 
 describe('a login with an application credential', () => {
-  it('gives no token on the project: held before anything is removed, the role is given back, and said once', async () => {
+  it('gives no token on the project: refused at once, and no role is left on the project', async () => {
     world.cloud.isBound = true;
-    await world.ask();
-    await world.settle();
-    expect(world.operation).toMatchObject({
-      state: 'held',
-      hold: { about: 'keystoneAction', reason: expect.stringContaining('application credential') },
+    expect(await world.ask()).toMatchObject({
+      status: 409,
+      body: { error: { advice: expect.stringContaining('log in with a password') } },
     });
-    expect(world.operation.hold?.advice).toContain('log in with a password');
+    expect(world.engine.operations.size).toBe(0);
     expect(world.cloud.of(TARGET)).toHaveLength(12);
     expect([...world.cloud.roles]).toEqual([]);
-    expect(world.engine.letters).toEqual([]);
-    expect(await waitsOn()).toHaveLength(1);
     world.cloud.isBound = false;
-    await world.release();
+    await world.ask();
+    await world.settle();
+    expect(world.state).toBe('finished');
+  });
+
+  it('that replaces the password later holds nothing and waits before the first removal', async () => {
+    await world.ask();
+    world.cloud.isBound = true;
+    await world.settle(40);
+    expect(world.operation).toMatchObject({
+      state: 'confirming',
+      hold: { about: 'keystoneAction', reason: expect.stringContaining('application credential') },
+    });
+    expect(await waitsOn()).toHaveLength(1);
+    expect(world.cloud.of(TARGET)).toHaveLength(12);
+    expect([...world.cloud.roles]).toEqual([]);
+    world.cloud.isBound = false;
     await world.settle();
     expect(world.state).toBe('finished');
   });

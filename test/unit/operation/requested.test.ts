@@ -124,7 +124,7 @@ describe('before anything is opened', () => {
     world.cloud.projects.set('child', { name: 'child', enabled: false, parentId: TARGET });
     expect(await world.ask()).toMatchObject({
       status: 409,
-      body: { error: { message: expect.stringContaining('1 projects') } },
+      body: { error: { message: expect.stringContaining('1 project is') } },
     });
     world.cloud.projects.delete('child');
     world.protectedProjects = [TARGET];

@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import * as z from 'zod';
+import type { ProjectId } from '../../events/ids.ts';
+import type { KeystoneFacts, Permission } from '../operation/keystone-check.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { RequestOptions, ServiceApi } from '../task/service.ts';
+import { serviceMessage } from './failure.ts';
+import type { Token } from './session.ts';
+import type { Method } from './transport.ts';
+
+const options = z.object({ immutable: z.boolean().nullish() }).nullish();
+const shownProject = z.object({
+  project: z.object({
+    id: z.string(),
+    enabled: z.boolean(),
+    domain_id: z.string().nullish(),
+    options,
+  }),
+});
+const shownDomain = z.object({
+  domain: z.object({ id: z.string(), enabled: z.boolean(), options }),
+});
+const child = z.object({ id: z.string(), name: z.string() });
+const keystoneError = z.object({ error: z.object({ message: z.string() }) });
+
+const projectPath = (id: string): string => `/v3/projects/${encodeURIComponent(id)}`;
+
+/**
+ * Reads what decides whether Keystone will let the propagator disable and delete a project.
+ * Nothing is changed: a permission is tried with a call that Keystone's policy judges and that then
+ * has nothing to do. `missingRoles`: ids of the roles that the propagator would take.
+ * Throws what a failed call throws, and class `Gone` when the project is not there.
+ */
+export async function readKeystoneFacts(
+  api: ServiceApi,
+  {
+    user,
+    roles,
+    project: own,
+    isBoundToItsProject,
+  }: Pick<Token, 'user' | 'roles' | 'project'> & {
+    isBoundToItsProject: boolean;
+  },
+  id: ProjectId,
+  missingRoles: readonly string[],
+): Promise<KeystoneFacts> {
+  const { project } = parsed(shownProject, await api.request('GET', projectPath(id)), api);
+  const immutable = project.options?.immutable === true;
+  const [domain, children] = await Promise.all([
+    project.domain_id ? readDomain(api, project.domain_id) : undefined,
+    readChildren(api, id),
+  ]);
+  const mayUpdate = project.enabled && !immutable ? await mayUpdateProject(api, id) : undefined;
+  const role = missingRoles[0];
+  const mayRevokeRole =
+    project.enabled && role !== undefined ? await mayRevoke(api, id, user.id, role) : undefined;
+  return {
+    project: { id, enabled: project.enabled, immutable },
+    domain,
+    children,
+    cleaner: {
+      userId: user.id,
+      ownProject: own.id,
+      isAdmin: roles.some(({ name }) => name === 'admin'),
+      isBoundToItsProject,
+    },
+    mayUpdate,
+    mayRevokeRole,
+    mayDelete: await mayDeleteProject(api),
+  };
+}
+
+async function readDomain(api: ServiceApi, id: string): Promise<KeystoneFacts['domain']> {
+  const path = `/v3/domains/${encodeURIComponent(id)}`;
+  const answer = await api.request('GET', path, { accept: [403, 404] });
+  if (answer.status !== 200) return undefined;
+  const { domain } = parsed(shownDomain, answer, api);
+  return { id: domain.id, enabled: domain.enabled, immutable: domain.options?.immutable === true };
+}
+
+async function readChildren(api: ServiceApi, id: string): Promise<KeystoneFacts['children']> {
+  const query = { parent_id: id };
+  const listed = await api.list('/v3/projects', {
+    collection: 'projects',
+    row: child,
+    paging: 'next',
+    query,
+  });
+  return listed.rows;
+}
+
+/** An update that repeats the id changes nothing. Keystone announces it as `project.updated`. */
+const mayUpdateProject = (api: ServiceApi, id: string): Promise<Permission> =>
+  permissionFor(api, 'PATCH', projectPath(id), { json: { project: { id } } });
+
+/** Tried with an id that no project has: the policy is asked first, then the answer is 404. */
+async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
+  const noProject = newId();
+  const answer = await permissionFor(api, 'DELETE', projectPath(noProject));
+  if (answer.is !== 'refused') return answer;
+  // A rule that compares the domain of the project refuses what does not exist, whatever it
+  // answers for a real project. The rule for updates then refuses as well.
+  const json = { project: { id: noProject } };
+  const update = await permissionFor(api, 'PATCH', projectPath(noProject), { json });
+  if (update.is === 'granted') return answer;
+  return { is: 'unknown', because: `Keystone refuses it for an id that no project has` };
+}
+
+/** Tried with a user that does not exist; only a rule that compares users needs the real one. */
+async function mayRevoke(
+  api: ServiceApi,
+  id: string,
+  user: string,
+  role: string,
+): Promise<Permission> {
+  const path = (userId: string): string =>
+    `${projectPath(id)}/users/${encodeURIComponent(userId)}/roles/${encodeURIComponent(role)}`;
+  const answer = await permissionFor(api, 'DELETE', path(newId()));
+  return answer.is === 'refused' ? permissionFor(api, 'DELETE', path(user)) : answer;
+}
+
+async function permissionFor(
+  api: ServiceApi,
+  method: Method,
+  path: string,
+  request: RequestOptions = {},
+): Promise<Permission> {
+  const answer = await api.request(method, path, { ...request, accept: [403, 404, 405, 501] });
+  const message = keystoneError.safeParse(answer.json).data?.error.message;
+  if (answer.status === 404 && message === undefined)
+    return {
+      is: 'unknown',
+      because: `the answer to ${method} is a 404 that is not Keystone's own`,
+    };
+  if (answer.status < 300 || answer.status === 404) return { is: 'granted' };
+  const words = message === undefined ? undefined : serviceMessage(message);
+  return { is: 'refused', message: words ?? `HTTP ${answer.status} to ${method}` };
+}
+
+const newId = (): string => randomUUID().replaceAll('-', '');
+
+function parsed<S extends z.ZodType>(
+  shape: S,
+  answer: { readonly json?: unknown; readonly requestId?: string | undefined },
+  api: ServiceApi,
+): z.infer<S> {
+  const result = shape.safeParse(answer.json);
+  if (result.success) return result.data;
+  throw new PropagatorError({
+    code: 'keystone.answer.unexpected',
+    class: 'Unexpected',
+    message: `keystone: its answer is not a project or domain: ${z.prettifyError(result.error)}`,
+    advice: `Check what answers at ${api.endpoint}.`,
+    service: 'keystone',
+    requestId: answer.requestId,
+  });
+}

@@ -1,0 +1,151 @@
+import type { ErrorReport } from '../shared/errors.ts';
+
+/** Whether Keystone's policy file lets the propagator's user do something. */
+export type Permission =
+  | { readonly is: 'granted' }
+  /** `message`: what Keystone answered. */
+  | { readonly is: 'refused'; readonly message: string }
+  | { readonly is: 'unknown'; readonly because: string };
+
+/** What Keystone shows of a project and of the propagator's user, before anything is removed. */
+export interface KeystoneFacts {
+  readonly project: { readonly id: string; readonly enabled: boolean; readonly immutable: boolean };
+  /** `undefined`: Keystone does not show the domain to the propagator. */
+  readonly domain:
+    | { readonly id: string; readonly enabled: boolean; readonly immutable: boolean }
+    | undefined;
+  /** Projects directly below the project, enabled or not. */
+  readonly children: readonly { readonly id: string; readonly name: string }[];
+  readonly cleaner: {
+    readonly userId: string;
+    readonly ownProject: string;
+    readonly isAdmin: boolean;
+    /** An application credential gives a token on its own project only. */
+    readonly isBoundToItsProject: boolean;
+  };
+  /** `undefined`: not asked, because another fact already decides or because it is not needed. */
+  readonly mayUpdate: Permission | undefined;
+  readonly mayRevokeRole: Permission | undefined;
+  readonly mayDelete: Permission | undefined;
+}
+
+/** One reason for which Keystone would refuse, and the command that clears it. */
+export interface Obstacle {
+  readonly message: string;
+  readonly advice: string;
+}
+
+export interface KeystoneCheck {
+  /** Empty: nothing is known that would make a Keystone action fail. */
+  readonly obstacles: readonly Obstacle[];
+  /** What could not be found out without changing something. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Safety rule 13: everything that would make Keystone refuse to give a token on the project, to
+ * disable it or to delete it. The reasons are those of Keystone's own source
+ * (`keystone/resource/core.py`, `assignment/core.py` and `common/policies/`, read for Zed and
+ * 2026.2). No reason: an immutable domain, an immutable role and a limit of the project, which
+ * Keystone does not look at when it disables or deletes a project or assigns a role.
+ */
+export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
+  const { project, domain, children } = facts;
+  const obstacles: Obstacle[] = [];
+  const unknown: string[] = [];
+  if (project.immutable) obstacles.push(immutableProject(project.id));
+  if (children.length > 0) obstacles.push(hasChildren(children));
+  if (project.enabled) {
+    if (domain === undefined)
+      unknown.push('Keystone does not show the domain of the project: the domain may be disabled');
+    else if (!domain.enabled) obstacles.push(disabledDomain(project.id, domain));
+    if (facts.cleaner.isBoundToItsProject) obstacles.push(boundToItsProject(project.id));
+  }
+  const permissions = [
+    ['disable the project', 'identity:update_project', facts.mayUpdate],
+    ['give back its role on the project', 'identity:revoke_grant', facts.mayRevokeRole],
+    ['delete the project', 'identity:delete_project', facts.mayDelete],
+  ] as const;
+  for (const [what, rule, permission] of permissions) {
+    if (permission?.is === 'refused')
+      obstacles.push(deniedByPolicy(what, rule, permission.message, facts.cleaner));
+    if (permission?.is === 'unknown')
+      unknown.push(`whether the propagator may ${what} (${rule}): ${permission.because}`);
+  }
+  return { obstacles, unknown };
+}
+
+/** Several obstacles as one text each. Called only with at least one. */
+export function summarize(obstacles: readonly Obstacle[]): Obstacle {
+  return {
+    message: obstacles.map(({ message }) => message).join('; '),
+    advice: obstacles.map(({ advice }) => advice).join(' '),
+  };
+}
+
+/**
+ * The advice for a Keystone action that Keystone refused after all. A known obstacle names its
+ * command. Without one the advice points to Keystone's own message and guesses nothing.
+ */
+export function adviceOnRefusal(error: ErrorReport, obstacles: readonly Obstacle[]): string {
+  if (obstacles.length > 0) {
+    const { message, advice } = summarize(obstacles);
+    return `${message[0]?.toUpperCase() ?? ''}${message.slice(1)}. ${advice}`;
+  }
+  const rule = /requested action: ?(identity:[a-z_]+)/.exec(error.message)?.[1];
+  if (rule)
+    return `Keystone's policy refuses it: let its rule ${rule} allow the propagator's user.`;
+  return 'Clear the reason that Keystone gives in this message.';
+}
+
+const immutableProject = (id: string): Obstacle => ({
+  message: `the project is immutable, so Keystone neither disables nor deletes it`,
+  advice: `Type: openstack project set --no-immutable ${id}`,
+});
+
+const SHOWN_CHILDREN = 5;
+
+function hasChildren(children: KeystoneFacts['children']): Obstacle {
+  const shown = children.slice(0, SHOWN_CHILDREN).map(({ id, name }) => `${name} (${id})`);
+  const more = children.length - shown.length;
+  const list = `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const ids = children.slice(0, SHOWN_CHILDREN).map(({ id }) => id);
+  const count = children.length === 1 ? '1 project is' : `${children.length} projects are`;
+  return {
+    message: `${count} below it, and Keystone deletes no project before those below it: ${list}`,
+    advice: `Delete those first, each after its own check: openstack project delete ${ids.join(' ')}`,
+  };
+}
+
+/** Zed's `openstack domain set --no-immutable` is refused; by the domain's project it works. */
+function disabledDomain(project: string, domain: { id: string; immutable: boolean }): Obstacle {
+  const mutable = domain.immutable ? `openstack project set --no-immutable ${domain.id} && ` : '';
+  return {
+    message: `its domain ${domain.id} is disabled, so Keystone gives no token on the project`,
+    advice:
+      `Type: ${mutable}openstack domain set --enable ${domain.id} ` +
+      `(or, to go on without a token on the project: openstack project set --disable ${project})`,
+  };
+}
+
+const boundToItsProject = (id: string): Obstacle => ({
+  message:
+    'the propagator is logged in with an application credential, ' +
+    'to which Keystone gives no token on another project',
+  advice:
+    `Let it log in with a password, or go on without a token on the project: ` +
+    `openstack project set --disable ${id}`,
+});
+
+const deniedByPolicy = (
+  what: string,
+  rule: string,
+  message: string,
+  { userId, ownProject, isAdmin }: KeystoneFacts['cleaner'],
+): Obstacle => ({
+  message: `Keystone does not let the propagator's user ${userId} ${what}: ${message}`,
+  advice: isAdmin
+    ? `The user has the role admin, so the policy file of Keystone refuses it: change its rule ${rule}.`
+    : `Type: openstack role add --user ${userId} --project ${ownProject} admin ` +
+      `(or change the rule ${rule} in the policy file of Keystone)`,
+});

@@ -1,0 +1,168 @@
+import { ProjectId } from '../../../events/ids.ts';
+import type { Cloud } from '../../../lib/openstack/cloud.ts';
+import { connectCloud } from '../../../lib/openstack/connect.ts';
+import { readCredentials } from '../../../lib/openstack/credentials.ts';
+import { type RehearsalCloud, startCloud } from '../../cloud/cloud.ts';
+import type { Project } from '../../cloud/rows.ts';
+
+let rehearsal: RehearsalCloud;
+let cloud: Cloud;
+let project: Project;
+let domain: Project;
+beforeEach(async () => {
+  rehearsal = await startCloud();
+  cloud = connect(rehearsal.credentials);
+  domain = add('market', null, true);
+  project = add('shop', domain.id);
+});
+afterEach(async () => {
+  await cloud.close();
+  await rehearsal.close();
+});
+
+const connect = (env: Readonly<Record<string, string>>): Cloud =>
+  connectCloud(readCredentials({ env, readFile: () => undefined, home: '/none', cwd: '/none' }), {
+    sleep: async () => {},
+  });
+const add = (name: string, parent: string | null, is_domain = false): Project =>
+  rehearsal.state.identity.projects.add({
+    ...{ id: `${name}0000`, name, parent_id: parent, domain_id: is_domain ? null : domain.id },
+    ...{ is_domain, enabled: true, tags: ['kept'], options: {}, description: 'kept' },
+  });
+const run = (as = cloud) => as.keystoneActions.checkEnd(ProjectId.parse(project.id));
+/** Keystone's whole state: what a check must leave as it is. */
+const stored = () => {
+  const { projects, assignments, roles, users } = rehearsal.state.identity;
+  return structuredClone([projects, assignments, roles, users].map((table) => table.all()));
+};
+const deny = (method: string, path: RegExp, rule: string) =>
+  rehearsal.faults.inject({
+    service: 'keystone',
+    method,
+    path,
+    effect: {
+      does: 'answer',
+      status: 403,
+      message: `You are not authorized to perform the requested action: identity:${rule}.`,
+    },
+  });
+
+describe('what Keystone is asked before a project is emptied', () => {
+  it('changes nothing in Keystone, whatever it finds', async () => {
+    const before = stored();
+    expect(await run()).toEqual({ obstacles: [], unknown: [] });
+    project.enabled = false;
+    const disabled = stored();
+    expect(await run()).toEqual({ obstacles: [], unknown: [] });
+    expect(stored()).toEqual(disabled);
+    project.enabled = true;
+    expect(stored()).toEqual(before);
+  });
+
+  it('names the id of a real project in no deletion', async () => {
+    await run();
+    const deletions = rehearsal.calls.filter(({ method }) => method === 'DELETE');
+    expect(deletions.length).toBeGreaterThan(0);
+    const ids = rehearsal.state.identity.projects.all().map(({ id }) => `/v3/projects/${id}`);
+    for (const { path } of deletions) expect(ids).not.toContain(path);
+  });
+
+  it.each([
+    [
+      'an immutable project',
+      () => Object.assign(project.options, { immutable: true }),
+      'immutable',
+    ],
+    ['a child, enabled', () => add('kid', project.id), 'kid (kid0000)'],
+    ['a child, disabled', () => Object.assign(add('kid', project.id), { enabled: false }), 'kid'],
+    ['a disabled domain', () => Object.assign(domain, { enabled: false }), 'domain market0000'],
+  ])('finds %s', async (_, make, message) => {
+    make();
+    expect(await run()).toEqual({
+      obstacles: [
+        { message: expect.stringContaining(message), advice: expect.stringContaining('openstack') },
+      ],
+      unknown: [],
+    });
+  });
+
+  it.each([
+    ['an immutable domain', () => Object.assign(domain.options, { immutable: true })],
+    [
+      'a disabled parent',
+      () => {
+        const parent = add('parent', domain.id);
+        Object.assign(parent, { enabled: false });
+        Object.assign(project, { parent_id: parent.id });
+      },
+    ],
+  ])('does not stop at %s, nor does Keystone', async (_, make) => {
+    make();
+    expect(await run()).toEqual({ obstacles: [], unknown: [] });
+    const id = ProjectId.parse(project.id);
+    await cloud.keystoneActions.disable(id);
+    await cloud.keystoneActions.delete(id);
+    expect(rehearsal.state.identity.projects.get(id)).toBeUndefined();
+  });
+
+  it.each([
+    ['PATCH', /\/projects\/shop0000$/, 'update_project'],
+    ['DELETE', /\/projects\/[0-9a-f]{32}$/, 'delete_project'],
+    ['DELETE', /\/roles\//, 'revoke_grant'],
+  ])('finds a policy that forbids %s %s', async (method, path, rule) => {
+    deny(method, path, rule);
+    const { obstacles, unknown } = await run();
+    expect(obstacles).toEqual([
+      {
+        message: expect.stringContaining(`requested action: identity:${rule}`),
+        advice: expect.stringContaining(`its rule identity:${rule}`),
+      },
+    ]);
+    expect(unknown).toEqual([]);
+  });
+
+  it('tells as unknown what a policy that compares domains says of no project', async () => {
+    deny('PATCH', /\/projects\/[0-9a-f]{32}$/, 'update_project');
+    deny('DELETE', /\/projects\/[0-9a-f]{32}$/, 'delete_project');
+    expect(await run()).toEqual({
+      obstacles: [],
+      unknown: [expect.stringContaining('identity:delete_project')],
+    });
+  });
+
+  it('tells as unknown a domain that Keystone does not show', async () => {
+    deny('GET', /\/domains\/market0000/, 'get_domain');
+    expect(await run()).toEqual({ obstacles: [], unknown: [expect.stringContaining('domain')] });
+  });
+
+  it('asks with the real user where a policy compares the user of a role', async () => {
+    const [admin] = rehearsal.state.identity.users.where(({ name }) => name === 'admin');
+    deny('DELETE', new RegExp(`/users/(?!${admin?.id})[^/]+/roles/`), 'revoke_grant');
+    expect(await run()).toEqual({ obstacles: [], unknown: [] });
+    const asked = rehearsal.calls.filter(({ path }) => path.includes('/roles/'));
+    expect(asked).toHaveLength(2);
+  });
+
+  it('finds that an application credential gives no token on an enabled project', async () => {
+    const bound = connect(rehearsal.applicationCredentials);
+    const { obstacles } = await run(bound);
+    expect(obstacles).toMatchObject([
+      { message: expect.stringContaining('application credential') },
+    ]);
+    project.enabled = false;
+    expect((await run(bound)).obstacles).toEqual([]);
+    await bound.close();
+  });
+
+  it('throws while Keystone does not answer, and for a project that is gone', async () => {
+    const away = rehearsal.faults.inject({
+      service: 'keystone',
+      path: /parent_id/,
+      effect: { does: 'answer', status: 503 },
+    });
+    await expect(run()).rejects.toMatchObject({ report: { class: 'Transient' } });
+    away.clear();
+    rehearsal.state.identity.projects.delete(project.id);
+    await expect(run()).rejects.toMatchObject({ report: { class: 'Gone' } });
+  });
+});
