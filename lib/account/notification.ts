@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { NotificationReceived } from '../../events/notification.ts';
 import { bodyBytes } from './received.ts';
 import { utcMillis } from './time.ts';
+import { wrappingOf } from './wrapping.ts';
 
 /** One notification of Keystone, in whatever form it came. Nothing in it is proven. */
 export interface Notification {
@@ -116,7 +117,10 @@ export function readNotification(data: NotificationReceived['data']): Reading {
     if (body === undefined) return unreadable('the text in oslo.message is not JSON');
   }
   const inner = Inner.safeParse(body);
-  if (!inner.success) return unreadable('no notification: it has no usable event_type');
+  if (!inner.success)
+    return unreadable(
+      wrappingOf(body, envelope.success) ?? 'no notification: it has no usable event_type',
+    );
   return understandPayload(inner.data, data.body);
 }
 

@@ -107,6 +107,50 @@ describe('an unreadable notification says why', () => {
     ['a\u0000b', 'not text: no UTF-8, or a NUL in it'],
   ])('%j: %s', (body, reason) => expect(read(body)).toEqual({ is: 'unreadable', reason }));
 
+  const envelope = (message: string): string =>
+    JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': message });
+  const within = (body: string, key: string): string => JSON.stringify({ [key]: JSON.parse(body) });
+  const inOslo =
+    'wrapped twice: the text in oslo.message is an envelope of oslo.messaging of its own';
+  const holds = (what: string, path: string): string =>
+    `wrapped twice: it holds a whole ${what} (in ${path}); ` +
+    'send what Keystone sent, without anything around it';
+  it.each([
+    ['an oslo.message in an oslo.message', envelope(envelope(inner({}))), inOslo],
+    [
+      'an envelope of a forwarder',
+      within(envelope(inner({})), 'message'),
+      holds('envelope of oslo.messaging', 'message'),
+    ],
+    [
+      'an envelope of an envelope of a forwarder',
+      within(within(inner({}), 'detail'), 'records'),
+      holds('notification', 'records > detail'),
+    ],
+    [
+      'JSON text in a field',
+      JSON.stringify({ Message: envelope(inner({})) }),
+      holds('envelope of oslo.messaging', 'Message > JSON text'),
+    ],
+    ['JSON encoded twice', JSON.stringify(inner({})), holds('notification', 'JSON text')],
+    [
+      'a forwarder within oslo.message',
+      envelope(within(inner({}), 'body')),
+      holds('notification', 'oslo.message > body'),
+    ],
+  ])('when it is wrapped twice: %s', (_, body, reason) =>
+    expect(read(body)).toEqual({ is: 'unreadable', reason }),
+  );
+
+  it('when it is nested without end, in no time', () => {
+    const deep = `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`;
+    expect(read(deep)).toMatchObject({ reason: expect.stringContaining('no notification') });
+    const wide = JSON.stringify(
+      Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [n, {}])),
+    );
+    expect(read(wide)).toMatchObject({ reason: expect.stringContaining('no notification') });
+  });
+
   it('when it is compressed in a way that nobody undid', () => {
     expect(read(Buffer.from([0x1f, 0x8b, 8, 0xff]))).toMatchObject({
       reason: expect.stringContaining(': compressed'),

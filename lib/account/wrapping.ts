@@ -1,0 +1,55 @@
+import * as z from 'zod';
+
+/** oslo.messaging's envelope 2.0: both keys are there. */
+const Envelope = z.looseObject({ 'oslo.version': z.string(), 'oslo.message': z.string() });
+const Bare = z.looseObject({ event_type: z.string(), payload: z.unknown() });
+
+/** How many layers are opened to find the notification in a body that wraps it. */
+const MOST_LAYERS = 4;
+
+/**
+ * Says that a body holds a whole notification inside something else, and where; `undefined` when it
+ * does not. `body` is the JSON after the first envelope was opened, if there was one. A wrapped
+ * notification is not interpreted: only the sender knows whether the wrapping was meant.
+ */
+export function wrappingOf(body: unknown, hasEnvelope: boolean): string | undefined {
+  const path = hasEnvelope ? ['oslo.message'] : [];
+  return search(body, path, 0);
+}
+
+function search(value: unknown, path: readonly string[], depth: number): string | undefined {
+  if (typeof value === 'string') {
+    const inner = parseJson(value);
+    return typeof inner === 'object' && inner !== null
+      ? search(inner, [...path, 'JSON text'], depth)
+      : undefined;
+  }
+  if (typeof value !== 'object' || value === null || depth > MOST_LAYERS) return undefined;
+  if (depth > 0 || path.length > 0) {
+    if (Envelope.safeParse(value).success) return told('envelope of oslo.messaging', path);
+    if (Bare.safeParse(value).success) return told('notification', path);
+  }
+  for (const [key, inner] of Object.entries(value).slice(0, 50)) {
+    const found = search(inner, [...path, label(key)], depth + 1);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const told = (what: string, path: readonly string[]): string =>
+  path.length === 1 && path[0] === 'oslo.message'
+    ? `wrapped twice: the text in oslo.message is an ${what} of its own`
+    : `wrapped twice: it holds a whole ${what} (in ${path.join(' > ')}); ` +
+      'send what Keystone sent, without anything around it';
+
+/** A key of the sender's, short and without control characters: it is shown to a person. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not come through.
+const label = (key: string): string => key.replace(/[\u0000-\u001f\u007f]/g, '?').slice(0, 40);
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
