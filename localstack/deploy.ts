@@ -227,11 +227,11 @@ See it work, with a rehearsal cloud in a shell of its own:
 Or with a cloud of yours, whose login openstack.json holds as docs/aws.md shows it (aws is the AWS CLI: localstack/README.md):
 
   aws secretsmanager put-secret-value --secret-id ${await outputOf(endpoint, stage, 'SecretArn')} --secret-string file://openstack.json
-  npx propagator services
+  npx propagator service list
   curl --aws-sigv4 aws:amz:${REGION}:execute-api --user test:test $PROPAGATOR_API_URL/v1/notifications \\
     -d '{"event_type": "identity.project.deleted", "payload": {"resource_info": "ID OF A PROJECT"}}'
   RABBITMQ_URL=amqp://… PROPAGATOR_INGEST_QUEUE_URL=${await outputOf(endpoint, stage, 'IngestQueueUrl')} npx propagator relay
-  npx propagator operations
+  npx propagator operation list
 
 npm run aws:deploy deploys again after a change; npm run aws:down ends the emulator, with all that is on it.`;
 }

@@ -105,7 +105,7 @@ async function main(): Promise<void> {
     );
     if (leave) return;
     console.log(`
-In another shell, with the variables that npm run aws:deploy printed: npx propagator operation ${operation.id}
+In another shell, with the variables that npm run aws:deploy printed: npx propagator operation show ${operation.id}
 Ctrl-C ends the cloud.`);
     await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
   } finally {

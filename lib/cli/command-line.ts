@@ -4,11 +4,17 @@ import { deadLetterCommands } from './commands/dead-letters.ts';
 import { operationCommands } from './commands/operations.ts';
 import { queueCommands } from './commands/queues.ts';
 import { serviceCommands } from './commands/services.ts';
+import { completionFor, SHELLS } from './completion.ts';
+import { newWordsFor } from './old-words.ts';
 import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 error or refused, 3 ended without proof or held, 4 a dead letter waits, 5 still running, 64 wrong usage.
-3, 4 and 5 are answers of \`operation\`.`;
+Exit codes: 0 done, 1 error or refused, 3 ended without proof or held, 4 a dead letter waits,
+5 still running, 64 wrong usage, 141 the reader of the output stopped. 3, 4 and 5 are answers of
+\`operation show\`.
+
+Example:
+  propagator operation list --state held`;
 
 /**
  * Carries out one command line, without the program's name. Returns the exit code; never throws.
@@ -17,6 +23,11 @@ export async function runCommand(
   commandLine: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
+  const newWords = newWordsFor(commandLine);
+  if (newWords !== undefined) {
+    terminal.complain(`error: ${newWords}\n`);
+    return EXIT.usage;
+  }
   try {
     await commands(terminal).parseAsync(commandLine, { from: 'user' });
     return terminal.exitCode;
@@ -44,9 +55,11 @@ function commands(terminal: Terminal): Command {
     .addHelpText('after', EXIT_CODES)
     .configureOutput({ writeOut: terminal.write, writeErr: terminal.complain })
     .exitOverride()
-    .showSuggestionAfterError();
+    .showSuggestionAfterError()
+    .version(terminal.version, '--version', 'print the version');
   program
     .command('start')
+    .addHelpText('after', '\nExample:\n  PROPAGATOR_MODE=observe propagator start')
     .description('run everything in this process until it is told to stop (SIGTERM, Ctrl-C)')
     .action(async () => {
       const { start } = await import('./start.ts');
@@ -54,6 +67,7 @@ function commands(terminal: Terminal): Command {
     });
   program
     .command('relay')
+    .addHelpText('after', '\nExample:\n  PROPAGATOR_INGEST_QUEUE_URL=https://… propagator relay')
     .description(
       'only carry notifications from RabbitMQ to the queue on AWS (PROPAGATOR_INGEST_QUEUE_URL), until it is told to stop',
     )
@@ -65,5 +79,14 @@ function commands(terminal: Terminal): Command {
   serviceCommands(program, terminal);
   deadLetterCommands(program, terminal);
   queueCommands(program, terminal);
+  program
+    .command('completion <shell>')
+    .description(`print a script that completes commands and options: ${SHELLS.join(', ')}`)
+    .addHelpText('after', '\nExample:\n  source <(propagator completion bash)')
+    .action((name: string) => {
+      const shell = SHELLS.find((one) => one === name);
+      if (!shell) throw new UsageError(`there is no completion for ${name}: ${SHELLS.join(', ')}`);
+      terminal.write(completionFor(shell, program));
+    });
   return program;
 }

@@ -4,12 +4,16 @@ import { callerOf } from './aws-signature.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
 import { colors } from './output.ts';
+import { endWhenReaderStops, packageVersion, tellingProgress } from './process.ts';
 
 const apiUrl =
   process.env.PROPAGATOR_API_URL || `http://127.0.0.1:${process.env.PROPAGATOR_PORT || '8787'}`;
 
+endWhenReaderStops([process.stdout, process.stderr], (code) => process.exit(code));
+
 process.exitCode = await runCommand(process.argv.slice(2), {
-  client: new ApiClient(apiUrl, callerOf(apiUrl, process.env)),
+  client: new ApiClient(apiUrl, tellingProgress(callerOf(apiUrl, process.env), process.stderr)),
+  version: packageVersion(),
   color: colors(process.stdout, process.env),
   me: () => process.env.SUDO_USER ?? userInfo().username,
   now: Date.now,

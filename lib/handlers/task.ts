@@ -4,6 +4,7 @@ import type { Counts, ServiceReport, ServiceRequested } from '../../events/servi
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
 import { lives } from '../operation/advance.ts';
+import { summarize } from '../operation/keystone-check.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { type AccountState, preflight } from '../operation/preflight.ts';
 import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
@@ -130,8 +131,9 @@ async function inTime<T>(
 }
 
 /**
- * A token on a project counts no more when somebody disables or deletes the project in the middle
- * of an early pass: the next one sees that.
+ * A token on the project ends when the project is disabled or deleted during a pre-delete run: the
+ * next run sees that. It ends as well when the domain is disabled. Then the task waits, and names
+ * the domain and the command, until the domain is enabled.
  */
 async function unlessEnded(
   report: ServiceReport,
@@ -140,8 +142,18 @@ async function unlessEnded(
 ): Promise<ServiceReport> {
   if (report.type !== 'service.failed' || report.data.phase !== 'pre-delete') return report;
   const shown = await fetchAccountState(operation, deps).catch(() => 'enabled');
-  if (shown === 'enabled') return report;
-  const { error: _, ...seen } = report.data;
+  const { error, ...seen } = report.data;
+  if (shown === 'enabled') {
+    const { scope } = operation;
+    if (error?.code !== 'keystone.login.project' || scope.type !== 'project') return report;
+    const check = await deps.cloud.keystoneActions.checkEnd(scope.id).catch(() => undefined);
+    if (!check || check.obstacles.length === 0) return report;
+    const { message, advice } = summarize(check.obstacles);
+    const condition = { class: 'Blocked', message, advice, actor: 'operator', count: 1 } as const;
+    const again = { afterSeconds: 60 };
+    const conditions = [condition];
+    return { type: 'service.progressed', data: { ...seen, sequence: 0, again, conditions } };
+  }
   return { type: 'service.progressed', data: { ...seen, sequence: 0, again: { afterSeconds: 0 } } };
 }
 

@@ -118,7 +118,7 @@ export function hold(
   now: number,
   more: { about?: Hold['about']; advice?: string } = {},
 ): void {
-  const release = `propagator release ${transaction.operation.id} --reason "…"`;
+  const release = `propagator operation release ${transaction.operation.id} --reason "…"`;
   const advice =
     more.advice === undefined
       ? `Look at it, then release it by name: ${release}`

@@ -133,7 +133,7 @@ const onLost = (id: OperationId, what: string, since: number): Waiting => ({
   on: `the coordinator gave up a message of it: ${what}`,
   since,
   actor: 'operator',
-  advice: `Read the log for ${id}. Then: propagator redrive --operation ${id} --queue coordinate`,
+  advice: `Read the log for ${id}. Then: propagator dead-letter redrive --operation ${id} --queue coordinate`,
   requestId: undefined,
   deadLetter: true,
 });
@@ -142,7 +142,7 @@ const onSilence = (task: Task): Waiting => ({
   on: `${task.service}: its function died on this task again and again`,
   since: task.progressAt,
   actor: 'operator',
-  advice: `Read the log for ${task.operationId}. Then: propagator redrive --operation ${task.operationId}`,
+  advice: `Read the log for ${task.operationId}. Then: propagator dead-letter redrive --operation ${task.operationId}`,
   requestId: undefined,
   deadLetter: true,
 });
@@ -154,7 +154,7 @@ function onError(task: Task, error: ErrorReport): Waiting {
     since: task.progressAt,
     actor: dead || error.class !== 'Transient' ? 'operator' : 'none',
     advice: dead
-      ? `${error.advice} Then: propagator redrive --operation ${task.operationId}`
+      ? `${error.advice} Then: propagator dead-letter redrive --operation ${task.operationId}`
       : error.advice,
     requestId: error.requestId,
     deadLetter: dead,

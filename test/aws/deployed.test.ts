@@ -182,38 +182,45 @@ describe('the deployed stack', () => {
     expect(await stage.rings('service-glance-dead-letters')).toBe(true);
     expect(await stage.rings('service-nova-dead-letters')).toBe(false);
     // An operator at three in the morning: what is it, which one, what would go back, back.
-    const shown = await stage.type('dead-letters');
+    const shown = await stage.type('dead-letter', 'list');
     expect(shown).toMatchObject({
       code: 0,
       err: '',
       out: expect.stringMatching(/^glance +1 .*in 13d 23h +glance\.http\.500$/m),
     });
-    const [, id = 'none'] = /^glance, [\s\S]*?dead-letters show (\S+)/m.exec(shown.out) ?? [];
-    const whole = await stage.type('dead-letters', 'show', id);
+    const [, id = 'none'] = /^glance, [\s\S]*?dead-letter show (\S+)/m.exec(shown.out) ?? [];
+    const whole = await stage.type('dead-letter', 'show', id);
     expect(whole).toMatchObject({
       code: 0,
-      out: expect.stringMatching(/^status +500$[\s\S]*^Then: propagator redrive --id /m),
+      out: expect.stringMatching(
+        /^status +500$[\s\S]*^Then: propagator dead-letter redrive --id /m,
+      ),
     });
     const selection = ['--service', 'glance', '--cause', 'glance.http.500'];
-    expect((await stage.type('redrive', ...selection, '--dry-run')).out).toMatch(
+    expect((await stage.type('dead-letter', 'redrive', ...selection, '--dry-run')).out).toMatch(
       /\n1 would be sent back; none was\.\n$/,
     );
     expect(await letters()).toBe(1);
-    expect(await stage.type('discard', '--service', 'glance')).toMatchObject({ code: 64, out: '' });
-    expect(await stage.type('dead-letters', 'show', 'no-such-id')).toMatchObject({
+    expect(await stage.type('dead-letter', 'discard', '--service', 'glance')).toMatchObject({
+      code: 64,
+      out: '',
+    });
+    expect(await stage.type('dead-letter', 'show', 'no-such-id')).toMatchObject({
       code: 1,
       err: expect.stringContaining('no dead letter'),
     });
     broken.clear();
-    expect(await stage.type('redrive', ...selection, '--reason', 'Glance is well')).toEqual({
+    expect(
+      await stage.type('dead-letter', 'redrive', ...selection, '--reason', 'Glance is well'),
+    ).toEqual({
       code: 0,
-      out: '1 sent back; see: propagator operations\n',
+      out: '1 sent back; see: propagator operation list\n',
       err: '',
     });
-    expect((await stage.type('decisions')).out).toMatch(
+    expect((await stage.type('audit', 'list')).out).toMatch(
       /^redriven by \S+ at \S+Z: 1 of glance, glance\.http\.500: Glance\s+is\s+well$/m,
     );
-    expect(await stage.type('dead-letters', '--service', 'glance')).toMatchObject({
+    expect(await stage.type('dead-letter', 'list', '--service', 'glance')).toMatchObject({
       code: 0,
       out: 'No dead letters.\n',
     });

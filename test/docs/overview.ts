@@ -44,12 +44,12 @@ export function overview(services: readonly Service[]): string {
       ]),
     ),
     '## Types of the catalog that nobody covers',
-    'Where a cloud has one of these, no operation ends as `finished`: what it holds is not known. `propagator waive TYPE --reason "…"` says that it is of no concern; a service file, or a service of your own (`PROPAGATOR_SERVICE_MODULES`), covers it.',
+    'Where a cloud has one of these, no operation ends as `finished`: what it holds is not known. `propagator waiver add TYPE --reason "…"` says that it is of no concern; a service file, or a service of your own (`PROPAGATOR_SERVICE_MODULES`), covers it.',
     table(
       ['type', 'project', 'what it holds'],
       UNCOVERED.map(({ type, project, note }) => [`\`${type}\``, project, note]),
     ),
-    'Any other type that a catalog has is treated alike: `propagator services` shows them.',
+    'Any other type that a catalog has is treated alike: `propagator service list` shows them.',
   ]);
 }
 

@@ -122,7 +122,7 @@ describe('services of the operator', () => {
     };
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['lib/cli/propagator.ts', 'services', '--json'],
+      ['lib/cli/propagator.ts', 'service', 'list', '--json'],
       { env: environment },
     );
     const { services, httpPlugins } = ServicesShape.parse(JSON.parse(stdout));

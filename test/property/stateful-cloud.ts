@@ -36,6 +36,13 @@ const no = (status: 403 | 404, message: string): PropagatorError =>
     status,
   });
 
+const noToken = new PropagatorError({
+  code: 'keystone.login.project',
+  class: 'Denied',
+  message: 'Keystone gives the propagator no token on the project',
+  advice: 'Look at it in Keystone.',
+});
+
 const bound = new PropagatorError({
   code: 'keystone.login.bound',
   class: 'Denied',
@@ -305,6 +312,7 @@ export class LivingCloud {
     api: async ({ name }, region, projectApi): Promise<ServiceApi | undefined> => {
       if (this.lacking.has(name)) return undefined;
       if (projectApi && this.isBound) throw bound;
+      if (projectApi && !this.isDomainEnabled) throw noToken;
       if (projectApi) this.#mustCount(projectApi);
       const unused = () => Promise.reject(new Error('not in this world'));
       return {

@@ -1,102 +1,141 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import * as z from 'zod';
 import { ENDED, OPERATION_STATES } from '../../operation/model.ts';
+import { oneOf, type Presentation, type Printed, present, printable } from '../format.ts';
+import { time } from '../output.ts';
 import { OperationShape, OperationsShape, WaiversShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
-import { showOperations } from '../show/operations.ts';
-import { EXIT, print, query, type Terminal } from '../terminal.ts';
+import { firstReason, showOperations } from '../show/operations.ts';
+import { EXIT, query, type Terminal } from '../terminal.ts';
 
-interface ListOptions {
-  json?: boolean;
+interface ListOptions extends Printed {
   state?: string;
   project?: string;
   domain?: string;
   user?: string;
   limit?: string;
 }
-interface CleanupOptions {
-  json?: boolean;
+interface DeleteOptions extends Printed {
   name?: string;
   reason?: string;
 }
 
 const Opened = z.object({ opened: z.string(), unknown: z.array(z.string()).default([]) });
 
-/** Operations: looked at, asked for, released. */
+const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
+  ID: ({ operation }) => operation.id,
+  Type: ({ operation }) => operation.scope.type,
+  Account: ({ operation }) => operation.scope.id,
+  Name: ({ operation }) => operation.scope.name,
+  State: ({ operation }) => operation.state,
+  Mode: ({ operation }) => operation.mode,
+  Found: ({ resources }) => resources.found,
+  Removed: ({ resources }) => resources.removed,
+  Left: ({ resources }) => resources.left,
+  Opened: ({ operation }) => time(operation.openedAt),
+  Ended: ({ operation }) => time(operation.endedAt),
+  'Waits On': (seen) => firstReason(seen),
+};
+
+/** `operation list`, `operation show`, `operation release` and `project delete`. */
 export function operationCommands(program: Command, terminal: Terminal): void {
   const { client, color, me, now } = terminal;
-  program
-    .command('operations')
-    .description('operations, newest first')
+  const operation = program
+    .command('operation')
+    .description('operations: one account change carried through all services');
+  printable(operation.command('list'), 'operation list --state held -c ID -c "Waits On"')
+    .description('list operations, newest first')
     .option('--state <state>', OPERATION_STATES.join(', '), (value) => {
       if (!OPERATION_STATES.some((state) => state === value))
         throw new InvalidArgumentError(`one of ${OPERATION_STATES.join(', ')}`);
       return value;
     })
-    .option('--project <id>')
-    .option('--domain <id>', 'the domain, and the projects of it')
-    .option('--user <id>')
-    .option('--limit <number>')
-    .option('--json')
-    .action(async ({ json, ...filter }: ListOptions) => {
-      const answer = await client.get(`/v1/operations${query({ ...filter })}`, OperationsShape);
-      print(terminal, answer, json, (shown) => showOperations(shown, now(), color));
-    });
-
-  program
-    .command('operation <id>')
-    .description(
-      'one operation: its tasks, counts, and what it waits on; the exit code says how it stands',
-    )
-    .option('--json')
-    .action(async (id: string, { json }: { json?: boolean }) => {
-      const seen = await client.get(`/v1/operations/${encodeURIComponent(id)}`, OperationShape);
-      // What counts at its end is written into it then; until then, what is waived today.
-      const isPast = json === true || hasEnded(seen);
-      const waivers = isPast
-        ? seen.operation.waived
-        : (await client.get('/v1/waivers', WaiversShape)).waivers;
-      print(terminal, seen, json, () => showOperation(seen, waivers, now(), color));
-      terminal.exitCode = exitCodeOf(seen);
-    });
-
-  program
-    .command('cleanup <project>')
-    .description(
-      'empty a project that Keystone still has, in every service, then delete it in Keystone; for a project that was given up',
-    )
-    .option(
-      '--name <name>',
-      'the name of the project: wanted to confirm it while the project is enabled',
-    )
-    .option('--reason <text>', 'why; it is kept')
-    .option('--json')
-    .action(async (project: string, { json, ...wish }: CleanupOptions) => {
-      const body = { action: 'cleanup', project, ...wish, by: me() };
-      const answer = await client.post('/v1/operations', body, Opened);
-      print(terminal, answer, json, ({ opened, unknown }) =>
-        [
-          ...unknown.map((what) => `Not known beforehand: ${what}.`),
-          `${opened} begins. Follow it: propagator operation ${opened}`,
-        ].join('\n'),
+    .option('--project <id>', 'about this project')
+    .option('--domain <id>', 'about the domain and its projects')
+    .option('--user <id>', 'about this user')
+    .option('--limit <number>', 'at most so many (default: 100)')
+    .action(async ({ json, format, column, ...filter }: ListOptions) => {
+      const path = `/v1/operations${query({ ...filter })}`;
+      const answer = await client.get(path, OperationsShape);
+      present(
+        terminal,
+        answer,
+        { json, format, column },
+        {
+          text: (shown) => showOperations(shown, now(), color),
+          rows: ({ operations }) => operations,
+          columns: COLUMNS,
+        },
       );
     });
 
-  program
-    .command('release <id>')
-    .description(
-      'let an operation go on that a cap or a failure has stopped, or carry out one that was only observed',
+  printable(operation.command('show <id>'), 'operation show op-4f0c1a2b3c4d')
+    .description('show one operation: its tasks, counts, and what it waits on')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a dead letter waits,
+5 still running.`,
     )
+    .action(async (id: string, options: Printed) => {
+      const seen = await client.get(`/v1/operations/${encodeURIComponent(id)}`, OperationShape);
+      // An operation that has ended keeps the waivers of its end; before, those of today count.
+      const isPast = options.json === true || hasEnded(seen);
+      const waivers = isPast
+        ? seen.operation.waived
+        : (await client.get('/v1/waivers', WaiversShape)).waivers;
+      present(terminal, seen, options, {
+        text: (shown) => showOperation(shown, waivers, now(), color),
+        rows: (shown) => [shown],
+        columns: COLUMNS,
+        isOne: true,
+      });
+      terminal.exitCode = exitCodeOf(seen);
+    });
+
+  printable(
+    operation.command('release <id>'),
+    'operation release op-4f0c1a2b3c4d --reason "the customer confirmed it"',
+  )
+    .description('let an operation go on that is held, or carry out one that was only observed')
     .requiredOption('--reason <text>', 'why it is right; it is kept')
-    .option('--json')
-    .action(async (id: string, { json, reason }: { json?: boolean; reason: string }) => {
+    .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/release`;
       const answer = await client.post(
         path,
         { by: me(), reason },
         z.object({ released: z.string() }),
       );
-      print(terminal, answer, json, ({ released }) => `${released} goes on.`);
+      present(
+        terminal,
+        answer,
+        options,
+        oneOf<typeof answer>(({ released }) => `${released} goes on.`),
+      );
+    });
+
+  const project = program.command('project').description('projects that Keystone still has');
+  printable(
+    project.command('delete <project>'),
+    'project delete 4f0c1a2b3c4d --name shop-production --reason "contract ended"',
+  )
+    .description('empty a project in every service, then delete it in Keystone')
+    .option('--name <name>', 'the name of the project, to confirm one that is enabled')
+    .option('--reason <text>', 'why; it is kept')
+    .action(async (id: string, { name, reason, ...options }: DeleteOptions) => {
+      const wish = { action: 'cleanup', project: id, name, reason, by: me() };
+      const answer = await client.post('/v1/operations', wish, Opened);
+      present(
+        terminal,
+        answer,
+        options,
+        oneOf<typeof answer>(({ opened, unknown }) =>
+          [
+            ...unknown.map((what) => `Not known beforehand: ${what}.`),
+            `${opened} begins. Follow it: propagator operation show ${opened}`,
+          ].join('\n'),
+        ),
+      );
     });
 }
 

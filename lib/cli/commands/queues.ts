@@ -1,30 +1,38 @@
 import type { Command } from 'commander';
+import { oneOf, type Printed, present, printable } from '../format.ts';
+import { time } from '../output.ts';
 import { QuarantineShape, StatusShape } from '../shapes.ts';
 import { showQuarantine, showStatus } from '../show/queues.ts';
-import { print, query, type Terminal } from '../terminal.ts';
+import { query, type Terminal } from '../terminal.ts';
 
-/** What could not be read, and how the engine is. */
+/** `quarantine list` and `status`. */
 export function queueCommands(program: Command, terminal: Terminal): void {
   const { client } = terminal;
-  program
+  const quarantine = program
     .command('quarantine')
-    .description('notifications that nobody could read')
-    .option('--limit <number>')
-    .option('--json')
-    .action(async ({ json, limit }: { json?: boolean; limit?: string }) => {
-      print(
-        terminal,
-        await client.get(`/v1/quarantine${query({ limit })}`, QuarantineShape),
-        json,
-        showQuarantine,
-      );
+    .description('notifications that could not be read');
+  printable(quarantine.command('list'), 'quarantine list -c Received -c Reason')
+    .description('list notifications that could not be read, newest first')
+    .option('--limit <number>', 'at most so many (default: 100)')
+    .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
+      const answer = await client.get(`/v1/quarantine${query({ limit })}`, QuarantineShape);
+      present(terminal, answer, options, {
+        text: showQuarantine,
+        rows: ({ records }) => records,
+        columns: {
+          ID: ({ id }) => id,
+          Received: ({ receivedAt }) => time(receivedAt),
+          Source: ({ source }) => source,
+          Bytes: ({ bytes }) => bytes,
+          Reason: ({ reason }) => reason,
+        },
+      });
     });
 
-  program
-    .command('status')
-    .description('health, queues, counters')
-    .option('--json')
-    .action(async ({ json }: { json?: boolean }) => {
-      print(terminal, await client.get('/v1/status', StatusShape), json, showStatus);
+  printable(program.command('status'), 'status -f value -c ok')
+    .description('show health, queues and counters')
+    .action(async (options: Printed) => {
+      const answer = await client.get('/v1/status', StatusShape);
+      present(terminal, answer, options, oneOf<typeof answer>(showStatus));
     });
 }

@@ -1,61 +1,92 @@
 import type { Command } from 'commander';
 import * as z from 'zod';
-import { ServicesShape } from '../shapes.ts';
+import { oneOf, type Printed, present, printable } from '../format.ts';
+import { table, time } from '../output.ts';
+import { ServicesShape, WaiversShape } from '../shapes.ts';
 import { showServices } from '../show/services.ts';
-import { print, type Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
-/**
- * What is covered, in which order, and whether this cloud has it; and a person's word on what is
- * not.
- */
+/** `service list`, and the waivers of what no service file covers. */
 export function serviceCommands(program: Command, terminal: Terminal): void {
   const { client, color, me } = terminal;
-  program
-    .command('services')
-    .description(
-      'every service that is covered, in the order of the cleanup, and what this cloud has that nobody covers',
-    )
-    .option('--json')
-    .action(async ({ json }: { json?: boolean }) => {
-      print(terminal, await client.get('/v1/services', ServicesShape), json, (answer) =>
-        showServices(answer, color),
-      );
+  const service = program.command('service').description('OpenStack services that are covered');
+  printable(service.command('list'), 'service list -c Service -c Regions')
+    .description('list covered services in the order of the cleanup, and what nothing covers')
+    .action(async (options: Printed) => {
+      const answer = await client.get('/v1/services', ServicesShape);
+      present(terminal, answer, options, {
+        text: (shown) => showServices(shown, color),
+        rows: ({ services }) => services,
+        columns: {
+          Service: ({ name }) => name,
+          'Catalog Types': ({ catalogTypes }) => catalogTypes.join(','),
+          Class: ({ classes }) => classes.join(','),
+          Holds: ({ resourceTypes }) => resourceTypes.join(','),
+          After: ({ after, follows }) => [...after, ...follows].join(','),
+          Regions: ({ regions }) => regions.join(','),
+          On: ({ on }) => on,
+        },
+      });
     });
 
-  program
-    .command('waive <type>')
-    .description(
-      'say that a type of the catalog which nobody covers holds nothing of projects: operations may end without it',
-    )
-    .requiredOption(
-      '--reason <text>',
-      'how you know; it is kept with your name, and with each operation that ends by it',
-    )
-    .option('--json')
-    .action(async (type: string, { json, reason }: { json?: boolean; reason: string }) => {
-      const answer = await client.post(
-        '/v1/waivers',
-        { type, by: me(), reason },
-        z.object({ waived: z.string() }),
-      );
-      print(
+  const waiver = program
+    .command('waiver')
+    .description('decisions that a catalog type without a service file holds nothing');
+  printable(waiver.command('list'), 'waiver list')
+    .description('list the waivers of today')
+    .action(async (options: Printed) => {
+      const answer = await client.get('/v1/waivers', WaiversShape);
+      present(terminal, answer, options, {
+        text: ({ waivers }) =>
+          waivers.length === 0
+            ? 'No waivers.'
+            : table(
+                ['TYPE', 'BY', 'AT', 'REASON'],
+                waivers.map(({ type, by, at, reason }) => [type, by, time(at), reason]),
+              ),
+        rows: ({ waivers }) => waivers,
+        columns: {
+          Type: ({ type }) => type,
+          By: ({ by }) => by,
+          At: ({ at }) => time(at),
+          Reason: ({ reason }) => reason,
+        },
+      });
+    });
+
+  printable(
+    waiver.command('add <type>'),
+    'waiver add rating --reason "it counts, and keeps nothing of projects"',
+  )
+    .description('say that a catalog type holds nothing of projects, so that operations end')
+    .requiredOption('--reason <text>', 'how you know; it is kept with your name')
+    .action(async (type: string, { reason, ...options }: Printed & { reason: string }) => {
+      const wish = { type, by: me(), reason };
+      const answer = await client.post('/v1/waivers', wish, z.object({ waived: z.string() }));
+      present(
         terminal,
         answer,
-        json,
-        ({ waived }) =>
-          `${waived} is waived, for every operation that has not ended yet. One that is held because of it needs a release.`,
+        options,
+        oneOf<typeof answer>(
+          ({ waived }) =>
+            `${waived} is waived, for every operation that has not ended yet. ` +
+            'One that is held because of it needs a release.',
+        ),
       );
     });
 
-  program
-    .command('unwaive <type>')
-    .description('take it back')
-    .option('--json')
-    .action(async (type: string, { json }: { json?: boolean }) => {
+  printable(waiver.command('remove <type>'), 'waiver remove rating')
+    .description('take a waiver back')
+    .action(async (type: string, options: Printed) => {
       const answer = await client.delete(
         `/v1/waivers/${encodeURIComponent(type)}`,
         z.object({ unwaived: z.string() }),
       );
-      print(terminal, answer, json, ({ unwaived }) => `${unwaived} counts again.`);
+      present(
+        terminal,
+        answer,
+        options,
+        oneOf<typeof answer>(({ unwaived }) => `${unwaived} counts again.`),
+      );
     });
 }

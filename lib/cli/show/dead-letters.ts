@@ -38,8 +38,10 @@ function showCause(group: readonly DeadLetterShape[]): string {
     `${nameOf(queue)}, ${cause}${of === '' ? '' : `: ${of}`}`,
     wrapped(error?.message ?? GAVE_UP, '  '),
     wrapped(error?.advice ?? READ_THE_LOG, '  '),
-    `  one in full:    propagator dead-letters show ${quoted(id)}`,
-    `  once mended:    propagator redrive ${queue === nameOf(queue) ? '--queue' : '--service'} ${nameOf(queue)} --cause ${quoted(cause)}`,
+    '  one in full:',
+    `    propagator dead-letter show ${quoted(id)}`,
+    '  once mended:',
+    `    propagator dead-letter redrive ${queue === nameOf(queue) ? '--queue' : '--service'} ${nameOf(queue)} --cause ${quoted(cause)}`,
   ].join('\n');
 }
 
@@ -87,7 +89,7 @@ export function showDeadLetter(letter: DeadLetterShape, now: number): string {
   );
   const body = unreadable ?? JSON.stringify(message, undefined, 2);
   const title = unreadable === undefined ? 'Message' : 'Message, which this release cannot read';
-  const next = `Then: propagator redrive --id ${quoted(id)}\n  or: propagator discard --id ${quoted(id)} --reason "…"`;
+  const next = `Then: propagator dead-letter redrive --id ${quoted(id)}\n  or: propagator dead-letter discard --id ${quoted(id)} --reason "…"`;
   return [`${id}\n${lines.join('\n')}`, `${title}\n${body}`, next].join('\n\n');
 }
 

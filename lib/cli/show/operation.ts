@@ -173,7 +173,7 @@ function coverage(
     return name === undefined ? type : `${type} (${name})`;
   };
   const advice =
-    'What they hold of it is not known. One that holds nothing of projects: propagator waive TYPE --reason "…"';
+    'What they hold of it is not known. One that holds nothing of projects: propagator waiver add TYPE --reason "…"';
   return [
     titled('Not covered: the catalog has these, and no service file does', [
       ...open.map(({ type }) => `? ${named(type)}`),

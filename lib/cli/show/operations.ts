@@ -57,5 +57,5 @@ export function showOperations(
   return notice === undefined ? all : `${all}\n\n${notice}`;
 }
 
-const firstReason = ({ operation, waitsOn }: OperationShape): string =>
+export const firstReason = ({ operation, waitsOn }: OperationShape): string =>
   waitsOn[0]?.on ?? operation.hold?.reason ?? '';

@@ -109,11 +109,11 @@ ${table(
   ['TYPE', 'NAME'],
   uncovered.map(({ type, name }) => [type, name]),
 )}
-One that holds nothing of projects: propagator waive TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.`;
+One that holds nothing of projects: propagator waiver add TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.`;
 }
 
 function waivedTypes(waived: z.infer<typeof ServicesShape>['waived']): string {
   if (waived.length === 0) return '';
   const rows = waived.map(({ type, by, at, reason }) => [type, by, time(at), reason]);
-  return `Waived; "propagator unwaive TYPE" takes it back\n${table(['TYPE', 'BY', 'AT', 'REASON'], rows)}`;
+  return `Waived; "propagator waiver remove TYPE" takes it back\n${table(['TYPE', 'BY', 'AT', 'REASON'], rows)}`;
 }

@@ -12,8 +12,8 @@ const Waivers = z.object({ waived: z.array(z.unknown()), uncovered: z.array(z.un
 describe('the command line', () => {
   it('waives a type of the catalog and takes it back, with who and why', async () => {
     const { engine, type } = desk();
-    expect((await type('services')).out).toMatch(/Not covered[\s\S]*rating {2}cloudkitty/);
-    expect(await type('waive rating --reason "it counts, and keeps nothing"')).toEqual({
+    expect((await type('service list')).out).toMatch(/Not covered[\s\S]*rating {2}cloudkitty/);
+    expect(await type('waiver add rating --reason "it counts, and keeps nothing"')).toEqual({
       code: 0,
       out: 'rating is waived, for every operation that has not ended yet. One that is held because of it needs a release.\n',
       err: '',
@@ -24,22 +24,25 @@ describe('the command line', () => {
       reason: 'it counts, and keeps nothing',
       at: engine.time,
     };
-    expect(Waivers.parse(JSON.parse((await type('services --json')).out))).toEqual({
+    expect(Waivers.parse(JSON.parse((await type('service list --json')).out))).toEqual({
       waived: [waiver],
       uncovered: [],
     });
-    expect(await type('unwaive rating')).toMatchObject({ code: 0, out: 'rating counts again.\n' });
+    expect(await type('waiver remove rating')).toMatchObject({
+      code: 0,
+      out: 'rating counts again.\n',
+    });
     expect([...engine.waived]).toEqual([]);
-    expect(await type('unwaive rating')).toMatchObject({
+    expect(await type('waiver remove rating')).toMatchObject({
       code: 1,
       out: '',
       err: expect.stringContaining('rating is not waived'),
     });
-    expect(await type('waive first --reason x')).toMatchObject({
+    expect(await type('waiver add first --reason x')).toMatchObject({
       code: 1,
       err: expect.stringContaining('first covers first'),
     });
-    expect(await type('waive rating')).toMatchObject({
+    expect(await type('waiver add rating')).toMatchObject({
       code: 64,
       err: expect.stringContaining('--reason'),
     });
@@ -47,34 +50,36 @@ describe('the command line', () => {
 
   it('asks for a cleanup, by the name of the project when it is enabled, and says how to follow it', async () => {
     const { engine, type } = desk();
-    expect(await type(`cleanup ${CONTROL} --reason left`)).toMatchObject({
+    expect(await type(`project delete ${CONTROL} --reason left`)).toMatchObject({
       code: 1,
       out: '',
       err: expect.stringContaining('say its name'),
     });
     expect(engine.operations.size).toBe(0);
-    expect(await type(`cleanup ${TARGET}`)).toMatchObject({
+    expect(await type(`project delete ${TARGET}`)).toMatchObject({
       code: 1,
       err: expect.stringContaining('no such project'),
     });
-    expect(await type(`cleanup ${CONTROL} --name shoo`)).toMatchObject({
+    expect(await type(`project delete ${CONTROL} --name shoo`)).toMatchObject({
       code: 1,
       err: expect.stringContaining('another one'),
     });
-    const { code, out } = await type(`cleanup ${CONTROL} --name shop --reason "the customer left"`);
+    const { code, out } = await type(
+      `project delete ${CONTROL} --name shop --reason "the customer left"`,
+    );
     const [opened] = [...engine.operations.values()];
     expect({ code, out }).toEqual({
       code: 0,
-      out: `${opened?.id} begins. Follow it: propagator operation ${opened?.id}\n`,
+      out: `${opened?.id} begins. Follow it: propagator operation show ${opened?.id}\n`,
     });
     expect(opened?.request).toMatchObject({
       by: 'ann',
       reason: 'the customer left',
       enabled: true,
     });
-    const followed = await type(`operation ${opened?.id}`);
+    const followed = await type(`operation show ${opened?.id}`);
     expect(followed).toMatchObject({ code: 5, out: expect.stringContaining('ann asked for it') });
-    expect(JSON.parse((await type(`operation ${opened?.id} --json`)).out)).toMatchObject({
+    expect(JSON.parse((await type(`operation show ${opened?.id} --json`)).out)).toMatchObject({
       operation: { id: opened?.id },
     });
   });
@@ -91,7 +96,7 @@ describe('the command line', () => {
     const { engine, type } = desk();
     const shown = operation({ state });
     await engine.commit({ operations: [shown] });
-    expect(await type(`operation ${shown.id}`)).toMatchObject({ code });
+    expect(await type(`operation show ${shown.id}`)).toMatchObject({ code });
   });
 
   it('exits with 4 when a dead letter waits, 1 when there is no such operation, 64 when it is asked the wrong way', async () => {
@@ -107,12 +112,12 @@ describe('the command line', () => {
       operations: [shown],
       tasks: [task(shown.id, 'nova', { state: 'dead-lettered', error })],
     });
-    expect(await type(`operation ${shown.id}`)).toMatchObject({ code: 4 });
-    expect(await type('operation op-000000000000')).toMatchObject({
+    expect(await type(`operation show ${shown.id}`)).toMatchObject({ code: 4 });
+    expect(await type('operation show op-000000000000')).toMatchObject({
       code: 1,
       err: expect.stringContaining('no such operation'),
     });
-    expect(await type('operations --state gone')).toMatchObject({ code: 64 });
+    expect(await type('operation list --state gone')).toMatchObject({ code: 64 });
     expect(await type('cleanse')).toMatchObject({ code: 64 });
     expect(await type('--help')).toMatchObject({
       code: 0,
@@ -136,13 +141,13 @@ describe('the command line', () => {
       operations: [running, ended, counted],
       waivers: [{ type: 'rating', by: 'bob', reason: 'later', at: engine.time }],
     });
-    expect((await type(`operation ${running.id}`)).out).toMatch(
+    expect((await type(`operation show ${running.id}`)).out).toMatch(
       /Waived\n- rating \(cloudkitty\): by bob/,
     );
-    expect((await type(`operation ${ended.id}`)).out).toMatch(
+    expect((await type(`operation show ${ended.id}`)).out).toMatch(
       /Not covered[^\n]*\n\? rating \(cloudkitty\)/,
     );
-    expect((await type(`operation ${counted.id}`)).out).toMatch(
+    expect((await type(`operation show ${counted.id}`)).out).toMatch(
       /Waived\n- rating \(cloudkitty\): by ann/,
     );
   });
@@ -152,7 +157,7 @@ describe('the command line', () => {
     const id = UserId.parse('u1');
     const ours = operation({ scope: { type: 'user', id, name: 'bob', projects: [] } });
     await engine.commit({ operations: [ours, operation()] });
-    const { code, out } = await type('operations --user u1');
+    const { code, out } = await type('operation list --user u1');
     expect([code, out.trim().split('\n').length]).toEqual([0, 2]);
     expect(out).toContain(`${ours.id}  user bob`);
   });
@@ -162,7 +167,14 @@ describe('the command line', () => {
       Promise.reject(new TypeError('fetch failed')),
     );
     const complained: string[] = [];
-    const quiet = { color: plain, me: () => 'ann', now: Date.now, write: () => {}, exitCode: 0 };
+    const quiet = {
+      version: '1.2.3',
+      color: plain,
+      me: () => 'ann',
+      now: Date.now,
+      write: () => {},
+      exitCode: 0,
+    };
     const code = await runCommand(['status'], {
       ...quiet,
       client: nobody,

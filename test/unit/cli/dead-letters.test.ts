@@ -41,10 +41,10 @@ async function laid() {
 const words = (text: string): string[] =>
   text.split('\n').map((line) => line.replace(/ {2,}/g, ' | ').trim());
 
-describe('propagator dead-letters', () => {
+describe('propagator dead-letter list', () => {
   it('groups them by queue and cause: how many, the oldest, when the first expires', async () => {
     const { type, id } = await laid();
-    const { code, out } = await type('dead-letters');
+    const { code, out } = await type('dead-letter list');
     expect(code).toBe(0);
     expect(words(out)).toEqual([
       'SERVICE | LETTERS | OLDEST | EXPIRES | CAUSE',
@@ -55,32 +55,39 @@ describe('propagator dead-letters', () => {
       expect.stringMatching(/^nova, nova\.http\.403: op-\w+, op-\w+$/),
       '| nova refused: nova.http.403',
       '| Give the role back.',
-      '| one in full: | propagator dead-letters show 1',
-      '| once mended: | propagator redrive --service nova --cause nova.http.403',
+      '| one in full:',
+      '| propagator dead-letter show 1',
+      '| once mended:',
+      '| propagator dead-letter redrive --service nova --cause nova.http.403',
       '',
       `nova, nova.http.409: ${id}`,
       '| nova refused: nova.http.409',
       '| Give the role back.',
-      '| one in full: | propagator dead-letters show 3',
-      '| once mended: | propagator redrive --service nova --cause nova.http.409',
+      '| one in full:',
+      '| propagator dead-letter show 3',
+      '| once mended:',
+      '| propagator dead-letter redrive --service nova --cause nova.http.409',
       '',
       `coordinate, engine.gave-up: ${id}`,
       '| the function died on it again and again',
       '| Read the log of this operation, mend the cause, then redrive.',
-      '| one in full: | propagator dead-letters show 4',
-      '| once mended: | propagator redrive --queue coordinate --cause engine.gave-up',
+      '| one in full:',
+      '| propagator dead-letter show 4',
+      '| once mended:',
+      '| propagator dead-letter redrive --queue coordinate --cause engine.gave-up',
       '',
     ]);
     // What it says to type does what it says.
-    const [command = ''] = out.match(/redrive --service nova --cause nova\.http\.403/) ?? [];
+    const [command = ''] =
+      out.match(/dead-letter redrive --service nova --cause nova\.http\.403/) ?? [];
     expect((await type(`${command} --dry-run`)).out).toMatch(
       /\n2 would be sent back; none was\.\n$/,
     );
-    expect(words((await type('dead-letters --queue coordinate')).out)).toHaveLength(9);
+    expect(words((await type('dead-letter list --queue coordinate')).out)).toHaveLength(11);
     expect(
-      JSON.parse((await type(`dead-letters --operation ${id} --json`)).out).deadLetters,
+      JSON.parse((await type(`dead-letter list --operation ${id} --json`)).out).deadLetters,
     ).toHaveLength(3);
-    expect((await type('dead-letters --service swift')).out).toBe('No dead letters.\n');
+    expect((await type('dead-letter list --service swift')).out).toBe('No dead letters.\n');
   });
 
   it('fit on a screen of 80 columns, however many they are and whatever they say, and move nobody\u2019s cursor', async () => {
@@ -95,10 +102,10 @@ describe('propagator dead-letters', () => {
       error: { ...denied("it's; rm -rf"), message },
     });
     for (const line of [
-      'dead-letters',
-      'redrive --all --dry-run',
-      'dead-letters show 1',
-      'dead-letters show 501',
+      'dead-letter list',
+      'dead-letter redrive --all --dry-run',
+      'dead-letter show 1',
+      'dead-letter show 501',
     ]) {
       const { code, out } = await type(line);
       expect([line, code, Math.max(...out.split('\n').map(({ length }) => length)) <= 80]).toEqual([
@@ -109,15 +116,15 @@ describe('propagator dead-letters', () => {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for.
       expect(out).not.toMatch(/[\u0000-\u0008\u000b-\u001f]/);
     }
-    expect((await type('dead-letters')).out).toContain("--cause 'it'\\''s; rm -rf'");
-    expect((await type('redrive --cause nova.http.403')).out).toBe(
-      '500 sent back; see: propagator operations\n',
+    expect((await type('dead-letter list')).out).toContain("--cause 'it'\\''s; rm -rf'");
+    expect((await type('dead-letter redrive --cause nova.http.403')).out).toBe(
+      '500 sent back; see: propagator operation list\n',
     );
-    const decisions = (await type('decisions --limit 1000')).out;
+    const decisions = (await type('audit list --limit 1000')).out;
     expect(decisions).toMatch(
       /^redriven by ann at \S+Z: 500 of nova, nova\.http\.403\n {2}500 operations\n$/,
     );
-    expect((await type('decisions')).out).toMatch(/newest 100; more: --limit/);
+    expect((await type('audit list')).out).toMatch(/newest 100; more: --limit/);
   });
 
   it('and what is in quarantine are shown without secrets', async () => {
@@ -131,21 +138,21 @@ describe('propagator dead-letters', () => {
       await engine.commit({ quarantine: [quarantined({ body: text })] });
     }
     for (const line of [
-      'dead-letters',
-      'dead-letters --json',
-      'dead-letters show 1',
-      'quarantine',
-      'quarantine --json',
+      'dead-letter list',
+      'dead-letter list --json',
+      'dead-letter show 1',
+      'quarantine list',
+      'quarantine list --json',
     ]) {
       const { code, out } = await type(line);
       expect([line, code, out.includes(SILENT_LOG)]).toEqual([line, 0, false]);
     }
-    expect((await type('quarantine --json')).out).toContain('[cut out]');
+    expect((await type('quarantine list --json')).out).toContain('[cut out]');
   });
 
   it('show one with all that is known, and what can be done with it', async () => {
     const { engine, type, id } = await laid();
-    const { out } = await type('dead-letters show 1');
+    const { out } = await type('dead-letter show 1');
     for (const line of [
       'queue      service-nova',
       /given up {3}\S+Z, 1h 0m ago, after 9 deliveries/,
@@ -158,19 +165,21 @@ describe('propagator dead-letters', () => {
       'request id req-7',
       'advice     Give the role back.',
       '"phase": "apply"',
-      'propagator redrive --id 1',
-      'propagator discard --id 1 --reason',
+      'propagator dead-letter redrive --id 1',
+      'propagator dead-letter discard --id 1 --reason',
     ])
       expect(out).toMatch(line);
-    expect((await type('dead-letters show 4')).out).toMatch(
+    expect((await type('dead-letter show 4')).out).toMatch(
       /kept {7}until a person decides[\s\S]*died on it again and again/,
     );
-    expect(JSON.parse((await type('dead-letters --json show 1')).out)).toMatchObject({ id: '1' });
+    expect(JSON.parse((await type('dead-letter show 1 --json')).out)).toMatchObject({
+      id: '1',
+    });
     engine.moveToDeadLetters('service-nova', { strange: { token: 'hush' } });
-    const strange = (await type('dead-letters show 5')).out;
+    const strange = (await type('dead-letter show 5')).out;
     expect(strange).toMatch(/which this release cannot read\n\{"strange"/);
     expect(strange).not.toContain('hush');
-    expect(await type('dead-letters show 99')).toMatchObject({
+    expect(await type('dead-letter show 99')).toMatchObject({
       code: 1,
       out: '',
       err: expect.stringContaining('no dead letter 99'),
@@ -178,74 +187,78 @@ describe('propagator dead-letters', () => {
   });
 });
 
-describe('propagator redrive', () => {
+describe('propagator dead-letter redrive', () => {
   it('shows first and sends nothing, when asked so', async () => {
     const { engine, type } = await laid();
-    const { out } = await type('redrive --service nova --cause nova.http.403 --dry-run');
+    const { out } = await type(
+      'dead-letter redrive --service nova --cause nova.http.403 --dry-run',
+    );
     expect(out).toMatch(/nova +2 +1h 0m[\s\S]*\n2 would be sent back; none was\.\n$/);
     expect([engine.letters.length, engine.waiting.length, engine.decided]).toEqual([4, 0, []]);
   });
 
   it('sends back what was chosen, in the name of who types, and refuses when nothing was', async () => {
     const { engine, type, id } = await laid();
-    expect(await type('redrive')).toMatchObject({
+    expect(await type('dead-letter redrive')).toMatchObject({
       code: 64,
       err: expect.stringContaining('say which'),
     });
-    expect(await type('redrive --reason x')).toMatchObject({ code: 64 });
-    expect(await type('redrive --service Nova')).toMatchObject({
+    expect(await type('dead-letter redrive --reason x')).toMatchObject({ code: 64 });
+    expect(await type('dead-letter redrive --service Nova')).toMatchObject({
       code: 64,
       err: expect.stringContaining('in small letters'),
     });
-    expect(await type('redrive --operation 7')).toMatchObject({
+    expect(await type('dead-letter redrive --operation 7')).toMatchObject({
       code: 64,
       err: expect.stringContaining('twelve hex digits'),
     });
     expect(
-      await type('redrive --service nova --cause nova.http.409 --reason "role given"'),
+      await type('dead-letter redrive --service nova --cause nova.http.409 --reason "role given"'),
     ).toMatchObject({
       code: 0,
-      out: '1 sent back; see: propagator operations\n',
+      out: '1 sent back; see: propagator operation list\n',
     });
     expect(engine.letters.map((letter) => letter.id)).toEqual(['1', '2', '4']);
     expect(engine.decided).toMatchObject([
       { what: 'redriven', by: 'ann', reason: 'role given', operationId: id },
     ]);
-    expect((await type('redrive --queue ingest')).out).toBe(
-      'Nothing matched. What there is: propagator dead-letters\n',
+    expect((await type('dead-letter redrive --queue ingest')).out).toBe(
+      'Nothing matched. What there is: propagator dead-letter list\n',
     );
-    expect((await type('redrive --all')).out).toBe('3 sent back; see: propagator operations\n');
+    expect((await type('dead-letter redrive --all')).out).toBe(
+      '3 sent back; see: propagator operation list\n',
+    );
     expect(engine.letters).toEqual([]);
   });
 });
 
-describe('propagator discard', () => {
+describe('propagator dead-letter discard', () => {
   it('throws away what was chosen and says what that means; the operation and the decisions tell of it', async () => {
     const { engine, type, id } = await laid();
-    expect(await type('discard --reason x')).toMatchObject({
+    expect(await type('dead-letter discard --reason x')).toMatchObject({
       code: 64,
       err: expect.stringContaining('say which'),
     });
-    expect(await type('discard --service nova')).toMatchObject({
+    expect(await type('dead-letter discard --service nova')).toMatchObject({
       code: 64,
       err: expect.stringContaining('--reason'),
     });
-    expect(await type('discard --all --reason x')).toMatchObject({ code: 64 });
-    expect(await type(`discard --operation ${id} --reason x`)).toMatchObject({
+    expect(await type('dead-letter discard --all --reason x')).toMatchObject({ code: 64 });
+    expect(await type(`dead-letter discard --operation ${id} --reason x`)).toMatchObject({
       code: 1,
       err: expect.stringContaining('waits for this operation.confirm'),
     });
     expect(engine.letters).toHaveLength(4);
-    const { out } = await type('discard --service nova --id 3 --reason "torn down"');
+    const { out } = await type('dead-letter discard --service nova --id 3 --reason "torn down"');
     expect(out).toBe(
-      '1 thrown away. Their operations end without proof (unverified); see: propagator operations\n',
+      '1 thrown away. Their operations end without proof (unverified); see: propagator operation list\n',
     );
     const line = /discarded by ann at \S+Z: 1 of nova, nova\.http\.409: torn down/;
-    expect((await type(`operation ${id}`)).out).toMatch(
+    expect((await type(`operation show ${id}`)).out).toMatch(
       new RegExp(`Dead letters\n- ${line.source}`),
     );
-    expect((await type('decisions')).out).toMatch(new RegExp(`^${line.source}\n  ${id}\n$`));
-    expect((await type('decisions --operation op-000000000000')).out).toBe(
+    expect((await type('audit list')).out).toMatch(new RegExp(`^${line.source}\n  ${id}\n$`));
+    expect((await type('audit list --operation op-000000000000')).out).toBe(
       'Nobody has decided anything yet.\n',
     );
   });
@@ -267,16 +280,16 @@ describe('while somebody else looks at the dead letters', () => {
     engine.deadLetters = () =>
       Promise.reject(engineError(LETTERS_BUSY, 'Somebody else looks at them.', 'Try again.'));
     for (const line of [
-      'operations',
-      `operation ${id}`,
-      'operations --json',
-      `operation ${id} --json`,
+      'operation list',
+      `operation show ${id}`,
+      'operation list --json',
+      `operation show ${id} --json`,
     ]) {
       const { out, err } = await type(line);
       expect([line, err, out.includes(id)]).toEqual([line, '', true]);
       expect(out).toContain('Somebody else looks at the dead letters');
     }
-    expect(await type('dead-letters')).toMatchObject({
+    expect(await type('dead-letter list')).toMatchObject({
       code: 1,
       err: expect.stringContaining('Try again.'),
     });
@@ -285,7 +298,7 @@ describe('while somebody else looks at the dead letters', () => {
   it('any other fault of the engine is told as one', async () => {
     const { engine, type } = await laid();
     engine.deadLetters = () => Promise.reject(engineError('aws.slow', 'AWS is slow.', 'Wait.'));
-    expect(await type('operations')).toMatchObject({
+    expect(await type('operation list')).toMatchObject({
       code: 1,
       err: expect.stringContaining('AWS is slow.'),
     });

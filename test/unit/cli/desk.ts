@@ -36,6 +36,7 @@ export function desk() {
       line.match(/"[^"]*"|\S+/g)?.map((word) => word.replaceAll('"', '')) ?? [],
       {
         client,
+        version: '1.2.3',
         color: plain,
         me: () => 'ann',
         now: () => engine.time,

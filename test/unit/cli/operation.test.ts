@@ -213,7 +213,7 @@ Stays
       `
 Not covered: the catalog has these, and no service file does
 ? rating (cloudkitty)
-    What they hold of it is not known. One that holds nothing of projects: propagator waive TYPE --reason "…"
+    What they hold of it is not known. One that holds nothing of projects: propagator waiver add TYPE --reason "…"
 
 Waived
 - dns (designate): by ann at 2026-03-01T12:00:00Z: no zones here`.slice(1),
@@ -230,7 +230,7 @@ Waived
   });
 });
 
-describe('propagator operations', () => {
+describe('propagator operation list', () => {
   it('is one line an operation', () => {
     const held = { state: 'held', hold: { reason: 'it holds 30000 resources, the cap is 20000' } };
     const user = {

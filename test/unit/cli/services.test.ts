@@ -52,7 +52,7 @@ const cloud = ServicesShape.parse({
   waived: [{ type: 'dns', by: 'ann', reason: 'no zones here', at: NOON }],
 });
 
-describe('propagator services', () => {
+describe('propagator service list', () => {
   it('is a table in the order of the cleanup; below it what nobody covers, and what was waived by whom', () => {
     expect(showServices(cloud, plain)).toBe(
       `
@@ -74,9 +74,9 @@ AFTER  ~ gets its turn first, and holds it up only for a while
 Not covered: this cloud's catalog has them, and no service file does. What they hold of a project stays, and no operation ends as finished.
 TYPE    NAME
 rating  cloudkitty
-One that holds nothing of projects: propagator waive TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.
+One that holds nothing of projects: propagator waiver add TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.
 
-Waived; "propagator unwaive TYPE" takes it back
+Waived; "propagator waiver remove TYPE" takes it back
 TYPE  BY   AT                    REASON
 dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
     );

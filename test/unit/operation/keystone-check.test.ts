@@ -227,6 +227,30 @@ describe('a request whose end Keystone would refuse', () => {
     expect(world.state).toBe('finished');
   });
 
+  it('waits, with the domain named, when the domain is disabled during the work', async () => {
+    await world.ask();
+    expect(
+      await world.until(() => world.state === 'pre-delete' && world.cloud.roles.size > 0),
+    ).toBe(true);
+    world.cloud.isDomainEnabled = false;
+    await world.settle(60);
+    expect(world.state).toBe('pre-delete');
+    expect(world.engine.letters).toEqual([]);
+    const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
+    expect(body.waitsOn).toContainEqual(
+      expect.objectContaining({
+        on: expect.stringContaining('domain default is disabled'),
+        advice: expect.stringContaining('openstack domain set --enable default'),
+        actor: 'operator',
+      }),
+    );
+    expect(world.left()['vault.secret']).toBe(2);
+    world.cloud.isDomainEnabled = true;
+    await world.settle();
+    expect(world.state).toBe('finished');
+    expect(world.left()).toEqual({});
+  });
+
   it('is held with the true reason when the reason arises after the first removal', async () => {
     await world.ask();
     await world.until(() => Object.keys(world.left()).length < Object.keys(whole).length);

@@ -1,0 +1,82 @@
+import type { Command } from 'commander';
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+/** What can follow the words of a command. */
+interface Node {
+  /** `operation list`; empty for the program itself. */
+  readonly path: string;
+  readonly words: readonly { readonly word: string; readonly about: string }[];
+}
+
+/** A script that completes commands and options in this shell. It never calls the API. */
+export function completionFor(shell: Shell, program: Command): string {
+  const nodes = nodesOf(program, '');
+  return { bash, zsh, fish }[shell](nodes);
+}
+
+function nodesOf(command: Command, path: string): Node[] {
+  const help = command.createHelp();
+  const commands = command.commands.filter((one) => one.name() !== 'help');
+  const options = help.visibleOptions(command);
+  const words = [
+    ...commands.map((one) => ({ word: one.name(), about: one.description() })),
+    ...options.map(({ long, short, description }) => ({
+      word: long ?? short ?? '',
+      about: description,
+    })),
+  ];
+  const below = commands.flatMap((one) => nodesOf(one, `${path} ${one.name()}`.trim()));
+  return [{ path, words }, ...below];
+}
+
+const list = ({ words }: Node): string => words.map(({ word }) => word).join(' ');
+
+/** The longest run of leading words that is a command decides; its arguments are skipped. */
+const bash = (nodes: readonly Node[]): string => `_propagator() {
+  local word path="" candidate words=""
+  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    candidate="\${path:+$path }$word"
+    case "$candidate" in
+      ${nodes
+        .filter(({ path }) => path !== '')
+        .map(({ path }) => `"${path}"`)
+        .join(' | ')}) path="$candidate" ;;
+    esac
+  done
+  case "$path" in
+${nodes.map((node) => `    "${node.path}") words="${list(node)}" ;;`).join('\n')}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _propagator propagator
+`;
+
+/** zsh runs completions of bash. */
+const zsh = (nodes: readonly Node[]): string => `#compdef propagator
+autoload -U +X bashcompinit && bashcompinit
+${bash(nodes)}`;
+
+const fish = (nodes: readonly Node[]): string =>
+  `function __propagator_path
+  set -l path
+  for word in (commandline -opc)[2..-1]
+    set -l candidate (string join ' ' $path $word)
+    contains -- $candidate ${nodes
+      .filter(({ path }) => path !== '')
+      .map(({ path }) => `'${path}'`)
+      .join(' ')}; and set path $candidate
+  end
+  echo $path
+end
+complete -c propagator -f
+${nodes
+  .flatMap(({ path, words }) =>
+    words.map(
+      ({ word, about }) =>
+        `complete -c propagator -n 'test (__propagator_path) = "${path}"' -a '${word}' -d '${about.replaceAll("'", '').slice(0, 60)}'`,
+    ),
+  )
+  .join('\n')}
+`;

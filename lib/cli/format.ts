@@ -1,0 +1,143 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { stringify } from 'yaml';
+import { table } from './output.ts';
+import { type Terminal, UsageError } from './terminal.ts';
+
+const FORMATS = ['table', 'json', 'yaml', 'value'] as const;
+type Format = (typeof FORMATS)[number];
+
+/** The output options that every command takes, as in openstackclient. */
+export interface Printed {
+  format?: Format | undefined;
+  json?: boolean | undefined;
+  column?: string[] | undefined;
+}
+
+/** A value in a column; `undefined` is an empty cell. */
+type Cell = string | number | boolean | undefined;
+
+/** How the answer of a command is printed. */
+export interface Presentation<Answer, Row> {
+  /** For a person. */
+  text(answer: Answer): string;
+  rows(answer: Answer): readonly Row[];
+  /** The columns of `-c`, in the order of `-f value`. */
+  readonly columns: Readonly<Record<string, (row: Row) => Cell>>;
+  /** One object and not a list: `-c` with `-f json` gives an object. */
+  readonly isOne?: true;
+}
+
+/** Adds `-f`, `-c` and `--json`, and an example that the help shows. */
+export function printable(command: Command, example: string): Command {
+  return command
+    .option('-f, --format <format>', `${FORMATS.join(', ')} (default: table)`, (value): Format => {
+      const format = FORMATS.find((one) => one === value);
+      if (!format) throw new InvalidArgumentError(`one of ${FORMATS.join(', ')}`);
+      return format;
+    })
+    .option('-c, --column <column>', 'print only this column; may be repeated', collect)
+    .option('--json', 'the same as -f json')
+    .addHelpText('after', `\nExample:\n  propagator ${example}`);
+}
+
+const collect = (value: string, before: string[] | undefined): string[] => [
+  ...(before ?? []),
+  value,
+];
+
+/** The answer of an action: each field of it is a column. */
+export const oneOf = <Answer extends object>(
+  text: (answer: Answer) => string,
+): Presentation<Answer, Answer> => ({ text, rows: (answer) => [answer], columns: {}, isOne: true });
+
+/** Prints the answer in the form that was asked for. Throws {@link UsageError} for a wrong column. */
+export function present<Answer extends object, Row>(
+  terminal: Terminal,
+  answer: Answer,
+  { format, json, column = [] }: Printed,
+  presentation: Presentation<Answer, Row>,
+): void {
+  const wanted = json ? 'json' : (format ?? 'table');
+  const text =
+    column.length === 0 && wanted !== 'value'
+      ? whole(answer, wanted, presentation)
+      : inColumns(answer, wanted, column, presentation);
+  if (text !== '') terminal.write(`${text}\n`);
+}
+
+function whole<Answer extends object, Row>(
+  answer: Answer,
+  format: 'table' | 'json' | 'yaml',
+  { text }: Presentation<Answer, Row>,
+): string {
+  if (format === 'table') return text(harmless(answer));
+  return format === 'json' ? toJson(answer) : toYaml(answer);
+}
+
+function inColumns<Answer extends object, Row>(
+  answer: Answer,
+  format: Format,
+  columns: readonly string[],
+  presentation: Presentation<Answer, Row>,
+): string {
+  const { isOne } = presentation;
+  const { head, rows } = grid(answer, columns, presentation);
+  if (format === 'json' || format === 'yaml') {
+    const objects = rows.map((row) =>
+      Object.fromEntries(head.map((name, index) => [name, row[index] ?? null])),
+    );
+    const document = isOne ? objects[0] : objects;
+    return format === 'json' ? toJson(document) : toYaml(document);
+  }
+  const cells = rows.map((row) => row.map((cell) => harmless(String(cell ?? ''))));
+  if (format === 'table') return table(head, cells);
+  // As in openstackclient: a list has one line a row, one object one line a value.
+  return cells.map((row) => row.join(isOne ? '\n' : ' ')).join('\n');
+}
+
+function grid<Answer extends object, Row>(
+  answer: Answer,
+  wanted: readonly string[],
+  { rows, columns, isOne }: Presentation<Answer, Row>,
+): { head: string[]; rows: Cell[][] } {
+  const readers: Readonly<Record<string, (row: Row) => Cell>> = columns;
+  if (isOne && Object.keys(readers).length === 0) {
+    const fields = new Map(Object.entries(answer).map(([name, value]) => [name, cellOf(value)]));
+    const head = chosen(wanted, [...fields.keys()]);
+    return { head, rows: [head.map((name) => fields.get(name))] };
+  }
+  const head = chosen(wanted, Object.keys(readers));
+  return { head, rows: rows(answer).map((row) => head.map((name) => readers[name]?.(row))) };
+}
+
+const cellOf = (value: unknown): Cell =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? value
+    : value === undefined || value === null
+      ? undefined
+      : JSON.stringify(value);
+
+/** The names as they are spelled; upper and lower case make no difference. */
+function chosen(wanted: readonly string[], names: readonly string[]): string[] {
+  if (wanted.length === 0) return [...names];
+  return wanted.map((word) => {
+    const name = names.find((one) => one.toLowerCase() === word.toLowerCase());
+    if (name === undefined)
+      throw new UsageError(`there is no column ${word}; the columns are ${names.join(', ')}`);
+    return name;
+  });
+}
+
+const toJson = (value: unknown): string => JSON.stringify(value, undefined, 2);
+const toYaml = (value: unknown): string => stringify(value).trimEnd();
+
+/** Text of others must not move the cursor of the reader's screen or color it. */
+function harmless<T>(value: T): T;
+function harmless(value: unknown): unknown {
+  if (typeof value === 'string') return value.replace(CONTROLS, '\uFFFD');
+  if (Array.isArray(value)) return value.map((one) => harmless(one));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, harmless(inner)]));
+}
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be replaced.
+const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;

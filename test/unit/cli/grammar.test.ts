@@ -1,0 +1,169 @@
+import { execFileSync } from 'node:child_process';
+import { parse } from 'yaml';
+import { UserId } from '../../../events/ids.ts';
+import { operation } from '../../engine/samples.ts';
+import { desk } from './desk.ts';
+
+const COMMANDS = [
+  'operation list',
+  'operation show',
+  'operation release',
+  'project delete',
+  'service list',
+  'dead-letter list',
+  'dead-letter show',
+  'dead-letter redrive',
+  'dead-letter discard',
+  'quarantine list',
+  'waiver list',
+  'waiver add',
+  'waiver remove',
+  'audit list',
+  'status',
+  'start',
+  'relay',
+  'completion',
+];
+
+describe('the help', () => {
+  it.each(COMMANDS)('of %s has one line of description and an example', async (command) => {
+    const { code, out } = await desk().type(`${command} --help`);
+    expect(code).toBe(0);
+    expect(out).toMatch(new RegExp(`^Usage: propagator ${command}`));
+    expect(out).toContain('Example:\n');
+    expect(out.split('Example:\n')[1]).toContain(`propagator ${command}`);
+  });
+
+  it('names every command group and the exit codes', async () => {
+    const { out } = await desk().type('--help');
+    for (const group of new Set(COMMANDS.map((command) => command.split(' ')[0])))
+      expect(out).toContain(`  ${group}`);
+    expect(out).toContain('64 wrong usage');
+  });
+
+  it('is wrong usage where the verb is missing', async () => {
+    expect(await desk().type('operation')).toMatchObject({ code: 64 });
+  });
+});
+
+it('prints the version', async () => {
+  expect(await desk().type('--version')).toEqual({ code: 0, out: '1.2.3\n', err: '' });
+});
+
+describe('a command of an earlier version', () => {
+  it.each([
+    ['operations --json', 'operation list'],
+    ['operation op-0123456789ab', 'operation show op-0123456789ab'],
+    ['services', 'service list'],
+    ['waive rating --reason x', 'waiver add'],
+    ['unwaive rating', 'waiver remove'],
+    ['cleanup p1 --name shop', 'project delete'],
+    ['dead-letters', 'dead-letter list'],
+    ['dead-letters show 1', 'dead-letter show'],
+    ['redrive --all', 'dead-letter redrive'],
+    ['discard --id 1 --reason x', 'dead-letter discard'],
+    ['decisions', 'audit list'],
+    ['release op-0123456789ab --reason x', 'operation release'],
+    ['quarantine', 'quarantine list'],
+    ['quarantine --json', 'quarantine list'],
+  ])('%s: one line names the new one, and nothing is done', async (old, now) => {
+    const { engine, type } = desk();
+    const { code, out, err } = await type(old);
+    expect({ code, out }).toEqual({ code: 64, out: '' });
+    expect(err).toMatch(/^error: [^\n]*\n$/);
+    expect(err).toContain(`is now "propagator ${now}"`);
+    expect(engine.operations.size).toBe(0);
+  });
+});
+
+describe('the output', () => {
+  const filled = async () => {
+    const { engine, type } = desk();
+    const scope = {
+      type: 'user',
+      id: UserId.parse('u1'),
+      name: 'bob\u001b[31m',
+      projects: [],
+    } as const;
+    const [first, second] = [operation({ scope }), operation({ state: 'held' })];
+    await engine.commit({ operations: [first, second] });
+    return { type, first, second };
+  };
+
+  it('as values has one line a row, of the chosen columns in their order', async () => {
+    const { type, first } = await filled();
+    const { out } = await type('operation list --user u1 -f value -c State -c id');
+    expect(out).toBe(`${first.state} ${first.id}\n`);
+  });
+
+  it('as JSON or YAML with chosen columns is a list of objects', async () => {
+    const { type, first } = await filled();
+    const line = 'operation list --user u1 -c ID -c Account';
+    const wanted = [{ ID: first.id, Account: 'u1' }];
+    expect(JSON.parse((await type(`${line} -f json`)).out)).toEqual(wanted);
+    expect(JSON.parse((await type(`${line} --json`)).out)).toEqual(wanted);
+    expect(parse((await type(`${line} -f yaml`)).out)).toEqual(wanted);
+  });
+
+  it('as JSON or YAML without columns is the whole answer of the API', async () => {
+    const { type, first } = await filled();
+    const json: unknown = JSON.parse((await type('operation list --user u1 --json')).out);
+    expect(json).toMatchObject({ operations: [{ operation: { id: first.id } }] });
+    expect(parse((await type('operation list --user u1 -f yaml')).out)).toEqual(json);
+  });
+
+  it('of one thing has one line a value', async () => {
+    const { type, second } = await filled();
+    const { code, out } = await type(`operation show ${second.id} -f value -c ID -c State`);
+    expect({ code, out }).toEqual({ code: 3, out: `${second.id}\nheld\n` });
+    expect((await type('status -f value -c ok')).out).toBe('true\n');
+  });
+
+  it('as a table has the chosen columns only, and no control characters of others', async () => {
+    const { type } = await filled();
+    const { out } = await type('operation list --user u1 -c Name -c State');
+    expect(out.split('\n')[0]).toMatch(/^Name +State$/);
+    expect(out).toContain('bob\uFFFD[31m');
+    expect(out).not.toContain('\u001b');
+  });
+
+  it('is refused for a column or a format that does not exist, with those that do', async () => {
+    const { type } = await filled();
+    expect(await type('operation list -c Colour')).toMatchObject({
+      code: 64,
+      out: '',
+      err: expect.stringContaining('the columns are ID, Type'),
+    });
+    expect(await type('operation list -f xml')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('table, json, yaml, value'),
+    });
+  });
+});
+
+describe('the completion', () => {
+  const complete = async (...words: string[]): Promise<string[]> => {
+    const { out } = await desk().type('completion bash');
+    const script = `${out}\nCOMP_WORDS=(propagator ${words.map((word) => `'${word}'`).join(' ')})
+COMP_CWORD=${words.length}\n_propagator\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
+    return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split('\n');
+  };
+
+  it('of bash knows nouns, verbs and options', async () => {
+    expect(await complete('op')).toEqual(['operation']);
+    expect(await complete('operation', '')).toEqual(
+      expect.arrayContaining(['list', 'show', 'release']),
+    );
+    expect(await complete('operation', 'list', '--st')).toEqual(['--state']);
+    expect(await complete('operation', 'show', 'op-1', '--f')).toEqual(['--format']);
+    expect(await complete('dead-letter', 're')).toEqual(['redrive']);
+  });
+
+  it('of zsh and fish names the same words; another shell is wrong usage', async () => {
+    const { type } = desk();
+    expect((await type('completion zsh')).out).toMatch(/^#compdef propagator\n/);
+    const { out } = await type('completion fish');
+    expect(out).toContain(`'test (__propagator_path) = "operation"' -a 'release'`);
+    expect(await type('completion tcsh')).toMatchObject({ code: 64, out: '' });
+  });
+});
