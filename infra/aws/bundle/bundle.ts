@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import pLimit from 'p-limit';
 import { SERVICES } from '../../../lib/services/index.ts';
 import type { Service } from '../../../lib/task/service.ts';
 import { functionsOf, zipOf } from '../template/functions.ts';
@@ -19,17 +20,19 @@ export interface Bundle {
   readonly zip: Buffer;
 }
 
+/** esbuild holds the whole source of each bundle that it works on: 27 at once take 3 GB. */
+const AT_ONCE = 3;
+
 /**
  * Every function of the stack as a zip of its own: its handler with what that needs and nothing
  * else.
  */
 export async function bundle(stack: Stack): Promise<Bundle[]> {
-  return Promise.all(
-    functionsOf(stack).map(async ({ name }) => ({
-      name,
-      ...(await packed(await entryOf(name, stack))),
-    })),
-  );
+  const limit = pLimit(AT_ONCE);
+  return limit.map(functionsOf(stack), async ({ name }) => ({
+    name,
+    ...(await packed(await entryOf(name, stack))),
+  }));
 }
 
 /** The zips where serverless.yml says that they are. */
