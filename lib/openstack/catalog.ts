@@ -15,18 +15,19 @@ const regionOf = (endpoint: CatalogService['endpoints'][number]): string | undef
  * The URL of a service in a region, without a trailing slash; `undefined` when the catalog lacks
  * it.
  * `types`: the official type first, then aliases; the first that has an endpoint there is taken.
+ * `wanted`: interfaces, the preferred one first.
  */
 export function findEndpoint(
   catalog: readonly CatalogService[],
   types: readonly string[],
   region: string,
-  wanted: Interface,
+  wanted: readonly Interface[],
 ): string | undefined {
   for (const type of types) {
     const here = catalog
       .filter((service) => service.type === type)
       .flatMap((service) => service.endpoints.filter((endpoint) => regionOf(endpoint) === region));
-    for (const name of [wanted, ...FALLBACK]) {
+    for (const name of [...wanted, ...FALLBACK]) {
       const found = here.find(
         (endpoint) => endpoint.interface === name || endpoint.interface === `${name}URL`,
       );

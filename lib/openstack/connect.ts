@@ -10,7 +10,7 @@ import { createMemberSession } from './member.ts';
 import { negotiate } from './microversion.ts';
 import { createProjectAdmin } from './project-admin.ts';
 import { type ApiVersion, type Call, createRest, type RestOptions } from './rest.ts';
-import { createSession, type Scope, type Session } from './session.ts';
+import { type CatalogService, createSession, type Scope, type Session } from './session.ts';
 import { createTransport, type Timeouts } from './transport.ts';
 
 export type { Call } from './rest.ts';
@@ -41,12 +41,8 @@ const SPOKEN_MILLIS = 3_600_000;
 export function connectCloud(credentials: Credentials, options: ConnectOptions = {}): Cloud {
   const now = options.clock ?? Date.now;
   const userAgent = options.userAgent ?? 'keystone-propagator';
-  const transport = createTransport(credentials.tls, {
-    connect: 10,
-    answer: 60,
-    whole: 300,
-    ...options.timeouts,
-  });
+  const timeouts = { connect: 10, answer: 60, whole: 300, ...options.timeouts };
+  const transport = createTransport(credentials.tls, timeouts, credentials.proxies);
   const session = createSession(credentials, transport, now, userAgent);
   const scoped = new Map<string, Session>();
   /**
@@ -119,6 +115,18 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     return token;
   };
 
+  const overrideOf = ({ catalogTypes }: Pick<ServiceAddress, 'catalogTypes'>): string | undefined =>
+    catalogTypes
+      .map((type) => credentials.endpointOverrides[type])
+      .find((url) => url !== undefined);
+  const endpointOf = (
+    catalog: readonly CatalogService[],
+    service: ServiceAddress,
+    region: string,
+  ): string | undefined =>
+    overrideOf(service) ??
+    findEndpoint(catalog, service.catalogTypes, region, credentials.interfaces);
+
   const identityOver = (as: Session): ServiceApi =>
     rest({
       session: as,
@@ -154,12 +162,17 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
         regions: regionsOf(catalog, [type], credentials.regions),
       }));
     },
-    regionsOf: async (service) =>
-      regionsOf((await catalogNow()).catalog, service.catalogTypes, credentials.regions),
+    async regionsOf(service) {
+      const { catalog } = await catalogNow();
+      // An override needs no entry in the catalog.
+      return overrideOf(service) === undefined
+        ? regionsOf(catalog, service.catalogTypes, credentials.regions)
+        : [...credentials.regions];
+    },
     async api(service, region, projectApi, role) {
       const { catalog, project } = await catalogNow();
       if (!projectApi) {
-        const endpoint = findEndpoint(catalog, service.catalogTypes, region, credentials.interface);
+        const endpoint = endpointOf(catalog, service, region);
         const as = service.scope === 'system' ? sessionFor({ is: 'system' }) : session;
         return endpoint === undefined
           ? undefined
@@ -168,12 +181,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       const as = role ? memberOf(projectApi) : sessionFor({ is: 'project', id: projectApi });
       const token = await as.token();
       // Endpoints may have the project's id in their path.
-      const endpoint = findEndpoint(
-        token.catalog,
-        service.catalogTypes,
-        region,
-        credentials.interface,
-      );
+      const endpoint = endpointOf(token.catalog, service, region);
       // What Keystone says of the token, and not what was asked: Barbican's rows belong to the
       // project of the token.
       return endpoint === undefined

@@ -1,9 +1,15 @@
-import { Agent } from 'undici';
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { NO_PROXIES, type Proxies, proxyFor } from './proxies.ts';
 
-/** How the TLS of a cloud is checked. `ca`: PEM text of the CA that signed its certificates. */
+/**
+ * How the TLS of a cloud is checked. `ca`: PEM text of the CA that signed its certificates; `cert`
+ * and `key`: PEM texts of the certificate that this process shows.
+ */
 export interface Tls {
   readonly ca: string | undefined;
   readonly verify: boolean;
+  readonly cert?: string;
+  readonly key?: () => string;
 }
 
 /**
@@ -73,23 +79,40 @@ const REPEATS: Readonly<Record<Method, number>> = {
 /** A page of 1000 servers is about 4 MB; what is far beyond it would only fill the memory. */
 const LARGEST_ANSWER = 256 * 1024 * 1024;
 
-/** Connections to all services of one cloud, kept alive. */
-export function createTransport(tls: Tls, timeouts: Timeouts): Transport {
-  const agent = new Agent({
-    connect: {
-      timeout: timeouts.connect * 1000,
-      rejectUnauthorized: tls.verify,
-      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    },
+/** Connections to all services of one cloud, kept alive; through a proxy where `proxies` say so. */
+export function createTransport(
+  tls: Tls,
+  timeouts: Timeouts,
+  proxies: Proxies = NO_PROXIES,
+): Transport {
+  const connect = {
+    timeout: timeouts.connect * 1000,
+    rejectUnauthorized: tls.verify,
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key?.() }),
+  };
+  const common = {
     headersTimeout: timeouts.answer * 1000,
     bodyTimeout: timeouts.answer * 1000,
     maxResponseSize: LARGEST_ANSWER,
-  });
+  };
+  const agent = new Agent({ ...common, connect });
+  const proxyAgents = new Map<string, ProxyAgent>();
+  const agentFor = (origin: string): Dispatcher => {
+    const uri = proxyFor(origin, proxies);
+    if (uri === undefined) return agent;
+    // A plain HTTP call is handed to the proxy as it is, as other OpenStack tools do.
+    const made =
+      proxyAgents.get(uri) ??
+      new ProxyAgent({ ...common, uri, requestTls: connect, proxyTunnel: false });
+    proxyAgents.set(uri, made);
+    return made;
+  };
   return {
     async send(exchange) {
       for (let repeats = exchange.repeatable ? 2 : REPEATS[exchange.method]; ; repeats -= 1) {
         try {
-          return await once(agent, exchange, timeouts);
+          return await once(agentFor(exchange.origin), exchange, timeouts);
         } catch (thrown) {
           const error = transportError(thrown, timeouts);
           if (!error) throw thrown;
@@ -97,11 +120,13 @@ export function createTransport(tls: Tls, timeouts: Timeouts): Transport {
         }
       }
     },
-    close: () => agent.destroy(),
+    close: async () => {
+      await Promise.all([agent, ...proxyAgents.values()].map((one) => one.destroy()));
+    },
   };
 }
 
-async function once(agent: Agent, exchange: Exchange, timeouts: Timeouts): Promise<RawAnswer> {
+async function once(agent: Dispatcher, exchange: Exchange, timeouts: Timeouts): Promise<RawAnswer> {
   const answer = await agent.request({
     origin: exchange.origin,
     path: exchange.path,

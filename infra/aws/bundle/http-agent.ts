@@ -13,6 +13,8 @@ export interface AgentOptions {
     readonly timeout: number;
     readonly rejectUnauthorized: boolean;
     readonly ca?: string;
+    readonly cert?: string;
+    readonly key?: string | undefined;
   };
   readonly headersTimeout: number;
   readonly bodyTimeout: number;
@@ -52,12 +54,11 @@ export class Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options;
-    const { rejectUnauthorized, ca } = options.connect;
+    const { timeout: _timeout, ...tls } = options.connect;
     this.#https = new HttpsAgent({
       keepAlive: true,
       timeout: IDLE_MILLIS,
-      rejectUnauthorized,
-      ...(ca === undefined ? {} : { ca }),
+      ...tls,
     });
   }
 
@@ -123,6 +124,15 @@ export class Agent {
   async destroy(): Promise<void> {
     this.#http.destroy();
     this.#https.destroy();
+  }
+}
+
+/** A function reaches OpenStack through its network alone. */
+export class ProxyAgent {
+  constructor() {
+    throw new TypeError(
+      'a function calls OpenStack without a proxy: unset HTTP_PROXY and HTTPS_PROXY',
+    );
   }
 }
 

@@ -33,18 +33,18 @@ const CINDER = ['block-storage', 'volumev3', 'volumev2'];
 
 describe('the catalog', () => {
   it('gives the endpoint of the first type that it has, in the region and interface that were asked for', () => {
-    expect(findEndpoint(CATALOG, CINDER, 'north', 'public')).toBe('http://outer/v3');
-    expect(findEndpoint(CATALOG, CINDER, 'north', 'internal')).toBe('http://inner/v3');
+    expect(findEndpoint(CATALOG, CINDER, 'north', ['public'])).toBe('http://outer/v3');
+    expect(findEndpoint(CATALOG, CINDER, 'north', ['internal'])).toBe('http://inner/v3');
   });
 
   it('gives another interface rather than taking a service that is there for absent', () => {
-    expect(findEndpoint(CATALOG, CINDER, 'north', 'admin')).toBe('http://outer/v3');
-    expect(findEndpoint(CATALOG, CINDER, 'south', 'public')).toBe('http://south/v3');
+    expect(findEndpoint(CATALOG, CINDER, 'north', ['admin'])).toBe('http://outer/v3');
+    expect(findEndpoint(CATALOG, CINDER, 'south', ['public'])).toBe('http://south/v3');
   });
 
   it('gives nothing for a service without an endpoint there', () => {
-    expect(findEndpoint(CATALOG, ['network'], 'north', 'public')).toBeUndefined();
-    expect(findEndpoint(CATALOG, CINDER, 'east', 'public')).toBeUndefined();
+    expect(findEndpoint(CATALOG, ['network'], 'north', ['public'])).toBeUndefined();
+    expect(findEndpoint(CATALOG, CINDER, 'east', ['public'])).toBeUndefined();
   });
 
   it('knows the regions of a service, cut to the configured ones', () => {

@@ -56,7 +56,7 @@ describe('credentials from OS_* variables', () => {
     expect(credentials.scope).toEqual({ project: { name: 'ops', domain: { id: 'default' } } });
     expect(credentials).toMatchObject({
       regions: [],
-      interface: 'public',
+      interfaces: ['public'],
       tls: { verify: true, ca: undefined },
     });
   });
@@ -110,10 +110,12 @@ describe('credentials from OS_* variables', () => {
       'north',
       'south',
     ]);
-    expect(read({ ...VARIABLES, OS_ENDPOINT_TYPE: 'internalURL' }).interface).toBe('internal');
+    expect(read({ ...VARIABLES, OS_ENDPOINT_TYPE: 'internalURL' }).interfaces).toEqual([
+      'internal',
+    ]);
     expect(
-      read({ ...VARIABLES, OS_INTERFACE: 'admin', OS_ENDPOINT_TYPE: 'internalURL' }).interface,
-    ).toBe('admin');
+      read({ ...VARIABLES, OS_INTERFACE: 'admin', OS_ENDPOINT_TYPE: 'internalURL' }).interfaces,
+    ).toEqual(['admin']);
   });
 
   it('take an empty variable for one that is not set', () => {
@@ -145,7 +147,7 @@ describe('credentials from clouds.yaml', () => {
     expect(credentials).toMatchObject({
       authUrl: 'https://keystone.example.org/identity/v3',
       regions: ['north', 'south'],
-      interface: 'internal',
+      interfaces: ['internal'],
       tls: { ca: '-----BEGIN CERTIFICATE-----\nx', verify: true },
       source: '/home/op/.config/openstack/clouds.yaml (prod)',
     });
@@ -178,7 +180,7 @@ describe('credentials from clouds.yaml', () => {
       },
       files,
     );
-    expect(credentials).toMatchObject({ regions: ['south'], interface: 'public' });
+    expect(credentials).toMatchObject({ regions: ['south'], interfaces: ['public'] });
     expect(credentials.secret()).toBe('fromTheEnvironment');
   });
 
@@ -190,7 +192,7 @@ describe('credentials from clouds.yaml', () => {
       ).tls.verify;
     expect(tls('    verify: true')).toBe(true);
     expect(tls('    verify: false')).toBe(false);
-    expect(tls('    verify: "False"')).toBe(false);
+    expect(() => tls('    verify: "False"')).toThrow(/verify must be true or false/);
     expect(tls('    insecure: true')).toBe(false);
     expect(tls('    verify:')).toBe(true);
   });
@@ -229,7 +231,7 @@ describe('wrong credentials are refused with one line that names the setting', (
       {},
     ],
     [
-      'OS_CLOUD=prod: there is no clouds.yaml in /srv, /home/op/.config/openstack, /etc/openstack',
+      'OS_CLOUD=prod: there is no clouds.yaml in /srv, /home/op/.config/openstack, /etc/xdg/openstack, /etc/openstack',
       { OS_CLOUD: 'prod' },
       {},
     ],
@@ -248,14 +250,18 @@ describe('wrong credentials are refused with one line that names the setting', (
       { OS_CLOUD: 'x' },
       { '/srv/clouds.yaml': 'clouds: {x: {auth: {password: hunter2hunter2' },
     ],
-    ['/srv/clouds.yaml: a key "clouds"', { OS_CLOUD: 'x' }, { '/srv/clouds.yaml': 'cloud: {}' }],
     [
-      '/srv/clouds.yaml: clouds.x.auth has the wrong type',
+      'OS_CLOUD=x: /srv/clouds.yaml knows only no cloud at all',
+      { OS_CLOUD: 'x' },
+      { '/srv/clouds.yaml': 'cloud: {}' },
+    ],
+    [
+      '/srv/clouds.yaml: clouds.x.auth is not a mapping of fields',
       { OS_CLOUD: 'x' },
       { '/srv/clouds.yaml': 'clouds: {x: {auth: [hunter2hunter2]}}' },
     ],
     [
-      '/srv/clouds.yaml: clouds.x.profile is not supported',
+      '/srv/clouds.yaml: clouds.x.profile: a profile at a URL is not fetched',
       { OS_CLOUD: 'x' },
       { '/srv/clouds.yaml': 'clouds: {x: {profile: vexxhost}}' },
     ],

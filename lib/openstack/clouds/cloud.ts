@@ -1,0 +1,164 @@
+import { credentialsError } from '../credentials-error.ts';
+import {
+  readClouds,
+  readPublicProfiles,
+  type Surroundings,
+  searchedFolders,
+  Tree,
+} from './files.ts';
+import { regionsOf } from './regions.ts';
+import { type CloudConfig, settle } from './settle.ts';
+import { VENDOR_PROFILES } from './vendor-profiles.ts';
+
+/** Variables that `openstack` takes as options; they go before clouds.yaml. */
+const LOGIN_VARIABLES = [
+  'application_credential_id',
+  'application_credential_name',
+  'application_credential_secret',
+  'auth_methods',
+  'auth_url',
+  'default_domain_id',
+  'default_domain_name',
+  'domain_id',
+  'domain_name',
+  'passcode',
+  'password',
+  'project_domain_id',
+  'project_domain_name',
+  'project_id',
+  'project_name',
+  'system_scope',
+  'token',
+  'trust_id',
+  'user_domain_id',
+  'user_domain_name',
+  'user_id',
+  'username',
+];
+const OTHER_VARIABLES = [
+  'auth_type',
+  'cacert',
+  'cert',
+  'default_domain',
+  'identity_api_version',
+  'interface',
+  'key',
+  'region_name',
+];
+const DEFAULTS: Tree = { auth_type: 'password', interface: 'public' };
+
+/** Throws one line that names the file, the variable or the field. */
+export function readCloudConfig(from: Surroundings): CloudConfig {
+  const { env } = from;
+  const variables = variablesOf(env);
+  const inVariables = env.OS_CLOUD_NAME || 'envvars';
+  const name = env.OS_CLOUD || (env.OS_AUTH_URL ? inVariables : undefined);
+  if (name === undefined)
+    throw credentialsError(
+      'OS_CLOUD: name a cloud of clouds.yaml, or set OS_AUTH_URL and the other OS_* variables',
+    );
+  const { own, path } =
+    name === inVariables
+      ? { own: ownVariables(from, inVariables), path: undefined }
+      : ownFields(name, from);
+  const isVariables = path === undefined;
+  const source = isVariables ? 'the OS_* variables' : `${path} (${name})`;
+  const field = (key: string): string =>
+    isVariables || overridden(key, env) ? asVariable(key) : `${path}: clouds.${name}.${key}`;
+  const profile = profileOf(own, from, field);
+  const base = update(update({ ...DEFAULTS, auth: {} }, profile, field), own, field);
+  // Regions of the cloud itself go before those of the profile, under whichever of the two keys.
+  const isOwn = Object.keys(own).some((key) => /^(regions|region[_-]name)$/.test(key));
+  const { regions, values } = regionsOf(isOwn ? own : profile, variables.region_name, field);
+  return settle(update(base, values), variables, regions, source, field);
+}
+
+const asVariable = (field: string): string => `OS_${field.replace(/^auth\./, '').toUpperCase()}`;
+const overridden = (field: string, env: Surroundings['env']): boolean => {
+  const key = field.replace(/^auth\./, '');
+  const isVariable = LOGIN_VARIABLES.includes(key) || OTHER_VARIABLES.includes(key);
+  return isVariable && Boolean(env[asVariable(key)]);
+};
+
+function variablesOf(env: Surroundings['env']): Tree {
+  const set = [...LOGIN_VARIABLES, ...OTHER_VARIABLES].flatMap((name) => {
+    const value = env[`OS_${name.toUpperCase()}`];
+    return value ? [[name, value]] : [];
+  });
+  const variables = Object.fromEntries(set);
+  const project = {
+    project_id: env.OS_PROJECT_ID || env.OS_TENANT_ID,
+    project_name: env.OS_PROJECT_NAME || env.OS_TENANT_NAME,
+  };
+  return {
+    ...variables,
+    ...(project.project_id && { project_id: project.project_id }),
+    ...(project.project_name && { project_name: project.project_name }),
+  };
+}
+
+/** The cloud that the `OS_*` variables describe: that of `OS_CLOUD=envvars`, or without `OS_CLOUD`. */
+function ownVariables(from: Surroundings, name: string): Tree {
+  if (from.env.OS_CLOUD) {
+    const { clouds, path } = readClouds(from);
+    if (name in clouds)
+      throw credentialsError(
+        `${path}: clouds.${name} has the name that stands for the OS_* variables; rename one of them`,
+      );
+  }
+  const set = Object.entries(from.env).flatMap(([key, value]) =>
+    key.startsWith('OS_') && value ? [[key.slice(3).toLowerCase(), value]] : [],
+  );
+  const { cloud: _cloud, cloud_name: _name, profile: _profile, ...own } = Object.fromEntries(set);
+  return own;
+}
+
+function ownFields(name: string, from: Surroundings): { own: Tree; path: string } {
+  const { clouds, path } = readClouds(from);
+  if (path === undefined)
+    throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFolders(from)}`);
+  if (!(name in clouds)) {
+    const known = Object.keys(clouds).join(', ') || 'no cloud at all';
+    throw credentialsError(`OS_CLOUD=${name}: ${path} knows only ${known}`);
+  }
+  const own = Tree.safeParse(clouds[name]);
+  if (own.success) return { own: own.data, path };
+  throw credentialsError(`${path}: clouds.${name} is not a mapping of fields`);
+}
+
+/** The fields of the profile that a cloud names; `cloud` is the old key for `profile`. */
+function profileOf(own: Tree, from: Surroundings, field: (key: string) => string): Tree {
+  const named = own.profile ?? own.cloud;
+  if (named === undefined || named === null || named === '') return {};
+  const key = own.profile === undefined ? 'cloud' : 'profile';
+  if (typeof named !== 'string') throw credentialsError(`${field(key)} is not a text`);
+  const shared = readPublicProfiles(from)[named];
+  // openstacksdk goes on without a profile that nothing defines.
+  const found = Tree.safeParse(shared ?? VENDOR_PROFILES[named] ?? {});
+  if (!found.success) throw credentialsError(`${field(key)}: profile ${named} is not a mapping`);
+  const nested = shared === undefined ? found.data.profile : undefined;
+  if (shared === undefined && [named, nested].some((one) => /^\w+:\/\//.test(String(one))))
+    throw credentialsError(
+      `${field(key)}: a profile at a URL is not fetched; write auth.auth_url and regions themselves`,
+    );
+  const vendor = typeof nested === 'string' ? VENDOR_PROFILES[nested] : undefined;
+  const { status, message, ...profile } = vendor ?? found.data;
+  if (shared === undefined && status === 'shutdown')
+    throw credentialsError(`${field(key)}: the cloud of profile ${named} no longer exists`);
+  return profile;
+}
+
+/** As `dict.update`, but that `auth` is updated field by field. */
+function update(under: Tree, over: Tree, field: (key: string) => string = asVariable): Tree {
+  const updated: Tree = { ...under };
+  for (const [key, value] of Object.entries(over)) {
+    if (key !== 'auth') {
+      updated[key] = value;
+      continue;
+    }
+    const login = Tree.safeParse(value);
+    if (!login.success) throw credentialsError(`${field('auth')} is not a mapping of fields`);
+    updated.auth = { ...Tree.parse(under.auth ?? {}), ...login.data };
+  }
+  return updated;
+}

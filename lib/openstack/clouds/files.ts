@@ -1,0 +1,103 @@
+import * as z from 'zod';
+import { credentialsError } from '../credentials-error.ts';
+import { parseYaml } from './yaml.ts';
+
+/** What the outer world lends to the reading of credentials, so that it is a pure function. */
+export interface Surroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The text of a file, `undefined` when there is none or it cannot be read. */
+  readonly readFile: (path: string) => string | undefined;
+  readonly home: string;
+  readonly cwd: string;
+}
+
+/** A mapping of YAML. */
+export const Tree = z.record(z.string(), z.unknown());
+export type Tree = z.infer<typeof Tree>;
+
+interface Source {
+  readonly path: string;
+  readonly content: Tree;
+}
+
+/** openstacksdk looks for these, in this order, in each folder. */
+const ENDINGS = ['yaml', 'yml', 'json'];
+
+const foldersOf = ({ cwd, home, env }: Surroundings): string[] => [
+  cwd,
+  ...new Set([
+    `${env.XDG_CONFIG_HOME || `${home}/.config`}/openstack`,
+    `${home}/.config/openstack`,
+  ]),
+  ...(env.XDG_CONFIG_DIRS || '/etc/xdg').split(':').map((folder) => `${folder}/openstack`),
+  '/etc/openstack',
+];
+
+/** Where clouds.yaml is looked for, for messages. */
+export const searchedFolders = (from: Surroundings): string => foldersOf(from).join(', ');
+
+/**
+ * The clouds by name, with secure.yaml laid over clouds.yaml, and the path of clouds.yaml.
+ * `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` go before the folders of openstacksdk, and a
+ * file that one of them names must exist. Throws one line that names the file.
+ */
+export function readClouds(from: Surroundings): { clouds: Tree; path: string | undefined } {
+  const file = find(from, 'clouds', 'OS_CLIENT_CONFIG_FILE');
+  const secure = find(from, 'secure', 'OS_CLIENT_SECURE_FILE');
+  const clouds = file ? cloudsOf(file) : {};
+  return {
+    clouds: secure ? Tree.parse(merge(clouds, cloudsOf(secure))) : clouds,
+    path: file?.path ?? secure?.path,
+  };
+}
+
+/** The profiles of clouds-public.yaml by name. */
+export function readPublicProfiles(from: Surroundings): Tree {
+  const file = find(from, 'clouds-public');
+  if (file?.content['public-clouds'] === undefined) return {};
+  const profiles = Tree.safeParse(file.content['public-clouds']);
+  if (profiles.success) return profiles.data;
+  throw credentialsError(`${file.path}: public-clouds is not a mapping of profiles by name`);
+}
+
+function find(from: Surroundings, base: string, setting?: string): Source | undefined {
+  const chosen = setting && from.env[setting];
+  const paths = chosen
+    ? [chosen]
+    : foldersOf(from).flatMap((folder) => ENDINGS.map((ending) => `${folder}/${base}.${ending}`));
+  for (const path of paths) {
+    const text = from.readFile(path);
+    if (text !== undefined) return { path, content: parse(path, text) };
+  }
+  if (chosen) throw credentialsError(`${setting}: there is no readable file ${chosen}`);
+  return undefined;
+}
+
+function parse(path: string, text: string): Tree {
+  let content: unknown;
+  try {
+    content = parseYaml(text) ?? {};
+  } catch {
+    // The parser's message quotes the line, which may hold a password.
+    throw credentialsError(`${path}: this is not valid YAML`);
+  }
+  const tree = Tree.safeParse(content);
+  if (tree.success) return tree.data;
+  throw credentialsError(`${path}: a mapping with the key "clouds" is expected`);
+}
+
+function cloudsOf({ path, content }: Source): Tree {
+  const clouds = Tree.safeParse(content.clouds ?? {});
+  if (clouds.success) return clouds.data;
+  throw credentialsError(`${path}: "clouds" is not a mapping of clouds by name`);
+}
+
+/** secure.yaml holds the same tree with only the secrets in it. */
+function merge(under: unknown, over: unknown): unknown {
+  const [below, above] = [Tree.safeParse(under), Tree.safeParse(over)];
+  if (!above.success || !below.success) return over ?? under;
+  const merged: Tree = { ...below.data };
+  for (const [key, value] of Object.entries(above.data))
+    merged[key] = merge(below.data[key], value);
+  return merged;
+}

@@ -1,0 +1,159 @@
+import { credentialsError } from '../credentials-error.ts';
+import type { Tree } from './files.ts';
+import type { CloudConfig } from './settle.ts';
+
+/** How to log in. Secrets are behind functions, so that nothing that prints this can print them. */
+export interface Login {
+  /** Keystone's URL up to and with `/v3`, without a trailing slash. */
+  readonly authUrl: string;
+  /** The `identity` part of a login. */
+  readonly identity: () => Record<string, unknown>;
+  /** The `scope` part; `undefined` for an application credential, which has its project in itself. */
+  readonly scope: Record<string, unknown> | undefined;
+  /** The password or the secret: only to cut it out of texts. */
+  readonly secret: () => string;
+}
+
+type Name = CloudConfig['name'];
+interface Fields {
+  /** A field of the login as text; `undefined` when it is missing or empty. */
+  get(field: string): string | undefined;
+  /** The same; throws one line that names the field, and perhaps another one, when it is missing. */
+  need(field: string, or?: string): string;
+}
+
+/** Throws one line that names the field. */
+export function loginOf(cloud: CloudConfig): Login {
+  const fields = fieldsOf(cloud);
+  const { name } = cloud;
+  refuseOtherScopes(fields, name);
+  const url = filledIn(fields.need('auth_url'), cloud.fields, name);
+  return { authUrl: authUrlOf(url, name('auth.auth_url')), ...identityOf(cloud, fields) };
+}
+
+/** As osc-lib: a field directly under the cloud goes before one of `auth`. */
+function fieldsOf({ fields, auth, name }: CloudConfig): Fields {
+  const asText = (value: unknown, field: string): string | undefined => {
+    if (value === undefined || value === null || value === '') return undefined;
+    if (typeof value === 'string') return value;
+    throw credentialsError(
+      `${name(`auth.${field}`)} is not a text for YAML; put the value in quotes`,
+    );
+  };
+  const get = (field: string): string | undefined =>
+    asText(fields[field], field) ?? asText(auth[field], field);
+  return {
+    get,
+    need(field, or) {
+      const value = get(field);
+      if (value !== undefined) return value;
+      const other = or === undefined ? '' : ` (or ${name(`auth.${or}`)})`;
+      throw credentialsError(`${name(`auth.${field}`)} is missing${other}`);
+    },
+  };
+}
+
+function refuseOtherScopes({ get }: Fields, name: Name): void {
+  if (get('system_scope'))
+    throw credentialsError(
+      `${name('auth.system_scope')}: nova, neutron and glance refuse a system-scoped token; name a project instead`,
+    );
+  if (get('trust_id'))
+    throw credentialsError(
+      `${name('auth.trust_id')}: a trust is not supported; use a password or an application credential`,
+    );
+  const scope = ['domain_id', 'domain_name'].find((field) => get(field));
+  if (scope && !get('application_credential_secret'))
+    throw credentialsError(
+      `${name(`auth.${scope}`)}: nova, neutron and glance refuse a domain-scoped token; name a project instead`,
+    );
+}
+
+const APPLICATION_CREDENTIAL = 'v3applicationcredential';
+
+function identityOf(
+  { fields, name }: CloudConfig,
+  { get, need }: Fields,
+): Pick<Login, 'identity' | 'scope' | 'secret'> {
+  const isCredential =
+    Boolean(get('application_credential_id') ?? get('application_credential_name')) &&
+    get('password') === undefined;
+  const given = String(fields.auth_type || 'password');
+  const type = given === 'password' && isCredential ? APPLICATION_CREDENTIAL : given;
+  const user = (): Record<string, unknown> => {
+    const id = get('user_id');
+    return id ? { id } : { name: need('username', 'user_id'), domain: domainOf('user') };
+  };
+  const defaultDomain =
+    get('default_domain') ?? (fields.identity_api_version === '3' ? 'default' : undefined);
+  const domainOf = (of: 'user' | 'project'): Record<string, string> => {
+    const id = get(`${of}_domain_id`) ?? defaultDomainUnless(get(`${of}_domain_name`));
+    return id
+      ? { id }
+      : {
+          name:
+            get(`${of}_domain_name`) ??
+            get('default_domain_name') ??
+            need(`${of}_domain_name`, `${of}_domain_id`),
+        };
+  };
+  const defaultDomainUnless = (known: string | undefined): string | undefined =>
+    known === undefined ? (get('default_domain_id') ?? defaultDomain) : undefined;
+
+  if (type === APPLICATION_CREDENTIAL) {
+    const secret = need('application_credential_secret');
+    const id = get('application_credential_id');
+    const which = id
+      ? { id }
+      : {
+          name:
+            get('application_credential_name') ??
+            need('application_credential_id', 'application_credential_name'),
+          user: user(),
+        };
+    return {
+      identity: () => ({
+        methods: ['application_credential'],
+        application_credential: { ...which, secret },
+      }),
+      scope: undefined,
+      secret: () => secret,
+    };
+  }
+  if (type !== 'password' && type !== 'v3password')
+    throw credentialsError(
+      `${name('auth_type')}=${type} is not supported: password, v3password or ${APPLICATION_CREDENTIAL}`,
+    );
+  const password = need('password');
+  const who = user();
+  const id = get('project_id');
+  const project = id
+    ? { id }
+    : { name: need('project_name', 'project_id'), domain: domainOf('project') };
+  return {
+    identity: () => ({ methods: ['password'], password: { user: { ...who, password } } }),
+    scope: { project },
+    secret: () => password,
+  };
+}
+
+/** `{region_name}` and other fields in a URL, as openstacksdk fills them in. */
+function filledIn(url: string, fields: Tree, name: Name): string {
+  return url.replaceAll(/\{(\w*)\}/g, (_whole, field: string) => {
+    const value = fields[field];
+    if (typeof value === 'string') return value;
+    throw credentialsError(`${name('auth.auth_url')} names the field {${field}}, which is not set`);
+  });
+}
+
+function authUrlOf(value: string, field: string): string {
+  const url = URL.parse(value);
+  if (!url || !/^https?:$/.test(url.protocol))
+    throw credentialsError(`${field} is not an http or https URL`);
+  if (url.username || url.password || url.search || url.hash)
+    throw credentialsError(`${field}: only scheme, host, port and path belong in it`);
+  const path = url.pathname.replace(/\/+$/, '');
+  if (/\/v2\.0$/.test(path))
+    throw credentialsError(`${field}: Keystone's v2.0 API is gone since Queens; end it with /v3`);
+  return `${url.origin}${/\/v3$/.test(path) ? path : `${path}/v3`}`;
+}

@@ -1,0 +1,65 @@
+import { isDeepStrictEqual } from 'node:util';
+import { credentialsError } from '../credentials-error.ts';
+import { Tree } from './files.ts';
+import { normalized } from './settle.ts';
+
+interface Region {
+  readonly name: string;
+  readonly values: Tree;
+}
+
+/**
+ * Regions to work in, and the values of the first. A cloud of clouds.yaml that names regions
+ * refuses every other one.
+ */
+export function regionsOf(
+  base: Tree,
+  asked: unknown,
+  field: (key: string) => string,
+): { regions: string[]; values: Tree } {
+  const known = knownRegions(normalized(base), field);
+  const wanted = listOf(asked);
+  const other = wanted.find((name) => known.length > 0 && !known.some((one) => one.name === name));
+  if (other !== undefined) {
+    const names = known.map((region) => region.name).join(', ');
+    throw credentialsError(
+      `OS_REGION_NAME: ${field('regions')} has no region ${other}, only ${names}`,
+    );
+  }
+  const chosen = wanted.length === 0 ? known : known.filter(({ name }) => wanted.includes(name));
+  const names = chosen.length === 0 ? wanted : chosen.map((region) => region.name);
+  const [first] = chosen;
+  const different = chosen.find((one) => !isDeepStrictEqual(one.values, first?.values));
+  if (first && different)
+    throw credentialsError(
+      `${field('regions')}: ${different.name} has other values than ${first.name}; set OS_REGION_NAME, and start one propagator for each`,
+    );
+  return {
+    regions: [...new Set(names.filter((name) => name !== ''))],
+    values: first?.values ?? {},
+  };
+}
+
+function knownRegions(cloud: Tree, field: (key: string) => string): Region[] {
+  const listed = cloud.regions === undefined || cloud.regions === null ? undefined : cloud.regions;
+  if (listed === undefined) return listOf(cloud.region_name).map((name) => ({ name, values: {} }));
+  if (!Array.isArray(listed)) throw credentialsError(`${field('regions')} is not a list`);
+  return listed.map((entry: unknown): Region => {
+    if (typeof entry === 'string') return { name: entry, values: {} };
+    const tree = Tree.safeParse(entry);
+    const values = Tree.safeParse(tree.data?.values ?? {});
+    const name = tree.data?.name;
+    const others = Object.keys(tree.data ?? {}).filter((key) => key !== 'name' && key !== 'values');
+    if (typeof name !== 'string' || !values.success || others.length > 0)
+      throw credentialsError(
+        `${field('regions')}: a region is a name, or a mapping of only name and values`,
+      );
+    return { name, values: values.data };
+  });
+}
+
+/** A list, or a text with commas. */
+function listOf(value: unknown): string[] {
+  const all = Array.isArray(value) ? value : String(value ?? '').split(',');
+  return all.map((one) => String(one).trim()).filter((one) => one !== '');
+}

@@ -1,0 +1,94 @@
+import { Tree } from './files.ts';
+
+/**
+ * One cloud with all that variables, clouds.yaml, secure.yaml and profiles say about it, as
+ * `openstack` merges them (openstacksdk, `OpenStackConfig.get_one`; osc-lib, `OSC_Config`).
+ */
+export interface CloudConfig {
+  /** Fields under the cloud; keys with underscores. */
+  readonly fields: Tree;
+  /** Fields of the login: `auth_url`, `username`, … */
+  readonly auth: Tree;
+  /** The regions to work in, in the order of the file; empty: all that the catalog has. */
+  readonly regions: readonly string[];
+  /** For messages: `the OS_* variables` or `/etc/openstack/clouds.yaml (lab)`. */
+  readonly source: string;
+  /** Names a field for a message: `OS_USERNAME` or `…/clouds.yaml: clouds.lab.auth.username`. */
+  readonly name: (field: string) => string;
+}
+
+/** Fields of the login that openstacksdk also takes directly under the cloud, or with dashes. */
+const MOVED: Readonly<Record<string, readonly string[]>> = {
+  domain_id: ['domain_id', 'domain-id'],
+  domain_name: ['domain_name', 'domain-name'],
+  user_domain_id: ['user_domain_id', 'user-domain-id'],
+  user_domain_name: ['user_domain_name', 'user-domain-name'],
+  project_domain_id: ['project_domain_id', 'project-domain-id'],
+  project_domain_name: ['project_domain_name', 'project-domain-name'],
+  token: ['auth-token', 'auth_token', 'token'],
+  project_id: ['tenant_id', 'tenant-id', 'project_id', 'project-id'],
+  project_name: ['tenant_name', 'tenant-name', 'project_name', 'project-name'],
+};
+/** Keys with underscores. */
+export function normalized(tree: Tree): Tree {
+  return Object.fromEntries(
+    Object.entries(tree).map(([key, value]) => {
+      const below = Tree.safeParse(value);
+      return [key.replaceAll('-', '_'), below.success ? normalized(below.data) : value];
+    }),
+  );
+}
+
+/** The rules of openstacksdk's `magic_fixes` and osc-lib's `auth_config_hook`, in their order. */
+export function settle(
+  cloud: Tree,
+  variables: Tree,
+  regions: readonly string[],
+  source: string,
+  name: (field: string) => string,
+): CloudConfig {
+  const { region_name: _region, ...others } = variables;
+  const fields: Tree = { ...cloud, ...others };
+  const auth: Tree = { ...Tree.parse(fields.auth) };
+  delete fields.auth;
+  if (fields.auth_plugin !== undefined && variables.auth_type === undefined)
+    fields.auth_type = fields.auth_plugin;
+  for (const [target, keys] of Object.entries(MOVED)) {
+    let value: unknown;
+    for (const key of keys) {
+      // What stands outside of `auth` wins: it may come from a variable.
+      for (const place of [auth, fields]) {
+        if (key in place) value = place[key];
+        delete place[key];
+      }
+    }
+    if (value !== undefined && value !== null && value !== '') auth[target] = value;
+  }
+  const settled = interfaceNamed(normalized(fields));
+  return { fields: settled, auth: domained(normalized(auth)), regions, source, name };
+}
+
+/** `endpoint_type` is the old name of `interface`, also with a service before it. */
+const interfaceNamed = (fields: Tree): Tree =>
+  Object.fromEntries(
+    Object.entries(fields).map(([key, value]) => [
+      key.endsWith('endpoint_type') ? key.replace('endpoint_type', 'interface') : key,
+      value,
+    ]),
+  );
+
+/** Beside a project, `domain_id` and `domain_name` are the domains of user and project. */
+function domained({ domain_id, domain_name, ...auth }: Tree): Tree {
+  const filled: Tree = { ...auth };
+  if (!auth.project_id && !auth.project_name)
+    return {
+      ...filled,
+      ...(domain_id !== undefined && { domain_id }),
+      ...(domain_name !== undefined && { domain_name }),
+    };
+  for (const owner of ['user', 'project']) {
+    if (domain_id !== undefined) filled[`${owner}_domain_id`] ??= domain_id;
+    if (domain_name !== undefined) filled[`${owner}_domain_name`] ??= domain_name;
+  }
+  return filled;
+}

@@ -1,0 +1,84 @@
+import { createSecureContext } from 'node:tls';
+import { credentialsError } from '../credentials-error.ts';
+import type { Tls } from '../transport.ts';
+import type { Surroundings } from './files.ts';
+import type { CloudConfig } from './settle.ts';
+
+/**
+ * How TLS is checked: `verify`, `insecure`, `cacert`, `cert` and `key` as openstacksdk takes them.
+ * A CA file beside `verify: false` is not read. Throws one line that names the field and the file.
+ */
+export function readTls(from: Surroundings, cloud: CloudConfig): Tls {
+  const verify = verifies(from, cloud);
+  const client = clientCertificate(from, cloud);
+  const authority = verify ? caFile(from, cloud) : undefined;
+  const ca = authority && read(from, authority.path, authority.field);
+  if (authority && !ca?.includes('-----BEGIN'))
+    throw credentialsError(
+      `${authority.field}: ${authority.path} holds no certificate in PEM form`,
+    );
+  return { ca, verify, ...client };
+}
+
+function verifies({ env }: Surroundings, { fields, name }: CloudConfig): boolean {
+  if (/^(true|yes|1|on)$/i.test(env.OS_INSECURE ?? '')) return false;
+  if (/^true$/i.test(String(fields.insecure ?? ''))) return false;
+  const { verify } = fields;
+  if (verify === undefined || verify === null || typeof verify === 'boolean') return verify ?? true;
+  throw credentialsError(`${name('verify')} must be true or false, without quotes`);
+}
+
+/** `REQUESTS_CA_BUNDLE` counts for every Python tool that is given no CA of its own. */
+function caFile(
+  { env }: Surroundings,
+  { fields, name }: CloudConfig,
+): { path: string; field: string } | undefined {
+  const path = text(fields.cacert, name('cacert'));
+  if (path) return { path, field: name('cacert') };
+  const variable = ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'].find((one) => env[one]);
+  return (variable && { path: env[variable] ?? '', field: variable }) || undefined;
+}
+
+function clientCertificate(
+  from: Surroundings,
+  { fields, name }: CloudConfig,
+): Pick<Tls, 'cert' | 'key'> {
+  const certPath = text(fields.cert, name('cert'));
+  const keyPath = text(fields.key, name('key'));
+  if (!certPath) {
+    if (keyPath) throw credentialsError(`${name('key')}: there is no ${name('cert')} beside it`);
+    return {};
+  }
+  const cert = read(from, certPath, name('cert'));
+  const key = keyPath ? read(from, keyPath, name('key')) : cert;
+  if (!key.includes('PRIVATE KEY-----'))
+    throw credentialsError(
+      keyPath
+        ? `${name('key')}: ${keyPath} holds no private key in PEM form`
+        : `${name('cert')}: ${certPath} holds no private key; name its file with ${name('key')}`,
+    );
+  try {
+    createSecureContext({ cert, key });
+  } catch {
+    throw credentialsError(
+      `${name('cert')}: ${certPath} and its key do not belong together, or the key needs a passphrase`,
+    );
+  }
+  return { cert: certificates(cert), key: () => key };
+}
+
+function text(value: unknown, field: string): string | undefined {
+  if (value === undefined || value === null || value === '') return undefined;
+  if (typeof value === 'string') return value;
+  throw credentialsError(`${field} is not the path of a file`);
+}
+
+function read(from: Surroundings, path: string, field: string): string {
+  const content = from.readFile(path.replace(/^~(?=\/)/, from.home));
+  if (content !== undefined) return content;
+  throw credentialsError(`${field}: there is no readable file ${path}`);
+}
+
+/** The certificates of a PEM file that may hold the key as well. */
+const certificates = (pem: string): string =>
+  pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g)?.join('\n') ?? pem;

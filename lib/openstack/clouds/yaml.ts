@@ -1,0 +1,89 @@
+import {
+  type DocumentOptions,
+  type ParseOptions,
+  parseDocument,
+  type SchemaOptions,
+  type TagId,
+  type Tags,
+} from 'yaml';
+
+type Tag = Exclude<Tags[number], TagId>;
+
+/** A date of YAML 1.1, which no field of clouds.yaml takes. */
+export const YAML_DATE = Symbol('date');
+
+const INTEGER = /^[-+]?(0b[01_]+|0x[\da-fA-F_]+|0[0-7_]+|0|[1-9][\d_]*|[1-9][\d_]*(:[0-5]?\d)+)$/;
+const FLOAT =
+  /^([-+]?(\d[\d_]*)\.[\d_]*(e[-+]\d+)?|\.\d[\d_]*(e[-+]\d+)?|[-+]?\d[\d_]*(:[0-5]?\d)+\.[\d_]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$/i;
+const DATE =
+  /^\d{4}-\d\d-\d\d$|^\d{4}-\d\d?-\d\d?([Tt]|[ \t]+)\d\d?:\d\d:\d\d(\.\d*)?([ \t]*(Z|[-+]\d\d?(:\d\d)?))?$/;
+
+/**
+ * The plain scalars of PyYAML, with which openstacksdk reads its files: `1e3` and `0o17` are text,
+ * `0755` is octal, `12:30` is to the base 60. Numbers are returned as Python writes them
+ * (openstacksdk makes text of every number before it uses one).
+ */
+const SCALARS: Tag[] = [
+  {
+    tag: 'tag:yaml.org,2002:bool',
+    default: true,
+    test: /^(yes|Yes|YES|true|True|TRUE|on|On|ON|no|No|NO|false|False|FALSE|off|Off|OFF)$/,
+    resolve: (text) => /^(yes|true|on)$/i.test(text),
+  },
+  { tag: 'tag:yaml.org,2002:int', default: true, test: INTEGER, resolve: integer },
+  { tag: 'tag:yaml.org,2002:float', default: true, test: FLOAT, resolve: float },
+  { tag: 'tag:yaml.org,2002:timestamp', default: true, test: DATE, resolve: () => YAML_DATE },
+];
+const KEPT = /:(map|seq|str|null|merge)$/;
+
+const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
+  version: '1.1',
+  merge: true,
+  uniqueKeys: false,
+  prettyErrors: false,
+  logLevel: 'error',
+  customTags: (tags) => [
+    ...tags.filter((tag) => typeof tag !== 'string' && KEPT.test(tag.tag)),
+    ...SCALARS,
+  ],
+};
+
+/**
+ * A YAML or JSON file as openstacksdk reads it: of a key that stands twice the last counts, merge
+ * keys (`<<`) are followed, a key that is no text is left out. `undefined` for an empty file.
+ * Throws when the text is not valid; the error may quote the text.
+ */
+export function parseYaml(text: string): unknown {
+  const document = parseDocument(text, OPTIONS);
+  const [error] = document.errors;
+  if (error) throw error;
+  return plain(document.toJS({ mapAsMap: true })) ?? undefined;
+}
+
+function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(plain);
+  if (!(value instanceof Map)) return value;
+  const entries = [...value].filter(([key]) => typeof key === 'string');
+  return Object.fromEntries(entries.map(([key, content]) => [key, plain(content)]));
+}
+
+function integer(text: string): string {
+  const digits = text.replace(/[-+_]/g, '');
+  const sign = text.startsWith('-') ? -1n : 1n;
+  if (digits.includes(':'))
+    return String(sign * digits.split(':').reduce((sum, part) => sum * 60n + BigInt(part), 0n));
+  const octal = /^0\d/.test(digits);
+  return String(sign * BigInt(octal ? `0o${digits.slice(1)}` : digits));
+}
+
+function float(text: string): string {
+  const digits = text.toLowerCase().replace(/_|^[-+]/g, '');
+  const sign = text.startsWith('-') ? -1 : 1;
+  if (digits === '.nan') return 'nan';
+  if (digits === '.inf') return sign < 0 ? '-inf' : 'inf';
+  const number = sign * digits.split(':').reduce((sum, part) => sum * 60 + Number(part), 0);
+  const size = Math.abs(number);
+  if (size !== 0 && (size < 1e-4 || size >= 1e16))
+    return number.toExponential().replace(/e([-+])(\d)$/, 'e$10$2');
+  return Number.isInteger(number) ? `${number}.0` : String(number);
+}

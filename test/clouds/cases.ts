@@ -1,0 +1,66 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import * as z from 'zod';
+
+const Case = z.strictObject({
+  about: z.string(),
+  /** The environment; default `OS_CLOUD=x`. */
+  env: z.record(z.string(), z.string()).default({ OS_CLOUD: 'x' }),
+  /** Files by their path below the home folder: a name in `files/`, or `@ca`. */
+  files: z.record(z.string(), z.string()),
+  /** Whether region and interface matter, so that the client asks the image service as well. */
+  endpoint: z.boolean().default(false),
+  /** Where the propagator differs on purpose: part of its refusal, or why it accepts. */
+  ours: z
+    .union([z.strictObject({ refuses: z.string() }), z.strictObject({ accepts: z.string() })])
+    .optional(),
+});
+export type Case = z.infer<typeof Case>;
+
+const folder = import.meta.dirname;
+
+/** The table of clouds.yaml files and environments. */
+export const readCases = (): Record<string, Case> =>
+  z.record(z.string(), Case).parse(JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8')));
+
+/** Writes the files of a case below `home`, and returns its whole environment. */
+export function layOut(
+  { env, files }: Case,
+  home: string,
+  fill: (text: string) => string,
+): Record<string, string> {
+  mkdirSync(join(home, 'work'), { recursive: true });
+  for (const [path, name] of Object.entries(files)) {
+    mkdirSync(dirname(join(home, path)), { recursive: true });
+    const text =
+      name === '@ca'
+        ? readFileSync(fill('@dir@/ca.pem'), 'utf8')
+        : readFileSync(join(folder, 'files', name), 'utf8');
+    writeFileSync(join(home, path), fill(text));
+  }
+  const filled = Object.entries(env).map(([key, value]) => [
+    key,
+    fill(value.replaceAll('@home@', home)),
+  ]);
+  return { HOME: home, ...Object.fromEntries(filled) };
+}
+
+const Effect = z.strictObject({
+  login: z.strictObject({ url: z.string(), body: z.unknown(), certificate: z.string().optional() }),
+  proxied: z.boolean(),
+  image: z.string().optional(),
+});
+/** What a client did with a case: logged in, or refused it with a text. */
+export const Outcome = z.union([Effect, z.strictObject({ refused: z.string() })]);
+export type Outcome = z.infer<typeof Outcome>;
+
+export const Recorded = z.strictObject({
+  /** The packages of each client with their versions. */
+  clients: z.record(z.string(), z.record(z.string(), z.string())),
+  outcomes: z.record(z.string(), z.record(z.string(), Outcome)),
+});
+export type Recorded = z.infer<typeof Recorded>;
+
+export const recordedPath = join(folder, 'recorded.json');
+export const readRecorded = (): Recorded =>
+  Recorded.parse(JSON.parse(readFileSync(recordedPath, 'utf8')));
