@@ -16,7 +16,7 @@ export async function relay(environment: Environment): Promise<void> {
   const running = await startRelayOnly({ settings, environment, log });
   log.info(
     {
-      ...addressOf(settings.RABBITMQ_URL ?? ''),
+      ...addressOf(settings.RABBITMQ_URL?.[0] ?? ''),
       sink: settings.PROPAGATOR_INGEST_QUEUE_URL,
       health: `http://127.0.0.1:${running.port}/healthz`,
     },

@@ -16,9 +16,15 @@ export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
 
 /**
  * Any failure of the broker in words that say what to do. The broker's own text is kept: it names
- * queues and arguments, never a login. None of them is an end: the relay tries again for ever.
+ * queues and arguments, never a login. The relay tries again after each of them.
+ * `hasSeenQueue`: whether this process has already consumed the queue, so that it exists.
  */
-export function brokerFailure(thrown: unknown, source: Source, url: string): PropagatorError {
+export function brokerFailure(
+  thrown: unknown,
+  source: Source,
+  url: string,
+  hasSeenQueue: boolean,
+): PropagatorError {
   if (thrown instanceof PropagatorError) return thrown;
   const said = thrown instanceof Error ? thrown.message : String(thrown);
   const { broker, virtualHost } = addressOf(url);
@@ -40,6 +46,14 @@ export function brokerFailure(thrown: unknown, source: Source, url: string): Pro
       `queue ${source.queue} exists already with other properties: ${said}`,
       'Set RABBITMQ_QUEUE_TYPE to what it is, choose another RABBITMQ_QUEUE, or delete the old queue once it is empty (rabbitmqctl delete_queue NAME --if-empty).',
     );
+  // amqplib does not hand on why the broker closed the connection instead of opening the host.
+  if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(said))
+    return failure(
+      'virtual-host',
+      'Denied',
+      `${broker} does not open the virtual host ${virtualHost}: it does not exist, or the login may not use it`,
+      `End RABBITMQ_URL with the virtual host in which Keystone publishes (transport_url in keystone.conf). rabbitmqctl list_vhosts shows all; rabbitmqctl list_permissions -p ${virtualHost} shows which logins may use it.`,
+    );
   if (codeOf(thrown) === 403 || /ACCESS[-_]REFUSED|NOT_ALLOWED|403/.test(said))
     return failure(
       'denied',
@@ -47,13 +61,27 @@ export function brokerFailure(thrown: unknown, source: Source, url: string): Pro
       `${broker} refuses: ${said}`,
       `The login in RABBITMQ_URL needs the virtual host ${virtualHost}, configure, write and read on queue ${source.queue}${source.mode === 'own' ? `, and read on exchange ${source.exchange}` : ''} (rabbitmqctl set_permissions).`,
     );
+  if (isTlsFailure(thrown, said))
+    return failure(
+      'tls',
+      'Denied',
+      `the TLS connection to ${broker} failed: ${said}`,
+      'Set RABBITMQ_CA_FILE to the CA of the broker, RABBITMQ_SERVER_NAME to a name in its certificate if it differs from the host, and RABBITMQ_CERT_FILE with RABBITMQ_KEY_FILE if the broker asks for a certificate.',
+    );
+  const kept = hasSeenQueue
+    ? `Queue ${source.queue} keeps what Keystone sends as long as it exists.`
+    : `This process has not seen queue ${source.queue} yet: if no earlier run made it, what Keystone sends before the first connection is lost.`;
   return failure(
     'away',
     'Transient',
     `${broker} cannot be used: ${said || 'the connection was closed'}`,
-    'Nothing is lost as long as the queue stands; it is tried again for ever.',
+    `The relay tries again until it is stopped. ${kept}`,
   );
 }
+
+const isTlsFailure = (thrown: unknown, said: string): boolean =>
+  /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(`${codeOf(thrown)} ${said}`) ||
+  /certificate|wrong version number/i.test(said);
 
 /** What is waited for when Keystone has not made it yet: no fault of anybody's. */
 export function missing(source: Source): string {

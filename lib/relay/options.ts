@@ -1,5 +1,6 @@
 import { PropagatorError } from '../shared/errors.ts';
 import type { Settings } from '../shared/settings.ts';
+import { type BrokerTls, brokerTls, type TlsSettings } from './tls.ts';
 
 /** Where the relay takes notifications from. */
 export type Source =
@@ -19,8 +20,10 @@ export type Source =
   | { readonly mode: 'topic'; readonly queue: string };
 
 export interface RelayOptions {
-  /** `amqp://` or `amqps://`, tried in turn. */
+  /** `amqp://` or `amqps://`, one per host, tried in turn. */
   readonly urls: readonly string[];
+  /** For `amqps://`. */
+  readonly tls: BrokerTls;
   readonly source: Source;
   /** Messages that the broker may hand over before one is acknowledged. */
   readonly prefetch: number;
@@ -52,6 +55,7 @@ export interface RelayOptions {
 const SHARED_QUEUE = 'notifications.info';
 
 export const DEFAULTS = {
+  tls: {},
   prefetch: 500,
   batch: { size: 100, waitMillis: 20 },
   backOff: { firstMillis: 500, mostMillis: 30_000 },
@@ -60,17 +64,17 @@ export const DEFAULTS = {
   managementUrl: undefined,
 } satisfies Partial<RelayOptions>;
 
-type RelaySettings = Pick<
-  Settings,
-  | 'RABBITMQ_URL'
-  | 'RABBITMQ_EXCHANGE'
-  | 'RABBITMQ_ROUTING_KEY'
-  | 'RABBITMQ_QUEUE'
-  | 'RABBITMQ_QUEUE_TYPE'
-  | 'RABBITMQ_TOPIC_QUEUE'
-  | 'RABBITMQ_SHARED_QUEUE'
-  | 'RABBITMQ_MANAGEMENT_URL'
->;
+type RelaySettings = TlsSettings &
+  Pick<
+    Settings,
+    | 'RABBITMQ_EXCHANGE'
+    | 'RABBITMQ_ROUTING_KEY'
+    | 'RABBITMQ_QUEUE'
+    | 'RABBITMQ_QUEUE_TYPE'
+    | 'RABBITMQ_TOPIC_QUEUE'
+    | 'RABBITMQ_SHARED_QUEUE'
+    | 'RABBITMQ_MANAGEMENT_URL'
+  >;
 
 /**
  * The relay's options from the settings. Throws {@link PropagatorError} where they would take
@@ -94,7 +98,8 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
     );
   return {
     ...DEFAULTS,
-    urls: settings.RABBITMQ_URL === undefined ? [] : [settings.RABBITMQ_URL],
+    urls: settings.RABBITMQ_URL ?? [],
+    tls: brokerTls(settings),
     managementUrl: settings.RABBITMQ_MANAGEMENT_URL,
     source:
       topicQueue === undefined

@@ -57,6 +57,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
     lastReceivedAt: undefined,
   };
   let failures = 0;
+  let hasSeenQueue = false;
   let storeFailures = 0;
   let absent: string | undefined;
   let storeError: string | undefined;
@@ -103,6 +104,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
         },
         onConsuming(connection, waiting) {
           failures = 0;
+          hasSeenQueue = true;
           change(true, storeError ?? absent);
           // Beside the work: it asks a second door of the broker, which may be closed.
           findings(url, options, connection.connection.serverProperties, waiting)
@@ -137,8 +139,10 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
         await session(url);
       } catch (thrown) {
         failures += 1;
-        const { report } = brokerFailure(thrown, options.source, url);
-        const wait = waitAfter(failures);
+        const { report } = brokerFailure(thrown, options.source, url, hasSeenQueue);
+        // The next host is tried at once; the relay waits when all have failed.
+        const hosts = options.urls.length;
+        const wait = failures % hosts === 0 ? waitAfter(failures / hosts) : 0;
         if (state.waiting !== report.message)
           deps.log.warn(
             { error: report, againInSeconds: Math.round(wait / 100) / 10 },

@@ -4,6 +4,7 @@ import type { NotificationReceived } from '../../events/notification.ts';
 import { isMissing, missing } from './failure.ts';
 import { Intake } from './intake.ts';
 import type { RelayOptions, Source } from './options.ts';
+import type { BrokerTls } from './tls.ts';
 
 export interface SessionDeps {
   store(messages: readonly NotificationReceived[]): Promise<void>;
@@ -40,7 +41,7 @@ export async function runSession(
   deps: SessionDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const connection = await connectUnless(signal, url);
+  const connection = await connectUnless(signal, url, options.tls);
   if (!connection) return;
   const ended = new AbortController();
   const stop = (): void => ended.abort();
@@ -72,8 +73,13 @@ export async function runSession(
 }
 
 /** A connection, or `undefined` when told to stop meanwhile; one that comes too late is closed. */
-async function connectUnless(signal: AbortSignal, url: string): Promise<ChannelModel | undefined> {
+async function connectUnless(
+  signal: AbortSignal,
+  url: string,
+  tls: BrokerTls,
+): Promise<ChannelModel | undefined> {
   const connecting = connect(withHeartbeat(url), {
+    ...tls,
     timeout: CONNECT_MILLIS,
     noDelay: true,
     clientProperties: { connection_name: 'keystone-propagator' },

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import * as z from 'zod';
+import { BrokerUrlError, brokerUrls } from './broker-url.ts';
 import { PropagatorError } from './errors.ts';
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -43,7 +44,15 @@ const httpPlugins = z.string().transform((text, context): { name: string; url: s
     });
   return pairs.flatMap((pair) => (pair?.[1] && pair[2] ? [{ name: pair[1], url: pair[2] }] : []));
 });
-const brokerUrl = z.string().regex(/^amqps?:\/\/\S+$/, 'must begin with amqp:// or amqps://');
+const brokers = z.string().transform((text, context): readonly string[] => {
+  try {
+    return brokerUrls(text);
+  } catch (thrown) {
+    if (!(thrown instanceof BrokerUrlError)) throw thrown;
+    context.addIssue({ code: 'custom', message: thrown.message });
+    return [];
+  }
+});
 const httpUrl = z.string().regex(/^https?:\/\/\S+$/, 'must begin with http:// or https://');
 
 /**
@@ -79,7 +88,11 @@ export const Settings = z.object({
   PROPAGATOR_INGEST_QUEUE_URL: httpUrl.optional(),
   /** Read by the commands alone; known here, so that a shell which has it can start a relay. */
   PROPAGATOR_API_URL: httpUrl.optional(),
-  RABBITMQ_URL: brokerUrl.optional(),
+  RABBITMQ_URL: brokers.optional(),
+  RABBITMQ_CA_FILE: z.string().min(1).optional(),
+  RABBITMQ_CERT_FILE: z.string().min(1).optional(),
+  RABBITMQ_KEY_FILE: z.string().min(1).optional(),
+  RABBITMQ_SERVER_NAME: z.string().min(1).optional(),
   RABBITMQ_EXCHANGE: z.string().min(1).default('keystone'),
   RABBITMQ_ROUTING_KEY: z.string().min(1).default('notifications.info'),
   RABBITMQ_QUEUE: z.string().min(1).default('keystone-propagator'),

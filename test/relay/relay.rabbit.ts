@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
 import { bodyBytes } from '../../lib/account/received.ts';
 import { recorded } from '../unit/account/world.ts';
-import { BROKER, eventually, RelayWorld } from './world.ts';
+import { BROKER, eventually, RelayWorld, Road } from './world.ts';
 
 let world: RelayWorld;
 beforeEach(async () => {
@@ -20,6 +20,32 @@ const has =
 const isDrained = async (): Promise<boolean> => (await world.look())?.messages === 0;
 
 describe('between a real RabbitMQ and the store', () => {
+  it('of several hosts the next is tried at once, and again when it fails', async () => {
+    const other = await new Road().open();
+    try {
+      const gone = new URL(BROKER);
+      gone.port = '1';
+      const urls = [gone.href, world.road.url, other.url];
+      // A wait between two hosts would outlast the test.
+      const backOff = { firstMillis: 60_000, mostMillis: 60_000 };
+      await world.started({ urls, backOff });
+      world.road.isOpen = false;
+      world.road.cut();
+      await world.publish('over the third host');
+      await eventually('stored over the third host', has('over the third host'));
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('a virtual host that does not exist is named', async () => {
+    const url = new URL(BROKER);
+    url.pathname = '/no-such-host';
+    const relay = world.start({ urls: [url.href] });
+    await eventually('the failure is named', () => relay.state().waiting !== 'connecting');
+    expect(relay.state().waiting).toContain('does not open the virtual host no-such-host');
+  });
+
   it('what Keystone published is stored, byte by byte and in order, and leaves the queue', async () => {
     const relay = await world.started();
     world.store.stored.length = 0;

@@ -45,7 +45,11 @@ describe('settings', () => {
     ['PROPAGATOR_MAX_RESOURCES_PER_OPERATION', '0'],
     ['PROPAGATOR_CONCURRENCY', 'nova'],
     ['DATABASE_URL', 'mysql://x'],
-    ['RABBITMQ_URL', 'rabbit://x'],
+    ['RABBITMQ_URL', 'http://x'],
+    ['RABBITMQ_URL', 'amqp://'],
+    ['RABBITMQ_URL', 'amqp://u:p@host:port/'],
+    ['RABBITMQ_URL', 'amqp://u:p@host/?hartbeat=5'],
+    ['RABBITMQ_CA', '/etc/ca.pem'],
     ['PROPAGATOR_MODUS', 'enforce'],
   ])('%s=%s stops the start with one line that names it', (name, value) => {
     const { message } = wrong({ [name]: value }).report;

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
+import { type Settings, settingError } from '../shared/settings.ts';
+
+/** How TLS to the broker is checked, as Node's `tls.connect` takes it. */
+export interface BrokerTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+}
+
+export type TlsSettings = Pick<
+  Settings,
+  | 'RABBITMQ_URL'
+  | 'RABBITMQ_CA_FILE'
+  | 'RABBITMQ_CERT_FILE'
+  | 'RABBITMQ_KEY_FILE'
+  | 'RABBITMQ_SERVER_NAME'
+>;
+const NAMES = [
+  'RABBITMQ_CA_FILE',
+  'RABBITMQ_CERT_FILE',
+  'RABBITMQ_KEY_FILE',
+  'RABBITMQ_SERVER_NAME',
+] as const;
+
+/**
+ * Reads the files that the settings name. Throws {@link PropagatorError} with one line that names
+ * the setting when a file is missing, holds something else, or has no use.
+ */
+export function brokerTls(settings: TlsSettings): BrokerTls {
+  const set = NAMES.find((name) => settings[name] !== undefined);
+  if (set === undefined) return {};
+  if (!settings.RABBITMQ_URL?.every((url) => url.startsWith('amqps:')))
+    throw settingError(set, 'it is for TLS; begin RABBITMQ_URL with amqps://');
+  const ca = pem(settings, 'RABBITMQ_CA_FILE', 'CERTIFICATE');
+  const cert = pem(settings, 'RABBITMQ_CERT_FILE', 'CERTIFICATE');
+  const key = pem(settings, 'RABBITMQ_KEY_FILE', 'PRIVATE KEY');
+  if (cert !== undefined && key === undefined)
+    throw settingError('RABBITMQ_CERT_FILE', 'set RABBITMQ_KEY_FILE, the key of it, as well');
+  if (key !== undefined && cert === undefined)
+    throw settingError('RABBITMQ_KEY_FILE', 'set RABBITMQ_CERT_FILE, its certificate, as well');
+  if (cert !== undefined && key !== undefined) {
+    try {
+      createSecureContext({ cert, key });
+    } catch {
+      throw settingError(
+        'RABBITMQ_KEY_FILE',
+        'it does not belong to RABBITMQ_CERT_FILE, or it needs a passphrase',
+      );
+    }
+  }
+  const servername = settings.RABBITMQ_SERVER_NAME;
+  return {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(servername !== undefined && { servername }),
+  };
+}
+
+function pem(
+  settings: TlsSettings,
+  name: (typeof NAMES)[number],
+  holds: string,
+): string | undefined {
+  const path = settings[name];
+  if (path === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    throw settingError(name, `there is no readable file ${path}`);
+  }
+  if (new RegExp(`-----BEGIN [A-Z ]*${holds}-----`).test(text)) return text;
+  throw settingError(name, `${path} holds no ${holds.toLowerCase()} in PEM form`);
+}

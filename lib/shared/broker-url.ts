@@ -1,0 +1,73 @@
+/** What makes a broker's URL unusable, in words that never repeat any part of it. */
+export class BrokerUrlError extends Error {
+  override readonly name = 'BrokerUrlError';
+}
+
+/** Query keys that amqplib understands. */
+const OPTIONS = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
+const FORM = 'amqp://user:password@host:5672/virtual-host';
+
+/**
+ * The URLs of a broker, one per host, as amqplib takes them. Besides `amqp://` and `amqps://` a
+ * transport URL of oslo.messaging is taken (`rabbit://u:p@h1:5672,u:p@h2:5672/vhost`, with `?ssl=1`
+ * for TLS). A host without a login of its own has that of the first one.
+ * Throws {@link BrokerUrlError}.
+ */
+export function brokerUrls(text: string): string[] {
+  const [, scheme = '', rest = ''] = /^(amqps?|rabbit):\/\/(.*)$/s.exec(text) ?? [];
+  if (scheme === '') throw new BrokerUrlError(`must begin with amqp://, amqps:// or rabbit://`);
+  refuseReserved(text, text.length - rest.length);
+  const [, hosts = '', path = '', query = ''] = /^([^/?]*)([^?]*)\??(.*)$/s.exec(rest) ?? [];
+  const { isTls, options } = readQuery(query);
+  const protocol = scheme === 'amqps' || isTls ? 'amqps' : 'amqp';
+  const parts = hosts.split(',').map((part) => part.trim());
+  const [login] = parts.flatMap((part) => (part.includes('@') ? [part.split('@')[0]] : []));
+  return parts.map((part) => {
+    const [host = '', own = login] = part.split('@').reverse();
+    if (!/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)(:\d{1,5})?$/.test(host))
+      throw new BrokerUrlError(
+        `each host must be a name or an address, with a port or without: ${FORM}. A comma in a password is written %2C`,
+      );
+    const url = `${protocol}://${own === undefined ? '' : `${own}@`}${host}${path}${options}`;
+    if (URL.canParse(url)) return url;
+    throw new BrokerUrlError(`is not a URL of the form ${FORM}`);
+  });
+}
+
+/** A reserved character ends the login too early, and the relay would send half a password. */
+function refuseReserved(text: string, start: number): void {
+  const lastAt = text.lastIndexOf('@');
+  const refuse = (index: number): never => {
+    const encoded = encodeURIComponent(text.charAt(index));
+    throw new BrokerUrlError(
+      `character ${index + 1} has a meaning of its own in a URL; in a user, password or virtual host write it as ${encoded}`,
+    );
+  };
+  for (let index = start; index < text.length; index += 1) {
+    const isInLogin = index < lastAt;
+    const character = text.charAt(index);
+    if (/[#\s]/.test(character)) refuse(index);
+    if (character === '%' && !/^[0-9a-fA-F]{2}/.test(text.slice(index + 1, index + 3)))
+      refuse(index);
+    if (isInLogin && /[/?[\]]/.test(character) && !isAddress(text, index)) refuse(index);
+    // Within one host, a second @ belongs to the password.
+    const next = text.slice(index + 1).split(',')[0] ?? '';
+    if (character === '@' && next.includes('@')) refuse(index);
+  }
+}
+
+/** Brackets around an IPv6 address after an @ or a comma. */
+const isAddress = (text: string, index: number): boolean => {
+  const before = text.slice(0, index + 1);
+  return /[@,/]\[[0-9a-fA-F:.]*\]?$/.test(before) && /^[[\]]$/.test(text.charAt(index));
+};
+
+function readQuery(query: string): { isTls: boolean; options: string } {
+  const options = new URLSearchParams(query);
+  const isTls = /^(1|true|yes|on)$/i.test(options.get('ssl') ?? '');
+  options.delete('ssl');
+  const unknown = [...options.keys()].find((key) => !OPTIONS.includes(key));
+  if (unknown !== undefined)
+    throw new BrokerUrlError(`after the ? only ${OPTIONS.join(', ')} and ssl are known`);
+  return { isTls, options: options.size === 0 ? '' : `?${options}` };
+}

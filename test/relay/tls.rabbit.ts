@@ -1,0 +1,160 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ChannelModel, connect } from 'amqplib';
+import { relayOptions } from '../../lib/relay/options.ts';
+import { type Relay, startRelay } from '../../lib/relay/relay.ts';
+import { createLogger } from '../../lib/shared/log.ts';
+import { readSettings } from '../../lib/shared/settings.ts';
+import { eventually, Store } from './world.ts';
+
+/** The broker's certificate is for this name and for no address. */
+const SERVER_NAME = 'rabbit.example.org';
+const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+
+let folder: string;
+let port: number;
+let broker: ChildProcess;
+const relays: Relay[] = [];
+const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port: free } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return free;
+}
+
+function makeCertificates(): void {
+  const openssl = (...args: string[]): void =>
+    void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
+  const key = ['-newkey', 'rsa:2048', '-nodes'];
+  for (const name of ['ca', 'other-ca'])
+    openssl(
+      'req',
+      '-x509',
+      ...key,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.pem`,
+      '-subj',
+      `/CN=${name}`,
+    );
+  writeFileSync(join(folder, 'names'), `subjectAltName=DNS:${SERVER_NAME}\n`);
+  for (const name of ['server', 'client']) {
+    openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
+    const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names'];
+    openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, ...signed);
+  }
+}
+
+const asClient = (): Promise<ChannelModel> =>
+  connect(`amqps://guest:guest@127.0.0.1:${port}/`, {
+    ca: read('ca.pem'),
+    cert: read('client.pem'),
+    key: read('client.key'),
+    servername: SERVER_NAME,
+  });
+
+/** A RabbitMQ of its own that takes TLS alone, and only clients that show a certificate. */
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'relay-tls-'));
+  makeCertificates();
+  port = await freePort();
+  const lines = [
+    'listeners.tcp = none',
+    `listeners.ssl.1 = 127.0.0.1:${port}`,
+    `ssl_options.cacertfile = ${folder}/ca.pem`,
+    `ssl_options.certfile = ${folder}/server.pem`,
+    `ssl_options.keyfile = ${folder}/server.key`,
+    'ssl_options.verify = verify_peer',
+    'ssl_options.fail_if_no_peer_cert = true',
+  ];
+  writeFileSync(join(folder, 'rabbitmq.conf'), `${lines.join('\n')}\n`);
+  writeFileSync(join(folder, 'plugins'), '[].\n');
+  broker = spawn(SERVER, [], {
+    detached: true,
+    stdio: 'ignore',
+    env: {
+      PATH: process.env.PATH ?? '/usr/bin:/bin',
+      HOME: folder,
+      RABBITMQ_NODENAME: `tls${process.pid}@localhost`,
+      RABBITMQ_DIST_PORT: String(await freePort()),
+      RABBITMQ_CONFIG_FILE: join(folder, 'rabbitmq.conf'),
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'plugins'),
+      RABBITMQ_MNESIA_BASE: join(folder, 'data'),
+      RABBITMQ_LOG_BASE: join(folder, 'log'),
+      RABBITMQ_PID_FILE: join(folder, 'pid'),
+    },
+  });
+  const isUp = async (): Promise<boolean> => {
+    const connection = await asClient().catch(() => undefined);
+    await connection?.close();
+    return connection !== undefined;
+  };
+  await eventually('the broker takes TLS connections', isUp, 120_000);
+}, 150_000);
+afterAll(async () => {
+  await Promise.all(relays.map((relay) => relay.stop()));
+  if (broker?.pid) process.kill(-broker.pid, 'SIGTERM');
+  await new Promise((resolve) => broker.once('close', resolve));
+  rmSync(folder, { recursive: true, force: true });
+}, 60_000);
+
+function start(set: Readonly<Record<string, string>>): { relay: Relay; store: Store } {
+  const store = new Store();
+  const files = {
+    RABBITMQ_CA_FILE: 'ca.pem',
+    RABBITMQ_CERT_FILE: 'client.pem',
+    RABBITMQ_KEY_FILE: 'client.key',
+  };
+  const named = Object.entries({ ...files, RABBITMQ_SERVER_NAME: SERVER_NAME, ...set });
+  const environment = Object.fromEntries(
+    named.map(([name, value]) => [
+      name,
+      name.endsWith('_FILE') && value ? join(folder, value) : value,
+    ]),
+  );
+  const settings = readSettings({
+    RABBITMQ_URL: `rabbit://guest:guest@127.0.0.1:${port}/?ssl=1`,
+    ...environment,
+  });
+  const relay = startRelay(
+    { ...relayOptions(settings), lookMillis: 50, backOff: { firstMillis: 20, mostMillis: 200 } },
+    { store: store.store, now: Date.now, log: createLogger('silent') },
+  );
+  relays.push(relay);
+  return { relay, store };
+}
+
+describe('a broker that takes TLS alone', () => {
+  it('is used with the CA, the certificate and the server name of the settings', async () => {
+    const connection = await asClient();
+    const channel = await connection.createConfirmChannel();
+    await channel.assertExchange('keystone', 'topic', { durable: false });
+    const { relay, store } = start({});
+    await eventually('bound', () => relay.state().connected && relay.state().waiting === undefined);
+    channel.publish('keystone', 'notifications.info', Buffer.from('over TLS'));
+    await channel.waitForConfirms();
+    await eventually('stored', () => store.bodies.includes('over TLS'));
+    await connection.close();
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['a CA that did not sign its certificate', { RABBITMQ_CA_FILE: 'other-ca.pem' }],
+    ['no CA', { RABBITMQ_CA_FILE: '' }],
+    ['another server name', { RABBITMQ_SERVER_NAME: 'other.example.org' }],
+    ['no certificate', { RABBITMQ_CERT_FILE: '', RABBITMQ_KEY_FILE: '' }],
+  ])('with %s the relay waits and names TLS', async (_what, set) => {
+    const { relay } = start(set);
+    await eventually('the failure is named', () => relay.state().waiting !== 'connecting');
+    expect(relay.state()).toMatchObject({
+      connected: false,
+      waiting: expect.stringContaining(`the TLS connection to 127.0.0.1:${port} failed`),
+    });
+  });
+});
