@@ -58,7 +58,8 @@ export async function loadPlugins(
  * Throws `PropagatorError` on a name that can't be.
  */
 export function resolvePlugins(
-  settings: Pick<Settings, 'PROPAGATOR_INCLUDE_SERVICES' | 'PROPAGATOR_REMOTE_SERVICES'>,
+  settings: Pick<Settings, 'PROPAGATOR_INCLUDE_SERVICES' | 'PROPAGATOR_REMOTE_SERVICES'> &
+    Partial<Pick<Settings, 'PROPAGATOR_CONCURRENCY'>>,
   services: readonly Service[],
 ) {
   const optional = services
@@ -74,10 +75,21 @@ export function resolvePlugins(
     name: ServiceName.parse(name),
     url,
   }));
-  const names = [...services.map(({ name }) => name), ...httpPlugins.map(({ name }) => name)];
+  const names: string[] = [
+    ...services.map(({ name }) => name),
+    ...httpPlugins.map(({ name }) => name),
+  ];
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
     throw settingError('PROPAGATOR_REMOTE_SERVICES', `there is a service ${twice} already`);
+  const known = [...names, 'keystone'];
+  const limited = Object.keys(settings.PROPAGATOR_CONCURRENCY ?? {});
+  const other = limited.find((name) => !known.includes(name));
+  if (other !== undefined)
+    throw settingError(
+      'PROPAGATOR_CONCURRENCY',
+      `there is no service ${other}; there are: ${known.toSorted().join(', ')}`,
+    );
   return { optedIn: settings.PROPAGATOR_INCLUDE_SERVICES, httpPlugins };
 }
 

@@ -12,12 +12,17 @@ const duration = z
   .transform((text) => {
     const [, number, unit] = /^([\d.]+)([a-z]+)$/.exec(text) ?? [];
     return Number(number) * UNITS[unit as keyof typeof UNITS];
-  });
-const ids = z.string().transform((text) =>
+  })
+  .refine((millis) => millis <= 366 * UNITS.d, 'must be at most 366d');
+const list = z.string().transform((text) =>
   text
     .split(',')
     .map((id) => id.trim())
     .filter((id) => id !== ''),
+);
+const ids = list.refine(
+  (all) => all.every((id) => /^[\w-]{1,64}$/.test(id)),
+  'write ids with commas between them; a name does not protect anything',
 );
 const whole = (least: number, most: number) =>
   z
@@ -53,7 +58,10 @@ const brokers = z.string().transform((text, context): readonly string[] => {
     return [];
   }
 });
-const httpUrl = z.string().regex(/^https?:\/\/\S+$/, 'must begin with http:// or https://');
+const httpUrl = z
+  .string()
+  .regex(/^https?:\/\/\S+$/, 'must begin with http:// or https://')
+  .refine(URL.canParse, 'is not a URL of the form https://host:port/path');
 
 /**
  * Every setting but OpenStack's own (`OS_*`), with its default. The table in the README lists the
@@ -74,6 +82,10 @@ export const Settings = z.object({
   DATABASE_URL: z
     .string()
     .regex(/^postgres(ql)?:\/\/\S+$/, 'must begin with postgres:// or postgresql://')
+    .refine(
+      URL.canParse,
+      'is not a URL of the form postgres://user:password@host:5432/database; write / in a password as %2F',
+    )
     .optional(),
   PROPAGATOR_PORT: whole(0, 65_535).prefault('8787'),
   PROPAGATOR_PROTECTED_PROJECTS: ids.prefault(''),
@@ -81,8 +93,8 @@ export const Settings = z.object({
   PROPAGATOR_MAX_OPERATIONS_PER_HOUR: whole(1, 100_000).prefault('50'),
   PROPAGATOR_MAX_RESOURCES_PER_OPERATION: whole(1, 100_000_000).prefault('20000'),
   PROPAGATOR_CONCURRENCY: perService.prefault(''),
-  PROPAGATOR_INCLUDE_SERVICES: ids.prefault(''),
-  PROPAGATOR_SERVICE_MODULES: ids.prefault(''),
+  PROPAGATOR_INCLUDE_SERVICES: list.prefault(''),
+  PROPAGATOR_SERVICE_MODULES: list.prefault(''),
   PROPAGATOR_REMOTE_SERVICES: httpPlugins.prefault(''),
   PROPAGATOR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   PROPAGATOR_INGEST_QUEUE_URL: httpUrl.optional(),
@@ -116,11 +128,45 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const unknown = Object.keys(set).find((name) => OURS.test(name) && !(name in Settings.shape));
-  if (unknown !== undefined) throw settingError(unknown, `there is no such setting`);
+  if (unknown !== undefined) {
+    const renamed = RENAMED[unknown];
+    if (renamed !== undefined) throw settingError(unknown, `it is called ${renamed} now`);
+    const near = Object.keys(Settings.shape).filter((name) => distance(name, unknown) <= 3);
+    const meant = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+    throw settingError(unknown, `there is no such setting${meant}`);
+  }
   const parsed = Settings.safeParse(set);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw settingError(String(issue?.path[0]), issue?.message ?? 'is wrong');
+}
+
+const RENAMED: Readonly<Record<string, keyof Settings>> = {
+  PROPAGATOR_GRACE: 'PROPAGATOR_GRACE_PERIOD',
+  PROPAGATOR_CONFIRM_APART: 'PROPAGATOR_CONFIRMATION_INTERVAL',
+  PROPAGATOR_PATIENCE: 'PROPAGATOR_STALL_TIMEOUT',
+  PROPAGATOR_MOST_OPERATIONS_AN_HOUR: 'PROPAGATOR_MAX_OPERATIONS_PER_HOUR',
+  PROPAGATOR_MOST_THINGS: 'PROPAGATOR_MAX_RESOURCES_PER_OPERATION',
+  PROPAGATOR_SINK: 'PROPAGATOR_INGEST_QUEUE_URL',
+  PROPAGATOR_URL: 'PROPAGATOR_API_URL',
+};
+
+/** Letters that must be added, left out or changed to make one name of the other (Levenshtein). */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (const [line, letter] of [...one].entries()) {
+    const next = [line + 1];
+    for (const [column, compared] of [...other].entries())
+      next.push(
+        Math.min(
+          (row[column] ?? 0) + (letter === compared ? 0 : 1),
+          (row[column + 1] ?? 0) + 1,
+          (next[column] ?? 0) + 1,
+        ),
+      );
+    row = next;
+  }
+  return row.at(-1) ?? 0;
 }
 
 /** A setting that is wrong, in one line that names it. */

@@ -140,6 +140,7 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
       { PROPAGATOR_INCLUDE_SERVICES: 'nova' },
       /^PROPAGATOR_INCLUDE_SERVICES: nova is not off by default; those that are: gnocchi$/,
     ],
+    [{ PROPAGATOR_CONCURRENCY: 'nvoa=4' }, /^PROPAGATOR_CONCURRENCY: there is no service nvoa; /],
     [{ PROPAGATOR_INCLUDE_SERVICES: 'gnochi' }, /^PROPAGATOR_INCLUDE_SERVICES: gnochi /],
     [
       { PROPAGATOR_REMOTE_SERVICES: 'nova=http://127.0.0.1/' },

@@ -36,25 +36,70 @@ describe('settings', () => {
       PROPAGATOR_CONCURRENCY: { nova: 4, neutron: 2 },
     });
   });
-  it.each([
+  const WRONG: [string, string][] = [
     ['PROPAGATOR_MODE', 'on'],
     ['PROPAGATOR_GRACE_PERIOD', '10'],
     ['PROPAGATOR_GRACE_PERIOD', '-1s'],
+    ['PROPAGATOR_GRACE_PERIOD', '400d'],
     ['PROPAGATOR_CONFIRMATION_INTERVAL', '10ms'],
+    ['PROPAGATOR_STALL_TIMEOUT', 'never'],
     ['PROPAGATOR_PORT', '99999'],
+    ['PROPAGATOR_PROTECTED_PROJECTS', 'my project'],
+    ['PROPAGATOR_PROTECTED_DOMAINS', 'a;b'],
+    ['PROPAGATOR_MAX_OPERATIONS_PER_HOUR', '-1'],
     ['PROPAGATOR_MAX_RESOURCES_PER_OPERATION', '0'],
     ['PROPAGATOR_CONCURRENCY', 'nova'],
+    ['PROPAGATOR_REMOTE_SERVICES', 'billing'],
+    ['PROPAGATOR_LOG_LEVEL', 'verbose'],
+    ['PROPAGATOR_INGEST_QUEUE_URL', 'sqs'],
+    ['PROPAGATOR_API_URL', 'http://host:port'],
     ['DATABASE_URL', 'mysql://x'],
+    ['DATABASE_URL', 'postgres://u:hunter2/x@h/db'],
     ['RABBITMQ_URL', 'http://x'],
     ['RABBITMQ_URL', 'amqp://'],
     ['RABBITMQ_URL', 'amqp://u:p@host:port/'],
     ['RABBITMQ_URL', 'amqp://u:p@host/?hartbeat=5'],
+    ['RABBITMQ_QUEUE_TYPE', 'lazy'],
+    ['RABBITMQ_SHARED_QUEUE', 'yes'],
+    ['RABBITMQ_MANAGEMENT_URL', 'rabbit:15672'],
     ['RABBITMQ_CA', '/etc/ca.pem'],
     ['PROPAGATOR_MODUS', 'enforce'],
-  ])('%s=%s stops the start with one line that names it', (name, value) => {
+  ];
+  it.each(WRONG)('%s=%s stops the start with one line that names it', (name, value) => {
     const { message } = wrong({ [name]: value }).report;
     expect(message).toMatch(new RegExp(`^${name}: .+`));
     expect(message).not.toContain('\n');
+  });
+  it('each have a wrong value in this table, but for those that are free text or checked elsewhere', () => {
+    const free = [
+      'PROPAGATOR_DATA',
+      'PROPAGATOR_INCLUDE_SERVICES',
+      'PROPAGATOR_SERVICE_MODULES',
+      'RABBITMQ_CA_FILE',
+      'RABBITMQ_CERT_FILE',
+      'RABBITMQ_KEY_FILE',
+      'RABBITMQ_SERVER_NAME',
+      'RABBITMQ_EXCHANGE',
+      'RABBITMQ_ROUTING_KEY',
+      'RABBITMQ_QUEUE',
+      'RABBITMQ_TOPIC_QUEUE',
+    ];
+    const tried = [...new Set(WRONG.map(([name]) => name))].filter(
+      (name) => name in Settings.shape,
+    );
+    expect([...tried, ...free].toSorted()).toEqual(Object.keys(Settings.shape).toSorted());
+  });
+  it.each([
+    ['PROPAGATOR_MODUS', 'PROPAGATOR_MODE'],
+    ['PROPAGATOR_GRACE_PERIODE', 'PROPAGATOR_GRACE_PERIOD'],
+    ['RABBITMQ_CAFILE', 'RABBITMQ_CA_FILE'],
+  ])('%s, misspelt, is told from %s', (name, meant) => {
+    expect(wrong({ [name]: 'x' }).report.message).toContain(`did you mean ${meant}`);
+  });
+  it('a name of an earlier release is told with the new one', () => {
+    expect(wrong({ PROPAGATOR_GRACE: '1h' }).report.message).toBe(
+      'PROPAGATOR_GRACE: it is called PROPAGATOR_GRACE_PERIOD now',
+    );
   });
   it('never repeat a value, for it may hold a password', () => {
     expect(
