@@ -1,5 +1,3 @@
-import type { AddressInfo } from 'node:net';
-import { serve as serveHttp } from '@hono/node-server';
 import { api } from '../api/api.ts';
 import { observedEngine } from '../engine/observed.ts';
 import type { Engine } from '../engine/port.ts';
@@ -14,12 +12,15 @@ import type { Credentials } from '../openstack/credentials.ts';
 import { relayOptions } from '../relay/options.ts';
 import { type Relay, startRelay } from '../relay/start.ts';
 import { SERVICES } from '../services/index.ts';
+import { steadyClock } from '../shared/clock.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { startInventorySync } from './inventory-sync.ts';
+import { listen } from './listen.ts';
 import { loadPlugins, resolvePlugins } from './plugins.ts';
+import { startOrUndo, type Teardown } from './teardown.ts';
 
 export interface EmbeddedOptions {
   readonly settings: Settings;
@@ -27,6 +28,8 @@ export interface EmbeddedOptions {
   readonly log: Logger;
   /** Default: every service that the project has. */
   readonly services?: readonly Service[];
+  /** Begins an empty database where the one in the data folder is gone or damaged. */
+  readonly beginEmpty?: boolean;
 }
 
 /** The whole propagator in this process. */
@@ -34,7 +37,10 @@ export interface Embedded {
   readonly engine: Engine;
   /** The port on loopback that the API answers at. */
   readonly port: number;
-  /** Lets what is under way end, then lets go of the database. */
+  /**
+   * No removal begins after this call. Handlers get 10 s to end, connections of clients 1 s; then
+   * the database is closed.
+   */
   stop(): Promise<void>;
 }
 
@@ -47,33 +53,43 @@ const PASS_BUDGET_MILLIS = 60_000;
 const PROGRESS_MILLIS = 400;
 
 /**
- * Opens the engine, connects the cloud, starts a worker for every function, the relay and the API.
- * Ready when it returns. Throws `PropagatorError` when the database or the port can't be had; an
- * absent cloud or broker is waited for.
+ * Binds the port, opens the engine, connects the cloud, starts a worker for every function, the
+ * relay and the API. Ready when it returns. Throws `PropagatorError` when the database or the port
+ * can't be had, and has then stopped what it had started; an absent cloud or broker is waited for.
  */
-export async function startEmbedded({
-  settings,
-  credentials,
-  log,
-  services: known = SERVICES,
-}: EmbeddedOptions): Promise<Embedded> {
-  const now = Date.now;
+export function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
+  return startOrUndo((undo) => start(options, undo));
+}
+
+async function start(
+  { settings, credentials, log, services: known = SERVICES, beginEmpty }: EmbeddedOptions,
+  undo: Teardown,
+): Promise<Embedded> {
+  const now = steadyClock();
+  const stopping = new AbortController();
+  undo.add(() => stopping.abort());
   const services = await loadPlugins(known, settings.PROPAGATOR_SERVICE_MODULES);
   const { optedIn, httpPlugins } = resolvePlugins(settings, services);
+  const server = await listen(settings.PROPAGATOR_PORT);
+  undo.add(() => server.close());
   const opened = await openPostgresEngine({
     ...(settings.DATABASE_URL
       ? { databaseUrl: settings.DATABASE_URL }
       : { dataFolder: settings.PROPAGATOR_DATA }),
+    beginEmpty,
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
   });
+  undo.add(() => opened.close());
   const engine = observedEngine(opened, log);
   const calls: Record<string, number> = {};
   const cloud = connectCloud(credentials, {
+    clock: now,
     concurrency: settings.PROPAGATOR_CONCURRENCY,
     onCall: ({ service }) => {
       calls[service] = (calls[service] ?? 0) + 1;
     },
   });
+  undo.add(() => cloud.close());
   const protectedIds = {
     projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
     domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
@@ -96,15 +112,20 @@ export async function startEmbedded({
   await engine.work('ingest', { concurrency: 1, batch: 200 }, (deliveries) =>
     ingest(deliveries, { engine, keystone: cloud.keystone, now, log }),
   );
-  await engine.work('coordinate', { concurrency: 4, batch: 10 }, (deliveries) =>
-    coordinate(deliveries, {
-      ...common,
-      protectedIds,
-      gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
-      limits,
-      httpPlugins: httpPlugins.map(({ name }) => name),
-    }),
-  );
+  const coordinateDeps = {
+    ...common,
+    protectedIds,
+    gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
+    limits,
+    httpPlugins: httpPlugins.map(({ name }) => name),
+  };
+  await engine.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
+    for (const delivery of deliveries) {
+      // The rest of the batch is put back: it may ask for a deletion in Keystone.
+      stopping.signal.throwIfAborted();
+      await coordinate([delivery], coordinateDeps);
+    }
+  });
   for (const service of services) {
     const concurrency = settings.PROPAGATOR_CONCURRENCY;
     const deps = {
@@ -112,6 +133,7 @@ export async function startEmbedded({
       confirmationIntervalMillis,
       concurrency,
       budgetMillis: PASS_BUDGET_MILLIS,
+      stopping: stopping.signal,
       progressMillis: PROGRESS_MILLIS,
     };
     await engine.work(`service-${service.name}`, { concurrency: 4 }, (deliveries) =>
@@ -127,6 +149,7 @@ export async function startEmbedded({
   const relay: Relay | undefined = settings.RABBITMQ_URL
     ? startRelay(relayOptions(settings), { engine, now, log })
     : undefined;
+  undo.add(() => relay?.stop());
   const startedAt = now();
   const inventory = startInventorySync({
     syncInventory: (options) =>
@@ -139,13 +162,14 @@ export async function startEmbedded({
     log,
     now,
   });
+  undo.add(() => inventory.stop());
   const app = api({
     ...common,
     httpPlugins: httpPlugins.map(({ name }) => name),
     health: () => {
       const state = relay?.state();
       return {
-        ok: state === undefined || state.connected,
+        ok: state === undefined || (state.connected && !state.storeFailing),
         mode,
         relay: state ?? 'not configured',
         workers: services.length + httpPlugins.length + 2,
@@ -155,26 +179,18 @@ export async function startEmbedded({
       };
     },
   });
-  const server = serveHttp({
-    fetch: app.fetch,
-    port: settings.PROPAGATOR_PORT,
-    hostname: '127.0.0.1',
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('listening', resolve);
-    server.once('error', reject);
-  });
-  const { port } = server.address() as AddressInfo;
+  server.serve(app);
 
   return {
     engine,
-    port,
+    port: server.port,
     async stop() {
-      await relay?.stop();
-      await inventory.stop();
-      await new Promise((resolve) => server.close(resolve));
-      await engine.close();
+      stopping.abort();
+      // The engine first: within this call it takes no more work. The others end beside it.
+      const closed = engine.close();
+      await Promise.allSettled([closed, server.close(), relay?.stop(), inventory.stop()]);
       await cloud.close();
+      await closed;
     },
   };
 }

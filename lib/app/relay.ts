@@ -1,15 +1,16 @@
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { serve as serveHttp } from '@hono/node-server';
 import { Hono } from 'hono';
 import { type AwsCredentials, createAws } from '../engine/aws/clients.ts';
 import { type QueueSink, queueSink } from '../engine/aws/messaging/relay-sink.ts';
 import { ownCredentials } from '../engine/aws/own-credentials.ts';
 import { relayOptions } from '../relay/options.ts';
 import { type Relay, type RelayState, startRelay } from '../relay/relay.ts';
+import { steadyClock } from '../shared/clock.ts';
 import { reportOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { type Settings, settingError } from '../shared/settings.ts';
+import { listen } from './listen.ts';
+import { startOrUndo, type Teardown } from './teardown.ts';
 
 const BEAT_MILLIS = 60_000;
 
@@ -39,13 +40,20 @@ export interface RelayOnly {
  * Throws `PropagatorError` when a setting is wrong or the port can't be had; a broker or an AWS
  * that is away is waited for.
  */
-export async function startRelayOnly({
-  settings,
-  environment,
-  credentials = ownCredentials(),
-  log,
-  beatMillis = BEAT_MILLIS,
-}: RelayOnlyOptions): Promise<RelayOnly> {
+export function startRelayOnly(options: RelayOnlyOptions): Promise<RelayOnly> {
+  return startOrUndo((undo) => start(options, undo));
+}
+
+async function start(
+  {
+    settings,
+    environment,
+    credentials = ownCredentials(),
+    log,
+    beatMillis = BEAT_MILLIS,
+  }: RelayOnlyOptions,
+  undo: Teardown,
+): Promise<RelayOnly> {
   const { PROPAGATOR_INGEST_QUEUE_URL: url } = settings;
   if (url === undefined)
     throw settingError(
@@ -63,44 +71,34 @@ export async function startRelayOnly({
     credentials,
   });
   const sink = queueSink(aws, url, Date.now);
-  const relay = startRelay(relayOptions(settings), { store: sink.store, log, now: Date.now });
+  const server = await listen(settings.PROPAGATOR_PORT);
+  undo.add(() => server.close());
+  const now = steadyClock();
+  const relay = startRelay(relayOptions(settings), { store: sink.store, log, now });
+  undo.add(() => relay.stop());
   const stopping = new AbortController();
-  const beating = beat(relay, sink, log, beatMillis, stopping.signal);
+  const heartbeat: Heartbeat = { failure: undefined };
+  const beating = beat(relay, sink, log, beatMillis, heartbeat, stopping.signal);
   const app = new Hono();
   app.get('/healthz', (context) => {
     const state = relay.state();
-    return context.json(
-      { ok: state.connected, relay: state, sink: url },
-      state.connected ? 200 : 503,
-    );
+    const ok = state.connected && !state.storeFailing && heartbeat.failure === undefined;
+    return context.json({ ok, relay: state, sink: url, heartbeat }, ok ? 200 : 503);
   });
-  const server = serveHttp({
-    fetch: app.fetch,
-    port: settings.PROPAGATOR_PORT,
-    hostname: '127.0.0.1',
-  });
-  const stop = async () => {
-    stopping.abort();
-    await relay.stop();
-    await beating;
-  };
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('listening', resolve);
-      server.once('error', reject);
-    });
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  server.serve(app);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: server.port,
     state: () => relay.state(),
     async stop() {
-      await stop();
-      await new Promise((resolve) => server.close(resolve));
+      stopping.abort();
+      await Promise.allSettled([server.close(), relay.stop(), beating]);
     },
   };
+}
+
+/** `failure`: why the queue did not take the last heartbeat; `undefined` while it does. */
+interface Heartbeat {
+  failure: string | undefined;
 }
 
 /** `https://sqs.eu-central-1.amazonaws.com/…`, or one of a VPC endpoint. */
@@ -108,17 +106,17 @@ const regionOf = (url: string): string | undefined =>
   /(?:^|\.)sqs\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.(?:com|eu)/.exec(new URL(url).hostname)?.[1];
 
 /**
- * As long as the broker is heard. Silence is then told apart from a relay that died, or lost its
- * broker: of those, somebody must know.
+ * Sends a heartbeat to the queue while the broker is connected and no notification came. An alarm on
+ * the queue then tells a quiet cloud apart from a relay that ended or lost its broker.
  */
 async function beat(
   relay: Relay,
   sink: QueueSink,
   log: Logger,
   millis: number,
+  heartbeat: Heartbeat,
   signal: AbortSignal,
 ): Promise<void> {
-  let troubled = false;
   for (
     let beaten = 0;
     !signal.aborted;
@@ -127,19 +125,18 @@ async function beat(
     const { connected, waiting, received } = relay.state();
     const isHeard = connected && waiting === undefined;
     if (!isHeard || received > beaten) {
+      if (received > beaten) heartbeat.failure = undefined;
       beaten = received;
       continue;
     }
     try {
       await sink.beat();
-      troubled = false;
+      heartbeat.failure = undefined;
     } catch (thrown) {
-      if (!troubled)
-        log.warn(
-          { error: reportOf(thrown, { code: 'relay.heartbeat' }) },
-          'AWS did not take the heartbeat; it is tried again',
-        );
-      troubled = true;
+      const error = reportOf(thrown, { code: 'relay.heartbeat' });
+      if (heartbeat.failure === undefined)
+        log.warn({ error }, 'AWS did not take the heartbeat; it is tried again');
+      heartbeat.failure = error.message;
     }
   }
 }

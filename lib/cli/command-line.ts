@@ -61,9 +61,13 @@ function commands(terminal: Terminal): Command {
     .command('start')
     .addHelpText('after', '\nExample:\n  PROPAGATOR_MODE=observe propagator start')
     .description('run everything in this process until it is told to stop (SIGTERM, Ctrl-C)')
-    .action(async () => {
+    .option(
+      '--begin-empty',
+      'begin an empty database where the one in the data folder is gone or damaged; what is left of the old one is moved aside',
+    )
+    .action(async (options: { beginEmpty?: boolean }) => {
       const { start } = await import('./start.ts');
-      await start(process.env);
+      await start(process.env, options);
     });
   program
     .command('relay')

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import * as z from 'zod';
+import { reportOf } from '../shared/errors.ts';
+import type { Log } from '../shared/log.ts';
 import { EXIT } from './terminal.ts';
 
 export function readFileIfThere(path: string): string | undefined {
@@ -10,12 +13,102 @@ export function readFileIfThere(path: string): string | undefined {
   }
 }
 
-/** Until SIGTERM or SIGINT. */
-export function untilTold(): Promise<void> {
-  return new Promise((resolve) => {
-    process.once('SIGTERM', () => resolve());
-    process.once('SIGINT', () => resolve());
+/** Longer than a stop takes: handlers get 10 s, the broker and the database a few more. */
+const STOP_MILLIS = 30_000;
+/** This many rejections without an owner within a minute end the process. */
+const MAX_REJECTIONS = 10;
+const MINUTE = 60_000;
+
+/** What is used of `process`. */
+export interface ProcessPort {
+  on(event: string, listener: (value: unknown) => void): unknown;
+  off(event: string, listener: (value: unknown) => void): unknown;
+  exit(code: number): void;
+}
+
+/**
+ * Waits for SIGTERM or SIGINT, then stops. A second signal, or a stop that takes longer than 30 s,
+ * ends the process at once: what was under way is taken up at the next start.
+ */
+export async function runUntilSignal(
+  stop: () => Promise<void>,
+  log: Log,
+  { on = process as ProcessPort, stopMillis = STOP_MILLIS } = {},
+): Promise<void> {
+  let listener = (_signal: unknown): void => undefined;
+  const first = new Promise<void>((resolve) => {
+    let told = false;
+    listener = (signal) => {
+      if (told) {
+        log.warn({ signal }, 'second signal: ending at once');
+        on.exit(128 + numberOf(signal));
+        return;
+      }
+      told = true;
+      resolve();
+    };
   });
+  on.on('SIGTERM', listener);
+  on.on('SIGINT', listener);
+  await first;
+  log.info('stopping; what is under way is finished or taken up at the next start');
+  const late = setTimeout(() => {
+    log.error({ seconds: stopMillis / 1000 }, 'stopping takes too long: ending at once');
+    on.exit(1);
+  }, stopMillis);
+  try {
+    await stop();
+  } finally {
+    clearTimeout(late);
+    on.off('SIGTERM', listener);
+    on.off('SIGINT', listener);
+  }
+}
+
+const numberOf = (signal: unknown): number =>
+  signal === 'SIGINT' ? constants.signals.SIGINT : constants.signals.SIGTERM;
+
+/**
+ * The rule for errors that no code handles. A rejected promise without an owner is a defect; it is
+ * logged with its cause and the process goes on, because each message that was not settled is
+ * delivered again. More than 10 within a minute, or an exception that was thrown outside of a
+ * promise, end the process with exit code 1: its state in memory cannot be trusted any more.
+ * Returns what removes the handlers.
+ */
+export function ownUnhandledErrors(
+  log: Log,
+  { on = process as ProcessPort, now = () => performance.now() } = {},
+): () => void {
+  let recent: number[] = [];
+  const rejected = (thrown: unknown): void => {
+    log.error(
+      fieldsOf(thrown),
+      'a promise was rejected and no code handled it: report this defect',
+    );
+    recent = [...recent.filter((at) => now() - at < MINUTE), now()];
+    if (recent.length <= MAX_REJECTIONS) return;
+    log.error({ rejections: recent.length }, 'too many unhandled rejections: ending');
+    on.exit(1);
+  };
+  const uncaught = (thrown: unknown): void => {
+    log.error(fieldsOf(thrown), 'an exception was thrown and no code caught it: ending');
+    on.exit(1);
+  };
+  on.on('unhandledRejection', rejected);
+  on.on('uncaughtException', uncaught);
+  return () => {
+    on.off('unhandledRejection', rejected);
+    on.off('uncaughtException', uncaught);
+  };
+}
+
+function fieldsOf(thrown: unknown) {
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  return {
+    error: reportOf(thrown, { code: 'process.unhandled' }),
+    ...(cause === undefined ? {} : { cause: String(cause) }),
+    ...(thrown instanceof Error ? { stack: thrown.stack } : {}),
+  };
 }
 
 /** The version in the package's own file. */

@@ -2,7 +2,7 @@ import { startRelayOnly } from '../app/relay.ts';
 import { addressOf } from '../relay/options.ts';
 import { createLogger } from '../shared/log.ts';
 import { readSettings } from '../shared/settings.ts';
-import { untilTold } from './process.ts';
+import { ownUnhandledErrors, runUntilSignal } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -13,6 +13,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export async function relay(environment: Environment): Promise<void> {
   const settings = readSettings(environment);
   const log = createLogger(settings.PROPAGATOR_LOG_LEVEL);
+  const release = ownUnhandledErrors(log);
   const running = await startRelayOnly({ settings, environment, log });
   log.info(
     {
@@ -22,7 +23,6 @@ export async function relay(environment: Environment): Promise<void> {
     },
     'the relay is ready',
   );
-  await untilTold();
-  log.info('stopping; what is not on the queue yet stays with the broker');
-  await running.stop();
+  await runUntilSignal(() => running.stop(), log);
+  release();
 }

@@ -3,16 +3,24 @@ import { startEmbedded } from '../app/embedded.ts';
 import { readCredentials } from '../openstack/credentials.ts';
 import { createLogger } from '../shared/log.ts';
 import { readSettings, settingError } from '../shared/settings.ts';
-import { readFileIfThere, untilTold } from './process.ts';
+import { ownUnhandledErrors, readFileIfThere, runUntilSignal } from './process.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface StartOptions {
+  /** Begin an empty database where the one in the data folder is gone or damaged. */
+  readonly beginEmpty?: boolean | undefined;
+}
 
 /**
  * Runs the propagator until SIGTERM or SIGINT.
  * Throws `PropagatorError` with one line when a setting is wrong, the data folder is taken or the
  * port is.
  */
-export async function start(environment: Environment): Promise<void> {
+export async function start(
+  environment: Environment,
+  { beginEmpty = false }: StartOptions = {},
+): Promise<void> {
   const settings = readSettings(environment);
   if (settings.PROPAGATOR_INGEST_QUEUE_URL !== undefined)
     throw settingError(
@@ -26,7 +34,8 @@ export async function start(environment: Environment): Promise<void> {
     cwd: process.cwd(),
   });
   const log = createLogger(settings.PROPAGATOR_LOG_LEVEL);
-  const running = await startEmbedded({ settings, credentials, log });
+  const release = ownUnhandledErrors(log);
+  const running = await startEmbedded({ settings, credentials, log, beginEmpty });
   log.info(
     {
       mode: settings.PROPAGATOR_MODE,
@@ -39,7 +48,6 @@ export async function start(environment: Environment): Promise<void> {
       ? 'ready; it observes and changes nothing'
       : 'ready; it removes what deleted projects left behind',
   );
-  await untilTold();
-  log.info('stopping; what is under way is finished or taken up at the next start');
-  await running.stop();
+  await runUntilSignal(() => running.stop(), log);
+  release();
 }

@@ -143,6 +143,7 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   error: unset(ErrorReport),
   attempts: z.number(),
   progressAt: z.number(),
+  reportedAt: unset(z.number()),
   because: unset(z.string()),
   nextAt: unset(z.number()),
   startedAt: unset(z.number()),

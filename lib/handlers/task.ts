@@ -24,6 +24,8 @@ export interface ServiceDeps {
   readonly concurrency: Readonly<Record<string, number>>;
   /** How long one pass may begin new removals. */
   readonly budgetMillis: number;
+  /** The process is told to stop: no removal begins any more, and the run says `again`. */
+  readonly stopping?: AbortSignal;
   /**
    * Who is killed at a certain time says before it that the pass has not ended; then it begins no
    * removal any more. Without, it is waited for.
@@ -190,6 +192,7 @@ async function run(
     verifiedBeforeDeletion: data.verifiedBeforeDeletion,
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     deadline: deps.now() + deps.budgetMillis,
+    stopping: deps.stopping,
     onCounts: tellCounts(addressOf(data), deps),
   };
   const context = {

@@ -1,6 +1,7 @@
 import type { OperationId, UserId } from '../../events/ids.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance, holdForLeftovers, isConfirmed, lives } from './advance.ts';
+import { withoutFuture } from './elapsed.ts';
 import type { Operation, PlannedTask, Task, Uncovered } from './model.ts';
 import { refuse } from './open.ts';
 import { type PlacedService, planOrder } from './order.ts';
@@ -162,7 +163,7 @@ function applyAlive(
 }
 
 function applyAbsent(transaction: OperationTransaction, cloud: CloudSnapshot, rules: Rules): void {
-  const { operation } = transaction;
+  const operation = withoutFuture(transaction.operation, rules.now);
   const first = operation.confirmedAt.at(0);
   transaction.operation = {
     ...operation,
@@ -214,7 +215,11 @@ function takeBlocked(
 
 function applyPresent(transaction: OperationTransaction, reason: string, rules: Rules): void {
   const { operation } = transaction;
-  const since = operation.hold?.reason === reason ? operation.hold.since : rules.now;
+  // A time in the future was recorded before the clock was set back.
+  const since = Math.min(
+    operation.hold?.reason === reason ? operation.hold.since : rules.now,
+    rules.now,
+  );
   if (rules.now - since >= SHOWN_FOR_MILLIS) {
     transaction.operation = refuse(operation, reason, rules.now);
     return;

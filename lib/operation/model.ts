@@ -244,6 +244,8 @@ export interface Task {
   readonly attempts: number;
   /** When something was last seen to move. */
   readonly progressAt: number;
+  /** When the last report was taken in. */
+  readonly reportedAt?: number | undefined;
   readonly because: string | undefined;
   /** When the next pass is due; for people. */
   readonly nextAt: number | undefined;

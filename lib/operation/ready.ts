@@ -161,6 +161,7 @@ function ask(
     sequence: 0,
     attempts: 0,
     progressAt: now,
+    reportedAt: now,
     startedAt: task.startedAt ?? now,
     nextAt: now,
   };

@@ -3,6 +3,7 @@ import type { Counts, ServiceReport } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance } from './advance.ts';
 import { account, keepSince, nextRunSeconds, total } from './counts.ts';
+import { withElapsed } from './elapsed.ts';
 import type { Task, TaskState } from './model.ts';
 import { invalidateVerifications, reopen } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
@@ -23,14 +24,15 @@ export function applyReport(
   report: ServiceReport,
   rules: Rules,
 ): void {
-  const task = transaction.task(report.data.taskId);
+  const known = transaction.task(report.data.taskId);
   if (
-    !task ||
-    task.run !== report.data.run ||
-    task.endedAt !== undefined ||
-    task.state === 'pending'
+    !known ||
+    known.run !== report.data.run ||
+    known.endedAt !== undefined ||
+    known.state === 'pending'
   )
     return;
+  const task = withElapsed(known, rules);
   if (report.type === 'service.progressed' && !report.data.again) {
     if (report.data.sequence <= task.sequence) return;
     const counted = applyCounts(task, report, rules.now);
@@ -171,6 +173,7 @@ export function applyRedrive(
     ...moveTask(task, underWay(task)),
     attempts: 0,
     progressAt: rules.now,
+    reportedAt: rules.now,
     nextAt: rules.now,
   });
 }

@@ -26,6 +26,8 @@ export interface RelayState {
    * exchange yet or the store fails.
    */
   readonly waiting: string | undefined;
+  /** The last batch could not be stored. */
+  readonly storeFailing: boolean;
   /** Epoch milliseconds since when the two above stand. */
   readonly since: number;
   /** Notifications stored since the start. */
@@ -52,6 +54,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
   let state: RelayState = {
     connected: false,
     waiting: 'connecting',
+    storeFailing: false,
     since: deps.now(),
     received: 0,
     lastReceivedAt: undefined,
@@ -87,11 +90,17 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
             deps.log.info({ failures: storeFailures }, 'notifications are stored again');
           storeFailures = 0;
           storeError = undefined;
-          state = { ...state, received: state.received + count, lastReceivedAt: deps.now() };
+          state = {
+            ...state,
+            storeFailing: false,
+            received: state.received + count,
+            lastReceivedAt: deps.now(),
+          };
           say();
         },
         onStoreFailed(thrown) {
           storeFailures += 1;
+          state = { ...state, storeFailing: true };
           const error = reportOf(thrown, { code: 'relay.store' });
           storeError = `the store takes no notifications: ${error.message}`;
           if (storeFailures === 1)

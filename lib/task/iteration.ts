@@ -50,6 +50,8 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
   readonly concurrency: number;
   /** Epoch milliseconds: no removal is begun after it. */
   readonly deadline: number;
+  /** Aborted when the process is told to stop: no removal is begun after it. */
+  readonly stopping?: AbortSignal | undefined;
   readonly onType: (iteration: TypeIteration) => void;
 }
 
@@ -379,7 +381,8 @@ async function removeAll<At extends CommonContext>(
     } else conditions.push(conditionOf(resourceType, resource, removal));
   };
   // After a first 401 or 403 the rest would be refused, too: no storm (class Denied).
-  const stopped = (): boolean => refused || input.context.now() >= input.deadline;
+  const stopped = (): boolean =>
+    refused || input.stopping?.aborted === true || input.context.now() >= input.deadline;
   const one = async (resource: Resource): Promise<void> => {
     if (stopped()) return;
     try {

@@ -53,6 +53,8 @@ interface Common {
   readonly concurrency?: number;
   /** Epoch milliseconds: begin nothing after it, say `again`. */
   readonly deadline: number;
+  /** Aborted when the process is told to stop: begin nothing after it, say `again`. */
+  readonly stopping?: AbortSignal | undefined;
   /** Told after each resource type. */
   readonly onCounts?: (counts: Counts) => void;
 }
@@ -111,6 +113,7 @@ async function runTypes<At extends CommonContext>(
       verifiedBeforeDeletion: input.verifiedBeforeDeletion ?? [],
       concurrency: input.concurrency ?? service.concurrency,
       deadline: input.deadline,
+      stopping: input.stopping,
       onType: (done) => {
         if (!done.count) return;
         counts.set(done.resourceType, add(counts.get(done.resourceType), done.count));
@@ -166,6 +169,7 @@ async function runTypes<At extends CommonContext>(
     if (
       (removed === 0 && !isEmpty) ||
       context.now() >= input.deadline ||
+      input.stopping?.aborted ||
       iterations >= MAX_ITERATIONS
     )
       return report({ is: 'again', afterSeconds: 0, error: undefined });
@@ -198,7 +202,7 @@ export function freshMemoize(): ProjectContext['memoize'] {
   const asked = new Map<string, Promise<unknown>>();
   return <T>(key: string, ask: () => Promise<T>): Promise<T> => {
     const known = asked.get(key) as Promise<T> | undefined;
-    if (known) return known;
+    if (known !== undefined) return known;
     const answer = ask();
     asked.set(key, answer);
     return answer;

@@ -1,4 +1,13 @@
-import fs, { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import fs, {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
@@ -23,10 +32,14 @@ describe('The folder of the embedded engine', () => {
     return engine;
   };
   /** Work on the database itself, while no engine has it. */
-  const within = async (work: (database: Database) => Promise<unknown>): Promise<void> => {
-    const database = await openEmbedded(folder);
+  const withinFolder = async (
+    where: string,
+    work: (database: Database) => Promise<unknown>,
+  ): Promise<void> => {
+    const database = await openEmbedded(where);
     await work(database).finally(() => database.close());
   };
+  const within = (work: (database: Database) => Promise<unknown>) => withinFolder(folder, work);
   const closeAll = async () => {
     for (const engine of open.splice(0)) await engine.close();
   };
@@ -137,13 +150,94 @@ describe('The folder of the embedded engine', () => {
     mkdirSync(join(cut, 'postgres'), { recursive: true });
     writeFileSync(join(cut, 'postgres', 'PG_VERSION'), '18\n');
     await expect(opened({ dataFolder: cut })).rejects.toMatchObject({
-      report: { code: 'engine.folder.damaged' },
+      report: { code: 'engine.folder.incomplete' },
     });
     writeFileSync(join(cut, 'creating'), '');
     const engine = await opened({ dataFolder: cut });
     expect(await engine.commit({ operations: [operation()] })).toBe('committed');
     expect(existsSync(join(cut, 'creating'))).toBe(false);
   }, 60_000);
+
+  describe('whose database is gone or damaged', () => {
+    let data: string;
+    let pristine: string;
+    beforeAll(async () => {
+      pristine = mkdtempSync(join(folder, 'pristine-'));
+      const engine = await opened({ dataFolder: pristine });
+      await engine.commit({ operations: [operation()] });
+      await closeAll();
+    });
+    const inDatabase = (...names: string[]) => join(data, 'postgres', ...names);
+    beforeEach(() => {
+      data = mkdtempSync(join(folder, 'data-'));
+      cpSync(pristine, data, { recursive: true });
+    });
+
+    it.each([
+      ['the whole database', []],
+      ['PG_VERSION', ['PG_VERSION']],
+      ['the control file', ['global', 'pg_control']],
+      ['the tables', ['base']],
+      ['the write-ahead log', ['pg_wal']],
+    ])('stops the start without %s, names the file, and says the way on', async (_, names) => {
+      rmSync(inDatabase(...names), { recursive: true });
+      const advice = expect.stringContaining('propagator start --begin-empty');
+      const message = expect.stringContaining(inDatabase(...names));
+      await expect(opened({ dataFolder: data })).rejects.toMatchObject({
+        report: { code: 'engine.folder.incomplete', message, advice },
+      });
+      await expect(opened({ dataFolder: data })).rejects.toThrow('(1 operations, 0 dead letters');
+    });
+
+    it('begins an empty one when told so, and keeps what is left of the old one beside it', async () => {
+      rmSync(inDatabase('PG_VERSION'));
+      const engine = await opened({ dataFolder: data, beginEmpty: true });
+      expect(await engine.reads.operations({})).toEqual([]);
+      await closeAll();
+      const aside = readdirSync(data).filter((name) => name.startsWith('postgres.old-'));
+      expect(aside).toHaveLength(1);
+      expect(existsSync(join(data, aside[0] ?? '', 'global', 'pg_control'))).toBe(true);
+    }, 60_000);
+
+    it('is kept by --begin-empty when it opens', async () => {
+      const engine = await opened({ dataFolder: data, beginEmpty: true });
+      expect(await engine.reads.operations({})).toHaveLength(1);
+    });
+
+    it.each([
+      ['a damaged control file', ['global', 'pg_control'], 0],
+      ['a truncated control file', ['global', 'pg_control'], 100],
+    ])('with %s says so without words of WebAssembly', async (_, names, bytes) => {
+      if (bytes > 0) truncateSync(inDatabase(...names), bytes);
+      else writeFileSync(inDatabase(...names), Buffer.alloc(8192, 0x5a));
+      const thrown = await opened({ dataFolder: data }).catch((error: unknown) => error);
+      expect(thrown).toMatchObject({
+        report: {
+          code: 'engine.folder.damaged',
+          message: expect.stringContaining(inDatabase()),
+          advice: expect.stringContaining('propagator start --begin-empty'),
+        },
+      });
+      expect(String(thrown)).not.toMatch(/ASSERTIONS|Aborted/);
+    });
+
+    it('with damaged pages of a table names the file of the table', async () => {
+      let file = '';
+      await withinFolder(data, async (database) => {
+        const [row] = await database.query(
+          "SELECT pg_relation_filepath('propagator.migration') AS file",
+        );
+        file = String(row?.file);
+      });
+      writeFileSync(inDatabase(file), Buffer.alloc(8192, 0x5a));
+      await expect(opened({ dataFolder: data })).rejects.toMatchObject({
+        report: {
+          code: 'engine.folder.damaged',
+          message: expect.stringContaining(inDatabase(file)),
+        },
+      });
+    });
+  });
 
   it('must be a folder, or the start says what is wrong with it', async () => {
     const file = join(folder, 'file');

@@ -153,14 +153,13 @@ describe('whatever comes in', () => {
     );
   });
 
-  it('is read the same way each time', () => {
+  it('is read the same way each time', () =>
     fc.assert(
       fc.property(nearly, (body) => {
         const data = { body, encoding: 'utf8', source: 'test', receivedAt: 0 } as const;
         expect(readNotification(data)).toEqual(readNotification(data));
       }),
-    );
-  });
+    ));
 });
 
 describe('the recorded scenario after it is over, the inventory filled before', () => {

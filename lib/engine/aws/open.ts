@@ -145,7 +145,7 @@ class DynamoEngine implements AwsEngine {
     handler: (deliveries: readonly Delivery[]) => Promise<void>,
   ): Promise<void> {
     this.#mustBeOpen();
-    if (this.#closing) return;
+    if (this.#closing !== undefined) return;
     const { pollSeconds = POLL_SECONDS, visibilitySeconds = VISIBILITY_SECONDS } = this.#options;
     const deps = {
       queues: this.#queues,

@@ -32,7 +32,8 @@ export async function commit(
   bells: WorkerWakeups,
   change: Change,
 ): Promise<'committed' | 'conflict'> {
-  const messages = Map.groupBy(change.messages ?? [], queueOf);
+  const jobs = (change.messages ?? []).map(jobOf);
+  const messages = Map.groupBy(jobs, ({ queue }) => queue);
   const dead = change.deadLetters ?? [];
   await queues.ensure(
     new Set([...messages.keys(), ...dead.map(({ message }) => queueOf(message))]),
@@ -41,12 +42,16 @@ export async function commit(
     await database.transaction(async (session) => {
       await write(session, change);
       for (const [queue, list] of messages)
-        await queues.boss.insert(queue, list.map(jobOf), { db: bossOn(session) });
+        await queues.boss.insert(
+          queue,
+          list.map(({ job }) => job),
+          { db: bossOn(session) },
+        );
       await moveToDeadLetters(session, queues, dead);
       await database.announce(
         session,
         [...messages]
-          .filter(([, list]) => list.some((message) => !message.delaySeconds))
+          .filter(([, list]) => list.some(({ delaySeconds }) => !delaySeconds))
           .map(([queue]) => queue),
       );
       // Last, because rows that many add to are held until the end.
@@ -57,14 +62,23 @@ export async function commit(
     throw error;
   }
   for (const [queue, list] of messages)
-    for (const delay of new Set(list.map((message) => message.delaySeconds)))
-      bells.ring(queue, delay);
+    for (const [delay, same] of Map.groupBy(list, ({ delaySeconds }) => delaySeconds))
+      bells.ring(
+        queue,
+        delay,
+        same.map(({ job }) => job.id),
+      );
   return 'committed';
 }
 
 const jobOf = (message: Outgoing) => ({
-  data: storableMessage(message),
-  ...(message.delaySeconds ? { startAfter: `${message.delaySeconds.toFixed(3)} seconds` } : {}),
+  queue: queueOf(message),
+  delaySeconds: message.delaySeconds,
+  job: {
+    id: randomUUID(),
+    data: storableMessage(message),
+    ...(message.delaySeconds ? { startAfter: `${message.delaySeconds.toFixed(3)} seconds` } : {}),
+  },
 });
 
 async function write(session: Session, change: Change): Promise<void> {

@@ -1,10 +1,12 @@
 import { PGlite } from '@electric-sql/pglite';
 import { fromPglite } from 'pg-boss';
 import { PropagatorError } from '../../shared/errors.ts';
-import { type Database, engineError, type Row, type Session, wordsOf } from './database.ts';
+import { damaged } from './damage.ts';
+import { type Database, type Row, type Session, wordsOf } from './database.ts';
 import { beginFolder, DURABLE, SyncedFiles } from './files.ts';
 import { holdFolder } from './folder.ts';
-import { BUSY_TABLES } from './schema.ts';
+import { readContents, writeContents } from './marker.ts';
+import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 
 /**
  * 160 MB of buffers, PGlite's default, buy nothing here: the operating system caches the files a
@@ -26,12 +28,13 @@ const TIDY_AFTER_BYTES = 64 * 1024 * 1024;
 
 /**
  * PostgreSQL in this process, in a folder. Throws `engine.folder.in-use`, `engine.folder.unusable`,
- * `engine.folder.damaged`.
+ * `engine.folder.damaged`, `engine.folder.incomplete`.
  */
 export async function openEmbedded(folder: string): Promise<Database> {
   const held = holdFolder(folder);
   try {
     const complete = beginFolder(folder, held.database);
+    const begunAt = readContents(folder)?.begunAt ?? new Date().toISOString();
     const pglite = await PGlite.create({
       fs: new SyncedFiles(held.database),
       startParams: [
@@ -41,28 +44,34 @@ export async function openEmbedded(folder: string): Promise<Database> {
       ],
     });
     await complete();
-    return new Embedded(pglite, () => held.release());
+    const embedded = new Embedded(pglite, folder, begunAt, () => held.release());
+    if (!readContents(folder)) writeContents(folder, { ...NOTHING, begunAt, writtenAt: begunAt });
+    return embedded;
   } catch (error) {
     held.release();
     if (error instanceof PropagatorError) throw error;
-    throw engineError(
-      'folder.damaged',
-      `The database in ${held.database} can't be opened: ${wordsOf(error)}.`,
-      'Is it from another version, or was it copied while in use? Move it away to begin with an empty one, or restore it from a copy.',
-      error,
-    );
+    throw damaged(held.database, wordsOf(error), error);
   }
 }
+
+/** What a new database holds. */
+const NOTHING = { operations: 0, deadLetters: 0, waivers: 0 };
 
 class Embedded implements Database {
   readonly resourceType = 'embedded';
   readonly boss;
   readonly #pglite: PGlite;
+  readonly #folder: string;
+  readonly #begunAt: string;
   readonly #release: () => void;
   #tidiedAt = '0/0';
+  /** The counts that the marker of the folder has. */
+  #written = '';
 
-  constructor(pglite: PGlite, release: () => void) {
+  constructor(pglite: PGlite, folder: string, begunAt: string, release: () => void) {
     this.#pglite = pglite;
+    this.#folder = folder;
+    this.#begunAt = begunAt;
     this.#release = release;
     this.boss = fromPglite(pglite);
   }
@@ -99,6 +108,7 @@ class Embedded implements Database {
    * log would only grow.
    */
   async housekeeping(afterBytes = TIDY_AFTER_BYTES): Promise<void> {
+    await this.#writeContents();
     const [log] = await this.query(
       'SELECT pg_current_wal_insert_lsn()::text AS at, pg_current_wal_insert_lsn() - $1::pg_lsn AS bytes',
       [this.#tidiedAt],
@@ -110,7 +120,28 @@ class Embedded implements Database {
   }
 
   async close(): Promise<void> {
-    await this.#pglite.close();
-    this.#release();
+    try {
+      await this.#writeContents().catch(() => undefined);
+      await this.#pglite.close();
+    } finally {
+      this.#release();
+    }
+  }
+
+  /** Tables that are not there yet hold nothing. */
+  async #writeContents(): Promise<void> {
+    const [held] = await this.query(`
+      SELECT (SELECT count(*) FROM propagator.operation)::int AS operations,
+        (SELECT count(*) FROM ${BOSS_SCHEMA}.job WHERE name LIKE '%-dead')::int AS dead_letters,
+        (SELECT count(*) FROM propagator.waiver)::int AS waivers`);
+    const counts = {
+      operations: Number(held?.operations),
+      deadLetters: Number(held?.dead_letters),
+      waivers: Number(held?.waivers),
+    };
+    if (JSON.stringify(counts) === this.#written) return;
+    const writtenAt = new Date().toISOString();
+    writeContents(this.#folder, { begunAt: this.#begunAt, writtenAt, ...counts });
+    this.#written = JSON.stringify(counts);
   }
 }

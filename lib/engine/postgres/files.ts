@@ -5,6 +5,7 @@ import type { PGlite } from '@electric-sql/pglite';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
 import pLimit from 'p-limit';
 import { engineError } from './database.ts';
+import { refuseIncomplete } from './marker.ts';
 
 /** WASI's "input/output error": PostgreSQL stops when a file can't be synced, as it must. */
 const EIO = 29;
@@ -67,6 +68,7 @@ export const DURABLE = [
 export function beginFolder(folder: string, database: string): () => Promise<void> {
   const creating = join(folder, 'creating');
   if (existsSync(creating)) rmSync(database, { recursive: true, force: true });
+  else refuseIncomplete(folder, database);
   if (existsSync(database)) return () => Promise.resolve();
   writeFileSync(creating, '');
   return async () => {

@@ -1,12 +1,14 @@
 import type { QueueName } from '../../../events/index.ts';
 import type { Change, DeadLetterFilter, Decided, Delivery, Engine, WorkOptions } from '../port.ts';
 import { commit, forget } from './commit.ts';
+import { beginAnew, damageOf, isDamage } from './damage.ts';
 import { type Database, engineError } from './database.ts';
 import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { openEmbedded } from './embedded.ts';
+import { StoreHealth } from './health.ts';
 import { makeBoss, Queues, RETRY, type RetryOptions } from './queues.ts';
 import { readsOf } from './reads.ts';
-import { putBack, requeueOrphaned, SIGN_OF_LIFE_SECONDS } from './recovery.ts';
+import { boundWaits, makeDue, putBack, requeueOrphaned, SIGN_OF_LIFE_SECONDS } from './recovery.ts';
 import { migrate } from './schema.ts';
 import { openServer } from './server.ts';
 import { Worker } from './work.ts';
@@ -23,6 +25,11 @@ export interface PostgresEngineOptions {
   /** Hears what is not the caller's mistake and heals by itself, or needs a person later. */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
+  /**
+   * Begins an empty database in `dataFolder` where the one that it held is gone or damaged; what is
+   * left of that is moved aside. A database that opens is kept.
+   */
+  readonly beginEmpty?: boolean | undefined;
 }
 
 const TIDY_MILLIS = 20_000;
@@ -31,16 +38,28 @@ const TIDY_MILLIS = 20_000;
  * hours.
  */
 const ROUNDS_TO_FORGET = 1080;
-const HEALTH_MILLIS = 5000;
 
 /**
  * Opens the store, brings it to this version, and hands out again what a dead process had held.
  * Throws {@link PropagatorError} `engine.folder.in-use`, `engine.folder.unusable`,
- * `engine.folder.damaged`, `engine.database.unreachable`,
+ * `engine.folder.damaged`, `engine.folder.incomplete`, `engine.database.unreachable`,
  * `engine.schema.newer`, `engine.settings`.
  */
 export async function openPostgresEngine(options: PostgresEngineOptions): Promise<Engine> {
   const warn = options.onWarning ?? (() => {});
+  try {
+    return await openOnce(options, warn);
+  } catch (thrown) {
+    if (!options.beginEmpty || options.dataFolder === undefined || !isDamage(thrown)) throw thrown;
+    beginAnew(options.dataFolder, warn);
+    return openOnce(options, warn);
+  }
+}
+
+async function openOnce(
+  options: PostgresEngineOptions,
+  warn: (message: string, cause?: unknown) => void,
+): Promise<Engine> {
   const database = await openDatabase(options, warn);
   const boss = makeBoss(database, warn);
   try {
@@ -49,11 +68,12 @@ export async function openPostgresEngine(options: PostgresEngineOptions): Promis
       await boss.start();
     });
     await requeueOrphaned(database, boss, database.resourceType === 'embedded');
+    await boundWaits(database);
     return new PostgresEngine(database, new Queues(boss, { ...RETRY, ...options.retry }), warn);
   } catch (error) {
-    await boss.stop({ close: false, graceful: false });
-    await database.close();
-    throw error;
+    await boss.stop({ close: false, graceful: false }).catch(() => undefined);
+    await database.close().catch(() => undefined);
+    throw damageOf(error, options.dataFolder) ?? error;
   }
 }
 
@@ -75,7 +95,8 @@ class PostgresEngine implements Engine {
   readonly #database: Database;
   readonly #queues: Queues;
   readonly #warn: (message: string, cause?: unknown) => void;
-  readonly #bells = new WorkerWakeups();
+  readonly #bells: WorkerWakeups;
+  readonly #health: StoreHealth;
   readonly #workers: Worker[] = [];
   readonly #timers: NodeJS.Timeout[];
   #closing: Promise<void> | undefined;
@@ -90,6 +111,12 @@ class PostgresEngine implements Engine {
     this.#queues = queues;
     this.#warn = warn;
     this.reads = readsOf(database);
+    this.#health = new StoreHealth(database);
+    this.#bells = new WorkerWakeups((queue, ids) =>
+      makeDue(database, queue, ids).catch((error: unknown) =>
+        warn('Delayed messages could not be made due', error),
+      ),
+    );
     database.listen((queue) => this.#bells.ring(queue));
     this.#timers = [
       this.#every(TIDY_MILLIS, 'The database could not be tidied', (iteration) =>
@@ -106,7 +133,7 @@ class PostgresEngine implements Engine {
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
     this.#mustBeOpen();
-    return commit(this.#database, this.#queues, this.#bells, change);
+    return this.#health.observe(commit(this.#database, this.#queues, this.#bells, change));
   }
 
   async work(
@@ -116,7 +143,7 @@ class PostgresEngine implements Engine {
   ): Promise<void> {
     this.#mustBeOpen();
     await this.#queues.ensure([queue]);
-    if (this.#closing) return;
+    if (this.#closing !== undefined) return;
     const worker = new Worker(this.#queues.boss, queue, options, handler, this.#warn);
     this.#workers.push(worker);
     this.#bells.on(queue, () => worker.wake());
@@ -149,21 +176,7 @@ class PostgresEngine implements Engine {
 
   async health(): Promise<void> {
     this.#mustBeOpen();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () =>
-          reject(
-            engineError(
-              'database.slow',
-              'The database did not answer within 5 s.',
-              'Look at its load.',
-            ),
-          ),
-        HEALTH_MILLIS,
-      );
-    });
-    await Promise.race([this.#database.query('SELECT 1'), late]).finally(() => clearTimeout(timer));
+    await this.#health.check();
   }
 
   close(graceSeconds = 10): Promise<void> {
@@ -208,7 +221,8 @@ class PostgresEngine implements Engine {
         .catch((error: unknown) => this.#warn(trouble, error))
         .finally(() => {
           busy = false;
-        });
+        })
+        .catch(() => undefined);
     }, millis);
   }
 
@@ -220,6 +234,7 @@ class PostgresEngine implements Engine {
 
   async #housekeeping(iteration: number): Promise<void> {
     if (iteration % ROUNDS_TO_FORGET === 0) await forget(this.#database);
+    await boundWaits(this.#database);
     await this.#database.housekeeping();
   }
 }

@@ -1,5 +1,6 @@
 import type { PgBoss } from 'pg-boss';
 import type { Database } from './database.ts';
+import { RETRY } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
 /** A process that gave no sign of life for so long is dead; its messages go to others. */
@@ -43,4 +44,36 @@ export async function putBack(database: Database, ids: readonly string[]): Promi
       `UPDATE ${BOSS_SCHEMA}.job SET state = 'created', started_on = NULL, heartbeat_on = NULL WHERE state = 'active' AND id = ANY($1::uuid[])`,
       [ids],
     );
+}
+
+/**
+ * Makes delayed messages due that have waited as long as was asked by the monotonic clock of this
+ * process, whatever the clock of the database says.
+ */
+export async function makeDue(
+  database: Database,
+  queue: string,
+  ids: readonly string[],
+): Promise<void> {
+  if (ids.length > 0)
+    await database.query(
+      `UPDATE ${BOSS_SCHEMA}.job SET start_after = now()
+        WHERE name = $1 AND id = ANY($2::uuid[]) AND state = 'created'
+          AND start_after > now() + interval '500 milliseconds'`,
+      [queue, ids],
+    );
+}
+
+/**
+ * A message that was sent in the future was sent before the clock of the database was set back, for
+ * instance while no process ran. It waits from now on as long as was asked, and not until that
+ * future; one that failed waits no longer than the longest pause between two deliveries.
+ */
+export async function boundWaits(database: Database): Promise<void> {
+  await database.query(`
+    UPDATE ${BOSS_SCHEMA}.job SET created_on = now(), start_after = now() + (start_after - created_on)
+    WHERE state = 'created' AND created_on > now() + interval '5 seconds'`);
+  await database.query(`
+    UPDATE ${BOSS_SCHEMA}.job SET start_after = now() + interval '${RETRY.longestSeconds} seconds'
+    WHERE state = 'retry' AND start_after > now() + interval '${RETRY.longestSeconds + 5} seconds'`);
 }

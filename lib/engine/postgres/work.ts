@@ -150,6 +150,8 @@ export class Worker {
     try {
       await this.#handler(deliveries);
     } catch (error) {
+      // The process ends: what stays held is put back as if it had not been taken.
+      if (this.#closing) return;
       this.#warn(
         `A handler of ${this.#queue} failed; its ${rest.length === 1 ? 'message comes' : `${rest.length} messages come`} again`,
         error,

@@ -193,7 +193,7 @@ describe('timestamps', () => {
     '2026-01-01 24:00:00',
     '2026-01-01',
   ])('%j is none', (text) => expect(utcMillis(text)).toBeUndefined());
-  it('agree with the calendar on every day', () => {
+  it('agree with the calendar on every day', () =>
     fc.assert(
       fc.property(
         fc.date({ min: new Date('1970-01-01'), max: new Date('2199-12-31'), noInvalidDate: true }),
@@ -204,6 +204,5 @@ describe('timestamps', () => {
           );
         },
       ),
-    );
-  });
+    ));
 });

@@ -1,0 +1,54 @@
+import type { Hono } from 'hono';
+import { type HttpServer, serveHttp } from '../api/http-server.ts';
+import { PropagatorError } from '../shared/errors.ts';
+
+export interface Listening extends HttpServer {
+  /** From now on `app` answers. */
+  serve(app: Pick<Hono, 'fetch'>): void;
+}
+
+/**
+ * Binds `port` on loopback before anything else of the process starts: a process without its API
+ * must not remove anything. Until `serve` is called every request is answered with 503. Throws
+ * `PropagatorError` `api.port`, which names the port, when it cannot be had.
+ */
+export async function listen(port: number): Promise<Listening> {
+  let app: Pick<Hono, 'fetch'> = { fetch: starting };
+  const server = await serveHttp({ fetch: (...call) => app.fetch(...call) }, port).catch(
+    (cause: unknown) => {
+      throw portError(port, cause);
+    },
+  );
+  return {
+    ...server,
+    serve: (ready) => {
+      app = ready;
+    },
+  };
+}
+
+const starting = (): Response =>
+  Response.json(
+    {
+      ok: false,
+      error: { code: 'api.starting', message: 'the process is starting; ask again in a second' },
+    },
+    { status: 503 },
+  );
+
+function portError(port: number, cause: unknown): PropagatorError {
+  const code = errorCode(cause) ?? String(cause);
+  const reason = code === 'EADDRINUSE' ? 'another process listens there' : code;
+  return new PropagatorError(
+    {
+      code: 'api.port',
+      class: 'Denied',
+      message: `Port ${port} on 127.0.0.1 cannot be used: ${reason}. Nothing was started.`,
+      advice: `Find the process with \`ss -ltnp 'sport = :${port}'\` and stop it, or set PROPAGATOR_PORT to a free port.`,
+    },
+    { cause },
+  );
+}
+
+const errorCode = (cause: unknown): unknown =>
+  typeof cause === 'object' && cause !== null ? Reflect.get(cause, 'code') : undefined;

@@ -1,0 +1,104 @@
+import { type Database, engineError, wordsOf } from './database.ts';
+import { BOSS_SCHEMA } from './schema.ts';
+
+/** A write that takes longer than this counts as failed. */
+const ANSWER_MILLIS = 5000;
+/** Below `ANSWER_MILLIS`, so that the server names the lock or the statement itself. */
+const STATEMENT_MILLIS = 4000;
+/** Checks within this time share one write. */
+const SHARED_MILLIS = 2000;
+/** A failed commit counts for this long, unless a later commit succeeds. */
+const FAILURE_MILLIS = 60_000;
+
+/**
+ * Whether the store takes commits. A database that answers questions and can store nothing (full
+ * disk, read-only, a locked table, no free connection) is not healthy.
+ */
+export class StoreHealth {
+  readonly #database: Database;
+  readonly #now: () => number;
+  #failure: { readonly words: string; readonly at: number } | undefined;
+  #write: { readonly done: Promise<void>; readonly at: number; pending: boolean } | undefined;
+
+  constructor(database: Database, now: () => number = () => performance.now()) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  /** Passes the commit on, and remembers whether it failed. */
+  async observe<T>(commit: Promise<T>): Promise<T> {
+    try {
+      const result = await commit;
+      this.#failure = undefined;
+      return result;
+    } catch (error) {
+      this.#failure = { words: wordsOf(error), at: this.#now() };
+      throw error;
+    }
+  }
+
+  /**
+   * Throws `engine.database.not-writable` when the last commit failed or a small write fails,
+   * `engine.database.slow` when the write takes longer than 5 s. At most one write is under way,
+   * and at most one begins within 2 s, however often this is called.
+   */
+  async check(): Promise<void> {
+    await this.#inTime(this.#shared());
+    const failure = this.#failure;
+    if (failure && this.#now() - failure.at < FAILURE_MILLIS) throw notWritable(failure.words);
+  }
+
+  #shared(): Promise<void> {
+    const last = this.#write;
+    if (last && (last.pending || this.#now() - last.at < SHARED_MILLIS)) return last.done;
+    const done = probe(this.#database).catch((error: unknown) => {
+      throw notWritable(wordsOf(error), error);
+    });
+    const write = { done, at: this.#now(), pending: true };
+    this.#write = write;
+    const ended = () => {
+      write.pending = false;
+    };
+    done.then(ended, ended);
+    return done;
+  }
+
+  async #inTime(work: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(slow()), ANSWER_MILLIS);
+    });
+    await Promise.race([work, late]).finally(() => clearTimeout(timer));
+  }
+}
+
+/** Takes the locks that a commit takes, and writes one row. */
+const probe = (database: Database): Promise<void> =>
+  database.transaction(async (session) => {
+    await session.query(`SET LOCAL statement_timeout = ${STATEMENT_MILLIS}`);
+    for (const table of ['propagator.operation', 'propagator.task'])
+      await session.query(`UPDATE ${table} SET version = version WHERE false`);
+    await session.query(`UPDATE ${BOSS_SCHEMA}.job SET state = state WHERE false`);
+    await session.query(
+      `INSERT INTO propagator.counter (name, value) VALUES ('${WRITES}', 1)
+        ON CONFLICT (name) DO UPDATE SET value = propagator.counter.value + 1`,
+    );
+  });
+
+/** The counter that a health check adds to. */
+const WRITES = 'health.written';
+
+const notWritable = (words: string, cause?: unknown) =>
+  engineError(
+    'database.not-writable',
+    `The database stores nothing: ${words}.`,
+    'Look at the free space of its disk, at its connections and locks, and whether it is read-only.',
+    cause,
+  );
+
+const slow = () =>
+  engineError(
+    'database.slow',
+    'The database did not store a small write within 5 s.',
+    'Look at its load, its locks and its connections.',
+  );

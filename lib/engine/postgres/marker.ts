@@ -1,0 +1,86 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { engineError } from './database.ts';
+
+/**
+ * The file `contents.json` beside the database in the data folder: what the database held when it
+ * was last closed or tidied. It tells a new folder apart from one whose database is gone.
+ */
+const Contents = z.object({
+  begunAt: z.string(),
+  writtenAt: z.string(),
+  operations: z.number().int(),
+  deadLetters: z.number().int(),
+  waivers: z.number().int(),
+});
+export type Contents = z.infer<typeof Contents>;
+
+const FILE = 'contents.json';
+/** Without these PostgreSQL does not open a folder, or begins a new database in it. */
+const NEEDED = ['PG_VERSION', 'global/pg_control', 'base', 'pg_wal'];
+
+/** The marker of a folder; `undefined` where there is none, or it cannot be read. */
+export function readContents(folder: string): Contents | undefined {
+  try {
+    return Contents.parse(JSON.parse(readFileSync(join(folder, FILE), 'utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Replaces the marker in one step. */
+export function writeContents(folder: string, contents: Contents): void {
+  const next = join(folder, `${FILE}.new`);
+  const file = openSync(next, 'w', 0o600);
+  try {
+    writeSync(file, `${JSON.stringify(contents)}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(next, join(folder, FILE));
+}
+
+/**
+ * Throws `engine.folder.incomplete`, which names the missing file, when the folder held a database
+ * that is gone or half restored. A folder that never held one passes.
+ */
+export function refuseIncomplete(folder: string, database: string): void {
+  if (!existsSync(join(folder, FILE)) && !existsSync(database)) return;
+  const missing = existsSync(database)
+    ? NEEDED.map((name) => join(database, name)).find((path) => !existsSync(path))
+    : database;
+  if (missing === undefined) return;
+  throw engineError(
+    'folder.incomplete',
+    `The data folder ${folder} held a database${held(readContents(folder))}, and ${missing} is missing.`,
+    'Restore the whole folder from a copy. To give up what it held and begin an empty database: propagator start --begin-empty',
+  );
+}
+
+const held = (contents: Contents | undefined): string =>
+  contents
+    ? ` (${contents.operations} operations, ${contents.deadLetters} dead letters, ${contents.waivers} waivers on ${contents.writtenAt})`
+    : '';
+
+/**
+ * Makes the folder a new one. What is left of the database is kept beside it; returns where, or
+ * `undefined` when there was nothing.
+ */
+export function moveAside(folder: string, database: string, now: Date): string | undefined {
+  rmSync(join(folder, FILE), { force: true });
+  if (!existsSync(database)) return undefined;
+  const aside = `${database}.old-${now.toISOString().replaceAll(':', '')}`;
+  renameSync(database, aside);
+  return aside;
+}

@@ -1,0 +1,52 @@
+import { createServer } from 'node:net';
+import { listen } from '../../../lib/app/listen.ts';
+import { startOrUndo } from '../../../lib/app/teardown.ts';
+
+describe('The port of the API', () => {
+  it('that is taken stops the start, and the error names it and the way on', async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const address = other.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    await expect(listen(port)).rejects.toMatchObject({
+      report: {
+        code: 'api.port',
+        message: `Port ${port} on 127.0.0.1 cannot be used: another process listens there. Nothing was started.`,
+        advice: expect.stringContaining('PROPAGATOR_PORT'),
+      },
+    });
+    await new Promise((resolve) => other.close(resolve));
+  });
+
+  it('answers 503 until there is an API', async () => {
+    const server = await listen(0);
+    const ask = async () => (await fetch(`http://127.0.0.1:${server.port}/healthz`)).status;
+    expect(await ask()).toBe(503);
+    server.serve({ fetch: () => new Response('ready') });
+    expect(await ask()).toBe(200);
+    await server.close();
+  });
+});
+
+describe('A start that fails', () => {
+  it('stops what it had started, the newest first, and throws its own error', async () => {
+    const stopped: string[] = [];
+    const started = startOrUndo(async (undo) => {
+      undo.add(() => stopped.push('port'));
+      undo.add(() => Promise.reject(new Error('does not stop')));
+      undo.add(async () => stopped.push('database'));
+      throw new Error('no broker');
+    });
+    await expect(started).rejects.toThrow('no broker');
+    expect(stopped).toEqual(['database', 'port']);
+  });
+
+  it('stops nothing when it succeeds', async () => {
+    const stopped: string[] = [];
+    const value = await startOrUndo(async (undo) => {
+      undo.add(() => stopped.push('port'));
+      return 1;
+    });
+    expect([value, stopped]).toEqual([1, []]);
+  });
+});

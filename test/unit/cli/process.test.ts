@@ -1,0 +1,104 @@
+import { EventEmitter } from 'node:events';
+import { ownUnhandledErrors, runUntilSignal } from '../../../lib/cli/process.ts';
+
+/** A process that cannot really end. */
+class FakeProcess extends EventEmitter {
+  readonly exits: number[] = [];
+  exit(code: number): void {
+    this.exits.push(code);
+  }
+}
+
+function recorder() {
+  const lines: { fields: unknown; text: unknown }[] = [];
+  const write = (fields: unknown, text?: unknown): void => {
+    lines.push({ fields, text: text ?? fields });
+  };
+  return { lines, log: { debug: write, info: write, warn: write, error: write } };
+}
+
+describe('A process that is told to stop', () => {
+  it.each(['SIGTERM', 'SIGINT'])('stops on %s and leaves no listener behind', async (signal) => {
+    const on = new FakeProcess();
+    let stopped = 0;
+    const running = runUntilSignal(
+      async () => {
+        stopped += 1;
+      },
+      recorder().log,
+      { on },
+    );
+    on.emit(signal, signal);
+    await running;
+    expect([stopped, on.exits, on.eventNames()]).toEqual([1, [], []]);
+  });
+
+  it.each([
+    ['SIGTERM', 'SIGTERM', 143],
+    ['SIGTERM', 'SIGINT', 130],
+    ['SIGINT', 'SIGINT', 130],
+  ])('ends at once on %s and then %s', async (first, second, code) => {
+    const on = new FakeProcess();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const running = runUntilSignal(() => promise, recorder().log, { on });
+    on.emit(first, first);
+    await Promise.resolve();
+    on.emit(second, second);
+    expect(on.exits).toEqual([code]);
+    resolve();
+    await running;
+  });
+
+  it('ends with exit code 1 when stopping takes too long', async () => {
+    const on = new FakeProcess();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const { lines, log } = recorder();
+    const running = runUntilSignal(() => promise, log, { on, stopMillis: 5 });
+    on.emit('SIGTERM', 'SIGTERM');
+    await new Promise((done) => setTimeout(done, 50));
+    expect(on.exits).toEqual([1]);
+    expect(lines.map(({ text }) => text)).toContain('stopping takes too long: ending at once');
+    resolve();
+    await running;
+  });
+});
+
+describe('An error that no code handles', () => {
+  it('of a promise is logged with its cause, and the process goes on', () => {
+    const on = new FakeProcess();
+    const { lines, log } = recorder();
+    ownUnhandledErrors(log, { on });
+    on.emit('unhandledRejection', new Error('no region', { cause: new Error('the catalog') }));
+    expect(on.exits).toEqual([]);
+    expect(lines).toMatchObject([
+      {
+        fields: {
+          error: { code: 'process.unhandled', message: 'Error: no region' },
+          cause: 'Error: the catalog',
+          stack: expect.stringContaining('process.test.ts'),
+        },
+      },
+    ]);
+  });
+
+  it('of a promise ends the process when there are more than ten within a minute', () => {
+    const on = new FakeProcess();
+    let now = 0;
+    ownUnhandledErrors(recorder().log, { on, now: () => now });
+    for (let count = 0; count < 10; count += 1) on.emit('unhandledRejection', 'x');
+    now = 60_000;
+    for (let count = 0; count < 10; count += 1) on.emit('unhandledRejection', 'x');
+    expect(on.exits).toEqual([]);
+    on.emit('unhandledRejection', 'x');
+    expect(on.exits).toEqual([1]);
+  });
+
+  it('outside of a promise ends the process with exit code 1', () => {
+    const on = new FakeProcess();
+    const release = ownUnhandledErrors(recorder().log, { on });
+    on.emit('uncaughtException', new TypeError('x'));
+    expect(on.exits).toEqual([1]);
+    release();
+    expect(on.eventNames()).toEqual([]);
+  });
+});

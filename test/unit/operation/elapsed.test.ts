@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { withElapsed, withoutFuture } from '../../../lib/operation/elapsed.ts';
+import type { Task } from '../../../lib/operation/model.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const stallTimeoutMillis = HOUR;
+const NOON = Date.UTC(2026, 0, 1, 12);
+
+/** A task that has just been asked for. */
+const asked = (at: number): Task => {
+  const times: Partial<Task> = { progressAt: at, reportedAt: at, nextAt: undefined };
+  return times as Task;
+};
+
+/** Reports without progress, each a wait after the one before; the clock may jump before one. */
+const silence = fc.record({
+  waits: fc.array(fc.integer({ min: 400, max: 5 * MINUTE }), { minLength: 2, maxLength: 30 }),
+  jumpBefore: fc.nat(29),
+  jump: fc.constantFrom(-48, -3, -1, 1, 6, 48),
+});
+
+interface Silence {
+  readonly waits: readonly number[];
+  readonly jumpBefore: number;
+  readonly jump: number;
+}
+
+function idleAfter({ waits, jumpBefore, jump }: Silence) {
+  let [clock, task, passed] = [NOON, asked(NOON), 0];
+  const idle: number[] = [];
+  for (const [index, wait] of waits.entries()) {
+    task = { ...task, nextAt: clock + wait };
+    clock += wait + (index === jumpBefore ? jump * HOUR : 0);
+    passed += wait;
+    task = withElapsed(task, { now: clock, stallTimeoutMillis });
+    idle.push(clock - task.progressAt);
+  }
+  return { idle, passed };
+}
+
+describe('The time for which a task stood still', () => {
+  it('is what passed, while the clock only goes on', () =>
+    fc.assert(
+      fc.property(silence, (shape) => {
+        const { idle, passed } = idleAfter({ ...shape, jump: 0 });
+        expect(idle.at(-1)).toBe(passed);
+      }),
+    ));
+
+  it('is at most a quarter of the stall timeout more when the clock is set forward', () =>
+    fc.assert(
+      fc.property(silence, (shape) => {
+        const { idle, passed } = idleAfter({ ...shape, jump: Math.abs(shape.jump) });
+        expect(idle.at(-1)).toBeLessThanOrEqual(passed + stallTimeoutMillis / 4);
+        expect(idle.at(-1)).toBeGreaterThanOrEqual(passed);
+      }),
+    ));
+
+  it('grows, and by no more than what passed, when the clock is set back', () =>
+    fc.assert(
+      fc.property(silence, (shape) => {
+        const { idle, passed } = idleAfter({ ...shape, jump: -Math.abs(shape.jump) });
+        expect(idle).toEqual(idle.toSorted((a, b) => a - b));
+        expect(idle.at(-1)).toBeLessThanOrEqual(passed);
+        expect(idle.at(-1)).toBeGreaterThanOrEqual(passed - 5 * MINUTE);
+      }),
+    ));
+
+  it('does not count what passed before it was asked for', () => {
+    const task = { ...asked(NOON), reportedAt: NOON - 5 * HOUR };
+    const { progressAt } = withElapsed(task, { now: NOON + MINUTE, stallTimeoutMillis });
+    expect(progressAt).toBe(NOON);
+  });
+});
+
+describe('An operation in its grace period', () => {
+  const opened = { openedAt: NOON, notBefore: NOON + HOUR, confirmedAt: [NOON + 1000] };
+
+  it('is left alone while the clock goes on', () => {
+    expect(withoutFuture(opened, NOON + 2000)).toBe(opened);
+  });
+
+  it('waits for what was left, and no longer, after the clock was set back', () =>
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 48 * HOUR }), (back) => {
+        const now = NOON + 1000 - back;
+        const after = withoutFuture(opened, now);
+        expect(after.notBefore - now).toBe(HOUR - 1000);
+        expect(after.confirmedAt).toEqual([]);
+      }),
+    ));
+});

@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { jumpDetector, steadyClock } from '../../../lib/shared/clock.ts';
+
+/** Steps of time that pass, and jumps of the system clock in hours. */
+const steps = fc.array(
+  fc.record({
+    passes: fc.integer({ min: 0, max: 600_000 }),
+    jumps: fc.constantFrom(0, 0, -24, -3, 1, 6, 48),
+  }),
+  { maxLength: 50 },
+);
+const HOUR = 3_600_000;
+
+describe('The steady clock', () => {
+  it('goes on by what passed, whatever the system clock does', () =>
+    fc.assert(
+      fc.property(steps, (list) => {
+        let [system, monotonic, passed] = [Date.UTC(2026, 0, 1), 17, 0];
+        const now = steadyClock(
+          () => system,
+          () => monotonic,
+        );
+        const began = now();
+        for (const { passes, jumps } of list) {
+          passed += passes;
+          monotonic += passes;
+          system += passes + jumps * HOUR;
+          expect(now() - began).toBe(passed);
+        }
+      }),
+    ));
+
+  it('begins at the time of the system', () => {
+    expect(Math.abs(steadyClock()() - Date.now())).toBeLessThan(1000);
+  });
+});
+
+describe('The jump detector', () => {
+  it('tells each jump once, and none where time only passed', () =>
+    fc.assert(
+      fc.property(steps, (list) => {
+        let [system, monotonic] = [Date.UTC(2026, 0, 1), 17];
+        const jump = jumpDetector(
+          () => system,
+          () => monotonic,
+        );
+        for (const { passes, jumps } of list) {
+          monotonic += passes;
+          system += passes + jumps * HOUR;
+          expect(jump()).toBe(jumps * HOUR);
+          expect(jump()).toBe(0);
+        }
+      }),
+    ));
+});
