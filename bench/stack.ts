@@ -149,7 +149,8 @@ async function embedded(cloud: RehearsalCloud): Promise<Measured> {
       {
         name: 'embedded',
         async hand(notifications) {
-          await propagator.api('POST', '/v1/notifications', notifications.join('\n'));
+          const body = `[${notifications.join(',')}]`;
+          await propagator.api('POST', '/v1/notifications', body);
         },
         accounts: async () =>
           Status.parse((await propagator.api('GET', '/v1/status')).json).accounts,

@@ -1,6 +1,6 @@
 import { handle, type LambdaEvent } from 'hono/aws-lambda';
 import { api } from '../lib/api/api.ts';
-import { problem } from '../lib/api/deps.ts';
+import { problem } from '../lib/api/problem.ts';
 import { allServicesDeps } from '../lib/app/lambda/all-services-deps.ts';
 import { type Environment, lazyContext } from '../lib/engine/aws/lambda/context.ts';
 
@@ -10,14 +10,18 @@ import { type Environment, lazyContext } from '../lib/engine/aws/lambda/context.
  */
 const LARGEST_ANSWER = 6 * 1000 * 1000;
 
-/** The API on Lambda. API Gateway lets in only who signed his request and has the right to it. */
+/** The API on Lambda. API Gateway lets only signed requests of an allowed IAM principal pass. */
 export function apiFunction(environment: Environment) {
   const open = lazyContext(environment);
   return async (event: LambdaEvent) => {
     const lambda = await open();
     const { mode, ...deps } = allServicesDeps(lambda);
     const health = () => ({ ok: true, mode, services: lambda.services });
-    const answer = await handle(api({ ...deps, mode, health, authenticated: true }))(event);
+    const onUnexpected = () => lambda.count({ ApiErrors: 1 });
+    const authentication = { by: 'iam' } as const;
+    const answer = await handle(api({ ...deps, mode, health, authentication, onUnexpected }))(
+      event,
+    );
     lambda.flush('api');
     return carried(answer);
   };

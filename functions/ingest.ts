@@ -3,6 +3,7 @@ import { handle, type LambdaEvent } from 'hono/aws-lambda';
 import * as z from 'zod';
 import type { NotificationReceived } from '../events/notification.ts';
 import { notificationRoutes } from '../lib/api/notifications.ts';
+import { protect } from '../lib/api/protect.ts';
 import { commonDeps } from '../lib/app/lambda/task-deps.ts';
 import {
   type Environment,
@@ -57,6 +58,12 @@ export function ingestFunction(environment: Environment) {
     const direct = notificationsIn(event, Date.now());
     if (direct) return fromBroker(direct, lambda);
     const app = new Hono();
+    protect(app, {
+      log: lambda.log,
+      authentication: { by: 'iam' },
+      httpPlugins: [],
+      onUnexpected: () => lambda.count({ ApiErrors: 1 }),
+    });
     notificationRoutes(app, commonDeps(lambda));
     const answer = await handle(app)(event as LambdaEvent);
     lambda.flush('ingest');

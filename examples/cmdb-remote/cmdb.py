@@ -17,6 +17,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PROPAGATOR = os.environ.get("PROPAGATOR_API_URL", "http://127.0.0.1:8787")
+TOKEN = os.environ.get("PROPAGATOR_API_TOKEN", "")
 DATABASE = os.environ.get("CMDB_DATABASE", "cmdb.sqlite")
 PORT = int(os.environ.get("CMDB_PORT", "9000"))
 
@@ -72,7 +73,7 @@ def failure(phase, error):
 def tell(task_id, report):
     """To the propagator. One that is away for long asks again by itself: nothing is lost by giving up."""
     url = f"{PROPAGATOR}/v1/tasks/{urllib.parse.quote(task_id, safe='')}/report"
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
     for pause in (0, 1, 2, 4, 8):
         time.sleep(pause)
         request = urllib.request.Request(url, json.dumps(report).encode(), headers, method="POST")

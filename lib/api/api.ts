@@ -1,12 +1,11 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import { shownBody } from '../engine/dead-letters.ts';
-import { PropagatorError } from '../shared/errors.ts';
-import { redactDeep } from '../shared/redaction.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
 import { notificationRoutes } from './notifications.ts';
 import { operationRoutes } from './operations.ts';
+import { protect } from './protect.ts';
 import { serviceRoutes } from './services.ts';
 import { taskRoutes } from './tasks.ts';
 
@@ -14,63 +13,11 @@ export type { ApiDeps } from './deps.ts';
 
 const QuarantineLimit = z.coerce.number().int().min(1).max(1000).default(100);
 
-/**
- * The HTTP door. It asks nobody who he is: where nothing before it does, it is for loopback only,
- * and requests that name another host are refused (a web page in the operator's browser could
- * otherwise reach it by a name that resolves to loopback).
- */
+/** The HTTP API. {@link protect} is what stands before every route. */
 export function api(deps: ApiDeps): Hono {
   const { engine } = deps;
   const app = new Hono();
-  app.use(async (context, next) => {
-    const host = new URL(context.req.url).hostname;
-    if (!deps.authenticated && !['127.0.0.1', 'localhost', '[::1]'].includes(host))
-      return context.json(
-        { error: { code: 'api.host', message: 'this door opens on loopback only' } },
-        403,
-      );
-    return next();
-  });
-  // Here, and not in each route: whatever is shown was written by somebody else to some part, and a
-  // new route can't forget it.
-  app.use(async (context, next) => {
-    await next();
-    const { status, headers } = context.res;
-    if (headers.get('content-type')?.startsWith('application/json'))
-      context.res = Response.json(redactDeep(await context.res.json()), { status });
-  });
-  app.onError((thrown, context) => {
-    if (thrown instanceof z.ZodError) {
-      const [issue] = thrown.issues;
-      return context.json(
-        {
-          error: {
-            code: 'api.input',
-            message: `${issue?.path.join('.') || 'request'}: ${issue?.message}`,
-          },
-        },
-        400,
-      );
-    }
-    if (thrown instanceof SyntaxError)
-      return context.json({ error: { code: 'api.input', message: 'the body is not JSON' } }, 400);
-    const report =
-      thrown instanceof PropagatorError
-        ? thrown.report
-        : { code: 'api.unexpected', message: 'the engine did not answer; see the log' };
-    return context.json({ error: report }, 503);
-  });
-  app.notFound((context) =>
-    context.json(
-      {
-        error: {
-          code: 'api.path',
-          message: `nothing at ${context.req.method} ${context.req.path}`,
-        },
-      },
-      404,
-    ),
-  );
+  protect(app, deps);
 
   app.get('/healthz', async (context) => {
     const parts = deps.health();

@@ -6,36 +6,38 @@ import { bodyBytes } from '../account/received.ts';
 import { causeOf, shownBody } from '../engine/dead-letters.ts';
 import type { DeadLetter, Engine } from '../engine/port.ts';
 import { hasEnded } from '../operation/open.ts';
-import { type ApiDeps, defined, problem } from './deps.ts';
+import { callerOf } from './authentication.ts';
+import { notBy, readJson, typedText } from './body.ts';
+import { type ApiDeps, defined } from './deps.ts';
+import { problem } from './problem.ts';
 
 const Queue = z.custom<QueueName>(
   (name) => typeof name === 'string' && /^(ingest|coordinate|service-[a-z0-9-]+)$/.test(name),
   'ingest, coordinate, or service- and its name',
 );
-const Selection = z.object({
+const Selection = z.strictObject({
   service: ServiceName.optional(),
   queue: Queue.optional(),
   operation: OperationId.optional(),
-  cause: z.string().optional(),
-  id: z.string().optional(),
+  cause: typedText(200).optional(),
+  id: typedText(200).optional(),
 });
 type Selection = z.infer<typeof Selection>;
-const by = z.string().min(1).max(200).default('unknown');
-const Reason = z.string().min(1).max(1000);
+const Reason = typedText(1000);
 const isChosen = (selection: Selection): boolean => Object.values(filterOf(selection)).length > 0;
 const Redrive = Selection.extend({
   all: z.boolean().optional(),
-  by,
+  by: notBy,
   reason: Reason.optional(),
 }).refine(
   ({ all, ...selection }) => all || isChosen(selection),
   'say which: service, queue, operation, cause or id, or all: true',
 );
-const Discard = Selection.extend({ by, reason: Reason }).refine(
+const Discard = Selection.extend({ by: notBy, reason: Reason }).refine(
   isChosen,
   'say which: service, queue, operation, cause or id',
 );
-const DecisionQuery = z.object({
+const DecisionQuery = z.strictObject({
   operation: OperationId.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
@@ -47,11 +49,13 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
     return context.json({ deadLetters: letters.map(shown) });
   });
   app.post('/v1/dead-letters/redrive', async (context) => {
-    const { by, reason, ...selection } = Redrive.parse(await context.req.json());
+    const { by: _, reason, ...selection } = await readJson(context, Redrive);
+    const by = callerOf(context);
     return context.json({ redriven: await engine.redrive(filterOf(selection), { by, reason }) });
   });
   app.post('/v1/dead-letters/discard', async (context) => {
-    const { by, reason, ...selection } = Discard.parse(await context.req.json());
+    const { by: _, reason, ...selection } = await readJson(context, Discard);
+    const by = callerOf(context);
     const filter = filterOf(selection);
     const letters = await engine.deadLetters(filter);
     const needed = await firstNeeded(letters, engine);

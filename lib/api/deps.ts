@@ -3,6 +3,8 @@ import type { Cloud } from '../openstack/cloud.ts';
 import type { Mode } from '../operation/model.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
+import type { Authentication } from './authentication.ts';
+import type { ErrorDeps } from './errors.ts';
 
 export interface ApiDeps {
   readonly engine: Engine;
@@ -13,18 +15,16 @@ export interface ApiDeps {
   readonly optedIn: readonly string[];
   /** Services of the operator's own that are asked over HTTP, and may report here. */
   readonly httpPlugins: readonly string[];
-  /** Somebody before this door has asked the caller who he is: API Gateway, by his signature. */
-  readonly authenticated?: true;
+  readonly authentication: Authentication;
+  /** Where errors are logged, with the request id that the answer carries. */
+  readonly log: ErrorDeps['log'];
+  /** Called for each request that ends in an unexpected error. */
+  readonly onUnexpected?: () => void;
   readonly protection: () => Promise<Protection>;
   /** What `/healthz` tells beside the database. `ok: false` makes it 503. */
   health(): { readonly ok: boolean; readonly [part: string]: unknown };
   now(): number;
 }
-
-/** An error as every route answers it. */
-export const problem = (code: string, message: string, advice?: string) => ({
-  error: { code: `api.${code}`, message, ...(advice === undefined ? {} : { advice }) },
-});
 
 /** Without the fields that are undefined. */
 export const defined = <T extends object>(object: T) =>

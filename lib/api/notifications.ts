@@ -1,40 +1,79 @@
 import { randomUUID } from 'node:crypto';
 import type { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { notificationReceived } from '../account/received.ts';
 import type { Engine } from '../engine/port.ts';
-import { problem } from './deps.ts';
+import { BodyError, JSON_LINES, mediaType, NOTIFICATIONS_PATH } from './body.ts';
+import { problem } from './problem.ts';
 
-const LARGEST_BODY = 16 * 1024 * 1024;
+/** In one call. All of them are stored in one transaction, and a larger one would keep others waiting. */
+export const MAX_NOTIFICATIONS = 1000;
+const TOO_MANY = problem(
+  'too-many',
+  `more than ${MAX_NOTIFICATIONS} notifications in one call: none was stored`,
+  `Send at most ${MAX_NOTIFICATIONS} in one call.`,
+);
 
-/** Notifications over HTTP: stored unread, then acknowledged. */
+/** Notifications over HTTP: stored unread, then acknowledged with 202 and their number. */
 export function notificationRoutes(
   app: Hono,
   { engine, now }: { readonly engine: Pick<Engine, 'commit'>; now(): number },
 ): void {
-  app.post('/v1/notifications', bodyLimit({ maxSize: LARGEST_BODY }), async (context) => {
+  app.post(NOTIFICATIONS_PATH, async (context) => {
     const receivedAt = now();
-    const messages = bodies(new Uint8Array(await context.req.arrayBuffer())).map((body) =>
+    const bytes = new Uint8Array(await context.req.arrayBuffer());
+    const bodies = JSON_LINES.includes(mediaType(context)) ? linesOf(bytes) : bodiesOf(bytes);
+    if (bodies === 'too many') return context.json(TOO_MANY, 413);
+    if (bodies.length === 0) throw new BodyError('the body is empty');
+    const messages = bodies.map((body) =>
       notificationReceived(body, { id: randomUUID(), source: 'http', receivedAt }),
     );
-    if (messages.length === 0) return context.json(problem('input', 'the body is empty'), 400);
     await engine.commit({ messages });
     return context.json({ stored: messages.length }, 202);
   });
 }
 
 /**
- * One notification, a JSON array of them, or JSON lines. What is none of these is stored as it is:
- * ingest will put it into quarantine.
+ * One notification, or a JSON array of them. A text of one line that is not JSON is stored as it is: ingest
+ * puts it into quarantine, where a person sees it.
+ * Throws {@link BodyError} for JSON lines, which must be declared, and for what is nested too deeply to be written again.
  */
-function bodies(bytes: Uint8Array): Uint8Array[] {
-  const text = new TextDecoder().decode(bytes);
-  if (text.trim() === '') return [];
+function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
+  const text = new TextDecoder().decode(bytes).trim();
+  if (text === '') return [];
+  let parsed: unknown;
   try {
-    const parsed: unknown = JSON.parse(text);
-    return Array.isArray(parsed) ? parsed.map((one) => Buffer.from(JSON.stringify(one))) : [bytes];
+    parsed = JSON.parse(text);
   } catch {
-    const lines = text.split('\n').filter((line) => line.trim() !== '');
-    return lines.length > 1 ? lines.map((line) => Buffer.from(line)) : [bytes];
+    if (!text.includes('\n')) return [bytes];
+    const advice = `for one notification a line send content-type: ${JSON_LINES[0]}`;
+    throw new BodyError(`the body is not JSON; ${advice}`);
   }
+  if (!Array.isArray(parsed)) return [bytes];
+  if (parsed.length > MAX_NOTIFICATIONS) return 'too many';
+  try {
+    return parsed.map((one) => Buffer.from(JSON.stringify(one)));
+  } catch (thrown) {
+    if (thrown instanceof RangeError) throw new BodyError('a notification is nested too deeply');
+    throw thrown;
+  }
+}
+
+const LINE_END = 10;
+const BLANKS: readonly number[] = [9, LINE_END, 13, 32];
+
+/** One notification a line. Reads no further than one line over the limit, for a body may be all line ends. */
+function linesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
+  const lines: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (BLANKS.includes(bytes[at] ?? LINE_END)) {
+      at += 1;
+      continue;
+    }
+    if (lines.length === MAX_NOTIFICATIONS) return 'too many';
+    const found = bytes.indexOf(LINE_END, at);
+    const end = found < 0 ? bytes.length : found;
+    lines.push(bytes.subarray(at, end));
+    at = end;
+  }
+  return lines;
 }

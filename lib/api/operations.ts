@@ -9,28 +9,32 @@ import { hasEnded } from '../operation/open.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
 import { view } from '../operation/view.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
-import { type ApiDeps, defined, problem } from './deps.ts';
+import { callerOf } from './authentication.ts';
+import { notBy, readJson, typedText } from './body.ts';
+import { type ApiDeps, defined } from './deps.ts';
+import { problem } from './problem.ts';
 
-const OperationQuery = z.object({
+const OperationQuery = z.strictObject({
   state: z.enum(OPERATION_STATES).optional(),
   project: ProjectId.optional(),
   domain: DomainId.optional(),
   user: UserId.optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
-const by = z.string().min(1).max(200).default('unknown');
-const reason = z.string().min(1).max(1000);
-const Release = z.object({ by, reason });
+const reason = typedText(1000);
+const Release = z.strictObject({ reason, by: notBy });
 /** `name`: of the project, to confirm that an enabled one is meant. */
-const Requested = z.object({
+const Requested = z.strictObject({
   action: z.literal('cleanup'),
   project: ProjectId,
-  name: z.string().min(1).optional(),
-  by,
+  name: typedText(255).optional(),
+  by: notBy,
   reason: reason.default('asked for by an administrator'),
 });
+/** An administrator's request, with the authenticated name. */
+type Request = Omit<z.infer<typeof Requested>, 'by'> & { readonly by: string };
 
-/** Operations: looked at, asked for, released. */
+/** Operations: shown, requested, released. */
 export function operationRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
   app.get('/v1/operations', async (context) => {
@@ -48,15 +52,15 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     });
   });
   app.post('/v1/operations', async (context) => {
-    const wish = Requested.parse(await context.req.json());
-    const answer = await request(wish, deps);
+    const requested = await readJson(context, Requested);
+    const answer = await request({ ...requested, by: callerOf(context) }, deps);
     if (answer.is === 'refused')
       return context.json(problem('refused', answer.because, answer.advice), 409);
     const { operation, messages } = answer.opened;
     const done = await engine.commit({ operations: [operation], messages });
     if (done === 'conflict')
       return context.json(
-        problem('conflict', 'somebody else opened an operation about it this very moment'),
+        problem('conflict', 'another request opened an operation about this project just now'),
         409,
       );
     return context.json({ opened: operation.id, unknown: answer.unknown }, 202);
@@ -72,7 +76,8 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   });
   app.post('/v1/operations/:id/release', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));
-    const decision = Release.parse(await context.req.json());
+    const { reason } = await readJson(context, Release);
+    const decision = { by: callerOf(context), reason };
     const operation = await engine.reads.operation(operationId);
     const message = operation && releaseOf(operation, decision, deps.mode);
     if (!message) return context.json(problem('operation', whyNot(operation)), 409);
@@ -81,11 +86,11 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   });
 }
 
-async function request(wish: z.infer<typeof Requested>, deps: ApiDeps): Promise<RequestAnswer> {
+async function request(wanted: Request, deps: ApiDeps): Promise<RequestAnswer> {
   const { keystone, keystoneActions } = deps.cloud;
   const [shown, existing, protection] = await Promise.all([
-    keystone.show('project', wish.project),
-    deps.engine.reads.operationsAbout('project', wish.project),
+    keystone.show('project', wanted.project),
+    deps.engine.reads.operationsAbout('project', wanted.project),
     deps.protection(),
   ]);
   if (shown.is === 'present' && shown.account.type === 'domain') return aDomain(shown.account);
@@ -104,9 +109,9 @@ async function request(wish: z.infer<typeof Requested>, deps: ApiDeps): Promise<
   };
   const input = {
     scope,
-    by: wish.by,
-    reason: wish.reason,
-    confirmedName: wish.name,
+    by: wanted.by,
+    reason: wanted.reason,
+    confirmedName: wanted.name,
     shown: { name, enabled },
     existing,
     mode: deps.mode,
@@ -177,7 +182,7 @@ async function seen(
  */
 function releaseOf(
   operation: Operation,
-  decision: z.infer<typeof Release>,
+  decision: { readonly by: string; readonly reason: string },
   mode: Mode,
 ): Outgoing | undefined {
   const { id, state, scope, cause, request, hold } = operation;

@@ -3,15 +3,18 @@ import * as z from 'zod';
 import { applyWaivers, uncoveredServices } from '../operation/coverage.ts';
 import { awaitedTypes, levels, predecessors } from '../operation/order.ts';
 import type { Service } from '../task/service.ts';
-import { type ApiDeps, problem } from './deps.ts';
+import { callerOf } from './authentication.ts';
+import { notBy, readJson, typedText } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+import { problem } from './problem.ts';
 
 const Type = z
   .string()
   .regex(/^[a-zA-Z0-9_-]{1,100}$/, 'a type as the catalog has it: load-balancer');
-const Waive = z.object({
+const Waive = z.strictObject({
   type: Type,
-  by: z.string().min(1).max(200).default('unknown'),
-  reason: z.string().min(1).max(1000),
+  by: notBy,
+  reason: typedText(1000),
 });
 
 /**
@@ -47,7 +50,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     context.json({ waivers: await engine.reads.waivers() }),
   );
   app.post('/v1/waivers', async (context) => {
-    const { type, by, reason } = Waive.parse(await context.req.json());
+    const { type, reason } = await readJson(context, Waive);
     const covering = services.find((service) => service.catalogTypes.includes(type));
     // What can be out of reach may be somebody else's business: a Barbican whose own listener hears
     // of deletions.
@@ -59,7 +62,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
         ),
         409,
       );
-    await engine.commit({ waivers: [{ type, by, reason, at: deps.now() }] });
+    await engine.commit({ waivers: [{ type, by: callerOf(context), reason, at: deps.now() }] });
     return context.json({ waived: type }, 201);
   });
   app.delete('/v1/waivers/:type', async (context) => {

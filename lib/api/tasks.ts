@@ -3,21 +3,30 @@ import { TaskId } from '../../events/ids.ts';
 import { contradiction, reportMessage, TaskReport } from '../../events/task-report.ts';
 import type { Task } from '../operation/model.ts';
 import { redactDeep } from '../shared/redaction.ts';
-import { type ApiDeps, problem } from './deps.ts';
+import { callerOf } from './authentication.ts';
+import { readJson } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+import { problem } from './problem.ts';
 
 /**
- * Reports of the operator's own services. Only their tasks: nobody may say over HTTP that Nova is
- * done.
+ * Reports of the operator's own services, for their own tasks only: no HTTP request can say that
+ * Nova is finished.
  */
 export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
-  // The id has slashes in it. Who calls encodes them, and API Gateway hands the path on decoded.
+  // The id has slashes in it. A client encodes them, and API Gateway passes the path on decoded.
   app.post('/v1/tasks/:id{.+}/report', async (context) => {
     const id = TaskId.parse(context.req.param('id'));
-    const report = TaskReport.parse(await context.req.json());
+    const report = await readJson(context, TaskReport);
     const task = await engine.reads.task(id);
     if (!task) return context.json(problem('task', 'there is no such task'), 404);
     if (!httpPlugins.includes(task.service))
       return context.json(problem('task', `${task.service} does not report over HTTP`), 403);
+    const caller = callerOf(context);
+    if (httpPlugins.includes(caller) && caller !== task.service)
+      return context.json(
+        problem('task', `the token of ${caller} reports tasks of ${caller} only`),
+        403,
+      );
     const because = notAsked(task) ?? contradiction(report, task.phase);
     if (because) return context.json(problem('task', because), 409);
     await engine.commit({ messages: [redactDeep(reportMessage({ ...task, taskId: id }, report))] });

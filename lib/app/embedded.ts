@@ -17,6 +17,7 @@ import type { Logger } from '../shared/log.ts';
 import type { Settings } from '../shared/settings.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
+import { apiTokens } from './api-tokens.ts';
 import { startInventorySync } from './inventory-sync.ts';
 import { listen } from './listen.ts';
 import { loadPlugins, resolvePlugins } from './plugins.ts';
@@ -80,6 +81,7 @@ async function start(
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
   });
   undo.add(() => opened.close());
+  const tokens = apiTokens(settings);
   const engine = observedEngine(opened, log);
   const calls: Record<string, number> = {};
   const cloud = connectCloud(credentials, {
@@ -165,6 +167,8 @@ async function start(
   undo.add(() => inventory.stop());
   const app = api({
     ...common,
+    log,
+    authentication: { by: 'tokens', tokens },
     httpPlugins: httpPlugins.map(({ name }) => name),
     health: () => {
       const state = relay?.state();

@@ -3,14 +3,16 @@ import { Hash } from '@smithy/core/serde';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { AwsCredentials } from '../engine/aws/clients.ts';
 import { ownCredentials } from '../engine/aws/own-credentials.ts';
+import { readFileIfThere } from './process.ts';
+import { withToken } from './token.ts';
 
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The function that calls the API. The API on AWS accepts only signed calls of a principal with the
- * right `execute-api:Invoke`, so calls to API Gateway are signed (Signature Version 4); any other
- * URL is called as it is.
+ * right `execute-api:Invoke`, so calls to API Gateway are signed (Signature Version 4); changes at
+ * any other URL carry the token of its API.
  */
 export function callerOf(
   base: string,
@@ -19,7 +21,7 @@ export function callerOf(
   send: Fetch = fetch,
 ): Fetch {
   const region = URL.canParse(base) ? regionOf(new URL(base), environment) : undefined;
-  if (region === undefined) return send;
+  if (region === undefined) return withToken(base, environment, readFileIfThere, send);
   const signer = new SignatureV4({
     service: 'execute-api',
     region,

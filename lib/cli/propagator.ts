@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { userInfo } from 'node:os';
 import { callerOf } from './aws-signature.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
@@ -15,7 +14,6 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   client: new ApiClient(apiUrl, tellingProgress(callerOf(apiUrl, process.env), process.stderr)),
   version: packageVersion(),
   color: colors(process.stdout, process.env),
-  me: () => process.env.SUDO_USER ?? userInfo().username,
   now: Date.now,
   write: (text) => void process.stdout.write(text),
   complain: (text) => void process.stderr.write(text),

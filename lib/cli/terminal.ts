@@ -24,8 +24,6 @@ export class UsageError extends Error {}
 export interface Terminal {
   readonly client: ApiClient;
   readonly color: Colors;
-  /** Who acts: kept with each decision. */
-  me(): string;
   /** Epoch milliseconds. */
   now(): number;
   readonly version: string;

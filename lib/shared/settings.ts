@@ -62,6 +62,16 @@ const httpUrl = z
   .string()
   .regex(/^https?:\/\/\S+$/, 'must begin with http:// or https://')
   .refine(URL.canParse, 'is not a URL of the form https://host:port/path');
+const namedTokens = z.string().transform((text, context): { name: string; token: string }[] => {
+  const parts = text.split(',').filter((part) => part.trim() !== '');
+  const pairs = parts.map((part) => /^\s*([\w.@-]{1,64})=([\w.~+/-]{32,200}=*)\s*$/.exec(part));
+  if (pairs.some((pair) => pair === null))
+    context.addIssue({
+      code: 'custom',
+      message: 'write name=token pairs with commas; make a token with openssl rand -hex 32',
+    });
+  return pairs.flatMap((pair) => (pair?.[1] && pair[2] ? [{ name: pair[1], token: pair[2] }] : []));
+});
 
 /**
  * Every setting but OpenStack's own (`OS_*`), with its default. The table in the README lists the
@@ -88,6 +98,14 @@ export const Settings = z.object({
     )
     .optional(),
   PROPAGATOR_PORT: whole(0, 65_535).prefault('8787'),
+  PROPAGATOR_API_TOKEN_FILE: z
+    .string()
+    .min(1)
+    .transform((path) => resolve(path))
+    .optional(),
+  PROPAGATOR_API_TOKENS: namedTokens.prefault(''),
+  /** Read by the commands only; known here, so that a shell that has it can start a relay. */
+  PROPAGATOR_API_TOKEN: z.string().optional(),
   PROPAGATOR_PROTECTED_PROJECTS: ids.prefault(''),
   PROPAGATOR_PROTECTED_DOMAINS: ids.prefault(''),
   PROPAGATOR_MAX_OPERATIONS_PER_HOUR: whole(1, 100_000).prefault('50'),

@@ -249,7 +249,12 @@ async function apiOf(config: Config, prefix: string, method: string, path: strin
     rawPath,
     rawQueryString,
     headers: { host: 'api.example.org', 'content-type': 'application/json' },
-    requestContext: { domainName: 'api.example.org', http: { method, path: rawPath } },
+    requestContext: {
+      domainName: 'api.example.org',
+      requestId: 'request-of-the-test',
+      http: { method, path: rawPath },
+      authorizer: { iam: { userArn: 'arn:aws:iam::000000000000:user/operator' } },
+    },
     body: input && JSON.stringify(input),
     isBase64Encoded: false,
   };
@@ -278,7 +283,11 @@ async function knock(
   const base = `${config.endpoint}/_aws/execute-api/${id}`;
   const call =
     caller === 'none' ? fetch : callerOf(base, { AWS_REGION: REGION }, async () => CREDENTIALS);
-  const answer = await call(`${base}${path}`, { method: 'POST', body });
+  const answer = await call(`${base}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
   return { status: answer.status, body: await answer.text() };
 }
 

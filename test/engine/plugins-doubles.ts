@@ -72,6 +72,9 @@ export class Billing {
   }
 }
 
+/** The token that the example reports with. */
+export const CMDB_TOKEN = 'cmdb-'.repeat(8);
+
 /** The example in Python, with its own database. */
 export class Cmdb {
   readonly #database: DatabaseSync;
@@ -88,6 +91,7 @@ export class Cmdb {
       CMDB_DATABASE: path,
       CMDB_PORT: String(port),
       PROPAGATOR_API_URL: propagator,
+      PROPAGATOR_API_TOKEN: CMDB_TOKEN,
     };
   }
 

@@ -1,7 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as z from 'zod';
 import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
+import { callerOf } from '../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
 import { type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
@@ -12,7 +14,7 @@ import { readSettings } from '../../lib/shared/settings.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { createServer, listen } from '../cloud/http.ts';
 import { until } from './place.ts';
-import { Billing, Cmdb } from './plugins-doubles.ts';
+import { Billing, CMDB_TOKEN, Cmdb } from './plugins-doubles.ts';
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -20,6 +22,10 @@ async function freePort(): Promise<number> {
   await new Promise((done) => server.close(done));
   return port;
 }
+
+/** Calls the API as a command with the same data folder does. */
+const clientOf = (base: string, folder: string): ApiClient =>
+  new ApiClient(base, callerOf(base, { PROPAGATOR_DATA: join(folder, 'data') }));
 
 /** A rehearsal cloud, a whole propagator in mode enforce, and both examples beside it. */
 export class OwnServicesStage {
@@ -42,7 +48,7 @@ export class OwnServicesStage {
     this.propagator = propagator;
     this.billing = billing;
     this.cmdb = cmdb;
-    this.client = new ApiClient(`http://127.0.0.1:${propagator.port}`);
+    this.client = clientOf(`http://127.0.0.1:${propagator.port}`, folder);
     this.#folder = folder;
     this.#domain = cloud.seed.makeDomain('customers');
   }
@@ -60,6 +66,8 @@ export class OwnServicesStage {
       PROPAGATOR_GRACE_PERIOD: '0s',
       PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
       PROPAGATOR_DATA: join(folder, 'data'),
+      PROPAGATOR_API_TOKEN_FILE: join(folder, 'data', 'api-token'),
+      PROPAGATOR_API_TOKENS: `cmdb=${CMDB_TOKEN}`,
       PROPAGATOR_PORT: String(port),
       PROPAGATOR_SERVICE_MODULES: './examples/billing-module/billing.ts',
       PROPAGATOR_REMOTE_SERVICES: `cmdb=http://127.0.0.1:${cmdbPort}/tasks`,
@@ -72,11 +80,9 @@ export class OwnServicesStage {
     });
     const propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
     const apiUrl = `http://127.0.0.1:${propagator.port}`;
+    const client = clientOf(apiUrl, folder);
     cloud.onNotification((notification) => {
-      fetch(`${apiUrl}/v1/notifications`, {
-        method: 'POST',
-        body: JSON.stringify(notification),
-      }).catch(() => undefined);
+      client.post('/v1/notifications', notification, z.unknown()).catch(() => undefined);
     });
     const cmdb = new Cmdb(folder, cmdbPort, apiUrl);
     await cmdb.start();

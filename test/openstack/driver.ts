@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { callerOf } from '../../lib/cli/aws-signature.ts';
 import { until } from './cloud.ts';
 
 /** The answers of the propagator's API, as far as this suite looks at them. */
@@ -163,8 +164,10 @@ export class Propagator {
     body?: string,
   ): Promise<{ status: number; json: unknown }> {
     const url = `http://127.0.0.1:${this.#port}${path}`;
-    const init = { method, signal: AbortSignal.timeout(20_000), headers: { connection: 'close' } };
-    const response = await fetch(url, body === undefined ? init : { ...init, body });
+    const headers = { connection: 'close', 'content-type': 'application/json' };
+    const init = { method, signal: AbortSignal.timeout(20_000), headers };
+    const send = callerOf(url, { PROPAGATOR_DATA: this.#data });
+    const response = await send(url, body === undefined ? init : { ...init, body });
     return { status: response.status, json: await response.json() };
   }
   health = async () => Health.parse((await this.api('GET', '/healthz')).json);

@@ -51,7 +51,6 @@ describe('a project whose end an administrator asks for', () => {
     const answer = await ask({
       project,
       name: await nameOf(project),
-      by: 'test',
       reason: 'contract ended',
     });
     expect(answer.status).toBe(202);

@@ -7,6 +7,7 @@ import { runTask, type ServiceDeps } from '../../lib/handlers/task.ts';
 import type { Mode, Operation, Task } from '../../lib/operation/model.ts';
 import { type ErrorClass, PropagatorError } from '../../lib/shared/errors.ts';
 import type { Service } from '../../lib/task/service.ts';
+import { apiAccess, type Caller, changeBy } from '../api-tokens.ts';
 import { MemoryEngine, type Waiting } from '../memory.ts';
 import { LivingCloud } from './stateful-cloud.ts';
 import { type Described, serviceOf } from './stateful-service.ts';
@@ -24,7 +25,7 @@ export const failure = (
 export interface Wish {
   readonly name?: string;
   readonly project?: string;
-  readonly by?: string;
+  readonly by?: Caller;
   readonly reason?: string;
 }
 
@@ -141,30 +142,23 @@ export class LivingWorld {
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
     body?: unknown,
+    by: Caller = 'ann',
   ): Promise<{ status: number; body: Record<string, unknown> }> {
-    const app = api({ ...this.deps, health: () => ({ ok: true }) });
-    const text =
-      body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
-    const answer = await app.request(`http://127.0.0.1:8787${path}`, { method, ...text });
+    const app = api({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
+    const init = method === 'GET' ? {} : changeBy(by, body, method);
+    const answer = await app.request(`http://127.0.0.1:8787${path}`, init);
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   }
 
   /** An administrator asks for the end of the target project. */
-  ask(wish: Wish = { name: 'shop' }) {
-    return this.call('POST', '/v1/operations', {
-      action: 'cleanup',
-      project: TARGET,
-      by: 'ann',
-      reason: 'contract ended',
-      ...wish,
-    });
+  ask({ by, ...wish }: Wish = { name: 'shop' }) {
+    const body = { action: 'cleanup', project: TARGET, reason: 'contract ended', ...wish };
+    return this.call('POST', '/v1/operations', body, by);
   }
 
   release(operation = this.operation) {
-    return this.call('POST', `/v1/operations/${operation.id}/release`, {
-      by: 'bob',
-      reason: 'looked at it',
-    });
+    const path = `/v1/operations/${operation.id}/release`;
+    return this.call('POST', path, { reason: 'looked at it' }, 'bob');
   }
 
   /** The operation that was opened last. */

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { ServiceName } from '../../events/ids.ts';
-import { ApiClient } from '../../lib/cli/client.ts';
 import { colors, duration, table } from '../../lib/cli/output.ts';
 import { DeadLettersShape, type OperationShape, OperationsShape } from '../../lib/cli/shapes.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
@@ -22,8 +21,7 @@ screen.say(
 );
 
 const stage = await setStage();
-const { cloud, customer, neighbor, propagator } = stage;
-const client = new ApiClient(`http://127.0.0.1:${propagator.port}`);
+const { cloud, customer, neighbor, client } = stage;
 const neighbourBefore = neighbor.projects.map(({ id }) => cloud.world.resources(id));
 const held = customer.projects.reduce((sum, { id }) => sum + cloud.world.resources(id).length, 0);
 screen.say(
@@ -101,7 +99,7 @@ async function redriveOnce(): Promise<number> {
   mend();
   const answer = await client.post(
     '/v1/dead-letters/redrive',
-    { service: 'nova', by: 'rehearsal' },
+    { service: 'nova' },
     z.object({ redriven: z.number() }),
   );
   return answer.redriven;

@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as z from 'zod';
 import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
+import { callerOf } from '../../lib/cli/aws-signature.ts';
+import { ApiClient } from '../../lib/cli/client.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
@@ -10,6 +13,8 @@ import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 export interface Stage {
   readonly cloud: RehearsalCloud;
   readonly propagator: Embedded;
+  /** Calls its API as a command does. */
+  readonly client: ApiClient;
   /** The customer who leaves. */
   readonly customer: {
     readonly domainId: string;
@@ -55,10 +60,12 @@ export async function setStage(): Promise<Stage> {
     cwd: '/nonexistent',
   });
   const propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
-  const apiUrl = `http://127.0.0.1:${propagator.port}/v1/notifications`;
+  const apiUrl = `http://127.0.0.1:${propagator.port}`;
+  const environment = { PROPAGATOR_DATA: settings.PROPAGATOR_DATA };
+  const client = new ApiClient(apiUrl, callerOf(apiUrl, environment));
   const sent: Promise<unknown>[] = [];
   cloud.onNotification((notification) => {
-    sent.push(fetch(apiUrl, { method: 'POST', body: JSON.stringify(notification) }));
+    sent.push(client.post('/v1/notifications', notification, z.object({ stored: z.number() })));
   });
   // Names, domains and members are recorded before anything is deleted, as they would be on a cloud
   // that has run for a while.
@@ -67,6 +74,7 @@ export async function setStage(): Promise<Stage> {
   return {
     cloud,
     propagator,
+    client,
     customer,
     neighbor,
     async close() {

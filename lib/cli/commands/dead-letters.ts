@@ -35,7 +35,7 @@ const COLUMNS: Presentation<unknown, DeadLetterShape>['columns'] = {
 
 /** `dead-letter list|show|redrive|discard` and `audit list`. */
 export function deadLetterCommands(program: Command, terminal: Terminal): void {
-  const { client, me, now } = terminal;
+  const { client, now } = terminal;
   const fetchList = (selection: Selection) =>
     client.get(`/v1/dead-letters${query({ ...selection })}`, DeadLettersShape);
   const letter = program
@@ -102,7 +102,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
       if (!wish.all) mustChoose(wish, ', or --all');
       const answer = await client.post(
         '/v1/dead-letters/redrive',
-        { ...wish, by: me() },
+        wish,
         z.object({ redriven: z.number() }),
       );
       present(
@@ -127,7 +127,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
       mustChoose(wish, '');
       const answer = await client.post(
         '/v1/dead-letters/discard',
-        { ...wish, by: me() },
+        wish,
         z.object({ discarded: z.number() }),
       );
       present(

@@ -39,7 +39,7 @@ const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
 
 /** `operation list`, `operation show`, `operation release` and `project delete`. */
 export function operationCommands(program: Command, terminal: Terminal): void {
-  const { client, color, me, now } = terminal;
+  const { client, color, now } = terminal;
   const operation = program
     .command('operation')
     .description('operations: one account change carried through all services');
@@ -101,11 +101,7 @@ Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a 
     .requiredOption('--reason <text>', 'why it is right; it is kept')
     .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/release`;
-      const answer = await client.post(
-        path,
-        { by: me(), reason },
-        z.object({ released: z.string() }),
-      );
+      const answer = await client.post(path, { reason }, z.object({ released: z.string() }));
       present(
         terminal,
         answer,
@@ -123,7 +119,7 @@ Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a 
     .option('--name <name>', 'the name of the project, to confirm one that is enabled')
     .option('--reason <text>', 'why; it is kept')
     .action(async (id: string, { name, reason, ...options }: DeleteOptions) => {
-      const wish = { action: 'cleanup', project: id, name, reason, by: me() };
+      const wish = { action: 'cleanup', project: id, name, reason };
       const answer = await client.post('/v1/operations', wish, Opened);
       present(
         terminal,

@@ -3,6 +3,7 @@ import { api } from '../../../lib/api/api.ts';
 import { DeadLettersShape, OperationShape, OperationsShape } from '../../../lib/cli/shapes.ts';
 import { SHOWN_AT_MOST } from '../../../lib/engine/port.ts';
 import type { ErrorReport } from '../../../lib/shared/errors.ts';
+import { apiAccess, type Caller, changeBy } from '../../api-tokens.ts';
 import { confirmation, operation, quarantined, requested, task } from '../../engine/samples.ts';
 import { MemoryEngine } from '../../memory.ts';
 import { SmallWorld } from '../../property/small-world.ts';
@@ -24,9 +25,20 @@ function apiUrl(engine = new MemoryEngine()) {
     failures: 0,
     failWith: 'Transient',
   });
-  const app = api({ ...deps, engine, health: () => ({ ok: true }), now: () => engine.time });
-  const call = async (path: string, body?: object): Promise<{ status: number; body: unknown }> => {
-    const init = body && { method: 'POST', body: JSON.stringify(body) };
+  const app = api({
+    ...deps,
+    ...apiAccess,
+    engine,
+    health: () => ({ ok: true }),
+    now: () => engine.time,
+  });
+  /** `by` is the caller whose token the request carries. */
+  const call = async (
+    path: string,
+    change?: { readonly by?: Caller; readonly [field: string]: unknown },
+  ): Promise<{ status: number; body: unknown }> => {
+    const { by = 'ann', ...body } = change ?? {};
+    const init = change && changeBy(by, body);
     const answer = await app.request(`http://127.0.0.1:8787${path}`, init);
     return { status: answer.status, body: await answer.json() };
   };
@@ -192,7 +204,7 @@ describe('the dead letters behind the door', () => {
 
   it.each([
     ['redrive', {}],
-    ['redrive', { by: 'ann', reason: 'x' }],
+    ['redrive', { reason: 'x' }],
     ['redrive', { service: 'nova', reason: '' }],
     ['redrive', { queue: 'elsewhere' }],
     ['redrive', { queue: 'ingest-dead' }],

@@ -46,7 +46,7 @@ describe('POST /v1/operations', () => {
     const protection = () => Promise.reject(new Error('password hunter2 refused'));
     Object.defineProperty(world, 'deps', { value: { ...world.deps, protection } });
     const answer = await world.ask();
-    expect(answer.status).toBe(503);
+    expect(answer.status).toBe(500);
     expect(JSON.stringify(answer.body)).not.toContain('hunter2');
     expect(world.engine.operations.size).toBe(0);
   });

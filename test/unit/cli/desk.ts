@@ -1,6 +1,8 @@
 import { api } from '../../../lib/api/api.ts';
+import { callerOf } from '../../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
+import { apiAccess, tokenOf } from '../../api-tokens.ts';
 import { CONTROL, SmallWorld } from '../../property/small-world.ts';
 import { plain } from './samples.ts';
 
@@ -25,10 +27,11 @@ export function desk() {
         : { is: 'absent' },
   };
   const cloud = { ...deps.cloud, catalog, keystone };
-  const app = api({ ...deps, cloud, health: () => ({ ok: true }) });
-  const client = new ApiClient('http://127.0.0.1:8787', async (url, init) =>
-    app.request(url, init),
-  );
+  const app = api({ ...deps, ...apiAccess, cloud, health: () => ({ ok: true }) });
+  const base = 'http://127.0.0.1:8787';
+  const environment = { PROPAGATOR_API_TOKEN: tokenOf('ann') };
+  const send = async (url: string, init: RequestInit) => app.request(url, init);
+  const client = new ApiClient(base, callerOf(base, environment, undefined, send));
   const type = async (line: string) => {
     const written: string[] = [];
     const complained: string[] = [];
@@ -38,7 +41,6 @@ export function desk() {
         client,
         version: '1.2.3',
         color: plain,
-        me: () => 'ann',
         now: () => engine.time,
         write: (text) => void written.push(text),
         complain: (text) => void complained.push(text),

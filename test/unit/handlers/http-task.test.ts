@@ -5,6 +5,7 @@ import type { Message } from '../../../events/index.ts';
 import { api } from '../../../lib/api/api.ts';
 import { OperationShape } from '../../../lib/cli/shapes.ts';
 import { runHttpTask } from '../../../lib/handlers/http-task.ts';
+import { apiAccess, changeBy } from '../../api-tokens.ts';
 import { listen, readBody } from '../../cloud/http.ts';
 import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
 
@@ -88,12 +89,9 @@ class RemoteWorld extends SmallWorld {
   }
 
   async report(json: unknown, taskId: string = this.task?.id ?? ''): Promise<number> {
-    const app = api({ ...this.deps, health: () => ({ ok: true }) });
+    const app = api({ ...this.deps, ...apiAccess, health: () => ({ ok: true }) });
     const path = `/v1/tasks/${encodeURIComponent(taskId)}/report`;
-    const answer = await app.request(`http://127.0.0.1${path}`, {
-      method: 'POST',
-      body: JSON.stringify(json),
-    });
+    const answer = await app.request(`http://127.0.0.1${path}`, changeBy('cmdb', json));
     return answer.status;
   }
 }
@@ -112,7 +110,7 @@ const finished = (phase: string, left = 0) => ({
   data: { result: 'finished', counts: one(left) },
 });
 const waitsOn = async () => {
-  const app = api({ ...world.deps, health: () => ({ ok: true }) });
+  const app = api({ ...world.deps, ...apiAccess, health: () => ({ ok: true }) });
   const answer = await app.request(`http://127.0.0.1/v1/operations/${world.task?.operationId}`);
   return OperationShape.parse(await answer.json()).waitsOn.filter(({ on }) =>
     on.startsWith('cmdb'),

@@ -1,3 +1,4 @@
+import type { Caller } from '../../api-tokens.ts';
 import { deleted, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
 const COVERED = [{ name: 'compute', resourceTypes: { server: 'A' } }] as const;
@@ -12,8 +13,8 @@ async function notified(): Promise<void> {
   world.cloud.delete(TARGET);
   await world.engine.commit({ messages: [deleted('project', TARGET)] });
 }
-const waive = (type: string, by = 'ann') =>
-  world.call('POST', '/v1/waivers', { type, by, reason: 'it holds nothing of customers' });
+const waive = (type: string, by: Caller = 'ann') =>
+  world.call('POST', '/v1/waivers', { type, reason: 'it holds nothing of customers' }, by);
 const waived = () => world.operation.waived.map(({ type, by, reason }) => [type, by, reason]);
 
 describe('a service of the catalog that no service file covers', () => {

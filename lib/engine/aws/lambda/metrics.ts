@@ -9,7 +9,7 @@ export const NAMESPACE = 'KeystonePropagator';
  * `Removed`: resources · `Held`: operations that wait for a person, `Capped`: those among them that
  * a cap has stopped ·
  * `Quarantined`: notifications that can't be read · `Repaired`: changes whose messages had been
- * left unsent.
+ * left unsent · `ApiErrors`: requests that ended in an error that the API did not expect.
  */
 export const METRICS = {
   Heard: 'Count',
@@ -23,6 +23,7 @@ export const METRICS = {
   Capped: 'Count',
   Quarantined: 'Count',
   Repaired: 'Count',
+  ApiErrors: 'Count',
 } as const;
 export type MetricName = keyof typeof METRICS;
 export type Values = Partial<Record<MetricName, number>>;

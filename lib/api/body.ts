@@ -1,0 +1,101 @@
+import { isUtf8 } from 'node:buffer';
+import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import * as z from 'zod';
+import { isRead } from './methods.ts';
+import { problem } from './problem.ts';
+
+const KIBIBYTE = 1024;
+/** The largest body that is read, in bytes. A notification is cut at 1 MiB anyway. */
+export const MAX_BODY = 64 * KIBIBYTE;
+export const MAX_NOTIFICATIONS_BODY = 4 * KIBIBYTE * KIBIBYTE;
+export const NOTIFICATIONS_PATH = '/v1/notifications';
+/** JSON lines have no registered type; both names are in use. */
+export const JSON_LINES: readonly string[] = ['application/x-ndjson', 'application/jsonl'];
+const JSON_ONLY: readonly string[] = ['application/json'];
+
+/** `application/json` of `Application/JSON; charset=utf-8`; empty without a header. */
+export const mediaType = ({ req }: Context): string =>
+  (req.header('content-type') ?? '').split(';', 1).join('').trim().toLowerCase();
+
+/**
+ * Only declared JSON is read: a web page can send JSON across origins only after a preflight request, which
+ * this API never grants. Only NOTIFICATIONS_PATH takes JSON lines.
+ */
+export const declaredJson: MiddlewareHandler = async (context, next) => {
+  if (isRead(context.req.method) || isEmptyDelete(context)) return next();
+  const allowed = isNotifications(context) ? [...JSON_ONLY, ...JSON_LINES] : JSON_ONLY;
+  const declared = mediaType(context);
+  if (allowed.includes(declared)) return next();
+  const found = declared === '' ? 'no content-type' : `content-type ${declared.slice(0, 100)}`;
+  return context.json(problem('content-type', `${found}: send one of ${allowed.join(', ')}`), 415);
+};
+
+/** Refuses a larger body before it is read: by its declared length, else while it arrives. */
+export const limitedBody: MiddlewareHandler = (context, next) =>
+  (isNotifications(context) ? notificationsLimit : limit)(context, next);
+
+const limitOf = (maxSize: number): MiddlewareHandler =>
+  bodyLimit({
+    maxSize,
+    onError: (context) => {
+      context.header('connection', 'close');
+      return context.json(
+        problem('too-large', `the body is larger than ${maxSize} bytes: nothing was done`),
+        413,
+      );
+    },
+  });
+const limit = limitOf(MAX_BODY);
+const notificationsLimit = limitOf(MAX_NOTIFICATIONS_BODY);
+
+const isNotifications = ({ req }: Context): boolean => req.path === NOTIFICATIONS_PATH;
+const isEmptyDelete = ({ req }: Context): boolean =>
+  req.method === 'DELETE' &&
+  req.header('content-type') === undefined &&
+  !req.header('transfer-encoding') &&
+  Number(req.header('content-length') ?? 0) === 0;
+
+/** A body that is not JSON, with what is wrong with it. */
+export class BodyError extends Error {}
+
+/** The body as the schema has it. Throws {@link BodyError} when it is not JSON, and `ZodError`. */
+export async function readJson<S extends z.ZodType>(
+  context: Context,
+  schema: S,
+): Promise<z.output<S>> {
+  const bytes = new Uint8Array(await context.req.arrayBuffer());
+  if (!isUtf8(bytes)) throw new BodyError('the body is not UTF-8');
+  return schema.parse(parseJson(new TextDecoder().decode(bytes)));
+}
+
+/** The words of the parser hold a piece of the body, and are left out. */
+function parseJson(text: string): unknown {
+  if (text.trim() === '') throw new BodyError('the body is empty');
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new BodyError('the body is not JSON');
+  }
+}
+
+/**
+ * Text that a person typed: 1 to `max` characters that every database can store and every terminal
+ * can show. Control characters other than line ends and tabs are refused, and half characters.
+ */
+export const typedText = (max: number) =>
+  z
+    .string()
+    .min(1)
+    .max(max)
+    .refine(
+      (text) => text.isWellFormed() && !CONTROLS.test(text),
+      'control characters or broken Unicode',
+    );
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be stored.
+const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
+/** The identity is the caller's own; a body that names another one is refused instead of ignored. */
+export const notBy = z
+  .undefined('leave it out: the name is that of your token or IAM principal')
+  .optional();

@@ -1,0 +1,105 @@
+import type { Context, ErrorHandler, Hono, MiddlewareHandler } from 'hono';
+import { HTTPException } from 'hono/http-exception';
+import * as z from 'zod';
+import { PropagatorError } from '../shared/errors.ts';
+import type { Log } from '../shared/log.ts';
+import { redactDeep } from '../shared/redaction.ts';
+import { BodyError } from './body.ts';
+import { problem } from './problem.ts';
+
+export interface ErrorDeps {
+  readonly log: Pick<Log, 'warn' | 'error'>;
+  /** Called once for each request that ended in an error that the API did not expect. */
+  readonly onUnexpected?: () => void;
+}
+
+const MAX_CAUSES = 5;
+const MAX_SHOWN = 300;
+
+/**
+ * Every answer in one place, so that a new route cannot forget it: secrets are cut out, for others
+ * wrote much of what is shown, and an error carries the request id that the log has.
+ */
+export const answers: MiddlewareHandler = async (context, next) => {
+  await next();
+  const { status, headers } = context.res;
+  // An answer that a middleware threw has lost it.
+  headers.set('x-request-id', context.get('requestId'));
+  if (!headers.get('content-type')?.startsWith('application/json')) return;
+  const body: unknown = redactDeep(await context.res.json());
+  const isError = status >= 400 && typeof body === 'object' && body !== null && 'error' in body;
+  const answer = isError ? { ...body, requestId: context.get('requestId') } : body;
+  context.res = Response.json(answer, { status });
+};
+
+/** What a thrown error becomes: 400 for a wrong request, 503 while something is away, 500 for the rest. */
+export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
+  return (thrown, context) => {
+    if (thrown instanceof HTTPException) return thrown.getResponse();
+    const wrong = wrongInput(thrown);
+    if (wrong !== undefined) return context.json(problem('input', wrong), 400);
+    // The client closed the connection before its body was complete; no answer reaches it.
+    if (context.req.raw.signal.aborted)
+      return context.json(problem('aborted', 'the request was not complete'), 400);
+    const request = requestOf(context);
+    if (thrown instanceof PropagatorError) {
+      log.warn(
+        { ...request, error: thrown.report, causes: causesOf(thrown.cause) },
+        'an API request failed',
+      );
+      return context.json({ error: thrown.report }, 503);
+    }
+    onUnexpected?.();
+    log.error(
+      {
+        ...request,
+        causes: causesOf(thrown),
+        stack: thrown.stack
+          ?.split('\n')
+          .slice(1, 9)
+          .map((line) => line.trim()),
+      },
+      'an API request ended in an unexpected error',
+    );
+    const { requestId } = request;
+    const advice = `Read the log of the propagator; it has the cause under the request id ${requestId}.`;
+    return context.json(
+      problem('unexpected', 'the request failed for a reason that the API does not know', advice),
+      500,
+    );
+  };
+}
+
+export const notFound = (app: Hono) =>
+  app.notFound((context) =>
+    context.json(
+      problem('path', `nothing at ${context.req.method} ${context.req.path.slice(0, MAX_SHOWN)}`),
+      404,
+    ),
+  );
+
+function wrongInput(thrown: unknown): string | undefined {
+  if (thrown instanceof BodyError) return thrown.message;
+  if (!(thrown instanceof z.ZodError)) return undefined;
+  const [issue] = thrown.issues;
+  return `${issue?.path.join('.') || 'request'}: ${issue?.message}`.slice(0, MAX_SHOWN);
+}
+
+const requestOf = (context: Context) => ({
+  requestId: context.get('requestId'),
+  method: context.req.method,
+  path: context.req.path.slice(0, MAX_SHOWN),
+  caller: context.get('caller') as string | undefined,
+});
+
+/** The error and what caused it, outermost first, as `name: message`. */
+function causesOf(thrown: unknown): string[] {
+  const causes: string[] = [];
+  for (
+    let one = thrown;
+    one !== undefined && one !== null && causes.length < MAX_CAUSES;
+    one = one instanceof Error ? one.cause : undefined
+  )
+    causes.push(one instanceof Error ? `${one.name}: ${one.message}` : String(one));
+  return causes;
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import type { Hono, MiddlewareHandler } from 'hono';
+import { requestId } from 'hono/request-id';
+import { secureHeaders } from 'hono/secure-headers';
+import * as z from 'zod';
+import { type Authentication, authenticate, callerOf } from './authentication.ts';
+import { declaredJson, limitedBody } from './body.ts';
+import { answers, type ErrorDeps, errorHandler, notFound } from './errors.ts';
+import { isRead } from './methods.ts';
+import { problem } from './problem.ts';
+import { loopbackOnly, noForeignPage } from './same-site.ts';
+
+export interface ProtectDeps extends ErrorDeps {
+  readonly authentication: Authentication;
+  /** Services of the operator: a caller of such a name may report tasks, and nothing else. */
+  readonly httpPlugins: readonly string[];
+}
+
+/** API Gateway's own id of a request, which its access log has as well. */
+const Gateway = z.object({ requestContext: z.object({ requestId: z.string().min(1).max(64) }) });
+
+/**
+ * Everything that stands before the routes, so that a new route cannot forget it. In this order: the
+ * request id; where the request comes from; the caller; what kind of body; how large a body. A body
+ * is read only when all of them let it pass. Call it before any route is added.
+ */
+export function protect(app: Hono, deps: ProtectDeps): void {
+  app.use(
+    requestId({
+      limitLength: 64,
+      generator: (context) =>
+        Gateway.safeParse(context.env).data?.requestContext.requestId ?? randomUUID(),
+    }),
+  );
+  app.use(
+    secureHeaders({
+      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    }),
+  );
+  app.use(answers);
+  app.onError(errorHandler(deps));
+  notFound(app);
+  if (deps.authentication.by === 'tokens') app.use(loopbackOnly);
+  app.use(noForeignPage, authenticate(deps.authentication));
+  app.use(pluginsOnlyReport(deps.httpPlugins), declaredJson, limitedBody);
+}
+
+const pluginsOnlyReport =
+  (httpPlugins: readonly string[]): MiddlewareHandler =>
+  async (context, next) => {
+    const { method, path } = context.req;
+    const isReport = path.startsWith('/v1/tasks/') && path.endsWith('/report');
+    if (isRead(method) || isReport || !httpPlugins.includes(callerOf(context))) return next();
+    const message = `the token of ${callerOf(context)} may only report its tasks`;
+    return context.json(problem('token', message), 403);
+  };

@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { userInfo } from 'node:os';
+import { dirname } from 'node:path';
+import { settingError } from '../shared/settings.ts';
+import type { ApiToken } from './authentication.ts';
+
+const SETTING = 'PROPAGATOR_API_TOKEN_FILE';
+/** Of the file's name in the data folder. */
+export const TOKEN_FILE = 'api-token';
+const OTHERS = 0o077;
+export const TOKEN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
+
+/**
+ * The token in this file, which belongs to the operating-system user that owns it. Makes the file
+ * with a new token when there is none, readable by its owner only.
+ * Throws `PropagatorError` when the file cannot be made or read, when another user owns it or may
+ * read it, or when it holds no token.
+ */
+export function openTokenFile(path: string): ApiToken {
+  makeUnlessThere(path);
+  const file = attempt(path, 'be read', () => openSync(path, 'r'));
+  try {
+    const { mode, uid } = fstatSync(file);
+    if (process.getuid && uid !== process.getuid())
+      throw settingError(
+        SETTING,
+        `${path} belongs to another user (uid ${uid}): name a file of the user that runs this`,
+      );
+    if ((mode & OTHERS) !== 0)
+      throw settingError(SETTING, `other users may read or change ${path}: type chmod 600 ${path}`);
+    const token = readFileSync(file, 'utf8').trim();
+    if (!TOKEN.test(token))
+      throw settingError(
+        SETTING,
+        `${path} holds no token: delete the file, and the next start makes a new one`,
+      );
+    return { name: nameOfUser(uid), token };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** All or nothing: two processes that begin at once end up with the same token. */
+function makeUnlessThere(path: string): void {
+  if (existsSync(path)) return;
+  const draft = `${path}.${process.pid}`;
+  attempt(path, 'be made', () => {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+    try {
+      linkSync(draft, path);
+    } catch (thrown) {
+      if (codeOf(thrown) !== 'EEXIST') throw thrown;
+    } finally {
+      unlinkSync(draft);
+    }
+  });
+}
+
+function attempt<T>(path: string, what: string, step: () => T): T {
+  try {
+    return step();
+  } catch (thrown) {
+    throw settingError(
+      SETTING,
+      `${path} cannot ${what} (${codeOf(thrown)}): name a file in a folder that this user may write, or set PROPAGATOR_API_TOKENS`,
+    );
+  }
+}
+
+const codeOf = (thrown: unknown): string =>
+  typeof thrown === 'object' && thrown !== null && 'code' in thrown
+    ? String(thrown.code)
+    : 'unknown';
+
+/** A container's user may have no name. */
+function nameOfUser(uid: number): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${uid}`;
+  }
+}

@@ -1,0 +1,64 @@
+import { join, resolve } from 'node:path';
+import { isRead } from '../api/methods.ts';
+import { TOKEN_FILE } from '../api/token-file.ts';
+import { PropagatorError } from '../shared/errors.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
+
+/**
+ * Adds the token of the API to every call that changes something: `PROPAGATOR_API_TOKEN`, else the content of
+ * the token file. A token from the file goes to this machine only, and none goes over plain HTTP to another one.
+ * The returned function throws `PropagatorError` when there is no token, before anything is sent.
+ */
+export function withToken(
+  base: string,
+  environment: Environment,
+  readFile: (path: string) => string | undefined,
+  send: Fetch,
+): Fetch {
+  return (url, init) => {
+    if (isRead(init.method ?? 'GET')) return send(url, init);
+    const headers = new Headers(init.headers);
+    headers.set('authorization', `Bearer ${tokenFor(base, environment, readFile)}`);
+    return send(url, { ...init, headers });
+  };
+}
+
+function tokenFor(
+  base: string,
+  environment: Environment,
+  readFile: (path: string) => string | undefined,
+): string {
+  const { protocol, hostname } = new URL(base);
+  const isHere = LOOPBACK.includes(hostname);
+  const { PROPAGATOR_API_TOKEN: given } = environment;
+  if (given && !isHere && protocol !== 'https:')
+    throw tokenError(
+      `the token in PROPAGATOR_API_TOKEN would go to ${hostname} unencrypted: nothing was sent`,
+      'Name an https:// address in PROPAGATOR_API_URL, or a tunnel to the other machine: ssh -L 8787:127.0.0.1:8787',
+    );
+  if (given) return given;
+  if (!isHere)
+    throw tokenError(
+      `a change on ${hostname} needs a token of its API: nothing was sent`,
+      'Set PROPAGATOR_API_TOKEN to a token that the propagator there has in PROPAGATOR_API_TOKENS or in its token file.',
+    );
+  const path = tokenFileOf(environment);
+  const token = readFile(path)?.trim();
+  if (token) return token;
+  throw tokenError(
+    `this command changes something, and the token file ${path} cannot be read: nothing was sent`,
+    'Run it as the user that runs the propagator and in the same folder, or name the data folder in PROPAGATOR_DATA, ' +
+      'the file in PROPAGATOR_API_TOKEN_FILE, or set PROPAGATOR_API_TOKEN.',
+  );
+}
+
+/** Where `propagator start` with the same settings keeps the token. */
+const tokenFileOf = ({ PROPAGATOR_API_TOKEN_FILE, PROPAGATOR_DATA }: Environment): string =>
+  resolve(PROPAGATOR_API_TOKEN_FILE || join(PROPAGATOR_DATA || './data', TOKEN_FILE));
+
+const tokenError = (message: string, advice: string): PropagatorError =>
+  new PropagatorError({ code: 'cli.token', class: 'Denied', message, advice });

@@ -1,0 +1,25 @@
+import type { ApiDeps } from '../lib/api/deps.ts';
+
+const NAMES = ['ann', 'bob', 'carol', 'cmdb'] as const;
+export type Caller = (typeof NAMES)[number];
+
+export const tokenOf = (name: Caller): string => `token-of-${name}-${'0123456789'.repeat(3)}`;
+
+/** What the API of a test needs: each caller has a token, and nothing is logged. */
+export const apiAccess: Pick<ApiDeps, 'authentication' | 'log'> = {
+  authentication: { by: 'tokens', tokens: NAMES.map((name) => ({ name, token: tokenOf(name) })) },
+  log: { warn() {}, error() {} },
+};
+
+/** What a command of this caller sends with a change. */
+export const headersOf = (name: Caller, contentType = 'application/json') => ({
+  authorization: `Bearer ${tokenOf(name)}`,
+  'content-type': contentType,
+});
+
+/** A change by this caller; text goes as it is, anything else as JSON. */
+export const changeBy = (name: Caller, body: unknown, method: 'POST' | 'DELETE' = 'POST') => ({
+  method,
+  headers: headersOf(name),
+  ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+});

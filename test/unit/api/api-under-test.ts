@@ -1,0 +1,37 @@
+import { api } from '../../../lib/api/api.ts';
+import type { ApiDeps } from '../../../lib/api/deps.ts';
+import { apiAccess } from '../../api-tokens.ts';
+import { MemoryEngine } from '../../memory.ts';
+import { SmallWorld } from '../../property/small-world.ts';
+
+export interface LogLine {
+  readonly level: 'warn' | 'error';
+  readonly fields: Record<string, unknown>;
+  readonly message: string;
+}
+
+/** The API over an engine in memory, as it answers on loopback, with what it logged. */
+export function apiUnderTest(more: Partial<ApiDeps> = {}) {
+  const engine = new MemoryEngine();
+  const lines: LogLine[] = [];
+  const line = (level: LogLine['level']) => (fields: Record<string, unknown>, message: string) =>
+    void lines.push({ level, fields, message });
+  const { deps } = new SmallWorld({
+    resources: [0, 0, 0],
+    lingers: 0,
+    failures: 0,
+    failWith: 'Transient',
+  });
+  const app = api({
+    ...deps,
+    engine,
+    authentication: apiAccess.authentication,
+    log: { warn: line('warn'), error: line('error') } as ApiDeps['log'],
+    health: () => ({ ok: true }),
+    now: () => engine.time,
+    ...more,
+  });
+  return { app, engine, lines };
+}
+
+export const BASE = 'http://127.0.0.1:8787';

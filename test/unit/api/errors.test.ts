@@ -1,0 +1,117 @@
+import type { ApiDeps } from '../../../lib/api/deps.ts';
+import { PropagatorError } from '../../../lib/shared/errors.ts';
+import { headersOf } from '../../api-tokens.ts';
+import { apiUnderTest, BASE } from './api-under-test.ts';
+
+const waiver = {
+  method: 'POST',
+  headers: headersOf('bob'),
+  body: '{"type":"rating","reason":"looked"}',
+};
+
+describe('an error that the API does not expect', () => {
+  it('is logged with its cause under the request id that the answer carries, and is counted', async () => {
+    const counted: string[] = [];
+    const { app, engine, lines } = apiUnderTest({ onUnexpected: () => void counted.push('one') });
+    engine.commit = () =>
+      Promise.reject(
+        new Error('the row is lost', { cause: new Error('disk full at /secret/path') }),
+      );
+    const answer = await app.request(`${BASE}/v1/waivers`, waiver);
+    const body = await answer.json();
+    const id = answer.headers.get('x-request-id');
+    expect(answer.status).toBe(500);
+    expect(body).toEqual({
+      error: {
+        code: 'api.unexpected',
+        message: 'the request failed for a reason that the API does not know',
+        advice: `Read the log of the propagator; it has the cause under the request id ${id}.`,
+      },
+      requestId: id,
+    });
+    expect(lines).toEqual([
+      {
+        level: 'error',
+        message: 'an API request ended in an unexpected error',
+        fields: {
+          requestId: id,
+          method: 'POST',
+          path: '/v1/waivers',
+          caller: 'bob',
+          causes: ['Error: the row is lost', 'Error: disk full at /secret/path'],
+          stack: expect.arrayContaining([expect.stringContaining('errors.test.ts')]),
+        },
+      },
+    ]);
+    expect(counted).toEqual(['one']);
+  });
+
+  it('is one on every route, not on those alone that write', async () => {
+    const { app, engine, lines } = apiUnderTest();
+    const broken = () => Promise.reject(new TypeError('nothing works'));
+    for (const name of Object.keys(engine.reads)) Object.assign(engine.reads, { [name]: broken });
+    engine.deadLetters = broken;
+    const reads = app.routes.filter(
+      ({ method, path }) => method === 'GET' && !['/healthz', '/*'].includes(path),
+    );
+    for (const { path } of reads) {
+      const answer = await app.request(`${BASE}${path.replace(/:\w+/, 'op-0123456789ab')}`);
+      expect([path, answer.status]).toEqual([path, 500]);
+    }
+    expect(lines.map(({ fields }) => fields.causes)).toEqual(
+      reads.map(() => ['TypeError: nothing works']),
+    );
+  });
+
+  it('carries the id that the caller gave, and never one that could break the log', async () => {
+    const { app } = apiUnderTest();
+    const idOf = async (given: string) =>
+      (await app.request(`${BASE}/v1/nothing`, { headers: { 'x-request-id': given } })).headers.get(
+        'x-request-id',
+      );
+    expect(await idOf('my-request-1')).toBe('my-request-1');
+    expect(await idOf('a b "c"')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await idOf('x'.repeat(65))).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
+
+describe('an error that says what is wrong', () => {
+  it('is told as it is, with status 503, and logged as a warning', async () => {
+    const report = {
+      code: 'keystone.http.503',
+      class: 'Transient',
+      message: 'Keystone is away',
+      advice: 'Wait.',
+    } as const;
+    const catalog = () =>
+      Promise.reject(new PropagatorError(report, { cause: new Error('ECONNREFUSED') }));
+    const { app, lines } = apiUnderTest({ cloud: { catalog } as unknown as ApiDeps['cloud'] });
+    const answer = await app.request(`${BASE}/v1/services`);
+    expect([answer.status, await answer.json()]).toEqual([
+      503,
+      { error: report, requestId: answer.headers.get('x-request-id') },
+    ]);
+    expect(lines).toMatchObject([
+      { level: 'warn', fields: { error: report, causes: ['Error: ECONNREFUSED'] } },
+    ]);
+  });
+});
+
+it('a client that goes away in the middle of its body is no error of the API', async () => {
+  const { app, lines } = apiUnderTest();
+  const gone = new AbortController();
+  const body = new ReadableStream({
+    pull(controller) {
+      gone.abort();
+      controller.error(new Error('premature close'));
+    },
+  });
+  const request = new Request(`${BASE}/v1/waivers`, {
+    ...waiver,
+    body,
+    duplex: 'half',
+    signal: gone.signal,
+  } as RequestInit);
+  expect((await app.request(request)).status).toBe(400);
+  expect(lines).toEqual([]);
+});

@@ -1,0 +1,175 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type HttpServer, serveHttp } from '../../../lib/api/http-server.ts';
+import { headersOf } from '../../api-tokens.ts';
+import { apiUnderTest } from './api-under-test.ts';
+
+/** As in production, but ten to fifty times as impatient. */
+const LIMITS = {
+  headersTimeout: 200,
+  requestTimeout: 600,
+  connectionsCheckingInterval: 50,
+  keepAliveTimeout: 300,
+};
+const { app, engine } = apiUnderTest();
+let server: HttpServer;
+const sockets: Socket[] = [];
+beforeEach(async () => {
+  server = await serveHttp(app, 0, LIMITS);
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await server.close();
+});
+
+/** A connection of a client that does as it likes; what it was told, once it was closed. */
+async function open(...written: string[]): Promise<{ socket: Socket; told: Promise<string> }> {
+  const socket = connect(server.port, '127.0.0.1');
+  sockets.push(socket);
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1');
+  });
+  socket.on('error', () => undefined);
+  // Not `once` of events: a connection that the server resets is closed, too.
+  const told = new Promise<string>((resolve) => socket.once('close', () => resolve(text)));
+  await once(socket, 'connect');
+  for (const part of written) socket.write(part);
+  return { socket, told };
+}
+const isWell = async () => (await fetch(`http://127.0.0.1:${server.port}/healthz`)).status;
+const head = (path: string, more = '') =>
+  `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: ${headersOf('ann').authorization}\r\n${more}`;
+
+describe('the HTTP server closes', () => {
+  it.each([
+    ['a connection that sends nothing', [], '408'],
+    ['half a request line', ['POST /v1/wai'], '408'],
+    ['headers that never end', [head('/v1/waivers')], '408'],
+    ['a body that never comes', [head('/v1/waivers', 'content-length: 20\r\n\r\n')], '408'],
+    ['half a body', [head('/v1/waivers', 'content-length: 20\r\n\r\n'), '{"type"'], '408'],
+    [
+      'a chunked body that never ends',
+      [head('/v1/waivers', 'transfer-encoding: chunked\r\n\r\n'), '5\r\n{"a":\r\n'],
+      '408',
+    ],
+  ])('%s, and answers others meanwhile', async (_, written, status) => {
+    const { told } = await open(...written);
+    expect(await isWell()).toBe(200);
+    expect((await told).split(' ')[1]).toBe(status);
+    expect(engine.waived.size).toBe(0);
+  });
+
+  it('one that drips a byte at a time, whatever it drips', async () => {
+    const { socket, told } = await open(head('/v1/waivers', 'content-length: 5000\r\n\r\n'));
+    const dripping = setInterval(() => socket.write(' '), 20);
+    const before = performance.now();
+    expect(await told).toContain('408');
+    clearInterval(dripping);
+    expect(performance.now() - before).toBeLessThan(3000);
+  });
+
+  it('300 of them at once, and is well before and after', async () => {
+    const slow = await Promise.all(
+      Array.from({ length: 300 }, () => open('GET /healthz HTTP/1.1\r\nx: ')),
+    );
+    expect(await isWell()).toBe(200);
+    await Promise.all(slow.map(({ told }) => told));
+    expect(await isWell()).toBe(200);
+  });
+});
+
+describe('the HTTP server refuses', () => {
+  it.each([
+    [
+      'headers of a megabyte',
+      [`GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nx: ${'y'.repeat(1024 * 1024)}`],
+      '431',
+    ],
+    [
+      'many headers of 17 kB together',
+      [`GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n${'a: b\r\n'.repeat(3000)}\r\n`],
+      '431',
+    ],
+    ['a request without a host', ['GET /healthz HTTP/1.1\r\n\r\n'], '400'],
+    [
+      'another host in an absolute address',
+      [
+        'GET http://rebound.example/healthz HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n',
+      ],
+      '403',
+    ],
+    [
+      'another host behind an absolute address',
+      [
+        'GET http://127.0.0.1/healthz HTTP/1.1\r\nhost: rebound.example\r\nconnection: close\r\n\r\n',
+      ],
+      '403',
+    ],
+    [
+      'two lengths',
+      [head('/v1/waivers', 'content-length: 2\r\ncontent-length: 20\r\n\r\n{}')],
+      '400',
+    ],
+    [
+      'a length and chunks',
+      [head('/v1/waivers', 'content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}')],
+      '400',
+    ],
+    ['what is no HTTP', ['\x16\x03\x01\x02\x00\x01\x00'], '400'],
+  ])('%s', async (_, written, status) => {
+    const { told } = await open(...written);
+    expect((await told).split(' ')[1]).toBe(status);
+    expect(await isWell()).toBe(200);
+  });
+
+  it('a body of 600 MB after a few hundred kilobytes of it', async () => {
+    const size = 600 * 1024 * 1024;
+    const before = process.memoryUsage().rss;
+    const asked = request({
+      port: server.port,
+      path: '/v1/waivers',
+      method: 'POST',
+      headers: { ...headersOf('ann'), 'content-length': size },
+    });
+    asked.on('error', () => undefined);
+    const status = new Promise<number | undefined>((resolve) =>
+      asked.once('response', (answer) => resolve(answer.statusCode)),
+    );
+    const chunk = Buffer.alloc(65_536, ' ');
+    let sent = 0;
+    const closed = new Promise((resolve) => asked.once('close', resolve));
+    const pump = (): void => {
+      while (sent < size && !asked.destroyed && asked.write(chunk)) sent += chunk.length;
+    };
+    asked.on('drain', pump);
+    pump();
+    expect(await status).toBe(413);
+    await closed;
+    expect(sent).toBeLessThan(size);
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
+  });
+});
+
+describe('stopping', () => {
+  it('takes no longer than a second and a half, whatever clients keep open', async () => {
+    const patient = await serveHttp(app, 0);
+    const port = patient.port;
+    for (const written of ['', 'GET /hea', head('/v1/waivers', 'content-length: 20\r\n\r\n')]) {
+      const socket = connect(port, '127.0.0.1');
+      sockets.push(socket.on('error', () => undefined));
+      await once(socket, 'connect');
+      socket.write(written);
+    }
+    await delay(50);
+    const before = performance.now();
+    await patient.close();
+    expect(performance.now() - before).toBeLessThan(1500);
+  });
+
+  it('says that the port is taken instead of going on', async () => {
+    await expect(serveHttp(app, server.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  });
+});

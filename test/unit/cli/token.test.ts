@@ -1,0 +1,74 @@
+import { withToken } from '../../../lib/cli/token.ts';
+
+const LOCAL = 'http://127.0.0.1:8787';
+const FILE = { '/srv/data/api-token': 'token-of-the-file\n' } as Readonly<Record<string, string>>;
+
+/** What is sent by a command in this environment, to this address. */
+function sentBy(environment: Record<string, string>, base = LOCAL) {
+  const sent: (string | null)[] = [];
+  const send = withToken(
+    base,
+    environment,
+    (path) => FILE[path],
+    async (_url, init) => {
+      sent.push(new Headers(init.headers).get('authorization'));
+      return Response.json({});
+    },
+  );
+  return { sent, send: (method?: string) => send(`${base}/v1/waivers`, method ? { method } : {}) };
+}
+
+describe('the token of a command', () => {
+  it.each(['POST', 'DELETE', 'PUT'])('goes with %s, which changes something', async (method) => {
+    const { sent, send } = sentBy({ PROPAGATOR_DATA: '/srv/data' });
+    await send(method);
+    expect(sent).toEqual(['Bearer token-of-the-file']);
+  });
+
+  it('stays here with a command that reads, which needs none', async () => {
+    const { sent, send } = sentBy({});
+    await send();
+    await send('GET');
+    expect(sent).toEqual([null, null]);
+  });
+
+  it.each([
+    ['the data folder', { PROPAGATOR_DATA: '/srv/data' }, 'token-of-the-file'],
+    [
+      'the file',
+      { PROPAGATOR_API_TOKEN_FILE: '/srv/data/api-token', PROPAGATOR_DATA: '/other' },
+      'token-of-the-file',
+    ],
+    ['the environment', { PROPAGATOR_API_TOKEN: 'given', PROPAGATOR_DATA: '/srv/data' }, 'given'],
+  ])('is that of %s', async (_, environment: Record<string, string>, token) => {
+    const { sent, send } = sentBy(environment);
+    await send('POST');
+    expect(sent).toEqual([`Bearer ${token}`]);
+  });
+
+  it('that cannot be read stops the command and names the file and the settings', () => {
+    const { sent, send } = sentBy({ PROPAGATOR_DATA: '/root/data' });
+    expect(() => send('POST')).toThrow(
+      'the token file /root/data/api-token cannot be read: nothing was sent',
+    );
+    expect(sent).toEqual([]);
+  });
+
+  it('of the file never leaves this machine', () => {
+    const { sent, send } = sentBy({ PROPAGATOR_DATA: '/srv/data' }, 'https://propagator.example');
+    expect(() => send('POST')).toThrow(
+      'a change on propagator.example needs a token of its API: nothing was sent',
+    );
+    expect(sent).toEqual([]);
+  });
+
+  it('goes to another machine encrypted only', async () => {
+    const environment = { PROPAGATOR_API_TOKEN: 'given' };
+    expect(() => sentBy(environment, 'http://propagator.example').send('POST')).toThrow(
+      'unencrypted: nothing was sent',
+    );
+    const { sent, send } = sentBy(environment, 'https://propagator.example');
+    await send('POST');
+    expect(sent).toEqual(['Bearer given']);
+  });
+});
