@@ -1,0 +1,199 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { jest } from '@jest/globals';
+import * as z from 'zod';
+import { MAX_NOTIFICATIONS } from '../../lib/api/notifications.ts';
+import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
+import { ApiClient } from '../../lib/cli/client.ts';
+import { readFileIfThere } from '../../lib/cli/process.ts';
+import { OperationsShape } from '../../lib/cli/shapes.ts';
+import { callerOf } from '../../lib/cli/signed.ts';
+import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { createLogger } from '../../lib/shared/log.ts';
+import { readSettings } from '../../lib/shared/settings.ts';
+import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
+import { until } from './place.ts';
+
+/** Larger for a measurement by hand: API_FLOOD=50000. */
+const FLOOD = Number(process.env.API_FLOOD ?? 2000);
+/** Far above what a quiet machine needs, and below the minute for which the health check was once gone. */
+const MAX_HEALTH_MILLIS = 30_000;
+
+jest.setTimeout(180_000);
+
+let cloud: RehearsalCloud;
+let propagator: Embedded;
+let folder: string;
+let base: string;
+let send: ReturnType<typeof callerOf>;
+let client: ApiClient;
+let control: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'api-attacks-'));
+  cloud = await startCloud();
+  const domain = cloud.seed.makeDomain('customers');
+  control = cloud.seed.makeProject(domain, 'stays');
+  cloud.seed.fill(control, 'tiny');
+  const data = join(folder, 'data');
+  const settings = readSettings({
+    PROPAGATOR_MODE: 'enforce',
+    PROPAGATOR_GRACE_PERIOD: '0s',
+    PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
+    PROPAGATOR_DATA: data,
+    PROPAGATOR_PORT: '0',
+  });
+  const nowhere = { readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' };
+  const credentials = readCredentials({ env: cloud.credentials, ...nowhere });
+  propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
+  base = `http://127.0.0.1:${propagator.port}`;
+  send = callerOf(base, { PROPAGATOR_DATA: data }, readFileIfThere);
+  client = new ApiClient(base, send);
+});
+afterAll(async () => {
+  await propagator.stop();
+  await cloud.close();
+  rmSync(folder, { recursive: true });
+});
+
+const forged = (id: string, messageId: string, timestamp = '2026-03-01 12:00:00.000000') => ({
+  event_type: 'identity.project.deleted',
+  message_id: messageId,
+  publisher_id: 'identity.host',
+  priority: 'INFO',
+  timestamp,
+  payload: { resource_info: id },
+});
+const idOf = (n: number): string => n.toString(16).padStart(32, '0');
+const tell = (body: string, contentType = 'application/x-ndjson') =>
+  send(`${base}/v1/notifications`, {
+    method: 'POST',
+    headers: { 'content-type': contentType },
+    body,
+  });
+
+/** Asks for the health all the time while `attack` runs; how long the slowest answer took. */
+async function slowestHealth(attack: () => Promise<void>): Promise<number> {
+  const ended = new AbortController();
+  let slowest = 0;
+  const watching = (async () => {
+    while (!ended.signal.aborted) {
+      const before = performance.now();
+      expect((await fetch(`${base}/healthz`)).status).toBe(200);
+      slowest = Math.max(slowest, performance.now() - before);
+      await delay(50);
+    }
+  })();
+  await attack();
+  ended.abort();
+  await watching;
+  return slowest;
+}
+
+it(`a flood of ${FLOOD} forged deletions leaves the health check answering and the living project alone`, async () => {
+  const before = cloud.world.resources(control);
+  const started = performance.now();
+  let stored = 0;
+  const slowest = await slowestHealth(async () => {
+    for (let from = 0; from < FLOOD; from += MAX_NOTIFICATIONS) {
+      const size = Math.min(MAX_NOTIFICATIONS, FLOOD - from);
+      const lines = Array.from({ length: size }, (_, n) => {
+        const isLiving = n % 10 === 0;
+        return JSON.stringify(forged(isLiving ? control : idOf(from + n), `forged-${from + n}`));
+      });
+      const answer = await tell(lines.join('\n'));
+      expect(answer.status).toBe(202);
+      stored += z.object({ stored: z.number() }).parse(await answer.json()).stored;
+    }
+  });
+  const { rss } = process.memoryUsage();
+  console.log(
+    `${stored} stored in ${Math.round(performance.now() - started)} ms; slowest health check ${Math.round(slowest)} ms; ${Math.round(rss / 2 ** 20)} MB`,
+  );
+  expect(stored).toBe(FLOOD);
+  expect(slowest).toBeLessThan(MAX_HEALTH_MILLIS);
+  expect(cloud.world.resources(control)).toEqual(before);
+});
+
+it('replayed ids, and times in the far past and future, delete nothing that Keystone still has', async () => {
+  const before = cloud.world.resources(control);
+  const times = [
+    '0001-01-01 00:00:00',
+    '1969-12-31 23:59:59',
+    '9999-12-31 23:59:59',
+    'tomorrow',
+    '',
+  ];
+  const notifications = times.flatMap((time, n) => [
+    forged(control, `time-${n}`, time),
+    forged(control, 'the-same-id', time),
+    forged(control.toUpperCase(), `upper-${n}`, time),
+  ]);
+  expect((await tell(JSON.stringify(notifications), 'application/json')).status).toBe(202);
+  await until(
+    'they are read',
+    async () => {
+      const { ingest } = await propagator.engine.reads.depths();
+      return ingest === undefined || ingest.ready + ingest.delayed + ingest.active === 0;
+    },
+    120,
+  );
+  const { operations } = await client.get(`/v1/operations?project=${control}`, OperationsShape);
+  expect(operations.filter(({ operation }) => operation.state === 'finished')).toEqual([]);
+  expect(cloud.world.resources(control)).toEqual(before);
+});
+
+it('bodies of 600 MB and of 200,000 short lines are refused while the health check answers', async () => {
+  const statuses: (number | undefined)[] = [];
+  const before = process.memoryUsage().rss;
+  const slowest = await slowestHealth(async () => {
+    statuses.push((await tell('{}\n'.repeat(200_000))).status);
+    statuses.push((await tell(' '.repeat(17_000_000))).status);
+    statuses.push(await pour('/v1/waivers', 600 * 2 ** 20));
+    statuses.push(await pour('/v1/notifications', 600 * 2 ** 20));
+  });
+  console.log(
+    `refused with ${statuses}; slowest health check ${Math.round(slowest)} ms; ${Math.round((process.memoryUsage().rss - before) / 2 ** 20)} MB more`,
+  );
+  expect(statuses).toEqual([413, 413, 413, 413]);
+  expect(slowest).toBeLessThan(MAX_HEALTH_MILLIS);
+});
+
+/** Sends without end, in chunks whose length is not declared, until it is told to stop. */
+async function pour(path: string, size: number): Promise<number | undefined> {
+  const { authorization = '' } = await headersOfChange();
+  const headers = {
+    authorization,
+    'content-type': 'application/json',
+    'transfer-encoding': 'chunked',
+  };
+  const pouring = request(`${base}${path}`, { method: 'POST', headers });
+  pouring.on('error', () => undefined);
+  const status = new Promise<number | undefined>((resolve) => {
+    pouring.once('response', (answer) => resolve(answer.statusCode));
+    pouring.once('close', () => resolve(undefined));
+  });
+  const chunk = Buffer.alloc(65_536, ' ');
+  let sent = 0;
+  const pump = (): void => {
+    while (sent < size && !pouring.destroyed && pouring.write(chunk)) sent += chunk.length;
+  };
+  pouring.on('drain', pump);
+  pump();
+  return status;
+}
+
+/** The headers that a command would send. */
+async function headersOfChange(): Promise<Record<string, string>> {
+  const environment = { PROPAGATOR_DATA: join(folder, 'data') };
+  let seen: Record<string, string> = {};
+  const catching = callerOf(base, environment, readFileIfThere, async (_, init) => {
+    seen = Object.fromEntries(new Headers(init.headers));
+    return new Response();
+  });
+  await catching(base, { method: 'POST' });
+  return seen;
+}
