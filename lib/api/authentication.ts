@@ -29,9 +29,10 @@ export type Authentication =
 const NO_TOKEN = problem(
   'token',
   'this request changes something, and carries no valid token: nothing was done',
-  'Send "Authorization: Bearer TOKEN". The token is in the file api-token in the data folder of ' +
-    'the propagator; commands of the user that runs the propagator read it by themselves. ' +
-    'Elsewhere set PROPAGATOR_API_TOKEN.',
+  // No colon behind the name of the header: redaction would take what follows for a secret.
+  'Send it as a bearer token in the Authorization header. It is in the file api-token in the data ' +
+    'folder of the propagator; commands of the user that runs the propagator read it by ' +
+    'themselves. Elsewhere set PROPAGATOR_API_TOKEN.',
 );
 const NO_PRINCIPAL = problem(
   'principal',
