@@ -7,10 +7,9 @@ import { jest } from '@jest/globals';
 import * as z from 'zod';
 import { MAX_NOTIFICATIONS } from '../../lib/api/notifications.ts';
 import { type Embedded, startEmbedded } from '../../lib/app/embedded.ts';
+import { callerOf } from '../../lib/cli/aws-signature.ts';
 import { ApiClient } from '../../lib/cli/client.ts';
-import { readFileIfThere } from '../../lib/cli/process.ts';
 import { OperationsShape } from '../../lib/cli/shapes.ts';
-import { callerOf } from '../../lib/cli/signed.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
@@ -50,7 +49,7 @@ beforeAll(async () => {
   const credentials = readCredentials({ env: cloud.credentials, ...nowhere });
   propagator = await startEmbedded({ settings, credentials, log: createLogger('silent') });
   base = `http://127.0.0.1:${propagator.port}`;
-  send = callerOf(base, { PROPAGATOR_DATA: data }, readFileIfThere);
+  send = callerOf(base, { PROPAGATOR_DATA: data });
   client = new ApiClient(base, send);
 });
 afterAll(async () => {
@@ -190,7 +189,7 @@ async function pour(path: string, size: number): Promise<number | undefined> {
 async function headersOfChange(): Promise<Record<string, string>> {
   const environment = { PROPAGATOR_DATA: join(folder, 'data') };
   let seen: Record<string, string> = {};
-  const catching = callerOf(base, environment, readFileIfThere, async (_, init) => {
+  const catching = callerOf(base, environment, undefined, async (_, init) => {
     seen = Object.fromEntries(new Headers(init.headers));
     return new Response();
   });
