@@ -6,6 +6,7 @@ import {
   type Removal,
   type RequiresLiveProject,
 } from '../task/service.ts';
+import { defineQuota } from './kit/quota.ts';
 
 const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
@@ -109,7 +110,7 @@ const SERVICE_ADMIN =
  * removes them only for a role that hardly any cloud has, so that it must not hold up the rest when
  * it refuses.
  */
-const projectQuota = defineType({
+const projectQuota = defineQuota({
   name: 'project-quota',
   follows: ['secret'],
   blockers: [
@@ -139,11 +140,11 @@ const projectQuota = defineType({
   id: (row) => row.id,
   owner: (row) => row.id,
   label: (row) => row.limits,
-  async remove(row, { api }): Promise<Removal> {
+  async reset(row, { api }): Promise<Removal | undefined> {
     const answer = await api.request('DELETE', `/v1/project-quotas/${encodeURIComponent(row.id)}`, {
       accept: [403],
     });
-    if (answer.status !== 403) return { is: 'gone' };
+    if (answer.status !== 403) return undefined;
     return {
       is: 'retained',
       message: "Barbican's policy lets us see the project's quota and not remove it",

@@ -3,6 +3,7 @@ import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
 import { attachment, transfer, volume } from './cinder/volume.ts';
+import { defineQuota } from './kit/quota.ts';
 
 const typeRow = z.object({ id: z.string(), name: z.string().nullish() });
 const accessRow = z.object({ volume_type_id: z.string(), project_id: z.string().nullish() });
@@ -115,8 +116,7 @@ const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
  * keeps of usage and reservations stays in its database for ever: no API removes it. Last, for
  * without its own limits the project would have the default ones.
  */
-const quota = defineType({
-  name: 'quota',
+const quota = defineQuota({
   after: ['volume', 'snapshot', 'backup', 'group'],
   async list({ api, project }) {
     const path = `/os-quota-sets/${encodeURIComponent(project)}`;
@@ -134,9 +134,9 @@ const quota = defineType({
   id: (row) => row.id,
   owner: (row) => row.id,
   label: (row) => row.limits,
-  async remove(row, { api }) {
+  async reset(row, { api }) {
     await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return undefined;
   },
 });
 

@@ -4,6 +4,7 @@ import { IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './designate/p
 import { ptrRecord, recordset } from './designate/records.ts';
 import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
+import { defineQuota } from './kit/quota.ts';
 
 /** Without its key, with which anybody could take the zone. */
 const transferRow = z.object({
@@ -69,8 +70,7 @@ const NOBODY = 'nobody';
  * the header says another one. Last, for without its own limits (perhaps 0) the project would have
  * the default ones.
  */
-const quota = defineType({
-  name: 'quota',
+const quota = defineQuota({
   after: ['zone'],
   async list({ api, project }) {
     const path = (whose: string): string => `/v2/quotas/${encodeURIComponent(whose)}`;
@@ -89,11 +89,11 @@ const quota = defineType({
   id: (row) => row.project,
   owner: (row) => row.project,
   label: (row) => row.limits,
-  async remove(row, { api }): Promise<Removal> {
+  async reset(row, { api }) {
     await api.request('DELETE', `/v2/quotas/${encodeURIComponent(row.project)}`, {
       headers: inProject(row.project),
     });
-    return { is: 'gone' };
+    return undefined;
   },
 });
 

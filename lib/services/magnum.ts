@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { type Blocker, defineService, defineType, type Removal } from '../task/service.ts';
+import { defineQuota } from './kit/quota.ts';
 import { cluster, clusterOfUser, clustersOf } from './magnum/cluster.ts';
 
 const templateRow = z.object({
@@ -85,8 +86,7 @@ const pathOfQuota = (project: string): string => `/quotas/${encodeURIComponent(p
  * The limit of clusters, the only one that Magnum has. Last, for without a limit of its own the
  * project would have the default one.
  */
-const quota = defineType({
-  name: 'quota',
+const quota = defineQuota({
   after: ['cluster'],
   async list({ api, project }) {
     const row = quotaRow.parse((await api.request('GET', pathOfQuota(project))).json);
@@ -96,9 +96,9 @@ const quota = defineType({
   id: (row) => String(row.id),
   owner: (row) => row.project_id ?? undefined,
   label: (row) => `clusters: ${row.hard_limit}`,
-  async remove(_row, { api, project }) {
+  async reset(_row, { api, project }) {
     await api.request('DELETE', pathOfQuota(project));
-    return { is: 'gone' };
+    return undefined;
   },
 });
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { defineService, defineType } from '../task/service.ts';
+import { defineService } from '../task/service.ts';
+import { defineQuota } from './kit/quota.ts';
 import { backup, replica, snapshot } from './manila/copies.ts';
 import { group, groupSnapshot } from './manila/groups.ts';
 import { securityService, shareNetwork, shareServer } from './manila/networks.ts';
@@ -13,8 +14,7 @@ const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
  * names the project. Last: what Manila counts as used goes with them, and resources that are
  * removed later would be counted below nothing.
  */
-const quota = defineType({
-  name: 'quota',
+const quota = defineQuota({
   after: ['share', 'snapshot', 'replica', 'backup', 'group', 'group-snapshot', 'share-network'],
   async list({ api, project }) {
     const path = `/quota-sets/${encodeURIComponent(project)}`;
@@ -32,9 +32,9 @@ const quota = defineType({
   id: (row) => row.id,
   owner: (row) => row.id,
   label: (row) => row.limits,
-  async remove(row, { api }) {
+  async reset(row, { api }) {
     await api.request('DELETE', `/quota-sets/${encodeURIComponent(row.id)}`);
-    return { is: 'gone' };
+    return undefined;
   },
 });
 

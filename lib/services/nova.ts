@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType } from '../task/service.ts';
+import { defineQuota } from './kit/quota.ts';
 import { CONCURRENCY, server } from './nova/server.ts';
 import { keypair, userQuota } from './nova/user.ts';
 
@@ -99,8 +100,7 @@ const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.un
  * `GET /limits` does not. Rows that say the same as the defaults can't be seen, and do nothing.
  * Last, for without its own limits (perhaps 0) the project would have the default ones.
  */
-const quota = defineType({
-  name: 'quota',
+const quota = defineQuota({
   after: ['server', 'server-group'],
   async list({ api, project }) {
     const [own, standard] = await Promise.all([
@@ -124,9 +124,9 @@ const quota = defineType({
   id: (row) => row.project,
   owner: (row) => row.project,
   label: (row) => row.limits,
-  async remove(row, { api }) {
+  async reset(row, { api }) {
     await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.project)}`);
-    return { is: 'gone' };
+    return undefined;
   },
 });
 

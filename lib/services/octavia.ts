@@ -6,7 +6,9 @@ import {
   defineType,
   type ProjectContext,
   type Removal,
+  type ServiceApi,
 } from '../task/service.ts';
+import { defineQuota } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 
 const text = z.string().nullish();
@@ -111,8 +113,7 @@ const loadBalancer = defineType({
 
 /** Null: never set, the default counts. */
 const limit = z.number().nullish();
-const quotaRow = z.object({
-  project_id: text,
+const limits = {
   loadbalancer: limit,
   listener: limit,
   member: limit,
@@ -120,38 +121,69 @@ const quotaRow = z.object({
   healthmonitor: limit,
   l7policy: limit,
   l7rule: limit,
+};
+const quotaRow = z.object({ project_id: text, ...limits });
+type LimitName = keyof typeof limits;
+/** The defaults of Octavia 11 (Zed) have only the older names of two limits. */
+const quotaDefaults = z.object({
+  quota: z.object({ ...limits, load_balancer: limit, health_monitor: limit }),
 });
 
-const limitsOf = (row: z.infer<typeof quotaRow>): string[] =>
-  Object.entries(row).flatMap(([name, value]) => (typeof value === 'number' ? [name] : []));
+interface QuotaRow {
+  readonly project: string;
+  readonly limits: string;
+}
 
 /**
- * Limits of its own, as the listing shows them; it takes a project and makes no row. `GET
- * /quotas/P` shows the defaults where there are none. The row itself counts what is used, too, and
- * stays in the database for ever: a DELETE only clears its limits. Last, for without its own limits
- * the project would have the default ones.
+ * Limits of its own, as the listing shows them; it takes a project and makes no row. Octavia 19
+ * writes the defaults into the row of a project at each GET and DELETE of its quota, so that only
+ * what differs from the defaults is the project's own. The row itself counts what is used, too, and
+ * stays in the database for ever. Last, for without its own limits the project would have the
+ * default ones.
  */
-const quota = defineType({
-  name: 'quota',
+const quota = defineQuota({
   after: ['load-balancer'],
-  async list({ api, project }) {
-    const query = { project_id: project };
+  async list({ api, project }): Promise<QuotaRow[]> {
     const { rows } = await api.list('/v2.0/lbaas/quotas', {
       collection: 'quotas',
       row: quotaRow,
       paging: 'none',
-      query,
+      query: { project_id: project },
     });
-    return rows.filter((row) => limitsOf(row).length > 0);
+    // Rows of others, and those without an owner, are for the safety rules to sort out.
+    const limited = rows.filter((row) => limitsOf(row, {}).length > 0);
+    const defaults = limited.length === 0 ? {} : await defaultsOf(project, api);
+    return limited
+      .map((row) => ({ project: row.project_id ?? '', limits: limitsOf(row, defaults).join(', ') }))
+      .filter((row) => row.limits !== '');
   },
-  id: (row) => row.project_id ?? '',
-  owner: (row) => row.project_id ?? undefined,
-  label: (row) => limitsOf(row).join(', '),
-  async remove(row, { api }): Promise<Removal> {
-    await api.request('DELETE', `/v2.0/lbaas/quotas/${encodeURIComponent(row.project_id ?? '')}`);
-    return { is: 'gone' };
+  id: (row) => row.project,
+  owner: (row) => row.project || undefined,
+  label: (row) => row.limits,
+  async reset(row, { api }) {
+    await api.request('DELETE', `/v2.0/lbaas/quotas/${encodeURIComponent(row.project)}`);
+    return undefined;
   },
 });
+
+async function defaultsOf(project: string, api: ServiceApi): Promise<Limits> {
+  const path = `/v2.0/lbaas/quotas/${encodeURIComponent(project)}/default`;
+  const { quota: shown } = quotaDefaults.parse((await api.request('GET', path)).json);
+  const { load_balancer, health_monitor, ...named } = shown;
+  return {
+    ...named,
+    loadbalancer: named.loadbalancer ?? load_balancer,
+    healthmonitor: named.healthmonitor ?? health_monitor,
+  };
+}
+
+type Limits = Partial<Record<LimitName, number | null | undefined>>;
+
+const LIMIT_NAMES = Object.keys(limits) as LimitName[];
+
+/** The names of the limits that are set and differ from the defaults. */
+const limitsOf = (row: Limits, defaults: Limits): LimitName[] =>
+  LIMIT_NAMES.filter((name) => typeof row[name] === 'number' && row[name] !== defaults[name]);
 
 /**
  * Octavia, Load Balancer API v2. No call of it asks Keystone for the project. Flavors, availability
@@ -164,6 +196,7 @@ export const octavia = defineService({
   catalogTypes: ['load-balancer'],
   before: ['neutron', 'barbican'],
   releases: [
+    '2026.2 (seen; Zed does not): a DELETE of a quota, and every GET of one, writes the defaults into the row of the project: limits that equal the defaults are none of its own.',
     'Before 2025.1, with enforce_new_defaults, Octavia lets only "load-balancer_admin" or system scope see other projects; by default "admin" suffices.',
   ],
   resourceTypes: [loadBalancer, quota],

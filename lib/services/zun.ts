@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
+import { defineQuota } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 
 /** A container on a living host is gone within seconds. */
@@ -154,8 +155,7 @@ const limits = z.record(z.string(), z.number());
  * Keystone for it. There is no row to read an owner from: what is compared are two answers about
  * this project and no other.
  */
-const quota = defineType({
-  name: 'quota',
+const quota = defineQuota({
   after: ['container', 'capsule'],
   async list({ api, project }) {
     const at = `/v1/quotas/${encodeURIComponent(project)}`;
@@ -172,9 +172,9 @@ const quota = defineType({
   id: (row) => row.project,
   owner: (row) => row.project,
   label: (row) => row.limits,
-  async remove(row, { api }) {
+  async reset(row, { api }) {
     await api.request('DELETE', `/v1/quotas/${encodeURIComponent(row.project)}`);
-    return { is: 'gone' };
+    return undefined;
   },
 });
 

@@ -1,4 +1,4 @@
-import { defineType, type Removal } from '../../task/service.ts';
+import { defineQuota } from '../kit/quota.ts';
 import { escaped, Owned, ownerOf, requireExtension, rowsOf } from './collection.ts';
 
 const Quota = Owned.pick({ project_id: true, tenant_id: true });
@@ -9,8 +9,7 @@ const Quota = Owned.pick({ project_id: true, tenant_id: true });
  * filter nor pages and costs 0.3 s per 1000 of them (measured on Neutron 21). Last, so that nothing
  * grows on while it is being cleaned.
  */
-export const quota = defineType({
-  name: 'quota',
+export const quota = defineQuota({
   after: ['port', 'network', 'router', 'security-group'],
   async list(context) {
     await requireExtension(context, 'quotas');
@@ -23,9 +22,9 @@ export const quota = defineType({
   },
   id: (row) => ownerOf(row) ?? '',
   owner: (row) => ownerOf(row),
-  async remove(row, { api }): Promise<Removal> {
+  async reset(row, { api }) {
     // 404: there is none any more.
     await api.request('DELETE', `/v2.0/quotas/${escaped(ownerOf(row) ?? '')}`, { accept: [404] });
-    return { is: 'gone' };
+    return undefined;
   },
 });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import { defineUserType, type UserContext } from '../../task/service.ts';
+import { defineUserQuota } from '../kit/quota.ts';
 
 const keypairRow = z.object({ keypair: z.object({ name: z.string() }) });
 const keypairDetail = z.object({
@@ -45,7 +46,7 @@ const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
  * Limits of a user within a project that lives on (legacy, still there in 2.75). A project that is
  * gone took them along, and Nova answers 400 about it (seen on 26).
  */
-export const userQuota = defineUserType({
+export const userQuota = defineUserQuota({
   name: 'user-quota',
   list: async (context) =>
     (await Promise.all(context.projects.map((project) => differing(project, context)))).flat(),
@@ -53,11 +54,11 @@ export const userQuota = defineUserType({
   // Project and user are the address of the row: the answer names only the project.
   owner: (row) => row.user,
   label: (row) => row.limits,
-  async remove(row, { api }) {
+  async reset(row, { api }) {
     await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.project)}`, {
       query: { user_id: row.user },
     });
-    return { is: 'gone' };
+    return undefined;
   },
 });
 

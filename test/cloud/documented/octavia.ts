@@ -42,7 +42,12 @@ export interface Shelves {
   readonly state: CloudState;
   readonly loadBalancers: Table<LoadBalancer>;
   readonly quotas: Table<Quota>;
+  /** As of 2026.2: a GET or a DELETE of a quota writes the defaults into the row of the project. */
+  writesDefaults: boolean;
 }
+
+/** Of the cloud, as the rehearsal cloud is configured: no limit. */
+const DEFAULT_LIMIT = -1;
 const inside = new WeakMap<CloudState, Shelves>();
 
 /**
@@ -68,9 +73,12 @@ export const octavia: Documented = {
       }),
       quotas: world.table<Quota>('octavia.quota', {
         owner: (row) =>
-          Object.values(row.limits).some((limit) => typeof limit === 'number') ? row.id : undefined,
+          Object.values(row.limits).some((limit) => (limit ?? DEFAULT_LIMIT) !== DEFAULT_LIMIT)
+            ? row.id
+            : undefined,
         label: () => 'quota',
       }),
+      writesDefaults: false,
     };
     inside.set(state, shelves);
     const routes = new Routes();
@@ -257,7 +265,8 @@ function listing<T extends Row>(
   };
 }
 
-function quotas(routes: Routes, { state, quotas: table }: Shelves): void {
+function quotas(routes: Routes, shelves: Shelves): void {
+  const { state, quotas: table } = shelves;
   const showQuota = ({ id, limits }: Quota) => ({
     project_id: id,
     ...Object.fromEntries(LIMITS.map((name) => [name, limits[name] ?? null])),
@@ -265,7 +274,25 @@ function quotas(routes: Routes, { state, quotas: table }: Shelves): void {
     health_monitor: limits.healthmonitor ?? null,
     tenant_id: id,
   });
+  const defaults = Object.fromEntries(LIMITS.map((name) => [name, DEFAULT_LIMIT]));
+  const fill = (row: Quota): void => {
+    const set = Object.entries(row.limits).filter(([, limit]) => limit !== null);
+    if (shelves.writesDefaults) row.limits = { ...defaults, ...Object.fromEntries(set) };
+  };
   routes
+    .on('GET', '/v2.0/lbaas/quotas/:id/default', (call) => {
+      authorize(call);
+      return {
+        status: 200,
+        json: { quota: showQuota({ id: param(call, 'id'), limits: defaults }) },
+      };
+    })
+    .on('GET', '/v2.0/lbaas/quotas/:id', (call) => {
+      authorize(call);
+      const row = table.get(param(call, 'id'));
+      if (row) fill(row);
+      return { status: 200, json: { quota: { ...defaults, ...row?.limits } } };
+    })
     .on('GET', '/v2.0/lbaas/quotas', (call) => {
       authorize(call);
       const wanted = call.query.get('project_id');
@@ -287,6 +314,7 @@ function quotas(routes: Routes, { state, quotas: table }: Shelves): void {
       const row = table.get(param(call, 'id'));
       if (!row) throw new Refusal(404, `Quotas ${param(call, 'id')} not found.`);
       if (!call.endless) row.limits = {};
+      fill(row);
       return { status: 202 };
     });
 }

@@ -159,6 +159,20 @@ describe('Octavia, emptied of one project', () => {
     expect((await stage.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 1 } });
   });
 
+  it('takes the defaults that Octavia 2026.2 writes into the row for no limits of the project', async () => {
+    shelves().writesDefaults = true;
+    expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
+    expect(shelves().quotas.get(stage.project)?.limits).toMatchObject({ loadbalancer: -1 });
+    const resets = () =>
+      stage.rehearsal.calls.filter(
+        (call) => call.method === 'DELETE' && call.path.includes('/quotas/'),
+      );
+    expect(resets()).toHaveLength(1);
+    expect((await stage.clean(octavia)).outcome).toEqual({ is: 'finished' });
+    expect(resets()).toHaveLength(1);
+    expect(stage.controlsAreUntouched).toBe(true);
+  });
+
   it('still finds and removes everything when Keystone has forgotten the project', async () => {
     await stage.deleteProject();
     expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });

@@ -203,7 +203,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
 }
 
 /** Deletions that end while the next pass is on its way. */
-const QUICK = {
+export const QUICK = {
   server: 5,
   volume: 5,
   snapshot: 5,

@@ -1,0 +1,63 @@
+import type { DefinedType, ProjectContext, Removal, UserContext } from '../../task/service.ts';
+import { defineType, defineUserType, type ResourceTypeDefinition } from '../../task/service.ts';
+
+/** Limits of a project (or of a user in one) that a service keeps beside its defaults. */
+export interface QuotaDefinition<Row, At = ProjectContext>
+  extends Omit<ResourceTypeDefinition<Row, At>, 'name' | 'remove' | 'batch'> {
+  /** Default `quota`. */
+  readonly name?: string;
+  /** Asks the service for the defaults. What it returns says more than that it was done. */
+  reset(row: Row, context: At): Promise<Removal | undefined>;
+}
+
+/**
+ * A quota as a resource type. A service may answer that it reset the limits and still show them:
+ * Nova keeps them in Keystone where unified limits are on, and answers 202 without doing anything;
+ * Octavia 2026.2 writes the defaults into the row of the project. So the limits are listed
+ * again after the reset. Limits that are still shown are retained: the operator is told, and the
+ * task ends without them, for a few numbers do no harm.
+ */
+export function defineQuota<Row>(definition: QuotaDefinition<Row>): DefinedType {
+  const { reset, ...rest } = definition;
+  return defineType<Row>({ name: 'quota', ...rest, remove: removalOf(definition) });
+}
+
+/** The same for limits of a user. */
+export function defineUserQuota<Row>(
+  definition: Omit<QuotaDefinition<Row, UserContext>, 'awaitedBy'>,
+): DefinedType<UserContext> {
+  const { reset, ...rest } = definition;
+  return defineUserType<Row>({ name: 'quota', ...rest, remove: removalOf(definition) });
+}
+
+const removalOf =
+  <Row, At extends { readonly api: { readonly service: string } }>(
+    quota: Pick<QuotaDefinition<Row, At>, 'reset' | 'list' | 'id' | 'label'>,
+  ) =>
+  async (row: Row, context: At): Promise<Removal> => {
+    const done = await quota.reset(row, context);
+    if (done) return done;
+    const still = await shownAgain(quota, row, context);
+    if (!still) return { is: 'gone' };
+    const { service } = context.api;
+    return {
+      is: 'retained',
+      message: `${service} answered that it reset the limits and still shows them: ${quota.label?.(still) ?? 'limits'}`,
+      advice: `Nothing has to be done: a few numbers do no harm. Where ${service} takes its limits from Keystone (unified limits), "openstack limit list --service ${service} --project ID" shows them.`,
+    };
+  };
+
+/** A listing that fails proves nothing: the next iteration lists the limits anyway. */
+async function shownAgain<Row, At>(
+  quota: Pick<QuotaDefinition<Row, At>, 'list' | 'id'>,
+  row: Row,
+  context: At,
+): Promise<Row | undefined> {
+  try {
+    const listed = await quota.list(context);
+    const rows = 'rows' in listed ? listed.rows : listed;
+    return rows.find((one) => quota.id(one) === quota.id(row));
+  } catch {
+    return undefined;
+  }
+}
