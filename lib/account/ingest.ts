@@ -27,6 +27,8 @@ export interface Batch {
   /** When Keystone was asked. */
   readonly askedAt: number;
   readonly now: number;
+  /** Longest wait that Keystone may ask for (`Retry-After`). */
+  readonly maxWaitMillis?: number | undefined;
 }
 type Present = Extract<KeystoneState, { is: 'present' }>['account'];
 
@@ -88,7 +90,8 @@ export function decide(batch: Batch): Decision {
         interpretation.is === 'membership'
           ? applyMembership(update, interpretation, batch)
           : applyAccount(update, interpretation, subjectOf(interpretation, domains), batch);
-      if (typeof taken === 'object') update.messages.push(delayed(received, taken, batch.now));
+      if (typeof taken === 'object')
+        update.messages.push(delayed(received, taken, batch.now, batch.maxWaitMillis));
       update.count(`notification.${typeof taken === 'object' ? 'delayed' : taken}`);
     }
   }

@@ -9,19 +9,27 @@ export type Delayed = NotificationReceived & { readonly delaySeconds: number };
 
 const SHORTEST_WAIT_SECONDS = 5;
 const LONGEST_WAIT_SECONDS = 300;
+/** Default of `PROPAGATOR_MAX_WAIT`. */
+const MAX_WAIT_MILLIS = 3_600_000;
 
 /**
  * The same notification for later. It waits half as long as it has waited already, so that the
- * waiting grows without a count, and at least as long as Keystone asked for. Nothing is ever given
- * up here.
+ * waiting grows without a count, and at least as long as Keystone asked for, up to `maxWaitMillis`.
+ * Nothing is ever given up here.
  */
-export function delayed(received: NotificationReceived, error: ErrorReport, now: number): Delayed {
+export function delayed(
+  received: NotificationReceived,
+  error: ErrorReport,
+  now: number,
+  maxWaitMillis = MAX_WAIT_MILLIS,
+): Delayed {
   const waitedSeconds = Math.max(0, now - received.data.receivedAt) / 1000;
   const wait = Math.min(
     LONGEST_WAIT_SECONDS,
     Math.max(SHORTEST_WAIT_SECONDS, Math.round(waitedSeconds / 2)),
   );
-  return { ...received, delaySeconds: Math.max(wait, error.retryAfterSeconds ?? 0) };
+  const asked = Math.min(error.retryAfterSeconds ?? 0, maxWaitMillis / 1000);
+  return { ...received, delaySeconds: Math.max(wait, asked) };
 }
 
 /**

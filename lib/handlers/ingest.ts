@@ -16,6 +16,8 @@ export interface IngestDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;
   readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Longest wait that Keystone may ask for (`Retry-After`); default: one hour. */
+  readonly maxWaitMillis?: number;
   /** Epoch milliseconds. */
   now(): number;
 }
@@ -57,7 +59,10 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
   }
 }
 
-async function decideNow(items: readonly Item[], { engine, keystone, now }: IngestDeps) {
+async function decideNow(
+  items: readonly Item[],
+  { engine, keystone, now, maxWaitMillis }: IngestDeps,
+) {
   const hints = items.flatMap(({ interpretation }) =>
     interpretation.is === 'account' || interpretation.is === 'membership' ? [interpretation] : [],
   );
@@ -73,7 +78,10 @@ async function decideNow(items: readonly Item[], { engine, keystone, now }: Inge
   const uncertain = [...answers.accounts.values(), ...answers.groups.values()].find(
     (answer) => answer.is === 'uncertain',
   )?.error;
-  return { decision: decide({ items, known, seen, answers, askedAt, now: now() }), uncertain };
+  return {
+    decision: decide({ items, known, seen, answers, askedAt, now: now(), maxWaitMillis }),
+    uncertain,
+  };
 }
 
 /**

@@ -23,6 +23,13 @@ export interface FunctionDefinition {
 }
 
 /**
+ * It sends messages that wait for more than the 15 minutes of a queue: the coordinator and what
+ * repairs its work, and `ingest`, which waits as long as Keystone asks for.
+ */
+export const mayWaitLong = ({ name, repairs }: FunctionDefinition): boolean =>
+  repairs || name === 'ingest';
+
+/**
  * Calls of one function at the same time: what one coordinator does, another may undo and redo;
  * what one service does is limited by its API.
  */
@@ -124,10 +131,8 @@ export function environmentOf(of: FunctionDefinition, stack: Stack): Record<stri
     STACK_SERVICES: [...stack.services, ...stack.httpPlugins].map(({ name }) => name).join(','),
     STACK_SECRET_ARN: secretArn(stack),
     ...(isWaitedFor(of) ? { STACK_ANSWER_SECONDS: String(ANSWER_SECONDS) } : {}),
-    // Where more than fifteen minutes are waited.
-    ...(of.repairs
-      ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole'), STACK_REPAIRS: 'yes' }
-      : {}),
+    ...(mayWaitLong(of) ? { STACK_SCHEDULER_ROLE_ARN: attribute('SchedulerRole') } : {}),
+    ...(of.repairs ? { STACK_REPAIRS: 'yes' } : {}),
     NODE_OPTIONS: '--enable-source-maps',
   };
 }

@@ -13,6 +13,7 @@ import {
   type FunctionDefinition,
   functionsOf,
   logGroupId,
+  mayWaitLong,
   networkOf,
   roleId,
 } from './functions.ts';
@@ -64,7 +65,8 @@ const WRITE = [
 const TAKE = ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 const FIND = ['sqs:GetQueueUrl', 'sqs:GetQueueAttributes'];
 
-function rightsOf({ name, queue, repairs }: FunctionDefinition, stack: Stack): object[] {
+function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
+  const { name, queue, repairs } = of;
   const { topology, parameters } = stack;
   const all = topology.queues.map((of) => of.queue);
   const queues = all.map((one) => attribute(queueId(one)));
@@ -96,9 +98,11 @@ function rightsOf({ name, queue, repairs }: FunctionDefinition, stack: Stack): o
             ['sqs:SendMessage', ...FIND, ...(name === 'api' ? TAKE : [])],
             [...dead, attribute('Undelivered')],
           ),
-          ...schedules(stack),
         ]
       : []),
+    ...(mayWaitLong(of) ? schedules(stack) : []),
+    // A schedule names the queue of what it could not deliver.
+    ...(mayWaitLong(of) && !repairs ? [allow(FIND, attribute('Undelivered'))] : []),
     ...(parameters.kmsKey
       ? [allow(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
       : []),

@@ -20,6 +20,7 @@ export const commonDeps = ({ told: engine, cloud, settings, log, protection }: L
   log,
   mode: settings.PROPAGATOR_MODE,
   protection,
+  maxWaitMillis: settings.PROPAGATOR_MAX_WAIT,
   now: Date.now,
 });
 

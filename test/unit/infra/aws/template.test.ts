@@ -65,6 +65,26 @@ describe('alarms', () => {
   });
 });
 
+describe('a wait that is longer than a queue holds a message back', () => {
+  it('is possible for each function that may be asked to wait: it may make a schedule', () => {
+    const stack = stackOf('test', {});
+    const functions = serverlessFunctions(stack);
+    const { coordinate, api, sweep, ingest } = functions;
+    for (const [name, one] of Object.entries({ coordinate, api, sweep, ingest })) {
+      expect(
+        Reflect.get(Reflect.get(one ?? {}, 'environment'), 'STACK_SCHEDULER_ROLE_ARN'),
+      ).toEqual({
+        'Fn::GetAtt': ['SchedulerRole', 'Arn'],
+      });
+      const id = `${name.charAt(0).toUpperCase()}${name.slice(1)}Role`;
+      const role = JSON.stringify(ofType('AWS::IAM::Role').find(([roleId]) => roleId === id));
+      expect(role).toContain('scheduler:CreateSchedule');
+      expect(role).toContain('iam:PassRole');
+      expect(role).toContain('"Undelivered"');
+    }
+  });
+});
+
 describe('the order of a deployment', () => {
   it('lets no function run before the ways are there by which it sends', () => {
     const stack = stackOf('test', {});
