@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { plainText } from '../lib/shared/plain-text.ts';
 import {
   Phase,
   ServiceFailed,
@@ -44,6 +45,58 @@ export const TaskReport = z.discriminatedUnion('type', [
   }),
 ]);
 export type TaskReport = z.infer<typeof TaskReport>;
+
+/** Bounds of a report of a service outside: texts in characters, the rest in pieces. */
+const MAX_TEXT = 500;
+const MAX_NAME = 200;
+const MAX_CONDITIONS = 25;
+const MAX_TYPES = 100;
+
+/** Why a report is refused as too big; `undefined` when it is not. */
+export function excess(report: TaskReport): string | undefined {
+  const { counts = {}, conditions = [] } = report.data;
+  if (conditions.length > MAX_CONDITIONS)
+    return `it has ${conditions.length} conditions, the most is ${MAX_CONDITIONS}`;
+  const types = Object.keys(counts).length;
+  return types > MAX_TYPES ? `it counts ${types} types, the most is ${MAX_TYPES}` : undefined;
+}
+
+/**
+ * The same report with each of its free texts on one line, bounded, without secrets and without
+ * control characters: another program wrote it, and people read it in a terminal.
+ */
+export function plainReport(report: TaskReport): TaskReport {
+  const conditions = report.data.conditions?.map(plainOf);
+  const rest = conditions ? { conditions } : {};
+  if (report.type === 'service.failed')
+    return { ...report, data: { ...report.data, ...rest, error: plainOf(report.data.error) } };
+  if (report.type === 'service.finished') {
+    const { because } = report.data;
+    const why = because === undefined ? {} : { because: plainText(because, MAX_TEXT) };
+    return { ...report, data: { ...report.data, ...rest, ...why } };
+  }
+  const { again } = report.data;
+  const plain = again && {
+    ...again,
+    ...(again.error ? { error: plainOf(again.error) } : {}),
+    ...(again.returned ? { returned: plainOf(again.returned) } : {}),
+  };
+  return { ...report, data: { ...report.data, ...rest, ...(plain ? { again: plain } : {}) } };
+}
+
+/** Names that a program chose are short; sentences may be longer. */
+const SENTENCES = ['message', 'advice'];
+
+/** The same object with its texts on one line, bounded and without secrets. */
+export function plainOf<Value extends object>(value: Value): Value {
+  const plain = Object.entries(value).map(([name, field]) => [
+    name,
+    typeof field === 'string'
+      ? plainText(field, SENTENCES.includes(name) ? MAX_TEXT : MAX_NAME)
+      : field,
+  ]);
+  return { ...value, ...Object.fromEntries(plain) };
+}
 
 /** The report as it travels, addressed to the pass at which the task stands. */
 export function reportMessage(

@@ -1,6 +1,12 @@
 import type { Hono } from 'hono';
 import { TaskId } from '../../events/ids.ts';
-import { contradiction, reportMessage, TaskReport } from '../../events/task-report.ts';
+import {
+  contradiction,
+  excess,
+  plainReport,
+  reportMessage,
+  TaskReport,
+} from '../../events/task-report.ts';
 import type { Task } from '../operation/model.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import { callerOf } from './authentication.ts';
@@ -27,9 +33,11 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
         problem('task', `the token of ${caller} reports tasks of ${caller} only`),
         403,
       );
-    const because = notAsked(task) ?? contradiction(report, task.phase);
+    const because = notAsked(task) ?? excess(report) ?? contradiction(report, task.phase);
     if (because) return context.json(problem('task', because), 409);
-    await engine.commit({ messages: [redactDeep(reportMessage({ ...task, taskId: id }, report))] });
+    await engine.commit({
+      messages: [redactDeep(reportMessage({ ...task, taskId: id }, plainReport(report)))],
+    });
     return context.json({ taken: id }, 202);
   });
 }

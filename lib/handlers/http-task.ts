@@ -1,6 +1,12 @@
 import type { Outgoing } from '../../events/index.ts';
 import type { Condition, ServiceReport, ServiceRequested } from '../../events/service.ts';
-import { contradiction, reportMessage, TaskReport } from '../../events/task-report.ts';
+import {
+  contradiction,
+  excess,
+  plainReport,
+  reportMessage,
+  TaskReport,
+} from '../../events/task-report.ts';
 import type { Delivery } from '../engine/port.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
@@ -19,7 +25,9 @@ export interface RemoteDeps
   readonly stallTimeoutMillis: number;
 }
 
-const ANSWER_MILLIS = 30_000;
+const ANSWER_MILLIS = 20_000;
+/** A report with all that it may hold is smaller. */
+const MAX_ANSWER_BYTES = 256 * 1024;
 /**
  * It is asked again after so long without a report; it must take the second question for the first
  * one repeated.
@@ -75,9 +83,9 @@ async function ask(
   const { phase } = message.data;
   if (answer.status === 202) return reportsLater(message, silence(remote, task, deps));
   const report = read(remote, answer.text);
-  const because = contradiction(report, phase);
+  const because = excess(report) ?? contradiction(report, phase);
   if (because) throw odd(remote, because);
-  return [reportMessage(message.data, report)];
+  return [reportMessage(message.data, plainReport(report))];
 }
 
 /**
@@ -188,10 +196,24 @@ async function post(
     redirect: 'manual',
     signal: AbortSignal.timeout(ANSWER_MILLIS),
   })
-    .then(async (response) => ({ status: response.status, text: await response.text() }))
+    .then(async (response) => ({ status: response.status, text: await textOf(response) }))
     .catch((cause: unknown) => {
       throw fail('unreachable', 'does not answer', cause);
     });
+  if (text === undefined)
+    throw odd(remote, `its answer is larger than ${MAX_ANSWER_BYTES / 1024} KB`);
   if (status !== 200 && status !== 202) throw fail(`http.${status}`, `answered ${status}`);
   return { status, text };
+}
+
+/** The body, read as far as it may go; `undefined` when it is larger. */
+async function textOf(response: Response): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_ANSWER_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }

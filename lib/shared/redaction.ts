@@ -58,6 +58,14 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
     `$1${MARK}`,
   ],
   [/([a-z][a-z0-9+.-]{0,30}:\/\/[^\s/:@"']{0,200}:)[^\s/@"']{1,200}@/gi, `$1${MARK}@`],
+  // In a sentence: "the password is s3cr3t", "with token 4f1b2c". Only what has letters and digits.
+  [
+    new RegExp(
+      String.raw`${WORD}((?:${NO_WORDS}|secret|token|credentials?)(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${UNMARKED}(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
+      'gi',
+    ),
+    `$1${MARK}`,
+  ],
   // Fernet tokens of Keystone, and JSON Web Tokens.
   [new RegExp(String.raw`${WORD}gAAAA[\w-]{16,}={0,2}`, 'g'), MARK],
   [new RegExp(String.raw`${WORD}eyJ[\w-]{10,}\.[\w-]{4,}\.[\w-]*`, 'g'), MARK],

@@ -70,7 +70,85 @@ const everything = () =>
     world.engine.waiting,
   ]);
 
+/** A report of each kind with `text` in each of its free texts. */
+const TEXTS = (text: string) => {
+  const condition = { class: 'Blocked', actor: 'operator', count: 1 };
+  const told = { message: text, advice: text, example: text, requestId: text };
+  const error = {
+    ...{ class: 'Transient', code: text, message: text, advice: text },
+    ...{ service: text, region: text, requestId: text },
+  };
+  const conditions = [{ ...condition, ...told }];
+  return [
+    ['progressed', { conditions, again: { afterSeconds: 60, error, returned: error } }],
+    ['failed', { conditions, error: { ...error, class: 'Unexpected' } }],
+    ['finished', { conditions, result: 'unreachable', because: text }],
+  ] as const;
+};
+
+describe('a secret in any free text of a report', () => {
+  const SENTENCE = `cannot log in: the password is ${SILENT_LOG}-4711 for admin`;
+  const PLANTED = [...TELLINGS, ['a sentence', SENTENCE] as const];
+  const CASES = PLANTED.flatMap(([name, text]) =>
+    TEXTS(text).map(([type, data]) => [name, type, data] as const),
+  );
+  const shown = async () => {
+    const listed = await world.call('GET', '/v1/operations');
+    const one = await world.call('GET', `/v1/operations/${world.operation.id}`);
+    return JSON.stringify([listed, one]);
+  };
+
+  it.each(CASES)('%s, answered as %s, is neither stored nor shown', async (_, type, data) => {
+    answer = (response, { phase }) => response.writeHead(200).end(body(type, phase, data));
+    await turn();
+    expect(everything()).not.toContain(SILENT_LOG);
+    expect(await shown()).not.toContain(SILENT_LOG);
+  });
+
+  it.each(CASES)('%s, reported as %s, is neither stored nor shown', async (_, type, data) => {
+    await turn();
+    const report = { type: `service.${type}`, phase: 'plan', data };
+    const path = `/v1/tasks/${encodeURIComponent(billing().id)}/report`;
+    expect(await world.call('POST', path, report)).toMatchObject({ status: 202 });
+    await turn();
+    expect(everything()).not.toContain(SILENT_LOG);
+    expect(await shown()).not.toContain(SILENT_LOG);
+  });
+});
+
 describe('what a service of the operator’s own answers', () => {
+  it('is kept on one line, without control characters, and bounded', async () => {
+    const text = `\u001b[2Jfirst\u0000 line\r\nsecond\u202e line ${'x'.repeat(5_000)}`;
+    const [[type, data]] = TEXTS(text);
+    answer = (response, { phase }) => response.writeHead(200).end(body(type, phase, data));
+    await turn();
+    const { error, conditions } = billing();
+    expect(error?.message).toMatch(/^\[2Jfirst line second line x+…$/);
+    for (const told of [error?.message, error?.advice, conditions[0]?.message])
+      expect(told?.length).toBe(500);
+    for (const name of [error?.code, error?.requestId, conditions[0]?.example])
+      expect(name?.length).toBe(200);
+  });
+
+  it.each([
+    [
+      'too many conditions',
+      {
+        conditions: Array(26).fill({ class: 'Blocked', message: 'x', actor: 'operator', count: 1 }),
+      },
+      'the most is 25',
+    ],
+    ['more than it may', { because: 'x'.repeat(300_000) }, 'larger than 256 KB'],
+  ])('with %s is a failed try', async (_, data, message) => {
+    answer = (response, { phase }) =>
+      response.writeHead(200).end(body('finished', phase, { result: 'finished', ...data }));
+    await turn();
+    expect(billing()).toMatchObject({
+      state: 'planning',
+      error: { class: 'Unexpected', message: expect.stringContaining(message) },
+    });
+  });
+
   it.each(TELLINGS)('is kept without %s', async (_, text) => {
     const conditions = [{ class: 'Blocked', message: text, actor: 'operator', count: 1 }];
     const error = { code: 'billing.500', class: 'Transient', message: text, advice: text };
