@@ -37,7 +37,10 @@ export const Condition = z.object({
 });
 export type Condition = z.infer<typeof Condition>;
 
-/** Things of one resource type: listed by this pass, gone within it, still there at its end. */
+/**
+ * Resources of one type: listed by this run (each counts once), gone within it, still there at its
+ * end.
+ */
 export const Count = z.object({
   listed: z.number().int().min(0),
   gone: z.number().int().min(0),
@@ -54,6 +57,14 @@ export type Counts = z.infer<typeof Counts>;
  */
 export const Phase = z.enum(['plan', 'pre-delete', 'apply']);
 export type Phase = z.infer<typeof Phase>;
+
+/** What a report says of ids, beside the counts. Absent in the reports of HTTP plugins. */
+const ids = {
+  /** By type: resources that no earlier run of the task has listed, as far as it is known. */
+  fresh: z.record(ResourceTypeName, z.number().int().min(1)).optional(),
+  /** The ids that the task has listed so far, as a filter of bounded size. */
+  seenIds: z.string().max(1400).optional(),
+};
 
 const address = {
   operationId: OperationId,
@@ -112,11 +123,17 @@ export const ServiceProgressed = z.object({
     sequence: z.number().int().min(0),
     counts: Counts,
     conditions: z.array(Condition),
+    ...ids,
     /** At least so many seconds; the coordinator waits longer when nothing moves. */
     again: z
       .object({
         afterSeconds: z.number().min(0),
         error: ErrorReport.optional(),
+        /**
+         * Resources that this run removed were listed again: no error unless it lasts. The task is
+         * dead-lettered with it when nothing else moves for the stall time-out.
+         */
+        returned: ErrorReport.optional(),
         /**
          * Somebody enabled the project in the middle of its cleanup: what was seen empty before may
          * not be any more.
@@ -140,6 +157,7 @@ export const ServiceFinished = z.object({
     because: z.string().optional(),
     counts: Counts,
     conditions: z.array(Condition),
+    ...ids,
   }),
 });
 /** The pass could not be done. */
@@ -149,6 +167,7 @@ export const ServiceFailed = z.object({
     ...address,
     counts: Counts,
     conditions: z.array(Condition),
+    ...ids,
     error: ErrorReport,
   }),
 });

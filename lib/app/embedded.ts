@@ -105,6 +105,7 @@ async function start(
   const limits = {
     confirmationIntervalMillis,
     stallTimeoutMillis: settings.PROPAGATOR_STALL_TIMEOUT,
+    maxWaitMillis: settings.PROPAGATOR_MAX_WAIT,
     maxAttempts: 5,
     maxResourcesPerOperation: settings.PROPAGATOR_MAX_RESOURCES_PER_OPERATION,
     maxOperationsPerHour: settings.PROPAGATOR_MAX_OPERATIONS_PER_HOUR,
@@ -112,7 +113,13 @@ async function start(
   const common = { engine, cloud, services, optedIn, mode, protection, now };
 
   await engine.work('ingest', { concurrency: 1, batch: 200 }, (deliveries) =>
-    ingest(deliveries, { engine, keystone: cloud.keystone, now, log }),
+    ingest(deliveries, {
+      engine,
+      keystone: cloud.keystone,
+      maxWaitMillis: settings.PROPAGATOR_MAX_WAIT,
+      now,
+      log,
+    }),
   );
   const coordinateDeps = {
     ...common,

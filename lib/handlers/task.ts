@@ -1,17 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Message } from '../../events/index.ts';
 import type { Counts, ServiceReport, ServiceRequested } from '../../events/service.ts';
+import { plainOf } from '../../events/task-report.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
 import { lives } from '../operation/advance.ts';
 import { summarize } from '../operation/keystone-check.ts';
-import type { Mode, Operation } from '../operation/model.ts';
+import type { Mode, Operation, Task } from '../operation/model.ts';
 import { type AccountState, preflight } from '../operation/preflight.ts';
 import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
-import { freshMemoize, type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
+import {
+  type Fresh,
+  freshMemoize,
+  type RunReport,
+  runProjectCleanup,
+  runUserCleanup,
+} from '../task/run.ts';
 import { Confirmation, type Protection, protectedBecause } from '../task/safety-rules.ts';
-import type { ProjectContext, Service, ServiceApi } from '../task/service.ts';
+import type { ProjectContext, Service, ServiceApi, Watch } from '../task/service.ts';
+import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
 
 export interface ServiceDeps {
   readonly engine: Engine;
@@ -31,6 +39,11 @@ export interface ServiceDeps {
    * removal any more. Without, it is waited for.
    */
   readonly lateMillis?: number;
+  /**
+   * Milliseconds that a service may let pass without one complete answer while it is counted;
+   * default: 20 s.
+   */
+  readonly maxSilenceMillis?: number;
   /** Counts on the way are told at most so often; what the pass came to is told in any case. */
   readonly progressMillis: number;
   now(): number;
@@ -52,20 +65,32 @@ export async function runTask(
     // The fence: a late or doubled message asks for a pass that is over.
     if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
     await deps.engine.commit({
-      messages: [redactDeep(await report(service, message, operation, deps))],
+      messages: [redactDeep(await report(service, message, { operation, task }, deps))],
     });
   }
+}
+
+/** What a run is about, as it is stored. */
+interface Subject {
+  readonly operation: Operation;
+  readonly task: Task;
 }
 
 async function report(
   service: Service,
   message: ServiceRequested,
-  operation: Operation,
+  subject: Subject,
   deps: ServiceDeps,
 ): Promise<ServiceReport> {
   const { data } = message;
+  const { operation } = subject;
+  const work = (watch?: Watch): Promise<ServiceReport> =>
+    reportOfRun(service, message, subject, deps, watch);
   try {
-    return await inTime(reportOfPass(service, message, operation, deps), service.name, deps);
+    // A service that can't be counted stops no other: its first failed count is enough to go on.
+    const counting = (): Promise<ServiceReport> =>
+      unlessSilent(service.name, deps.maxSilenceMillis ?? MAX_SILENCE_MILLIS, work);
+    return await inTime(data.phase === 'plan' ? counting() : work(), service.name, deps);
   } catch (thrown) {
     const error = reportOf(thrown, {
       code: `${service.name}.pass`,
@@ -76,13 +101,15 @@ async function report(
   }
 }
 
-async function reportOfPass(
+async function reportOfRun(
   service: Service,
   message: ServiceRequested,
-  operation: Operation,
+  subject: Subject,
   deps: ServiceDeps,
+  watch: Watch | undefined,
 ): Promise<ServiceReport> {
   const { data } = message;
+  const { operation } = subject;
   const address = addressOf(data);
   const standsInTheWay = await obstacle(message, operation, deps);
   if (standsInTheWay) return standsInTheWay;
@@ -93,7 +120,7 @@ async function reportOfPass(
       type: 'service.finished',
       data: { ...address, result: 'finished', counts: {}, conditions: [] },
     };
-  const api = await apiFor(service, data.region, deps);
+  const api = watched(await apiFor(service, data.region, deps), watch);
   if (!api) {
     const because = `the catalog of this cloud has no ${service.name} in ${data.region}`;
     return {
@@ -102,7 +129,7 @@ async function reportOfPass(
     };
   }
   return unlessEnded(
-    asReport(address, await run(service, message, operation, api, deps)),
+    asReport(address, await run(service, message, subject, api, deps, watch)),
     operation,
     deps,
   );
@@ -181,14 +208,17 @@ export async function obstacle(
 async function run(
   service: Service,
   { data }: ServiceRequested,
-  operation: Operation,
+  { operation, task }: Subject,
   api: ServiceApi,
   deps: ServiceDeps,
+  watch: Watch | undefined,
 ): Promise<RunReport> {
   const common = {
     service,
     phase: data.phase,
     skipTypes: data.skipTypes,
+    seenIds: task.seenIds,
+    leftBefore: leftOf(task),
     verifiedBeforeDeletion: data.verifiedBeforeDeletion,
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     deadline: deps.now() + deps.budgetMillis,
@@ -200,7 +230,7 @@ async function run(
     api,
     now: deps.now,
     memoize: freshMemoize(),
-    apiOf: otherApi(service, data.region, deps),
+    apiOf: async (name: string) => watched(await otherApi(service, data.region, deps)(name), watch),
   };
   if (data.user) {
     const confirmation = Confirmation.of(
@@ -237,6 +267,16 @@ async function run(
   });
 }
 
+/** The same API under the eyes of the watch; `undefined` stays what it is. */
+const watched = <Api extends ServiceApi | undefined>(api: Api, watch: Watch | undefined) =>
+  watch ? (api?.watched?.(watch) ?? api) : api;
+
+const freshOf = (fresh: Fresh): { fresh?: Fresh } =>
+  Object.keys(fresh).length === 0 ? {} : { fresh };
+
+const leftOf = ({ counts }: Task): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
+
 const addressOf = ({
   operationId,
   taskId,
@@ -260,9 +300,10 @@ type Address = Pick<
 
 function asReport(
   address: Address,
-  { counts, conditions, outcome, verifiedEmpty }: RunReport,
+  { counts, conditions, outcome, verifiedEmpty, fresh, seenIds }: RunReport,
 ): ServiceReport {
-  const seen = { ...address, counts, conditions: [...conditions] };
+  const ids = { ...freshOf(fresh), ...(seenIds === undefined ? {} : { seenIds }) };
+  const seen = { ...address, counts, conditions: conditions.map(plainOf), ...ids };
   if (outcome.is === 'finished')
     return { type: 'service.finished', data: { ...seen, result: 'finished' } };
   if (outcome.is === 'unreachable')
@@ -273,13 +314,14 @@ function asReport(
   if (outcome.is === 'failed')
     return { type: 'service.failed', data: { ...seen, error: outcome.error } };
   const error = outcome.error ? { error: outcome.error } : {};
+  const returned = outcome.returned ? { returned: outcome.returned } : {};
   const proven = verifiedEmpty.length > 0 ? { verifiedEmpty: [...verifiedEmpty] } : {};
   return {
     type: 'service.progressed',
     data: {
       ...seen,
       sequence: 0,
-      again: { afterSeconds: outcome.afterSeconds, ...error, ...proven },
+      again: { afterSeconds: outcome.afterSeconds, ...error, ...returned, ...proven },
     },
   };
 }
@@ -348,16 +390,16 @@ const otherApi =
   };
 
 /** Sends the counts as they change, each report after the one before it. */
-function tellCounts(address: Address, deps: ServiceDeps): (counts: Counts) => void {
+function tellCounts(address: Address, deps: ServiceDeps): (counts: Counts, fresh: Fresh) => void {
   let toldAt = deps.now();
   let sequence = 0;
-  return (counts) => {
+  return (counts, fresh) => {
     if (deps.now() - toldAt < deps.progressMillis) return;
     toldAt = deps.now();
     sequence += 1;
     const message: Message = {
       type: 'service.progressed',
-      data: { ...address, sequence, counts, conditions: [] },
+      data: { ...address, sequence, counts, conditions: [], ...freshOf(fresh) },
     };
     // Lost counts are made good by the report at the end; a broken store shows there, too.
     deps.engine.commit({ messages: [message] }).catch(() => undefined);

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { ErrorClass, ErrorReport } from '../shared/errors.ts';
 import { PropagatorError } from '../shared/errors.ts';
-import { redactText } from '../shared/redaction.ts';
+import { plainText } from '../shared/plain-text.ts';
 import { parseJson } from './json.ts';
 import type { RawAnswer, TransportError } from './transport.ts';
 
@@ -14,6 +14,8 @@ export interface Where {
 }
 
 const LONGEST_MESSAGE = 300;
+/** Of a web page that came instead of an answer, so much is looked at. */
+const MAX_PAGE = 20_000;
 
 /** The request id as OpenStack names it; Swift has an id of its own beside it. */
 export const requestIdOf = (headers: Headers): string | undefined =>
@@ -22,13 +24,18 @@ export const requestIdOf = (headers: Headers): string | undefined =>
   headers.get('x-trans-id') ??
   undefined;
 
+/** No service is believed that wants to be left alone for longer. */
+const MAX_RETRY_AFTER_SECONDS = 7 * 86_400;
+
 /** Seconds of `Retry-After`, as a number or as an HTTP date. `now`: epoch milliseconds. */
 export function retryAfterSeconds(headers: Headers, now: number): number | undefined {
   const value = headers.get('retry-after')?.trim();
   if (!value) return undefined;
-  if (/^\d{1,9}(\.\d+)?$/.test(value)) return Number(value);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - now) / 1000));
+  const seconds = /^\d+(\.\d+)?$/.test(value)
+    ? Number(value)
+    : Math.ceil((Date.parse(value) - now) / 1000);
+  if (Number.isNaN(seconds)) return undefined;
+  return Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(0, seconds));
 }
 
 const fault = z.object({ message: z.string() });
@@ -90,17 +97,13 @@ export function serviceMessage(text: string, secrets: readonly string[] = []): s
   const parsed = json === undefined ? undefined : bodies.safeParse(json);
   const words = parsed
     ? (parsed.data ?? '')
-    : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text)?.[1] ?? text);
-  let line = words
+    : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text.slice(0, MAX_PAGE))?.[1] ?? text);
+  const line = words
+    .slice(0, MAX_PAGE)
     .replace(/<(script|style|title|h1)\b[\s\S]*?<\/\1>/gi, ' ')
     .replace(/<\/?[a-z][^>]*>/gi, ' ')
-    .replace(/&(lt|gt|quot|#x27|#39|amp);/g, (entity) => ENTITIES[entity] ?? entity)
-    .replace(/\s+/g, ' ')
-    .trim();
-  for (const secret of secrets) if (secret) line = line.replaceAll(secret, '***');
-  line = redactText(line);
-  if (line.length > LONGEST_MESSAGE) line = `${line.slice(0, LONGEST_MESSAGE - 1)}…`;
-  return line || undefined;
+    .replace(/&(lt|gt|quot|#x27|#39|amp);/g, (entity) => ENTITIES[entity] ?? entity);
+  return plainText(line, LONGEST_MESSAGE, secrets) || undefined;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -112,19 +115,28 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '&amp;': '&',
 };
 
-/** The class of a status, as `ServiceApi.request` documents it. */
-export function classOf(status: number): ErrorClass {
+/** Swift's rate limit. */
+const SWIFT_RATE_LIMIT = 498;
+/** Redirects that say of themselves that they pass, time-out, conflict, locked, rate limits. */
+const PASSING: readonly number[] = [302, 303, 307, 408, 409, 423, 425, 429, SWIFT_RATE_LIMIT];
+
+/**
+ * The class of a status, as `ServiceApi.request` documents it. `asksToWait`: the answer has a
+ * `Retry-After`; with it, 413 is the rate limit of Cinder and Manila, without it a request that
+ * is too big for good.
+ */
+export function classOf(status: number, asksToWait = false): ErrorClass {
   if (status === 404 || status === 410) return 'Gone';
   if (status === 401 || status === 403) return 'Denied';
   if (status === 405 || status === 501) return 'Unsupported';
-  if (status === 408 || status === 409 || status === 429 || status >= 500) return 'Transient';
-  return 'Unexpected';
+  if (PASSING.includes(status) || status >= 500) return 'Transient';
+  return status === 413 && asksToWait ? 'Transient' : 'Unexpected';
 }
 
-function adviceOf(status: number, where: Where): string {
+function adviceOf(status: number, where: Where, waitSeconds: number | undefined): string {
   if (status >= 300 && status < 400)
     return `The catalog's URL of ${where.service} is not the one that the service answers on: correct the endpoint (often http instead of https).`;
-  switch (classOf(status)) {
+  switch (classOf(status, waitSeconds !== undefined)) {
     case 'Gone':
       return 'It is gone; nothing to do.';
     case 'Denied':
@@ -134,11 +146,13 @@ function adviceOf(status: number, where: Where): string {
     case 'Unsupported':
       return `This ${where.service} lacks the call; nothing to do.`;
     case 'Transient':
-      return status === 409
-        ? 'It is tried again; if it stays, look at what the message names.'
-        : status === 429
-          ? `It is tried again later; lower the concurrency for ${where.service} if this goes on.`
-          : `It is tried again; if it stays, search the log of ${where.service} for the request id.`;
+      if (status === 409)
+        return 'The call is repeated; if it stays, look at what the message names.';
+      if (status === 413 || status === 429 || status === SWIFT_RATE_LIMIT)
+        return `The call is repeated later; if this goes on, lower the calls at the same time: PROPAGATOR_CONCURRENCY=${where.service}=2.`;
+      if (status === 503 && waitSeconds !== undefined)
+        return `${where.service} asks for ${waitSeconds} s without calls; the task goes on after that.`;
+      return `The call is repeated; if it stays, search the log of ${where.service} for the request id.`;
     default:
       return `Search the log of ${where.service} for the request id, then redrive.`;
   }
@@ -156,17 +170,18 @@ export function httpFailure(
 ): PropagatorError {
   const { status, headers } = answer;
   const words = serviceMessage(answer.text, where.secrets);
+  const waitSeconds = retryAfterSeconds(headers, now);
   const location = status >= 300 && status < 400 ? hostOf(headers.get('location')) : undefined;
   const report: ErrorReport = {
     code: `${where.service}.http.${status}`,
-    class: classOf(status),
+    class: classOf(status, waitSeconds !== undefined),
     message: `${where.service} answered ${status} to ${call}${location ? ` (redirect to ${location})` : ''}${words ? `: ${words}` : ''}`,
-    advice: adviceOf(status, where),
+    advice: adviceOf(status, where, waitSeconds),
     service: where.service,
     region: where.region,
     requestId: requestIdOf(headers),
     status,
-    retryAfterSeconds: retryAfterSeconds(headers, now),
+    retryAfterSeconds: waitSeconds,
   };
   return new PropagatorError(report);
 }
@@ -206,7 +221,7 @@ export function transportFailure(
 /** An answer that says 2xx and can't be trusted: "cannot list" is never "empty". */
 export function answerFailure(
   what: {
-    readonly code: 'broken' | 'changed' | 'unexpected' | 'endless';
+    readonly code: 'broken' | 'changed' | 'page' | 'unexpected' | 'endless' | 'truncated';
     readonly message: string;
   },
   where: Where,
@@ -214,12 +229,14 @@ export function answerFailure(
 ): PropagatorError {
   return new PropagatorError({
     code: `${where.service}.answer.${what.code}`,
-    class: what.code === 'broken' || what.code === 'changed' ? 'Transient' : 'Unexpected',
+    class: ['unexpected', 'endless', 'truncated'].includes(what.code) ? 'Unexpected' : 'Transient',
     message: `${where.service}: ${what.message}`,
     advice:
       what.code === 'changed'
         ? 'It is read again.'
-        : `The answer is not believed. Check that ${where.host} is really ${where.service}, and search its log for the request id.`,
+        : what.code === 'truncated'
+          ? `Set list_limit in the configuration file of ${where.service} (keystone.conf: [DEFAULT] list_limit and the list_limit of [identity], [resource], [role], [assignment]) higher than the longest list, or remove it, and restart ${where.service}; then redrive.`
+          : `The answer is not believed. Check that ${where.host} is really ${where.service}, and search its log for the request id.`,
     service: where.service,
     region: where.region,
     requestId,

@@ -12,7 +12,7 @@ export type Next = Readonly<Record<string, string>>;
 /** A page that can't be trusted; the message is for the operator. */
 export class PagingError extends Error {
   override readonly name = 'PagingError';
-  readonly code: 'unexpected' | 'endless' | 'changed';
+  readonly code: 'unexpected' | 'endless' | 'changed' | 'truncated';
   constructor(message: string, code: PagingError['code'] = 'unexpected') {
     super(message);
     this.code = code;
@@ -80,7 +80,10 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
       isObject(page.body) &&
       page.body.truncated === true
     )
-      throw new PagingError('it cut its list short and links to no next page: raise list_limit');
+      throw new PagingError(
+        'it cut its list short (list_limit) and links to no next page',
+        'truncated',
+      );
     if (next === undefined || next === null) return undefined;
     if (typeof next !== 'string') throw new PagingError('its link to the next page is no link');
     return markerOf(next, page);

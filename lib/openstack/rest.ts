@@ -1,6 +1,6 @@
 import type { LimitFunction } from 'p-limit';
 import { PropagatorError } from '../shared/errors.ts';
-import type { Answer, RequestOptions, ServiceApi } from '../task/service.ts';
+import type { Answer, RequestOptions, ServiceApi, Watch } from '../task/service.ts';
 import {
   answerFailure,
   httpFailure,
@@ -66,6 +66,8 @@ export interface RestOptions {
 /** A wait that long is obeyed within the call; a longer one is the queue's business. */
 const LONGEST_WAIT_SECONDS = 5;
 const MOST_WAITS = 2;
+/** 413 of Cinder and Manila, 498 of Swift. */
+const RATE_LIMITS: readonly number[] = [413, 429, 498];
 const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /**
  * A service that refuses fresh tokens is not asked to take another one for so long: no storm of
@@ -88,6 +90,7 @@ export function createRest(options: RestOptions): ServiceApi {
     path: string,
     call: string,
     request: RequestOptions,
+    watch: Watch | undefined,
   ): Promise<RawAnswer> => {
     const startedAt = now();
     let status: number | undefined;
@@ -105,8 +108,10 @@ export function createRest(options: RestOptions): ServiceApi {
           'x-auth-token': token.value(),
         },
         body: request.json === undefined ? request.body : JSON.stringify(request.json),
+        signal: watch?.signal,
       });
       status = answer.status;
+      watch?.answered();
       return answer;
     } catch (error) {
       throw error instanceof TransportError ? transportFailure(error, call, where) : error;
@@ -126,13 +131,16 @@ export function createRest(options: RestOptions): ServiceApi {
     method: Method,
     path: string,
     request: RequestOptions,
+    watch: Watch | undefined,
   ): Promise<Answer> => {
+    // A call that waited for its turn while the watch gave up is not sent any more.
+    watch?.signal.throwIfAborted();
     const target = locate(home, request.endpoint ?? options.endpoint, path, request.query);
     const call = `${method} ${withoutNames(service, path)}`;
     let token = await session.token();
     let loggedInAnew = now() < refusedFresh + REFUSAL_MILLIS;
     for (let waits = 0; ; ) {
-      const answer = await send(token, method, target, call, request);
+      const answer = await send(token, method, target, call, request, watch);
       if ((answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status))
         return answerOf(answer, method, call, where);
       if (answer.status === 401) {
@@ -144,9 +152,11 @@ export function createRest(options: RestOptions): ServiceApi {
         refusedFresh = now();
       }
       const wait = retryAfterSeconds(answer.headers, now());
-      // 429: it was not carried out. 503: it may have been, so that only what may be repeated is.
+      // A rate limit refuses before anything is carried out. After a 503 a call may have been
+      // carried out, so that only what may be repeated is.
       const patient =
-        answer.status === 429 || (answer.status === 503 && REPEATABLE.includes(method));
+        RATE_LIMITS.includes(answer.status) ||
+        (answer.status === 503 && REPEATABLE.includes(method));
       if (patient && wait !== undefined && wait <= LONGEST_WAIT_SECONDS && waits < MOST_WAITS) {
         waits += 1;
         await options.sleep(wait);
@@ -156,21 +166,23 @@ export function createRest(options: RestOptions): ServiceApi {
     }
   };
 
-  return {
+  const api = (watch: Watch | undefined): ServiceApi => ({
     service,
     region,
     endpoint: options.endpoint,
     ownProject: options.ownProject,
     microversion: options.apiVersion?.version,
-    request: (method, path, request = {}) => options.limit(exchange, method, path, request),
+    request: (method, path, request = {}) => options.limit(exchange, method, path, request, watch),
     list: (path, asked) =>
       readListing(
-        (request) => options.limit(exchange, 'GET', path, request).catch(missingCollection),
+        (request) => options.limit(exchange, 'GET', path, request, watch).catch(missingCollection),
         withoutNames(service, path),
         asked,
         where,
       ),
-  };
+    watched: api,
+  });
+  return api(undefined);
 }
 
 /** A listing that is not there is nothing gone: the advice of a removed thing would mislead. */
@@ -180,8 +192,21 @@ function missingCollection(error: unknown): never {
   throw new PropagatorError({ ...error.report, advice });
 }
 
+/** The page of a proxy or of a maintenance, sent with 200. Swift calls its empty answers HTML, too. */
+const isWebPage = ({ status, headers, text }: RawAnswer, method: Method): boolean =>
+  method === 'GET' &&
+  status === 200 &&
+  /\bhtml\b/i.test(headers.get('content-type') ?? '') &&
+  text.trimStart().startsWith('<');
+
 function answerOf(answer: RawAnswer, method: Method, call: string, where: Where): Answer {
   const requestId = requestIdOf(answer.headers);
+  if (isWebPage(answer, method))
+    throw answerFailure(
+      { code: 'page', message: `a web page came instead of an answer (${call})` },
+      where,
+      requestId,
+    );
   const isJson =
     /\bjson\b/i.test(answer.headers.get('content-type') ?? '') &&
     answer.text.trim() !== '' &&

@@ -37,6 +37,8 @@ export interface Exchange {
   readonly body?: string | undefined;
   /** A POST that may be sent again when the connection broke. */
   readonly repeatable?: boolean;
+  /** Aborts the call. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RawAnswer {
@@ -133,7 +135,10 @@ async function once(agent: Dispatcher, exchange: Exchange, timeouts: Timeouts): 
     method: exchange.method,
     headers: exchange.headers,
     body: exchange.body ?? null,
-    signal: AbortSignal.timeout(timeouts.whole * 1000),
+    signal: AbortSignal.any([
+      AbortSignal.timeout(timeouts.whole * 1000),
+      ...(exchange.signal ? [exchange.signal] : []),
+    ]),
   });
   const text = await answer.body.text();
   const headers = new Headers();

@@ -4,19 +4,61 @@ import type { ResourceTypeCount, Task, TaskCounts } from './model.ts';
 const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
 
 /**
- * What a task has found, removed and left, once a pass has reported.
- * `baseline` is the state before the pass; what the pass listed beyond what was left then has
- * appeared since. A kind that the pass could not list is not in its counts and stays as it was: not
- * knowing changes nothing.
+ * What a task has found, removed and left, once a run has reported.
+ *
+ * `found` is never higher than the number of distinct resources that were ever listed: it is the
+ * most that one run listed (a run counts each id once), or the number of distinct ids of all runs,
+ * whichever is higher, and both are lower bounds. So a resource that is removed, comes back and is
+ * removed again counts as one, and `removed`, which is `found - left`, never exceeds what there
+ * was.
+ *
+ * `baseline` is the state before the run, `distinct` the number of ids that the runs before it
+ * listed, `fresh` those that it was the first to list. A type that the run could not list is not in its counts and stays as it was: not knowing
+ * changes nothing.
  */
-export function account(baseline: TaskCounts, counts: Counts): TaskCounts {
+export function mergeCounts(
+  baseline: TaskCounts,
+  counts: Counts,
+  distinct: Task['distinct'] = {},
+  fresh: Task['distinct'] = {},
+): TaskCounts {
   const now: Record<string, ResourceTypeCount> = { ...baseline };
   for (const [resourceType, count] of Object.entries(counts)) {
     const before = baseline[resourceType] ?? NONE;
-    const found = before.found + Math.max(0, count.listed - before.left);
+    const ids = (distinct[resourceType] ?? 0) + (fresh[resourceType] ?? 0);
+    const found = Math.max(before.found, count.listed, ids, count.left);
     now[resourceType] = { found, left: count.left, removed: found - count.left };
   }
   return now;
+}
+
+/** The distinct ids once a run has ended. */
+export const addDistinct = (
+  distinct: Task['distinct'],
+  fresh: Task['distinct'] = {},
+): Task['distinct'] => ({
+  ...distinct,
+  ...Object.fromEntries(
+    Object.entries(fresh).map(([name, count]) => [name, (distinct[name] ?? 0) + count]),
+  ),
+});
+
+/**
+ * Progress is a type of which more was removed than ever before. `mostRemoved` only grows, in whole
+ * steps, and is never higher than the number of distinct resources that were ever listed (see
+ * {@link mergeCounts}). So a task can make progress only as often as there are resources, and one
+ * that comes back for ever lets it stand still: it waits longer and longer, and is dead-lettered at
+ * the stall time-out.
+ */
+export function newRecords(
+  mostRemoved: Task['mostRemoved'],
+  counts: TaskCounts,
+): Task['mostRemoved'] {
+  return Object.fromEntries(
+    Object.entries(counts)
+      .filter(([name, { removed }]) => removed > (mostRemoved[name] ?? 0))
+      .map(([name, { removed }]) => [name, removed]),
+  );
 }
 
 /** All resource types together. */

@@ -240,12 +240,25 @@ export interface Task {
   readonly baseline: TaskCounts;
   readonly conditions: readonly Condition[];
   readonly error: ErrorReport | undefined;
-  /** Failed passes in a row that were nobody's waiting: spent before a dead letter. */
+  /**
+   * Consecutive failed runs, not counting runs that only waited or that removed something. At
+   * `maxAttempts` the task is dead-lettered.
+   */
   readonly attempts: number;
-  /** When something was last seen to move. */
+  /** When a resource was last seen to go that had not been counted as gone before. */
   readonly progressAt: number;
   /** When the last report was taken in. */
   readonly reportedAt?: number | undefined;
+  /** The run that is asked for or under way has made such progress. */
+  readonly runProgressed: boolean;
+  /** Milliseconds since then that the service itself asked to be left alone (`Retry-After`). */
+  readonly askedWaitMillis: number;
+  /** By resource type: the highest `removed` so far. Only more than that is progress. */
+  readonly mostRemoved: Readonly<Record<string, number>>;
+  /** By resource type: distinct ids that the ended runs have listed, as far as it is known. */
+  readonly distinct: Readonly<Record<string, number>>;
+  /** The ids behind `distinct`, as a filter of bounded size. */
+  readonly seenIds: string | undefined;
   readonly because: string | undefined;
   /** When the next pass is due; for people. */
   readonly nextAt: number | undefined;

@@ -162,6 +162,8 @@ function ask(
     attempts: 0,
     progressAt: now,
     reportedAt: now,
+    runProgressed: false,
+    askedWaitMillis: 0,
     startedAt: task.startedAt ?? now,
     nextAt: now,
   };

@@ -2,7 +2,7 @@ import { ResourceTypeName, type TaskId } from '../../events/ids.ts';
 import type { Counts, ServiceReport } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance } from './advance.ts';
-import { account, keepSince, nextRunSeconds, total } from './counts.ts';
+import { addDistinct, keepSince, mergeCounts, newRecords, nextRunSeconds } from './counts.ts';
 import { withElapsed } from './elapsed.ts';
 import type { Task, TaskState } from './model.ts';
 import { invalidateVerifications, reopen } from './ready.ts';
@@ -11,6 +11,11 @@ import { moveTask } from './transitions.ts';
 
 /** Seconds before the next try of a pass that failed for no known reason: 5, 10, 20, 40 … */
 const retrySeconds = (attempts: number): number => Math.min(300, 5 * 2 ** (attempts - 1));
+
+/** So long may a listing lag behind a removal without an error being shown. */
+const LAG_MILLIS = 30_000;
+/** A maintenance that a service announces (`Retry-After`) is waited for, at most for a day. */
+const MAX_ASKED_WAIT_MILLIS = 24 * 3_600_000;
 
 /** How a task of this phase is called while a pass is on its way. */
 const underWay = ({ phase }: Task): TaskState => (phase === 'plan' ? 'planning' : 'requested');
@@ -42,23 +47,35 @@ export function applyReport(
     return;
   }
   const counted: Task = { ...applyCounts(task, report, rules.now), sequence: 0 };
-  const passEnded: Task = { ...counted, baseline: counted.counts };
-  if (report.type === 'service.finished') finish(transaction, passEnded, report, rules.now);
-  else if (report.type === 'service.failed') fail(transaction, passEnded, report.data.error, rules);
-  else if (report.data.again) again(transaction, passEnded, report.data.again, rules);
+  const runEnded: Task = {
+    ...counted,
+    baseline: counted.counts,
+    distinct: addDistinct(task.distinct, report.data.fresh),
+    seenIds: report.data.seenIds ?? task.seenIds,
+  };
+  if (report.type === 'service.finished') finish(transaction, runEnded, report, rules.now);
+  else if (report.type === 'service.failed') fail(transaction, runEnded, report.data.error, rules);
+  else if (report.data.again) again(transaction, runEnded, report.data.again, rules);
   advance(transaction, rules);
 }
 
 function applyCounts(task: Task, report: ServiceReport, now: number): Task {
-  const counts = account(task.baseline, report.data.counts);
-  const moved =
-    total(counts).removed > total(task.counts).removed ||
-    total(counts).left < total(task.counts).left;
-  return {
+  const counts = mergeCounts(task.baseline, report.data.counts, task.distinct, report.data.fresh);
+  const records = newRecords(task.mostRemoved, counts);
+  const counted = {
     ...task,
     counts,
     conditions: keepSince(task.conditions, report.data.conditions, now),
-    progressAt: moved ? now : task.progressAt,
+  };
+  if (Object.keys(records).length === 0) return counted;
+  const mostRemoved = { ...task.mostRemoved, ...records };
+  return {
+    ...counted,
+    mostRemoved,
+    progressAt: now,
+    runProgressed: true,
+    askedWaitMillis: 0,
+    attempts: 0,
   };
 }
 
@@ -110,14 +127,21 @@ function again(transaction: OperationTransaction, reported: Task, wish: Wish, ru
     verifiedEmpty: reported.stale ? [] : (wish.verifiedEmpty ?? []),
   };
   const task = wish.enabled ? { ...seen, verifiedBeforeDeletion: [] } : seen;
-  if (wish.error && rules.now - task.progressAt >= rules.stallTimeoutMillis) {
-    giveUp(transaction, task, wish.error);
+  const idleMillis = rules.now - task.progressAt;
+  const lasting = wish.error ?? wish.returned;
+  if (lasting && idleMillis - task.askedWaitMillis >= rules.stallTimeoutMillis) {
+    giveUp(transaction, task, lasting);
     return;
   }
+  // A listing that lags behind shows what was removed for a moment: that is no error.
+  const error = wish.error ?? (idleMillis >= LAG_MILLIS ? wish.returned : undefined);
+  const askedSeconds = Math.min(wish.afterSeconds, rules.maxWaitMillis / 1000);
+  const announced = wish.error?.retryAfterSeconds ? askedSeconds * 1000 : 0;
+  const askedWaitMillis = Math.min(MAX_ASKED_WAIT_MILLIS, task.askedWaitMillis + announced);
   askAgain(
     transaction,
-    { ...task, error: wish.error, attempts: 0 },
-    nextRunSeconds(task, rules.now, wish.afterSeconds),
+    { ...task, error, attempts: 0, askedWaitMillis },
+    nextRunSeconds(task, rules.now, askedSeconds),
     rules.now,
   );
 }
@@ -128,11 +152,16 @@ function fail(
   error: ErrorReport,
   rules: Rules,
 ): void {
-  const attempts = task.attempts + 1;
-  // Whoever was refused is refused again: the operator must act first (class Denied).
-  if (error.class === 'Denied' || attempts >= rules.maxAttempts)
+  // A run that removed something is progress, whatever its last error was.
+  const attempts = task.runProgressed ? 0 : task.attempts + 1;
+  // A call that was refused is refused again: the operator must act first (class Denied).
+  if (!task.runProgressed && (error.class === 'Denied' || attempts >= rules.maxAttempts)) {
     giveUp(transaction, { ...task, attempts }, error);
-  else askAgain(transaction, { ...task, error, attempts }, retrySeconds(attempts), rules.now);
+    return;
+  }
+  const askedSeconds = Math.min(error.retryAfterSeconds ?? 0, rules.maxWaitMillis / 1000);
+  const delaySeconds = Math.max(retrySeconds(Math.max(1, attempts)), askedSeconds);
+  askAgain(transaction, { ...task, error, attempts }, delaySeconds, rules.now);
 }
 
 function askAgain(
@@ -147,6 +176,7 @@ function askAgain(
   const next: Task = {
     ...alive,
     run: task.run + 1,
+    runProgressed: false,
     stale: undefined,
     nextAt: now + delaySeconds * 1000,
   };
@@ -157,7 +187,14 @@ function askAgain(
 /** Into the dead-letter queue, with the pass that a redrive will ask for. */
 function giveUp(transaction: OperationTransaction, task: Task, error: ErrorReport): void {
   const dead = task.state === 'dead-lettered' ? task : moveTask(task, 'dead-lettered');
-  const next: Task = { ...dead, run: task.run + 1, stale: undefined, error, nextAt: undefined };
+  const next: Task = {
+    ...dead,
+    run: task.run + 1,
+    runProgressed: false,
+    stale: undefined,
+    error,
+    nextAt: undefined,
+  };
   transaction.put(next);
   transaction.deadLetters.push({ message: transaction.request(next), error });
 }
@@ -174,6 +211,7 @@ export function applyRedrive(
     attempts: 0,
     progressAt: rules.now,
     reportedAt: rules.now,
+    askedWaitMillis: 0,
     nextAt: rules.now,
   });
 }

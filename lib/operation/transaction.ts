@@ -11,7 +11,9 @@ export interface Rules {
   readonly confirmationIntervalMillis: number;
   /** How long a task may stand still on errors of its service before it is given up. */
   readonly stallTimeoutMillis: number;
-  /** Failed passes in a row (class `Unexpected`) before a task is given up. */
+  /** Longest wait that is obeyed when a service asks for one (`Retry-After`). */
+  readonly maxWaitMillis: number;
+  /** Failed runs in a row (class `Unexpected`) before a task is given up. */
   readonly maxAttempts: number;
   /** Caps (safety rule: caps and a stop switch). */
   readonly maxResourcesPerOperation: number;

@@ -110,7 +110,7 @@ const container = defineType<ContainerRow>({
           'the container does not know yet that it is empty, or something was put into it (409)',
         actor: 'none',
         advice:
-          'It is tried again; if it stays, look at the object-updater and the replicators of Swift.',
+          'It is tried again; if it stays, look at the object-updater, the object-expirer (objects that expired and are not removed yet) and the replicators of Swift.',
       };
     // 404 on a row that is listed: the account's listing lags behind.
     return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };

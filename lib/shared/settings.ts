@@ -84,6 +84,12 @@ export const Settings = z.object({
     .prefault('5s')
     .refine((millis) => millis >= 1000, 'two answers of Keystone must be at least 1s apart'),
   PROPAGATOR_STALL_TIMEOUT: duration.prefault('1h'),
+  PROPAGATOR_MAX_WAIT: duration
+    .prefault('1h')
+    .refine(
+      (millis) => millis >= 1000 && millis <= 7 * UNITS.d,
+      'the longest wait must be from 1s to 7d',
+    ),
   PROPAGATOR_DATA: z
     .string()
     .min(1)

@@ -91,6 +91,14 @@ export interface ServiceApi {
     path: string,
     options: ListOptions<S>,
   ): Promise<{ rows: z.infer<S>[]; more: boolean }>;
+  /** The same API, whose calls a watch is told of and can abort. */
+  watched?(watch: Watch): ServiceApi;
+}
+
+/** Told of each complete answer; its signal aborts the calls that are under way. */
+export interface Watch {
+  readonly signal: AbortSignal;
+  answered(): void;
 }
 
 /** What a service file may reach during one pass, whoever's resources it is about. */

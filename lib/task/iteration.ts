@@ -3,6 +3,7 @@ import type { ProjectId, ResourceTypeName, UserId } from '../../events/ids.ts';
 import type { Condition, Count, Phase } from '../../events/service.ts';
 import { type Actor, type ErrorReport, reportOf } from '../shared/errors.ts';
 import { ownership } from './safety-rules.ts';
+import type { Seen } from './seen-resources.ts';
 import type {
   BatchRemoval,
   CommonContext,
@@ -29,6 +30,10 @@ export interface TypeIteration {
   readonly conditions: readonly Condition[];
   /** The listing failed, or removals did. */
   readonly errors: readonly ErrorReport[];
+  /** Ids behind `count`; `undefined` where `count` is, or where nothing was listed for it. */
+  readonly seen?: Seen;
+  /** Resources that an earlier iteration of the run removed were listed again. */
+  readonly returned?: ErrorReport;
   /**
    * Set when nobody can see or remove it any more, for the project is dead (classes C and D): what
    * that means.
@@ -52,6 +57,8 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
   readonly deadline: number;
   /** Aborted when the process is told to stop: no removal is begun after it. */
   readonly stopping?: AbortSignal | undefined;
+  /** Whether an earlier iteration of this run was told that the resource is gone. */
+  readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;
   readonly onType: (iteration: TypeIteration) => void;
 }
 
@@ -125,7 +132,15 @@ async function iterateType<At extends CommonContext>(
   const { ours, conditions } = sortByOwner(resourceType, seen.resources, input.owner);
   const listed = Math.max(seen.total ?? 0, ours.length + conditions.ownerless.length);
   const all = [...conditions.foreign, ...conditions.ownerless];
-  const nothing = { resourceType: resourceType.name, conditions: all, errors: [] };
+  const isPartial = seen.more;
+  const idsOf = (resources: readonly Resource[]): string[] => resources.map(({ id }) => id);
+  const seenAll = { listedIds: idsOf(ours), goneIds: [], listed, gone: 0, isPartial };
+  const nothing = {
+    resourceType: resourceType.name,
+    conditions: all,
+    errors: [],
+    seen: seenAll,
+  };
   if (listed === 0 && !seen.more)
     return { ...nothing, count: { listed, gone: 0, left: 0 }, verifiedEmpty: true };
   if (input.phase === 'plan')
@@ -138,22 +153,27 @@ async function iterateType<At extends CommonContext>(
   if (resourceType.requiresLiveProject?.class === 'D' && input.phase === 'apply') {
     const left = { listed, gone: 0, left: listed };
     const said = outOfReach(resourceType, resourceType.requiresLiveProject, ours);
-    return { ...said, conditions: [...all, ...said.conditions], count: left };
+    return { ...said, conditions: [...all, ...said.conditions], count: left, seen: seenAll };
   }
-  const removal = await removeAll(resourceType, ours, input);
+  const back = ours.filter(({ id }) => input.wasRemoved?.(resourceType.name, id));
+  const others = back.length === 0 ? ours : ours.filter((resource) => !back.includes(resource));
+  const removal = await removeAll(resourceType, others, input);
+  const gone = removal.gone.length;
   return {
     resourceType: resourceType.name,
-    count: { listed, gone: removal.gone, left: listed - removal.gone },
+    count: { listed, gone, left: listed - gone },
+    seen: { ...seenAll, goneIds: idsOf(removal.gone), gone },
     // Nothing is left but what no call to this release of the service removes: as good as empty,
     // and said.
     verifiedEmpty: removal.retained > 0 && removal.retained === listed && !seen.more,
     canFollowDeletion:
       input.phase === 'pre-delete' &&
       removal.deferred > 0 &&
-      removal.gone + removal.retained + removal.deferred === listed &&
+      gone + removal.retained + removal.deferred === listed &&
       !seen.more,
-    conditions: [...all, ...removal.conditions],
+    conditions: [...all, ...removal.conditions, ...returnedConditions(resourceType, back)],
     errors: removal.errors,
+    ...(back.length > 0 ? { returned: returnedError(resourceType, back, input) } : {}),
   };
 }
 
@@ -172,6 +192,33 @@ const isSaid = (error: ErrorReport): boolean =>
 
 /** The service has such resources, and shows an administrator none of them. */
 const isHidden = (error: ErrorReport): boolean => isSaid(error) && error.code.endsWith('.hidden');
+
+const RETURNED = 'the service said that it was removed, and lists it again';
+
+/** One condition for all of them: a listing may lag behind, so nobody has to act at first. */
+const returnedConditions = (resourceType: Named, back: readonly Resource[]): Condition[] =>
+  back.length === 0
+    ? []
+    : [
+        {
+          ...condition(resourceType.name, 'InProgress', RETURNED, 'none', back[0], back.length),
+          advice: `If it stays: find out what creates it again, or why the service does not delete it.`,
+        },
+      ];
+
+/** With this the task is dead-lettered when it lasts: removing the same thing again is no progress. */
+const returnedError = (
+  resourceType: Named,
+  back: readonly Resource[],
+  { service, context }: Pick<IterationInput<CommonContext>, 'service' | 'context'>,
+): ErrorReport => ({
+  code: `${resourceType.name}.returned`,
+  class: 'Transient',
+  message: `${resourceType.name}: ${RETURNED} (${back.length} of them, for example ${back[0]?.id})`,
+  advice: `Search the log of ${service} for this id: something creates it again, or the service answers success and does not delete it. Then redrive.`,
+  service,
+  region: context.region,
+});
 
 /**
  * The API with a token on the project, for a resource type that nobody sees without it; or what is
@@ -333,7 +380,7 @@ async function removeAll<At extends CommonContext>(
   const limit = pLimit(input.concurrency);
   const conditions: Condition[] = [];
   const errors: ErrorReport[] = [];
-  let gone = 0;
+  const gone: Resource[] = [];
   let retained = 0;
   let deferred = 0;
   let refused = false;
@@ -343,7 +390,7 @@ async function removeAll<At extends CommonContext>(
       service: input.service,
       region: input.context.region,
     });
-    if (error.class === 'Gone') gone += 1;
+    if (error.class === 'Gone') gone.push(resource);
     else if (error.class === 'Blocked')
       conditions.push(
         blockedCondition(resourceType, resource, {
@@ -364,10 +411,9 @@ async function removeAll<At extends CommonContext>(
     }
   };
   const settle = (resource: Resource, removal: Removal): void => {
-    if (removal.is === 'gone') gone += 1;
     if (removal.is === 'blocked' && removal.canFollowDeletion) deferred += 1;
-    if (removal.is === 'gone') return;
-    if (removal.is === 'retained') {
+    if (removal.is === 'gone') gone.push(resource);
+    else if (removal.is === 'retained') {
       retained += 1;
       const skipped = condition(
         resourceType.name,

@@ -1,9 +1,11 @@
 import type { ProjectId, ResourceTypeName, UserId } from '../../events/ids.ts';
-import type { Condition, Count, Counts, Phase } from '../../events/service.ts';
+import type { Condition, Counts, Phase } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
+import { IdFilter } from './id-filter.ts';
 import { iteration, type TypeIteration } from './iteration.ts';
 import { type Confirmation, refuseOwnProject } from './safety-rules.ts';
+import { SeenResources } from './seen-resources.ts';
 import type {
   CommonContext,
   ProjectContext,
@@ -19,12 +21,23 @@ export type Outcome =
    * `plan`: all was counted.
    */
   | { readonly is: 'finished' }
-  /** Something is still there or could not be seen; look again after at least so many seconds. */
-  | { readonly is: 'again'; readonly afterSeconds: number; readonly error: ErrorReport | undefined }
+  /**
+   * Something is still there or could not be seen; run again after at least so many seconds.
+   * `returned`: resources that this run removed were listed again.
+   */
+  | {
+      readonly is: 'again';
+      readonly afterSeconds: number;
+      readonly error: ErrorReport | undefined;
+      readonly returned?: ErrorReport | undefined;
+    }
   /** All that can be seen is empty, and the rest can't be seen or removed any more. */
   | { readonly is: 'unreachable'; readonly because: string }
   /** Waiting does not help: a person must act, or the code is wrong. */
   | { readonly is: 'failed'; readonly error: ErrorReport };
+
+/** By type: resources that no earlier run of the task has listed, as far as it is known. */
+export type Fresh = Readonly<Record<string, number>>;
 
 export interface RunReport {
   readonly counts: Counts;
@@ -35,6 +48,9 @@ export interface RunReport {
    * be empty (safety rule: list again before finished).
    */
   readonly verifiedEmpty: readonly ResourceTypeName[];
+  readonly fresh: Fresh;
+  /** The ids that the task has listed so far, this run included (see {@link IdFilter}). */
+  readonly seenIds: string | undefined;
 }
 
 interface Common {
@@ -49,6 +65,10 @@ interface Common {
   readonly skipTypes?: readonly ResourceTypeName[];
   /** Resource types that were proven empty while the project lived. */
   readonly verifiedBeforeDeletion?: readonly ResourceTypeName[];
+  /** The ids that earlier runs of the task have listed (see {@link IdFilter}). */
+  readonly seenIds?: string | undefined;
+  /** By resource type: how many were left when the run before ended. */
+  readonly leftBefore?: Readonly<Record<string, number>>;
   /** Removals at the same time; default: the service's own. */
   readonly concurrency?: number;
   /** Epoch milliseconds: begin nothing after it, say `again`. */
@@ -56,7 +76,7 @@ interface Common {
   /** Aborted when the process is told to stop: begin nothing after it, say `again`. */
   readonly stopping?: AbortSignal | undefined;
   /** Told after each resource type. */
-  readonly onCounts?: (counts: Counts) => void;
+  readonly onCounts?: (counts: Counts, fresh: Fresh) => void;
 }
 export interface ProjectRunInput extends Common {
   readonly context: ProjectContext;
@@ -98,7 +118,7 @@ async function runTypes<At extends CommonContext>(
       `${service.name}: nothing is removed without a confirmation for exactly this account`,
     );
 
-  const counts = new Map<string, Count>();
+  const ledger = new Ledger(input.seenIds, input.leftBefore ?? {});
   const awaited = all.filter(({ awaitedBy }) => awaitedBy.length > 0);
   const proven = new Map<ResourceTypeName, boolean>();
   const holding = all.filter((resourceType) => !input.skipTypes?.includes(resourceType.name));
@@ -114,17 +134,20 @@ async function runTypes<At extends CommonContext>(
       concurrency: input.concurrency ?? service.concurrency,
       deadline: input.deadline,
       stopping: input.stopping,
+      wasRemoved: (resourceType, id) => ledger.wasRemoved(resourceType, id),
       onType: (done) => {
         if (!done.count) return;
-        counts.set(done.resourceType, add(counts.get(done.resourceType), done.count));
-        input.onCounts?.(Object.fromEntries(counts));
+        ledger.add(done);
+        input.onCounts?.(ledger.counts, ledger.fresh);
       },
     });
     for (const { resourceType, verifiedEmpty } of resourceTypes)
       proven.set(resourceType, verifiedEmpty);
     const report = (outcome: Outcome): RunReport => ({
       verifiedEmpty: awaited.flatMap(({ name }) => (proven.get(name) ? [name] : [])),
-      counts: Object.fromEntries(counts),
+      counts: ledger.counts,
+      fresh: ledger.fresh,
+      seenIds: ledger.seenIds,
       conditions: aggregate(resourceTypes.flatMap((resourceType) => resourceType.conditions)),
       outcome,
     });
@@ -154,6 +177,7 @@ async function runTypes<At extends CommonContext>(
         beyond.length > 0 ? { is: 'unreachable', because: beyond.join('; ') } : { is: 'finished' },
       );
     }
+    const returned = resourceTypes.find((resourceType) => resourceType.returned)?.returned;
     const removed = resourceTypes.reduce(
       (sum, resourceType) => sum + (resourceType.count?.gone ?? 0),
       0,
@@ -172,20 +196,67 @@ async function runTypes<At extends CommonContext>(
       input.stopping?.aborted ||
       iterations >= MAX_ITERATIONS
     )
-      return report({ is: 'again', afterSeconds: 0, error: undefined });
+      return report({ is: 'again', afterSeconds: 0, error: undefined, returned });
     if (isEmpty) looked = all;
   }
 }
 
-/** Rounds of one pass add up: listed anew minus what the last one left, gone in all, left now. */
-function add(before: Count | undefined, now: Count): Count {
-  if (!before) return now;
-  return {
-    listed: before.listed + Math.max(0, now.listed - before.left),
-    gone: before.gone + now.gone,
-    left: now.left,
-  };
+/** What one run has seen, by resource type. */
+class Ledger {
+  readonly #seenBefore: IdFilter;
+  readonly #hasFilter: boolean;
+  readonly #leftBefore: Readonly<Record<string, number>>;
+  readonly #types = new Map<string, SeenResources>();
+  readonly #seenIds: string | undefined;
+
+  constructor(seenIds: string | undefined, leftBefore: Readonly<Record<string, number>>) {
+    this.#seenIds = seenIds;
+    this.#hasFilter = seenIds !== undefined;
+    this.#seenBefore = IdFilter.from(seenIds);
+    this.#leftBefore = leftBefore;
+  }
+
+  wasRemoved(resourceType: string, id: string): boolean {
+    return this.#types.get(resourceType)?.wasRemoved(id) ?? false;
+  }
+
+  add({ resourceType, count, seen }: TypeIteration): void {
+    const nothing = { listedIds: [], goneIds: [], listed: 0, gone: 0, isPartial: false };
+    this.#of(resourceType).add(seen ?? { ...nothing, ...count });
+  }
+
+  get counts(): Counts {
+    return Object.fromEntries([...this.#types].map(([name, seen]) => [name, seen.count]));
+  }
+
+  get fresh(): Fresh {
+    return Object.fromEntries(
+      [...this.#types].flatMap(([name, { fresh }]) => (fresh > 0 ? [[name, fresh]] : [])),
+    );
+  }
+
+  /** The filter of earlier runs with the ids of this one; `undefined` while nothing was listed. */
+  get seenIds(): string | undefined {
+    const filter = IdFilter.from(this.#seenIds);
+    let added = false;
+    for (const [name, seen] of this.#types)
+      added = seen.addTo(filter, (id) => keyOf(name, id)) || added;
+    return added || this.#hasFilter ? filter.toString() : undefined;
+  }
+
+  #of(resourceType: string): SeenResources {
+    const known = this.#types.get(resourceType);
+    if (known) return known;
+    const seen = new SeenResources(
+      (id) => this.#hasFilter && this.#seenBefore.has(keyOf(resourceType, id)),
+      this.#leftBefore[resourceType],
+    );
+    this.#types.set(resourceType, seen);
+    return seen;
+  }
 }
+
+const keyOf = (resourceType: string, id: string): string => `${resourceType} ${id}`;
 
 /** `Denied` before `Unexpected` before `Transient`; of equals the one that asks to wait longest. */
 function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined {

@@ -11,6 +11,7 @@ export type {
   RequestOptions,
   ServiceApi,
   UserContext,
+  Watch,
 } from './context.ts';
 
 /** Why a thing can't go now, and who can change that. */

@@ -46,6 +46,7 @@ export class LivingWorld {
   limits = {
     confirmationIntervalMillis: 2000,
     stallTimeoutMillis: 3_600_000,
+    maxWaitMillis: 3_600_000,
     maxAttempts: 5,
     maxResourcesPerOperation: 1000,
     maxOperationsPerHour: 100,

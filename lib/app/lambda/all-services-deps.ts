@@ -20,6 +20,7 @@ export function allServicesDeps(lambda: LambdaContext) {
     limits: {
       confirmationIntervalMillis: settings.PROPAGATOR_CONFIRMATION_INTERVAL,
       stallTimeoutMillis: settings.PROPAGATOR_STALL_TIMEOUT,
+      maxWaitMillis: settings.PROPAGATOR_MAX_WAIT,
       maxAttempts: 5,
       maxResourcesPerOperation: settings.PROPAGATOR_MAX_RESOURCES_PER_OPERATION,
       maxOperationsPerHour: settings.PROPAGATOR_MAX_OPERATIONS_PER_HOUR,

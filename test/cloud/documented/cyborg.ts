@@ -55,7 +55,11 @@ export const cyborg: Documented = {
       ...frontOf(state, {
         name: 'cyborg',
         routes,
-        refuse: ({ status, message }) => ({ status, json: { error_message: message } }),
+        refuse: ({ status, message, headers }) => ({
+          status,
+          headers,
+          json: { error_message: message },
+        }),
       }),
       seed({ id: project_id }) {
         requests.add({ id: uuid(), project_id, device_profile_name: 'gpu', instance_uuid: uuid() });

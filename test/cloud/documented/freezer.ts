@@ -73,8 +73,9 @@ export const freezer: Documented = {
       ...frontOf(state, {
         name: 'freezer',
         routes,
-        refuse: ({ status, message }) => ({
+        refuse: ({ status, message, headers }) => ({
           status,
+          headers,
           json: { title: 'Error', description: message },
         }),
       }),

@@ -60,8 +60,9 @@ export const gnocchi: Documented = {
       ...frontOf(state, {
         name: 'gnocchi',
         routes,
-        refuse: ({ status, message }) => ({
+        refuse: ({ status, message, headers }) => ({
           status,
+          headers,
           json: { code: status, title: 'Error', description: message },
         }),
       }),

@@ -86,8 +86,9 @@ export const tacker: Documented = {
       ...frontOf(state, {
         name: 'tacker',
         routes,
-        refuse: ({ status, message }) => ({
+        refuse: ({ status, message, headers }) => ({
           status,
+          headers,
           json: { conflictingRequest: { code: status, message } },
         }),
       }),

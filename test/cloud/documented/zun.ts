@@ -84,8 +84,9 @@ export const zun: Documented = {
     const front = frontOf(state, {
       name: 'zun',
       routes,
-      refuse: ({ status, message }) => ({
+      refuse: ({ status, message, headers }) => ({
         status,
+        headers,
         json: {
           errors: [
             {

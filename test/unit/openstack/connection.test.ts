@@ -22,7 +22,7 @@ afterEach(() => cloud.close());
 const calls = () => cloud.asked.filter((asked) => !asked.path.startsWith('/identity'));
 
 describe('Retry-After', () => {
-  const answers = (...list: [number, string?][]) => {
+  const answers = (...list: [number, (string | undefined)?][]) => {
     cloud.script = (_asked, response) => {
       const [status, wait] = list[Math.min(calls().length, list.length) - 1] ?? [500];
       json(response, status, {}, wait === undefined ? {} : { 'retry-after': wait });
@@ -52,6 +52,37 @@ describe('Retry-After', () => {
     });
     expect(slept).toEqual([1, 1]);
   });
+
+  it.each([
+    [413, '30', 'Transient', 30],
+    [413, undefined, 'Unexpected', undefined],
+    [498, undefined, 'Transient', undefined],
+    [498, '30', 'Transient', 30],
+    [429, '30', 'Transient', 30],
+    [503, '3600', 'Transient', 3600],
+    [503, '999999999', 'Transient', 604_800],
+    [503, '99999999999999999999', 'Transient', 604_800],
+    [503, 'soon', 'Transient', undefined],
+    [503, '-5', 'Transient', 0],
+    [423, undefined, 'Transient', undefined],
+    [425, undefined, 'Transient', undefined],
+  ])('%i with Retry-After %s is %s', async (status, wait, errorClass, retryAfterSeconds) => {
+    answers([status, wait]);
+    const api = await cloud.network({ sleep, clock: () => Date.parse('2031-01-01T00:00:00Z') });
+    const failure = await failureOf(api.request('GET', '/v2.0/ports'));
+    expect(failure).toMatchObject({ class: errorClass, status });
+    expect(failure?.retryAfterSeconds).toBe(retryAfterSeconds);
+  });
+
+  it.each([413, 429, 498])(
+    'of a second with %i lets also a POST wait within the call: it was not carried out',
+    async (status) => {
+      answers([status, '1'], [201]);
+      const api = await cloud.network({ sleep });
+      expect((await api.request('POST', '/v2.0/ports', { json: {} })).status).toBe(201);
+      expect(slept).toEqual([1]);
+    },
+  );
 
   it('may be a date', async () => {
     answers([503, 'Wed, 01 Jan 2031 00:01:30 GMT']);

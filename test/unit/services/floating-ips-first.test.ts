@@ -18,6 +18,7 @@ const ZONES_TAKE = 60_000;
 const LIMITS = {
   confirmationIntervalMillis: 2000,
   stallTimeoutMillis: 3_600_000,
+  maxWaitMillis: 3_600_000,
   maxAttempts: 5,
   maxResourcesPerOperation: 1000,
   maxOperationsPerHour: 100,

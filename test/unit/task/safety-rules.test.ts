@@ -1,5 +1,5 @@
 import { ProjectId } from '../../../events/ids.ts';
-import { account, nextRunSeconds } from '../../../lib/operation/counts.ts';
+import { mergeCounts, nextRunSeconds } from '../../../lib/operation/counts.ts';
 import { type ErrorClass, PropagatorError } from '../../../lib/shared/errors.ts';
 import { type RunReport, runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation, ownership, protectedBecause } from '../../../lib/task/safety-rules.ts';
@@ -246,7 +246,7 @@ describe('safety rule: "cannot list" is never "empty"', () => {
   });
   it('keeps the last known counts of a resource type that can no longer be listed', () => {
     const before = { 'shelf.book': { found: 5, removed: 2, left: 3 } };
-    expect(account(before, {})).toEqual(before);
+    expect(mergeCounts(before, {})).toEqual(before);
   });
 });
 

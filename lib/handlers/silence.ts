@@ -1,0 +1,43 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { PropagatorError } from '../shared/errors.ts';
+import type { Watch } from '../task/service.ts';
+
+/** A service that is counted may let so long pass without one complete answer. */
+export const MAX_SILENCE_MILLIS = 20_000;
+
+/**
+ * The work of a run that asks an API, given up when the API lets `silenceMillis` pass without one
+ * complete answer: it hangs, or sends its answer byte by byte. All calls that are under way are
+ * aborted then. Throws class `Transient`.
+ */
+export async function unlessSilent<T>(
+  service: string,
+  silenceMillis: number,
+  work: (watch: Watch) => Promise<T>,
+): Promise<T> {
+  const ended = new AbortController();
+  const tooLong = new AbortController();
+  let answers = 0;
+  const silence = async (): Promise<never> => {
+    for (let seen = -1; seen !== answers; ) {
+      seen = answers;
+      await delay(silenceMillis, undefined, { signal: ended.signal });
+    }
+    const error = new PropagatorError({
+      code: `${service}.slow`,
+      class: 'Transient',
+      service,
+      message: `${service} gave no complete answer within ${Math.round(silenceMillis / 1000)} s, and is not counted now`,
+      advice: `The operation goes on without its count, and asks it again. Find out why the API of ${service} hangs or is so slow.`,
+    });
+    tooLong.abort(error);
+    throw error;
+  };
+  const watch: Watch = {
+    signal: tooLong.signal,
+    answered: () => {
+      answers += 1;
+    },
+  };
+  return Promise.race([work(watch), silence()]).finally(() => ended.abort());
+}

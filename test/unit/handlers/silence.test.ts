@@ -1,0 +1,121 @@
+import type { ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import type { Message } from '../../../events/index.ts';
+import { runTask, type ServiceDeps } from '../../../lib/handlers/task.ts';
+import { defineService, defineType } from '../../../lib/task/service.ts';
+import { operation, requested, task } from '../../engine/samples.ts';
+import { json, type ScriptedCloud, scriptedCloud } from '../openstack/scripted-cloud.ts';
+
+const SILENCE = 300;
+const port = z.object({ id: z.string(), project_id: z.string() });
+
+/** Two types of one service: ports in pages, and routers in one answer. */
+const service = defineService({
+  name: 'neutron',
+  catalogTypes: ['network'],
+  resourceTypes: ['ports', 'routers'].map((collection) =>
+    defineType({
+      name: collection.slice(0, -1),
+      list: async ({ api }) =>
+        (await api.list(`/v2.0/${collection}`, { collection, row: port, paging: 'marker' })).rows,
+      id: ({ id }) => id,
+      owner: ({ project_id }) => project_id,
+      remove: async () => ({ is: 'gone' }),
+    }),
+  ),
+});
+
+let cloud: ScriptedCloud;
+let closed: number;
+beforeEach(async () => {
+  cloud = await scriptedCloud();
+  closed = 0;
+});
+afterEach(() => cloud.close());
+
+async function count(): Promise<{ reports: Message[]; millis: number }> {
+  const reports: Message[] = [];
+  const message = requested('neutron');
+  const { data } = message;
+  const engine = {
+    reads: {
+      operation: async () => operation({}),
+      task: async () => task(data.operationId, 'neutron', { run: data.run }),
+    },
+    commit: async ({ messages }: { messages: Message[] }) => {
+      reports.push(...messages);
+      return 'committed';
+    },
+  };
+  const deps = {
+    engine,
+    cloud: cloud.connect(),
+    services: [service],
+    concurrency: {},
+    mode: 'enforce',
+    budgetMillis: 60_000,
+    progressMillis: 60_000,
+    maxSilenceMillis: SILENCE,
+    now: Date.now,
+  } as unknown as ServiceDeps;
+  const startedAt = Date.now();
+  const plan = { ...message, data: { ...data, phase: 'plan' as const } };
+  await runTask(service, [{ message: plan, receiveCount: 1 }], deps);
+  return { reports, millis: Date.now() - startedAt };
+}
+
+const watchClose = (response: ServerResponse): void => {
+  response.on('close', () => {
+    closed += 1;
+  });
+};
+/** One byte in 50 ms, for ever. */
+function drip(response: ServerResponse): void {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  const timer = setInterval(() => response.write(' '), 50);
+  response.on('close', () => clearInterval(timer));
+}
+
+describe('a service that is counted', () => {
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['never answers', () => undefined],
+    ['sends its answer byte by byte', drip],
+  ])(
+    'and that %s is given up soon: the operation goes on without its count',
+    async (_, answer) => {
+      cloud.script = (asked, response) => {
+        watchClose(response);
+        if (asked.path.endsWith('/routers')) return json(response, 200, { routers: [] });
+        return answer(response);
+      };
+      const { reports, millis } = await count();
+      expect(reports).toMatchObject([
+        {
+          type: 'service.progressed',
+          data: { again: { error: { code: 'neutron.slow', class: 'Transient' } } },
+        },
+      ]);
+      expect(millis).toBeGreaterThanOrEqual(SILENCE);
+      expect(millis).toBeLessThan(10_000);
+      // The calls that were under way are aborted.
+      while (closed < 2) await delay(10);
+    },
+    30_000,
+  );
+
+  it('takes its time, as long as answers come', async () => {
+    const pages = 6;
+    cloud.script = async (asked, response) => {
+      if (asked.path.endsWith('/routers')) return json(response, 200, { routers: [] });
+      await delay(SILENCE / 3);
+      const page = Number(asked.query.get('marker') ?? 0) + 1;
+      const links = page < pages ? [{ rel: 'next', href: `${cloud.origin}/?marker=${page}` }] : [];
+      const ports = [{ id: String(page), project_id: 'another' }];
+      return json(response, 200, { ports, ports_links: links });
+    };
+    const { reports, millis } = await count();
+    expect(millis).toBeGreaterThan(SILENCE);
+    expect(reports).toMatchObject([{ type: 'service.finished', data: { result: 'finished' } }]);
+  });
+});

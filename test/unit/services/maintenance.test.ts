@@ -1,0 +1,55 @@
+import { SERVICES } from '../../../lib/services/index.ts';
+import { aodh } from '../../cloud/documented/aodh.ts';
+import { barbican } from '../../cloud/documented/barbican.ts';
+import { blazar } from '../../cloud/documented/blazar.ts';
+import { cyborg } from '../../cloud/documented/cyborg.ts';
+import { designate } from '../../cloud/documented/designate.ts';
+import { freezer } from '../../cloud/documented/freezer.ts';
+import { gnocchi } from '../../cloud/documented/gnocchi.ts';
+import { heat } from '../../cloud/documented/heat.ts';
+import { ironic } from '../../cloud/documented/ironic.ts';
+import { magnum } from '../../cloud/documented/magnum.ts';
+import { manila } from '../../cloud/documented/manila.ts';
+import { mistral } from '../../cloud/documented/mistral.ts';
+import { octavia } from '../../cloud/documented/octavia.ts';
+import { tacker } from '../../cloud/documented/tacker.ts';
+import { trove } from '../../cloud/documented/trove.ts';
+import { zaqar } from '../../cloud/documented/zaqar.ts';
+import { zun } from '../../cloud/documented/zun.ts';
+import { Stage } from './emptying.ts';
+
+const DOCUMENTED = [
+  ...[aodh, barbican, blazar, cyborg, designate, freezer, gnocchi, heat, ironic, magnum, manila],
+  ...[mistral, octavia, tacker, trove, zaqar, zun],
+];
+const WITH_TYPES = SERVICES.filter(({ resourceTypes }) => resourceTypes.length > 0);
+const CASES = WITH_TYPES.flatMap((service) =>
+  [503, 429, 498].map((status) => [service.name, status, service] as const),
+);
+
+let stage: Stage;
+afterEach(() => stage?.close());
+
+describe('a service that is away for maintenance, or limits its calls', () => {
+  it.each(CASES)(
+    '%s with %i: the run is repeated after the wait',
+    async (name, status, service) => {
+      const fake = DOCUMENTED.filter((one) => one.name === name);
+      stage = await Stage.open({ with: fake });
+      await stage.grantCleaner();
+      const api = await stage.context(service).catch(() => undefined);
+      stage.rehearsal.faults.inject({
+        service: name,
+        effect: { does: 'answer', status, retryAfter: 3600, message: 'Down for maintenance' },
+      });
+      if (!api) return;
+      const report = await stage.run(service);
+      expect(report.outcome).toMatchObject({
+        is: 'again',
+        afterSeconds: 3600,
+        error: { class: 'Transient', retryAfterSeconds: 3600 },
+      });
+      expect(stage.controlsAreUntouched).toBe(true);
+    },
+  );
+});
