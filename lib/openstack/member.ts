@@ -7,7 +7,10 @@ import type { Session, Token } from './session.ts';
 
 /** The role that every Keystone since Rocky has, and that `admin` implies. */
 const MEMBER = 'member';
-/** Keystone forgets the credential after this time, whatever becomes of this process. */
+const PREFIX = 'keystone-propagator-member-';
+/** Whether an application credential of the propagator's user was made by a member session. */
+export const isMemberCredential = (name: string): boolean => name.startsWith(PREFIX);
+/** Keystone refuses the credential after this time, whatever becomes of this process. */
 const LIFETIME = 60 * 60_000;
 
 const created = z.object({
@@ -17,9 +20,9 @@ const created = z.object({
 /**
  * A session on a project that carries the role `member` alone. A login with a password carries all
  * roles of the user, `admin` among them. Therefore the propagator makes an application credential of
- * its own user that is restricted to one role, and logs in with it. Keystone deletes the credential
- * when the propagator gives its role on the project back, when the project is deleted, and after an
- * hour at the latest.
+ * its own user that is restricted to one role, and logs in with it. The
+ * credential is deleted when the propagator gives its role on the project back and before it
+ * deletes the project; after an hour Keystone refuses it in any case.
  * `project`: the session on the project with all roles; `identity`: Keystone's API over it.
  */
 export function createMemberSession(
@@ -38,7 +41,7 @@ export function createMemberSession(
       {
         json: {
           application_credential: {
-            name: `keystone-propagator-${randomUUID()}`,
+            name: `${PREFIX}${randomUUID()}`,
             description: 'A member of a project that is being emptied',
             roles: [{ name: MEMBER }],
             expires_at: new Date(now() + LIFETIME).toISOString(),

@@ -3,6 +3,7 @@ import type { ProjectId } from '../../events/ids.ts';
 import { checkKeystone, type KeystoneCheck } from '../operation/keystone-check.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
+import { isMemberCredential } from './member.ts';
 import { readKeystoneFacts } from './project-facts.ts';
 import type { Session } from './session.ts';
 
@@ -37,6 +38,7 @@ export interface ProjectAdmin {
 }
 
 const assignment = z.object({ role: z.object({ id: z.string() }) });
+const credential = z.object({ id: z.string(), name: z.string(), project_id: z.string().nullish() });
 
 /**
  * Over Keystone's API v3, as the user that `session` is logged in as. `on`: the session on a
@@ -53,6 +55,19 @@ export function createProjectAdmin(
   const rolePath = async (project: ProjectId, role: string): Promise<string> => {
     const { user } = await session.token();
     return `${path(project)}/users/${encodeURIComponent(user.id)}/roles/${encodeURIComponent(role)}`;
+  };
+  /** Keystone removes them neither with the role nor with the project (seen on Keystone 30). */
+  const forgetMemberCredentials = async (project: ProjectId): Promise<void> => {
+    const { user } = await session.token();
+    const own = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
+    const { rows } = await api.list(own, {
+      collection: 'application_credentials',
+      row: credential,
+      paging: 'next',
+    });
+    for (const { id, name, project_id } of rows)
+      if (project_id === project && isMemberCredential(name))
+        await api.request('DELETE', `${own}/${encodeURIComponent(id)}`, { accept: [404] });
   };
   const keystoneActions: ProjectAdmin = {
     async missingRoles(project) {
@@ -80,6 +95,7 @@ export function createProjectAdmin(
       await session.replace(await session.token());
     },
     async leave(project, roles) {
+      await forgetMemberCredentials(project);
       for (const role of roles)
         await api.request('DELETE', await rolePath(project, role), { accept: [404] });
     },
@@ -90,6 +106,7 @@ export function createProjectAdmin(
       });
     },
     async delete(project) {
+      await forgetMemberCredentials(project);
       await api.request('DELETE', path(project), { accept: [404] });
       const answer = await api.request('GET', path(project), { accept: [404] });
       if (answer.status !== 404)

@@ -53,7 +53,7 @@ describe('a session on a project with the role member alone', () => {
         path: '/v3/users/cleaner/application_credentials',
         json: {
           application_credential: {
-            name: expect.stringMatching(/^keystone-propagator-/),
+            name: expect.stringMatching(/^keystone-propagator-member-/),
             description: expect.any(String),
             roles: [{ name: 'member' }],
             expires_at: '1970-01-01T01:00:00.000Z',

@@ -1,4 +1,4 @@
-import { ProjectId } from '../../../events/ids.ts';
+import { ProjectId, ServiceName } from '../../../events/ids.ts';
 import type { Cloud } from '../../../lib/openstack/cloud.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
 import { readCredentials } from '../../../lib/openstack/credentials.ts';
@@ -46,6 +46,26 @@ describe('what is done in Keystone to a project', () => {
     for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.leave(project, roles);
     expect(assignments()).toEqual([]);
     expect(shown()).toMatchObject({ enabled: true });
+  });
+
+  it('removes its credentials of a member with the role, and no other credential', async () => {
+    const { applicationCredentials } = rehearsal.state.identity;
+    const roles = await cloud.keystoneActions.missingRoles(project);
+    await cloud.keystoneActions.enter(project, roles);
+    const address = { name: 'trove', catalogTypes: ['identity'], concurrency: 1 };
+    const member = { ...address, name: ServiceName.parse(address.name), microversion: undefined };
+    await cloud.api(member, 'RegionOne', project, 'member');
+    const made = applicationCredentials.where(({ roles: [role] }) => role === 'member');
+    expect(made).toHaveLength(1);
+    const own = { user_id: admin() ?? '', secret: 's', roles: [] };
+    const kept = [
+      { id: 'a', name: 'of a person', project_id: project, ...own },
+      { id: 'b', name: 'keystone-propagator-member-x', project_id: 'other', ...own },
+    ].map((row) => applicationCredentials.add(row).id);
+    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.leave(project, roles);
+    const ids = applicationCredentials.all().map(({ id }) => id);
+    expect(ids).toEqual(expect.arrayContaining(kept));
+    expect(ids).not.toContain(made[0]?.id);
   });
 
   it('disables it, and deletes it, and is content with one that is gone', async () => {
