@@ -66,6 +66,9 @@ async function runs(
         region,
         api,
         projectApi,
+        ...(projectApi && {
+          memberApi: () => cleaner.api(service, region, project, 'member'),
+        }),
         members: undefined,
         apiOf: async () => undefined,
         now: Date.now,

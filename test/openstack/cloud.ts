@@ -52,6 +52,7 @@ const SERVICES = {
   alarm: { types: ['alarm', 'alarming'], version: '/v2', header: undefined },
   message: { types: ['message', 'messaging'], version: '/v2', header: undefined },
   baremetal: { types: ['baremetal', 'bare-metal'], version: '/v1', header: undefined },
+  database: { types: ['database'], version: '', header: undefined },
   'load-balancer': { types: ['load-balancer'], version: '/v2.0', header: undefined },
   dns: { types: ['dns'], version: '/v2', header: undefined },
 } as const;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Row, rowsOf, type ServiceKey, type Session, text, until } from '../cloud.ts';
+import { database } from './database.ts';
 import { type SeedProject, still } from './plot.ts';
 
 /**
@@ -302,4 +303,5 @@ export const BESIDE: Readonly<Record<string, Beside>> = {
   aodh: alarm,
   zaqar: message,
   ironic: baremetal,
+  trove: database,
 };
