@@ -43,6 +43,8 @@ describe('settings', () => {
     ['PROPAGATOR_GRACE_PERIOD', '400d'],
     ['PROPAGATOR_CONFIRMATION_INTERVAL', '10ms'],
     ['PROPAGATOR_STALL_TIMEOUT', 'never'],
+    ['PROPAGATOR_MAX_WAIT', '400d'],
+    ['PROPAGATOR_API_TOKENS', 'ann'],
     ['PROPAGATOR_PORT', '99999'],
     ['PROPAGATOR_PROTECTED_PROJECTS', 'my project'],
     ['PROPAGATOR_PROTECTED_DOMAINS', 'a;b'],
@@ -73,6 +75,8 @@ describe('settings', () => {
   it('each have a wrong value in this table, but for those that are free text or checked elsewhere', () => {
     const free = [
       'PROPAGATOR_DATA',
+      'PROPAGATOR_API_TOKEN',
+      'PROPAGATOR_API_TOKEN_FILE',
       'PROPAGATOR_INCLUDE_SERVICES',
       'PROPAGATOR_SERVICE_MODULES',
       'RABBITMQ_CA_FILE',
