@@ -9,7 +9,7 @@ import type { ErrorDeps } from './errors.ts';
 export interface ApiDeps {
   readonly engine: Engine;
   readonly mode: Mode;
-  readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'catalog' | 'regionsOf'>;
+  readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'registry' | 'access'>;
   readonly services: readonly Service[];
   /** Services that are off by default and that the settings ask for. */
   readonly optedIn: readonly string[];

@@ -1,16 +1,16 @@
 import type { Hono } from 'hono';
 import * as z from 'zod';
-import { applyWaivers, uncoveredServices } from '../operation/coverage.ts';
+import { applyWaivers, type Coverage, coverageOf } from '../operation/coverage.ts';
 import { awaitedTypes, levels, predecessors } from '../operation/order.ts';
+import { typeKey } from '../operation/registry.ts';
 import type { Service } from '../task/service.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
-const Type = z
-  .string()
-  .regex(/^[a-zA-Z0-9_-]{1,100}$/, 'a type as the catalog has it: load-balancer');
+/** As Keystone has it: any text of at most 255 characters, but no path. */
+const Type = z.string().regex(/^(?![./])[^/]{1,255}$/, 'a type as Keystone has it: load-balancer');
 const Waive = z.strictObject({
   type: Type,
   by: notBy,
@@ -24,25 +24,24 @@ const Waive = z.strictObject({
 export function serviceRoutes(app: Hono, deps: ApiDeps): void {
   const { engine, cloud, services, httpPlugins } = deps;
   app.get('/v1/services', async (context) => {
-    const [catalog, waivers] = await Promise.all([cloud.catalog(), engine.reads.waivers()]);
-    const regions = (service: Service): string[] => [
-      ...new Set(
-        catalog
-          .filter(({ type }) => service.catalogTypes.includes(type))
-          .flatMap((entry) => entry.regions),
-      ),
-    ];
-    const uncovered = uncoveredServices(catalog, services).map((one) => ({
-      ...one,
-      types: [one.type],
-    }));
-    const open = applyWaivers(uncovered, waivers).open.map(({ type, name }) => ({ type, name }));
+    const [registry, waivers] = await Promise.all([cloud.registry(), engine.reads.waivers()]);
+    const found = coverageOf(registry, services);
+    const uncovered = [...found.unknown, ...outOfReach(found, deps), ...listed(found.unlisted)];
+    const { open } = applyWaivers(
+      uncovered.map((one) => ({ ...one, types: [one.type] })),
+      waivers,
+    );
+    const shown = levels(services)
+      .flat()
+      .map(async (service) => ({
+        ...describe(service, found.of(service).regions, deps),
+        ...(await accessProblem(service, found, deps)),
+      }));
     return context.json({
-      services: levels(services)
-        .flat()
-        .map((service) => describe(service, regions(service), deps)),
+      services: await Promise.all(shown),
       httpPlugins,
-      uncovered: open,
+      uncovered: open.map(({ types: _, ...one }) => one),
+      leftOut: found.leftOut,
       waived: waivers,
     });
   });
@@ -51,17 +50,22 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
   );
   app.post('/v1/waivers', async (context) => {
     const { type, reason } = await readJson(context, Waive);
-    const covering = services.find((service) => service.catalogTypes.includes(type));
-    // What can be out of reach may be somebody else's business: a Barbican whose own listener hears
-    // of deletions.
-    if (covering && !covering.preDelete)
-      return context.json(
-        problem(
-          'waiver',
-          `${covering.name} covers ${type}, and is never out of reach; there is nothing to waive`,
-        ),
-        409,
-      );
+    const covering = services.find(({ catalogTypes, catalogAliases }) =>
+      [...catalogTypes, ...catalogAliases].some((one) => typeKey(one) === typeKey(type)),
+    );
+    // What needs the living project may be another's business: a Barbican whose own listener hears
+    // of deletions. Anything else can be waived while it is out of reach.
+    if (covering && !covering.preDelete) {
+      const { unverified } = coverageOf(await cloud.registry(), services).of(covering);
+      if (unverified.length === 0)
+        return context.json(
+          problem(
+            'waiver',
+            `${covering.name} covers ${type}, and it is not out of reach; there is nothing to waive`,
+          ),
+          409,
+        );
+    }
     await engine.commit({ waivers: [{ type, by: callerOf(context), reason, at: deps.now() }] });
     return context.json({ waived: type }, 201);
   });
@@ -73,6 +77,25 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     await engine.commit({ unwaived: [type] });
     return context.json({ unwaived: type });
   });
+}
+
+const listed = <Value>(value: Value | undefined): Value[] => (value === undefined ? [] : [value]);
+
+/** Registrations of known services that no operation empties; not of those that are off. */
+const outOfReach = (found: Coverage, { services, optedIn }: ApiDeps) =>
+  services
+    .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
+    .flatMap((service) => found.of(service).unverified);
+
+/** A service that the cleaner's roles do not reach is named before any deletion. */
+async function accessProblem(
+  service: Service,
+  found: Coverage,
+  { cloud }: ApiDeps,
+): Promise<{ problem?: { message: string; advice: string } }> {
+  if (found.of(service).regions.length === 0) return {};
+  const report = await cloud.access(service);
+  return report ? { problem: { message: report.message, advice: report.advice } } : {};
 }
 
 function describe(service: Service, regions: readonly string[], { services, optedIn }: ApiDeps) {

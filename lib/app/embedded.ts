@@ -18,6 +18,7 @@ import type { Settings } from '../shared/settings.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { apiTokens } from './api-tokens.ts';
+import { checkCloud } from './check-cloud.ts';
 import { startInventorySync } from './inventory-sync.ts';
 import { listen } from './listen.ts';
 import { loadPlugins, resolvePlugins } from './plugins.ts';
@@ -56,7 +57,8 @@ const PROGRESS_MILLIS = 400;
 /**
  * Binds the port, opens the engine, connects the cloud, starts a worker for every function, the
  * relay and the API. Ready when it returns. Throws `PropagatorError` when the database or the port
- * can't be had, and has then stopped what it had started; an absent cloud or broker is waited for.
+ * can't be had, and when the catalog lacks a region that the settings name; it has then stopped what
+ * it had started. An absent cloud or broker is waited for.
  */
 export function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   return startOrUndo((undo) => start(options, undo));
@@ -92,6 +94,7 @@ async function start(
     },
   });
   undo.add(() => cloud.close());
+  await checkCloud(cloud, services, log);
   const protectedIds = {
     projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
     domains: settings.PROPAGATOR_PROTECTED_DOMAINS,

@@ -46,7 +46,20 @@ const DecisionShape = z.looseObject({
 });
 export type DecisionShape = z.infer<typeof DecisionShape>;
 export const DecisionsShape = z.object({ decisions: z.array(DecisionShape) });
-const UncoveredShape = z.looseObject({ type: z.string(), name: z.string() });
+const UncoveredShape = z.looseObject({
+  type: z.string(),
+  name: z.string(),
+  region: z.string().optional(),
+  because: z.string().optional(),
+  advice: z.string().optional(),
+});
+export type UncoveredShape = z.infer<typeof UncoveredShape>;
+const LeftOutShape = z.looseObject({
+  region: z.string(),
+  types: z.array(z.string()),
+  setting: z.string(),
+});
+export type LeftOutShape = z.infer<typeof LeftOutShape>;
 const WaiverShape = z.looseObject({
   type: z.string(),
   by: z.string(),
@@ -87,6 +100,7 @@ export const OperationShape = z.looseObject({
       .optional(),
     released: z.looseObject({ by: z.string(), reason: z.string(), at: z.number() }).optional(),
     uncovered: z.array(UncoveredShape),
+    leftOut: z.array(LeftOutShape).default([]),
     waived: z.array(WaiverShape),
     openedAt: z.number(),
     startedAt: z.number().optional(),
@@ -136,12 +150,15 @@ const ServiceShape = z.looseObject({
   offByDefault: z.string().optional(),
   on: z.boolean(),
   regions: z.array(z.string()),
+  /** Why the cleaner's roles do not reach it. */
+  problem: z.looseObject({ message: z.string(), advice: z.string() }).optional(),
 });
 export type ServiceShape = z.infer<typeof ServiceShape>;
 export const ServicesShape = z.object({
   services: z.array(ServiceShape),
   httpPlugins: z.array(z.string()),
   uncovered: z.array(UncoveredShape),
+  leftOut: z.array(LeftOutShape).default([]),
   waived: z.array(WaiverShape),
 });
 export const QuarantineShape = z.object({

@@ -109,7 +109,20 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
     }),
   ),
   roles: z.array(z.string()).default([]),
-  uncovered: z.array(z.looseObject({ type: z.string(), name: z.string() })).default([]),
+  uncovered: z
+    .array(
+      z.looseObject({
+        type: z.string(),
+        name: z.string(),
+        region: z.string().exactOptional(),
+        because: z.string().exactOptional(),
+        advice: z.string().exactOptional(),
+      }),
+    )
+    .default([]),
+  leftOut: z
+    .array(z.looseObject({ region: z.string(), types: z.array(z.string()), setting: z.string() }))
+    .default([]),
   waived: z.array(StoredWaiver).default([]),
   released: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
   openedAt: z.number(),

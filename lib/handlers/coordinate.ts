@@ -4,20 +4,15 @@ import type { Message } from '../../events/index.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
-import {
-  awaitsConfirmation,
-  type CloudSnapshot,
-  type KeystoneAnswer,
-} from '../operation/confirmation.ts';
-import { uncoveredServices } from '../operation/coverage.ts';
+import { awaitsConfirmation, type KeystoneAnswer } from '../operation/confirmation.ts';
 import type { DomainProject } from '../operation/domain.ts';
 import { summarize } from '../operation/keystone-check.ts';
 import type { Mode, Operation, ProjectScope, Scope } from '../operation/model.ts';
 import { openCleanup } from '../operation/open.ts';
-import { OWN_REGION, type PlacedService } from '../operation/order.ts';
+import { type CloudSnapshot, cloudSnapshot } from '../operation/snapshot.ts';
 import { type Input, step } from '../operation/step.ts';
 import type { Rules, Step } from '../operation/transaction.ts';
-import { reportOf } from '../shared/errors.ts';
+import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { keystoneAction } from './keystone-action.ts';
@@ -46,6 +41,8 @@ export interface CoordinateDeps {
  */
 const MOST_CONFLICTS = 20;
 const HOUR = 3_600_000;
+/** For so long an operation waits for Keystone's lists of services and endpoints. */
+const LISTS_MILLIS = 120_000;
 
 /**
  * The coordinator's function: read, decide (in `lib/operation`), commit; on a conflict all of it
@@ -189,9 +186,10 @@ async function confirmation(
  * certain.
  */
 async function ask(
-  { scope, request, state }: Operation,
+  operation: Operation,
   deps: CoordinateDeps,
 ): Promise<{ keystoneAnswer: KeystoneAnswer; projects?: DomainProject[] }> {
+  const { scope, request, state } = operation;
   const { keystone, keystoneActions } = deps.cloud;
   const shown = await keystone.show(scope.type, scope.id);
   const because = protectedBecause(scope, await deps.protection());
@@ -203,7 +201,7 @@ async function ask(
     const { obstacles } = await keystoneActions.checkEnd(scope.id);
     if (obstacles.length > 0) return { keystoneAnswer: { is: 'blocked', ...summarize(obstacles) } };
     const [cloud, roles, members] = await Promise.all([
-      cloudNow(scope, deps),
+      cloudNow(operation, deps),
       keystoneActions.missingRoles(scope.id),
       keystone.members(scope.id),
     ]);
@@ -216,40 +214,23 @@ async function ask(
     };
   }
   if (because) return { keystoneAnswer: { is: 'protected', because } };
-  const keystoneAnswer: KeystoneAnswer = { is: 'absent', cloud: await cloudNow(scope, deps) };
+  const keystoneAnswer: KeystoneAnswer = { is: 'absent', cloud: await cloudNow(operation, deps) };
   return scope.type === 'domain'
     ? { keystoneAnswer, projects: await projectsOf(scope.id, deps) }
     : { keystoneAnswer };
 }
 
-/**
- * Where this cloud has each service that holds something of such an account, and what it has that
- * nobody covers.
- */
+/** What the cloud has, as Keystone says it now. */
 async function cloudNow(
-  { type }: Scope,
-  { cloud, services, optedIn, httpPlugins }: CoordinateDeps,
+  { scope, openedAt }: Pick<Operation, 'scope' | 'openedAt'>,
+  deps: CoordinateDeps,
 ): Promise<CloudSnapshot> {
-  const holding = services.filter(
-    (service) => (type === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
-  );
-  const placed = holding.map(
-    async (service): Promise<PlacedService> => ({
-      ...service,
-      preDelete: type === 'project' && service.preDelete,
-      regions: service.catalogTypes.length > 0 ? await cloud.regionsOf(service) : [OWN_REGION],
-      skipped:
-        service.offByDefault && !optedIn.includes(service.name)
-          ? `off by default: ${service.offByDefault}`
-          : undefined,
-    }),
-  );
-  const own =
-    type === 'project'
-      ? httpPlugins.map((name): PlacedService => ({ name, after: [], regions: [OWN_REGION] }))
-      : [];
-  const uncovered = type === 'project' ? uncoveredServices(await cloud.catalog(), services) : [];
-  return { services: [...(await Promise.all(placed)), ...own], uncovered };
+  const registry = await deps.cloud.registry();
+  const { unlisted } = registry;
+  // A Keystone that is busy answers in a moment: until then the operation waits, and says why.
+  if (unlisted?.class === 'Transient' && deps.now() - openedAt < LISTS_MILLIS)
+    throw new PropagatorError(unlisted);
+  return cloudSnapshot(registry, scope.type, deps);
 }
 
 async function projectsOf(domainId: DomainId, deps: CoordinateDeps): Promise<DomainProject[]> {

@@ -18,7 +18,8 @@ import {
   runUserCleanup,
 } from '../task/run.ts';
 import { Confirmation, type Protection, protectedBecause } from '../task/safety-rules.ts';
-import type { ProjectContext, Service, ServiceApi, Watch } from '../task/service.ts';
+import type { Service, ServiceApi, Watch } from '../task/service.ts';
+import { missingEndpoint, otherServices } from './endpoints.ts';
 import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
 
 export interface ServiceDeps {
@@ -121,13 +122,7 @@ async function reportOfRun(
       data: { ...address, result: 'finished', counts: {}, conditions: [] },
     };
   const api = watched(await apiFor(service, data.region, deps), watch);
-  if (!api) {
-    const because = `the catalog of this cloud has no ${service.name} in ${data.region}`;
-    return {
-      type: 'service.finished',
-      data: { ...address, result: 'skipped', because, counts: {}, conditions: [] },
-    };
-  }
+  if (!api) return failure(address, missingEndpoint(service, data.region));
   return unlessEnded(
     asReport(address, await run(service, message, subject, api, deps, watch)),
     operation,
@@ -225,12 +220,16 @@ async function run(
     stopping: deps.stopping,
     onCounts: tellCounts(addressOf(data), deps),
   };
+  const otherApi = otherServices(service, data.region, {
+    ...deps,
+    waivers: () => deps.engine.reads.waivers(),
+  });
   const context = {
     region: data.region,
     api,
     now: deps.now,
     memoize: freshMemoize(),
-    apiOf: async (name: string) => watched(await otherApi(service, data.region, deps)(name), watch),
+    apiOf: async (name: string) => watched(await otherApi(name), watch),
   };
   if (data.user) {
     const confirmation = Confirmation.of(
@@ -373,21 +372,6 @@ async function apiFor(
     list: none,
   };
 }
-
-const otherApi =
-  (service: Service, region: string, deps: ServiceDeps): ProjectContext['apiOf'] =>
-  (name) => {
-    const known = deps.services.find((apiOf) => apiOf.name === name);
-    return deps.cloud.api(
-      known ?? {
-        name: service.name,
-        catalogTypes: [name],
-        microversion: undefined,
-        concurrency: service.concurrency,
-      },
-      region,
-    );
-  };
 
 /** Sends the counts as they change, each report after the one before it. */
 function tellCounts(address: Address, deps: ServiceDeps): (counts: Counts, fresh: Fresh) => void {

@@ -1,16 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { ProjectId } from '../../events/ids.ts';
+import { chooseEndpoint, type Registry } from '../operation/registry.ts';
+import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
 import type { ServiceApi } from '../task/service.ts';
-import { checkRegions, findEndpoint, regionsOf } from './catalog.ts';
+import { checkRegions } from './catalog.ts';
 import type { Cloud, ServiceAddress } from './cloud.ts';
 import type { Credentials } from './credentials.ts';
 import { createKeystone } from './keystone.ts';
 import { createMemberSession } from './member.ts';
 import { negotiate } from './microversion.ts';
 import { createProjectAdmin } from './project-admin.ts';
+import {
+  assembleRegistry,
+  catalogRegistrations,
+  overrideRegistrations,
+  type ReadLists,
+  readLists,
+} from './registry.ts';
 import { type ApiVersion, type Call, createRest, type RestOptions } from './rest.ts';
-import { type CatalogService, createSession, type Scope, type Session } from './session.ts';
+import {
+  type CatalogService,
+  createSession,
+  type Scope,
+  type Session,
+  type Token,
+} from './session.ts';
 import { createTransport, type Timeouts } from './transport.ts';
 
 export type { Call } from './rest.ts';
@@ -30,6 +45,9 @@ export interface ConnectOptions {
 
 /** Sessions on other scopes than the propagator's own that are kept. */
 const MOST_SCOPES = 16;
+
+/** A catalog that is older is read anew before something counts as hidden. */
+const CATALOG_MILLIS = 60_000;
 
 /** What a service speaks is asked again after an hour: it may have been upgraded. */
 const SPOKEN_MILLIS = 3_600_000;
@@ -109,23 +127,29 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     api.catch(() => known.delete(key));
     return api;
   };
-  const catalogNow = async () => {
-    const token = await session.token();
-    checkRegions(token.catalog, credentials);
-    return token;
-  };
-
-  const overrideOf = ({ catalogTypes }: Pick<ServiceAddress, 'catalogTypes'>): string | undefined =>
-    catalogTypes
-      .map((type) => credentials.endpointOverrides[type])
-      .find((url) => url !== undefined);
-  const endpointOf = (
+  const endpointIn = (
     catalog: readonly CatalogService[],
+    project: string,
     service: ServiceAddress,
     region: string,
-  ): string | undefined =>
-    overrideOf(service) ??
-    findEndpoint(catalog, service.catalogTypes, region, credentials.interfaces);
+  ): string | undefined => {
+    const all = [
+      ...overrideRegistrations(credentials, project),
+      ...catalogRegistrations(catalog, project),
+    ];
+    const at = (where: string) =>
+      chooseEndpoint(all, service.catalogTypes, where, credentials.interfaces);
+    // The cleaner is logged in to this Keystone, whatever region it is registered in.
+    const elsewhere = service.catalogTypes.includes('identity') ? all : [];
+    const chosen = [region, ...elsewhere.flatMap((one) => one.region ?? [])]
+      .map(at)
+      .find((one) => one !== undefined);
+    const url = chosen?.endpoint.url.trim().replace(/\/+$/, '');
+    if (url !== undefined && !URL.canParse(url)) throw noUrl(service, region);
+    return url;
+  };
+  const registryOf = ({ catalog, project }: Token, read: ReadLists): Registry =>
+    assembleRegistry(catalog, project.id, read, credentials);
 
   const identityOver = (as: Session): ServiceApi =>
     rest({
@@ -154,34 +178,47 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       credentials.scope === undefined,
     ),
     ownProject: async () => (await session.token()).project,
-    async catalog() {
-      const { catalog } = await catalogNow();
-      return catalog.map(({ type, name }) => ({
-        type,
-        name: name ?? type,
-        regions: regionsOf(catalog, [type], credentials.regions),
-      }));
+    async registry() {
+      const [token, read] = await Promise.all([session.token(), readLists(identity)]);
+      const known = registryOf(token, read);
+      // The catalog is as old as the token: what was registered since then is not hidden.
+      const isOld =
+        known.registrations.some(({ hidden }) => hidden !== undefined) ||
+        known.unlisted !== undefined;
+      const registry = isOld ? registryOf(await session.fresh(CATALOG_MILLIS), read) : known;
+      checkRegions(registry.registrations, credentials);
+      return registry;
     },
-    async regionsOf(service) {
-      const { catalog } = await catalogNow();
-      // An override needs no entry in the catalog.
-      return overrideOf(service) === undefined
-        ? regionsOf(catalog, service.catalogTypes, credentials.regions)
-        : [...credentials.regions];
+    async access({ name, scope }) {
+      if (scope !== 'system') return undefined;
+      try {
+        await sessionFor({ is: 'system' }).token();
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof PropagatorError) || error.class !== 'Denied') throw error;
+        const { user } = await session.token();
+        const grant = `openstack role add --system all --user ${user.id} admin`;
+        const isBound = error.report.code.endsWith('.bound');
+        return {
+          ...error.report,
+          message: `${name}: ${error.message}; each operation ends as a dead letter there`,
+          advice: isBound ? `${error.report.advice} Then: ${grant}` : `Grant it: ${grant}`,
+        };
+      }
     },
     async api(service, region, projectApi, role) {
-      const { catalog, project } = await catalogNow();
+      const own = await session.token();
       if (!projectApi) {
-        const endpoint = endpointOf(catalog, service, region);
+        const endpoint = endpointIn(own.catalog, own.project.id, service, region);
         const as = service.scope === 'system' ? sessionFor({ is: 'system' }) : session;
         return endpoint === undefined
           ? undefined
-          : apiAt(service, region, endpoint, project.id, as, service.scope ?? 'project');
+          : apiAt(service, region, endpoint, own.project.id, as, service.scope ?? 'project');
       }
       const as = role ? memberOf(projectApi) : sessionFor({ is: 'project', id: projectApi });
       const token = await as.token();
       // Endpoints may have the project's id in their path.
-      const endpoint = endpointOf(token.catalog, service, region);
+      const endpoint = endpointIn(token.catalog, token.project.id, service, region);
       // What Keystone says of the token, and not what was asked: Barbican's rows belong to the
       // project of the token.
       return endpoint === undefined
@@ -190,6 +227,19 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     },
     close: () => transport.close(),
   };
+}
+
+/** A URL in the catalog that names no host: the service is there, and nothing of it can be seen. */
+function noUrl(service: ServiceAddress, region: string): PropagatorError {
+  const report: ErrorReport = {
+    code: `${service.name}.endpoint.invalid`,
+    class: 'Unsupported',
+    message: `the catalog's URL of ${service.name} in ${region} is no URL`,
+    advice: `Correct it: openstack endpoint set --url URL ENDPOINT`,
+    service: service.name,
+    region,
+  };
+  return new PropagatorError(report);
 }
 
 /**

@@ -67,6 +67,9 @@ const shown = {
   user: z.object({ user }).transform((body) => body.user),
 };
 
+const isAbout = (error: unknown, id: string): boolean =>
+  error instanceof PropagatorError && error.class === 'Gone' && error.message.includes(id);
+
 /**
  * Keystone's own 404, which names what it could not find: `{"error": {"code": 404, "message":
  * "Could not find project: 4f….", …}}`.
@@ -164,10 +167,14 @@ export function createKeystone(api: ServiceApi): Keystone {
      * out: Keystone reads any value but 0 as yes.
      */
     async members(projectId) {
-      const rows = await list('/v3/role_assignments', 'role_assignments', assignment, {
-        effective: true,
-        'scope.project.id': projectId,
-      });
+      const query = { effective: true, 'scope.project.id': projectId };
+      const rows = await list('/v3/role_assignments', 'role_assignments', assignment, query).catch(
+        (error: unknown) => {
+          // Keystone answers 404 with the id when the project was deleted: it has no members.
+          if (projectId === undefined || !isAbout(error, projectId)) throw error;
+          return [];
+        },
+      );
       const pairs = new Map<string, { projectId: ProjectId; userId: UserId }>();
       for (const { user: who, scope } of rows) {
         const id = UserId.safeParse(who?.id);

@@ -11,16 +11,26 @@ import {
 import { parseJson } from './json.ts';
 import { type Transport, TransportError } from './transport.ts';
 
+/** Keystone's tables let any of these be null. A row that is odd must not hide the others. */
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
 const endpoint = z.object({
-  interface: z.string(),
-  url: z.string(),
+  id: z.string().optional(),
+  interface: text,
+  url: text,
   region_id: z.string().nullish(),
   region: z.string().nullish(),
 });
 const catalogService = z.object({
-  type: z.string(),
-  name: z.string().optional(),
-  endpoints: z.array(endpoint),
+  id: z.string().optional(),
+  type: text,
+  name: text,
+  endpoints: z
+    .array(endpoint)
+    .nullish()
+    .transform((value) => value ?? []),
 });
 export type CatalogService = z.infer<typeof catalogService>;
 
@@ -44,6 +54,8 @@ export interface Token {
   readonly user: { readonly id: string };
   readonly roles: readonly { readonly id: string; readonly name: string }[];
   readonly catalog: readonly CatalogService[];
+  /** Epoch milliseconds by our own clock: when it was asked for. */
+  readonly since: number;
   /** Epoch milliseconds by our own clock: from then on another one is fetched beside the calls. */
   readonly renewAt: number;
   /** Epoch milliseconds: from then on it is not used any more. */
@@ -62,6 +74,8 @@ export interface Session {
   token(): Promise<Token>;
   /** A service answered 401 to this token: log in anew, unless somebody already did. */
   replace(refused: Token): Promise<Token>;
+  /** A token that is at most so old, and with it the catalog. Throws what a login throws. */
+  fresh(milliseconds: number): Promise<Token>;
 }
 
 /**
@@ -113,6 +127,11 @@ export function createSession(
       if (current && current.value() !== refused.value()) return current;
       current = undefined;
       return logIn();
+    },
+    async fresh(milliseconds) {
+      return current && now() - current.since <= milliseconds && now() < current.lastUseAt
+        ? current
+        : logIn();
     },
   };
 }
@@ -197,6 +216,7 @@ async function authenticate(
     user: token.user,
     roles: token.roles,
     catalog: token.catalog,
+    since: startedAt,
     renewAt: expiresAt - Math.min(lifetime / 2, LONGEST_MARGIN),
     lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE),
   };

@@ -2,10 +2,12 @@ import type { OperationId, UserId } from '../../events/ids.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance, holdForLeftovers, isConfirmed, lives } from './advance.ts';
 import { withoutFuture } from './elapsed.ts';
-import type { Operation, PlannedTask, Task, Uncovered } from './model.ts';
+import type { Operation, PlannedTask, Task } from './model.ts';
 import { refuse } from './open.ts';
 import { type PlacedService, planOrder } from './order.ts';
 import { isEnded } from './ready.ts';
+import { REGION_CODE } from './registry.ts';
+import type { CloudSnapshot } from './snapshot.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -29,12 +31,6 @@ export type KeystoneAnswer =
   /** It is gone, and must be left alone all the same (safety rule: never the cloud itself). */
   | { readonly is: 'protected'; readonly because: string }
   | { readonly is: 'unknown'; readonly error: ErrorReport };
-
-/** What this cloud has at the time. */
-export interface CloudSnapshot {
-  readonly services: readonly PlacedService[];
-  readonly uncovered: readonly Uncovered[];
-}
 
 const LONGEST_WAIT_SECONDS = 60;
 /**
@@ -189,7 +185,10 @@ function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rul
   transaction.operation = {
     ...operation,
     hold: {
-      reason: `Keystone gave no certain answer: ${error.message}`,
+      reason:
+        error.code === REGION_CODE
+          ? error.message
+          : `Keystone gave no certain answer: ${error.message}`,
       since,
       advice: error.advice,
     },
@@ -247,54 +246,77 @@ function askAgain(transaction: OperationTransaction, delaySeconds: number): void
 /** Saves the order and lets every service count, while the grace period passes. */
 function plan(
   transaction: OperationTransaction,
-  { services, uncovered }: CloudSnapshot,
+  { services, uncovered, leftOut }: CloudSnapshot,
   rules: Rules,
 ): void {
   const order = planOrder(transaction.operation.id, services);
-  transaction.operation = { ...transaction.operation, order, uncovered };
+  transaction.operation = { ...transaction.operation, order, uncovered, leftOut };
   for (const planned of order) {
     const service = services.find(({ name }) => name === planned.service);
-    const lacks = service?.regions.includes(planned.region)
-      ? undefined
-      : `the catalog of this cloud has no ${planned.service}`;
-    const task = firstTask(planned, transaction.operation.id, lacks ?? service?.skipped, rules.now);
+    const task = firstTask(planned, transaction.operation.id, service, rules.now);
     transaction.put(task);
     if (task.state === 'planning') transaction.messages.push(transaction.request(task));
   }
 }
 
-const firstTask = (
+/** A task that ends before it began: its service is left out, absent, or out of reach. */
+function endedAtOnce(
+  planned: PlannedTask,
+  service: PlacedService | undefined,
+): Pick<Task, 'state' | 'because' | 'conditions'> | undefined {
+  const unseen = service?.unseen ?? [];
+  if (unseen.length > 0)
+    return {
+      state: 'unreachable',
+      because: [...new Set(unseen.map(({ type, because }) => `${type}: ${because}`))].join('; '),
+      conditions: unseen.map(({ because, advice }) => ({
+        class: 'Unsupported',
+        message: because ?? 'it is out of reach',
+        actor: 'operator',
+        count: 1,
+        ...(advice === undefined ? {} : { advice }),
+      })),
+    };
+  if (service?.skipped !== undefined)
+    return { state: 'skipped', because: service.skipped, conditions: [] };
+  if (service?.regions.includes(planned.region)) return undefined;
+  const because = service?.lacking ?? `no region of this cloud has ${planned.service}`;
+  return { state: 'skipped', because, conditions: [] };
+}
+
+function firstTask(
   planned: PlannedTask,
   operationId: OperationId,
-  skipped: string | undefined,
+  service: PlacedService | undefined,
   now: number,
-): Task => ({
-  id: planned.id,
-  operationId,
-  service: planned.service,
-  region: planned.region,
-  state: skipped === undefined ? 'planning' : 'skipped',
-  phase: 'plan',
-  preDelete: planned.preDelete && skipped === undefined ? 'due' : 'no',
-  verifiedBeforeDeletion: [],
-  verifiedEmpty: [],
-  ahead: [],
-  run: 1,
-  sequence: 0,
-  counts: {},
-  baseline: {},
-  conditions: [],
-  error: undefined,
-  attempts: 0,
-  progressAt: now,
-  runProgressed: false,
-  askedWaitMillis: 0,
-  mostRemoved: {},
-  distinct: {},
-  seenIds: undefined,
-  because: skipped,
-  nextAt: skipped === undefined ? now : undefined,
-  startedAt: undefined,
-  endedAt: skipped === undefined ? undefined : now,
-  version: 0,
-});
+): Task {
+  const ended = endedAtOnce(planned, service);
+  return {
+    id: planned.id,
+    operationId,
+    service: planned.service,
+    region: planned.region,
+    phase: 'plan',
+    preDelete: planned.preDelete && !ended ? 'due' : 'no',
+    verifiedBeforeDeletion: [],
+    verifiedEmpty: [],
+    ahead: [],
+    run: 1,
+    sequence: 0,
+    counts: {},
+    baseline: {},
+    error: undefined,
+    attempts: 0,
+    progressAt: now,
+    runProgressed: false,
+    askedWaitMillis: 0,
+    mostRemoved: {},
+    distinct: {},
+    seenIds: undefined,
+    nextAt: ended ? undefined : now,
+    startedAt: undefined,
+    endedAt: ended ? now : undefined,
+    version: 0,
+    ...(ended ?? { state: 'planning', because: undefined, conditions: [] }),
+  };
+}

@@ -1,34 +1,254 @@
-import type { Operation, Task, Uncovered, Waiver } from './model.ts';
+import type { ServiceName } from '../../events/ids.ts';
+import type { LeftOut, Operation, Task, Uncovered, Waiver } from './model.ts';
+import {
+  type Chosen,
+  chooseEndpoint,
+  hasInterface,
+  type Registration,
+  type Registry,
+  secondPlaces,
+  typeKey,
+} from './registry.ts';
 
 /** What covers types of the catalog: a service file, or one of the operator's own. */
-interface Covering {
+export interface Covering {
+  readonly name: ServiceName;
   readonly catalogTypes: readonly string[];
   readonly catalogAliases?: readonly string[];
+  readonly noProjectResources?: string | undefined;
 }
 
+/** Of one service: where it is emptied, and what is out of reach. */
+export interface ServiceCoverage {
+  readonly regions: readonly string[];
+  /** Registrations of it that are not emptied and that no setting leaves out. */
+  readonly unverified: readonly Uncovered[];
+}
+
+export interface Coverage {
+  readonly of: (service: Covering) => ServiceCoverage;
+  /** Registrations of types that no service covers. */
+  readonly unknown: readonly Uncovered[];
+  /** Regions that a setting leaves out, with what is registered there. */
+  readonly leftOut: readonly LeftOut[];
+  /** Why Keystone's own lists could not be read, so that nothing may be called absent. */
+  readonly unlisted: Uncovered | undefined;
+}
+
+/** Under this name a person may waive that Keystone's lists can't be read. */
+export const UNLISTED = 'unlisted';
+/** Under this name a person may waive a registration that names no type. */
+export const UNTYPED = 'untyped';
+
 /**
- * The services of a catalog that nobody covers. What they hold of a project is not known, so an
- * operation in such a cloud never ends as plain `finished`, unless a person has waived the type
- * with a reason.
+ * Accounts for every registration of Keystone. Each is emptied, or left out by a setting that is
+ * named, or unverified. A service that has no registration at all is absent, unless Keystone's
+ * lists could not be read.
  */
-export function uncoveredServices(
-  catalog: readonly Uncovered[],
-  services: readonly Covering[],
-): Uncovered[] {
-  const covered = new Set(
-    services.flatMap((service) => [...service.catalogTypes, ...(service.catalogAliases ?? [])]),
+export function coverageOf(registry: Registry, services: readonly Covering[]): Coverage {
+  const { registrations, unlisted } = registry;
+  const known = new Set(services.flatMap(typeKeys));
+  const leftOut = new Map<string, Set<string>>();
+  const byService = new Map(
+    services.map((service) => [service.name, serviceCoverage(registry, service, leftOut)]),
   );
-  const rest = catalog
-    .filter(({ type }) => !covered.has(type))
-    .map(({ type, name }) => ({ type, name }));
-  return [...new Map(rest.map((one) => [one.type, one])).values()].sort((a, b) =>
-    a.type < b.type ? -1 : 1,
+  const none: ServiceCoverage = { regions: [], unverified: [] };
+  return {
+    of: ({ name }) => byService.get(name) ?? none,
+    unknown: distinct(
+      registrations.filter(({ type }) => !known.has(typeKey(type))).map(unknownType),
+    ),
+    leftOut: [...leftOut]
+      .map(([region, types]) => ({ region, types: [...types].sort(), setting: registry.setting }))
+      .sort((a, b) => (a.region < b.region ? -1 : 1)),
+    unlisted: unlisted && {
+      type: UNLISTED,
+      name: 'Keystone',
+      because: `Keystone did not list its services and endpoints, so it is not known what is disabled or hidden: ${unlisted.message}`,
+      advice:
+        'Give the cleaner a role that may list services and endpoints (admin, or reader on the system).',
+    },
+  };
+}
+
+const typeKeys = ({ catalogTypes, catalogAliases = [] }: Covering): string[] =>
+  [...catalogTypes, ...catalogAliases].map(typeKey);
+
+function serviceCoverage(
+  registry: Registry,
+  service: Covering,
+  leftOut: Map<string, Set<string>>,
+): ServiceCoverage {
+  const keys = new Set(typeKeys(service));
+  const own = registry.registrations.filter(({ type }) => keys.has(typeKey(type)));
+  const chosen = chosenEndpoints(registry, service, own);
+  const regions = chosen
+    .map(({ registration }) => registration.region)
+    .filter((region) => region !== undefined);
+  if (service.noProjectResources !== undefined) return { regions, unverified: [] };
+  const emptied = new Set(chosen.flatMap(placesOf));
+  const unverified: Uncovered[] = [];
+  for (const one of own) {
+    if (isCovered(one, service, chosen, emptied)) continue;
+    if (chosen.length > 0 && isLeftOut(registry, one)) {
+      const types = leftOut.get(one.region ?? '') ?? new Set();
+      leftOut.set(one.region ?? '', types.add(one.type));
+    } else unverified.push(finding(registry, service, one, chosen));
+  }
+  return { regions, unverified: distinct(unverified) };
+}
+
+/** The endpoints that are called, one a region. */
+function chosenEndpoints(
+  registry: Registry,
+  service: Covering,
+  own: readonly Registration[],
+): Chosen[] {
+  const all = [...new Set(own.map(({ region }) => region))]
+    .filter((region) => region !== undefined)
+    .sort();
+  const inRegions = (regions: readonly string[]): Chosen[] =>
+    regions.flatMap(
+      (region) => chooseEndpoint(own, service.catalogTypes, region, registry.interfaces) ?? [],
+    );
+  const here = inRegions(all.filter((region) => isConfigured(registry, region)));
+  // The cleaner is logged in to this Keystone, whatever region it is registered in.
+  return here.length === 0 && service.catalogTypes.includes('identity')
+    ? inRegions(all).slice(0, 1)
+    : here;
+}
+
+const isConfigured = ({ regions }: Registry, region: string): boolean =>
+  regions.length === 0 || regions.includes(region);
+const isLeftOut = (registry: Registry, { region }: Registration): boolean =>
+  region !== undefined && !isConfigured(registry, region);
+
+/** Where the service of a chosen endpoint is: its own place, and those of its other interfaces. */
+function placesOf({ registration, endpoint }: Chosen): string[] {
+  const second = new Set(secondPlaces(registration));
+  return [endpoint, ...registration.endpoints.filter((one) => !second.has(one))].map(
+    ({ place }) => place,
   );
 }
 
+function isCovered(
+  one: Registration,
+  service: Covering,
+  chosen: readonly Chosen[],
+  emptied: ReadonlySet<string>,
+): boolean {
+  // A row without an endpoint leads nowhere: what has one is emptied.
+  if (one.endpoints.length === 0) return chosen.length > 0;
+  // The settings say that this service is at another URL than the one that Keystone has.
+  if (
+    chosen.some(({ registration }) => registration.isOverride && registration.region === one.region)
+  )
+    return true;
+  const isEmptied = ({ place }: { place: string }): boolean => emptied.has(place);
+  const itself = chosen.find(
+    ({ registration: { serviceId, region } }) =>
+      serviceId === one.serviceId && region === one.region,
+  );
+  if (itself?.registration === one) return secondPlaces(one).every(isEmptied);
+  // Another interface of a service that is emptied leads to the same service.
+  const isSame =
+    itself &&
+    ((endpoint: Registration['endpoints'][number]) => !hasInterface(itself.registration, endpoint));
+  if (one.endpoints.every((endpoint) => isEmptied(endpoint) || isSame?.(endpoint))) return true;
+  return (
+    !isMain(service, one) && chosen.some(({ registration }) => registration.region === one.region)
+  );
+}
+
+/** Whether it is registered under a type that is spoken to, and not only under an older one. */
+const isMain = ({ catalogTypes }: Covering, { type }: Registration): boolean =>
+  catalogTypes.some((main) => typeKey(main) === typeKey(type));
+
+/** Why a registration is not emptied, and what the operator can do. */
+function finding(
+  registry: Registry,
+  service: Covering,
+  one: Registration,
+  chosen: readonly Chosen[],
+): Uncovered {
+  const [main = ''] = service.catalogTypes;
+  const at = {
+    type: one.type,
+    name: one.name,
+    ...(one.region === undefined ? {} : { region: one.region }),
+  };
+  const where = one.region === undefined ? '' : ` in ${one.region}`;
+  if (one.hidden !== undefined)
+    return {
+      ...at,
+      because: `it is registered${where}, but ${one.hidden}`,
+      advice: 'Enable it, or show it to the project of the cleaner, and run the operation again.',
+    };
+  if (one.region === undefined)
+    return {
+      ...at,
+      because: 'its endpoint names no region',
+      advice: 'Set one: openstack endpoint set --region REGION ENDPOINT',
+    };
+  if (isLeftOut(registry, one))
+    return {
+      ...at,
+      because: `it is registered only${where}, and ${registry.setting} names only ${registry.regions.join(', ')}`,
+      advice: `Add ${one.region} to the regions in clouds.yaml (regions: [${[...registry.regions, one.region].join(', ')}]).`,
+    };
+  const called = chosen.find(({ registration }) => registration.region === one.region);
+  if (called)
+    return {
+      ...at,
+      because: `it is registered twice${where}; only ${called.endpoint.place} is emptied, and not ${places(one, called)}`,
+      advice: 'Delete the endpoint that is not used any more, or empty that service by hand.',
+    };
+  if (isMain(service, one))
+    return {
+      ...at,
+      because: `the catalog has no public, internal or admin endpoint of it${where}`,
+      advice: 'Correct the interface: openstack endpoint set --interface public ENDPOINT',
+    };
+  return {
+    ...at,
+    because: `the catalog has it${where} under ${one.type} only, and not under ${service.catalogTypes.join(' or ')}`,
+    advice: `Register its present API: openstack service create --name ${service.name} ${main}`,
+  };
+}
+
+const places = ({ endpoints }: Registration, { endpoint }: Chosen): string =>
+  [...new Set(endpoints.map(({ place }) => place))]
+    .filter((place) => place !== endpoint.place)
+    .join(', ');
+
+function unknownType({ type, name, hidden, region, isOverride }: Registration): Uncovered {
+  if (isOverride)
+    return {
+      type,
+      name,
+      because: 'the settings name an endpoint of it, and no service file covers it',
+    };
+  const where = hidden !== undefined && region !== undefined ? { region } : {};
+  const because =
+    hidden === undefined
+      ? {}
+      : { because: `it is registered, and no service file covers it; ${hidden}` };
+  return { type: type.trim() === '' ? UNTYPED : type, name: name || type, ...where, ...because };
+}
+
+/** One finding for each type and region; what a catalog shows comes first. */
+function distinct(all: readonly Uncovered[]): Uncovered[] {
+  const shown = new Set(all.filter(({ because }) => because === undefined).map(({ type }) => type));
+  const kept = all.filter(({ type, because }) => because === undefined || !shown.has(type));
+  const byPlace = new Map(
+    kept.map((one) => [`${one.type}\n${one.region ?? ''}\n${one.because ?? ''}`, one]),
+  );
+  return [...byPlace.values()].sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
+}
+
 /**
- * Something of which nobody knows whether it holds anything of the account, by the catalog types
- * under which a person may waive it.
+ * Something of which it is not known whether it holds anything of the account, by the types under
+ * which a person may waive it.
  */
 export interface Leftover {
   readonly types: readonly string[];
@@ -36,8 +256,8 @@ export interface Leftover {
 }
 
 /**
- * What may be left when every task has ended: services that nobody covers, and tasks that ended out
- * of reach.
+ * What may be left when every task has ended: registrations that are not emptied, and tasks that
+ * ended out of reach.
  */
 export function leftoversOf(
   operation: Pick<Operation, 'order' | 'uncovered'>,
@@ -52,22 +272,27 @@ export function leftoversOf(
         types: typesOf(task),
         what: `${task.service}: ${task.because ?? 'unreachable'}`,
       })),
-    ...operation.uncovered.map(({ type }) => ({
+    ...operation.uncovered.map(({ type, because }) => ({
       types: [type],
-      what: `${type}: the catalog has it, and no service file covers it`,
+      what: `${type}: ${because ?? 'the catalog has it, and no service file covers it'}`,
     })),
   ];
 }
 
-/**
- * What no waiver lets pass, and the waivers that did: somebody else sees to it, or there is nothing
- * in it.
- */
+/** What no waiver lets pass, and the waivers that did. */
 export function applyWaivers<R extends Pick<Leftover, 'types'>>(
   leftovers: readonly R[],
   waivers: readonly Waiver[],
 ): { open: R[]; waived: Waiver[] } {
-  const isWaived = ({ types }: R): boolean => waivers.some(({ type }) => types.includes(type));
-  const waived = waivers.filter(({ type }) => leftovers.some(({ types }) => types.includes(type)));
-  return { open: leftovers.filter((unwaivedLeftovers) => !isWaived(unwaivedLeftovers)), waived };
+  const names = ({ types }: R, { type }: Waiver): boolean =>
+    types.some((one) => typeKey(one) === typeKey(type));
+  const waived = waivers.filter((waiver) =>
+    leftovers.some((unwaivedLeftovers) => names(unwaivedLeftovers, waiver)),
+  );
+  return {
+    open: leftovers.filter(
+      (unwaivedLeftovers) => !waivers.some((waiver) => names(unwaivedLeftovers, waiver)),
+    ),
+    waived,
+  };
 }

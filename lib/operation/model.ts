@@ -124,10 +124,26 @@ export interface KeystoneAction {
   readonly done: boolean;
 }
 
-/** A service in the catalog that no file covers. */
+/**
+ * A registration in Keystone that is not emptied: no service file covers its type, or it is out of
+ * reach.
+ */
 export interface Uncovered {
+  /** As Keystone has it. Under this a person may waive it. */
   readonly type: string;
   readonly name: string;
+  readonly region?: string;
+  /** Why; missing when the catalog has the type and no service file covers it. */
+  readonly because?: string;
+  readonly advice?: string;
+}
+
+/** A region that a setting leaves out: what is registered there is not emptied, on purpose. */
+export interface LeftOut {
+  readonly region: string;
+  readonly types: readonly string[];
+  /** The setting that names the regions. */
+  readonly setting: string;
 }
 
 /** A person decided once for the whole cloud that a catalog type needs no cover. */
@@ -180,6 +196,7 @@ export interface Operation {
   /** Roles that the cleaner takes on the living project for the run, and gives back. */
   readonly roles: readonly string[];
   readonly uncovered: readonly Uncovered[];
+  readonly leftOut: readonly LeftOut[];
   /** Waivers that counted when it ended. */
   readonly waived: readonly Waiver[];
   /** Records of people's decisions. */

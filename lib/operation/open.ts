@@ -62,6 +62,7 @@ export function openCleanup(input: OpenInput): Opened | undefined {
     keystoneAction: undefined,
     roles: [],
     uncovered: [],
+    leftOut: [],
     waived: [],
     released: undefined,
     openedAt: now,

@@ -4,7 +4,7 @@ import {
   type ServiceName,
   TaskId,
 } from '../../events/ids.ts';
-import type { PlannedTask } from './model.ts';
+import type { PlannedTask, Uncovered } from './model.ts';
 
 /** What the order goes by. */
 export interface Edges {
@@ -30,8 +30,14 @@ export interface PlacedService extends Edges {
   readonly catalogTypes?: readonly string[];
   /** It has something to do while the project still lives. */
   readonly preDelete?: boolean;
+  /** Older types of it: under these, too, a person may waive it. */
+  readonly catalogAliases?: readonly string[];
   /** Why it is left out although the cloud has it: it is off by default. */
   readonly skipped?: string | undefined;
+  /** What is said when it has no region: that it is absent, or that this is not known. */
+  readonly lacking?: string | undefined;
+  /** Without a region: its registrations, none of which can be called. */
+  readonly unseen?: readonly Uncovered[];
 }
 
 /** Stands for the region of a service that the catalog lacks. */
@@ -94,7 +100,7 @@ export function planOrder(
           : taskIds(other).map((task) => ({ task, resourceTypes }));
       }),
       preDelete: service.preDelete ?? false,
-      types: service.catalogTypes ?? [],
+      types: [...(service.catalogTypes ?? []), ...(service.catalogAliases ?? [])],
     })),
   );
 }

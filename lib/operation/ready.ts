@@ -1,6 +1,7 @@
 import type { TaskId } from '../../events/ids.ts';
 import { waitsForPeople } from './counts.ts';
 import { type PlannedTask, TASK_ENDED, type Task } from './model.ts';
+import { NO_REGION } from './order.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 
@@ -106,8 +107,8 @@ export function invalidateVerifications(transaction: OperationTransaction): bool
 }
 
 export function reopen(transaction: OperationTransaction, task: Task): void {
-  // What the catalog lacks holds nothing.
-  if (task.state === 'skipped') return;
+  // Without a region there is nothing that could be listed again.
+  if (task.state === 'skipped' || task.region === NO_REGION) return;
   transaction.put({
     ...moveTask(task, 'pending'),
     ahead: [],

@@ -32,6 +32,7 @@ export const operation = (fields: Partial<Operation> = {}): Operation => ({
   keystoneAction: undefined,
   roles: [],
   uncovered: [],
+  leftOut: [],
   waived: [],
   released: undefined,
   openedAt: 1_700_000_000_123,

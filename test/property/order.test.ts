@@ -79,9 +79,11 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     const step = total++;
     cloud.broken.clear();
     cloud.blocks.clear();
+    cloud.lacking.clear();
     for (const { service, from, lasts, as } of history.troubles) {
       if (step < from || step >= from + lasts) continue;
-      if (as === 'lacking') leave(world, service);
+      // A service that the operation was planned with leaves the catalog for a while.
+      if (as === 'lacking') world.engine.tasks.size > 0 && cloud.lacking.add(service);
       else if (as === 'people') cloud.blocks.set(service, { message: 'locked', actor: 'operator' });
       else cloud.broken.set(service, failure(as as 'Transient' | 'Denied'));
     }
@@ -107,14 +109,6 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     await run(world, fate, { before });
   }
   return world;
-}
-
-/** A service leaves the catalog, and with it whatever it held of the target project. */
-function leave({ cloud }: LivingWorld, service: string): void {
-  cloud.lacking.add(service);
-  cloud.resources = cloud.resources.filter(
-    ({ resourceType, owner }) => owner !== TARGET || !resourceType.startsWith(`${service}.`),
-  );
 }
 
 describe('whatever the order of the services, and whichever of them are held up', () => {

@@ -13,6 +13,7 @@ import {
   type ServiceApi,
 } from '../../lib/task/service.ts';
 import { MemoryEngine } from '../memory.ts';
+import { registryWith } from '../registries.ts';
 
 export const TARGET = parseProjectId.parse('target');
 export const CONTROL = parseProjectId.parse('control');
@@ -159,8 +160,8 @@ export class SmallWorld {
         checkEnd: async () => ({ obstacles: [], unknown: [] }),
       },
       ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
-      catalog: async () => [],
-      regionsOf: async () => ['one'],
+      registry: async () => registryWith(this.services.map(({ name }) => name)),
+      access: async () => undefined,
       api: async (service) => api(service.name),
       close: async () => {},
     };

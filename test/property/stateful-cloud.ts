@@ -4,6 +4,7 @@ import { checkKeystone, type Permission } from '../../lib/operation/keystone-che
 import type { KeystoneAction } from '../../lib/operation/model.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
 import type { Blocker, Removal, ServiceApi } from '../../lib/task/service.ts';
+import { registryWith } from '../registries.ts';
 import { Died } from './chaos-schedule.ts';
 import type { Described } from './stateful-service.ts';
 
@@ -302,13 +303,11 @@ export class LivingCloud {
       },
     },
     ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
-    catalog: async () =>
-      [...this.#described.map(({ name }) => name), ...this.moreTypes].map((type) => ({
-        type,
-        name: type,
-        regions: ['one'],
-      })),
-    regionsOf: async ({ catalogTypes }) => (this.lacking.has(catalogTypes[0] ?? '') ? [] : ['one']),
+    registry: async () => {
+      const types = [...this.#described.map(({ name }) => name), ...this.moreTypes];
+      return registryWith(types.filter((type) => !this.lacking.has(type)));
+    },
+    access: async () => undefined,
     api: async ({ name }, region, projectApi): Promise<ServiceApi | undefined> => {
       if (this.lacking.has(name)) return undefined;
       if (projectApi && this.isBound) throw bound;

@@ -3,6 +3,7 @@ import { NO_REGION } from '../../operation/order.ts';
 import { duration, table, time } from '../output.ts';
 import type { OperationShape, TaskShape, WaiverShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
+import { leftOutLines, uncoveredLines } from './coverage.ts';
 import { decisionLines } from './dead-letters.ts';
 import { colored, lasted, who } from './operations.ts';
 
@@ -113,7 +114,7 @@ function states({ tasks }: OperationShape, color: Colors): string {
   const lacking = tasks.filter(isLacking).map(({ service }) => service);
   return [
     ...(rows.length > 0 ? [table(['SERVICE', 'REGION', 'STATE', 'NOTE'], rows)] : []),
-    ...(lacking.length > 0 ? [`not in the catalog of this cloud: ${lacking.join(', ')}`] : []),
+    ...(lacking.length > 0 ? [`this cloud does not have: ${lacking.join(', ')}`] : []),
   ].join('\n');
 }
 
@@ -158,11 +159,11 @@ const retained = (task: TaskShape): string[] =>
   ]);
 
 function coverage(
-  { uncovered, waived: counted }: OperationShape['operation'],
+  { uncovered, leftOut, waived: counted }: OperationShape['operation'],
   waivers: readonly WaiverShape[],
 ): string {
   const { open } = applyWaivers(
-    uncovered.map(({ type }) => ({ type, types: [type] })),
+    uncovered.map((one) => ({ ...one, types: [one.type] })),
     waivers,
   );
   const waived = waivers.filter(({ type }) =>
@@ -175,10 +176,11 @@ function coverage(
   const advice =
     'What they hold of it is not known. One that holds nothing of projects: propagator waiver add TYPE --reason "…"';
   return [
-    titled('Not covered: the catalog has these, and no service file does', [
-      ...open.map(({ type }) => `? ${named(type)}`),
+    titled('Not covered: Keystone has these, and no operation looks at them', [
+      ...uncoveredLines(open),
       ...(open.length > 0 ? [`    ${advice}`] : []),
     ]),
+    titled('Left out by a setting', leftOutLines(leftOut)),
     titled(
       'Waived',
       waived.map(

@@ -2,13 +2,14 @@ import type * as z from 'zod';
 import { table, time } from '../output.ts';
 import type { ServiceShape, ServicesShape } from '../shapes.ts';
 import type { Colors } from '../terminal.ts';
+import { leftOutLines, uncoveredLines, uncoveredTable } from './coverage.ts';
 
 /**
- * Every service in the order of the cleanup; below, what this cloud has that nobody covers, and
- * what was waived.
+ * Every service in the order of the cleanup; below, what this cloud has and no operation empties: why,
+ * and what was waived.
  */
 export function showServices(
-  { services, httpPlugins, uncovered, waived }: z.infer<typeof ServicesShape>,
+  { services, httpPlugins, uncovered, leftOut, waived }: z.infer<typeof ServicesShape>,
   color: Colors,
 ): string {
   const rows = services.map((service) => row(service, services, color));
@@ -30,6 +31,9 @@ export function showServices(
       ? `${LEGEND}\n${RESOURCE_TYPES}`
       : LEGEND,
     notCovered(uncovered, color),
+    outOfReach(uncovered, color),
+    titled('Left out by a setting', leftOutLines(leftOut)),
+    titled(color.yellow('Not permitted'), problems(services)),
     waivedTypes(waived),
   ];
   return blocks.filter((block) => block !== '').join('\n\n');
@@ -102,15 +106,29 @@ function wrapped(words: readonly string[], width: number, between = ', '): strin
   return lines.join(`${between.trimEnd()}\n`);
 }
 
-function notCovered(uncovered: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
+const titled = (title: string, lines: readonly string[]): string =>
+  lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
+
+function notCovered(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
+  const uncovered = all.filter(({ because }) => because === undefined);
   if (uncovered.length === 0) return '';
   return `${color.yellow('Not covered')}: this cloud's catalog has them, and no service file does. What they hold of a project stays, and no operation ends as finished.
-${table(
-  ['TYPE', 'NAME'],
-  uncovered.map(({ type, name }) => [type, name]),
-)}
+${uncoveredTable(uncovered)}
 One that holds nothing of projects: propagator waiver add TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.`;
 }
+
+/** Keystone has them, and nothing of them can be listed. */
+function outOfReach(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
+  const lines = uncoveredLines(all.filter(({ because }) => because !== undefined));
+  if (lines.length === 0) return '';
+  return `${titled(`${color.yellow('Out of reach')}: Keystone has these, and no operation can look at them. Each operation ends as unverified.`, lines)}
+One that holds nothing of projects: propagator waiver add TYPE --reason "…"`;
+}
+
+const problems = (services: readonly ServiceShape[]): string[] =>
+  services.flatMap(({ problem }) =>
+    problem ? [`! ${problem.message}`, `    ${problem.advice}`] : [],
+  );
 
 function waivedTypes(waived: z.infer<typeof ServicesShape>['waived']): string {
   if (waived.length === 0) return '';

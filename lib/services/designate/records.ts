@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { PropagatorError } from '../../shared/errors.ts';
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import { failedWith, IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './project.ts';
 import { zonesSeen } from './zones.ts';
@@ -14,6 +15,13 @@ const floatingIps = async (context: ProjectContext, filter: string): Promise<Flo
       ?.rows ?? []
   );
 };
+
+/** Without Neutron the owners of the addresses are not known: the records are out of reach. */
+function hiddenOwners(error: unknown): never {
+  if (!(error instanceof PropagatorError) || error.class !== 'Blocked') throw error;
+  const code = 'designate.ptr-record.hidden';
+  throw new PropagatorError({ ...error.report, code, class: 'Unsupported' });
+}
 
 /** Its key is the region and the id in Neutron: `RegionOne:05f8…`. */
 const ptrRow = z.object({ id: z.string(), ptrdname: text });
@@ -34,7 +42,7 @@ export const ptrRecord = defineType({
   ],
   async list(context) {
     const { api, apiOf, project } = context;
-    if (!(await apiOf('neutron'))) return [];
+    if (!(await apiOf('neutron').catch(hiddenOwners))) return [];
     // No pages: where twenty rows make it link to a next one, that would be the same again
     // (15.0.2).
     const options = {

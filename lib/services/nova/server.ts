@@ -58,7 +58,11 @@ const usages = z.object({ usages: z.record(z.string(), z.number()) });
  */
 async function unlisted(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;
-  const placement = await context.apiOf('placement');
+  // Placement only counts again what Nova lists; one that is out of reach holds nothing up.
+  const placement = await context.apiOf('placement').catch((error: unknown) => {
+    if (error instanceof PropagatorError && error.class === 'Blocked') return undefined;
+    throw error;
+  });
   if (!placement) return [];
   // Usages by project came with 1.9 (Ocata).
   const headers = { 'OpenStack-API-Version': 'placement 1.9' };

@@ -4,6 +4,7 @@ import { ApiClient } from '../../../lib/cli/client.ts';
 import { runCommand } from '../../../lib/cli/command-line.ts';
 import { apiAccess, tokenOf } from '../../api-tokens.ts';
 import { CONTROL, SmallWorld } from '../../property/small-world.ts';
+import { registryWith } from '../../registries.ts';
 import { plain } from './samples.ts';
 
 /** A propagator in memory, and a command line before its door. */
@@ -14,10 +15,15 @@ export function desk() {
     failures: 0,
     failWith: 'Transient',
   });
-  const catalog = async () => [
-    { type: 'first', name: 'first', regions: ['one'] },
-    { type: 'rating', name: 'cloudkitty', regions: ['one'] },
-  ];
+  const known = registryWith(['first', 'middle', 'last']);
+  const rating = registryWith(['rating']).registrations.map((one) => ({
+    ...one,
+    name: 'cloudkitty',
+  }));
+  const registry = async () => ({
+    ...known,
+    registrations: [...known.registrations, ...rating],
+  });
   // One project that Keystone still has, and people work in.
   const keystone: typeof deps.cloud.keystone = {
     ...deps.cloud.keystone,
@@ -26,7 +32,7 @@ export function desk() {
         ? { is: 'present', account: { type: 'project', id: CONTROL, name: 'shop', enabled: true } }
         : { is: 'absent' },
   };
-  const cloud = { ...deps.cloud, catalog, keystone };
+  const cloud = { ...deps.cloud, registry, keystone };
   const app = api({ ...deps, ...apiAccess, cloud, health: () => ({ ok: true }) });
   const base = 'http://127.0.0.1:8787';
   const environment = { PROPAGATOR_API_TOKEN: tokenOf('ann') };

@@ -47,7 +47,7 @@ SERVICE  REGION     STATE      NOTE
 nova     RegionOne  requested
 neutron  RegionOne  pending
 gnocchi  RegionOne  skipped    off by default: evidence
-not in the catalog of this cloud: heat, zun
+this cloud does not have: heat, zun
 
 KIND         FOUND  REMOVED  LEFT
 nova.server      3        1     2
@@ -211,8 +211,8 @@ Stays
     const text = showOperation(seenAs({ uncovered }), waivers, NOON, plain);
     expect(text.slice(text.indexOf('Not covered'))).toBe(
       `
-Not covered: the catalog has these, and no service file does
-? rating (cloudkitty)
+Not covered: Keystone has these, and no operation looks at them
+? rating (cloudkitty): the catalog has it, and no service file covers it
     What they hold of it is not known. One that holds nothing of projects: propagator waiver add TYPE --reason "…"
 
 Waived

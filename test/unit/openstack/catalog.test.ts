@@ -1,7 +1,8 @@
 import { ServiceName } from '../../../events/ids.ts';
-import { findEndpoint, regionsOf } from '../../../lib/openstack/catalog.ts';
 import { connectCloud } from '../../../lib/openstack/connect.ts';
 import { compareVersions } from '../../../lib/openstack/microversion.ts';
+import { catalogRegistrations } from '../../../lib/openstack/registry.ts';
+import { chooseEndpoint } from '../../../lib/operation/registry.ts';
 import {
   failureOf,
   json,
@@ -30,27 +31,23 @@ const CATALOG = [
   { type: 'network', name: 'neutron', endpoints: [] },
 ];
 const CINDER = ['block-storage', 'volumev3', 'volumev2'];
+const findEndpoint = (catalog: typeof CATALOG, ...asked: [string[], string, string[]]) =>
+  chooseEndpoint(catalogRegistrations(catalog, 'p'), ...asked)?.endpoint.url;
 
 describe('the catalog', () => {
   it('gives the endpoint of the first type that it has, in the region and interface that were asked for', () => {
-    expect(findEndpoint(CATALOG, CINDER, 'north', ['public'])).toBe('http://outer/v3');
-    expect(findEndpoint(CATALOG, CINDER, 'north', ['internal'])).toBe('http://inner/v3');
+    expect(findEndpoint(CATALOG, CINDER, 'north', ['public'])).toBe('http://outer/v3/');
+    expect(findEndpoint(CATALOG, CINDER, 'north', ['internal'])).toBe('http://inner/v3/');
   });
 
   it('gives another interface rather than taking a service that is there for absent', () => {
-    expect(findEndpoint(CATALOG, CINDER, 'north', ['admin'])).toBe('http://outer/v3');
+    expect(findEndpoint(CATALOG, CINDER, 'north', ['admin'])).toBe('http://outer/v3/');
     expect(findEndpoint(CATALOG, CINDER, 'south', ['public'])).toBe('http://south/v3');
   });
 
   it('gives nothing for a service without an endpoint there', () => {
     expect(findEndpoint(CATALOG, ['network'], 'north', ['public'])).toBeUndefined();
     expect(findEndpoint(CATALOG, CINDER, 'east', ['public'])).toBeUndefined();
-  });
-
-  it('knows the regions of a service, cut to the configured ones', () => {
-    expect(regionsOf(CATALOG, CINDER, [])).toEqual(['north', 'south']);
-    expect(regionsOf(CATALOG, CINDER, ['south', 'east'])).toEqual(['south']);
-    expect(regionsOf(CATALOG, ['network'], [])).toEqual([]);
   });
 });
 
@@ -167,13 +164,13 @@ describe('a cloud', () => {
 
   it('lists its services, and gives none that the catalog lacks', async () => {
     const connected = cloud.connect();
-    expect(await connected.catalog()).toContainEqual({
-      type: 'network',
-      name: 'neutron',
-      regions: ['RegionOne'],
-    });
-    expect(await connected.regionsOf(NETWORK)).toEqual(['RegionOne']);
-    expect(await connected.regionsOf({ catalogTypes: ['dns'] })).toEqual([]);
+    const { registrations, unlisted } = await connected.registry();
+    expect(registrations).toContainEqual(
+      expect.objectContaining({ type: 'network', name: 'neutron', region: 'RegionOne' }),
+    );
+    expect(registrations.map(({ type }) => type)).not.toContain('dns');
+    // The scripted cloud answers 500 to everything: what is not shown is not known to be absent.
+    expect(unlisted).toMatchObject({ code: 'keystone.http.500' });
     expect(await connected.api({ ...NETWORK, catalogTypes: ['dns'] }, 'RegionOne')).toBeUndefined();
     expect(await connected.ownProject()).toEqual({
       id: OWN_PROJECT,
@@ -184,8 +181,8 @@ describe('a cloud', () => {
 
   it('refuses a region that the catalog does not know: its services would pass for absent, and so for done', async () => {
     const connected = connectCloud({ ...cloud.credentials, regions: ['RegionTwo'] });
-    const report = await failureOf(connected.regionsOf(NETWORK));
-    expect(report).toMatchObject({ code: 'openstack.credentials', class: 'Denied' });
+    const report = await failureOf(connected.registry());
+    expect(report).toMatchObject({ code: 'openstack.region', class: 'Denied' });
     expect(report.message).toContain('no region RegionTwo, only RegionOne');
     await connected.close();
   });

@@ -214,32 +214,37 @@ describe('when one that was held up has ended', () => {
     expect(world.task('hard').run).toBe(2);
   });
 
-  it('a service that has left the catalog meanwhile is no trouble', async () => {
+  it('a service that has left the catalog meanwhile is waited for, and never taken for absent', async () => {
     await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
     expect(await world.until(() => world.taskOf('soft')?.state === 'requested')).toBe(true);
     world.cloud.lacking.add('soft');
-    expect(await world.until(() => world.tasks.soft === 'skipped')).toBe(true);
     world.cloud.broken.clear();
+    expect(
+      await world.until(() => world.task('soft').error?.code === 'soft.endpoint.missing'),
+    ).toBe(true);
+    expect(world.state).toBe('running');
+    expect(world.task('soft').error).toMatchObject({
+      class: 'Transient',
+      message: expect.stringContaining(
+        'the catalog had soft in one when the operation was planned',
+      ),
+    });
+    expect(world.left()).toMatchObject({ 'soft.resource': 2 });
+    world.cloud.lacking.clear();
     await world.settle();
+    expect(world.left()).toEqual({});
     expect(world.state).toBe('finished');
-    expect(world.tasks).toEqual({ maker: 'finished', soft: 'skipped', hard: 'finished' });
+    expect(world.tasks).toEqual({ maker: 'finished', soft: 'finished', hard: 'finished' });
   });
 
-  it('nor does it keep others from being looked at once more', async () => {
-    await begin([...MAKER, service('third', { follows: ['soft'] })], () => {
-      world.cloud.broken.set('maker', failure('Transient'));
-      world.cloud.broken.set('soft', failure('Transient'));
-    });
-    expect(await world.until(() => world.tasks.third === 'finished')).toBe(true);
-    world.cloud.broken.delete('soft');
-    expect(await world.until(() => world.taskOf('soft')?.phase === 'apply')).toBe(true);
+  it('and one that does not come back ends as a dead letter, and discarded as unverified', async () => {
+    await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
+    expect(await world.until(() => world.taskOf('soft')?.state === 'requested')).toBe(true);
     world.cloud.lacking.add('soft');
-    expect(await world.until(() => world.tasks.soft === 'skipped')).toBe(true);
-    world.cloud.make('third.resource', TARGET);
     world.cloud.broken.clear();
-    await world.settle();
+    expect(await world.until(() => world.tasks.soft === 'dead-lettered', 5000)).toBe(true);
+    expect(world.state).toBe('running');
     expect(world.left()).toEqual({ 'soft.resource': 2 });
-    expect(world.state).toBe('finished');
   });
 });
 

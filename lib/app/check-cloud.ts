@@ -1,0 +1,58 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Cloud } from '../openstack/cloud.ts';
+import { coverageOf } from '../operation/coverage.ts';
+import { REGION_CODE } from '../operation/registry.ts';
+import { PropagatorError, reportOf } from '../shared/errors.ts';
+import type { Log } from '../shared/log.ts';
+import type { Service } from '../task/service.ts';
+
+/** The start does not wait longer for Keystone: an absent cloud is waited for later. */
+const LONGEST_MILLIS = 10_000;
+
+/**
+ * Looks at the catalog once at the start. Throws `openstack.region` when the catalog lacks a region that the
+ * settings name. Everything else that would leave an operation unverified or dead-lettered is logged as
+ * a warning with the command that mends it. A Keystone that does not answer stops nothing.
+ */
+export async function checkCloud(
+  cloud: Pick<Cloud, 'registry' | 'access'>,
+  services: readonly Service[],
+  log: Log,
+): Promise<void> {
+  const ended = new AbortController();
+  const late = delay(LONGEST_MILLIS, undefined, { signal: ended.signal }).then(
+    () => log.warn('Keystone did not answer at the start: its catalog was not checked'),
+    () => undefined,
+  );
+  const checked = check(cloud, services, log).catch((error: unknown) => {
+    if (error instanceof PropagatorError && error.report.code === REGION_CODE) throw error;
+    const { message, advice } = reportOf(error, { code: 'openstack.check', service: 'keystone' });
+    log.warn({ advice }, `the catalog was not checked: ${message}`);
+  });
+  try {
+    await Promise.race([checked, late]);
+  } finally {
+    ended.abort();
+    // After the time is over a failure has been told already.
+    checked.catch(() => undefined);
+  }
+}
+
+async function check(
+  cloud: Pick<Cloud, 'registry' | 'access'>,
+  services: readonly Service[],
+  log: Log,
+): Promise<void> {
+  const found = coverageOf(await cloud.registry(), services);
+  const outOfReach = services.flatMap((service) => [...found.of(service).unverified]);
+  for (const { type, because, advice } of [
+    ...outOfReach,
+    ...(found.unlisted ? [found.unlisted] : []),
+  ])
+    log.warn({ type, advice }, `operations will end unverified: ${type}: ${because}`);
+  for (const service of services) {
+    if (found.of(service).regions.length === 0) continue;
+    const report = await cloud.access(service);
+    if (report) log.warn({ service: service.name, advice: report.advice }, report.message);
+  }
+}

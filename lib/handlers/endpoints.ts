@@ -1,0 +1,78 @@
+import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
+import { applyWaivers } from '../operation/coverage.ts';
+import type { Waiver } from '../operation/model.ts';
+import { typeKey } from '../operation/registry.ts';
+import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
+import type { ServiceApi } from '../task/context.ts';
+import type { Service } from '../task/service.ts';
+
+/**
+ * The catalog had the service in the region when the operation was planned, and has it no more. What
+ * the service holds is not known, so this is never taken for absent.
+ */
+export const missingEndpoint = (service: Pick<Service, 'name'>, region: string): ErrorReport => ({
+  code: `${service.name}.endpoint.missing`,
+  class: 'Transient',
+  message: `the catalog had ${service.name} in ${region} when the operation was planned, and does not have it now`,
+  advice: `Put the endpoint back (openstack endpoint list --service ${service.name} --region ${region}); the task is tried again.`,
+  service: service.name,
+  region,
+});
+
+export interface OtherServices {
+  readonly cloud: Pick<Cloud, 'api' | 'registry'>;
+  readonly services: readonly ServiceAddress[];
+  readonly waivers: () => Promise<readonly Waiver[]>;
+}
+
+/**
+ * How one service finds another: by its name, or by a type of the catalog. `undefined` when the
+ * cloud does not have it, or a person has waived its type. Throws class `Blocked` when Keystone has it
+ * and its catalog shows no endpoint in the region: then nothing may be concluded from its silence.
+ */
+export function otherServices(
+  service: Service,
+  region: string,
+  { cloud, services, waivers }: OtherServices,
+): (name: string) => Promise<ServiceApi | undefined> {
+  const outOfReach = new Map<string, Promise<PropagatorError | undefined>>();
+  return async (name) => {
+    const known = services.find((other) => other.name === name);
+    const address: ServiceAddress = known ?? {
+      name: service.name,
+      catalogTypes: [name],
+      microversion: undefined,
+      concurrency: service.concurrency,
+    };
+    const api = await cloud.api(address, region);
+    if (api) return api;
+    const checked = outOfReach.get(name) ?? whyOutOfReach(name, address, region, cloud, waivers);
+    outOfReach.set(name, checked);
+    const because = await checked;
+    if (because) throw because;
+    return undefined;
+  };
+}
+
+async function whyOutOfReach(
+  name: string,
+  { catalogTypes }: ServiceAddress,
+  region: string,
+  cloud: Pick<Cloud, 'registry'>,
+  waivers: () => Promise<readonly Waiver[]>,
+): Promise<PropagatorError | undefined> {
+  const { registrations } = await cloud.registry();
+  const keys = new Set(catalogTypes.map(typeKey));
+  const own = registrations.filter(({ type }) => keys.has(typeKey(type)));
+  if (own.length === 0) return undefined;
+  const { open } = applyWaivers([{ types: own.map(({ type }) => type) }], await waivers());
+  if (open.length === 0) return undefined;
+  return new PropagatorError({
+    code: `${name}.out-of-reach`,
+    class: 'Blocked',
+    message: `Keystone has ${name} (${own[0]?.type}), and its catalog shows no endpoint in ${region}`,
+    advice: `Enable its endpoint in ${region}; or, if it holds nothing of projects: propagator waiver add ${own[0]?.type} --reason "…"`,
+    service: name,
+    region,
+  });
+}

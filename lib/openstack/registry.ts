@@ -1,0 +1,247 @@
+import * as z from 'zod';
+import {
+  type Endpoint,
+  placeOf,
+  type Registration,
+  type Registry,
+  typeKey,
+} from '../operation/registry.ts';
+import { type ErrorReport, PropagatorError } from '../shared/errors.ts';
+import type { ServiceApi } from '../task/service.ts';
+import type { Credentials } from './credentials.ts';
+import type { CatalogService } from './session.ts';
+
+const text = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? '');
+/** Keystone's table allows a service without a type, and its JSON one without a name. */
+const serviceRow = z.object({
+  id: z.string(),
+  type: text,
+  name: text,
+  enabled: z.boolean().nullish(),
+});
+const endpointRow = z.object({
+  id: z.string(),
+  service_id: text,
+  interface: text,
+  region_id: z.string().nullish(),
+  region: z.string().nullish(),
+  url: text,
+  enabled: z.boolean().nullish(),
+});
+
+/** Keystone's own tables, also what is disabled. */
+export interface Lists {
+  readonly services: readonly z.infer<typeof serviceRow>[];
+  readonly endpoints: readonly z.infer<typeof endpointRow>[];
+}
+
+export type ReadLists = Lists | { readonly unlisted: ErrorReport };
+
+/**
+ * `GET /v3/services` and `GET /v3/endpoints`, which show an administrator what no catalog shows; or
+ * why they could not be read. A list that Keystone cut short at its `list_limit` counts as not
+ * read.
+ */
+export async function readLists(identity: ServiceApi): Promise<ReadLists> {
+  // No `limit`: Keystone before 2025.1 has no paging, later ones link to the next page.
+  const options = { paging: 'next', query: { limit: undefined } } as const;
+  try {
+    const [services, endpoints] = await Promise.all([
+      identity.list('/v3/services', { ...options, collection: 'services', row: serviceRow }),
+      identity.list('/v3/endpoints', { ...options, collection: 'endpoints', row: endpointRow }),
+    ]);
+    return { services: services.rows, endpoints: endpoints.rows };
+  } catch (error) {
+    if (error instanceof PropagatorError) return { unlisted: error.report };
+    throw error;
+  }
+}
+
+/** The region of an endpoint; Keystone lets it be null, and empty. */
+export const regionOf = (endpoint: {
+  region_id?: string | null | undefined;
+  region?: string | null | undefined;
+}): string | undefined => endpoint.region_id || endpoint.region || undefined;
+
+/**
+ * What a catalog shows, by service and region. `projectId`: the project of the token, which stands
+ * in the URLs.
+ */
+export function catalogRegistrations(
+  catalog: readonly CatalogService[],
+  projectId: string,
+): Registration[] {
+  return catalog.flatMap((service, index) => {
+    const common = {
+      type: service.type,
+      name: service.name,
+      serviceId: service.id ?? `catalog-${index}`,
+    };
+    const byRegion = Map.groupBy(service.endpoints, regionOf);
+    return [...byRegion].map(([region, endpoints]) => ({
+      ...common,
+      region,
+      endpoints: endpoints.map((endpoint) => endpointOf(endpoint, projectId)),
+      hidden: undefined,
+    }));
+  });
+}
+
+/**
+ * Endpoints that the settings name in place of those of the catalog (`compute_endpoint_override`).
+ * The settings allow one region then. `projectId`: the project of the token.
+ */
+export function overrideRegistrations(
+  {
+    regions,
+    endpointOverrides,
+    interfaces,
+  }: Pick<Credentials, 'regions' | 'interfaces' | 'endpointOverrides'>,
+  projectId: string,
+): Registration[] {
+  return Object.entries(endpointOverrides).map(([type, url]) => ({
+    type,
+    name: type,
+    serviceId: `override-${type}`,
+    region: regions[0],
+    endpoints: [endpointOf({ interface: interfaces[0] ?? 'public', url }, projectId)],
+    hidden: undefined,
+    isOverride: true,
+  }));
+}
+
+const endpointOf = (endpoint: { interface: string; url: string }, projectId: string): Endpoint => ({
+  interface: endpoint.interface,
+  url: endpoint.url,
+  place: placeOf(endpoint.url, projectId),
+});
+
+const DISABLED_SERVICE = 'the service is disabled in Keystone';
+const DISABLED_ENDPOINT = 'its endpoint is disabled in Keystone';
+const NO_ENDPOINT = 'it has no endpoint';
+const NOT_SHOWN =
+  "the catalog of the cleaner's project does not show its endpoint (endpoint filter, or a URL that Keystone can't fill in)";
+
+/** What only the lists show, and rows without an endpoint: nothing of it can be called. */
+function hiddenRegistrations(
+  catalog: readonly CatalogService[],
+  projectId: string,
+  lists: Lists | undefined,
+): Registration[] {
+  const shown = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
+  const alike = new Set(
+    catalog.flatMap(({ type, endpoints }) =>
+      endpoints.map((one) => likeness(type, one, projectId)),
+    ),
+  );
+  const rows = new Map(lists?.services.map((row) => [row.id, row]));
+  const hidden = (lists?.endpoints ?? []).flatMap((endpoint): Registration[] => {
+    const row = rows.get(endpoint.service_id);
+    const isOff = row?.enabled === false || endpoint.enabled === false;
+    if (
+      !isOff &&
+      (shown.has(endpoint.id) || (row && alike.has(likeness(row.type, endpoint, projectId))))
+    )
+      return [];
+    const common = { type: row?.type ?? '', name: row?.name ?? '', serviceId: endpoint.service_id };
+    const why =
+      row?.enabled === false
+        ? DISABLED_SERVICE
+        : endpoint.enabled === false
+          ? DISABLED_ENDPOINT
+          : NOT_SHOWN;
+    return [
+      {
+        ...common,
+        region: regionOf(endpoint),
+        endpoints: [endpointOf(endpoint, projectId)],
+        hidden: why,
+      },
+    ];
+  });
+  return [...hidden, ...withoutEndpoint(catalog, lists)];
+}
+
+const likeness = (
+  type: string,
+  endpoint: z.infer<typeof endpointRow> | CatalogService['endpoints'][number],
+  projectId: string,
+): string =>
+  [typeKey(type), regionOf(endpoint), endpoint.interface, placeOf(endpoint.url, projectId)].join(
+    '\n',
+  );
+
+function withoutEndpoint(
+  catalog: readonly CatalogService[],
+  lists: Lists | undefined,
+): Registration[] {
+  const withOne = new Set([
+    ...catalog.filter(({ endpoints }) => endpoints.length > 0).map(({ id }) => id),
+    ...(lists?.endpoints ?? []).map(({ service_id }) => service_id),
+  ]);
+  const listed = (lists?.services ?? []).filter(({ id }) => !withOne.has(id));
+  const ids = new Set(listed.map(({ id }) => id));
+  const unlisted = catalog.filter(
+    ({ id, endpoints }) => endpoints.length === 0 && !withOne.has(id) && !ids.has(id ?? ''),
+  );
+  return [
+    ...listed.map(({ id, type, name, enabled }) => ({
+      id,
+      type,
+      name,
+      hidden: enabled === false ? DISABLED_SERVICE : NO_ENDPOINT,
+    })),
+    ...unlisted.map(({ id, type, name }) => ({ id: id ?? '', type, name, hidden: NO_ENDPOINT })),
+  ].map(({ id, ...row }) => ({ ...row, serviceId: id, region: undefined, endpoints: [] }));
+}
+
+/**
+ * A list that lacks what the catalog shows does not show all: a policy or a proxy cuts it. An empty
+ * one is as little believed, for the cleaner itself is logged in to a service of this cloud.
+ */
+function incompleteness(catalog: readonly CatalogService[], lists: Lists): ErrorReport | undefined {
+  const types = new Set(lists.services.map(({ type }) => typeKey(type)));
+  const ofType = new Map(lists.services.map(({ id, type }) => [id, typeKey(type)]));
+  const reachable = new Set(lists.endpoints.map(({ service_id }) => ofType.get(service_id)));
+  const missing = catalog.find(({ type }) => !types.has(typeKey(type)));
+  const without = catalog.find(
+    ({ type, endpoints }) => endpoints.length > 0 && !reachable.has(typeKey(type)),
+  );
+  if (missing)
+    return incomplete('services', `does not show ${missing.type}, which the catalog shows`);
+  if (without)
+    return incomplete('endpoints', `shows none of ${without.type}, which the catalog shows`);
+  return lists.services.length === 0 ? incomplete('services', 'is empty') : undefined;
+}
+
+const incomplete = (list: 'services' | 'endpoints', what: string): ErrorReport => ({
+  code: 'keystone.answer.incomplete',
+  class: 'Unexpected',
+  service: 'keystone',
+  message: `the list of GET /v3/${list} ${what}`,
+  advice: `Look at what stands before Keystone, and at its policy for identity:list_${list}.`,
+});
+
+/** All that Keystone says of its services: a catalog, and the lists of an administrator beside it. */
+export function assembleRegistry(
+  catalog: readonly CatalogService[],
+  projectId: string,
+  read: ReadLists,
+  credentials: Pick<Credentials, 'regions' | 'interfaces' | 'endpointOverrides' | 'source'>,
+): Registry {
+  const lists = 'unlisted' in read ? undefined : read;
+  return {
+    registrations: [
+      ...overrideRegistrations(credentials, projectId),
+      ...catalogRegistrations(catalog, projectId),
+      ...hiddenRegistrations(catalog, projectId, lists),
+    ],
+    regions: credentials.regions,
+    setting: `OS_REGION_NAME or ${credentials.source}`,
+    interfaces: credentials.interfaces,
+    unlisted: 'unlisted' in read ? read.unlisted : incompleteness(catalog, read),
+  };
+}

@@ -1,0 +1,71 @@
+import type { ServiceName } from '../../events/ids.ts';
+import { type Covering, coverageOf } from './coverage.ts';
+import type { LeftOut, Scope, Uncovered } from './model.ts';
+import { OWN_REGION, type PlacedService } from './order.ts';
+import type { Registry } from './registry.ts';
+
+/** What this cloud has at the time. */
+export interface CloudSnapshot {
+  readonly services: readonly PlacedService[];
+  readonly uncovered: readonly Uncovered[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** A service as a snapshot needs it: its place in the order, its types, and what it holds. */
+export interface KnownService extends Omit<PlacedService, 'regions' | 'resourceTypes'>, Covering {
+  readonly catalogTypes: readonly string[];
+  readonly resourceTypes: NonNullable<PlacedService['resourceTypes']>;
+  readonly userResourceTypes: readonly unknown[];
+  readonly offByDefault?: string | undefined;
+}
+
+export interface Known {
+  readonly services: readonly KnownService[];
+  /** Services that are off by default and that the settings ask for. */
+  readonly optedIn: readonly string[];
+  /** Services of the operator's own that are asked over HTTP. */
+  readonly httpPlugins: readonly ServiceName[];
+}
+
+const ABSENT = 'the cloud does not have it: neither its catalog nor the lists of Keystone name it';
+const NOT_SHOWN = 'no catalog shows it, and the lists of Keystone could not be read';
+
+/**
+ * Where this cloud has each service that holds something of such an account, what of it is out of
+ * reach, and what no service file covers. Unknown types are a matter of projects.
+ */
+export function cloudSnapshot(
+  registry: Registry,
+  type: Scope['type'],
+  { services, optedIn, httpPlugins }: Known,
+): CloudSnapshot {
+  const coverage = coverageOf(registry, services);
+  const holding = services.filter(
+    (service) => (type === 'user' ? service.userResourceTypes : service.resourceTypes).length > 0,
+  );
+  const uncovered: Uncovered[] = type === 'project' ? [...coverage.unknown] : [];
+  if (coverage.unlisted) uncovered.push(coverage.unlisted);
+  const placed = holding.map((service): PlacedService => {
+    const { regions, unverified } = coverage.of(service);
+    const { offByDefault } = service;
+    const isOff = offByDefault !== undefined && !optedIn.includes(service.name);
+    if (!isOff && regions.length > 0) uncovered.push(...unverified);
+    return {
+      ...service,
+      preDelete: type === 'project' && service.preDelete === true,
+      regions: service.catalogTypes.length > 0 ? regions : [OWN_REGION],
+      skipped: isOff ? `off by default (PROPAGATOR_INCLUDE_SERVICES): ${offByDefault}` : undefined,
+      lacking: coverage.unlisted ? NOT_SHOWN : ABSENT,
+      unseen: isOff || regions.length > 0 ? [] : unverified,
+    };
+  });
+  const own = type === 'project' ? httpPlugins : [];
+  return {
+    services: [
+      ...placed,
+      ...own.map((name): PlacedService => ({ name, after: [], regions: [OWN_REGION] })),
+    ],
+    uncovered,
+    leftOut: coverage.leftOut,
+  };
+}

@@ -1,0 +1,282 @@
+import { checkCloud } from '../../lib/app/check-cloud.ts';
+import type { Cloud } from '../../lib/openstack/cloud.ts';
+import { connectCloud } from '../../lib/openstack/connect.ts';
+import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { coverageOf } from '../../lib/operation/coverage.ts';
+import { cloudSnapshot } from '../../lib/operation/snapshot.ts';
+import { SERVICES } from '../../lib/services/index.ts';
+import {
+  type CloudProxy,
+  changes,
+  disableEndpoints,
+  disableService,
+  hideFromProject,
+  moveToRegion,
+  removeService,
+  retype,
+  startProxy,
+} from './proxy/proxy.ts';
+import { type Visit, visit } from './visitor.ts';
+
+let there: Visit;
+let proxy: CloudProxy;
+let cloud: Cloud;
+beforeEach(async () => {
+  there = await visit();
+  proxy = await startProxy(there.cloud.url);
+  cloud = connect();
+});
+afterEach(async () => {
+  await cloud.close();
+  await proxy.close();
+  await there.close();
+});
+
+function connect(more: Record<string, string> = {}): Cloud {
+  const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url, ...more };
+  return connectCloud(
+    readCredentials({ env, readFile: () => undefined, home: '/nowhere', cwd: '/nowhere' }),
+  );
+}
+
+/** What the operation of a project would be planned with. */
+async function planned(name: string) {
+  const known = { services: SERVICES, optedIn: [], httpPlugins: [] };
+  const snapshot = cloudSnapshot(await cloud.registry(), 'project', known);
+  const service = snapshot.services.find((one) => one.name === name);
+  const unseen = (service?.unseen ?? []).map(({ because }) => because);
+  return { regions: service?.regions, unseen, lacking: service?.lacking, snapshot };
+}
+
+const EVERYTHING = () => true;
+
+describe('a service that the cloud has is never taken for absent', () => {
+  it('is covered when the catalog shows it, and absent only when nothing in Keystone names it', async () => {
+    expect(await planned('cinder')).toMatchObject({ regions: ['RegionOne'], unseen: [] });
+    expect((await planned('cinder')).snapshot.uncovered).toEqual([]);
+    proxy.registry = removeService('volumev3', 'catalog-cinder');
+    cloud = connect();
+    const { regions, unseen, lacking, snapshot } = await planned('cinder');
+    expect({ regions, unseen, uncovered: snapshot.uncovered }).toEqual({
+      regions: [],
+      unseen: [],
+      uncovered: [],
+    });
+    expect(lacking).toContain('neither its catalog nor the lists of Keystone name it');
+  });
+
+  it.each([
+    [
+      'an older type only',
+      retype('volumev3', 'volumev2'),
+      /under volumev2 only, and not under block-storage/,
+    ],
+    ['a disabled service', disableService('volumev3'), /in RegionOne, but the service is disabled/],
+    [
+      'disabled endpoints',
+      disableEndpoints('catalog-cinder', EVERYTHING),
+      /its endpoint is disabled/,
+    ],
+    [
+      'endpoint filtering',
+      hideFromProject('volumev3'),
+      /does not show its endpoint \(endpoint filter/,
+    ],
+    [
+      'another region only',
+      moveToRegion('catalog-cinder', 'global'),
+      /only in global, and OS_REGION_NAME/,
+    ],
+    ['no region', moveToRegion('catalog-cinder', undefined), /names no region/],
+  ])('%s is out of reach, with the reason', async (_what, change, because) => {
+    proxy.registry = change;
+    const { regions, unseen } = await planned('cinder');
+    expect(regions).toEqual([]);
+    expect(unseen).toEqual([expect.stringMatching(because)]);
+  });
+
+  it('is covered by another interface, by another case of its type, and by a name that is missing', async () => {
+    proxy.registry = changes(
+      disableEndpoints('catalog-cinder', ({ interface: name }) => name === 'public'),
+      retype('volumev3', 'VolumeV3'),
+      (registry) => ({
+        ...registry,
+        catalog: registry.catalog.map(({ name: _, ...service }) => service),
+        services: registry.services.map(({ name: _, ...service }) => service),
+      }),
+    );
+    const { regions, unseen, snapshot } = await planned('cinder');
+    expect([regions, unseen, snapshot.uncovered]).toEqual([['RegionOne'], [], []]);
+    expect(
+      await cloud.api(SERVICES.find(({ name }) => name === 'cinder') as never, 'RegionOne'),
+    ).toBeDefined();
+  });
+
+  it('that is registered twice is emptied once, and the other place is named', async () => {
+    proxy.registry = (registry) => ({
+      ...registry,
+      catalog: registry.catalog.flatMap((service) =>
+        service.type === 'volumev3'
+          ? [
+              service,
+              {
+                ...service,
+                id: 'second',
+                endpoints: service.endpoints.map((one) => ({
+                  ...one,
+                  id: `2-${one.id}`,
+                  url: 'http://127.0.0.1:9/v3',
+                })),
+              },
+            ]
+          : [service],
+      ),
+      services: registry.services.flatMap((service) =>
+        service.type === 'volumev3' ? [service, { ...service, id: 'second' }] : [service],
+      ),
+    });
+    const { regions, snapshot } = await planned('cinder');
+    expect(regions).toEqual(['RegionOne']);
+    expect(snapshot.uncovered).toEqual([
+      expect.objectContaining({
+        type: 'volumev3',
+        region: 'RegionOne',
+        because: expect.stringMatching(
+          /registered twice in RegionOne; only .* and not 127\.0\.0\.1:\d+$/,
+        ),
+      }),
+    ]);
+  });
+
+  it('in a region that a setting leaves out is named with the setting, and finishes all the same', async () => {
+    proxy.registry = (registry) => ({
+      ...registry,
+      catalog: registry.catalog.map((service) => ({
+        ...service,
+        endpoints: service.endpoints.flatMap((one) => [
+          one,
+          {
+            ...one,
+            id: `two-${one.id}`,
+            region: 'RegionTwo',
+            region_id: 'RegionTwo',
+            url: one.url.replace('127.0.0.1', 'two.example'),
+          },
+        ]),
+      })),
+    });
+    const { snapshot } = await planned('cinder');
+    expect(snapshot.uncovered).toEqual([]);
+    expect(snapshot.leftOut).toEqual([
+      {
+        region: 'RegionTwo',
+        types: expect.arrayContaining(['volumev3', 'compute']),
+        setting: expect.stringContaining('OS_REGION_NAME'),
+      },
+    ]);
+  });
+
+  it.each([
+    ['refused', { does: 'answer', status: 403, text: '{"error": {"message": "no"}}' }],
+    ['broken', { does: 'answer', status: 500 }],
+    ['empty', { does: 'change', json: () => ({ services: [] }) }],
+    ['cut short', { does: 'change', json: (body: object) => ({ ...body, truncated: true }) }],
+  ])('nothing is called absent when the list of services is %s', async (_what, effect) => {
+    proxy.add({ method: 'GET', path: /\/v3\/services/, effect: effect as never });
+    const { lacking, snapshot } = await planned('heat');
+    expect(lacking).toContain('could not be read');
+    expect(snapshot.uncovered).toEqual([expect.objectContaining({ type: 'unlisted' })]);
+  });
+
+  it('is not hidden when it was registered after the login', async () => {
+    there.cloud.hide('cinder');
+    let now = Date.now();
+    const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url };
+    const credentials = readCredentials({
+      env,
+      readFile: () => undefined,
+      home: '/nowhere',
+      cwd: '/nowhere',
+    });
+    cloud = connectCloud(credentials, { clock: () => now });
+    expect((await planned('cinder')).regions).toEqual([]);
+    there.cloud.unhide('cinder');
+    now += 120_000;
+    expect(await planned('cinder')).toMatchObject({ regions: ['RegionOne'], unseen: [] });
+  });
+});
+
+describe('the start', () => {
+  const warned = () => {
+    const lines: [object, string][] = [];
+    const log = { warn: (...line: [object, string]) => void lines.push(line) } as never;
+    return { lines, log };
+  };
+
+  it('stops at a region that the catalog lacks', async () => {
+    cloud = connect({ OS_REGION_NAME: 'RegionTow' });
+    await expect(checkCloud(cloud, SERVICES, warned().log)).rejects.toThrow(
+      /the catalog has no region RegionTow, only RegionOne/,
+    );
+  });
+
+  it('does not stop at a Keystone that does not answer, and names what will stay unverified', async () => {
+    const { lines, log } = warned();
+    proxy.registry = disableService('volumev3');
+    await checkCloud(cloud, SERVICES, log);
+    expect(lines.map(([, text]) => text)).toEqual([
+      expect.stringMatching(/end unverified: volumev3: .* the service is disabled in Keystone/),
+    ]);
+    proxy.add({ path: /./, effect: { does: 'reset' } });
+    await checkCloud(connect(), SERVICES, log);
+    expect(lines.at(-1)?.[1]).toMatch(/the catalog was not checked: keystone/);
+  });
+
+  it('names the command for a service that needs the system role which the cleaner lacks', async () => {
+    const { lines, log } = warned();
+    proxy.registry = retype('placement', 'baremetal');
+    proxy.add({
+      method: 'POST',
+      path: /auth\/tokens/,
+      after: 1,
+      effect: { does: 'answer', status: 401, text: '{"error": {"message": "no role"}}' },
+    });
+    await checkCloud(cloud, SERVICES, log);
+    expect(lines).toEqual([
+      [
+        {
+          service: 'ironic',
+          advice: expect.stringMatching(/openstack role add --system all --user \w+ admin/),
+        },
+        expect.stringMatching(
+          /ironic: .*no token with system scope; each operation ends as a dead letter/,
+        ),
+      ],
+    ]);
+  });
+});
+
+it('the members of a project that was deleted are none, and the endpoint is not suspected', async () => {
+  const error = {
+    error: { code: 404, message: 'Could not find project: deadbeef.', title: 'Not Found' },
+  };
+  proxy.add({
+    path: /role_assignments/,
+    effect: {
+      does: 'answer',
+      status: 404,
+      headers: { 'content-type': 'application/json' },
+      text: JSON.stringify(error),
+    },
+  });
+  expect(await cloud.keystone.members('deadbeef' as never)).toEqual([]);
+  await expect(cloud.keystone.members()).rejects.toThrow(/404/);
+});
+
+it('a covering of the real services has no type twice', () => {
+  const coverage = coverageOf(
+    { registrations: [], regions: [], setting: '', interfaces: ['public'], unlisted: undefined },
+    SERVICES,
+  );
+  expect([coverage.unknown, coverage.leftOut, coverage.unlisted]).toEqual([[], [], undefined]);
+});

@@ -1,0 +1,17 @@
+import type { Registry } from '../lib/operation/registry.ts';
+
+/** What Keystone says of a cloud that has services of these types, each once, in one region. */
+export const registryWith = (types: readonly string[], region = 'one'): Registry => ({
+  registrations: types.map((type) => ({
+    type,
+    name: type,
+    serviceId: `${type}-id`,
+    region,
+    endpoints: [{ interface: 'public', url: `http://${type}.example`, place: `${type}.example` }],
+    hidden: undefined,
+  })),
+  regions: [],
+  setting: 'OS_REGION_NAME',
+  interfaces: ['public'],
+  unlisted: undefined,
+});
