@@ -22,7 +22,7 @@ export interface Cloud {
   /** Our own project: never cleaned. */
   ownProject(): Promise<{ id: string; name: string; domainId: string }>;
   /**
-   * What Keystone says that the cloud has: the catalog of a token that is at most a minute old when
+   * What Keystone says that the cloud has: the catalog of a token that is at most seconds old when
    * the lists show more than it, and the lists of an administrator. Throws `openstack.region` when
    * the catalog lacks a region that the settings name.
    */

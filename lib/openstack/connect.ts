@@ -47,7 +47,7 @@ export interface ConnectOptions {
 const MOST_SCOPES = 16;
 
 /** A catalog that is older is read anew before something counts as hidden. */
-const CATALOG_MILLIS = 60_000;
+const CATALOG_MILLIS = 5_000;
 
 /** What a service speaks is asked again after an hour: it may have been upgraded. */
 const SPOKEN_MILLIS = 3_600_000;

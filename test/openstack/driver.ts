@@ -64,6 +64,8 @@ export interface How {
   /** Domains that must be left alone: those of other people who use this cloud meanwhile. */
   readonly protectedDomains?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** It hears nothing of the broker: notifications come to its API alone. */
+  readonly broker?: 'none';
 }
 
 /** The command line. */
@@ -94,6 +96,10 @@ export class Propagator {
   constructor(queue: string) {
     this.queue = queue;
   }
+  /** The port of its API. */
+  get port(): number {
+    return this.#port;
+  }
   get logFile(): string {
     return `${this.#data}.log`;
   }
@@ -113,7 +119,9 @@ export class Propagator {
     );
     const env = {
       ...Object.fromEntries(inherited),
-      RABBITMQ_URL: how.environment?.RABBITMQ_URL ?? rabbitUrl(),
+      ...(how.broker === 'none'
+        ? { RABBITMQ_URL: undefined }
+        : { RABBITMQ_URL: how.environment?.RABBITMQ_URL ?? rabbitUrl() }),
       RABBITMQ_QUEUE: this.queue,
       PROPAGATOR_MODE: how.mode,
       PROPAGATOR_GRACE_PERIOD: '0s',

@@ -1,0 +1,139 @@
+import { execFile } from 'node:child_process';
+import {
+  type CloudProxy,
+  changes,
+  disableEndpoints,
+  disableService,
+  moveToRegion,
+  type Registry,
+  retype,
+  startProxy,
+} from '../cloud/proxy/proxy.ts';
+import { projectDeleted } from './broker.ts';
+import { Cloud, text, until } from './cloud.ts';
+import { loginVariables } from './credentials.ts';
+import { ENTRY, isState, Propagator, tell } from './driver.ts';
+
+/**
+ * A real cloud whose Keystone shows less than there is: a proxy before it changes the catalog and the
+ * lists. It hears nothing of the broker, so it acts on the projects of this file alone.
+ */
+describe('a cloud whose catalog does not show all that it has', () => {
+  let cloud: Cloud;
+  let proxy: CloudProxy;
+  let propagator: Propagator;
+  const projects: string[] = [];
+  const images: string[] = [];
+
+  beforeAll(async () => {
+    cloud = await Cloud.connect();
+    proxy = await startProxy(cloud.authUrl);
+    propagator = new Propagator('catalog-coverage-unused');
+    await propagator.start({
+      mode: 'enforce',
+      broker: 'none',
+      environment: {
+        ...loginVariables(),
+        OS_CLOUD: '',
+        OS_AUTH_URL: proxy.url,
+        OS_REGION_NAME: cloud.region ?? '',
+        PROPAGATOR_GRACE_PERIOD: '0s',
+        PROPAGATOR_CONFIRMATION_INTERVAL: '1s',
+      },
+    });
+  });
+  afterAll(async () => {
+    await propagator?.dispose();
+    await proxy?.close();
+    for (const id of images)
+      await cloud.admin.call('image', 'DELETE', `/images/${id}`, { accept: [404] });
+    for (const id of projects)
+      await cloud.admin.call('identity', 'DELETE', `/projects/${id}`, { accept: [404] });
+  });
+
+  async function makeProject(name: string): Promise<string> {
+    const project = { name: `zz-${name}-${Date.now()}`, domain_id: 'default' };
+    const { json } = await cloud.admin.call('identity', 'POST', '/projects', { json: { project } });
+    const id = text(json, 'project', 'id');
+    projects.push(id);
+    return id;
+  }
+  async function makeImage(owner: string): Promise<string> {
+    const image = { name: 'zz-coverage', owner, disk_format: 'raw', container_format: 'bare' };
+    const { json } = await cloud.admin.call('image', 'POST', '/images', { json: image });
+    images.push(text(json, 'id'));
+    return text(json, 'id');
+  }
+  const hasImage = async (id: string): Promise<boolean> =>
+    (await cloud.admin.call('image', 'GET', `/images/${id}`, { accept: [404] })).status === 200;
+  const serviceId = async (type: string): Promise<string> => {
+    const rows = await cloud.admin.rows('identity', `/services?type=${type}`, 'services');
+    return text(rows[0], 'id');
+  };
+  /** Not in a synchronous way: the proxy runs in this process and has to answer meanwhile. */
+  const command = (...line: string[]): Promise<{ status: number; text: string }> => {
+    const env = {
+      ...process.env,
+      PROPAGATOR_PORT: String(propagator.port),
+      PROPAGATOR_API_URL: '',
+    };
+    return new Promise((resolve) => {
+      const child = execFile(process.execPath, [ENTRY, ...line], { env }, (_error, out, err) =>
+        resolve({ status: child.exitCode ?? -1, text: out + err }),
+      );
+    });
+  };
+  /** The command names the reason before anything is deleted; the catalog is read anew then. */
+  const shownBefore = (because: RegExp) =>
+    until('services names the reason', 60, async () =>
+      because.test((await command('services')).text) ? true : undefined,
+    );
+  /** Deletes a project that holds an image, and waits for the end of its operation. */
+  async function deleteOne(
+    name: string,
+    change?: (registry: Registry) => Registry,
+    because?: RegExp,
+  ) {
+    const [project, control] = [await makeProject(name), await makeProject(`${name}-control`)];
+    const [own, other] = [await makeImage(project), await makeImage(control)];
+    proxy.registry = change;
+    if (because) await shownBefore(because);
+    await cloud.admin.call('identity', 'DELETE', `/projects/${project}`);
+    await propagator.api('POST', '/v1/notifications', projectDeleted(project));
+    const ended = isState('finished', 'unverified', 'refused', 'held');
+    const view = await propagator.operation({ project }, ended, 120);
+    const shown = await command('operation', view.operation.id);
+    return { view, shown, left: await hasImage(own), control: await hasImage(other) };
+  }
+
+  it('ends an operation as finished when all is covered', async () => {
+    // Barbican shows nothing of a dead project: the operator of this cloud sees to it.
+    await command('waive', 'key-manager', '--reason', 'tested elsewhere');
+    const { view, shown, left, control } = await deleteOne('whole');
+    expect([tell(view), shown.status]).toEqual([expect.stringContaining(' finished,'), 0]);
+    expect([left, control]).toEqual([false, true]);
+  });
+
+  it.each([
+    ['an older type only', 'volumev3', /volumev2: the catalog has it in .* under volumev2 only/],
+    ['a disabled service', 'image', /image: it is registered in .*, but the service is disabled/],
+    ['disabled endpoints', 'image', /image: it is registered in .*, but its endpoint is disabled/],
+    ['another region', 'image', /image: it is registered only in elsewhere/],
+  ])(
+    'with %s it ends as unverified, with exit code 3 and the reason',
+    async (what, type, because) => {
+      const id = await serviceId(type);
+      const change = {
+        'an older type only': retype('volumev3', 'volumev2'),
+        'a disabled service': disableService('image'),
+        'disabled endpoints': changes(disableEndpoints(id)),
+        'another region': moveToRegion(id, 'elsewhere'),
+      }[what];
+      const { view, shown, left, control } = await deleteOne('part', change, because);
+      expect([view.operation.state, shown.status]).toEqual(['unverified', 3]);
+      expect(shown.text).toMatch(because);
+      expect([left, control]).toEqual([type === 'image', true]);
+      proxy.registry = undefined;
+    },
+  );
+});
