@@ -79,6 +79,7 @@ export function createMemberSession(
       current = undefined;
       return token();
     },
+    fresh: async (milliseconds) => (await inner()).fresh(milliseconds),
   };
 }
 

@@ -5,6 +5,7 @@ import { ProjectId } from '../../events/ids.ts';
 import type { Phase } from '../../events/service.ts';
 import { connectCloud } from '../../lib/openstack/connect.ts';
 import { readCredentials } from '../../lib/openstack/credentials.ts';
+import { coverageOf } from '../../lib/operation/coverage.ts';
 import { SERVICES } from '../../lib/services/index.ts';
 import { neutron } from '../../lib/services/neutron.ts';
 import { freshMemoize, runProjectCleanup } from '../../lib/task/run.ts';
@@ -109,8 +110,9 @@ it('makes no row for the project that is looked at, and in the own project only 
   const project = ProjectId.parse(randomUUID().replaceAll('-', ''));
   try {
     const asked: string[] = [];
+    const coverage = coverageOf(await cleaner.registry(), SERVICES);
     for (const service of SERVICES.filter(({ catalogTypes }) => catalogTypes.length > 0))
-      for (const region of await cleaner.regionsOf(service)) {
+      for (const region of coverage.of(service).regions) {
         await run(cleaner, service, region, project, 'plan');
         asked.push(service.name);
       }
@@ -124,7 +126,8 @@ it('makes no row for the project that is looked at, and in the own project only 
     await admin.call('identity', 'DELETE', `/users/${user.id}`);
     await admin.call('identity', 'DELETE', `/projects/${own.id}`);
     const administrator = cleanerOf(process.env);
-    for (const region of await administrator.regionsOf(neutron))
+    const coverage = coverageOf(await administrator.registry(), SERVICES);
+    for (const region of coverage.of(neutron).regions)
       await run(administrator, neutron, region, ProjectId.parse(own.id), 'apply');
     await administrator.close();
   }

@@ -11,10 +11,15 @@ const token = (value: string, roles: readonly string[]): Token => ({
   user: { id: 'cleaner' },
   roles: roles.map((name) => ({ id: name, name })),
   catalog: [],
+  since: 0,
   renewAt: 1,
   lastUseAt: 2,
 });
-const sessionOf = (one: Token): Session => ({ token: async () => one, replace: async () => one });
+const sessionOf = (one: Token): Session => ({
+  token: async () => one,
+  replace: async () => one,
+  fresh: async () => one,
+});
 
 function setUp(roles: readonly string[]) {
   const posted: unknown[] = [];
