@@ -86,7 +86,7 @@ describe('a cloud whose catalog does not show all that it has', () => {
   /** The command names the reason before anything is deleted; the catalog is read anew then. */
   const shownBefore = (because: RegExp) =>
     until('services names the reason', 60, async () =>
-      because.test((await command('services')).text) ? true : undefined,
+      because.test((await command('service', 'list')).text) ? true : undefined,
     );
   /** Deletes a project that holds an image, and waits for the end of its operation. */
   async function deleteOne(
@@ -102,13 +102,13 @@ describe('a cloud whose catalog does not show all that it has', () => {
     await propagator.api('POST', '/v1/notifications', projectDeleted(project));
     const ended = isState('finished', 'unverified', 'refused', 'held');
     const view = await propagator.operation({ project }, ended, 120);
-    const shown = await command('operation', view.operation.id);
+    const shown = await command('operation', 'show', view.operation.id);
     return { view, shown, left: await hasImage(own), control: await hasImage(other) };
   }
 
   it('ends an operation as finished when all is covered', async () => {
     // Barbican shows nothing of a dead project: the operator of this cloud sees to it.
-    await command('waive', 'key-manager', '--reason', 'tested elsewhere');
+    await command('waiver', 'add', 'key-manager', '--reason', 'tested elsewhere');
     const { view, shown, left, control } = await deleteOne('whole');
     expect([tell(view), shown.status]).toEqual([expect.stringContaining(' finished,'), 0]);
     expect([left, control]).toEqual([false, true]);
