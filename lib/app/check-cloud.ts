@@ -10,9 +10,10 @@ import type { Service } from '../task/service.ts';
 const LONGEST_MILLIS = 10_000;
 
 /**
- * Looks at the catalog once at the start. Throws `openstack.region` when the catalog lacks a region that the
- * settings name. Everything else that would leave an operation unverified or dead-lettered is logged as
- * a warning with the command that mends it. A Keystone that does not answer stops nothing.
+ * Looks at the catalog once at the start. Throws `openstack.region` when the catalog lacks a region
+ * that the settings name. Everything else that would leave an operation unverified or dead-lettered
+ * is logged as a warning with the command that mends it. A Keystone that does not answer stops
+ * nothing.
  */
 export async function checkCloud(
   cloud: Pick<Cloud, 'registry' | 'access'>,

@@ -7,8 +7,8 @@ import type { ServiceApi } from '../task/context.ts';
 import type { Service } from '../task/service.ts';
 
 /**
- * The catalog had the service in the region when the operation was planned, and has it no more. What
- * the service holds is not known, so this is never taken for absent.
+ * The catalog had the service in the region when the operation was planned, and has it no more.
+ * What the service holds is not known, so this is never taken for absent.
  */
 export const missingEndpoint = (service: Pick<Service, 'name'>, region: string): ErrorReport => ({
   code: `${service.name}.endpoint.missing`,
@@ -27,8 +27,8 @@ export interface OtherServices {
 
 /**
  * How one service finds another: by its name, or by a type of the catalog. `undefined` when the
- * cloud does not have it, or a person has waived its type. Throws class `Blocked` when Keystone has it
- * and its catalog shows no endpoint in the region: then nothing may be concluded from its silence.
+ * cloud does not have it, or a person has waived its type. Throws class `Blocked` when Keystone has
+ * it and its catalog shows no endpoint in the region: then nothing may be concluded from its silence.
  */
 export function otherServices(
   service: Service,

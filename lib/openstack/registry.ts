@@ -131,20 +131,20 @@ function hiddenRegistrations(
   projectId: string,
   lists: Lists | undefined,
 ): Registration[] {
+  const rows = new Map(lists?.services.map((row) => [row.id, row]));
   const shown = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
+  // A catalog from a file has no ids, or others than the lists.
   const alike = new Set(
-    catalog.flatMap(({ type, endpoints }) =>
-      endpoints.map((one) => likeness(type, one, projectId)),
+    catalog.flatMap(({ id = '', type, endpoints }) =>
+      endpoints.map((one) => likeness(rows.has(id) ? id : '', type, one, projectId)),
     ),
   );
-  const rows = new Map(lists?.services.map((row) => [row.id, row]));
   const hidden = (lists?.endpoints ?? []).flatMap((endpoint): Registration[] => {
     const row = rows.get(endpoint.service_id);
     const isOff = row?.enabled === false || endpoint.enabled === false;
-    if (
-      !isOff &&
-      (shown.has(endpoint.id) || (row && alike.has(likeness(row.type, endpoint, projectId))))
-    )
+    const isAlike = (id: string): boolean =>
+      row !== undefined && alike.has(likeness(id, row.type, endpoint, projectId));
+    if (!isOff && (shown.has(endpoint.id) || isAlike(endpoint.service_id) || isAlike('')))
       return [];
     const common = { type: row?.type ?? '', name: row?.name ?? '', serviceId: endpoint.service_id };
     const why =
@@ -166,13 +166,18 @@ function hiddenRegistrations(
 }
 
 const likeness = (
+  serviceId: string,
   type: string,
   endpoint: z.infer<typeof endpointRow> | CatalogService['endpoints'][number],
   projectId: string,
 ): string =>
-  [typeKey(type), regionOf(endpoint), endpoint.interface, placeOf(endpoint.url, projectId)].join(
-    '\n',
-  );
+  [
+    serviceId,
+    typeKey(type),
+    regionOf(endpoint),
+    endpoint.interface,
+    placeOf(endpoint.url, projectId),
+  ].join('\n');
 
 function withoutEndpoint(
   catalog: readonly CatalogService[],

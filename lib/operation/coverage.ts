@@ -3,10 +3,10 @@ import type { LeftOut, Operation, Task, Uncovered, Waiver } from './model.ts';
 import {
   type Chosen,
   chooseEndpoint,
+  doubledInterfaces,
   hasInterface,
   type Registration,
   type Registry,
-  secondPlaces,
   typeKey,
 } from './registry.ts';
 
@@ -86,10 +86,10 @@ function serviceCoverage(
     .map(({ registration }) => registration.region)
     .filter((region) => region !== undefined);
   if (service.noProjectResources !== undefined) return { regions, unverified: [] };
-  const emptied = new Set(chosen.flatMap(placesOf));
+  const emptied = new Set(chosen.flatMap((one) => placesOf(own, one)));
   const unverified: Uncovered[] = [];
   for (const one of own) {
-    if (isCovered(one, service, chosen, emptied)) continue;
+    if (isCovered(one, service, own, chosen, emptied)) continue;
     if (chosen.length > 0 && isLeftOut(registry, one)) {
       const types = leftOut.get(one.region ?? '') ?? new Set();
       leftOut.set(one.region ?? '', types.add(one.type));
@@ -124,9 +124,11 @@ const isLeftOut = (registry: Registry, { region }: Registration): boolean =>
   region !== undefined && !isConfigured(registry, region);
 
 /** Where the service of a chosen endpoint is: its own place, and those of its other interfaces. */
-function placesOf({ registration, endpoint }: Chosen): string[] {
-  const second = new Set(secondPlaces(registration));
-  return [endpoint, ...registration.endpoints.filter((one) => !second.has(one))].map(
+function placesOf(own: readonly Registration[], { registration, endpoint }: Chosen): string[] {
+  const isDoubled = doubledInterfaces(own, registration);
+  // Which of two services the other interfaces lead to is not known.
+  if (isDoubled(endpoint)) return [endpoint.place];
+  return [endpoint, ...registration.endpoints.filter((one) => !isDoubled(one))].map(
     ({ place }) => place,
   );
 }
@@ -134,6 +136,7 @@ function placesOf({ registration, endpoint }: Chosen): string[] {
 function isCovered(
   one: Registration,
   service: Covering,
+  own: readonly Registration[],
   chosen: readonly Chosen[],
   emptied: ReadonlySet<string>,
 ): boolean {
@@ -149,11 +152,13 @@ function isCovered(
     ({ registration: { serviceId, region } }) =>
       serviceId === one.serviceId && region === one.region,
   );
-  if (itself?.registration === one) return secondPlaces(one).every(isEmptied);
+  const isDoubled = doubledInterfaces(own, one);
+  if (itself?.registration === one) return one.endpoints.filter(isDoubled).every(isEmptied);
   // Another interface of a service that is emptied leads to the same service.
   const isSame =
     itself &&
-    ((endpoint: Registration['endpoints'][number]) => !hasInterface(itself.registration, endpoint));
+    ((endpoint: Registration['endpoints'][number]) =>
+      !hasInterface(itself.registration, endpoint) && !isDoubled(endpoint));
   if (one.endpoints.every((endpoint) => isEmptied(endpoint) || isSame?.(endpoint))) return true;
   return (
     !isMain(service, one) && chosen.some(({ registration }) => registration.region === one.region)

@@ -103,14 +103,24 @@ export function placeOf(url: string, projectId: string): string {
   return `${parsed.host}${path.replace(/\/+$/, '')}`.toLowerCase();
 }
 
-/** Endpoints of one registration that lead elsewhere than the first one of the same interface. */
-export function secondPlaces({ endpoints }: Registration): Endpoint[] {
-  const first = new Map<string, string>();
-  return endpoints.filter(({ interface: name, place }) => {
-    const key = interfaceKey(name);
-    if (!first.has(key)) first.set(key, place);
-    return first.get(key) !== place;
-  });
+/**
+ * Tells of an endpoint whether its interface is registered with several places for one service in
+ * one region, also by rows that the catalog does not show. Then it is not known which of the places
+ * is that of the service. `own`: all registrations, `one`: names the service and the region.
+ */
+export function doubledInterfaces(
+  own: readonly Registration[],
+  { serviceId, region }: Registration,
+): (endpoint: Endpoint) => boolean {
+  const places = new Map<string, Set<string>>();
+  for (const other of own) {
+    if (other.serviceId !== serviceId || other.region !== region) continue;
+    for (const { interface: name, place } of other.endpoints) {
+      const key = interfaceKey(name);
+      places.set(key, (places.get(key) ?? new Set()).add(place));
+    }
+  }
+  return ({ interface: name }) => (places.get(interfaceKey(name))?.size ?? 0) > 1;
 }
 
 /** Whether a registration has an endpoint of the same interface as this one. */

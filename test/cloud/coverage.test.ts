@@ -148,6 +148,38 @@ describe('a service that the cloud has is never taken for absent', () => {
     ]);
   });
 
+  it('is called at the URL that the settings name, whatever the catalog says', async () => {
+    const yaml = `clouds: {test: {region_name: RegionOne, volumev3_endpoint_override: "${proxy.url}/elsewhere", fortune_telling_endpoint_override: "http://127.0.0.1:9/"}}`;
+    const env = {
+      ...there.cloud.credentials,
+      OS_AUTH_URL: proxy.url,
+      OS_CLOUD: 'test',
+      OS_CLIENT_CONFIG_FILE: '/etc/clouds.yaml',
+    };
+    const readFile = (path: string) => (path === '/etc/clouds.yaml' ? yaml : undefined);
+    for (const change of [
+      changes(),
+      retype('volumev3', 'block-storage'),
+      removeService('volumev3', 'catalog-cinder'),
+      disableService('volumev3'),
+    ]) {
+      proxy.registry = change;
+      await cloud.close();
+      cloud = connectCloud(readCredentials({ env, readFile, home: '/nowhere', cwd: '/nowhere' }));
+      const { regions, unseen, snapshot } = await planned('cinder');
+      expect([regions, unseen]).toEqual([['RegionOne'], []]);
+      expect(snapshot.uncovered).toEqual([
+        expect.objectContaining({
+          type: 'fortune-telling',
+          because: expect.stringContaining('the settings name an endpoint of it'),
+        }),
+      ]);
+      const cinder = SERVICES.find(({ name }) => name === 'cinder');
+      const address = { ...cinder, microversion: undefined } as never;
+      expect((await cloud.api(address, 'RegionOne'))?.endpoint).toBe(`${proxy.url}/elsewhere`);
+    }
+  });
+
   it('in a region that a setting leaves out is named with the setting, and finishes all the same', async () => {
     proxy.registry = (registry) => ({
       ...registry,

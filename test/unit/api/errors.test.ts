@@ -83,9 +83,9 @@ describe('an error that says what is wrong', () => {
       message: 'Keystone is away',
       advice: 'Wait.',
     } as const;
-    const catalog = () =>
+    const registry = () =>
       Promise.reject(new PropagatorError(report, { cause: new Error('ECONNREFUSED') }));
-    const { app, lines } = apiUnderTest({ cloud: { catalog } as unknown as ApiDeps['cloud'] });
+    const { app, lines } = apiUnderTest({ cloud: { registry } as unknown as ApiDeps['cloud'] });
     const answer = await app.request(`${BASE}/v1/services`);
     expect([answer.status, await answer.json()]).toEqual([
       503,
