@@ -20,7 +20,7 @@ describe('services of the operator', () => {
   afterAll(() => stage.close());
   const bystanderHas = () => ({ billing: stage.billing.of(control), cmdb: stage.cmdb.of(control) });
   const ALL = {
-    billing: ['control project-machines', 'control project-support', 'control project-card'],
+    billing: ['control-machines', 'control-support', 'control-card'],
     cmdb: ['laptop', 'rack'],
   };
   afterEach(() => {
