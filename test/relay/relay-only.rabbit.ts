@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import * as z from 'zod';
@@ -43,7 +44,11 @@ class Sqs {
         }));
         response.end(
           JSON.stringify({
-            Successful: taken.map(({ Id }) => ({ Id, MessageId: Id, MD5OfMessageBody: '' })),
+            Successful: taken.map(({ Id, MessageBody }) => ({
+              Id,
+              MessageId: Id,
+              MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex'),
+            })),
             Failed,
           }),
         );
