@@ -5,6 +5,11 @@ import { DomainId, ProjectId, UserId } from './ids.ts';
 export const Cause = z.object({
   /** oslo.messaging's `message_id`, the same for each topic that the notification was sent to. */
   messageId: z.string().min(1).max(200),
+  /**
+   * Of what the notification says, in hexadecimal. Message ids are chosen by the sender: only the id
+   * and the content together tell a message that comes twice from another one.
+   */
+  digest: z.string().max(64).optional(),
   /** Keystone's own event type, `identity.project.deleted`. */
   eventType: z.string().max(200),
   /** Epoch milliseconds, by the clock of the Keystone host. */

@@ -1,10 +1,35 @@
 import * as z from 'zod';
 
+const LONGEST_ID = 64;
+
 /**
- * Ids as Keystone makes them: 32 or 64 hex digits, UUIDs, or words such as `default`.
- * Nothing else is let in, for an id ends up in URLs.
+ * An id of Keystone: any text of 1 to 64 characters. Keystone makes 32 or 64 hexadecimal digits
+ * itself, but an id of a user may come from LDAP (`jane.doe@example.org`), and ids that were restored
+ * or migrated may be anything. Left out is only what a database or a queue can't store unchanged:
+ * U+0000, half of a surrogate pair, U+FFFE and U+FFFF. Whoever puts an id into a URL must encode it.
  */
-const id = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'not an id of Keystone');
+const id = z
+  .string()
+  .min(1, 'an id of Keystone is not empty')
+  .refine((text) => [...text].length <= LONGEST_ID, 'an id of Keystone has at most 64 characters')
+  .refine(
+    (text) => text.isWellFormed() && !/[\0\uFFFE\uFFFF]/.test(text),
+    'an id of Keystone that no database can store',
+  );
+
+/**
+ * An id as the database of a cloud may compare it. MySQL's default collations take upper and lower
+ * case, letters with and without accents, and spaces at the end for the same; HTTP drops spaces at
+ * both ends of a header. Two ids with one folded form may be one to a service.
+ */
+export const foldId = (text: string): string =>
+  text
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .trim();
 
 export const ProjectId = id.brand<'ProjectId'>();
 export type ProjectId = z.infer<typeof ProjectId>;

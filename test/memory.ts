@@ -1,3 +1,4 @@
+import { foldId } from '../events/ids.ts';
 import { type Message, queueOf } from '../events/index.ts';
 import type { AccountRecord, QuarantineRecord } from '../lib/account/inventory.ts';
 import { decisionsOf, matches, readLetter, wordOf } from '../lib/engine/dead-letters.ts';
@@ -124,6 +125,10 @@ export class MemoryEngine implements Engine {
     accounts: async (type, ids) =>
       [...this.accounts.values()].filter(
         ({ account }) => account.type === type && (!ids || ids.includes(account.id)),
+      ),
+    accountsAlike: async (type, folded) =>
+      [...this.accounts.values()].filter(
+        ({ account }) => account.type === type && foldId(account.id) === folded,
       ),
     projectsOf: async (domainId) =>
       [...this.accounts.values()].filter(

@@ -113,14 +113,16 @@ export function announceVanished(
   if (vanished.length > Math.max(MOST_AT_ONCE.few, living * MOST_AT_ONCE.share)) return undefined;
   return {
     accounts: vanished.map((record) => ({ ...record, deletedAt: now })),
-    messages: vanished.map(({ account }) => ({
+    messages: vanished.map(({ account, seenAt }) => ({
       type: `account.${account.type}.deleted`,
       data: {
         account,
         cause: {
-          messageId: `unannounced/${account.type}/${account.id}`,
+          // One for each life of the account: an id may be restored, and vanish once more.
+          messageId: `unannounced/${account.type}/${account.id}/${seenAt}`,
           eventType: 'unannounced',
-          at: now,
+          // When it was deleted is not known; it was alive then.
+          at: seenAt,
         },
       },
     })),

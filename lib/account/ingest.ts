@@ -43,8 +43,14 @@ const TWIN_MILLIS = 60_000;
  * request id: the second one is old news. `undefined` where the notification has no request id.
  */
 function twinKey({ id, operation, cause }: AccountHint): string | undefined {
-  return cause.requestId === undefined ? undefined : `twin/${operation}/${id}/${cause.requestId}`;
+  return cause.requestId === undefined
+    ? undefined
+    : JSON.stringify(['twin', operation, id, cause.requestId]);
 }
+
+/** The same message once more has the same id and the same content; one of them alone is no proof. */
+const messageKey = ({ cause }: AccountHint): string =>
+  JSON.stringify([cause.messageId, cause.digest]);
 
 /**
  * Keys under which a batch may have been taken in before, to be looked up before {@link decide}.
@@ -53,9 +59,7 @@ export function keysAgainstDuplicates(items: readonly Item[]): string[] {
   return items.flatMap(({ interpretation }) => {
     if (interpretation.is !== 'account') return [];
     const twin = interpretation.type === 'user' ? undefined : twinKey(interpretation);
-    return twin === undefined
-      ? [interpretation.cause.messageId]
-      : [interpretation.cause.messageId, twin];
+    return twin === undefined ? [messageKey(interpretation)] : [messageKey(interpretation), twin];
   });
 }
 
@@ -110,7 +114,7 @@ function applyAccount(
   subject: string,
   batch: Batch,
 ): Taken {
-  if (update.wasSeen(hint.cause.messageId)) return 'duplicate';
+  if (update.wasSeen(messageKey(hint))) return 'duplicate';
   const answer = hint.operation === 'deleted' ? undefined : batch.answers.accounts.get(subject);
   if (answer?.is === 'uncertain') return answer.error;
   const shown = answer?.value.shown;
@@ -121,7 +125,7 @@ function applyAccount(
         ? 'domain'
         : hint.type;
   const record = update.record(type, hint.id);
-  update.see(hint.cause.messageId);
+  update.see(messageKey(hint));
   if (type === 'domain' && isTwin(update, hint, record, batch.now)) return 'twin';
   if (hint.operation === 'deleted') {
     update.put({ ...record, deletedAt: isGone(record) ? record.deletedAt : batch.now });

@@ -162,7 +162,7 @@ function credentialMade(
 }
 
 function causeOf(
-  { messageId, eventType, at, requestId, initiator }: Notification,
+  { messageId, digest, eventType, at, requestId, initiator }: Notification,
   receivedAt: number,
 ): Cause {
   const by = initiator && {
@@ -171,6 +171,7 @@ function causeOf(
   };
   return {
     messageId,
+    digest,
     eventType,
     at: at ?? receivedAt,
     ...(requestId === undefined ? {} : { requestId }),

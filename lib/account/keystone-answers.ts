@@ -137,7 +137,7 @@ async function aboutProject(
   keystone: Keystone,
 ): Promise<AboutAccount> {
   const shown = await keystone.show('project', id);
-  if (shown.is === 'absent') return { shown, members: undefined, tree: undefined };
+  if (shown.is !== 'present') return { shown, members: undefined, tree: undefined };
   const { account } = shown;
   // Keystone shows a domain as a project too, one that is in no domain.
   if (account.type !== 'project' || account.domainId === undefined)

@@ -1,10 +1,14 @@
 import type { Account } from '../../events/account.ts';
 import type { DomainId, ProjectId, UserId } from '../../events/ids.ts';
 
-/** What Keystone says of an account now. `absent`: it answered 404 itself. */
+/**
+ * What Keystone says of an account now. `absent`: it answered 404 itself. `other`: it shows another
+ * account, whose id its database takes for the one that was asked for (see `foldId`).
+ */
 export type KeystoneState =
   | { readonly is: 'present'; readonly account: Account & { readonly enabled: boolean } }
-  | { readonly is: 'absent' };
+  | { readonly is: 'absent' }
+  | { readonly is: 'other'; readonly id: string };
 
 /**
  * Keystone as the one who knows. Every call throws `PropagatorError` when the answer is not certain

@@ -7,8 +7,10 @@ import { wrappingOf } from './wrapping.ts';
 
 /** One notification of Keystone, in whatever form it came. Nothing in it is proven. */
 export interface Notification {
-  /** The same for each topic that it was sent to: the key against duplicates. */
+  /** The same for each topic that it was sent to. The sender chooses it: alone it proves nothing. */
   readonly messageId: string;
+  /** SHA-256 of its content, in hexadecimal: with the id the key against duplicates. */
+  readonly digest: string;
   readonly eventType: string;
   /** Epoch milliseconds, by the clock of the Keystone host. */
   readonly at: number | undefined;
@@ -66,6 +68,7 @@ const Inner = z.object({
   message_id: optional(text(200)),
   timestamp: optional(z.string().max(64)),
   payload: z.unknown(),
+  publisher_id: z.unknown().optional(),
 });
 /**
  * Keys of basic and CADF payloads together: which of the two it is shows message by message, for
@@ -143,6 +146,7 @@ function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading 
       // Without a message_id there is still one key against duplicates: the bytes, which the broker
       // repeats as they were.
       messageId: inner.message_id ?? `sha256:${createHash('sha256').update(body).digest('hex')}`,
+      digest: digestOf(inner),
       eventType: inner.event_type,
       at: utcMillis(inner.timestamp) ?? utcMillis(payload.eventTime),
       outcome: isCadf ? payload.outcome : undefined,
@@ -167,6 +171,22 @@ function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading 
       },
     },
   };
+}
+
+/**
+ * What the notification says. The envelope is left out: its `_unique_id` differs from topic to topic.
+ */
+function digestOf({ event_type, timestamp, publisher_id, payload }: z.infer<typeof Inner>): string {
+  const content = JSON.stringify([event_type, timestamp, publisher_id, payload], sorted);
+  return createHash('sha256').update(content).digest('hex').slice(0, 32);
+}
+
+/** Keys in one order: JSON has none. */
+function sorted(_name: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1)),
+  );
 }
 
 /**

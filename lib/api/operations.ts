@@ -6,12 +6,11 @@ import { areLettersBusy } from '../engine/engine-error.ts';
 import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
-import { openRequest, type RequestAnswer } from '../operation/request.ts';
 import { view } from '../operation/view.ts';
-import { protectedBecause } from '../task/safety-rules.ts';
 import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import { type ApiDeps, defined } from './deps.ts';
+import { commitOpened, request, rerun } from './open-operation.ts';
 import { problem } from './problem.ts';
 
 const OperationQuery = z.strictObject({
@@ -23,6 +22,8 @@ const OperationQuery = z.strictObject({
 });
 const reason = typedText(1000);
 const Release = z.strictObject({ reason, by: notBy });
+/** `name`: confirms the rerun of a request about a project that is enabled. */
+const Rerun = z.strictObject({ reason, name: typedText(255).optional(), by: notBy });
 /** `name`: of the project, to confirm that an enabled one is meant. */
 const Requested = z.strictObject({
   action: z.literal('cleanup'),
@@ -31,8 +32,6 @@ const Requested = z.strictObject({
   by: notBy,
   reason: reason.default('asked for by an administrator'),
 });
-/** An administrator's request, with the authenticated name. */
-type Request = Omit<z.infer<typeof Requested>, 'by'> & { readonly by: string };
 
 /** Operations: shown, requested, released. */
 export function operationRoutes(app: Hono, deps: ApiDeps): void {
@@ -53,17 +52,9 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
   });
   app.post('/v1/operations', async (context) => {
     const requested = await readJson(context, Requested);
-    const answer = await request({ ...requested, by: callerOf(context) }, deps);
-    if (answer.is === 'refused')
-      return context.json(problem('refused', answer.because, answer.advice), 409);
-    const { operation, messages } = answer.opened;
-    const done = await engine.commit({ operations: [operation], messages });
-    if (done === 'conflict')
-      return context.json(
-        problem('conflict', 'another request opened an operation about this project just now'),
-        409,
-      );
-    return context.json({ opened: operation.id, unknown: answer.unknown }, 202);
+    const wish = { ...requested, by: callerOf(context) };
+    const answer = await commitOpened(await request(wish, deps), engine);
+    return context.json(answer.body, answer.status);
   });
   app.get('/v1/operations/:id', async (context) => {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
@@ -73,6 +64,13 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
       engine.reads.decisions({ operationId: operation.id, limit: 1000 }),
     ]);
     return context.json({ ...(await seen(operation, letters, deps)), decisions, notice });
+  });
+  app.post('/v1/operations/:id/rerun', async (context) => {
+    const earlier = await engine.reads.operation(OperationId.parse(context.req.param('id')));
+    const wish = { ...(await readJson(context, Rerun)), by: callerOf(context) };
+    if (!earlier) return context.json(problem('operation', 'there is no such operation'), 404);
+    const answer = await commitOpened(await rerun(earlier, wish, deps), engine);
+    return context.json(answer.body, answer.status);
   });
   app.post('/v1/operations/:id/release', async (context) => {
     const operationId = OperationId.parse(context.req.param('id'));
@@ -85,50 +83,6 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     return context.json({ released: operationId }, 202);
   });
 }
-
-async function request(wanted: Request, deps: ApiDeps): Promise<RequestAnswer> {
-  const { keystone, keystoneActions } = deps.cloud;
-  const [shown, existing, protection] = await Promise.all([
-    keystone.show('project', wanted.project),
-    deps.engine.reads.operationsAbout('project', wanted.project),
-    deps.protection(),
-  ]);
-  if (shown.is === 'present' && shown.account.type === 'domain') return aDomain(shown.account);
-  if (shown.is === 'absent' || shown.account.type !== 'project')
-    return {
-      is: 'refused',
-      because:
-        'Keystone has no such project; one that is deleted is cleaned up because of its notification',
-    };
-  const { id, name, domainId, enabled } = shown.account;
-  const scope = {
-    type: 'project' as const,
-    id,
-    ...(name === undefined ? {} : { name }),
-    ...(domainId === undefined ? {} : { domainId }),
-  };
-  const input = {
-    scope,
-    by: wanted.by,
-    reason: wanted.reason,
-    confirmedName: wanted.name,
-    shown: { name, enabled },
-    existing,
-    mode: deps.mode,
-    now: deps.now(),
-    protectedBecause: protectedBecause(scope, protection),
-  };
-  // Keystone is asked in depth only for a request that nothing else refuses.
-  const refused = openRequest({ ...input, keystoneCheck: { obstacles: [], unknown: [] } });
-  if (refused.is === 'refused') return refused;
-  return openRequest({ ...input, keystoneCheck: await keystoneActions.checkEnd(id) });
-}
-
-const aDomain = ({ id, name = id }: { id: string; name?: string | undefined }): RequestAnswer => ({
-  is: 'refused',
-  because: `${id} is the id of a domain (${name}), not of a project`,
-  advice: `Name one project. The domain's projects: openstack project list --domain ${id}`,
-});
 
 /**
  * Who asks how an operation is gets an answer while a long redrive keeps others from the dead
@@ -157,8 +111,10 @@ async function seen(
   { engine, now }: ApiDeps,
 ) {
   const letters = allLetters.filter(({ operationId }) => operationId === operation.id);
-  const [tasks, children] = await Promise.all([
+  const { rerun } = operation;
+  const [tasks, earlierTasks, children] = await Promise.all([
     engine.reads.tasks(operation.id),
+    rerun && operation.scope.type !== 'domain' ? engine.reads.tasks(rerun.of) : undefined,
     operation.children.length > 0
       ? engine.reads.operations({ parentId: operation.id, limit: 10_000 })
       : [],
@@ -173,7 +129,7 @@ async function seen(
   const lost = letters
     .filter(({ queue }) => queue === 'coordinate')
     .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
-  return view({ operation, tasks, now: now(), children, givenUp, lost });
+  return view({ operation, tasks, earlierTasks, now: now(), children, givenUp, lost });
 }
 
 /**
@@ -203,8 +159,8 @@ function releaseOf(
 function whyNot(operation: Operation | undefined): string {
   if (!operation) return 'there is no such operation';
   if (operation.state === 'observed' && operation.request)
-    return 'it was observed; ask for the cleanup again';
+    return `it was observed; run it again: propagator operation rerun ${operation.id} --reason "…"`;
   return operation.state === 'observed'
     ? 'it was observed, and the mode still is observe: start with PROPAGATOR_MODE=enforce, then release it'
-    : `it is ${operation.state}; only what is held or was observed can be released`;
+    : `it is ${operation.state}; only what is held or was observed can be released. An operation that has ended can be run again: propagator operation rerun ${operation.id} --reason "…"`;
 }

@@ -5,6 +5,7 @@ import { operationCommands } from './commands/operations.ts';
 import { queueCommands } from './commands/queues.ts';
 import { serviceCommands } from './commands/services.ts';
 import { completionFor, SHELLS } from './completion.ts';
+import { escaped } from './format.ts';
 import { newWordsFor } from './old-words.ts';
 import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
@@ -34,12 +35,12 @@ export async function runCommand(
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (thrown instanceof UsageError) {
-      terminal.complain(`error: ${thrown.message}\n`);
+      terminal.complain(`error: ${escaped(thrown.message)}\n`);
       return EXIT.usage;
     }
     const { message, advice } =
       thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
-    terminal.complain(`propagator: ${message}\n${advice ? `${advice}\n` : ''}`);
+    terminal.complain(`propagator: ${escaped(message)}\n${advice ? `${escaped(advice)}\n` : ''}`);
     // What the API could not make sense of was typed here.
     return thrown instanceof PropagatorError && thrown.report.code === 'api.input'
       ? EXIT.usage

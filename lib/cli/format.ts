@@ -128,16 +128,32 @@ function chosen(wanted: readonly string[], names: readonly string[]): string[] {
   });
 }
 
-const toJson = (value: unknown): string => JSON.stringify(value, undefined, 2);
+/** Of the characters that move a cursor, JSON itself escapes the first 32 only. */
+const toJson = (value: unknown): string =>
+  JSON.stringify(value, undefined, 2).replace(CONTROLS_BUT_ENDS, inJson);
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
 
 /** Text of others must not move the cursor of the reader's screen or color it. */
 function harmless<T>(value: T): T;
 function harmless(value: unknown): unknown {
-  if (typeof value === 'string') return value.replace(CONTROLS, '\uFFFD');
+  if (typeof value === 'string') return escaped(value);
   if (Array.isArray(value)) return value.map((one) => harmless(one));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, harmless(inner)]));
 }
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be replaced.
-const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+/**
+ * Control characters, line ends, and what turns the direction of writing: in an id or a name they
+ * could make one account look like another.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be escaped.
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const CONTROLS_BUT_ENDS = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const inJson = (character: string): string =>
+  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** Text of others for a terminal: `\n`, `\t` and `\u{9b}` stand for what would act on it. */
+export const escaped = (text: string): string =>
+  text.replace(CONTROLS, (character) => {
+    if (character === '\n') return '\\n';
+    return character === '\t' ? '\\t' : `\\u{${character.charCodeAt(0).toString(16)}}`;
+  });

@@ -91,6 +91,11 @@ export const OperationShape = z.looseObject({
     request: z
       .looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() })
       .optional(),
+    rerun: z
+      .looseObject({ of: z.string(), by: z.string(), reason: z.string(), at: z.number() })
+      .optional(),
+    next: z.looseObject({ eventType: z.string(), at: z.number() }).optional(),
+    generation: z.number().default(1),
     keystoneAction: z
       .looseObject({
         what: z.enum(['assign-role', 'revoke-role', 'disable', 'delete']),
@@ -109,6 +114,17 @@ export const OperationShape = z.looseObject({
   tasks: z.array(TaskShape),
   resources: count,
   waitsOn: z.array(WaitingShape),
+  foundAgain: z
+    .array(
+      z.looseObject({
+        service: z.string(),
+        region: z.string(),
+        resourceType: z.string(),
+        found: z.number(),
+        leftBefore: z.number().optional(),
+      }),
+    )
+    .optional(),
   /** Only where one operation is asked for. */
   decisions: z.array(DecisionShape).default([]),
   notice: z.string().optional(),

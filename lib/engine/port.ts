@@ -125,6 +125,8 @@ export interface Reads {
   account(type: 'project' | 'domain' | 'user', id: string): Promise<AccountRecord | undefined>;
   /** Those of the ids that are known; without ids, every account of the type, deleted ones too. */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
+  /** Accounts whose ids fold to this text, deleted ones too: see `foldId`. */
+  accountsAlike(type: 'project' | 'domain' | 'user', folded: string): Promise<AccountRecord[]>;
   /** All projects of a domain that the inventory ever knew, deleted ones too. */
   projectsOf(domainId: DomainId): Promise<AccountRecord[]>;
   /** All projects that the inventory knows the user to have had a role on. */

@@ -100,6 +100,10 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   request: unset(
     z.looseObject({ by: z.string(), reason: z.string(), at: z.number(), enabled: z.boolean() }),
   ),
+  rerun: unset(
+    z.looseObject({ of: OperationId, by: z.string(), reason: z.string(), at: z.number() }),
+  ),
+  next: unset(Cause),
   keystoneAction: unset(
     z.looseObject({
       what: z.enum(['assign-role', 'revoke-role', 'disable', 'delete']),

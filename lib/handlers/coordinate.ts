@@ -1,20 +1,21 @@
-import type { Account, AccountEvent } from '../../events/account.ts';
+import type { AccountEvent } from '../../events/account.ts';
 import type { DomainId, OperationId, ServiceName } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
-import type { AccountRecord } from '../account/inventory.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import { awaitsConfirmation, type KeystoneAnswer } from '../operation/confirmation.ts';
 import type { DomainProject } from '../operation/domain.ts';
 import { summarize } from '../operation/keystone-check.ts';
-import type { Mode, Operation, ProjectScope, Scope } from '../operation/model.ts';
+import type { Mode, Operation, Scope } from '../operation/model.ts';
 import { openCleanup } from '../operation/open.ts';
+import { projectScope, scopeOf } from '../operation/scope.ts';
 import { type CloudSnapshot, cloudSnapshot } from '../operation/snapshot.ts';
 import { type Input, step } from '../operation/step.ts';
 import type { Rules, Step } from '../operation/transaction.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
+import { livingAlike } from './alike.ts';
 import { keystoneAction } from './keystone-action.ts';
 
 export interface CoordinateDeps {
@@ -135,8 +136,13 @@ async function withOperation(
 
 async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | undefined> {
   const { account, cause } = event.data;
-  const scope = await scopeOf(account, deps);
-  const existing = await deps.engine.reads.operationsAbout(scope.type, scope.id);
+  const { reads } = deps.engine;
+  const [record, existing, projects] = await Promise.all([
+    reads.account(account.type, account.id),
+    reads.operationsAbout(account.type, account.id),
+    account.type === 'user' ? reads.projectsOfMember(account.id) : [],
+  ]);
+  const scope = scopeOf(account, { record, projects });
   const opened = openCleanup({
     scope,
     cause,
@@ -146,6 +152,7 @@ async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | u
     gracePeriodMillis: deps.gracePeriodMillis,
     // Who we are ourselves is known once Keystone answers; until then the settings speak.
     protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
+    deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
   });
   if (opened)
     return {
@@ -193,6 +200,11 @@ async function ask(
   const { keystone, keystoneActions } = deps.cloud;
   const shown = await keystone.show(scope.type, scope.id);
   const because = protectedBecause(scope, await deps.protection());
+  if (shown.is === 'other') return { keystoneAnswer: { is: 'alike', living: shown.id } };
+  if (state === 'confirming' && (shown.is === 'absent' || request)) {
+    const living = await livingAlike(scope, deps.engine.reads, keystone);
+    if (living !== undefined) return { keystoneAnswer: { is: 'alike', living } };
+  }
   if (shown.is === 'present') {
     const { enabled } = shown.account;
     if (!request || scope.type !== 'project' || state !== 'confirming')
@@ -240,46 +252,12 @@ async function projectsOf(domainId: DomainId, deps: CoordinateDeps): Promise<Dom
     if (record.account.type !== 'project') return undefined;
     const scope = projectScope(record.account, record);
     const existing = await deps.engine.reads.operationsAbout('project', scope.id);
-    return { scope, existing, protectedBecause: protectedBecause(scope, protection) };
+    return {
+      scope,
+      existing,
+      protectedBecause: protectedBecause(scope, protection),
+      seenAliveAt: record.seenAt,
+    };
   });
   return (await Promise.all(projects)).filter((project) => project !== undefined);
 }
-
-/**
- * What an operation remembers of a project: the account, and the members that the inventory has
- * recorded.
- */
-function projectScope(
-  { id, name, domainId }: Extract<Account, { type: 'project' }>,
-  record: AccountRecord | undefined,
-): ProjectScope {
-  return {
-    type: 'project',
-    id,
-    ...(name === undefined ? {} : { name }),
-    ...(domainId === undefined ? {} : { domainId }),
-    ...(record?.members ? { members: record.members } : {}),
-  };
-}
-
-async function scopeOf(account: Account, { engine }: CoordinateDeps): Promise<Scope> {
-  if (account.type === 'domain') return domainScope(account);
-  if (account.type === 'project')
-    return projectScope(account, await engine.reads.account('project', account.id));
-  const projects = await engine.reads.projectsOfMember(account.id);
-  return {
-    type: 'user',
-    id: account.id,
-    ...(account.name === undefined ? {} : { name: account.name }),
-    ...(account.domainId === undefined ? {} : { domainId: account.domainId }),
-    projects: projects.flatMap((record) =>
-      record.account.type === 'project' ? [record.account.id] : [],
-    ),
-  };
-}
-
-const domainScope = ({ id, name }: Extract<Account, { type: 'domain' }>): Scope => ({
-  type: 'domain',
-  id,
-  ...(name === undefined ? {} : { name }),
-});

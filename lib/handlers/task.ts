@@ -351,6 +351,14 @@ export async function fetchAccountState(
 ): Promise<AccountState> {
   const shown = await deps.cloud.keystone.show(scope.type, scope.id);
   if (shown.is === 'absent') return 'absent';
+  if (shown.is === 'other')
+    throw new PropagatorError({
+      code: 'keystone.id.alike',
+      class: 'Denied',
+      message: `Keystone shows ${shown.id} for ${scope.id}: its database takes the two ids for one`,
+      advice: `Nothing is removed. Give the living ${scope.type} another id, or clean up by hand.`,
+      service: 'keystone',
+    });
   return shown.account.enabled ? 'enabled' : 'disabled';
 }
 

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Account } from '../../events/account.ts';
-import { ProjectId, UserId } from '../../events/ids.ts';
+import { foldId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Keystone, KeystoneState } from '../account/keystone.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ListOptions, ServiceApi } from '../task/service.ts';
@@ -50,17 +50,6 @@ const user = z
   .transform(({ domain_id, ...row }, context) =>
     toAccount({ type: 'user', ...row, domainId: domain_id }, context),
   );
-/**
- * LDAP without id mapping lets anything be a user's id (`jane.doe@example.org`). Such users are
- * left out: no event or URL carries them.
- */
-const userOrOdd = z.union([
-  user,
-  z
-    .object({ id: z.string().refine((id) => !UserId.safeParse(id).success) })
-    .transform(() => undefined),
-]);
-
 const shown = {
   project: z.object({ project }).transform((body) => body.project),
   domain: z.object({ domain }).transform((body) => body.domain),
@@ -75,6 +64,20 @@ const isAbout = (error: unknown, id: string): boolean =>
  * "Could not find project: 4f….", …}}`.
  */
 const notFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
+
+/** `Could not find project: 4f….`: the id to the letter, and nothing after it. */
+const names = (message: string, id: string): boolean =>
+  message.endsWith(`: ${id}.`) || message.endsWith(`: ${id}`);
+
+/** Web servers decode `%2F` before they look for the route: such an id reaches no row of Keystone. */
+const unaskable = (type: string): PropagatorError =>
+  new PropagatorError({
+    code: 'keystone.id.hidden',
+    class: 'Unsupported',
+    message: `Keystone can't be asked about a ${type} whose id has a slash in it`,
+    advice: `Ask the database of Keystone whether the ${type} is there.`,
+    service: 'keystone',
+  });
 
 const member = z.object({ id: z.string() });
 const assignment = z.object({
@@ -114,10 +117,8 @@ export function createKeystone(api: ServiceApi): Keystone {
       })
     ).rows;
   const domains = (): Promise<Account[]> => list('/v3/domains', 'domains', domain);
-  const users = async (domainId?: string): Promise<Account[]> => {
-    const rows = await list('/v3/users', 'users', userOrOdd, { domain_id: domainId });
-    return rows.filter((row) => row !== undefined);
-  };
+  const users = (domainId?: string): Promise<Account[]> =>
+    list('/v3/users', 'users', user, { domain_id: domainId });
 
   return {
     async show(type, id): Promise<KeystoneState> {
@@ -128,10 +129,13 @@ export function createKeystone(api: ServiceApi): Keystone {
         const own = notFound.safeParse(answer.json);
         // A proxy, another web server or a mistyped URL answer 404, too: only Keystone names the
         // id.
-        if (own.success && own.data.error.message.includes(id)) return { is: 'absent' };
+        if (own.success && names(own.data.error.message, id)) return { is: 'absent' };
+        if (id.includes('/')) throw unaskable(type);
         throw fail(`the 404 for a ${type} is not Keystone's own`, answer.status, answer.requestId);
       }
       const parsed = shown[type].safeParse(answer.json);
+      if (parsed.success && parsed.data.id !== id && foldId(parsed.data.id) === foldId(id))
+        return { is: 'other', id: parsed.data.id };
       if (!parsed.success || parsed.data.id !== id || parsed.data.enabled === undefined)
         throw fail(
           `its answer does not show the ${type} that was asked for`,
@@ -179,7 +183,7 @@ export function createKeystone(api: ServiceApi): Keystone {
       for (const { user: who, scope } of rows) {
         const id = UserId.safeParse(who?.id);
         if (id.success && scope.project)
-          pairs.set(`${scope.project.id}/${id.data}`, {
+          pairs.set(JSON.stringify([scope.project.id, id.data]), {
             projectId: scope.project.id,
             userId: id.data,
           });

@@ -11,6 +11,7 @@ import {
 } from './failure.ts';
 import { parseJson } from './json.ts';
 import { readListing } from './listing.ts';
+import { refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
 import type { Session, Token } from './session.ts';
 import { type Method, type RawAnswer, type Transport, TransportError } from './transport.ts';
 import { locate, withoutNames } from './url.ts';
@@ -135,7 +136,12 @@ export function createRest(options: RestOptions): ServiceApi {
   ): Promise<Answer> => {
     // A call that waited for its turn while the watch gave up is not sent any more.
     watch?.signal.throwIfAborted();
-    const target = locate(home, request.endpoint ?? options.endpoint, path, request.query);
+    const endpoint = request.endpoint ?? options.endpoint;
+    refuseUnsafePath(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
+    // In Swift's paths an object has any name, `..` too, and Swift takes it as it is written.
+    if (service !== 'swift') refuseUnsafePath(service, path);
+    refuseUnsafeHeaders(service, request.headers);
+    const target = locate(home, endpoint, path, request.query);
     const call = `${method} ${withoutNames(service, path)}`;
     let token = await session.token();
     let loggedInAnew = now() < refusedFresh + REFUSAL_MILLIS;

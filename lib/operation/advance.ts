@@ -1,3 +1,4 @@
+import { Account } from '../../events/account.ts';
 import { total } from './counts.ts';
 import { applyWaivers, leftoversOf } from './coverage.ts';
 import type { Hold, Operation } from './model.ts';
@@ -198,9 +199,15 @@ export function holdForLeftovers(transaction: OperationTransaction, rules: Rules
 
 /** Tells whoever listens, and the domain that it belongs to. */
 export function announceEnd(transaction: OperationTransaction): void {
-  const { id, state, parentId } = transaction.operation;
+  const { id, state, parentId, next, scope } = transaction.operation;
   transaction.messages.push({
     type: 'operation.finished',
     data: { operationId: id, state, ...(parentId ? { parentId } : {}) },
   });
+  // Another deletion came while this one was running.
+  if (next)
+    transaction.messages.push({
+      type: `account.${scope.type}.deleted`,
+      data: { account: Account.parse(scope), cause: next },
+    });
 }

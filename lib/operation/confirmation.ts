@@ -30,6 +30,8 @@ export type KeystoneAnswer =
   | { readonly is: 'blocked'; readonly message: string; readonly advice: string }
   /** It is gone, and must be left alone all the same (safety rule: never the cloud itself). */
   | { readonly is: 'protected'; readonly because: string }
+  /** Another account lives whose id a database may take for this one. */
+  | { readonly is: 'alike'; readonly living: string }
   | { readonly is: 'unknown'; readonly error: ErrorReport };
 
 const LONGEST_WAIT_SECONDS = 60;
@@ -88,6 +90,13 @@ export function applyConfirmation(
       break;
     case 'blocked':
       takeBlocked(transaction, keystoneAnswer, rules);
+      break;
+    case 'alike':
+      transaction.operation = refuse(
+        operation,
+        `a living ${operation.scope.type} has an id that databases may take for this one (${keystoneAnswer.living}): they differ in upper and lower case, accents or spaces only, and what is removed of one may be the other's`,
+        rules.now,
+      );
       break;
     case 'unknown':
       applyUnknown(transaction, keystoneAnswer.error, rules);
@@ -181,6 +190,11 @@ function applyAbsent(transaction: OperationTransaction, cloud: CloudSnapshot, ru
 
 function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
   const { operation } = transaction;
+  // It can't be asked at all about such an id: waiting does not help.
+  if (error.class === 'Unsupported' && operation.state === 'confirming') {
+    transaction.operation = refuse(operation, error.message, rules.now);
+    return;
+  }
   const since = operation.hold?.since ?? rules.now;
   transaction.operation = {
     ...operation,

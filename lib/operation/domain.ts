@@ -12,6 +12,8 @@ export interface DomainProject {
   readonly scope: ProjectScope;
   readonly existing: readonly Operation[];
   readonly protectedBecause: string | undefined;
+  /** Epoch milliseconds when Keystone last showed it; `undefined` if it never did. */
+  readonly seenAliveAt: number | undefined;
 }
 
 /**
@@ -32,6 +34,7 @@ export function openProjects(
     return;
   const children: Operation[] = [];
   for (const project of projects) {
+    const last = project.existing[0];
     const opened = openCleanup({
       scope: project.scope,
       cause: operation.cause,
@@ -42,8 +45,11 @@ export function openProjects(
       gracePeriodMillis: 0,
       protectedBecause: project.protectedBecause,
       parentId: operation.id,
+      deletion: { announcedAt: undefined, seenAliveAt: project.seenAliveAt },
+      ...(operation.rerun && last && hasEnded(last)
+        ? { rerun: { ...operation.rerun, of: last.id } }
+        : {}),
     });
-    const last = project.existing[0];
     if (opened) transaction.messages.push(...opened.messages);
     const child = opened?.operation ?? last;
     if (!child) continue;

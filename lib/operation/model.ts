@@ -116,6 +116,14 @@ export interface Request {
   readonly enabled: boolean;
 }
 
+/** A person ran the operation `of` again after it had ended. */
+export interface Rerun {
+  readonly of: OperationId;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: number;
+}
+
 /** What is to be done in Keystone itself, one thing at a time; `number` is the fence. */
 export interface KeystoneAction {
   readonly what: 'assign-role' | 'disable' | 'revoke-role' | 'delete';
@@ -167,7 +175,8 @@ export interface Operation {
   readonly action: 'cleanup';
   readonly scope: Scope;
   /**
-   * How often this same change was opened before (an observed or refused one may be opened again).
+   * Counts the operations about this account, from 1. Each new deletion of the same id and each rerun
+   * is a new generation.
    */
   readonly generation: number;
   readonly mode: Mode;
@@ -191,6 +200,13 @@ export interface Operation {
   readonly hold: Hold | undefined;
   /** Set when an administrator asked for it. */
   readonly request: Request | undefined;
+  /** Set when a person ran an ended operation again. */
+  readonly rerun: Rerun | undefined;
+  /**
+   * Another deletion of the same account that was announced while this operation was running. When
+   * this operation ends, the next one is opened for it.
+   */
+  readonly next: Cause | undefined;
   /** What is being done in Keystone. */
   readonly keystoneAction: KeystoneAction | undefined;
   /** Roles that the cleaner takes on the living project for the run, and gives back. */

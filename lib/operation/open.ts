@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Cause } from '../../events/account.ts';
 import { OperationId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
-import { ENDED, type Mode, type Operation, type Request, type Scope } from './model.ts';
+import { type Deletion, isNewDeletion, isSameMessage } from './generation.ts';
+import { ENDED, type Mode, type Operation, type Request, type Rerun, type Scope } from './model.ts';
 import { moveOperation } from './transitions.ts';
 
 export interface OpenInput {
@@ -18,6 +19,10 @@ export interface OpenInput {
   readonly parentId?: OperationId;
   /** An administrator asked for it, and the project still lives. */
   readonly request?: Request;
+  /** A person runs an ended operation again. */
+  readonly rerun?: Rerun;
+  /** What tells a new deletion from the one that the last operation dealt with. */
+  readonly deletion?: Deletion;
 }
 
 export interface Opened {
@@ -26,21 +31,32 @@ export interface Opened {
 }
 
 /**
- * The operation that an account's deletion opens, or `undefined` when there is one already.
- * Its id is derived from the account, so two notifications for one deletion can't make two
- * operations. An operation that was only observed is opened anew once the mode is `enforce`;
- * one that Keystone refuted is taken up again, for a later notification may be the true one.
+ * The operation that the deletion of an account opens. `undefined` when an operation deals with this
+ * deletion already. Rules, in this order:
+ *
+ * - A message that an operation was opened for opens nothing again.
+ * - A person's request or rerun opens a new generation; the caller makes sure that none is running.
+ * - An operation that Keystone refuted is taken up again: this notification may be the true one.
+ * - A new deletion ({@link isNewDeletion}) opens a new generation, at once or when the last
+ *   operation has ended.
+ * - An operation that was only observed is opened anew once the mode is `enforce`.
+ *
+ * The id is derived from the account and the generation, so two notifications of one deletion can't
+ * make two operations.
  */
 export function openCleanup(input: OpenInput): Opened | undefined {
-  const { existing, now } = input;
+  const { existing, now, cause } = input;
+  if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
   const last = existing[0];
-  if (last?.state === 'refused' && !input.protectedBecause && !input.request && !last.request)
-    return takeUp(last, input);
-  const again =
-    last !== undefined &&
-    ((last.state === 'observed' && input.mode === 'enforce') ||
-      (last.state === 'refused' && (input.request ?? last.request)));
-  if (last && !again) return undefined;
+  const isByPerson = input.request !== undefined || input.rerun !== undefined;
+  if (last && !isByPerson) {
+    const isNew = input.deletion !== undefined && isNewDeletion(last, input.deletion);
+    if (!hasEnded(last)) return isNew ? followed(last, cause) : undefined;
+    if (last.state === 'refused' && !last.request)
+      return input.protectedBecause ? undefined : takeUp(last, input);
+    const mayBeCarriedOut = last.state === 'observed' && input.mode === 'enforce';
+    if (!isNew && !mayBeCarriedOut && last.state !== 'refused') return undefined;
+  }
   const generation = (last?.generation ?? 0) + 1;
   const id = operationId(input.scope, generation);
   const operation: Operation = {
@@ -59,6 +75,8 @@ export function openCleanup(input: OpenInput): Opened | undefined {
     children: [],
     hold: undefined,
     request: input.request,
+    rerun: input.rerun,
+    next: undefined,
     keystoneAction: undefined,
     roles: [],
     uncovered: [],
@@ -80,6 +98,12 @@ export function openCleanup(input: OpenInput): Opened | undefined {
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
   };
 }
+
+/** Another deletion while the operation removes what the one before left: it is dealt with next. */
+const followed = (running: Operation, cause: Cause): Opened | undefined =>
+  running.next && isSameMessage(running.next, cause)
+    ? undefined
+    : { operation: { ...running, next: cause }, messages: [] };
 
 function takeUp(refused: Operation, input: OpenInput): Opened {
   const operation: Operation = {
@@ -105,8 +129,7 @@ function takeUp(refused: Operation, input: OpenInput): Opened {
 
 /** Ends an operation that must not go on, with the reason for a person. */
 export function refuse(operation: Operation, reason: string, now: number): Operation {
-  const advice =
-    'Nothing was touched. If this account is really gone, delete it in Keystone again or ask for the cleanup by name.';
+  const advice = `Nothing was touched. If the account is really gone, run it again: propagator operation rerun ${operation.id} --reason "…"`;
   return {
     ...moveOperation(operation, 'refused'),
     hold: { reason, since: now, advice },

@@ -3,7 +3,8 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 /** Every legal move of an operation. What is not here cannot happen. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
   confirming: ['pre-delete', 'running', 'waiting', 'held', 'observed', 'refused'],
-  held: ['pre-delete', 'running', 'waiting', 'closing'],
+  // An administrator asks for the cleanup of a project that Keystone shows.
+  held: ['pre-delete', 'running', 'waiting', 'closing', 'refused'],
   'pre-delete': ['held', 'running'],
   running: ['held', 'closing', 'finished', 'unverified'],
   // Somebody enabled the project before it was deleted.

@@ -1,6 +1,7 @@
 import type { OperationId, TaskId } from '../../events/ids.ts';
 import type { Actor, ErrorReport } from '../shared/errors.ts';
 import { total } from './counts.ts';
+import { type FoundAgain, foundAgain } from './found-again.ts';
 import type { Operation, ResourceTypeCount, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 
@@ -20,6 +21,8 @@ export interface OperationView {
   readonly tasks: readonly Task[];
   readonly resources: ResourceTypeCount;
   readonly waitsOn: readonly Waiting[];
+  /** Of a rerun: what it found that the earlier operation did not. */
+  readonly foundAgain: readonly FoundAgain[] | undefined;
 }
 
 export interface ViewInput {
@@ -34,6 +37,8 @@ export interface ViewInput {
   readonly givenUp: ReadonlySet<TaskId>;
   /** Messages of it that the coordinator gave up: what they are called, and since when. */
   readonly lost: readonly { readonly what: string; readonly at: number }[];
+  /** Of a rerun: the tasks of the operation that it runs again. */
+  readonly earlierTasks?: readonly Task[] | undefined;
 }
 
 /**
@@ -59,6 +64,7 @@ export function view(input: ViewInput): OperationView {
     tasks,
     resources,
     waitsOn: hasEnded(operation) ? [] : waitsOn({ ...input, tasks }),
+    foundAgain: input.earlierTasks && foundAgain(tasks, input.earlierTasks),
   };
 }
 

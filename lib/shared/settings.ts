@@ -14,15 +14,41 @@ const duration = z
     return Number(number) * UNITS[unit as keyof typeof UNITS];
   })
   .refine((millis) => millis <= 366 * UNITS.d, 'must be at most 366d');
+/** Separated by commas; or a JSON array, for an id that has a comma in it, or a space at an end. */
+const jsonIds = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      context.addIssue({ code: 'custom', message: 'not JSON' });
+      return z.NEVER;
+    }
+  })
+  .pipe(z.array(z.string().min(1)));
+const ids = z.string().transform((text, context): string[] => {
+  if (!text.trimStart().startsWith('[')) {
+    const all = text
+      .split(',')
+      .map((id) => id.trim())
+      .filter((id) => id !== '');
+    if (all.every((id) => /^[\w-]{1,64}$/.test(id))) return all;
+    context.addIssue({
+      code: 'custom',
+      message: 'write ids with commas between them; a name does not protect anything',
+    });
+    return z.NEVER;
+  }
+  const parsed = jsonIds.safeParse(text);
+  if (parsed.success) return parsed.data;
+  context.addIssue({ code: 'custom', message: 'write a, b, c or a JSON array: ["a", "b"]' });
+  return z.NEVER;
+});
 const list = z.string().transform((text) =>
   text
     .split(',')
     .map((id) => id.trim())
     .filter((id) => id !== ''),
-);
-const ids = list.refine(
-  (all) => all.every((id) => /^[\w-]{1,64}$/.test(id)),
-  'write ids with commas between them; a name does not protect anything',
 );
 const whole = (least: number, most: number) =>
   z

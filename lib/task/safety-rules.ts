@@ -1,4 +1,4 @@
-import type { ProjectId, UserId } from '../../events/ids.ts';
+import { foldId, type ProjectId, type UserId } from '../../events/ids.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Resource } from './service.ts';
 
@@ -76,6 +76,10 @@ export interface Protection {
  */
 const SERVICE_PROJECTS = ['service', 'services', 'admin'];
 
+/** As a database may compare ids: a protection that is written in capital letters counts, too. */
+const isSame = (one: string, other: string): boolean => foldId(one) === foldId(other);
+const isAmong = (id: string, ids: readonly string[]): boolean => ids.some((one) => isSame(one, id));
+
 /**
  * safety rule: why this project must not be touched; `undefined` when it may be.
  * A project whose domain nobody recorded is protected as soon as any domain is.
@@ -90,20 +94,20 @@ export function protectedBecause(
   protection: Protection,
 ): string | undefined {
   if (scope.type === 'domain') {
-    if (scope.id === 'default') return 'the default domain is never emptied';
-    return protection.domains.includes(scope.id) ? 'the settings protect this domain' : undefined;
+    if (isSame(scope.id, 'default')) return 'the default domain is never emptied';
+    return isAmong(scope.id, protection.domains) ? 'the settings protect this domain' : undefined;
   }
   if (scope.type === 'user') {
     if (scope.domainId === undefined && protection.domains.length > 0)
       return 'its domain was never recorded, and some domains are protected';
-    return scope.domainId !== undefined && protection.domains.includes(scope.domainId)
+    return scope.domainId !== undefined && isAmong(scope.domainId, protection.domains)
       ? 'the settings protect its domain'
       : undefined;
   }
-  if (scope.id === protection.ownProject)
+  if (isSame(scope.id, protection.ownProject))
     return 'it is the project that this cleaner is logged in to';
-  if (protection.projects.includes(scope.id)) return 'the settings protect this project';
-  if (scope.domainId !== undefined && protection.domains.includes(scope.domainId))
+  if (isAmong(scope.id, protection.projects)) return 'the settings protect this project';
+  if (scope.domainId !== undefined && isAmong(scope.domainId, protection.domains))
     return 'the settings protect its domain';
   if (scope.domainId === undefined && protection.domains.length > 0)
     return 'its domain was never recorded, and some domains are protected';
@@ -121,7 +125,7 @@ export function protectedBecause(
  * (safety rule: never the cloud itself).
  */
 export function refuseOwnProject(project: ProjectId, ownProject: string, service: string): void {
-  if (project !== ownProject) return;
+  if (!isSame(project, ownProject)) return;
   throw new PropagatorError({
     code: 'safety rules.own-project',
     class: 'Denied',

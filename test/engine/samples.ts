@@ -29,6 +29,8 @@ export const operation = (fields: Partial<Operation> = {}): Operation => ({
   children: [],
   hold: undefined,
   request: undefined,
+  rerun: undefined,
+  next: undefined,
   keystoneAction: undefined,
   roles: [],
   uncovered: [],

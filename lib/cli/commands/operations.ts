@@ -110,6 +110,35 @@ Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a 
       );
     });
 
+  printable(
+    operation.command('rerun <id>'),
+    'operation rerun op-4f0c1a2b3c4d --reason "Trove is covered now"',
+  )
+    .description('run an operation again that has ended: for what was left or came later')
+    .requiredOption('--reason <text>', 'why; it is kept')
+    .option('--name <name>', 'the name of the project, where it lives and is enabled')
+    .action(
+      async (
+        id: string,
+        { reason, name, ...options }: Printed & { reason: string; name?: string },
+      ) => {
+        const answer = await client.post(
+          `/v1/operations/${encodeURIComponent(id)}/rerun`,
+          { reason, name },
+          z.object({ opened: z.string() }),
+        );
+        present(
+          terminal,
+          answer,
+          options,
+          oneOf<typeof answer>(
+            ({ opened }) =>
+              `${opened} runs ${id} again. Follow it: propagator operation show ${opened}`,
+          ),
+        );
+      },
+    );
+
   const project = program.command('project').description('projects that Keystone still has');
   printable(
     project.command('delete <project>'),

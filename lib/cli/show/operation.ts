@@ -18,6 +18,7 @@ export function showOperation(
     head(seen.operation, now, color),
     states(seen, color),
     resourceTypes(seen),
+    titled('Found by this run and not by the earlier one', foundAgain(seen)),
     titled('Waits on', waits(seen, now, color)),
     titled('Out of reach', seen.tasks.filter(isUnreachable).flatMap(outOfReach)),
     titled('Stays', seen.tasks.filter((task) => !isUnreachable(task)).flatMap(retained)),
@@ -38,11 +39,17 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
     `${color.bold(operation.id)}  cleanup of ${who(operation)} (${operation.scope.id})`,
     `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
     `because    ${because(operation)}`,
+    ...(operation.generation > 1 ? [`run        ${generation(operation)}`] : []),
     `Keystone   ${keystoneSays(operation)}`,
     ...(released
       ? [`released   by ${released.by} at ${time(released.at)}: ${released.reason}`]
       : []),
     ...(keystoneActions ? [`now        ${keystoneActions}`] : []),
+    ...(operation.next
+      ? [
+          `next       another deletion was announced (${operation.next.eventType}); its operation begins when this one ends`,
+        ]
+      : []),
   ].join('\n');
 }
 
@@ -53,6 +60,23 @@ function because({ cause, request, openedAt }: OperationShape['operation']): str
   }
   const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
   return `${cause.eventType}${by}, taken in ${time(openedAt)}${cause.note ? `; ${cause.note}` : ''}`;
+}
+
+/** An account can be cleaned up more than once: see `rerun`. */
+const generation = ({ generation: number, rerun }: OperationShape['operation']): string =>
+  rerun
+    ? `number ${number} about this account; ${rerun.by} ran ${rerun.of} again at ${time(rerun.at)}: ${rerun.reason}`
+    : `number ${number} about this account: it was deleted again after the earlier one`;
+
+/** What a rerun found that the earlier operation had removed, or had not seen. */
+function foundAgain({ foundAgain: found, operation }: OperationShape): string[] {
+  const { rerun } = operation;
+  if (!found || !rerun) return [];
+  if (found.length === 0) return [`nothing that ${rerun.of} had not found`];
+  return found.map(
+    ({ resourceType, region, found: count, leftBefore }) =>
+      `${resourceType} in ${region}: ${count}; ${leftBefore === undefined ? `${rerun.of} did not list them` : `${rerun.of} had left ${leftBefore}`}`,
+  );
 }
 
 function keystoneSays({

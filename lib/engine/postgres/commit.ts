@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { foldId } from '../../../events/ids.ts';
 import { deadLetterQueueOf, type Outgoing, queueOf } from '../../../events/index.ts';
 import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation } from '../../operation/model.ts';
@@ -175,6 +176,7 @@ async function writeVersioned(
 const accountRow = (record: AccountRecord) => ({
   type: record.account.type,
   id: record.account.id,
+  folded: foldId(record.account.id),
   domain_id: record.account.type === 'project' ? record.account.domainId : undefined,
   body: record,
 });
@@ -191,9 +193,10 @@ const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
  * writes later.
  */
 const ACCOUNTS = `
-  INSERT INTO propagator.account AS old (type, id, domain_id, body)
-  SELECT type, id, domain_id, body FROM jsonb_to_recordset($1::text::jsonb) AS x (type text, id text, domain_id text, body jsonb) ORDER BY type, id
-  ON CONFLICT (type, id) DO UPDATE SET domain_id = excluded.domain_id, body = excluded.body || jsonb_strip_nulls(jsonb_build_object(
+  INSERT INTO propagator.account AS old (type, id, folded, domain_id, body)
+  SELECT type, id, folded, domain_id, body
+  FROM jsonb_to_recordset($1::text::jsonb) AS x (type text, id text, folded text, domain_id text, body jsonb) ORDER BY type, id
+  ON CONFLICT (type, id) DO UPDATE SET domain_id = excluded.domain_id, folded = excluded.folded, body = excluded.body || jsonb_strip_nulls(jsonb_build_object(
     'seenAt', greatest((old.body->>'seenAt')::float8, (excluded.body->>'seenAt')::float8),
     'deletedAt', greatest((old.body->>'deletedAt')::float8, (excluded.body->>'deletedAt')::float8),
     'members', CASE WHEN old.body ? 'members' OR excluded.body ? 'members' THEN (

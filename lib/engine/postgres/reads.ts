@@ -110,6 +110,13 @@ export function readsOf(database: Database): Reads {
           ]);
       return bodies(StoredAccount, rows);
     },
+    async accountsAlike(type, folded) {
+      const rows = await database.query(
+        'SELECT body FROM propagator.account WHERE type = $1 AND folded = $2 ORDER BY id',
+        [type, folded],
+      );
+      return bodies(StoredAccount, rows);
+    },
     async projectsOf(domainId) {
       const rows = await database.query(
         `SELECT body FROM propagator.account WHERE domain_id = $1 AND type = 'project' ORDER BY id`,

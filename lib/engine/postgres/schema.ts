@@ -95,6 +95,11 @@ const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX decision_operation ON propagator.decision (operation_id) WHERE operation_id IS NOT NULL;
   `,
+  `
+  ALTER TABLE propagator.account ADD COLUMN folded text;
+  UPDATE propagator.account SET folded = lower(id);
+  CREATE INDEX account_folded ON propagator.account (type, folded);
+  `,
 ];
 
 /**

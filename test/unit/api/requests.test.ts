@@ -16,7 +16,9 @@ describe('POST /v1/operations', () => {
     ['nothing', ''],
     ['no project', { action: 'cleanup', name: 'shop' }],
     ['another action', { action: 'delete', project: TARGET, name: 'shop' }],
-    ['an id that is none', { action: 'cleanup', project: '../users/x', name: 'shop' }],
+    ['an empty id', { action: 'cleanup', project: '', name: 'shop' }],
+    ['an id that is too long', { action: 'cleanup', project: 'x'.repeat(65), name: 'shop' }],
+    ['an id with a NUL', { action: 'cleanup', project: 'a\0', name: 'shop' }],
     ['an empty name', { action: 'cleanup', project: TARGET, name: '' }],
     ['an empty reason', { action: 'cleanup', project: TARGET, name: 'shop', reason: '' }],
     [

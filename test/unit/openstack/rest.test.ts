@@ -42,11 +42,53 @@ describe('a call', () => {
     });
   });
 
+  it.each(['..', '.', 'a/../b', 'a/', '/a', 'a//b', 'a/.', '%2e%2e/a/'])(
+    'puts no id into a path that a server on the way may take for another one: %s',
+    async (id) => {
+      cloud.script = (_asked, response) => response.writeHead(204).end();
+      const api = await cloud.network();
+      await expect(
+        api.request('DELETE', `/v2.0/quotas/${encodeURIComponent(id)}`),
+      ).rejects.toMatchObject({ report: { class: 'Unsupported', code: 'neutron.id.hidden' } });
+      expect(calls()).toEqual([]);
+    },
+  );
+
+  it.each(['a b', 'a%2Fb', 'ü', '...', '..a', '-x', 'a?b#c', `'"`, 'a@b.c', 'a/b'])(
+    'encodes every other id: %s',
+    async (id) => {
+      cloud.script = (_asked, response) => response.writeHead(204).end();
+      const api = await cloud.network();
+      await api.request('DELETE', `/v2.0/quotas/${encodeURIComponent(id)}`, {
+        query: { project_id: id },
+      });
+      const url = new URL(calls()[0]?.url ?? '', 'http://x');
+      expect(decodeURIComponent(url.pathname.split('/').at(-1) ?? '')).toBe(id);
+      expect(url.pathname.split('/')).toHaveLength(5);
+      expect(url.searchParams.get('project_id')).toBe(id);
+    },
+  );
+
+  it.each([' a', 'a ', 'Łódź', 'é', 'a\nX-Other: b'])(
+    'sends no header that would arrive as another text: %j',
+    async (id) => {
+      cloud.script = (_asked, response) => response.writeHead(204).end();
+      const api = await cloud.network();
+      await expect(
+        api.request('DELETE', '/v2.0/quotas', { headers: { 'x-auth-sudo-project-id': id } }),
+      ).rejects.toMatchObject({ report: { class: 'Unsupported', code: 'neutron.id.hidden' } });
+      expect(calls()).toEqual([]);
+    },
+  );
+
   it("sends a path as it is written: an object named '..' is not its container", async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
     const swift = await cloud
       .connect()
-      .api({ ...NETWORK, catalogTypes: ['object-store'] }, 'RegionOne');
+      .api(
+        { ...NETWORK, name: ServiceName.parse('swift'), catalogTypes: ['object-store'] },
+        'RegionOne',
+      );
     await swift?.request('DELETE', '/box/..');
     await swift?.request('DELETE', `/box/${encodeURIComponent('a/../b ü%?')}`);
     expect(calls().map((asked) => asked.url)).toEqual([

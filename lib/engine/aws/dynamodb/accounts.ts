@@ -1,8 +1,8 @@
-import type { UserId } from '../../../../events/ids.ts';
+import { foldId, type UserId } from '../../../../events/ids.ts';
 import type { AccountRecord } from '../../../account/inventory.ts';
 import { StoredAccount } from '../../records.ts';
 import { pack, unpack } from './codec.ts';
-import { accountKey, memberPk, projectsPk } from './keys.ts';
+import { accountKey, alikePk, memberPk, projectsPk } from './keys.ts';
 import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
 
 /**
@@ -11,7 +11,7 @@ import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './ta
  */
 export interface AccountRows {
   readonly writes: readonly Write[];
-  /** To members that were not known before. They are harmless alone. */
+  /** To members that were not known before, and from the folded id. They are harmless alone. */
   readonly ahead: readonly Item[];
   /** How many accounts were not known before. */
   readonly added: number;
@@ -54,7 +54,12 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
     body: pack(now),
   };
   const writes: Write[] = [{ Put: { Item, ...unchanged('revision', item && revision) } }];
-  if (account.type !== 'project') return { writes, ahead: [], added: item ? 0 : 1 };
+  const folded = foldId(account.id);
+  const alike =
+    item || folded === account.id
+      ? []
+      : [keyOf({ pk: alikePk(account.type, folded), sk: account.id })];
+  if (account.type !== 'project') return { writes, ahead: alike, added: item ? 0 : 1 };
   const home = old?.account.type === 'project' ? old.account.domainId : undefined;
   if (account.domainId !== undefined && account.domainId !== home)
     writes.push({ Put: { Item: keyOf({ pk: projectsPk(account.domainId), sk: account.id }) } });
@@ -62,7 +67,7 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
   const joined = (now.members ?? []).filter((member) => !known.has(member));
   return {
     writes,
-    ahead: joined.map((member) => keyOf({ pk: memberPk(member), sk: account.id })),
+    ahead: [...alike, ...joined.map((member) => keyOf({ pk: memberPk(member), sk: account.id }))],
     added: item ? 0 : 1,
   };
 }

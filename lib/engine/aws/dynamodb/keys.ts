@@ -8,26 +8,29 @@ import type { Key } from './table.ts';
  * Everything of one stage stands in one table. `pk` and `sk` are its keys; a row with a record has
  * it as JSON in `body`, plain or compressed; a pointer has nothing but its keys.
  *
- * | pk | sk | what |
- * |---|---|---|
- * | `operation#<id>` | `operation` | the operation: `version`, `body`; `state` and `openedAt` are
- * the index `operations-by-state` | | `operation#<id>` | `tasks#<region>` | its tasks in one
- * region, all in `body`; `revision` rises with every write | | `about#<type>#<id>` |
- * `<opened>#<operation>` | pointer: operations about an account | | `domain#<id>` |
- * `<opened>#<operation>` | pointer: operations in a domain | | `below#<operation>` |
- * `<opened>#<operation>` | pointer: a domain's operation to those of its projects | |
- * `started#<type>` | `<started>#<operation>` | pointer: what began to destroy; goes after a day | |
- * `account#<type>` | `<id>` | the inventory's record: `revision`, `body` | | `projects#<domain>` |
- * `<id>` | pointer: projects of a domain | | `member#<user>` | `<project>` | pointer: projects on
- * which a user had a role | | `seen#<message>` | `seen` | a notification that was taken in; goes
- * after 14 days | | `quarantine` | `<received>#<id>` | pointer: in the order in which they came |
- * | `quarantine#<id>` | `record` | its record in `body` |
- * | `waiver` | `<catalog type>` | a person's decision in `body` |
- * | `decisions` and `decisions#<operation>` | `<time>#<id>` | what a person did with dead letters,
- * in `body` | | `counters` | `0` … `7` | shares of every counter, to be added up: one row would be
- * fought for | | `outbox#<0…3>` | `<written>#<uuid>` | messages of a change that are still to be
- * sent: `body`, `parts`, `leasedUntil` | | `outbox#<uuid>` | `1` … | what did not fit into that row
- * | | `lease#<name>` | `lease` | who is alone at something: `leasedUntil` |
+ * Rows, as `pk` / `sk`:
+ *
+ * - `operation#<id>` / `operation`: the operation; `state` and `openedAt` are the index
+ *   `operations-by-state`
+ * - `operation#<id>` / `tasks#<region>`: its tasks in one region; `revision` rises with every write
+ * - `about#<type>#<id>` / `<opened>#<operation>`: pointer to the operations about an account
+ * - `domain#<id>` / `<opened>#<operation>`: pointer to the operations in a domain
+ * - `below#<operation>` / `<opened>#<operation>`: pointer from a domain to its projects'
+ * - `started#<type>` / `<started>#<operation>`: pointer to what began to remove; goes after a day
+ * - `account#<type>` / `<id>`: the inventory's record; `revision`
+ * - `projects#<domain>` / `<id>`: pointer to the projects of a domain
+ * - `member#<user>` / `<project>`: pointer to the projects on which a user had a role
+ * - `alike#<type>#<folded id>` / `<id>`: pointer to accounts whose folded id is not their id
+ * - `seen#<message>` / `seen`: a notification that was taken in; goes after 14 days
+ * - `quarantine` / `<received>#<id>`: pointer, in the order in which they came
+ * - `quarantine#<id>` / `record`: the record
+ * - `waiver` / `<catalog type>`: a person's decision
+ * - `decisions` and `decisions#<operation>` / `<time>#<id>`: what a person did with dead letters
+ * - `counters` / `0` to `7`: shares of every counter, added up by the reader
+ * - `outbox#<0 to 3>` / `<written>#<uuid>`: messages of a change that are still to be sent: `body`,
+ *   `parts`, `leasedUntil`
+ * - `outbox#<uuid>` / `1`, `2`, …: what did not fit into that row
+ * - `lease#<name>` / `lease`: one process is alone at something until `leasedUntil`
  *
  * A pointer may point at nothing, or at a row that says otherwise (the write that it belongs to
  * came to nothing, or a later one changed its mind): whoever follows it reads the row itself,
@@ -61,6 +64,8 @@ export const accountKey = (type: AccountRecord['account']['type'], id: string): 
   pk: accountPk(type),
   sk: id,
 });
+export const alikePk = (type: AccountRecord['account']['type'], folded: string): string =>
+  `alike#${type}#${folded}`;
 export const projectsPk = (domain: string): string => `projects#${domain}`;
 export const memberPk = (user: string): string => `member#${user}`;
 export const seenKey = (id: string): Key => ({ pk: `seen#${id}`, sk: 'seen' });

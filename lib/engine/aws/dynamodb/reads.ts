@@ -19,6 +19,7 @@ import {
   aboutPk,
   accountKey,
   accountPk,
+  alikePk,
   belowPk,
   decisionsPk,
   domainPk,
@@ -150,6 +151,10 @@ export function readsOf(
       return ids
         ? accountsOf(type, ids)
         : bodies(StoredAccount, await store.query({ pk: accountPk(type) }));
+    },
+    async accountsAlike(type, folded) {
+      if (folded === '') return [];
+      return accountsOf(type, [folded, ...(await store.sortKeys({ pk: alikePk(type, folded) }))]);
     },
     async projectsOf(domainId) {
       const found = await accountsOf('project', await store.sortKeys({ pk: projectsPk(domainId) }));

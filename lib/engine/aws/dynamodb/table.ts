@@ -154,13 +154,13 @@ export class Store {
    */
   put(items: readonly Item[]): Promise<void> {
     const newest = new Map(
-      items.map((Item) => [`${textOf(Item, 'pk')}\n${textOf(Item, 'sk')}`, Item]),
+      items.map((Item) => [JSON.stringify([textOf(Item, 'pk'), textOf(Item, 'sk')]), Item]),
     );
     return this.#batch([...newest.values()].map((Item) => ({ PutRequest: { Item } })));
   }
 
   delete(keys: readonly Key[]): Promise<void> {
-    const once = new Map(keys.map((key) => [`${key.pk}\n${key.sk}`, key]));
+    const once = new Map(keys.map((key) => [JSON.stringify([key.pk, key.sk]), key]));
     return this.#batch([...once.values()].map((key) => ({ DeleteRequest: { Key: keyOf(key) } })));
   }
 

@@ -1,0 +1,129 @@
+import type { OperationId, ProjectId } from '../../events/ids.ts';
+import type { Engine } from '../engine/port.ts';
+import type { Operation } from '../operation/model.ts';
+import { openRequest, type RequestAnswer } from '../operation/request.ts';
+import { openRerun, whyNotAgain } from '../operation/rerun.ts';
+import { scopeAgain, scopeOf } from '../operation/scope.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import type { ApiDeps } from './deps.ts';
+import { problem } from './problem.ts';
+
+/** What a person says who asks for an operation. */
+export interface Wish {
+  readonly by: string;
+  readonly reason: string;
+  /** Of the project, to confirm that an enabled one is meant. */
+  readonly name?: string | undefined;
+}
+
+/** An administrator asks for the cleanup of a project that Keystone shows. */
+export async function request(
+  wish: Wish & { readonly project: ProjectId; readonly rerunOf?: OperationId },
+  deps: ApiDeps,
+): Promise<RequestAnswer> {
+  const { keystone, keystoneActions } = deps.cloud;
+  const [shown, existing, protection] = await Promise.all([
+    keystone.show('project', wish.project),
+    deps.engine.reads.operationsAbout('project', wish.project),
+    deps.protection(),
+  ]);
+  if (shown.is === 'present' && shown.account.type === 'domain') return aDomain(shown.account);
+  if (shown.is === 'other')
+    return {
+      is: 'refused',
+      because: `Keystone shows ${shown.id} instead: write the id as Keystone does`,
+    };
+  if (shown.is === 'absent' || shown.account.type !== 'project')
+    return {
+      is: 'refused',
+      because: `Keystone has no such project; ${wayOn(existing)}`,
+    };
+  const { id, name, domainId, enabled } = shown.account;
+  const scope = {
+    type: 'project' as const,
+    id,
+    ...(name === undefined ? {} : { name }),
+    ...(domainId === undefined ? {} : { domainId }),
+  };
+  const input = {
+    scope,
+    by: wish.by,
+    reason: wish.reason,
+    confirmedName: wish.name,
+    shown: { name, enabled },
+    existing,
+    mode: deps.mode,
+    now: deps.now(),
+    protectedBecause: protectedBecause(scope, protection),
+    ...(wish.rerunOf ? { rerunOf: wish.rerunOf } : {}),
+  };
+  // Keystone is asked in depth only for a request that nothing else refuses.
+  const refused = openRequest({ ...input, keystoneCheck: { obstacles: [], unknown: [] } });
+  if (refused.is === 'refused') return refused;
+  return openRequest({ ...input, keystoneCheck: await keystoneActions.checkEnd(id) });
+}
+
+const aDomain = ({ id, name = id }: { id: string; name?: string | undefined }): RequestAnswer => ({
+  is: 'refused',
+  because: `${id} is the id of a domain (${name}), not of a project`,
+  advice: `Name one project. The domain's projects: openstack project list --domain ${id}`,
+});
+
+const wayOn = ([last]: readonly Operation[]): string =>
+  last
+    ? `its cleanup is ${last.id}. One that has ended can be run again: propagator operation rerun ${last.id} --reason "…"`
+    : 'one that is deleted is cleaned up because of its notification';
+
+/** A person runs an operation again that has ended. */
+export async function rerun(earlier: Operation, wish: Wish, deps: ApiDeps): Promise<RequestAnswer> {
+  const { reads } = deps.engine;
+  const { type, id } = earlier.scope;
+  const [existing, record, projects, protection] = await Promise.all([
+    reads.operationsAbout(type, id),
+    reads.account(type, id),
+    type === 'user' ? reads.projectsOfMember(earlier.scope.id) : [],
+    deps.protection(),
+  ]);
+  const scope = record
+    ? scopeAgain(earlier.scope, scopeOf(record.account, { record, projects }))
+    : earlier.scope;
+  const because = protectedBecause(scope, protection);
+  const refused = whyNotAgain(earlier, existing, because);
+  if (refused !== undefined) return { is: 'refused', because: refused };
+  if (earlier.request && earlier.scope.type === 'project') {
+    // The project may live on: then it is a request once more.
+    const shown = await deps.cloud.keystone.show('project', earlier.scope.id);
+    if (shown.is === 'present')
+      return request({ ...wish, project: earlier.scope.id, rerunOf: earlier.id }, deps);
+  }
+  return openRerun({
+    earlier,
+    scope,
+    existing,
+    by: wish.by,
+    reason: wish.reason,
+    mode: deps.mode,
+    now: deps.now(),
+    protectedBecause: because,
+  });
+}
+
+/** Stores what was opened; answers as the API does. */
+export async function commitOpened(answer: RequestAnswer, engine: Pick<Engine, 'commit'>) {
+  if (answer.is === 'refused')
+    return { status: 409, body: problem('refused', answer.because, answer.advice) } as const;
+  const all = [answer.opened, ...(answer.superseded ? [answer.superseded] : [])];
+  const done = await engine.commit({
+    operations: all.map(({ operation }) => operation),
+    messages: all.flatMap(({ messages }) => messages),
+  });
+  return done === 'conflict'
+    ? ({
+        status: 409,
+        body: problem('conflict', 'another operation about it was opened at the same moment'),
+      } as const)
+    : ({
+        status: 202,
+        body: { opened: answer.opened.operation.id, unknown: answer.unknown },
+      } as const);
+}

@@ -1,0 +1,26 @@
+import { foldId } from '../../events/ids.ts';
+import type { Keystone } from '../account/keystone.ts';
+import type { Reads } from '../engine/port.ts';
+import type { Scope } from '../operation/model.ts';
+
+/**
+ * The id of a living account that a database may take for this one; `undefined` if there is none.
+ * Asked are the accounts of the inventory whose ids fold to the same, and the id in small and in
+ * capital letters. Throws when Keystone gives no certain answer.
+ */
+export async function livingAlike(
+  { type, id }: Pick<Scope, 'type' | 'id'>,
+  reads: Pick<Reads, 'accountsAlike'>,
+  keystone: Pick<Keystone, 'show'>,
+): Promise<string | undefined> {
+  const known = (await reads.accountsAlike(type, foldId(id))).map(({ account }) => account.id);
+  const spellings = new Set<string>([...known, id.toLowerCase(), id.toUpperCase(), id.trim()]);
+  spellings.delete(id);
+  spellings.delete('');
+  for (const spelling of spellings) {
+    const shown = await keystone.show(type, spelling);
+    const living = shown.is === 'present' ? shown.account.id : shown.is === 'other' ? shown.id : id;
+    if (living !== id) return living;
+  }
+  return undefined;
+}

@@ -1,0 +1,47 @@
+import { PropagatorError } from '../shared/errors.ts';
+
+/**
+ * Refuses a path that another program on the way may take for another path. Every id is encoded, but
+ * proxies and web servers decode `%2F` and `%2E` before they look for the route (a real Keystone
+ * answers for `/v3/projects/a%2F` as for `/v3/projects/a`), and then `.`, `..` and empty segments
+ * lead elsewhere: to the resources of another project. `path` is one as it is sent, with its query.
+ * Throws {@link PropagatorError}, whose code ends in `.hidden`: what could not be listed is not
+ * taken for empty.
+ */
+export function refuseUnsafePath(service: string, path: string): void {
+  for (const segment of (path.split('?')[0] ?? '').split('/')) {
+    const parts = decoded(segment).split('/');
+    const isEmpty = parts.length > 1 && parts.includes('');
+    if (isEmpty || parts.includes('.') || parts.includes('..')) throw unsafe(service, 'URL');
+  }
+}
+
+/**
+ * Refuses a header that would arrive as another text: Node sends Latin-1, and spaces at both ends
+ * are dropped. Throws like {@link refuseUnsafePath}.
+ */
+export function refuseUnsafeHeaders(
+  service: string,
+  headers: Readonly<Record<string, string>> | undefined,
+): void {
+  const isSafe = (value: string): boolean =>
+    /^[\x20-\x7e\t]*$/.test(value) && value === value.trim();
+  if (!Object.values(headers ?? {}).every(isSafe)) throw unsafe(service, 'header');
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+const unsafe = (service: string, where: 'URL' | 'header'): PropagatorError =>
+  new PropagatorError({
+    code: `${service}.id.hidden`,
+    class: 'Unsupported',
+    message: `an id or a name in it can't be sent safely in a ${where}: it would arrive as another one`,
+    advice: `Look in ${service} for what belongs to this id, and remove it there.`,
+    service,
+  });

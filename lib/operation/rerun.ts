@@ -1,0 +1,60 @@
+import type { Mode, Operation, Scope } from './model.ts';
+import { hasEnded, openCleanup } from './open.ts';
+import type { RequestAnswer } from './request.ts';
+
+/** A person wants an operation that has ended to run again. */
+export interface RerunInput {
+  readonly earlier: Operation;
+  /** What it is about, with all that is known now. */
+  readonly scope: Scope;
+  /** Every operation about the account, newest first. */
+  readonly existing: readonly Operation[];
+  readonly by: string;
+  readonly reason: string;
+  readonly mode: Mode;
+  readonly now: number;
+  readonly protectedBecause: string | undefined;
+}
+
+/**
+ * Safety rule "never closed for ever": a new operation about the same account, whatever the end of
+ * the earlier one was. It is confirmed like any other: Keystone must answer 404 for the account.
+ */
+export function openRerun(input: RerunInput): RequestAnswer {
+  const { earlier, existing, by, reason, now } = input;
+  const refused = whyNotAgain(earlier, existing, input.protectedBecause);
+  if (refused !== undefined) return { is: 'refused', because: refused };
+  const opened = openCleanup({
+    scope: input.scope,
+    cause: {
+      messageId: `rerun/${earlier.id}/${(existing[0]?.generation ?? 0) + 1}`,
+      eventType: 'rerun',
+      at: now,
+      note: `${by}: ${reason}`,
+    },
+    existing,
+    mode: input.mode,
+    now,
+    // The deletion is old news, and a person has decided.
+    gracePeriodMillis: 0,
+    protectedBecause: undefined,
+    rerun: { of: earlier.id, by, reason, at: now },
+  });
+  return opened
+    ? { is: 'opened', opened, unknown: [] }
+    : { is: 'refused', because: `${earlier.id} is being run again already` };
+}
+
+/** Why an operation can't be run again now; `undefined` if it can. */
+export function whyNotAgain(
+  earlier: Operation,
+  existing: readonly Operation[],
+  protectedBecause: string | undefined,
+): string | undefined {
+  const running = existing.find((operation) => !hasEnded(operation));
+  if (running?.id === earlier.id)
+    return `${earlier.id} has not ended: it is ${earlier.state}. Only an operation that has ended can be run again; see: propagator operation show ${earlier.id}`;
+  if (running)
+    return `another operation about the same ${earlier.scope.type} has not ended: ${running.id} is ${running.state}. See: propagator operation show ${running.id}`;
+  return protectedBecause === undefined ? undefined : `it is protected: ${protectedBecause}`;
+}
