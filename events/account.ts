@@ -19,6 +19,11 @@ export const Cause = z.object({
   initiator: z
     .object({ userId: z.string().max(200), name: z.string().max(255).optional() })
     .optional(),
+  /**
+   * The account was never seen alive, and a person let its deletion pass: see `Suspicion`. Its
+   * operation does not count towards the cap of an hour.
+   */
+  suspicious: z.literal(true).optional(),
   /** A person's decision behind it: `released by ann: looked at it`. */
   note: z.string().max(1500).optional(),
 });

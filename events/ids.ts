@@ -26,6 +26,8 @@ export const foldId = (text: string): string =>
   text
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
+    // First to capitals: `ß` and `SS` are one to some collations.
+    .toUpperCase()
     .toLowerCase()
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')

@@ -1,6 +1,7 @@
 import { foldId } from '../events/ids.ts';
 import { type Message, queueOf } from '../events/index.ts';
 import type { AccountRecord, QuarantineRecord } from '../lib/account/inventory.ts';
+import { newestSuspicions } from '../lib/account/suspicion.ts';
 import { decisionsOf, matches, readLetter, wordOf } from '../lib/engine/dead-letters.ts';
 import type {
   Change,
@@ -119,13 +120,15 @@ export class MemoryEngine implements Engine {
     task: async (id) => this.tasks.get(id),
     startedSince: async (at, type) =>
       [...this.operations.values()].filter(
-        ({ startedAt, scope }) => scope.type === type && startedAt !== undefined && startedAt >= at,
+        ({ startedAt, scope, cause }) =>
+          scope.type === type && startedAt !== undefined && startedAt >= at && !cause.suspicious,
       ).length,
     account: async (type, id) => this.accounts.get(`${type}/${id}`),
     accounts: async (type, ids) =>
       [...this.accounts.values()].filter(
         ({ account }) => account.type === type && (!ids || ids.includes(account.id)),
       ),
+    suspicions: async (limit) => newestSuspicions([...this.accounts.values()], limit),
     accountsAlike: async (type, folded) =>
       [...this.accounts.values()].filter(
         ({ account }) => account.type === type && foldId(account.id) === folded,

@@ -106,7 +106,14 @@ export function decide(batch: Batch): Decision {
  * What became of a hint, as the end of a counter's name; or the error because of which it has to
  * wait.
  */
-type Taken = 'announced' | 'recorded' | 'duplicate' | 'twin' | 'absent' | ErrorReport;
+type Taken =
+  | 'announced'
+  | 'recorded'
+  | 'duplicate'
+  | 'twin'
+  | 'absent'
+  | 'suspicious'
+  | ErrorReport;
 
 function applyAccount(
   update: InventoryUpdate,
@@ -115,9 +122,10 @@ function applyAccount(
   batch: Batch,
 ): Taken {
   if (update.wasSeen(messageKey(hint))) return 'duplicate';
-  const answer = hint.operation === 'deleted' ? undefined : batch.answers.accounts.get(subject);
-  if (answer?.is === 'uncertain') return answer.error;
-  const shown = answer?.value.shown;
+  const isDeletion = hint.operation === 'deleted';
+  const answer = batch.answers.accounts.get(subject);
+  if (answer?.is === 'uncertain' && !isDeletion) return answer.error;
+  const shown = answer?.is === 'certain' ? answer.value.shown : undefined;
   const type =
     shown?.is === 'present'
       ? shown.account.type
@@ -127,15 +135,35 @@ function applyAccount(
   const record = update.record(type, hint.id);
   update.see(messageKey(hint));
   if (type === 'domain' && isTwin(update, hint, record, batch.now)) return 'twin';
-  if (hint.operation === 'deleted') {
-    update.put({ ...record, deletedAt: isGone(record) ? record.deletedAt : batch.now });
-    update.announce(record.account, 'deleted', hint.cause);
+  if (isDeletion && record.seenAt === 0 && shown?.is !== 'present')
+    return holdApart(update, hint, record, shown, batch.now);
+  if (isDeletion) {
+    // Shown by Keystone right now: a forged notification, or an old read. The coordinator asks.
+    const living =
+      record.seenAt === 0 && answer?.is === 'certain' && shown?.is === 'present'
+        ? shownRecord(undefined, shown.account, batch.askedAt, answer.value.members)
+        : record;
+    update.put({ ...living, deletedAt: isGone(living) ? living.deletedAt : batch.now });
+    update.announce(living.account, 'deleted', hint.cause);
     return 'announced';
   }
   // Deleted meanwhile: its own notification says so, or the sweep finds it. What is known stays.
-  if (!answer || shown?.is !== 'present') return 'absent';
+  if (answer?.is !== 'certain' || shown?.is !== 'present') return 'absent';
   takeShown(update, hint, record, shown.account, answer.value, batch.askedAt);
   return 'announced';
+}
+
+/** Nobody has ever seen it alive: a person decides. See {@link Suspicion}. */
+function holdApart(
+  update: InventoryUpdate,
+  { cause }: AccountHint,
+  record: AccountRecord,
+  shown: KeystoneState | undefined,
+  now: number,
+): Taken {
+  const keystone = shown?.is === 'absent' ? 'absent' : 'not asked';
+  update.put({ ...record, deletedAt: now, suspicion: { cause, at: now, keystone } });
+  return 'suspicious';
 }
 
 function isTwin(
@@ -192,15 +220,18 @@ function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: B
   const { on, who, inherited } = hint;
   const group = who.type === 'group' ? batch.answers.groups.get(who.id) : undefined;
   if (group?.is === 'uncertain') return group.error;
-  if (on.type === 'project' && !inherited && !update.has('project', on.id)) {
+  const known = on.type === 'project' ? update.record('project', on.id) : undefined;
+  if (known && !inherited && (known.seenAt === 0 || isGone(known))) {
     const answer = batch.answers.accounts.get(keyOf('project', on.id));
     if (answer?.is === 'uncertain') return answer.error;
     const shown = answer?.value.shown;
-    if (shown?.is !== 'present' || shown.account.type !== 'project') return 'absent';
-    // Whether it is enabled was not announced yet, so it is not remembered: the notification that
-    // does may be on its way.
-    const { enabled: _notAnnounced, ...account } = shown.account;
-    update.put(shownRecord(undefined, account, batch.askedAt, answer?.value.members));
+    if (shown?.is === 'present' && shown.account.type === 'project') {
+      // Whether it is enabled was not announced yet, so it is not remembered: the notification that
+      // does may be on its way.
+      const { enabled: _notAnnounced, ...account } = shown.account;
+      const before = known.seenAt === 0 ? undefined : known;
+      update.put(shownRecord(before, account, batch.askedAt, answer?.value.members));
+    } else if (known.seenAt === 0) return 'absent';
   }
   const users = who.type === 'user' ? [who.id] : (group?.value ?? []);
   const places = inherited ? update.below(on.type, on.id) : [update.record(on.type, on.id)];

@@ -1,4 +1,4 @@
-import type { Account } from '../../events/account.ts';
+import type { Account, Cause } from '../../events/account.ts';
 import type { UserId } from '../../events/ids.ts';
 
 /**
@@ -23,6 +23,29 @@ export interface AccountRecord {
    * `undefined`: never asked.
    */
   readonly members: readonly UserId[] | undefined;
+  /**
+   * Set while the only thing known of it is that a notification said that it was deleted. The next
+   * record that Keystone's answer makes has none.
+   */
+  readonly suspicion?: Suspicion | undefined;
+}
+
+/**
+ * A deletion that is held apart until a person decides: neither Keystone nor an earlier event has
+ * ever shown the account alive. It is forged, or the account lived too short a time, or the
+ * inventory was not filled yet.
+ */
+export interface Suspicion {
+  /** The notification, as it is announced when a person releases it. */
+  readonly cause: Cause;
+  /** Epoch milliseconds when it was taken in. */
+  readonly at: number;
+  /** Keystone's answer then; it is asked about some of many only. */
+  readonly keystone: 'absent' | 'not asked';
+  /** A person decided that nothing follows. It can still be released. */
+  readonly dropped?:
+    | { readonly by: string; readonly reason: string; readonly at: number }
+    | undefined;
 }
 
 /** Whether it was said to be deleted and Keystone has not shown it since. */

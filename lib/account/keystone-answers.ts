@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import type { ProjectId, UserId } from '../../events/ids.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import type { AccountHint, Hint, MembershipHint } from './interpret.ts';
-import type { AccountRecord } from './inventory.ts';
+import { type AccountRecord, isGone } from './inventory.ts';
 import type { Keystone, KeystoneState } from './keystone.ts';
 import { keyOf, type Listed } from './merge.ts';
 
@@ -34,6 +34,11 @@ const CONCURRENCY = 8;
  */
 const MOST_FAILURES = 3;
 /**
+ * Deletions of accounts that were never seen alive, of one batch, that Keystone is asked about. The
+ * others are held apart unasked: a flood of forged ones must not keep the true ones waiting.
+ */
+const MOST_UNKNOWN = 20;
+/**
  * Up to so many projects are asked for their members one by one; beyond, all assignments of the
  * cloud in one listing are cheaper.
  */
@@ -53,19 +58,22 @@ export function knownDomains(
   known: ReadonlyMap<string, AccountRecord>,
 ): Set<string> {
   const domains = new Set<string>();
+  // Only what Keystone has shown counts: a forged notification must not turn a project into a domain.
+  const wasShown = (type: 'domain' | 'project', id: string): boolean =>
+    (known.get(keyOf(type, id))?.seenAt ?? 0) > 0;
   for (const hint of hints) {
-    if (
-      hint.is === 'account' &&
-      (hint.type === 'domain' || (hint.type === 'project' && known.has(keyOf('domain', hint.id))))
-    )
-      domains.add(hint.id);
+    if (hint.is !== 'account' || hint.type === 'user') continue;
+    const { id } = hint;
+    if (wasShown('domain', id) || (hint.type === 'domain' && !wasShown('project', id)))
+      domains.add(id);
   }
   return domains;
 }
 
 /**
- * Asks Keystone what is true now, once for each account and group that the hints are about. A
- * deletion is not asked about: that is the coordinator's, twice and apart. Never throws: what is
+ * Asks Keystone what is true now, once for each account and group that the hints are about. About a
+ * deletion the coordinator asks, twice and apart; here only about some of accounts that were never
+ * seen alive. Never throws: what is
  * not certain is said to be so.
  */
 export async function askKeystone(
@@ -109,14 +117,18 @@ const groupOf = (hint: MembershipHint): string[] =>
 function accountsToAsk(hints: readonly Hint[], known: ReadonlyMap<string, AccountRecord>) {
   const domains = knownDomains(hints, known);
   const wanted = new Map<string, (keystone: Keystone) => Promise<AboutAccount>>();
+  let unknown = 0;
   for (const hint of hints) {
     const key = hint.is === 'account' ? subjectOf(hint, domains) : keyOf(hint.on.type, hint.on.id);
     const record = known.get(key);
+    const wasSeenAlive = record !== undefined && record.seenAt > 0;
+    const isUnknown = hint.is === 'account' && hint.operation === 'deleted' && !wasSeenAlive;
     const isNeeded =
       hint.is === 'account'
-        ? hint.operation !== 'deleted'
-        : hint.on.type === 'project' && !hint.inherited && !record;
+        ? hint.operation !== 'deleted' || (isUnknown && unknown < MOST_UNKNOWN)
+        : hint.on.type === 'project' && !hint.inherited && (!record || isGone(record));
     if (!isNeeded || wanted.has(key)) continue;
+    if (isUnknown) unknown += 1;
     const { id, type } = hint.is === 'account' ? hint : hint.on;
     if (key.startsWith('domain/')) wanted.set(key, (keystone) => aboutDomain(id, keystone));
     else if (type === 'project')

@@ -7,6 +7,7 @@ import { notificationRoutes } from './notifications.ts';
 import { operationRoutes } from './operations.ts';
 import { protect } from './protect.ts';
 import { serviceRoutes } from './services.ts';
+import { suspiciousRoutes } from './suspicious.ts';
 import { taskRoutes } from './tasks.ts';
 
 export type { ApiDeps } from './deps.ts';
@@ -33,6 +34,7 @@ export function api(deps: ApiDeps): Hono {
   serviceRoutes(app, deps);
   taskRoutes(app, deps);
   deadLetterRoutes(app, deps);
+  suspiciousRoutes(app, deps);
 
   notificationRoutes(app, deps);
   app.get('/v1/quarantine', async (context) => {
@@ -45,12 +47,19 @@ export function api(deps: ApiDeps): Hono {
     });
   });
   app.get('/v1/status', async (context) => {
-    const [counters, queues, accounts] = await Promise.all([
+    const [counters, queues, accounts, suspicious] = await Promise.all([
       engine.reads.counters(),
       engine.reads.depths(),
       engine.reads.accountCount(),
+      engine.reads.suspicions(1),
     ]);
-    return context.json({ ...deps.health(), accounts, counters, queues });
+    return context.json({
+      ...deps.health(),
+      accounts,
+      suspicious: suspicious.total,
+      counters,
+      queues,
+    });
   });
   return app;
 }

@@ -125,6 +125,8 @@ export interface Reads {
   account(type: 'project' | 'domain' | 'user', id: string): Promise<AccountRecord | undefined>;
   /** Those of the ids that are known; without ids, every account of the type, deleted ones too. */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
+  /** Accounts whose deletion is held apart, the last one first: see `Suspicion`. */
+  suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
   /** Accounts whose ids fold to this text, deleted ones too: see `foldId`. */
   accountsAlike(type: 'project' | 'domain' | 'user', folded: string): Promise<AccountRecord[]>;
   /** All projects of a domain that the inventory ever knew, deleted ones too. */

@@ -178,6 +178,14 @@ export const StoredAccount: z.ZodType<AccountRecord> = z.looseObject({
   seenAt: z.number(),
   deletedAt: unset(z.number()),
   members: unset(z.array(UserId)),
+  suspicion: z
+    .looseObject({
+      cause: Cause,
+      at: z.number(),
+      keystone: z.enum(['absent', 'not asked']),
+      dropped: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
+    })
+    .exactOptional(),
 });
 
 export const StoredQuarantine: z.ZodType<QuarantineRecord> = z.looseObject({

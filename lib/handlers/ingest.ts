@@ -142,6 +142,12 @@ function tell(
       { error: uncertain, waiting: counters['notification.delayed'] ?? 0 },
       'Keystone gave no certain answer: notifications wait',
     );
+  const suspicious = counters['notification.suspicious'] ?? 0;
+  if (suspicious > 0)
+    log.warn(
+      { suspicious },
+      'deletions of accounts that were never seen alive are held: see propagator suspicious list',
+    );
   if (quarantine.length > 0)
     log.warn(
       { quarantined: quarantine.length, reason: quarantine[0]?.reason },

@@ -63,7 +63,9 @@ function start(transaction: OperationTransaction, rules: Rules): void {
     (task) => task.state === 'planning' && task.sequence === 0 && task.run === 1,
   );
   if (uncounted.length > 0) return;
-  if (!mayPassCaps(operation) && rules.startedLastHour >= rules.maxOperationsPerHour) {
+  // A person has released its deletion, and it does not count towards the cap either.
+  const isExempt = mayPassCaps(operation) || operation.cause.suspicious === true;
+  if (!isExempt && rules.startedLastHour >= rules.maxOperationsPerHour) {
     hold(
       transaction,
       `${rules.startedLastHour} operations have started within the last hour, the cap is ${rules.maxOperationsPerHour}`,

@@ -1,4 +1,13 @@
-import { ResourceTypeName, ServiceName, TaskId } from '../../events/ids.ts';
+import {
+  DomainId,
+  foldId,
+  ProjectId,
+  ResourceTypeName,
+  ServiceName,
+  TaskId,
+  UserId,
+} from '../../events/ids.ts';
+import type { AccountRecord } from '../../lib/account/inventory.ts';
 import type { Engine } from '../../lib/engine/port.ts';
 import {
   domainId,
@@ -114,6 +123,79 @@ export function readSuite(open: () => Promise<Engine>): void {
         [records[0]?.account.id, records[2]?.account.id].sort(),
       );
       expect(await engine.reads.projectsOfMember(userId())).toEqual([]);
+    });
+
+    it('find accounts whose ids a database may take for another, whatever the ids are', async () => {
+      const word = unique();
+      const hostile = [
+        word,
+        word.toUpperCase(),
+        `${word} `,
+        `${word}/../x`,
+        `${word}%2F`,
+        `${word}?#&'"`,
+        `-${word}`,
+        `${word}\nx`,
+        `${word}é`,
+        `${word}\u{1F600}`,
+      ];
+      const accounts = hostile.map(
+        (id): AccountRecord => ({
+          account: {
+            type: 'project',
+            id: ProjectId.parse(id),
+            domainId: DomainId.parse(`d ${id}`.slice(0, 64)),
+          },
+          seenAt: 1,
+          deletedAt: undefined,
+          members: [UserId.parse(`u ${id}`.slice(0, 64))],
+        }),
+      );
+      await engine.commit({ accounts });
+      const alike = await engine.reads.accountsAlike('project', foldId(word));
+      expect(alike.map(({ account }) => account.id).sort()).toEqual(hostile.slice(0, 3).sort());
+      for (const record of accounts) {
+        expect(await engine.reads.account('project', record.account.id)).toMatchObject({
+          account: record.account,
+        });
+        const member = record.members?.[0];
+        if (member)
+          expect(await engine.reads.projectsOfMember(member)).toMatchObject([
+            { account: record.account },
+          ]);
+      }
+      const found = await engine.reads.accounts('project', hostile);
+      expect(found.map(({ account }) => account.id).sort()).toEqual([...hostile].sort());
+      const opened = hostile.map((id) =>
+        operation({ scope: { type: 'project', id: ProjectId.parse(id) } }),
+      );
+      await engine.commit({ operations: opened });
+      for (const one of opened)
+        expect(ids(await engine.reads.operationsAbout('project', one.scope.id))).toEqual([one.id]);
+    });
+
+    it('find the deletions that are held apart, until they are released', async () => {
+      const before = (await engine.reads.suspicions(1000)).total;
+      const cause = { messageId: 'm', eventType: 'identity.project.deleted', at: 1 };
+      const held: AccountRecord = {
+        account: { type: 'project', id: ProjectId.parse(`${unique()}#/ x`) },
+        seenAt: 0,
+        deletedAt: 1,
+        members: undefined,
+        suspicion: { cause, at: 9_000_000_000_000, keystone: 'absent' },
+      };
+      await engine.commit({ accounts: [held] });
+      const { total, records } = await engine.reads.suspicions(1000);
+      expect(total - before).toBe(1);
+      expect(records[0]).toMatchObject({ account: held.account, suspicion: held.suspicion });
+      const { suspicion: _, ...released } = held;
+      await engine.commit({ accounts: [released] });
+      expect((await engine.reads.suspicions(1000)).total).toBe(before);
+      const since = 7_000_000_000_000;
+      await engine.commit({
+        operations: [operation({ startedAt: since, cause: { ...cause, suspicious: true } })],
+      });
+      expect(await engine.reads.startedSince(since, 'project')).toBe(0);
     });
 
     it('find the operations about a user, and count those that began apart from those about projects', async () => {

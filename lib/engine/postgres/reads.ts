@@ -88,7 +88,8 @@ export function readsOf(database: Database): Reads {
     },
     startedSince: (at, type) =>
       number(
-        `SELECT count(*)::int AS number FROM propagator.operation WHERE started_at >= $1 AND mode = 'enforce' AND scope_type = $2`,
+        `SELECT count(*)::int AS number FROM propagator.operation WHERE started_at >= $1 AND mode = 'enforce' AND scope_type = $2
+         AND NOT body->'cause' ? 'suspicious'`,
         at,
         type,
       ),
@@ -109,6 +110,18 @@ export function readsOf(database: Database): Reads {
             type,
           ]);
       return bodies(StoredAccount, rows);
+    },
+    async suspicions(limit) {
+      const open = "body ? 'suspicion' AND NOT body->'suspicion' ? 'dropped'";
+      const total = await number(
+        `SELECT count(*)::int AS number FROM propagator.account WHERE ${open}`,
+      );
+      const rows = await database.query(
+        `SELECT body FROM propagator.account WHERE body ? 'suspicion'
+         ORDER BY (body->'suspicion' ? 'dropped'), (body->'suspicion'->>'at')::float8 DESC LIMIT $1`,
+        [limit],
+      );
+      return { total, records: bodies(StoredAccount, rows) };
     },
     async accountsAlike(type, folded) {
       const rows = await database.query(

@@ -99,6 +99,7 @@ const MIGRATIONS: readonly string[] = [
   ALTER TABLE propagator.account ADD COLUMN folded text;
   UPDATE propagator.account SET folded = lower(id);
   CREATE INDEX account_folded ON propagator.account (type, folded);
+  CREATE INDEX account_suspicion ON propagator.account (id) WHERE body ? 'suspicion';
   `,
 ];
 

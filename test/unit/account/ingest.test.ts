@@ -113,10 +113,10 @@ describe('a deletion', () => {
     const tombstone = record('project/p2');
     expect(tombstone && isGone(tombstone)).toBe(true);
   });
-  it('of an id that nobody knows is told by its id alone', async () => {
+  it('of an id that was never seen alive is held', async () => {
     await world.take(cadf('identity.project.deleted', 'px'));
-    expect(world.events[0]?.data.account).toEqual({ type: 'project', id: 'px' });
-    expect(record('project/px')).toMatchObject({ deletedAt: world.engine.time });
+    expect(world.said).toEqual([]);
+    expect(record('project/px')).toMatchObject({ suspicion: { at: world.engine.time } });
   });
   it('that is announced once more, with another message id, is told once more: the first may have been forged', async () => {
     await world.take(cadf('identity.project.deleted', 'p1'));
@@ -156,12 +156,13 @@ describe('a domain', () => {
     expect(world.said).toEqual([
       'account.domain.deleted domain d1',
       'account.domain.deleted domain d2',
-      'account.domain.deleted d3',
     ]);
+    // Never seen alive: held, once.
+    expect((await world.engine.reads.suspicions(10)).total).toBe(1);
     world.engine.time += 3_600_000;
     await world.take(cadf('identity.domain.deleted', 'd1'));
     // An old tombstone stops nothing: the first announcement may have been forged.
-    expect(world.said).toHaveLength(4);
+    expect(world.said).toHaveLength(3);
   });
   it('that is disabled is told once, and everything in it is written down while Keystone still lists it', async () => {
     world.keystone.put(project('p3'));

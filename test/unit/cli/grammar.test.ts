@@ -123,7 +123,7 @@ describe('the output', () => {
     const { type } = await filled();
     const { out } = await type('operation list --user u1 -c Name -c State');
     expect(out.split('\n')[0]).toMatch(/^Name +State$/);
-    expect(out).toContain('bob\uFFFD[31m');
+    expect(out).toContain('bob\\u{1b}[31m');
     expect(out).not.toContain('\u001b');
   });
 

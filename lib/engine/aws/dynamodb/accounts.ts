@@ -2,7 +2,7 @@ import { foldId, type UserId } from '../../../../events/ids.ts';
 import type { AccountRecord } from '../../../account/inventory.ts';
 import { StoredAccount } from '../../records.ts';
 import { pack, unpack } from './codec.ts';
-import { accountKey, alikePk, memberPk, projectsPk } from './keys.ts';
+import { accountKey, alikePk, memberPk, projectsPk, SUSPICION_PK } from './keys.ts';
 import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
 
 /**
@@ -11,7 +11,7 @@ import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './ta
  */
 export interface AccountRows {
   readonly writes: readonly Write[];
-  /** To members that were not known before, and from the folded id. They are harmless alone. */
+  /** To members that were not known before, and to the account itself. They are harmless alone. */
   readonly ahead: readonly Item[];
   /** How many accounts were not known before. */
   readonly added: number;
@@ -59,6 +59,12 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
     item || folded === account.id
       ? []
       : [keyOf({ pk: alikePk(account.type, folded), sk: account.id })];
+  if (now.suspicion && !old?.suspicion)
+    alike.push(keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` }));
+  if (old?.suspicion && !now.suspicion)
+    writes.push({
+      Delete: { Key: keyOf({ pk: SUSPICION_PK, sk: `${account.type}#${account.id}` }) },
+    });
   if (account.type !== 'project') return { writes, ahead: alike, added: item ? 0 : 1 };
   const home = old?.account.type === 'project' ? old.account.domainId : undefined;
   if (account.domainId !== undefined && account.domainId !== home)

@@ -21,6 +21,7 @@ import type { Key } from './table.ts';
  * - `projects#<domain>` / `<id>`: pointer to the projects of a domain
  * - `member#<user>` / `<project>`: pointer to the projects on which a user had a role
  * - `alike#<type>#<folded id>` / `<id>`: pointer to accounts whose folded id is not their id
+ * - `suspicion` / `<type>#<id>`: pointer to accounts whose deletion is held apart
  * - `seen#<message>` / `seen`: a notification that was taken in; goes after 14 days
  * - `quarantine` / `<received>#<id>`: pointer, in the order in which they came
  * - `quarantine#<id>` / `record`: the record
@@ -66,6 +67,7 @@ export const accountKey = (type: AccountRecord['account']['type'], id: string): 
 });
 export const alikePk = (type: AccountRecord['account']['type'], folded: string): string =>
   `alike#${type}#${folded}`;
+export const SUSPICION_PK = 'suspicion';
 export const projectsPk = (domain: string): string => `projects#${domain}`;
 export const memberPk = (user: string): string => `member#${user}`;
 export const seenKey = (id: string): Key => ({ pk: `seen#${id}`, sk: 'seen' });

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { QueueName } from '../../../../events/index.ts';
 import type { AccountRecord } from '../../../account/inventory.ts';
+import { newestSuspicions } from '../../../account/suspicion.ts';
 import { OPERATION_STATES, type Operation } from '../../../operation/model.ts';
 import { storable } from '../../json.ts';
 import type { OperationFilter, Reads } from '../../port.ts';
@@ -28,6 +29,7 @@ import {
   operationKey,
   projectsPk,
   quarantineKey,
+  SUSPICION_PK,
   seenKey,
   sortable,
   startedPk,
@@ -151,6 +153,14 @@ export function readsOf(
       return ids
         ? accountsOf(type, ids)
         : bodies(StoredAccount, await store.query({ pk: accountPk(type) }));
+    },
+    async suspicions(limit) {
+      const keys = (await store.sortKeys({ pk: SUSPICION_PK })).map((sk) => ({
+        pk: `account#${sk.slice(0, sk.indexOf('#'))}`,
+        sk: idIn(sk),
+      }));
+      const found = bodies(StoredAccount, await store.many(keys)).filter((one) => one.suspicion);
+      return newestSuspicions(found, limit);
     },
     async accountsAlike(type, folded) {
       if (folded === '') return [];

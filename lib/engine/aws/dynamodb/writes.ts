@@ -44,7 +44,8 @@ export function operationWrites(operation: Operation, now: number): Write[] {
   const domain = domainOf(operation);
   if (version === 0 && domain !== undefined) pointers.push(keyOf({ pk: domainPk(domain), sk }));
   if (parentId !== undefined) pointers.push(keyOf({ pk: belowPk(parentId), sk }));
-  if (startedAt !== undefined && mode === 'enforce' && startedAt > now - STARTED_JUST_NOW_MILLIS) {
+  const counts = mode === 'enforce' && !operation.cause.suspicious;
+  if (startedAt !== undefined && counts && startedAt > now - STARTED_JUST_NOW_MILLIS) {
     const expires = { N: String(Math.floor(startedAt / 1000) + STARTED_SECONDS) };
     pointers.push({
       ...keyOf({ pk: startedPk(scope.type), sk: `${sortable(startedAt)}#${id}` }),

@@ -1,0 +1,89 @@
+import type { Command } from 'commander';
+import * as z from 'zod';
+import { oneOf, type Printed, present, printable } from '../format.ts';
+import { table, time } from '../output.ts';
+import { query, type Terminal, UsageError } from '../terminal.ts';
+
+const Listed = z.object({
+  total: z.number(),
+  records: z.array(
+    z.looseObject({
+      account: z.looseObject({ type: z.string(), id: z.string() }),
+      suspicion: z.looseObject({
+        at: z.number(),
+        keystone: z.string(),
+        dropped: z.looseObject({ by: z.string(), reason: z.string() }).optional(),
+      }),
+    }),
+  ),
+});
+type DecideOptions = Printed & { reason: string; all?: true };
+
+/** `suspicious list`, `release` and `drop`: deletions of accounts that were never seen alive. */
+export function suspiciousCommands(program: Command, terminal: Terminal): void {
+  const { client } = terminal;
+  const group = program
+    .command('suspicious')
+    .description('deletions that are held because the account was never seen alive');
+  printable(group.command('list'), 'suspicious list --limit 20')
+    .description('list held deletions, those that are to be decided first')
+    .option('--limit <number>', 'at most so many (default: 100)')
+    .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
+      const answer = await client.get(`/v1/suspicious${query({ limit })}`, Listed);
+      present(terminal, answer, options, {
+        text: show,
+        rows: ({ records }) => records,
+        columns: {
+          Type: ({ account }) => account.type,
+          ID: ({ account }) => account.id,
+          Received: ({ suspicion }) => time(suspicion.at),
+          Keystone: ({ suspicion }) => suspicion.keystone,
+          Dropped: ({ suspicion }) => suspicion.dropped?.reason,
+        },
+      });
+    });
+  decideCommand(group, terminal, 'release', 'let them pass: Keystone confirms each as usual');
+  decideCommand(group, terminal, 'drop', 'let nothing follow; they can still be released');
+}
+
+function decideCommand(
+  group: Command,
+  terminal: Terminal,
+  what: 'release' | 'drop',
+  description: string,
+): void {
+  const { client } = terminal;
+  printable(group.command(`${what} [accounts...]`), `suspicious ${what} --all --reason "checked"`)
+    .description(`${description}; write project/ID, domain/ID or user/ID, or --all`)
+    .requiredOption('--reason <text>', 'why; it is kept')
+    .option('--all', 'all that are still to be decided')
+    .action(async (accounts: string[], { reason, all, ...options }: DecideOptions) => {
+      if (accounts.length > 0 === (all === true)) throw new UsageError('name accounts, or --all');
+      const answer = await client.post(
+        `/v1/suspicious/${what}`,
+        { ...(all ? { all } : { accounts: accounts.map(named) }), reason },
+        z.looseObject({ left: z.number() }),
+      );
+      const count = String(answer[what === 'drop' ? 'dropped' : 'released'] ?? 0);
+      const text = ({ left }: { left: number }): string =>
+        `${what}: ${count} deletions; ${left} are still to be decided.`;
+      present(terminal, answer, options, oneOf<typeof answer>(text));
+    });
+}
+
+function named(text: string): { type: string; id: string } {
+  const [, type = '', id = ''] = /^(project|domain|user)\/(.+)$/s.exec(text) ?? [];
+  if (id === '') throw new UsageError(`${text}: write project/ID, domain/ID or user/ID`);
+  return { type, id };
+}
+
+function show({ total, records }: z.infer<typeof Listed>): string {
+  if (records.length === 0) return 'No deletion is held.';
+  const rows = records.map(({ account, suspicion: { at, keystone, dropped } }) => [
+    `${account.type}/${account.id}`,
+    time(at),
+    keystone === 'absent' ? 'answered 404' : keystone,
+    dropped ? `dropped by ${dropped.by}: ${dropped.reason}` : '',
+  ]);
+  return `${total} to be decided\n${table(['ACCOUNT', 'TAKEN IN', 'KEYSTONE', 'DECIDED'], rows)}`;
+}

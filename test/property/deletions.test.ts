@@ -1,0 +1,215 @@
+import fc from 'fast-check';
+import { DomainId, foldId, ProjectId } from '../../events/ids.ts';
+import type { NotificationReceived } from '../../events/notification.ts';
+import type { Keystone } from '../../lib/account/keystone.ts';
+import { notificationReceived } from '../../lib/account/received.ts';
+import { ingest } from '../../lib/handlers/ingest.ts';
+import { cadf, silent } from '../unit/account/world.ts';
+import { type Fate, fates, run } from './chaos-schedule.ts';
+import { CONTROL, LivingWorld } from './stateful-world.ts';
+
+const SERVICES = [
+  { name: 'compute', resourceTypes: { server: 'A' } },
+  { name: 'network', resourceTypes: { port: 'A' }, after: ['compute'] },
+] as const;
+
+/** Keystone shows a project without a domain only where it is a domain itself. */
+const inDomain = (keystone: Keystone): Keystone => ({
+  ...keystone,
+  show: async (type, id) => {
+    const shown = await keystone.show(type, id);
+    if (shown.is !== 'present' || shown.account.type !== 'project') return shown;
+    return { is: 'present', account: { ...shown.account, domainId: DomainId.parse('d1') } };
+  },
+});
+
+/** A world into which notifications come, as Keystone sends them. */
+class AnnouncedWorld extends LivingWorld {
+  #count = 0;
+  constructor() {
+    super(SERVICES, 0);
+    for (const resourceType of ['compute.server', 'network.port'])
+      this.cloud.make(resourceType, CONTROL, `control-${resourceType}`);
+  }
+
+  async take(...bodies: readonly string[]): Promise<void> {
+    const messages = bodies.map((body): NotificationReceived => {
+      this.#count += 1;
+      const from = { id: `n-${this.#count}`, source: 'test', receivedAt: this.engine.time };
+      return notificationReceived(Buffer.from(body), from);
+    });
+    await ingest(
+      messages.map((message) => ({ message, receiveCount: 1 })),
+      {
+        engine: this.engine,
+        keystone: inDomain(this.cloud.port.keystone),
+        log: silent,
+        now: () => this.engine.time,
+      },
+    );
+  }
+
+  live(id: string): void {
+    this.cloud.projects.set(id, { name: 'shop', enabled: true });
+    this.cloud.make('compute.server', id);
+    this.cloud.make('network.port', id);
+  }
+
+  body(id: string, what = 'deleted', messageId?: string): string {
+    const at = new Date(this.engine.time).toISOString().replace('T', ' ').replace('Z', '');
+    return cadf(`identity.project.${what}`, id, { at, messageId });
+  }
+}
+
+const CONTROL_HAS = { 'compute.server': 1, 'network.port': 1 };
+function expectControlUntouched(world: AnnouncedWorld): void {
+  expect(world.left(CONTROL)).toEqual(CONTROL_HAS);
+  expect(world.cloud.projects.get(CONTROL)).toEqual({ name: 'bank', enabled: true });
+  expect(world.cloud.violations).toEqual([]);
+}
+
+/** Any id that Keystone may have, and those with a meaning to somebody on the way. */
+const id = fc
+  .oneof(
+    { weight: 3, arbitrary: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }) },
+    { weight: 2, arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }) },
+    {
+      weight: 3,
+      arbitrary: fc.constantFrom(
+        ...['..', '.', 'a/../b', '/', 'a/', '%2e%2e', '%2F', 'a%2Fb', 'a?b', 'a#b', `'"`, '--all'],
+        ...['-rf', 'cn=jane,ou=x', 'jane.doe@example.org', 'DOM\\jane', '__proto__', 'constructor'],
+        ...['a\nb', '\u001b[31m', '\u202eabc', ' a', 'a ', 'ß', 'İ', '4F0A', 'f'.repeat(64), '{}'],
+      ),
+    },
+  )
+  .filter((text) => ProjectId.safeParse(text).success);
+/** An id that is near to the first: only one that no database takes for the same may be touched. */
+const neighbor = (of: string): fc.Arbitrary<string> =>
+  fc
+    .constantFrom(
+      ...[of.toUpperCase(), of.toLowerCase(), `${of}x`, of.slice(1), `${of} `, ` ${of}`],
+      ...[encodeURIComponent(of.toWellFormed()), `${of}/`, `./${of}`, of.normalize('NFD')],
+    )
+    .filter((text) => text !== of && ProjectId.safeParse(text).success);
+
+describe('a project with any id', () => {
+  it('is emptied when it is deleted, or left alone with a reason; one with an id near to it keeps everything', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        id.chain((one) => fc.tuple(fc.constant(one), neighbor(one))),
+        fates,
+        async ([target, control], fate) => {
+          const world = new AnnouncedWorld();
+          for (const one of [target, control]) world.live(one);
+          await world.take(world.body(target, 'created'), world.body(control, 'created'));
+          world.engine.time += 60_000;
+          world.cloud.delete(target);
+          await world.take(world.body(target));
+          await run(world, fate);
+          const { state, hold } = world.operation;
+          if (foldId(target) === foldId(control)) {
+            expect(state).toBe('refused');
+            expect(hold?.reason).toContain(control);
+            expect(world.left(target)).toEqual({ 'compute.server': 1, 'network.port': 1 });
+          } else {
+            expect(state).toBe('finished');
+            expect(world.left(target)).toEqual({});
+          }
+          expect(world.left(control)).toEqual({ 'compute.server': 1, 'network.port': 1 });
+          expect(world.cloud.projects.has(control)).toBe(true);
+          expectControlUntouched(world);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+const TARGET = 'target';
+const steps = fc.array(
+  fc.constantFrom(
+    ...(['restore', 'delete', 'announce again', 'announce with a used id'] as const),
+    ...(['forge', 'forge another', 'grant', 'rerun', 'release suspicious'] as const),
+  ),
+  { minLength: 1, maxLength: 14 },
+);
+
+describe('an id that is deleted, restored, forged and run again in any order', () => {
+  it('leaves nothing behind after its last deletion, and nothing of a living project is removed', async () => {
+    await fc.assert(
+      fc.asyncProperty(steps, fates, async (history, fate) => {
+        const world = new AnnouncedWorld();
+        world.live(TARGET);
+        await world.take(world.body(TARGET, 'created'));
+        const announced: string[] = [];
+        for (const step of history) {
+          world.engine.time += 120_000;
+          await happen(world, step, announced);
+          const isAlive = world.cloud.projects.has(TARGET);
+          const before = world.left(TARGET);
+          await run(world, fate as Iterator<Fate>);
+          if (isAlive) expect(world.left(TARGET)).toEqual(before);
+        }
+        if (!world.cloud.projects.has(TARGET)) expect(world.left(TARGET)).toEqual({});
+        expectControlUntouched(world);
+        const forgeries = history.filter((step) => step === 'forge another').length;
+        expect((await world.engine.reads.suspicions(100)).total).toBeLessThanOrEqual(forgeries);
+        // No more operations than deletions, runs and one that was forged before each.
+        const deletions = announced.length + history.filter((step) => step === 'rerun').length;
+        const ours = [...world.engine.operations.values()].filter(
+          ({ scope }) => scope.id === TARGET,
+        );
+        expect(ours.length).toBeLessThanOrEqual(deletions + history.length);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+async function happen(world: AnnouncedWorld, step: string, announced: string[]): Promise<void> {
+  const isAlive = world.cloud.projects.has(TARGET);
+  switch (step) {
+    case 'restore':
+      if (!isAlive) world.live(TARGET);
+      break;
+    case 'delete': {
+      if (!isAlive) return;
+      world.cloud.delete(TARGET);
+      const body = world.body(TARGET);
+      announced.push(body);
+      await world.take(body);
+      break;
+    }
+    case 'announce again':
+      await world.take(...announced.slice(-2));
+      break;
+    case 'announce with a used id':
+      if (!isAlive) return;
+      await world.take(world.body('other', 'updated', `used-${announced.length}`));
+      world.cloud.delete(TARGET);
+      announced.push(world.body(TARGET, 'deleted', `used-${announced.length}`));
+      await world.take(announced.at(-1) ?? '');
+      break;
+    case 'forge':
+      await world.take(world.body(TARGET));
+      break;
+    case 'forge another':
+      await world.take(world.body(`never-${world.engine.time}`));
+      break;
+    case 'grant':
+      await world.take(
+        cadf('identity.role_assignment.created', undefined, {
+          payload: { project: TARGET, user: 'jane.doe@example.org' },
+        }),
+      );
+      break;
+    case 'rerun': {
+      const [operation] = await world.engine.reads.operationsAbout('project', TARGET);
+      if (operation)
+        await world.call('POST', `/v1/operations/${operation.id}/rerun`, { reason: 'x' });
+      break;
+    }
+    default:
+      await world.call('POST', '/v1/suspicious/release', { all: true, reason: 'x' });
+  }
+}
