@@ -192,6 +192,7 @@ export const QuarantineShape = z.object({
 export const StatusShape = z.looseObject({
   ok: z.boolean(),
   accounts: z.number(),
+  suspicious: z.number(),
   counters: z.record(z.string(), z.number()),
   queues: z.record(
     z.string(),

@@ -14,7 +14,7 @@ export function showQuarantine({ total, records }: z.infer<typeof QuarantineShap
 }
 
 export function showStatus(status: z.infer<typeof StatusShape>): string {
-  const { accounts, counters, queues, ...health } = status;
+  const { accounts, suspicious, counters, queues, ...health } = status;
   const lines = Object.entries(health).map(([part, value]) => [
     part,
     typeof value === 'object' ? JSON.stringify(value) : String(value),
@@ -26,8 +26,13 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
     active,
     dead,
   ]);
+  const held =
+    suspicious === 0 ? 'none' : `${suspicious} held; list them: propagator suspicious list`;
   return [
-    table(['PART', 'STATE'], [...lines, ['inventory', `${accounts} accounts`]]),
+    table(
+      ['PART', 'STATE'],
+      [...lines, ['inventory', `${accounts} accounts`], ['suspicious deletions', held]],
+    ),
     table(['QUEUE', 'READY', 'DELAYED', 'ACTIVE', 'DEAD'], depths, [
       'READY',
       'DELAYED',

@@ -162,6 +162,28 @@ describe('the command line', () => {
     expect(out).toContain(`${ours.id}  user bob`);
   });
 
+  it('counts the held deletions in the status, with the command that lists them', async () => {
+    const { engine, type } = desk();
+    expect((await type('status')).out).toMatch(/suspicious deletions +none/);
+    await engine.commit({
+      accounts: ['never-1', 'never-2'].map((id) => ({
+        account: { type: 'user', id: UserId.parse(id) },
+        seenAt: 0,
+        deletedAt: 1,
+        members: undefined,
+        suspicion: {
+          cause: { messageId: 'm', eventType: 'identity.user.deleted', at: 1 },
+          at: 1,
+          keystone: 'absent',
+        },
+      })),
+    });
+    expect((await type('status')).out).toMatch(
+      /suspicious deletions +2 held; list them: propagator suspicious list/,
+    );
+    expect(JSON.parse((await type('status --json')).out)).toMatchObject({ suspicious: 2 });
+  });
+
   it('says that nobody answers when none runs', async () => {
     const nobody = new ApiClient('http://127.0.0.1:9', () =>
       Promise.reject(new TypeError('fetch failed')),
