@@ -17,21 +17,40 @@ const id = z
     'an id of Keystone that no database can store',
   );
 
-/**
- * An id as the database of a cloud may compare it. MySQL's default collations take upper and lower
- * case, letters with and without accents, and spaces at the end for the same; HTTP drops spaces at
- * both ends of a header. Two ids with one folded form may be one to a service.
- */
-export const foldId = (text: string): string =>
-  text
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
-    // First to capitals: `ß` and `SS` are one to some collations.
-    .toUpperCase()
-    .toLowerCase()
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
+/** What MySQL's newer collations take for plain letters, and Unicode does not decompose. */
+const PLAIN: Readonly<Record<string, string>> = {
+  æ: 'ae',
+  œ: 'oe',
+  ø: 'o',
+  đ: 'd',
+  ð: 'd',
+  ħ: 'h',
+  ł: 'l',
+};
+
+const withoutMarks = (text: string): string => text.normalize('NFKD').replace(/\p{M}/gu, '');
+
+/** Marks go first: to each collation `ᾗ` is `η`, although its capital is written `ἯΙ`. */
+const plain = (text: string, sharpS: string): string =>
+  withoutMarks(withoutMarks(text).replace(/[ßẞ]/g, sharpS).toUpperCase().toLowerCase())
+    .replace(/[æœøđðħł]/g, (letter) => PLAIN[letter] ?? letter)
+    .replaceAll('ς', 'σ')
     .trim();
+
+/**
+ * Whether the database of a cloud may take two ids for the same. MySQL's default collations do so
+ * for upper and lower case, letters with and without marks, and spaces at the end; HTTP drops
+ * spaces at both ends of a header. `ß` is `s` to `utf8mb3_general_ci`, and `ss` to the collations
+ * of Unicode's algorithm: both count.
+ */
+export const areAlike = (one: string, other: string): boolean =>
+  plain(one, 'ss') === plain(other, 'ss') || plain(one, 's') === plain(other, 's');
+
+/**
+ * A key to find ids that are alike: those that {@link areAlike} have one key, and a few others have
+ * it too. An id of small hexadecimal digits is its own key. Never empty.
+ */
+export const foldId = (text: string): string => plain(text, 's').replace(/s+/g, 's') || ' ';
 
 export const ProjectId = id.brand<'ProjectId'>();
 export type ProjectId = z.infer<typeof ProjectId>;

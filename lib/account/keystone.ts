@@ -3,7 +3,7 @@ import type { DomainId, ProjectId, UserId } from '../../events/ids.ts';
 
 /**
  * What Keystone says of an account now. `absent`: it answered 404 itself. `other`: it shows another
- * account, whose id its database takes for the one that was asked for (see `foldId`).
+ * account, whose id its database takes for the one that was asked for (see `areAlike`).
  */
 export type KeystoneState =
   | { readonly is: 'present'; readonly account: Account & { readonly enabled: boolean } }

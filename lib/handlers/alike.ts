@@ -1,11 +1,11 @@
-import { foldId } from '../../events/ids.ts';
+import { areAlike, foldId } from '../../events/ids.ts';
 import type { Keystone } from '../account/keystone.ts';
 import type { Reads } from '../engine/port.ts';
 import type { Scope } from '../operation/model.ts';
 
 /**
  * The id of a living account that a database may take for this one; `undefined` if there is none.
- * Asked are the accounts of the inventory whose ids fold to the same, and the id in small and in
+ * Asked are the accounts of the inventory whose ids are alike, and the id in small and in
  * capital letters. Throws when Keystone gives no certain answer.
  */
 export async function livingAlike(
@@ -18,6 +18,7 @@ export async function livingAlike(
   spellings.delete(id);
   spellings.delete('');
   for (const spelling of spellings) {
+    if (!areAlike(spelling, id)) continue;
     const shown = await keystone.show(type, spelling);
     const living = shown.is === 'present' ? shown.account.id : shown.is === 'other' ? shown.id : id;
     if (living !== id) return living;

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { Account } from '../../events/account.ts';
-import { foldId, ProjectId, UserId } from '../../events/ids.ts';
+import { areAlike, ProjectId, UserId } from '../../events/ids.ts';
 import type { Keystone, KeystoneState } from '../account/keystone.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { ListOptions, ServiceApi } from '../task/service.ts';
@@ -134,7 +134,7 @@ export function createKeystone(api: ServiceApi): Keystone {
         throw fail(`the 404 for a ${type} is not Keystone's own`, answer.status, answer.requestId);
       }
       const parsed = shown[type].safeParse(answer.json);
-      if (parsed.success && parsed.data.id !== id && foldId(parsed.data.id) === foldId(id))
+      if (parsed.success && parsed.data.id !== id && areAlike(parsed.data.id, id))
         return { is: 'other', id: parsed.data.id };
       if (!parsed.success || parsed.data.id !== id || parsed.data.enabled === undefined)
         throw fail(

@@ -1,4 +1,4 @@
-import { foldId, type ProjectId, type UserId } from '../../events/ids.ts';
+import { areAlike, type ProjectId, type UserId } from '../../events/ids.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Resource } from './service.ts';
 
@@ -77,8 +77,8 @@ export interface Protection {
 const SERVICE_PROJECTS = ['service', 'services', 'admin'];
 
 /** As a database may compare ids: a protection that is written in capital letters counts, too. */
-const isSame = (one: string, other: string): boolean => foldId(one) === foldId(other);
-const isAmong = (id: string, ids: readonly string[]): boolean => ids.some((one) => isSame(one, id));
+const isAmong = (id: string, ids: readonly string[]): boolean =>
+  ids.some((one) => areAlike(one, id));
 
 /**
  * safety rule: why this project must not be touched; `undefined` when it may be.
@@ -94,7 +94,7 @@ export function protectedBecause(
   protection: Protection,
 ): string | undefined {
   if (scope.type === 'domain') {
-    if (isSame(scope.id, 'default')) return 'the default domain is never emptied';
+    if (areAlike(scope.id, 'default')) return 'the default domain is never emptied';
     return isAmong(scope.id, protection.domains) ? 'the settings protect this domain' : undefined;
   }
   if (scope.type === 'user') {
@@ -104,7 +104,7 @@ export function protectedBecause(
       ? 'the settings protect its domain'
       : undefined;
   }
-  if (isSame(scope.id, protection.ownProject))
+  if (areAlike(scope.id, protection.ownProject))
     return 'it is the project that this cleaner is logged in to';
   if (isAmong(scope.id, protection.projects)) return 'the settings protect this project';
   if (scope.domainId !== undefined && isAmong(scope.domainId, protection.domains))
@@ -125,7 +125,7 @@ export function protectedBecause(
  * (safety rule: never the cloud itself).
  */
 export function refuseOwnProject(project: ProjectId, ownProject: string, service: string): void {
-  if (!isSame(project, ownProject)) return;
+  if (!areAlike(project, ownProject)) return;
   throw new PropagatorError({
     code: 'safety rules.own-project',
     class: 'Denied',

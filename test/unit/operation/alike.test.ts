@@ -1,4 +1,4 @@
-import { foldId, ProjectId } from '../../../events/ids.ts';
+import { areAlike, foldId, ProjectId } from '../../../events/ids.ts';
 import { EVERY_CLASS, LivingWorld } from '../../property/stateful-world.ts';
 
 const CLASS_A = EVERY_CLASS.filter(({ name }) => name === 'compute' || name === 'network');
@@ -42,6 +42,9 @@ describe('a deleted project whose id a database may take for that of a living on
     ['a space at the end, known to the inventory', 'abcdef', 'abcdef ', true],
     ['a space at the end of the deleted one', 'abcdef ', 'abcdef', false],
     ['an accent, known to the inventory', 'resume', 'résumé', true],
+    ['an iota below the letter, known to the inventory', 'η', 'ᾗ', true],
+    ['a sharp s as one letter, known to the inventory', 'gros', 'groß', true],
+    ['a sharp s as two letters, known to the inventory', 'gross', 'groß', true],
   ])('is refused with the reason, and nothing is removed: %s', async (_, id, living, isKnown) => {
     const world = await deleted(id, living, isKnown);
     expect(world.operation).toMatchObject({
@@ -57,6 +60,8 @@ describe('a deleted project whose id a database may take for that of a living on
     ['the other one begins with it', 'abc', 'abcdef'],
     ['it begins with the other one', 'abcdef', 'abc'],
     ['one is the other in a URL', 'a/b', 'a%2Fb'],
+    ['an iota below the letter is no letter', 'ᾗ', 'ἯΙ'],
+    ['one has a letter less, though both are near to a third', 'gros', 'gross'],
   ])('is cleaned up where the ids differ: %s', async (_, id, living) => {
     const world = await deleted(id, living, true);
     expect(world.state).toBe('finished');
@@ -74,12 +79,31 @@ describe('a deleted project whose id a database may take for that of a living on
   });
 });
 
+// Measured on MariaDB: utf8mb3_general_ci, utf8mb4_unicode_520_ci and utf8mb4_uca1400_ai_ci.
 it.each([
-  ['ABC', 'abc'],
-  ['abc  ', 'abc'],
-  ['É', 'e'],
-  ['4F0A', '4f0a'],
-  ['İ', 'i'],
-])('%s and %s fold to the same', (one, other) => {
-  expect(foldId(one)).toBe(foldId(other));
+  ['ABC', 'abc', true],
+  ['abc  ', 'abc', true],
+  ['É', 'e', true],
+  ['4F0A', '4f0a', true],
+  ['İ', 'i', true],
+  ['ı', 'i', true],
+  ['ᾗ', 'η', true],
+  ['ᾗ', 'ἯΙ', false],
+  ['ß', 's', true],
+  ['ß', 'SS', true],
+  ['s', 'ss', false],
+  ['ﬁ', 'fi', true],
+  ['ς', 'Σ', true],
+  ['Ø', 'o', true],
+  ['æ', 'AE', true],
+  ['þ', 'th', false],
+])('%s and %s are alike: %s', (one, other, alike) => {
+  expect(areAlike(one, other)).toBe(alike);
+  expect(areAlike(other, one)).toBe(alike);
+  if (alike) expect(foldId(one)).toBe(foldId(other));
+});
+
+it('the key of an id is never empty, and that of small hexadecimal digits is the id', () => {
+  expect(foldId('\u0301')).toBe(' ');
+  expect(foldId('0123456789abcdef')).toBe('0123456789abcdef');
 });
