@@ -41,10 +41,11 @@ const plain = (text: string, sharpS: string): string =>
  * Whether the database of a cloud may take two ids for the same. MySQL's default collations do so
  * for upper and lower case, letters with and without marks, and spaces at the end; HTTP drops
  * spaces at both ends of a header. `ß` is `s` to `utf8mb3_general_ci`, and `ss` to the collations
- * of Unicode's algorithm: both count.
+ * of Unicode's algorithm: both count. An empty text is no id and like none.
  */
 export const areAlike = (one: string, other: string): boolean =>
-  plain(one, 'ss') === plain(other, 'ss') || plain(one, 's') === plain(other, 's');
+  (one === '') === (other === '') &&
+  (plain(one, 'ss') === plain(other, 'ss') || plain(one, 's') === plain(other, 's'));
 
 /**
  * A key to find ids that are alike: those that {@link areAlike} have one key, and a few others have

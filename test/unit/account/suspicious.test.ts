@@ -66,18 +66,16 @@ describe('a person decides about what is held', () => {
     world.cloud.delete(TARGET);
     const keystone = world.cloud.port.keystone;
     const log = { info: () => undefined, warn: () => undefined } as never;
-    const { received } = new World();
     const bodies = [cadf('identity.project.deleted', TARGET), ...forged(count - 1)];
     const messages = bodies.map((body) => ({
       message: new World().received(body),
       receiveCount: 1,
     }));
-    void received;
     await ingest(messages, { engine: world.engine, keystone, log, now: () => world.engine.time });
     return world;
   }
   const post = (world: LivingWorld, what: string, body: object) =>
-    world.call('POST', `/v1/suspicious/${what}`, { by: 'ann', reason: 'looked at it', ...body });
+    world.call('POST', `/v1/suspicious/${what}`, { reason: 'looked at it', ...body });
 
   it('and lets one pass: it is confirmed and cleaned up, and does not use up the cap', async () => {
     const world = await held();

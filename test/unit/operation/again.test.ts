@@ -146,7 +146,7 @@ describe('a second notification of the same deletion', () => {
 
 describe('an operation that ended', () => {
   const rerun = (world: LivingWorld, wish: object = {}, { id } = world.operation) =>
-    world.call('POST', `/v1/operations/${id}/rerun`, { by: 'ann', reason: 'stragglers', ...wish });
+    world.call('POST', `/v1/operations/${id}/rerun`, { reason: 'stragglers', ...wish });
   const view = async (world: LivingWorld) =>
     (await world.call('GET', `/v1/operations/${world.operation.id}`)).body;
 

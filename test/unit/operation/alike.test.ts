@@ -97,6 +97,8 @@ it.each([
   ['Ø', 'o', true],
   ['æ', 'AE', true],
   ['þ', 'th', false],
+  [' ', '\t', true],
+  [' ', '', false],
 ])('%s and %s are alike: %s', (one, other, alike) => {
   expect(areAlike(one, other)).toBe(alike);
   expect(areAlike(other, one)).toBe(alike);

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { Account } from '../../../../events/account.ts';
+import { interpret } from '../../../../lib/account/interpret.ts';
 import { readNotification } from '../../../../lib/account/notification.ts';
 import { notificationsIn } from '../../../../lib/engine/aws/lambda/event-sources.ts';
 import { readBody } from '../../../../lib/engine/aws/messaging/envelope.ts';
@@ -52,6 +54,24 @@ describe('an event of a broker that Lambda reads by itself', () => {
         message,
         receiveCount: 1,
       }));
+      // The inventory has seen the accounts alive: a deletion of another one would be held.
+      await engine.commit({
+        accounts: deliveries.flatMap(({ message }) => {
+          const reading = readNotification(message.data);
+          const meaning =
+            reading.is === 'notification' ? interpret(reading.notification, 7) : undefined;
+          return meaning?.is === 'account'
+            ? [
+                {
+                  account: Account.parse({ type: meaning.type, id: meaning.id }),
+                  seenAt: 1,
+                  deletedAt: undefined,
+                  members: undefined,
+                },
+              ]
+            : [];
+        }),
+      });
       const log = { info: () => {}, warn: () => {} };
       await ingest(deliveries, { engine, keystone, log, now: () => engine.time });
       expect(engine.waiting.map(({ message }) => message.type)).toEqual(
