@@ -190,8 +190,9 @@ function applyAbsent(transaction: OperationTransaction, cloud: CloudSnapshot, ru
 
 function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
   const { operation } = transaction;
-  // It can't be asked at all about such an id: waiting does not help.
-  if (error.class === 'Unsupported' && operation.state === 'confirming') {
+  // Keystone can't be asked at all about such an id: waiting does not help. Anything else that is
+  // unsupported (405 of a proxy, no URL in the catalog) may be mended.
+  if (error.code === 'keystone.id.hidden' && operation.state === 'confirming') {
     transaction.operation = refuse(operation, error.message, rules.now);
     return;
   }

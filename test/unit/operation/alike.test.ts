@@ -1,7 +1,16 @@
+import type { AccountEvent } from '../../../events/account.ts';
 import { areAlike, foldId, ProjectId } from '../../../events/ids.ts';
-import { EVERY_CLASS, LivingWorld } from '../../property/stateful-world.ts';
+import { EVERY_CLASS, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
 const CLASS_A = EVERY_CLASS.filter(({ name }) => name === 'compute' || name === 'network');
+
+const deletionOf = (id: ProjectId): AccountEvent => ({
+  type: 'account.project.deleted',
+  data: {
+    account: { type: 'project', id },
+    cause: { messageId: 'm', eventType: 'identity.project.deleted', at: 0 },
+  },
+});
 
 /** `living` is in Keystone; the deletion of `id` is announced, and what both own is seeded. */
 async function deleted(id: string, living: string, isKnown: boolean): Promise<LivingWorld> {
@@ -19,17 +28,7 @@ async function deleted(id: string, living: string, isKnown: boolean): Promise<Li
         },
       ],
     });
-  await world.engine.commit({
-    messages: [
-      {
-        type: 'account.project.deleted',
-        data: {
-          account: { type: 'project', id: ProjectId.parse(id) },
-          cause: { messageId: 'm', eventType: 'identity.project.deleted', at: 0 },
-        },
-      },
-    ],
-  });
+  await world.engine.commit({ messages: [deletionOf(ProjectId.parse(id))] });
   await world.settle();
   return world;
 }
@@ -77,6 +76,38 @@ describe('a deleted project whose id a database may take for that of a living on
     expect(world.state).toBe('finished');
     expect(world.left('ABCDEF')).toEqual({});
   });
+});
+
+describe('a deleted project that Keystone can not be asked about', () => {
+  async function unsupported(code: string) {
+    const world = new LivingWorld(CLASS_A);
+    const { keystone } = world.cloud.port;
+    const { show } = keystone;
+    Object.assign(keystone, { show: () => Promise.reject(failure('Unsupported', code)) });
+    world.cloud.delete(TARGET);
+    await world.engine.commit({ messages: [deletionOf(TARGET)] });
+    await world.settle(20);
+    return { world, mend: () => Object.assign(keystone, { show }) };
+  }
+
+  it('is refused where its id is the reason, and nothing is removed', async () => {
+    const { world } = await unsupported('keystone.id.hidden');
+    expect(world.state).toBe('refused');
+    expect(world.left()).toEqual({ 'compute.server': 2, 'network.port': 2 });
+  });
+
+  it.each(['keystone.http.405', 'keystone.endpoint.invalid'])(
+    'waits with the reason where an operator can mend it: %s',
+    async (code) => {
+      const { world, mend } = await unsupported(code);
+      expect(world.operation).toMatchObject({ state: 'confirming', hold: expect.anything() });
+      mend();
+      await world.settle();
+      expect(world.state).toBe('finished');
+      expect(world.left()).toEqual({});
+      world.expectOthersUntouched();
+    },
+  );
 });
 
 // Measured on MariaDB: utf8mb3_general_ci, utf8mb4_unicode_520_ci and utf8mb4_uca1400_ai_ci.
