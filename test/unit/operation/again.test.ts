@@ -171,6 +171,7 @@ describe('an operation that ended', () => {
     world.services.push(
       ...new LivingWorld([{ name: 'share', resourceTypes: { share: 'A' } }]).services,
     );
+    world.cloud.moreTypes.push('share');
     await rerun(world);
     await world.settle();
     expect(await view(world)).toMatchObject({
