@@ -1,16 +1,19 @@
 import * as z from 'zod';
 import { DomainId, ProjectId, UserId } from './ids.ts';
 
-/** Who and what caused an account event: facts from the notification, never proof of anything. */
+/** The notification that led to an account event. It explains the event and proves nothing. */
 export const Cause = z.object({
-  /** oslo.messaging's `message_id`, the same for each topic that the notification was sent to. */
+  /**
+   * The `message_id` of oslo.messaging. It is the same for each topic that Keystone sends the
+   * notification to.
+   */
   messageId: z.string().min(1).max(200),
   /**
    * Of what the notification says, in hexadecimal. Message ids are chosen by the sender: only the id
    * and the content together tell a message that comes twice from another one.
    */
   digest: z.string().max(64).optional(),
-  /** Keystone's own event type, `identity.project.deleted`. */
+  /** The event type of Keystone, for example `identity.project.deleted`. */
   eventType: z.string().max(200),
   /** Epoch milliseconds, by the clock of the Keystone host. */
   at: z.number(),
@@ -24,12 +27,12 @@ export const Cause = z.object({
    * operation does not count towards the cap of an hour.
    */
   suspicious: z.literal(true).optional(),
-  /** A person's decision behind it: `released by ann: looked at it`. */
+  /** The decision of a person behind the event: `released by ann: looked at it`. */
   note: z.string().max(1500).optional(),
 });
 export type Cause = z.infer<typeof Cause>;
 
-/** What the inventory knew of an account; everything but the id may be unknown. */
+/** The fields that the inventory may know. Only the id of an account is certain. */
 const known = { name: z.string().optional(), enabled: z.boolean().optional() };
 export const ProjectAccount = z.object({
   type: z.literal('project'),
@@ -59,8 +62,8 @@ const type = z.templateLiteral([
 ]);
 
 /**
- * `account.project.deleted` and its fourteen siblings: what a notification meant, once Keystone and
- * the inventory were asked.
+ * `account.project.deleted` and the 14 similar events. An account event says what a notification
+ * meant, after Keystone and the inventory were asked.
  */
 export const AccountEvent = z.object({ type, data: z.object({ account: Account, cause: Cause }) });
 export type AccountEvent = z.infer<typeof AccountEvent>;

@@ -61,8 +61,8 @@ export const UserId = id.brand<'UserId'>();
 export type UserId = z.infer<typeof UserId>;
 
 /**
- * `op-` and twelve hex digits, derived from what the operation is about: the same change gives the
- * same id.
+ * `op-` and twelve hex digits, derived from the account and the generation. The same change gives
+ * the same id.
  */
 export const OperationId = z
   .string()
@@ -70,21 +70,21 @@ export const OperationId = z
   .brand<'OperationId'>();
 export type OperationId = z.infer<typeof OperationId>;
 
-/** An OpenStack service by its project's name: `nova`. */
+/** The name of an OpenStack service, for example `nova`. */
 export const ServiceName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{1,30}$/, 'a service is called as its project, in small letters: nova')
   .brand<'ServiceName'>();
 export type ServiceName = z.infer<typeof ServiceName>;
 
-/** One type of thing that a service holds: `nova.server`. */
+/** The name of a resource type: service and type, for example `nova.server`. */
 export const ResourceTypeName = z
   .string()
   .regex(/^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/)
   .brand<'KindName'>();
 export type ResourceTypeName = z.infer<typeof ResourceTypeName>;
 
-/** `<operation>/<service>/<region>`. */
+/** The id of a task: `<operation>/<service>/<region>`. */
 export const TaskId = z
   .string()
   .regex(/^op-[0-9a-f]{12}\/[a-z][a-z0-9-]*\/.+$/)

@@ -1,25 +1,26 @@
 import * as z from 'zod';
 
 /**
- * A notification as it came in, unread: what the relay or the HTTP door stored before it
- * acknowledged.
+ * A notification as received. The relay or the API stores it before it acknowledges the
+ * notification.
  */
 export const NotificationReceived = z.object({
   type: z.literal('notification.received'),
   data: z.object({
     /**
-     * Given by whoever took it in: tells two equal bodies apart from one body handed over twice.
+     * Set by the receiver (relay or API). It tells two equal notifications apart from one
+     * notification that was delivered twice.
      */
     id: z.string().min(1).max(100).optional(),
-    /** The body: UTF-8 text as it was, or base64 where it is not valid UTF-8. */
+    /** The body: the original UTF-8 text, or base64 if the bytes are not valid UTF-8. */
     body: z.string(),
     encoding: z.enum(['utf8', 'base64']),
     /**
-     * Only where the body was too big and was cut: its full size in bytes. It can't be read any
-     * more, but a person can see what it was.
+     * The full size in bytes, set only if the body was too large and was cut. A cut body cannot be
+     * interpreted. It is kept for a person.
      */
     cutFrom: z.number().int().positive().optional(),
-    /** Where it came in: `rabbitmq:notifications.info`, `http`. */
+    /** The source, for example `rabbitmq:notifications.info` or `http`. */
     source: z.string(),
     /** Epoch milliseconds. */
     receivedAt: z.number(),

@@ -2,16 +2,15 @@ import * as z from 'zod';
 import { OperationId, TaskId } from './ids.ts';
 
 /**
- * A reminder to the coordinator: time to ask Keystone whether the account is really gone
- * (`confirmation` counts the answers wanted so far).
+ * Tells the coordinator to ask Keystone whether the account is really gone. `confirmation` is the
+ * number of this question within the operation.
  */
 export const OperationConfirm = z.object({
   type: z.literal('operation.confirm'),
   data: z.object({ operationId: OperationId, confirmation: z.number().int().min(1) }),
 });
 /**
- * An operation has ended; told to whoever listens, and to the operation of the domain that it
- * belongs to.
+ * An operation has ended. Subscribers and the operation of the parent domain receive this event.
  */
 export const OperationFinished = z.object({
   type: z.literal('operation.finished'),
@@ -25,37 +24,37 @@ export const OperationReleased = z.object({
     by: z.string(),
     reason: z.string(),
     /**
-     * The fence: since when the hold stands that this person saw. A word that comes once more
-     * releases no later hold.
+     * Fence: the time of the hold that the person saw. A repeated message does not release a later
+     * hold.
      */
     since: z.number().optional(),
   }),
 });
 /**
- * A reminder to the coordinator: something is to be done in Keystone for an operation that an
- * administrator asked for.
+ * Tells the coordinator to carry out a Keystone action for an operation that an administrator
+ * requested.
  */
 export const OperationKeystoneAction = z.object({
   type: z.literal('operation.keystone-action'),
   data: z.object({
     operationId: OperationId,
     /**
-     * `assign-role`: take a role on the project · `revoke-role`: give it back · `disable`: the
-     * project, and leave it · `delete`: the project.
+     * `assign-role`: assign a role on the project. `revoke-role`: revoke that role. `disable`:
+     * disable the project and revoke the role. `delete`: delete the project.
      */
     what: z.enum(['assign-role', 'revoke-role', 'disable', 'delete']),
-    /** The fence: only the act that the operation stands at is carried out. */
+    /** Fence: only the Keystone action with the operation's current number is carried out. */
     number: z.number().int().min(1),
   }),
 });
-/** A person sent a dead letter back to its queue. */
+/** A person redrove the dead-letter message of a task. */
 export const TaskRedriven = z.object({
   type: z.literal('task.redriven'),
   data: z.object({ operationId: OperationId, taskId: TaskId, by: z.string() }),
 });
 /**
- * A person threw the dead letter of a task away: it will not be done, and what is left of it is not
- * known.
+ * A person discarded the dead-letter message of a task. The task is not done, and its remaining
+ * resources are unknown.
  */
 export const TaskDiscarded = z.object({
   type: z.literal('task.discarded'),
@@ -63,8 +62,8 @@ export const TaskDiscarded = z.object({
     operationId: OperationId,
     taskId: TaskId,
     /**
-     * The fence: the pass that the letter asked for. A task that went on by another letter is not
-     * ended by this one.
+     * Fence: the run that the dead-letter message requested. A task that continued with a later run
+     * is not ended.
      */
     run: z.number().int().min(1),
     by: z.string(),

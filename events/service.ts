@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { ERROR_CLASSES } from '../lib/shared/errors.ts';
 import { OperationId, ProjectId, ResourceTypeName, ServiceName, TaskId, UserId } from './ids.ts';
 
+/** An error as events and records carry it: its class, what happened, and what to do. */
 export const ErrorReport = z.object({
   code: z.string(),
   class: z.enum(ERROR_CLASSES),
@@ -15,31 +16,27 @@ export const ErrorReport = z.object({
 });
 
 /**
- * One reason why something is still there, aggregated: a resource type, a blocker, how many, one
+ * One reason why resources are still there, aggregated: resource type, blocker, count and one
  * example.
  */
 export const Condition = z.object({
   class: z.enum(ERROR_CLASSES),
   resourceType: ResourceTypeName.optional(),
-  /** What stands in the way, in the words of the service where it gave some. */
+  /** What blocks the removal, in the words of the service if it gave any. */
   message: z.string(),
   actor: z.enum(['none', 'operator', 'customer', 'other-project']),
   advice: z.string().optional(),
   count: z.number().int().min(1),
-  /** Id of one thing that this is about. */
+  /** The id of one affected resource. */
   example: z.string().optional(),
   requestId: z.string().optional(),
-  /**
-   * Epoch milliseconds since when it stands; filled by the coordinator, kept as long as the
-   * condition stays.
-   */
+  /** Epoch milliseconds. Set by the coordinator, and kept as long as the condition stays. */
   since: z.number().optional(),
 });
 export type Condition = z.infer<typeof Condition>;
 
 /**
- * Resources of one type: listed by this run (each counts once), gone within it, still there at its
- * end.
+ * Resources of one type: listed by this run (each counts once), removed by it, and left at its end.
  */
 export const Count = z.object({
   listed: z.number().int().min(0),
@@ -51,16 +48,19 @@ export const Counts = z.record(ResourceTypeName, Count);
 export type Counts = z.infer<typeof Counts>;
 
 /**
- * `plan` lists and changes nothing; `apply` removes. `preDelete` removes while the project still
- * lives, because an administrator asked for its end: what only a token on the project, or the
- * credentials of its people, can remove.
+ * `plan` lists and changes nothing. `apply` removes. `pre-delete` removes while the project still
+ * exists, after an administrator requested its deletion: the resources that only a token on the
+ * project, or the credentials of its users, can remove.
  */
 export const Phase = z.enum(['plan', 'pre-delete', 'apply']);
 export type Phase = z.infer<typeof Phase>;
 
-/** What a report says of ids, beside the counts. Absent in the reports of HTTP plugins. */
+/** Ids in a report, besides the counts. Reports of HTTP plugins do not have them. */
 const ids = {
-  /** By type: resources that no earlier run of the task has listed, as far as it is known. */
+  /**
+   * By resource type: the number of resources that no earlier run of the task listed, as far as
+   * known.
+   */
   fresh: z.record(ResourceTypeName, z.number().int().min(1)).optional(),
   /** The ids that the task has listed so far, as a filter of bounded size. */
   seenIds: z.string().max(1400).optional(),
@@ -73,82 +73,85 @@ const address = {
   region: z.string(),
   phase: Phase,
   /**
-   * The fence: only the pass that the task stands at is acted on; a late or doubled message is not.
+   * Fence: the service acts only on the task's current run, and ignores a late or duplicate
+   * message.
    */
   run: z.number().int().min(1),
 };
 
 /**
- * The coordinator asks a service for one pass over one project, or over what belongs to one user.
+ * The coordinator requests one run of a service, on one project or on the resources of one user.
  */
 export const ServiceRequested = z.object({
   type: z.literal('service.requested'),
   data: z.object({
     ...address,
-    /** The project that is emptied; absent when it is about a user. */
+    /** The project to clean up. Absent when the run is about a user. */
     project: ProjectId.optional(),
     user: UserId.optional(),
-    /** Of the project or of the user, as far as it was recorded. */
+    /** The name of the project or of the user, if it was recorded. */
     name: z.string().optional(),
-    /** Users only: projects on which he had a role. */
+    /** Users only: the projects on which the user had a role. */
     projects: z.array(ProjectId).optional(),
     /**
-     * Epoch milliseconds at which Keystone itself answered 404 for the account; empty in a survey,
-     * and when an administrator asked for it.
+     * Epoch milliseconds at which Keystone answered 404 for the account. Empty in phase `plan`, and
+     * when an administrator requested the cleanup.
      */
     confirmedAt: z.array(z.number()),
     /**
-     * Users who had a role on the project, recorded before the deletion; absent when nobody
-     * recorded it.
+     * Users who had a role on the project, recorded before the deletion. Absent when they were not
+     * recorded.
      */
     members: z.array(UserId).optional(),
     /**
-     * Resource types that the last look showed to be empty: they need no look until the others are
-     * empty, too.
+     * Resource types that were empty at the last listing. The run lists them only after the others
+     * are empty.
      */
     skipTypes: z.array(ResourceTypeName),
     /**
-     * Resource types that were proven empty while the project lived: nobody can look at them any
-     * more.
+     * Resource types that were verified empty while the project existed. They may be impossible to
+     * list now.
      */
     verifiedBeforeDeletion: z.array(ResourceTypeName).default([]),
   }),
 });
-/** Counts on the way. With `again`, the pass has ended and wants another one. */
+/** Counts during a run. With `again`, the run has ended and the task needs another one. */
 export const ServiceProgressed = z.object({
   type: z.literal('service.progressed'),
   data: z.object({
     ...address,
-    /** Order of the reports within one pass. */
+    /** The order of the reports within one run. */
     sequence: z.number().int().min(0),
     counts: Counts,
     conditions: z.array(Condition),
     ...ids,
-    /** At least so many seconds; the coordinator waits longer when nothing moves. */
+    /**
+     * The minimum delay in seconds. The coordinator waits longer when the task makes no progress.
+     */
     again: z
       .object({
         afterSeconds: z.number().min(0),
         error: ErrorReport.optional(),
         /**
-         * Resources that this run removed were listed again: no error unless it lasts. The task is
-         * dead-lettered with it when nothing else moves for the stall time-out.
+         * Set when resources that this run removed were listed again. The task is dead-lettered
+         * with this error only when it makes no progress for the stall timeout.
          */
         returned: ErrorReport.optional(),
         /**
-         * Somebody enabled the project in the middle of its cleanup: what was seen empty before may
-         * not be any more.
+         * The project was enabled during its cleanup. Types that were empty before must be listed
+         * again.
          */
         enabled: z.literal(true).optional(),
         /**
-         * Resource types that another service waits for alone, and of which the last listing of
-         * this pass showed nothing.
+         * Resource types that other services wait for, and that were empty in the last listing of
+         * this run.
          */
         verifiedEmpty: z.array(ResourceTypeName).optional(),
       })
       .optional(),
   }),
 });
-/** The task is over, or (phase `plan`) the survey is. */
+/** The task has ended, or its count has (phase `plan`). */
 export const ServiceFinished = z.object({
   type: z.literal('service.finished'),
   data: z.object({
@@ -160,7 +163,7 @@ export const ServiceFinished = z.object({
     ...ids,
   }),
 });
-/** The pass could not be done. */
+/** The run failed. */
 export const ServiceFailed = z.object({
   type: z.literal('service.failed'),
   data: z.object({

@@ -20,9 +20,9 @@ const address = {
 const mayBeLeftOut = { counts: true, conditions: true } as const;
 
 /**
- * What a service of the operator's own answers to `service.requested`, over HTTP: the events that
- * any service sends, without the address, which follows from the task. `phase` is that of the
- * request that is answered: the end of a survey must not pass for the end of the cleanup.
+ * The answer of an HTTP plugin to `service.requested`. It has the fields of the events that every
+ * service sends. It has no address, which follows from the task. `phase` must repeat the phase of
+ * the request, so that the end of phase `plan` is not taken for the end of the cleanup.
  */
 export const TaskReport = z.discriminatedUnion('type', [
   z.object({
@@ -46,13 +46,13 @@ export const TaskReport = z.discriminatedUnion('type', [
 ]);
 export type TaskReport = z.infer<typeof TaskReport>;
 
-/** Bounds of a report of a service outside: texts in characters, the rest in pieces. */
+/** Limits for a report of an HTTP plugin: text lengths in characters, numbers of entries. */
 const MAX_TEXT = 500;
 const MAX_NAME = 200;
 const MAX_CONDITIONS = 25;
 const MAX_TYPES = 100;
 
-/** Why a report is refused as too big; `undefined` when it is not. */
+/** Returns why a report is too large, or `undefined` if it is not. */
 export function excess(report: TaskReport): string | undefined {
   const { counts = {}, conditions = [] } = report.data;
   if (conditions.length > MAX_CONDITIONS)
@@ -62,8 +62,8 @@ export function excess(report: TaskReport): string | undefined {
 }
 
 /**
- * The same report with each of its free texts on one line, bounded, without secrets and without
- * control characters: another program wrote it, and people read it in a terminal.
+ * Returns the report with each free text on one line, shortened, without secrets and control
+ * characters. Another program wrote these texts, and terminals show them.
  */
 export function plainReport(report: TaskReport): TaskReport {
   const conditions = report.data.conditions?.map(plainOf);
@@ -84,10 +84,10 @@ export function plainReport(report: TaskReport): TaskReport {
   return { ...report, data: { ...report.data, ...rest, ...(plain ? { again: plain } : {}) } };
 }
 
-/** Names that a program chose are short; sentences may be longer. */
+/** Only these fields hold sentences. All others hold names and have a lower limit. */
 const SENTENCES = ['message', 'advice'];
 
-/** The same object with its texts on one line, bounded and without secrets. */
+/** Returns the object with each text on one line, shortened and without secrets. */
 export function plainOf<Value extends object>(value: Value): Value {
   const plain = Object.entries(value).map(([name, field]) => [
     name,
@@ -98,7 +98,7 @@ export function plainOf<Value extends object>(value: Value): Value {
   return { ...value, ...Object.fromEntries(plain) };
 }
 
-/** The report as it travels, addressed to the pass at which the task stands. */
+/** Returns the report as an event, addressed to the task's current run. */
 export function reportMessage(
   to: Pick<ServiceRequested['data'], 'operationId' | 'taskId' | 'service' | 'region' | 'run'>,
   report: TaskReport,
@@ -113,7 +113,7 @@ export function reportMessage(
   return { type: report.type, data: { ...common, ...report.data, ...seen } };
 }
 
-/** Why a report can't be taken for an answer to the request; `undefined` when it can. */
+/** Returns why a report contradicts the request or itself, or `undefined` if it does not. */
 export function contradiction(report: TaskReport, phase: Phase): string | undefined {
   if (phase !== report.phase) return `it is in phase ${phase}, the report is about ${report.phase}`;
   const left = Object.values(report.data.counts ?? {}).reduce((sum, count) => sum + count.left, 0);

@@ -4,13 +4,13 @@ import { problem } from '../lib/api/problem.ts';
 import { allServicesDeps } from '../lib/app/lambda/all-services-deps.ts';
 import { type Environment, lazyContext } from '../lib/engine/aws/lambda/context.ts';
 
-/**
- * Lambda carries an answer of six megabytes at most, and says of a larger one no more than that
- * something went wrong.
- */
+/** Lambda refuses a larger response with an error that does not name the reason. */
 const LARGEST_ANSWER = 6 * 1000 * 1000;
 
-/** The API on Lambda. API Gateway lets only signed requests of an allowed IAM principal pass. */
+/**
+ * Creates the Lambda handler of the HTTP API. API Gateway lets only signed requests of an allowed
+ * IAM principal through.
+ */
 export function apiFunction(environment: Environment) {
   const open = lazyContext(environment);
   return async (event: LambdaEvent) => {
@@ -27,7 +27,10 @@ export function apiFunction(environment: Environment) {
   };
 }
 
-/** The answer, or in place of one that is too large an advice how to ask for less. */
+/**
+ * Returns the response, or status 413 with advice to ask for less where the response is too large
+ * for Lambda.
+ */
 export function carried<Answer extends object>(
   answer: Answer,
 ): Answer | { statusCode: number; headers: object; body: string } {

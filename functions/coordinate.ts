@@ -3,7 +3,7 @@ import type { Environment } from '../lib/engine/aws/lambda/context.ts';
 import { createSqsFunction } from '../lib/engine/aws/lambda/sqs-handler.ts';
 import { coordinate } from '../lib/handlers/coordinate.ts';
 
-/** The coordinator's function on Lambda. */
+/** Creates the Lambda handler of the coordinator. */
 export const coordinateFunction = (environment: Environment) =>
   createSqsFunction('coordinate', environment, (deliveries, lambda) =>
     coordinate(deliveries, allServicesDeps(lambda)),

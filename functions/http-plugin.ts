@@ -3,7 +3,7 @@ import type { Environment } from '../lib/engine/aws/lambda/context.ts';
 import { createSqsFunction } from '../lib/engine/aws/lambda/sqs-handler.ts';
 import { type HttpPlugin, runHttpTask } from '../lib/handlers/http-task.ts';
 
-/** The function of a service of the operator's own that is asked over HTTP. */
+/** Creates the Lambda handler that calls one HTTP plugin, a service that the operator adds. */
 export const httpPluginFunction = (environment: Environment, remote: HttpPlugin) =>
   createSqsFunction(`service-${remote.name}`, environment, (deliveries, lambda) =>
     runHttpTask(remote, deliveries, taskDeps(lambda)),

@@ -18,7 +18,7 @@ import { ingest } from '../lib/handlers/ingest.ts';
 const Heartbeat = z.object({ 'detail-type': z.literal(HEARTBEAT) });
 const FromQueue = z.object({ Records: z.array(z.unknown()) });
 
-/** A relay that hears nothing says that it is there: counted as heard, and that is all. */
+/** True for a heartbeat of the relay. A heartbeat is only counted. */
 function isHeartbeat(body: string): boolean {
   try {
     return Heartbeat.safeParse(JSON.parse(body)).success;
@@ -28,8 +28,8 @@ function isHeartbeat(body: string): boolean {
 }
 
 /**
- * From a broker that Lambda reads by itself. Who throws gets the whole batch again, which changes
- * nothing for what was taken in.
+ * Ingests a batch that Lambda itself read from a broker. If it throws, Lambda delivers the whole
+ * batch again. Notifications that were already ingested are ignored then.
  */
 async function fromBroker(
   messages: readonly NotificationReceived[],
@@ -41,8 +41,8 @@ async function fromBroker(
 }
 
 /**
- * The taking in of notifications on Lambda: from its queue, from a broker in AWS, and over HTTP
- * from whoever signed his request.
+ * Creates the Lambda handler that ingests notifications from the ingest queue, from a broker in
+ * AWS, and from signed HTTP requests.
  */
 export function ingestFunction(environment: Environment) {
   const open = lazyContext(environment);

@@ -6,8 +6,8 @@ import type { ServiceAddress } from '../lib/openstack/cloud.ts';
 import type { Service } from '../lib/task/service.ts';
 
 /**
- * The function of one service on Lambda. Of the other services it knows where they are found, for
- * one may ask another.
+ * Creates the Lambda handler of one service. `services` tells where the other services are, because
+ * a service may call another one.
  */
 export const serviceFunction = (
   environment: Environment,

@@ -6,13 +6,13 @@ import { syncInventory } from '../lib/handlers/sync-inventory.ts';
 
 const MOST_HELD = 1000;
 
-/** What the schedule asks for. */
+/** The input of the schedule. */
 const Asked = z.object({ compare: z.boolean().default(false) });
 
 /**
- * On a schedule: sends what a function that died had left unsent, and counts what waits for a
- * person. Less often it compares the inventory with Keystone's lists: a deletion that nobody
- * announced is found here.
+ * Creates the Lambda handler of the sweep. Every run sends the messages that a failed function left
+ * in the outbox, and counts the operations that wait for a person. With `compare` the run also
+ * compares the inventory with Keystone's lists, which finds deletions without a notification.
  */
 export function sweepFunction(environment: Environment) {
   const open = lazyContext(environment);
@@ -25,8 +25,8 @@ export function sweepFunction(environment: Environment) {
       await engine.housekeeping();
       const held = await engine.reads.operations({ state: 'held', limit: MOST_HELD });
       count({ Held: held.length, Capped: held.filter(({ hold }) => hold?.about === 'cap').length });
-      // Of a new stage nobody knows whose project it was that is deleted: its inventory is not
-      // waited for.
+      // The inventory of a new stage is empty, so the first run fills it at once. Without it, the
+      // owner of a deleted project is unknown.
       if (!compare && (await engine.reads.accountCount()) > 0) return;
       await engine.pollDeadLetterMetrics();
       await syncInventory({ ...commonDeps(lambda), engine: told }, { announce: true });
