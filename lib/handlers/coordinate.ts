@@ -6,7 +6,7 @@ import type { Cloud } from '../openstack/cloud.ts';
 import { awaitsConfirmation, type KeystoneAnswer } from '../operation/confirmation.ts';
 import type { DomainProject } from '../operation/domain.ts';
 import { summarize } from '../operation/keystone-check.ts';
-import type { Mode, Operation, Scope } from '../operation/model.ts';
+import type { Mode, Operation } from '../operation/model.ts';
 import { openCleanup } from '../operation/open.ts';
 import { projectScope, scopeOf } from '../operation/scope.ts';
 import { type CloudSnapshot, cloudSnapshot } from '../operation/snapshot.ts';
