@@ -1,6 +1,6 @@
 import { defineService } from '../task/service.ts';
 
-/** Aetos, a window to Prometheus. */
+/** Aetos gives access to a Prometheus server and stores nothing itself. */
 export const aetos = defineService({
   name: 'aetos',
   catalogTypes: ['metric-storage'],

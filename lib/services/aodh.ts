@@ -18,13 +18,14 @@ const alarmRow = z.object({
 const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * With its history. What is left over is evaluated for ever, and calls whatever its actions name.
+ * An alarm is deleted with its history. Aodh evaluates a leftover alarm for ever and calls the URLs
+ * of its actions.
  */
 const alarm = defineType({
   name: 'alarm',
   /**
-   * All at once: Aodh's pages begin after a time and not after a row, and so lose alarms of the
-   * same moment.
+   * Aodh's paging marker is a time and not a row: pages lose alarms of the same moment. The alarms
+   * are therefore listed in one answer.
    */
   async list(context) {
     const query = { 'q.field': 'project_id', 'q.op': 'eq', 'q.value': context.project };
@@ -46,7 +47,8 @@ const alarm = defineType({
     } catch (error) {
       const status = error instanceof PropagatorError ? error.report.status : undefined;
       if (status === undefined || status === 404 || status === 429) throw error;
-      // The row goes first and the trusts of its actions (`trust+http`) after it: what fails then
+      // Aodh deletes the row first and then the trusts of its actions (`trust+http`). A failure at
+      // the trusts says nothing about the alarm.
       // says nothing about the alarm.
       const answer = await api.request('GET', path, { accept: [404] }).catch(() => undefined);
       if (answer?.status !== 404) throw error;
@@ -64,8 +66,8 @@ const alarmOfUserRow = alarmRow.extend({
 });
 
 /**
- * Nothing is taken from a living project because somebody left it; but what an alarm did in his
- * name ends.
+ * An alarm belongs to its project and stays when its user is deleted. Only its actions that use a
+ * trust of that user fail from then on, which the report says.
  */
 const alarmOfUser = defineUserType({
   name: 'alarm-of-user',
@@ -95,9 +97,10 @@ const alarmOfUser = defineUserType({
 });
 
 /**
- * Aodh, Alarming API v2. Before all that its alarms may scale or restart, and while the project
- * lives where that is possible. Limits of its own stay: to look at them makes a row where there is
- * none (safety rule: listing must not create), so that nobody could tell whether there are any.
+ * Aodh, Alarming API v2. It runs before every service that its alarms may scale or restart, and
+ * while the project still exists where that is possible.
+ * Quotas of the project stay: reading them creates a row where there is none (safety rule: listing
+ * must not create), so that the listing could not tell whether one existed before.
  */
 export const aodh = defineService({
   name: 'aodh',

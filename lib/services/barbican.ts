@@ -18,8 +18,8 @@ const requiresLiveProject: RequiresLiveProject = {
 
 const text = z.string().nullish();
 /**
- * Barbican names resources by their URL, whose host may be any; only the id at its end is used, and
- * only when it is one.
+ * Barbican identifies resources by their URL, whose host may be any. Only the id at its end is
+ * used, and only if it is a UUID.
  */
 const idIn = (collection: string) =>
   z
@@ -44,10 +44,10 @@ const secretRow = z
   .transform((row): Named => ({ id: row.secret_ref, label: row.name ?? undefined }));
 
 /**
- * No row of Barbican says whose it is, and no listing takes a project: it shows exactly what
- * belongs to the project of the token (what other projects lent by ACL is not among it). So that
- * project is the owner, and not the one that is to be emptied: with any other token than one on the
- * dying project the rows count as foreign and stay.
+ * No row of Barbican names its owner, and no listing takes a project. A listing shows exactly what
+ * belongs to the project of the token, without secrets that other projects share by ACL. The owner
+ * is therefore the token's project and not the target project: with any token that is not on the
+ * target project the rows count as foreign and stay.
  */
 const ofTheToken = (
   name: string,
@@ -72,7 +72,7 @@ const ofTheToken = (
         limit: 100,
         query,
       });
-      // Barbican sorts by the second at best: a row may stand on two pages.
+      // Barbican sorts with a resolution of seconds at best: a row may appear on two pages.
       const known = new Map(rows.map((one) => [one.id, { ...one, owner: api.ownProject }]));
       return [...known.values()];
     },
@@ -86,18 +86,18 @@ const ofTheToken = (
   });
 
 /**
- * What was ordered stays behind as secrets and containers; Cinder and Nova leave one order for each
- * key that they had made.
+ * The result of an order stays behind as secrets and containers. Cinder and Nova leave one order
+ * for each key that they created.
  */
 const order = ofTheToken('order', orderRow);
 
-/** A container goes with the list of its consumers, and without its secrets. */
+/** Deletes the container and the list of its consumers, but not its secrets. */
 const container = ofTheToken('container', containerRow, { follows: ['order'] });
 
 /**
- * With its payload in the secret store, its metadata, its ACL and the list of its consumers.
- * Private ones, too: the role admin on the project suffices. Without `sort` the pages of secrets
- * have no order at all.
+ * Deletes the secret with its payload in the secret store, its metadata, its ACL and the list of
+ * its consumers. The role admin on the project suffices for private secrets, too. Without `sort`
+ * the pages of secrets have no order.
  */
 const secret = ofTheToken('secret', secretRow, { follows: ['container'], sort: 'created' });
 
@@ -106,9 +106,8 @@ const SERVICE_ADMIN =
   'the role "key-manager:service-admin" (with enforce_new_defaults: admin, before 2023.2 with system scope)';
 
 /**
- * Limits of its own: a few numbers, which any project can do without. By default Barbican shows and
- * removes them only for a role that hardly any cloud has, so that it must not hold up the rest when
- * it refuses.
+ * Limits that were set for the project. By default Barbican shows and removes them only for a role
+ * that hardly any cloud has. A refusal must therefore not block the other resource types.
  */
 const projectQuota = defineQuota({
   name: 'project-quota',
@@ -133,7 +132,7 @@ const projectQuota = defineQuota({
     const own = Object.entries(quotas.parse(answer.json).project_quotas).filter(
       ([, limit]) => typeof limit === 'number',
     );
-    // The answer names no project; the path did, and to address by it is all that Barbican can do
+    // The answer names no project. The path names it, and Barbican addresses quotas by path only.
     // here.
     return [{ id: project, limits: own.map(([name]) => name).join(', ') }];
   },
@@ -154,14 +153,14 @@ const projectQuota = defineQuota({
 });
 
 /**
- * Barbican, Key Manager API v1, spoken without a microversion (1.0), for which consumers don't
- * count: a secret with consumers goes. Users in the ACLs of living projects' secrets are left: the
- * id of a user who is gone opens nothing.
+ * Barbican, Key Manager API v1, called without a microversion (1.0): consumers don't prevent the
+ * deletion of a secret. Users in the ACLs of living projects' secrets are left: the id of a deleted
+ * user grants nothing.
  */
 export const barbican = defineService({
   name: 'barbican',
   catalogTypes: ['key-manager'],
-  // They delete their keys themselves, and find it all right when those are gone (404).
+  // These services delete their keys themselves and accept a 404 when the keys are already gone.
   follows: ['nova', 'cinder', 'glance', 'octavia', 'manila', 'heat', 'magnum', 'tacker'],
   releases: [
     'All: expired secrets are neither listed nor removed by any call; "barbican-manage db clean --soft-delete-expired-secrets" does it.',

@@ -24,14 +24,14 @@ const leaseRow = z.object({
 type LeaseRow = z.infer<typeof leaseRow>;
 
 const MINUTE = 60_000;
-/** Blazar waits up to ten minutes for the servers on the hosts of a lease to go. */
+/** Blazar waits up to ten minutes until the servers on the hosts of a lease are gone. */
 const PATIENCE = 15 * MINUTE;
 const LONG = 60 * MINUTE;
 const changedAt = (row: LeaseRow): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * The leases of the whole cloud, in one answer: an administrator gets all of them, and no parameter
- * changes that.
+ * Returns the leases of the whole cloud in one answer: an administrator gets all of them, and no
+ * parameter changes that.
  */
 async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
   const { rows } = await api.list('/leases', {
@@ -39,7 +39,9 @@ async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
     row: leaseRow,
     paging: 'none',
   });
-  // To anybody else Blazar shows those of his own project and says nothing. It asks for an
+  // For a user without the administrator role Blazar lists only the own project and gives no error.
+  // `/os-hosts/0` tells the two cases apart: Blazar checks for an administrator (403) before it
+  // looks for the host.
   // administrator (403) before it looks for a host.
   if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
     await api.request('GET', '/os-hosts/0', { accept: [404, 500] });
@@ -50,8 +52,8 @@ const BY_HAND =
   'Take the hosts out of the aggregates that are named after its reservations (openstack aggregate remove host), then delete the lease from the database of Blazar.';
 
 /**
- * Leases with their reservations. Deletion ends a lease that runs: its servers go, hosts and
- * floating IPs are free again. Blazar does all that before it answers.
+ * Leases with their reservations. Deleting an active lease ends it: Blazar deletes its servers and
+ * frees its hosts and floating IPs before it answers.
  */
 const lease = defineType({
   name: 'lease',
@@ -89,14 +91,16 @@ const lease = defineType({
       return context.now() - changedAt(row) > PATIENCE
         ? { is: 'accepted', stuckSince: changedAt(row) }
         : { is: 'accepted' };
-    // A deletion that fails at the trust leaves the lease half ended, and Blazar never takes it up
+    // A deletion that fails at the trust leaves the lease half ended, and Blazar never resumes it.
+    // The service therefore checks the user of the trust before it sends the request.
     // again: it is not tried then.
     const missing = await missingCreator(row, context);
     if (missing) return { is: 'blocked', ...missing };
     try {
       await context.api.request('DELETE', `/leases/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      // Whatever goes wrong in its manager is a 500 without a word; once is chance, and afterwards
+      // blazar-manager reports every failure as a 500 without a reason. The first 500 may be chance
+      // and is retried. After a failed deletion the lease is in ERROR.
       // the lease is in ERROR.
       if (
         !(error instanceof PropagatorError) ||
@@ -118,8 +122,8 @@ const lease = defineType({
 const userNow = z.object({ user: z.object({ enabled: z.boolean().nullish() }) });
 
 /**
- * Why the trust of a lease can't work. That its creator has lost his role on the project can't be
- * seen for sure (groups, federation).
+ * Returns why the trust of a lease can't work. A lost role of its creator on the project can't be
+ * detected reliably (groups, federation).
  */
 async function missingCreator(
   { user_id }: LeaseRow,
@@ -149,8 +153,8 @@ async function missingCreator(
 }
 
 /**
- * What was reserved in the name of somebody who is gone can neither start nor end. Past leases need
- * nothing of him.
+ * A lease of a deleted user can neither start nor end. Leases of the past (TERMINATED) no longer
+ * need the user.
  */
 const leaseOfUser = defineUserType({
   name: 'lease-of-user',
@@ -169,8 +173,8 @@ const leaseOfUser = defineUserType({
 });
 
 /**
- * Blazar, Reservation API v1. Before Nova and Neutron, for the end of a lease deletes its servers
- * and frees its floating IPs. Hosts and pools of floating IPs are the cloud's.
+ * Blazar, Reservation API v1. It runs before Nova and Neutron because the end of a lease deletes
+ * its servers and frees its floating IPs. Hosts and pools of floating IPs belong to the cloud.
  */
 export const blazar = defineService({
   name: 'blazar',

@@ -1,6 +1,5 @@
 import { defineService } from '../task/service.ts';
 
-/** Ceilometer. */
 export const ceilometer = defineService({
   name: 'ceilometer',
   catalogTypes: ['meter', 'metering', 'telemetry'],

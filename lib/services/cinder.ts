@@ -12,8 +12,8 @@ const isGone = (error: unknown): boolean =>
   error instanceof PropagatorError && error.class === 'Gone';
 
 /**
- * The right to use a private volume type. Cinder shows it by type only: one call for each private
- * type of the cloud.
+ * Access to a private volume type. Cinder lists access by volume type only: one call for each
+ * private type of the cloud.
  */
 const typeAccess = defineType({
   name: 'type-access',
@@ -54,15 +54,18 @@ const typeAccess = defineType({
 });
 
 const defaultTypeRow = z.object({ project_id: z.string(), default_type_id: z.string().nullish() });
-/** The one resource of Cinder that has no project in its path, whatever the catalog says. */
+/**
+ * Default types are the only Cinder resource without a project in its path, even if the catalog's
+ * endpoint contains one.
+ */
 const withoutProject = (api: ServiceApi): string =>
   api.endpoint.endsWith(`/${api.ownProject}`)
     ? api.endpoint.slice(0, -api.ownProject.length - 1)
     : api.endpoint;
 
 /**
- * The volume type that a project gets without asking (3.62, Victoria). All projects are listed: to
- * ask for one that is gone is a 404.
+ * The default volume type of a project (3.62, Victoria). The service lists those of all projects
+ * because Cinder answers 404 for a single project that is deleted.
  */
 const defaultType = defineType({
   name: 'default-type',
@@ -97,7 +100,8 @@ const defaultType = defineType({
       accept: [404],
     });
     if (answer.status !== 404) return { is: 'gone' };
-    // Before 2026.2 Cinder asks Keystone for the project first. The row was listed: this 404 means
+    // Before 2026.2 Cinder first asks Keystone for the project. The row was listed, so this 404
+    // means that the project is gone.
     // the project.
     return {
       is: 'retained',
@@ -112,9 +116,9 @@ const defaultType = defineType({
 const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
- * Limits of its own. Cinder asks no Keystone for them, and its answer names the project. What it
- * keeps of usage and reservations stays in its database for ever: no API removes it. Last, for
- * without its own limits the project would have the default ones.
+ * Limits that were set for the project. Cinder does not ask Keystone for them, and its answer names
+ * the project. Cinder keeps usage and reservations in its database for ever: no API removes them.
+ * The quota is reset last because the project would otherwise get the default limits.
  */
 const quota = defineQuota({
   after: ['volume', 'snapshot', 'backup', 'group'],
@@ -141,17 +145,18 @@ const quota = defineQuota({
 });
 
 /**
- * Cinder, Block Storage API v3. The project is never named in a path: there it must be the one of
- * the token.
- * 3.59 (Train) is the first microversion in which every row says whose it is and transfers come in
- * pages. Messages are not removed: they expire by themselves. Resource types don't wait for each
- * other as a whole, for one thing that hangs must not keep the rest (safety rule: one stuck
- * resource stops no other): each thing waits for those that it hangs on.
+ * Cinder, Block Storage API v3. The path never names the target project: Cinder accepts only the
+ * token's project there.
+ * 3.59 (Train) is the first microversion in which every row names its owner and transfers are
+ * paged. Messages are not removed: they expire by themselves.
+ * Resource types don't wait for each other as a whole, so that one stuck resource does not delay
+ * the rest (safety rule: one stuck resource stops no other). Each resource waits only for the
+ * resources that it depends on.
  */
 export const cinder = defineService({
   name: 'cinder',
   catalogTypes: ['block-storage', 'volumev3', 'block-store', 'volume'],
-  // Gone since 2021.2 (Xena); many catalogs list it still.
+  // Cinder removed v2 in 2021.2 (Xena), but many catalogs still list it.
   catalogAliases: ['volumev2'],
   after: ['nova'],
   microversion: { header: 'volume', floor: '3.59', ceiling: '3.62' },

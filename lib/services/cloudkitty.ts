@@ -1,9 +1,10 @@
 import { defineService } from '../task/service.ts';
 
 /**
- * CloudKitty. It rates a project's last hours some hours after its end ([collect] wait_periods),
- * with the prices that the administrators set for it, and rated data can't be removed by any call.
- * So neither its prices (hashmap mappings with a tenant) nor its scope are touched.
+ * CloudKitty. It rates the last hours of a project some hours after the end of the project
+ * ([collect] wait_periods), with the prices that administrators set for it. No call removes rated
+ * data. The service therefore touches neither its prices (hashmap mappings with a tenant) nor its
+ * scope.
  */
 export const cloudkitty = defineService({
   name: 'cloudkitty',

@@ -9,9 +9,9 @@ const requestRow = z.object({
 });
 
 /**
- * Accelerator requests (ARQs) that outlived their server: Nova makes one for each device of a
- * server and removes it with it. Cyborg lists the whole cloud. Before 15.0.1 and 16.0.1 one that is
- * not bound yet says that it is nobody's (null), and is left to Nova.
+ * Accelerator requests (ARQs) that outlived their server: Nova creates one for each device of a
+ * server and removes it with the server. Cyborg lists those of the whole cloud. Before 15.0.1 and
+ * 16.0.1 an unbound request has no owner (null) and is left to Nova.
  */
 const acceleratorRequest = defineType({
   name: 'accelerator-request',
@@ -46,8 +46,8 @@ const acceleratorRequest = defineType({
 });
 
 /**
- * Cyborg, API v2. Only when no server of the project is left: before that, a request holds the
- * device of one that runs. Device profiles are the administrators'.
+ * Cyborg, API v2. It runs after all servers of the project are gone: until then a request holds the
+ * device of a running server. Device profiles belong to the administrators.
  */
 export const cyborg = defineService({
   name: 'cyborg',

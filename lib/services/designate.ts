@@ -6,7 +6,7 @@ import { zoneShare } from './designate/shares.ts';
 import { zone } from './designate/zones.ts';
 import { defineQuota } from './kit/quota.ts';
 
-/** Without its key, with which anybody could take the zone. */
+/** Leaves out the key, which lets any project accept the zone. */
 const transferRow = z.object({
   id: z.string(),
   project_id: text,
@@ -16,7 +16,8 @@ const transferRow = z.object({
 const taskRow = z.object({ id: z.string(), project_id: text, zone_id: text });
 
 /**
- * Things that Designate keeps under `/v2/zones/tasks` and deletes at once; they outlive their zone.
+ * Resources that Designate keeps under `/v2/zones/tasks` and deletes at once. They outlive their
+ * zone.
  */
 const zoneTask = <
   Row extends { readonly id: string; readonly project_id?: string | null | undefined },
@@ -44,8 +45,8 @@ const zoneTask = <
   });
 
 /**
- * Zones that the project offers, and has given away. What others offer to it is listed, too, and is
- * theirs.
+ * Transfer requests that the project made, also for zones that it has given away. Designate also
+ * lists requests of other projects that offer a zone to this one; they belong to those projects.
  */
 const transferRequest = zoneTask(
   'zone-transfer-request',
@@ -60,15 +61,14 @@ const zoneExport = zoneTask('zone-export', 'exports', taskRow, (row) => row.zone
 
 const limits = z.record(z.string(), z.number());
 /**
- * No id that Keystone gives: what Designate answers for it are the defaults. It makes no row by
- * that.
+ * An id that Keystone never assigns: Designate answers with the default limits and creates no row.
  */
 const NOBODY = 'nobody';
 
 /**
- * Limits of its own. The answer names no project: the path did, and Designate refuses it (403) when
- * the header says another one. Last, for without its own limits (perhaps 0) the project would have
- * the default ones.
+ * Limits that were set for the project. The answer names no project. The path names it, and
+ * Designate answers 403 if the header names another one. The quota is reset last: without its own
+ * limits (perhaps 0) the project would get the default ones.
  */
 const quota = defineQuota({
   after: ['zone'],
@@ -98,9 +98,10 @@ const quota = defineQuota({
 });
 
 /**
- * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists are the operator's.
- * Neutron waits for its PTR records (see there), and not for zones, which take as long as their
- * name servers. After Nova, whose servers have their records removed by designate-sink.
+ * Designate, DNS API v2. Pools, TLDs, TSIG keys and blacklists belong to the operator.
+ * Neutron waits for the PTR records (see `ptrRecord`). It does not wait for zones, which take as
+ * long as their name servers. Designate runs after Nova because designate-sink removes the records
+ * of Nova's servers.
  */
 export const designate = defineService({
   name: 'designate',

@@ -10,8 +10,8 @@ import {
 } from '../task/service.ts';
 
 /**
- * With a token on the project Freezer can also remove the trust of a job from Keystone; with any
- * other it only logs that it could not.
+ * With a token on the project Freezer also removes the trust of a job from Keystone. With any other
+ * token it only logs that it could not.
  */
 const apiOf = ({ api, projectApi }: Pick<ProjectContext, 'api' | 'projectApi'>): ServiceApi =>
   projectApi ?? api;
@@ -21,9 +21,9 @@ const pathOf = (project: string, collection: string, id?: string): string =>
 const home = z.object({ resources: z.record(z.string(), z.unknown()) });
 
 /**
- * Before 2026.2 every listing and every deletion is about what the caller himself has made, and
- * what is not his is answered as if it were not there. Freezer has no version that tells; its home
- * document names jobs one by one since administrators see those of others.
+ * Before 2026.2 every listing and deletion is limited to what the caller created, and Freezer
+ * answers as if nothing else existed. Freezer has no version number that tells. Its home document
+ * links to single jobs since the release in which administrators see those of others.
  */
 async function assertOpen({ region, memoize, ...context }: ProjectContext): Promise<void> {
   const document = await memoize('freezer.home', async () =>
@@ -43,9 +43,9 @@ async function assertOpen({ region, memoize, ...context }: ProjectContext): Prom
 }
 
 /**
- * Documents of one collection. The project stands in the path, and Freezer looks past it: an
- * administrator gets the jobs of the whole cloud, and everybody the central clients of others. So
- * the rows are compared here, and those of others are no fault of the API.
+ * Returns the documents of one collection. Freezer ignores the project in the path: an
+ * administrator gets the jobs of the whole cloud, and every user gets the central clients of other
+ * projects. The function therefore filters by owner, and foreign rows are no fault of the API.
  */
 async function documentsOf<Row extends { readonly project_id?: string | null | undefined }>(
   context: ProjectContext,
@@ -70,9 +70,9 @@ const jobRow = z.object({
 });
 
 /**
- * Jobs, before all else, for they make backups. The scheduler on the client's machine drops what it
- * no longer finds, but lets a backup that runs come to its end: it is aborted first, and its job
- * goes at the next look, whether the scheduler has heard of it or is gone itself.
+ * Jobs go first because they create backups. The scheduler on the client's machine drops jobs that
+ * it no longer finds, but completes a running backup. A running job is therefore aborted first and
+ * removed in the next iteration, even if its scheduler never reacted.
  */
 const job = defineType<z.infer<typeof jobRow>>({
   name: 'job',
@@ -91,7 +91,10 @@ const job = defineType<z.infer<typeof jobRow>>({
   },
 });
 
-/** What only waits for the jobs. Freezer answers 204 to the deletion of what is not there. */
+/**
+ * Resource types that only wait for the jobs. Freezer answers 204 to the deletion of a resource
+ * that does not exist.
+ */
 function document(name: 'session' | 'action' | 'backup'): DefinedType {
   const row = z
     .object({ [`${name}_id`]: z.string(), project_id: owner, description: z.string().nullish() })
@@ -120,8 +123,8 @@ const clientRow = z.object({
 });
 
 /**
- * Machines on which a scheduler has registered itself; one that still runs does so again when it is
- * restarted.
+ * Machines on which a scheduler has registered itself. A running scheduler registers itself again
+ * when it is restarted.
  */
 const client = defineType<z.infer<typeof clientRow>>({
   name: 'client',
@@ -151,9 +154,10 @@ const client = defineType<z.infer<typeof clientRow>>({
 });
 
 /**
- * Freezer, API v2. What it keeps are records; the data of the backups lie where the customer put
- * them, most often in Swift, and go with the account. Before Nova, Cinder and Swift: a job makes
- * snapshots and writes objects. Early, for the jobs' trusts.
+ * Freezer, API v2. It stores only records. The data of the backups are where the customer put them,
+ * most often in Swift, and go with the account. Freezer runs before Nova, Cinder and Swift because
+ * a job creates snapshots and writes objects. It runs in the pre-delete phase because of the jobs'
+ * trusts.
  */
 export const freezer = defineService({
   name: 'freezer',

@@ -17,9 +17,8 @@ const failedWith = (error: unknown, status: number): error is PropagatorError =>
   error instanceof PropagatorError && error.report.status === status;
 
 /**
- * Images with their data and their members.
- * Two listings, for Glance shows neither community nor hidden images to an admin who only asks for
- * an owner (Image API 2.7).
+ * Images with their data and their members. Two listings are necessary: for a filter by owner alone
+ * Glance shows an administrator neither community nor hidden images (Image API 2.7).
  */
 const image = defineType({
   name: 'image',
@@ -49,13 +48,14 @@ const image = defineType({
         }
       : undefined,
   async remove(row, { api }): Promise<Removal> {
-    // [DEFAULT] delayed_delete: Glance's scrubber has it already.
+    // With [DEFAULT] delayed_delete Glance's scrubber removes the image later.
     if (row.status === 'pending_delete') return { is: 'accepted' };
     if (row.protected) await unprotect(row, api);
     try {
       await api.request('DELETE', pathOfImage(row));
     } catch (error) {
-      // 409: the back end still needs it (RBD clones: volumes and servers booted from it, of any
+      // 409: the back end still needs the image (RBD clones: volumes and servers of any project
+      // that were created from it).
       // project).
       if (failedWith(error, 409))
         return {
@@ -65,7 +65,7 @@ const image = defineType({
           advice:
             'Find the volumes and servers that were made from this image; it goes when they are gone or flattened.',
         };
-      // With delayed_delete there is no way from deactivated to pending_delete.
+      // With delayed_delete an image can't change from deactivated to pending_delete.
       if (!failedWith(error, 400) || row.status !== 'deactivated') throw error;
       await api.request('POST', `${pathOfImage(row)}/actions/reactivate`);
       await api.request('DELETE', pathOfImage(row));
@@ -95,8 +95,8 @@ const pathOfNamespace = (row: NamespaceRow): string =>
   `/v2/metadefs/namespaces/${encodeURIComponent(row.namespace)}`;
 
 /**
- * Namespaces of metadata definitions, with all that is in them. Glance has no filter by owner: the
- * owner is compared here.
+ * Namespaces of metadata definitions with all their contents. Glance has no filter by owner: the
+ * listing compares the owner here.
  */
 const metadefNamespace = defineType({
   name: 'metadef-namespace',
@@ -121,7 +121,8 @@ const metadefNamespace = defineType({
           'Remove its row from the table metadef_namespaces in the database of Glance; it holds no data of the customer.',
       };
     if (row.protected)
-      // What is left out of this PUT falls back to its default; the owner would become the
+      // A field that this PUT leaves out gets its default value. The owner would become the
+      // cleaner's own project.
       // cleaner's own project.
       await api.request('PUT', pathOfNamespace(row), {
         json: {
@@ -137,9 +138,9 @@ const metadefNamespace = defineType({
 });
 
 /**
- * Glance (25.1, seen) reads the path as Latin-1, so that `ü` addresses a namespace named `Ã¼`,
- * which may be somebody else's; and a slash, escaped or not, fits none of its routes. Such a name
- * is used only after it was shown to lead to this very name, which no two have.
+ * Glance (seen on 25.1) reads the path as Latin-1: `ü` addresses a namespace named `Ã¼`, which may
+ * belong to another project. A slash, escaped or not, matches none of its routes. Such a name is
+ * used only after Glance returned exactly this name for it; names are unique.
  */
 async function isReachable(row: NamespaceRow, api: ServiceApi): Promise<boolean> {
   if (/^[\x20-\x2e\x30-\x7e]+$/.test(row.namespace)) return true;
@@ -150,9 +151,9 @@ async function isReachable(row: NamespaceRow, api: ServiceApi): Promise<boolean>
 }
 
 /**
- * Glance, Image API v2. Tasks are not listed: nobody can delete them (405), they expire by
- * themselves ([task] task_time_to_live). After Nova and Cinder: a back end keeps an image as long
- * as servers and volumes are clones of it.
+ * Glance, Image API v2. Tasks are not listed: no API deletes them (405), and they expire by
+ * themselves ([task] task_time_to_live). Glance runs after Nova and Cinder: a back end keeps an
+ * image as long as servers and volumes are clones of it.
  */
 export const glance = defineService({
   name: 'glance',

@@ -11,15 +11,15 @@ const resourceRow = z.object({
 type ResourceRow = z.infer<typeof resourceRow>;
 const deleted = z.object({ deleted: z.number() });
 
-/** As many as Gnocchi shows in one answer ([api] max_limit) unless its operator says otherwise. */
+/** Default number of rows in one answer of Gnocchi ([api] max_limit). */
 const PAGE = 1000;
-/** Gnocchi links to a next page in a header; it does so after a full page, whatever follows. */
+/** Gnocchi links to a next page in a header after every full page, even if no rows follow. */
 const hasNext = (headers: Headers): boolean => /rel="?next/.test(headers.get('link') ?? '');
 
 /**
- * Gone in one call. Both the project and the ids are in the filter, so that it is never empty, and
- * what has changed hands since it was listed stays: Gnocchi itself compares the owner once more.
- * The metrics of a resource go with it.
+ * Removes many resources and their metrics in one call. The filter contains the project and the
+ * ids: it is never empty, and Gnocchi itself compares the owner again. A resource whose owner
+ * changed after the listing stays.
  */
 async function removeResources(
   rows: readonly ResourceRow[],
@@ -34,8 +34,8 @@ async function removeResources(
 }
 
 /**
- * Resources of every type, each with its metrics: `generic` is what all types have in common. One
- * page at a time, for the next look sees the rest.
+ * Resources of every type (`generic` covers all types), each with its metrics. One page per
+ * listing: the next listing shows the rest.
  */
 const resource = defineType<ResourceRow>({
   name: 'resource',
@@ -60,15 +60,16 @@ const metricRow = z.object({
   id: z.string(),
   name: z.string().nullish(),
   resource_id: z.string().nullish(),
-  /** In place of the id, as soon as Gnocchi had a reason to load it. */
+  /** Present in place of `resource_id` if Gnocchi had a reason to load the resource. */
   resource: z.unknown().optional(),
   created_by_project_id: z.string().nullish(),
 });
 
 /**
- * Metrics that belong to no resource. Gnocchi knows their creator only, a user and a project in one
- * (`user:project`), and finds him only whole: one call for each who ever was a member. Those of a
- * resource go with it, also when a member made them for somebody else's.
+ * Metrics without a resource. Gnocchi stores only their creator, a user and a project in one string
+ * (`user:project`), and finds only the complete string: one call for each user that ever was a
+ * member. Metrics of a resource go with the resource, even if another project's member created
+ * them.
  */
 const metric = defineType({
   name: 'metric',
@@ -108,8 +109,8 @@ const metric = defineType({
 });
 
 /**
- * Gnocchi, API v1. Archive policies and resource types are the administrators'. Last, for
- * Ceilometer writes as long as there is something to measure, and alarms read from it.
+ * Gnocchi, API v1. Archive policies and resource types belong to the administrators. Gnocchi runs
+ * last: Ceilometer writes as long as there are resources to measure, and alarms read from Gnocchi.
  */
 export const gnocchi = defineService({
   name: 'gnocchi',

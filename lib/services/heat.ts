@@ -6,18 +6,18 @@ import { trustedStack } from './heat/trusts.ts';
 import { epochOf } from './kit/time.ts';
 
 const MINUTE = 60_000;
-/** Most stacks are gone by then; a large one takes longer, and it is only said. */
+/** Most stacks are gone by then. A large stack takes longer, and the report only says so. */
 const PATIENCE = 15 * MINUTE;
 /**
- * Heat's own ([DEFAULT] stack_action_timeout, an hour): what is still under way after it has lost
- * its engine, and is asked for again.
+ * Heat's own timeout is one hour ([DEFAULT] stack_action_timeout). A deletion that is still in
+ * progress after this time has lost its engine and is requested again.
  */
 const ABANDONED = 70 * MINUTE;
 
 /**
- * Stacks, with all that is in them and nested in them. What is deleted by name with another's token
- * stays: the owner's keypair is the user's and goes with the user, his container goes with Swift,
- * his queue with Zaqar. So does what has `deletion_policy: Retain`.
+ * Stacks with all their resources and nested stacks. Resources that Heat deletes by name with
+ * another token stay: the owner's keypair belongs to the user and goes with the user, the container
+ * goes with Swift, the queue with Zaqar. Resources with `deletion_policy: Retain` stay, too.
  */
 const stack = defineType({
   name: 'stack',
@@ -43,7 +43,8 @@ const stack = defineType({
       return age > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
     const hazard = await hazardOf(row, context);
     if (hazard) return { is: 'blocked', ...hazard };
-    // On the project itself what Heat finds by name is the project's own; only keypairs still
+    // With a token on the project Heat finds only names of that project. Only keypairs belong to
+    // the user of the token.
     // belong to the user who asks.
     await (context.projectApi ?? context.api).request('DELETE', pathOfStack(row));
     if (row.stack_status === 'DELETE_FAILED') return { is: 'blocked', ...failure(row) };
@@ -67,13 +68,14 @@ const deploymentRow = z.object({
 });
 
 /**
- * Deployments that are in no stack. Their rows name no owner; one belongs to whom its configuration
- * belongs: Heat makes it only for a configuration that the caller sees, and an administrator's for
- * another project is part of that one.
+ * Deployments that are in no stack. Their rows name no owner, so the owner is that of the
+ * configuration: Heat creates a deployment only for a configuration that the caller sees. A
+ * deployment that an administrator created for another project's configuration is part of that
+ * configuration.
  */
 const softwareDeployment = defineType({
   name: 'software-deployment',
-  // Those of a stack go with it, and some run at its deletion.
+  // Deployments of a stack go with it, and some run at its deletion.
   after: ['stack'],
   async list(context) {
     const owners = new Map((await configsOf(context)).map((row) => [row.id, row.project]));
@@ -95,8 +97,8 @@ const softwareDeployment = defineType({
 });
 
 /**
- * Configurations that are in no stack; Heat keeps them (with an error 500) as long as a deployment
- * needs them.
+ * Configurations that are in no stack. Heat refuses to delete one (with an error 500) as long as a
+ * deployment needs it.
  */
 const softwareConfig = defineType({
   name: 'software-config',
@@ -114,21 +116,22 @@ async function gone({ api }: ProjectContext, path: string): Promise<Removal> {
 }
 
 /**
- * Heat, Orchestration API v1. Ahead of what stacks are made of: a stack makes again what somebody
- * takes out of it, and knows the order itself. Any administrator deletes a stack at any time, with
- * a token on the project if there is one: it finds by name what belongs to the project.
+ * Heat, Orchestration API v1. It runs before the services of its resources: a stack recreates
+ * resources that are removed from outside, and it knows the right order. Any administrator can
+ * delete a stack at any time. A token on the project is preferred: with it Heat finds by name only
+ * what belongs to the project.
  */
 export const heat = defineService({
   name: 'heat',
   catalogTypes: ['orchestration'],
-  // Heat's second API, in the manner of CloudFormation: the same stacks.
+  // Heat's second API, compatible with CloudFormation, shows the same stacks.
   catalogAliases: ['cloudformation'],
   preDelete: true,
   before: [
     ...['trove', 'octavia', 'manila', 'designate', 'zun', 'mistral', 'zaqar'],
     ...['nova', 'cinder', 'neutron', 'swift', 'barbican'],
   ],
-  // They make stacks, and mind when one goes without them.
+  // Magnum and Tacker create stacks and fail if a stack goes without them.
   follows: ['magnum', 'tacker'],
   concurrency: 4,
   releases: [

@@ -31,7 +31,7 @@ import { watcher } from './watcher.ts';
 import { zaqar } from './zaqar.ts';
 import { zun } from './zun.ts';
 
-/** Every service that is covered. A test fails when a file beside this one is missing here. */
+/** All supported services. A test fails if a file in this folder is missing here. */
 export const SERVICES: readonly Service[] = [
   nova,
   cinder,

@@ -1,6 +1,6 @@
 import { defineService } from '../task/service.ts';
 
-/** Ironic Inspector (retired in favour of Ironic's own inspection). */
+/** Ironic Inspector (retired in favor of Ironic's own inspection). */
 export const ironicInspector = defineService({
   name: 'ironic-inspector',
   catalogTypes: ['baremetal-introspection'],

@@ -8,7 +8,7 @@ import {
   type Removal,
 } from '../task/service.ts';
 
-/** Undeployed and unlocked: nothing of the lessee is on the machine. */
+/** Undeployed and unlocked states: nothing of the lessee is on the machine. */
 const FREE = [
   'enroll',
   'verifying',
@@ -62,8 +62,8 @@ function stillUsed(row: NodeRow): Blocker | undefined {
 }
 
 /**
- * A machine that the project has on lease. It is never undeployed from here: who runs what on bare
- * metal beside Nova, Ironic can not tell.
+ * A machine that the project leases. The service never undeploys it: Ironic does not know what runs
+ * on bare metal outside Nova.
  */
 const lease = defineType({
   name: 'lease',
@@ -83,7 +83,7 @@ const lease = defineType({
 });
 
 /**
- * A machine that belongs to the project: hardware, of which only its operator knows what becomes.
+ * A machine that belongs to the project. Only its operator can decide what happens to the hardware.
  */
 const node = defineType({
   name: 'node',
@@ -107,7 +107,7 @@ const allocationRow = z.object({
   owner: z.string().nullish(),
 });
 
-/** What was asked for of nodes. It goes by itself when its node is undeployed. */
+/** A request for a node. Ironic removes it when its node is undeployed. */
 const allocation = defineType({
   name: 'allocation',
   blockers: ['Its node is deployed.'],
@@ -128,7 +128,7 @@ const allocation = defineType({
     try {
       await api.request('DELETE', `/v1/allocations/${encodeURIComponent(row.uuid)}`);
     } catch (error) {
-      // The other 409 is a node that somebody works on right now.
+      // The other 409 means that the node is locked by an operation in progress.
       if (
         !(error instanceof PropagatorError) ||
         error.report.status !== 409 ||
@@ -154,8 +154,8 @@ const runbookRow = z.object({
 });
 
 /**
- * Steps that a project wrote for its nodes (1.92). A public one has no owner. The filter by project
- * takes nothing but true and false.
+ * Steps that a project wrote for its nodes (1.92). A public runbook has no owner. The filter by
+ * project accepts only true and false.
  */
 const runbook = defineType({
   name: 'runbook',
@@ -188,17 +188,16 @@ const runbook = defineType({
 });
 
 /**
- * Ironic, Bare Metal API v1, with a token of system scope: to one on a project it shows what that
- * project has.
- * 1.65 (Victoria) is the first microversion with lessees. Nodes are never removed. After Nova,
- * whose servers must be off their machines.
+ * Ironic, Bare Metal API v1, with a system-scoped token: a project-scoped token shows only that
+ * project's nodes. 1.65 (Victoria) is the first microversion with lessees. Nodes are never removed.
+ * Ironic runs after Nova, whose servers must be off the machines.
  */
 export const ironic = defineService({
   name: 'ironic',
   catalogTypes: ['baremetal', 'bare-metal'],
   scope: 'system',
   follows: ['nova', 'heat', 'mistral'],
-  // Older ones don't know the standard header.
+  // Older releases don't know the standard header.
   microversion: { header: 'X-OpenStack-Ironic-API-Version', floor: '1.65', ceiling: '1.92' },
   releases: ['Before 2024.2 (1.92) there are no runbooks.'],
   resourceTypes: [allocation, runbook, lease, node],

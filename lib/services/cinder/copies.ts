@@ -24,8 +24,8 @@ const isOld = (
 const AT_REST = ['available', 'error'];
 
 /**
- * A snapshot with clones (RBD) goes back to `available`; it is simply asked for again when the
- * clones are gone.
+ * Cinder sets a snapshot with clones (RBD) back to `available`. The service requests its deletion
+ * again when the clones are gone.
  */
 export const snapshot = defineType({
   name: 'snapshot',
@@ -65,7 +65,8 @@ export const groupSnapshot = defineType({
   async list(context) {
     const rows = await groupSnapshotsOf(context);
     if (rows.length === 0) return [];
-    // Its own row does not say when it was asked to go; its snapshots were marked at the same
+    // The row of a group snapshot has no time of its deletion request. Cinder marks its snapshots
+    // at the same moment.
     // moment.
     const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
@@ -101,7 +102,7 @@ export const groupSnapshot = defineType({
   },
 });
 
-/** A group takes its volumes along; Cinder deletes no volume of a group alone. */
+/** A group is deleted with its volumes. Cinder deletes no single volume of a group. */
 export const group = defineType({
   name: 'group',
   async list(context) {
@@ -134,13 +135,13 @@ export const group = defineType({
   label: (row) => row.name ?? undefined,
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
-    // The row of a group has no time of change, those of its volumes have.
+    // The row of a group has no time of change, but the rows of its volumes have one.
     const isOnItsWay = row.status === 'deleting' && context.now() - row.changed <= PATIENCE;
     if (isOnItsWay) return { is: 'accepted' };
     const foreign = await foreignMembers(row.id, context);
     if (foreign) return { is: 'blocked', ...foreign };
     try {
-      // With `delete-volumes` Cinder takes a group in whatever state.
+      // With `delete-volumes` Cinder accepts the deletion of a group in any state.
       await context.api.request('POST', `/groups/${encodeURIComponent(row.id)}/action`, {
         json: { delete: { 'delete-volumes': true } },
       });
@@ -153,7 +154,7 @@ export const group = defineType({
   },
 });
 
-/** The owner law holds for what would go along, too. */
+/** The owner check also applies to the volumes that would be deleted with the group. */
 async function foreignMembers(
   id: string,
   { api, project }: ProjectContext,
@@ -175,8 +176,8 @@ async function foreignMembers(
 }
 
 /**
- * Backups and their increments, which go first: Cinder does not stop an admin from breaking a
- * chain. Their objects in Swift go with them, or with the account.
+ * Backups. Their increments go first: Cinder does not stop an administrator from breaking a chain.
+ * The objects of a backup in Swift go with the backup or with the account.
  */
 export const backup = defineType({
   name: 'backup',
@@ -198,14 +199,15 @@ export const backup = defineType({
         await context.api.request('DELETE', path);
         return { is: 'accepted' };
       }
-      // Not `os-force_delete`: not every driver can. cinder-backup sets the state a moment later;
+      // Not `os-force_delete`: some drivers do not support it. cinder-backup sets the state a
+      // moment later, and the next iteration deletes the backup.
       // the next look deletes.
       await context.api.request('POST', `${path}/action`, {
         json: { 'os-reset_status': { status: 'error' } },
       });
       return { is: 'accepted', stuckSince: changedAt(row) };
     } catch (error) {
-      // A 404 that does not mean the backup (21.3, seen).
+      // This 404 means the cinder-backup service and not the backup (seen on 21.3).
       if (
         error instanceof PropagatorError &&
         error.report.status === 404 &&

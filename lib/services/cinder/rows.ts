@@ -32,7 +32,7 @@ const transferRow = z.object({
   volume_id: text,
   source_project_id: text,
 });
-/** Without `connection_info`, which may hold the secrets of the storage. */
+/** Leaves out `connection_info`, which may hold the secrets of the storage. */
 const attachmentRow = z.object({ id: z.string(), volume_id: z.string(), instance: text });
 const backupRow = z.object({
   ...dated,
@@ -42,10 +42,11 @@ const backupRow = z.object({
 });
 
 /**
- * The listings of Cinder as an admin, each asked once a round and shared by the resource types, for
- * resources of one resource type stand in the way of another. Without `all_tenants` Cinder silently
- * lists our own project instead. The filter is called `project_id` everywhere: with one that it
- * does not know (`tenant_id`) Cinder says that there is nothing.
+ * Lists Cinder resources as an administrator. Each listing is requested once per iteration and
+ * shared by the resource types, because resources of one type block those of another.
+ * Without `all_tenants` Cinder silently lists the token's own project. The filter is called
+ * `project_id` in every listing: with a filter that it does not know (`tenant_id`) Cinder returns
+ * an empty list.
  */
 const listing =
   <S extends z.ZodType>(path: string, collection: string, row: S) =>
@@ -67,8 +68,8 @@ export const transfersOf = listing('/volume-transfers/detail', 'transfers', tran
 export const backupsOf = listing('/backups/detail', 'backups', backupRow);
 
 /**
- * Attachments come in pages, too, but Cinder (21.3, seen) links to no next one: only an empty page
- * is the end.
+ * Attachments are paged, too, but Cinder (seen on 21.3) returns no link to the next page: only an
+ * empty page is the end.
  */
 export const attachmentsOf = ({
   api,
@@ -104,27 +105,28 @@ export const attachmentsOf = ({
 
 export const MINUTE = 60_000;
 /**
- * A deletion in Cinder that takes longer is asked for again; a second order finds the first one's
- * lock and waits.
+ * After this time the service requests a deletion again. A second request finds the lock of the
+ * first one and waits.
  */
 export const PATIENCE = 10 * MINUTE;
-/** Copies of large volumes take their time; nothing is taken from under them. */
+/** Copies of large volumes may take this long. The service does not interrupt them. */
 const LONG = 60 * MINUTE;
 
-/** A row with the reason why it must wait. */
+/** A row with the reason why its removal must wait. */
 export type Waiting<Row> = Row & { readonly blocker?: Blocker | undefined };
 
-/** When a row was last changed; epoch milliseconds. */
+/** Returns the time of the last change in epoch milliseconds. */
 export const changedAt = (row: {
   updated_at?: string | null | undefined;
   created_at?: string | null | undefined;
 }): number => epochOf(row.updated_at ?? row.created_at);
 
-/** Goes on by itself. */
+/** Returns a blocker that resolves by itself. */
 export const waits = (message: string): Blocker => ({ message, actor: 'none' });
 
 /**
- * Cinder is at work on it (`uploading`, `backing-up`, `maintenance`) and would refuse the deletion.
+ * Blocks a resource that Cinder is working on (`uploading`, `backing-up`, `maintenance`): Cinder
+ * would refuse the deletion.
  */
 export function busy(
   row: { status: string } & Parameters<typeof changedAt>[0],
@@ -140,7 +142,8 @@ export function busy(
 }
 
 /**
- * Cinder answers 400 to what stands in the way; its own words say what. Anything else is thrown on.
+ * Turns a 400 into a blocker. Cinder answers 400 if something prevents a deletion, and its message
+ * names the reason. Any other error is thrown again.
  */
 export function refusal(error: unknown): Blocker {
   if (!(error instanceof PropagatorError) || error.report.status !== 400) throw error;

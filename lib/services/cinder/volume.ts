@@ -18,8 +18,8 @@ import {
 } from './rows.ts';
 
 /**
- * A volume that is offered to another project; without the offer it is an ordinary one.
- * Microversion 3.57 shows whose it is.
+ * An offer of a volume to another project. After its removal the volume is an ordinary one.
+ * Microversion 3.57 shows the owner of a transfer.
  */
 export const transfer = defineType({
   name: 'transfer',
@@ -34,7 +34,7 @@ export const transfer = defineType({
 });
 
 /**
- * Only as a repair: what servers leave behind that were removed while their host or Cinder was
+ * Removes only attachments that remain of servers that were deleted while their host or Cinder was
  * down.
  */
 export const attachment = defineType({
@@ -42,7 +42,7 @@ export const attachment = defineType({
   async list(context) {
     const attachments = await attachmentsOf(context);
     if (attachments.length === 0) return [];
-    // An attachment belongs to whom its volume belongs; its own row names no project.
+    // The owner of an attachment is the owner of its volume. The row itself names no project.
     const owners = new Map(
       (await volumesOf(context)).map((row) => [row.id, row['os-vol-tenant-attr:tenant_id']]),
     );
@@ -61,8 +61,8 @@ export const attachment = defineType({
 const server = z.object({ server: z.object({ tenant_id: z.string().nullish() }) });
 
 /**
- * A volume is never pulled out of a living server. Cinder asks Nova the same, but only since the
- * fix of CVE-2023-2088.
+ * A volume is never detached from an existing server. Cinder checks this with Nova, too, but only
+ * since the fix of CVE-2023-2088.
  */
 async function serverOf(id: string, context: ProjectContext): Promise<Blocker | undefined> {
   const nova = await context.apiOf('nova');
@@ -80,10 +80,10 @@ async function serverOf(id: string, context: ProjectContext): Promise<Blocker | 
   };
 }
 
-/** What Cinder deletes without being forced. */
+/** Cinder deletes volumes in these states without `force`. */
 const AT_REST = ['available', 'error', 'error_restoring', 'error_extending', 'error_managing'];
 /**
- * States that belong to an attachment; without one they are left over from a server that is gone.
+ * These states belong to an attachment. Without an attachment they remain from a deleted server.
  */
 const ATTACHED = ['in-use', 'reserved', 'attaching', 'detaching'];
 const MIGRATED = [undefined, null, 'none', 'success', 'error', 'deleting'];
@@ -104,7 +104,8 @@ export const volume = defineType<Waiting<VolumeRow>>({
     const offered = new Set(transfers.map((row) => row.volume_id));
     const grouped = new Set(groups.map((row) => row.id));
     const blocker = (row: VolumeRow): Blocker | undefined => {
-      // Both must be silent before a volume is taken for free: it would be pulled out of a running
+      // Both the attachments and the row must show no attachment before a volume counts as free.
+      // Otherwise the service would detach it from a running server.
       // server.
       if (attached.has(row.id) || (row.attachments ?? []).length > 0)
         return waits('it is attached to a server');
@@ -135,7 +136,7 @@ export const volume = defineType<Waiting<VolumeRow>>({
       !ATTACHED.includes(row.status) &&
       row.status !== 'awaiting-transfer';
     try {
-      // Never `cascade`: it would take the snapshots along that other projects have of this volume.
+      // Never `cascade`: it would also delete snapshots that other projects have of this volume.
       await context.api.request('DELETE', path, needsForce ? { query: { force: true } } : {});
     } catch (error) {
       return { is: 'blocked', ...refusal(error), ...(await foreignSnapshots(row, context)) };
@@ -145,8 +146,8 @@ export const volume = defineType<Waiting<VolumeRow>>({
 });
 
 /**
- * A new, empty volume that hangs in `creating` may be forced after a minute; one that is filled
- * from elsewhere is left in peace.
+ * A new, empty volume that hangs in `creating` may be forced after a minute. A volume that Cinder
+ * fills from another source is not forced.
  */
 function isFree(row: VolumeRow, { now }: ProjectContext): boolean {
   if (row.status === 'creating') {
@@ -163,7 +164,10 @@ function isFree(row: VolumeRow, { now }: ProjectContext): boolean {
   );
 }
 
-/** Snapshots stay with their project when a volume changes hands (3.55, `no_snapshots`). */
+/**
+ * Snapshots stay in their project when a volume is transferred to another one (3.55,
+ * `no_snapshots`).
+ */
 async function foreignSnapshots(
   row: VolumeRow,
   { api, project }: ProjectContext,

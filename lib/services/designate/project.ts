@@ -5,14 +5,14 @@ import type { ProjectContext } from '../../task/service.ts';
 export const text = z.string().nullish();
 
 /**
- * Designate has no filter by project: an administrator says in a header for whom he asks
- * (`use_sudo`). It does not look the project up in Keystone. Without the header everything of the
- * project answers 404, which must not be taken for gone.
+ * Designate has no filter by project: an administrator names the project in a header (`use_sudo`).
+ * Designate does not look the project up in Keystone. Without the header all resources of the
+ * project answer 404, which must not count as gone.
  */
 export const inProject = (project: string): Record<string, string> => ({
   'x-auth-sudo-project-id': project,
 });
-/** For what stands in zones of others. */
+/** For resources in zones of other projects. */
 export const IN_ALL_PROJECTS: Readonly<Record<string, string>> = { 'x-auth-all-projects': 'true' };
 
 interface Owned {
@@ -20,8 +20,8 @@ interface Owned {
 }
 
 /**
- * One listing as the project sees it. It links to a next page whenever a page is full, to none
- * otherwise.
+ * Returns one listing as the project sees it. Designate links to a next page only if a page is
+ * full.
  */
 export async function rowsOf<S extends z.ZodType<Owned>>(
   { api, project }: ProjectContext,
@@ -29,10 +29,11 @@ export async function rowsOf<S extends z.ZodType<Owned>>(
   collection: string,
   row: S,
 ): Promise<z.infer<S>[]> {
-  // It may count what stands in a database of millions of records, unless it is told not to.
+  // Without this header Designate may count all rows, in a database of millions of records.
   const headers = { ...inProject(project), 'openstack-dns-hide-counts': 'true' };
   const { rows } = await api.list(path, { collection, row, paging: 'next', headers });
-  // Designate shows to every project what was made without one (null): the cloud's own. A row that
+  // Designate shows resources without a project (null), which belong to the cloud, to every
+  // project. A row without the field is kept, so that the owner check sees it.
   // does not say stays in.
   return rows.filter(({ project_id: owner }) => owner !== null);
 }
@@ -42,7 +43,7 @@ export const ownerOf = (row: Owned): string | undefined => row.project_id ?? und
 export const failedWith = (error: unknown, status: number): error is PropagatorError =>
   error instanceof PropagatorError && error.report.status === status;
 
-/** `2 zones of project 4f…, 1 zone of project 9a…`. */
+/** Example: `2 zones of project 4f…, 1 zone of project 9a…`. */
 export function countedByOwner(
   rows: readonly Owned[],
   [one, many]: readonly [string, string],

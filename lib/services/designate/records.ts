@@ -16,23 +16,26 @@ const floatingIps = async (context: ProjectContext, filter: string): Promise<Flo
   );
 };
 
-/** Without Neutron the owners of the addresses are not known: the records are out of reach. */
+/**
+ * Without Neutron the owners of the addresses are not known, so that the PTR records can't be
+ * listed.
+ */
 function hiddenOwners(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Blocked') throw error;
   const code = 'designate.ptr-record.hidden';
   throw new PropagatorError({ ...error.report, code, class: 'Unsupported' });
 }
 
-/** Its key is the region and the id in Neutron: `RegionOne:05f8…`. */
+/** The id consists of the region and the id in Neutron: `RegionOne:05f8…`. */
 const ptrRow = z.object({ id: z.string(), ptrdname: text });
 
 /**
- * PTR records of floating IPs. They stand in a zone of Designate's own and name the project nowhere
- * that the API shows, so that the owner is the floating IP's, as Neutron has it. Designate asks
- * Neutron for the floating IPs before it lists, with our token; of one that is gone, the record
- * stays, and before 2023.1 nothing tells any more whose it was: Neutron waits for these. By every
- * such look, also the project's own, Designate clears what an earlier owner had left on its
- * addresses.
+ * PTR records of floating IPs. They are in a zone of Designate itself, and the API shows no project
+ * for them. Their owner is therefore the owner of the floating IP in Neutron.
+ * Designate asks Neutron for the floating IPs before it lists, with our token. The record of a
+ * deleted floating IP stays, and before 2023.1 its owner can't be found any more: Neutron therefore
+ * waits for this type. With every listing, also of the project itself, Designate clears what an
+ * earlier owner left on its addresses.
  */
 export const ptrRecord = defineType({
   name: 'ptr-record',
@@ -43,7 +46,8 @@ export const ptrRecord = defineType({
   async list(context) {
     const { api, apiOf, project } = context;
     if (!(await apiOf('neutron').catch(hiddenOwners))) return [];
-    // No pages: where twenty rows make it link to a next one, that would be the same again
+    // Not paged: Designate links to a next page after twenty rows, but returns the same rows again
+    // (15.0.2).
     // (15.0.2).
     const options = {
       collection: 'floatingips',
@@ -66,7 +70,8 @@ export const ptrRecord = defineType({
   async remove(row, { api, project }): Promise<Removal> {
     const path = `/v2/reverse/floatingips/${encodeURIComponent(row.id)}`;
     try {
-      // Designate itself compares: only a record that this project set on this floating IP goes.
+      // Designate itself compares the owner: it removes only a record that this project set on this
+      // floating IP.
       await api.request('PATCH', path, { json: { ptrdname: null }, headers: inProject(project) });
     } catch (error) {
       return zoneGoes(error);
@@ -75,7 +80,7 @@ export const ptrRecord = defineType({
   },
 });
 
-/** 400: its zone is being deleted, and it with it. */
+/** A 400 means that the zone is being deleted, and the record with it. */
 function zoneGoes(error: unknown): Removal {
   if (!failedWith(error, 400)) throw error;
   return { is: 'blocked', message: error.message, actor: 'none' };
@@ -92,13 +97,13 @@ const recordsetRow = z.object({
 type RecordsetRow = z.infer<typeof recordsetRow>;
 
 /**
- * SOA, and NS at its top: Designate makes them with the zone, in the name of whoever caused that,
- * and the zone is nothing without them.
+ * SOA records, and NS records at the top of the zone. Designate creates them with the zone, in the
+ * project of that request, and the zone needs them.
  */
 const isOfTheZone = (row: RecordsetRow): boolean =>
   row.type === 'SOA' || (row.type === 'NS' && row.name === row.zone_name);
 
-/** `203.0.113.7` out of `7.113.0.203.in-addr.arpa.`; floating IPs are IPv4. */
+/** Returns `203.0.113.7` for `7.113.0.203.in-addr.arpa.`; floating IPs are IPv4. */
 const addressOf = (row: RecordsetRow): string | undefined =>
   row.type === 'PTR'
     ? /^((?:\d{1,3}\.){4})in-addr\.arpa\.$/
@@ -110,15 +115,16 @@ const addressOf = (row: RecordsetRow): string | undefined =>
     : undefined;
 
 /**
- * Recordsets of the project in zones of others: those that are shared with it, and PTR records of
- * floating IPs that are gone. Only since 2023.1 a recordset has an owner of its own; before, it is
- * its zone's. What stands in the project's own zones goes with them.
+ * Recordsets of the project in zones of other projects: in shared zones, and PTR records of deleted
+ * floating IPs. Since 2023.1 a recordset has its own owner; before, its owner is that of its zone.
+ * Recordsets in the project's own zones go with the zone.
  */
 export const recordset = defineType({
   name: 'recordset',
   follows: ['ptr-record', 'zone'],
   async list(context) {
-    // The zones first: of one that goes meanwhile, no record shows up afterwards.
+    // The zones are listed first: otherwise the records of a zone that is deleted in between would
+    // appear to be in a foreign zone.
     const zones = new Map((await zonesSeen(context)).map((zone) => [zone.id, zone]));
     const rows = await rowsOf(context, '/v2/recordsets', 'recordsets', recordsetRow);
     return rows
@@ -145,7 +151,7 @@ export const recordset = defineType({
   },
 });
 
-/** A new owner's PTR record stands in the recordset of the one before him. */
+/** The PTR record of a new owner is in the same recordset as that of the owner before. */
 async function isOfOthersNow(address: string, context: ProjectContext): Promise<boolean> {
   const holders = await floatingIps(context, `floating_ip_address=${address}`);
   return holders.some((holder) => ownerOf(holder) !== context.project);

@@ -6,10 +6,10 @@ import { lentZones } from './zones.ts';
 const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_id: text });
 
 /**
- * Zones of other projects that are shared with this one (since 2023.1). The share is a grant to
- * exactly one project, like a role assignment. The owner in the sense of the safety rules is
- * therefore the project that it lets in; the zone and its owner keep everything that is theirs.
- * Only the listing of a zone's shares shows them, and it shows the other guests of the zone, too.
+ * Zones of other projects that are shared with this one (since 2023.1). A share is a grant to
+ * exactly one project, like a role assignment. The owner for the owner check is therefore the
+ * project that receives the grant; the zone and its owner lose nothing. Only the listing of a
+ * zone's shares shows them, together with those of other projects.
  */
 export const zoneShare = defineType({
   name: 'zone-share',
@@ -42,7 +42,7 @@ export const zoneShare = defineType({
       });
     } catch (error) {
       if (!failedWith(error, 400)) throw error;
-      // Records that are on their way count as records; the next listing finds the share again.
+      // Records with a pending change count as records. The next listing shows the share again.
       return { is: 'blocked', message: error.message, actor: 'none' };
     }
     return { is: 'gone' };

@@ -24,19 +24,19 @@ const zoneRow = z.object({
 });
 type ZoneRow = z.infer<typeof zoneRow>;
 
-/** Zones of the project and those that others share with it. */
+/** Returns the zones of the project and the zones that others share with it. */
 export const zonesSeen = (context: ProjectContext): Promise<ZoneRow[]> =>
   context.memoize('designate.zones', () => rowsOf(context, '/v2/zones', 'zones', zoneRow));
 
 const isLent = (row: ZoneRow, project: string): boolean =>
   row.shared === true && ownerOf(row) !== undefined && ownerOf(row) !== project;
 
-/** Zones of other projects that are shared with the project. */
+/** Returns the zones of other projects that are shared with the project. */
 export const lentZones = async (context: ProjectContext): Promise<ZoneRow[]> =>
   (await zonesSeen(context)).filter((row) => isLent(row, context.project));
 
 /**
- * Names of all zones that this one could stand in: of `a.b.example.` they are `b.example.`,
+ * Returns the names of all possible parent zones: for `a.b.example.` these are `b.example.` and
  * `example.`.
  */
 function above(name: string): string[] {
@@ -44,10 +44,10 @@ function above(name: string): string[] {
   return labels.slice(1, -1).map((_label, index) => labels.slice(index + 1).join('.'));
 }
 
-/** The worker asks the name servers ten times, for five minutes in all, before it says ERROR. */
+/** The worker asks the name servers ten times within five minutes before it sets ERROR. */
 const PATIENCE = 15 * 60_000;
 
-/** Zones with their records and shares, those of one zone below another first. */
+/** Zones with their records and shares. A zone below another one goes first. */
 export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   name: 'zone',
   follows: ['ptr-record', 'zone-transfer-request'],
@@ -72,7 +72,8 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
     if (guests) return { is: 'blocked', ...guests };
     const headers = {
       ...inProject(context.project),
-      // Since 2023.1; before, both say nothing. The second lets the name server delete the zone's
+      // Since 2023.1; older releases ignore both headers. The second one makes the name server also
+      // delete the zone's file.
       // file, too.
       'x-designate-delete-shares': 'true',
       'x-designate-hard-delete': 'true',
@@ -111,8 +112,8 @@ function underWay(row: ZoneRow, { now }: ProjectContext): Removal {
 }
 
 /**
- * Why Designate refuses: a child zone, whoever has it (a zone below another changes hands by a
- * transfer).
+ * Returns the child zones that make Designate refuse, of any project (a zone transfer can give a
+ * child zone to another project).
  */
 async function zonesBelow(
   row: ZoneRow,
@@ -142,8 +143,8 @@ const shareRow = z.object({ target_project_id: text });
 const recordsetRow = z.object({ project_id: text });
 
 /**
- * The owner law holds for what would go along, too: records that other projects made in a zone that
- * was shared with them.
+ * The owner check also applies to records that other projects created in a shared zone and that
+ * would be deleted with it.
  */
 async function recordsOfOthers(
   row: ZoneRow,

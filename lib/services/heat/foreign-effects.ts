@@ -5,14 +5,14 @@ import { BY_NAME, type ByName, containers, folded, othersNames } from './names.t
 import { pathOfStack, type StackRow } from './rows.ts';
 
 /*
- * Heat deletes with the token of whoever asks: with a customer's template in its hands and an
- * administrator's power. What the template could do with it beyond the stack's own resources is
- * found here, before the order is given.
+ * Heat deletes with the token of the caller: a customer's template runs with an administrator's
+ * rights. This module finds what the template could affect beyond the stack's own resources, before
+ * the deletion is requested.
  */
 
 const resourceRow = z.object({
   resource_name: z.string(),
-  /** As the template has it: an alias out of the environment is shown as such. */
+  /** The type as the template has it. An alias of the environment is shown as the alias. */
   resource_type: z.string(),
   resource_status: z.string(),
   physical_resource_id: z.string().nullish(),
@@ -20,7 +20,7 @@ const resourceRow = z.object({
 });
 type ResourceRow = z.infer<typeof resourceRow>;
 
-/** All that is in a stack and in those nested in it, as deep as Heat lets them be nested. */
+/** Returns all resources of a stack and of its nested stacks, down to Heat's maximum depth. */
 async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[]> {
   const query = { nested_depth: 100 };
   const { rows } = await api.list(`${pathOfStack(row)}/resources`, {
@@ -34,8 +34,7 @@ async function resourcesOf(row: StackRow, api: ServiceApi): Promise<ResourceRow[
 
 const environment = z.object({ resource_registry: z.unknown() });
 /**
- * Every word that a stack's environment maps a type to, and the resources with a hook before their
- * deletion.
+ * All values that a stack's environment maps types to, and the resources with a pre-delete hook.
  */
 interface Environment {
   readonly mapped: readonly string[];
@@ -58,23 +57,24 @@ async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environmen
 }
 
 /**
- * Begins with: `OS::Keystone::` are all of Keystone's. A mapping may end in a star, `OS::Nova::*`;
- * and Heat still knows Neutron's first name.
+ * Compares by prefix: `OS::Keystone::` means all types of Keystone. A mapping may end in a star,
+ * `OS::Nova::*`. Heat still accepts Neutron's former name (Quantum).
  */
 const means = (word: string, type: string): boolean => {
   const name = word.replace(/^OS::Quantum/, 'OS::Neutron');
   return name.startsWith(type) || (name.endsWith('*') && type.startsWith(name.slice(0, -1)));
 };
-/** A type of the operator's own environment, which no API shows: it may stand for anything. */
+/** A type of the operator's global environment, which no API shows. It may stand for any type. */
 const isUnknown = (type: string): boolean =>
   !/^(OS|AWS)::|^[a-z]+:\/\/|\.(yaml|template)$/.test(type);
 
 /**
- * Things of the cloud or of other projects. Heat leaves these types to administrators, but not
- * under an alias (seen on 19): then the customer could not make the resource, and an
- * administrator's deletion carries out what the template says all the same: the quota of any
- * project that it names falls back to the default. And a workflow that the template wants to be run
- * at the deletion, with the deleter's power.
+ * Resources of the cloud or of other projects. Heat allows these types to administrators only, but
+ * not if an alias hides the type (seen on 19). Then the customer could not create the resource, but
+ * an administrator's deletion still executes the template: the quota of any project that it names
+ * is reset to the default.
+ * The list also has the workflow that a template runs at the deletion, with the rights of the
+ * caller.
  */
 const BEYOND = [
   ...[
@@ -95,9 +95,10 @@ const BEYOND = [
 ];
 
 /**
- * These are undone at the thing that the template names, which may be anybody's when the owner's
- * own token did not get as far. An owner who wants to can make an update that failed look finished;
- * only a token without an administrator's role is proof against that.
+ * Heat undoes these associations at the resource that the template names. That resource may belong
+ * to another project if the owner's own token failed to create the association. An owner can make a
+ * failed update look complete on purpose; only a token without an administrator's role prevents
+ * that.
  */
 const NAMING = [
   ...[
@@ -117,8 +118,8 @@ const BY_HAND =
   'Read its template. Delete the stack with the token of a member of the project, or by hand if all that it does is wanted; or abandon it.';
 
 /**
- * Why an administrator must not order the deletion of this stack; `undefined` when nothing but its
- * own resources can be hit.
+ * Returns why an administrator must not delete this stack, or `undefined` if the deletion affects
+ * only the stack's own resources.
  */
 export async function hazardOf(
   row: StackRow,
@@ -131,7 +132,8 @@ export async function hazardOf(
       context,
     );
   } catch (error) {
-    // Not gone, for it was listed: Heat answers 404 about a stack with a type that this release has
+    // The stack was listed, so it is not gone. Heat answers 404 for a stack with a resource type
+    // that this release no longer has, also to its deletion.
     // no more, and to its deletion, too.
     if (
       !(error instanceof PropagatorError) ||
@@ -194,8 +196,8 @@ const metadata = z.object({
 });
 
 /**
- * With `POLL_TEMP_URL`. From Xena on Heat forgets to remove such an object, which is a defect that
- * may be mended.
+ * Checks the objects that `POLL_TEMP_URL` creates. From Xena on Heat fails to remove such an
+ * object, but a later release may fix this.
  */
 async function ownObject(
   servers: readonly ResourceRow[],
@@ -214,7 +216,7 @@ async function ownObject(
         metadata.safeParse(answer.json).data?.metadata['os-collect-config']?.request
           ?.metadata_url) ||
       '';
-    // …/v1/AUTH_<project>/<container>/<object>, with Ceph without the account.
+    // The path is …/v1/AUTH_<project>/<container>/<object>; Ceph leaves out the account.
     const name = URL.parse(url)
       ?.pathname.split('/')
       .map(decodeURIComponent)
@@ -224,7 +226,10 @@ async function ownObject(
   return undefined;
 }
 
-/** A deletion that a hook of the owner's holds up goes on when somebody clears it. */
+/**
+ * Returns the pre-delete hook of the owner that holds up a deletion. The deletion continues when
+ * the hook is cleared.
+ */
 export async function hookOf(row: StackRow, api: ServiceApi): Promise<Blocker | undefined> {
   const [hook] = (await environmentOf(row, api)).hooks;
   if (hook === undefined) return undefined;

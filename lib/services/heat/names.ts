@@ -2,22 +2,22 @@ import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { CommonContext, ServiceApi } from '../../task/service.ts';
 
-/** Who asks: the project whose stack is to go, and whether the token for it is on that project. */
+/** The project whose stack is to be deleted, and a token on that project if there is one. */
 export type Asking = CommonContext & { readonly project: string };
 
 /**
- * Something that Heat removes by its name, with the token of whoever deletes the stack: whoever has
- * one of that name loses it.
+ * A resource type that Heat removes by name, with the token of the caller. Another resource with
+ * that name in the scope of the token would be removed, too.
  */
 export interface ByName {
-  /** In the service's words, for the operator. */
+  /** The service's term, for the operator. */
   readonly what: string;
-  /** Whose it is that would be hit. */
+  /** The owner of the resource that would be removed. */
   readonly whose: string;
   readonly advice: string;
-  /** Types of resources that are removed so. */
+  /** The Heat resource types that are removed by name. */
   readonly types: readonly string[];
-  /** Names of those that are not the stack's and would be hit. */
+  /** Returns the names of resources that do not belong to the stack and could be removed. */
   others(asking: Asking): Promise<readonly string[]>;
 }
 
@@ -27,7 +27,7 @@ const OWN = {
     'Rename or remove it, or give the cleaner a user and a project of its own that hold nothing.',
 };
 
-/** The first of several names by which the catalog may have a service. */
+/** Returns the API of the first name that the catalog has: a service may have several names. */
 async function api(asking: Asking, ...names: readonly string[]): Promise<ServiceApi | undefined> {
   for (const name of names) {
     const found = await asking.apiOf(name);
@@ -56,8 +56,8 @@ const keypairs: ByName = {
 };
 
 /**
- * In the account of the token's project: with a token on the stack's own project it is the stack's
- * container.
+ * Heat looks in the account of the token's project. With a token on the stack's own project the
+ * container is the stack's.
  */
 export const containers: ByName = {
   what: 'Swift container',
@@ -71,7 +71,7 @@ export const containers: ByName = {
         []
       );
     } catch (error) {
-      // Accounts are made with their first container.
+      // Swift creates an account with its first container.
       if (error instanceof PropagatorError && error.report.status === 404) return [];
       throw error;
     }
@@ -84,7 +84,7 @@ const queues: ByName = {
   types: ['OS::Zaqar::Queue'],
   async others(asking) {
     const zaqar = asking.projectApi ? undefined : await api(asking, 'zaqar', 'messaging');
-    // Zaqar wants the id of a client, whichever, and refuses to be asked for more rows than it is
+    // Zaqar requires any client id, and refuses a limit above its configured maximum.
     // set to give.
     const headers = { 'client-id': '6b65797a-6171-4172-8761-6e6f6e796d73' };
     const query = { limit: undefined };
@@ -100,9 +100,9 @@ const queues: ByName = {
 };
 
 /**
- * To an administrator Mistral finds a name in whichever project has it, on whatever project his
- * token is (seen on 15): the neighbors' count, too. Without `limit` it answers with everything;
- * with one it finds no page that begins after another project's row.
+ * For an administrator Mistral finds a name in any project, whatever the project of the token is
+ * (seen on 15). The names of all other projects therefore count. Without `limit` Mistral returns
+ * all rows; with a limit it returns no page that begins after another project's row.
  */
 const mistral = (what: string, type: string, collection: string): ByName => ({
   what,
@@ -134,8 +134,8 @@ export const BY_NAME: readonly ByName[] = [
 ];
 
 /**
- * Asked once a round, and only where a stack has such a resource. Names as the databases compare
- * them, which is more than to the letter.
+ * Requests the names once per iteration, and only if a stack has such a resource. Names are
+ * compared as the databases compare them, which is not exact.
  */
 export const othersNames = (asking: Asking, by: ByName): Promise<ReadonlySet<string>> =>
   asking.memoize(
@@ -144,7 +144,7 @@ export const othersNames = (asking: Asking, by: ByName): Promise<ReadonlySet<str
   );
 
 /**
- * MySQL's usual collations ignore case, accents and spaces at the end: `KEY` removes `key` (seen on
+ * MySQL's usual collations ignore case, accents and trailing spaces: `KEY` removes `key` (seen on
  * Nova 26).
  */
 export const folded = (name: string): string =>

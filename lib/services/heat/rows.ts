@@ -8,11 +8,11 @@ export const stackRow = z.object({
   /** Action and status in one word: `DELETE_FAILED`. */
   stack_status: z.string(),
   stack_status_reason: z.string().nullish(),
-  /** The owner; only administrators are shown it. */
+  /** The owner. Heat shows it to administrators only. */
   project: z.string().nullish(),
-  /** The stack that this one is nested in. */
+  /** The stack that contains this nested stack. */
   parent: z.string().nullish(),
-  /** The name of the user whose trust it runs with; no row tells the id. */
+  /** The name of the user whose trust the stack uses. No row has the id. */
   stack_owner: z.string().nullish(),
   creation_time: z.string().nullish(),
   updated_time: z.string().nullish(),
@@ -20,17 +20,17 @@ export const stackRow = z.object({
 export type StackRow = z.infer<typeof stackRow>;
 
 /**
- * With the project of the token before it: Heat takes any other for the caller's own, or refuses
- * it.
+ * The client adds the token's project in front: Heat treats any other project as the caller's own,
+ * or refuses it.
  */
 export const pathOfStack = (row: Pick<StackRow, 'id' | 'stack_name'>): string =>
   `/stacks/${encodeURIComponent(row.stack_name)}/${encodeURIComponent(row.id)}`;
 
 /**
- * A listing of Heat as its administrator sees it. To anybody else Heat shows the own project only,
- * without a word: an empty list. So the path names the foreign project, to which it lets only an
- * administrator (403). 19 to 21 with `enforce_new_defaults` don't let him in either; there another
- * answer must prove that all is seen.
+ * Lists as an administrator. For a user without that role Heat silently lists the token's project,
+ * which looks empty. The path therefore names the foreign project, which Heat allows to
+ * administrators only (403). Heat 19 to 21 with `enforce_new_defaults` refuses administrators, too;
+ * there another request must prove that the list is complete.
  */
 export async function listAsAdministrator<S extends z.ZodType>(
   context: Pick<CommonContext, 'api' | 'memoize'>,
@@ -54,8 +54,8 @@ export async function listAsAdministrator<S extends z.ZodType>(
 }
 
 /**
- * Rows that name a project are shown to administrators only; any stack of the cloud will do, a
- * deleted one, too.
+ * Heat shows the project of a row to administrators only. Any stack of the cloud proves this, also
+ * a deleted one.
  */
 async function assertAdministrator(api: ServiceApi, refused: PropagatorError): Promise<void> {
   const query = { show_deleted: true, show_hidden: true, show_nested: true };
@@ -75,9 +75,9 @@ async function assertAdministrator(api: ServiceApi, refused: PropagatorError): P
 }
 
 /**
- * What Heat deletes at one order: stacks that are in no other. A nested stack whose parent kept it
- * (`deletion_policy: Retain`) shows neither among the roots nor below a living stack, so all are
- * read.
+ * Returns the stacks that Heat deletes with one request: stacks that are in no other stack. A
+ * nested stack whose parent retained it (`deletion_policy: Retain`) appears neither among the roots
+ * nor below an existing stack, so the function lists all stacks.
  */
 export async function rootsOf(context: ProjectContext): Promise<StackRow[]> {
   const query = { tenant: context.project, show_hidden: true, show_nested: true };
@@ -98,8 +98,8 @@ export const configRow = z.object({
 });
 
 /**
- * Heat has no filter and shows the configurations of the whole cloud; those of others are dropped
- * here.
+ * Heat has no filter and lists the configurations of the whole cloud; the function drops those of
+ * other projects.
  */
 export const configsOf = (context: ProjectContext): Promise<z.infer<typeof configRow>[]> =>
   context.memoize('heat.software-configs', async () => {

@@ -5,11 +5,11 @@ import { listAsAdministrator, stackRow } from './rows.ts';
 const row = z.object({ id: z.string() });
 
 /**
- * Stacks in living projects that ran with the trust of the deleted user. They are the projects' and
- * stay; what they do by themselves stops. Heat tells the owner's name and never the id. A row
- * counts as the user's when the user was seen with a role on its project and nobody alive, in no
- * domain, has that name; else nothing is said: the id below is what that proves, no field of the
- * row.
+ * Stacks in living projects that ran with the trust of the deleted user. They belong to their
+ * projects and stay, but their automatic actions stop.
+ * Heat shows the owner's name and never the id. A row counts as the user's if the user had a role
+ * on its project and no existing user of any domain has that name. Otherwise nothing is reported.
+ * The id below results from this proof and is no field of the row.
  */
 export const trustedStack = defineUserType({
   name: 'trusted-stack',
@@ -45,8 +45,8 @@ export const trustedStack = defineUserType({
 });
 
 /**
- * Domain by domain: with domain-specific drivers Keystone shows only those of the token's own
- * domain otherwise.
+ * Searches each domain: with domain-specific drivers Keystone otherwise shows only users of the
+ * token's own domain.
  */
 async function hasNamesake(name: string, { apiOf }: UserContext): Promise<boolean> {
   const keystone = await apiOf('keystone');
