@@ -6,14 +6,14 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import type { Service } from '../task/service.ts';
 
-/** The start does not wait longer for Keystone: an absent cloud is waited for later. */
+/** The start waits no longer than this for Keystone. An absent cloud is waited for later. */
 const LONGEST_MILLIS = 10_000;
 
 /**
- * Looks at the catalog once at the start. Throws `openstack.region` when the catalog lacks a region
- * that the settings name. Everything else that would leave an operation unverified or dead-lettered
- * is logged as a warning with the command that mends it. A Keystone that does not answer stops
- * nothing.
+ * Checks the catalog once at the start. Throws `openstack.region` when the catalog lacks a region
+ * that the settings name. Every other problem that would leave an operation unverified or
+ * dead-lettered is logged as a warning with the command that repairs it. A Keystone that does not
+ * answer does not stop the start.
  */
 export async function checkCloud(
   cloud: Pick<Cloud, 'registry' | 'access'>,
@@ -34,7 +34,7 @@ export async function checkCloud(
     await Promise.race([checked, late]);
   } finally {
     ended.abort();
-    // After the time is over a failure has been told already.
+    // A failure after the time limit is already logged.
     checked.catch(() => undefined);
   }
 }

@@ -28,37 +28,38 @@ export interface EmbeddedOptions {
   readonly settings: Settings;
   readonly credentials: Credentials;
   readonly log: Logger;
-  /** Default: every service that the project has. */
+  /** Default: all services of the project. */
   readonly services?: readonly Service[];
-  /** Begins an empty database where the one in the data folder is gone or damaged. */
+  /** Creates an empty database if the one in the data folder is missing or damaged. */
   readonly beginEmpty?: boolean;
 }
 
-/** The whole propagator in this process. */
+/** The whole propagator in one process. */
 export interface Embedded {
   readonly engine: Engine;
-  /** The port on loopback that the API answers at. */
+  /** The port of the API on loopback. */
   readonly port: number;
   /**
-   * No removal begins after this call. Handlers get 10 s to end, connections of clients 1 s; then
-   * the database is closed.
+   * Stops the process's work. No removal begins after this call. Handlers have 10 s to end and
+   * client connections 1 s. Then the database is closed.
    */
   stop(): Promise<void>;
 }
 
 /**
- * One pass begins no new removal after this; it must be well below the time after which a queue
- * takes a message for lost.
+ * A run begins no new removals after this time. It must be well below the time after which a queue
+ * delivers the message again.
  */
 const PASS_BUDGET_MILLIS = 60_000;
-/** As often as a person can read. */
+/** A person cannot read faster updates. */
 const PROGRESS_MILLIS = 400;
 
 /**
- * Binds the port, opens the engine, connects the cloud, starts a worker for every function, the
- * relay and the API. Ready when it returns. Throws `PropagatorError` when the database or the port
- * can't be had, and when the catalog lacks a region that the settings name; it has then stopped what
- * it had started. An absent cloud or broker is waited for.
+ * Starts the propagator: binds the port, opens the engine, connects to the cloud, and starts all
+ * workers, the relay and the API. Everything is ready when it returns. Throws `PropagatorError`
+ * when the database or the port cannot be used, or when the catalog lacks a region that the
+ * settings name. It then stops what it had started. An absent cloud or broker does not fail the
+ * start.
  */
 export function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
   return startOrUndo((undo) => start(options, undo));
@@ -133,7 +134,8 @@ async function start(
   };
   await engine.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
     for (const delivery of deliveries) {
-      // The rest of the batch is put back: it may ask for a deletion in Keystone.
+      // Returns the rest of the batch to the queue, because a message may request a deletion in
+      // Keystone.
       stopping.signal.throwIfAborted();
       await coordinate([delivery], coordinateDeps);
     }
@@ -200,7 +202,7 @@ async function start(
     port: server.port,
     async stop() {
       stopping.abort();
-      // The engine first: within this call it takes no more work. The others end beside it.
+      // The engine is closed first, because it takes no new work from this call on.
       const closed = engine.close();
       await Promise.allSettled([closed, server.close(), relay?.stop(), inventory.stop()]);
       await cloud.close();

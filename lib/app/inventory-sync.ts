@@ -4,13 +4,13 @@ import type { Logger } from '../shared/log.ts';
 
 export interface InventorySyncDeps {
   /**
-   * Fills the inventory; with `announce`, deletions that nobody announced are put on the bus.
+   * Fills the inventory. With `announce`, deletions without a notification are published as events.
    * Throws while Keystone does not answer.
    */
   syncInventory(options: { announce: boolean }): Promise<unknown>;
   /**
-   * Since when every notification reaches us, and when the last one came (epoch milliseconds);
-   * `undefined` while they may be lost.
+   * The time since which every notification is received, and the time of the last one (epoch
+   * milliseconds). `undefined` while notifications may be lost.
    */
   subscriptionState(): { readonly since: number; readonly lastAt: number | undefined } | undefined;
   readonly log: Pick<Logger, 'warn'>;
@@ -18,24 +18,24 @@ export interface InventorySyncDeps {
 }
 
 export interface InventorySync {
-  /** For `/healthz`, in words. */
+  /** The state in words, for `/healthz`. */
   state(): string;
   stop(): Promise<void>;
 }
 
 const LOOK_MILLIS = 1000;
 /**
- * After a gap, what waited in the broker is taken in first: it knows more than a listing. On a busy
- * cloud there is never a pause.
+ * After a gap, the notifications that wait in the broker are handled first, because they say more
+ * than a listing. The upper limit is for a busy cloud, which has no pause between notifications.
  */
 const QUIET_MILLIS = 5000;
 const LONGEST_MILLIS = 60_000;
 const AGAIN_SECONDS = [2, 5, 10, 30, 60];
 
 /**
- * Fills the inventory at start, as often as it takes; and after each gap in which notifications may
- * have been lost (the start itself, a broker that was away, an exchange that had to be made anew)
- * compares it with Keystone once more.
+ * Fills the inventory at the start, with retries. After each gap in which notifications may have
+ * been lost it compares the inventory with Keystone again. Gaps are the start itself, a lost
+ * broker, and an exchange that was created again.
  */
 export function startInventorySync({
   syncInventory,

@@ -2,15 +2,16 @@ import type { Hono } from 'hono';
 import { type HttpServer, serveHttp } from '../api/http-server.ts';
 import { PropagatorError } from '../shared/errors.ts';
 
+/** The bound port of the API. */
 export interface Listening extends HttpServer {
-  /** From now on `app` answers. */
+  /** From this call on `app` answers the requests. */
   serve(app: Pick<Hono, 'fetch'>): void;
 }
 
 /**
- * Binds `port` on loopback before anything else of the process starts: a process without its API
- * must not remove anything. Until `serve` is called every request is answered with 503. Throws
- * `PropagatorError` `api.port`, which names the port, when it cannot be had.
+ * Binds `port` on loopback before anything else of the process starts, because a process without
+ * its API must not remove anything. Until `serve` is called every request is answered with 503.
+ * Throws `PropagatorError` `api.port` when the port cannot be used.
  */
 export async function listen(port: number): Promise<Listening> {
   let app: Pick<Hono, 'fetch'> = { fetch: starting };

@@ -8,8 +8,8 @@ import { type Settings, settingError } from '../shared/settings.ts';
 import { defineService, defineType, defineUserType, type Service } from '../task/service.ts';
 
 /**
- * What a module of the operator's may use without importing anything of ours: it is handed to its
- * default export.
+ * The functions that a module of the operator receives, so that it does not have to import this
+ * project. They are passed to its default export.
  */
 export const pluginKit = { defineType, defineService, defineUserType, PropagatorError, z };
 export type PluginKit = typeof pluginKit;
@@ -22,10 +22,11 @@ const IsService = z.looseObject({
 });
 
 /**
- * Services of the operator's own, from modules whose default export is a service (`defineService`),
- * or a function that makes one out of {@link pluginKit}. Returns them behind the known ones. Throws
- * `PropagatorError` that names the module when one can't be loaded, is no service, has a name or a
- * catalog type that is taken, or makes the order impossible.
+ * Loads the services of the operator from modules. The default export of a module is a service
+ * (`defineService`), or a function that creates one from {@link pluginKit}. Returns the known
+ * services followed by the loaded ones. Throws `PropagatorError` with the path of the module when
+ * it cannot be loaded, is not a service, uses a name or catalog type that exists already, or makes
+ * the order impossible.
  */
 export async function loadPlugins(
   known: readonly Service[],
@@ -54,8 +55,8 @@ export async function loadPlugins(
 }
 
 /**
- * What the settings say of services that are off by default and of those that are asked over HTTP.
- * Throws `PropagatorError` on a name that can't be.
+ * Returns the services that are enabled by the settings and the HTTP plugins. Throws
+ * `PropagatorError` for an unknown or duplicate name.
  */
 export function resolvePlugins(
   settings: Pick<Settings, 'PROPAGATOR_INCLUDE_SERVICES' | 'PROPAGATOR_REMOTE_SERVICES'> &

@@ -16,29 +16,27 @@ const BEAT_MILLIS = 60_000;
 
 export interface RelayOnlyOptions {
   readonly settings: Settings;
-  /**
-   * Where the region of a queue that does not name it is read from.
-   */
+  /** The source of the region if the queue URL does not name it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Default: the AWS SDK's own chain. */
+  /** Default: the credential chain of the AWS SDK. */
   readonly credentials?: () => Promise<AwsCredentials>;
   readonly log: Logger;
   readonly beatMillis?: number;
 }
 /**
- * A relay that carries on into a queue of AWS, and nothing else: no database, no login in
- * OpenStack.
+ * A relay that only forwards notifications to a queue of AWS. It has no database and no OpenStack
+ * login.
  */
 export interface RelayOnly {
-  /** The port on loopback where `/healthz` answers. */
+  /** The port on loopback that serves `/healthz`. */
   readonly port: number;
   state(): RelayState;
   stop(): Promise<void>;
 }
 
 /**
- * Throws `PropagatorError` when a setting is wrong or the port can't be had; a broker or an AWS
- * that is away is waited for.
+ * Starts a relay without the rest of the propagator. Throws `PropagatorError` when a setting is
+ * wrong or the port cannot be used. An absent broker or queue does not fail the start.
  */
 export function startRelayOnly(options: RelayOnlyOptions): Promise<RelayOnly> {
   return startOrUndo((undo) => start(options, undo));
@@ -96,18 +94,23 @@ async function start(
   };
 }
 
-/** `failure`: why the queue did not take the last heartbeat; `undefined` while it does. */
+/**
+ * `failure`: why the queue did not accept the last heartbeat; `undefined` while it accepts them.
+ */
 interface Heartbeat {
   failure: string | undefined;
 }
 
-/** `https://sqs.eu-central-1.amazonaws.com/…`, or one of a VPC endpoint. */
+/**
+ * Reads the region from `https://sqs.eu-central-1.amazonaws.com/…`, or from the URL of a VPC
+ * endpoint.
+ */
 const regionOf = (url: string): string | undefined =>
   /(?:^|\.)sqs\.([a-z0-9-]+)\.(?:vpce\.)?amazonaws\.(?:com|eu)/.exec(new URL(url).hostname)?.[1];
 
 /**
- * Sends a heartbeat to the queue while the broker is connected and no notification came. An alarm on
- * the queue then tells a quiet cloud apart from a relay that ended or lost its broker.
+ * Sends a heartbeat to the queue while the broker is connected and no notification arrives. An
+ * alarm on the queue can then tell a quiet cloud from a relay that stopped or lost its broker.
  */
 async function beat(
   relay: Relay,

@@ -1,8 +1,6 @@
 type Stop = () => Promise<unknown> | unknown;
 
-/**
- * What a start has opened so far, so that a failure in the middle of it leaves nothing behind.
- */
+/** Registers what a start has opened, so that a failed start closes all of it. */
 export class Teardown {
   readonly #stops: Stop[] = [];
 
@@ -10,7 +8,7 @@ export class Teardown {
     this.#stops.push(stop);
   }
 
-  /** Stops the newest first. A stop that fails does not keep the others from being called. */
+  /** Stops the newest first. A stop that fails does not prevent the others. */
   async run(): Promise<void> {
     for (const stop of this.#stops.splice(0).reverse())
       await Promise.resolve()
@@ -20,7 +18,7 @@ export class Teardown {
 }
 
 /**
- * Runs a start; when it throws, stops what it had registered until then and throws the same error.
+ * Runs a start. If it throws, stops everything that it had registered and throws the same error.
  */
 export async function startOrUndo<T>(start: (undo: Teardown) => Promise<T>): Promise<T> {
   const undo = new Teardown();

@@ -24,30 +24,34 @@ export interface CoordinateDeps {
   readonly services: readonly Service[];
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
-  /** What the settings protect. */
+  /** The accounts that the settings protect. */
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
-  /** The same with the project that we are logged in to; throws while Keystone does not answer. */
+  /**
+   * The protected accounts with the propagator's own project. Throws while Keystone does not
+   * answer.
+   */
   readonly protection: () => Promise<Protection>;
   readonly limits: Omit<Rules, 'now' | 'startedLastHour' | 'waivers'>;
-  /** Services that are off by default and that the settings ask for. */
+  /** Services that are off by default and that the settings enable. */
   readonly optedIn: readonly string[];
-  /** Services of the operator's own that are asked over HTTP. */
+  /** Services that the operator adds and that are called over HTTP. */
   readonly httpPlugins: readonly ServiceName[];
   now(): number;
 }
 
 /**
- * Two writers rarely meet twice; so often, something is wrong, and the engine hands the message
- * over again later.
+ * Lock conflicts rarely repeat. After this many the function throws, and the engine delivers the
+ * message again later.
  */
 const MOST_CONFLICTS = 20;
 const HOUR = 3_600_000;
-/** For so long an operation waits for Keystone's lists of services and endpoints. */
+/** How long an operation waits for Keystone's lists of services and endpoints. */
 const LISTS_MILLIS = 120_000;
 
 /**
- * The coordinator's function: read, decide (in `lib/operation`), commit; on a conflict all of it
- * again.
+ * Handles messages for the coordinator: reads, decides (in `lib/operation`) and commits. On a lock
+ * conflict it starts again with a fresh read. Throws when the conflicts do not end or the engine
+ * fails.
  */
 export async function coordinate(
   deliveries: readonly Delivery[],
@@ -109,7 +113,7 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
       }));
     }
     default:
-      // Changes that open no operation yet travel on the bus for whoever subscribes.
+      // Account events that open no operation yet are published for other subscribers only.
       return undefined;
   }
 }
@@ -150,7 +154,8 @@ async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | u
     mode: deps.mode,
     now: deps.now(),
     gracePeriodMillis: deps.gracePeriodMillis,
-    // Who we are ourselves is known once Keystone answers; until then the settings speak.
+    // The propagator's own project is known only once Keystone answers. Until then the settings
+    // alone protect.
     protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
     deletion: { announcedAt: cause.at, seenAliveAt: record?.seenAt },
   });
@@ -161,7 +166,8 @@ async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | u
       messages: opened.messages,
       deadLetters: [],
     };
-  // An administrator asked for its end, and somebody else may have been faster.
+  // The deletion may concern an operation that an administrator requested. That operation asks
+  // Keystone again.
   const asked = existing.find(
     (operation) =>
       operation.state !== 'confirming' && awaitsConfirmation(operation, operation.confirmation),
@@ -189,7 +195,7 @@ async function confirmation(
 }
 
 /**
- * safety rule: only Keystone's own 404 counts. Throws when anything about the answer is not
+ * Safety rule "Keystone decides": only Keystone's own 404 counts. Throws when the answer is not
  * certain.
  */
 async function ask(
@@ -232,14 +238,14 @@ async function ask(
     : { keystoneAnswer };
 }
 
-/** What the cloud has, as Keystone says it now. */
+/** Returns the services and endpoints that Keystone lists now. */
 async function cloudNow(
   { scope, openedAt }: Pick<Operation, 'scope' | 'openedAt'>,
   deps: CoordinateDeps,
 ): Promise<CloudSnapshot> {
   const registry = await deps.cloud.registry();
   const { unlisted } = registry;
-  // A Keystone that is busy answers in a moment: until then the operation waits, and says why.
+  // A busy Keystone usually answers soon. Until then the operation waits and shows the reason.
   if (unlisted?.class === 'Transient' && deps.now() - openedAt < LISTS_MILLIS)
     throw new PropagatorError(unlisted);
   return cloudSnapshot(registry, scope.type, deps);

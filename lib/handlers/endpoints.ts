@@ -7,8 +7,8 @@ import type { ServiceApi } from '../task/context.ts';
 import type { Service } from '../task/service.ts';
 
 /**
- * The catalog had the service in the region when the operation was planned, and has it no more.
- * What the service holds is not known, so this is never taken for absent.
+ * Returns the error for a service that the catalog had when the operation was planned and does not
+ * have now. The resources of the service are unknown, so the service is never treated as absent.
  */
 export const missingEndpoint = (service: Pick<Service, 'name'>, region: string): ErrorReport => ({
   code: `${service.name}.endpoint.missing`,
@@ -26,9 +26,10 @@ export interface OtherServices {
 }
 
 /**
- * How one service finds another: by its name, or by a type of the catalog. `undefined` when the
- * cloud does not have it, or a person has waived its type. Throws class `Blocked` when Keystone has
- * it and its catalog shows no endpoint in the region: then nothing may be concluded from its silence.
+ * Returns a function that finds the API of another service, by its name or by a catalog type. The
+ * function returns `undefined` when the cloud does not have the service or a person has waived its
+ * type. It throws class `Blocked` when Keystone has the service and the catalog shows no endpoint
+ * in the region, because a missing answer proves nothing then.
  */
 export function otherServices(
   service: Service,

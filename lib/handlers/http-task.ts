@@ -13,7 +13,7 @@ import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import { obstacle, type ServiceDeps } from './task.ts';
 
-/** A service of the operator's own that is asked over HTTP. */
+/** A service that the operator adds and that is called over HTTP. */
 export interface HttpPlugin {
   readonly name: string;
   readonly url: string;
@@ -21,23 +21,24 @@ export interface HttpPlugin {
 
 export interface RemoteDeps
   extends Pick<ServiceDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'> {
-  /** Milliseconds after which its silence is the operator's business. */
+  /** Milliseconds without a report after which the operator is asked to act. */
   readonly stallTimeoutMillis: number;
 }
 
 const ANSWER_MILLIS = 20_000;
-/** A report with all that it may hold is smaller. */
+/** A report of the largest allowed content is smaller than this. */
 const MAX_ANSWER_BYTES = 256 * 1024;
 /**
- * It is asked again after so long without a report; it must take the second question for the first
- * one repeated.
+ * The service is called again after this time without a report. It must treat the second call as a
+ * repetition of the first.
  */
 const ASK_AGAIN_SECONDS = 60;
 
 /**
- * Hands a pass to a service that lives elsewhere, in any language: POST of the event to its URL.
- * 200 with a report in the body ends the pass; 202 means that it reports later to `POST
- * /v1/tasks/:id/report`.
+ * Hands a run to an HTTP plugin, which may be written in any language: POST of the event to its
+ * URL. Status 200 with a report in the body ends the run. Status 202 means that the plugin reports
+ * later to `POST /v1/tasks/:id/report`. A failed call is reported, not thrown. Throws when the
+ * engine fails.
  */
 export async function runHttpTask(
   remote: HttpPlugin,
@@ -88,10 +89,7 @@ async function ask(
   return [reportMessage(message.data, plainReport(report))];
 }
 
-/**
- * Its answer. What is wrong with it is told without a word of it, for nobody knows what answers
- * there.
- */
+/** Parses the answer. Errors do not quote it, because it may come from any other server. */
 function read(remote: HttpPlugin, text: string): TaskReport {
   let json: unknown;
   try {
@@ -118,8 +116,8 @@ const odd = (remote: HttpPlugin, message: string): PropagatorError =>
   });
 
 /**
- * The pass stays the one that the task stands at until its time is over: were it asked for anew at
- * once, a report that came right behind the 202 would be one of an old pass, and lost.
+ * The run stays the current one until the delay is over. With a new run at once, a report right
+ * after the 202 would belong to an old run and be lost.
  */
 function reportsLater({ data }: ServiceRequested, condition: Condition): Outgoing[] {
   const { operationId, taskId, service, region, phase, run } = data;
@@ -192,7 +190,7 @@ async function post(
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(message),
-    // What names a project goes to nobody else than the settings name.
+    // The request contains project names and goes only to the URL of the settings.
     redirect: 'manual',
     signal: AbortSignal.timeout(ANSWER_MILLIS),
   })
@@ -206,7 +204,7 @@ async function post(
   return { status, text };
 }
 
-/** The body, read as far as it may go; `undefined` when it is larger. */
+/** Returns the body, or `undefined` when it is larger than the limit. */
 async function textOf(response: Response): Promise<string | undefined> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;

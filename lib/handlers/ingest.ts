@@ -16,24 +16,23 @@ export interface IngestDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;
   readonly log: Pick<Logger, 'info' | 'warn'>;
-  /** Longest wait that Keystone may ask for (`Retry-After`); default: one hour. */
+  /** The longest `Retry-After` of Keystone that is obeyed; default: one hour. */
   readonly maxWaitMillis?: number;
   /** Epoch milliseconds. */
   now(): number;
 }
 
 /**
- * Two writers rarely meet twice; so often, something is wrong, and the engine hands the batch over
- * again later.
+ * Lock conflicts rarely repeat. After this many the function throws, and the engine delivers the
+ * batch again later.
  */
 const MOST_CONFLICTS = 20;
 
 /**
- * The function that reads notifications: what does each mean, what does Keystone say, what does the
- * inventory know; the decision (`lib/account/ingest.ts`) is committed in one step with the account
- * events. Best in batches of 100 or more. A notification that Keystone could not be asked about
- * goes back to the queue within the same step; the rest goes on. Throws when the store fails:
- * nothing was written then.
+ * Handles notifications: interprets them, asks Keystone, and reads the inventory. The decision
+ * (`lib/account/ingest.ts`) is committed in one step with the account events. Batches of 100 or
+ * more are best. A notification about which Keystone gave no certain answer returns to the queue in
+ * the same step. Throws when the commit fails; nothing is stored then.
  */
 export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps): Promise<void> {
   const items = deliveries.flatMap(({ message }): Item[] => {
@@ -70,7 +69,7 @@ async function decideNow(
   const before = await recordsOf(subjects, hints, engine);
   const askedAt = now();
   const answers = await askKeystone(hints, before, keystone);
-  // Read again what the decision rests on: asking took its time.
+  // The state may have changed while Keystone answered, so the decision uses a new read.
   const [known, seen] = await Promise.all([
     recordsOf([...subjects, ...accountsInAnswers(answers)], hints, engine),
     engine.reads.seen(keysAgainstDuplicates(items)),
@@ -85,8 +84,8 @@ async function decideNow(
 }
 
 /**
- * The inventory's records of the subjects; of a project's id also the domain's, for both are
- * announced as a project.
+ * Returns the inventory's records of the subjects. For the id of a project it also reads the domain
+ * record, because Keystone announces a domain as a project too.
  */
 async function recordsOf(
   subjects: readonly Pick<Account, 'type' | 'id'>[],
@@ -105,8 +104,7 @@ async function recordsOf(
       read('user', ids('user')),
     ])
   ).flat();
-  // A role that is inherited from above is a role on every project of the domain, or of a part of
-  // it.
+  // An inherited role is a role on every project of the domain, or of the subtree of the project.
   const inherited = hints.flatMap((hint) =>
     hint.is === 'membership' && hint.inherited ? [hint.on] : [],
   );

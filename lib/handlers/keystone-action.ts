@@ -9,7 +9,7 @@ import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { fetchAccountState } from './task.ts';
 
-/** What the acts of an operation need. */
+/** The dependencies of a Keystone action. */
 export interface ActDeps {
   readonly cloud: Cloud;
   readonly mode: Mode;
@@ -17,8 +17,8 @@ export interface ActDeps {
 }
 
 /**
- * Carries out what the operation stands at; an older wish is void, and while it is held a role is
- * given back and nothing else.
+ * Carries out the Keystone action that is due. Returns `undefined` for an older action, and for any
+ * action except `revoke-role` while the operation is held. An error of Keystone is in the result.
  */
 export async function keystoneAction(
   operation: Operation,
@@ -30,8 +30,8 @@ export async function keystoneAction(
   if (state === 'held' && due.what !== 'revoke-role') return undefined;
   const { keystoneActions } = deps.cloud;
   try {
-    // Before it is disabled, so that it is given back although that fails, or must not be done any
-    // more.
+    // Revoked before the project is disabled, so that the role is revoked even if the disabling
+    // fails or is not allowed.
     if (due.what === 'disable' || due.what === 'revoke-role')
       await keystoneActions.leave(scope.id, roles);
     if (due.what === 'revoke-role') return { is: 'acted', number };
@@ -45,7 +45,8 @@ export async function keystoneAction(
     );
     if (stopped) return { is: 'acted', number, shown, error: stoppedBy(stopped) };
     if (due.what === 'assign-role' && shown !== 'absent') {
-      // The request was checked when it came in. Hours may have passed since, for example on hold.
+      // The request was checked when it came in. Hours may have passed since, for example during a
+      // hold.
       const { obstacles } = await keystoneActions.checkEnd(scope.id);
       if (obstacles.length > 0)
         return { is: 'acted', number, shown, error: stoppedBy(summarize(obstacles)) };
@@ -61,8 +62,8 @@ export async function keystoneAction(
 }
 
 /**
- * Taken whole or not at all, as far as it is up to us: a person may let the operation stand for
- * good.
+ * Revokes the roles again if one of them cannot be assigned, because the operation may stop here
+ * for good.
  */
 async function enter(
   project: ProjectId,
@@ -77,7 +78,7 @@ async function enter(
   }
 }
 
-/** Keystone's own refusal (403) of an action, with the advice that fits its true reason. */
+/** Returns the error of a refused action (403) with the advice for its true reason. */
 async function explained(
   error: ErrorReport,
   project: ProjectId,

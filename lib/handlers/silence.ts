@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Watch } from '../task/service.ts';
 
-/** A service that is counted may let so long pass without one complete answer. */
+/** The longest time without a complete answer while a service is counted. */
 export const MAX_SILENCE_MILLIS = 20_000;
 
 /**
- * The work of a run that asks an API, given up when the API lets `silenceMillis` pass without one
- * complete answer: it hangs, or sends its answer byte by byte. All calls that are under way are
- * aborted then. Throws class `Transient`.
+ * Runs `work`, and stops it when the API of `service` gives no complete answer within
+ * `silenceMillis`. Such an API hangs, or sends its answer byte by byte. All open calls are aborted
+ * then. Throws class `Transient`.
  */
 export async function unlessSilent<T>(
   service: string,

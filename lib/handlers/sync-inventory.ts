@@ -14,12 +14,11 @@ export interface FillDeps {
 const RECORDS_A_COMMIT = 1000;
 
 /**
- * Fills the inventory from Keystone's full lists; done at start, beside the taking in of
- * notifications. Answers how many accounts there are, and how many projects and domains Keystone no
- * longer lists; those are logged one by one, and with
- * `announce` their deletion is put on the bus as if it had been notified: for the time after a gap
- * in which notifications may have been lost. Throws `PropagatorError` when a list failed or was
- * empty: nothing was changed then, and it may be called again.
+ * Fills the inventory from Keystone's full lists. Returns the number of accounts, and the number of
+ * projects and domains that Keystone no longer lists. Each of those is logged. With `announce`,
+ * their deletions are also published as account events, for use after a gap in which notifications
+ * may have been lost. Throws `PropagatorError` when a listing fails or is empty. Nothing is changed
+ * then, and the caller may retry.
  */
 export async function syncInventory(
   { engine, keystone, log, now }: FillDeps,

@@ -25,32 +25,41 @@ import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
 export interface ServiceDeps {
   readonly engine: Engine;
   readonly cloud: Cloud;
-  /** Where all services are found, so that one may ask another. */
+  /** Where the other services are, because a service may call another one. */
   readonly services: readonly ServiceAddress[];
   readonly mode: Mode;
   readonly confirmationIntervalMillis: number;
   readonly protection: () => Promise<Protection>;
   readonly concurrency: Readonly<Record<string, number>>;
-  /** How long one pass may begin new removals. */
+  /** Milliseconds during which one run may begin new removals. */
   readonly budgetMillis: number;
-  /** The process is told to stop: no removal begins any more, and the run says `again`. */
+  /**
+   * Aborted when the process stops. The run then begins no further removals and reports `again`.
+   */
   readonly stopping?: AbortSignal;
   /**
-   * Who is killed at a certain time says before it that the pass has not ended; then it begins no
-   * removal any more. Without, it is waited for.
+   * Set this where the runtime kills the function at a fixed time (Lambda). A run that is still
+   * working after this many milliseconds is reported as unfinished. If unset, the function waits
+   * until the run ends.
    */
   readonly lateMillis?: number;
   /**
-   * Milliseconds that a service may let pass without one complete answer while it is counted;
-   * default: 20 s.
+   * The longest time in milliseconds without a complete answer while a service is counted; default:
+   * 20 s.
    */
   readonly maxSilenceMillis?: number;
-  /** Counts on the way are told at most so often; what the pass came to is told in any case. */
+  /**
+   * The shortest time in milliseconds between two progress reports of a run. The final report is
+   * always sent.
+   */
   readonly progressMillis: number;
   now(): number;
 }
 
-/** The function of one service: do the pass that was asked for, and say what became of it. */
+/**
+ * Runs the requested task of one service and commits its report. A failed run is reported, not
+ * thrown. Throws when the engine fails.
+ */
 export async function runTask(
   service: Service,
   deliveries: readonly Delivery[],
@@ -63,7 +72,7 @@ export async function runTask(
       deps.engine.reads.operation(request.operationId),
       deps.engine.reads.task(request.taskId),
     ]);
-    // The fence: a late or doubled message asks for a pass that is over.
+    // Fence: a late or duplicate message requests a run that has ended.
     if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
     await deps.engine.commit({
       messages: [redactDeep(await report(service, message, { operation, task }, deps))],
@@ -71,7 +80,7 @@ export async function runTask(
   }
 }
 
-/** What a run is about, as it is stored. */
+/** The stored operation and task of a run. */
 interface Subject {
   readonly operation: Operation;
   readonly task: Task;
@@ -88,7 +97,8 @@ async function report(
   const work = (watch?: Watch): Promise<ServiceReport> =>
     reportOfRun(service, message, subject, deps, watch);
   try {
-    // A service that can't be counted stops no other: its first failed count is enough to go on.
+    // A service that cannot be counted must not stop the others. The operation continues after its
+    // first failed count.
     const counting = (): Promise<ServiceReport> =>
       unlessSilent(service.name, deps.maxSilenceMillis ?? MAX_SILENCE_MILLIS, work);
     return await inTime(data.phase === 'plan' ? counting() : work(), service.name, deps);
@@ -114,8 +124,8 @@ async function reportOfRun(
   const address = addressOf(data);
   const standsInTheWay = await obstacle(message, operation, deps);
   if (standsInTheWay) return standsInTheWay;
-  // Deleted in Keystone by somebody else meanwhile: nothing can be done alive any more, the rest
-  // goes as after any deletion.
+  // The project was deleted in Keystone meanwhile, so the pre-delete phase is over. The task
+  // continues as after any deletion.
   if (data.phase === 'pre-delete' && (await fetchAccountState(operation, deps)) === 'absent')
     return {
       type: 'service.finished',
@@ -131,9 +141,8 @@ async function reportOfRun(
 }
 
 /**
- * An API that takes every call and answers none keeps a pass for as long as all its time-outs
- * together. A function that is killed over it says nothing, and after some deliveries its message
- * would be a dead letter: here it is what it is, a service that does not answer.
+ * Reports an API that never answers as slow. Otherwise the runtime kills the function before it can
+ * report, and the message ends in the dead-letter queue without a reason.
  */
 async function inTime<T>(
   work: Promise<T>,
@@ -155,9 +164,9 @@ async function inTime<T>(
 }
 
 /**
- * A token on the project ends when the project is disabled or deleted during a pre-delete run: the
- * next run sees that. It ends as well when the domain is disabled. Then the task waits, and names
- * the domain and the command, until the domain is enabled.
+ * A token on the project becomes invalid when the project is disabled or deleted during a
+ * pre-delete run. The next run sees that. The token also becomes invalid when the domain is
+ * disabled. The task then waits until the domain is enabled, and names the domain and the command.
  */
 async function unlessEnded(
   report: ServiceReport,
@@ -182,8 +191,8 @@ async function unlessEnded(
 }
 
 /**
- * The report of a pass that must not begin now; `undefined` when it may. Throws when Keystone does
- * not say for certain.
+ * Returns the report of a run that must not begin now, or `undefined` if it may begin. Throws when
+ * Keystone gives no certain answer.
  */
 export async function obstacle(
   { data }: ServiceRequested,
@@ -247,7 +256,8 @@ async function run(
     return runUserCleanup({ ...common, confirmation, context: at });
   }
   if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);
-  // The request is read from the operation, never from the message: a forged one confirms nothing.
+  // The request is read from the stored operation and never from the message, because a forged
+  // message must not confirm anything.
   const confirmation = lives(operation)
     ? Confirmation.asked(data.project, operation.request?.at ?? 0)
     : Confirmation.of(data.project, data.confirmedAt, deps.confirmationIntervalMillis);
@@ -266,7 +276,7 @@ async function run(
   });
 }
 
-/** The same API under the eyes of the watch; `undefined` stays what it is. */
+/** Returns the API under the control of the watch; `undefined` stays `undefined`. */
 const watched = <Api extends ServiceApi | undefined>(api: Api, watch: Watch | undefined) =>
   watch ? (api?.watched?.(watch) ?? api) : api;
 
@@ -326,12 +336,13 @@ function asReport(
 }
 
 /**
- * A service that does not answer is looked at again; one that speaks no version of ours is out of
- * reach; the rest is a failure.
+ * A service that does not answer is retried. A service without a supported version is unreachable.
+ * Every other error fails the run.
  */
 function failure(address: Address, error: ErrorReport): ServiceReport {
   const none = { ...address, counts: {}, conditions: [] };
-  // It is there and can't be spoken to: what it holds is not known, so this must not pass for done.
+  // The service exists and cannot be called. Its resources are unknown, so the task must not end as
+  // finished.
   if (error.class === 'Unsupported')
     return {
       type: 'service.finished',
@@ -344,7 +355,9 @@ function failure(address: Address, error: ErrorReport): ServiceReport {
   };
 }
 
-/** What Keystone says of the account right now. Throws when it does not say for certain. */
+/**
+ * Returns the state in which Keystone shows the account now. Throws when the answer is not certain.
+ */
 export async function fetchAccountState(
   { scope }: Operation,
   deps: Pick<ServiceDeps, 'cloud'>,
@@ -362,7 +375,10 @@ export async function fetchAccountState(
   return shown.account.enabled ? 'enabled' : 'disabled';
 }
 
-/** A service of the operator's own stands in no catalog, and brings its own way to its API. */
+/**
+ * Returns the API of a service. A service without a catalog type (of the operator) calls its API by
+ * itself.
+ */
 async function apiFor(
   service: Service,
   region: string,
@@ -381,7 +397,7 @@ async function apiFor(
   };
 }
 
-/** Sends the counts as they change, each report after the one before it. */
+/** Returns a function that sends the counts of a run, at most once in `progressMillis`. */
 function tellCounts(address: Address, deps: ServiceDeps): (counts: Counts, fresh: Fresh) => void {
   let toldAt = deps.now();
   let sequence = 0;
@@ -393,7 +409,8 @@ function tellCounts(address: Address, deps: ServiceDeps): (counts: Counts, fresh
       type: 'service.progressed',
       data: { ...address, sequence, counts, conditions: [], ...freshOf(fresh) },
     };
-    // Lost counts are made good by the report at the end; a broken store shows there, too.
+    // A lost progress report is replaced by the final report. A failing store is noticed there,
+    // too.
     deps.engine.commit({ messages: [message] }).catch(() => undefined);
   };
 }

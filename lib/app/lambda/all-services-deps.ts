@@ -3,7 +3,7 @@ import { SERVICES } from '../../services/index.ts';
 import { resolvePlugins } from '../plugins.ts';
 import { commonDeps } from './task-deps.ts';
 
-/** Of the functions that know all services. */
+/** Returns the dependencies of the functions that know all services. */
 export function allServicesDeps(lambda: LambdaContext) {
   const { settings } = lambda;
   const { optedIn, httpPlugins } = resolvePlugins(settings, SERVICES);

@@ -1,18 +1,18 @@
 import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
 
 /**
- * One pass begins no new removal after this; it must be well below the time-out of its function.
+ * A run begins no new removals after this time. It must be well below the timeout of its function.
  */
 const PASS_BUDGET_MILLIS = 60_000;
 /**
- * A removal that was begun at the last moment of the budget has ended by then, and the function has
- * half a minute left to say so.
+ * A removal that began at the end of the budget has ended by this time. The function then has half
+ * a minute left for its report.
  */
 const PASS_LATE_MILLIS = 150_000;
-/** Each time costs an event, a message, a call of the coordinator and its writes. */
+/** Each progress report costs an event, a message, a call of the coordinator and its writes. */
 export const PROGRESS_MILLIS = 10_000;
 
-/** What every function works with, but for the services that it knows. */
+/** Returns the dependencies of all functions, without the list of services. */
 export const commonDeps = ({ told: engine, cloud, settings, log, protection }: LambdaContext) => ({
   engine,
   cloud,
@@ -25,8 +25,8 @@ export const commonDeps = ({ told: engine, cloud, settings, log, protection }: L
 });
 
 /**
- * What the function of a service works with. In a file of its own: its bundle must not hold all the
- * others.
+ * Returns the dependencies of a service's function. It has its own file so that the bundle does not
+ * contain all services.
  */
 export const taskDeps = (lambda: LambdaContext) => ({
   ...commonDeps(lambda),
