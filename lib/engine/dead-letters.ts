@@ -14,11 +14,11 @@ import {
 } from './port.ts';
 import { StoredMessage } from './records.ts';
 
-/** What every engine does with dead letters in the same way. */
+/** Functions on dead-letter messages that all engines share. */
 
 /**
- * Fields that a message of any release has had: enough to tell whose it is, even where the rest
- * can't be read.
+ * Fields that messages have had in every release: they identify the operation even where this
+ * release cannot read the rest.
  */
 const Operations = z.object({ data: z.object({ operationId: OperationId }) });
 const Requests = z.object({
@@ -26,9 +26,7 @@ const Requests = z.object({
   data: z.object({ taskId: TaskId, run: z.number().int().min(1) }),
 });
 
-/**
- * A letter from what was found; `body` is the message as it lies there: JSON, or text that is none.
- */
+/** Builds a dead letter. `body` is the stored message: JSON, or text that is not JSON. */
 export function readLetter({
   body,
   ...found
@@ -49,23 +47,26 @@ export function readLetter({
 const asText = (body: unknown): string =>
   shownText(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
 
-/** What somebody else sent, for people: without secrets, and no more than a page. */
+/**
+ * Text of unknown origin for display, without secrets and cut to {@link SHOWN_AT_MOST} characters.
+ */
 export function shownText(text: string): string {
-  // The secrets first, for half of one that stands at the end of the page is known as none; but a
-  // megabyte needs no search.
+  // Redact before the cut, because half a secret is not recognized. Four times the length is enough
+  // to search.
   const page = redactText(text.slice(0, 4 * SHOWN_AT_MOST));
   return page.length > SHOWN_AT_MOST || text.length > 4 * SHOWN_AT_MOST
     ? `${page.slice(0, SHOWN_AT_MOST)}…`
     : page;
 }
 
-/** The same of a body that was stored to the byte. */
+/** Like {@link shownText}, for a stored body. */
 export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string =>
   shownText(new TextDecoder().decode(bodyBytes(stored)));
 
-/** For grouping: the error's code, or {@link NO_WORD}. */
+/** Cause for grouping: the error's code, or {@link NO_WORD}. */
 export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string => error?.code ?? NO_WORD;
 
+/** True if the dead letter passes every field of the filter that is set. */
 export const matches = (
   letter: DeadLetter,
   { queue, service, operationId, cause, id, ids }: DeadLetterFilter,
@@ -77,7 +78,7 @@ export const matches = (
   (id === undefined || letter.id === id) &&
   (ids === undefined || ids.includes(letter.id));
 
-/** What the coordinator must hear: one message for each task whose letter it was. */
+/** The messages that inform the coordinator: one for each dead-letter message of a task. */
 export function wordOf(
   what: 'redriven',
   letters: readonly DeadLetter[],
@@ -103,7 +104,10 @@ export function wordOf(
   });
 }
 
-/** The records of one decision: one for each operation, queue and cause. */
+/**
+ * The records of a decision: one for each operation, queue and cause. `at` is in epoch
+ * milliseconds.
+ */
 export function decisionsOf(
   what: Decision['what'],
   letters: readonly DeadLetter[],

@@ -1,6 +1,6 @@
 import { PropagatorError } from '../shared/errors.ts';
 
-/** An error of the engine itself: the store, its folder, its schema, its queues. */
+/** An error of the engine itself: its store, data folder, schema or queues. */
 export function engineError(
   code: string,
   message: string,
@@ -14,16 +14,15 @@ export function engineError(
 }
 
 /**
- * Somebody else looks at the dead letters this moment, and a part of them must not pass for the
- * whole.
+ * Another listing of the dead-letter messages is running. The engine throws this, because a partial
+ * list must not appear complete.
  */
 export const LETTERS_BUSY = 'dead-letters.busy';
 export const areLettersBusy = (thrown: unknown): boolean =>
   thrown instanceof PropagatorError && thrown.report.code === `engine.${LETTERS_BUSY}`;
 
 /**
- * Of a message in a form that this release does not know: it is given up like one on which its
- * function died.
+ * The error of a message in an unknown form. It becomes a dead-letter message after all deliveries.
  */
 export const UNREADABLE = new PropagatorError({
   code: 'engine.message.unreadable',

@@ -2,13 +2,13 @@ import type { Message } from '../../events/index.ts';
 import type { QuarantineRecord } from '../account/inventory.ts';
 
 /**
- * PostgreSQL can store neither U+0000 nor half of a surrogate pair, in `text` or in `jsonb`, and no
- * queue of SQS carries them, but both can stand in what a broker delivers. Bodies are kept to the
- * byte, as base64; in all other strings such a character becomes U+FFFD.
+ * PostgreSQL stores neither U+0000 nor unpaired surrogates in `text` or `jsonb`, and SQS does not
+ * carry them, but a broker may deliver both. Bodies are kept byte for byte as base64. In all other
+ * strings, U+FFFD replaces such a character.
  */
 const UNSTORABLE = /\0|\p{Surrogate}/u;
 
-/** A string that every store takes. */
+/** Replaces the characters that a store does not accept. */
 export const storable = (text: string): string =>
   UNSTORABLE.test(text) ? text.toWellFormed().replaceAll('\0', '\uFFFD') : text;
 
@@ -22,8 +22,8 @@ function clean(value: unknown): unknown {
 }
 
 /**
- * JSON text that every store takes. `JSON.stringify` shows each unstorable character as an escape;
- * only then the slow way is gone.
+ * JSON text that every store accepts. `JSON.stringify` escapes each problematic character, so the
+ * slow path runs only for text with such an escape.
  */
 export function toJson(value: unknown): string {
   const text = JSON.stringify(value);
@@ -36,10 +36,10 @@ const storableBody = <B extends Body>(holder: B): B =>
     ? { ...holder, body: Buffer.from(holder.body, 'utf8').toString('base64'), encoding: 'base64' }
     : holder;
 
-/** The record with a body that can be stored; the bytes stay the same. */
+/** A record whose body every store accepts; its bytes are unchanged. */
 export const storableRecord = (record: QuarantineRecord): QuarantineRecord => storableBody(record);
 
-/** What is put on a queue: without what only matters on the way there, and storable. */
+/** The form of a message in a queue: without `delaySeconds`, and storable. */
 export function storableMessage(outgoing: Message & { readonly delaySeconds?: number }): object {
   const { delaySeconds: _, ...message } = outgoing;
   const text: unknown =

@@ -6,8 +6,8 @@ import type { Change, Engine } from './port.ts';
 const about = ({ scope }: Operation): string => `${scope.type} ${scope.name ?? scope.id}`;
 
 /**
- * The same engine; every committed change of an operation, a task, a dead letter or the quarantine
- * leaves a line in the log.
+ * Wraps an engine so that each committed change of an operation, task, dead-letter message or the
+ * quarantine is logged.
  */
 export function observedEngine(engine: Engine, log: Log): Engine {
   const states = new Map<string, string>();

@@ -2,14 +2,14 @@ import * as z from 'zod';
 import { redactText } from '../../shared/redaction.ts';
 
 /**
- * What AWS answered instead of what was asked for. `name` is that of the SDK:
- * `ConditionalCheckFailedException`; `NoAnswer` when no try was answered.
+ * An error answer of AWS. `name` is the SDK's error name, for example
+ * `ConditionalCheckFailedException`, or `NoAnswer` when AWS answered no attempt.
  */
 export class AwsError extends Error {
   override readonly name: string;
   /** HTTP status; 0 without an answer. */
   readonly status: number;
-  /** Of a `TransactionCanceledException`: the reason for each of its items. */
+  /** For a `TransactionCanceledException`: the reason for each row of the transaction. */
   readonly reasons: readonly { readonly Code?: string | undefined }[];
   constructor(
     name: string,
@@ -30,11 +30,11 @@ const Refusal = z.object({
   name: z.string(),
   message: z.string().catch(''),
   $metadata: z.object({ httpStatusCode: z.number() }),
-  // Only the code: AWS adds the row that was there.
+  // Only the code is kept: AWS also returns the row, which must not reach a log.
   CancellationReasons: z.array(z.object({ Code: z.string().optional() })).catch([]),
 });
 
-/** Shorter secrets are those of an emulator, and may be ordinary words. */
+/** Shorter secrets are those of an emulator and may be ordinary words, so they are not redacted. */
 const SHORTEST_SECRET = 16;
 
 interface Keys {
@@ -43,8 +43,8 @@ interface Keys {
 }
 
 /**
- * The SDK's error without what must not reach a log: AWS repeats a request that it takes for
- * wrongly signed, with its session token.
+ * Converts the SDK's error without its secrets: when AWS rejects a signature, its message repeats
+ * the request with the session token.
  */
 export async function toAwsError(
   thrown: unknown,
@@ -75,7 +75,7 @@ export async function toAwsError(
 
 const CONFLICTS = ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'];
 
-/** Another transaction held a row for a moment, and no condition has failed. */
+/** True if another transaction held a row (a lock conflict) and no condition failed. */
 export const isTransactionConflict = ({ reasons }: AwsError): boolean =>
   reasons.some(({ Code = '' }) => CONFLICTS.includes(Code)) &&
   reasons.every(({ Code }) => Code !== 'ConditionalCheckFailed');

@@ -9,8 +9,8 @@ import { backoffMillis } from '../../shared/backoff.ts';
 import { type AwsError, isTransactionConflict, toAwsError } from './aws-error.ts';
 
 /**
- * The actions of AWS that the engine calls, over the clients of the AWS SDK. One function per
- * service, so that a test can replace a service by a function of its own.
+ * The AWS actions that the engine calls, over the clients of the AWS SDK. Each AWS service is one
+ * function, so that a test can replace it.
  */
 export interface Aws {
   dynamodb: Caller<{
@@ -51,7 +51,7 @@ type Caller<Actions extends Record<string, [object, object]>> = <
   input: Actions[Action][0],
 ) => Promise<Actions[Action][1]>;
 
-/** Access keys; those of a role carry a session token and expire. */
+/** Access keys. Those of a role have a session token and expire. */
 export interface AwsCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -60,15 +60,16 @@ export interface AwsCredentials {
 
 export interface AwsOptions {
   readonly region: string;
-  /** Another base URL than AWS's own: an emulator, a VPC endpoint. */
+  /** A base URL other than that of AWS: an emulator or a VPC endpoint. */
   readonly endpoint?: string | undefined;
-  /** Where the credentials come from; the SDK asks again before they expire. */
+  /** Provides the credentials. The SDK calls it again before they expire. */
   readonly credentials: () => Promise<AwsCredentials>;
-  /** Tries of a call that was throttled or got no answer. Default 5. */
+  /** Attempts per call when AWS throttles or does not answer. Default 5. */
   readonly tries?: number;
   /**
-   * Time-out of one try in milliseconds. Default 30,000: SQS's long polling takes 20 s. Tries times
-   * this must be less than the time that the caller has (29 s for a function behind API Gateway).
+   * Time-out of one attempt in milliseconds. Default 30,000, because long polling of SQS takes 20
+   * s.
+   * `tries` times this value must be less than the caller's own time-out (29 s behind API Gateway).
    */
   readonly answerMillis?: number;
 }
@@ -79,8 +80,8 @@ const CONNECT_MILLIS = 3000;
 const CONFLICT = { firstMillis: 50, longestMillis: 2000 };
 
 /**
- * Connects nothing yet: each client opens its connections at its first call and keeps them.
- * Throws {@link AwsError} at a call that AWS refused or did not answer.
+ * Creates the clients without connecting: each client opens its connections at its first call and
+ * keeps them. Each call throws {@link AwsError} when AWS refuses it or does not answer.
  *
  * @example
  * const aws = createAws({ region: 'eu-central-1', credentials: fromNodeProviderChain() });
@@ -141,8 +142,8 @@ interface Client {
 }
 
 /**
- * One function in place of a client and its commands. The SDK repeats throttled calls itself; a
- * transaction that met another one on a row is repeated here, because the SDK takes it for refused.
+ * Wraps a client and its commands in one function. The SDK retries throttled calls. This function
+ * retries a transaction after a lock conflict, which the SDK does not retry.
  */
 const caller =
   (credentials: AwsOptions['credentials'], tries: number) =>

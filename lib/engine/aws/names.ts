@@ -1,20 +1,23 @@
 import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 
-/** What everything of one stage is called; all of it follows from the prefix, `propagator-prod`. */
+/**
+ * Names of all AWS resources of one stage, derived from its prefix, for example `propagator-prod`.
+ */
 export interface Names {
   readonly table: string;
   readonly bus: string;
   readonly scheduleGroup: string;
-  /** Where EventBridge puts what it could not deliver to a queue. */
+  /** Queue for events that EventBridge could not deliver. */
   readonly undelivered: string;
   queue(name: QueueName): string;
-  /** The dead letters of that queue. */
+  /** Name of the dead-letter queue. */
   dead(name: QueueName): string;
 }
 
-/** Who puts messages on the bus: `source` of every event. */
+/** The `source` of every event. */
 export const SOURCE = 'keystone-propagator';
 
+/** Derives all names from the prefix of a stage. */
 export function namesOf(prefix: string): Names {
   return {
     table: prefix,

@@ -24,59 +24,57 @@ import { Worker } from './work.ts';
 
 export interface AwsEngineOptions {
   readonly aws: Aws;
-  /** What everything of this stage is called: `propagator-prod`. */
+  /** Prefix of all names of this stage, for example `propagator-prod`. */
   readonly prefix: string;
-  /** The names of the services that have a queue: all that are deployed. */
+  /** Names of all deployed services; each has a queue. */
   readonly services: readonly string[];
   /**
-   * The role by which EventBridge Scheduler sends to the queues; without it nothing can wait longer
-   * than 15 minutes.
+   * ARN of the role with which EventBridge Scheduler sends to the queues. Without it, no message
+   * can
+   * be delayed for more than 15 minutes.
    */
   readonly schedulerRoleArn?: string | undefined;
-  /** Hears what is not the caller's mistake and heals by itself, or needs a person later. */
+  /**
+   * Called for problems that are not the caller's fault: they are retried, or need an operator
+   * later.
+   */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
-  /**
-   * How long a process that takes messages by itself ({@link Engine.work}) waits for one in one
-   * call. Default 10.
-   */
+  /** Long-polling time in seconds of a process that calls {@link Engine.work}. Default 10. */
   readonly pollSeconds?: number | undefined;
   /**
-   * So long after its death, what such a process held is seen by others; the same of who looks at
-   * dead letters. Default 60.
+   * Visibility timeout in seconds for such a process and for scans of dead-letter messages: after a
+   * crash, other processes see its messages again this much later. Default 60.
    */
   readonly visibilitySeconds?: number | undefined;
   /**
-   * How long who wants to look at dead letters waits for another who does. Default 15,000: the API
+   * How long a scan of dead-letter messages waits for another scan. Default 15,000, because the API
    * must answer within 29 s.
    */
   readonly stallTimeoutMillis?: number | undefined;
-  /**
-   * Messages of a change are taken for forgotten when they were not sent after this. Default
-   * 10,000.
-   */
+  /** Age in milliseconds at which any process may send an unsent outbox. Default 10,000. */
   readonly outboxGraceMillis?: number | undefined;
 }
 
-/** The engine, with what only AWS needs. */
+/** The engine, with the functions that only AWS needs. */
 export interface AwsEngine extends Engine {
   /**
-   * Sends what a process left behind that died before it could; says for how many changes. A commit
-   * does so, too, every few seconds.
+   * Sends the outboxes of processes that died before they could send. Returns their number. Commits
+   * also do this every few seconds.
    */
   flushOutbox(): Promise<number>;
-  /** Repairs, and lets go of what is kept no longer: for the sweep. */
+  /** Flushes outboxes and deletes old quarantine records. The sweep calls this. */
   housekeeping(): Promise<void>;
   /**
-   * Asks every queue of dead letters how it is, for the sweep: SQS stops telling CloudWatch of a
-   * queue that nobody has asked for six hours, and the alarm would say that it is over while
-   * letters still lie there.
+   * Reads the depth of every dead-letter queue. The sweep calls this, because SQS stops sending
+   * metrics to CloudWatch for a queue that had no request for six hours, and the alarm would then
+   * clear although messages are still there.
    */
   pollDeadLetterMetrics(): Promise<void>;
   /**
-   * For a function that SQS feeds: what becomes of records whose handler threw. Returns those that
-   * come again, which it must name in
-   * `batchItemFailures`; the others were laid aside with the error.
+   * Handles records whose handler threw, for a function that SQS invokes. Returns the records that
+   * SQS retries: the function must name them in `batchItemFailures`. The others are now dead-letter
+   * messages.
    */
   failed<R extends Pick<Received, 'handle' | 'body' | 'receiveCount'>>(
     queue: QueueName,
@@ -92,7 +90,7 @@ const PATIENCE_MILLIS = 15_000;
 const TIDY_MILLIS = 15 * 60_000;
 const HEALTH_MILLIS = 5000;
 
-/** Nothing is asked of AWS yet: what is not there is found by the first call, or by `health`. */
+/** Makes no AWS call: the first call, or `health`, finds missing resources. */
 export function openAwsEngine(options: AwsEngineOptions): AwsEngine {
   return new DynamoEngine(options);
 }
@@ -156,7 +154,7 @@ class DynamoEngine implements AwsEngine {
       visibilitySeconds,
     };
     this.#workers.push(new Worker(queue, options, handler, deps));
-    // Where functions of Lambda take the messages, the sweep does this.
+    // Where Lambda functions handle the messages, the sweep does this instead.
     this.#timers ??= [
       setInterval(() => void this.#repairInPassing(), this.#outboxGraceMillis),
       setInterval(
@@ -242,14 +240,14 @@ class DynamoEngine implements AwsEngine {
 
   async #close(graceSeconds: number): Promise<void> {
     for (const timer of this.#timers ?? []) clearInterval(timer);
-    // Handlers that still run may commit meanwhile.
+    // Running handlers may still commit.
     await Promise.all(this.#workers.map((worker) => worker.close(graceSeconds * 1000)));
     this.#closed = true;
   }
 
   /**
-   * Now and then a few cheap questions; what is found is sent by whoever found it. A failure is for
-   * the next time.
+   * Flushes outboxes at most once per `outboxGraceMillis`. A failure is only logged, and the next
+   * call retries.
    */
   async #repairInPassing(): Promise<void> {
     if (this.#closed || Date.now() - this.#repairedAt < this.#outboxGraceMillis) return;

@@ -3,10 +3,10 @@ import { engineError } from '../engine-error.ts';
 import type { AwsCredentials } from './clients.ts';
 
 /**
- * The credentials of a process outside of Lambda, by the AWS SDK's default chain: environment, SSO,
- * shared files with profiles, `credential_process`, web identity, container, instance metadata.
- * The chain keeps what it found and asks again before it expires.
- * Throws `engine.credentials` when no source has any.
+ * Credentials of a process outside Lambda, from the AWS SDK's default chain: environment, SSO,
+ * shared files with profiles, `credential_process`, web identity, container, instance metadata. The
+ * chain caches them and renews them before they expire. The returned function throws
+ * `engine.credentials` when no source has credentials.
  */
 export function ownCredentials(): () => Promise<AwsCredentials> {
   const chain = fromNodeProviderChain();

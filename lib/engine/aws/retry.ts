@@ -5,11 +5,11 @@ import type { Queues, Received } from './messaging/queues.ts';
 import type { Names } from './names.ts';
 import { MOST_RECEIVES } from './topology.ts';
 
-/** How often and how soon a message comes again when its handler threw. */
+/** Retry policy for messages whose handler threw. */
 export interface RetryOptions {
-  /** Deliveries in all; what the queue's own redrive policy says. */
+  /** Deliveries in total, as in the redrive policy of the queue. */
   readonly mostReceives: number;
-  /** Longest pause in seconds; the pauses double from 1 s on. */
+  /** Longest back-off in seconds. The back-off starts at 1 s and doubles. */
   readonly longestSeconds: number;
 }
 
@@ -18,10 +18,12 @@ export const RETRY: RetryOptions = { mostReceives: MOST_RECEIVES, longestSeconds
 type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 
 /**
- * What becomes of messages whose handler threw: they come again after a pause, or, after the last
- * delivery, they are laid aside with the error. SQS would do so by itself, but without a word about
- * why; it still does for what its function dies on. Returns those that come again: a function says
- * them in `batchItemFailures`, lest they be deleted.
+ * Handles messages whose handler threw: retries them with back-off, or after the last delivery
+ * moves them to the dead-letter queue with the error. SQS would move them without the error; it
+ * still
+ * does so when the function itself dies. Returns the messages to retry, which a function must name
+ * in
+ * `batchItemFailures`, because SQS deletes all others.
  */
 export async function failed<M extends Failed>(
   queue: QueueName,

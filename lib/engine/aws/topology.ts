@@ -6,8 +6,8 @@ import { ServiceEvent } from '../../../events/service.ts';
 import { namesOf, SOURCE } from './names.ts';
 
 /**
- * What stands on AWS, as plain data: the template that is deployed and the emulator that the tests
- * run on are both made from it. All but the functions, their roles and the alarms.
+ * The AWS resources as plain data, except functions, roles and alarms. Both the deployed template
+ * and the emulator of the tests are made from it.
  */
 export interface Topology {
   readonly bus: string;
@@ -15,31 +15,31 @@ export interface Topology {
   readonly table: TableDefinition;
   readonly queues: readonly QueueDefinition[];
   /**
-   * For what a rule could not deliver; apart from the dead letters, for it has no source queue and
-   * goes back through the bus.
+   * Queue for events that a rule could not deliver. It is not a dead-letter queue: it has no source
+   * queue, and a redrive goes through the bus.
    */
   readonly undelivered: { readonly name: string; readonly retentionSeconds: number };
   readonly rules: readonly RuleDefinition[];
 }
 export interface QueueDefinition {
-  /** As {@link queueOf} says it. */
+  /** As {@link queueOf} returns it. */
   readonly queue: QueueName;
   readonly name: string;
   readonly visibilitySeconds: number;
   readonly retentionSeconds: number;
   readonly dead: { readonly name: string; readonly retentionSeconds: number };
-  /** Deliveries before a message is a dead letter. */
+  /** Deliveries before a message becomes a dead-letter message. */
   readonly mostReceives: number;
-  /** The time-out of the function that it feeds. */
+  /** Time-out of the function that reads the queue. */
   readonly functionSeconds: number;
-  /** Messages that the function gets at once. */
+  /** Messages per invocation of the function. */
   readonly batchSize: number;
-  /** How long SQS waits for a batch to fill; it must where more than ten make one. */
+  /** How long SQS waits to fill a batch. SQS requires it for batches of more than ten. */
   readonly batchingSeconds: number;
 }
 export interface RuleDefinition {
   readonly name: string;
-  /** The target. */
+  /** Target queue of the rule. */
   readonly queue: QueueName;
   readonly pattern: {
     readonly source: readonly string[];
@@ -51,7 +51,7 @@ export interface TableDefinition {
   readonly name: string;
   readonly partitionKey: 'pk';
   readonly sortKey: 'sk';
-  /** Attributes that keys are made of: `S` string, `N` number. */
+  /** Types of the key attributes: `S` string, `N` number. */
   readonly attributes: Readonly<Record<string, 'S' | 'N'>>;
   readonly indexes: readonly {
     readonly name: string;
@@ -59,39 +59,36 @@ export interface TableDefinition {
     readonly sortKey: string;
     readonly projection: 'KEYS_ONLY';
   }[];
-  /** Epoch seconds after which a row may go. */
+  /** Epoch seconds after which DynamoDB may delete the row. */
   readonly timeToLive: 'expires';
 }
 
 /**
- * Deliveries of a message before it is given up: with the pauses between them about six minutes, as
+ * Deliveries before a message becomes a dead-letter message: about six minutes with back-off, as
  * on PostgreSQL.
  */
 export const MOST_RECEIVES = 9;
 /**
- * A queue's visibility time-out must be six times its function's time-out, lest a throttled message
- * come twice.
+ * AWS recommends a visibility timeout of six times the function's time-out, so that a throttled
+ * message is not delivered twice.
  */
 const VISIBILITY_FACTOR = 6;
 const DAY = 24 * 60 * 60;
 /**
- * The age of a dead letter counts from when its message was first sent: what waited long on its
- * queue must not be gone soon after.
+ * SQS counts the retention of a dead-letter message from its first sending. The long retention
+ * keeps a message that waited long in its source queue.
  */
 const RETENTION_SECONDS = 4 * DAY;
 export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
-/**
- * A batch of notifications makes at most five rows each, and all of it fits into one transaction of
- * DynamoDB then.
- */
+/** A notification makes at most five rows, so a batch of 18 fits into one DynamoDB transaction. */
 const FED = {
   ingest: { functionSeconds: 120, batchSize: 18, batchingSeconds: 1 },
   coordinate: { functionSeconds: 120, batchSize: 10, batchingSeconds: 0 },
   service: { functionSeconds: 180, batchSize: 1, batchingSeconds: 0 },
 } as const;
 
-/** Every type of message that there is. */
+/** Every message type. */
 export const MESSAGE_TYPES: readonly Message['type'][] = [
   NotificationReceived.shape.type.value,
   ...(['project', 'domain', 'user'] as const).flatMap((account) =>
@@ -102,7 +99,8 @@ export const MESSAGE_TYPES: readonly Message['type'][] = [
 ];
 
 /**
- * The names of the services are those that have a queue: `nova`, and those of the operator's own.
+ * The AWS resources for a prefix and services. Each service has a queue, including services that
+ * the operator added.
  */
 export function topologyOf(prefix: string, services: readonly string[]): Topology {
   const names = namesOf(prefix);
@@ -146,12 +144,10 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
   };
 }
 
-/**
- * The rule says what {@link queueOf} says: each type is asked for, with the service of this queue.
- */
+/** The rule matches exactly the message types that {@link queueOf} routes to this queue. */
 function ruleOf(queue: QueueName, prefix: string): RuleDefinition {
   const service = queue.startsWith('service-') ? queue.slice('service-'.length) : undefined;
-  // Only what the routes look at: the type, and whose service it is.
+  // {@link queueOf} reads only the type and the service, so a partial message is enough.
   const routed = (type: Message['type']) =>
     queueOf({ type, data: { service: service ?? '' } } as Message) === queue;
   return {

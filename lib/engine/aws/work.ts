@@ -14,16 +14,20 @@ export interface WorkerDeps {
   readonly queues: Queues;
   readonly names: Names;
   readonly retry: RetryOptions;
-  /** How long one call waits for a message. What runs may take so long to close. */
+  /** Long-polling time in seconds. Closing may take as long. */
   readonly pollSeconds: number;
-  /** A worker that died is waited for so long; one that lives says so three times as often. */
+  /**
+   * Visibility timeout in seconds. The worker extends it with a heartbeat three times as often;
+   * after
+   * a crash, other workers receive the messages when it ends.
+   */
   readonly visibilitySeconds: number;
   readonly warn: (message: string, cause?: unknown) => void;
 }
 
 /**
- * Takes messages of one queue by long polling and hands them to a handler: what Lambda does by
- * itself, for a process of one's own.
+ * Receives the messages of one queue by long polling and passes them to a handler, in a process
+ * outside Lambda.
  */
 export class Worker {
   readonly #queue: QueueName;
@@ -34,13 +38,13 @@ export class Worker {
   readonly #deps: WorkerDeps;
   readonly #heart: NodeJS.Timeout;
   readonly #ended: Promise<void>;
-  /** Taken, and neither done nor given back. */
+  /** Messages received, not yet settled. */
   readonly #held = new Map<string, Received>();
   readonly #running = new Set<Promise<void>>();
   #waiting: Received[][] = [];
   #closing = false;
   #closed = false;
-  /** Called when a handler has ended, or the worker is to close. */
+  /** Resumes the loop when a handler has ended or the worker closes. */
   #stir: () => void = () => {};
 
   constructor(queue: QueueName, options: WorkOptions, handler: Handler, deps: WorkerDeps) {
@@ -55,15 +59,15 @@ export class Worker {
   }
 
   /**
-   * Takes no more, waits for the handlers at most so long, and gives back what they still hold, or
-   * never got.
+   * Stops receiving, waits for the handlers for at most `gracePeriodMillis`, and returns unfinished
+   * messages to the queue.
    */
   async close(gracePeriodMillis: number): Promise<void> {
     this.#closing = true;
     this.#stir();
     const late = new AbortController();
     const grace = delay(gracePeriodMillis, undefined, { signal: late.signal }).catch(() => {});
-    // What a call that waits may still bring must be given back, too.
+    // A running long poll may still deliver messages, which must be returned too.
     await this.#ended;
     await Promise.race([Promise.all(this.#running), grace]);
     late.abort();
@@ -82,7 +86,7 @@ export class Worker {
           this.#waiting = this.#grouped(await this.#take(room * this.#batch));
           troubled = false;
         } catch (error) {
-          // An outage is told once.
+          // Warn once per outage.
           if (!troubled)
             this.#deps.warn(`Messages of ${this.#queue} can't be taken for now`, error);
           troubled = true;
@@ -97,7 +101,7 @@ export class Worker {
     });
   }
 
-  /** Waits for a first message, then takes all there is room for. */
+  /** Waits for a first message, then receives as many as there is capacity for. */
   async #take(most: number): Promise<Received[]> {
     const { queues, pollSeconds, visibilitySeconds } = this.#deps;
     const taken = await queues.receive(
@@ -125,8 +129,9 @@ export class Worker {
   }
 
   /**
-   * Batches of new ones. What was delivered before comes alone, so that one bad message can't drag
-   * its batch along again.
+   * New messages form batches. A message that was delivered before is handled alone, so that one
+   * bad
+   * message cannot fail its batch again.
    */
   #grouped(taken: readonly Received[]): Received[][] {
     const fresh = taken.filter(({ receiveCount }) => receiveCount === 1);
@@ -172,8 +177,8 @@ export class Worker {
   }
 
   /**
-   * Done, or to be repeated. Said again and again: a message whose end is not told comes again
-   * though it was handled.
+   * Deletes the messages, or marks them for retry. It repeats until SQS accepts, because SQS would
+   * otherwise deliver a handled message again.
    */
   async #settle(batch: Received[], error?: ErrorReport): Promise<void> {
     for (let wait = 250; !this.#closed; wait = Math.min(wait * 2, 10_000)) {
@@ -208,9 +213,10 @@ export class Worker {
   }
 
   /**
-   * As if they had not been taken: SQS counts every delivery, so each goes back as a new message,
-   * and the old one is deleted after it. What had failed before keeps its count: it may be what
-   * keeps the handler from ending.
+   * Returns messages as if they had not been received. SQS counts every delivery, so a new message
+   * is sent in place of each and the old one deleted. A message that failed before keeps its
+   * receive
+   * count, because it may be what keeps the handler from ending.
    */
   async #giveBack(taken: readonly Received[]): Promise<void> {
     const { queues, warn } = this.#deps;

@@ -10,7 +10,7 @@ import type { Sender } from '../messaging/sender.ts';
 import { MESSAGE_TYPES } from '../topology.ts';
 import { type DeadLetterDeps, type Found, scanDeadLetterQueues } from './scan.ts';
 
-/** See `Engine.deadLetters`. */
+/** Lists dead-letter messages, oldest first. See `Engine.deadLetters`. */
 export async function listDeadLetters(
   filter: DeadLetterFilter,
   deps: DeadLetterDeps,
@@ -26,9 +26,10 @@ export async function listDeadLetters(
 }
 
 /**
- * Sends letters back and tells the coordinator of each, then takes them away: who dies in between
- * leaves the letter where it was, and it is sent twice. StartMessageMoveTask moves whole queues
- * faster, but tells nobody. See `Engine.redrive`.
+ * Sends messages back, informs the coordinator of each, then deletes them from the dead-letter
+ * queue. If the process dies in between, the dead-letter message stays and is sent twice.
+ * StartMessageMoveTask would be faster, but the coordinator would not learn of the redrive.
+ * See `Engine.redrive`.
  */
 export async function redriveDeadLetters(
   filter: DeadLetterFilter,
@@ -37,8 +38,8 @@ export async function redriveDeadLetters(
 ): Promise<number> {
   const { sender, names } = deps;
   return take('redriven', filter, decided, deps, async (place, page) => {
-    // What EventBridge could not deliver goes its way again; the rest back to its queue as it is,
-    // readable or not.
+    // An event that EventBridge could not deliver goes through the bus again. All other messages go
+    // back to their queue unchanged, readable or not.
     const through =
       place === names.undelivered
         ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
@@ -53,7 +54,7 @@ export async function redriveDeadLetters(
   });
 }
 
-/** See `Engine.discard`. */
+/** Deletes dead-letter messages for good. See `Engine.discard`. */
 export async function discardDeadLetters(
   filter: DeadLetterFilter,
   decided: Decided & { readonly reason: string },
@@ -80,7 +81,8 @@ async function tell(
 }
 
 /**
- * Page by page: the decision is recorded, the deed done, and only then the letters are taken away.
+ * Works page by page: records the decision, sends the messages, and only then deletes the
+ * dead-letter messages, so that a crash loses none.
  */
 async function take(
   what: Decision['what'],
@@ -94,8 +96,8 @@ async function take(
   const sent = new Set<string>();
   let taken = 0;
   await scanDeadLetterQueues(filter, deps, async (place, found) => {
-    // What failed again at once lies there again: without an end to it, a redrive would go on for
-    // as long as nothing is mended.
+    // A redriven message that failed again at once is back in this queue. Skipping it prevents an
+    // endless redrive while the cause persists.
     const page =
       what === 'discarded'
         ? found
@@ -126,10 +128,12 @@ async function take(
   return taken;
 }
 
-/** The same of a letter and of what becomes of it when it fails once more. */
+/**
+ * Identifies the work of a message, so that a redriven message is recognized when it fails again.
+ */
 const aboutOf = ({ letter, received }: Found): string => letter.task?.taskId ?? received.body;
 
-/** Whether there is where it could go back to. */
+/** True if the target queue of the message exists. */
 function hasWay(
   place: string,
   { letter, received }: Found,
@@ -148,7 +152,7 @@ function whyNotTo(queue: string, services: readonly string[]): string | undefine
     : `there is no queue ${queue} here`;
 }
 
-/** The bus takes everything and drops without a word what no rule asks for. */
+/** The bus accepts any event and silently drops an event that no rule matches, so check first. */
 function whyNotByBus(body: string, services: readonly string[]): string | undefined {
   const outbound = outboundIn(body);
   if (!outbound) return 'it is no event of the bus';

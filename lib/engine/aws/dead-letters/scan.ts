@@ -12,9 +12,9 @@ import type { Sender } from '../messaging/sender.ts';
 import type { Names } from '../names.ts';
 import { DEAD_RETENTION_SECONDS } from '../topology.ts';
 
-/** At least; a look that has found so many ends. */
+/** A scan ends when it has found this many messages, or slightly more. */
 const LISTED_AT_MOST = 10_000;
-/** Long polling asks every server of the queue, so that an empty answer is one. */
+/** Long polling queries every server of the queue, so an empty answer means an empty queue. */
 const LAST_LOOK_SECONDS = 1;
 const HANDS = 8;
 
@@ -22,14 +22,14 @@ export interface DeadLetterDeps {
   readonly store: Store;
   readonly sender: Sender;
   readonly names: Names;
-  /** The services that have a queue. */
+  /** Services that have a queue. */
   readonly services: readonly string[];
   /**
-   * A queue can't be read without taking: what was looked at is hidden from others until it is
-   * given back, or the looker has died.
+   * Visibility timeout in seconds. SQS has no read without receiving: a listed message stays hidden
+   * from other readers until the scan returns it or the timeout ends.
    */
   readonly hiddenSeconds: number;
-  /** How long who wants to look waits for another who does. */
+  /** How long a scan waits for another scan of the same queue to finish, in milliseconds. */
   readonly stallTimeoutMillis: number;
   readonly warn: (message: string, cause?: unknown) => void;
 }
@@ -39,8 +39,10 @@ export interface Found {
 }
 
 /**
- * What was laid aside anywhere and passes the filter, page by page; the visitor returns what it has
- * taken away.
+ * Visits every dead-letter message that passes the filter, page by page. The visitor returns the
+ * messages that it has deleted.
+ *
+ * @throws `engine.dead-letters.busy` when another scan does not finish in time.
  */
 export async function scanDeadLetterQueues(
   filter: DeadLetterFilter,
@@ -72,8 +74,8 @@ export async function scanDeadLetterQueues(
     ...queues.map((queue) => confirmation(names.dead(queue), queue)),
     confirmation(names.undelivered, undefined),
   ]);
-  // Only now that all have given back what they held: a function of Lambda stands still once it has
-  // answered.
+  // Throw only after all scans have returned their messages: Lambda freezes the process as soon as
+  // the function has answered.
   for (const outcome of looks) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
@@ -87,7 +89,7 @@ async function walk(
   const held = new Map<string, Received>();
   try {
     for (let hands = 1; held.size < LISTED_AT_MOST; ) {
-      // All of them are seen again by the time that the next may look, should this process be
+      // Received messages must be visible again before the lease ends, in case this process is
       // killed.
       const hidden = Math.floor((until - Date.now()) / 1000);
       if (hidden < 1) throw busy(place, 'It took too long to look at', deps);
@@ -95,7 +97,7 @@ async function walk(
         queues.receive(place, RECEIVED_AT_ONCE, LAST_LOOK_SECONDS, hidden),
       );
       const page = (await Promise.all(looks)).flat();
-      // All were seen before: this look took longer than they stay hidden.
+      // The scan has received all of these before: it took longer than the visibility timeout.
       if (page.every(({ id }) => held.has(id))) break;
       for (const received of page) held.set(received.id, received);
       for (const { id } of await visit(page)) held.delete(id);
@@ -107,9 +109,10 @@ async function walk(
 }
 
 /**
- * Two who look at a queue at the same time would each see a part of it. Waits for the other. Throws
- * `engine.dead-letters.busy` when that takes too long: he may have died, and what he held is not
- * seen until his time is over. A part must not pass for the whole.
+ * Takes the lease of a queue, because two concurrent scans would each see only a part of the
+ * messages. Waits for the other scan. Throws `engine.dead-letters.busy` when the wait takes too
+ * long:
+ * the other scan may have died, and its messages stay hidden until their visibility timeout ends.
  */
 async function alone(
   place: string,
@@ -152,7 +155,7 @@ function letterIn(
   });
 }
 
-/** What EventBridge says beside an event that it could not deliver. */
+/** Reads the error attributes that EventBridge adds to an event that it could not deliver. */
 function undeliverable({
   ERROR_CODE: code,
   ERROR_MESSAGE: message = '',

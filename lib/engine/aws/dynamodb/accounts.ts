@@ -5,21 +5,18 @@ import { pack, unpack } from './codec.ts';
 import { accountKey, alikePk, memberPk, projectsPk, SUSPICION_PK } from './keys.ts';
 import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
 
-/**
- * What becomes of the records of a change: rows of its transaction, and pointers that are there
- * before it.
- */
+/** Rows for the account records of a change. */
 export interface AccountRows {
   readonly writes: readonly Write[];
   /** To members that were not known before, and to the account itself. They are harmless alone. */
   readonly ahead: readonly Item[];
-  /** How many accounts were not known before. */
+  /** How many accounts are new. */
   readonly added: number;
 }
 
 /**
- * Reads what is there and merges. The rows are refused when somebody else wrote one meanwhile: then
- * it is to be done again.
+ * Reads the stored records and merges them with the new ones. The transaction fails if another
+ * process has written one of the rows since; the caller then calls this again.
  */
 export async function accountRows(
   records: readonly AccountRecord[],
@@ -79,8 +76,8 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
 }
 
 /**
- * The inventory's own rules: `members` only grows, `deletedAt` and `seenAt` are the last, whoever
- * writes later.
+ * Merges by the inventory's rules: `members` only grows, and the latest `deletedAt` and `seenAt`
+ * win, in any order of writes.
  */
 export function merged(old: AccountRecord | undefined, now: AccountRecord): AccountRecord {
   if (!old) return now;
@@ -94,9 +91,7 @@ export function merged(old: AccountRecord | undefined, now: AccountRecord): Acco
 const union = (one: readonly UserId[], other: readonly UserId[]): UserId[] =>
   [...new Set([...one, ...other])].sort();
 
-/**
- * The condition that a row still stands at the number that was read, or that there still is none.
- */
+/** Condition that a row still has the version that was read, or still does not exist. */
 export const unchanged = (attribute: 'version' | 'revision', read: number | undefined) =>
   read === undefined
     ? { ConditionExpression: 'attribute_not_exists(pk)' }

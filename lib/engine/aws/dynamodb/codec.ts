@@ -4,15 +4,16 @@ import { toJson } from '../../json.ts';
 import type { Attribute } from './table.ts';
 
 /**
- * Short ones stay readable in the console; of what is longer, DynamoDB would count every kilobyte.
+ * Short values stay readable in the AWS console. Longer ones are compressed, because DynamoDB
+ * charges for each kilobyte.
  */
 const READABLE_BYTES = 1024;
-/** A row of DynamoDB has 400 KB at most, keys and all. */
+/** A DynamoDB row holds at most 400 KB, including keys. */
 const MOST_BYTES = 390 * 1024;
 const QUALITY = {
   [constants.BROTLI_PARAM_QUALITY]: 4,
-  // Four megabytes: what many messages of one change have in common (the members of a project) is
-  // kept once.
+  // A window of 4 MB, so that text which many messages of one change share (the members of a
+  // project) is stored once.
   [constants.BROTLI_PARAM_LGWIN]: 22,
 };
 
@@ -20,7 +21,7 @@ export const compress = (text: string): Buffer => brotliCompressSync(text, { par
 export const decompress = (bytes: Uint8Array): string =>
   brotliDecompressSync(bytes).toString('utf8');
 
-/** A value of JSON as an attribute of a row. Throws `engine.row.too-big`. */
+/** Packs a JSON value into an attribute of a row. Throws `engine.row.too-big`. */
 export function pack(value: unknown): Attribute {
   const text = toJson(value);
   if (Buffer.byteLength(text) <= READABLE_BYTES) return { S: text };
@@ -34,7 +35,10 @@ export function pack(value: unknown): Attribute {
   return { B: bytes.toString('base64') };
 }
 
-/** The value again, unchecked: whoever takes it parses it. Throws when it was not packed here. */
+/**
+ * Unpacks an attribute. The value is not validated; the caller parses it. Throws
+ * `engine.row.damaged` when the row has no body.
+ */
 export function unpack(packed: Attribute | undefined): unknown {
   if (packed?.S !== undefined) return JSON.parse(packed.S);
   if (packed?.B !== undefined) return JSON.parse(decompress(Buffer.from(packed.B, 'base64')));

@@ -18,8 +18,8 @@ import {
 } from './writes.ts';
 
 /**
- * Others write the same accounts, counters or tasks: that is merged again. So often in a row,
- * something is wrong.
+ * Other processes write the same accounts, counters or tasks, and the write is then merged and
+ * retried. This many conflicts in a row indicate a fault.
  */
 const MOST_TRIES = 15;
 
@@ -30,18 +30,20 @@ export interface CommitDeps {
 }
 
 /**
- * State by conditional writes, and in the same transaction an outbox with the messages; then the
- * messages are sent, and the outbox is taken away. What dies in between leaves the outbox, and
- * whoever comes next sends it (`flushOutbox`): messages may repeat, and none is lost. A change that
- * is too big for one transaction: see {@link split}. A change of messages alone needs no outbox,
- * for whoever asked for it hears when they could not be sent. See `Engine.commit`.
+ * Writes the state with conditions and, in the same transaction, an outbox with the messages. Then
+ * it sends the messages and deletes the outbox. If the process dies in between, the outbox stays
+ * and
+ * another process sends it (`flushOutbox`): messages may repeat, but none is lost. {@link split}
+ * divides a change that is too big for one transaction. A change with messages only needs no
+ * outbox,
+ * because its caller receives the error when they cannot be sent. See `Engine.commit`.
  */
 export async function commit(change: Change, deps: CommitDeps): Promise<'committed' | 'conflict'> {
   const now = Date.now();
   const messages = addressed(change, now);
   const outbounds = messages.map(({ outbound }) => outbound);
   deps.sender.check(outbounds, now);
-  // Throws for what can't be counted, while nothing is written.
+  // Invalid counters throw here, before anything is written.
   counterWrites(change.counters ?? {}, 0);
   if (hasTwins(change)) return 'conflict';
   if (isMessagesAlone(change)) {
@@ -56,7 +58,7 @@ export async function commit(change: Change, deps: CommitDeps): Promise<'committ
   return 'committed';
 }
 
-/** It is committed, whatever becomes of the sending now. */
+/** A failure to send is only a warning: the change is committed, and the outbox is sent later. */
 async function hand(outbox: Outbox, { store, sender, warn }: CommitDeps): Promise<void> {
   try {
     await deliver(outbox, outbox.items.length - 1, store, sender);
@@ -86,7 +88,7 @@ function subjectOf({ data }: Message): string | undefined {
   return 'operationId' in data ? `operation ${data.operationId}` : undefined;
 }
 
-/** The same operation or task twice: the second stands at a version that the first has left. */
+/** True if an operation or task occurs twice: the second would have an outdated version. */
 function hasTwins({ operations = [], tasks = [] }: Change): boolean {
   return (
     new Set(operations.map(({ id }) => id)).size < operations.length ||
@@ -100,7 +102,10 @@ function isMessagesAlone({ messages: _, deadLetters: __, ...rows }: Change): boo
   );
 }
 
-/** One transaction, again while others are at the rows that only gain. */
+/**
+ * Runs one transaction. Retries it when other processes wrote rows that only accumulate (accounts,
+ * counters).
+ */
 async function write(
   part: Part,
   outbox: Outbox | undefined,
@@ -133,7 +138,7 @@ async function write(
   }
 }
 
-/** `guards`: when one of these is refused, somebody else has decided meanwhile. */
+/** When a condition of a `guards` row fails, another process has made this decision: a conflict. */
 async function rowsOf(
   part: Part,
   now: number,

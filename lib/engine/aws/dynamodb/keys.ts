@@ -41,10 +41,10 @@ export const COUNTER_SHARES = 8;
 export const OUTBOX_SHARES = 4;
 
 const DAY_SECONDS = 24 * 60 * 60;
-/** A notification that is older than this is not recognised as taken in before. */
+/** An older notification is no longer recognized as a duplicate. */
 export const SEEN_SECONDS = 14 * DAY_SECONDS;
 export const STARTED_SECONDS = DAY_SECONDS;
-/** Long after everything that an outbox could wait for. */
+/** Longer than any outbox can remain unsent. */
 export const PART_SECONDS = 365 * DAY_SECONDS;
 
 /** Epoch milliseconds as text that sorts by time. */
@@ -74,7 +74,7 @@ export const seenKey = (id: string): Key => ({ pk: `seen#${id}`, sk: 'seen' });
 export const quarantineKey = (id: string): Key => ({ pk: `quarantine#${id}`, sk: 'record' });
 export const decisionsPk = (operation: string | undefined): string =>
   operation === undefined ? 'decisions' : `decisions#${operation}`;
-/** Where a decision stands: among all, and with its operation. */
+/** The two keys of a decision: in the list of all decisions and in that of its operation. */
 export const decisionKeys = ({
   id,
   at,
@@ -91,7 +91,7 @@ export const partKey = (outbox: string, part: number): Key => ({
 });
 export const leaseKey = (name: string): Key => ({ pk: `lease#${name}`, sk: 'lease' });
 
-/** Where an operation is found from: {@link aboutPk}, {@link domainPk}, {@link belowPk}. */
+/** Sort key of the pointers under {@link aboutPk}, {@link domainPk} and {@link belowPk}. */
 export const openedSk = ({ openedAt, id }: Pick<Operation, 'openedAt' | 'id'>): string =>
   `${sortable(openedAt)}#${id}`;
 /** The id at the end of a sort key that begins with a time. */

@@ -8,11 +8,11 @@ import { compress, decompress } from './codec.ts';
 import { OUTBOX_SHARES, outboxPk, PART_SECONDS, partKey, sortable } from './keys.ts';
 import { type Item, type Key, keyOf, numberOf, type Store, textOf } from './table.ts';
 
-/** A row of DynamoDB has 400 KB at most. */
+/** A DynamoDB row holds at most 400 KB. */
 const PART_BYTES = 350 * 1024;
-/** So long one process has for sending what it found; then another may try. */
+/** How long one process has the lease on an outbox before another process may send it. */
 const LEASE_MILLIS = 30_000;
-/** Found at once in one share; the rest is found the next time. */
+/** Rows read per share and flush. The next flush reads the rest. */
 const REPAIRED_AT_ONCE = 100;
 
 /** The messages of one change, written in the same transaction as its rows. */
@@ -23,6 +23,7 @@ export interface Outbox {
   readonly items: readonly Item[];
 }
 
+/** Builds the outbox rows for the messages of a change. `now` is in epoch milliseconds. */
 export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Outbox {
   const id = randomUUID();
   const key = {
@@ -40,7 +41,7 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
     parts: { N: String(others.length) },
     body: { B: first.toString('base64') },
   };
-  // Should their head be taken away and they be left, then not for ever.
+  // If a process dies while it deletes an outbox, the remaining parts expire.
   const expires = { N: String(Math.floor(now / 1000) + PART_SECONDS) };
   return {
     id,
@@ -57,7 +58,9 @@ export function outboxOf(outbounds: readonly OutboundMessage[], now: number): Ou
   };
 }
 
-/** Sends it and takes it away. Whatever fails, the outbox is still there or all of it was sent. */
+/**
+ * Sends an outbox, then deletes it. On any failure the outbox still exists or was sent completely.
+ */
 export async function deliver(
   outbox: Pick<Outbox, 'id' | 'key' | 'outbounds'>,
   parts: number,
@@ -70,9 +73,10 @@ export async function deliver(
 }
 
 /**
- * Sends what was left behind by a process that died between its transaction and the sending, or
- * that could not send: everything that is older than `olderThanMillis`. Says how many changes it
- * was. Anybody may do it at any time, several at once, too.
+ * Sends every outbox that is older than `olderThanMillis`: its process died between transaction
+ * and sending, or could not send. Returns the number of outboxes sent. Several processes may call
+ * it
+ * at once. Throws the first failure after it has tried all.
  */
 export async function flushOutbox(
   store: Store,
@@ -106,7 +110,7 @@ export async function flushOutbox(
       );
       repaired += 1;
     } catch (error) {
-      // One that can't be sent keeps no other from being sent.
+      // An outbox that cannot be sent must not block the others.
       failures.push(error);
     }
   }

@@ -40,7 +40,7 @@ import { ACCOUNTS_COUNTER, COUNTER_PREFIX, domainOf } from './writes.ts';
 
 const LISTED_AT_MOST = 100;
 const READ_AT_ONCE = 100;
-/** Older ones go with the next sweep, and are not shown until then. */
+/** Older records are not shown, and the next sweep deletes them. */
 export const QUARANTINED_AT_MOST = 10_000;
 
 const bodies = <Schema extends z.ZodType>(
@@ -49,8 +49,8 @@ const bodies = <Schema extends z.ZodType>(
 ): z.output<Schema>[] => items.map(({ body }) => schema.parse(unpack(body)));
 
 /**
- * The questions of the port, over the table and the queues. Rows that this program can't read throw
- * a ZodError.
+ * Implements the reads of the port over the table and the queues. A row that this release cannot
+ * read throws a ZodError.
  */
 export function readsOf(
   store: Store,
@@ -70,7 +70,7 @@ export function readsOf(
       await store.many([...new Set(ids)].map((id) => accountKey(type, id))),
     ).toSorted((one, other) => (one.account.id < other.account.id ? -1 : 1));
 
-  /** Ids of those that may pass the filter, the last opened first. */
+  /** Ids of operations that may pass the filter, newest first. */
   async function candidates({
     state,
     projectId,

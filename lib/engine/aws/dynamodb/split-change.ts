@@ -2,42 +2,38 @@ import type { Change } from '../../port.ts';
 import type { OutboundMessage } from '../messaging/envelope.ts';
 import { tasksKey } from './keys.ts';
 
-/** A share of a change that one transaction takes: rows, and the messages that go with them. */
+/** The part of a change that one transaction takes: rows, and the messages that belong to them. */
 export interface Part extends Omit<Change, 'messages' | 'deadLetters'> {
   readonly outbounds: readonly OutboundMessage[];
 }
-/** A message with what it is about, as far as it names that. */
+/** A message and its subject, if it names one. */
 export interface Addressed {
   readonly outbound: OutboundMessage;
-  /** `operation <id>`, `project <id>`. */
+  /** `operation <id>` or `project <id>`. */
   readonly about: string | undefined;
 }
 
 /**
- * DynamoDB takes 100 rows and 4 MB in one transaction; the outbox and the counters need some of
- * them.
+ * DynamoDB takes 100 rows and 4 MB in one transaction. The outbox and the counters need a reserve.
  */
 const MOST_ROWS = 90;
 const MOST_BYTES = 3 * 1024 * 1024;
 
 /**
- * A change as one transaction, or, where it is too big for that, as several in an order in which
- * every beginning of it may stand alone:
+ * Returns a change as one transaction, or as several where it is too big. The order allows a stop
+ * after any part:
  *
- * 1. what may be written twice: accounts (their records only ever gain), quarantine, waivers; each
- * account with the messages about it,
- *    so that a tombstone never stands without its event;
- * 2. messages about nothing of this change: they may come twice anyway;
- * 3. operations but the first, each with its tasks and its messages: a project's operation is whole
- * without that of its domain,
- *    and whoever decides again finds it and takes it as it is;
- * 4. last what the change is guarded by: the ids of notifications taken in, and the first operation
- * with its tasks, its messages
- *    and the counters.
+ * - first what may be written twice: accounts (their records only grow), quarantine, waivers; each
+ * account goes with its messages, so that a tombstone never exists without its event
+ * - then messages about no row of this change, which may repeat anyway
+ * - then all operations but the first, each with its tasks and messages: a project's operation is
+ * complete without that of its domain, and a repeated decision finds it and keeps it
+ * - last the guard rows: ids of ingested notifications, and the first operation with its tasks,
+ * messages and the counters
  *
- * A process that dies on the way, or finds a conflict at the end, leaves the guard as it was: its
- * own message comes again, the same is decided again on top of what is there, and arrives at the
- * same. All that is lost is that some messages come twice.
+ * If the process dies on the way or meets a conflict at the end, the guard rows are unchanged. Its
+ * message is delivered again, and the repeated decision has the same result. Only some messages
+ * repeat.
  */
 export function split(change: Change, messages: readonly Addressed[]): Part[] {
   const groups = groupsOf(change, messages);
@@ -113,7 +109,7 @@ const joined = (one: Part, other: Part): Part => ({
   outbounds: [...one.outbounds, ...other.outbounds],
 });
 
-/** As many as there may be, pointers too. */
+/** Upper bound of the rows, including pointers. */
 function rowsOf({
   seen = [],
   accounts = [],
@@ -134,7 +130,7 @@ function rowsOf({
   );
 }
 
-/** Uncompressed, so it is less. */
+/** Upper bound: the size before compression. */
 function bytesOf({ outbounds, ...rows }: Part): number {
   return (
     JSON.stringify(rows).length + outbounds.reduce((sum, { detail }) => sum + detail.length, 0)

@@ -4,7 +4,7 @@ import { engineError } from '../../engine-error.ts';
 import { AwsError } from '../aws-error.ts';
 import type { Aws } from '../clients.ts';
 
-/** An attribute as it travels: numbers are text, bytes are base64. */
+/** An attribute as DynamoDB transmits it: numbers are text, bytes are base64. */
 export interface Attribute {
   readonly S?: string;
   readonly N?: string;
@@ -15,7 +15,7 @@ export interface Key {
   readonly pk: string;
   readonly sk: string;
 }
-/** A condition or an update, as DynamoDB writes them. */
+/** A condition or an update in DynamoDB's syntax. */
 interface Expressions {
   readonly ConditionExpression?: string;
   readonly UpdateExpression?: string;
@@ -28,8 +28,8 @@ export type Write =
   | { readonly Update: { readonly Key: Item } & Expressions }
   | { readonly Delete: { readonly Key: Item } & Expressions };
 /**
- * `refused`: the conditions of these did not hold. `busy`: other transactions were at one of the
- * rows all the time.
+ * `refused`: the conditions of the rows `which` failed. `busy`: lock conflicts with other
+ * transactions persisted through all retries.
  */
 export type Written =
   | { readonly is: 'done' }
@@ -38,31 +38,31 @@ export type Written =
 
 export interface Range {
   readonly pk: string;
-  /** Sort keys from here to there, both included. */
+  /** Range of sort keys, both ends included. */
   readonly from?: string;
   readonly to?: string;
-  /** Sort keys that begin so; instead of the two. */
+  /** Prefix of the sort keys; use it instead of `from` and `to`. */
   readonly begins?: string;
   readonly newestFirst?: boolean;
   readonly limit?: number;
 }
 type Question = Omit<QueryInput, 'TableName' | 'Limit' | 'ExclusiveStartKey'>;
 
-/** The limits of DynamoDB for one call. */
+/** DynamoDB's limits for one call. */
 const READ_AT_ONCE = 100;
 const WRITTEN_AT_ONCE = 25;
 const BATCHES_AT_ONCE = 8;
 
 export const keyOf = ({ pk, sk }: Key): Item => ({ pk: { S: pk }, sk: { S: sk } });
 
-/** The table. Every read is consistent, but for that of the index. */
+/** The table. Every read is consistent, except reads of the index. */
 export class Store {
   readonly #dynamodb: (action: string, input: object) => Promise<object>;
   readonly #table: string;
 
   constructor({ dynamodb }: Pick<Aws, 'dynamodb'>, table: string) {
-    // The types are those of the SDK, for which bytes are a Uint8Array; what travels is base64, and
-    // so it is here.
+    // The SDK's types expect bytes as a Uint8Array. This class uses base64 text instead, as on the
+    // wire.
     this.#dynamodb = dynamodb as (action: string, input: object) => Promise<object>;
     this.#table = table;
   }
@@ -76,7 +76,7 @@ export class Store {
     return Item;
   }
 
-  /** Those that there are, in no order. No key may come twice. */
+  /** Reads the rows that exist, in no order. `keys` must not contain duplicates. */
   async many(keys: readonly Key[]): Promise<Item[]> {
     const found = await inBatches(keys, READ_AT_ONCE, async (batch) => {
       const items: Item[] = [];
@@ -86,7 +86,7 @@ export class Store {
         const RequestItems = { [this.#table]: { Keys: wanted, ConsistentRead: true } };
         const answer: Batched = await this.#dynamodb('BatchGetItem', { RequestItems });
         items.push(...(answer.Responses?.[this.#table] ?? []));
-        // What did not fit into 16 MB, or was held back because the table was too busy.
+        // DynamoDB leaves out rows beyond 16 MB, and rows that it throttled.
         wanted = answer.UnprocessedKeys?.[this.#table]?.Keys ?? [];
       }
       return items;
@@ -94,12 +94,12 @@ export class Store {
     return found.flat();
   }
 
-  /** In the order of the sort keys. */
+  /** Rows in the order of their sort keys. */
   query(range: Range): Promise<Item[]> {
     return this.#take(range.limit, questionOf(range));
   }
 
-  /** The sort keys of a range, and nothing else of its rows. */
+  /** Reads only the sort keys of a range. */
   async sortKeys(range: Range): Promise<string[]> {
     const items = await this.#take(range.limit, {
       ...questionOf(range),
@@ -109,8 +109,8 @@ export class Store {
   }
 
   /**
-   * Operations by their state, from the index: keys alone, the last opened first; what was written
-   * just now may be missing.
+   * Keys of the operations in a state, newest first, from the index. The index is eventually
+   * consistent: it may lack a recent write.
    */
   byState(state: string, limit: number): Promise<Item[]> {
     return this.#take(limit, {
@@ -123,8 +123,8 @@ export class Store {
   }
 
   /**
-   * All or nothing. A call whose answer was lost is repeated under the same token, and DynamoDB
-   * does not carry it out twice.
+   * Writes all rows or none. The SDK repeats a call without an answer under the same token, and
+   * DynamoDB does not apply it twice.
    */
   async transact(writes: readonly Write[]): Promise<Written> {
     const TransactItems = writes.map((write) =>
@@ -149,8 +149,8 @@ export class Store {
   }
 
   /**
-   * Rows that stand for themselves: written one by one, over what was there. Of one that comes
-   * twice, the last is meant.
+   * Writes rows one by one, without conditions, and replaces existing rows. If a key occurs twice,
+   * the last row wins.
    */
   put(items: readonly Item[]): Promise<void> {
     const newest = new Map(
@@ -164,7 +164,10 @@ export class Store {
     return this.#batch([...once.values()].map((key) => ({ DeleteRequest: { Key: keyOf(key) } })));
   }
 
-  /** Takes a row for so long: whether this call got it. `exists`: only a row that is there. */
+  /**
+   * Takes the lease on a row for `millis`. Returns false if another process has it. With `exists`,
+   * the row must exist already.
+   */
   async lease(key: Key, now: number, millis: number, exists: boolean): Promise<boolean> {
     try {
       await this.#dynamodb('UpdateItem', {
@@ -185,7 +188,7 @@ export class Store {
     }
   }
 
-  /** Lets go of a row that was taken until then; it stays when somebody else has taken it since. */
+  /** Releases a lease, unless another process has taken it since. */
   async release(key: Key, until: number): Promise<void> {
     try {
       await this.#dynamodb('DeleteItem', {
@@ -200,7 +203,7 @@ export class Store {
     }
   }
 
-  /** Of each row once: DynamoDB refuses a whole batch that names one twice. */
+  /** `requests` must be free of duplicates: DynamoDB refuses a batch that names a row twice. */
   async #batch(requests: readonly object[]): Promise<void> {
     await inBatches(requests, WRITTEN_AT_ONCE, async (batch) => {
       let wanted: readonly object[] = batch;
@@ -274,7 +277,7 @@ async function inBatches<T, R>(
   return done;
 }
 
-/** Longer with every try, and for each who waits another time. */
+/** Exponential back-off with jitter, so that competing processes do not retry in step. */
 export const pause = (tries: number): Promise<void> =>
   delay(Math.min(2000, 10 * 2 ** tries) * (0.5 + Math.random() / 2));
 

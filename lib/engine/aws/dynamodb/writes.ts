@@ -23,12 +23,15 @@ import {
 import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './table.ts';
 
 /**
- * A function lives 15 minutes at most, so what began to destroy longer ago was written before, by
- * this change or another.
+ * A function runs for at most 15 minutes, so the pointer of an operation that started earlier was
+ * already written by a previous change.
  */
 const STARTED_JUST_NOW_MILLIS = 15 * 60_000;
 
-/** The operation itself is the first of them; the others are how it is found. */
+/**
+ * Rows of an operation: first the operation itself, then its pointers. `now` is in epoch
+ * milliseconds.
+ */
 export function operationWrites(operation: Operation, now: number): Write[] {
   const { id, version, scope, parentId, startedAt, mode } = operation;
   const Item = {
@@ -61,13 +64,12 @@ export function operationWrites(operation: Operation, now: number): Write[] {
 export const domainOf = ({ scope }: Operation): string | undefined =>
   scope.type === 'domain' ? scope.id : scope.domainId;
 
-/** A task as far as it matters here; the rest of it is carried along. */
+/** Only the fields that the version check needs; the other fields are kept unchanged. */
 const KeptTasks = z.array(z.looseObject({ id: z.string(), version: z.number() }));
 
 /**
- * Tasks of one operation and region stand in one row, so that the biggest operation still fits into
- * one transaction. Reads the rows that are there; `conflict` when a task does not stand at the
- * version that was read.
+ * All tasks of one operation and region share a row, so that the largest operation fits into one
+ * transaction. Returns `conflict` when a stored task has another version than the caller read.
  */
 export async function taskWrites(
   tasks: readonly Task[],
@@ -115,7 +117,7 @@ export const quarantineWrites = (record: QuarantineRecord): Write[] => [
   { Put: { Item: keyOf({ pk: 'quarantine', sk: `${sortable(record.receivedAt)}#${record.id}` }) } },
 ];
 
-/** What is taken back in the same change is gone after it. */
+/** A waiver that the same change also takes back is deleted. */
 export function waiverWrites(waivers: readonly Waiver[], unwaived: readonly string[]): Write[] {
   const newest = new Map(waivers.map((waiver) => [waiver.type, waiver]));
   const gone = new Set(unwaived);
@@ -131,13 +133,16 @@ export function waiverWrites(waivers: readonly Waiver[], unwaived: readonly stri
   ];
 }
 
-/** Names in one expression of DynamoDB, whose length is limited. */
+/** Names in one DynamoDB expression, whose length is limited. */
 const NAMES_AT_ONCE = 150;
-/** Beside the names, which are anything. */
+/** Prefix of the counters of a change, which may have any name. */
 export const COUNTER_PREFIX = 'n:';
 export const ACCOUNTS_COUNTER = 'accounts';
 
-/** Each adds to one share, drawn by lot. Throws `TypeError` for what is no whole number. */
+/**
+ * Adds to a random share of the counters, to avoid lock conflicts. Throws `TypeError` for a value
+ * that is not an integer.
+ */
 export function counterWrites(
   counters: Readonly<Record<string, number>>,
   accounts: number,

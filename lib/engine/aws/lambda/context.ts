@@ -13,10 +13,7 @@ import { type AwsEngine, openAwsEngine } from '../open.ts';
 import { functionLog } from './log.ts';
 import { metered, metricLine, type Values } from './metrics.ts';
 
-/**
- * Variables of a function: the settings, those that Lambda sets itself, and what the stack says of
- * itself.
- */
+/** Environment variables of a function: the settings, Lambda's own variables, and the stack's. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const Stack = z.object({
@@ -24,21 +21,21 @@ const Stack = z.object({
   AWS_ACCESS_KEY_ID: z.string(),
   AWS_SECRET_ACCESS_KEY: z.string(),
   AWS_SESSION_TOKEN: z.string().optional(),
-  /** An emulator. */
+  /** Set for an emulator. */
   AWS_ENDPOINT_URL: z.string().optional(),
   STACK_PREFIX: z.string(),
   STACK_SERVICES: z.string(),
   STACK_SECRET_ARN: z.string(),
   STACK_SCHEDULER_ROLE_ARN: z.string().optional(),
   STACK_REPAIRS: z.literal('yes').optional(),
-  /** What OpenStack has for an answer, instead of a minute. */
+  /** Time-out in seconds for one answer of OpenStack. Default 60. */
   STACK_ANSWER_SECONDS: z.coerce.number().optional(),
 });
 
-/** What a function keeps from one call to the next, made at the first one. */
+/** What a function keeps between invocations, created at the first one. */
 export interface LambdaContext {
   readonly engine: AwsEngine;
-  /** The same engine; what is committed is logged and counted. */
+  /** The same engine, with a log line and metrics for each commit. */
   readonly told: Engine;
   readonly cloud: Cloud;
   readonly settings: Settings;
@@ -46,20 +43,21 @@ export interface LambdaContext {
   /** Services that have a queue. */
   readonly services: readonly string[];
   readonly protection: () => Promise<Protection>;
-  /** Adds to the metrics, which are written when the call ends. */
+  /** Adds to the metrics, which {@link LambdaContext.flush} writes. */
   readonly count: (values: Values) => void;
-  /** Writes what was counted since. */
+  /** Writes the metrics counted since the last flush. */
   readonly flush: (queue: string) => void;
 }
 
 /**
- * A call of AWS that gets no answer ends after 15 s and two short pauses: within the 29 s of the
- * API's function, the shortest time-out of the stack. Functions do not poll a queue, so no call
- * waits by design.
+ * An AWS call without an answer ends after 15 s and two short pauses. That is within 29 s, the
+ * shortest function time-out of the stack (the API). Functions never poll a queue, so no call is
+ * slow
+ * by design.
  */
 const CALL = { answerMillis: 5000, tries: 3 };
 
-/** Makes it once; a failure (the secret could not be read) is not kept. */
+/** Creates the context once. A failure, such as an unreadable secret, is not cached. */
 export function lazyContext(
   environment: Environment,
   write = (line: string): unknown => process.stdout.write(line),
@@ -105,7 +103,7 @@ async function lambda(
     services,
     schedulerRoleArn: stack.STACK_SCHEDULER_ROLE_ARN,
     onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
-    // Whoever may send to its own queue only can't send what others left unsent.
+    // A function that may send only to its own queue cannot flush the outboxes of others.
     ...(stack.STACK_REPAIRS ? {} : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
   });
   const counted = new Map<keyof Values, number>();
@@ -140,14 +138,14 @@ async function lambda(
   };
 }
 
-/** PEM text of a CA in the secret, for there is no file that `OS_CACERT` could name. */
+/** The secret holds the CA as PEM text, because a function has no file for `OS_CACERT` to name. */
 const CA_FIELD = 'OS_CACERT_PEM';
 const CA_PATH = '/secret/ca.pem';
 const Secret = z.record(z.string(), z.string());
 
 /**
- * The login of the cloud: the `OS_*` variables as JSON in a secret. Throws `PropagatorError` that
- * says what the secret lacks, never what is in it.
+ * Reads the cloud's login from a secret that holds the `OS_*` variables as JSON. Throws
+ * `PropagatorError`, which says what the secret lacks and never shows its content.
  */
 async function credentialsFrom(aws: Pick<Aws, 'secrets'>, SecretId: string): Promise<Credentials> {
   const { SecretString } = await aws
@@ -159,7 +157,7 @@ async function credentialsFrom(aws: Pick<Aws, 'secrets'>, SecretId: string): Pro
   try {
     secret = Secret.parse(JSON.parse(SecretString ?? ''));
   } catch {
-    // The parser's own words would hold a piece of it.
+    // The parser's error text would contain a part of the secret.
     throw secretError('it is not a JSON object of OS_* variables, all of them text');
   }
   const { [CA_FIELD]: ca, ...variables } = secret;

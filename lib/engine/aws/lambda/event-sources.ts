@@ -3,8 +3,8 @@ import type { NotificationReceived } from '../../../../events/notification.ts';
 import { received } from '../../../relay/body.ts';
 
 /**
- * Events of brokers that Lambda reads by itself, without a relay: Amazon MQ for RabbitMQ, Kafka of
- * one's own, Amazon MSK. Of the many fields, those that are used:
+ * Events of brokers that Lambda polls without a relay: Amazon MQ for RabbitMQ, self-managed Kafka,
+ * Amazon MSK. Only the fields in use:
  * https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html, with-kafka.html.
  */
 const AmazonMq = z.object({
@@ -23,7 +23,7 @@ const AmazonMq = z.object({
 });
 const Kafka = z.object({
   eventSource: z.literal(['SelfManagedKafka', 'aws:kafka']),
-  // The value of a tombstone is null: it says that a key is gone, and Keystone sends none.
+  // The value of a Kafka tombstone is null: it marks a deleted key. Keystone sends none.
   records: z.record(
     z.string(),
     z.array(z.object({ topic: z.string(), value: z.base64().nullish() })),
@@ -31,8 +31,8 @@ const Kafka = z.object({
 });
 
 /**
- * The notifications in such an event, unread, in their order; `undefined` when it is of another
- * resource type.
+ * The raw notifications in such an event, in order; `undefined` for another kind of event.
+ * `receivedAt` is in epoch milliseconds.
  */
 export function notificationsIn(
   event: unknown,
@@ -42,7 +42,7 @@ export function notificationsIn(
   if (mq.success)
     return Object.entries(mq.data.rmqMessagesByQueue).flatMap(([queue, messages]) =>
       messages.map(({ data, basicProperties }) =>
-        // `keystone-propagator::/`: the queue and its virtual host.
+        // The name is `queue::virtual-host`, for example `keystone-propagator::/`.
         received(
           {
             content: Buffer.from(data, 'base64'),
@@ -74,7 +74,7 @@ export function notificationsIn(
   );
 }
 
-/** Headers come as `{"compression": {"bytes": [97, …]}}`. */
+/** Lambda passes headers as `{"compression": {"bytes": [97, …]}}`. */
 const Header = z.object({ bytes: z.array(z.number().int().min(0).max(255)) });
 const named = (headers: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(

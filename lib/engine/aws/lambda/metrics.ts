@@ -1,15 +1,14 @@
 import type { Change, Engine } from '../../port.ts';
 
-/** The name space of our own metrics in CloudWatch. */
+/** CloudWatch namespace of the project's metrics. */
 export const NAMESPACE = 'KeystonePropagator';
 
 /**
- * Our own metrics, each with its unit. `Heard`: notifications and heartbeats that came in ·
- * `Handled`, `Failed`: records of a queue ·
- * `Removed`: resources · `Held`: operations that wait for a person, `Capped`: those among them that
- * a cap has stopped ·
- * `Quarantined`: notifications that can't be read · `Repaired`: changes whose messages had been
- * left unsent · `ApiErrors`: requests that ended in an error that the API did not expect.
+ * The project's metrics with their units. `Heard`: notifications and heartbeats received.
+ * `Handled`, `Failed`: records of a queue. `Removed`: resources. `Held`: operations that wait for a
+ * person; `Capped`: those of them that a cap stopped. `Quarantined`: unreadable notifications.
+ * `Repaired`: outboxes that another process sent. `ApiErrors`: requests that ended in an unexpected
+ * error.
  */
 export const METRICS = {
   Heard: 'Count',
@@ -29,8 +28,8 @@ export type MetricName = keyof typeof METRICS;
 export type Values = Partial<Record<MetricName, number>>;
 
 /**
- * Metrics as a line of the log (CloudWatch's embedded metric format): they cost no call, and no
- * right to make one. Once for the stage as a whole, once for the queue.
+ * Formats metrics as a log line (CloudWatch embedded metric format), which needs no API call and
+ * no permission. The line has one dimension set for the stage and one for the queue.
  */
 export function metricLine(
   values: Values,
@@ -44,7 +43,7 @@ export function metricLine(
   return `${JSON.stringify({ _aws: { Timestamp: at, CloudWatchMetrics }, stage, queue, ...values })}\n`;
 }
 
-/** What a committed change says that should be counted. */
+/** The metrics that a committed change implies. */
 export function valuesOf({
   operations = [],
   messages = [],
@@ -71,7 +70,7 @@ export function valuesOf({
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value > 0));
 }
 
-/** The same engine; what is committed is counted. */
+/** Wraps an engine so that each commit is counted. */
 export function metered<E extends Pick<Engine, 'commit'>>(
   engine: E,
   count: (values: Values) => void,

@@ -1,7 +1,7 @@
 import type { MiddlewareObj } from '@middy/core';
 import * as z from 'zod';
 
-/** What SQS hands to a function; a record's body is read later, each by itself. */
+/** The event that SQS passes to a function. Each body is parsed later, on its own. */
 const SqsEvent = z.object({
   Records: z.array(
     z
@@ -19,12 +19,12 @@ const SqsEvent = z.object({
       })),
   ),
 });
-/** A record of a queue, as the engine wants it. */
+/** A record of a queue in the engine's form. */
 export type QueueRecord = z.infer<typeof SqsEvent>['Records'][number];
 
 /**
- * Before the handler: the event as records. After it: the records that come again, as the mapping
- * wants to hear it; all others are deleted.
+ * Middleware: parses the event into records before the handler. Afterwards it reports the records
+ * to retry as `batchItemFailures`; SQS deletes all others.
  */
 export const partialBatches = (): MiddlewareObj<unknown, unknown> => ({
   before(request) {

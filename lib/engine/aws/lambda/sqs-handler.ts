@@ -9,16 +9,15 @@ import { partialBatches, type QueueRecord } from './records.ts';
 
 export type Work = (deliveries: readonly Delivery[], lambda: LambdaContext) => Promise<void>;
 export interface SqsHandlerOptions {
-  /** Handed over together while they are new. Else one by one. */
+  /** Passes new records to `work` in one call. Default: one call per record. */
   readonly together?: boolean;
-  /** Records that are no messages of ours and yet welcome: true when it was one. */
+  /** True for a record that is not a message but expected, such as a heartbeat. */
   readonly knows?: (body: string) => boolean;
 }
 
 /**
- * A function that a queue feeds. Each record stands for itself: who throws comes again after a
- * pause, or becomes a dead letter with the error; the others of its batch are done. `open`: what it
- * works with.
+ * A function that SQS invokes. Each record succeeds or fails on its own: a failed record is retried
+ * after a pause, or becomes a dead-letter message with the error. `open` provides the context.
  */
 export function sqsHandler(
   queue: QueueName,
@@ -49,7 +48,9 @@ export function sqsHandler(
     });
 }
 
-/** As {@link sqsHandler}, for a whole function: made at its start from its environment. */
+/**
+ * Like {@link sqsHandler}, with a context that is created from the environment at the first call.
+ */
 export const createSqsFunction = (
   queue: QueueName,
   environment: Environment,
@@ -58,7 +59,8 @@ export const createSqsFunction = (
 ) => sqsHandler(queue, lazyContext(environment), work, options);
 
 /**
- * What was delivered before comes alone, so that one bad message can't drag its batch along again.
+ * A record that was delivered before is handled alone, so that one bad message cannot fail its
+ * batch again.
  */
 function groups(
   records: readonly QueueRecord[],
@@ -100,7 +102,10 @@ async function handle(
   }
 }
 
-/** Should even that fail, SQS itself keeps the count. */
+/**
+ * If the engine cannot record the failure either, SQS retries the records by its own receive
+ * count.
+ */
 const comeAgain = (
   queue: QueueName,
   records: readonly QueueRecord[],

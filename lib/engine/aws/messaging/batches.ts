@@ -1,9 +1,6 @@
 import { pause } from '../dynamodb/table.ts';
 
-/**
- * EventBridge and SQS take ten entries in one call, and in all no more bytes than one of them might
- * have.
- */
+/** EventBridge and SQS take ten entries in one call, with 1 MiB in total. */
 const MOST_ENTRIES = 10;
 const MOST_BYTES = 1024 * 1024;
 const MOST_TRIES = 6;
@@ -14,8 +11,8 @@ export interface Refusal<Entry> {
 }
 
 /**
- * Hands over all entries, in calls of ten. Each entry's own result counts: the call says which were
- * refused, and those alone are tried again. Returns what was refused to the end.
+ * Sends all entries in calls of up to ten. A call may refuse single entries, and only those are
+ * retried. Returns the entries that were refused in the last attempt.
  */
 export async function handOver<Entry>(
   entries: readonly Entry[],
@@ -23,6 +20,7 @@ export async function handOver<Entry>(
   call: (share: readonly Entry[]) => Promise<Refusal<Entry>[]>,
 ): Promise<Refusal<Entry>[]> {
   const refused = await Promise.all(
+    /** Divides entries into batches within the limits of one call. */
     sharesOf(entries, bytesOf).map(async (share) => {
       for (let [wanted, tries] = [share, 1]; ; tries += 1) {
         const refusals = await call(wanted);

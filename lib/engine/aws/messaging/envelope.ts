@@ -8,37 +8,34 @@ import { StoredMessage } from '../../records.ts';
 import { SOURCE } from '../names.ts';
 
 /**
- * What EventBridge and SQS carry at most is 1 MiB; a rule delivers an event with some fields of
- * EventBridge's own around it, and that must fit, too.
+ * EventBridge and SQS carry at most 1 MiB. A rule adds EventBridge's own fields to the event, which
+ * must fit too.
  */
 const LARGEST_BYTES = 1024 * 1024 - 2048;
-/**
- * SQS takes every character of XML 1.0 and no other; JSON shows all of them as escapes but these
- * two.
- */
+/** SQS accepts only the characters of XML 1.0. JSON escapes all others except these two. */
 const NEVER_IN_A_QUEUE = /[\uFFFE\uFFFF]/g;
 
-/** A message on its way, with where it goes unless that is the bus. */
+/** A message to send. It goes to the bus unless `queue` is set. */
 export const OutboundMessage = z.object({
   type: z.string(),
   /** The message's `data`, as JSON. */
   detail: z.string(),
-  /** The service whose queue it is for, if it is for one. */
+  /** For a message to a service: the service. */
   service: z.string().exactOptional(),
-  /** Straight to this queue. */
+  /** Send directly to this queue. */
   queue: z
     .union([z.literal(['ingest', 'coordinate']), z.templateLiteral(['service-', z.string()])])
     .exactOptional(),
-  /** Epoch milliseconds before which nobody sees it. */
+  /** Epoch milliseconds before which no worker receives it. */
   dueAt: z.number().exactOptional(),
-  /** To the dead letters of the queue, for this reason. */
+  /** Send to the dead-letter queue, with this error. */
   error: ErrorReport.exactOptional(),
 });
 export type OutboundMessage = z.infer<typeof OutboundMessage>;
 
 /**
- * What lies on a queue: an event as EventBridge delivers it. What is sent to a queue directly has
- * the same form.
+ * The body of a queue record: an event as EventBridge delivers it. Messages sent directly to a
+ * queue have the same form.
  */
 const Envelope = z.object({ 'detail-type': z.string(), detail: z.unknown() });
 
@@ -46,15 +43,15 @@ export const toEventBody = ({ type, detail }: Pick<OutboundMessage, 'type' | 'de
   `{"detail-type":${JSON.stringify(type)},"source":"${SOURCE}","detail":${detail}}`;
 
 /**
- * What lies in the body of a queue's record, as `type` and `data`; the text itself where it is
- * nothing of ours.
+ * The message in a queue record as `type` and `data`, unvalidated; the text itself if it is not an
+ * event.
  */
 export function messageIn(body: string): unknown {
   const outbound = outboundIn(body);
   return outbound ? { type: outbound.type, data: JSON.parse(outbound.detail) } : body;
 }
 
-/** The same as it would be sent again. */
+/** The message in a queue record in the form for sending; `undefined` if it is not an event. */
 export function outboundIn(body: string): OutboundMessage | undefined {
   try {
     const { 'detail-type': type, detail } = Envelope.parse(JSON.parse(body));
@@ -64,16 +61,14 @@ export function outboundIn(body: string): OutboundMessage | undefined {
   }
 }
 
-/**
- * The message in the body of a queue's record; `undefined` when it is none that this release knows.
- */
+/** The message in a queue record; `undefined` when this release does not know it. */
 export const readBody = (body: string): Message | undefined =>
   StoredMessage.safeParse(messageIn(body)).data;
 
 /**
- * The message, ready to be sent. With a delay it goes straight to its queue, for no rule of the bus
- * can wait. Throws `engine.message.too-big`; a notification that is too big is cut, as everywhere,
- * and says so.
+ * Prepares a message for sending. A delayed message goes directly to its queue, because a rule of
+ * the bus cannot delay. A notification that is too big is cut and marked as cut. Throws
+ * `engine.message.too-big` for any other message.
  */
 export function toOutbound(message: Outgoing, now: number): OutboundMessage {
   const { delaySeconds = 0 } = message;
@@ -83,7 +78,7 @@ export function toOutbound(message: Outgoing, now: number): OutboundMessage {
     : outbound;
 }
 
-/** To the dead letters of its queue. */
+/** Prepares a message for the dead-letter queue. */
 export const toDeadLetter = (message: Message, error: Report): OutboundMessage => ({
   ...fitting(message),
   queue: queueOf(message),
@@ -115,7 +110,8 @@ function fitting(message: Message): OutboundMessage {
 }
 
 /**
- * An error's report as an attribute of a message; long words are cut, for they count as part of it.
+ * An error report as a message attribute. Long texts are cut, because attributes count toward the
+ * size of the message.
  */
 export const errorAttribute = (error: Report): string =>
   toJson({
@@ -124,7 +120,7 @@ export const errorAttribute = (error: Report): string =>
     advice: error.advice.slice(0, 1000),
   }).replace(NEVER_IN_A_QUEUE, '\uFFFD');
 
-/** The report again. */
+/** Reads the report from a message attribute; `undefined` when absent or unreadable. */
 export function readErrorAttribute(text: string | undefined): Report | undefined {
   if (text === undefined) return undefined;
   try {

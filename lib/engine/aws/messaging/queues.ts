@@ -2,16 +2,18 @@ import { engineError } from '../../engine-error.ts';
 import type { Aws } from '../clients.ts';
 import { handOver } from './batches.ts';
 
-/** A message as SQS handed it out. */
+/** A message as SQS delivered it. */
 export interface Received {
   readonly id: string;
-  /** What it is deleted or given back by; that of the last delivery counts. */
+  /**
+   * Receipt handle for deletion and visibility changes. Only that of the last delivery is valid.
+   */
   readonly handle: string;
   readonly body: string;
   readonly receiveCount: number;
   /** Epoch milliseconds. */
   readonly sentAt: number;
-  /** Text that stands beside the body. */
+  /** String attributes of the message. */
   readonly attributes: Readonly<Record<string, string>>;
 }
 export interface ToSend {
@@ -26,10 +28,10 @@ export interface Depth {
 }
 type Handle = Pick<Received, 'handle'>;
 
-/** SQS hands out so many at once. */
+/** SQS delivers at most this many messages per call. */
 export const RECEIVED_AT_ONCE = 10;
 
-/** Queues by their full names. */
+/** The queues of SQS, addressed by their full names. */
 export class Queues {
   readonly #sqs: Aws['sqs'];
   readonly #urls = new Map<string, Promise<string>>();
@@ -39,10 +41,7 @@ export class Queues {
     this.#sqs = sqs;
   }
 
-  /**
-   * Sends them all. Each entry's own result counts, and only what was refused is tried again.
-   * Throws `engine.queue.refused`.
-   */
+  /** Sends all messages and retries only those that SQS refused. Throws `engine.queue.refused`. */
   async send(queue: string, messages: readonly ToSend[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ body, delaySeconds, attributes = {} }, index) => ({
@@ -64,8 +63,9 @@ export class Queues {
   }
 
   /**
-   * At most ten. With `waitSeconds` it waits for the first; an empty answer after a wait means that
-   * there is none, without one it means little.
+   * Receives at most ten messages. With `waitSeconds` (long polling), an empty answer means that
+   * the
+   * queue is empty; without it, an empty answer means little.
    */
   async receive(
     queue: string,
@@ -97,7 +97,7 @@ export class Queues {
     );
   }
 
-  /** They are done with. One that has gone to somebody else meanwhile is his. */
+  /** Deletes handled messages. A message that another worker has received meanwhile stays. */
   async delete(queue: string, messages: readonly Handle[]): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ handle }, index) => ({
@@ -111,7 +111,7 @@ export class Queues {
     );
   }
 
-  /** Nobody else sees them for so long from now; 0 gives them back. */
+  /** Sets the visibility timeout in seconds from now; 0 makes the messages visible at once. */
   async hide(queue: string, messages: readonly Handle[], seconds: number): Promise<void> {
     const QueueUrl = await this.#url(queue);
     const entries = messages.map(({ handle }, index) => ({
@@ -191,15 +191,13 @@ interface Failed {
   readonly Message?: string | undefined;
 }
 
-/**
- * The message has gone to somebody else meanwhile, or was deleted: nothing is left to do about it.
- */
+/** Another worker has received the message, or it was deleted: nothing is left to do. */
 const GONE = /ReceiptHandleIsInvalid|MessageNotInflight/;
 
 const bytesOf = (entry: object): number =>
   'MessageBody' in entry ? Buffer.byteLength(JSON.stringify(entry)) : 0;
 
-/** Asked once; a failure is not remembered. */
+/** Caches the answer, but not a failure. */
 function remembered(
   known: Map<string, Promise<string>>,
   name: string,

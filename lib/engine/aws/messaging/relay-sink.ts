@@ -4,29 +4,25 @@ import type { Aws } from '../clients.ts';
 import { handOver } from './batches.ts';
 import { toEventBody, toOutbound } from './envelope.ts';
 
-/**
- * Where a relay beside the broker puts notifications: the ingest queue, of which it needs to know
- * the URL and nothing else.
- */
+/** Stores a relay's notifications in the ingest queue, of which the relay knows only the URL. */
 export interface QueueSink {
-  /** Each of them lies on the queue when it resolves. Throws when AWS is away or refuses one. */
-  store(messages: readonly NotificationReceived[]): Promise<void>;
   /**
-   * Says to whoever watches that the relay is there and hears the broker, although Keystone has
-   * nothing to tell.
+   * Resolves when all messages are in the queue. Throws when AWS does not answer or refuses one.
    */
+  store(messages: readonly NotificationReceived[]): Promise<void>;
+  /** Sends a heartbeat: the relay is connected to the broker, even if Keystone sends nothing. */
   beat(): Promise<void>;
 }
 
-/** `sqs:SendMessage` on that queue is the only right that it takes. */
+/** Creates the sink. The only permission that it needs is `sqs:SendMessage` on that queue. */
 export function queueSink(
   { sqs }: Pick<Aws, 'sqs'>,
   QueueUrl: string,
   now: () => number,
 ): QueueSink {
   /**
-   * A batch comes again as it was when a part of it was refused: what lies on the queue already is
-   * not sent a second time.
+   * The relay retries a whole batch after a partial failure. Messages that are already in the queue
+   * are not sent twice.
    */
   const lying = new WeakSet<NotificationReceived>();
   const send = async (
@@ -47,7 +43,7 @@ export function queueSink(
         const why = new Map(
           Failed.map(({ Id, Code, Message }) => [Id, `${Code} ${Message ?? ''}`.trimEnd()]),
         );
-        // An entry of which nothing is said has not been taken.
+        // An entry without a result was not stored.
         return share.flatMap((entry) =>
           taken.has(entry.Id) ? [] : [{ entry, why: why.get(entry.Id) ?? 'no result' }],
         );
@@ -73,5 +69,5 @@ export function queueSink(
   };
 }
 
-/** A record of the ingest queue that is no notification. */
+/** Type of the heartbeat record in the ingest queue. */
 export const HEARTBEAT = 'relay.heartbeat';

@@ -6,25 +6,26 @@ import { handOver } from './batches.ts';
 import { errorAttribute, type OutboundMessage, toEventBody } from './envelope.ts';
 import type { Queues } from './queues.ts';
 
-/** A queue holds a message back for this long at most. */
+/** The longest delay that SQS supports. */
 const MOST_DELAY_SECONDS = 900;
-/** EventBridge Scheduler takes an input of 256 KB. */
+/** EventBridge Scheduler takes an input of at most 256 KB. */
 const LARGEST_SCHEDULED_BYTES = 256 * 1024;
 
 export interface SenderOptions {
   readonly names: Names;
-  /** The services that have a queue. */
+  /** Services that have a queue. */
   readonly services: readonly string[];
   /**
-   * By which EventBridge Scheduler sends to the queues; without, nothing can wait longer than 15
-   * minutes.
+   * ARN of the role with which EventBridge Scheduler sends to the queues. Without it, no message
+   * can
+   * be delayed for more than 15 minutes.
    */
   readonly schedulerRoleArn?: string | undefined;
 }
 
 /**
- * Sends messages where they belong: over the bus, straight to a queue that holds them back, by a
- * schedule, to the dead letters.
+ * Sends each message to its destination: the bus, a queue (also delayed), a schedule, or a
+ * dead-letter queue.
  */
 export class Sender {
   readonly queues: Queues;
@@ -37,7 +38,10 @@ export class Sender {
     this.#options = options;
   }
 
-  /** Throws what would go wrong for good, while nothing is written yet. */
+  /**
+   * Throws `engine.queue.unknown` or `engine.scheduler.role` for messages that can never be sent.
+   * Call it before anything is written.
+   */
   check(outbounds: readonly OutboundMessage[], now: number): void {
     const { services, schedulerRoleArn } = this.#options;
     const nowhere = outbounds.find(
@@ -61,8 +65,8 @@ export class Sender {
   }
 
   /**
-   * Throws when one of them could not be sent. All of them may be sent again, under the same id;
-   * they may arrive more than once.
+   * Throws when a message could not be sent. The caller may then send all again under the same id;
+   * messages may arrive more than once.
    */
   async send(outbounds: readonly OutboundMessage[], id: string, now: number): Promise<void> {
     const { names } = this.#options;
@@ -82,7 +86,7 @@ export class Sender {
         now,
         names.queue,
       ),
-      // Named by its place among all of them, which is the same every time.
+      // The index is the same in every attempt, so a retry does not create a second schedule.
       ...later.map((outbound) => this.#schedule(outbound, `${id}-${outbounds.indexOf(outbound)}`)),
     ]);
   }
@@ -142,8 +146,8 @@ export class Sender {
   }
 
   /**
-   * Sent once, at its time or within the minute after it. A schedule of this name that is there
-   * already is this one.
+   * Schedules a message, to be sent once within the minute after `dueAt`. An existing schedule of
+   * this name is the same message.
    */
   async #schedule(outbound: OutboundMessage, name: string): Promise<void> {
     const { names, schedulerRoleArn = '' } = this.#options;
@@ -174,8 +178,8 @@ export class Sender {
 }
 
 /**
- * A notification that is too big for the scheduler comes earlier: whoever takes it holds it back
- * again.
+ * A notification that is too big for the scheduler is delivered early, after the longest delay of
+ * SQS; its handler delays it again.
  */
 const isForScheduler = (outbound: OutboundMessage, now: number): boolean =>
   secondsUntil(outbound, now) > MOST_DELAY_SECONDS &&
