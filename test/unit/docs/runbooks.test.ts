@@ -34,7 +34,8 @@ describe.each(RUNBOOKS.filter((page) => !page.endsWith('README.md')))('%s', (pag
 });
 
 describe('every command line in the documentation', () => {
-  const commands = [...RUNBOOKS, 'README.md', 'docs/aws.md'].flatMap((page) =>
+  const pages = ['README.md', 'docs/aws.md', 'docs/commands.md', 'docs/limits.md'];
+  const commands = [...RUNBOOKS, ...pages].flatMap((page) =>
     [...read(page).matchAll(/`npx propagator ([^`]+)`/g)].map(([, line = '']): [string, string] => [
       page,
       line.replace(/\s+/g, ' '),

@@ -110,10 +110,10 @@ describe('settings', () => {
       JSON.stringify(wrong({ RABBITMQ_URL: 'http://user:hunter2@rabbit' }).report),
     ).not.toContain('hunter2');
   });
-  it('stand in the table of the README with their defaults, and nothing else does', () => {
+  it('stand in the table of docs/settings.md with their defaults, and nothing else does', () => {
     const [, table = ''] =
       /\| setting \| default \|[^\n]*\n\|[-|]+\|\n([\s\S]*?)\n\n/.exec(
-        readFileSync('README.md', 'utf8'),
+        readFileSync('docs/settings.md', 'utf8'),
       ) ?? [];
     const shown = table
       .split('\n')

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs';
+import { EXIT } from '../../../lib/cli/terminal.ts';
+import { apiUnderTest } from '../api/api-under-test.ts';
+import { desk } from '../cli/desk.ts';
+
+const page = readFileSync('docs/commands.md', 'utf8');
+const firstCells = (pattern: RegExp): string[] =>
+  [...page.matchAll(pattern)].map(([, cell = '']) => cell).toSorted();
+
+describe('docs/commands.md', () => {
+  it('lists every command, and no other', async () => {
+    const { out } = await desk().type('completion bash');
+    const [, alternatives = ''] = /\n\s+("start"[^)]*)\) path=/.exec(out) ?? [];
+    const paths = [...alternatives.matchAll(/"([^"]+)"/g)].map(([, path = '']) => path);
+    const commands = paths.filter((path) => !paths.some((other) => other.startsWith(`${path} `)));
+    expect(commands.length).toBeGreaterThan(15);
+    expect(firstCells(/^\| `npx propagator ([a-z-]+(?: [a-z-]+)?)/gm).map(withoutArgument)).toEqual(
+      commands.toSorted(),
+    );
+  });
+
+  it('lists every route, and no other', () => {
+    const routes = apiUnderTest()
+      .app.routes.filter(({ path }) => path !== '/*')
+      .map(({ method, path }) => `${method} ${path.replace(/\{[^}]*\}/g, '')}`);
+    expect(firstCells(/^\| `((?:GET|POST|DELETE|PUT|PATCH) [^`]+)`/gm)).toEqual(
+      [...new Set(routes)].toSorted(),
+    );
+  });
+
+  it('lists every exit code, and no other', () => {
+    const [, table = ''] = /\| code \| meaning \|([\s\S]*?)\n\n/.exec(page) ?? [];
+    const codes = [...table.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
+    expect(codes).toEqual(Object.values(EXIT));
+  });
+});
+
+/** `completion bash`: the second word is an argument. */
+const withoutArgument = (command: string): string => command.replace(/^(completion) .*/, '$1');
