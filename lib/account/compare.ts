@@ -4,25 +4,26 @@ import { type AccountRecord, isGone } from './inventory.ts';
 import type { Keystone } from './keystone.ts';
 import { keyOfAccount, type Listed, mergeListed } from './merge.ts';
 
+/** The result of comparing the inventory with Keystone's full lists. */
 export interface Filled {
   /**
-   * Every listed account, merged with what was known: tombstones, members and the announced
-   * `enabled` stay.
+   * All listed accounts, merged with the inventory. Deletion times, members and the announced
+   * `enabled` are kept.
    */
   readonly accounts: readonly AccountRecord[];
-  /** Those among them that say something new; the others need not be written again. */
+  /** The accounts that differ from the inventory. Only these have to be written. */
   readonly changed: readonly AccountRecord[];
   /**
-   * Projects and domains that were known to live and that Keystone no longer lists: a deletion that
-   * nobody announced, perhaps.
+   * Projects and domains that existed in the inventory and that Keystone no longer lists. They may
+   * have been deleted without a notification.
    */
   readonly vanished: readonly AccountRecord[];
 }
 
 /**
- * Everything that Keystone lists. Throws {@link PropagatorError} when a listing fails, and when one
- * is empty: a Keystone without a single project, domain, user or role assignment is a fault (a
- * wrong token, a wrong database), not a fact.
+ * Returns everything that Keystone lists. Throws {@link PropagatorError} when a listing fails or is
+ * empty. A Keystone without any project, domain, user or role assignment is a fault (a wrong token,
+ * a wrong database), not a fact.
  */
 export async function listAll(keystone: Keystone): Promise<Listed> {
   const [domains, projects, users, members] = await Promise.all([
@@ -51,8 +52,9 @@ export async function listAll(keystone: Keystone): Promise<Listed> {
 }
 
 /**
- * The inventory after a full listing that began at `listedAt` (epoch milliseconds). `known` is read
- * after the listing, so that what came in meanwhile is not taken for vanished.
+ * Returns the inventory after a full listing that began at `listedAt` (epoch milliseconds). The
+ * caller reads `known` after the listing. Otherwise an account that was added meanwhile would look
+ * deleted.
  */
 export function mergeAll(
   listed: Listed,
@@ -77,8 +79,8 @@ export function mergeAll(
 }
 
 /**
- * That an account was seen once more is news only of one that was said to be deleted: by that it
- * lives ({@link isGone}).
+ * A new `seenAt` alone matters only for an account that was reported deleted, because it then
+ * exists again ({@link isGone}).
  */
 const isNews = (record: AccountRecord, known: AccountRecord | undefined): boolean =>
   !known ||
@@ -94,16 +96,17 @@ const wordsOf = (account: AccountRecord['account']): string =>
   );
 
 /**
- * So many at once, in shares of all living accounts, are taken for a listing that is wrong; a
- * handful is always believed.
+ * More missing accounts than this (a share of all existing ones, or a few) mean that the listing
+ * itself is probably wrong.
  */
 const MOST_AT_ONCE = { share: 0.2, few: 5 };
 
 /**
- * The account events for projects and domains that vanished without a word: Keystone sends each
- * notification at most once, and a broker that restarts may lose it (transient exchanges and their
- * bindings are gone then). They are hints like any other: Keystone is asked twice before anything
- * follows. `undefined` when so many vanished at once that the listing itself is in doubt.
+ * Returns account events for projects and domains that Keystone no longer lists. Keystone sends
+ * each notification at most once, and a broker can lose it at a restart, together with transient
+ * exchanges and their bindings. These events are hints like any other, so Keystone is asked twice
+ * before anything is removed. Returns `undefined` when so many are missing that the listing itself
+ * is in doubt.
  */
 export function announceVanished(
   { accounts, vanished }: Filled,
@@ -118,10 +121,11 @@ export function announceVanished(
       data: {
         account,
         cause: {
-          // One for each life of the account: an id may be restored, and vanish once more.
+          // A restored account can disappear again, so the id of the message contains `seenAt`.
           messageId: `unannounced/${account.type}/${account.id}/${seenAt}`,
           eventType: 'unannounced',
-          // When it was deleted is not known; it was alive then.
+          // The time of the deletion is unknown. This is the last time at which the account
+          // existed.
           at: seenAt,
         },
       },

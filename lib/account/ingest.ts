@@ -9,38 +9,39 @@ import { type AboutAccount, type Answers, knownDomains, subjectOf } from './keys
 import { keyOf, mergeListed, shownRecord, unionOf } from './merge.ts';
 import { delayed, quarantined } from './quarantine.ts';
 
-/** One stored notification and what it was understood to mean. */
+/** A stored notification and its interpretation. */
 export interface Item {
   readonly received: NotificationReceived;
   readonly interpretation: Interpretation;
 }
-/** All that a decision rests on. Times are epoch milliseconds. */
+/** The input of {@link decide}. Times are epoch milliseconds. */
 export interface Batch {
   readonly items: readonly Item[];
   /**
-   * What the inventory has of every account that the items and the answers name, by `project/<id>`.
+   * The inventory's record of every account that the items and the answers name, by `project/<id>`.
    */
   readonly known: ReadonlyMap<string, AccountRecord>;
-  /** Those of {@link keysAgainstDuplicates} that were taken in before. */
+  /** The keys of {@link keysAgainstDuplicates} that were ingested before. */
   readonly seen: ReadonlySet<string>;
   readonly answers: Answers;
-  /** When Keystone was asked. */
+  /** The time at which Keystone was asked. */
   readonly askedAt: number;
   readonly now: number;
-  /** Longest wait that Keystone may ask for (`Retry-After`). */
+  /** The longest `Retry-After` of Keystone that is obeyed. */
   readonly maxWaitMillis?: number | undefined;
 }
 type Present = Extract<KeystoneState, { is: 'present' }>['account'];
 
 /**
- * Two notifications about one deletion of a domain, sent without a request id, follow each other
- * within this.
+ * The longest time between the two notifications about one deletion of a domain that have no
+ * request id.
  */
 const TWIN_MILLIS = 60_000;
 
 /**
- * Keystone announces every change of a domain twice, as its project's and as its own, with one
- * request id: the second one is old news. `undefined` where the notification has no request id.
+ * Keystone announces every change of a domain twice with one request id: as the domain and as its
+ * project. The second one is a duplicate. Returns `undefined` if the notification has no request
+ * id.
  */
 function twinKey({ id, operation, cause }: AccountHint): string | undefined {
   return cause.requestId === undefined
@@ -48,12 +49,16 @@ function twinKey({ id, operation, cause }: AccountHint): string | undefined {
     : JSON.stringify(['twin', operation, id, cause.requestId]);
 }
 
-/** The same message once more has the same id and the same content; one of them alone is no proof. */
+/**
+ * A repeated message has the same id and the same content. One of the two alone proves no
+ * repetition, because the sender chooses the id.
+ */
 const messageKey = ({ cause }: AccountHint): string =>
   JSON.stringify([cause.messageId, cause.digest]);
 
 /**
- * Keys under which a batch may have been taken in before, to be looked up before {@link decide}.
+ * Returns the keys that show whether a batch was ingested before. The caller looks them up before
+ * {@link decide}.
  */
 export function keysAgainstDuplicates(items: readonly Item[]): string[] {
   return items.flatMap(({ interpretation }) => {
@@ -64,9 +69,9 @@ export function keysAgainstDuplicates(items: readonly Item[]): string[] {
 }
 
 /**
- * What a batch of notifications means for the world: account events, records, what goes back, what
- * is laid aside. Pure. Items are taken in the order of their own timestamps, so that the order of
- * delivery matters little.
+ * Decides about a batch of notifications: account events, changed records, notifications to retry,
+ * and quarantine. It is a pure function. It handles the items in the order of their own timestamps,
+ * so that the order of delivery matters little.
  */
 export function decide(batch: Batch): Decision {
   const update = new InventoryUpdate(batch.known, batch.seen);
@@ -103,8 +108,8 @@ export function decide(batch: Batch): Decision {
 }
 
 /**
- * What became of a hint, as the end of a counter's name; or the error because of which it has to
- * wait.
+ * The result for one hint, which is the end of a counter's name, or the error for which the
+ * notification must wait.
  */
 type Taken =
   | 'announced'
@@ -138,7 +143,8 @@ function applyAccount(
   if (isDeletion && record.seenAt === 0 && shown?.is !== 'present')
     return holdApart(update, hint, record, shown, batch.now);
   if (isDeletion) {
-    // Shown by Keystone right now: a forged notification, or an old read. The coordinator asks.
+    // Keystone shows the account, so the notification is forged or the read is stale. The
+    // coordinator asks Keystone again.
     const living =
       record.seenAt === 0 && answer?.is === 'certain' && shown?.is === 'present'
         ? shownRecord(undefined, shown.account, batch.askedAt, answer.value.members)
@@ -147,13 +153,17 @@ function applyAccount(
     update.announce(living.account, 'deleted', hint.cause);
     return 'announced';
   }
-  // Deleted meanwhile: its own notification says so, or the sweep finds it. What is known stays.
+  // The account was deleted meanwhile. Its own notification or the sweep reports that, so the
+  // record stays.
   if (answer?.is !== 'certain' || shown?.is !== 'present') return 'absent';
   takeShown(update, hint, record, shown.account, answer.value, batch.askedAt);
   return 'announced';
 }
 
-/** Nobody has ever seen it alive: a person decides. See {@link Suspicion}. */
+/**
+ * Neither Keystone nor an event has ever shown the account, so a person decides. See
+ * {@link Suspicion}.
+ */
 function holdApart(
   update: InventoryUpdate,
   { cause }: AccountHint,
@@ -174,8 +184,8 @@ function isTwin(
 ): boolean {
   const key = twinKey(hint);
   if (key === undefined) {
-    // The first of the two has made the tombstone, and its event with it. A tombstone of a project
-    // stops nothing: it may be forged.
+    // The first notification has set `deletedAt` and published the event. This rule is for domains
+    // only, because `deletedAt` of a project may come from a forged notification.
     return (
       hint.operation === 'deleted' && isGone(record) && now - (record.deletedAt ?? 0) < TWIN_MILLIS
     );
@@ -186,7 +196,8 @@ function isTwin(
 }
 
 /**
- * `updated` never says what changed: Keystone's answer, against what was announced before, does.
+ * An `updated` notification does not say what changed. The difference between Keystone's answer and
+ * the announced state does.
  */
 function takeShown(
   update: InventoryUpdate,
@@ -209,13 +220,13 @@ function takeShown(
       : 'disabled';
   if (hint.operation === 'created') {
     update.announce(account, 'created', hint.cause);
-    // Disabled since, or from the start: the notification that follows, if any, will find nothing
-    // changed.
+    // The project was disabled at its creation or shortly after. A later notification about it then
+    // finds no change.
     if (!account.enabled) update.announce(account, 'disabled', hint.cause);
   } else update.announce(account, flipped ?? 'updated', hint.cause);
 }
 
-/** Records who got a role. A duplicate adds nobody, so it needs no key against it. */
+/** Records the users who got a role. A duplicate changes nothing, so no key is stored. */
 function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: Batch): Taken {
   const { on, who, inherited } = hint;
   const group = who.type === 'group' ? batch.answers.groups.get(who.id) : undefined;
@@ -226,8 +237,8 @@ function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: B
     if (answer?.is === 'uncertain') return answer.error;
     const shown = answer?.value.shown;
     if (shown?.is === 'present' && shown.account.type === 'project') {
-      // Whether it is enabled was not announced yet, so it is not remembered: the notification that
-      // does may be on its way.
+      // The state `enabled` was not announced yet and is not stored, because the notification about
+      // it may still wait in the broker.
       const { enabled: _notAnnounced, ...account } = shown.account;
       const before = known.seenAt === 0 ? undefined : known;
       update.put(shownRecord(before, account, batch.askedAt, answer?.value.members));
@@ -243,8 +254,8 @@ function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: B
 }
 
 /**
- * The accounts that Keystone's answers name, those in a domain's tree too: {@link decide} needs
- * their records.
+ * Returns the accounts in Keystone's answers, including those in the tree of a domain.
+ * {@link decide} needs their records.
  */
 export function accountsInAnswers({ accounts }: Answers): Account[] {
   return [...accounts.values()].flatMap((answer) => {

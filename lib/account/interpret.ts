@@ -4,7 +4,7 @@ import type { Notification } from './notification.ts';
 
 type Operation = 'created' | 'updated' | 'deleted';
 
-/** Something may have happened to an account: Keystone and the inventory are asked what. */
+/** A hint that an account may have changed. Keystone and the inventory decide what happened. */
 export type AccountHint = {
   readonly is: 'account';
   readonly operation: Operation;
@@ -15,8 +15,9 @@ export type AccountHint = {
   | { readonly type: 'user'; readonly id: UserId }
 );
 /**
- * Somebody got a role: recorded, for after a deletion nobody can say any more who had one.
- * `inherited`: not on the place itself but on the projects below it.
+ * A hint that a user or a group got a role. It is recorded, because Keystone forgets the
+ * assignments of a deleted project. `inherited`: the role applies to the projects below, not to the
+ * place itself.
  */
 export interface MembershipHint {
   readonly is: 'membership';
@@ -33,7 +34,7 @@ export interface MembershipHint {
 export type Hint = AccountHint | MembershipHint;
 export type Interpretation =
   | Hint
-  /** Understood, and nothing to do. `because` is the end of a counter's name, one of few. */
+  /** Understood, without any effect. `because` is the end of a counter's name, from a small set. */
   | { readonly is: 'dropped'; readonly because: string }
   | { readonly is: 'unreadable'; readonly reason: string };
 
@@ -49,9 +50,9 @@ const crud = (...resources: string[]): string[] =>
     ['created', 'updated', 'deleted'].map((operation) => `identity.${resource}.${operation}`),
   );
 /**
- * The other event types that a Keystone sends, each counted under its own name; whatever else comes
- * in is counted under one, or a stranger on the bus could make counters without end. The literal
- * space in `project tag` is Keystone's.
+ * The other event types of Keystone, each counted under its own name. All unknown types share one
+ * counter, because any sender on the bus could otherwise create counters without end. The space in
+ * `project tag` is Keystone's.
  */
 const NOT_OURS: ReadonlySet<string> = new Set([
   ...crud(
@@ -77,23 +78,23 @@ const NOT_OURS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What a notification hints at. `receivedAt` (epoch milliseconds) stands in for a timestamp that
- * could not be read.
+ * Returns what a notification hints at. `receivedAt` (epoch milliseconds) replaces an unreadable
+ * timestamp.
  */
 export function interpret(notification: Notification, receivedAt: number): Interpretation {
   const { eventType } = notification;
   const [, resource = '', operation = ''] =
     /^identity\.(project|domain|user)\.(created|updated|deleted)$/.exec(eventType) ?? [];
-  // CADF sends failed attempts, too. A basic payload has no outcome: it is sent only when something
-  // happened.
+  // CADF notifications report failed attempts, too. A basic payload has no outcome, because
+  // Keystone sends it only after a success.
   if (notification.outcome !== undefined && notification.outcome !== 'success')
     return dropped('outcome');
   if (resource === 'project' || resource === 'domain' || resource === 'user')
     return account(notification, resource, OPERATIONS[operation] ?? 'updated', receivedAt);
   if (eventType === 'identity.role_assignment.created')
     return roleAssigned(notification, receivedAt);
-  // Sent by the user who makes it, with a token of the project that it is for. Basic payloads don't
-  // say who that was.
+  // The user who creates an application credential sends this with a token on its project, so that
+  // user has a role there. Basic payloads do not name the user.
   if (eventType === 'identity.application_credential.created')
     return credentialMade(notification, receivedAt);
   return dropped(NOT_OURS.has(eventType) ? eventType : 'unknown-event-type');
@@ -105,7 +106,7 @@ function account(
   operation: Operation,
   receivedAt: number,
 ): Interpretation {
-  // Keystone reports a password change that its policy turned down as a successful update with a
+  // Keystone reports a password change that its policy rejected as a successful update with a
   // reason.
   if (type === 'user' && operation === 'updated' && notification.hasReason)
     return dropped('rejected-password-change');
@@ -127,7 +128,7 @@ function roleAssigned({ assignment, at }: Notification, receivedAt: number): Int
   const project = ProjectId.safeParse(assignment.project).data;
   const domain = DomainId.safeParse(assignment.domain).data;
   const user = UserId.safeParse(assignment.user).data;
-  // A group's id has the same form as a user's.
+  // The id of a group has the same form as the id of a user.
   const group = UserId.safeParse(assignment.group).data;
   const who = user
     ? ({ type: 'user', id: user } as const)

@@ -4,7 +4,7 @@ import { type AccountRecord, isGone, type QuarantineRecord } from './inventory.t
 import { keyOf, keyOfAccount } from './merge.ts';
 import type { Delayed } from './quarantine.ts';
 
-/** What to store, all of it in one step: a plain structure that an engine can commit. */
+/** All that a batch stores in one commit. */
 export interface Decision {
   readonly seen: readonly string[];
   readonly accounts: readonly AccountRecord[];
@@ -14,8 +14,8 @@ export interface Decision {
 }
 
 /**
- * A decision in the making: the inventory as it will be, seen by the later notifications of the
- * same batch.
+ * Collects a decision. Later notifications of the same batch see the inventory with the changes of
+ * the earlier ones.
  */
 export class InventoryUpdate {
   readonly quarantine: QuarantineRecord[] = [];
@@ -39,7 +39,7 @@ export class InventoryUpdate {
     return this.#records.has(keyOf(type, id));
   }
 
-  /** The record, or one that knows the id alone. */
+  /** Returns the stored record, or a record with the id alone. */
   record(type: Account['type'], id: string): AccountRecord {
     return (
       this.#records.get(keyOf(type, id)) ?? {
@@ -51,7 +51,7 @@ export class InventoryUpdate {
     );
   }
 
-  /** The living projects in a domain, or below a project. */
+  /** Returns the existing projects in a domain or below a project. */
   below(type: 'project' | 'domain', id: string): AccountRecord[] {
     return [...this.#records.values()].filter(
       (record) => !isGone(record) && this.#isBelow(record, type, id),
@@ -61,7 +61,7 @@ export class InventoryUpdate {
   #isBelow({ account }: AccountRecord, type: 'project' | 'domain', id: string): boolean {
     if (account.type !== 'project') return false;
     if (type === 'domain') return account.domainId === id;
-    // A tree of projects is at most a few levels deep; what the inventory has may be anything.
+    // The limit protects against cycles in bad data. A real tree of projects has only a few levels.
     let parent = account.parentId;
     for (let level = 0; parent !== undefined && level < 20; level += 1) {
       if (parent === id) return true;

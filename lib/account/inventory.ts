@@ -2,61 +2,59 @@ import type { Account, Cause } from '../../events/account.ts';
 import type { UserId } from '../../events/ids.ts';
 
 /**
- * What is remembered of an account, so that a deleted id still has a name, a domain and members.
- * `account.enabled` is the state that was last announced by an event (or found, where nothing was
- * known before): a listing does not move it, or a change that waits in the broker would be taken
- * for old news.
+ * The record of an account. It gives a deleted id its name, domain and members. `account.enabled`
+ * is the state that an event last announced, or the first known state. A listing does not change
+ * it. Otherwise a change whose notification still waits in the broker would look like an old one.
  */
 export interface AccountRecord {
   readonly account: Account;
-  /** Epoch milliseconds when Keystone last showed it. */
+  /** Epoch milliseconds when Keystone last showed the account. */
   readonly seenAt: number;
   /**
-   * Epoch milliseconds, by our own clock, when a notification last said that it was deleted (an
-   * earlier one may have been forged); never taken back.
-   * `seenAt` later than this: Keystone itself has shown the account since, so it lives ({@link
-   * isGone}).
+   * Epoch milliseconds by the propagator's clock when a notification last reported the deletion.
+   * The value is never removed. An earlier one may have come from a forged notification. If
+   * `seenAt` is later, Keystone has shown the account since, and it exists ({@link isGone}).
    */
   readonly deletedAt: number | undefined;
   /**
-   * Projects only: users who had a role on it, directly or by a group. Only ever grows.
-   * `undefined`: never asked.
+   * Projects only: users who had a role on it, directly or through a group. The list only grows.
+   * `undefined`: Keystone was never asked.
    */
   readonly members: readonly UserId[] | undefined;
   /**
-   * Set while the only thing known of it is that a notification said that it was deleted. The next
-   * record that Keystone's answer makes has none.
+   * Set while a reported deletion is all that is known of the account. A record that follows from
+   * Keystone's answer has no suspicion.
    */
   readonly suspicion?: Suspicion | undefined;
 }
 
 /**
- * A deletion that is held apart until a person decides: neither Keystone nor an earlier event has
- * ever shown the account alive. It is forged, or the account lived too short a time, or the
- * inventory was not filled yet.
+ * A deletion that waits for the decision of a person, because neither Keystone nor an earlier event
+ * has ever shown the account. The notification may be forged. Or the account existed too briefly,
+ * or the inventory was not filled yet.
  */
 export interface Suspicion {
-  /** The notification, as it is announced when a person releases it. */
+  /** The cause of the account event that is published on release. */
   readonly cause: Cause;
-  /** Epoch milliseconds when it was taken in. */
+  /** Epoch milliseconds when the notification was ingested. */
   readonly at: number;
-  /** Keystone's answer then; it is asked about some of many only. */
+  /** Keystone's answer at that time. Keystone is asked only for a limited number in each batch. */
   readonly keystone: 'absent' | 'not asked';
-  /** A person decided that nothing follows. It can still be released. */
+  /** Set when a person dropped the deletion. It can still be released. */
   readonly dropped?:
     | { readonly by: string; readonly reason: string; readonly at: number }
     | undefined;
 }
 
-/** Whether it was said to be deleted and Keystone has not shown it since. */
+/** True if the account was reported deleted and Keystone has not shown it since. */
 export const isGone = (record: AccountRecord): boolean =>
   record.deletedAt !== undefined && record.deletedAt >= record.seenAt;
 
-/** A notification that could not be read, kept for a person. */
+/** An unreadable notification, kept for a person. */
 export interface QuarantineRecord {
   readonly id: string;
   readonly reason: string;
-  /** The bytes as they came, cut to the cap. */
+  /** The original bytes, cut to the limit. */
   readonly body: string;
   readonly encoding: 'utf8' | 'base64';
   readonly bytes: number;

@@ -6,17 +6,20 @@ import { type AccountRecord, isGone } from './inventory.ts';
 import type { Keystone, KeystoneState } from './keystone.ts';
 import { keyOf, type Listed } from './merge.ts';
 
-/** Keystone's answer, or that it gave none that is certain. */
+/** Keystone's answer, or the error if it gave no certain one. */
 export type Answer<T> =
   | { readonly is: 'certain'; readonly value: T }
   | { readonly is: 'uncertain'; readonly error: ErrorReport };
 export interface AboutAccount {
   readonly shown: KeystoneState;
-  /** Of a project whose members nobody recorded yet: who has a role on it, inherited ones too. */
+  /**
+   * Set for a project without recorded members: the users who have a role on it, including
+   * inherited roles.
+   */
   readonly members: readonly UserId[] | undefined;
   /**
-   * Of a domain that is disabled: all that is in it, for it can't be listed any more once it is
-   * deleted.
+   * Set for a disabled domain: its projects and users. They cannot be listed after the deletion of
+   * the domain.
    */
   readonly tree: Listed | undefined;
 }
@@ -26,39 +29,42 @@ export interface Answers {
   readonly groups: ReadonlyMap<string, Answer<readonly UserId[]>>;
 }
 
-/** Calls at the same time. Keystone serves everybody in the cloud. */
+/** Concurrent calls. All users of the cloud share Keystone. */
 const CONCURRENCY = 8;
 /**
- * After so many calls without an answer the rest of the batch waits too, instead of each running
- * into a time-out.
+ * After this many calls without an answer the rest of the batch waits, too. Otherwise each call
+ * would run into its own timeout.
  */
 const MOST_FAILURES = 3;
 /**
- * Deletions of accounts that were never seen alive, of one batch, that Keystone is asked about. The
- * others are held apart unasked: a flood of forged ones must not keep the true ones waiting.
+ * How many deletions of unknown accounts in a batch Keystone is asked about. The others are held
+ * without a question, so that a flood of forged notifications does not delay the true ones.
  */
 const MOST_UNKNOWN = 20;
 /**
- * Up to so many projects are asked for their members one by one; beyond, all assignments of the
- * cloud in one listing are cheaper.
+ * Up to this many projects are asked for their members one by one. For more, one listing of all
+ * assignments is cheaper.
  */
 const MOST_BY_PROJECT = 10;
 
 /**
- * The key of what a hint is about: a project's notification with the id of a domain is about the
- * domain.
+ * Returns the key of the account that a hint is about. A project notification with the id of a
+ * domain is about the domain.
  */
 export function subjectOf(hint: AccountHint, domains: ReadonlySet<string>): string {
   return keyOf(hint.type === 'project' && domains.has(hint.id) ? 'domain' : hint.type, hint.id);
 }
 
-/** Ids that are known to be a domain's: by the inventory, or by another hint of the same batch. */
+/**
+ * Returns the ids that belong to domains, according to the inventory or another hint of the batch.
+ */
 export function knownDomains(
   hints: readonly Hint[],
   known: ReadonlyMap<string, AccountRecord>,
 ): Set<string> {
   const domains = new Set<string>();
-  // Only what Keystone has shown counts: a forged notification must not turn a project into a domain.
+  // Only domains that Keystone has shown count, because a forged notification must not turn a
+  // project into a domain.
   const wasShown = (type: 'domain' | 'project', id: string): boolean =>
     (known.get(keyOf(type, id))?.seenAt ?? 0) > 0;
   for (const hint of hints) {
@@ -71,10 +77,9 @@ export function knownDomains(
 }
 
 /**
- * Asks Keystone what is true now, once for each account and group that the hints are about. About a
- * deletion the coordinator asks, twice and apart; here only about some of accounts that were never
- * seen alive. Never throws: what is
- * not certain is said to be so.
+ * Asks Keystone for the present state of each account and group that the hints name. The
+ * coordinator confirms deletions, so this function asks only about a limited number of deletions of
+ * unknown accounts. Never throws. An error is part of the answer.
  */
 export async function askKeystone(
   hints: readonly Hint[],
@@ -151,7 +156,7 @@ async function aboutProject(
   const shown = await keystone.show('project', id);
   if (shown.is !== 'present') return { shown, members: undefined, tree: undefined };
   const { account } = shown;
-  // Keystone shows a domain as a project too, one that is in no domain.
+  // Keystone shows a domain as a project, too, namely one without a domain.
   if (account.type !== 'project' || account.domainId === undefined)
     return aboutDomain(id, keystone);
   return {
@@ -207,7 +212,7 @@ async function usersOfGroup(id: string, keystone: Keystone): Promise<readonly Us
   try {
     return await keystone.groupMembers(id);
   } catch (thrown) {
-    // The group is gone again: nobody is in it.
+    // The group was deleted, so it has no users.
     if (reportOf(thrown, { code: 'keystone.ask' }).class === 'Gone') return [];
     throw thrown;
   }

@@ -2,7 +2,7 @@ import type { Account } from '../../events/account.ts';
 import type { UserId } from '../../events/ids.ts';
 import type { AccountRecord } from './inventory.ts';
 
-/** Lists of Keystone: of the whole cloud, or of one domain. */
+/** Keystone's lists for the whole cloud or for one domain. */
 export interface Listed {
   readonly domains: readonly Account[];
   readonly projects: readonly Account[];
@@ -10,10 +10,15 @@ export interface Listed {
   readonly members: readonly { readonly projectId: string; readonly userId: UserId }[];
 }
 
+/** Returns the key of an account: `project/<id>`. */
 export const keyOf = (type: Account['type'], id: string): string => `${type}/${id}`;
+/** Returns the key of an account: `project/<id>`. */
 export const keyOfAccount = (account: Account): string => keyOf(account.type, account.id);
 
-/** Old and new members together: who once had a role may have left something behind. */
+/**
+ * Returns the old and new members together. A user who once had a role may have left resources
+ * behind.
+ */
 export function unionOf(
   known: readonly UserId[] | undefined,
   added: readonly UserId[] | undefined,
@@ -23,7 +28,10 @@ export function unionOf(
   return all.size === known.length ? known : [...all];
 }
 
-/** A record after Keystone showed the account at `seenAt`: a tombstone and members stay. */
+/**
+ * Returns the record after Keystone showed the account at `seenAt` (epoch milliseconds).
+ * `deletedAt` and the members are kept.
+ */
 export function shownRecord(
   known: AccountRecord | undefined,
   account: Account,
@@ -39,8 +47,8 @@ export function shownRecord(
 }
 
 /**
- * Records after a listing. The announced `enabled` of a known account stays: that a listing shows
- * another one is no event, and the notification that makes it one may still wait in the broker.
+ * Returns the records after a listing. A known account keeps its announced `enabled`, because a
+ * listing is no event. The notification about the change may still wait in the broker.
  */
 export function mergeListed(
   listed: Listed,

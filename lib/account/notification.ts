@@ -5,23 +5,26 @@ import { bodyBytes } from './received.ts';
 import { utcMillis } from './time.ts';
 import { wrappingOf } from './wrapping.ts';
 
-/** One notification of Keystone, in whatever form it came. Nothing in it is proven. */
+/** A parsed notification of Keystone, in any of its formats. None of its content is proven. */
 export interface Notification {
-  /** The same for each topic that it was sent to. The sender chooses it: alone it proves nothing. */
+  /**
+   * The same for each topic that the notification was sent to. The sender chooses it, so it proves
+   * nothing alone.
+   */
   readonly messageId: string;
-  /** SHA-256 of its content, in hexadecimal: with the id the key against duplicates. */
+  /** SHA-256 of the content, in hexadecimal. Id and digest together identify a duplicate. */
   readonly digest: string;
   readonly eventType: string;
   /** Epoch milliseconds, by the clock of the Keystone host. */
   readonly at: number | undefined;
-  /** CADF only; `success` for everything that happened. */
+  /** CADF only; `success` for every completed change. */
   readonly outcome: string | undefined;
-  /** The id that it is about. `role_assignment` and `authenticate` have none. */
+  /** The id of the changed account. `role_assignment` and `authenticate` have none. */
   readonly resource: string | undefined;
-  /** CADF's `reason`: on `user.updated` it means that a password change was turned down. */
+  /** CADF's `reason`. On `user.updated` it means that a password change was rejected. */
   readonly hasReason: boolean;
   readonly requestId: string | undefined;
-  /** `projectId` is the scope of the caller's token, never of the target. */
+  /** `projectId` is the scope of the caller's token, never the target. */
   readonly initiator:
     | {
         readonly userId: string;
@@ -29,10 +32,10 @@ export interface Notification {
         readonly projectId: string | undefined;
       }
     | undefined;
-  /** Filled in by `role_assignment` only. */
+  /** Set for `role_assignment` only. */
   readonly assignment: Assignment;
 }
-/** A role for a user or a group, on a project or a domain. */
+/** A role of a user or a group on a project or a domain. */
 export interface Assignment {
   readonly project: string | undefined;
   readonly domain: string | undefined;
@@ -44,7 +47,7 @@ export type Reading =
   | { readonly is: 'notification'; readonly notification: Notification }
   | { readonly is: 'unreadable'; readonly reason: string };
 
-/** Text that every store takes: no control characters, no half of a surrogate pair. */
+/** Text that every engine can store: no control characters and no unpaired surrogates. */
 const text = (most: number) =>
   z
     .string()
@@ -55,12 +58,12 @@ const text = (most: number) =>
       (value) => value.isWellFormed() && !/[\u0000-\u001f\u007f]/.test(value),
       'holds control characters',
     );
-/** A field that is nice to have: a wrong one counts as absent. */
+/** An optional field. An invalid value counts as absent. */
 const optional = <S extends z.ZodType>(schema: S) => schema.optional().catch(undefined);
 
 /**
- * oslo.messaging's envelope is one only if both keys are there (`common.py deserialize_msg`);
- * `messaging` (1.0) sends the inner object bare.
+ * An envelope of oslo.messaging has both keys (`common.py deserialize_msg`). The driver `messaging`
+ * (1.0) sends the inner object without an envelope.
  */
 const Envelope = z.object({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 const Inner = z.object({
@@ -71,7 +74,7 @@ const Inner = z.object({
   publisher_id: z.unknown().optional(),
 });
 /**
- * Keys of basic and CADF payloads together: which of the two it is shows message by message, for
+ * The keys of basic and CADF payloads together. The format is known only for each message, because
  * `role_assignment` is always CADF.
  */
 const Payload = z.object({
@@ -99,8 +102,8 @@ const Payload = z.object({
 });
 
 /**
- * Reads a stored body: envelope 2.0 or the bare form of version 1, of the Kafka transport and of
- * the `log` driver (those have no `_unique_id`, which is not used here); basic or CADF payload.
+ * Reads a stored body: envelope 2.0, or the object without an envelope, with a basic or CADF
+ * payload. Version 1, the Kafka transport and the `log` driver send the object without an envelope.
  * Never throws.
  */
 export function readNotification(data: NotificationReceived['data']): Reading {
@@ -143,8 +146,8 @@ function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading 
   return {
     is: 'notification',
     notification: {
-      // Without a message_id there is still one key against duplicates: the bytes, which the broker
-      // repeats as they were.
+      // Without a `message_id` the hash of the bytes identifies duplicates, because the broker
+      // repeats them unchanged.
       messageId: inner.message_id ?? `sha256:${createHash('sha256').update(body).digest('hex')}`,
       digest: digestOf(inner),
       eventType: inner.event_type,
@@ -153,7 +156,7 @@ function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading 
       resource: payload.resource_info ?? payload.target?.id,
       hasReason: payload.reason !== undefined && payload.reason !== null,
       requestId: initiator?.request_id ?? payload.request_id,
-      // `initiator.id` is not used: for users of LDAP and of a federation it is only derived from
+      // `initiator.id` is not used. For users of LDAP and of a federation it is only derived from
       // the user's id.
       initiator: initiator?.user_id
         ? {
@@ -174,14 +177,15 @@ function understandPayload(inner: z.infer<typeof Inner>, body: string): Reading 
 }
 
 /**
- * What the notification says. The envelope is left out: its `_unique_id` differs from topic to topic.
+ * Returns the digest of the content. The envelope is excluded, because its `_unique_id` differs
+ * between topics.
  */
 function digestOf({ event_type, timestamp, publisher_id, payload }: z.infer<typeof Inner>): string {
   const content = JSON.stringify([event_type, timestamp, publisher_id, payload], sorted);
   return createHash('sha256').update(content).digest('hex').slice(0, 32);
 }
 
-/** Keys in one order: JSON has none. */
+/** JSON defines no order of keys, so the keys are sorted. */
 function sorted(_name: string, value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(
@@ -190,8 +194,8 @@ function sorted(_name: string, value: unknown): unknown {
 }
 
 /**
- * kombu's `compression` header is undone by the relay; what still looks compressed came another
- * way, or as bzip2.
+ * Returns a hint about compression. The relay decompresses bodies with kombu's `compression`
+ * header. A body that still looks compressed came from another source, or uses bzip2.
  */
 function compression(bytes: Uint8Array): string {
   const starts = (...magic: number[]): boolean =>

@@ -4,18 +4,18 @@ import type { ErrorReport } from '../shared/errors.ts';
 import type { QuarantineRecord } from './inventory.ts';
 import { bodyBytes, cutBytes, encodeBody, KEPT_BODY } from './received.ts';
 
-/** A notification that waits because Keystone could not be asked. */
+/** A notification that waits for a retry because Keystone gave no certain answer. */
 export type Delayed = NotificationReceived & { readonly delaySeconds: number };
 
 const SHORTEST_WAIT_SECONDS = 5;
 const LONGEST_WAIT_SECONDS = 300;
-/** Default of `PROPAGATOR_MAX_WAIT`. */
+/** The default of `PROPAGATOR_MAX_WAIT`. */
 const MAX_WAIT_MILLIS = 3_600_000;
 
 /**
- * The same notification for later. It waits half as long as it has waited already, so that the
- * waiting grows without a count, and at least as long as Keystone asked for, up to `maxWaitMillis`.
- * Nothing is ever given up here.
+ * Returns the notification with a delay. The delay is half of the time since its receipt, so that
+ * the back-off grows without a stored counter. It is at least Keystone's `Retry-After`, up to
+ * `maxWaitMillis`. A notification is never dead-lettered here.
  */
 export function delayed(
   received: NotificationReceived,
@@ -33,9 +33,9 @@ export function delayed(
 }
 
 /**
- * An unreadable notification for a person to look at; the bytes are cut to 64 KiB, their full size
- * is noted. Its id is the one that it was taken in with, so that a repeated hand-over makes no
- * second record.
+ * Returns the quarantine record of an unreadable notification. The body is cut to 64 KiB; `bytes`
+ * is its full size. The id is that of the receipt, so that a repeated delivery creates no second
+ * record.
  */
 export function quarantined({ data }: NotificationReceived, reason: string): QuarantineRecord {
   const bytes = bodyBytes(data);

@@ -1,31 +1,30 @@
 import type { NotificationReceived } from '../../events/notification.ts';
 
 /**
- * A notification is a few kilobytes. What is bigger than this is no notification, and is not
- * carried on whole.
+ * A notification has a few kilobytes. A larger body is no notification, and is not stored whole.
  */
 export const LARGEST_BODY = 1024 * 1024;
-/** How much of an unreadable body is kept for a person to look at. */
+/** Bytes of an unreadable body that are kept for a person. */
 export const KEPT_BODY = 64 * 1024;
 
 /**
- * UTF-8 text, or base64 where the bytes are not UTF-8, or hold a NUL, which PostgreSQL can't store
- * as text.
+ * Returns UTF-8 text, or base64 if the bytes are not UTF-8 or contain a NUL. PostgreSQL cannot
+ * store a NUL in text.
  */
 export function encodeBody(bytes: Uint8Array): { body: string; encoding: 'utf8' | 'base64' } {
   try {
     const body = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     if (!body.includes('\0')) return { body, encoding: 'utf8' };
   } catch {
-    // Not UTF-8: kept as it is.
+    // Not UTF-8, so base64 keeps the bytes.
   }
   return { body: Buffer.from(bytes).toString('base64'), encoding: 'base64' };
 }
 
 /**
- * The event that stores a notification unread: what the relay and the HTTP door commit before they
- * acknowledge. A body over {@link LARGEST_BODY} is cut to {@link KEPT_BODY} and says so in
- * `cutFrom`. Never throws.
+ * Returns the event that stores a notification as received. The relay and the API commit it before
+ * they acknowledge the notification. A body over {@link LARGEST_BODY} is cut to {@link KEPT_BODY},
+ * and `cutFrom` is its full size. Never throws.
  */
 export function notificationReceived(
   bytes: Uint8Array,
@@ -39,7 +38,7 @@ export function notificationReceived(
   };
 }
 
-/** The bytes of a stored body. */
+/** Returns the bytes of a stored body. */
 export function bodyBytes({
   body,
   encoding,
@@ -47,11 +46,14 @@ export function bodyBytes({
   return Buffer.from(body, encoding);
 }
 
-/** At most so many bytes; never cut within a UTF-8 character, so that text stays text. */
+/**
+ * Returns at most `most` bytes. The cut is never inside a UTF-8 character, so that text stays
+ * valid.
+ */
 export function cutBytes(bytes: Uint8Array, most: number): Uint8Array {
   if (bytes.byteLength <= most) return bytes;
   let end = most;
-  // 10xxxxxx goes on with a character that began before it; one has at most four bytes.
+  // A byte 10xxxxxx continues a character. A character has at most four bytes.
   while (end > most - 4 && end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return bytes.subarray(0, end);
 }

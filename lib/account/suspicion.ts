@@ -1,10 +1,10 @@
 import type { Account, AccountEvent } from '../../events/account.ts';
 import type { AccountRecord } from './inventory.ts';
 
-/** Names one account. */
+/** The type and id of an account. */
 export type AccountName = Pick<Account, 'type' | 'id'>;
 
-/** Who decides about held deletions, and why; kept. */
+/** The person who decides about held deletions, with the reason. It is stored. */
 export interface Decider {
   readonly by: string;
   readonly reason: string;
@@ -12,8 +12,8 @@ export interface Decider {
 }
 
 /**
- * Lets deletions pass that were held apart: each is announced as the notification would have been.
- * Keystone confirms it like any other. Records without a suspicion are left out.
+ * Releases held deletions: each is published as the account event of its notification. Keystone
+ * confirms it like any other. Records without a suspicion are ignored.
  */
 export function released(
   records: readonly AccountRecord[],
@@ -42,7 +42,9 @@ export function released(
   };
 }
 
-/** Nothing follows from them. They are kept, and can still be released. */
+/**
+ * Drops held deletions, so that nothing follows from them. They are kept and can still be released.
+ */
 export const dropped = (records: readonly AccountRecord[], decider: Decider): AccountRecord[] =>
   records.flatMap((record) =>
     record.suspicion && !record.suspicion.dropped
@@ -50,7 +52,10 @@ export const dropped = (records: readonly AccountRecord[], decider: Decider): Ac
       : [],
   );
 
-/** As a person reads them: those that are to be decided first, the last one first. */
+/**
+ * Returns the held deletions for display: undecided ones first, then the newest first. `total`
+ * counts the undecided ones.
+ */
 export function newestSuspicions(
   records: readonly AccountRecord[],
   limit: number,

@@ -4,10 +4,10 @@ const MINUTE = 60_000;
 const DAY = 86_400_000;
 
 /**
- * Epoch milliseconds of a timestamp as notifications have them; `undefined` if it is none.
- * oslo.messaging's `timestamp` is Python's `str(utcnow())`: a space, no zone though it is UTC, and
- * no fraction when that is zero. CADF's `eventTime` ends in `+0000`. Arithmetic only: the core has
- * no clock, and JavaScript would take the first one for local time.
+ * Returns the epoch milliseconds of a notification's timestamp, or `undefined` for any other text.
+ * The `timestamp` of oslo.messaging is Python's `str(utcnow())`: a space, no time zone although it
+ * is UTC, and no fraction if that is zero. CADF's `eventTime` ends in `+0000`. The function
+ * computes the value itself, because `Date.parse` would read the first form as local time.
  */
 export function utcMillis(timestamp: string | undefined): number | undefined {
   const parts = timestamp === undefined ? null : FORM.exec(timestamp);
@@ -39,7 +39,7 @@ const isLeap = (year: number): boolean => (year % 4 === 0 && year % 100 !== 0) |
 const daysIn = (year: number, month: number): number =>
   month === 2 ? (isLeap(year) ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
 
-/** The Gregorian calendar, years counted from March so that the leap day comes last. */
+/** Gregorian calendar. Years begin in March, so that the leap day is last. */
 function daysSince1970(year: number, month: number, day: number): number {
   const y = month > 2 ? year : year - 1;
   const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;

@@ -1,16 +1,16 @@
 import * as z from 'zod';
 
-/** oslo.messaging's envelope 2.0: both keys are there. */
+/** An envelope 2.0 of oslo.messaging has both keys. */
 const Envelope = z.looseObject({ 'oslo.version': z.string(), 'oslo.message': z.string() });
 const Bare = z.looseObject({ event_type: z.string(), payload: z.unknown() });
 
-/** How many layers are opened to find the notification in a body that wraps it. */
+/** How many levels are searched for a notification inside another body. */
 const MOST_LAYERS = 4;
 
 /**
- * Says that a body holds a whole notification inside something else, and where; `undefined` when it
- * does not. `body` is the JSON after the first envelope was opened, if there was one. A wrapped
- * notification is not interpreted: only the sender knows whether the wrapping was meant.
+ * Returns where a body contains a whole notification inside something else, or `undefined`. `body`
+ * is the JSON after the first envelope was opened, if there was one. A wrapped notification is not
+ * interpreted, because only the sender knows whether the wrapping was intended.
  */
 export function wrappingOf(body: unknown, hasEnvelope: boolean): string | undefined {
   const path = hasEnvelope ? ['oslo.message'] : [];
@@ -42,7 +42,7 @@ const told = (what: string, path: readonly string[]): string =>
     : `wrapped twice: it holds a whole ${what} (in ${path.join(' > ')}); ` +
       'send what Keystone sent, without anything around it';
 
-/** A key of the sender's, short and without control characters: it is shown to a person. */
+/** A key from the sender, shortened and without control characters, because a person reads it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not come through.
 const label = (key: string): string => key.replace(/[\u0000-\u001f\u007f]/g, '?').slice(0, 40);
 
