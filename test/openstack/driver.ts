@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { callerOf } from '../../lib/cli/aws-signature.ts';
-import { until } from './cloud.ts';
+import { type Cloud, text, until } from './cloud.ts';
 
 /** The answers of the propagator's API, as far as this suite looks at them. */
 const Count = z.object({ found: z.number(), removed: z.number(), left: z.number() });
@@ -99,6 +99,14 @@ export class Propagator {
   /** The port of its API. */
   get port(): number {
     return this.#port;
+  }
+  /** The variables with which a command speaks to it, and finds the token of its API. */
+  get commandVariables(): Record<string, string> {
+    return {
+      PROPAGATOR_PORT: String(this.#port),
+      PROPAGATOR_API_URL: '',
+      PROPAGATOR_DATA: this.#data,
+    };
   }
   get logFile(): string {
     return `${this.#data}.log`;
@@ -230,6 +238,28 @@ export const isOver = isState('finished', 'unverified');
 /** The services of which nobody can say any more what they hold. */
 export const outOfReach = (view: View): string[] =>
   view.tasks.filter((task) => task.state === 'unreachable').map((task) => task.service);
+
+/** What shows nothing of a project that is gone, by the type in the catalog. */
+const ONLY_WHILE_ALIVE: Readonly<Record<string, string>> = {
+  'key-manager': 'barbican',
+  database: 'trove',
+  message: 'zaqar',
+  messaging: 'zaqar',
+  'nfv-orchestration': 'tacker',
+  reservation: 'blazar',
+  workflow: 'mistral',
+  workflowv2: 'mistral',
+};
+
+/** Of these, what this cloud has: its type, and the name of the service that covers it. */
+export async function onlyWhileAlive(cloud: Cloud): Promise<{ type: string; service: string }[]> {
+  const rows = await cloud.admin.rows('identity', '/services', 'services');
+  return rows.flatMap((row) => {
+    const type = text(row, 'type');
+    const service = ONLY_WHILE_ALIVE[type];
+    return service === undefined ? [] : [{ type, service }];
+  });
+}
 
 /** An operation on a few lines. */
 export function tell({ operation, tasks, resources, waitsOn }: View): string {
