@@ -11,13 +11,14 @@ const credentialRow = z.object({
 const account = z.object({ id: z.string() });
 
 /**
- * One call for each: at 8 calls at the same time and 20 ms a call, 10,000 users take half a minute.
+ * Listing needs one call per user: with 8 parallel calls of 20 ms, 10,000 users take half a minute.
  */
 const MOST_USERS = 10_000;
 
 /**
- * Whose application credentials are looked through. Without recorded members it is every user of
- * every domain: Keystone can't list by project, and the role assignments went with the project.
+ * Returns the users whose application credentials are listed. Without recorded members these are
+ * all users of all domains: Keystone can't list users by project, and the role assignments went
+ * with the project.
  */
 async function candidates({ api, region, members }: ProjectContext): Promise<readonly string[]> {
   if (members) return members;
@@ -27,7 +28,8 @@ async function candidates({ api, region, members }: ProjectContext): Promise<rea
     paging: 'next',
   });
   const users: string[] = [];
-  // Domain by domain: with domain-specific drivers Keystone shows only those of the token's own
+  // Lists each domain: with domain-specific drivers Keystone otherwise shows only users of the
+  // token's own domain.
   // domain otherwise.
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id };
@@ -53,10 +55,10 @@ async function candidates({ api, region, members }: ProjectContext): Promise<rea
 }
 
 /**
- * Application credentials of members that are bound to the project. Nobody can log in with them any
- * more, but Keystone removes them only with their user or with a role that is taken away, not with
- * the project. Their access rules stay with the user, who may use them for another one; only a
- * token with system scope could remove them.
+ * Application credentials of members that are bound to the project. They no longer allow a login,
+ * but Keystone removes them only with their user or with the removal of a role, and not with the
+ * project. Their access rules stay: they belong to the user, who may use them for another
+ * credential, and only a system-scoped token could remove them.
  */
 const applicationCredential = defineType({
   name: 'application-credential',
@@ -71,7 +73,8 @@ const applicationCredential = defineType({
         }),
       ),
     );
-    // Keystone lists by user only: the user's other projects, and the system (null), are no answer
+    // Keystone lists by user only. Credentials for the user's other projects and for the system
+    // (null) are not wanted here.
     // to our question.
     const mayBeOurs = (row: z.infer<typeof credentialRow>): boolean =>
       row.project_id === context.project || row.project_id === undefined;
@@ -90,10 +93,10 @@ const applicationCredential = defineType({
 });
 
 /**
- * What Keystone itself leaves of a deleted project. Seen on Keystone 22 (2023.1): role assignments,
- * EC2 and other credentials, trusts, limits, tags and endpoint filters go with the project; of
- * those no resource type is needed. (Beware of
- * `GET /v3/credentials?project_id=`: it ignores the project and answers with the secrets of all.)
+ * What Keystone itself leaves of a deleted project. Role assignments, EC2 and other credentials,
+ * trusts, limits, tags and endpoint filters go with the project (seen on Keystone 22, 2023.1), so
+ * that they need no resource type. Never use `GET /v3/credentials?project_id=`: it ignores the
+ * project and returns the secrets of all projects.
  */
 export const keystone = defineService({
   name: 'keystone',

@@ -12,8 +12,8 @@ const templateRow = z.object({
 });
 
 /**
- * Magnum refuses with 400 what a cluster still names, whosever the cluster is; here it is known
- * before.
+ * Magnum answers 400 if a cluster of any project still uses the template. The listing finds these
+ * clusters beforehand.
  */
 const template = defineType({
   name: 'cluster-template',
@@ -28,7 +28,7 @@ const template = defineType({
       row: templateRow,
       paging: 'next',
     });
-    // No filter by project here either.
+    // Magnum has no filter by project here either.
     const mine = rows.filter((row) => row.project_id === context.project || !row.project_id);
     if (mine.length === 0) return [];
     const clusters = await clustersOf(context);
@@ -83,14 +83,14 @@ const quotaRow = z.object({
 const pathOfQuota = (project: string): string => `/quotas/${encodeURIComponent(project)}/Cluster`;
 
 /**
- * The limit of clusters, the only one that Magnum has. Last, for without a limit of its own the
- * project would have the default one.
+ * The limit of clusters, Magnum's only one. It is reset last because the project would otherwise
+ * get the default limit.
  */
 const quota = defineQuota({
   after: ['cluster'],
   async list({ api, project }) {
     const row = quotaRow.parse((await api.request('GET', pathOfQuota(project))).json);
-    // Where there is none, the default is shown, which has no id.
+    // Without a limit of the project Magnum shows the default, which has no id.
     return row.id === undefined || row.id === null ? [] : [row];
   },
   id: (row) => String(row.id),
@@ -104,11 +104,12 @@ const quota = defineQuota({
 
 /**
  * Magnum, Container Infrastructure Management API v1. It needs no microversion: none of them
- * changes what is asked here. Early, for its drivers act with a trust (Heat) or an application
- * credential (Cluster API) of the one who made the cluster, and with nothing afterwards. What a
- * cluster leaves by itself (volumes and snapshots of its storage driver, load balancers, floating
- * IPs and security groups of its cloud controller) are ordinary resources of the project: Octavia,
- * Cinder and Neutron are emptied of them, after this.
+ * changes the calls used here. It runs in the pre-delete phase because its drivers use a trust
+ * (Heat) or an application credential (Cluster API) of the user who created the cluster, which end
+ * with the project or the user.
+ * A cluster leaves resources behind: volumes and snapshots of its storage driver, load balancers,
+ * floating IPs and security groups of its cloud controller. They are ordinary resources of the
+ * project, and Octavia, Cinder and Neutron remove them afterwards.
  */
 export const magnum = defineService({
   name: 'magnum',

@@ -10,9 +10,9 @@ import { groupTypeAccess, typeAccess } from './manila/types.ts';
 const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
- * Limits of its own, and those of its members. Manila asks no Keystone for them, and its answer
- * names the project. Last: what Manila counts as used goes with them, and resources that are
- * removed later would be counted below nothing.
+ * Limits that were set for the project and for its members. Manila does not ask Keystone for them,
+ * and its answer names the project. The quota is reset last: Manila removes the usage counters with
+ * it, and could not count later removals.
  */
 const quota = defineQuota({
   after: ['share', 'snapshot', 'replica', 'backup', 'group', 'group-snapshot', 'share-network'],
@@ -40,16 +40,17 @@ const quota = defineQuota({
 
 /**
  * Manila, Shared File Systems API v2. 2.56 (Victoria) is the first microversion in which groups and
- * replicas are no experiment. Messages are not removed: they expire by themselves. Resource types
- * don't wait for each other as a whole, for one thing that hangs must not keep the rest (safety
- * rule: one stuck resource stops no other): each thing waits for those that it hangs on. A deleted
- * user's limits are left: with them the API would take away what Manila counts for his shares in
- * living projects.
+ * replicas are not experimental. Messages are not removed: they expire by themselves.
+ * Resource types don't wait for each other as a whole, so that one stuck resource does not delay
+ * the rest (safety rule: one stuck resource stops no other). Each resource waits only for the
+ * resources that it depends on.
+ * A deleted user's limits stay: with them the API would remove the usage counters of the user's
+ * shares in living projects.
  */
 export const manila = defineService({
   name: 'manila',
   catalogTypes: ['shared-file-system', 'sharev2', 'share'],
-  // Share servers have ports in the project's subnets, and encrypted shares their keys in Barbican.
+  // Share servers have ports in the project's subnets, and encrypted shares have keys in Barbican.
   before: ['neutron', 'barbican'],
   microversion: { header: 'X-OpenStack-Manila-API-Version', floor: '2.56', ceiling: '2.81' },
   releases: [

@@ -1,6 +1,5 @@
 import { defineService } from '../task/service.ts';
 
-/** Masakari, Instance High Availability API. */
 export const masakari = defineService({
   name: 'masakari',
   catalogTypes: ['instance-ha', 'ha'],

@@ -12,8 +12,8 @@ import {
 } from './mistral/rows.ts';
 
 /**
- * First of all: one of a dead project fires for ever, and fails, for its trust is gone. Mistral
- * tries to remove the trust, and minds no failure.
+ * Cron triggers go first: those of a deleted project fire for ever and fail, because their trust is
+ * gone. Mistral tries to remove the trust and ignores a failure.
  */
 const cronTrigger = defineType({
   name: 'cron-trigger',
@@ -37,7 +37,7 @@ const eventTrigger = defineType({
     removeOurs(row, context, 'event_triggers', () => eventTriggersAgain(context)),
 });
 
-/** With its tasks and the executions below it, running ones too (`force`). */
+/** Deletes the execution with its tasks and nested executions, also a running one (`force`). */
 const execution = defineType({
   name: 'execution',
   follows: ['cron-trigger', 'event-trigger'],
@@ -53,7 +53,7 @@ const execution = defineType({
   },
 });
 
-/** Those that were run without a workflow; the others go with their execution. */
+/** Action executions that ran without a workflow. The others go with their execution. */
 const actionExecution = defineType({
   name: 'action-execution',
   requiresLiveProject: {
@@ -98,9 +98,10 @@ const actionExecution = defineType({
 });
 
 /**
- * Mistral, Workflow API v2. Emptied while the project lives where that is possible: much of it only
- * a token on the project can remove. What a stack made goes with the stack; what triggers start
- * must not come while the rest is emptied.
+ * Mistral, Workflow API v2. It is emptied while the project still exists where that is possible:
+ * many of its resources can be removed only with a token on the project. It runs after Heat,
+ * because a stack's resources go with the stack, and before the services whose resources its
+ * triggers may create.
  */
 export const mistral = defineService({
   name: 'mistral',

@@ -9,11 +9,12 @@ import { SECURITY } from './neutron/security.ts';
 import { SHARING } from './neutron/sharing.ts';
 
 /**
- * Neutron, Networking API v2.0; everything in it is synchronous. No call of it asks Keystone
- * whether the project exists. Never called: `GET /auto-allocated-topology/P`, which builds one
- * (safety rule: listing must not create). The topology is an ordinary network, subnet and router of
- * the project and goes with them. After Nova, which unbinds and removes the ports of its servers.
- * Six at a time: parallel deletes deadlock in its database beyond that.
+ * Neutron, Networking API v2.0; all its calls are synchronous. None of them asks Keystone whether
+ * the project exists. Never call `GET /auto-allocated-topology/P`: it creates a topology (safety
+ * rule: listing must not create). The topology is an ordinary network, subnet and router of the
+ * project and goes with them.
+ * Neutron runs after Nova, which unbinds and removes the ports of its servers. At most six calls
+ * run in parallel: beyond that, parallel deletions deadlock in Neutron's database.
  */
 export const neutron = defineService({
   name: 'neutron',

@@ -12,8 +12,8 @@ const serverGroupRow = z.object({
 });
 
 /**
- * Nova can't list the groups of one project: those of the whole cloud are read, and only rows of
- * this one are kept.
+ * Nova can't list the groups of one project: the listing reads those of the whole cloud and keeps
+ * the project's rows.
  */
 const serverGroup = defineType({
   name: 'server-group',
@@ -40,8 +40,8 @@ const flavorRow = z.object({ id: z.string(), name: z.string().nullish() });
 const accessRow = z.object({ flavor_id: z.string(), tenant_id: z.string().nullish() });
 
 /**
- * The right to use a private flavor. Nova shows it by flavor only: one call for each private flavor
- * of the cloud.
+ * Access to a private flavor. Nova lists access by flavor only: one call for each private flavor of
+ * the cloud.
  */
 const flavorAccess = defineType({
   name: 'flavor-access',
@@ -95,10 +95,10 @@ const quotaClass = z.object({ quota_class_set: z.record(z.string(), z.unknown())
 const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.unknown()) }) });
 
 /**
- * Limits of its own, and those of its users with them. `GET /os-quota-sets/P` asks Keystone and
- * fails once the project is gone;
- * `GET /limits` does not. Rows that say the same as the defaults can't be seen, and do nothing.
- * Last, for without its own limits (perhaps 0) the project would have the default ones.
+ * Limits that were set for the project, and with them those of its users. `GET /os-quota-sets/P`
+ * asks Keystone and fails once the project is gone; `GET /limits` does not. Rows that equal the
+ * defaults are not visible and have no effect. The quota is reset last because the project would
+ * otherwise get the default limits instead of its own (perhaps 0).
  */
 const quota = defineQuota({
   after: ['server', 'server-group'],
@@ -115,7 +115,7 @@ const quota = defineQuota({
         absolute[limit] !== undefined &&
         defaults[name] !== absolute[limit],
     );
-    // The project is the key that Nova was asked with and is the address of the row: the answer
+    // The answer names no owner. The project is the key of the request and the address of the row.
     // names no owner.
     return differing.length === 0
       ? []
@@ -131,14 +131,15 @@ const quota = defineQuota({
 });
 
 /**
- * Nova, Compute API. Since microversion 2.75 (Train) it refuses a filter that it does not know;
- * before, it ignored it and listed everything. Nothing that came later is needed, so that the same
- * answers come from every cloud. Keypairs are the user's: they go with him.
+ * Nova, Compute API. Since microversion 2.75 (Train) Nova refuses an unknown filter; before, it
+ * ignored the filter and listed everything. No later feature is needed, so that every cloud gives
+ * the same answers. Keypairs belong to the user and go with the user.
  */
 export const nova = defineService({
   name: 'nova',
   catalogTypes: ['compute'],
-  // Nova's API before microversions, and the one in the manner of Amazon's EC2: the same servers.
+  // Nova's API before microversions, and the one compatible with Amazon's EC2: both show the same
+  // servers.
   catalogAliases: ['compute_legacy', 'ec2'],
   after: [],
   microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },

@@ -22,20 +22,20 @@ const loadBalancerRow = z.object({
 });
 type LoadBalancerRow = z.infer<typeof loadBalancerRow>;
 
-/** `DELETABLE_STATUSES` of Octavia; everything else it refuses with 409. */
+/** `DELETABLE_STATUSES` of Octavia. In any other state it answers 409. */
 const DELETABLE = ['ACTIVE', 'ERROR'];
 /**
  * An amphora that never answers keeps its load balancer in PENDING_CREATE for 15 minutes (Octavia's
- * own retries), then it is in ERROR.
+ * own retries). Then the load balancer changes to ERROR.
  */
 const PATIENCE = 20 * 60_000;
-/** What went to ERROR so lately may have done so over its removal. */
+/** A load balancer that changed to ERROR within this time may have failed during its removal. */
 const LATELY = 60 * 60_000;
 const changedAt = (row: LoadBalancerRow): number => epochOf(row.updated_at ?? row.created_at);
 const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
   now() - changedAt(row) > PATIENCE;
 
-/** A worker is at it, or died over it: no call of the API ends that. */
+/** A worker is processing it, or died while doing so: no API call ends this state. */
 function busy(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;
   if (!isStuck(row, context))
@@ -52,8 +52,8 @@ const failedWith = (error: unknown, ...statuses: number[]): error is PropagatorE
   error instanceof PropagatorError && statuses.includes(error.report.status ?? 0);
 
 /**
- * Load balancers with their listeners, pools, members, monitors and L7 policies, their amphorae and
- * VIP ports.
+ * Load balancers with their listeners, pools, members, monitors, L7 policies, amphorae and VIP
+ * ports.
  */
 const loadBalancer = defineType({
   name: 'load-balancer',
@@ -92,7 +92,8 @@ const loadBalancer = defineType({
         { query: { cascade: true } },
       );
     } catch (error) {
-      // 400: the provider is not enabled; 501: it can't cascade. Waiting helps with neither.
+      // 400: the provider is not enabled; 501: it does not support cascade. A retry helps in
+      // neither case.
       if (!failedWith(error, 400, 501)) throw error;
       const advice =
         'Enable its provider in [api_settings] enabled_provider_drivers again, or remove what is in it by hand first.';
@@ -111,7 +112,7 @@ const loadBalancer = defineType({
   },
 });
 
-/** Null: never set, the default counts. */
+/** Null means that no limit was set and the default applies. */
 const limit = z.number().nullish();
 const limits = {
   loadbalancer: limit,
@@ -135,11 +136,11 @@ interface QuotaRow {
 }
 
 /**
- * Limits of its own, as the listing shows them; it takes a project and makes no row. Octavia 19
- * writes the defaults into the row of a project at each GET and DELETE of its quota, so that only
- * what differs from the defaults is the project's own. The row itself counts what is used, too, and
- * stays in the database for ever. Last, for without its own limits the project would have the
- * default ones.
+ * Limits that were set for the project, from the listing, which takes a project and creates no row.
+ * Octavia 19 writes the defaults into the row of a project at each GET and DELETE of its quota, so
+ * that only values that differ from the defaults are the project's own. The row also holds the
+ * usage and stays in the database for ever. The quota is reset last because the project would
+ * otherwise get the default limits.
  */
 const quota = defineQuota({
   after: ['load-balancer'],
@@ -150,7 +151,7 @@ const quota = defineQuota({
       paging: 'none',
       query: { project_id: project },
     });
-    // Rows of others, and those without an owner, are for the safety rules to sort out.
+    // The listing keeps foreign rows and rows without an owner: the owner check handles them.
     const limited = rows.filter((row) => limitsOf(row, {}).length > 0);
     const defaults = limited.length === 0 ? {} : await defaultsOf(project, api);
     return limited
@@ -186,10 +187,11 @@ const limitsOf = (row: Limits, defaults: Limits): LimitName[] =>
   LIMIT_NAMES.filter((name) => typeof row[name] === 'number' && row[name] !== defaults[name]);
 
 /**
- * Octavia, Load Balancer API v2. No call of it asks Keystone for the project. Flavors, availability
- * zones and amphorae are the operator's. Before Neutron: the VIP port is in the project and looks
- * as if it could go; without it the load balancer could not be removed cleanly, and ports of its
- * amphorae hold the subnets.
+ * Octavia, Load Balancer API v2. None of its calls asks Keystone for the project. Flavors,
+ * availability zones and amphorae belong to the operator.
+ * Octavia runs before Neutron: the VIP port is in the project and looks removable, but without it
+ * Octavia could not remove the load balancer cleanly. The ports of its amphorae also hold the
+ * subnets.
  */
 export const octavia = defineService({
   name: 'octavia',

@@ -1,7 +1,7 @@
 import { defineService } from '../task/service.ts';
 
 /**
- * Placement. What it still counts after a clean-up is a server that Nova has lost: `openstack
+ * Placement. Usage that remains after a cleanup belongs to a server that Nova has lost: `openstack
  * resource usage show <project>`.
  */
 export const placement = defineService({

@@ -5,11 +5,11 @@ import { accountOf, ask, CAREFUL_PAGE, infoOf, isMissingAccount, speak } from '.
 import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift/object.ts';
 
 /**
- * Objects that one look takes in: a round over them lasts a minute or two, and the memory stays
- * small.
+ * Maximum number of objects in one listing: an iteration over them takes a minute or two and needs
+ * little memory.
  */
 const MOST_OBJECTS = 10_000;
-/** Containers listed at the same time. */
+/** Containers listed in parallel. */
 const AT_ONCE = 8;
 
 const containerRow = z.object({ name: z.string() });
@@ -19,8 +19,8 @@ interface ContainerRow {
 }
 
 /**
- * An account that nobody made yet is listed as an empty one (`account_autocreate`), a deleted one
- * answers 410; neither holds anything.
+ * Swift lists an account that was never created as an empty one (`account_autocreate`), and answers
+ * 410 for a deleted one. Neither holds any data.
  */
 function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]> {
   return context.memoize('swift.containers', async () => {
@@ -39,15 +39,15 @@ function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]>
 }
 
 /**
- * Containers whose objects this round has not seen all of: they can't be empty when it comes to
- * them.
+ * Containers whose objects this iteration has not listed completely: they can't be empty when the
+ * iteration reaches them.
  */
 const unseenOf = (context: ProjectContext): Promise<Set<string>> =>
   context.memoize('swift.unseen', async () => new Set<string>());
 
 /**
- * Objects, versions and delete markers of all containers; manifests and their segments are objects
- * like others.
+ * Objects, versions and delete markers of all containers. Manifests and their segments are ordinary
+ * objects.
  */
 const object = defineType<ObjectRow>({
   name: 'object',
@@ -83,15 +83,15 @@ const object = defineType<ObjectRow>({
   batch: { most: 500, remove: removeObjects },
 });
 
-/** As the account last heard from its containers, some minutes late. */
+/** The number that the containers last reported to the account, which is some minutes old. */
 async function objectCount(context: ProjectContext): Promise<number> {
   const { headers } = await ask(context, 'HEAD', '');
   return Number(headers.get('x-account-object-count') ?? 0) || 0;
 }
 
 /**
- * Containers; public read rights end with them. One that still holds something is refused by Swift,
- * and keeps no other.
+ * Containers; public read rights end with them. Swift refuses to delete a container with contents,
+ * and this does not delay other containers.
  */
 const container = defineType<ContainerRow>({
   name: 'container',
@@ -112,7 +112,7 @@ const container = defineType<ContainerRow>({
         advice:
           'It is tried again; if it stays, look at the object-updater, the object-expirer (objects that expired and are not removed yet) and the replicators of Swift.',
       };
-    // 404 on a row that is listed: the account's listing lags behind.
+    // 404 for a listed row: the account's listing is behind.
     return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };
   },
 });
@@ -123,8 +123,8 @@ const MANAGE =
   'Nothing to do. To have accounts removed, too, set allow_account_management = true on an internal proxy.';
 
 /**
- * The account itself: its temporary-URL keys and quotas. Swift's reaper frees it later; a deleted
- * account answers 410.
+ * The account with its temporary-URL keys and quotas. Swift's reaper frees its space later. A
+ * deleted account answers 410.
  */
 const account = defineType<{ readonly name: string; readonly owner: string }>({
   name: 'account',
@@ -135,7 +135,8 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
       if (await isMissingAccount(error, context)) return undefined;
       throw error;
     });
-    // 200 is the listing that Swift makes up for an account that nobody made; a real one answers
+    // 200 is the listing that Swift invents for an account that was never created. An existing one
+    // answers 204.
     // 204.
     if (answer?.status !== 204) return [];
     if ((await infoOf(context))?.swift?.allow_account_management === false)
@@ -158,7 +159,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
     );
     if (left.rows.length > 0)
       return { is: 'blocked', message: 'the account still lists containers', actor: 'none' };
-    // Without any query: Swift takes an account DELETE with one for a mistyped bulk delete.
+    // No query: Swift interprets an account DELETE with a query as a mistyped bulk delete.
     const answer = await ask(context, 'DELETE', '', { accept: [404, 405, 410] });
     if (answer.status !== 405) return { is: 'gone' };
     return { is: 'retained', message: UNMANAGED, advice: MANAGE };
@@ -166,15 +167,16 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
 });
 
 /**
- * Swift, API v1. The token needs the reseller-admin role: "admin" opens no other account.
- * After Glance and Cinder, which may keep images and backups in the account.
+ * Swift, API v1. The token needs the reseller-admin role: "admin" gives access to no other account.
+ * Swift runs after Glance and Cinder, which may keep images and backups in the account.
  */
 export const swift = defineService({
   name: 'swift',
   catalogTypes: ['object-store'],
-  // The same account in the manner of Amazon's S3.
+  // The same account through the API compatible with Amazon's S3.
   catalogAliases: ['s3'],
-  // Backups and images may lie in it; a public image that waits for the operator must not keep the
+  // Backups and images may be in it. The dependency is only preferred: a public image that waits
+  // for the operator must not block the rest.
   // rest.
   follows: ['nova', 'cinder', 'glance'],
   resourceTypes: [object, container, account],

@@ -7,8 +7,8 @@ import { type Owned, ownedBy } from './tacker/tenant.ts';
 const subscriptionRow = z.object({ id: z.string(), callbackUri: z.string().nullish() });
 
 /**
- * Subscriptions to what happens to VNFs. Any administrator lists them, and Tacker removes one only
- * for a token of the project that made it (else 404).
+ * Subscriptions to notifications of VNFs. Any administrator lists them, but Tacker removes one only
+ * with a token on the project that created it (else 404).
  */
 const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
   name: 'subscription',
@@ -23,7 +23,8 @@ const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
   owner: (row) => row.owner,
   label: (row) => row.callbackUri ?? undefined,
   async remove(row, { projectApi }): Promise<Removal> {
-    // Asked with another token, Tacker answers 404 about what is there, which must not be taken for
+    // With another token Tacker answers 404 although the subscription exists. This must not count
+    // as gone.
     // gone.
     if (!projectApi)
       return {
@@ -43,8 +44,8 @@ const vimRow = z.object({
 });
 
 /**
- * VIMs: where VNFs are made, with a login for each. Tacker deletes the login where it keeps it, in
- * Barbican or in a file. Only after the VNFs, which need it.
+ * VIMs: the clouds in which VNFs are created, with a login for each. Tacker also deletes the login,
+ * which it keeps in Barbican or in a file. VIMs go after the VNFs, which need them.
  */
 const vim = defineType({
   name: 'vim',
@@ -70,8 +71,8 @@ const vim = defineType({
 const packageRow = z.object({ id: z.string() });
 
 /**
- * VNF packages. Tacker knows whose they are, shows it to nobody and has no filter for it: where
- * there are any, this project's may be among them.
+ * VNF packages. Tacker stores the owner but shows it to no caller and has no filter for it. If the
+ * cloud has any packages, some may belong to this project.
  */
 const vnfPackage = defineType<z.infer<typeof packageRow>>({
   name: 'vnf-package',
@@ -106,9 +107,9 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
 });
 
 /**
- * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of its own API. Before Heat, in
- * which the VNFs are stacks, and before what is in them. Early, for Tacker works with logins that
- * may die with the project.
+ * Tacker, VNF lifecycle management v1 (ETSI SOL003) and the VIMs of its own API. It runs before
+ * Heat, in which the VNFs are stacks, and before the services of their resources. It runs in the
+ * pre-delete phase because Tacker uses logins that may end with the project.
  */
 export const tacker = defineService({
   name: 'tacker',

@@ -27,16 +27,16 @@ const modulesOf = async (api: ServiceApi, project: string) => {
 };
 
 /**
- * Trove answers 500 to an administrator who lists modules, in every release since 2023.2 (an
- * UnboundLocalError in its `Modules.load`). It is this fault, and no Trove that is down, if the
- * listing of clusters is answered at the same time.
+ * Trove answers 500 if an administrator lists modules, in every release since 2023.2 (an
+ * UnboundLocalError in its `Modules.load`). If the listing of clusters succeeds at the same time,
+ * the 500 is this fault, and Trove is not down.
  */
 async function isListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
   if (!(error instanceof PropagatorError) || error.report.status !== 500) return false;
   return isAdministrator(api).catch(() => false);
 }
 
-/** The API over a token that is no administrator's; `undefined` where Keystone gives none. */
+/** The API with a token without the administrator role; `undefined` if Keystone gives none. */
 const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefined> =>
   memberApi?.().catch((error: unknown) => {
     if (error instanceof PropagatorError && error.report.class !== 'Transient') return undefined;
@@ -44,9 +44,9 @@ const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefi
   }) ?? Promise.resolve(undefined);
 
 /**
- * Modules. An administrator gets those of the whole cloud; what is for all projects is the cloud's
- * own, and says so. Where that listing is broken, a member of the living project lists those of the
- * project; after its death no token shows them.
+ * Modules. An administrator gets those of the whole cloud; modules for all projects belong to the
+ * cloud and are marked as such. If that listing fails, a member of the living project lists the
+ * project's modules. After the project's deletion no token shows them.
  */
 const module = defineType({
   name: 'module',
@@ -76,7 +76,7 @@ const module = defineType({
   label: (row) => row.name ?? undefined,
   remove: (row, context) =>
     unlessHeldByBuild(context, /applied to/i, async () => {
-      // Hidden ones and those that are applied by themselves only an administrator may delete.
+      // Only an administrator may delete hidden modules and those that are applied automatically.
       await context.api.request('DELETE', `/modules/${encodeURIComponent(row.id)}`);
       return { is: 'gone' };
     }),
@@ -84,16 +84,16 @@ const module = defineType({
 
 const configurationRow = z.object({ id: z.string(), name: z.string().nullish() });
 
-/** To anybody else Trove answers 401 here. */
+/** Without the administrator role Trove answers 401 here. */
 const isAdministrator = async (api: ServiceApi): Promise<boolean> =>
   (await api.request('GET', '/mgmt/clusters', { query: { deleted: false }, accept: [401, 403] }))
     .status < 300;
 
 /**
- * Configuration groups. No row names its owner. To a member Trove shows those of the project of the
- * token only, which is the proof of the owner; to an administrator, whatever project the token is
- * on, those of the whole cloud, and nothing tells them apart. A group that an instance in BUILD
- * uses does not hold the phase for an hour either; it stays, and the operation says so.
+ * Configuration groups. No row names its owner. A member's token shows only those of its project,
+ * which proves the owner. An administrator's token shows those of the whole cloud, whatever its
+ * project is, and no field tells them apart. A group that an instance in BUILD uses does not delay
+ * the pre-delete phase for an hour: the group stays, and the operation reports it.
  */
 const configuration = defineType({
   name: 'configuration',
@@ -140,10 +140,10 @@ const configuration = defineType({
 });
 
 /**
- * Trove, Database Service API v1.0. An administrator's token is for its own project in every path:
- * another one there is refused. Limits of a project are no resource type here: no call removes
- * them, and the only one that shows them creates rows of usage for whom it is asked about (safety
- * rule: listing must not create).
+ * Trove, Database Service API v1.0. Every path contains the token's own project: Trove refuses
+ * another one, even for an administrator. Limits of a project are no resource type here: no call
+ * removes them, and the only call that shows them creates rows of usage for the project in the
+ * request (safety rule: listing must not create).
  */
 export const trove = defineService({
   name: 'trove',

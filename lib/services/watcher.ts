@@ -1,6 +1,5 @@
 import { defineService } from '../task/service.ts';
 
-/** Watcher, Infrastructure Optimization API. */
 export const watcher = defineService({
   name: 'watcher',
   catalogTypes: ['resource-optimization', 'infra-optim'],

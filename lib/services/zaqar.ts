@@ -16,19 +16,18 @@ const requiresLiveProject: RequiresLiveProject = {
 };
 
 /**
- * Zaqar wants every client to name itself by a UUID, and counts by it whose messages are whose; any
- * will do.
+ * Zaqar requires a UUID from every client and uses it to separate their messages. Any UUID works.
  */
 const headers = { 'client-id': '6b1f9c3e-5a0d-4f5e-9d53-1c8f0a7e2b44' };
-/** More than [transport] max_queues_per_page is a 400, so that none is asked for. */
+/** A limit above [transport] max_queues_per_page is answered with 400, so none is sent. */
 const query = { limit: undefined };
 
 const named = z.object({ name: z.string() });
 const subscription = z.object({ id: z.string() });
 
 /**
- * A queue does not take its subscriptions along, which would go on to call their subscribers.
- * Expired messages are left to Zaqar; the others go with the queue.
+ * A queue is deleted without its subscriptions, which would continue to call their subscribers, so
+ * they go first. Zaqar removes expired messages itself; the others go with the queue.
  */
 async function removeWithSubscriptions(api: ServiceApi, path: string): Promise<void> {
   const collection = 'subscriptions';
@@ -56,9 +55,9 @@ const listNames = async (api: ServiceApi, collection: string): Promise<string[]>
 };
 
 /**
- * No row of Zaqar says whose it is, and every call is about the project of the token,
- * administrators' ones too (its auth middleware writes over any other that is named). So that
- * project is the owner: with any other token the rows count as foreign.
+ * No row of Zaqar names its owner, and every call concerns the project of the token, even for an
+ * administrator (the auth middleware overwrites any other project). The token's project is
+ * therefore the owner: with any other token the rows count as foreign.
  */
 const ofTheToken = (name: string, list: (api: ServiceApi) => Promise<readonly string[]>) =>
   defineType({
@@ -77,8 +76,8 @@ const ofTheToken = (name: string, list: (api: ServiceApi) => Promise<readonly st
 const queue = ofTheToken('queue', (api) => listNames(api, 'queues'));
 
 /**
- * Only on MongoDB are there topics; on any other store Zaqar answers 503 to all that is about them,
- * like a store that is down.
+ * Topics exist only on MongoDB. With any other store Zaqar answers 503 to all calls about topics,
+ * as if the store were down.
  */
 const topic = ofTheToken('topic', async (api) => {
   const ask = (): Promise<string[] | PropagatorError> =>
@@ -88,7 +87,7 @@ const topic = ofTheToken('topic', async (api) => {
     });
   const first = await ask();
   if (!(first instanceof PropagatorError)) return first;
-  // Queues are in the same store: while they can be listed, it is not down.
+  // Queues are in the same store: if they can be listed, the store is not down.
   await listNames(api, 'queues');
   const second = await ask();
   if (!(second instanceof PropagatorError)) return second;
@@ -101,7 +100,6 @@ const topic = ofTheToken('topic', async (api) => {
   });
 });
 
-/** Zaqar, Messaging API v2. */
 export const zaqar = defineService({
   name: 'zaqar',
   catalogTypes: ['message', 'messaging'],

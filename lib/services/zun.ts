@@ -4,7 +4,7 @@ import { defineService, defineType, type ProjectContext, type Removal } from '..
 import { defineQuota } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 
-/** A container on a living host is gone within seconds. */
+/** Zun deletes a container on a running host within seconds. */
 const PATIENCE = 900_000;
 
 const containerRow = z.object({
@@ -23,8 +23,9 @@ const path = (collection: string, { uuid }: { readonly uuid: string }): string =
 const scanDeadLetterQueues = { all_projects: true };
 
 /**
- * Zun asks first whether the host of a container is up, and says nothing of it but 500 and a number
- * for its log. Without this a person would read that Zun is broken.
+ * Zun first checks that the host of a container is up. If it is not, Zun answers 500 with only a
+ * request id. The blocker names the host, because the operator would otherwise look for a fault in
+ * Zun.
  */
 async function removeFromHost(
   at: string,
@@ -90,8 +91,8 @@ const container = defineType<ContainerRow>({
 });
 
 /**
- * Capsules, each with its containers. Zun knows no filter for them and no force; the containers in
- * them are not listed among the others.
+ * Capsules with their containers. Zun has no filter and no force for capsules, and does not list
+ * their containers among the others.
  */
 const capsule = defineType<ContainerRow>({
   name: 'capsule',
@@ -118,7 +119,7 @@ const registryRow = z.object({
   project_id: z.string().nullish(),
 });
 
-/** Registries of images, with the password that was entered for each. */
+/** Image registries, with the password that was entered for each. */
 const registry = defineType({
   name: 'registry',
   follows: ['container', 'capsule'],
@@ -151,9 +152,9 @@ const registry = defineType({
 const limits = z.record(z.string(), z.number());
 
 /**
- * Limits of its own, last of all. The path names the project and the answer does not; Zun asks no
- * Keystone for it. There is no row to read an owner from: what is compared are two answers about
- * this project and no other.
+ * Limits that were set for the project, reset last. The path names the project and the answer does
+ * not; Zun does not ask Keystone for it. No row has an owner: the listing compares two answers
+ * about this project only.
  */
 const quota = defineQuota({
   after: ['container', 'capsule'],
@@ -179,9 +180,9 @@ const quota = defineQuota({
 });
 
 /**
- * Zun, API v1. Microversion 1.32 (Stein) is the first in which capsules go in the background and
- * have a name. A container holds Neutron ports and Cinder volumes, which Zun gives back itself;
- * removed under it, they would leave it in error.
+ * Zun, API v1. Microversion 1.32 (Stein) is the first in which capsules are deleted in the
+ * background and have a name. A container holds Neutron ports and Cinder volumes, which Zun
+ * releases itself. If they were removed first, the container would end in an error state.
  */
 export const zun = defineService({
   name: 'zun',

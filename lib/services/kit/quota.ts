@@ -1,28 +1,32 @@
 import type { DefinedType, ProjectContext, Removal, UserContext } from '../../task/service.ts';
 import { defineType, defineUserType, type ResourceTypeDefinition } from '../../task/service.ts';
 
-/** Limits of a project (or of a user in one) that a service keeps beside its defaults. */
+/** Limits of a project, or of a user in a project, that differ from the service's defaults. */
 export interface QuotaDefinition<Row, At = ProjectContext>
   extends Omit<ResourceTypeDefinition<Row, At>, 'name' | 'remove' | 'batch'> {
   /** Default `quota`. */
   readonly name?: string;
-  /** Asks the service for the defaults. What it returns says more than that it was done. */
+  /**
+   * Resets the limits to the defaults. Returns a removal only if the result differs from the usual
+   * one.
+   */
   reset(row: Row, context: At): Promise<Removal | undefined>;
 }
 
 /**
- * A quota as a resource type. A service may answer that it reset the limits and still show them:
- * Nova keeps them in Keystone where unified limits are on, and answers 202 without doing anything;
- * Octavia 2026.2 writes the defaults into the row of the project. So the limits are listed
- * again after the reset. Limits that are still shown are retained: the operator is told, and the
- * task ends without them, for a few numbers do no harm.
+ * Defines a quota as a resource type. A service may answer that it reset the limits and still show
+ * them: Nova keeps them in Keystone if unified limits are on, and answers 202 without doing
+ * anything; Octavia 2026.2 writes the defaults into the row of the project.
+ * The limits are therefore listed again after the reset. Limits that are still shown count as
+ * retained: the report tells the operator, and the task ends without their removal because a few
+ * numbers do no harm.
  */
 export function defineQuota<Row>(definition: QuotaDefinition<Row>): DefinedType {
   const { reset, ...rest } = definition;
   return defineType<Row>({ name: 'quota', ...rest, remove: removalOf(definition) });
 }
 
-/** The same for limits of a user. */
+/** Defines the limits of a user in the same way. */
 export function defineUserQuota<Row>(
   definition: Omit<QuotaDefinition<Row, UserContext>, 'awaitedBy'>,
 ): DefinedType<UserContext> {
@@ -47,7 +51,7 @@ const removalOf =
     };
   };
 
-/** A listing that fails proves nothing: the next iteration lists the limits anyway. */
+/** A failed listing proves nothing: the next iteration lists the limits anyway. */
 async function shownAgain<Row, At>(
   quota: Pick<QuotaDefinition<Row, At>, 'list' | 'id'>,
   row: Row,

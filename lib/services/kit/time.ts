@@ -1,6 +1,6 @@
 /**
- * Epoch milliseconds of a time as Nova and Cinder write it: UTC, mostly without saying so. `NaN`
- * when there is none.
+ * Parses a time as Nova and Cinder write it: UTC, mostly without a time zone. Returns epoch
+ * milliseconds, or `NaN` if there is no time.
  */
 export function epochOf(time: string | null | undefined): number {
   if (!time) return Number.NaN;

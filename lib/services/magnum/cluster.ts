@@ -25,16 +25,16 @@ const clusterRow = z.object({
 });
 type ClusterRow = z.infer<typeof clusterRow>;
 
-/** The stack of a cluster with many nodes takes its quarter of an hour. */
+/** The deletion of a stack with many nodes takes about a quarter of an hour. */
 const PATIENCE = 30 * 60_000;
 
 const pathOf = (row: ClusterRow): string => `/clusters/${encodeURIComponent(row.uuid)}`;
 const changedAt = (row: ClusterRow): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
- * The clusters of the whole cloud: Magnum has no filter by project, and an administrator always
- * gets all of them. Only the listing with details names the project. Asked once a round, for
- * templates want to know who uses them.
+ * Returns the clusters of the whole cloud: Magnum has no filter by project, and an administrator
+ * always gets all of them. Only the detailed listing names the project. The clusters are requested
+ * once per iteration because the templates need them, too.
  */
 export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[]> =>
   memoize('magnum/clusters', async () => {
@@ -43,7 +43,9 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
       row: clusterRow,
       paging: 'next',
     });
-    // To anybody else Magnum shows those of his own project and says nothing. Its own services it
+    // For a user without the administrator role Magnum lists only the own project and gives no
+    // error. `/mservices` tells the two cases apart: Magnum shows its own services to
+    // administrators only (403).
     // shows to administrators only (403).
     if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
       await api.request('GET', '/mservices');
@@ -51,9 +53,9 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
   });
 
 /**
- * Clusters with their node groups, certificates and trustee. Deleted with a token on the project
- * where there is one: the Heat driver passes the caller's token on, and Heat deletes keypairs and
- * the like by name in the caller's own account.
+ * Clusters with their node groups, certificates and trustee. A token on the project is preferred:
+ * the Heat driver passes the caller's token on, and Heat deletes resources such as keypairs by name
+ * in the caller's own account.
  */
 export const cluster = defineType({
   name: 'cluster',
@@ -78,7 +80,8 @@ export const cluster = defineType({
     if (isUnderWay && (!hangs || (await heatIsAtIt(row, context))))
       return { is: 'accepted', ...hangs };
     const why = row.status === 'DELETE_FAILED' ? await failureOf(row, context.api) : undefined;
-    // For a cluster that hangs, too: its stack is gone while nobody can log in with its trust to
+    // The deletion is also requested for a stuck cluster: its stack is gone, but Magnum can't log
+    // in with its trust to notice. Heat's 404 makes the conductor drop the row.
     // see that. Heat's 404 makes the conductor drop the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     if (why === undefined) return { is: 'accepted', ...hangs };
@@ -95,8 +98,9 @@ export const cluster = defineType({
 const stackRow = z.object({ id: z.string(), stack_status: z.string() });
 
 /**
- * Whether Heat still deletes the stack; to ask it again would begin from the start. Heat may be
- * missing (Cluster API drivers) or closed to us: then to repeat the deletion does no harm.
+ * Returns true if Heat is still deleting the stack; a second request would start the deletion from
+ * the beginning. If Heat is missing (Cluster API drivers) or refuses access, a repeated deletion
+ * does no harm.
  */
 async function heatIsAtIt(
   row: ClusterRow,
@@ -124,7 +128,7 @@ async function heatIsAtIt(
 
 const detail = z.object({ faults: z.record(z.string(), z.string().nullable()).nullish() });
 
-/** Only the cluster by itself shows what its node groups failed of. */
+/** Only the single cluster shows why its node groups failed. */
 async function failureOf(row: ClusterRow, api: ServiceApi): Promise<string> {
   const answer = await api.request('GET', pathOf(row));
   const faults = Object.entries(detail.parse(answer.json).faults ?? {}).map(
@@ -134,8 +138,8 @@ async function failureOf(row: ClusterRow, api: ServiceApi): Promise<string> {
 }
 
 /**
- * Nothing is taken from a living project because somebody left it; but what runs in his name stops
- * working.
+ * A cluster belongs to its project and stays when its user is deleted. The parts of it that use the
+ * user's credentials stop working.
  */
 export const clusterOfUser = defineUserType({
   name: 'cluster-of-user',

@@ -21,8 +21,8 @@ import {
 } from './rows.ts';
 
 /**
- * A backup belongs to whom its share belongs; its own row names no project. A share does not go
- * before its backups.
+ * The owner of a backup is the owner of its share. The row itself names no project. A share goes
+ * after its backups.
  */
 export const backup = defineType({
   name: 'backup',
@@ -54,8 +54,8 @@ const replicaRow = z.object({
 });
 
 /**
- * All replicas of a share but one, which goes with the share; Manila keeps the last active one. A
- * replica belongs to whom its share belongs.
+ * All replicas of a share except one, which goes with the share: Manila keeps the last active one.
+ * The owner of a replica is the owner of its share.
  */
 export const replica = defineType({
   name: 'replica',
@@ -83,7 +83,7 @@ export const replica = defineType({
   async remove(row, context): Promise<Removal> {
     if (row.status === 'deleting') return { is: 'accepted' };
     try {
-      // A replica is deleted in whatever state.
+      // Manila deletes a replica in any state.
       await context.api.request('DELETE', `/share-replicas/${encodeURIComponent(row.id)}`);
     } catch (error) {
       return { is: 'blocked', ...refusal(error) };

@@ -4,15 +4,16 @@ import type { Blocker, ProjectContext, Removal } from '../../task/service.ts';
 import { epochOf } from '../kit/time.ts';
 
 const MINUTE = 60_000;
-/** A deletion in Manila that takes longer is shown to the operator. */
+/** A deletion that takes longer is reported to the operator. */
 export const PATIENCE = 30 * MINUTE;
 
-/** Goes on by itself. */
+/** Returns a blocker that resolves by itself. */
 export const waits = (message: string): Blocker => ({ message, actor: 'none' });
 
 /**
- * Manila answers 400, 403 and 409 to what stands in the way; a 403 of its policy is about us and is
- * thrown on. Some of its releases lose the words in between: `Invalid share: %(reason)s.`
+ * Turns a refusal into a blocker. Manila answers 400, 403 or 409 if something prevents a deletion.
+ * A 403 of its policy concerns the token and is thrown again. Some releases lose the reason:
+ * `Invalid share: %(reason)s.`
  */
 export function refusal(error: unknown): Blocker {
   const status = error instanceof PropagatorError ? error.report.status : undefined;
@@ -33,8 +34,8 @@ export const adviceOnFailure =
   'Look at the log of manila-share for its id. As a last resort, "force_delete" makes Manila forget it and leaves its data on the back end.';
 
 /**
- * Deletes what is at rest, and what failed after its state was set to `error`, for Manila deletes
- * it in no other.
+ * Deletes a resource. A failed one is first set to `error`, because Manila deletes it in no other
+ * state.
  */
 export async function deleted(
   row: { readonly status: string },
@@ -45,11 +46,12 @@ export async function deleted(
     readonly headers?: Record<string, string>;
   } = {},
 ): Promise<Removal> {
-  // Taken from the customer already, and deleted by manila-share in its own time (2024.1,
+  // The customer no longer has access, and manila-share deletes the data later (2024.1,
+  // is_deferred_deletion_enabled).
   // is_deferred_deletion_enabled).
   if (row.status.includes('deferred')) return { is: 'accepted' };
   try {
-    // Not `force_delete`: it forgets what the back end failed to delete.
+    // Not `force_delete`: it only forgets a resource that the back end failed to delete.
     if (/error_|_error/.test(row.status))
       await api.request('POST', `${path}/action`, {
         ...options,
@@ -64,14 +66,14 @@ export async function deleted(
     : { is: 'accepted' };
 }
 
-/** In these a thing can be asked to go, or is on its way. */
+/** States in which a deletion can be requested or is in progress. */
 export const AT_REST =
   /^(available|error|inactive|deleting|error_deleting|(error_)?deferred_deleting)$/;
 export const busy = (status: string): Blocker => waits(`it is busy (${status})`);
 
 /**
- * When a deletion began, by the rows of a thing's instances: the thing itself does not say.
- * `undefined`: not long ago, or nobody knows.
+ * Returns when a deletion began, from the instances of the resource: the resource itself has no
+ * such time. `undefined` means that it began a short time ago or that the time is unknown.
  */
 async function stuckSince(
   path: string,
@@ -83,10 +85,13 @@ async function stuckSince(
   return Number.isFinite(since) && now() - since > PATIENCE ? since : undefined;
 }
 
-/** So many deletions are asked after; of more, the ones that hang are those that remain. */
+/**
+ * The start of a deletion is requested only if at most this many are in progress. If there are
+ * more, the stuck ones remain and are checked later.
+ */
 const FEW = 5;
 
-/** The row, and whether so few are being deleted that it may be asked since when. */
+/** The row, and whether so few deletions are in progress that their start may be requested. */
 export type Deleting<Row> = Row & { readonly isOneOfFew: boolean };
 export const counted = <Row extends { readonly status: string }>(
   rows: readonly Row[],
@@ -95,7 +100,7 @@ export const counted = <Row extends { readonly status: string }>(
   return rows.map((row) => ({ ...row, isOneOfFew }));
 };
 
-/** On its way; with the time since when, if that is long ago. */
+/** Reports a deletion in progress, with its start if that is long ago. */
 export async function underway(
   row: Deleting<unknown>,
   path: string,

@@ -2,7 +2,7 @@ import { type Blocker, defineType, type ProjectContext, type Removal } from '../
 import { refusal, waits } from './deletion.ts';
 import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 
-/** No row of these says when it was last changed, so that none is called stuck. */
+/** These rows have no time of change, so that none of them counts as stuck. */
 const blockedByState = (status: string): Blocker | undefined =>
   /^(available|deleting)$|error/.test(status) ? undefined : waits(`it is busy (${status})`);
 
@@ -14,7 +14,7 @@ async function remove(
   const path = `/${collection}/${encodeURIComponent(row.id)}`;
   if (row.status === 'deleting') return { is: 'accepted' };
   try {
-    // Manila takes them in `available` and `error` only.
+    // Manila deletes them in `available` and `error` only.
     if (row.status !== 'available' && row.status !== 'error')
       await api.request('POST', `${path}/action`, { json: { reset_status: { status: 'error' } } });
     await api.request('DELETE', path);
@@ -34,7 +34,7 @@ export const groupSnapshot = defineType({
   remove: (row, context) => remove(row, 'share-group-snapshots', context),
 });
 
-/** A group does not take its shares along. */
+/** A group is deleted without its shares. */
 export const group = defineType({
   name: 'group',
   blockers: ['Its shares and its snapshots go first.'],

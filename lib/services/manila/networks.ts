@@ -4,9 +4,9 @@ import { PATIENCE, refusal, waits } from './deletion.ts';
 import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from './rows.ts';
 
 /**
- * What serves the shares in a share network: it has ports in the project's subnets. Deleting the
- * network would remove it, too, but nobody could see any more when that is done and the ports are
- * gone; so it goes first.
+ * A share server serves the shares of a share network and has ports in the project's subnets. The
+ * deletion of the network would remove it, too, but then no API shows when the server and its ports
+ * are gone. The server therefore goes first.
  */
 export const shareServer = defineType({
   name: 'share-server',
@@ -18,7 +18,7 @@ export const shareServer = defineType({
     if (rows.length === 0) return [];
     const [shares, groups] = await Promise.all([sharesOf(context), groupsOf(context)]);
     const users = [...shares, ...groups];
-    // A share shows the server of one of its replicas only.
+    // A share shows the server of only one of its replicas.
     const isReplicated = shares.some((one) => one.has_replicas);
     return rows.map((row) => ({
       ...row,
@@ -55,7 +55,7 @@ export const shareServer = defineType({
   },
 });
 
-/** Manila deletes a share network with one subnet; the others must be taken off before. */
+/** Manila deletes a share network with one subnet only. The other subnets must be removed first. */
 export const shareNetwork = defineType({
   name: 'share-network',
   blockers: ['Its shares, groups and share servers go first.'],
@@ -90,7 +90,7 @@ export const shareNetwork = defineType({
   },
 });
 
-/** Where the accounts of the shares' users are: LDAP, Kerberos, Active Directory. */
+/** The directory with the accounts of the shares' users: LDAP, Kerberos, Active Directory. */
 export const securityService = defineType({
   name: 'security-service',
   blockers: ['Its share networks go first.'],

@@ -60,14 +60,17 @@ const networkRow = z.object({
   ...owned,
   share_network_subnets: z.array(z.object({ id: z.string() })).nullish(),
 });
-/** Without the user and the password that are in these rows, too. */
+/** Leaves out the user and the password, which these rows also have. */
 const securityServiceRow = z.object({
   ...owned,
   type: text,
   share_networks: z.array(z.string()).nullish(),
 });
 
-/** What is spoken, as pairs of numbers: 2.9 is older than 2.75. */
+/**
+ * Returns true if the negotiated microversion is at least `version`. Versions are compared as pairs
+ * of numbers: 2.9 is older than 2.75.
+ */
 export function speaks({ api }: Pick<ProjectContext, 'api'>, version: string): boolean {
   const minor = (of: string | undefined): number => Number(of?.split('.')[1] ?? 0);
   return minor(api.microversion) >= minor(version);
@@ -85,8 +88,8 @@ function lacking({ api }: ProjectContext, resourceType: string, since: string): 
 }
 
 /**
- * A listing that is asked once a round and shared by the resource types, for resources of one
- * resource type stand in the way of another.
+ * Returns a listing that is requested once per iteration and shared by the resource types, because
+ * resources of one type block those of another.
  */
 const listing =
   <S extends z.ZodType>(
@@ -104,15 +107,15 @@ const listing =
   };
 
 /**
- * Without `all_tenants` Manila silently lists our own project instead; with `with_count` it forgets
+ * Without `all_tenants` Manila silently lists the token's own project. With `with_count` it ignores
  * the filter by project.
  */
 const ofProject = ({ project }: ProjectContext) => ({ all_tenants: 1, project_id: project });
 
 /**
- * Shares and snapshots are listed without a limit, and all come at once: with one, a page counts a
- * share as often as it has replicas. What lies in the recycle bin (microversion 2.69) is shown only
- * by itself.
+ * Shares and snapshots are listed without a limit, in one answer: with a limit, a page counts a
+ * share once per replica. Manila shows the recycle bin (microversion 2.69) only in a listing of its
+ * own.
  */
 export const sharesOf = (context: ProjectContext): Promise<ShareRow[]> =>
   context.memoize('manila shares', async () => {
@@ -153,8 +156,8 @@ export const networksOf = listing('/share-networks/detail', (context) => ({
   query: ofProject(context),
 }));
 /**
- * A `limit` is taken for a field that no security service has, and none is shown (15.1, seen; the
- * same in 2026.2).
+ * Manila treats `limit` as a field that no security service has, and returns an empty list (seen on
+ * 15.1, unchanged in 2026.2).
  */
 export const securityServicesOf = listing('/security-services/detail', (context) => ({
   collection: 'security_services',
@@ -163,7 +166,7 @@ export const securityServicesOf = listing('/security-services/detail', (context)
   query: ofProject(context),
 }));
 /**
- * A server shows its project as long as its share network is there; any other parameter than a
+ * A server shows its project as long as its share network exists. Any parameter that is not a
  * filter empties this list, too.
  */
 export const serversOf = listing('/share-servers', ({ project }) => ({
@@ -182,7 +185,9 @@ export const locksOf = listing(
   }),
   { resourceType: 'lock', version: '2.81' },
 );
-/** The filter has a name of its own here; without any filter Manila also ignores the page. */
+/**
+ * The filter has another name here. Without any filter Manila also ignores the paging parameters.
+ */
 export const transfersOf = listing(
   '/share-transfers/detail',
   ({ project }) => ({
@@ -193,7 +198,9 @@ export const transfersOf = listing(
   }),
   { resourceType: 'transfer', version: '2.77' },
 );
-/** Backups of the whole cloud: Manila drops a filter by project here. Experimental up to 2026.2. */
+/**
+ * Backups of the whole cloud: Manila ignores a filter by project here. Experimental up to 2026.2.
+ */
 export const backupsOf = listing(
   '/share-backups/detail',
   () => ({
@@ -207,7 +214,9 @@ export const backupsOf = listing(
 );
 export const EXPERIMENTAL = { 'X-OpenStack-Manila-API-Experimental': 'true' };
 
-/** For what stands in the way: empty where the release has none of it. */
+/**
+ * For resources that only block others: returns an empty list if the release does not have them.
+ */
 export const orNone = <Row>(
   version: string,
   list: (context: ProjectContext) => Promise<Row[]>,

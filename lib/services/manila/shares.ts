@@ -21,8 +21,8 @@ import {
 } from './rows.ts';
 
 /**
- * A promise that somebody made to himself; an administrator may break it. What an administrator of
- * another project locked stays locked.
+ * A lock protects a resource from deletion by its own project, and an administrator may remove it.
+ * A lock that belongs to another project stays.
  */
 export const lock = defineType({
   name: 'lock',
@@ -36,7 +36,7 @@ export const lock = defineType({
   },
 });
 
-/** A share that is offered to another project; without the offer it is an ordinary one. */
+/** An offer of a share to another project. After its removal the share is an ordinary one. */
 export const transfer = defineType({
   name: 'transfer',
   list: transfersOf,
@@ -55,7 +55,7 @@ export const transfer = defineType({
 
 type SeenShare = Deleting<ShareRow> & { readonly blocker: Blocker | undefined };
 
-/** Shares with their access rules, those in the recycle bin among them. */
+/** Shares with their access rules, also those in the recycle bin. */
 export const share = defineType<SeenShare>({
   name: 'share',
   blockers: [

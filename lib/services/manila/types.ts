@@ -16,8 +16,8 @@ interface Types {
 }
 
 /**
- * The right to use a private type. Manila shows it by type only: one call for each private type of
- * the cloud.
+ * Access to a private type. Manila lists access by type only: one call for each private type of the
+ * cloud.
  */
 const accessTo = ({ name, path, collection, access }: Types) =>
   defineType({

@@ -11,7 +11,10 @@ import {
   requiresLiveProject,
 } from './rows.ts';
 
-/** Shared by the resource types of one round: the namespaces of the actions are taken from them. */
+/**
+ * Shared by the resource types of one iteration: the namespaces of the actions come from the
+ * workflows.
+ */
 export const workflows = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.workflows', () =>
     all(apiOf(context), 'workflows', { project_id: context.project }),
@@ -19,7 +22,10 @@ export const workflows = (context: ProjectContext): Promise<Row[]> =>
 export const workbooks = ({ api, memoize }: ProjectContext): Promise<Row[]> =>
   memoize('mistral.workbooks', () => all(api, 'workbooks'));
 
-/** With its members. It waits for the actions, which are found by the namespaces of workflows. */
+/**
+ * A workflow goes with its members. It waits for the actions, which are found by the namespaces of
+ * workflows.
+ */
 export const workflow = defineType({
   name: 'workflow',
   after: ['action'],
@@ -65,10 +71,10 @@ export const workflow = defineType({
 });
 
 /**
- * Ad-hoc actions. Before 2026.1 only a token on the project sees them, and no release tells which
- * project's are wanted. Mistral lists one namespace at a time and does not say which there are:
- * those of the project's workflows and workbooks are asked for. What comes with Mistral and what
- * stands behind a dynamic action is listed, too, under its name in place of an id.
+ * Ad-hoc actions. Before 2026.1 only a token on the project sees them, and no release has a filter
+ * by project. Mistral lists one namespace at a time and has no list of namespaces: the listing uses
+ * those of the project's workflows and workbooks. Mistral also lists its built-in actions and those
+ * of dynamic actions, with their name as id.
  */
 export const action = defineType({
   name: 'action',
@@ -96,9 +102,9 @@ export const action = defineType({
 });
 
 /**
- * Resource types that any administrator may list, and that releases before 2026.1 remove only for a
- * token on the project: to others they say 404. It is taken for gone when a fresh listing no longer
- * has it.
+ * Removes resources that any administrator may list, but that releases before 2026.1 remove only
+ * with a token on the project: for any other token they answer 404. The resource counts as gone if
+ * a new listing no longer has it.
  */
 export async function removeOurs(
   row: Row,
@@ -149,5 +155,5 @@ const ofCode = (name: string, collection: string, follows: readonly string[]) =>
 };
 
 export const dynamicAction = ofCode('dynamic-action', 'dynamic_actions', []);
-/** Its dynamic actions go along with it. */
+/** A code source is deleted with its dynamic actions. */
 export const codeSource = ofCode('code-source', 'code_sources', ['dynamic-action']);

@@ -13,9 +13,9 @@ const sameName = (a: Row, b: Row): boolean =>
   folded(a.name) === folded(b.name) && folded(a.namespace) === folded(b.namespace);
 
 /**
- * Mistral removes these by name, and with one's own every public one of that name, of whatever
- * project (seen on 15.0, unchanged in 2026.2): so what shares its name with a foreign public one
- * must not be touched.
+ * Mistral removes these resources by name, and with the project's own also every public one of that
+ * name in any project (seen on 15.0, unchanged in 2026.2). A resource that shares its name with a
+ * foreign public one must not be removed.
  */
 function named(rows: readonly Row[], project: string): Named[] {
   const ours = ofProject(rows, project);
@@ -38,8 +38,8 @@ const blocked = (row: Named): Blocker | undefined =>
     : undefined);
 
 /**
- * Mistral's routes take no slash, and cut one off at the end, so that the call would be about
- * something else; dots are a way up in any path.
+ * Mistral's routes accept no slash and cut off a trailing one, so that the call would affect
+ * another resource. Dots mean the parent in any path.
  */
 const isAddressable = (row: Row): boolean =>
   row.name !== undefined && row.name !== null && !/\/|^\.{0,2}$/.test(row.name);
@@ -72,8 +72,8 @@ export const environment = defineType({
 });
 
 /**
- * Its workflows and actions are resources of their own. It waits for the actions, which are found
- * by the namespaces of workbooks.
+ * The workflows and actions of a workbook are separate resources. A workbook waits for the actions,
+ * which are found by the namespaces of workbooks.
  */
 export const workbook = defineType({
   name: 'workbook',

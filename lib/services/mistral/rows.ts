@@ -20,15 +20,15 @@ export const row = z.object({
 export type Row = z.infer<typeof row>;
 
 /**
- * Before 2026.1 an administrator elsewhere sees some resource types and removes none of them: the
- * project's own token is better as long as there is one.
+ * Prefers a token on the project: before 2026.1 an administrator on another project sees some
+ * resource types but can't remove them.
  */
 export const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * All rows of a collection. No `limit`: without one Mistral answers with everything, and with one
- * it finds the row after which a page begins only for a token on that row's project. From 2026.2 on
- * it cuts at [api] max_limit all the same, and links on.
+ * Returns all rows of a collection. It sends no `limit`: without one Mistral returns everything;
+ * with one it finds the first row of a page only for a token on that row's project. From 2026.2 on
+ * Mistral limits the answer to [api] max_limit anyway and links to the next page.
  */
 export async function all(
   api: ServiceApi,
@@ -45,21 +45,24 @@ export async function all(
 }
 
 /**
- * Where Mistral has no filter by project. `null` is the owner of what comes with Mistral; a row
- * that does not name one at all is let through.
+ * Filters by project where Mistral has no such filter. `null` is the owner of Mistral's built-in
+ * resources. A row without the field is kept, so that the owner check sees it.
  */
 export const ofProject = (rows: readonly Row[], project: string): Row[] =>
   rows.filter((one) => one.project_id === project || one.project_id === undefined);
 
-/** Their filter by project is broken (15.0 answers 500): those of all projects are listed. */
+/**
+ * The filter of event triggers by project is broken (15.0 answers 500): those of all projects are
+ * listed.
+ */
 export const eventTriggers = async (context: ProjectContext): Promise<Row[]> =>
   ofProject(await all(apiOf(context), 'event_triggers', { all_projects: true }), context.project);
 
-/** Once more in the same round, for what is left of them. */
+/** Lists the event triggers again within the same iteration, to see which remain. */
 export const eventTriggersAgain = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.event_triggers.again', () => eventTriggers(context));
 
-/** A collection that came with a later release. */
+/** Turns the 404 of a collection that came with a later release into `Unsupported`. */
 export function lacking(error: unknown, resourceType: string, release: string): unknown {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') return error;
   return new PropagatorError({
@@ -71,7 +74,7 @@ export function lacking(error: unknown, resourceType: string, release: string): 
   });
 }
 
-/** Only an administrator can publish, and other projects may have built on it since. */
+/** Only an administrator can make a resource public, and other projects may use it since. */
 export const publicOne = (one: Row): Blocker | undefined =>
   one.scope === 'public'
     ? {

@@ -13,8 +13,7 @@ import {
 } from './collection.ts';
 
 /**
- * Resource types of the services that plug into Neutron, each there only where the cloud has the
- * extension.
+ * Defines a resource type of a Neutron extension. It exists only where the cloud has the extension.
  */
 const plain = (
   name: string,
@@ -37,7 +36,7 @@ const VPN = [
 const FirewallGroup = Owned.extend({ ports: z.array(z.string()).nullish() });
 
 /**
- * FWaaS v2 makes a project's default group, two policies and four rules whenever one of its three
+ * FWaaS v2 creates a project's default group, two policies and four rules whenever one of its three
  * listings names the project (safety rule: listing must not create).
  */
 const firewall = <S extends typeof Owned | typeof FirewallGroup>(
@@ -64,7 +63,8 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
       if (first)
         await api.request('PUT', `${path}/${escaped(one.id)}`, { json: first, accept: [404] });
       const removal = await destroy(api, path, one);
-      // Its agents take the rules off the ports first; until then Neutron answers 409
+      // The agents first take the rules off the ports. Until then Neutron answers 409
+      // (FirewallGroupInPendingState).
       // (FirewallGroupInPendingState).
       return first && removal.is === 'blocked' ? { is: 'accepted' } : removal;
     },
@@ -98,8 +98,8 @@ const FIREWALL = [
 ];
 
 /**
- * Speakers and peers belong to whoever's token made them (neutron-dynamic-routing 21 ignores
- * `project_id`), mostly to the operator.
+ * The owner of a speaker or peer is the project of the token that created it
+ * (neutron-dynamic-routing 21 ignores `project_id`), mostly the operator's.
  */
 const BGP = [
   plain('bgp-speaker', '/bgp-speakers', 'bgp_speakers', 'bgp'),

@@ -23,7 +23,7 @@ type FloatingIp = z.infer<typeof FloatingIp>;
 
 const path = '/v2.0/floatingips';
 
-/** One listing serves both resource types. */
+/** Lists the floating IPs once for both resource types. */
 const floatingIps = async (context: ProjectContext): Promise<FloatingIp[]> => {
   await requireExtension(context, 'router');
   return context.memoize('neutron.floatingips', () =>
@@ -34,9 +34,9 @@ const floatingIps = async (context: ProjectContext): Promise<FloatingIp[]> => {
 };
 
 /**
- * Port forwardings: Neutron refuses to delete a floating IP that has some. They have no owner of
- * their own: a forwarding is its floating IP's. There is no listing over all floating IPs; where
- * the API doesn't show them within, each one is asked.
+ * Port forwardings: Neutron refuses to delete a floating IP that has some. The owner of a
+ * forwarding is the owner of its floating IP. Neutron has no listing over all floating IPs: where
+ * the API doesn't show them in the floating IP, the listing needs one call for each floating IP.
  */
 const portForwarding = defineType({
   name: 'port-forwarding',
@@ -46,7 +46,8 @@ const portForwarding = defineType({
     const under = async (
       floatingIp: FloatingIp,
     ): Promise<{ id: string; floatingIp: FloatingIp }[]> => {
-      // One that is bound to a port can't have any (pf_plugin, FipInUseByPortForwarding and its
+      // A floating IP that is bound to a port can't have forwardings (pf_plugin,
+      // FipInUseByPortForwarding and its reverse).
       // reverse).
       if (floatingIp.port_id || (exposed && floatingIp.port_forwardings?.length === 0)) return [];
       const shown = (floatingIp.port_forwardings ?? []).flatMap(({ id }) =>
@@ -78,7 +79,8 @@ const portForwarding = defineType({
 const floatingIp = defineType({
   name: 'floating-ip',
   after: ['port-forwarding'],
-  // It has the record out of the zone first, with our token, and does not catch what Designate
+  // Neutron first removes the record from the zone, with our token, and does not handle Designate's
+  // 400.
   // answers then (400).
   blockers: [
     'Where Neutron publishes its name in a zone of Designate that is being deleted: Neutron answers 500 until the zone is gone.',
@@ -90,7 +92,7 @@ const floatingIp = defineType({
   remove: (row, { api }) => destroy(api, path, row),
 });
 
-/** Holds the interface and the gateway of its router. */
+/** An NDP proxy holds the interface and the gateway of its router. */
 const ndpProxy = plainType({
   name: 'ndp-proxy',
   path: '/v2.0/ndp_proxies',
@@ -110,9 +112,7 @@ const localIpsOf = async (context: ProjectContext): Promise<Owned[]> => {
   );
 };
 
-/**
- * Which ports a local IP leads to. An association has no owner of its own: it is its local IP's.
- */
+/** The ports of a local IP. The owner of an association is the owner of its local IP. */
 const localIpAssociation = defineType({
   name: 'local-ip-association',
   async list(context) {

@@ -10,8 +10,8 @@ import {
 } from '../../task/service.ts';
 
 /**
- * What every row of Neutron's API v2.0 has. `tenant_id` is the owner's old name, in some plug-ins
- * the only one.
+ * The fields that every row of Neutron's API v2.0 has. `tenant_id` is the owner's former name, and
+ * in some plug-ins the only one.
  */
 export const Owned = z.object({
   id: z.string(),
@@ -26,7 +26,7 @@ export const ownerOf = (row: Pick<Owned, 'project_id' | 'tenant_id'>): string | 
 export const labelOf = (row: Pick<Owned, 'name'>): string | undefined => row.name || undefined;
 export const escaped = encodeURIComponent;
 
-/** Neutron reads a filter that is named twice as "one of these". */
+/** Neutron treats a repeated filter as "one of these values". */
 export type Filters = readonly (readonly [name: string, value: string])[];
 
 export interface Collection<S extends z.ZodObject> {
@@ -34,13 +34,13 @@ export interface Collection<S extends z.ZodObject> {
   readonly path: string;
   /** The key that holds the rows: `networks`. */
   readonly collection: string;
-  /** Only its fields are asked for: a port has thirty of them. */
+  /** Only the fields of this schema are requested: a port has thirty fields. */
   readonly row: S;
-  /** `none` where Neutron knows no pages (RBAC policies, extensions, quotas). */
+  /** `none` for collections that Neutron does not page (RBAC policies, extensions, quotas). */
   readonly paging?: 'marker' | 'none';
 }
 
-/** All rows that the filters let through. Throws when they can't all be had. */
+/** Returns all rows that match the filters. Throws if the list is not complete. */
 export async function rowsOf<S extends z.ZodObject>(
   api: ServiceApi,
   from: Collection<S>,
@@ -59,10 +59,10 @@ export async function rowsOf<S extends z.ZodObject>(
   return rows;
 }
 
-/** Ids that fit one URL: proxies refuse lines beyond 8 kB. */
+/** Number of ids that fit in one URL: proxies refuse lines beyond 8 kB. */
 const IDS_A_CALL = 100;
 
-/** Rows where `filter` is one of `values`, in as few calls as fit. */
+/** Returns the rows in which `filter` is one of `values`, in as few calls as possible. */
 export async function rowsWhere<S extends z.ZodObject>(
   api: ServiceApi,
   from: Collection<S>,
@@ -82,8 +82,8 @@ export async function rowsWhere<S extends z.ZodObject>(
 const alias = z.object({ alias: z.string() });
 
 /**
- * Aliases of the extensions that this Neutron has; asked once. An empty answer is not believed: it
- * would make everything look absent.
+ * Returns the aliases of the extensions of this Neutron; requested once. An empty answer is an
+ * error: it would make every extension look absent.
  */
 export function extensionsOf({
   api,
@@ -109,8 +109,8 @@ export function extensionsOf({
 }
 
 /**
- * Throws class `Unsupported` where this Neutron lacks the extension: nothing of that resource type
- * can be there.
+ * Throws class `Unsupported` if this Neutron lacks the extension: no resource of that type can
+ * exist.
  */
 export async function requireExtension(context: ProjectContext, wanted: string): Promise<void> {
   if ((await extensionsOf(context)).has(wanted)) return;
@@ -125,11 +125,11 @@ export async function requireExtension(context: ProjectContext, wanted: string):
 }
 
 /**
- * Filters for the collections that Neutron *fills* when a project is looked at: security groups,
- * everything of FWaaS v2 (safety rule: listing must not create). It makes the `default` one of the
- * first project named (neutron `get_security_groups`, neutron-fwaas `get_firewall_groups`:
- * `project_id[0]`); named first, the cleaner's own project takes that, which any listing does to it
- * anyway. Seen on Neutron 21.
+ * Returns the filters for collections in which Neutron *creates* a resource when a project is
+ * listed: security groups, everything of FWaaS v2 (safety rule: listing must not create). Neutron
+ * creates the `default` one of the first project in the filter (neutron `get_security_groups`,
+ * neutron-fwaas `get_firewall_groups`: `project_id[0]`). The cleaner's own project is therefore
+ * named first, for which any listing creates it anyway. Seen on Neutron 21.
  */
 export const withoutCreating = ({ api, project }: ProjectContext): Filters => [
   ['project_id', api.ownProject],
@@ -141,10 +141,10 @@ const neutronError = z.object({
 });
 
 /**
- * Deletes one thing. A 409 of Neutron names a dependency, never a busy thing, so that it is a
- * blocker; so does a 400 to a DELETE, which subnet pools and VPN endpoint groups answer
- * (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21).
- * `explain` looks who stands in the way; without an explanation it is the operator who has to look.
+ * Deletes one resource. A 409 of Neutron names a dependency and never a busy resource, so it
+ * becomes a blocker. So does a 400 to a DELETE, which subnet pools and VPN endpoint groups answer
+ * (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explain` finds the resource
+ * that prevents the deletion; without an explanation the operator must find it.
  */
 export async function destroy(
   api: ServiceApi,
@@ -161,8 +161,8 @@ export async function destroy(
 }
 
 /**
- * A refusal in Neutron's own words, without the id of the thing itself, so that equal ones count as
- * one.
+ * Returns a refusal in Neutron's words, without the id of the resource itself, so that equal
+ * refusals count as one.
  */
 export function refused(body: unknown, id: string): Blocker {
   const parsed = neutronError.safeParse(body);
@@ -183,11 +183,11 @@ export interface PlainType {
   readonly extension: string;
   readonly after?: readonly string[];
   readonly follows?: readonly string[];
-  /** Who holds it when Neutron refuses. */
+  /** Finds the resource that prevents the deletion when Neutron refuses. */
   readonly explain?: (row: Owned, context: ProjectContext) => Promise<Blocker | undefined>;
 }
 
-/** A kind that is listed by project and deleted with one call, nothing else. */
+/** Defines a resource type that is only listed by project and deleted with one call. */
 export function plainType({
   name,
   path,

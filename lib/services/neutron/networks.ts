@@ -27,7 +27,7 @@ const networksOf = (context: ProjectContext) =>
     ]),
   );
 
-/** Owners of the subnets on these networks that are not the project's, by network. */
+/** Returns the owners of the foreign subnets on these networks, by network. */
 async function foreignSubnets(
   context: ProjectContext,
   networkIds: readonly string[],
@@ -41,9 +41,9 @@ async function foreignSubnets(
 }
 
 /**
- * Networks, with their subnets, DHCP ports, segments and RBAC policies. Neutron takes *every*
- * subnet along, an administrator's, too, so that a network which carries a subnet of somebody else
- * is left (safety rule: check the owner of every row).
+ * Networks with their subnets, DHCP ports, segments and RBAC policies. Neutron deletes *every*
+ * subnet with the network, for an administrator also foreign ones. A network with a subnet of
+ * another project therefore stays (safety rule: check the owner of every row).
  */
 const network = defineType({
   name: 'network',
@@ -76,8 +76,8 @@ const network = defineType({
 });
 
 /**
- * Subnets on networks of others; those on the project's own networks go with the network, or stay
- * as long as it stays.
+ * Subnets on networks of other projects. Subnets on the project's own networks go with the network,
+ * or stay as long as it stays.
  */
 const subnet = defineType({
   name: 'subnet',
@@ -120,8 +120,8 @@ const subnetPool = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   /**
-   * One for the whole cloud and IP version: `--use-default-subnet-pool` and auto-allocated
-   * topologies take it.
+   * There is one default pool per cloud and IP version: `--use-default-subnet-pool` and
+   * auto-allocated topologies use it.
    */
   blocked: (row) =>
     row.is_default
@@ -158,8 +158,8 @@ const addressScope = plainType({
 });
 
 /**
- * VLANs or tunnel ids that the operator set aside for the project; nobody else gets them while the
- * row stands.
+ * VLANs or tunnel ids that the operator reserved for the project. No other project gets them while
+ * the row exists.
  */
 const networkSegmentRange = plainType({
   name: 'network-segment-range',

@@ -3,8 +3,8 @@ import type { Blocker, ProjectContext } from '../../task/service.ts';
 import { extensionsOf, type Filters, Owned, ownerOf, rowsOf } from './collection.ts';
 
 /**
- * Ports that Neutron removes together with their network (`AUTO_DELETE_PORT_OWNERS`), and that its
- * agents make again.
+ * Ports that Neutron removes with their network (`AUTO_DELETE_PORT_OWNERS`), and that its agents
+ * recreate.
  */
 export const OF_THE_NETWORK: readonly string[] = [
   'network:dhcp',
@@ -15,12 +15,12 @@ export const OF_THE_NETWORK: readonly string[] = [
 const Held = Owned.pick({ id: true, project_id: true, tenant_id: true });
 const HeldPort = Held.extend({ device_owner: z.string().nullish() });
 
-/** A place to look for what may hold a thing. */
+/** A collection that may contain the resource that prevents a deletion. */
 export interface Place {
   readonly path: string;
   readonly collection: string;
   readonly filters: Filters;
-  /** One and many: `port`, `ports`. */
+  /** Singular and plural: `port`, `ports`. */
   readonly noun: readonly [string, string];
   readonly extension?: string;
 }
@@ -33,9 +33,9 @@ export const portsOn = (filter: string, id: string): Place => ({
 });
 
 /**
- * Who holds a thing: the first place with something of another project, else the first with
- * something of our own. Things of our own go by themselves, so nobody has to act then. `undefined`:
- * nothing was found in any of the places.
+ * Finds the resources that prevent a deletion: the first place with a resource of another project,
+ * or else the first with a resource of the project itself. Resources of the project go by
+ * themselves, so that no action is necessary. `undefined` means that no place has such a resource.
  */
 export async function heldBy(
   context: ProjectContext,
@@ -65,7 +65,7 @@ export async function heldBy(
   return own;
 }
 
-/** `2 ports of project 4f…, 1 port of project 9a… are in the way`. */
+/** Example: `2 ports of project 4f…, 1 port of project 9a… are in the way`. */
 export function heldByOthers(
   owners: readonly (string | undefined)[],
   noun: Place['noun'],

@@ -14,7 +14,7 @@ import { INTERFACE_OWNERS, routersOf } from './routing.ts';
 
 const Trunk = Owned.extend({ admin_state_up: z.boolean().nullish() });
 
-/** Trunks; they hold their parent port and their subports. */
+/** Trunks hold their parent port and their subports. */
 const trunk = defineType({
   name: 'trunk',
   async list(context) {
@@ -27,7 +27,7 @@ const trunk = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   async remove(row, { api }): Promise<Removal> {
-    // TrunkDisabled: one that is administratively down can't be changed in any way, not even
+    // TrunkDisabled: a trunk that is administratively down can't be changed or deleted.
     // deleted.
     if (row.admin_state_up === false)
       await api.request('PUT', `/v2.0/trunks/${escaped(row.id)}`, {
@@ -41,13 +41,13 @@ const trunk = defineType({
 const Port = Owned.extend({ device_owner: z.string().nullish(), device_id: z.string().nullish() });
 type Port = z.infer<typeof Port>;
 
-/** Services that make ports for what they run, and where each of them shows that thing. */
+/** Services that create ports for their resources, and the path of the resource in that service. */
 interface Maker {
   readonly owns: RegExp;
   readonly service: string;
   readonly catalogType: string;
   readonly resource: string;
-  /** `undefined`: the device id says nothing to that service. */
+  /** `undefined`: the service can't interpret the device id. */
   pathOf(deviceId: string): string | undefined;
 }
 const MAKERS: readonly Maker[] = [
@@ -85,9 +85,9 @@ const MAKERS: readonly Maker[] = [
 ];
 
 /**
- * A port that another service made is left to that service, which may still need it, until it
- * answers 404 for the device, or the cloud no longer has that service. Throws when it can't be
- * asked.
+ * Returns a blocker for a port that another service created and may still need. The port is left to
+ * that service until it answers 404 for the device, or until the cloud no longer has that service.
+ * Throws if the service can't be asked.
  */
 async function keptBy(port: Port, context: ProjectContext): Promise<Blocker | undefined> {
   const maker = MAKERS.find(({ owns }) => owns.test(port.device_owner ?? ''));
@@ -105,8 +105,8 @@ async function keptBy(port: Port, context: ProjectContext): Promise<Blocker | un
 }
 
 /**
- * Whose router or trunk a port is part of: Neutron won't let go of it before. A trunk is only named
- * in Neutron's words.
+ * Finds the router or trunk that the port is part of: Neutron does not delete the port before. Only
+ * Neutron's message names the trunk.
  */
 async function partOf(
   port: Port,
@@ -128,9 +128,9 @@ async function partOf(
 }
 
 /**
- * Ports: those that stand alone, those that a service left behind, and those on networks of others.
- * Not those that Neutron and its agents keep with the network; interfaces of the project's own
- * routers are counted as such.
+ * Ports without a device, ports that a service left behind, and ports on networks of other
+ * projects. Not included are ports that Neutron and its agents keep with the network, and
+ * interfaces of the project's own routers, which have their own resource type.
  */
 const port = defineType({
   name: 'port',

@@ -4,10 +4,10 @@ import { escaped, Owned, ownerOf, requireExtension, rowsOf } from './collection.
 const Quota = Owned.pick({ project_id: true, tenant_id: true });
 
 /**
- * The project's own quota. `GET /quotas/P` answers with the defaults where there is none, so that
- * it tells nothing; only the listing of all projects that have their own does. It has neither
- * filter nor pages and costs 0.3 s per 1000 of them (measured on Neutron 21). Last, so that nothing
- * grows on while it is being cleaned.
+ * The project's own quota. `GET /quotas/P` returns the defaults if there is none, so that it proves
+ * nothing. Only the listing of all projects with an own quota proves one. It has neither filter nor
+ * pages and costs 0.3 s per 1000 projects (measured on Neutron 21). The quota is reset last, so
+ * that usage can't grow during the cleanup.
  */
 export const quota = defineQuota({
   after: ['port', 'network', 'router', 'security-group'],
@@ -23,7 +23,7 @@ export const quota = defineQuota({
   id: (row) => ownerOf(row) ?? '',
   owner: (row) => ownerOf(row),
   async reset(row, { api }) {
-    // 404: there is none any more.
+    // 404: the quota is already gone.
     await api.request('DELETE', `/v2.0/quotas/${escaped(ownerOf(row) ?? '')}`, { accept: [404] });
     return undefined;
   },

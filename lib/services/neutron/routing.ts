@@ -22,8 +22,8 @@ type Interface = z.infer<typeof Interface>;
 const path = '/v2.0/routers';
 
 /**
- * Device owners of the ports that connect a router to an inner network: plain, distributed (DVR),
- * highly available.
+ * Device owners of the ports that connect a router to an internal network: plain, distributed
+ * (DVR), highly available.
  */
 export const INTERFACE_OWNERS: readonly string[] = [
   'network:router_interface',
@@ -32,8 +32,8 @@ export const INTERFACE_OWNERS: readonly string[] = [
 ];
 
 /**
- * Routers of the project, listed once for all resource types that go from them; none where Neutron
- * does not route.
+ * Returns the routers of the project, listed once for all resource types that need them. Empty if
+ * Neutron does not route.
  */
 export async function routersOf(context: ProjectContext): Promise<Router[]> {
   if (!(await extensionsOf(context)).has('router')) return [];
@@ -45,8 +45,8 @@ export async function routersOf(context: ProjectContext): Promise<Router[]> {
 }
 
 /**
- * Floating IPs, NDP proxies and VPN services of anybody lead through a router; Neutron keeps it and
- * its interfaces for them.
+ * Floating IPs, NDP proxies and VPN services of any project that use a router. Neutron keeps the
+ * router and its interfaces for them.
  */
 const ledThrough = (routerId: string): Place[] => [
   {
@@ -85,7 +85,7 @@ const interfacesOf = (
   );
 };
 
-/** Static routes: an interface that one leads through can't be removed. */
+/** Static routes: an interface that a route uses can't be removed. */
 const routerRoute = defineType({
   name: 'router-route',
   async list(context) {
@@ -106,10 +106,10 @@ const routerRoute = defineType({
 
 /**
  * Interfaces of the project's routers. An interface is both the router's connection and a port, and
- * Neutron only removes the two together. So both must be the project's (safety rule: check the
- * owner of every row): where the port belongs to somebody else, who may count on its address, it is
- * left and the router stays. The reverse, a port of the project on somebody else's router, is
- * `neutron.port`'s business.
+ * Neutron only removes the two together. So both must belong to the project (safety rule: check the
+ * owner of every row). If the port belongs to another project, which may need its address, the
+ * interface and the router stay. The type `neutron.port` covers the reverse: a port of the project
+ * on a foreign router.
  */
 const routerInterface = defineType({
   name: 'router-interface',
@@ -156,7 +156,8 @@ const routerInterface = defineType({
         ...((await heldBy(context, ledThrough(router.id))) ?? refused(answer.json, port.id)),
       };
     if (answer.status !== 404) return { is: 'gone' };
-    // The router is gone, or it does not know this interface: a change to HA or DVR that broke
+    // The router is gone, or it does not know this interface: a change to HA or DVR that failed
+    // half-way leaves such ports.
     // half-way leaves such ports.
     const shown = await api.request('GET', `/v2.0/ports/${escaped(port.id)}`, { accept: [404] });
     if (shown.status === 404) return { is: 'gone' };
@@ -170,7 +171,7 @@ const routerInterface = defineType({
   },
 });
 
-/** Routers, with their gateway, their HA ports and their conntrack helpers. */
+/** Routers with their gateway, their HA ports and their conntrack helpers. */
 const router = defineType({
   name: 'router',
   follows: ['router-interface', 'floating-ip', 'ndp-proxy', 'vpnservice', 'bgpvpn'],
@@ -183,7 +184,7 @@ const router = defineType({
   label: (row) => labelOf(row),
   remove: (row, context) =>
     destroy(context.api, path, row, async () =>
-      // Why an interface is still there is said at the interface.
+      // The blocker of the interface says why it is still there.
       (await interfacesOf(context, [row.id])).length > 0
         ? { message: 'waits for its interfaces', actor: 'none' }
         : heldBy(context, ledThrough(row.id)),

@@ -21,11 +21,12 @@ const Rule = z.object({
 const path = '/v2.0/security-groups';
 
 /**
- * Security groups with their rules, `default` among them (only an administrator may delete that
- * one). Rules that name each other's group are no obstacle: Neutron drops them with the group. It
- * drops rules in groups of *others* as well, silently, where a group was lent by RBAC; such a group
- * is left (safety rule: check the owner of every row). Last of all that could make `default` again:
- * creating or updating a port or a network of the project does.
+ * Security groups with their rules, including `default`, which only an administrator may delete.
+ * Rules that name a group of the project are no obstacle: Neutron removes them with the group. It
+ * also silently removes such rules in *foreign* groups if the group was shared by RBAC. Such a
+ * group stays (safety rule: check the owner of every row).
+ * Security groups go after all operations that could create `default` again: creating or updating a
+ * port or a network of the project does.
  */
 const securityGroup = defineType({
   name: 'security-group',
@@ -41,7 +42,7 @@ const securityGroup = defineType({
     const own = new Set(
       groups.filter((row) => ownerOf(row) === context.project).map(({ id }) => id),
     );
-    // Without a filter by project, for that one makes the project's default group, too.
+    // No filter by project: that filter creates the project's default group, too.
     const from = {
       path: '/v2.0/security-group-rules',
       collection: 'security_group_rules',
@@ -93,8 +94,8 @@ const qosPolicy = plainType({
   extension: 'qos',
   after: ['port', 'network', 'router', 'floating-ip'],
   /**
-   * Not every release filters by policy. All that the project had under it is gone by now, so that
-   * it is somebody else's.
+   * Not every release filters by policy. All users of the policy in the project are gone by now, so
+   * the remaining one belongs to another project.
    */
   explain: async () => ({
     message: 'a port, network, floating IP or router of another project uses it',
@@ -105,8 +106,9 @@ const qosPolicy = plainType({
 });
 
 /**
- * Whether new security groups of the project are stateful (Neutron 29): one row per project. After
- * the groups, so that no group that is made meanwhile differs from what the project had set.
+ * Whether new security groups of the project are stateful (Neutron 29): one row per project. It
+ * goes after the groups, so that a group that is created in the meantime still has the project's
+ * setting.
  */
 const defaultStatefulness = plainType({
   name: 'default-statefulness',

@@ -12,7 +12,7 @@ type Policy = z.infer<typeof Policy>;
 const path = '/v2.0/rbac-policies';
 
 /**
- * RBAC policies know no pages: `limit` is ignored and everything comes at once (seen on Neutron
+ * RBAC policies are not paged: Neutron ignores `limit` and returns all of them (seen on Neutron
  * 21).
  */
 const policies = async (context: ProjectContext, filters: Filters): Promise<Policy[]> => {
@@ -24,7 +24,7 @@ const policies = async (context: ProjectContext, filters: Filters): Promise<Poli
   );
 };
 
-/** Whoever was let in still uses what he was let in to. */
+/** The project that received the grant still uses the object. */
 const inUse = (message: string, actor: Blocker['actor']) => async (): Promise<Blocker> => ({
   message,
   actor,
@@ -32,8 +32,9 @@ const inUse = (message: string, actor: Blocker['actor']) => async (): Promise<Bl
 });
 
 /**
- * What the project lent to others. After the objects themselves, which take their policies along;
- * so one that is still needed is shown once, at the network, and not again here.
+ * Objects that the project shares with others. They go after the objects themselves, which remove
+ * their policies. An object that is still in use is thus reported once, for example at the network,
+ * and not again here.
  */
 const rbacPolicy = defineType({
   name: 'rbac-policy',
@@ -60,11 +61,11 @@ const rbacPolicy = defineType({
 });
 
 /**
- * What others lent to this project alone. Such a policy has the lender as its owner, and is a
- * grant: it says something about exactly one project, as a role assignment does, and Keystone
- * removes those with the project whoever gave them. So here the owner, in the sense of safety rule
- * "check the owner of every row", is the one who was let in, to the letter; what is lent to all
- * (`*`) never is. Nothing of the lender's changes.
+ * Grants of other projects to this project only. The row's owner is the granting project, but the
+ * policy concerns exactly one project, like a role assignment, and Keystone removes role
+ * assignments with the project, no matter which user made them. The owner for the owner check
+ * (safety rule: check the owner of every row) is therefore exactly the project that receives the
+ * grant, and never `*` (all projects). The objects of the granting project don't change.
  */
 const rbacGrant = defineType({
   name: 'rbac-grant',

@@ -8,14 +8,14 @@ import {
 } from '../../task/service.ts';
 import { epochOf } from '../kit/time.ts';
 
-/** Calls to Nova at the same time, unless the settings say otherwise. */
+/** Parallel calls to Nova, unless the settings name another number. */
 export const CONCURRENCY = 8;
 /**
- * Nova ends most deletions in seconds; it asks nobody again when its message to the compute host
+ * Nova completes most deletions in seconds. It does not repeat a message to the compute host that
  * was lost.
  */
 const PATIENCE = 5 * 60_000;
-/** Servers whose deletions are asked for before Nova is asked what became of them. */
+/** Number of deletions to request before the servers are listed again. */
 const MOST_TOGETHER = 100;
 
 const serverRow = z.object({
@@ -26,7 +26,10 @@ const serverRow = z.object({
   updated: z.string().nullish(),
   'OS-EXT-STS:task_state': z.string().nullish(),
 });
-/** `unlisted`: what Placement counts for the project although Nova lists no server of it. */
+/**
+ * `unlisted`: the usage that Placement reports for the project although Nova lists none of its
+ * servers.
+ */
 type ServerRow = z.infer<typeof serverRow> & { readonly unlisted?: string };
 
 const pathOf = (row: ServerRow): string => `/servers/${encodeURIComponent(row.id)}`;
@@ -34,8 +37,9 @@ const isDeleting = (row: ServerRow): boolean =>
   ['deleting', 'soft-deleting'].includes(row['OS-EXT-STS:task_state'] ?? '');
 
 /**
- * GET /servers/detail as an admin. Without `all_tenants` Nova silently lists the servers of our own
- * project instead; without `soft_deleted` it hides those that wait for `reclaim_instance_interval`.
+ * Lists the servers (GET /servers/detail) as an administrator. Without `all_tenants` Nova silently
+ * lists the servers of the token's own project. Without `soft_deleted` it hides those that wait for
+ * `reclaim_instance_interval`.
  */
 async function servers({ api, project }: ProjectContext): Promise<ServerRow[]> {
   const query = { all_tenants: 1, project_id: project, soft_deleted: true };
@@ -52,13 +56,13 @@ async function servers({ api, project }: ProjectContext): Promise<ServerRow[]> {
 const usages = z.object({ usages: z.record(z.string(), z.number()) });
 
 /**
- * Nova leaves the servers of a cell that is down out of a filtered list, without a word ([api]
- * list_records_by_skipping_down_cells). Placement knows of them. Its allocations end a moment after
- * the server does, so that this may also be just that moment.
+ * Nova silently leaves the servers of a cell that is down out of a filtered list ([api]
+ * list_records_by_skipping_down_cells). Placement still has their allocations. Allocations end a
+ * moment after the server, so this may also be that moment.
  */
 async function unlisted(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;
-  // Placement only counts again what Nova lists; one that is out of reach holds nothing up.
+  // Placement only checks Nova's list. The cleanup continues if Placement can't be reached.
   const placement = await context.apiOf('placement').catch((error: unknown) => {
     if (error instanceof PropagatorError && error.class === 'Blocked') return undefined;
     throw error;
@@ -74,7 +78,7 @@ async function unlisted(context: ProjectContext): Promise<ServerRow[]> {
     ([, amount]) => amount > 0,
   );
   if (counted.length === 0) return [];
-  // The owner is the project that Placement was asked about: its answer names none.
+  // The owner is the project in the request to Placement: the answer names none.
   const words = counted.map(([name, amount]) => `${amount} ${name}`).join(', ');
   return [
     {
@@ -92,8 +96,8 @@ const actions = z.object({
 });
 
 /**
- * Since when a server has been asked to go and did not: the first of the deletions that nothing
- * else came after. Epoch milliseconds.
+ * Returns the time of the first deletion request after which no other action followed, in epoch
+ * milliseconds.
  */
 async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | undefined> {
   const answer = await api.request('GET', `${pathOf(row)}/os-instance-actions`);
@@ -129,7 +133,8 @@ async function removeServer(row: ServerRow, context: ProjectContext): Promise<Re
   if (isDeleting(row)) {
     const asked = epochOf(row.updated);
     if (!(now() - asked > PATIENCE)) return { is: 'accepted' };
-    // While the host is up Nova ignores both DELETE and forceDelete of a server that is in task
+    // While the host is up, Nova ignores both DELETE and forceDelete for a server in task state
+    // "deleting" (seen on 26.2).
     // state "deleting" (26.2, seen).
     await act({ 'os-resetState': { state: 'error' } });
     await api.request('DELETE', pathOf(row));
@@ -138,7 +143,7 @@ async function removeServer(row: ServerRow, context: ProjectContext): Promise<Re
       stuckSince: Math.min(asked, (await deletingSince(row, api)) ?? asked),
     };
   }
-  // A lock does not stop an admin.
+  // A lock does not stop an administrator.
   await api.request('DELETE', pathOf(row));
   return row.status === 'ERROR' ? accepted(row, context) : { is: 'accepted' };
 }
@@ -153,9 +158,9 @@ const IGNORED: Removal = {
 };
 
 /**
- * Asks for many deletions and then once what became of them: Nova answers 204 as well for a server
- * that it protects (`disable_terminate`, shown nowhere) and leaves as it is. After the first
- * refusal nothing more is asked for.
+ * Requests many deletions and then lists the servers once to see the result. Nova also answers 204
+ * for a server that it protects (`disable_terminate`, which no API shows) and does not delete.
+ * After the first refusal no more deletions are requested.
  */
 async function removeServers(
   rows: readonly ServerRow[],

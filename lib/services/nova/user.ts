@@ -11,9 +11,9 @@ const keypairDetail = z.object({
 const keypairPath = (name: string): string => `/os-keypairs/${encodeURIComponent(name)}`;
 
 /**
- * Keypairs belong to a user, not to a project; nothing removes them with him. An administrator
- * names the user since microversion 2.10. The list does not say whose they are, so each is looked
- * at once: its own answer does.
+ * Keypairs belong to a user and not to a project. Nova does not remove them with the user. Since
+ * microversion 2.10 an administrator can name the user. The list does not show the owner, so each
+ * keypair is also requested alone.
  */
 export const keypair = defineUserType({
   name: 'keypair',
@@ -43,8 +43,8 @@ export const keypair = defineUserType({
 const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 
 /**
- * Limits of a user within a project that lives on (legacy, still there in 2.75). A project that is
- * gone took them along, and Nova answers 400 about it (seen on 26).
+ * Limits of a user within an existing project (legacy, still present in 2.75). The limits went with
+ * a deleted project, for which Nova answers 400 (seen on 26).
  */
 export const userQuota = defineUserQuota({
   name: 'user-quota',

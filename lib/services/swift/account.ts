@@ -3,8 +3,8 @@ import { PropagatorError } from '../../shared/errors.ts';
 import type { Answer, ProjectContext, RequestOptions, ServiceApi } from '../../task/service.ts';
 
 /**
- * Rows of one page where the cluster does not tell how many it allows; more than it allows is
- * answered 412.
+ * Page size if the cluster does not report its maximum. A larger page than the maximum is answered
+ * with 412.
  */
 export const CAREFUL_PAGE = 1000;
 
@@ -12,15 +12,15 @@ export const CAREFUL_PAGE = 1000;
 export interface SwiftAccount {
   /** Its URL: `https://host/v1/AUTH_<project>`. */
   readonly endpoint: string;
-  /** The project that this URL is about, read back out of it. */
+  /** The project of this URL, read from the URL. */
   readonly project: string;
 }
 
 /**
- * The URL of the account: that of our own project in the catalog with the project replaced,
- * whatever the reseller prefix. A row of Swift names no owner; the account that was listed is all
- * the owner there is, so it is read back out of its URL. Throws `Denied` when the catalog's URL
- * does not end in our own project, for then no other account can be addressed.
+ * Returns the account of the project: its URL is that of our own project in the catalog with the
+ * project replaced, with any reseller prefix. A row of Swift names no owner. The listed account is
+ * the only evidence of the owner, so the project is read back from its URL. Throws `Denied` if the
+ * catalog's URL does not end in our own project, because then no other account can be addressed.
  */
 export function accountOf({ api, project }: Pick<ProjectContext, 'api' | 'project'>): SwiftAccount {
   const { endpoint: home, ownProject } = api;
@@ -60,8 +60,8 @@ const info = z.object({
 export type Info = z.infer<typeof info>;
 
 /**
- * What the cluster says that it can do, at `/info`; `undefined` where its operator hides that.
- * Throws `Transient` only.
+ * Returns the capabilities that the cluster reports at `/info`, or `undefined` if its operator
+ * disabled that. Throws only `Transient`.
  */
 export function infoOf(context: ProjectContext): Promise<Info | undefined> {
   return context.memoize('swift.info', async () => {
@@ -76,7 +76,7 @@ export function infoOf(context: ProjectContext): Promise<Info | undefined> {
   });
 }
 
-/** A call to the project's account; `path` from below the account on. */
+/** Sends a request to the project's account; `path` starts below the account. */
 export function ask(
   context: ProjectContext,
   method: Parameters<ServiceApi['request']>[0],
@@ -88,7 +88,7 @@ export function ask(
   );
 }
 
-/** Puts the one cause that a 403 has in Swift into its advice. */
+/** Adds advice to a 403, which has only one cause in Swift. */
 export async function speak<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
@@ -101,9 +101,9 @@ export async function speak<T>(call: Promise<T>): Promise<T> {
 }
 
 /**
- * Whether an account's answer means that there is none: 410 for a deleted one; 404 only from a
- * Swift that says of itself that it makes no accounts by itself. Any other 404 is a wrong URL, and
- * knows nothing.
+ * Returns true if the answer means that the account does not exist: 410 for a deleted one, and 404
+ * only from a Swift that reports that it creates no accounts automatically. Any other 404 means a
+ * wrong URL and proves nothing.
  */
 export async function isMissingAccount(error: unknown, context: ProjectContext): Promise<boolean> {
   if (!(error instanceof PropagatorError)) return false;

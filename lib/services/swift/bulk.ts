@@ -3,21 +3,22 @@ import { type ErrorClass, PropagatorError } from '../../shared/errors.ts';
 import type { ProjectContext, Removal } from '../../task/service.ts';
 import { ask } from './account.ts';
 
-/** The answer of the bulk middleware, which comes with HTTP 200 whatever happened. */
+/** The answer of the bulk middleware, which has HTTP status 200 even after failures. */
 const report = z.object({
   'Response Status': z.string(),
   'Response Body': z.string().optional(),
   'Number Deleted': z.number(),
   'Number Not Found': z.number(),
-  /** Escaped name and status of each that failed. */
+  /** Escaped name and status of each object that failed. */
   Errors: z.array(z.tuple([z.string(), z.string()])),
 });
 
 /**
- * Removes objects by one call (`POST ?bulk-delete`), which must be no more than the cluster takes
- * at once.
- * `paths`: `/container/object`, escaped. Answers one for one; throws what is true of all of them.
- * Never call it where `/info` does not offer it: a plain POST would create a missing account.
+ * Removes objects with one call (`POST ?bulk-delete`). The number of paths must not exceed the
+ * cluster's maximum.
+ * `paths`: `/container/object`, escaped. Returns one result per path; throws an error that concerns
+ * all of them. Never call it if `/info` does not offer it: a plain POST would create a missing
+ * account.
  */
 export async function bulkDelete(
   paths: readonly string[],
@@ -42,9 +43,10 @@ export async function bulkDelete(
   if (!succeeded && failed.length === 0)
     throw fail(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
   const reasons = new Map(failed.map(([name, reason]) => [plain(name), reason]));
-  // It gives up after many failures, and does not tell at which name.
+  // The middleware stops after many failures and does not tell at which name.
   const unfinished = deleted + notFound + failed.length < paths.length;
-  // Which of them were not there isn't told either. All of them: the container's listing lags
+  // The report does not tell which names were not found. If none was found, the container's listing
+  // is behind.
   // behind.
   const stale = notFound === paths.length;
   return paths.map((path) => {
@@ -56,7 +58,7 @@ export async function bulkDelete(
 }
 
 /**
- * `container/object` without escapes; a container's name has no slash, so that those in front
+ * Returns `container/object` without escapes. A container's name has no slash, so leading slashes
  * belong to neither.
  */
 const plain = (path: string): string => decodeURIComponent(path).replace(/^\/+/, '');

@@ -7,15 +7,15 @@ import { bulkDelete } from './bulk.ts';
 export interface ObjectRow {
   readonly container: string;
   readonly name: string;
-  /** Set where the container keeps versions; a delete marker is one, too. */
+  /** Set if the container keeps versions. A delete marker is a version, too. */
   readonly version: string | undefined;
   readonly owner: string;
 }
 
 export const pathOfContainer = (name: string): string => `/${encodeURIComponent(name)}`;
 /**
- * Segment by segment: a proxy before Swift may refuse `%2F`. The client sends a path to the letter,
- * so that `..` stays a name.
+ * Escapes each segment separately: a proxy in front of Swift may refuse `%2F`. The client sends the
+ * path unchanged, so `..` stays a name.
  */
 const pathOfObject = (row: ObjectRow): string =>
   `${pathOfContainer(row.container)}/${row.name.split('/').map(encodeURIComponent).join('/')}`;
@@ -23,8 +23,8 @@ const pathOfObject = (row: ObjectRow): string =>
 const listed = z.object({ name: z.string(), version_id: z.string().optional() });
 
 /**
- * Objects, versions and delete markers of one container, in one listing; cut after about `atMost`.
- * None when only the account's listing still has the container (404).
+ * Returns objects, versions and delete markers of one container in one listing, limited to about
+ * `atMost`. Returns none if only the account's listing still has the container (404).
  */
 export async function objectsOf(
   context: ProjectContext,
@@ -33,7 +33,7 @@ export async function objectsOf(
 ): Promise<{ rows: ObjectRow[]; more: boolean }> {
   const known = await infoOf(context);
   const { endpoint, project } = accountOf(context);
-  // Where nobody keeps versions the word is unknown and does nothing.
+  // Without versioning the parameter is unknown and has no effect.
   const query = known === undefined || known.object_versioning ? { versions: true } : {};
   const limit = known?.swift?.container_listing_limit ?? CAREFUL_PAGE;
   try {
@@ -66,8 +66,8 @@ export async function objectsOf(
 }
 
 /**
- * Removes objects of one look: versions one by one, the rest by bulk deletes where the cluster has
- * them. Answers one for one; throws what is true of all of them.
+ * Removes the objects of one listing: versions one by one, the rest by bulk deletes if the cluster
+ * has them. Returns one result per row; throws an error that concerns all of them.
  */
 export async function removeObjects(
   rows: readonly ObjectRow[],
@@ -77,7 +77,7 @@ export async function removeObjects(
     await stopOldVersioning(container, context);
   const bulk = (await infoOf(context))?.bulk_delete;
   const answers = new Map<ObjectRow, Removal | PropagatorError>();
-  // The bulk delete knows no version ids.
+  // The bulk delete does not support version ids.
   const isWhole = (row: ObjectRow): boolean => bulk !== undefined && row.version === undefined;
   const single = rows.filter((row) => !isWhole(row));
   const whole = rows.filter(isWhole);
@@ -92,9 +92,7 @@ export async function removeObjects(
   return rows.map((row) => answers.get(row) ?? { is: 'accepted' });
 }
 
-/**
- * Calls under way at the same time for one handful of rows; the API's own bound holds beside it.
- */
+/** Parallel calls for one batch of rows. The API's own limit also applies. */
 const AT_ONCE = 8;
 
 async function removeEach(
@@ -116,8 +114,8 @@ async function removeEach(
 }
 
 /**
- * With its id a version is removed for good; without it a DELETE in a versioned container adds a
- * marker.
+ * A DELETE with the version id removes the version for good. Without it, a DELETE in a versioned
+ * container adds a marker.
  */
 async function removeObject(
   row: ObjectRow,
@@ -126,7 +124,8 @@ async function removeObject(
   try {
     const query = row.version === undefined ? {} : { 'version-id': row.version };
     const answer = await ask(context, 'DELETE', pathOfObject(row), { query, accept: [404] });
-    // 404 on a row that is listed: the container's listing lags behind, and only the listing proves
+    // 404 for a listed row: the container's listing is behind, and only the listing proves the
+    // removal.
     // anything.
     return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };
   } catch (error) {
@@ -136,9 +135,9 @@ async function removeObject(
 }
 
 /**
- * Versions in the old way (`X-Versions-Location`, `X-History-Location`) must be switched off first:
- * a DELETE would bring the version before it back, or copy the object aside. Nothing is created:
- * POST on a container that is not there answers 404.
+ * The older versioning (`X-Versions-Location`, `X-History-Location`) must be switched off first:
+ * otherwise a DELETE would restore the previous version or copy the object to another container.
+ * This creates nothing: POST on a missing container answers 404.
  */
 async function stopOldVersioning(container: string, context: ProjectContext): Promise<void> {
   const known = await infoOf(context);

@@ -9,7 +9,7 @@ import {
 import { epochOf } from '../kit/time.ts';
 import { type Owned, ownedBy } from './tenant.ts';
 
-/** Taking down a large VNF takes its stack an hour at most ([openstack_vim] stack_retries). */
+/** The removal of a large VNF's stack takes an hour at most ([openstack_vim] stack_retries). */
 const PATIENCE = 3_600_000;
 
 const instanceRow = z.object({
@@ -33,9 +33,9 @@ const instances = '/vnflcm/v1/vnf_instances';
 const operations = '/vnflcm/v1/vnf_lcm_op_occs';
 
 /**
- * VNF instances. What runs is terminated by force, and its record removed when it is down. Tacker
- * deletes the resources with the login that it keeps for their VIM, and looks for a default VIM in
- * the project of the caller when it is done: with a token on the project both are likely there.
+ * VNF instances. A running one is terminated by force, and its record is removed afterwards. Tacker
+ * deletes the resources with the login that it stores for their VIM, and then looks for a default
+ * VIM in the caller's project. With a token on the project both are likely to exist.
  */
 export const vnfInstance = defineType<InstanceRow>({
   name: 'vnf-instance',
@@ -65,7 +65,7 @@ export const vnfInstance = defineType<InstanceRow>({
   },
 });
 
-/** The rows of instances do not say what is going on; the operations do. */
+/** The row of an instance does not show the operation in progress; the list of operations does. */
 async function afterRefusal(
   row: InstanceRow,
   refusal: string,

@@ -4,17 +4,15 @@ import type { ProjectContext } from '../../task/service.ts';
 /** An id that no project has. */
 const NOBODY = '0'.repeat(32);
 
-/**
- * A row of a listing of ETSI's APIs, and the project that Tacker was shown to know as its owner.
- */
+/** A row of an ETSI listing, and the project that was proven to be its owner. */
 export type Owned<Row> = Row & { readonly owner: string | undefined };
 
 /**
- * Rows of the project in one of Tacker's ETSI listings (SOL003). As an administrator one gets the
- * whole cloud, and no row says whose it is; Tacker has the owner, and a filter for it (`tenantId`)
- * that the standard does not know. The filter alone counts for nothing (safety rule: check the
- * owner of every row): the same question is asked about a project that does not exist, and a row
- * that comes back for it, too, has no owner that anybody can tell.
+ * Returns the rows of the project in one of Tacker's ETSI listings (SOL003). An administrator gets
+ * the rows of the whole cloud, and no row names its owner. Tacker has the owner, and a non-standard
+ * filter for it (`tenantId`). The filter alone proves nothing (safety rule: check the owner of
+ * every row): the same request is sent for a project that does not exist. A row that this request
+ * also returns has no known owner.
  */
 export async function ownedBy<Row extends { readonly id: string }>(
   { api, project }: ProjectContext,

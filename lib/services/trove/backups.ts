@@ -26,9 +26,9 @@ const backupsOf = async (
     .rows;
 
 /**
- * Backups. With a token on the project Trove removes their data, too; with another one it looks for
- * them in the caller's account in Swift, and removes the row all the same: the data, in containers
- * of the project, are left to Swift, which is emptied after this.
+ * Backups. With a token on the project Trove also removes their data. With another token Trove
+ * looks for the data in the caller's account in Swift, and removes the row anyway. The data stay in
+ * containers of the project, which Swift's task removes afterwards.
  */
 export const backup = defineType({
   name: 'backup',
@@ -39,7 +39,8 @@ export const backup = defineType({
   async list(context) {
     const rows = await backupsOf(context, { project_id: context.project });
     if (rows.length === 0) return [];
-    // Trove deletes along what builds on a backup, whosever it is; an administrator may have made
+    // Trove also deletes all backups that are based on a backup, of any project. An administrator
+    // may have created one in another project.
     // one for himself.
     const all = await backupsOf(context, { all_projects: true });
     const judged = rows.map((row) => ({
@@ -75,7 +76,7 @@ export const backup = defineType({
         (status !== 401 && status !== 404 && status !== 422)
       )
         throw error;
-      // 404 is also said of Swift, when the cloud has none.
+      // Trove also answers 404 if the cloud has no Swift.
       if (
         status === 404 &&
         (await context.api.request('GET', path, { accept: [404] })).status === 404
@@ -95,7 +96,7 @@ export const backup = defineType({
   },
 });
 
-/** Children, their children and so on; the rows may be wrong and go round in a circle. */
+/** Returns children, their children and so on; faulty rows may form a cycle. */
 function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
   const found = new Set<BackupRow>();
   for (let parents = [row.id]; parents.length > 0; ) {
@@ -109,8 +110,8 @@ function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
 }
 
 /**
- * The one call that ends a backup which hangs: it resets the task of the instance, so that it must
- * be an instance of the project.
+ * This is the only call that ends a stuck backup. It resets the task of the instance, so the
+ * instance must belong to the project.
  */
 async function callFailed(row: BackupRow, context: ProjectContext): Promise<void> {
   const own = (await instancesOf(context)).find(
@@ -123,7 +124,7 @@ async function callFailed(row: BackupRow, context: ProjectContext): Promise<void
 
 const strategyRow = z.object({ project_id: text, instance_id: text });
 
-/** In which container new backups go: of one instance, or of all of them. */
+/** The container for new backups, of one instance or of all. */
 export const backupStrategy = defineType({
   name: 'backup-strategy',
   async list({ api, project }) {

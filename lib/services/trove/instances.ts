@@ -14,7 +14,7 @@ import {
 const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean =>
   !['NONE', 'DELETING'].includes(task.name);
 
-/** Clusters with their members, which Trove deletes in no other way. */
+/** Clusters with their members, which Trove deletes only with the cluster. */
 export const cluster = defineType({
   name: 'cluster',
   follows: ['backup'],
@@ -28,7 +28,7 @@ export const cluster = defineType({
     const path = `/clusters/${encodeURIComponent(row.id)}`;
     const isUnderWay = row.task.name === 'DELETING';
     if (isUnderWay && !isOlderThan(row, PATIENCE, context)) return { is: 'accepted' };
-    // Refused with 422 otherwise; of a deletion that hangs, a member may be what is not ready.
+    // Trove answers 422 otherwise. If a deletion is stuck, one of the members may be the cause.
     if (row.task.name !== 'NONE')
       await context.api.request('POST', path, { json: { 'reset-status': { force_delete: true } } });
     return unlessInTheWay(/not ready|current cluster task/i, async () => {
@@ -39,9 +39,9 @@ export const cluster = defineType({
 });
 
 /**
- * Instances by the API of administrators. Their servers and volumes are Trove's own; ports in the
- * networks of the project go with them. With a token on the project, Barbican lets Trove remove its
- * mark from the certificate of an instance with TLS, too.
+ * Instances, listed with the administrators' API. Their servers and volumes belong to Trove's own
+ * project; ports in the networks of the project go with them. With a token on the project Barbican
+ * also lets Trove remove its consumer entry from the certificate of an instance with TLS.
  */
 export const instance = defineType({
   name: 'instance',
@@ -85,10 +85,10 @@ export const instance = defineType({
   },
   async remove(row, context): Promise<Removal> {
     const path = `/instances/${encodeURIComponent(row.id)}`;
-    // The state SHUTDOWN is also that of a server that was stopped.
+    // The state SHUTDOWN is also that of a stopped server.
     const isUnderWay = /^deleting/i.test(row.task_description ?? '');
     if (isUnderWay && !isOlderThan(row, PATIENCE, context)) return { is: 'accepted' };
-    // Refused with 422 otherwise.
+    // Trove answers 422 otherwise.
     if (row.status === 'BUILD')
       await context.api.request('POST', `${path}/action`, {
         json: { reset_status: { force_delete: true } },

@@ -25,7 +25,7 @@ const clusterRow = z.object({
 });
 
 /**
- * Without `deleted` Trove shows what is deleted, too, and without `include_clustered` it leaves out
+ * Without `deleted` Trove also shows deleted instances. Without `include_clustered` it leaves out
  * the members of clusters.
  */
 export const instancesOf = ({ api, memoize, project }: ProjectContext): Promise<InstanceRow[]> =>
@@ -41,7 +41,10 @@ export const instancesOf = ({ api, memoize, project }: ProjectContext): Promise<
     ).rows;
   });
 
-/** The clusters of the whole cloud, in one answer: no filter by project, no pages. */
+/**
+ * Returns the project's clusters. Trove lists those of the whole cloud in one answer: it has no
+ * filter by project and no pages.
+ */
 export const clustersOf = ({
   api,
   memoize,
@@ -59,17 +62,20 @@ export const clustersOf = ({
   });
 
 const MINUTE = 60_000;
-/** A deletion that takes longer is asked for again. */
+/** After this time a deletion is requested again. */
 export const PATIENCE = 15 * MINUTE;
 /**
- * What is built for longer than Trove itself waits for it (`usage_timeout`,
- * `restore_usage_timeout`) is not built any more.
+ * A build that takes longer than Trove itself waits (`usage_timeout`, `restore_usage_timeout`) has
+ * failed.
  */
 const LONG = 60 * MINUTE;
-/** The living project waits so long for what is being built; it is removed after the deletion. */
+/**
+ * A living project waits this long for a build. A slower instance is removed after the project's
+ * deletion.
+ */
 const SHORT = 5 * MINUTE;
 
-/** When a row was last changed; epoch milliseconds. */
+/** Returns the time of the last change in epoch milliseconds. */
 export const changedAt = (row: z.infer<z.ZodObject<typeof dated>>): number =>
   epochOf(row.updated ?? row.created);
 export const isOlderThan = (
@@ -78,12 +84,12 @@ export const isOlderThan = (
   { now }: Pick<ProjectContext, 'now'>,
 ): boolean => now() - changedAt(row) > millis;
 
-/** Goes on by itself. */
+/** Returns a blocker that resolves by itself. */
 export const waits = (message: string): Blocker => ({ message, actor: 'none' });
 
 /**
- * Taken from under its builder it would leave servers and volumes behind, in the project of Trove
- * itself.
+ * Blocks the removal during a build: an interrupted build would leave servers and volumes behind in
+ * Trove's own project.
  */
 export const unlessBuilt = (
   row: Parameters<typeof changedAt>[0],
@@ -97,15 +103,16 @@ export const unlessBuilt = (
         canFollowDeletion: isOlderThan(row, SHORT, context),
       };
 
-/** Whether Trove has been building it for so long that the phase `pre-delete` ends without it. */
+/** Returns true if a build takes so long that the phase `pre-delete` ends without it. */
 export const isSlowBuild = (
   row: Parameters<typeof changedAt>[0],
   context: Pick<ProjectContext, 'now'>,
 ): boolean => isOlderThan(row, SHORT, context);
 
 /**
- * Trove answers also 400, 403 and 422 to what merely stands in the way, where others say 409; only
- * its words tell. What they don't say is thrown on.
+ * Runs a removal and turns a refusal into a blocker. Trove also answers 400, 403 and 422 where
+ * other services answer 409, and only the message tells the cases apart. An error without one of
+ * the words is thrown again.
  */
 export async function unlessInTheWay(
   words: RegExp,
@@ -125,8 +132,8 @@ export async function unlessInTheWay(
 }
 
 /**
- * The same for what an instance holds: where the project has an instance that is being built for
- * long, it does not hold the phase `pre-delete` either.
+ * Does the same for resources that an instance holds: if a build in the project takes long, the
+ * resource does not delay the phase `pre-delete` either.
  */
 export async function unlessHeldByBuild(
   context: ProjectContext,
