@@ -49,7 +49,6 @@ const alarm = defineType({
       if (status === undefined || status === 404 || status === 429) throw error;
       // Aodh deletes the row first and then the trusts of its actions (`trust+http`). A failure at
       // the trusts says nothing about the alarm.
-      // says nothing about the alarm.
       const answer = await api.request('GET', path, { accept: [404] }).catch(() => undefined);
       if (answer?.status !== 404) throw error;
     }

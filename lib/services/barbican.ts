@@ -133,7 +133,6 @@ const projectQuota = defineQuota({
       ([, limit]) => typeof limit === 'number',
     );
     // The answer names no project. The path names it, and Barbican addresses quotas by path only.
-    // here.
     return [{ id: project, limits: own.map(([name]) => name).join(', ') }];
   },
   id: (row) => row.id,

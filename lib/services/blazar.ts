@@ -42,7 +42,6 @@ async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
   // For a user without the administrator role Blazar lists only the own project and gives no error.
   // `/os-hosts/0` tells the two cases apart: Blazar checks for an administrator (403) before it
   // looks for the host.
-  // administrator (403) before it looks for a host.
   if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
     await api.request('GET', '/os-hosts/0', { accept: [404, 500] });
   return rows;
@@ -93,7 +92,6 @@ const lease = defineType({
         : { is: 'accepted' };
     // A deletion that fails at the trust leaves the lease half ended, and Blazar never resumes it.
     // The service therefore checks the user of the trust before it sends the request.
-    // again: it is not tried then.
     const missing = await missingCreator(row, context);
     if (missing) return { is: 'blocked', ...missing };
     try {
@@ -101,7 +99,6 @@ const lease = defineType({
     } catch (error) {
       // blazar-manager reports every failure as a 500 without a reason. The first 500 may be chance
       // and is retried. After a failed deletion the lease is in ERROR.
-      // the lease is in ERROR.
       if (
         !(error instanceof PropagatorError) ||
         error.report.status !== 500 ||

@@ -102,7 +102,6 @@ const defaultType = defineType({
     if (answer.status !== 404) return { is: 'gone' };
     // Before 2026.2 Cinder first asks Keystone for the project. The row was listed, so this 404
     // means that the project is gone.
-    // the project.
     return {
       is: 'retained',
       message:

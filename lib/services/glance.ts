@@ -56,7 +56,6 @@ const image = defineType({
     } catch (error) {
       // 409: the back end still needs the image (RBD clones: volumes and servers of any project
       // that were created from it).
-      // project).
       if (failedWith(error, 409))
         return {
           is: 'blocked',
@@ -122,7 +121,6 @@ const metadefNamespace = defineType({
       };
     if (row.protected)
       // A field that this PUT leaves out gets its default value. The owner would become the
-      // cleaner's own project.
       // cleaner's own project.
       await api.request('PUT', pathOfNamespace(row), {
         json: {

@@ -45,7 +45,6 @@ const stack = defineType({
     if (hazard) return { is: 'blocked', ...hazard };
     // With a token on the project Heat finds only names of that project. Only keypairs belong to
     // the user of the token.
-    // belong to the user who asks.
     await (context.projectApi ?? context.api).request('DELETE', pathOfStack(row));
     if (row.stack_status === 'DELETE_FAILED') return { is: 'blocked', ...failure(row) };
     return isDeleting ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };

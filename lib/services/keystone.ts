@@ -30,7 +30,6 @@ async function candidates({ api, region, members }: ProjectContext): Promise<rea
   const users: string[] = [];
   // Lists each domain: with domain-specific drivers Keystone otherwise shows only users of the
   // token's own domain.
-  // domain otherwise.
   for (const domain of domains.rows) {
     const query = { domain_id: domain.id };
     const listed = await api.list('/v3/users', {
@@ -75,7 +74,6 @@ const applicationCredential = defineType({
     );
     // Keystone lists by user only. Credentials for the user's other projects and for the system
     // (null) are not wanted here.
-    // to our question.
     const mayBeOurs = (row: z.infer<typeof credentialRow>): boolean =>
       row.project_id === context.project || row.project_id === undefined;
     return listings.flatMap(({ rows }) => rows).filter(mayBeOurs);

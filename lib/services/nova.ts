@@ -116,7 +116,6 @@ const quota = defineQuota({
         defaults[name] !== absolute[limit],
     );
     // The answer names no owner. The project is the key of the request and the address of the row.
-    // names no owner.
     return differing.length === 0
       ? []
       : [{ project, limits: differing.map(([name]) => name).join(', ') }];

@@ -137,7 +137,6 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
     });
     // 200 is the listing that Swift invents for an account that was never created. An existing one
     // answers 204.
-    // 204.
     if (answer?.status !== 204) return [];
     if ((await infoOf(context))?.swift?.allow_account_management === false)
       throw new PropagatorError({
@@ -177,7 +176,6 @@ export const swift = defineService({
   catalogAliases: ['s3'],
   // Backups and images may be in it. The dependency is only preferred: a public image that waits
   // for the operator must not block the rest.
-  // rest.
   follows: ['nova', 'cinder', 'glance'],
   resourceTypes: [object, container, account],
 });

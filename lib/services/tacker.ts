@@ -25,7 +25,6 @@ const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
   async remove(row, { projectApi }): Promise<Removal> {
     // With another token Tacker answers 404 although the subscription exists. This must not count
     // as gone.
-    // gone.
     if (!projectApi)
       return {
         is: 'blocked',

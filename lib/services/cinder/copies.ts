@@ -67,7 +67,6 @@ export const groupSnapshot = defineType({
     if (rows.length === 0) return [];
     // The row of a group snapshot has no time of its deletion request. Cinder marks its snapshots
     // at the same moment.
-    // moment.
     const snapshots = await snapshotsOf(context);
     return rows.map((row) => ({
       ...row,
@@ -201,7 +200,6 @@ export const backup = defineType({
       }
       // Not `os-force_delete`: some drivers do not support it. cinder-backup sets the state a
       // moment later, and the next iteration deletes the backup.
-      // the next look deletes.
       await context.api.request('POST', `${path}/action`, {
         json: { 'os-reset_status': { status: 'error' } },
       });

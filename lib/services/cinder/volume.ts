@@ -106,7 +106,6 @@ export const volume = defineType<Waiting<VolumeRow>>({
     const blocker = (row: VolumeRow): Blocker | undefined => {
       // Both the attachments and the row must show no attachment before a volume counts as free.
       // Otherwise the service would detach it from a running server.
-      // server.
       if (attached.has(row.id) || (row.attachments ?? []).length > 0)
         return waits('it is attached to a server');
       if (offered.has(row.id)) return waits('its transfer to another project is cancelled first');

@@ -34,7 +34,6 @@ export async function rowsOf<S extends z.ZodType<Owned>>(
   const { rows } = await api.list(path, { collection, row, paging: 'next', headers });
   // Designate shows resources without a project (null), which belong to the cloud, to every
   // project. A row without the field is kept, so that the owner check sees it.
-  // does not say stays in.
   return rows.filter(({ project_id: owner }) => owner !== null);
 }
 

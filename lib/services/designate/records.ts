@@ -48,7 +48,6 @@ export const ptrRecord = defineType({
     if (!(await apiOf('neutron').catch(hiddenOwners))) return [];
     // Not paged: Designate links to a next page after twenty rows, but returns the same rows again
     // (15.0.2).
-    // (15.0.2).
     const options = {
       collection: 'floatingips',
       row: ptrRow,

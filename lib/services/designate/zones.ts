@@ -74,7 +74,6 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
       ...inProject(context.project),
       // Since 2023.1; older releases ignore both headers. The second one makes the name server also
       // delete the zone's file.
-      // file, too.
       'x-designate-delete-shares': 'true',
       'x-designate-hard-delete': 'true',
     };

@@ -134,7 +134,6 @@ export async function hazardOf(
   } catch (error) {
     // The stack was listed, so it is not gone. Heat answers 404 for a stack with a resource type
     // that this release no longer has, also to its deletion.
-    // no more, and to its deletion, too.
     if (
       !(error instanceof PropagatorError) ||
       error.class !== 'Gone' ||

@@ -85,7 +85,6 @@ const queues: ByName = {
   async others(asking) {
     const zaqar = asking.projectApi ? undefined : await api(asking, 'zaqar', 'messaging');
     // Zaqar requires any client id, and refuses a limit above its configured maximum.
-    // set to give.
     const headers = { 'client-id': '6b65797a-6171-4172-8761-6e6f6e796d73' };
     const query = { limit: undefined };
     const listed = await zaqar?.list('/v2/queues', {

@@ -46,7 +46,6 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
     // For a user without the administrator role Magnum lists only the own project and gives no
     // error. `/mservices` tells the two cases apart: Magnum shows its own services to
     // administrators only (403).
-    // shows to administrators only (403).
     if (!rows.some((row) => row.project_id && row.project_id !== api.ownProject))
       await api.request('GET', '/mservices');
     return rows;
@@ -82,7 +81,6 @@ export const cluster = defineType({
     const why = row.status === 'DELETE_FAILED' ? await failureOf(row, context.api) : undefined;
     // The deletion is also requested for a stuck cluster: its stack is gone, but Magnum can't log
     // in with its trust to notice. Heat's 404 makes the conductor drop the row.
-    // see that. Heat's 404 makes the conductor drop the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
     if (why === undefined) return { is: 'accepted', ...hangs };
     return {

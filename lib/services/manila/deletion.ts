@@ -48,7 +48,6 @@ export async function deleted(
 ): Promise<Removal> {
   // The customer no longer has access, and manila-share deletes the data later (2024.1,
   // is_deferred_deletion_enabled).
-  // is_deferred_deletion_enabled).
   if (row.status.includes('deferred')) return { is: 'accepted' };
   try {
     // Not `force_delete`: it only forgets a resource that the back end failed to delete.

@@ -65,7 +65,6 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
       const removal = await destroy(api, path, one);
       // The agents first take the rules off the ports. Until then Neutron answers 409
       // (FirewallGroupInPendingState).
-      // (FirewallGroupInPendingState).
       return first && removal.is === 'blocked' ? { is: 'accepted' } : removal;
     },
   });

@@ -48,7 +48,6 @@ const portForwarding = defineType({
     ): Promise<{ id: string; floatingIp: FloatingIp }[]> => {
       // A floating IP that is bound to a port can't have forwardings (pf_plugin,
       // FipInUseByPortForwarding and its reverse).
-      // reverse).
       if (floatingIp.port_id || (exposed && floatingIp.port_forwardings?.length === 0)) return [];
       const shown = (floatingIp.port_forwardings ?? []).flatMap(({ id }) =>
         id === undefined ? [] : [{ id }],
@@ -81,7 +80,6 @@ const floatingIp = defineType({
   after: ['port-forwarding'],
   // Neutron first removes the record from the zone, with our token, and does not handle Designate's
   // 400.
-  // answers then (400).
   blockers: [
     'Where Neutron publishes its name in a zone of Designate that is being deleted: Neutron answers 500 until the zone is gone.',
   ],

@@ -28,7 +28,6 @@ const trunk = defineType({
   label: (row) => labelOf(row),
   async remove(row, { api }): Promise<Removal> {
     // TrunkDisabled: a trunk that is administratively down can't be changed or deleted.
-    // deleted.
     if (row.admin_state_up === false)
       await api.request('PUT', `/v2.0/trunks/${escaped(row.id)}`, {
         json: { trunk: { admin_state_up: true } },

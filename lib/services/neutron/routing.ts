@@ -158,7 +158,6 @@ const routerInterface = defineType({
     if (answer.status !== 404) return { is: 'gone' };
     // The router is gone, or it does not know this interface: a change to HA or DVR that failed
     // half-way leaves such ports.
-    // half-way leaves such ports.
     const shown = await api.request('GET', `/v2.0/ports/${escaped(port.id)}`, { accept: [404] });
     if (shown.status === 404) return { is: 'gone' };
     return {

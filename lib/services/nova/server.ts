@@ -135,7 +135,6 @@ async function removeServer(row: ServerRow, context: ProjectContext): Promise<Re
     if (!(now() - asked > PATIENCE)) return { is: 'accepted' };
     // While the host is up, Nova ignores both DELETE and forceDelete for a server in task state
     // "deleting" (seen on 26.2).
-    // state "deleting" (26.2, seen).
     await act({ 'os-resetState': { state: 'error' } });
     await api.request('DELETE', pathOf(row));
     return {

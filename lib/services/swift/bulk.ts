@@ -47,7 +47,6 @@ export async function bulkDelete(
   const unfinished = deleted + notFound + failed.length < paths.length;
   // The report does not tell which names were not found. If none was found, the container's listing
   // is behind.
-  // behind.
   const stale = notFound === paths.length;
   return paths.map((path) => {
     const reason = reasons.get(plain(path));

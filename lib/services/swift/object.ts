@@ -126,7 +126,6 @@ async function removeObject(
     const answer = await ask(context, 'DELETE', pathOfObject(row), { query, accept: [404] });
     // 404 for a listed row: the container's listing is behind, and only the listing proves the
     // removal.
-    // anything.
     return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };
   } catch (error) {
     if (error instanceof PropagatorError) return error;

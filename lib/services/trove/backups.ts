@@ -41,7 +41,6 @@ export const backup = defineType({
     if (rows.length === 0) return [];
     // Trove also deletes all backups that are based on a backup, of any project. An administrator
     // may have created one in another project.
-    // one for himself.
     const all = await backupsOf(context, { all_projects: true });
     const judged = rows.map((row) => ({
       ...row,
