@@ -1,12 +1,12 @@
 import type { Condition } from '../../events/service.ts';
 
-/** More would not be read at three in the morning; the counts stay exact. */
+/** A longer list is hard to read in an incident. The counts stay exact. */
 const MOST = 25;
 
 /**
- * One line per kind and reason instead of one per thing, sorted so that a status does not flap
- * between two looks; what this cloud merely lacks comes last.
- * `example` and `requestId` are those of the first thing.
+ * Merges conditions with the same resource type and reason into one, with a count. The order is
+ * stable, so that a status does not change between two reports. Conditions about missing features
+ * of the cloud come last. `example` and `requestId` are those of the first resource.
  */
 export function aggregate(conditions: readonly Condition[]): Condition[] {
   const byReason = new Map<string, Condition>();

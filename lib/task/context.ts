@@ -2,13 +2,12 @@ import type * as z from 'zod';
 import type { ProjectId, UserId } from '../../events/ids.ts';
 import type { PropagatorError } from '../shared/errors.ts';
 
-/** An answer of a service's API that was accepted (2xx, or a status that the caller named). */
+/** An accepted answer of a service's API: 2xx, or a status that the caller accepts. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   /**
-   * Parsed JSON, `undefined` for an empty or non-JSON body. Parse it with zod before you branch on
-   * it.
+   * The parsed JSON, or `undefined` for an empty or non-JSON body. Parse it with zod before use.
    */
   readonly json: unknown;
   readonly requestId: string | undefined;
@@ -20,62 +19,61 @@ export interface RequestOptions {
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * Another base URL than {@link ServiceApi.endpoint}, on the same host: the account of another
-   * project in Swift,
-   * `api.endpoint.replace(api.ownProject, project)`. Another host is refused, for the token goes
-   * along.
+   * Another base URL than {@link ServiceApi.endpoint}, on the same host. Example: the Swift account
+   * of another project, `api.endpoint.replace(api.ownProject, project)`. Another host is refused,
+   * because the request carries the token.
    */
   readonly endpoint?: string;
-  /** Statuses beside 2xx that are an answer and no error, for example `[404]`. */
+  /** Statuses other than 2xx that are not errors, for example `[404]`. */
   readonly accept?: readonly number[];
 }
 
 /**
- * How a listing goes on after its first page:
- * `marker` nova, cinder, neutron: the id of the last row, as long as the API links to a next page;
- * `next` glance: the path in `next`; `offset` server groups; `total` barbican: by offset, as many
- * as it says there are; `swift` the name of the last row, until a page is empty;
- * `none` everything in one answer.
+ * How a listing continues after its first page. `marker` (nova, cinder, neutron): the id of the
+ * last row, while the API links to a next page. `next` (glance): the path in `next`. `offset`:
+ * server groups. `total` (barbican): by offset, up to the total that the service reports. `swift`:
+ * the name of the last row, until a page is empty. `none`: all rows in one answer.
  */
 export type Paging = 'marker' | 'next' | 'offset' | 'total' | 'swift' | 'none';
 
 export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   /**
-   * The key that holds the rows, `servers`; undefined where the answer is the array itself (Swift).
+   * The key of the rows, for example `servers`; `undefined` where the answer itself is the array
+   * (Swift).
    */
   readonly collection?: string;
   /**
-   * Shape of one row; a row without an owner must be let through here, the safety rules deal with
-   * it.
+   * The shape of one row. It must accept a row without an owner, because the safety rules handle
+   * such rows.
    */
   readonly row: S;
   readonly paging: Paging;
-  /** Rows a page asked for; default 1000. */
+  /** Rows requested per page; default 1000. */
   readonly limit?: number;
-  /** Stop after about this many rows and say `more`. */
+  /** Stop after about this many rows and return `more`. */
   readonly atMost?: number;
 }
 
 /**
- * The REST API of one service in one region, logged in as the cleaner. Bounded, patient with
- * `Retry-After`, never redirected.
+ * The REST API of one service in one region, with a token of the propagator's user. It limits
+ * concurrent calls, obeys `Retry-After`, and follows no redirects.
  */
 export interface ServiceApi {
   readonly service: string;
   readonly region: string;
-  /** Base URL of the endpoint without a trailing slash, as the catalog has it. */
+  /** The endpoint URL of the catalog without a trailing slash. */
   readonly endpoint: string;
-  /** The id of the project that our own token is scoped to. */
+  /** The id of the project of the propagator's token. */
   readonly ownProject: string;
   /**
-   * The microversion that every call asks for, between the service file's floor and ceiling;
-   * `undefined` where it names none.
+   * The microversion of every call, between the floor and the ceiling of the service file;
+   * `undefined` where the file names none.
    */
   readonly microversion?: string | undefined;
   /**
-   * One call. `path` is appended to the endpoint and must be escaped by the caller
+   * Makes one call. `path` is appended to the endpoint, and the caller escapes it
    * (`encodeURIComponent`). Throws {@link PropagatorError}: 404 and 410 `Gone`, 401 and 403
-   * `Denied`, 405 and 501 `Unsupported`, 409, 429, 5xx and time-outs `Transient`, any other status
+   * `Denied`, 405 and 501 `Unsupported`, 409, 429, 5xx and timeouts `Transient`, any other status
    * `Unexpected`.
    */
   request(
@@ -84,63 +82,74 @@ export interface ServiceApi {
     options?: RequestOptions,
   ): Promise<Answer>;
   /**
-   * All rows of a listing, page by page. Throws when it can't be sure to have them all: "cannot
-   * list" is never "empty".
+   * Returns all rows of a listing, over all pages. Throws when the list may be incomplete, because
+   * "cannot list" is never "empty".
    */
   list<S extends z.ZodType>(
     path: string,
     options: ListOptions<S>,
   ): Promise<{ rows: z.infer<S>[]; more: boolean }>;
-  /** The same API, whose calls a watch is told of and can abort. */
+  /** Returns the same API with a watch. The watch counts the answers and can abort the calls. */
   watched?(watch: Watch): ServiceApi;
 }
 
-/** Told of each complete answer; its signal aborts the calls that are under way. */
+/** Counts the complete answers of an API. Its signal aborts the open calls. */
 export interface Watch {
   readonly signal: AbortSignal;
   answered(): void;
 }
 
-/** What a service file may reach during one pass, whoever's resources it is about. */
+/** What a service file may use during one run, for a project or for a user. */
 export interface CommonContext {
   readonly region: string;
   readonly api: ServiceApi;
   /**
-   * The same API with a token on the project itself: there while a project lives and an
-   * administrator has asked for its end. A kind of class C finds it as `api`; others may prefer it
-   * (Heat deletes with the caller's token).
+   * The same API with a token on the project itself. It is set while the project exists and an
+   * administrator has requested its deletion. A resource type of class C gets it as `api`; other
+   * types may prefer it (Heat deletes with the caller's token).
    */
   readonly projectApi: ServiceApi | undefined;
   /**
-   * The same API with a token on the project that carries the role `member` alone, where the phase
-   * is `pre-delete`: some services hide from an administrator whose a resource is. Throws class
+   * The same API with a token on the project that has only the role `member`, in phase
+   * `pre-delete`. Some services hide the owner of a resource from an administrator. Throws class
    * `Denied` when Keystone gives no such token.
    */
   readonly memberApi?: () => Promise<ServiceApi | undefined>;
-  /** Another service's API (`swift` for backups in it), `undefined` where the catalog lacks it. */
+  /**
+   * Returns the API of another service (`swift` for backups in it), or `undefined` where the
+   * catalog lacks it.
+   */
   apiOf(service: string): Promise<ServiceApi | undefined>;
   /** Epoch milliseconds. */
   now(): number;
-  /** Asked once a pass, shared by all resource types: the list of extensions, the routers. */
+  /**
+   * Asks once per iteration and shares the answer among all resource types, for example the list of
+   * extensions.
+   */
   memoize<T>(key: string, ask: () => Promise<T>): Promise<T>;
 }
 
-/** What a service file may reach while a project is emptied. */
+/** What a service file may use during the cleanup of a project. */
 export interface ProjectContext extends CommonContext {
-  /** The project that is emptied. */
+  /** The project of the cleanup. */
   readonly project: ProjectId;
   /**
-   * Users who had a role on the project, recorded before it was deleted. `undefined`: nobody
-   * recorded it.
+   * Users who had a role on the project, recorded before its deletion; `undefined` if they were not
+   * recorded.
    */
   readonly members: readonly UserId[] | undefined;
 }
 
-/** What a service file may reach after a user was deleted. */
+/** What a service file may use after the deletion of a user. */
 export interface UserContext extends CommonContext {
-  /** The user who is gone. Things that he made in living projects are not his. */
+  /**
+   * The deleted user. Resources that the user created in existing projects do not belong to the
+   * user.
+   */
   readonly user: UserId;
   readonly userName: string | undefined;
-  /** Projects on which the user had a role, as far as it was recorded; some may be gone, too. */
+  /**
+   * Projects on which the user had a role, as far as recorded. Some of them may be deleted, too.
+   */
   readonly projects: readonly ProjectId[];
 }

@@ -1,11 +1,11 @@
-/** 1 KB: 500 ids with 2 wrong answers in 1000, 1000 with 29, 2000 with 155. */
+/** 1 KB. The rate of false positives is 0.2 % for 500 ids, 2.9 % for 1000 and 15.5 % for 2000. */
 const BITS = 8192;
 const HASHES = 4;
 
 /**
- * Which ids were seen before, in bounded memory (a Bloom filter). `has` may say yes for an id that
- * was never added, and never says no for one that was. So a count of the ids for which it says no
- * is never higher than the number of distinct ids.
+ * A Bloom filter: the set of ids that were listed before, in bounded memory. `has` may return true
+ * for an id that was never added, and never returns false for an added one. A count of the ids that
+ * `has` denies is therefore never higher than the number of distinct ids.
  */
 export class IdFilter {
   readonly #bits: Uint8Array;
@@ -14,7 +14,7 @@ export class IdFilter {
     this.#bits = bits;
   }
 
-  /** `text`: what {@link IdFilter.toString} returned. Anything else is an empty filter. */
+  /** `text` is the result of {@link IdFilter.toString}. Any other text gives an empty filter. */
   static from(text: string | undefined): IdFilter {
     const stored = Buffer.from(text ?? '', 'base64');
     return new IdFilter(
@@ -31,7 +31,7 @@ export class IdFilter {
       this.#bits[place >> 3] = this.#byte(place) | (1 << (place % 8));
   }
 
-  /** Base64, 1368 characters. */
+  /** Returns Base64, 1368 characters. */
   toString(): string {
     return Buffer.from(this.#bits).toString('base64');
   }
@@ -41,14 +41,16 @@ export class IdFilter {
   }
 }
 
-/** Double hashing: two hashes make as many places as are wanted. */
+/** Double hashing derives any number of positions from two hashes. */
 function placesOf(id: string): number[] {
   const first = fnv1a(id, 0x811c9dc5);
   const second = fnv1a(id, 0x9747b28c) | 1;
   return Array.from({ length: HASHES }, (_, n) => ((first + n * second) >>> 0) % BITS);
 }
 
-/** FNV-1a over UTF-16 units, with the last mixing step of MurmurHash3 so that all bits depend on all. */
+/**
+ * FNV-1a over UTF-16 units. The last mixing step of MurmurHash3 makes each bit depend on all input.
+ */
 function fnv1a(text: string, seed: number): number {
   let hash = seed;
   for (let n = 0; n < text.length; n += 1) hash = Math.imul(hash ^ text.charCodeAt(n), 0x01000193);

@@ -17,57 +17,61 @@ import type {
 
 type Named = Pick<ResourceType, 'name'>;
 
-/** What one round over one resource type saw and did. */
+/** The result of one iteration for one resource type. */
 export interface TypeIteration {
   readonly resourceType: ResourceTypeName;
-  /** `undefined`: not listed, or the listing failed: nobody knows. */
+  /**
+   * `undefined`: the type was not listed, or the listing failed. The number of resources is
+   * unknown.
+   */
   readonly count: Count | undefined;
   /**
-   * True only when a listing that could be trusted showed nothing of the project (safety rule: list
-   * again before finished).
+   * True only when a reliable listing showed no resource of the owner (safety rule "List again
+   * before finished").
    */
   readonly verifiedEmpty: boolean;
   readonly conditions: readonly Condition[];
-  /** The listing failed, or removals did. */
+  /** Errors of the listing or of removals. */
   readonly errors: readonly ErrorReport[];
-  /** Ids behind `count`; `undefined` where `count` is, or where nothing was listed for it. */
+  /** The ids behind `count`; `undefined` where `count` is, or where it comes from no listing. */
   readonly seen?: Seen;
-  /** Resources that an earlier iteration of the run removed were listed again. */
+  /** Set when resources that an earlier iteration of the run removed were listed again. */
   readonly returned?: ErrorReport;
   /**
-   * Set when nobody can see or remove it any more, for the project is dead (classes C and D): what
-   * that means.
+   * The consequence, when the type can no longer be listed or removed because the project is
+   * deleted (classes C and D).
    */
   readonly unreachable?: string;
-  /** True if all that is left can also be removed after the project's deletion. */
+  /** True if all remaining resources can also be removed after the project's deletion. */
   readonly canFollowDeletion?: boolean;
 }
 
+/** The input of {@link iteration}. */
 export interface IterationInput<At extends CommonContext = ProjectContext> {
   readonly service: string;
   readonly resourceTypes: readonly ResourceType<At>[];
   readonly context: At;
-  /** Whose resources: the project, or the user. */
+  /** The owner of the resources: the project or the user. */
   readonly owner: ProjectId | UserId;
   readonly phase: Phase;
-  /** Resource types that were proven empty while the project lived. */
+  /** Resource types that were verified empty while the project existed. */
   readonly verifiedBeforeDeletion: readonly ResourceTypeName[];
   readonly concurrency: number;
-  /** Epoch milliseconds: no removal is begun after it. */
+  /** Epoch milliseconds after which no removal begins. */
   readonly deadline: number;
-  /** Aborted when the process is told to stop: no removal is begun after it. */
+  /** Aborted when the process stops. No removal begins after that. */
   readonly stopping?: AbortSignal | undefined;
-  /** Whether an earlier iteration of this run was told that the resource is gone. */
+  /** True if an earlier iteration of this run reported the resource as gone. */
   readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;
   readonly onType: (iteration: TypeIteration) => void;
 }
 
 /**
- * One look at every resource type and, in phase `apply`, one removal of each thing that may go.
- * A kind is touched only after those that it stands behind are gone, or, where it only follows
- * them, had their turn; resource types that are not ordered go at the same time.
- * Never throws: what goes wrong with one resource type is in its own result and stops no other
- * (safety rule: one stuck resource stops no other).
+ * Lists every resource type once and, except in phase `plan`, removes what can go. A type in
+ * `after` must be gone before the dependent type is listed. A type in `follows` only has to have
+ * finished its own iteration. Independent types run concurrently. Never throws. An error of one
+ * type is in its own result and stops no other type (safety rule "One stuck project stops no
+ * other").
  */
 export async function iteration<At extends CommonContext>(
   input: IterationInput<At>,
@@ -109,8 +113,8 @@ async function iterateType<At extends CommonContext>(
   if (token && 'resourceType' in token) return token;
   const context = token ? { ...input.context, api: token } : input.context;
   if (mustWait) {
-    // Nothing of it can go now, so it costs no call; what was counted before still stands, and the
-    // cause is said by whom it waits for (safety rule: every failure has an owner).
+    // Nothing of this type can be removed now, so it is not listed. The earlier count stays valid.
+    // The types that it waits for report the cause (safety rule "Every failure has an owner").
     return {
       resourceType: resourceType.name,
       count: undefined,
@@ -163,8 +167,8 @@ async function iterateType<At extends CommonContext>(
     resourceType: resourceType.name,
     count: { listed, gone, left: listed - gone },
     seen: { ...seenAll, goneIds: idsOf(removal.gone), gone },
-    // Nothing is left but what no call to this release of the service removes: as good as empty,
-    // and said.
+    // Only resources are left that this release of the service never removes. They count as empty,
+    // and a condition reports them.
     verifiedEmpty: removal.retained > 0 && removal.retained === listed && !seen.more,
     canFollowDeletion:
       input.phase === 'pre-delete' &&
@@ -177,7 +181,10 @@ async function iterateType<At extends CommonContext>(
   };
 }
 
-/** What a listing on the living project proved, and what no listing shows any more. */
+/**
+ * Uses the verification that was made on the existing project, because no listing shows the type
+ * now.
+ */
 const verifiedBefore = (resourceType: Named): TypeIteration => ({
   resourceType: resourceType.name,
   count: { listed: 0, gone: 0, left: 0 },
@@ -186,16 +193,22 @@ const verifiedBefore = (resourceType: Named): TypeIteration => ({
   errors: [],
 });
 
-/** What the service file itself says; a bare 405 or 501 may come from a proxy. */
+/**
+ * True if the service file itself reports the type as unsupported. A bare 405 or 501 may come from
+ * a proxy.
+ */
 const isSaid = (error: ErrorReport): boolean =>
   error.class === 'Unsupported' && !error.code.includes('.http.');
 
-/** The service has such resources, and shows an administrator none of them. */
+/** True if the service has such resources and lists none of them for an administrator. */
 const isHidden = (error: ErrorReport): boolean => isSaid(error) && error.code.endsWith('.hidden');
 
 const RETURNED = 'the service said that it was removed, and lists it again';
 
-/** One condition for all of them: a listing may lag behind, so nobody has to act at first. */
+/**
+ * One condition for all of them. A listing may lag behind a removal, so no person has to act at
+ * first.
+ */
 const returnedConditions = (resourceType: Named, back: readonly Resource[]): Condition[] =>
   back.length === 0
     ? []
@@ -206,7 +219,10 @@ const returnedConditions = (resourceType: Named, back: readonly Resource[]): Con
         },
       ];
 
-/** With this the task is dead-lettered when it lasts: removing the same thing again is no progress. */
+/**
+ * The task is dead-lettered with this error if the state lasts, because removing the same resource
+ * again is no progress.
+ */
 const returnedError = (
   resourceType: Named,
   back: readonly Resource[],
@@ -221,8 +237,8 @@ const returnedError = (
 });
 
 /**
- * The API with a token on the project, for a resource type that nobody sees without it; or what is
- * to be said in its place.
+ * Returns the API with a token on the project, for a resource type that only such a token can list.
+ * Returns the result of the type where there is no such token.
  */
 function tokenOnProject<At extends CommonContext>(
   resourceType: ResourceType<At>,
@@ -236,8 +252,8 @@ function tokenOnProject<At extends CommonContext>(
     conditions: [],
     errors: [],
   };
-  // Counted when its turn comes: a look would need a role on the project, and a survey changes
-  // nothing.
+  // Phase `plan` does not list the type, because a token needs a role on the project and the phase
+  // changes nothing.
   if (phase === 'plan') return unknown;
   if (verifiedBeforeDeletion.includes(resourceType.name)) return verifiedBefore(resourceType);
   if (phase === 'apply') return outOfReach(resourceType, resourceType.requiresLiveProject, []);
@@ -248,7 +264,9 @@ function tokenOnProject<At extends CommonContext>(
   };
 }
 
-/** Classes C and D after the project's death: said, and never taken for empty. */
+/**
+ * Reports types of classes C and D after the project's deletion. They are never treated as empty.
+ */
 function outOfReach(
   resourceType: Named,
   needs: RequiresLiveProject | undefined,
@@ -279,12 +297,13 @@ function outOfReach(
 }
 
 /**
- * safety rule: "cannot list" is never "empty". Only what the service file knows to be lacking (an
- * extension, a release) holds nothing; a bare 405 or 501 may come from a proxy and says nothing.
+ * Safety rule "Not listed is not empty". A type counts as empty only if the service file knows that
+ * this cloud lacks it (an extension, a release). A bare 405 or 501 may come from a proxy and proves
+ * nothing.
  */
 function unlisted(resourceType: Named, error: ErrorReport): TypeIteration {
   if (isHidden(error)) {
-    // The type is as unreachable as what only a token on the project shows.
+    // The type is unreachable, like a type that only a token on the project can list.
     const hidden = {
       ...condition(resourceType.name, 'Unsupported', error.message, 'operator', undefined, 1),
       advice: error.advice,
@@ -315,7 +334,7 @@ function unlisted(resourceType: Named, error: ErrorReport): TypeIteration {
       errors: [],
     };
   }
-  // A 404 on a collection is a wrong or missing endpoint, not an empty one.
+  // A 404 for a collection means a wrong or missing endpoint, not an empty collection.
   const isOdd = error.class === 'Gone' || error.class === 'Unsupported';
   const report: ErrorReport = isOdd ? { ...error, class: 'Unexpected' } : error;
   return {
@@ -426,7 +445,7 @@ async function removeAll<At extends CommonContext>(
       conditions.push({ ...skipped, advice: removal.advice });
     } else conditions.push(conditionOf(resourceType, resource, removal));
   };
-  // After a first 401 or 403 the rest would be refused, too: no storm (class Denied).
+  // After a 401 or 403 the service would refuse the other removals, too.
   const stopped = (): boolean =>
     refused || input.stopping?.aborted === true || input.context.now() >= input.deadline;
   const one = async (resource: Resource): Promise<void> => {

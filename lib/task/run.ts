@@ -14,16 +14,16 @@ import type {
   UserContext,
 } from './service.ts';
 
-/** What one pass says of its task. */
+/** The outcome of one run. */
 export type Outcome =
   /**
-   * Phases `preDelete` and `apply`: a listing came back empty after everything was removed. Phase
-   * `plan`: all was counted.
+   * Phases `pre-delete` and `apply`: a listing after the removals was empty. Phase `plan`: all
+   * types were counted.
    */
   | { readonly is: 'finished' }
   /**
-   * Something is still there or could not be seen; run again after at least so many seconds.
-   * `returned`: resources that this run removed were listed again.
+   * Resources are left or could not be listed. The next run begins after at least this many
+   * seconds. `returned`: resources that this run removed were listed again.
    */
   | {
       readonly is: 'again';
@@ -31,77 +31,84 @@ export type Outcome =
       readonly error: ErrorReport | undefined;
       readonly returned?: ErrorReport | undefined;
     }
-  /** All that can be seen is empty, and the rest can't be seen or removed any more. */
+  /** All types that can be listed are empty. The others can no longer be listed or removed. */
   | { readonly is: 'unreachable'; readonly because: string }
-  /** Waiting does not help: a person must act, or the code is wrong. */
+  /** A retry alone does not help: a person must act, or the code is wrong. */
   | { readonly is: 'failed'; readonly error: ErrorReport };
 
-/** By type: resources that no earlier run of the task has listed, as far as it is known. */
+/**
+ * By resource type: the number of resources that no earlier run of the task listed, as far as
+ * known.
+ */
 export type Fresh = Readonly<Record<string, number>>;
 
+/** The report of one run. */
 export interface RunReport {
   readonly counts: Counts;
   readonly conditions: readonly Condition[];
   readonly outcome: Outcome;
   /**
-   * Resource types that other services wait for alone, and that the last listing of each proved to
-   * be empty (safety rule: list again before finished).
+   * Resource types that other services wait for, and that were empty in their last listing (safety
+   * rule "List again before finished").
    */
   readonly verifiedEmpty: readonly ResourceTypeName[];
   readonly fresh: Fresh;
-  /** The ids that the task has listed so far, this run included (see {@link IdFilter}). */
+  /** The ids that the task has listed so far, with those of this run (see {@link IdFilter}). */
   readonly seenIds: string | undefined;
 }
 
 interface Common {
   readonly service: Service;
   readonly phase: Phase;
-  /** safety rule "Keystone decides". Without it a pass may only survey. */
+  /** Safety rule "Keystone decides": without a confirmation only phase `plan` may run. */
   readonly confirmation: Confirmation | undefined;
   /**
-   * Resource types that the look before this pass showed to be empty: left aside until the rest is
-   * empty, too, and then looked at once more.
+   * Resource types that were empty in the last listing before this run. They are listed only after
+   * the others are empty.
    */
   readonly skipTypes?: readonly ResourceTypeName[];
-  /** Resource types that were proven empty while the project lived. */
+  /** Resource types that were verified empty while the project existed. */
   readonly verifiedBeforeDeletion?: readonly ResourceTypeName[];
-  /** The ids that earlier runs of the task have listed (see {@link IdFilter}). */
+  /** The ids that earlier runs of the task listed (see {@link IdFilter}). */
   readonly seenIds?: string | undefined;
-  /** By resource type: how many were left when the run before ended. */
+  /** By resource type: how many were left at the end of the previous run. */
   readonly leftBefore?: Readonly<Record<string, number>>;
-  /** Removals at the same time; default: the service's own. */
+  /** Concurrent removals; default: the service's own value. */
   readonly concurrency?: number;
-  /** Epoch milliseconds: begin nothing after it, say `again`. */
+  /** Epoch milliseconds after which the run begins nothing and returns `again`. */
   readonly deadline: number;
-  /** Aborted when the process is told to stop: begin nothing after it, say `again`. */
+  /** Aborted when the process stops. The run then begins nothing and returns `again`. */
   readonly stopping?: AbortSignal | undefined;
-  /** Told after each resource type. */
+  /** Called after each resource type. */
   readonly onCounts?: (counts: Counts, fresh: Fresh) => void;
 }
+/** The input of {@link runProjectCleanup}. */
 export interface ProjectRunInput extends Common {
   readonly context: ProjectContext;
 }
+/** The input of {@link runUserCleanup}. */
 export interface UserRunInput extends Common {
   readonly context: UserContext;
 }
 
-/**
- * Two rounds are all that a pass needs when everything goes: one that removes, one that looks
- * again.
- */
+/** Two iterations are enough when all removals succeed at once: one removes, one lists again. */
 const MAX_ITERATIONS = 6;
 
 /**
- * One pass of one service over one project: list, check the owner row by row, remove with bounded
- * concurrency, look again. Never throws for what an API does; every failure is in the outcome. Safe
- * to repeat at any point.
+ * Runs one service on one project: lists, checks the owner of each row, removes with bounded
+ * concurrency, and lists again. An API error is in the outcome and is not thrown. A run may be
+ * repeated at any point. Throws `TypeError` without a confirmation of this account, and
+ * `PropagatorError` for the propagator's own project.
  */
 export async function runProjectCleanup(input: ProjectRunInput): Promise<RunReport> {
   refuseOwnProject(input.context.project, input.context.api.ownProject, input.service.name);
   return runTypes(input, input.service.resourceTypes, input.context.project, input.context);
 }
 
-/** The same over what belongs to a deleted user, by the same safety rules. */
+/**
+ * Runs one service on the resources of a deleted user, by the same safety rules as
+ * {@link runProjectCleanup}.
+ */
 export async function runUserCleanup(input: UserRunInput): Promise<RunReport> {
   return runTypes(input, input.service.userResourceTypes, input.context.user, input.context);
 }
@@ -160,7 +167,8 @@ async function runTypes<At extends CommonContext>(
           : { is: 'finished' },
       );
     if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
-    // Only a listing of every resource type proves it (safety rule: list again before finished).
+    // Only a listing of every resource type proves the end (safety rule "List again before
+    // finished").
     if (
       looked === all &&
       resourceTypes.every(
@@ -189,7 +197,8 @@ async function runTypes<At extends CommonContext>(
         resourceType.canFollowDeletion ||
         resourceType.count?.left === 0,
     );
-    // By the API's own word something has gone, or all of it: look again at once.
+    // The API reported at least one removal, or reports nothing left. Another iteration follows at
+    // once.
     if (
       (removed === 0 && !isEmpty) ||
       context.now() >= input.deadline ||
@@ -201,7 +210,7 @@ async function runTypes<At extends CommonContext>(
   }
 }
 
-/** What one run has seen, by resource type. */
+/** Collects what one run has listed, by resource type. */
 class Ledger {
   readonly #seenBefore: IdFilter;
   readonly #hasFilter: boolean;
@@ -235,7 +244,7 @@ class Ledger {
     );
   }
 
-  /** The filter of earlier runs with the ids of this one; `undefined` while nothing was listed. */
+  /** The filter of earlier runs with the ids of this run; `undefined` while nothing was listed. */
   get seenIds(): string | undefined {
     const filter = IdFilter.from(this.#seenIds);
     let added = false;
@@ -258,7 +267,10 @@ class Ledger {
 
 const keyOf = (resourceType: string, id: string): string => `${resourceType} ${id}`;
 
-/** `Denied` before `Unexpected` before `Transient`; of equals the one that asks to wait longest. */
+/**
+ * Returns the most important error: `Denied`, then `Unexpected`, then `Transient`. Among equals it
+ * is the one with the longest `Retry-After`.
+ */
 function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined {
   const rank = (error: ErrorReport): number =>
     error.class === 'Denied' ? 2 : error.class === 'Transient' ? 0 : 1;
@@ -268,7 +280,9 @@ function worst(resourceTypes: readonly TypeIteration[]): ErrorReport | undefined
     .at(0);
 }
 
-/** Answers that one round shares must not be older than the round. */
+/**
+ * Returns an empty cache. An answer that one iteration shares must not be older than the iteration.
+ */
 export function freshMemoize(): ProjectContext['memoize'] {
   const asked = new Map<string, Promise<unknown>>();
   return <T>(key: string, ask: () => Promise<T>): Promise<T> => {

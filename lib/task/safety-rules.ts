@@ -3,12 +3,12 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Resource } from './service.ts';
 
 /**
- * Proof that resources may be removed (safety rule: a notification is a hint): Keystone itself
- * answered 404 for the account, twice and apart, or an administrator asked for its end by name.
- * Only `of` and `asked` make one.
+ * The proof that resources may be removed (safety rule "Keystone decides"). Either Keystone
+ * answered 404 for the account twice and apart, or an administrator requested the cleanup by name.
+ * Only `of` and `asked` create one.
  */
 export class Confirmation {
-  /** The project, or the user, that it is about. */
+  /** The confirmed project or user. */
   readonly account: ProjectId | UserId;
   readonly at: readonly number[];
   private constructor(account: ProjectId | UserId, at: readonly number[]) {
@@ -17,9 +17,9 @@ export class Confirmation {
   }
 
   /**
-   * `answers` are the times (epoch milliseconds) of Keystone's 404s; the first and the last must be
-   * at least `confirmationIntervalMillis` apart. Returns the proof, or `undefined` when it is not
-   * proven.
+   * Returns the proof, or `undefined` if the answers are not enough. `answers` are the times (epoch
+   * milliseconds) of Keystone's 404s. The first and the last must be at least
+   * `confirmationIntervalMillis` apart.
    */
   static of(
     account: ProjectId | UserId,
@@ -39,8 +39,8 @@ export class Confirmation {
   }
 
   /**
-   * An administrator asked for it at `at` (epoch milliseconds), and Keystone shows the project as
-   * he said. The caller has seen to both.
+   * Returns the proof for a request of an administrator at `at` (epoch milliseconds). The caller
+   * has checked the request and the state of the project in Keystone.
    */
   static asked(project: ProjectId, at: number): Confirmation {
     return new Confirmation(project, [at]);
@@ -48,8 +48,8 @@ export class Confirmation {
 }
 
 /**
- * safety rule "check the owner of every row", as a verdict on one row: ours to the letter, somebody
- * else's, or nobody's (which is never ours).
+ * Safety rule "Check the owner of every row". `ours`: the owner is equal to the account id.
+ * `ownerless`: the row names no owner, and is never treated as ours.
  */
 export function ownership(
   resource: Pick<Resource, 'owner'>,
@@ -60,29 +60,32 @@ export function ownership(
 }
 
 /**
- * What must never be emptied, whatever anybody says (safety rule: never the cloud itself). Names
- * are those of the inventory.
+ * Accounts that must never be cleaned up (safety rule "Never the cloud's own"). The ids come from
+ * the settings.
  */
 export interface Protection {
   readonly projects: readonly string[];
   readonly domains: readonly string[];
-  /** The project that the cleaner itself is logged in to. */
+  /** The project of the propagator's own login. */
   readonly ownProject: string;
 }
 
 /**
- * The names that OpenStack's installers give to the project of the services themselves, in the
- * domain `default`.
+ * The names that installers of OpenStack give to the project of the services, in the domain
+ * `default`.
  */
 const SERVICE_PROJECTS = ['service', 'services', 'admin'];
 
-/** As a database may compare ids: a protection that is written in capital letters counts, too. */
+/**
+ * True if a database may treat both ids as equal. A protected id in capital letters therefore
+ * counts, too.
+ */
 const isAmong = (id: string, ids: readonly string[]): boolean =>
   ids.some((one) => areAlike(one, id));
 
 /**
- * safety rule: why this project must not be touched; `undefined` when it may be.
- * A project whose domain nobody recorded is protected as soon as any domain is.
+ * Returns why an account must not be cleaned up, or `undefined` if it may be. If any domain is
+ * protected, an account whose domain was never recorded is protected, too.
  */
 export function protectedBecause(
   scope: {
@@ -121,8 +124,8 @@ export function protectedBecause(
 }
 
 /**
- * Last guard before the first call of a pass: throws rather than touch the cleaner's own project
- * (safety rule: never the cloud itself).
+ * The last check before the first call of a run. Throws `PropagatorError` for the propagator's own
+ * project (safety rule "Never the cloud's own").
  */
 export function refuseOwnProject(project: ProjectId, ownProject: string, service: string): void {
   if (!areAlike(project, ownProject)) return;

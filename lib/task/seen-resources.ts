@@ -1,27 +1,26 @@
 import type { Count } from '../../events/service.ts';
 import type { IdFilter } from './id-filter.ts';
 
-/** What one iteration saw and did with one resource type. */
+/** The resources of one type in one iteration. */
 export interface Seen {
-  /** Of the project, one for each row that was listed. */
+  /** The ids of the owner's rows. */
   readonly listedIds: readonly string[];
-  /** Of these, the ones that the service said are gone. */
+  /** The ids among them that the service reported as gone. */
   readonly goneIds: readonly string[];
-  /** Resources that there are: rows of the listing, or more where the service names a total. */
+  /** The number of resources: the rows, or the total of the service if that is higher. */
   readonly listed: number;
   readonly gone: number;
-  /** The listing was cut short: `listed` is an estimate of the service. */
+  /** True if the listing was cut, so that `listed` is an estimate of the service. */
   readonly isPartial: boolean;
 }
 
 /**
- * The resources of one type that one run has seen, by id: a resource that is listed in several
- * iterations counts once, and one that was removed and is listed again counts as left, not as
- * another resource.
+ * Counts the resources of one type in one run, by id. A resource in several iterations counts once.
+ * A resource that was removed and is listed again counts as left, not as another resource.
  */
 export class SeenResources {
   readonly #listed = new Set<string>();
-  /** Reported gone in this run, whether it was listed again later or not. */
+  /** Ids that were reported gone in this run, also if they were listed again later. */
   readonly #removed = new Set<string>();
   readonly #gone = new Set<string>();
   readonly #isKnown: (id: string) => boolean;
@@ -31,15 +30,15 @@ export class SeenResources {
   #left = 0;
 
   /**
-   * `isKnown`: whether an earlier run of the task has listed this id. `leftBefore`: how many were
-   * left at the end of the run before; `undefined` when that is not known.
+   * `isKnown`: true if an earlier run of the task listed the id. `leftBefore`: how many were left
+   * at the end of the previous run, or `undefined` if unknown.
    */
   constructor(isKnown: (id: string) => boolean, leftBefore: number | undefined) {
     this.#isKnown = isKnown;
     this.#leftBefore = leftBefore;
   }
 
-  /** The service said in this run that it is gone. */
+  /** True if the service reported the resource as gone in this run. */
   wasRemoved(id: string): boolean {
     return this.#removed.has(id);
   }
@@ -59,25 +58,26 @@ export class SeenResources {
   }
 
   /**
-   * The total of a service lags behind its own removals by minutes (Swift), so what this run
-   * removed is subtracted from what was there before it. At least one more than the rows is left.
+   * The total of a service may lag behind removals by minutes (Swift). So the removals of this run
+   * are subtracted from the total before them. The listing was cut, so at least one more resource
+   * than the rows is left.
    */
   #estimate(rows: number, bySaidTotal: number): number {
     const before = Math.min(this.#most, this.#leftBefore || this.#most);
     return Math.max(rows + 1, Math.min(bySaidTotal, before - this.#gone.size));
   }
 
-  /** The run so far. */
+  /** The count of the run so far. */
   get count(): Count {
     return { listed: this.#most, gone: this.#gone.size, left: this.#left };
   }
 
-  /** Resources that no earlier run has listed. */
+  /** The number of resources that no earlier run listed. */
   get fresh(): number {
     return this.#fresh;
   }
 
-  /** Says whether there was an id to add. */
+  /** Adds all listed ids to `filter`. Returns false if there was none. */
   addTo(filter: IdFilter, keyOf: (id: string) => string): boolean {
     for (const id of this.#listed) filter.add(keyOf(id));
     return this.#listed.size > 0;

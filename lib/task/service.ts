@@ -14,27 +14,25 @@ export type {
   Watch,
 } from './context.ts';
 
-/** Why a thing can't go now, and who can change that. */
+/** Why a resource cannot be removed now, and who can change that. */
 export interface Blocker {
-  /** In the words of the service where it gave some: `2 ports of project 4f… are on it`. */
+  /** In the words of the service if it gave any: `2 ports of project 4f… are on it`. */
   readonly message: string;
   readonly actor: Actor;
   readonly advice?: string;
   /**
-   * True if the resource can be removed after the project's deletion as well. The phase
-   * `pre-delete` then ends without it, and the phase `apply` removes it.
+   * True if the resource can also be removed after the project's deletion. Phase `pre-delete` then
+   * ends without it, and phase `apply` removes it.
    */
   readonly canFollowDeletion?: boolean;
 }
 
 /**
- * What became of one removal.
- * `gone`: the API is synchronous and said so, or it was gone already.
- * `accepted`: asked for, on its way; with `stuckSince` when it has been on its way for too long
- * (epoch milliseconds).
- * `blocked`: something stands in the way.
- * `retained`: this release of the service refuses it for good, and it does no harm; said to the
- * operator, and the task ends without it.
+ * The result of one removal. `gone`: the API is synchronous and confirmed it, or the resource was
+ * gone already. `accepted`: the deletion was accepted and is in progress; `stuckSince` (epoch
+ * milliseconds) is set when it takes too long. `blocked`: something prevents it. `retained`: this
+ * release of the service never removes the resource, and the resource does no harm. A condition
+ * reports it, and the task ends without it.
  */
 export type Removal =
   | { readonly is: 'gone' }
@@ -42,104 +40,104 @@ export type Removal =
   | ({ readonly is: 'blocked' } & Blocker)
   | { readonly is: 'retained'; readonly message: string; readonly advice: string };
 
-/** One thing that a service holds. */
+/** One resource of a service. */
 export interface Resource {
   readonly id: string;
-  /** The owner as the API showed it in this very row; `undefined` when the row has none. */
+  /** The owner that this row shows; `undefined` if the row shows none. */
   readonly owner: string | undefined;
-  /** Name for the log and the operator. */
+  /** The name for logs and the operator. */
   readonly label: string | undefined;
-  /** Set when it must be left alone for now, whatever the phase. */
+  /** Set when the resource must not be removed now, in any phase. */
   readonly blocked: Blocker | undefined;
-  /** Ask for its removal. Repeatable. Throws {@link PropagatorError}. */
+  /** Requests the removal. It may be repeated. Throws {@link PropagatorError}. */
   remove(): Promise<Removal>;
 }
 
 /**
- * Why a resource type needs the project alive, and what that means when it is not any more.
- * `C`: only a token on the project itself can list and remove it (Barbican's secrets).
- * `D`: any administrator can list it, but the service removes it with a trust or an application
- * credential of the dead account (Blazar's leases).
+ * Why a resource type can only be removed while the project exists, and what that means afterwards.
+ * `C`: only a token on the project can list and remove it (Barbican's secrets). `D`: any
+ * administrator can list it, but the service removes it with a trust or an application credential
+ * of the deleted account (Blazar's leases).
  */
 export interface RequiresLiveProject {
   readonly class: 'C' | 'D';
   /**
-   * What is probably left behind when the project died first, in a few words: `secrets, containers
-   * and their copies in the secret store`.
+   * What probably remains after the project's deletion, in a few words: `secrets, containers and
+   * their copies in the secret store`.
    */
   readonly leftover: string;
-  /** What the operator can do then, one sentence. */
+  /** What the operator can do then, in one sentence. */
   readonly advice: string;
 }
 
 /**
- * One kind with the row type erased: what `lib/cleanup` works on. `At` is {@link UserContext} for
- * what belongs to a user.
+ * One resource type without its row type, as `lib/task` uses it. `At` is {@link UserContext} for
+ * the resources of a user.
  */
 export interface ResourceType<At = ProjectContext> {
   readonly name: ResourceTypeName;
   readonly requiresLiveProject: RequiresLiveProject | undefined;
-  /** For the operator's page: what refuses or delays the removal. */
+  /** For the documentation page of the service: what refuses or delays the removal. */
   readonly blockers: readonly string[];
-  /** Resource types of the same service that must be gone before this one is touched. */
+  /** Resource types of the same service that must be gone before this one is listed. */
   readonly after: readonly ResourceTypeName[];
   /**
-   * Resource types of the same service that get their turn first; what could not go of them does
-   * not hold this one up.
+   * Resource types of the same service that run first. Resources that remain of them do not delay
+   * this type.
    */
   readonly follows: readonly ResourceTypeName[];
-  /** Services that follow this one for the sake of this resource type alone. */
+  /** Services that wait only for this resource type, not for the whole service. */
   readonly awaitedBy: readonly ServiceName[];
   /**
-   * What there is. `more`: the listing was cut on purpose, there is more; `total` then says how
-   * many in all. Throws when it can't know.
+   * Returns the resources. `more`: the listing was cut on purpose; `total` is then the full number.
+   * Throws when the list may be wrong.
    */
   list(context: At): Promise<{ resources: Resource[]; more: boolean; total?: number | undefined }>;
-  /** Removes up to `most` resources of one look with fewer calls than one by one. */
+  /** Removes up to `most` resources of one listing with fewer calls. */
   readonly batch?: BatchRemoval<Resource, At> | undefined;
 }
 
 /**
- * Removal of many at once, where the API has it. Answers one for one in the order they were handed
- * in; what it throws is true of all of them.
+ * A bulk removal. It returns one result for each item, in the same order. An error that it throws
+ * is valid for all of them.
  */
 export interface BatchRemoval<Item, At = ProjectContext> {
   readonly most: number;
   remove(items: readonly Item[], context: At): Promise<readonly (Removal | PropagatorError)[]>;
 }
 
-/** How one resource type is written down in a service file. */
+/** The definition of one resource type in a service file. */
 export interface ResourceTypeDefinition<Row, At = ProjectContext> {
-  /** `server`: the service's name is put before it. */
+  /** For example `server`. The name of the service is added as prefix. */
   readonly name: string;
   /**
-   * Set when it can't be removed once the project is dead (classes C and D); left out for what any
-   * administrator's token removes at any time (class A).
+   * Set when the type cannot be removed after the project's deletion (classes C and D). Not set for
+   * class A, which any administrator's token removes at any time.
    */
   readonly requiresLiveProject?: RequiresLiveProject;
   /**
-   * What refuses or delays the removal, one short sentence each, for the operator's page of this
+   * What refuses or delays the removal, one short sentence each, for the documentation page of the
    * service.
    */
   readonly blockers?: readonly string[];
   /** Names within the service, without its prefix. */
   readonly after?: readonly string[];
   /**
-   * Likewise, where the API itself refuses what is still needed: one thing that is stuck must not
-   * keep the rest (safety rule: one stuck resource stops no other).
+   * Names of types that run first, for services that refuse to remove a resource in use. A stuck
+   * resource of them does not block this type (safety rule "One stuck project stops no other").
    */
   readonly follows?: readonly string[];
   /**
-   * Services that follow this one for the sake of this resource type alone: they get their turn as
-   * soon as a listing has proven that nothing of it is left, while the rest may take its time. They
-   * are looked at once more when all of this service has ended. Not on resource types of users.
+   * Services that wait only for this resource type. They start as soon as a listing proves that
+   * none is left. They run once more when this service has ended. Not for resource types of users.
    */
   readonly awaitedBy?: readonly string[];
   /**
-   * Fresh rows. Must not create anything (safety rule: listing must not create). Throws when it
-   * can't know (safety rule: not listed is not empty), and class `Unsupported` where the cloud
-   * lacks the extension; with a code that ends with `.hidden` where this release has such resources
-   * and shows an administrator none of them: out of reach, and never empty.
+   * Lists the rows, without a cache. It must not create anything (safety rule "Listing must not
+   * create"). Throws when the list may be wrong (safety rule "Not listed is not empty"). Throws
+   * class `Unsupported` where the cloud lacks the extension. A code that ends with `.hidden` means
+   * that this release has such resources and lists none for an administrator. Such a type is
+   * unreachable and never empty.
    */
   list(
     context: At,
@@ -151,92 +149,92 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
   owner(row: Row): string | undefined;
   label?(row: Row): string | undefined;
   /**
-   * A reason to leave this row alone for now: a port that its load balancer still owns. Counts as
-   * left.
+   * Returns a reason not to remove this row now, for example a port that its load balancer still
+   * owns. The row counts as left.
    */
   blocked?(row: Row, context: At): Blocker | undefined;
   remove(row: Row, context: At): Promise<Removal>;
-  /** Used instead of `remove` when given: Swift's bulk delete. */
+  /** Used instead of `remove` if set: Swift's bulk delete. */
   readonly batch?: BatchRemoval<Row, At>;
 }
 
+/** One service with all that other modules derive from its file. */
 export interface Service {
   readonly name: ServiceName;
   /**
-   * Its types in Keystone's catalog, the official one first, then aliases: `block-storage`,
+   * Its types in Keystone's catalog: the official one, then aliases, for example `block-storage`,
    * `volumev3`, `volume`.
    */
   readonly catalogTypes: readonly string[];
   /**
-   * Types that stand in a catalog for the same resources, and that are never spoken to: an older
-   * API, one in the manner of another cloud.
+   * Catalog types for the same resources that are never called: an older API, or an API in the
+   * style of another cloud.
    */
   readonly catalogAliases: readonly string[];
   /**
-   * Services that must be done before this one, whatever happens to them: workloads before their
-   * guards (safety rule: workloads before their guards).
+   * Services that must have ended before this one, in any case (safety rule "Workloads before their
+   * guards").
    */
   readonly after: readonly ServiceName[];
   /**
-   * Services that get their turn first; one that cannot be listed does not hold this one up, which
-   * is looked at once more after it (safety rule: one stuck resource stops no other).
+   * Services that run first. One of them that cannot be listed does not delay this service. This
+   * service then runs once more after it (safety rule "One stuck project stops no other").
    */
   readonly follows: readonly ServiceName[];
   /**
-   * Services that follow all of this one: the same as {@link Service.follows}, said from the other
-   * side. Of one resource type alone: {@link ResourceType.awaitedBy}.
+   * Services that follow all of this one, the opposite of {@link Service.follows}. For services
+   * that follow only one resource type see {@link ResourceType.awaitedBy}.
    */
   readonly before: readonly ServiceName[];
-  /** Follows every other service: what Keystone itself keeps of an account. */
+  /** True if it follows every other service. Keystone's own data of an account is last. */
   readonly last: boolean;
   /**
-   * The word of the header (`compute`, or `X-OpenStack-Manila-API-Version` where a service has one
-   * of its own) and the lowest and highest microversion that this file was written for.
+   * The name in the header (`compute`), or the header itself where a service has its own
+   * (`X-OpenStack-Manila-API-Version`). With the lowest and highest microversion that the file
+   * supports.
    */
   readonly microversion:
     | { readonly header: string; readonly floor: string; readonly ceiling: string }
     | undefined;
-  /**
-   * `system`: its API lets only a token with system scope see other people's resources (class B).
-   */
+  /** `system`: only a token with system scope lists the resources of other projects (class B). */
   readonly scope: 'project' | 'system';
   /**
-   * Emptied while the project still lives, when an administrator asked for it: it has resource
-   * types of class C or D, or does better with the project's own token.
+   * True if the service has a pre-delete phase after the request of an administrator. It then has
+   * resource types of class C or D, or works better with a token on the project.
    */
   readonly preDelete: boolean;
   /**
-   * Why an operator must ask for it by name before it removes anything: `metering is often billing
+   * Why the service is off by default and must be enabled by name: `metering is often billing
    * evidence`.
    */
   readonly offByDefault: string | undefined;
-  /** Set instead of resource types: why nothing in this service belongs to a project. */
+  /** Set if there are no resource types: why nothing in this service belongs to a project. */
   readonly noProjectResources: string | undefined;
-  /** What its releases do differently, for the operator's page. */
+  /** Differences between releases, for the documentation page. */
   readonly releases: readonly string[];
-  /** Calls at the same time, unless the settings say otherwise. */
+  /** Concurrent calls, unless the settings name another number. */
   readonly concurrency: number;
   readonly resourceTypes: readonly ResourceType[];
-  /** What of a deleted user it holds. */
+  /** The resource types of a deleted user. */
   readonly userResourceTypes: readonly ResourceType<UserContext>[];
 }
 
-/** A kind whose row type was checked and is now closed over. */
+/** A resource type whose row type is checked and hidden. */
 export type DefinedType<At = ProjectContext> = (service: string) => ResourceType<At>;
 
 /**
- * One kind of a service file. The row type is inferred from `list` and checked in the other
- * functions. Rule for `remove`: repeatable, and truthful about synchronous (`gone`) and
- * asynchronous (`accepted`) APIs.
+ * Defines one resource type of a service file. The row type is inferred from `list` and checked in
+ * the other functions. `remove` must be repeatable, and must return `gone` only for a synchronous
+ * API and `accepted` for an asynchronous one.
  */
 export function defineType<Row>(definition: ResourceTypeDefinition<Row>): DefinedType {
   return close(definition);
 }
 
 /**
- * One kind of what belongs to a user. The owner of a row is the user's id. What is not to be
- * removed and only breaks without the user (a stack with his trust) answers `retained` to its
- * removal, with what the operator can do.
+ * Defines one resource type of a user. The owner of a row is the user's id. A resource that should
+ * stay and only breaks without the user (a stack with the user's trust) returns `retained` from
+ * `remove`, with advice for the operator.
  */
 export function defineUserType<Row>(
   definition: Omit<ResourceTypeDefinition<Row, UserContext>, 'awaitedBy'>,
@@ -287,9 +285,10 @@ function close<Row, At>(definition: ResourceTypeDefinition<Row, At>): DefinedTyp
   });
 }
 
+/** The input of {@link defineService}. */
 export interface ServiceDefinition {
   readonly name: string;
-  /** See {@link Service} for each of these. */
+  /** See {@link Service} for the fields. */
   readonly catalogTypes: readonly string[];
   readonly catalogAliases?: readonly string[];
   readonly after?: readonly string[];
@@ -303,7 +302,7 @@ export interface ServiceDefinition {
   };
   /** Default `project`. */
   readonly scope?: 'project' | 'system';
-  /** Default: whether a resource type needs the project alive. */
+  /** Default: true if a resource type needs the project to exist. */
   readonly preDelete?: boolean;
   readonly offByDefault?: string;
   readonly noProjectResources?: string;
@@ -315,10 +314,10 @@ export interface ServiceDefinition {
 }
 
 /**
- * A service as one value: everything else (queue, order, contract test, page, table of what it
- * holds) follows from it. Throws `TypeError` when a resource type names an unknown predecessor, a
- * name twice, when the order within the service has a cycle, when a service is to follow both all
- * of it and one resource type alone, and when it holds nothing without saying why.
+ * Defines a service. Its queue, order, contract test and documentation page follow from this value.
+ * Throws `TypeError` when a resource type names an unknown predecessor, when a name occurs twice,
+ * or when the order has a cycle. Also throws it when a service would follow both this whole service
+ * and one type of it, and when there are neither resource types nor a reason.
  */
 export function defineService(definition: ServiceDefinition): Service {
   const resourceTypes = (definition.resourceTypes ?? []).map((each) => each(definition.name));
