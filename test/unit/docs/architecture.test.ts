@@ -1,0 +1,51 @@
+import { globSync, readFileSync } from 'node:fs';
+import { ENDED, TASK_ENDED } from '../../../lib/operation/model.ts';
+import { OPERATION_TRANSITIONS, TASK_TRANSITIONS } from '../../../lib/operation/transitions.ts';
+
+const page = readFileSync('docs/architecture.md', 'utf8');
+
+/** The section below this heading, without the sections that follow. */
+const section = (heading: string): string => {
+  const [, text = ''] = page.split(`\n### ${heading}\n`);
+  return text.split(/\n##+ /)[0] ?? '';
+};
+/** The edges of the state diagram; mermaid allows no hyphen in the id of a state. */
+const edgesOf = (text: string): string[] =>
+  [...text.matchAll(/^ {2}(\S+) --> (\S+)$/gm)]
+    .map(([, from = '', to = '']) => `${from} --> ${to}`.replaceAll('_', '-'))
+    .toSorted();
+
+const edgesOfTable = (table: Readonly<Record<string, readonly string[]>>): string[] =>
+  Object.entries(table).flatMap(([from, all]) => all.map((to) => `${from} --> ${to}`));
+
+describe.each([
+  ['Operation', OPERATION_TRANSITIONS, 'confirming', ENDED],
+  ['Task', TASK_TRANSITIONS, 'planning', TASK_ENDED],
+] as const)('the states of docs/architecture.md: %s', (heading, table, first, ended) => {
+  const text = section(heading);
+
+  it('are joined by the transitions of the code, and by no others', () => {
+    expect(edgesOf(text)).toEqual(
+      [
+        `[*] --> ${first}`,
+        ...edgesOfTable(table),
+        ...ended.map((state) => `${state} --> [*]`),
+      ].toSorted(),
+    );
+  });
+
+  it('are explained', () => {
+    const explained = [...text.matchAll(/^\| `([a-z-]+)` \|/gm)].map(([, state]) => state);
+    expect(explained.toSorted()).toEqual(Object.keys(table).toSorted());
+  });
+});
+
+describe('the folders of docs/architecture.md', () => {
+  it('are those of lib/', () => {
+    const named = [...page.matchAll(/^\| `(lib\/[a-z]+)\/` \|/gm)].map(([, folder]) => folder);
+    const there = new Set(
+      globSync('lib/*/**/*.ts').map((path) => path.split('/').slice(0, 2).join('/')),
+    );
+    expect(named.toSorted()).toEqual([...there].toSorted());
+  });
+});
