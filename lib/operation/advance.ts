@@ -22,7 +22,6 @@ export const lives = (operation: Operation): boolean =>
  * move.
  */
 export function advance(transaction: OperationTransaction, rules: Rules): void {
-  const hadEnded = transaction.operation.endedAt !== undefined;
   if (transaction.operation.state === 'confirming') start(transaction, rules);
   if (transaction.operation.state === 'pre-delete') preDelete(transaction, rules);
   if (transaction.operation.state === 'running') {
@@ -31,7 +30,6 @@ export function advance(transaction: OperationTransaction, rules: Rules): void {
     else requestReady(transaction, rules.now);
   }
   end(transaction, rules);
-  if (!hadEnded && transaction.operation.endedAt !== undefined) announceEnd(transaction);
 }
 
 /**

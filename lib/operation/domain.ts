@@ -1,4 +1,4 @@
-import { announceEnd, isConfirmed } from './advance.ts';
+import { isConfirmed } from './advance.ts';
 import type { Operation, ProjectScope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
@@ -82,5 +82,4 @@ export function applyChildren(
   const state =
     operation.mode === 'observe' ? 'observed' : all('finished') ? 'finished' : 'unverified';
   transaction.operation = { ...moveOperation(operation, state), endedAt: now };
-  announceEnd(transaction);
 }

@@ -1,9 +1,11 @@
 import type { TaskId } from '../../events/ids.ts';
 import type { ServiceReport } from '../../events/service.ts';
+import { announceEnd } from './advance.ts';
 import { applyConfirmation, type KeystoneAnswer } from './confirmation.ts';
 import { applyChildren, type DomainProject, openProjects } from './domain.ts';
 import { applyKeystoneAction, type KeystoneActionResult } from './keystone-actions.ts';
 import type { Operation, Task } from './model.ts';
+import { hasEnded } from './open.ts';
 import { applyRelease } from './release.ts';
 import { applyDiscard, applyRedrive, applyReport, type Discarded } from './report.ts';
 import { OperationTransaction, type Rules, type Step } from './transaction.ts';
@@ -65,6 +67,8 @@ export function step(
       applyChildren(transaction, input.children, rules.now);
       break;
   }
+  // Whatever the end is, a refusal too: the domain that it belongs to waits for it.
+  if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
   const done = transaction.done();
   const unchanged =
     transaction.operation === operation &&
