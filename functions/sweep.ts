@@ -2,6 +2,7 @@ import middy from '@middy/core';
 import * as z from 'zod';
 import { commonDeps } from '../lib/app/lambda/task-deps.ts';
 import { type Environment, lazyContext } from '../lib/engine/aws/lambda/context.ts';
+import { sweep } from '../lib/handlers/sweep.ts';
 import { syncInventory } from '../lib/handlers/sync-inventory.ts';
 
 const MOST_HELD = 1000;
@@ -24,12 +25,27 @@ export function sweepFunction(environment: Environment) {
       count({ Repaired: await engine.flushOutbox() });
       await engine.housekeeping();
       const held = await engine.reads.operations({ state: 'held', limit: MOST_HELD });
-      count({ Held: held.length, Capped: held.filter(({ hold }) => hold?.about === 'cap').length });
+      count({
+        Held: held.length,
+        Capped: held.filter(({ hold }) => hold?.about === 'cap' || hold?.about === 'listing')
+          .length,
+      });
       // The inventory of a new stage is empty, so the first run fills it at once. Without it, the
       // owner of a deleted project is unknown.
       if (!compare && (await engine.reads.accountCount()) > 0) return;
       await engine.pollDeadLetterMetrics();
-      await syncInventory({ ...commonDeps(lambda), engine: told }, { announce: true });
+      const deps = { ...commonDeps(lambda), engine: told };
+      // The members of the projects are listed anew, too.
+      await syncInventory(deps);
+      const { settings } = lambda;
+      await sweep({
+        ...deps,
+        gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
+        protectedIds: {
+          projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
+          domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
+        },
+      });
     } finally {
       flush('sweep');
     }

@@ -133,6 +133,13 @@ export class MemoryEngine implements Engine {
       [...this.accounts.values()].filter(
         ({ account }) => account.type === type && foldId(account.id) === folded,
       ),
+    accountsAfter: async (type, after, limit) =>
+      [...this.accounts.values()]
+        .filter(
+          ({ account }) => account.type === type && (after === undefined || account.id > after),
+        )
+        .toSorted((one, other) => (one.account.id < other.account.id ? -1 : 1))
+        .slice(0, limit),
     projectsOf: async (domainId) =>
       [...this.accounts.values()].filter(
         ({ account }) => account.type === 'project' && account.domainId === domainId,

@@ -16,6 +16,14 @@ export type KeystoneState =
  */
 export interface Keystone {
   show(type: 'project' | 'domain' | 'user', id: string): Promise<KeystoneState>;
+  /**
+   * Hands over all accounts of a type, page by page, each page before the next one is asked for. A
+   * page may come twice. Throws after the pages that were read when the rest can't be had.
+   */
+  eachPage(
+    type: Account['type'],
+    take: (accounts: readonly Account[]) => Promise<void>,
+  ): Promise<void>;
   /** All projects, without those that are domains. */
   projects(domainId?: DomainId): Promise<Account[]>;
   domains(): Promise<Account[]>;

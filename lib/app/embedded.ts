@@ -5,6 +5,7 @@ import { openPostgresEngine } from '../engine/postgres/open.ts';
 import { coordinate } from '../handlers/coordinate.ts';
 import { runHttpTask } from '../handlers/http-task.ts';
 import { ingest } from '../handlers/ingest.ts';
+import { sweep } from '../handlers/sweep.ts';
 import { syncInventory } from '../handlers/sync-inventory.ts';
 import { runTask } from '../handlers/task.ts';
 import { connectCloud } from '../openstack/connect.ts';
@@ -166,8 +167,20 @@ async function start(
   undo.add(() => relay?.stop());
   const startedAt = now();
   const inventory = startInventorySync({
-    syncInventory: (options) =>
-      syncInventory({ engine, keystone: cloud.keystone, now, log }, options),
+    syncInventory: () => syncInventory({ engine, keystone: cloud.keystone, now, log }),
+    sweep: () =>
+      sweep({
+        engine,
+        keystone: cloud.keystone,
+        mode,
+        gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
+        protectedIds,
+        stopping: stopping.signal,
+        now,
+        log,
+      }),
+    sweepMillis: settings.PROPAGATOR_SWEEP,
+    claim: async (sweepId) => (await engine.commit({ seen: [sweepId] })) === 'committed',
     subscriptionState: () => {
       if (!relay) return { since: startedAt, lastAt: undefined };
       const { connected, waiting, since, lastReceivedAt } = relay.state();

@@ -3,11 +3,14 @@ import { reportOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 
 export interface InventorySyncDeps {
-  /**
-   * Fills the inventory. With `announce`, deletions without a notification are published as events.
-   * Throws while Keystone does not answer.
-   */
-  syncInventory(options: { announce: boolean }): Promise<unknown>;
+  /** Fills the inventory. Throws while Keystone does not answer. */
+  syncInventory(): Promise<unknown>;
+  /** Compares it with Keystone's lists and announces what no notification did. Throws as well. */
+  sweep(): Promise<{ readonly held: number }>;
+  /** Milliseconds between two sweeps; 0: none but after a gap. */
+  readonly sweepMillis: number;
+  /** Whether no other process has taken this sweep for itself; only one of them may. */
+  claim(sweepId: string): Promise<boolean>;
   /**
    * The time since which every notification is received, and the time of the last one (epoch
    * milliseconds). `undefined` while notifications may be lost.
@@ -35,10 +38,14 @@ const AGAIN_SECONDS = [2, 5, 10, 30, 60];
 /**
  * Fills the inventory at the start, with retries. After each gap in which notifications may have
  * been lost it compares the inventory with Keystone again. Gaps are the start itself, a lost
- * broker, and an exchange that was created again.
+ * broker, and an exchange that was created again. Keystone sends each notification at most once,
+ * so the inventory is also compared every `sweepMillis`, by one of the processes that share a store.
  */
 export function startInventorySync({
   syncInventory,
+  sweep,
+  sweepMillis,
+  claim,
   subscriptionState,
   log,
   now,
@@ -46,6 +53,7 @@ export function startInventorySync({
   const stopping = new AbortController();
   const { signal } = stopping;
   let state = 'being filled';
+  let afterwards = 'filled';
   let comparedFor: number | undefined;
   const wait = (millis: number): Promise<void> =>
     delay(millis, undefined, { signal }).catch(() => undefined);
@@ -57,25 +65,49 @@ export function startInventorySync({
     now() - Math.max(since, lastAt ?? 0) >= QUIET_MILLIS || now() - since >= LONGEST_MILLIS;
 
   const run = async (): Promise<void> => {
-    await untilFilled({ announce: false });
+    await untilDone(syncInventory);
+    let swept = slotOf(now());
     while (!signal.aborted) {
       const hearing = subscriptionState();
       if (hearing && hearing.since !== comparedFor && isSettled(hearing)) {
-        await untilFilled({ announce: true });
+        await untilDone(async () => {
+          await syncInventory();
+          await compare();
+        });
         comparedFor = hearing.since;
+      } else if (slotOf(now()) !== swept) {
+        const slot = slotOf(now());
+        await untilDone(async () => {
+          if (swept === slot || (await claim(`sweep/${sweepMillis}/${slot}`))) {
+            // Claimed once, it is this process that tries again.
+            swept = slot;
+            await compare();
+          }
+        });
+        swept = slot;
       }
       await wait(LOOK_MILLIS);
     }
   };
-  const untilFilled = async (options: { announce: boolean }): Promise<void> => {
+  const compare = async (): Promise<void> => {
+    const { held } = await sweep();
+    afterwards =
+      held > 0
+        ? `filled; ${held} accounts are missing from Keystone's lists and held for you: npx propagator operation list --state held`
+        : 'filled';
+  };
+  /** All processes count the same spans of time, so that they claim the same sweep. */
+  const slotOf = (at: number): number => (sweepMillis > 0 ? Math.floor(at / sweepMillis) : 0);
+  const untilDone = async (work: () => Promise<unknown>): Promise<void> => {
     for (let n = 0; !signal.aborted; n += 1) {
       try {
-        await syncInventory(options);
-        state = 'filled';
+        await work();
+        state = afterwards;
         return;
       } catch (thrown) {
+        if (signal.aborted) return;
         const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
-        if (state !== 'filled') state = `not filled: ${error.message}`;
+        if (state !== afterwards) state = `not filled: ${error.message}`;
         log.warn(error, 'Keystone could not be listed; trying again');
         await wait((AGAIN_SECONDS[n] ?? 60) * 1000);
       }

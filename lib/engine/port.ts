@@ -129,6 +129,15 @@ export interface Reads {
   suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
   /** Accounts whose ids fold to this text, deleted ones too: see `foldId`. */
   accountsAlike(type: 'project' | 'domain' | 'user', folded: string): Promise<AccountRecord[]>;
+  /**
+   * At most `limit` accounts of the type, deleted ones too, in the order of their ids: those after
+   * the id, or the first ones.
+   */
+  accountsAfter(
+    type: 'project' | 'domain' | 'user',
+    after: string | undefined,
+    limit: number,
+  ): Promise<AccountRecord[]>;
   /** All projects of a domain that the inventory ever knew, deleted ones too. */
   projectsOf(domainId: DomainId): Promise<AccountRecord[]>;
   /** All projects that the inventory knows the user to have had a role on. */

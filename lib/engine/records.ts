@@ -94,7 +94,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       reason: z.string(),
       since: z.number(),
       advice: z.string(),
-      about: z.enum(['cap', 'keystoneAction', 'leftovers']).exactOptional(),
+      about: z.enum(['cap', 'keystoneAction', 'leftovers', 'listing']).exactOptional(),
     }),
   ),
   request: unset(

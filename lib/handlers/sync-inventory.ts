@@ -1,4 +1,4 @@
-import { announceVanished, listAll, mergeAll } from '../account/compare.ts';
+import { listAll, mergeAll } from '../account/compare.ts';
 import type { Keystone } from '../account/keystone.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Logger } from '../shared/log.ts';
@@ -6,7 +6,7 @@ import type { Logger } from '../shared/log.ts';
 export interface FillDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;
-  readonly log: Pick<Logger, 'info' | 'warn'>;
+  readonly log: Pick<Logger, 'info'>;
   /** Epoch milliseconds. */
   now(): number;
 }
@@ -14,16 +14,17 @@ export interface FillDeps {
 const RECORDS_A_COMMIT = 1000;
 
 /**
- * Fills the inventory from Keystone's full lists. Returns the number of accounts, and the number of
- * projects and domains that Keystone no longer lists. Each of those is logged. With `announce`,
- * their deletions are also published as account events, for use after a gap in which notifications
- * may have been lost. Throws `PropagatorError` when a listing fails or is empty. Nothing is changed
- * then, and the caller may retry.
+ * Fills the inventory from Keystone's full lists, with the members of every project; done at the
+ * start, beside the taking in of notifications. Answers how many accounts there are, and how many
+ * projects and domains Keystone no longer lists: those are the sweep's. Throws `PropagatorError`
+ * when a list failed or was empty: nothing was changed then, and it may be called again.
  */
-export async function syncInventory(
-  { engine, keystone, log, now }: FillDeps,
-  { announce } = { announce: false },
-): Promise<{ accounts: number; vanished: number }> {
+export async function syncInventory({
+  engine,
+  keystone,
+  log,
+  now,
+}: FillDeps): Promise<{ accounts: number; vanished: number }> {
   const listedAt = now();
   const listed = await listAll(keystone);
   const known = await Promise.all([
@@ -31,24 +32,9 @@ export async function syncInventory(
     engine.reads.accounts('project'),
     engine.reads.accounts('user'),
   ]);
-  const filled = mergeAll(listed, known.flat(), listedAt);
-  const { accounts, changed, vanished } = filled;
+  const { accounts, changed, vanished } = mergeAll(listed, known.flat(), listedAt);
   for (let from = 0; from < changed.length; from += RECORDS_A_COMMIT)
     await engine.commit({ accounts: changed.slice(from, from + RECORDS_A_COMMIT) });
-  for (const { account } of vanished)
-    log.warn(
-      { account },
-      `Keystone no longer lists ${account.type} ${account.id}, and nobody announced its deletion`,
-    );
-  if (announce && vanished.length > 0) {
-    const announced = announceVanished(filled, now());
-    if (announced) await engine.commit(announced);
-    else
-      log.warn(
-        { vanished: vanished.length },
-        'so many at once are taken for a fault of the listing: nothing follows from it',
-      );
-  }
   const { domains, projects, users } = listed;
   const counts = {
     domains: domains.length,

@@ -116,6 +116,15 @@ export function createKeystone(api: ServiceApi): Keystone {
         query: { ...query, limit: undefined },
       })
     ).rows;
+  const pages = async <S extends z.ZodType>(
+    type: Account['type'],
+    row: S,
+    onPage: (rows: z.infer<S>[]) => Promise<void>,
+    query: ListOptions<S>['query'] = {},
+  ): Promise<void> => {
+    const listed = { collection: `${type}s`, row, paging: 'next', onPage } as const;
+    await api.list(`/v3/${type}s`, { ...listed, query: { ...query, limit: undefined } });
+  };
   const domains = (): Promise<Account[]> => list('/v3/domains', 'domains', domain);
   const users = (domainId?: string): Promise<Account[]> =>
     list('/v3/users', 'users', user, { domain_id: domainId });
@@ -143,6 +152,23 @@ export function createKeystone(api: ServiceApi): Keystone {
           answer.requestId,
         );
       return { is: 'present', account: { ...parsed.data, enabled: parsed.data.enabled } };
+    },
+    async eachPage(type, take) {
+      if (type === 'domain') return pages(type, domain, take);
+      if (type === 'project')
+        return pages(type, project, (rows) =>
+          take(rows.filter((account) => account.type === 'project')),
+        );
+      const homes = new Set<string | undefined>();
+      const takeUsers = (rows: Account[]): Promise<void> => {
+        for (const account of rows)
+          homes.add(account.type === 'user' ? account.domainId : undefined);
+        return take(rows);
+      };
+      await pages(type, user, takeUsers);
+      // As for `users`: a list that shows a single domain may be of that domain alone.
+      if (homes.size > 1) return;
+      for (const one of await domains()) await pages(type, user, takeUsers, { domain_id: one.id });
     },
     async projects(domainId) {
       const all = await list('/v3/projects', 'projects', project, { domain_id: domainId });

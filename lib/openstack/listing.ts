@@ -43,7 +43,7 @@ async function readOnce<S extends z.ZodType>(
   options: ListOptions<S>,
   where: Where,
 ): Promise<{ rows: z.infer<S>[]; more: boolean } | { markerGone: string | undefined }> {
-  const { collection, row, paging, limit = PAGE_ROWS, atMost, ...request } = options;
+  const { collection, row, paging, limit = PAGE_ROWS, atMost, onPage, ...request } = options;
   const first: RequestOptions['query'] = {
     ...(paging === 'none'
       ? {}
@@ -52,6 +52,7 @@ async function readOnce<S extends z.ZodType>(
     ...request.query,
   };
   const rows: z.infer<S>[] = [];
+  let seen = 0;
   const visited = new Set<string>();
   let query = first;
   for (;;) {
@@ -65,10 +66,14 @@ async function readOnce<S extends z.ZodType>(
     if (answer instanceof PropagatorError) return { markerGone: answer.report.requestId };
     try {
       const page = pageOf(answer.json, collection);
-      for (const one of page.rows) rows.push(checked(row, one));
-      const next = STYLES[paging](page, collection, rows.length);
+      const checkedRows = page.rows.map((one) => checked(row, one));
+      seen += checkedRows.length;
+      const next = STYLES[paging](page, collection, seen);
+      // Whether the page can be trusted is known now: a truncated one is never handed over.
+      if (onPage) await onPage(checkedRows);
+      else for (const one of checkedRows) rows.push(one);
       if (!next) return { rows, more: false };
-      if (atMost !== undefined && rows.length >= atMost) return { rows, more: true };
+      if (atMost !== undefined && seen >= atMost) return { rows, more: true };
       // A service that ignores `offset` shows its first page for ever; one that ignores `marker`
       // gives the same marker again.
       const place = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);

@@ -166,7 +166,7 @@ export interface Hold {
   readonly reason: string;
   readonly since: number;
   readonly advice: string;
-  readonly about?: 'cap' | 'keystoneAction' | 'leftovers';
+  readonly about?: 'cap' | 'keystoneAction' | 'leftovers' | 'listing';
 }
 
 /** One account change carried through all services. Epoch milliseconds everywhere. */

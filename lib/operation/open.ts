@@ -23,6 +23,11 @@ export interface OpenInput {
   readonly rerun?: Rerun;
   /** What tells a new deletion from the one that the last operation dealt with. */
   readonly deletion?: Deletion;
+  /**
+   * Why Keystone's lists are in doubt: the operation is held, and Keystone is not asked before a
+   * person releases it or a notification announces the deletion.
+   */
+  readonly doubt?: string;
 }
 
 export interface Opened {
@@ -36,6 +41,7 @@ export interface Opened {
  *
  * - A message that an operation was opened for opens nothing again.
  * - A person's request or rerun opens a new generation; the caller makes sure that none is running.
+ * - An operation that is held because of Keystone's lists alone is taken up by a notification.
  * - An operation that Keystone refuted is taken up again: this notification may be the true one.
  * - A new deletion ({@link isNewDeletion}) opens a new generation, at once or when the last
  *   operation has ended.
@@ -50,6 +56,10 @@ export function openCleanup(input: OpenInput): Opened | undefined {
   const last = existing[0];
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
   if (last && !isByPerson) {
+    // Keystone's lists alone leave it held; a notification does not.
+    if (isInDoubt(last))
+      return input.doubt || input.protectedBecause ? undefined : takeUp(last, input);
+    if (input.doubt && !hasEnded(last)) return undefined;
     const isNew = input.deletion !== undefined && isNewDeletion(last, input.deletion);
     if (!hasEnded(last)) return isNew ? followed(last, cause) : undefined;
     if (last.state === 'refused' && !last.request)
@@ -93,6 +103,7 @@ export function openCleanup(input: OpenInput): Opened | undefined {
       operation: refuse(operation, `protected: ${input.protectedBecause}`, now),
       messages: [],
     };
+  if (input.doubt) return { operation: holdInDoubt(operation, input.doubt, now), messages: [] };
   return {
     operation,
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
@@ -116,6 +127,8 @@ function takeUp(refused: Operation, input: OpenInput): Opened {
     hold: undefined,
     endedAt: undefined,
   };
+  if (input.doubt)
+    return { operation: holdInDoubt(operation, input.doubt, input.now), messages: [] };
   return {
     operation,
     messages: [
@@ -124,6 +137,18 @@ function takeUp(refused: Operation, input: OpenInput): Opened {
         data: { operationId: operation.id, confirmation: operation.confirmation },
       },
     ],
+  };
+}
+
+/** Whether it is held because so many accounts were missing from Keystone's lists at once. */
+export const isInDoubt = ({ state, hold }: Operation): boolean =>
+  state === 'held' && hold?.about === 'listing';
+
+function holdInDoubt(operation: Operation, reason: string, now: number): Operation {
+  const advice = `Check with \`openstack ${operation.scope.type} show ${operation.scope.id}\` whether it is gone. If it is: propagator operation release ${operation.id} --reason "…". If Keystone lists it again, the next sweep ends this operation.`;
+  return {
+    ...moveOperation(operation, 'held'),
+    hold: { reason, since: now, advice, about: 'listing' },
   };
 }
 

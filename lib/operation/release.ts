@@ -1,4 +1,5 @@
 import { advance, begin } from './advance.ts';
+import { isInDoubt } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -21,6 +22,19 @@ export function applyRelease(
   const { operation } = transaction;
   const { hold, keystoneAction } = operation;
   if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
+  if (isInDoubt(operation)) {
+    // The person decides that Keystone is asked. No cap is passed by that.
+    transaction.operation = {
+      ...moveOperation(operation, 'confirming'),
+      cause: { ...operation.cause, note: `released by ${by}: ${reason}`.slice(0, 1500) },
+      hold: undefined,
+    };
+    transaction.messages.push({
+      type: 'operation.confirm',
+      data: { operationId: operation.id, confirmation: operation.confirmation },
+    });
+    return;
+  }
   transaction.operation = {
     ...operation,
     hold: undefined,

@@ -3,8 +3,9 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 /** Every legal move of an operation. What is not here cannot happen. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
   confirming: ['pre-delete', 'running', 'waiting', 'held', 'observed', 'refused'],
-  // An administrator asks for the cleanup of a project that Keystone shows.
-  held: ['pre-delete', 'running', 'waiting', 'closing', 'refused'],
+  // Held before Keystone was asked: it is asked when a person releases it. Refused: Keystone lists
+  // it again, or an administrator asks for the cleanup of a project that Keystone shows.
+  held: ['confirming', 'pre-delete', 'running', 'waiting', 'closing', 'refused'],
   'pre-delete': ['held', 'running'],
   running: ['held', 'closing', 'finished', 'unverified'],
   // Somebody enabled the project before it was deleted.

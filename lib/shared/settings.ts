@@ -116,6 +116,13 @@ export const Settings = z.object({
       (millis) => millis >= 1000 && millis <= 7 * UNITS.d,
       'the longest wait must be from 1s to 7d',
     ),
+  /** `0s` switches it off; more often than once a minute is a load on Keystone. */
+  PROPAGATOR_SWEEP: duration
+    .prefault('1h')
+    .refine(
+      (millis) => millis === 0 || millis >= 60_000,
+      'write 0s to switch the sweep off, or at least 1m',
+    ),
   PROPAGATOR_DATA: z
     .string()
     .min(1)

@@ -52,6 +52,11 @@ export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   readonly limit?: number;
   /** Stop after about this many rows and return `more`. */
   readonly atMost?: number;
+  /**
+   * Takes each page before the next one is asked for; the answer then holds no rows. A listing that
+   * begins anew hands over its first pages again.
+   */
+  readonly onPage?: (rows: z.infer<S>[]) => Promise<void>;
 }
 
 /**

@@ -313,6 +313,21 @@ export function readSuite(open: () => Promise<Engine>): void {
       expect(await engine.reads.account('user', home)).toBeUndefined();
     });
 
+    it('show the accounts of a type in the order of their ids, a few at a time', async () => {
+      const made = [project(), project(), project()];
+      await engine.commit({ accounts: made });
+      const seen: string[] = [];
+      for (let after: string | undefined; ; after = seen.at(-1)) {
+        const page = await engine.reads.accountsAfter('project', after, 2);
+        expect(page.length).toBeLessThanOrEqual(2);
+        if (page.length === 0) break;
+        seen.push(...page.map(({ account }) => account.id));
+      }
+      expect(seen).toEqual([...new Set(seen)]);
+      expect(seen).toHaveLength((await engine.reads.accounts('project')).length);
+      expect(seen).toEqual(expect.arrayContaining(made.map(({ account }) => account.id)));
+    });
+
     it('add up counters, and show how many messages wait', async () => {
       const [counter, service] = [unique(), `t${unique()}`];
       await Promise.all(

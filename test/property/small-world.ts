@@ -145,6 +145,7 @@ export class SmallWorld {
           if (!this.alive.has(id) || type !== 'project') return { is: 'absent' };
           return { is: 'present', account: { type, id: parseProjectId.parse(id), enabled: true } };
         },
+        eachPage: unused,
         projects: unused,
         domains: unused,
         users: unused,

@@ -244,6 +244,7 @@ export class LivingCloud {
         const { name, enabled } = shown;
         return { is: 'present', account: { type, id: ProjectId.parse(id), name, enabled } };
       },
+      eachPage: async () => {},
       projects: async () => [],
       domains: async () => [],
       users: async () => [],

@@ -130,6 +130,14 @@ export function readsOf(database: Database): Reads {
       );
       return bodies(StoredAccount, rows);
     },
+    async accountsAfter(type, after, limit) {
+      const rows = await database.query(
+        `SELECT body FROM propagator.account WHERE type = $1 AND ($2::text IS NULL OR id > $2)
+         ORDER BY id LIMIT $3`,
+        [type, after ?? null, limit],
+      );
+      return bodies(StoredAccount, rows);
+    },
     async projectsOf(domainId) {
       const rows = await database.query(
         `SELECT body FROM propagator.account WHERE domain_id = $1 AND type = 'project' ORDER BY id`,

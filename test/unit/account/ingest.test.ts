@@ -465,28 +465,6 @@ describe('the fill from Keystone’s lists', () => {
       account: { name: 'project p2' },
     });
   });
-  it('after a gap, puts the deletion that nobody announced on the bus, once', async () => {
-    world.keystone.remove('project', 'p2');
-    world.engine.waiting.length = 0;
-    await world.syncInventory({ announce: true });
-    expect(world.said).toEqual(['account.project.deleted project p2']);
-    expect(world.events[0]?.data.cause).toMatchObject({
-      eventType: 'unannounced',
-      messageId: expect.stringMatching(/^unannounced\/project\/p2\/\d+$/),
-    });
-    await world.syncInventory({ announce: true });
-    expect(world.said).toHaveLength(1);
-  });
-  it('believes no listing from which a large part has vanished at once', async () => {
-    for (let n = 0; n < 30; n += 1) world.keystone.put(project(`many${n}`));
-    await world.syncInventory();
-    world.engine.time += 10;
-    for (let n = 0; n < 12; n += 1) world.keystone.remove('project', `many${n}`);
-    world.engine.waiting.length = 0;
-    expect(await world.syncInventory({ announce: true })).toMatchObject({ vanished: 12 });
-    expect(world.said).toEqual([]);
-    expect(record('project/many0')?.deletedAt).toBeUndefined();
-  });
   it('does not count as vanished what is known to be deleted, nor what came while it was listing', async () => {
     await world.take(cadf('identity.project.deleted', 'p2'));
     world.keystone.remove('project', 'p2');

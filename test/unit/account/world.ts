@@ -6,6 +6,7 @@ import type { Keystone, KeystoneState } from '../../../lib/account/keystone.ts';
 import { notificationReceived } from '../../../lib/account/received.ts';
 import type { Engine } from '../../../lib/engine/port.ts';
 import { ingest } from '../../../lib/handlers/ingest.ts';
+import { type Swept, sweep } from '../../../lib/handlers/sweep.ts';
 import { syncInventory } from '../../../lib/handlers/sync-inventory.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
@@ -57,6 +58,16 @@ export class FakeKeystone implements Keystone {
         account.type === type &&
         (domainId === undefined || (account.type !== 'domain' && account.domainId === domainId)),
     );
+  }
+  /** Rows in one page; Keystone before 2025.1 shows all of them at once. */
+  pageRows = 2;
+  async eachPage(
+    type: Account['type'],
+    take: (accounts: readonly Account[]) => Promise<void>,
+  ): Promise<void> {
+    const all = this.#list(type);
+    for (let from = 0; from === 0 || from < all.length; from += this.pageRows)
+      await take(this.#answer(`page of ${type}s`, all.slice(from, from + this.pageRows)));
   }
   projects = async (domainId?: DomainId): Promise<Account[]> =>
     this.#answer('projects', this.#list('project', domainId));
@@ -114,8 +125,16 @@ export class World {
       this.deps,
     );
   }
-  syncInventory(options?: { announce: boolean }): Promise<{ accounts: number; vanished: number }> {
-    return syncInventory(this.deps, options);
+  syncInventory(): Promise<{ accounts: number; vanished: number }> {
+    return syncInventory(this.deps);
+  }
+  sweep(): Promise<Swept> {
+    return sweep({
+      ...this.deps,
+      mode: 'enforce',
+      gracePeriodMillis: 0,
+      protectedIds: { projects: [], domains: [] },
+    });
   }
   get events(): AccountEvent[] {
     return this.engine.waiting.flatMap(({ message }) =>

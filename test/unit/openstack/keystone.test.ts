@@ -179,6 +179,49 @@ describe('the lists of Keystone', () => {
     expect((await cloud.connect().keystone.users()).map((one) => one.id)).toEqual(['u1', 'u2']);
   });
 
+  it('are handed over page by page, each before the next one is asked for', async () => {
+    serving({
+      '/projects': { projects: [project('a')], links: { next: '/v3/projects?marker=a' } },
+      '/projects?marker=a': { projects: [project('b')], links: { next: null } },
+    });
+    const pages: [string[], number][] = [];
+    const before = cloud.asked.length;
+    const calls = () => cloud.asked.slice(before).filter(({ path }) => /projects$/.test(path));
+    await cloud.connect().keystone.eachPage('project', async (page) => {
+      pages.push([page.map(({ id }) => id), calls().length]);
+    });
+    expect(pages).toEqual([
+      [['a'], 1],
+      [['b'], 2],
+    ]);
+  });
+
+  it('are never handed over where a page is cut short by list_limit', async () => {
+    serving({ '/projects': { projects: [project('a')], truncated: true, links: { next: null } } });
+    const pages: unknown[] = [];
+    const report = await failureOf(
+      cloud.connect().keystone.eachPage('project', async (page) => {
+        pages.push(page);
+      }),
+    );
+    expect(report.message).toContain('list_limit');
+    expect(pages).toEqual([]);
+  });
+
+  it('of users are handed over domain by domain where Keystone shows one domain only', async () => {
+    serving({
+      '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd1')] },
+      '/domains': { domains: ['d1', 'd2'].map((id) => ({ id, name: id, enabled: true })) },
+      '/users?domain_id=d1': { users: [user('u1', 'd1')] },
+      '/users?domain_id=d2': { users: [user('u2', 'd2')] },
+    });
+    const seen = new Set<string>();
+    await cloud.connect().keystone.eachPage('user', async (page) => {
+      for (const { id } of page) seen.add(id);
+    });
+    expect([...seen]).toEqual(['u1', 'jane.doe@example.org', 'u2']);
+  });
+
   it('of users hold those of LDAP, whose ids may be any text', async () => {
     serving({
       '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd2'), user('u3', 'd2')] },

@@ -44,6 +44,7 @@ describe('settings', () => {
     ['PROPAGATOR_CONFIRMATION_INTERVAL', '10ms'],
     ['PROPAGATOR_STALL_TIMEOUT', 'never'],
     ['PROPAGATOR_MAX_WAIT', '400d'],
+    ['PROPAGATOR_SWEEP', '1s'],
     ['PROPAGATOR_API_TOKENS', 'ann'],
     ['PROPAGATOR_PORT', '99999'],
     ['PROPAGATOR_PROTECTED_PROJECTS', 'my project'],

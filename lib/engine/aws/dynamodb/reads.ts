@@ -166,6 +166,14 @@ export function readsOf(
       if (folded === '') return [];
       return accountsOf(type, [folded, ...(await store.sortKeys({ pk: alikePk(type, folded) }))]);
     },
+    async accountsAfter(type, after, limit) {
+      // The range of the table begins with `after` itself.
+      const range = after === undefined ? {} : { from: after };
+      const rows = await store.query({ pk: accountPk(type), ...range, limit: limit + 1 });
+      return bodies(StoredAccount, rows)
+        .filter(({ account }) => account.id !== after)
+        .slice(0, limit);
+    },
     async projectsOf(domainId) {
       const found = await accountsOf('project', await store.sortKeys({ pk: projectsPk(domainId) }));
       return found.filter(

@@ -50,7 +50,10 @@ export function valuesOf({
   deadLetters = [],
   quarantine = [],
 }: Change): Values {
-  const capped = operations.filter(({ hold }) => hold?.about === 'cap').length;
+  // So many accounts missing from one listing are a tripped cap as well.
+  const capped = operations.filter(
+    ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
+  ).length;
   const finished = operations.filter(({ endedAt }) => endedAt !== undefined).length;
   const removed = messages.reduce((sum, message) => {
     const ended =

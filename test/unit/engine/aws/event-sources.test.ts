@@ -44,6 +44,7 @@ describe('an event of a broker that Lambda reads by itself', () => {
       const none = async () => [];
       const keystone = {
         show: absent,
+        eachPage: async () => {},
         projects: none,
         domains: none,
         users: none,

@@ -1,0 +1,254 @@
+import type { Account } from '../../events/account.ts';
+import type { ProjectId, UserId } from '../../events/ids.ts';
+import { emptyListing } from '../account/compare.ts';
+import type { AccountRecord } from '../account/inventory.ts';
+import type { Keystone } from '../account/keystone.ts';
+import { comparePage, doubtAbout, isAlive, isMissing, sweptEvent } from '../account/sweep.ts';
+import type { Engine } from '../engine/port.ts';
+import type { Mode, Operation } from '../operation/model.ts';
+import { hasEnded, isInDoubt, openCleanup, refuse } from '../operation/open.ts';
+import { scopeOf } from '../operation/scope.ts';
+import type { Logger } from '../shared/log.ts';
+import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+
+export interface SweepDeps {
+  readonly engine: Pick<Engine, 'reads' | 'commit'>;
+  readonly keystone: Keystone;
+  readonly mode: Mode;
+  readonly gracePeriodMillis: number;
+  readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Ends the sweep between two pages. */
+  readonly stopping?: AbortSignal;
+  /** Epoch milliseconds. */
+  now(): number;
+}
+
+export interface Swept {
+  /** Accounts that Keystone listed. */
+  readonly listed: number;
+  /** Deletions that were announced. */
+  readonly deleted: number;
+  /** Accounts whose `enabled` moved without a notification. */
+  readonly moved: number;
+  /** Accounts that are missing and held for a person. */
+  readonly held: number;
+}
+
+type Type = Account['type'];
+const TYPES: readonly Type[] = ['domain', 'project', 'user'];
+/** Records in memory, and in one commit. */
+const BATCH = 500;
+/** Projects that were not known before are few, but in an inventory that was never filled. */
+const MOST_ASKED_FOR_MEMBERS = 200;
+const MOST_HELD = 10_000;
+const IDS_A_LINE = 100;
+
+/**
+ * Compares Keystone's lists of domains, projects and users with the inventory, page by page; of a
+ * whole list the ids alone are kept. A deletion or a change of `enabled` that no notification
+ * announced becomes the same account event, with the cause `sweep`. When too many accounts of a
+ * type are missing at once ({@link doubtAbout}), none of these deletions is announced: each
+ * account gets an operation that is held until a person releases it, a notification announces the
+ * deletion, or Keystone lists the account again.
+ * Throws `PropagatorError` when a list is empty, truncated or can't be read to its end: then no
+ * account counts as missing.
+ */
+export async function sweep(deps: SweepDeps): Promise<Swept> {
+  const listedAt = deps.now();
+  const lists = new Map<Type, Set<string>>();
+  let moved = 0;
+  // All lists are read to their ends before a single account counts as missing.
+  for (const type of TYPES) {
+    const { ids, moved: movedHere } = await readList(type, listedAt, deps);
+    lists.set(type, ids);
+    moved += movedHere;
+  }
+  await endRefuted(lists, deps);
+  let [listed, deleted, held] = [0, 0, 0];
+  for (const [type, ids] of lists) {
+    listed += ids.size;
+    const missing = await announceMissing(type, ids, listedAt, deps);
+    deleted += missing.deleted;
+    held += missing.held;
+  }
+  const swept = { listed, deleted, moved, held };
+  deps.log.info(swept, 'the inventory was compared with the lists of Keystone');
+  return swept;
+}
+
+async function readList(type: Type, listedAt: number, deps: SweepDeps) {
+  const { engine, keystone, stopping } = deps;
+  const ids = new Set<string>();
+  let moved = 0;
+  let mayAsk = MOST_ASKED_FOR_MEMBERS;
+  await keystone.eachPage(type, async (page) => {
+    for (const accounts of batches(page)) {
+      stopping?.throwIfAborted();
+      const known = await engine.reads.accounts(
+        type,
+        accounts.map(({ id }) => id),
+      );
+      const news = comparePage(accounts, known, listedAt);
+      const withoutMembers = news.accounts.filter(({ members }) => members === undefined);
+      const asked = type === 'project' ? withoutMembers.slice(0, mayAsk) : [];
+      mayAsk -= asked.length;
+      const members = new Map<string, readonly UserId[]>();
+      for (const { account } of asked)
+        if (account.type === 'project') members.set(account.id, await membersOf(account.id, deps));
+      const records = news.accounts.map((record) => ({
+        ...record,
+        members: record.members ?? members.get(record.account.id),
+      }));
+      if (records.length > 0) await engine.commit({ ...news, accounts: records });
+      moved += news.messages.length;
+      for (const { id } of accounts) ids.add(id);
+    }
+  });
+  if (ids.size === 0) throw emptyListing(`${type}s`);
+  return { ids, moved };
+}
+
+async function membersOf(id: ProjectId, { keystone }: SweepDeps): Promise<UserId[]> {
+  return [...new Set((await keystone.members(id)).map(({ userId }) => userId))];
+}
+
+/** What was held because it was missing, and is listed again, was never deleted. */
+async function endRefuted(
+  lists: ReadonlyMap<Type, ReadonlySet<string>>,
+  { engine, now }: SweepDeps,
+): Promise<void> {
+  const held = await engine.reads.operations({ state: 'held', limit: MOST_HELD });
+  for (const operation of held)
+    if (isInDoubt(operation) && lists.get(operation.scope.type)?.has(operation.scope.id))
+      // On a conflict a person has just released it: Keystone is asked by that.
+      await engine.commit({ operations: [refuse(operation, 'Keystone lists it again', now())] });
+}
+
+async function announceMissing(
+  type: Type,
+  listed: ReadonlySet<string>,
+  listedAt: number,
+  deps: SweepDeps,
+): Promise<{ deleted: number; held: number }> {
+  const { engine, log } = deps;
+  const missing: string[] = [];
+  let living = 0;
+  for await (const records of inventoryPages(type, deps)) {
+    for (const record of records) {
+      if (isAlive(record)) living += 1;
+      if (isMissing(record, listed, listedAt)) missing.push(record.account.id);
+    }
+  }
+  const doubt = doubtAbout(type, missing.length, living);
+  const held: Operation[] = [];
+  let deleted = 0;
+  for (const ids of batches(missing)) {
+    // Read again: a notification may have come meanwhile.
+    const records = (await engine.reads.accounts(type, ids)).filter((record) =>
+      isMissing(record, listed, listedAt),
+    );
+    for (const record of records) {
+      const done = await takeMissing(record, doubt, deps);
+      if (done === 'deleted') deleted += 1;
+      else if (done) held.push(done);
+    }
+  }
+  if (held.length > 0) tellHeld(type, held, doubt, log);
+  return { deleted, held: held.length };
+}
+
+async function takeMissing(
+  record: AccountRecord,
+  doubt: string | undefined,
+  deps: SweepDeps,
+): Promise<'deleted' | Operation | undefined> {
+  const { engine, log, now } = deps;
+  const { account } = record;
+  const existing = await engine.reads.operationsAbout(account.type, account.id);
+  const last = existing[0];
+  // A later listing with fewer gaps is no decision of a person.
+  if (last && isInDoubt(last)) return last;
+  const gone = { ...record, deletedAt: now() };
+  if (doubt === undefined) {
+    log.warn({ account }, `Keystone no longer lists ${account.type} ${account.id}`);
+    await engine.commit({
+      accounts: [gone],
+      messages: [sweptEvent(account, 'deleted', record.seenAt)],
+      counters: { [`sweep.${account.type}.deleted`]: 1 },
+    });
+    return 'deleted';
+  }
+  // Whether this deletion is another one is known when the operation has ended.
+  if (last && !hasEnded(last)) return undefined;
+  const projects = account.type === 'user' ? await engine.reads.projectsOfMember(account.id) : [];
+  const scope = scopeOf(account, { record, projects });
+  const opened = openCleanup({
+    scope,
+    cause: sweptEvent(account, 'deleted', record.seenAt).data.cause,
+    existing,
+    mode: deps.mode,
+    now: now(),
+    gracePeriodMillis: deps.gracePeriodMillis,
+    protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
+    doubt,
+    deletion: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
+  });
+  if (!opened || !isInDoubt(opened.operation)) {
+    // An operation has dealt with this deletion, or it must not be touched at all.
+    await engine.commit({
+      accounts: [gone],
+      ...(opened ? { operations: [opened.operation] } : {}),
+    });
+    return undefined;
+  }
+  const done = await engine.commit({
+    operations: [opened.operation],
+    counters: { [`sweep.${account.type}.held`]: 1 },
+  });
+  return done === 'committed' ? opened.operation : undefined;
+}
+
+function tellHeld(
+  type: Type,
+  held: readonly Operation[],
+  doubt: string | undefined,
+  log: SweepDeps['log'],
+): void {
+  const message =
+    doubt === undefined
+      ? `${held.length} ${type}s that were missing from an earlier list of Keystone are still missing, and held`
+      : `${doubt}. Nothing is announced; each has an operation that is held`;
+  for (const [n, operations] of batches(held, IDS_A_LINE).entries())
+    log.warn(
+      {
+        held: held.length,
+        part: n + 1,
+        accounts: operations.map(({ scope }) => scope.id),
+        operations: operations.map(({ id }) => id),
+        advice:
+          'Look at Keystone and its database. Let those go on that are really gone, one by one: propagator operation release OPERATION --reason "…". Those that Keystone lists again are ended by the next sweep.',
+      },
+      message,
+    );
+}
+
+async function* inventoryPages(
+  type: Type,
+  { engine, stopping }: SweepDeps,
+): AsyncGenerator<AccountRecord[]> {
+  let after: string | undefined;
+  for (;;) {
+    stopping?.throwIfAborted();
+    const records = await engine.reads.accountsAfter(type, after, BATCH);
+    yield records;
+    after = records.at(-1)?.account.id;
+    if (records.length < BATCH || after === undefined) return;
+  }
+}
+
+function batches<T>(all: readonly T[], size = BATCH): T[][] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, n) =>
+    all.slice(n * size, (n + 1) * size),
+  );
+}

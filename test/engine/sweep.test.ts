@@ -1,0 +1,72 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Message } from '../../events/index.ts';
+import type { Engine } from '../../lib/engine/port.ts';
+import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
+import { sweep } from '../../lib/handlers/sweep.ts';
+import { syncInventory } from '../../lib/handlers/sync-inventory.ts';
+import { createLogger } from '../../lib/shared/log.ts';
+import { domain, FakeKeystone, project, role, user } from '../unit/account/world.ts';
+import { QUICK_RETRY, until } from './place.ts';
+
+let folder: string;
+let engine: Engine;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'propagator-sweep-'));
+  engine = await openPostgresEngine({ dataFolder: folder, retry: QUICK_RETRY });
+}, 60_000);
+afterEach(async () => {
+  await engine.close();
+  rmSync(folder, { recursive: true });
+});
+
+it('The sweep finds in a real store what no notification announced, and holds what is too much', async () => {
+  const keystone = new FakeKeystone();
+  keystone.put(domain('d1'));
+  keystone.put(user('u1'));
+  for (let n = 0; n < 20; n += 1) keystone.put(project(`p${n}`));
+  keystone.roles.push(role('p1', 'u1'));
+  let time = 1_000_000;
+  const deps = {
+    engine,
+    keystone,
+    log: createLogger('silent'),
+    mode: 'enforce',
+    gracePeriodMillis: 0,
+    protectedIds: { projects: [], domains: [] },
+    now: () => time,
+  } as const;
+  await syncInventory(deps);
+  const heard: Message[] = [];
+  await engine.work('coordinate', { concurrency: 1 }, async (deliveries) => {
+    heard.push(...deliveries.map(({ message }) => message));
+  });
+
+  time += 60_000;
+  keystone.remove('project', 'p1');
+  keystone.enable('project', 'p2', false);
+  expect(await sweep(deps)).toMatchObject({ deleted: 1, moved: 1, held: 0 });
+  await until('both events', () => heard.length === 2);
+  expect(heard.map(({ type }) => type).toSorted()).toEqual([
+    'account.project.deleted',
+    'account.project.disabled',
+  ]);
+  expect(await engine.reads.account('project', 'p1')).toMatchObject({
+    deletedAt: time,
+    members: ['u1'],
+  });
+  expect((await engine.reads.account('project', 'p2'))?.account.enabled).toBe(false);
+
+  time += 60_000;
+  for (let n = 3; n < 13; n += 1) keystone.remove('project', `p${n}`);
+  expect(await sweep(deps)).toMatchObject({ deleted: 0, held: 10 });
+  expect(await sweep(deps)).toMatchObject({ deleted: 0, held: 10 });
+  const held = await engine.reads.operations({ state: 'held' });
+  expect(held.map(({ hold }) => hold?.about)).toEqual(Array(10).fill('listing'));
+  expect(heard).toHaveLength(2);
+
+  // Of several processes one may do a sweep.
+  expect(await engine.commit({ seen: ['sweep/3600000/7'] })).toBe('committed');
+  expect(await engine.commit({ seen: ['sweep/3600000/7'] })).toBe('conflict');
+}, 60_000);

@@ -1,0 +1,76 @@
+import { type InventorySync, startInventorySync } from '../../../lib/app/inventory-sync.ts';
+import { createLogger } from '../../../lib/shared/log.ts';
+import { until } from '../../engine/place.ts';
+
+const HOUR = 3_600_000;
+let time: number;
+let claimed: Set<string>;
+let calls: string[];
+let running: InventorySync[];
+beforeEach(() => {
+  [time, claimed, calls, running] = [10 * HOUR, new Set(), [], []];
+});
+afterEach(async () => {
+  await Promise.all(running.map((one) => one.stop()));
+});
+
+/** A process beside others that share its store; it hears every notification since ever. */
+function start(name: string, sweepMillis = HOUR, sweep = async () => ({ held: 0 })): void {
+  running.push(
+    startInventorySync({
+      syncInventory: async () => calls.push(`${name} fills`),
+      async sweep() {
+        calls.push(`${name} sweeps`);
+        return sweep();
+      },
+      sweepMillis,
+      async claim(sweepId) {
+        calls.push(`${name} asks`);
+        if (claimed.has(sweepId)) return false;
+        claimed.add(sweepId);
+        return true;
+      },
+      subscriptionState: () => undefined,
+      log: createLogger('silent'),
+      now: () => time,
+    }),
+  );
+}
+const count = (call: RegExp) => calls.filter((one) => call.test(one)).length;
+
+describe('the sweep', () => {
+  it('is done once in each span of time, by one of the processes', async () => {
+    start('a');
+    start('b');
+    await until('the fill', () => count(/fills/) === 2);
+    expect(count(/sweeps|asks/)).toBe(0);
+    for (const span of [1, 2]) {
+      time += HOUR;
+      await until('both have asked', () => count(/asks/) === 2 * span);
+      expect(count(/sweeps/)).toBe(span);
+    }
+  });
+
+  it('that fails is tried again by the process that has claimed it', async () => {
+    let failures = 1;
+    start('a', HOUR, async () => {
+      if (failures-- > 0) throw new Error('Keystone is away');
+      return { held: 7 };
+    });
+    await until('the fill', () => count(/fills/) === 1);
+    time += HOUR;
+    await until('the second try', () => count(/sweeps/) === 2);
+    expect(count(/asks/)).toBe(1);
+    await until('the state', () => running[0]?.state().includes('7 accounts') === true);
+    expect(running[0]?.state()).toContain('propagator operation list --state held');
+  });
+
+  it('is switched off by 0', async () => {
+    start('a', 0);
+    start('b');
+    await until('the fill', () => count(/fills/) === 2);
+    time += 5 * HOUR;
+    await until('the other sweeps', () => count(/b sweeps/) === 1);
+    expect(count(/a sweeps|a asks/)).toBe(0);
+  });
+});

@@ -1,0 +1,292 @@
+import type { Account } from '../../../events/account.ts';
+import { openCleanup } from '../../../lib/operation/open.ts';
+import { step } from '../../../lib/operation/step.ts';
+import { away, cadf, domain, project, role, user, World } from '../account/world.ts';
+
+let world: World;
+const record = (key: string) => world.engine.accounts.get(key);
+const operationAbout = (id: string) =>
+  [...world.engine.operations.values()].find(({ scope }) => scope.id === id);
+
+/** A filled inventory: 1 domain, 20 projects, 20 users; the clock has moved on since. */
+beforeEach(async () => {
+  world = new World();
+  world.keystone.put(domain('d1'));
+  for (let n = 0; n < 20; n += 1) {
+    world.keystone.put(project(`p${n}`));
+    world.keystone.put(user(`u${n}`));
+    world.keystone.roles.push(role(`p${n}`, `u${n}`));
+  }
+  await world.syncInventory();
+  world.engine.time += 60_000;
+});
+
+describe('a change that no notification announced', () => {
+  it('opens the operation of an announced one: a deleted project, domain and user', async () => {
+    world.keystone.put(domain('d2'));
+    await world.sweep();
+    world.engine.time += 60_000;
+    world.keystone.remove('project', 'p2');
+    world.keystone.remove('domain', 'd2');
+    world.keystone.remove('user', 'u3');
+    expect(await world.sweep()).toMatchObject({ deleted: 3, moved: 0, held: 0 });
+    expect(world.said).toEqual([
+      'account.domain.deleted domain d2',
+      'account.project.deleted project p2',
+      'account.user.deleted user u3',
+    ]);
+    expect(world.events[1]?.data.cause).toMatchObject({ eventType: 'sweep' });
+    expect(record('project/p2')).toMatchObject({ deletedAt: world.engine.time, members: ['u2'] });
+    expect(record('project/p3')?.deletedAt).toBeUndefined();
+    world.engine.time += 60_000;
+    expect(await world.sweep()).toMatchObject({ deleted: 0 });
+    expect(world.said).toHaveLength(3);
+  });
+
+  it('is recorded and announced once when an account was disabled or enabled', async () => {
+    world.keystone.enable('project', 'p1', false);
+    world.keystone.enable('user', 'u1', false);
+    expect(await world.sweep()).toMatchObject({ moved: 2, deleted: 0 });
+    expect(record('project/p1')?.account.enabled).toBe(false);
+    expect(record('user/u1')?.account.enabled).toBe(false);
+    expect(record('project/p2')?.account.enabled).toBe(true);
+    world.engine.time += 60_000;
+    await world.sweep();
+    world.keystone.enable('project', 'p1', true);
+    world.engine.time += 60_000;
+    await world.sweep();
+    expect(record('project/p1')?.account.enabled).toBe(true);
+    expect(world.said).toEqual([
+      'account.project.disabled project p1',
+      'account.user.disabled user u1',
+      'account.project.enabled project p1',
+    ]);
+  });
+
+  it('is recorded when a project was created, with its members', async () => {
+    world.keystone.put(project('late'));
+    world.keystone.roles.push(role('late', 'u1'), role('late', 'u1'));
+    await world.sweep();
+    expect(record('project/late')).toMatchObject({ members: ['u1'], deletedAt: undefined });
+    expect(world.said).toEqual([]);
+  });
+
+  it('is not what a notification said while Keystone was listed', async () => {
+    const { eachPage } = world.keystone;
+    world.keystone.eachPage = async (type, take) => {
+      await eachPage.call(world.keystone, type, take);
+      if (type !== 'project') return;
+      world.keystone.eachPage = eachPage;
+      world.engine.time += 5;
+      world.keystone.put(project('late'));
+      await world.take(cadf('identity.project.created', 'late'));
+      world.keystone.remove('project', 'p1');
+      await world.take(cadf('identity.project.deleted', 'p1'));
+    };
+    world.engine.waiting.length = 0;
+    expect(await world.sweep()).toMatchObject({ deleted: 0, held: 0 });
+    expect(world.said).toEqual([
+      'account.project.created project late',
+      'account.project.deleted project p1',
+    ]);
+  });
+});
+
+describe('a list that can’t be trusted', () => {
+  const TYPES = ['domain', 'project', 'user'] as const;
+  it.each(TYPES)(
+    'of %ss that ends in an error, or is empty, counts nothing as missing',
+    async (type) => {
+      const types = TYPES.filter((one) => one !== type);
+      for (const other of types)
+        if (other !== 'domain') world.keystone.remove(other, `${other[0]}1`);
+      const before = new Map(world.engine.accounts);
+      let pages = 0;
+      world.keystone.fault = (call) => {
+        if (call === `page of ${type}s` && ++pages === (type === 'domain' ? 1 : 4)) away();
+      };
+      await expect(world.sweep()).rejects.toMatchObject({ report: { class: 'Transient' } });
+      world.keystone.fault = () => undefined;
+      const { eachPage } = world.keystone;
+      world.keystone.eachPage = (asked, take) =>
+        asked === type ? take([]) : eachPage.call(world.keystone, asked, take);
+      await expect(world.sweep()).rejects.toMatchObject({
+        report: { code: 'keystone.list.empty' },
+      });
+      expect(world.engine.accounts).toEqual(before);
+      expect(world.engine.operations.size).toBe(0);
+      expect(world.said).toEqual([]);
+    },
+  );
+
+  const MISSING = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5'];
+  const halfListing = async () => {
+    for (const id of MISSING) world.keystone.remove('project', id);
+    world.keystone.remove('user', 'u1');
+    return world.sweep();
+  };
+
+  it('for more than a fifth is missing holds each of them, and announces none', async () => {
+    expect(await halfListing()).toMatchObject({ held: 6, deleted: 1 });
+    // The list of users is another list: one of twenty is missing there.
+    expect(world.said).toEqual(['account.user.deleted user u1']);
+    expect([...world.engine.operations.values()].map(({ scope }) => scope.id)).toEqual(MISSING);
+    expect(operationAbout('p0')).toMatchObject({
+      state: 'held',
+      scope: { type: 'project', members: ['u0'] },
+      cause: { eventType: 'sweep' },
+      hold: {
+        about: 'listing',
+        reason: expect.stringContaining('no longer lists 6 of 20 known projects'),
+        advice: expect.stringContaining(`operation release ${operationAbout('p0')?.id}`),
+      },
+    });
+    expect(world.engine.waiting.map(({ message }) => message.type)).toEqual([
+      'account.user.deleted',
+    ]);
+    expect(record('project/p0')?.deletedAt).toBeUndefined();
+  });
+
+  it('says so in the log, with the ids and the command', async () => {
+    const lines: [object, string][] = [];
+    const log = {
+      ...world.deps.log,
+      info: () => {},
+      warn: (fields: object, text: string) => lines.push([fields, text]),
+    };
+    Object.assign(world.deps, { log });
+    await halfListing();
+    expect(lines.find(([, text]) => text.includes('6 of 20'))?.[0]).toMatchObject({
+      held: 6,
+      accounts: MISSING,
+      advice: expect.stringContaining('propagator operation release'),
+    });
+  });
+
+  it('leaves them held, whatever later lists show of others', async () => {
+    await halfListing();
+    world.engine.waiting.length = 0;
+    for (const id of ['p0', 'p1', 'p2']) world.keystone.put(project(id));
+    world.engine.time += 60_000;
+    expect(await world.sweep()).toMatchObject({ held: 3, deleted: 0 });
+    expect(world.said).toEqual([]);
+    // Those that are listed again were never deleted.
+    expect(operationAbout('p0')).toMatchObject({
+      state: 'refused',
+      hold: { reason: 'Keystone lists it again' },
+    });
+    expect(operationAbout('p3')).toMatchObject({ state: 'held' });
+  });
+
+  it('lets one go on to Keystone’s answer when a person releases it, past no cap', async () => {
+    await halfListing();
+    const held = operationAbout('p0');
+    if (!held) throw new Error('nothing is held');
+    const rules = {
+      now: world.engine.time,
+      confirmationIntervalMillis: 1000,
+      stallTimeoutMillis: 1000,
+      maxWaitMillis: 1000,
+      maxAttempts: 5,
+      maxResourcesPerOperation: 10,
+      maxOperationsPerHour: 10,
+      startedLastHour: 0,
+      waivers: [],
+    };
+    const released = { is: 'released', by: 'ann', reason: 'it is gone' } as const;
+    expect(step(held, [], { ...released, since: 1 }, rules)).toBeUndefined();
+    const after = step(held, [], { ...released, since: held.hold?.since }, rules);
+    expect(after).toMatchObject({
+      operations: [
+        {
+          state: 'confirming',
+          confirmedAt: [],
+          released: undefined,
+          hold: undefined,
+          cause: { note: 'released by ann: it is gone' },
+        },
+      ],
+      messages: [{ type: 'operation.confirm', data: { operationId: held.id, confirmation: 1 } }],
+    });
+    // Still missing, it is not held a second time, nor announced.
+    await world.engine.commit({ operations: after?.operations ?? [] });
+    world.engine.time += 60_000;
+    expect(await world.sweep()).toMatchObject({ held: 5, deleted: 0 });
+    expect(record('project/p0')?.deletedAt).toBeUndefined();
+  });
+
+  it('lets one go on when a notification announces its deletion after all', async () => {
+    await halfListing();
+    const held = operationAbout('p0');
+    if (!held) throw new Error('nothing is held');
+    const input = {
+      scope: held.scope,
+      cause: { ...held.cause, messageId: 'm1', eventType: 'identity.project.deleted' },
+      existing: [held],
+      mode: 'enforce',
+      now: world.engine.time,
+      gracePeriodMillis: 5,
+      protectedBecause: undefined,
+    } as const;
+    expect(openCleanup(input)).toMatchObject({
+      operation: { id: held.id, state: 'confirming', hold: undefined },
+      messages: [{ type: 'operation.confirm' }],
+    });
+    expect(openCleanup({ ...input, doubt: 'again' })).toBeUndefined();
+    expect(openCleanup({ ...input, protectedBecause: 'the settings' })).toBeUndefined();
+  });
+});
+
+describe('a large cloud', () => {
+  it('of 20,000 projects and 100,000 users is never held in memory as a whole', async () => {
+    const SIZE = { domain: 3, project: 20_000, user: 100_000 } as const;
+    const PAGE = 1000;
+    const make = { domain, project, user };
+    const nameOf = (n: number) => `x${String(n).padStart(6, '0')}`;
+    let open = 0;
+    const { engine, keystone } = world;
+    engine.accounts.clear();
+    keystone.eachPage = async (type, take) => {
+      for (let from = 0; from < SIZE[type]; from += PAGE) {
+        expect(++open).toBe(1);
+        const length = Math.min(PAGE, SIZE[type] - from);
+        const page: Account[] = Array.from({ length }, (_, n) => make[type](nameOf(from + n)));
+        await take(page);
+        // A page that was kept would not be found again.
+        page.length = 0;
+        open -= 1;
+      }
+    };
+    keystone.members = async () => [];
+    const whole = async (): Promise<never> => {
+      throw new Error('a whole list was asked for');
+    };
+    keystone.projects = whole;
+    keystone.users = whole;
+    keystone.domains = whole;
+    const sizes: number[] = [];
+    const { commit } = engine;
+    engine.commit = (change) => {
+      sizes.push(change.accounts?.length ?? 0);
+      return commit.call(engine, change);
+    };
+    // The store answers by id and by page alone.
+    Object.assign(engine.reads, {
+      accounts: async (type: Account['type'], ids?: readonly string[]) => {
+        if (!ids) return whole();
+        sizes.push(ids.length);
+        return ids.flatMap((id) => engine.accounts.get(`${type}/${id}`) ?? []);
+      },
+      accountsAfter: async (type: Account['type'], after: string | undefined, limit: number) => {
+        sizes.push(limit);
+        const first = after === undefined ? 0 : Number(after.slice(1)) + 1;
+        return Array.from({ length: limit }, (_, n) => `${type}/${nameOf(first + n)}`).flatMap(
+          (key) => engine.accounts.get(key) ?? [],
+        );
+      },
+    });
+    expect(await world.sweep()).toEqual({ listed: 120_003, deleted: 0, moved: 0, held: 0 });
+    expect(engine.accounts.size).toBe(120_003);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(PAGE);
+  }, 60_000);
+});
