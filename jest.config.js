@@ -3,5 +3,5 @@ export default {
   transform: {},
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(openstack|engine|relay|aws)/'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/(openstack|engine|reliability|relay|aws)/'],
 };

@@ -75,8 +75,11 @@ export async function startPostgresql(): Promise<Postgresql> {
     },
     async whileDown(work) {
       await stop();
-      await work();
-      server = await start();
+      try {
+        await work();
+      } finally {
+        server = await start();
+      }
     },
     async stop() {
       await stop();

@@ -1,0 +1,120 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jest } from '@jest/globals';
+import * as z from 'zod';
+import { QuarantineShape } from '../../lib/cli/shapes.ts';
+import { until } from '../engine/place.ts';
+import { clientOf, PropagatorProcess } from './propagator.ts';
+import { Stage } from './stage.ts';
+
+jest.setTimeout(300_000);
+
+const MEGABYTES = 160;
+const FULL_MILLIS = 5000;
+
+let stage: Stage;
+let folder: string;
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'propagator-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${MEGABYTES}m`, 'tmpfs', folder]);
+  } catch (cause) {
+    rmSync(folder, { recursive: true });
+    throw new Error(
+      'This test mounts a small tmpfs: run it as root, in a container with CAP_SYS_ADMIN.',
+      { cause },
+    );
+  }
+  stage = await Stage.open();
+});
+afterEach(async () => {
+  await PropagatorProcess.killAll();
+  await stage?.close();
+  execFileSync('umount', [folder]);
+  rmSync(folder, { recursive: true });
+}, 60_000);
+
+/** Leaves no byte free. */
+function fill(path: string): void {
+  const file = openSync(path, 'w');
+  try {
+    for (let size = 2 ** 20; size >= 1; ) if (!written(file, size)) size = Math.floor(size / 2);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function written(file: number, size: number): boolean {
+  try {
+    return writeSync(file, Buffer.alloc(size)) === size;
+  } catch (error) {
+    if (z.object({ code: z.literal('ENOSPC') }).safeParse(error).success) return false;
+    throw error;
+  }
+}
+
+const health = (api: string): Promise<number | undefined> =>
+  fetch(`${api}/healthz`, { signal: AbortSignal.timeout(20_000) }).then(
+    ({ status }) => status,
+    () => undefined,
+  );
+
+/** Sends what ends in the quarantine, too random to be compressed. Whether it was stored. */
+const send = (api: string): Promise<boolean> =>
+  clientOf(api)
+    .post(
+      '/v1/notifications',
+      { unread: randomBytes(100_000).toString('hex') },
+      z.object({ stored: z.number() }),
+    )
+    .then(
+      () => true,
+      () => false,
+    );
+
+it('A propagator whose disk is full is unhealthy, and goes on when there is space again', async () => {
+  const before = stage.others();
+  const store = { PROPAGATOR_DATA: join(folder, 'data') };
+  const running = new PropagatorProcess(store, stage.cloud.credentials);
+  stage.processes.push(running);
+  await stage.recorded(running);
+  const api = await running.ready();
+  const targets = stage.targets(3);
+  stage.cloud.calls.length = 0;
+  await stage.deleteInKeystone(targets);
+  await until('the first removals', () => stage.removals() > 30, 60);
+
+  const ballast = join(folder, 'ballast');
+  fill(ballast);
+  expect(statfsSync(folder).bavail).toBe(0);
+  let [sent, stored] = [0, 0];
+  const statuses: (number | undefined)[] = [];
+  const filled = performance.now();
+  while (performance.now() - filled < FULL_MILLIS || statuses.at(-1) !== 503) {
+    if (performance.now() - filled > 90_000) throw new Error(`healthy when full: ${statuses}`);
+    sent += 1;
+    if (await send(api)) stored += 1;
+    statuses.push(await health(api));
+  }
+  const unfinished = stage.left(targets).length;
+  rmSync(ballast);
+  const freed = performance.now();
+  await until('a healthy process', async () => (await health(api)) === 200, 90);
+  const healthySeconds = ((performance.now() - freed) / 1000).toFixed(1);
+  await stage.finished(targets);
+  console.log(
+    `full disk: ${unfinished} resources left then; ${sent} notifications sent, ${stored} stored; health 503 in ${statuses.filter((status) => status === 503).length} of ${statuses.length} checks, 200 again after ${healthySeconds} s; finished after ${Math.round((performance.now() - freed) / 1000)} s`,
+  );
+  expect(unfinished).toBeGreaterThan(0);
+  await stage.verify(targets, before);
+  const client = await running.client();
+  const quarantined = async () => (await client.get('/v1/quarantine', QuarantineShape)).total;
+  await until(
+    'what was stored, in the quarantine',
+    async () => (await quarantined()) >= stored,
+    30,
+  );
+});

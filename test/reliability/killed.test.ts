@@ -1,0 +1,88 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { jest } from '@jest/globals';
+import { type Postgresql, startPostgresql } from '../engine/postgresql.ts';
+import { PropagatorProcess, type Store } from './propagator.ts';
+import { Stage, seeded } from './stage.ts';
+
+/** Rounds of new targets go on for so long on each database; one round at least. */
+const SECONDS = Number(process.env.RELIABILITY_SECONDS ?? 0);
+const SEED = Number(process.env.RELIABILITY_SEED ?? Date.now() % 1_000_000);
+const TARGETS = 3;
+const KILLS = 5;
+/** After its start, or after it was ready. */
+const LONGEST_LIFE_MILLIS = 2000;
+
+jest.setTimeout((SECONDS + 300) * 1000);
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = await Stage.open();
+});
+afterEach(async () => {
+  await PropagatorProcess.killAll();
+  await stage.close();
+}, 60_000);
+
+/** Kills a random one of `processes` again and again while the targets are emptied. */
+async function killRounds(where: string, store: Store, processes: number): Promise<void> {
+  const random = seeded(SEED);
+  const begin = () => new PropagatorProcess(store, stage.cloud.credentials);
+  const before = stage.others();
+  const start = performance.now();
+  let [kills, killsInTheMiddle, rounds] = [0, 0, 0];
+  const doubled: string[] = [];
+  for (let number = 0; number < processes; number += 1) stage.processes.push(begin());
+  const [first] = stage.processes;
+  if (first) await stage.recorded(first);
+  do {
+    const targets = stage.targets(TARGETS);
+    stage.cloud.calls.length = 0;
+    await stage.deleteInKeystone(targets);
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      // Every other life ends at its start, the others in the middle of the removals.
+      if (kill % 2 === 0) await Promise.all(stage.processes.map((process) => process.ready()));
+      await delay(random() * LONGEST_LIFE_MILLIS);
+      const place = Math.floor(random() * processes);
+      if (stage.left(targets).length > 0) killsInTheMiddle += 1;
+      await stage.processes[place]?.end('SIGKILL');
+      stage.processes[place] = begin();
+      kills += 1;
+    }
+    await stage.finished(targets);
+    await stage.verify(targets, before);
+    doubled.push(...stage.doubledRemovals());
+    rounds += 1;
+  } while (performance.now() - start < SECONDS * 1000);
+  const seconds = Math.round((performance.now() - start) / 1000);
+  console.log(
+    `${where}: seed ${SEED}, ${rounds} rounds of ${TARGETS} targets, ${kills} kills (${killsInTheMiddle} before the targets were empty), ${doubled.length} addresses deleted twice, ${seconds} s`,
+  );
+  expect(killsInTheMiddle).toBeGreaterThan(1);
+}
+
+describe(`A propagator that is killed at random moments (RELIABILITY_SEED=${SEED})`, () => {
+  it('removes everything of the targets and nothing else, on the embedded database', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'propagator-killed-'));
+    try {
+      await killRounds('embedded', { PROPAGATOR_DATA: join(folder, 'data') }, 1);
+    } finally {
+      await PropagatorProcess.killAll();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  describe('on a PostgreSQL server', () => {
+    let postgresql: Postgresql;
+    beforeAll(async () => {
+      postgresql = await startPostgresql();
+    }, 60_000);
+    afterAll(() => postgresql.stop(), 30_000);
+
+    it('removes everything of the targets and nothing else, while another process goes on', async () => {
+      await killRounds('PostgreSQL', { DATABASE_URL: await postgresql.createDatabase() }, 2);
+    });
+  });
+});

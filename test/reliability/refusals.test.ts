@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { jest } from '@jest/globals';
+import { until } from '../engine/place.ts';
+import { PropagatorProcess } from './propagator.ts';
+import { Stage } from './stage.ts';
+
+jest.setTimeout(180_000);
+
+let stage: Stage;
+let folder: string;
+const sockets: Socket[] = [];
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'propagator-refusals-'));
+  stage = await Stage.open(1);
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  await PropagatorProcess.killAll();
+  await stage.close();
+  rmSync(folder, { recursive: true });
+}, 60_000);
+
+const begin = () =>
+  new PropagatorProcess({ PROPAGATOR_DATA: join(folder, 'data') }, stage.cloud.credentials);
+/** What a refused start wrote: one line that says what is wrong, one that says what to do. */
+const lines = (stderr: string) => stderr.trimEnd().split('\n');
+
+it('A second process on the same folder is refused by one message, and the first goes on', async () => {
+  const first = begin();
+  await first.ready();
+  const { code, stderr } = await begin().ended;
+  expect(code).not.toBe(0);
+  expect(lines(stderr)).toHaveLength(2);
+  expect(lines(stderr)[0]).toBe(
+    `propagator: The data folder ${join(folder, 'data')} is in use by process ${first.pid}.`,
+  );
+  expect((await fetch(`${first.api}/healthz`)).status).toBe(200);
+});
+
+it('A database without PG_VERSION is refused by one message with the way on, which works', async () => {
+  const first = begin();
+  await first.ready();
+  await first.end('SIGTERM');
+  const file = join(folder, 'data', 'postgres', 'PG_VERSION');
+  rmSync(file);
+  const { code, stderr } = await begin().ended;
+  expect(code).not.toBe(0);
+  expect(lines(stderr)).toHaveLength(2);
+  expect(lines(stderr)[0]).toContain(`${file} is missing`);
+  expect(lines(stderr)[1]).toContain('propagator start --begin-empty');
+  const next = new PropagatorProcess(
+    { PROPAGATOR_DATA: join(folder, 'data') },
+    stage.cloud.credentials,
+    {},
+    ['--begin-empty'],
+  );
+  await next.ready();
+});
+
+it('SIGTERM stops the removals within a second although clients keep connections open', async () => {
+  const before = stage.others();
+  let running = begin();
+  stage.processes[0] = running;
+  await stage.recorded(running);
+  const port = Number(new URL(await running.ready()).port);
+  sockets.push(await connected(port), await connected(port));
+  sockets[1]?.write(
+    'POST /v1/notifications HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: 1000\r\n\r\n',
+  );
+  const targets = stage.targets(2);
+  stage.cloud.calls.length = 0;
+  await stage.deleteInKeystone(targets);
+  await until('the first removals', () => stage.removals() > 10, 60);
+  const told = performance.now();
+  const ended = running.end('SIGTERM');
+  await delay(1000);
+  const after = stage.removals();
+  expect(await ended).toMatchObject({ code: 0, signal: null });
+  const seconds = (performance.now() - told) / 1000;
+  console.log(`SIGTERM: ended after ${seconds.toFixed(1)} s`);
+  expect(seconds).toBeLessThan(15);
+  expect(stage.removals()).toBe(after);
+  expect(stage.left(targets).length).toBeGreaterThan(0);
+  running = begin();
+  stage.processes[0] = running;
+  await stage.finished(targets);
+  await stage.verify(targets, before);
+});
+
+function connected(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  return new Promise((resolve) => socket.once('connect', () => resolve(socket)));
+}
