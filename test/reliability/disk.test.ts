@@ -10,7 +10,7 @@ import { until } from '../engine/place.ts';
 import { clientOf, PropagatorProcess } from './propagator.ts';
 import { Stage } from './stage.ts';
 
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 
 const MEGABYTES = 160;
 const FULL_MILLIS = 5000;
@@ -85,7 +85,7 @@ it('A propagator whose disk is full is unhealthy, and goes on when there is spac
   const targets = stage.targets(3);
   stage.cloud.calls.length = 0;
   await stage.deleteInKeystone(targets);
-  await until('the first removals', () => stage.removals() > 30, 60);
+  await until('the first removals', () => stage.removals() > 30, 150);
 
   const ballast = join(folder, 'ballast');
   fill(ballast);

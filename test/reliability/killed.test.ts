@@ -15,7 +15,7 @@ const KILLS = 5;
 /** After its start, or after it was ready. */
 const LONGEST_LIFE_MILLIS = 2000;
 
-jest.setTimeout((SECONDS + 300) * 1000);
+jest.setTimeout((SECONDS + 600) * 1000);
 
 let stage: Stage;
 beforeEach(async () => {

@@ -5,7 +5,7 @@ import { type Postgresql, startPostgresql } from '../engine/postgresql.ts';
 import { PropagatorProcess } from './propagator.ts';
 import { Stage } from './stage.ts';
 
-jest.setTimeout(300_000);
+jest.setTimeout(600_000);
 
 const OUTAGES = 2;
 const OUTAGE_MILLIS = 3000;
@@ -34,7 +34,7 @@ it('A propagator whose PostgreSQL stops and starts again is unhealthy meanwhile,
   await stage.deleteInKeystone(targets);
   const statuses: number[] = [];
   for (let outage = 1; outage <= OUTAGES; outage += 1) {
-    await until('removals', () => stage.removals() > 20 * outage, 60);
+    await until('removals', () => stage.removals() > 20 * outage, 150);
     await postgresql.whileDown(async () => {
       await delay(OUTAGE_MILLIS);
       const said = () => `${running.log.slice(-20).join('\n')} ${running.pid}`;

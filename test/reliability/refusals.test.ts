@@ -8,7 +8,7 @@ import { until } from '../engine/place.ts';
 import { PropagatorProcess } from './propagator.ts';
 import { Stage } from './stage.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(600_000);
 
 let stage: Stage;
 let folder: string;
@@ -74,7 +74,7 @@ it('SIGTERM stops the removals within a second although clients keep connections
   const targets = stage.targets(2);
   stage.cloud.calls.length = 0;
   await stage.deleteInKeystone(targets);
-  await until('the first removals', () => stage.removals() > 10, 60);
+  await until('the first removals', () => stage.removals() > 10, 150);
   const told = performance.now();
   const ended = running.end('SIGTERM');
   await delay(1000);

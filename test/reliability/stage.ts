@@ -112,7 +112,7 @@ export class Stage {
     await until(
       'the inventory',
       async () => (await counted()) > 0 && this.#undelivered.length === 0,
-      60,
+      150,
     );
   }
 
@@ -134,7 +134,7 @@ export class Stage {
     return operations.filter(({ operation }) => targets.includes(operation.scope.id));
   }
 
-  async finished(targets: readonly string[], seconds = 150): Promise<void> {
+  async finished(targets: readonly string[], seconds = 240): Promise<void> {
     let last: OperationShape[] | undefined;
     const all = async () => {
       if (this.left(targets).length > 0 || this.#undelivered.length > 0) return false;
