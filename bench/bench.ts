@@ -6,7 +6,7 @@ import { benchProjectCleanup } from './project-cleanup.ts';
 import { benchStack } from './stack.ts';
 import { benchStart } from './start.ts';
 
-/** `file` runs it alone. */
+/** `file` can also be run alone. */
 interface Part {
   readonly file: string;
   readonly measures: string;
@@ -46,8 +46,8 @@ const PARTS: readonly Part[] = [
 ];
 
 /**
- * Every number of the README, part by part. What this machine has no surroundings for is left out,
- * and that is said. Asserts nothing.
+ * Measures every number of the README. Parts that need a service that this machine lacks are
+ * skipped, and the output says so. Asserts nothing.
  */
 const notMeasured: string[] = [];
 for (const { file, measures, needs, run } of PARTS) {
@@ -61,7 +61,7 @@ for (const { file, measures, needs, run } of PARTS) {
   try {
     await run();
   } catch (error) {
-    // The others can still be measured.
+    // The other parts can still be measured.
     console.log(error);
     notMeasured.push(
       `bench/${file} (failed: ${error instanceof Error ? error.message.split('\n')[0] : error})`,

@@ -10,10 +10,9 @@ import { zip } from '../infra/aws/bundle/zip.ts';
 import { stackOf } from '../infra/aws/template/stack.ts';
 
 /**
- * What each function of the stack weighs as it is deployed, and how long a fresh process takes to
- * import it: most of a cold start that is ours to shorten. Beside it, made in the same way: a
- * module of nothing, zod alone, and one client of the AWS SDK, without which functions are usually
- * not written. Prints; asserts nothing.
+ * Size of each deployed function, and the time that a new process takes to import it, which is most
+ * of the avoidable part of a cold start. For comparison it builds an empty module, zod alone, and
+ * one client of the AWS SDK in the same way. Prints; asserts nothing.
  */
 const TIMES = 9;
 /** Kilobytes of the minified bundle. */
@@ -34,7 +33,7 @@ const PEERS = {
     "export { SQSClient, SendMessageBatchCommand } from '@aws-sdk/client-sqs';",
 };
 
-/** A peer, bundled as its documentation says. */
+/** Bundles a peer as its documentation says. */
 async function peer(contents: string): Promise<{ code: Buffer; map: Buffer; zip: Buffer }> {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: import.meta.dirname },
@@ -62,7 +61,10 @@ async function peer(contents: string): Promise<{ code: Buffer; map: Buffer; zip:
   return { code, map, zip: zip(files) };
 }
 
-/** Milliseconds for the import alone, in a process of its own that runs as in Lambda. */
+/**
+ * Returns the milliseconds of the import alone, in a new process with the same options as in
+ * Lambda.
+ */
 function importMillis(file: string): number {
   const script = `const since = performance.now(); await import(${JSON.stringify(pathToFileURL(file).href)}); console.log(performance.now() - since);`;
   const args = ['--enable-source-maps', '--input-type=module', '--eval', script];
@@ -81,7 +83,7 @@ const weight = ({ name, kilobytes: code, zipped, millis }: Measured): string[] =
   median(millis).toFixed(1),
 ];
 
-/** How far the bundles of functions like this are from the goal. */
+/** Compares the bundles of such functions with the goal. */
 function verdict(what: string, functions: readonly Measured[], goal: number): string {
   const sizes = functions.map((one) => one.kilobytes / 1024).toSorted((a, b) => a - b);
   const met = sizes.filter((size) => size <= goal).length;
@@ -112,7 +114,7 @@ export async function benchBundles(): Promise<void> {
         measured: { name, kilobytes: code.length, zipped: zipped.length, millis: [] as number[] },
       };
     });
-    // One after the other, again and again: what else this machine does meanwhile hits all alike.
+    // Measurements alternate, so that other load on this machine affects all functions equally.
     for (let n = 0; n < TIMES; n += 1)
       for (const { file, measured } of all) measured.millis.push(importMillis(file));
     const right = 'right' as const;

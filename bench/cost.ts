@@ -8,14 +8,14 @@ import type { Described } from '../test/property/stateful-service.ts';
 import { deleted, LivingWorld, TARGET } from '../test/property/stateful-world.ts';
 
 /**
- * What a stage costs on AWS: `node bench/cost.ts` prints two tables for docs/aws.md. How many
- * messages and writes a deletion makes is counted by letting the real coordinator carry one through
- * a cloud in memory; alarms, queues and functions are counted in the real template.
+ * The cost of a stage on AWS: `node bench/cost.ts` prints two tables for docs/aws.md. The messages
+ * and writes of a deletion are counted with the real coordinator on a cloud in memory. Alarms,
+ * queues and functions are counted in the real template.
  */
 
 /**
- * List prices of 2026 in US dollars, us-east-1, without the free tier; Frankfurt is some 10 to 25 %
- * above. Look them up before you plan.
+ * List prices of 2026 in US dollars, us-east-1, without the free tier. Frankfurt is about 10 to
+ * 25 percent more expensive. Check the current prices before planning.
  */
 const PRICE = {
   events: 1.0 / 1e6,
@@ -42,36 +42,33 @@ const PRICE = {
 } as const;
 
 const HOURS = 730;
-/**
- * Services that a typical cloud has, of all that are covered: the others are skipped without a
- * message.
- */
+/** Number of supported services in a typical cloud. The others are skipped without a message. */
 const SERVICES_IN_CLOUD = 12;
 const RESOURCE_TYPES = 5;
 const THINGS_OF_A_KIND = 3;
-/** Listings that still show a thing whose deletion was accepted. */
+/** Number of listings that still show a resource after its deletion was accepted. */
 const LINGERS = 2;
-/** Seconds that a function runs for one message, most of them waiting for OpenStack or for AWS. */
+/** Run time of a function per message in seconds, most of it waiting for OpenStack or for AWS. */
 const SECONDS = { ingest: 1, coordinate: 0.2, service: 6, sweep: 1, compare: 30 } as const;
-/** Bytes of a row once it is packed, for counting units of a kilobyte. */
+/** Bytes of a compressed row, to count units of a kilobyte. */
 const ROW_BYTES = { operation: 2500, tasks: 4000, outbox: 1500, other: 500 } as const;
 /**
- * Lambda holds so many long polls open for each queue, each of at most 20 s, and asks even when
- * nothing comes.
+ * Lambda keeps this number of long polls open for each queue, each of at most 20 s, even if no
+ * messages arrive.
  */
 const POLLERS = 5;
 const POLL_SECONDS = 20;
-/** A log line of a function, and how many a message leaves, with Lambda's own. */
+/** Size of a log line of a function, and the number of lines per message including Lambda's own. */
 const LOG_BYTES = 400;
 const LOG_LINES = 5;
 /**
- * Our own metrics of each queue that a function writes while it works: Handled, Failed, Duration
- * and one more; and of the whole stage.
+ * The propagator's own metrics: those of each queue while its function works (Handled, Failed,
+ * Duration and one more), and those of the whole stage.
  */
 const METRICS_OF_A_QUEUE = 4;
 const METRICS_OF_THE_STAGE = 11;
 /**
- * What Keystone tells of that is no deletion, for each deletion: logins are not among them, roles
+ * Keystone notifications that are no deletions, for each deletion. Logins are not included; roles
  * and users are.
  */
 const OTHER_NOTIFICATIONS = 20;
@@ -83,7 +80,7 @@ interface Counted {
   readonly writeUnits: number;
 }
 
-/** One deletion, carried through a cloud of services in memory. */
+/** Runs one deletion through a cloud of services in memory. */
 async function oneDeletion(): Promise<Counted> {
   const resourceTypes = Object.fromEntries(
     Array.from({ length: RESOURCE_TYPES }, (_, n) => [`kind-${n}`, 'A' as const]),
@@ -97,7 +94,7 @@ async function oneDeletion(): Promise<Counted> {
     }),
   );
   const world = new LivingWorld(described, THINGS_OF_A_KIND, LINGERS);
-  // A pass takes its time, in which counts are told as often as on AWS.
+  // A run takes simulated time, so that progress is reported as often as on AWS.
   world.progressMillis = PROGRESS_MILLIS;
   world.cloud.beforeRemoval = () => {
     world.engine.time += (SECONDS.service * 1000) / (RESOURCE_TYPES * THINGS_OF_A_KIND);
@@ -124,8 +121,8 @@ async function oneDeletion(): Promise<Counted> {
 }
 
 /**
- * A row that is written in a transaction counts twice; the outbox is written there, and deleted by
- * itself.
+ * A row that is written in a transaction counts twice. The outbox is written in the transaction and
+ * deleted separately.
  */
 function unitsOf(change: Change): number {
   const kilobytes = (bytes: number) => Math.ceil(bytes / 1024);
@@ -238,7 +235,7 @@ function perMonth(): Line[] {
   ];
 }
 
-/** Only where the cloud is not reached over the internet. */
+/** Necessary only if the cloud is not reached over the internet. */
 const network: Line[] = [
   ['site-to-site VPN', 'one connection', HOURS * PRICE.vpnHour],
   ['NAT gateway', 'one, 10 GB', HOURS * PRICE.natHour + 10 * PRICE.natGigabyte],
@@ -264,7 +261,7 @@ const together = (lines: readonly Line[]): string[] => [
   `| **together** | | **${dollars(sum(lines))}** |`,
 ];
 
-/** The tables of docs/aws.md, in markdown. */
+/** Returns the tables of docs/aws.md in markdown. */
 export async function costTables(): Promise<string[]> {
   const [deletions, month] = [await perThousand(), perMonth()];
   return [

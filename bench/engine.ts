@@ -12,8 +12,8 @@ import { openPostgresEngine } from '../lib/engine/postgres/open.ts';
 import { startPostgresql } from '../test/engine/postgresql.ts';
 
 /**
- * What the engine does in a second, and what it costs: `node bench/engine.ts [embedded|server]`.
- * Prints; asserts nothing. `server` starts a throw-away PostgreSQL, or takes DATABASE_URL.
+ * Throughput and resource use of the engine: `node bench/engine.ts [embedded|server]`. Prints;
+ * asserts nothing. `server` starts a temporary PostgreSQL, or uses DATABASE_URL.
  */
 const BATCH = 100;
 const id = () => randomBytes(16).toString('hex');
@@ -21,7 +21,7 @@ const megabytes = () => Math.round(process.memoryUsage.rss() / 1024 / 1024);
 const line = (what: string, value: string) => console.log(`  ${what.padEnd(68)} ${value}`);
 const millis = (value: number) => `${value.toFixed(value < 100 ? 1 : 0)} ms`;
 
-/** In a process of its own, for memory and start-up are a process's. */
+/** Runs in a separate process, because memory and start-up time are those of a process. */
 function opened(folder: string): { millis: number; cpu: number; rss: number } {
   const child = spawnSync(process.execPath, [import.meta.filename, 'open', folder], {
     encoding: 'utf8',
@@ -75,8 +75,8 @@ const record = (project: string): AccountRecord => ({
 const batch = <T>(make: () => T): T[] => Array.from({ length: BATCH }, make);
 
 /**
- * Wall time and processor time of this process since the stopwatch was started. On a busy machine
- * only the latter says something.
+ * Returns wall time and processor time of this process since the stopwatch was started. On a busy
+ * machine only the processor time is meaningful.
  */
 function stopwatch(): () => { wall: number; cpu: number } {
   const [began, cpu] = [performance.now(), process.cpuUsage()];
@@ -88,7 +88,7 @@ function stopwatch(): () => { wall: number; cpu: number } {
 const rate = (count: number, { wall, cpu }: { wall: number; cpu: number }) =>
   `${Math.round((count * 1000) / wall)} messages/s (${Math.round((count * 1000) / cpu)} by processor time)`;
 
-/** The first ones are not counted: the engine's WebAssembly is compiled while it runs. */
+/** The first messages are not counted: the engine's WebAssembly is compiled during them. */
 const WARM_UP = 500;
 
 async function hops(engine: Engine, count: number): Promise<void> {

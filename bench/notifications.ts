@@ -7,11 +7,11 @@ import { startCloud } from '../test/cloud/cloud.ts';
 import { Propagator, rabbitUrl } from '../test/openstack/driver.ts';
 
 /**
- * Notifications through the relay and ingest of a whole propagator, from a queue in which they wait
- * already. What waits is what a real Keystone sent (`events/samples`), with new ids again and
- * again; one customer in a hundred leaves (his deletions open operations, which run meanwhile), the
- * others stay. Keystone itself is the rehearsal cloud's, so that its own speed does not count.
- * Prints; asserts nothing.
+ * Measures relay and ingest of a complete propagator with a queue of waiting notifications. The
+ * notifications are those of a real Keystone (`events/samples`), repeated with new ids. One
+ * customer in a hundred is deleted, which opens operations that run at the same time; the others
+ * stay. Keystone is that of the rehearsal cloud, so that its own speed does not count. Prints;
+ * asserts nothing.
  */
 const WAITING = Number(process.env.BENCH_NOTIFICATIONS ?? 100_000);
 const Line = z.object({ body: z.string() });
@@ -29,7 +29,7 @@ function recorded(): string[] {
   );
 }
 
-/** The same customer's life once more, under other ids. */
+/** Repeats the notifications of the same customer with other ids. */
 function again(messages: readonly string[]): string[] {
   const ids = new Map<string, string>();
   const renamed = (id: string): string => {

@@ -24,10 +24,10 @@ import {
 } from '../test/openstack/snapshot.ts';
 
 /**
- * Two equal projects on a real cloud, one emptied by this project, one by `openstack project
- * cleanup` of python-openstackclient. Prints how long each took and what each left. Asserts
- * nothing. The peer logs in as a plain member of its project: with the admin role it was seen
- * deleting what belongs to others.
+ * Compares two equal projects on a real cloud: one is emptied by this project, the other by
+ * `openstack project cleanup` of python-openstackclient. Prints the duration of each and the
+ * resources that each left. Asserts nothing. The peer logs in as a plain member of its project:
+ * with the admin role it was seen deleting resources of other projects.
  */
 const size = (name: string, standard: number) => Number(process.env[name] ?? standard);
 const SERVERS = size('BENCH_SERVERS', 25);
@@ -52,8 +52,8 @@ function plotOf(cloud: Cloud, customer: Customer, project: PopulatedProject): Se
 }
 
 /**
- * Servers spread over the networks, each network on one router; the first half of the volumes is
- * attached.
+ * Servers are spread over the networks, and all networks are on one router. The first half of the
+ * volumes is attached.
  */
 async function syncInventory(seedProject: SeedProject): Promise<void> {
   await flavorAccess(seedProject);
@@ -110,8 +110,8 @@ async function syncInventory(seedProject: SeedProject): Promise<void> {
 }
 
 /**
- * Runs the peer as the member whose project it is; seconds, exit code and the last lines of what it
- * said.
+ * Runs the peer as a member of its project. Returns seconds, exit code and the last lines of its
+ * output.
  */
 function projectCleanup(
   cloud: Cloud,
@@ -157,7 +157,7 @@ function projectCleanup(
   });
 }
 
-/** Deletes the project in Keystone and waits until the propagator says that it is empty. */
+/** Deletes the project in Keystone and waits until the propagator reports that it is empty. */
 async function byPropagator(cloud: Cloud, propagator: Propagator, project: PopulatedProject) {
   const callsBefore = (await propagator.health()).calls ?? {};
   const before = Date.now();
@@ -177,7 +177,7 @@ async function byPropagator(cloud: Cloud, propagator: Propagator, project: Popul
 }
 
 /**
- * Without what goes with Keystone's own deletion, and without what is no more than a sum over other
+ * Leaves out resources that Keystone's own deletion removes, and rows that are only sums over other
  * resources.
  */
 const owned = (now: Snapshot, id: string) =>
@@ -225,7 +225,7 @@ export async function benchProjectCleanup(): Promise<void> {
     const untouched =
       linesOf(between, theirs.id).join('\n') === linesOf(before, theirs.id).join('\n');
     const peer = await projectCleanup(cloud, customer, theirs);
-    // It does not wait for everything that it has asked for.
+    // The peer does not wait for all deletions that it requested.
     const after = await settledCensus(cloud, ids, customer.userIds);
 
     const result = table('', 'keystone-propagator', 'openstack project cleanup');

@@ -10,22 +10,22 @@ import type { RehearsalCloud } from '../test/cloud/cloud.ts';
 import { Propagator, type View, viewsIn } from '../test/openstack/driver.ts';
 
 /**
- * The deployed stack on the emulator beside the embedded engine, one after the other, with the same
- * rehearsal cloud: notifications that lead to nothing, and whole deletions at once. The emulator
- * keeps table, bus and queues in one process, and starts for each function as many processes as the
- * template lets work at once, all on this machine; so this says how the code behaves there, and not
+ * Compares the deployed stack on the emulator with the embedded engine, one after the other, on the
+ * same rehearsal cloud: notifications without an effect, and complete deletions in parallel. The
+ * emulator keeps table, bus and queues in one process. It starts as many processes per function as
+ * the template allows, all on this machine. The result shows how the code behaves there, and not
  * how fast AWS is. Prints; asserts nothing.
  */
 const NOTIFICATIONS = Number(process.env.BENCH_STACK_NOTIFICATIONS ?? 1000);
 const DELETIONS = Number(process.env.BENCH_STACK_DELETIONS ?? 10);
 const AT_MOST_SECONDS = 600;
 
-/** A propagator as this measures it. */
+/** A propagator under measurement. */
 interface Contestant {
   readonly name: string;
-  /** Returns when all are stored, and nobody has looked into them yet. */
+  /** Returns when all are stored and before any is processed. */
   hand(notifications: readonly string[]): Promise<void>;
-  /** Accounts in the inventory. */
+  /** Returns the number of accounts in the inventory. */
   accounts(): Promise<number>;
   operation(project: string): Promise<View | undefined>;
 }
@@ -34,7 +34,7 @@ interface Measured {
   readonly storedSeconds: number;
   readonly takenSeconds: number;
   readonly deletionsSeconds: number;
-  /** Each by itself, from the first notification that was handed over. */
+  /** Seconds of each deletion, from the first notification that was handed over. */
   readonly each: readonly number[];
   readonly resources: number;
   readonly messages: number;
@@ -54,7 +54,7 @@ async function until(
 }
 const since = (moment: number): number => (Date.now() - moment) / 1000;
 
-/** Customers who came: of each, the notification that Keystone sent. */
+/** Creates projects and returns the notification that Keystone sent for each. */
 function came(cloud: RehearsalCloud, count: number): string[] {
   const domain = cloud.seed.makeDomain(`domain-${randomUUID()}`);
   const subscriptionState: string[] = [];
@@ -83,8 +83,8 @@ async function ended(contestant: Contestant, projects: readonly string[]): Promi
 }
 
 /**
- * The notification and what it means; and of each pass the request and its report. Looks of the
- * coordinator at itself are not counted.
+ * Counts the notification and its account event, and the request and the report of each run.
+ * Messages of the coordinator to itself are not counted.
  */
 const messagesOf = ({ tasks }: View): number =>
   2 + tasks.reduce((sum, { run }) => sum + 2 * run, 0);
@@ -232,7 +232,7 @@ export async function benchStack(): Promise<void> {
     console.log(
       'Deployed: one process of the emulator is table, bus and queues, each function runs in up to five more, all on this machine. It says nothing of how fast AWS is.',
     );
-    // Others at work on the same processors show in every line above.
+    // Other load on the same processors affects every line above.
     console.log(
       `Load of the machine before: ${load.toFixed(1)}, after: ${(loadavg()[0] ?? 0).toFixed(1)}, on ${availableParallelism()} processors.`,
     );

@@ -4,8 +4,8 @@ import { startCloud } from '../test/cloud/cloud.ts';
 import { Propagator } from '../test/openstack/driver.ts';
 
 /**
- * From the command to a 200 of `/healthz` with a filled inventory, with a new folder and with an
- * old one; then its memory at rest. Prints; asserts nothing.
+ * Measures the time from the command to a 200 of `/healthz` with a filled inventory, with a new
+ * data folder and with an old one, and then the memory at rest. Prints; asserts nothing.
  */
 export async function benchStart(): Promise<void> {
   const cloud = await startCloud();

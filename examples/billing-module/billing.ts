@@ -1,16 +1,16 @@
-// Of types only, and gone when Node runs it: this file works wherever it is copied to.
+// Imports only types, which Node removes: this file works at any path.
 import type { PluginKit } from '../../lib/app/plugins.ts';
 
 /**
- * A billing system with an HTTP API of its own, as a service: what an account of it still has ends
+ * A billing system with its own HTTP API as a service: the remaining resources of an account go
  * with its project.
  */
 export default ({ defineType, defineService, PropagatorError, z }: PluginKit) => {
   const base = process.env.BILLING_URL ?? 'http://127.0.0.1:9100';
 
   /**
-   * One call. What it throws says what happens next: `Transient` is tried again, `Denied` is the
-   * operator's at once, `Gone` counts as removed.
+   * Sends one request. The class of a thrown error decides what happens next: `Transient` is
+   * retried, `Denied` goes to the operator at once, `Gone` counts as removed.
    */
   async function call(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
     const failed = (
@@ -56,8 +56,8 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
   }
 
   /**
-   * Only the fields that count here. A row without its account is let through: the propagator names
-   * it, and never touches it.
+   * Only the necessary fields. A row without an account is kept: the propagator reports it and
+   * never removes it.
    */
   const row = z.object({
     id: z.string(),
@@ -67,7 +67,7 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
   const page = z.object({ rows: z.array(row), next: z.string().nullish() });
   type Page = ReturnType<typeof page.parse>;
 
-  /** All rows, page by page: half a listing would pass for an empty rest. */
+  /** Returns all rows, page by page: an incomplete list would make the rest look empty. */
   async function list(collection: string, project: string) {
     const rows: Page['rows'] = [];
     for (let after: string | null | undefined = ''; typeof after === 'string'; ) {
@@ -85,8 +85,8 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
       after,
       list: ({ project }) => list(collection, project),
       id: ({ id }) => id,
-      // From the row itself, never from what was asked for: the propagator compares it with the
-      // project, row by row.
+      // The owner comes from the row itself and never from the query: the propagator compares it
+      // with the project for each row.
       owner: ({ account }) => account ?? undefined,
       label: ({ title }) => title ?? undefined,
       async remove({ id }) {
@@ -97,10 +97,10 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
 
   return defineService({
     name: 'billing',
-    // It stands in no catalog of Keystone, and is there in every cloud that this module is given
-    // to.
+    // The service is not in Keystone's catalog. It exists in every cloud in which this module is
+    // configured.
     catalogTypes: [],
-    // The last bill is written when the machines are gone.
+    // The last bill is written when the servers are gone.
     follows: ['nova', 'cinder', 'neutron'],
     resourceTypes: [
       resourceType('subscription', 'subscriptions', []),

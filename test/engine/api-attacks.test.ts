@@ -16,9 +16,12 @@ import { readSettings } from '../../lib/shared/settings.ts';
 import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 import { until } from './place.ts';
 
-/** Larger for a measurement by hand: API_FLOOD=50000. */
+/** Use a larger number for a manual measurement: API_FLOOD=50000. */
 const FLOOD = Number(process.env.API_FLOOD ?? 2000);
-/** Far above what a quiet machine needs, and below the minute for which the health check was once gone. */
+/**
+ * Far above what an idle machine needs, and below the minute for which the health check once did
+ * not answer.
+ */
 const MAX_HEALTH_MILLIS = 30_000;
 
 jest.setTimeout(180_000);
@@ -74,7 +77,7 @@ const tell = (body: string, contentType = 'application/x-ndjson') =>
     body,
   });
 
-/** Asks for the health all the time while `attack` runs; how long the slowest answer took. */
+/** Requests the health continuously while `attack` runs. Returns the time of the slowest answer. */
 async function slowestHealth(attack: () => Promise<void>): Promise<number> {
   const ended = new AbortController();
   let slowest = 0;
@@ -161,7 +164,7 @@ it('bodies of 600 MB and of 200,000 short lines are refused while the health che
   expect(slowest).toBeLessThan(MAX_HEALTH_MILLIS);
 });
 
-/** Sends without end, in chunks whose length is not declared, until it is told to stop. */
+/** Sends endless chunks without a declared length until it is told to stop. */
 async function pour(path: string, size: number): Promise<number | undefined> {
   const { authorization = '' } = await headersOfChange();
   const headers = {
@@ -185,7 +188,7 @@ async function pour(path: string, size: number): Promise<number | undefined> {
   return status;
 }
 
-/** The headers that a command would send. */
+/** Returns the headers that a command would send. */
 async function headersOfChange(): Promise<Record<string, string>> {
   const environment = { PROPAGATOR_DATA: join(folder, 'data') };
   let seen: Record<string, string> = {};

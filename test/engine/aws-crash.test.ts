@@ -19,10 +19,7 @@ afterEach(() => {
   for (const target of victims.splice(0)) target.kill('SIGKILL');
 });
 
-/**
- * A process of its own that goes as far as it says, and is killed there. Returns what it said
- * before.
- */
+/** Starts a process that runs to the given point and is killed there. Returns its output. */
 async function killedAt(
   stage: Stage,
   service: string,
@@ -46,7 +43,7 @@ async function killedAt(
   return lines;
 }
 
-/** What arrives from now on. */
+/** Records the messages that arrive from now on. */
 async function arriving(
   engine: Engine,
   service: string,
@@ -79,7 +76,7 @@ describe('A process that is killed with SIGKILL', () => {
       () => subscriptionState.runs.length === 1 && subscriptionState.types.length === 1,
     );
     expect(subscriptionState).toEqual({ runs: [7], types: ['operation.confirm'] });
-    // And that was all.
+    // No other message is waiting.
     expect(await engine.flushOutbox()).toBe(0);
   });
 
@@ -118,7 +115,7 @@ describe('A process that is killed with SIGKILL', () => {
     await killedAt(stage, 'nova', 'redrive');
     const subscriptionState = await arriving(engine, 'nova');
     await until('those that it had sent', () => subscriptionState.runs.length >= 10);
-    // The next who looks sees all of them at once: he has waited until they can be seen again.
+    // The next listing shows all of them at once: it waits until they are visible again.
     expect(await engine.deadLetters({ service: 'nova' })).toHaveLength(runs.length);
     expect(await engine.redrive({ service: 'nova' }, { by: 'bob' })).toBe(runs.length);
     await until('all of them', () => runs.every((run) => subscriptionState.runs.includes(run)));

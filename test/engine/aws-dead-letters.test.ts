@@ -25,7 +25,7 @@ const put = async (
     .aws()
     .aws.sqs('SendMessage', { QueueUrl: await urlOf(stage, name), MessageBody, MessageAttributes });
 };
-/** As EventBridge writes it. */
+/** The message as EventBridge writes it. */
 const event = (type: string, detail: object) =>
   JSON.stringify({
     version: '0',
@@ -281,7 +281,7 @@ describe('A message that EventBridge could not deliver', () => {
     expect(await engine.redrive({}, { by: 'ann' })).toBe(1);
     await until('it', () => runs.length === 1);
     expect(runs).toEqual([4]);
-    // What is nothing of ours is shown, and can be thrown away.
+    // A message that is not the propagator's own is shown and can be discarded.
     expect(await engine.deadLetters({})).toMatchObject([
       { message: undefined, unreadable: 'nothing of ours' },
     ]);

@@ -5,13 +5,13 @@ import { type Fault, withFault } from './aws-faults.ts';
 import { runOf } from './suite-delivery.ts';
 
 export interface Opener {
-  /** The emulator, once the tests run. */
+  /** The emulator; available as soon as the tests run. */
   aws(): TestAws;
   open(stage: Stage, options?: Partial<AwsEngineOptions>): AwsEngine;
   openWith(stage: Stage, fault: Fault, options?: Partial<AwsEngineOptions>): AwsEngine;
 }
 
-/** An emulator for the tests of one file, and engines that are closed after each of them. */
+/** Starts an emulator for the tests of one file. Its engines are closed after each test. */
 export function withEmulator(): Opener {
   let aws: TestAws;
   const engines: Engine[] = [];
@@ -35,7 +35,7 @@ export function withEmulator(): Opener {
   };
 }
 
-/** The passes that nova is asked for from now on. */
+/** Records the runs that nova is requested to do from now on. */
 export async function passesArriving(engine: Engine): Promise<number[]> {
   const runs: number[] = [];
   await engine.work(

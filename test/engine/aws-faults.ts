@@ -2,8 +2,8 @@ import type { Aws } from '../../lib/engine/aws/clients.ts';
 
 type Service = keyof Aws;
 /**
- * `undefined`: the call goes on to AWS; anything else is the answer instead. It may throw, or never
- * come back.
+ * `undefined`: the call goes on to AWS. Any other value is the answer instead. A fault may throw or
+ * never return.
  */
 export type Fault = (
   service: Service,
@@ -12,7 +12,7 @@ export type Fault = (
   onwards: () => Promise<object>,
 ) => Promise<object> | undefined;
 
-/** The same AWS, with something in between. */
+/** Returns the same AWS with a fault in between. */
 export function withFault(aws: Aws, fault: Fault): Aws {
   const through =
     (service: Service) =>

@@ -5,10 +5,10 @@ import { withFault } from './aws-faults.ts';
 import { confirmation, operation, requested } from './samples.ts';
 
 /**
- * A process that is killed at a point of its own: `node aws-target project.ts endpoint prefix
- * service what`. It says `stands` when it stands there.
- * `commit`: its rows are written, its messages not sent · `redrive`: letters were sent back, and
- * not taken away · `work`: a message in hand.
+ * A process that is killed at a chosen point: `node aws-target project.ts endpoint prefix service
+ * what`. It prints `stands` when it reaches that point. `commit`: its rows are written, its
+ * messages not sent · `redrive`: dead-letter messages were sent back, but not deleted · `work`: a
+ * message is being handled.
  */
 const [endpoint = '', prefix = '', service = '', what] = process.argv.slice(2);
 const say = (...words: string[]) => process.stdout.write(`${words.join(' ')}\n`);

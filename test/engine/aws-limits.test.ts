@@ -43,7 +43,7 @@ describe('A change that is too big for one transaction', () => {
     expect((await engine.reads.quarantine(100)).total).toBe(30);
     expect(await engine.reads.counters()).toEqual({ n: 300 });
     expect((await engine.reads.depths()).coordinate?.ready).toBe(300);
-    // The same once more is a conflict, as small ones are, and counts nothing twice.
+    // The same commit again is a conflict, as with a small one, and does not count twice.
     expect(await engine.commit({ accounts: records, seen, counters: { n: 300 } })).toBe('conflict');
     expect(await engine.reads.accountCount()).toBe(300);
     expect(await engine.reads.counters()).toEqual({ n: 300 });
@@ -72,7 +72,7 @@ describe('A change that is too big for one transaction', () => {
       ],
       messages: children.map(({ id }) => confirmation(id)),
     };
-    // It dies before its third transaction.
+    // The process dies before its third transaction.
     let transactions = 0;
     const dying = openWith(stage, (_, action) => {
       if (action === 'TransactWriteItems') transactions += 1;
@@ -88,7 +88,7 @@ describe('A change that is too big for one transaction', () => {
     expect(opened.length).toBeGreaterThan(20);
     expect(opened.length).toBeLessThan(150);
     expect((await engine.reads.depths()).coordinate?.ready).toBe(opened.length);
-    // Whoever decides again finds those, and takes them as they are.
+    // The next decision finds these operations and leaves them unchanged.
     const there = new Set(opened.map(({ id }) => id));
     const rest = children.filter(({ id }) => !there.has(id));
     const again = {
@@ -117,8 +117,8 @@ describe('A change that is too big for one transaction', () => {
     expect(await engine.reads.tasks(opened.id)).toHaveLength(480);
     const [one] = tasks;
     if (!one) throw new Error('none');
-    // Two who change different tasks of one row do not hinder each other; two who change the same
-    // do.
+    // Two commits that change different tasks of one row do not conflict; two that change the same
+    // task do.
     const changed = tasks
       .slice(0, 12)
       .map((each) => engine.commit({ tasks: [{ ...each, version: 1, run: 2 }] }));

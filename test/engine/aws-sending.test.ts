@@ -28,7 +28,7 @@ describe('Sending', () => {
       const { Entries } = input as PutEventsCommandInput & { Entries: PutEventsRequestEntry[] };
       sent.push(Entries.length);
       if (sent.length > 1) return undefined;
-      // The fourth is held back, and answered with an error.
+      // The fourth entry is held back and answered with an error.
       const refused = { ErrorCode: 'ThrottlingException', ErrorMessage: 'slow down' };
       return emulator
         .aws()
@@ -73,7 +73,7 @@ describe('Sending', () => {
     away = false;
     await new Promise((resolve) => setTimeout(resolve, 10));
     const runs = await passesArriving(engine);
-    // The first one's lease may still run.
+    // The lease of the first message may still run.
     await until(
       'the second',
       async () => {
@@ -227,7 +227,7 @@ describe('A message that is to wait', () => {
   it('makes no second schedule when it is sent again', async () => {
     const stage = await emulator.aws().stage();
     let deletes = 0;
-    // Everything was sent, and the outbox could not be taken away.
+    // All messages were sent, but the outbox could not be deleted.
     const broken = openWith(stage, (_, action) => {
       if (action !== 'BatchWriteItem') return undefined;
       deletes += 1;
@@ -275,7 +275,7 @@ describe('A message that is big', () => {
 
   it('beside rows is kept in as many rows as it takes, until it is sent', async () => {
     const stage = await emulator.aws().stage();
-    // It can't be compressed.
+    // This body can't be compressed.
     const body =
       Array.from({ length: 12_000 }, unique).join('') +
       Array.from({ length: 60_000 }, unique).join('');

@@ -18,11 +18,11 @@ import { unique } from './samples.ts';
 
 export const REGION = 'eu-central-1';
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
-/** Deliveries of the places here; the template's nine would take minutes. */
+/** Maximum receives in these tests; the template's nine would take minutes. */
 export const FEW_RECEIVES = 3;
 export const SCHEDULER_ROLE = 'arn:aws:iam::000000000000:role/scheduler';
 
-/** An emulator, with as many stages as tests ask for. */
+/** An emulator with any number of stages. */
 export class TestAws {
   readonly endpoint: string;
   readonly aws: Aws;
@@ -43,7 +43,7 @@ export class TestAws {
   }
 
   static async start(): Promise<TestAws> {
-    // Where whoever was interrupted finds what still runs.
+    // After an interrupted run, this folder shows which emulator still runs.
     const folder = mkdtempSync(join(import.meta.dirname, '../../localstack/.ministack-'));
     const emulator = await startEmulator({ folder });
     return new TestAws(emulator.endpoint, async () => {
@@ -57,7 +57,7 @@ export class TestAws {
     await this.#end();
   }
 
-  /** Table, bus, queues and rules, from the same data as the template. */
+  /** Creates table, bus, queues and rules from the same data as the template. */
   async stage(services: readonly string[] = []): Promise<Stage> {
     const prefix = `propagator-${unique()}`;
     const topology = topologyOf(prefix, services);
@@ -86,7 +86,7 @@ export class TestAws {
     return stage;
   }
 
-  /** The queues of one more service. */
+  /** Adds the queues of one more service. */
   async add(stage: Stage, service: string): Promise<void> {
     await this.#queue(topologyOf(stage.prefix, [service]), `service-${service}`);
   }
@@ -142,11 +142,11 @@ const keySchema = ({
   { AttributeName: sortKey, KeyType: 'RANGE' as const },
 ];
 
-/** What is deployed once, under one prefix. */
+/** The resources of one deployment, under one prefix. */
 export class Stage {
   readonly aws: TestAws;
   readonly prefix: string;
-  /** Grows while tests invent services. */
+  /** Grows when a test adds a service. */
   readonly services: string[];
   readonly #made = new Map<string, Promise<void>>();
 
@@ -156,7 +156,9 @@ export class Stage {
     this.services = services;
   }
 
-  /** Long before anybody sends to it: on AWS queues are deployed, never made on the way. */
+  /**
+   * Runs before the first message is sent: on AWS queues are deployed and never created on demand.
+   */
   async deploy(service: string): Promise<void> {
     if (this.services.includes(service)) return;
     const made = this.#made.get(service) ?? this.aws.add(this, service);
@@ -178,7 +180,7 @@ export class Stage {
     });
   }
 
-  /** The same, for tests that invent a service with every queue. */
+  /** The same, for tests that add a service with every queue. */
   openWithAnyQueue(options: Partial<AwsEngineOptions> = {}): AwsEngine {
     const engine = this.open(options);
     const deployFor = (messages: readonly Message[]) =>

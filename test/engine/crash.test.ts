@@ -10,7 +10,7 @@ import { until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 import { confirmation, operationId } from './samples.ts';
 
-/** A process of its own, and the lines that it reported before it was killed. */
+/** A separate process, and the lines that it printed before it was killed. */
 class Victim {
   static readonly #living = new Set<Victim>();
   static async killAll(): Promise<void> {
@@ -40,7 +40,7 @@ class Victim {
   }
 }
 
-/** Random, but never before the target project has something to lose. */
+/** Random, but never before the target project has resources to lose. */
 const someTime = () => new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 700));
 
 async function killAgainAndAgain(
@@ -75,7 +75,7 @@ async function drained(engine: Engine): Promise<string[]> {
 
 const engines: Engine[] = [];
 const folders: string[] = [];
-/** As `openPostgresEngine`, closed after the test whatever becomes of it. */
+/** Like `openPostgresEngine`, but always closed after the test. */
 async function open(options: PostgresEngineOptions): Promise<Engine> {
   const engine = await openPostgresEngine(options);
   engines.push(engine);
@@ -100,7 +100,7 @@ describe('A process that is killed with SIGKILL', () => {
     const engine = await open({ dataFolder: folder });
     const seen = await engine.reads.seen(committed);
     expect(committed.filter((id) => !seen.has(id))).toEqual([]);
-    // One that was committed but not yet reported may be there too: then with all of its parts.
+    // A change that was committed but not yet reported may also be there, and then completely.
     const { commits = 0 } = await engine.reads.counters();
     expect(commits - committed.length).toBeLessThanOrEqual(5);
     expect((await engine.reads.depths()).coordinate?.ready).toBe(commits);
@@ -172,8 +172,8 @@ describe('A process on a PostgreSQL server that is killed with SIGKILL', () => {
     await engine.work('coordinate', { concurrency: 1 }, async ([delivery]) => {
       received = delivery?.receiveCount;
     });
-    // While it lives it keeps its message, however long it takes: longer here than a dead one would
-    // be waited for.
+    // A living process keeps its message, however long it takes. This wait is longer than the
+    // timeout after which a dead process loses its message.
     await new Promise((resolve) => setTimeout(resolve, 40_000));
     expect(received).toBeUndefined();
     await target.kill();

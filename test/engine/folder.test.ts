@@ -22,7 +22,7 @@ import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 
 jest.setTimeout(60_000);
 
-/** What is special about the embedded database: one process, one folder, no daemons. */
+/** Special properties of the embedded database: one process, one folder, no daemons. */
 describe('The folder of the embedded engine', () => {
   let folder: string;
   const open: Engine[] = [];
@@ -31,7 +31,7 @@ describe('The folder of the embedded engine', () => {
     open.push(engine);
     return engine;
   };
-  /** Work on the database itself, while no engine has it. */
+  /** Works on the database itself while no engine has it open. */
   const withinFolder = async (
     where: string,
     work: (database: Database) => Promise<unknown>,
@@ -81,7 +81,8 @@ describe('The folder of the embedded engine', () => {
     const counts: number[] = [];
     await next.work(mild, { concurrency: 1 }, async ([delivery]) => {
       counts.push(delivery?.receiveCount ?? 0);
-      // The third delivery is the last that a handler may fail on, but one of them was a death.
+      // A handler may fail up to the third delivery, but one of the three ended with a dead
+      // process.
       if (counts.length === 1) throw new Error('failed');
     });
     await until('the message twice', () => counts.length === 2);

@@ -1,6 +1,6 @@
 /**
- * One suite on the embedded database, on a PostgreSQL server and on an AWS on loopback, which are
- * started for it.
+ * One suite on the embedded database, on a PostgreSQL server and on an AWS emulator on loopback,
+ * which the suite starts.
  */
 export default {
   rootDir: '../..',

@@ -4,9 +4,8 @@ import { confirmation, unique } from './samples.ts';
 
 /**
  * A process that is killed: `node target project.ts folder|url write|work|hold`. It reports each
- * thing on standard output when it is done:
- * `committed <id>` after a change with a state and a message, `handled <id> <receive count>` in a
- * handler.
+ * completed step on standard output: `committed <id>` after a change with a state and a message,
+ * `handled <id> <receive count>` in a handler.
  */
 const [where = '', what] = process.argv.slice(2);
 const place = where.startsWith('postgres://') ? { databaseUrl: where } : { dataFolder: where };

@@ -1,22 +1,24 @@
 import type { Engine } from '../../lib/engine/port.ts';
 
-/** A store that engines can be opened on, again and again. */
+/** A store on which engines can be opened repeatedly. */
 export interface Place {
-  /** An engine with few and quick retries: three deliveries, about a second apart. */
+  /** Opens an engine with few and quick retries: three deliveries, about a second apart. */
   open(): Promise<Engine>;
   /**
-   * The step in which delays are counted, where it is coarse: a message may come later by so much.
-   * Default 0.
+   * The resolution of delays, if it is coarse: a message may arrive later by this time. Default 0.
    */
   readonly delayStepMillis?: number;
   /** Ends the store itself. */
   end(): Promise<void>;
 }
 
-/** The retries of {@link Place.open}, for engines that can be told. */
+/** The retries of {@link Place.open}, for engines with configurable retries. */
 export const QUICK_RETRY = { limit: 2, longestSeconds: 1 };
 
-/** Waits for a state of the world; throws what was waited for when it does not come. */
+/**
+ * Waits for a state of the world. After the timeout it throws an error that names the expected
+ * state.
+ */
 export async function until(
   what: string,
   holds: () => boolean | Promise<boolean>,
@@ -29,7 +31,7 @@ export async function until(
   }
 }
 
-/** A door that a test opens: handlers stand before it. */
+/** A gate that holds handlers back until the test opens it. */
 export function apiUrl(): { passed: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { passed: promise, open: resolve };

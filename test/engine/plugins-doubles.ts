@@ -10,15 +10,15 @@ interface Account {
   readonly account: string;
 }
 
-/** The billing system that the example module speaks to. */
+/** The billing system that the example module uses. */
 export class Billing {
   readonly tables = new Map<string, Account[]>([
     ['subscriptions', []],
     ['payment-methods', []],
   ]);
-  /** Everybody's rows come back, whoever is asked for. */
+  /** Returns the rows of all accounts, whatever the filter is. */
   ignoresFilter = false;
-  /** A payment method went while its account still had a subscription. */
+  /** Payment methods that were removed while their account still had a subscription. */
   readonly wrongOrder: string[] = [];
   #server: Server | undefined;
 
@@ -35,7 +35,7 @@ export class Billing {
     return `http://127.0.0.1:${await listen(this.#server, 0)}`;
   }
 
-  /** One row a page. */
+  /** Returns one row per page. */
   #list(collection: string, query: URLSearchParams): [number, unknown] {
     const all = this.tables.get(collection) ?? [];
     const wanted = all.filter(
@@ -72,10 +72,10 @@ export class Billing {
   }
 }
 
-/** The token that the example reports with. */
+/** The token that the example sends with its reports. */
 export const CMDB_TOKEN = 'cmdb-'.repeat(8);
 
-/** The example in Python, with its own database. */
+/** The Python example with its own database. */
 export class Cmdb {
   readonly #database: DatabaseSync;
   readonly #environment: Readonly<Record<string, string>>;

@@ -23,11 +23,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Calls the API as a command with the same data folder does. */
+/** Calls the API like a command with the same data folder. */
 const clientOf = (base: string, folder: string): ApiClient =>
   new ApiClient(base, callerOf(base, { PROPAGATOR_DATA: join(folder, 'data') }));
 
-/** A rehearsal cloud, a whole propagator in mode enforce, and both examples beside it. */
+/** A rehearsal cloud, a complete propagator in mode enforce, and both examples. */
 export class OwnServicesStage {
   readonly cloud: RehearsalCloud;
   readonly propagator: Embedded;
@@ -56,7 +56,8 @@ export class OwnServicesStage {
   static async open(): Promise<OwnServicesStage> {
     const folder = mkdtempSync(join(tmpdir(), 'own-services-'));
     const cloud = await startCloud();
-    // Not what this is about: without it the catalog would hold something that nobody covers.
+    // Placement is not needed here, and without this the catalog would have a service that the
+    // propagator does not cover.
     cloud.hide('placement');
     const billing = new Billing();
     process.env.BILLING_URL = await billing.start();
@@ -89,7 +90,10 @@ export class OwnServicesStage {
     return new OwnServicesStage(cloud, propagator, billing, cmdb, folder);
   }
 
-  /** A project with a server, two subscriptions, a payment method and two assets; gives its id. */
+  /**
+   * Creates a project with a server, two subscriptions, a payment method and two assets. Returns
+   * its id.
+   */
   project(name: string): string {
     const id = this.cloud.seed.makeProject(this.#domain, name);
     this.cloud.seed.fill(id, 'tiny');
@@ -102,7 +106,7 @@ export class OwnServicesStage {
     return id;
   }
 
-  /** As an administrator does, in Keystone. */
+  /** Deletes the project in Keystone, as an administrator does. */
   async delete(project: string): Promise<void> {
     const credentials = readCredentials({
       env: this.cloud.credentials,
@@ -130,7 +134,7 @@ export class OwnServicesStage {
       seen = await this.operationOf(project);
       return seen !== undefined && holds(seen);
     };
-    // Two to four seconds where the machine has nothing else to do.
+    // Takes two to four seconds on an idle machine.
     await until(what, holdsNow, 100);
     if (!seen) throw new TypeError('there is no operation');
     return seen;

@@ -7,9 +7,7 @@ import { OwnServicesStage } from './plugins-stage.ts';
 
 jest.setTimeout(240_000);
 
-/**
- * The examples, as they stand in `examples/`: run beside a whole propagator on the rehearsal cloud.
- */
+/** Runs the unchanged examples of `examples/` with a complete propagator on the rehearsal cloud. */
 describe('services of the operator', () => {
   let stage: OwnServicesStage;
   let control: string;

@@ -7,14 +7,11 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import pg from 'pg';
 
-/**
- * A PostgreSQL server that is thrown away: in a temporary folder, on a port of its own, on
- * loopback.
- */
+/** A temporary PostgreSQL server: in a temporary folder, on its own port, on loopback. */
 export interface Postgresql {
-  /** A new, empty database: its URL. */
+  /** Creates an empty database and returns its URL. */
   createDatabase(): Promise<string>;
-  /** Stops the server, lets `work` happen, and starts it again. */
+  /** Stops the server, runs `work`, and starts the server again. */
   whileDown(work: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
@@ -23,7 +20,7 @@ const HOW_TO_INSTALL = `PostgreSQL is not installed, and the engine must be prov
   Debian, Ubuntu: apt-get install postgresql      Fedora: dnf install postgresql-server      macOS: brew install postgresql
 Or name the folder of initdb and postgres in POSTGRESQL_BIN.`;
 
-/** Throws, saying how to install it, when there is no PostgreSQL on this machine. */
+/** Throws an error with installation instructions if this machine has no PostgreSQL. */
 export async function startPostgresql(): Promise<Postgresql> {
   const programs = findPrograms();
   const user = unprivileged();
@@ -107,7 +104,7 @@ function findPrograms(): string {
   return found;
 }
 
-/** PostgreSQL refuses to run as root: then it runs as the user that its package made. */
+/** PostgreSQL refuses to run as root. It then runs as the user that its package created. */
 function unprivileged(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const id = (flag: string) => Number(execFileSync('id', [flag, 'postgres'], { encoding: 'utf8' }));

@@ -76,7 +76,7 @@ export const task = (of: OperationId, service = 'nova', fields: Partial<Task> = 
   ...fields,
 });
 
-/** A message for the queue of a service; `run` tells messages of one test apart. */
+/** A message for the queue of a service; `run` distinguishes the messages of one test. */
 export const requested = (service: string, run = 1, of = operationId()): ServiceRequested => ({
   type: 'service.requested',
   data: {
@@ -92,7 +92,7 @@ export const requested = (service: string, run = 1, of = operationId()): Service
     verifiedBeforeDeletion: [],
   },
 });
-/** The service whose queue {@link queue} made. */
+/** The service whose queue {@link queue} created. */
 export const serviceOf = (name: `service-${string}`): string => name.slice('service-'.length);
 
 export const confirmation = (of: OperationId, number = 1): Message => ({
@@ -114,7 +114,7 @@ export const project = (
 };
 
 let received = 1_700_000_000_000;
-/** Each came in after the one before. */
+/** Each record has a later time than the one before. */
 export const quarantined = (fields: Partial<QuarantineRecord> = {}): QuarantineRecord => ({
   id: unique(),
   reason: 'not JSON',

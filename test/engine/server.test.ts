@@ -90,7 +90,7 @@ describe('Several processes on one PostgreSQL server', () => {
     await engines[0]?.commit({ operations: [one, other] });
     const counter = unique();
     for (const version of numbers(30)) {
-      // In opposite order: they must not wait for each other for ever.
+      // The opposite order must not lead to a deadlock.
       const outcomes = await Promise.all([
         engines[0]?.commit({
           operations: [
@@ -138,7 +138,7 @@ describe('A PostgreSQL server that goes away', () => {
     await postgresql.whileDown(async () => {
       await expect(engine.commit({ seen: [unique()] })).rejects.toThrow();
       await expect(engine.health()).rejects.toThrow();
-      // The first message was handled, and that can't be recorded now.
+      // The first message was handled, but that can't be recorded now.
       back.open();
       await until('a warning', () =>
         warnings.some((message) => message.includes('could not be recorded yet')),
@@ -153,7 +153,7 @@ describe('A PostgreSQL server that goes away', () => {
       active: 0,
       dead: 0,
     });
-    // And processes hear of each other again.
+    // The processes receive each other's notifications again.
     await sender.commit({ messages: [requested(serviceOf(name), 3)] });
     await until('the third', () => handled.length === 3);
     await Promise.all([engine.close(), sender.close()]);

@@ -14,7 +14,7 @@ import { until } from './place.ts';
 
 const log = createLogger('silent');
 
-/** A whole propagator in this process, on a cloud with one target and one control project. */
+/** A complete propagator in this process, on a cloud with one target and one control project. */
 describe('A propagator', () => {
   let folder: string;
   let cloud: RehearsalCloud;
@@ -36,13 +36,13 @@ describe('A propagator', () => {
   const removals = () => cloud.calls.filter(({ method }) => method === 'DELETE').length;
   const left = (project: string) => cloud.world.resources(project);
 
-  /** As an administrator does, in Keystone. */
+  /** Deletes the project in Keystone, as an administrator does. */
   const deleteProject = async (id: string): Promise<void> => {
     const none = { readFile: () => undefined, home: '/nonexistent', cwd: '/nonexistent' };
     const admin = connectCloud(readCredentials({ env: cloud.credentials, ...none }));
     await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${id}`);
     await admin.close();
-    // The deletion of the project itself is no removal by the propagator.
+    // The deletion of the project itself is not a removal by the propagator.
     cloud.calls.length = 0;
   };
 

@@ -14,7 +14,7 @@ import {
   userId,
 } from './samples.ts';
 
-/** State and messages change in one step, or not at all. */
+/** State and messages change in one step or not at all. */
 export function commitSuite(open: () => Promise<Engine>): void {
   describe('a change', () => {
     let engine: Engine;
@@ -154,7 +154,7 @@ export function commitSuite(open: () => Promise<Engine>): void {
       );
       expect(await engine.reads.seen([first, second])).toEqual(new Set([first]));
       expect((await engine.reads.counters())[first]).toBe(1);
-      // The same notification comes by two topics, in one batch.
+      // The same notification arrives by two topics in one batch.
       expect(await engine.commit({ seen: [other, other] })).toBe('committed');
     });
 

@@ -21,7 +21,7 @@ const runOf = (message: Message | undefined): number =>
 const runs = (letters: readonly DeadLetter[]): number[] =>
   letters.map(({ message }) => runOf(message));
 
-/** What was given up waits for a person, who finds it and sends it back, or throws it away. */
+/** A dead-letter message waits for a person, who finds it and redrives or discards it. */
 export function deadLetterSuite(open: () => Promise<Engine>): void {
   describe('dead letters', () => {
     let engine: Engine;
@@ -91,7 +91,7 @@ export function deadLetterSuite(open: () => Promise<Engine>): void {
         at: expect.any(Number),
         expiresAt: letter?.expiresAt,
       });
-      // Where letters are thrown away after a time, that is days ahead.
+      // If dead-letter messages expire, their expiry is days ahead.
       expect((letter?.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()).toBeGreaterThan(
         7 * 24 * 3_600_000,
       );
@@ -264,7 +264,7 @@ export function deadLetterSuite(open: () => Promise<Engine>): void {
     it('that this release cannot read are shown as they are, cut, and can be thrown away', async () => {
       const service = `t${unique()}`;
       const message = requested(service, 5);
-      // As a later release may write it: the routes are the same, a field is not.
+      // As a later release may write it: the routing is the same, but a field differs.
       const strange = {
         ...message,
         data: { ...message.data, phase: 'tidy', detailsOfIt: 'x'.repeat(SHOWN_AT_MOST) },

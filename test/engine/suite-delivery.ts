@@ -6,7 +6,7 @@ export const runOf = ({ message }: Delivery): number =>
   message.type === 'service.requested' ? message.data.run : Number.NaN;
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-/** Who gets a message, when, with how many others, and how many at the same time. */
+/** Which worker receives a message, when, in which batch, and how many run in parallel. */
 export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () => number): void {
   describe('a message', () => {
     let engine: Engine;
@@ -27,7 +27,7 @@ export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () =
         await engine.commit({ messages: [requested(serviceOf(name), run)] });
         await until('the message', () => waits.length === run);
       }
-      // Polling alone, once a second, would make it 500 ms.
+      // With polling once a second alone, the median would be 500 ms.
       expect(median(waits)).toBeLessThan(150);
     });
 

@@ -21,7 +21,7 @@ import {
   userId,
 } from './samples.ts';
 
-/** What can be asked of the store. */
+/** The read operations of the store. */
 export function readSuite(open: () => Promise<Engine>): void {
   describe('reads', () => {
     let engine: Engine;

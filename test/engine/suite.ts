@@ -8,9 +8,7 @@ import { readSuite } from './suite-reads.ts';
 
 jest.setTimeout(60_000);
 
-/**
- * What every engine must do, wherever it runs. `place` makes one empty store for the whole suite.
- */
+/** The requirements for every engine. `place` creates one empty store for the whole suite. */
 export function engineSuite(name: string, place: () => Promise<Place>): void {
   describe(name, () => {
     let standing: Place;

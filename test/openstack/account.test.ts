@@ -4,8 +4,8 @@ import { counts, linesOf } from './snapshot.ts';
 import { type Stage, stage } from './stage.ts';
 
 /**
- * Resource types that this suite and the propagator count in the same way: one row of the listing,
- * one thing.
+ * Resource types that this suite and the propagator count in the same way: one row of the listing
+ * is one resource.
  */
 const COUNTED_ALIKE = [
   'nova.server',
@@ -42,8 +42,8 @@ const COUNTED_ALIKE = [
 ];
 
 /**
- * Deletions in Keystone of projects that hold one of everything; the tests follow each other on one
- * customer.
+ * Deletes projects in Keystone that hold one resource of every type. The tests run one after the
+ * other on one customer.
  */
 describe('a customer whose projects hold at least one of every resource type', () => {
   let on: Stage;
@@ -101,13 +101,14 @@ describe('a customer whose projects hold at least one of every resource type', (
     console.log(
       `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`,
     );
-    // The rest is not only removed but proven. What shows a project only while it lives depends on
-    // the services of this cloud.
+    // The other services are not only emptied but verified. Which services list a project only
+    // while it exists depends on the cloud.
     const blind = (await onlyWhileAlive(on.cloud)).map(({ service }) => service);
     expect(outOfReach(view).filter((service) => !blind.includes(service))).toEqual([]);
     const now = await on.look();
     expect(await on.remaining(now, 'green')).toEqual([]);
-    // Red was deleted, too, while nothing was to be changed: it is still there.
+    // Red was also deleted, but while the propagator was in mode observe: its resources still
+    // exist.
     const { before, now: after } = on.others(now, 'green', 'red');
     expect(after).toEqual(before);
     expect(counts(now, on.idOf('red'))['nova.server']).toBe(
@@ -120,7 +121,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     const red = on.idOf('red');
     const about = { project: red };
     const enforce = () => on.start({ mode: 'enforce' });
-    // Announced while nobody listens.
+    // The notification arrives while no propagator runs.
     await on.propagator.kill();
     await sendTo(on.propagator.queue, [projectDeleted(red)]);
     const removed =
@@ -149,7 +150,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.remaining(now, 'red')).toEqual([]);
     const { before, now: after } = on.others(now, 'green', 'red');
     expect(after).toEqual(before);
-    // One that was observed, one that was carried out: a crash never makes another.
+    // One observed operation and one that was carried out: a crash never creates another.
     expect((await on.propagator.operations(about)).map((one) => one.operation.state)).toEqual([
       view.operation.state,
       'observed',

@@ -14,10 +14,9 @@ import { BESIDE, type Beside } from './beside/services.ts';
 import { Cloud, text } from './cloud.ts';
 
 /**
- * Services that a cloud may have beside the core (test/openstack/beside/openstack-beside starts
- * them from Debian's packages): each is filled by a customer and by a control project alike and
- * emptied of the customer by the real passes of its service file. Only those that the catalog has
- * are tested.
+ * Optional services of a cloud (test/openstack/beside/openstack-beside starts them from Debian's
+ * packages). A customer and a control project fill each service alike. The real runs of its service
+ * file then empty the customer's project. Only services in the catalog are tested.
  */
 const cloud = await Cloud.connect();
 const serviceNamed = (name: string): Service => {
@@ -47,7 +46,7 @@ beforeAll(async () => {
     cloud.region ?? text({ region: registrations.find((one) => one.region)?.region }, 'region');
 });
 
-/** Passes of one phase until it ends, at most ten. */
+/** Runs one phase until it ends, at most ten times. */
 async function runs(
   service: Service,
   seedProject: SeedProject,
@@ -84,7 +83,7 @@ async function runs(
   }
 }
 
-/** A suite for each of these services that the catalog has. */
+/** Defines a suite for each of these services that the catalog has. */
 function describeThose(
   names: readonly string[],
   what: string,
@@ -131,7 +130,7 @@ describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
     if (service.preDelete) {
       const revoke = await grantAdmin(customer);
       expect((await runs(service, customer, 'pre-delete')).outcome).toEqual({ is: 'finished' });
-      // What actions gave back is kept unless the operator allows their removal.
+      // Results of actions are kept unless the operator allows their removal.
       const { action_executions: _, ...left } = await counts(true);
       expect(Object.values(left).every((count) => count === 0)).toBe(true);
       await revoke();
@@ -146,7 +145,7 @@ describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
     expect(report.outcome).toEqual({ is: 'finished' });
     const { nodes = 0, ...left } = await counts(false);
     expect(Object.values(left).every((count) => count === 0)).toBe(true);
-    // Machines are not removed from here.
+    // Nodes are not removed.
     expect(nodes).toBe(service.name === 'ironic' ? 1 : 0);
     expect(await beside.holdings(control, true)).toEqual(before);
   });

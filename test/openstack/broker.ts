@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import amqp from 'amqplib';
 import { rabbitUrl } from './driver.ts';
 
-/** What Keystone would say of a deleted project, in the envelope that it uses. */
+/** Returns Keystone's notification of a deleted project, in Keystone's envelope. */
 export function projectDeleted(projectId: string): string {
   const message = {
     message_id: randomUUID(),
@@ -25,7 +25,7 @@ async function withChannel<T>(work: (channel: amqp.ConfirmChannel) => Promise<T>
   }
 }
 
-/** Puts messages where Keystone puts its own; returns when the broker has them. */
+/** Publishes messages to Keystone's exchange. Returns when the broker has confirmed them. */
 export async function publish(bodies: readonly (string | Uint8Array)[]): Promise<void> {
   const exchange = process.env.RABBITMQ_EXCHANGE ?? 'keystone';
   const key = process.env.RABBITMQ_ROUTING_KEY ?? 'notifications.info';
@@ -39,7 +39,7 @@ export async function publish(bodies: readonly (string | Uint8Array)[]): Promise
   });
 }
 
-/** Puts messages on one queue alone: other queues on Keystone's exchange never see them. */
+/** Puts messages on one queue only: other queues on Keystone's exchange never receive them. */
 export async function sendTo(
   queue: string,
   bodies: readonly (string | Uint8Array)[],

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { type Credentials, credentials } from './credentials.ts';
 
-/** A row as a service showed it. */
+/** A row as a service returned it. */
 export type Row = Record<string, unknown>;
 export const Row = z.record(z.string(), z.unknown());
 
-/** A field that must be text; throws where it is not, so that a changed API is noticed. */
+/** Returns a field that must be text. Throws if it is not, so that a changed API is noticed. */
 export function text(row: unknown, ...path: string[]): string {
   let value = row;
   for (const key of path) value = Row.parse(value)[key];
@@ -30,8 +30,7 @@ const Token = z.object({
 });
 
 /**
- * The services that this suite knows: the types that catalogs give them, and what follows the
- * endpoint.
+ * The services that this suite knows: their types in the catalog, and the path after the endpoint.
  */
 const SERVICES = {
   identity: { types: ['identity'], version: '/v3', header: undefined },
@@ -68,11 +67,11 @@ export interface Call {
   readonly json?: unknown;
   readonly body?: string | Uint8Array;
   readonly headers?: Record<string, string>;
-  /** Statuses beside 2xx that are fine. */
+  /** Accepted statuses in addition to 2xx. */
   readonly accept?: readonly number[];
 }
 
-/** An answer that was not wanted. */
+/** An unexpected answer. */
 export class HttpError extends Error {
   readonly status: number;
   constructor(what: string, status: number, body: string) {
@@ -104,7 +103,9 @@ export class Session {
     return this.#endpoints.has(service);
   }
 
-  /** The endpoint of a service; for Swift, of another account when `account` says so. */
+  /**
+   * Returns the endpoint of a service; for Swift, that of another account if `account` is given.
+   */
   endpoint(service: ServiceKey, account?: string): string {
     const url = this.#endpoints.get(service);
     if (url === undefined) throw new Error(`this cloud has no ${service} service`);
@@ -112,9 +113,9 @@ export class Session {
   }
 
   /**
-   * One call; `path` follows the endpoint, or is a whole URL. A call that never got through, or
-   * that was answered 503 or 409 "retry", is sent again where it is safe. Throws {@link HttpError}
-   * on every status that was not wanted.
+   * Sends one request; `path` follows the endpoint or is a whole URL. A request without an answer,
+   * or with the answer 503 or 409 "retry", is sent again if that is safe. Throws {@link HttpError}
+   * for every unexpected status.
    */
   async call(service: ServiceKey, method: string, path: string, call: Call = {}): Promise<Reply> {
     const url = path.startsWith('http') ? path : `${this.endpoint(service)}${path}`;
@@ -123,7 +124,7 @@ export class Session {
       'x-auth-token': this.token,
       accept: 'application/json',
     };
-    // Manila has a header of its own.
+    // Manila has its own header.
     const [name = '', number = ''] = version?.startsWith('X-')
       ? version.split(' ')
       : ['openstack-api-version', version];
@@ -170,7 +171,7 @@ export class Session {
     }
   }
 
-  /** All rows of a collection, page after page. */
+  /** Returns all rows of a collection, page by page. */
   async rows(
     service: ServiceKey,
     path: string,
@@ -187,7 +188,7 @@ export class Session {
         .safeParse(page[`${key}_links`]);
       const following: string | undefined = links.data?.find((link) => link.rel === 'next')?.href;
       const glance = typeof page.next === 'string' ? page.next.replace(/^\/v2/, '') : undefined;
-      // Designate writes its links with an address of its own.
+      // Designate's links contain another address.
       const designate = z.object({ links: z.object({ next: z.string() }) }).safeParse(page).data
         ?.links.next;
       next =
@@ -198,7 +199,7 @@ export class Session {
 }
 
 /**
- * A real OpenStack, spoken to by the suite itself: nothing here is shared with the code under test.
+ * A real OpenStack. The suite has its own client, which shares no code with the code under test.
  */
 export class Cloud {
   readonly #credentials: Credentials;
@@ -209,7 +210,7 @@ export class Cloud {
     this.admin = admin;
   }
 
-  /** Logs in as the administrator that the environment names. */
+  /** Logs in as the administrator of the environment variables. */
   static async connect(env: NodeJS.ProcessEnv = process.env): Promise<Cloud> {
     const how = credentials(env);
     return new Cloud(how, await login(how));
@@ -229,13 +230,13 @@ export class Cloud {
     this.#members.set(projectId, session);
     return session;
   }
-  /** Who was logged in on a project last: what Barbican keeps for a project, nobody else sees. */
+  /** The last login on a project: Barbican shows a project's resources to no other user. */
   memberOf(projectId: string): Session | undefined {
     return this.#members.get(projectId);
   }
   /**
-   * The administrator himself on another scope, which takes a password: the whole system, or a
-   * project on which he has a role.
+   * The administrator on another scope, which requires a password: the system, or a project on
+   * which the administrator has a role.
    */
   on(
     scope:
@@ -284,9 +285,9 @@ async function login(how: Credentials): Promise<Session> {
 }
 
 /**
- * Asks until the answer is there, at most `seconds`.
- * `ask` returns undefined for "not yet"; what it throws goes through. Throws an error that names
- * what was waited for.
+ * Calls `ask` until it returns an answer, for at most `seconds`. `ask` returns undefined for "not
+ * yet"; its errors are passed on. After the timeout it throws an error that names the expected
+ * state.
  */
 export async function until<T>(
   what: string,

@@ -2,8 +2,8 @@ import { databaseSocket, readColumns, snapshot } from '../docs/project-columns/c
 import { readDispositions, undisposed } from '../docs/project-columns/dispositions.ts';
 
 /**
- * The tables of this cloud against docs/coverage.md. A new release shows its new columns here.
- * Where the database is out of reach there is nothing to compare, and the test says so.
+ * Compares the tables of this cloud with docs/coverage.md, which shows the new columns of a new
+ * release. If the database is not reachable, the test says so and compares nothing.
  */
 const socket = databaseSocket(process.env);
 
@@ -16,7 +16,8 @@ it('has no column that names a project and that docs/coverage.md does not explai
 it('has in each service the columns that were recorded for one of the releases', async () => {
   if (socket === undefined) return;
   const releases = Object.values(snapshot());
-  // If this fails: `node test/docs/project-columns/read.ts RELEASE SOCKET`, then `npm run docs`.
+  // If this fails, run `node test/docs/project-columns/read.ts RELEASE SOCKET` and then `npm run
+  // docs`.
   for (const [service, columns] of Object.entries(await readColumns(socket)))
     expect([service, releases.map((release) => release[service])]).toEqual([
       service,

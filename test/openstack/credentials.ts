@@ -3,13 +3,13 @@ import { homedir } from 'node:os';
 import { parse } from 'yaml';
 import * as z from 'zod';
 
-/** How to log in, in the shape of Keystone v3's `POST /auth/tokens`. */
+/** The login in the format of Keystone v3's `POST /auth/tokens`. */
 export interface Credentials {
   readonly authUrl: string;
   readonly region: string | undefined;
   readonly interface: string;
   readonly identity: object;
-  /** Absent for an application credential: it carries its own scope. */
+  /** Absent for an application credential, which has its own scope. */
   readonly scope: object | undefined;
 }
 
@@ -25,7 +25,7 @@ const Clouds = z.object({
   ),
 });
 
-/** Where every OpenStack tool looks for clouds.yaml, first one wins. */
+/** The places where every OpenStack tool looks for clouds.yaml; the first one wins. */
 function cloudsFile(env: NodeJS.ProcessEnv): string {
   const places = [
     env.OS_CLIENT_CONFIG_FILE,
@@ -43,7 +43,10 @@ function domain(id: string | undefined, name: string | undefined): object {
   return id === undefined ? { name: name ?? 'Default' } : { id };
 }
 
-/** The login as `OS_*` variables, wherever it stands: for who can read no file of this machine. */
+/**
+ * Returns the login as `OS_*` variables, from any source, for a process that can't read files of
+ * this machine.
+ */
 export function loginVariables(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const given = Object.entries(env).flatMap(([name, value]) =>
     name.startsWith('OS_') && value ? [[name, value] as const] : [],
@@ -64,7 +67,8 @@ export function loginVariables(env: NodeJS.ProcessEnv = process.env): Record<str
 }
 
 /**
- * Credentials of `OS_CLOUD` or of the `OS_*` variables. Throws with the name of what is missing.
+ * Reads the credentials of `OS_CLOUD` or of the `OS_*` variables. Throws with the name of a missing
+ * value.
  */
 export function credentials(env: NodeJS.ProcessEnv = process.env): Credentials {
   const variables = loginVariables(env);

@@ -7,7 +7,7 @@ import * as z from 'zod';
 import { callerOf } from '../../lib/cli/aws-signature.ts';
 import { type Cloud, text, until } from './cloud.ts';
 
-/** The answers of the propagator's API, as far as this suite looks at them. */
+/** The fields of the propagator's API answers that this suite uses. */
 const Count = z.object({ found: z.number(), removed: z.number(), left: z.number() });
 const View = z.object({
   operation: z.looseObject({
@@ -38,7 +38,7 @@ const View = z.object({
   waitsOn: z.array(z.looseObject({ on: z.string(), since: z.number(), actor: z.string() })),
 });
 export type View = z.infer<typeof View>;
-/** Of the answer of `GET /v1/operations`. */
+/** Reads the answer of `GET /v1/operations`. */
 export const viewsIn = (json: unknown): View[] =>
   z.object({ operations: z.array(View) }).parse(json).operations;
 const Health = z.looseObject({
@@ -52,7 +52,7 @@ const Quarantine = z.object({
   records: z.array(z.looseObject({ reason: z.string() })),
 });
 
-/** An operation is found by what it is about. */
+/** The account of an operation. */
 export interface About {
   readonly project?: string;
   readonly domain?: string;
@@ -61,10 +61,10 @@ export interface About {
 
 export interface How {
   readonly mode: 'observe' | 'enforce';
-  /** Domains that must be left alone: those of other people who use this cloud meanwhile. */
+  /** Protected domains: those of other users of this cloud. */
   readonly protectedDomains?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** It hears nothing of the broker: notifications come to its API alone. */
+  /** The propagator has no broker: notifications come only through its API. */
   readonly broker?: 'none';
 }
 
@@ -81,8 +81,8 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * The propagator as an operator runs it: a process of its own with a data folder of its own,
- * which can be killed at any moment and started again.
+ * The propagator as an operator runs it: a separate process with its own data folder, which can be
+ * killed at any moment and started again.
  */
 export class Propagator {
   readonly queue: string;
@@ -91,7 +91,7 @@ export class Propagator {
   #port = 0;
 
   /**
-   * @param queue the name of its own queue in RabbitMQ, so that nothing is missed while it is down
+   * @param queue the name of its own queue in RabbitMQ, so that it misses nothing while it is down
    */
   constructor(queue: string) {
     this.queue = queue;
@@ -116,8 +116,8 @@ export class Propagator {
   }
 
   /**
-   * Starts it, and returns when it is ready: the door answers, the broker is connected, the
-   * inventory is filled. Milliseconds until then.
+   * Starts it and returns when it is ready: the API answers, the broker is connected, the inventory
+   * is filled. Returns the milliseconds until then.
    */
   async start(how: How): Promise<number> {
     if (this.#child !== undefined) throw new Error('it runs already');
@@ -164,11 +164,11 @@ export class Propagator {
     await ended;
     this.#child = undefined;
   }
-  /** As the kernel does it when memory is short: no last word, no clean-up. */
+  /** Kills it as the kernel does when memory is short: no last message, no cleanup. */
   kill = (): Promise<void> => this.#end('SIGKILL');
   stop = (): Promise<void> => this.#end('SIGTERM');
 
-  /** Stops it and forgets its data. */
+  /** Stops it and deletes its data. */
   async dispose(): Promise<void> {
     await this.stop();
     rmSync(this.#data, { recursive: true, force: true });
@@ -202,8 +202,8 @@ export class Propagator {
   }
 
   /**
-   * Waits until the newest operation about an account is as wanted. In vain: the error shows what
-   * it waits on, and the end of the log.
+   * Waits until the newest operation of an account is as wanted. After the timeout the error shows
+   * what the operation waits on and the end of the log.
    */
   async operation(about: About, wanted: (view: View) => boolean, seconds: number): Promise<View> {
     let last: View | undefined;
@@ -231,11 +231,11 @@ export const isState =
     states.includes(view.operation.state);
 
 /**
- * Ended with proof of all that can be seen. Where Barbican is in the catalog nobody can say what it
- * still holds of a project that is gone.
+ * The operation ended and verified everything that can be listed. If Barbican is in the catalog,
+ * its resources of a deleted project can't be listed.
  */
 export const isOver = isState('finished', 'unverified');
-/** The services of which nobody can say any more what they hold. */
+/** The services whose remaining resources can't be listed any more. */
 export const outOfReach = (view: View): string[] =>
   view.tasks.filter((task) => task.state === 'unreachable').map((task) => task.service);
 
@@ -261,7 +261,7 @@ export async function onlyWhileAlive(cloud: Cloud): Promise<{ type: string; serv
   });
 }
 
-/** An operation on a few lines. */
+/** Describes an operation in a few lines. */
 export function tell({ operation, tasks, resources, waitsOn }: View): string {
   const at = (time: number | null | undefined) =>
     time ? `${((time - operation.openedAt) / 1000).toFixed(1)} s` : '-';
@@ -279,7 +279,7 @@ export function tell({ operation, tasks, resources, waitsOn }: View): string {
   ].join('\n');
 }
 
-/** The counts of all services together, by kind. */
+/** Returns the counts of all services together, by resource type. */
 export function countsOf(view: View): Record<string, z.infer<typeof Count>> {
   return Object.assign({}, ...view.tasks.map((task) => task.counts));
 }

@@ -8,7 +8,7 @@ const othersEnded = (view: View, service: string) =>
   view.tasks.length > 0 &&
   view.tasks.every((task) => task.service === service || ENDED.includes(task.state));
 
-/** One service that does not do as it should, among eleven that do. */
+/** One failing service and eleven working ones. */
 describe('a cloud in which one service is unwell', () => {
   let on: Stage;
   let apiUrl: Door | undefined;
@@ -22,7 +22,7 @@ describe('a cloud in which one service is unwell', () => {
   });
   afterAll(() => on?.strike());
 
-  /** Everything but what only the dead project could have shown. */
+  /** Returns all resources except those that only a token on the deleted project could list. */
   const remaining = async (name: string) =>
     (await on.remaining(await on.look(), name)).filter((line) => !line.startsWith('barbican.'));
 
@@ -64,7 +64,7 @@ describe('a cloud in which one service is unwell', () => {
       expect.objectContaining({ actor: 'operator', on: expect.stringContaining('octavia') }),
     );
     expect(await on.propagator.deadLetters()).toHaveLength(1);
-    // No storm: whoever was refused is refused again.
+    // No retry storm: a refused request would be refused again.
     expect(apiUrl.hits).toBeLessThan(6);
     apiUrl.answer(undefined);
     await on.propagator.api(

@@ -2,27 +2,24 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 import { type Cloud, rowsOf, text, until } from './cloud.ts';
 
-/**
- * A service of the real cloud behind a door that can be told to answer otherwise than the service
- * would.
- */
+/** A proxy in front of a service of the real cloud, which can answer in place of the service. */
 export interface Door {
   /**
-   * From now on calls whose method and path fit are answered with this status; `undefined`: all go
-   * through again.
+   * From now on matching requests get this status. `undefined`: all requests reach the service
+   * again.
    */
   answer(
     fault: { readonly method: string; readonly path: RegExp; readonly status: number } | undefined,
   ): void;
-  /** How many calls were answered by the door itself. */
+  /** Number of requests that the proxy answered itself. */
   readonly hits: number;
-  /** Puts the service's own endpoints back into the catalog. */
+  /** Restores the service's own endpoints in the catalog. */
   close(): Promise<void>;
 }
 
 /**
- * Puts a door on loopback before a service: its endpoints in Keystone's catalog lead there until
- * `close`. Everybody who asks the catalog meanwhile goes through it.
+ * Starts a proxy on loopback for a service. Its endpoints in Keystone's catalog lead to the proxy
+ * until `close`, for every user of the catalog.
  */
 export async function openDoor(cloud: Cloud, type: string): Promise<Door> {
   const { admin } = cloud;
@@ -77,7 +74,7 @@ export async function openDoor(cloud: Cloud, type: string): Promise<Door> {
       await admin.call('identity', 'PATCH', `/endpoints/${id}`, {
         json: { endpoint: { url: to(url) } },
       });
-    // Workers of Keystone cache the catalog each for itself: all of them must have forgotten the
+    // Each worker of Keystone has its own cache of the catalog. All of them must have dropped the
     // old one.
     let inARow = 0;
     await until(`the catalog leads to ${seen}`, 120, async () => {

@@ -5,7 +5,7 @@ import { type Stage, stage } from './stage.ts';
 
 const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** Runs a test where its fault can be made here; elsewhere it is skipped, and that is said. */
+/** Runs a test if its fault can be caused here. Otherwise it is skipped, and the output says so. */
 function where(
   fault: Breakable | string,
   name: string,
@@ -70,7 +70,7 @@ describe('while parts of the cloud are away', () => {
         await until('it says that the broker is away', 30, async () =>
           (await on.propagator.health()).ok ? undefined : true,
         );
-        // Keystone holds its answer back until it can tell somebody.
+        // Keystone delays its answer until it can publish the notification.
         deleting = on.deleteProject('second');
         await pause(5);
       } finally {

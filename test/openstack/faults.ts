@@ -16,8 +16,8 @@ const commands = (stop: string, start: string): Breakable => ({
 });
 
 /**
- * Both commands from the environment, `OPENSTACK_TEST_<WHAT>_STOP` and `…_START`; `none` says that
- * it must not be stopped.
+ * Reads both commands from the environment, `OPENSTACK_TEST_<WHAT>_STOP` and `…_START`. `none`
+ * means that the part must not be stopped.
  */
 function fromEnvironment(what: string): Breakable | 'none' | undefined {
   const stop = process.env[`OPENSTACK_TEST_${what}_STOP`];
@@ -29,7 +29,8 @@ function fromEnvironment(what: string): Breakable | 'none' | undefined {
 const isLoopback = (host: string) => ['127.0.0.1', 'localhost', '[::1]'].includes(host);
 
 /**
- * The broker: stopped with rabbitmqctl where it runs on this machine. A text says why it can't be.
+ * The broker: stopped with rabbitmqctl if it runs on this machine. A string says why it can't be
+ * stopped.
  */
 export function broker(): Breakable | string {
   const told = fromEnvironment('RABBITMQ');
@@ -41,8 +42,8 @@ export function broker(): Breakable | string {
 }
 
 /**
- * Nova's API: a process group of the lab, which leaves its id in `run/nova.pid`. A text says why it
- * can't be stopped.
+ * Nova's API: a process group of the lab, with its id in `run/nova.pid`. A string says why it can't
+ * be stopped.
  */
 export function nova(): Breakable | string {
   const told = fromEnvironment('NOVA');

@@ -15,8 +15,8 @@ import { loginVariables } from './credentials.ts';
 import { ENTRY, isState, onlyWhileAlive, Propagator, tell } from './driver.ts';
 
 /**
- * A real cloud whose Keystone shows less than there is: a proxy before it changes the catalog and the
- * lists. It hears nothing of the broker, so it acts on the projects of this file alone.
+ * A real cloud whose Keystone shows less than it has: a proxy changes the catalog and the lists.
+ * The propagator has no broker, so it acts only on the projects of this file.
  */
 describe('a cloud whose catalog does not show all that it has', () => {
   let cloud: Cloud;
@@ -74,7 +74,7 @@ describe('a cloud whose catalog does not show all that it has', () => {
       .find((row) => row !== undefined);
     return { id: text(found, 'id'), type: text(found, 'type') };
   };
-  /** Not in a synchronous way: the proxy runs in this process and has to answer meanwhile. */
+  /** Not synchronous: the proxy runs in this process and must answer meanwhile. */
   const command = (...line: string[]): Promise<{ status: number; text: string }> => {
     const env = { ...process.env, ...propagator.commandVariables };
     return new Promise((resolve) => {
@@ -83,7 +83,10 @@ describe('a cloud whose catalog does not show all that it has', () => {
       );
     });
   };
-  /** The command names the reason before anything is deleted; the catalog is read anew then. */
+  /**
+   * Waits until the command names the reason, before any deletion. The propagator reads the catalog
+   * again then.
+   */
   const shownBefore = (because: RegExp) =>
     until('services names the reason', 100, async () =>
       because.test((await command('service', 'list')).text) ? true : undefined,

@@ -1,6 +1,6 @@
 /**
- * The suite against a real cloud: one file after the other, for a stopped broker is stopped for
- * all.
+ * The suite for a real cloud. Its files run one after the other, because a stopped broker affects
+ * all of them.
  */
 export default {
   rootDir: '../..',

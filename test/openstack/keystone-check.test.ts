@@ -4,8 +4,8 @@ import { isState, Propagator } from './driver.ts';
 import { newPrefix } from './populate.ts';
 
 /**
- * Safety rule 13 on a real Keystone: what would make it refuse the end of a project is named before
- * the first removal, and the named command clears it.
+ * Safety rule 13 on a real Keystone: the propagator names everything that would make Keystone
+ * refuse the deletion of a project before the first removal, and the named command resolves it.
  */
 describe('a project whose end Keystone would refuse', () => {
   const prefix = newPrefix();
@@ -34,7 +34,7 @@ describe('a project whose end Keystone would refuse', () => {
     projects.unshift(id);
     return id;
   };
-  /** A project with a network in it, which the first removal would take. */
+  /** Creates a project with a network, which the first removal would delete. */
   const make = async (name: string) => {
     const project = await makeProject(name);
     const network = { name: `${prefix}-${name}`, project_id: project };
@@ -74,14 +74,17 @@ describe('a project whose end Keystone would refuse', () => {
     const networks = await cloud.admin.rows('network', '/networks', 'networks');
     for (const row of networks.filter((one) => projects.includes(text(one, 'project_id'))))
       await cloud.admin.call('network', 'DELETE', `/networks/${text(row, 'id')}`);
-    // Through /projects: Keystone 22 takes this option from no domain through /domains.
+    // Uses /projects: Keystone 22 does not accept this option for a domain through /domains.
     for (const id of [...projects, domain]) await setProject(id, { options: { immutable: null } });
     for (const id of projects) await identity('DELETE', `/projects/${id}`);
     await setDomain({ enabled: false });
     await identity('DELETE', `/domains/${domain}`);
   });
 
-  /** Refused with the command; nothing was touched. Then cleared as the command does, and done. */
+  /**
+   * Expects a refusal with the command and no change. Then the command's change is made, and the
+   * operation succeeds.
+   */
   const expectRefusedThenDone = async (
     name: string,
     made: { project: string; network: string },

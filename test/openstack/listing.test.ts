@@ -17,13 +17,13 @@ import { credentials } from './credentials.ts';
 import { make } from './populate/seed.ts';
 
 /**
- * Safety rule: listing must not create. A plan of all services is made for a project that never
- * existed, by an administrator whose own project is new. Afterwards the tables of all services are
- * searched for both projects: what names one of them there was made by the listings.
+ * Safety rule: listing must not create. An administrator with a new project of its own plans all
+ * services for a project that never existed. Afterwards the tables of all services are searched for
+ * both projects: any row that names one of them was created by the listings.
  */
 const socket = databaseSocket(process.env);
 
-/** `schema.table.column` of every column that holds this id, with the number of rows. */
+/** Returns `schema.table.column` of every column that holds this id, with the number of rows. */
 async function rowsNaming(id: string): Promise<Record<string, number>> {
   if (socket === undefined) return {};
   const schemas = await query(
@@ -43,10 +43,11 @@ async function rowsNaming(id: string): Promise<Record<string, number>> {
 }
 
 /**
- * Neutron makes the group `default` of the project of every token that lists security groups or
+ * Neutron creates the group `default` for the project of every token that lists security groups or
  * their rules, and FWaaS a default firewall group; no filter prevents it. The cleaner names its own
  * project first, so that no other project gets one (lib/services/neutron/collection.ts). The rows
- * of Keystone are the cleaner's login; Barbican numbers every project whose token it sees.
+ * in Keystone are the cleaner's login. Barbican adds a row for every project whose token it
+ * receives.
  */
 const OWN = new RegExp(
   [

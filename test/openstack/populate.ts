@@ -14,10 +14,10 @@ import { fullStacks } from './populate/stacks.ts';
 import { fullStorage, volume } from './populate/storage.ts';
 
 /**
- * `full`: at least one of every resource type that the cloud can make, but for keys: what Barbican
- * keeps nobody can remove once its project is gone.
- * `whole`: with keys, for a project that is emptied while it lives. `simple`: a server with a
- * volume, an image, an object. `empty`: nothing.
+ * `full`: at least one resource of every type that the cloud can create, except keys: Barbican's
+ * resources can't be removed after the deletion of their project. `whole`: with keys, for a project
+ * that is emptied while it exists. `simple`: a server with a volume, an image, an object. `empty`:
+ * no resources.
  */
 export type Fill = 'whole' | 'full' | 'simple' | 'empty';
 
@@ -25,7 +25,7 @@ export interface PopulatedProject {
   readonly id: string;
   readonly name: string;
   readonly fill: Fill;
-  /** Logged in as a plain member of it. */
+  /** The login of a plain member of the project. */
   readonly session: Session;
 }
 
@@ -38,17 +38,17 @@ export interface Customer {
   readonly userIds: readonly string[];
   readonly member: { readonly id: string; readonly password: string };
   readonly lent: Lent;
-  /** What this cloud could not make, and why. */
+  /** Resource types that this cloud could not create, with the reason. */
   readonly lacking: ReadonlyMap<string, string>;
-  /** Seconds that each part took, for whoever wants it faster. */
+  /** Seconds of each part, to find the slow ones. */
   readonly seconds: ReadonlyMap<string, number>;
 }
 
 export const newPrefix = (): string => `kp-${randomBytes(3).toString('hex')}`;
 
 /**
- * A cloud that was made a moment ago maps its compute hosts to a cell only after a while
- * (nova-scheduler discovers them); until then no server finds a host.
+ * A new cloud maps its compute hosts to a cell only after a while (nova-scheduler discovers them).
+ * Until then no server finds a host.
  */
 const untilBootable = (cloud: Cloud): Promise<boolean> =>
   until('Nova lists a compute host', 120, async () => {
@@ -56,7 +56,7 @@ const untilBootable = (cloud: Cloud): Promise<boolean> =>
     return rowsOf(json, 'hypervisors').length > 0 ? true : undefined;
   });
 
-/** Makes a domain with one project for each entry of `fills` and fills them side by side. */
+/** Creates a domain with one project for each entry of `fills` and fills them in parallel. */
 export async function populate(
   cloud: Cloud,
   fills: Readonly<Record<string, Fill>>,
@@ -94,7 +94,7 @@ export async function populate(
         ...inDomain,
         tags: ['customer'],
       });
-      // With Barbican's default policy only a `creator` makes and sees keys.
+      // With Barbican's default policy only a `creator` creates and sees keys.
       for (const role of roles.filter((one) => ['member', 'creator'].includes(text(one, 'name'))))
         await admin.call(
           'identity',
@@ -148,8 +148,8 @@ export async function populate(
 }
 
 /**
- * The operator's side: its own project (in no customer's domain), networks, a private flavor, a
- * private volume type.
+ * Creates the operator's resources: a project (in no customer's domain), networks, a private
+ * flavor, a private volume type.
  */
 async function lend(cloud: Cloud, prefix: string, lacking: Map<string, string>): Promise<Lent> {
   const { admin } = cloud;

@@ -7,10 +7,7 @@ import { type Stage, stage } from './stage.ts';
 const envelope = (message: unknown): string =>
   JSON.stringify({ 'oslo.version': '2.0', 'oslo.message': JSON.stringify(message) });
 
-/**
- * Ways in which a message can be no notification; each is made anew with a number, so that no two
- * are equal.
- */
+/** Messages that are no notifications, each with a number, so that no two are equal. */
 const GARBAGE: readonly ((n: number) => string | Uint8Array)[] = [
   (n) => `not json ${n}`,
   () => new Uint8Array(randomBytes(64)),

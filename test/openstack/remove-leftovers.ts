@@ -4,8 +4,8 @@ import { IN_ALL_PROJECTS, LISTINGS, list } from './snapshot/table.ts';
 import { type Line, label, snapshot } from './snapshot.ts';
 
 /**
- * Removes what test runs left behind, in whatever state; best effort, again and again until nothing
- * is left.
+ * Removes what test runs left behind, in any state. Best effort, repeated until no resources are
+ * left.
  */
 const OURS = /^kp-[0-9a-f]{6}/;
 type Remove = (cloud: Cloud, line: Line, projectId: string) => Promise<unknown>;
@@ -15,7 +15,7 @@ const path =
   (service: ServiceKey, collection: string): Remove =>
   (cloud, line) =>
     cloud.admin.call(service, 'DELETE', `${collection}/${line.id}`);
-/** Cinder: whatever state it says it is in, make it one that can be deleted. */
+/** Cinder: sets a deletable state first, whatever the current state is. */
 const forced =
   (collection: string, reset: object): Remove =>
   async (cloud, line) => {
@@ -39,13 +39,13 @@ const router: Remove = async (cloud, line) => {
   await cloud.admin.call('network', 'DELETE', `/routers/${line.id}`);
 };
 
-/** Designate, for a thing of another project. */
+/** Designate, for a resource of another project. */
 const dnsThing =
   (collection: string): Remove =>
   (cloud, line) =>
     cloud.admin.call('dns', 'DELETE', `${collection}/${line.id}`, { headers: IN_ALL_PROJECTS });
 
-/** Manila: whatever state it says it is in. */
+/** Manila, for a resource in any state. */
 const shareThing =
   (collection: string): Remove =>
   (cloud, line) =>
@@ -72,7 +72,7 @@ const shareAccess =
       json: { removeProjectAccess: { project } },
     });
 
-/** In the order in which they can go. */
+/** In an order that the dependencies allow. */
 const REMOVALS: readonly (readonly [string, Remove])[] = [
   [
     'heat.stack',
@@ -233,8 +233,8 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
 ];
 
 /**
- * Projects of these prefixes, dead ones too: whoever owns something that is named so, unless
- * Keystone knows it by another name.
+ * Returns the projects with these prefixes, also deleted ones: the owners of resources with such
+ * names, unless Keystone knows the project by another name.
  */
 async function projectsOf(cloud: Cloud, prefixes: readonly string[]): Promise<string[]> {
   const ours = (name: string) => prefixes.some((prefix) => name.startsWith(prefix));
@@ -253,7 +253,7 @@ async function projectsOf(cloud: Cloud, prefixes: readonly string[]): Promise<st
   return [...projects];
 }
 
-/** Removes everything that the given prefixes and projects stand for; tells what would not go. */
+/** Removes all resources of the given prefixes and projects. Returns the resources that remain. */
 export async function sweepUp(
   cloud: Cloud,
   prefixes: readonly string[],
@@ -264,13 +264,13 @@ export async function sweepUp(
     (id) => id !== admin.projectId,
   );
   let left: string[] = [];
-  // A zone goes only when its name servers were asked, and each after those below it.
+  // A zone is deleted only after its name servers were asked, and after the zones below it.
   const patience = Date.now() + 180_000;
   const zonesGo = (): boolean =>
     Date.now() < patience && left.some((one) => one.startsWith('designate.zone '));
   for (let iteration = 1; iteration <= 12 || zonesGo(); iteration++) {
     const now = await snapshot(cloud, projects);
-    // Cinder before 2026.2 keeps the default type of a project that is gone, and with it the volume
+    // Cinder before 2026.2 keeps the default type of a deleted project, and with it the volume
     // type.
     const known = new Set(
       REMOVALS.map(([resourceType]) => resourceType).filter(
@@ -323,7 +323,7 @@ export async function sweepUp(
   return left;
 }
 
-/** Barbican obeys only who has a role on the project, and the project must be alive for that. */
+/** Barbican requires a role on the project, and the project must exist for that. */
 async function sweepKeys(cloud: Cloud, id: string): Promise<void> {
   const { admin } = cloud;
   const roles = await admin.rows('identity', '/roles?name=admin', 'roles');

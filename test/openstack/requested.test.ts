@@ -3,8 +3,8 @@ import { isState, tell } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 
 /**
- * The end of a project that still lives, at an administrator's request: the way on which Barbican,
- * too, can be emptied.
+ * The cleanup of a living project at an administrator's request: only this way Barbican can be
+ * emptied, too.
  */
 describe('a project whose end an administrator asks for', () => {
   let on: Stage;
@@ -24,7 +24,7 @@ describe('a project whose end an administrator asks for', () => {
   };
   const nameOf = async (id: string) =>
     text((await on.cloud.admin.call('identity', 'GET', `/projects/${id}`)).json, 'project', 'name');
-  /** Roles of the propagator's own user on the customer's projects, given directly. */
+  /** Direct roles of the propagator's own user on the customer's projects. */
   const ownRoles = async () => {
     const { admin } = on.cloud;
     const { json } = await admin.call(
@@ -68,7 +68,8 @@ describe('a project whose end an administrator asks for', () => {
     expect(after).toEqual(before);
     expect(await ownRoles()).toEqual([]);
     expect(await on.propagator.deadLetters()).toEqual([]);
-    // Keystone's own notification of the deletion, which we caused, opens nothing more.
+    // Keystone's notification of the deletion, which the propagator caused, opens no other
+    // operation.
     expect(await on.propagator.operations({ project })).toHaveLength(1);
   });
 

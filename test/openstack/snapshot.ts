@@ -6,28 +6,28 @@ import { access, identity, nested, quotas } from './snapshot/nested.ts';
 import { objects } from './snapshot/objects.ts';
 import { type Found, LISTINGS, list } from './snapshot/table.ts';
 
-/** One thing that belongs to a project, or names it. */
+/** A resource that belongs to a project or names it. */
 export interface Line {
   readonly resourceType: string;
   readonly id: string;
   readonly name: string;
-  /** Of every field that does not change by itself. */
+  /** Digest of all fields that do not change by themselves. */
   readonly digest: string;
   /**
-   * Whether the project owns it. Else it is somebody else's and only names the project: an RBAC
-   * policy that lends it something.
+   * True if the project owns the resource. False if another project owns it and it only names this
+   * project, like an RBAC policy that shares a resource with it.
    */
   readonly owned: boolean;
-  /** The whole row, to find who is named in it and to show what changed. */
+  /** The whole row, to find the projects in it and to show changes. */
   readonly row: string;
 }
 export interface Snapshot {
   readonly projects: ReadonlyMap<string, readonly Line[]>;
-  /** `service id` of every row that the listings showed, whoever owns it. */
+  /** `service id` of every row in the listings, of any owner. */
   readonly everything: ReadonlySet<string>;
 }
 
-/** Fields that move without anyone having touched the thing. */
+/** Fields that change without a change of the resource. */
 const MOVING = new Set([
   'updated_at',
   'updated',
@@ -61,11 +61,11 @@ function line(resource: Found, projectId: string): Line {
 }
 
 /**
- * Everything that each of the projects owns in Nova, Cinder, Neutron, Glance, Swift, Octavia,
- * Designate, Heat, Manila, Barbican, Placement and Keystone, and whatever names it elsewhere.
- * Written apart from the code under test; looks without a project filter; creates nothing. Throws
- * when anything can't be listed.
- * @param userIds users whose application credentials are looked at
+ * Returns all resources that the projects own in Nova, Cinder, Neutron, Glance, Swift, Octavia,
+ * Designate, Heat, Manila, Barbican, Placement and Keystone, and resources of others that name
+ * them. Written independently of the code under test: it lists without a project filter and creates
+ * nothing. Throws if any listing fails.
+ * @param userIds users whose application credentials are listed
  */
 export async function snapshot(
   cloud: Cloud,
@@ -111,8 +111,8 @@ export const label = (one: Line): string =>
   `${one.resourceType} ${one.id} ${one.name}${one.owned ? '' : ' (of somebody else)'} ${one.digest}`;
 
 /**
- * The lines of a project as text, without those that name a project which has gone since: those had
- * to change.
+ * Returns the lines of a project as text, without those that name a deleted project: they had to
+ * change.
  */
 export function linesOf(
   all: Snapshot,
@@ -126,9 +126,9 @@ export function linesOf(
 }
 
 /**
- * What should not be there after the project is gone: what it owned, and what others hold in its
- * name. Its memberships of other projects' images are left out: they are rows of the image's owner,
- * and mean nothing without the member.
+ * Returns the resources that must be gone after the project's deletion: its own resources and those
+ * that others hold in its name. Its memberships of other projects' images are left out: they are
+ * rows of the image's owner and have no effect without the member.
  */
 export function unwaivedLeftovers(now: Snapshot, projectId: string): string[] {
   return (now.projects.get(projectId) ?? [])
@@ -137,15 +137,15 @@ export function unwaivedLeftovers(now: Snapshot, projectId: string): string[] {
 }
 
 /**
- * Things that the project owned before and that are still there now, even if they belong to
- * somebody else or to nobody.
+ * Returns resources that the project owned before and that still exist, even with another owner or
+ * without one.
  */
 export function survivors(before: Snapshot, now: Snapshot, projectId: string): string[] {
   const owned = (before.projects.get(projectId) ?? []).filter((one) => one.owned);
   return owned.filter((one) => now.everything.has(address(one))).map(label);
 }
 
-/** How many resources of each resource type the project owns. */
+/** Returns the number of resources of each type that the project owns. */
 export function counts(all: Snapshot, projectId: string): Record<string, number> {
   const totals: Record<string, number> = {};
   for (const one of all.projects.get(projectId) ?? [])
@@ -153,7 +153,7 @@ export function counts(all: Snapshot, projectId: string): Record<string, number>
   return totals;
 }
 
-/** A census that says the same twice: nothing is still on its way. */
+/** Returns a snapshot that was equal twice in a row: no change is in progress. */
 export function settledCensus(
   cloud: Cloud,
   projectIds: readonly string[],

@@ -12,32 +12,32 @@ import {
   unwaivedLeftovers,
 } from './snapshot.ts';
 
-/** A cloud with customers on it and a propagator beside it: what each test file plays on. */
+/** A cloud with customers and a propagator, for the tests of one file. */
 export interface Stage {
   readonly cloud: Cloud;
   readonly propagator: Propagator;
-  /** Its projects are deleted in the tests. */
+  /** The tests delete its projects. */
   readonly customer: Customer;
-  /** Its projects are never deleted: they must stay exactly as they are. */
+  /** Its projects are never deleted and must not change. */
   readonly control: Customer;
-  /** Everything as it was before the first deletion. */
+  /** The snapshot before the first deletion. */
   readonly before: Snapshot;
   idOf(name: string): string;
-  /** As it is now; asks until it says the same twice when `settled`. */
+  /** Returns the current snapshot. If `settled`, it repeats until two snapshots are equal. */
   look(settled?: boolean): Promise<Snapshot>;
   start(how: How): Promise<number>;
-  /** Ids of all domains but those of this stage: other people use the cloud meanwhile. */
+  /** Ids of all domains except those of this stage: other people use the cloud meanwhile. */
   domainsOfOthers(): Promise<string[]>;
-  /** Deletes a project in Keystone; returns the epoch milliseconds of Keystone's answer. */
+  /** Deletes a project in Keystone. Returns the epoch milliseconds of Keystone's answer. */
   deleteProject(name: string): Promise<number>;
   /**
-   * What is left of a deleted project: what it owns or what names it now, and whatever it owned and
-   * is still there under any owner. Without what the cloud itself refuses to remove for an
-   * administrator too; that is printed.
+   * Returns what is left of a deleted project: resources that it owns or that name it now, and
+   * resources that it owned and that still exist with any owner. Resources that the cloud itself
+   * refuses to remove, even for an administrator, are left out and printed.
    */
   remaining(now: Snapshot, name: string): Promise<string[]>;
   /**
-   * Lines of every project that was not named, before and now, without what names a deleted
+   * Lines of every project that was not named, before and now, without those that name a deleted
    * project.
    */
   others(now: Snapshot, ...deleted: string[]): { before: string[]; now: string[] };
@@ -46,7 +46,7 @@ export interface Stage {
 
 /**
  * Cinder before 2026.2 asks Keystone for the project before it removes a default type, and answers
- * 404 when that is gone: the row stays.
+ * 404 if the project is gone: the row stays.
  */
 async function keepsDefaultType({ admin }: Cloud, projectId: string): Promise<boolean> {
   const withoutProject = admin.endpoint('volume').replace(`/${admin.projectId}`, '');
@@ -59,7 +59,7 @@ async function keepsDefaultType({ admin }: Cloud, projectId: string): Promise<bo
   return answer.status === 404;
 }
 
-/** Sets it up: fills the customer's projects and one control project in a domain of its own. */
+/** Creates the stage: fills the customer's projects and one control project in its own domain. */
 export async function stage(
   fills: Readonly<Record<string, Fill>>,
   bystanderFill: Fill = 'simple',

@@ -2,7 +2,7 @@ import { rowsOf } from './cloud.ts';
 import { countsOf, isState, tell } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 
-/** A user is deleted, the projects that he worked in live on. */
+/** A user is deleted, and the projects in which the user worked continue to exist. */
 describe('a user who leaves', () => {
   let on: Stage;
   beforeAll(async () => {

@@ -4,8 +4,8 @@ import type { Change, Engine } from '../../lib/engine/port.ts';
 import type { MemoryEngine } from '../memory.ts';
 
 /**
- * What happens to a delivery: which of the due messages, and whether the process dies around the
- * commit or the message comes twice.
+ * The fate of a delivery: which due message is delivered, and whether the process dies around the
+ * commit or the message arrives twice.
  */
 export interface Fate {
   readonly pick: number;
@@ -18,13 +18,13 @@ export interface Fate {
     | 'is given up';
 }
 
-/** Each as likely as it is often named. */
+/** The probability of a fate is the number of times that it is listed. */
 const anyOf = (...among: readonly Fate['fate'][]) =>
   fc.infiniteStream<Fate>(fc.record({ pick: fc.nat(1000), fate: fc.constantFrom(...among) }));
 const DEATHS = ['dies before the commit', 'dies after the commit'] as const;
 
 export const fates = anyOf('fine', 'fine', 'fine', 'twice', ...DEATHS);
-/** The same, where Keystone is written to as well. */
+/** The same, for operations that also write to Keystone. */
 export const fatesOfActs = anyOf(
   'fine',
   'fine',
@@ -33,10 +33,7 @@ export const fatesOfActs = anyOf(
   ...DEATHS,
   'dies in the middle of an act',
 );
-/**
- * The same, where queues give up what their function died on again and again: it becomes a dead
- * letter.
- */
+/** The same, with queues that dead-letter a message after repeated deaths of its function. */
 export const fatesOfLetters = anyOf(
   'fine',
   'fine',
@@ -54,7 +51,7 @@ export const calm: Iterator<Fate> = {
 
 export class Died extends Error {}
 
-/** The same engine, in a process that dies at its first commit, before or after it. */
+/** Returns the same engine in a process that dies at its first commit, before or after it. */
 function dying(engine: Engine, when: 'before' | 'after'): Engine {
   return {
     reads: engine.reads,
@@ -78,15 +75,15 @@ interface World<Ports extends { engine: Engine }> {
 }
 
 export interface RunOptions {
-  /** More steps than this: it does not come to rest. */
+  /** If there are more steps than this, the world does not come to rest. */
   readonly most?: number;
-  /** Told before each delivery. */
+  /** Called before each delivery. */
   readonly before?: (step: number) => void;
-  /** Cuts the power in the middle of whatever is done in Keystone next. */
+  /** Cuts the power during the next Keystone action. */
   readonly cut?: (isOff: boolean) => void;
 }
 
-/** Delivers, in the order and with the accidents that fate wants, until nothing waits any more. */
+/** Delivers messages in the given order and with the given failures until none waits any more. */
 export async function run<Ports extends { engine: Engine }>(
   world: World<Ports>,
   fate: Iterator<Fate>,

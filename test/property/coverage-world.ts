@@ -40,7 +40,7 @@ const isOlder = (type: string): boolean =>
 const endpoint = fc.record({
   face: fc.constantFrom('public', 'public', 'internal', 'admin', 'publicURL', 'other'),
   region: fc.constantFrom('one', 'one', 'one', 'one', 'two', 'two', 'three', null, ''),
-  /** Where a second endpoint of the same interface leads. */
+  /** The deployment of a second endpoint of the same interface. */
   second: fc.constantFrom('a', 'b'),
   path: fc.constantFrom('', '/', '/v3', '/v3/%(project_id)s', '/v2.1/$(tenant_id)s/'),
   enabled: fc.constantFrom(true, true, true, true, true, false),
@@ -71,7 +71,10 @@ export type GeneratedCloud = typeof clouds extends fc.Arbitrary<infer C> ? C : n
 type Row = GeneratedCloud['services'][number];
 const sameFace = (a: string, b: string): boolean => a.replace('URL', '') === b.replace('URL', '');
 
-/** The first endpoint of an interface in a region leads to the row's deployment, others where they say. */
+/**
+ * The first endpoint of an interface in a region leads to the row's deployment, and the others lead
+ * to their own `second`.
+ */
 function deploymentOf(row: Row, one: Row['endpoints'][number]): string {
   const first = row.endpoints.find(
     ({ face, region }) => sameFace(face, one.face) && (region || '') === (one.region || ''),
@@ -79,10 +82,10 @@ function deploymentOf(row: Row, one: Row['endpoints'][number]): string {
   return first === one ? row.deployment : one.second;
 }
 
-/** Keystone over generated tables, with one resource of the target in every deployment. */
+/** Keystone with generated tables, and one resource of the target project in every deployment. */
 export class CoverageWorld extends SmallWorld {
   override readonly services: Service[];
-  /** What each deployment holds of the target: `cinder/a/one`. */
+  /** The resources of the target project in each deployment: `cinder/a/one`. */
   readonly deployments = new Map<string, Set<string>>();
   /** Regions in which a deployment is registered. */
   readonly places = new Map<string, Set<string>>();
@@ -113,7 +116,8 @@ export class CoverageWorld extends SmallWorld {
     );
     for (const row of generated.services) {
       const family = familyOf(row.type);
-      // An older type speaks for the deployment of the newer one in its region; alone, for itself.
+      // An older type stands for the deployment of the newer one in its region. Without a newer
+      // type it stands for itself.
       if (family === undefined) continue;
       for (const one of row.endpoints) {
         if (isOlder(row.type) && this.#hasNewer(family, one.region)) continue;
@@ -132,13 +136,19 @@ export class CoverageWorld extends SmallWorld {
         endpoints.some((one) => one.region === region),
     );
 
-  /** The host names the interface and the deployment: interfaces of one service may differ in it. */
+  /**
+   * The host names the interface and the deployment: the interfaces of one service may have
+   * different hosts.
+   */
   #url(row: Row, one: Row['endpoints'][number]): string {
     const face = one.face === 'internal' ? 'internal.' : '';
     return `http://${face}${familyOf(row.type) ?? 'unknown'}.${deploymentOf(row, one)}${one.path}`;
   }
 
-  /** As the SQL driver of Keystone makes it: only what is enabled, and URLs that can be filled in. */
+  /**
+   * Builds the catalog like Keystone's SQL driver: only enabled rows, and only URLs that can be
+   * filled in.
+   */
   get catalog(): CatalogService[] {
     return this.#of.services.flatMap((row, index) =>
       row.enabled
@@ -267,7 +277,7 @@ export class CoverageWorld extends SmallWorld {
     return { state: operation?.state ?? 'none', leftOut: operation?.leftOut ?? [] };
   }
 
-  /** Deployments that still hold something and that no named setting leaves out. */
+  /** Deployments that still hold a resource and that no named setting leaves out. */
   get unaccounted(): string[] {
     const named = new Set(this.ended.leftOut.map(({ region }) => region));
     return [...this.deployments]
@@ -276,7 +286,7 @@ export class CoverageWorld extends SmallWorld {
       .filter((id) => ![...(this.places.get(id) ?? [])].every((region) => named.has(region)));
   }
 
-  /** Rows that no service file covers, or that show no type. */
+  /** True if a row has no type or a type that no service file covers. */
   get hasUnknown(): boolean {
     const hasOrphan = this.#of.orphans && this.#of.lists === 'whole';
     return hasOrphan || this.#of.services.some(({ type }) => familyOf(type) === undefined);

@@ -16,7 +16,10 @@ const rest: Omit<GeneratedCloud, 'services'> = {
   orphans: false,
   lists: 'whole',
 };
-/** The catalog hides the first endpoint of an interface and shows the second, which leads elsewhere. */
+/**
+ * The catalog hides the first endpoint of an interface and shows the second, which leads to another
+ * deployment.
+ */
 const hiddenFirst: GeneratedCloud[] = [
   {
     ...rest,
@@ -65,7 +68,7 @@ describe('whatever the catalog, the list of services and the list of endpoints s
       }),
       { numRuns: 600, examples: hiddenFirst.map((one) => [one]) },
     );
-    // The property says something only if both ends are reached.
+    // The property is meaningful only if both outcomes occur.
     expect(finished).toBeGreaterThan(20);
     expect(unverified).toBeGreaterThan(20);
   });

@@ -6,9 +6,10 @@ import { calm, type Fate, fatesOfLetters, run } from './chaos-schedule.ts';
 import { CONTROL, deleted, SmallWorld, TARGET, type WorldOptions } from './small-world.ts';
 
 /**
- * What people do with one dead letter. Where a store has no transaction over queues, a deed goes
- * step by step: the decision is recorded, the message sent, the coordinator told, the letter taken
- * away; whoever is killed in between leaves the letter where it was.
+ * What operators do with a dead-letter message. In a store without transactions over queues an
+ * action has several steps: record the decision, send the message, notify the coordinator, delete
+ * the dead-letter message. A process that dies in between leaves the dead-letter message in its
+ * place.
  */
 const DEEDS = [
   'nothing',
@@ -39,10 +40,13 @@ const worlds = fc.record({
   failWith: fc.constantFrom('Transient' as const, 'Unexpected' as const),
 });
 
-/** A world in which people do this and that with what was given up, and with what it was. */
+/**
+ * A world in which operators redrive or discard dead-letter messages, also those that no longer
+ * exist.
+ */
 class Troubled {
   readonly world: SmallWorld;
-  /** Every letter that ever was, by id. */
+  /** All dead-letter messages that ever existed, by id. */
   readonly laid = new Map<string, DeadLetter>();
   readonly sentBack = new Set<string>();
   readonly thrownAway = new Set<string>();
@@ -53,7 +57,7 @@ class Troubled {
     this.#deeds = deeds;
   }
 
-  /** Until nothing waits any more: no message, that is. */
+  /** Runs until no message waits any more. */
   async live(fate: Iterator<Fate>): Promise<void> {
     await run(this.world, fate, { before: (step) => this.#meddle(step), most: 5000 });
     this.#note();
@@ -68,10 +72,10 @@ class Troubled {
     const { letters } = this.world.engine;
     const { pick, deed } = this.#deeds.next().value as { pick: number; deed: Deed };
     const letter = letters[pick % letters.length];
-    // In the end people have found out what they do.
+    // In the end operators make no more mistakes.
     if (!letter || deed === 'nothing' || step > 400) return;
     if (deed.startsWith('redrive')) this.#redrive(letter, deed);
-    // Of the coordinator's, nothing is thrown away while its operation waits for it.
+    // A dead-letter message of the coordinator is not discarded while its operation waits for it.
     else if (letter.queue.startsWith('service-')) this.#discard(letter, deed);
   }
 
@@ -119,8 +123,8 @@ class Troubled {
       expect(what === 'discarded' || this.sentBack.has(id)).toBe(true);
       expect(engine.decided).toContainEqual(expect.objectContaining({ what, queue, operationId }));
     }
-    // Nothing stands still without a letter that says so: one that the operation shows, for its
-    // task waits for just this pass.
+    // An operation stops only if a dead-letter message shows it. The message must belong to the run
+    // that the operation's task waits for.
     const { operation } = this;
     const isOpen = operation !== undefined && !hasEnded(operation);
     const runs = new Map(this.tasks.map(({ id, run }) => [id, run]));
@@ -148,7 +152,7 @@ async function troubled(options: WorldOptions, deeds: Deeds): Promise<Troubled> 
   return new Troubled(world, deeds);
 }
 
-/** All that is left goes back, as often as it takes. */
+/** Redrives all remaining dead-letter messages, as often as necessary. */
 async function mended(story: Troubled): Promise<void> {
   const { engine } = story.world;
   for (let n = 0; n < 12 && engine.letters.length > 0; n += 1) {
@@ -178,7 +182,7 @@ describe('an operation whose messages are given up, sent back, sent back twice a
       }),
       { numRuns: 400 },
     );
-    // Both happen, or this says little.
+    // Both must occur, or the property is not meaningful.
     expect(discards / ends).toBeGreaterThan(0.05);
     expect(discards / ends).toBeLessThan(0.95);
   });

@@ -13,7 +13,7 @@ const SERVICES = [
   { name: 'network', resourceTypes: { port: 'A' }, after: ['compute'] },
 ] as const;
 
-/** Keystone shows a project without a domain only where it is a domain itself. */
+/** Keystone shows a project without a domain only if the project is a domain itself. */
 const inDomain = (keystone: Keystone): Keystone => ({
   ...keystone,
   show: async (type, id) => {
@@ -23,7 +23,7 @@ const inDomain = (keystone: Keystone): Keystone => ({
   },
 });
 
-/** A world into which notifications come, as Keystone sends them. */
+/** A world that receives notifications as Keystone sends them. */
 class AnnouncedWorld extends LivingWorld {
   #count = 0;
   constructor() {
@@ -68,7 +68,10 @@ function expectControlUntouched(world: AnnouncedWorld): void {
   expect(world.cloud.violations).toEqual([]);
 }
 
-/** Any id that Keystone may have, and those with a meaning to somebody on the way. */
+/**
+ * Any id that Keystone may have, and ids with a special meaning in a path, a command line or a
+ * terminal.
+ */
 const id = fc
   .oneof(
     { weight: 3, arbitrary: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }) },
@@ -83,7 +86,10 @@ const id = fc
     },
   )
   .filter((text) => ProjectId.safeParse(text).success);
-/** An id that is near to the first: only one that no database takes for the same may be touched. */
+/**
+ * An id similar to the first. The first project may be emptied only if no database treats both ids
+ * as equal.
+ */
 const neighbor = (of: string): fc.Arbitrary<string> =>
   fc
     .constantFrom(
@@ -154,7 +160,8 @@ describe('an id that is deleted, restored, forged and run again in any order', (
         expectControlUntouched(world);
         const forgeries = history.filter((step) => step === 'forge another').length;
         expect((await world.engine.reads.suspicions(100)).total).toBeLessThanOrEqual(forgeries);
-        // No more operations than deletions, runs and one that was forged before each.
+        // At most one operation per deletion and rerun, and one for each forged notification before
+        // them.
         const deletions = announced.length + history.filter((step) => step === 'rerun').length;
         const ours = [...world.engine.operations.values()].filter(
           ({ scope }) => scope.id === TARGET,

@@ -13,7 +13,7 @@ describe('Every call of every port, failing one at a time', () => {
   let answer: Answer;
   beforeAll(async () => {
     const script = join(import.meta.dirname, 'every-call-fails.ts');
-    // A promise without an owner ends that process with exit code 1.
+    // An unhandled rejection ends that process with exit code 1.
     const { stdout } = await promisify(execFile)(process.execPath, [script]);
     answer = JSON.parse(stdout) as Answer;
   }, 120_000);

@@ -2,18 +2,18 @@ import { FailingPorts, type Fault } from './failing-ports.ts';
 import { CONTROL, deleted, SmallWorld, TARGET } from './small-world.ts';
 
 /**
- * `node every-call-fails.ts`: one operation from its notification to its end, again and again; each
- * time another call of a port fails. It runs in a process of its own, which a rejected promise
- * without an owner ends with exit code 1. Prints what became of each run as JSON.
+ * `node every-call-fails.ts` repeats one operation from its notification to its end; each time
+ * another call of a port fails. It runs in a separate process, which an unhandled rejection ends
+ * with exit code 1. Prints the result of each run as JSON.
  */
 export interface Run {
   readonly call: string;
   readonly fault: Fault;
-  /** The operation had ended before the fault was taken away. */
+  /** The operation had ended before the fault was removed. */
   readonly endedDuring: boolean;
-  /** What the target project still held then. */
+  /** Number of resources that the target project still had then. */
   readonly leftDuring: number;
-  /** Why it waits, while the fault lasts; `undefined` when nothing says so. */
+  /** Why the operation waits during the fault; `undefined` if no reason is shown. */
   readonly reason: string | undefined;
   readonly state: string;
   readonly left: number;
@@ -31,7 +31,7 @@ async function run(fault: Fault | undefined): Promise<{ ports: FailingPorts; run
     ...plain,
     engine: ports.wrap(plain.engine, 'engine'),
     cloud: ports.wrap(plain.cloud, 'cloud'),
-    // Counts are told beside the run: the one promise that is not awaited.
+    // Progress is reported during the run: the one promise that is not awaited.
     progressMillis: 0,
   };
   await world.engine.commit({ messages: [deleted(TARGET)] });
@@ -42,7 +42,7 @@ async function run(fault: Fault | undefined): Promise<{ ports: FailingPorts; run
   const reason = reasonOf(world);
   ports.fault = undefined;
   for (let n = 0; n < 5 && operationOf(world)?.endedAt === undefined; n += 1) {
-    // A person redrives what was given up meanwhile.
+    // A person redrives the messages that were dead-lettered in the meantime.
     await world.engine.redrive({}, { by: 'operator' });
     await deliver(world, deps, STEPS);
   }
@@ -63,7 +63,7 @@ async function run(fault: Fault | undefined): Promise<{ ports: FailingPorts; run
 
 const operationOf = (world: SmallWorld) => [...world.engine.operations.values()].at(0);
 
-/** A handler that throws gets its message again, as from every engine. */
+/** A handler that throws gets its message again, as with every engine. */
 async function deliver(world: SmallWorld, deps: SmallWorld['deps'], steps: number): Promise<void> {
   for (let n = 0; n < steps && world.engine.waiting.length > 0; n += 1)
     for (const waiting of world.engine.due()) {
@@ -73,7 +73,7 @@ async function deliver(world: SmallWorld, deps: SmallWorld['deps'], steps: numbe
       );
       if (failure === undefined) world.engine.take(waiting);
     }
-  // What no code awaited is rejected within the next turns of the event loop.
+  // A promise that no code awaits is rejected within the next turns of the event loop.
   await new Promise((resolve) => setImmediate(resolve));
 }
 
@@ -82,7 +82,7 @@ function reasonOf(world: SmallWorld): string | undefined {
   return (
     operationOf(world)?.hold?.reason ??
     tasks.find(({ error }) => error !== undefined)?.error?.message ??
-    // It stays on its queue, and the engine counts its deliveries.
+    // The message stays on its queue, and the engine counts its deliveries.
     (world.engine.waiting.length > 0 ? 'its message is delivered again' : undefined)
   );
 }

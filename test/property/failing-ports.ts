@@ -1,12 +1,14 @@
-/** Which calls of the ports fail: the call number `from` alone, or all of one name from then on. */
+/**
+ * Which calls of the ports fail: only call number `from`, or all calls of one name from then on.
+ */
 export interface Fault {
   readonly from: number;
   readonly name?: string;
 }
 
 /**
- * Wraps ports so that every call of every method is counted, and fails when the fault says so.
- * What a method returns is wrapped as well where it is a port of its own (`ServiceApi`).
+ * Wraps ports so that every call of every method is counted and fails if the fault says so. A
+ * returned object that is a port itself (`ServiceApi`) is wrapped, too.
  */
 export class FailingPorts {
   readonly calls: string[] = [];

@@ -14,12 +14,12 @@ import {
 } from '../unit/account/world.ts';
 
 /**
- * PostgreSQL takes neither a NUL nor half of a surrogate pair, and one such character would hold up
- * a whole batch for ever.
+ * PostgreSQL stores neither a NUL nor half of a surrogate pair. One such character would block a
+ * whole batch for ever.
  */
 const isStorable = (value: unknown): boolean => !/\\u0000|\\ud[89a-f]/i.test(JSON.stringify(value));
 
-/** A world in which Keystone shows a few accounts that hints may hit by chance. */
+/** A world in which Keystone shows a few accounts that notifications may match by chance. */
 async function smallWorld(): Promise<World> {
   const world = new World();
   for (const account of [
@@ -74,7 +74,7 @@ const eventType = fc.oneof(
   fc.tuple(resource, operation).map(([what, how]) => `identity.${what}.${how}`),
   fc.string({ unit: 'binary' }),
 );
-/** Notifications that are right in most places and wrong in some. */
+/** Notifications that are valid in most fields and invalid in some. */
 const nearly = fc
   .record(
     {
@@ -122,7 +122,7 @@ const nearly = fc
     ),
   );
 const all = FORMATS.flatMap(recorded);
-/** A real notification with a few bytes overwritten, or cut off. */
+/** A real notification that is truncated or has a few bytes overwritten. */
 const damaged = fc
   .tuple(
     fc.constantFrom(...all),
@@ -214,7 +214,7 @@ describe('the recorded scenario after it is over, the inventory filled before', 
     ],
   };
 
-  /** Every notification at least once, some more often, in any order, in batches of any size. */
+  /** Every notification at least once, some repeatedly, in any order and in batches of any size. */
   const delivery = fc
     .array(fc.nat(bodies.length - 1), { maxLength: 30 })
     .chain((again) =>
@@ -270,7 +270,7 @@ describe('the recorded scenario after it is over, the inventory filled before', 
               await world.takeReceived(...messages);
               break;
             } catch (thrown) {
-              // Handed over again, but not for ever.
+              // Delivered again, but not for ever.
               if (tries > 300) throw thrown;
             }
           }

@@ -13,7 +13,7 @@ const edge = fc.constantFrom(
   'nothing',
   'nothing',
 );
-/** An edge from each service to each that stands before it in the list: so there is no cycle. */
+/** An edge from each service to each earlier one in the list, so that there is no cycle. */
 const edges = fc.tuple(
   ...NAMES.map((_, index) => fc.tuple(...NAMES.slice(0, index).map(() => edge))),
 );
@@ -26,7 +26,9 @@ const troubles = fc.array(
   }),
   { maxLength: 3 },
 );
-/** Something makes a thing of the target project in a service that stands behind it. */
+/**
+ * A service creates a resource of the target project in a service that comes later in the order.
+ */
 const making = fc.array(fc.record({ maker: fc.nat(3), behind: fc.nat(3), step: fc.nat(60) }), {
   maxLength: 3,
 });
@@ -55,7 +57,7 @@ function described(all: History['edges']): Described[] {
   }));
 }
 
-/** Those that stand behind a service, whichever way. */
+/** Returns the services that come after a service, by any kind of edge. */
 function behind(all: readonly Described[], name: string): string[] {
   const own = all.find((one) => one.name === name);
   const after = [...(own?.before ?? []), ...(own?.awaitedBy?.resource ?? [])];
@@ -82,7 +84,7 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     cloud.lacking.clear();
     for (const { service, from, lasts, as } of history.troubles) {
       if (step < from || step >= from + lasts) continue;
-      // A service that the operation was planned with leaves the catalog for a while.
+      // A planned service of the operation leaves the catalog for a while.
       if (as === 'lacking') world.engine.tasks.size > 0 && cloud.lacking.add(service);
       else if (as === 'people') cloud.blocks.set(service, { message: 'locked', actor: 'operator' });
       else cloud.broken.set(service, failure(as as 'Transient' | 'Denied'));
@@ -91,7 +93,7 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
       const name = NAMES[maker] ?? '';
       const targets = behind(all, name);
       const target = targets[which % targets.length];
-      // Nothing is made by way of a service that is not there.
+      // No service creates resources while a service is missing from the catalog.
       if (
         at === step &&
         target &&
@@ -103,7 +105,7 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
   };
   await run(world, fate, { before });
   for (let n = 0; n < 3 && world.engine.letters.length > 0; n += 1) {
-    // Before a person redrives, he sees to the service.
+    // The operator repairs the service before the redrive.
     total = Math.max(total, 200);
     await world.engine.redrive({}, { by: 'operator' });
     await run(world, fate, { before });

@@ -6,7 +6,7 @@ const RESOURCE_TYPES = EVERY_CLASS.flatMap(({ name, resourceTypes = {} }) =>
   Object.keys(resourceTypes).map((resourceType) => `${name}.${resourceType}`),
 );
 const SERVICES = EVERY_CLASS.map(({ name }) => name);
-/** What people do meanwhile, and at which delivery. */
+/** What other people do during the operation, and at which delivery. */
 const meddling = fc.record({
   step: fc.nat(60),
   what: fc.constantFrom('nothing', 'nothing', 'delete', 'enable', 'disable'),
@@ -16,7 +16,7 @@ const histories = fc.record({
   lingers: fc.nat(2),
   wasDisabled: fc.boolean(),
   meddling,
-  /** A service that does not answer from the one delivery to the other. */
+  /** A service that does not answer between the two deliveries. */
   away: fc.record({ service: fc.constantFrom(...SERVICES), from: fc.nat(40), to: fc.nat(60) }),
   refusals: fc.array(
     fc.record({
@@ -33,7 +33,7 @@ const histories = fc.record({
 });
 type History = typeof histories extends fc.Arbitrary<infer One> ? One : never;
 
-/** After so many deliveries people have come to their senses, and all services are well. */
+/** After this number of deliveries, interference ends and all services work. */
 const HEALED = 90;
 
 async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld> {
@@ -59,7 +59,7 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     if (step >= from && step < to) cloud.broken.set(service, failure('Transient'));
     else cloud.broken.clear();
     if (step === history.meddling.step) meddle(world, history.meddling.what);
-    // Whoever enabled it disables it again once he was told.
+    // The person who enabled the project disables it again after being told.
     const isEarly = world.state === 'pre-delete' || world.state === 'confirming';
     if (!isEarly && (step > HEALED || sawIt())) cloud.enable(TARGET, false);
     if (isEarly && step > HEALED) cloud.enable(TARGET, true);
@@ -68,7 +68,7 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     cloud.powerCut = isOff;
   };
   await run(world, fate, { before, cut });
-  // What waits for a person gets one.
+  // An operation that waits for a person gets a decision.
   for (let n = 0; n < 12 && (world.state === 'held' || world.engine.letters.length > 0); n += 1) {
     if (world.state === 'held') await world.release();
     await world.engine.redrive({}, { by: 'operator' });

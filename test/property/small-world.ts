@@ -21,13 +21,13 @@ export const CONTROL = parseProjectId.parse('control');
 interface Held {
   id: string;
   owner: string | undefined;
-  /** Listings that still show it after its deletion was accepted. */
+  /** Number of listings that still show it after its deletion was accepted. */
   lingers: number;
   deleting: boolean;
 }
 
 export interface WorldOptions {
-  /** Things of the target project in each service: before, middle, after. */
+  /** Resources of the target project in each service: first, middle, last. */
   readonly resources: readonly [number, number, number];
   readonly lingers: number;
   /** Calls of the middle service that fail before one succeeds. */
@@ -37,8 +37,8 @@ export interface WorldOptions {
 }
 
 /**
- * Three services in memory, `first` before `middle` before `last`, each holding resources of a
- * target project and of a control project.
+ * Three services in memory, `first` before `middle` before `last`. Each holds resources of a target
+ * project and of a control project.
  */
 export class SmallWorld {
   readonly engine = new MemoryEngine();
@@ -46,7 +46,10 @@ export class SmallWorld {
   readonly services: Service[];
   alive = new Set<string>([CONTROL]);
   keystoneAway = false;
-  /** What must never happen: a thing that went while something before it was still there. */
+  /**
+   * Must stay empty: a resource that was removed while a resource that goes before it still
+   * existed.
+   */
   readonly wrongOrder: string[] = [];
   #failures: number;
   readonly #options: WorldOptions;
@@ -192,7 +195,10 @@ export class SmallWorld {
     };
   }
 
-  /** Delivers what is due, and what becomes due, until nothing waits, at most so many times. */
+  /**
+   * Delivers due messages, and those that become due, until none waits. Stops after `times`
+   * iterations.
+   */
   async settle(deps = this.deps, times = 100): Promise<void> {
     for (let n = 0; n < times && this.engine.waiting.length > 0; n += 1)
       for (const waiting of this.engine.due())

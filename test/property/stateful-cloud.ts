@@ -12,10 +12,10 @@ export interface Resource {
   readonly resourceType: string;
   readonly id: string;
   readonly owner: string;
-  /** Listings that still show it after its deletion was accepted. */
+  /** Number of listings that still show it after its deletion was accepted. */
   lingers: number;
   deleting: boolean;
-  /** It was not there when the cleanup began. */
+  /** It did not exist when the cleanup began. */
   readonly isLate: boolean;
 }
 
@@ -51,7 +51,10 @@ const bound = new PropagatorError({
   advice: 'Let the propagator log in with a password instead.',
 });
 
-/** What Keystone and the services hold, who may see it, and what must never happen. */
+/**
+ * The state of Keystone and of the services, the visibility of each resource, and the recorded
+ * violations.
+ */
 export class LivingCloud {
   resources: Resource[] = [];
   readonly projects = new Map<string, Project>([
@@ -63,32 +66,34 @@ export class LivingCloud {
   /** Roles that the propagator has now, as `project/role`. */
   readonly roles = new Set<string>();
   keystoneAway = false;
-  /** It logs in with an application credential, which gives no token on another project. */
+  /**
+   * The propagator logs in with an application credential, which gives no token on another project.
+   */
   isBound = false;
   isDomainEnabled = true;
   mayDelete: Permission = { is: 'granted' };
-  /** Types in the catalog beside those of the services. */
+  /** Types in the catalog in addition to those of the services. */
   readonly moreTypes: string[] = [];
-  /** By service: what its listings answer instead. */
+  /** By service: the error that its listings answer instead. */
   readonly broken = new Map<string, PropagatorError>();
-  /** By kind, likewise. */
+  /** The same, by resource type. */
   readonly brokenKinds = new Map<string, PropagatorError>();
-  /** By service: what stands in the way of every removal. */
+  /** By service: the blocker of every removal. */
   readonly blocks = new Map<string, Blocker>();
   /** Services that have left the catalog. */
   readonly lacking = new Set<string>();
-  /** What acts answer instead of doing it, one after another. */
+  /** Errors that Keystone actions return instead of acting, one after another. */
   readonly refusals: Partial<Record<KeystoneAction['what'], PropagatorError[]>> = {};
   refuseSecondRole = false;
-  /** The next act is cut off after its first call. */
+  /** The next Keystone action is interrupted after its first call. */
   powerCut = false;
-  /** Somebody does something in the moment before the next removal. */
+  /** Called immediately before the next removal, to change the world. */
   beforeRemoval: (() => void) | undefined;
-  /** Nothing is ever held up: whoever waits for a resource type goes ahead of none of it. */
+  /** No removal is ever delayed: a service that waits for a resource type never runs before it. */
   isCalm = false;
-  /** Rows of everybody are shown, whatever is asked for. */
+  /** Listings return the rows of all projects, whatever the filter is. */
   ignoresFilters = false;
-  /** Projects that the services were told of when they were asked about a user. */
+  /** Projects that the services received in a request about a user. */
   readonly asked: string[] = [];
   readonly violations: string[] = [];
   readonly #described: readonly Described[];
@@ -115,7 +120,7 @@ export class LivingCloud {
     );
   }
 
-  /** Class C shows what belongs to the project of the token, and nothing else. */
+  /** Class C shows only resources of the token's project. */
   list(resourceType: string, which: 'A' | 'C' | 'D', owner: string, tokenOn: string): Resource[] {
     const [service = ''] = resourceType.split('.');
     const broken = this.broken.get(service) ?? this.brokenKinds.get(resourceType);
@@ -171,7 +176,7 @@ export class LivingCloud {
     return { is: 'gone' };
   }
 
-  /** Whoever deletes it: Keystone forgets the roles on it, too. */
+  /** Deletes a project, for any caller: Keystone removes the roles on it, too. */
   delete(id: string): void {
     this.projects.delete(id);
     for (const role of this.roles) if (role.startsWith(`${id}/`)) this.roles.delete(role);

@@ -7,17 +7,17 @@ import {
 } from '../../lib/task/service.ts';
 import type { LivingCloud, Resource } from './stateful-cloud.ts';
 
-/** What a service of the living world holds, and what stands before it. */
+/** The resource types of a service of the living world, and its dependencies. */
 export interface Described {
   readonly name: string;
   /** Resource types of a project's resources and the class of each. */
   readonly resourceTypes?: Readonly<Record<string, 'A' | 'C' | 'D'>>;
   /** Resource types of the same service that must be gone before a resource type. */
   readonly kindsAfter?: Readonly<Record<string, readonly string[]>>;
-  /** Services that wait for a resource type alone. */
+  /** Services that wait for one resource type only. */
   readonly awaitedBy?: Readonly<Record<string, readonly string[]>>;
   readonly userResourceTypes?: readonly string[];
-  /** User resource types that no release removes: they are only told about. */
+  /** User resource types that no release removes: they are only reported. */
   readonly retained?: readonly string[];
   readonly after?: readonly string[];
   readonly follows?: readonly string[];
@@ -40,7 +40,7 @@ const requiresLiveProject = (
         },
       };
 
-/** A service file over the resources of the cloud in memory. */
+/** Returns a service file over the resources of the cloud in memory. */
 export function serviceOf(
   {
     name,

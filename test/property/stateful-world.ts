@@ -30,9 +30,10 @@ export interface Wish {
 }
 
 /**
- * A cloud in memory in which projects live, are disabled and deleted, in which the propagator takes
- * roles and gives them back, and whose services have resource types of every class. Everything is
- * state: who has which role now, what is there. `cloud.violations` is what must never happen.
+ * A cloud in memory: projects live, are disabled and deleted, the propagator takes roles and
+ * returns them, and the services have resource types of every class. The complete state is
+ * available, such as current roles and resources. `cloud.violations` lists events that must never
+ * happen.
  */
 export class LivingWorld {
   readonly engine = new MemoryEngine();
@@ -53,7 +54,8 @@ export class LivingWorld {
   };
 
   /**
-   * `resources`: so many of each resource type, of the target project and of the control project.
+   * `resources`: the number of resources of each type, for the target project and for the control
+   * project.
    */
   constructor(described: readonly Described[], resources = 2, lingers = 0) {
     this.cloud = new LivingCloud(described);
@@ -78,7 +80,7 @@ export class LivingWorld {
     });
   }
 
-  /** Nobody else lost a thing, and nothing happened that must never happen. */
+  /** No other project or user lost a resource, and no violation occurred. */
   expectOthersUntouched(): void {
     expect(this.#confirmation()).toEqual(this.#others);
     expect(this.cloud.violations).toEqual([]);
@@ -117,8 +119,8 @@ export class LivingWorld {
   }
 
   /**
-   * Delivers one message after another until it is so, or nothing waits any more; says whether it
-   * is so.
+   * Delivers one message after another until the condition holds or no message waits any more.
+   * Returns whether the condition holds.
    */
   async until(isSo: () => boolean, most = 2000): Promise<boolean> {
     for (let n = 0; n < most && !isSo(); n += 1) {
@@ -131,14 +133,14 @@ export class LivingWorld {
   }
 
   /**
-   * Until nothing waits, or (something waits for people and is asked about again and again) for so
-   * many messages.
+   * Delivers until no message waits. An operation that waits for people re-checks again and again,
+   * so `most` limits the messages.
    */
   async settle(most = 300): Promise<void> {
     await this.until(() => false, most);
   }
 
-  /** The door, as it stands on loopback. */
+  /** Calls the API as it is available on loopback. */
   async call(
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
@@ -151,7 +153,7 @@ export class LivingWorld {
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
   }
 
-  /** An administrator asks for the end of the target project. */
+  /** An administrator requests the cleanup of the target project. */
   ask({ by, ...wish }: Wish = { name: 'shop' }) {
     const body = { action: 'cleanup', project: TARGET, reason: 'contract ended', ...wish };
     return this.call('POST', '/v1/operations', body, by);
@@ -193,7 +195,7 @@ export class LivingWorld {
     return Object.fromEntries(tasks.map(({ service, state }) => [service, state]));
   }
 
-  /** What the owner still has, by kind. */
+  /** The remaining resources of the owner, by type. */
   left(owner: string = TARGET): Record<string, number> {
     const left: Record<string, number> = {};
     for (const { resourceType } of this.cloud.of(owner))
@@ -201,7 +203,7 @@ export class LivingWorld {
     return left;
   }
 
-  /** Operation and tasks, when nothing must have changed at all. */
+  /** Operation and tasks, for checks that nothing has changed. */
   get stored(): unknown {
     return structuredClone({
       operations: [...this.engine.operations.values()],
@@ -210,7 +212,7 @@ export class LivingWorld {
   }
 }
 
-/** Notified by Keystone, and true. */
+/** The account event of a true notification from Keystone. */
 export const deleted = (type: 'project' | 'user', id: string, messageId = `m-${id}`): Message =>
   ({
     type: `account.${type}.deleted`,
@@ -221,8 +223,8 @@ export const deleted = (type: 'project' | 'user', id: string, messageId = `m-${i
   }) as Message;
 
 /**
- * A cloud with a service of each class: `vault` needs a token on the project, `booking` the
- * credentials of its people.
+ * A cloud with a service of each class: `vault` needs a token on the project, `booking` needs the
+ * credentials of its users.
  */
 export const EVERY_CLASS: readonly Described[] = [
   { name: 'compute', resourceTypes: { server: 'A' } },

@@ -4,13 +4,13 @@ import type { Beside } from './services.ts';
 
 const NAMES = ['one', 'two'];
 
-/** What a member of the project sees, and an administrator does not: modules, settings. */
+/** Resources that a member of the project sees and an administrator does not: modules, settings. */
 const seen = async ({ member }: SeedProject, collection: string): Promise<Row[]> => {
   const { json } = await member.call('database', 'GET', `/${collection}`);
   return rowsOf(json, collection).filter((row) => row.tenant !== 'all');
 };
 
-/** Trove without instances, which need an image and an agent in it. */
+/** Trove without instances, which need an image with an agent in it. */
 export const database: Beside = {
   key: 'database',
   async fill({ member, undo }) {

@@ -3,18 +3,21 @@ import { type Cloud, type Row, rowsOf, type Session, text } from '../cloud.ts';
 import { make } from '../populate/seed.ts';
 
 /**
- * A project of a domain of its own, its plain member, and what removes again what was made for it.
+ * A project in its own domain, its plain member, and the steps that remove everything created for
+ * it.
  */
 export interface SeedProject {
   readonly cloud: Cloud;
   readonly domainId: string;
   readonly projectId: string;
   readonly member: Session;
-  /** Run in reverse order at the end, each whatever becomes of the others. */
+  /** Run in reverse order at the end. A failed step does not stop the others. */
   readonly undo: (() => Promise<unknown>)[];
 }
 
-/** A customer's and a control project's project, both of the same name. */
+/**
+ * Creates the projects of a customer and of a control project, both with the same resource names.
+ */
 export async function twoPlots(
   cloud: Cloud,
 ): Promise<{ customer: SeedProject; control: SeedProject }> {
@@ -60,8 +63,8 @@ const roleId = async ({ admin }: Cloud, name: string): Promise<string> => {
 };
 
 /**
- * Gives the administrator a role on the project, as an operation does on one that is to be emptied
- * alive; returns what takes it away.
+ * Gives the administrator a role on the project, as an operation does for a living project. Returns
+ * a function that revokes it.
  */
 export async function grantAdmin({
   cloud,
@@ -80,7 +83,7 @@ export async function strike(...plots: readonly SeedProject[]): Promise<void> {
       );
 }
 
-/** A row without what moves although nobody touches it, its keys sorted. */
+/** Returns a row with sorted keys and without fields that change by themselves. */
 export function still(row: Row): Row {
   const moving = ['updated_at', 'age', 'links', 'evaluate_timestamp', 'reservation'];
   return Object.fromEntries(

@@ -4,13 +4,16 @@ import { database } from './database.ts';
 import { type SeedProject, still } from './plot.ts';
 
 /**
- * What a service of this suite holds of a project, by kind. Written apart from the code under test:
- * without its filters, with other tokens.
+ * The resources of a project in a service of this suite, by type. Written independently of the code
+ * under test: without its filters, with other tokens.
  */
 export interface Beside {
   readonly key: ServiceKey;
   fill(seedProject: SeedProject): Promise<void>;
-  /** Everything of the project, whatever its state. `alive`: whether its member can still ask. */
+  /**
+   * Returns all resources of the project in any state. `alive`: whether the project's member can
+   * still list them.
+   */
   holdings(seedProject: SeedProject, alive: boolean): Promise<Record<string, readonly Row[]>>;
 }
 
@@ -106,7 +109,7 @@ const workflow: Beside = {
       remove(member, `/cron_triggers/${cron}`),
       remove(member, `/event_triggers/${trigger}`),
     );
-    // Code only an administrator may bring.
+    // Only an administrator may add code.
     const admin = await cloud.on({ project: { id: projectId } });
     const source = await write(
       admin,

@@ -42,7 +42,7 @@ export async function attach(
   });
 }
 
-/** Lets the project use the private flavor; comes before its servers. */
+/** Gives the project access to the private flavor; runs before its servers are created. */
 export async function flavorAccess(seedProject: SeedProject): Promise<void> {
   const body = { addTenantAccess: { tenant: seedProject.project.id } };
   await seedProject.admin.call('compute', 'POST', `/flavors/${seedProject.lent.flavorId}/action`, {
@@ -50,7 +50,7 @@ export async function flavorAccess(seedProject: SeedProject): Promise<void> {
   });
 }
 
-/** What the servers stand on. */
+/** The resources that the servers need. */
 export interface Ground {
   readonly wiring: Wiring;
   readonly imageId: string;
@@ -58,7 +58,10 @@ export interface Ground {
   readonly rootVolumeId: string;
 }
 
-/** Servers in every awkward state, server groups, quota rows of the project and of a user in it. */
+/**
+ * Creates servers in every difficult state, server groups, and quota rows of the project and of a
+ * user in it.
+ */
 export async function fullCompute(seedProject: SeedProject, ground: Ground): Promise<void> {
   const { admin, member, project } = seedProject;
   const act = (id: string, body: object) =>

@@ -1,7 +1,7 @@
 import { type Row, Row as RowSchema, text, until } from '../cloud.ts';
 import type { SeedProject } from './seed.ts';
 
-/** Names of zones are unique in a cloud: each project has its own. */
+/** Names of zones are unique in a cloud, so each project has its own. */
 const topOf = ({ prefix, project }: SeedProject): string => `${prefix}-${project.name}.example.`;
 
 async function send(
@@ -32,8 +32,8 @@ const settled = (
   });
 
 /**
- * A zone with records, one below it, one that was imported, an export, an open offer of a zone, and
- * limits of its own.
+ * Creates a zone with records, a zone below it, an imported zone, an export, an open transfer
+ * request of a zone, and limits of the project.
  */
 export async function fullDns(seedProject: SeedProject): Promise<void> {
   const { admin, project } = seedProject;
@@ -69,7 +69,7 @@ async function imported(seedProject: SeedProject): Promise<void> {
   await settled(seedProject, 'import', `/zones/tasks/imports/${text(json, 'id')}`, 'COMPLETE');
 }
 
-/** The floating IPs of the project must be there. */
+/** The floating IPs of the project must exist before. */
 export async function reverseDns(seedProject: SeedProject): Promise<void> {
   const [first] = await seedProject.member.rows('dns', '/reverse/floatingips', 'floatingips');
   if (first === undefined)

@@ -1,6 +1,9 @@
 import { attempt, make, named, type SeedProject } from './seed.ts';
 
-/** What hangs on a project in Keystone itself: part of it Keystone removes, part of it stays. */
+/**
+ * Creates resources of a project in Keystone itself: Keystone removes some of them with the
+ * project, and others stay.
+ */
 export async function fullIdentity(
   seedProject: SeedProject,
   others: { readonly readerId: string; readonly readerRoleId: string; readonly groupId: string },
@@ -8,7 +11,7 @@ export async function fullIdentity(
   const { member, memberUser, project, admin } = seedProject;
   const projectApi = `/projects/${project.id}`;
   await Promise.all([
-    // Keystone wants the user itself for this, not an administrator.
+    // Keystone accepts this from the user only, not from an administrator.
     make(
       member,
       'identity',

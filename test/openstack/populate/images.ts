@@ -1,7 +1,7 @@
 import { Row } from '../cloud.ts';
 import { named, type SeedProject } from './seed.ts';
 
-/** An image with a little data in it. */
+/** Creates an image with a few bytes of data. */
 export async function image(
   seedProject: SeedProject,
   name: string,
@@ -24,7 +24,7 @@ export async function image(
   return id;
 }
 
-/** Every way in which an image can hide, resist or be shared, and a metadata namespace. */
+/** Creates images that are hidden, protected or shared in every way, and a metadata namespace. */
 export async function fullImages(seedProject: SeedProject): Promise<void> {
   const { member, admin } = seedProject;
   await Promise.all([

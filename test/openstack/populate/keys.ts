@@ -5,8 +5,9 @@ import { attempt, named, type SeedProject } from './seed.ts';
 const Made = z.record(z.string(), z.string()).transform((answer) => Object.values(answer)[0] ?? '');
 
 /**
- * Secrets (one of them private), an order that makes a key and one that makes a pair, a container
- * that is in use. Made by a member; Barbican's default policy wants the role `creator` of him.
+ * Creates secrets (one of them private), an order for a key and one for a key pair, and a container
+ * that is in use. A member creates them, who needs the role `creator` with Barbican's default
+ * policy.
  */
 export async function fullKeys(seedProject: SeedProject): Promise<void> {
   const { member, admin, project } = seedProject;

@@ -3,8 +3,8 @@ import type { Wiring } from './network.ts';
 import { make, named, type SeedProject } from './seed.ts';
 
 /**
- * A load balancer with a listener, a pool, a member and a monitor on the project's network, one
- * with nothing in it, and limits of its own. Made by the administrator for the project: members
+ * Creates a load balancer with a listener, a pool, a member and a monitor on the project's network,
+ * an empty one, and limits of the project. The administrator creates them for the project: members
  * often lack Octavia's own role.
  */
 export async function fullLoadBalancing(seedProject: SeedProject, wiring: Wiring): Promise<void> {
@@ -49,7 +49,7 @@ async function loadBalancer(
 }
 
 /**
- * Where Octavia's network driver is a no-op one, nobody makes the port that a load balancer has
+ * If Octavia's network driver is a no-op, Octavia does not create the port that a load balancer has
  * elsewhere.
  */
 async function vipPort(

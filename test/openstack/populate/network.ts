@@ -1,11 +1,11 @@
 import { type Row, rowsOf, type Session, text } from '../cloud.ts';
 import { attempt, make, makeAll, named, type SeedProject, withExtension } from './seed.ts';
 
-/** What servers need of the network. */
+/** The network resources that servers need. */
 export interface Wiring {
   readonly networkId: string;
   readonly subnetId: string;
-  /** Parent port of a trunk, left for a server. */
+  /** Parent port of a trunk, reserved for a server. */
   readonly trunkPortId: string | undefined;
 }
 
@@ -16,7 +16,7 @@ const subnet = (networkId: string, name: string, cidr: string) => ({
   ip_version: 4,
 });
 
-/** Enough of a network for a server. */
+/** Creates the minimal network for a server. */
 export async function simpleNetwork(seedProject: SeedProject): Promise<Wiring> {
   const network = await make(seedProject.member, 'network', '/networks', 'network', {
     name: named(seedProject, 'inner'),
@@ -31,13 +31,19 @@ export async function simpleNetwork(seedProject: SeedProject): Promise<Wiring> {
   return { networkId: network.id, subnetId: id, trunkPortId: undefined };
 }
 
-/** The first part of a full network: servers can start on it while the rest is being made. */
+/**
+ * Creates the first part of a full network: servers can start on it while the rest is being
+ * created.
+ */
 export async function trunkedNetwork(seedProject: SeedProject): Promise<Wiring> {
   const wiring = await simpleNetwork(seedProject);
   return { ...wiring, trunkPortId: await trunks(seedProject, wiring.networkId) };
 }
 
-/** Every kind of Neutron that a project can own here, tied together the way customers tie them. */
+/**
+ * Creates every type of Neutron resource that a project can own here, connected the way customers
+ * connect them.
+ */
 export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Promise<void> {
   const { member, admin, project } = seedProject;
   const create = (path: string, key: string, body: object, as: Session = member) =>
@@ -64,9 +70,9 @@ export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Pro
     network_id,
     ...more,
   });
-  // Where others take addresses at the same moment none is named: Neutron begins anew when two
-  // meet, and finds the address that it was told, and had taken itself, no longer free (seen on
-  // 2022.2, for a list of ports and for a single one).
+  // If other ports take addresses at the same time, no address is named. When two requests
+  // conflict, Neutron starts again and finds the named address, which it took itself, no longer
+  // free (seen on 2022.2, for a list of ports and for a single one).
   const [lonely, published, secondDoor] = await Promise.all([
     create(
       '/ports',
@@ -162,9 +168,7 @@ async function qosPolicy(seedProject: SeedProject): Promise<string | undefined> 
   });
 }
 
-/**
- * Two security groups, each of which lets the other one in, and an address group that a rule names.
- */
+/** Creates two security groups that allow each other, and an address group that a rule names. */
 async function securityGroups(seedProject: SeedProject): Promise<string[]> {
   const names = [{ name: named(seedProject, 'left') }, { name: named(seedProject, 'right') }];
   const [left = '', right = ''] = await makeAll(seedProject.member, 'security-groups', names);
@@ -207,8 +211,8 @@ async function securityGroups(seedProject: SeedProject): Promise<string[]> {
 }
 
 /**
- * One trunk with a subport, whose parent is left for a server; one that is administratively down,
- * which Neutron won't delete as it is.
+ * Creates one trunk with a subport, whose parent is reserved for a server, and one that is
+ * administratively down, which Neutron does not delete in that state.
  */
 async function trunks(seedProject: SeedProject, networkId: string): Promise<string | undefined> {
   return withExtension(seedProject, 'trunk', 'neutron.trunk', async () => {
@@ -230,8 +234,8 @@ async function trunks(seedProject: SeedProject, networkId: string): Promise<stri
 }
 
 /**
- * A floating IP with a port forwarding (which blocks its deletion), one on a port, one that nobody
- * uses.
+ * Creates a floating IP with a port forwarding (which blocks its deletion), one on a port, and an
+ * unused one.
  */
 async function floatingIps(
   seedProject: SeedProject,
@@ -270,7 +274,7 @@ async function floatingIps(
   );
 }
 
-/** An address scope, a subnet pool in it, and a subnet out of the pool. */
+/** Creates an address scope, a subnet pool in it, and a subnet from the pool. */
 async function pooled(seedProject: SeedProject, network_id: string): Promise<void> {
   const scope = await withExtension(seedProject, 'address-scope', 'neutron.address-scope', () =>
     make(seedProject.member, 'network', '/address-scopes', 'address_scope', {
@@ -293,7 +297,7 @@ async function pooled(seedProject: SeedProject, network_id: string): Promise<voi
   await make(seedProject.member, 'network', '/subnets', 'subnet', body);
 }
 
-/** Each of these is lent to the neighbor by an RBAC policy of its own. */
+/** Shares each of these with the neighbor by a separate RBAC policy. */
 async function sharing(seedProject: SeedProject, objects: Record<string, string>): Promise<void> {
   for (const [object_type, object_id] of Object.entries(objects)) {
     await attempt(seedProject, `neutron.rbac-policy ${object_type}`, () =>
@@ -308,8 +312,8 @@ async function sharing(seedProject: SeedProject, objects: Record<string, string>
 }
 
 /**
- * A network of the operator, lent to this project alone, on which the project has a port and a
- * subnet of its own.
+ * Creates a port and a subnet of the project on a network of the operator, which is shared with
+ * this project only.
  */
 async function onCommonNetwork(seedProject: SeedProject): Promise<void> {
   const network_id = seedProject.lent.commonNetworkId;
@@ -330,8 +334,8 @@ async function onCommonNetwork(seedProject: SeedProject): Promise<void> {
     project_id: seedProject.project.id,
   };
   const { id: subnet_id } = await make(seedProject.admin, 'network', '/subnets', 'subnet', own);
-  // Left to itself, Neutron may take the address from another project's subnet, which could then
-  // never go.
+  // Without a named subnet Neutron may take the address from another project's subnet, which could
+  // then never be deleted.
   await make(seedProject.member, 'network', '/ports', 'port', {
     name: named(seedProject, 'guest'),
     network_id,

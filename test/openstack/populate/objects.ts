@@ -1,9 +1,9 @@
 import { named, type SeedProject } from './seed.ts';
 
-/** A name that goes wrong wherever somebody forgot to escape, or escaped twice. */
+/** A name that fails if any code forgets to escape it or escapes it twice. */
 export const AWKWARD_NAME = 'a/b ü%?';
 
-/** Containers and objects of every sort that a cluster of Swift may hold. */
+/** Creates containers and objects of every kind that a Swift cluster may hold. */
 export async function fullObjects(seedProject: SeedProject): Promise<void> {
   const { member, admin, project } = seedProject;
   const at = (container: string, object?: string) =>

@@ -9,21 +9,21 @@ import {
 } from '../cloud.ts';
 
 /**
- * What the operator of the cloud lends to all projects of a test: owned by a project that nobody
- * deletes.
+ * Resources of the operator that all projects of a test use. They belong to a project that is not
+ * deleted.
  */
 export interface Lent {
   readonly projectId: string;
   readonly flavorId: string;
   readonly volumeTypeId: string;
   readonly groupTypeId: string | undefined;
-  /** Private types of Manila, where the cloud has it. */
+  /** Private types of Manila, if the cloud has it. */
   readonly shareTypes: { readonly type: string; readonly groupType: string } | undefined;
   readonly externalNetworkId: string;
   readonly commonNetworkId: string;
 }
 
-/** One project that is being filled, and who fills it. */
+/** A project that is being filled, with the sessions that fill it. */
 export interface SeedProject {
   readonly prefix: string;
   readonly admin: Session;
@@ -35,17 +35,17 @@ export interface SeedProject {
   readonly neighbor: { readonly id: string; readonly session: Session };
   readonly lent: Lent;
   readonly extensions: ReadonlySet<string>;
-  /** What the cloud could not make, each once, with its reason. */
+  /** Resource types that the cloud could not create, each once, with the reason. */
   readonly lacking: Map<string, string>;
 }
 
 /**
- * The same names in every project: a control project has a namesake of everything that is deleted.
+ * Names are the same in every project: a control project has a namesake of every deleted resource.
  */
 export const named = (seedProject: { readonly prefix: string }, name: string): string =>
   `${seedProject.prefix}-${name}`;
 
-/** Makes one thing; `key` wraps the body and is where the answer has the thing. */
+/** Creates one resource; `key` wraps the body and the resource in the answer. */
 export async function make(
   session: Session,
   service: ServiceKey,
@@ -58,7 +58,9 @@ export async function make(
   return { ...row, id: String(row.id) };
 }
 
-/** Makes several of one resource type in one call of Neutron, which answers in the same order. */
+/**
+ * Creates several resources of one type in one call of Neutron, which answers in the same order.
+ */
 export async function makeAll(
   session: Session,
   collection: string,
@@ -71,10 +73,12 @@ export async function makeAll(
   return rowsOf(json, key).map((row) => text(row, 'id'));
 }
 
-/** The cloud took the order, and then did not carry it out. */
+/** The cloud accepted the request but did not carry it out. */
 export class Refused extends Error {}
 
-/** Something that not every cloud can do: where it refuses, that is noted, and the rest goes on. */
+/**
+ * Creates a resource that not every cloud supports. A refusal is recorded, and the rest continues.
+ */
 export async function attempt<T>(
   seedProject: Pick<SeedProject, 'lacking'>,
   resourceType: string,
@@ -89,7 +93,7 @@ export async function attempt<T>(
   }
 }
 
-/** The same, where an extension says beforehand whether the cloud can do it. */
+/** The same, if an extension tells beforehand whether the cloud supports it. */
 export async function withExtension<T>(
   seedProject: SeedProject,
   alias: string,

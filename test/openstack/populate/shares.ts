@@ -11,8 +11,8 @@ async function settled(session: Session, path: string, key: string): Promise<voi
 }
 
 /**
- * The private types that the operator lends: for shares without share servers, the only kind that
- * every back end has.
+ * The private types of the operator: for shares without share servers, which every back end
+ * supports.
  */
 export async function lendShareTypes(
   admin: Session,
@@ -36,8 +36,8 @@ export async function lendShareTypes(
 }
 
 /**
- * Every kind of Manila: shares in awkward states, in a group, in the recycle bin, with snapshots; a
- * network with two subnets; limits.
+ * Creates every type of Manila resource: shares in difficult states, in a group, in the recycle
+ * bin, with snapshots; a network with two subnets; limits.
  */
 export async function fullShares(seedProject: SeedProject, wiring: Wiring): Promise<void> {
   const { admin, project, lent } = seedProject;

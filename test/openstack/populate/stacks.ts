@@ -9,14 +9,14 @@ const NETWORK = { type: 'OS::Neutron::Net' };
 const RANDOM = { type: 'OS::Heat::RandomString' };
 const INNER = 'inner.yaml';
 const files = { [INNER]: JSON.stringify(template({ network: NETWORK, random: RANDOM })) };
-/** Stacks in a stack in a stack. */
+/** Stacks nested two levels deep. */
 const group = (more: object = {}) => ({
   type: 'OS::Heat::ResourceGroup',
   properties: { count: 2, resource_def: { type: INNER } },
   ...more,
 });
 
-/** Makes a stack and waits until it stands. */
+/** Creates a stack and waits until it is complete. */
 async function stack(
   seedProject: SeedProject,
   name: string,
@@ -39,7 +39,7 @@ async function stack(
   return { path };
 }
 
-/** Its nested stacks are kept when it goes, and no listing of roots shows them from then on. */
+/** Deletes a stack whose nested stacks are retained. Afterwards no listing of roots shows them. */
 async function outlived(seedProject: SeedProject): Promise<void> {
   const { path } = await stack(seedProject, 'retained', {
     group: group({ deletion_policy: 'Retain' }),
@@ -55,7 +55,7 @@ async function outlived(seedProject: SeedProject): Promise<void> {
   });
 }
 
-/** A configuration and a deployment that are in no stack. */
+/** Creates a configuration and a deployment that are in no stack. */
 async function software(seedProject: SeedProject): Promise<void> {
   const config = { name: named(seedProject, 'config'), group: 'script', config: 'true' };
   const made = await seedProject.member.call('orchestration', 'POST', '/software_configs', {
@@ -72,12 +72,12 @@ async function software(seedProject: SeedProject): Promise<void> {
 }
 
 /**
- * Stacks by the member: plain, nested, one whose resources Heat finds by name, one that outlived
- * its parent; software beside them.
+ * Creates stacks as the member: a plain one, a nested one, one whose resources Heat finds by name,
+ * and one that outlived its parent. Also creates software configurations.
  */
 export async function fullStacks(seedProject: SeedProject): Promise<void> {
   const { member, project } = seedProject;
-  // A keypair is the user's, who is the same in all projects.
+  // A keypair belongs to the user, who is the same in all projects.
   const key = {
     type: 'OS::Nova::KeyPair',
     properties: { name: named(seedProject, `${project.name}-key`), public_key: PUBLIC_KEY },

@@ -3,7 +3,8 @@ import { Row, type Session, text, until } from '../cloud.ts';
 import { attempt, make, named, Refused, type SeedProject } from './seed.ts';
 
 /**
- * Waits until a volume, snapshot or the like has come to rest, and throws when that is an error.
+ * Waits until a volume, snapshot or similar resource has the wanted status. Throws if it has an
+ * error.
  */
 async function settled(session: Session, path: string, key: string, wanted: string): Promise<void> {
   await until(`${path} is ${wanted}`, 120, async () => {
@@ -28,7 +29,7 @@ export async function volume(
   return id;
 }
 
-/** Every kind of Cinder: each awkward thing on a volume of its own. */
+/** Creates every type of Cinder resource: each difficult one on a separate volume. */
 export async function fullStorage(seedProject: SeedProject): Promise<void> {
   const { member, admin, project, lent } = seedProject;
   const action = (id: string, body: object) =>
@@ -84,8 +85,8 @@ async function snapshots(seedProject: SeedProject): Promise<void> {
 }
 
 /**
- * A backup and its increment. Without a running cinder-backup none is made: Cinder would take the
- * order, and nobody could ever delete it.
+ * Creates a backup and its increment. Without a running cinder-backup it creates none: Cinder would
+ * accept the request, but the backup could never be deleted.
  */
 async function backups(seedProject: SeedProject): Promise<void> {
   const services = await seedProject.admin.rows(

@@ -2,9 +2,9 @@ import { type Cloud, text } from '../cloud.ts';
 import { type Found, IN_ALL_PROJECTS } from './table.ts';
 
 /**
- * Records of all zones. The PTR record of a floating IP stands in a zone of Designate's own: it is
- * the floating IP's owner's. Of one that is gone it is nobody's, but still among everything. SOA
- * records are left out: they count up by themselves.
+ * Returns the records of all zones. The PTR record of a floating IP is in a zone of Designate
+ * itself, and its owner is the floating IP's. The record of a deleted floating IP has no owner, but
+ * is still part of the snapshot. SOA records are left out: their serial number increases by itself.
  */
 export async function records(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
   const addresses = new Map(

@@ -2,14 +2,14 @@ import { type Cloud, HttpError, type Row, rowsOf, text } from '../cloud.ts';
 import type { Found } from './table.ts';
 
 const RESOURCE_TYPES = ['order', 'container', 'secret'] as const;
-/** What was seen in a project while it lived, by the project's id. */
+/** The resources that were seen in a project while it existed, by the project's id. */
 const seen = new Map<string, Found[]>();
 
 /**
- * What Barbican keeps for a project. Nobody but a member sees it, so that it is listed by whom the
- * suite logged in there. When the project is gone nobody does; but Barbican looks for a secret or a
- * container before it asks who wants it: 403 means that it is still there, 404 that it is not.
- * Orders of a dead project can't be found out, nor what was never seen.
+ * Returns Barbican's resources of a project. Only a member sees them, so the suite's login on that
+ * project lists them. After the project's deletion no token lists them. But Barbican looks for a
+ * secret or a container before it checks the caller: 403 means that it still exists, 404 that it
+ * does not. Orders of a deleted project and resources that were never seen can't be found.
  */
 export async function keys(cloud: Cloud, projectId: string): Promise<Found[]> {
   const member = cloud.memberOf(projectId);

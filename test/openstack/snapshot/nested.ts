@@ -5,8 +5,8 @@ const idsIn = (found: readonly Found[], resourceType: string) =>
   found.filter((resource) => resource.resourceType === resourceType);
 
 /**
- * What hangs below resources that were listed: it has no listing of its own, or one that does not
- * say whose it is.
+ * Returns resources below listed resources: they have no listing of their own, or one that does not
+ * name the owner.
  */
 export async function nested(
   cloud: Cloud,
@@ -51,8 +51,8 @@ export async function nested(
 }
 
 /**
- * Gateways, their namesakes in distributed routers, and ports of floating IPs belong to nobody,
- * says Neutron: they are their device's.
+ * Gateways, their counterparts in distributed routers, and ports of floating IPs have no owner in
+ * Neutron. Their owner is that of their device.
  */
 function portsOfRouters(ours: readonly Found[], found: readonly Found[]): Found[] {
   const devices = new Map(
@@ -67,8 +67,7 @@ function portsOfRouters(ours: readonly Found[], found: readonly Found[]): Found[
 }
 
 /**
- * Memberships, as resources of the project that is the member: they name it, whoever owns the
- * image.
+ * Returns memberships as resources of the member project: they name it, with an image of any owner.
  */
 async function imageMembers(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
   const shared = idsIn(found, 'glance.image').filter((image) => image.row.visibility === 'shared');
@@ -77,7 +76,7 @@ async function imageMembers(cloud: Cloud, found: readonly Found[]): Promise<Foun
     const rows = await orNone([404], ask);
     return rows.map((row) => {
       const owner = text(row, 'member_id');
-      // Whose image it is stands beside it: with that project, the membership goes, too.
+      // The row includes the image's owner: the membership goes with that project, too.
       return {
         resourceType: 'glance.image-member',
         id: `${image.id}/${owner}`,
@@ -90,7 +89,7 @@ async function imageMembers(cloud: Cloud, found: readonly Found[]): Promise<Foun
   return (await Promise.all(lists)).flat();
 }
 
-/** Attachments don't show their project: they are their volume's. */
+/** Attachments don't show their project: their owner is that of their volume. */
 async function attachments(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
   const owners = new Map(idsIn(found, 'cinder.volume').map((volume) => [volume.id, volume.owner]));
   const rows = await cloud.admin.rows('volume', '/attachments/detail?all_tenants=1', 'attachments');
@@ -106,7 +105,7 @@ async function attachments(cloud: Cloud, found: readonly Found[]): Promise<Found
   });
 }
 
-/** Deployments of Heat don't show their project: they are their configuration's. */
+/** Deployments of Heat don't show their project: their owner is that of their configuration. */
 async function deployments(cloud: Cloud, found: readonly Found[]): Promise<Found[]> {
   if (!cloud.admin.has('orchestration')) return [];
   const owners = new Map(
@@ -129,7 +128,7 @@ async function deployments(cloud: Cloud, found: readonly Found[]): Promise<Found
   });
 }
 
-/** Private flavors and volume types that name a project, and the default volume types. */
+/** Returns access to private flavors and volume types, and the default volume types. */
 export async function access(cloud: Cloud): Promise<Found[]> {
   const { admin } = cloud;
   const flavors = await admin.rows('compute', '/flavors/detail?is_public=none', 'flavors');
@@ -176,7 +175,7 @@ export async function access(cloud: Cloud): Promise<Found[]> {
   return (await Promise.all([...flavorAccess, ...typeAccess, defaults, ...shares])).flat();
 }
 
-/** Private share types and share group types that name a project. */
+/** Returns access to private share types and share group types. */
 async function shareAccess({ admin }: Cloud, of: 'share' | 'share_group'): Promise<Found[]> {
   const [path, below, resourceType] =
     of === 'share'
@@ -204,8 +203,8 @@ const named = (resourceType: string, id: string, owner: string, row: Row, name: 
 });
 
 /**
- * Quotas that differ from the default, and what Placement says is used; both can be asked for a
- * project that Keystone no longer knows.
+ * Returns quotas that differ from the default, and the usage in Placement. Both can be requested
+ * for a project that Keystone no longer knows.
  */
 export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> {
   const { admin } = cloud;
@@ -247,7 +246,7 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
   );
   if (differing.length > 0) found.push(one('cinder.quota', Object.fromEntries(differing)));
   if (admin.has('load-balancer')) {
-    // The row itself stays: it counts what is used.
+    // The row itself stays because it counts the usage.
     const [row] = await admin.rows(
       'load-balancer',
       `/lbaas/quotas?project_id=${projectId}`,
@@ -286,8 +285,8 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
 }
 
 /**
- * Role assignments and application credentials that name a project. The users are those who had a
- * role there: nobody lists the rest.
+ * Returns role assignments and application credentials that name a project. The users are those who
+ * had a role there: no API lists the others.
  */
 export async function identity(
   cloud: Cloud,

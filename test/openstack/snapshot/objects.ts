@@ -5,8 +5,8 @@ import { type Found, orNone } from './table.ts';
 const Page = z.array(Row);
 
 /**
- * Everything in a Swift account: containers, objects, old versions, what the account itself
- * remembers.
+ * Returns everything in a Swift account: containers, objects, old versions, and the account's own
+ * metadata.
  */
 export async function objects(cloud: Cloud, projectId: string): Promise<Found[]> {
   const { admin } = cloud;
@@ -56,7 +56,7 @@ function headersOf(headers: Headers, wanted: RegExp): Row {
   return Object.fromEntries([...headers].filter(([name]) => wanted.test(name)).sort());
 }
 
-/** Page after page until one is empty. */
+/** Returns all rows: requests pages until one is empty. */
 async function page(cloud: Cloud, url: string, key: string, query = ''): Promise<Row[]> {
   const rows: Row[] = [];
   for (let last: Row | undefined; ; ) {

@@ -1,7 +1,7 @@
 import type { Cloud, Row, ServiceKey } from '../cloud.ts';
 import { HttpError } from '../cloud.ts';
 
-/** A row and the project that owns it, as far as the row itself says so. */
+/** A row and the project that owns it according to the row itself. */
 export interface Found {
   readonly resourceType: string;
   readonly id: string;
@@ -15,21 +15,21 @@ export interface Listing {
   readonly service: ServiceKey;
   readonly path: string;
   readonly key: string;
-  /** Which field names the owner; `project_id` where nothing else is said. */
+  /** The field with the owner; default `project_id`. */
   readonly owner?: string;
   readonly id?: string;
-  /** Which field has the name where it is none of the usual ones. */
+  /** The field with the name, if it is not one of the usual ones. */
   readonly name?: string;
-  /** Neutron: only where this extension is there. */
+  /** Neutron: listed only if this extension exists. */
   readonly extension?: string;
   readonly headers?: Record<string, string>;
-  /** Fields that move without anyone having touched the thing, or that nobody should see. */
+  /** Fields that change without a change of the resource, or that must stay secret. */
   readonly without?: readonly string[];
-  /** Pages are counted by rows here, there are no links. */
+  /** Paging by a row offset; there are no links. */
   readonly offset?: boolean;
 }
 
-/** Designate shows everybody's resources to an administrator who says so. */
+/** With this header Designate shows the resources of all projects to an administrator. */
 export const IN_ALL_PROJECTS: Record<string, string> = { 'x-auth-all-projects': 'true' };
 /** States of a load balancer, which a health manager may change at any time. */
 const MOVED = ['provisioning_status', 'operating_status'];
@@ -48,9 +48,9 @@ const dns = (
 });
 
 /**
- * Every listing shows the whole cloud, without any filter by project: whatever a filter may hide or
- * create can't matter. (Neutron makes a project's default security group again when it is listed
- * *by project*; this listing does not.)
+ * Every listing covers the whole cloud without a filter by project, so that no filter can hide or
+ * create resources. (Neutron recreates a project's default security group if it is listed *by
+ * project*; this listing does not.)
  */
 export const LISTINGS: readonly Listing[] = [
   {
@@ -353,8 +353,8 @@ export const LISTINGS: readonly Listing[] = [
 const word = (row: Row, key: string): string => (typeof row[key] === 'string' ? row[key] : '');
 
 /**
- * All rows of a listing, in the whole cloud. Throws when the cloud can't list them: that is not
- * "none".
+ * Returns all rows of a listing in the whole cloud. Throws if the cloud can't list them, which does
+ * not mean "none".
  */
 export async function list(cloud: Cloud, listing: Listing): Promise<Found[]> {
   const { admin } = cloud;
@@ -384,7 +384,7 @@ export async function list(cloud: Cloud, listing: Listing): Promise<Found[]> {
   }));
 }
 
-/** Runs `ask`, and takes the given statuses as "there is none". */
+/** Calls `ask` and treats the given statuses as an empty list. */
 export async function orNone<T>(
   statuses: readonly number[],
   ask: () => Promise<T[]>,
