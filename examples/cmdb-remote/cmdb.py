@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""A CMDB as a service of one's own: asked by the propagator over HTTP, it forgets what belonged to a deleted project.
+"""A CMDB as a service of the operator: it removes the assets of a deleted project.
 
-POST /tasks takes a `service.requested`, answers 202 and works in a thread; what became of it goes to
-POST /v1/tasks/<id>/report of the propagator. Python's standard library only.
+The propagator sends a `service.requested` to POST /tasks, which answers 202 and works in a thread.
+The thread reports the result to POST /v1/tasks/<id>/report of the propagator.
+Uses only Python's standard library.
 """
 
 import json
@@ -26,13 +27,21 @@ lock = threading.Lock()
 
 
 def assets_of(database, project):
-    """The rows of exactly this project; compared here once more, whatever the collation of the database."""
+    """Return the rows of this project.
+
+    The owner is compared again because the database may compare without regard to case.
+    """
     rows = database.execute("SELECT id, project, audited FROM asset WHERE project = ?", (project,)).fetchall()
     return [(number, audited) for number, owner, audited in rows if owner == project]
 
 
 def empty(project, phase):
-    """Counts (phase plan), or removes (phase apply) what may go. Gives the report. May be repeated at any time."""
+    """Count the assets (phase plan) or remove those that are not audited (phase apply).
+
+    Returns the report.
+
+    May be repeated at any time.
+    """
     database = sqlite3.connect(DATABASE, timeout=10)
     try:
         before = assets_of(database, project)
@@ -40,7 +49,7 @@ def empty(project, phase):
             free = [(number, project) for number, audited in before if not audited]
             with database:
                 database.executemany("DELETE FROM asset WHERE id = ? AND project = ?", free)
-        # Finished means looked at again.
+        # A task is finished only when a new listing is empty.
         left = assets_of(database, project)
     finally:
         database.close()
@@ -71,7 +80,10 @@ def failure(phase, error):
 
 
 def tell(task_id, report):
-    """To the propagator. One that is away for long asks again by itself: nothing is lost by giving up."""
+    """Send the report to the propagator.
+
+    After a long outage the propagator requests the task again, so a lost report does no harm.
+    """
     url = f"{PROPAGATOR}/v1/tasks/{urllib.parse.quote(task_id, safe='')}/report"
     headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
     for pause in (0, 1, 2, 4, 8):
@@ -92,7 +104,7 @@ def work(task):
     task_id, phase = task["taskId"], task["phase"]
     try:
         report = empty(task["project"], phase)
-    except Exception as error:  # Whatever it is, the operator must hear of it.
+    except Exception as error:  # The operator must see every failure.
         report = failure(phase, error)
     finally:
         with lock:
@@ -114,7 +126,7 @@ class Door(BaseHTTPRequestHandler):
         self.end_headers()
         if not is_ours:
             return
-        # Asked twice while it works, it works once.
+        # A repeated request must not start a second thread for the same task.
         with lock:
             is_new = task_id not in under_way
             under_way.add(task_id)

@@ -5,7 +5,7 @@ import { withFault } from './aws-faults.ts';
 import { confirmation, operation, requested } from './samples.ts';
 
 /**
- * A process that is killed at a chosen point: `node aws-target project.ts endpoint prefix service
+ * A process that is killed at a chosen point: `node aws-killed-process.ts endpoint prefix service
  * what`. It prints `stands` when it reaches that point. `commit`: its rows are written, its
  * messages not sent · `redrive`: dead-letter messages were sent back, but not deleted · `work`: a
  * message is being handled.

@@ -3,7 +3,7 @@ import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
 import { confirmation, unique } from './samples.ts';
 
 /**
- * A process that is killed: `node target project.ts folder|url write|work|hold`. It reports each
+ * A process that is killed: `node killed-process.ts folder|url write|work|hold`. It reports each
  * completed step on standard output: `committed <id>` after a change with a state and a message,
  * `handled <id> <receive count>` in a handler.
  */
