@@ -6,19 +6,19 @@ import { isEnded, requestPreDelete, requestReady } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** A released operation may pass the caps: a person has looked. */
+/** A released operation ignores the caps, because a person has checked it. */
 const mayPassCaps = (operation: Operation): boolean => operation.released !== undefined;
 
 /**
- * An administrator asked for it, and Keystone still has the project: it is disabled and deleted by
- * us.
+ * True if an administrator requested the operation and Keystone still has the project. The
+ * operation disables and deletes the project itself.
  */
 export const lives = (operation: Operation): boolean =>
   operation.request !== undefined && operation.confirmedAt.length === 0;
 
 /**
- * Moves an operation on as far as it can go now: from confirming to running (or observed), from one
- * task to those behind it, to its end. Called after every change; does nothing when nothing can
+ * Moves an operation as far as it can go now: from confirming to running (or observed), from one
+ * task to the next, and to its end. Called after every change. It does nothing when nothing can
  * move.
  */
 export function advance(transaction: OperationTransaction, rules: Rules): void {
@@ -33,8 +33,8 @@ export function advance(transaction: OperationTransaction, rules: Rules): void {
 }
 
 /**
- * safety rule: Keystone has answered 404 twice and apart, and the grace period is over;
- * or an administrator asked for it, and Keystone has shown the project as he said.
+ * Safety rule "Keystone decides": Keystone answered 404 twice and apart, and the grace period is
+ * over. For a request of an administrator, Keystone has shown the project in the requested state.
  */
 export function isConfirmed(operation: Operation, rules: Rules): boolean {
   if (lives(operation)) return operation.order.length > 0;
@@ -55,13 +55,14 @@ function start(transaction: OperationTransaction, rules: Rules): void {
       transaction.operation = { ...moveOperation(operation, 'observed'), endedAt: rules.now };
     return;
   }
-  // A service that can't be counted now stops no other (safety rule: one stuck resource stops no
-  // other): its first failed try is enough to go on without it.
+  // A service that cannot be counted must not stop the others (safety rule "One stuck project stops
+  // no other"). After its first failed count the operation continues without it.
   const uncounted = transaction.tasks.filter(
     (task) => task.state === 'planning' && task.sequence === 0 && task.run === 1,
   );
   if (uncounted.length > 0) return;
-  // A person has released its deletion, and it does not count towards the cap either.
+  // The person who released its deletion has decided. Such an operation also does not count towards
+  // the hourly cap.
   const isExempt = mayPassCaps(operation) || operation.cause.suspicious === true;
   if (!isExempt && rules.startedLastHour >= rules.maxOperationsPerHour) {
     hold(
@@ -77,8 +78,8 @@ function start(transaction: OperationTransaction, rules: Rules): void {
 }
 
 /**
- * The first thing that changes anything: alive, if an administrator wants so; else on what Keystone
- * has forgotten or disabled.
+ * Begins the part of the operation that changes anything. A requested operation on an enabled
+ * project begins with phase `pre-delete`; every other one begins to run its tasks.
  */
 export function begin(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
@@ -90,7 +91,10 @@ export function begin(transaction: OperationTransaction, now: number): void {
   if (isAlive) transaction.keystoneAction('assign-role', now);
 }
 
-/** What needs the project alive; when all of it is done, the project is disabled. */
+/**
+ * Runs the tasks that need the project to exist, and disables the project when all of them have
+ * ended.
+ */
 function preDelete(transaction: OperationTransaction, rules: Rules): void {
   const { keystoneAction } = transaction.operation;
   if (keystoneAction?.what !== 'assign-role' || !keystoneAction.done) return;
@@ -112,7 +116,7 @@ function overCap(transaction: OperationTransaction, rules: Rules): string | unde
   return `it holds ${found} resources, the cap is ${rules.maxResourcesPerOperation}`;
 }
 
-/** Lets the operation stand still until a person releases it by name. */
+/** Holds the operation until a person releases it by name. */
 export function hold(
   transaction: OperationTransaction,
   reason: string,
@@ -130,10 +134,10 @@ export function hold(
   };
 }
 
-/** Only when every task has ended by its own report does the operation end. */
+/** Ends the operation when the report of every task has ended the task. */
 function end(transaction: OperationTransaction, rules: Rules): void {
   const { operation } = transaction;
-  // An account of which no service holds anything has no tasks.
+  // An operation without tasks has ended, too: no service holds anything of the account.
   if (
     operation.state === 'running' &&
     operation.order.every(({ id }) => isEnded(transaction.task(id)))
@@ -160,15 +164,18 @@ function ended(transaction: OperationTransaction, rules: Rules): Operation {
   };
 }
 
-/** What may be left, and would be out of reach for good once the project is deleted. */
+/**
+ * Returns the remaining items that could never be reached after the project's deletion, without the
+ * waived ones.
+ */
 const unwaivedLeftovers = (transaction: OperationTransaction, rules: Rules): string[] =>
   applyWaivers(leftoversOf(transaction.operation, transaction.tasks), rules.waivers).open.map(
     ({ what }) => what,
   );
 
 /**
- * Deletes the project in Keystone. Is something out of reach, Keystone is asked first: where
- * somebody has deleted it, nothing is to be decided.
+ * Deletes the project in Keystone. If something is unreachable, the operation first asks Keystone.
+ * If the project is deleted already, no decision of a person is needed.
  */
 function close(transaction: OperationTransaction, rules: Rules): void {
   const { id, confirmation } = transaction.operation;
@@ -183,7 +190,10 @@ function close(transaction: OperationTransaction, rules: Rules): void {
   }
 }
 
-/** Whether to delete a project of which something may be left is for a person to decide. */
+/**
+ * Holds the operation when something may be left, because a person must decide about the deletion
+ * of the project.
+ */
 export function holdForLeftovers(transaction: OperationTransaction, rules: Rules): void {
   const unknown = unwaivedLeftovers(transaction, rules);
   if (unknown.length === 0) return;
@@ -197,14 +207,14 @@ export function holdForLeftovers(transaction: OperationTransaction, rules: Rules
   );
 }
 
-/** Tells whoever listens, and the domain that it belongs to. */
+/** Publishes the end of the operation for subscribers and for the operation of the domain. */
 export function announceEnd(transaction: OperationTransaction): void {
   const { id, state, parentId, next, scope } = transaction.operation;
   transaction.messages.push({
     type: 'operation.finished',
     data: { operationId: id, state, ...(parentId ? { parentId } : {}) },
   });
-  // Another deletion came while this one was running.
+  // Another deletion of the account was announced while this operation was running.
   if (next)
     transaction.messages.push({
       type: `account.${scope.type}.deleted`,

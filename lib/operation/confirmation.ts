@@ -12,12 +12,12 @@ import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * What Keystone answered when it was asked for the account (safety rule: Keystone decides).
- * `unknown`: it did not answer, or not for certain.
+ * Keystone's answer about the account (safety rule "Keystone decides"). `unknown`: Keystone did not
+ * answer, or not with certainty.
  */
 export type KeystoneAnswer =
   | { readonly is: 'absent'; readonly cloud: CloudSnapshot }
-  /** `alive`: asked for when an administrator wants the end of it. */
+  /** `alive` is set when an administrator requested the cleanup. */
   | {
       readonly is: 'present';
       readonly enabled: boolean;
@@ -26,29 +26,35 @@ export type KeystoneAnswer =
         readonly members: readonly UserId[];
       };
     }
-  /** The project is there, and Keystone would refuse to disable or delete it (safety rule 13). */
+  /**
+   * The project exists, and Keystone would refuse to disable or delete it (safety rule "Know the
+   * end before the beginning").
+   */
   | { readonly is: 'blocked'; readonly message: string; readonly advice: string }
-  /** It is gone, and must be left alone all the same (safety rule: never the cloud itself). */
+  /**
+   * The account is deleted and protected, so nothing is removed (safety rule "Never the cloud's
+   * own").
+   */
   | { readonly is: 'protected'; readonly because: string }
-  /** Another account lives whose id a database may take for this one. */
+  /** Another account exists whose id a database may treat as equal to this one. */
   | { readonly is: 'alike'; readonly living: string }
   | { readonly is: 'unknown'; readonly error: ErrorReport };
 
 const LONGEST_WAIT_SECONDS = 60;
 /**
- * A read right after a deletion may be old, from a lagging replica of the database or a cache
- * within one worker of Keystone: only what is shown for so long is taken for alive.
+ * A read right after a deletion may be stale, because of a database replica or a cache in one
+ * worker of Keystone. Only an account that is shown for this long counts as existing.
  */
 const SHOWN_FOR_MILLIS = 60_000;
 
-/** Whether Keystone's answer number `confirmation` is still of interest. */
+/** True if the operation still waits for Keystone's answer number `confirmation`. */
 export const awaitsConfirmation = (operation: Operation, confirmation: number): boolean =>
   operation.confirmation === confirmation &&
   (operation.state === 'confirming' || mayBeDeleted(operation));
 
 /**
- * Somebody may have deleted the project whose end is under way: Keystone said so, or something is
- * out of reach and that would settle it.
+ * True for a requested operation whose project may have been deleted by another client. Its answer
+ * is used while the operation runs or is held for leftovers.
  */
 const mayBeDeleted = (operation: Operation): boolean =>
   lives(operation) &&
@@ -58,7 +64,10 @@ const mayBeDeleted = (operation: Operation): boolean =>
 const isHeldForLeftovers = ({ state, hold }: Operation): boolean =>
   state === 'held' && hold?.about === 'leftovers';
 
-/** Takes in Keystone's answer number `confirmation`. An answer to an old question is left aside. */
+/**
+ * Applies Keystone's answer number `confirmation` to the operation. An answer to an earlier
+ * question is ignored.
+ */
 export function applyConfirmation(
   transaction: OperationTransaction,
   confirmation: number,
@@ -105,8 +114,9 @@ export function applyConfirmation(
 }
 
 /**
- * Deleted by somebody else, it goes on and ends as after any deletion; else, where all is done that
- * can be done, a person decides.
+ * Applies an answer that comes after the confirmation. If another client deleted the project, the
+ * operation continues as after any deletion. If the project exists and all tasks have ended, a
+ * person decides.
  */
 function applyLaterConfirmation(
   transaction: OperationTransaction,
@@ -123,7 +133,7 @@ function applyLaterConfirmation(
     ...transaction.operation,
     confirmation: transaction.operation.confirmation + 1,
   };
-  // A protection that was set meanwhile is told before each pass.
+  // A protection that was set meanwhile is checked before each run.
   const isGone = keystoneAnswer.is === 'absent' || keystoneAnswer.is === 'protected';
   if (isGone && state !== 'running')
     transaction.operation = { ...moveOperation(transaction.operation, 'running'), hold: undefined };
@@ -136,7 +146,7 @@ function applyLaterConfirmation(
   advance(transaction, rules);
 }
 
-/** What an administrator asked for: it is there, as he said. */
+/** Applies the answer that the requested project exists as the administrator described it. */
 function applyAlive(
   transaction: OperationTransaction,
   enabled: boolean,
@@ -156,7 +166,7 @@ function applyAlive(
   transaction.operation = {
     ...operation,
     hold: undefined,
-    // The question is answered. A 404 before it was no true one.
+    // The question is answered. The project exists, so an earlier 404 was not true.
     confirmation: operation.confirmation + 1,
     confirmedAt: [],
     scope: { ...operation.scope, members: alive.members },
@@ -190,8 +200,8 @@ function applyAbsent(transaction: OperationTransaction, cloud: CloudSnapshot, ru
 
 function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
   const { operation } = transaction;
-  // Keystone can't be asked at all about such an id: waiting does not help. Anything else that is
-  // unsupported (405 of a proxy, no URL in the catalog) may be mended.
+  // Keystone never answers about such an id, so a retry does not help. Any other unsupported call
+  // may be repaired (405 of a proxy, no URL in the catalog).
   if (error.code === 'keystone.id.hidden' && operation.state === 'confirming') {
     transaction.operation = refuse(operation, error.message, rules.now);
     return;
@@ -211,7 +221,10 @@ function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rul
   askAgain(transaction, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - since) / 1000)));
 }
 
-/** Nothing was removed yet. The operation goes on by itself once the reason is cleared. */
+/**
+ * Holds an operation that has removed nothing yet. It continues by itself once the reason is
+ * cleared.
+ */
 function takeBlocked(
   transaction: OperationTransaction,
   { message, advice }: Extract<KeystoneAnswer, { is: 'blocked' }>,
@@ -238,7 +251,7 @@ function applyPresent(transaction: OperationTransaction, reason: string, rules: 
     transaction.operation = refuse(operation, reason, rules.now);
     return;
   }
-  // An answer of 404 that is taken back never was one.
+  // Keystone shows the account again, so an earlier 404 does not count.
   const advice =
     'It may be a stale read, or a forged notification; nothing is touched. Keystone is asked again for a minute.';
   transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
@@ -258,7 +271,7 @@ function askAgain(transaction: OperationTransaction, delaySeconds: number): void
   });
 }
 
-/** Saves the order and lets every service count, while the grace period passes. */
+/** Saves the order and requests a count from every service, during the grace period. */
 function plan(
   transaction: OperationTransaction,
   { services, uncovered, leftOut }: CloudSnapshot,
@@ -274,7 +287,10 @@ function plan(
   }
 }
 
-/** A task that ends before it began: its service is left out, absent, or out of reach. */
+/**
+ * Returns the end of a task that ends before its first run, because its service is left out, absent
+ * or unreachable.
+ */
 function endedAtOnce(
   planned: PlannedTask,
   service: PlacedService | undefined,

@@ -4,17 +4,16 @@ import type { ResourceTypeCount, Task, TaskCounts } from './model.ts';
 const NONE: ResourceTypeCount = { found: 0, removed: 0, left: 0 };
 
 /**
- * What a task has found, removed and left, once a run has reported.
+ * Returns the counts of a task after a run has reported.
  *
- * `found` is never higher than the number of distinct resources that were ever listed: it is the
- * most that one run listed (a run counts each id once), or the number of distinct ids of all runs,
- * whichever is higher, and both are lower bounds. So a resource that is removed, comes back and is
- * removed again counts as one, and `removed`, which is `found - left`, never exceeds what there
- * was.
+ * `found` is a lower bound of the distinct resources that were ever listed. It is the higher of two
+ * values: the most that one run listed (a run counts each id once), and the distinct ids of all
+ * runs. A resource that is removed, returns and is removed again therefore counts once. `removed`
+ * is `found - left`.
  *
- * `baseline` is the state before the run, `distinct` the number of ids that the runs before it
- * listed, `fresh` those that it was the first to list. A type that the run could not list is not in its counts and stays as it was: not knowing
- * changes nothing.
+ * `baseline` is the state before the run. `distinct` is the number of ids that the earlier runs
+ * listed, and `fresh` the number of those that this run listed first. A type that the run could not
+ * list is missing in its counts and keeps its old value.
  */
 export function mergeCounts(
   baseline: TaskCounts,
@@ -32,7 +31,7 @@ export function mergeCounts(
   return now;
 }
 
-/** The distinct ids once a run has ended. */
+/** Returns the number of distinct ids after a run has ended. */
 export const addDistinct = (
   distinct: Task['distinct'],
   fresh: Task['distinct'] = {},
@@ -44,11 +43,11 @@ export const addDistinct = (
 });
 
 /**
- * Progress is a type of which more was removed than ever before. `mostRemoved` only grows, in whole
- * steps, and is never higher than the number of distinct resources that were ever listed (see
- * {@link mergeCounts}). So a task can make progress only as often as there are resources, and one
- * that comes back for ever lets it stand still: it waits longer and longer, and is dead-lettered at
- * the stall time-out.
+ * Returns the types of which more was removed than ever before; only this is progress.
+ * `mostRemoved` only grows, and is never higher than the number of distinct resources that were
+ * ever listed (see {@link mergeCounts}). So a task can make progress only as often as there are
+ * resources. A resource that always returns is no progress: the back-off grows, and the task is
+ * dead-lettered at the stall timeout.
  */
 export function newRecords(
   mostRemoved: Task['mostRemoved'],
@@ -61,7 +60,7 @@ export function newRecords(
   );
 }
 
-/** All resource types together. */
+/** Returns the sum over all resource types. */
 export function total(counts: TaskCounts): ResourceTypeCount {
   return Object.values(counts).reduce(
     (sum, count) => ({
@@ -73,7 +72,10 @@ export function total(counts: TaskCounts): ResourceTypeCount {
   );
 }
 
-/** A condition keeps the time since when it stands as long as the same reason stands. */
+/**
+ * Returns the conditions with the time since which each of them stands. The time is kept while the
+ * reason is the same.
+ */
 export function keepSince(
   before: readonly Condition[],
   now: readonly Condition[],
@@ -89,8 +91,8 @@ export function keepSince(
 }
 
 /**
- * Nothing moves by itself; what this cloud merely lacks, or what is out of reach for good, is
- * nobody's waiting.
+ * True if every condition waits for a person. Missing features and unreachable types
+ * (`Unsupported`) do not count, because nothing waits for them.
  */
 export function waitsForPeople(conditions: readonly Condition[]): boolean {
   const waits = conditions.filter((condition) => condition.class !== 'Unsupported');
@@ -98,9 +100,10 @@ export function waitsForPeople(conditions: readonly Condition[]): boolean {
 }
 
 /**
- * Seconds until the next look. Quick while resources move; a quarter of the time that nothing
- * moved, up to a minute; when only people can help, half of it, up to five minutes. Never sooner
- * than the service asked (`Retry-After`).
+ * Returns the seconds until the next run. The delay is short while resources are removed. Without
+ * progress it is a quarter of the idle time, up to a minute. If only a person can help, it is half
+ * of the idle time, up to five minutes. It is never shorter than the service asked for
+ * (`Retry-After`).
  */
 export function nextRunSeconds(
   task: Pick<Task, 'progressAt' | 'conditions'>,

@@ -10,7 +10,7 @@ import {
   typeKey,
 } from './registry.ts';
 
-/** What covers types of the catalog: a service file, or one of the operator's own. */
+/** A service, built in or added by the operator, that covers types of the catalog. */
 export interface Covering {
   readonly name: ServiceName;
   readonly catalogTypes: readonly string[];
@@ -18,32 +18,33 @@ export interface Covering {
   readonly noProjectResources?: string | undefined;
 }
 
-/** Of one service: where it is emptied, and what is out of reach. */
+/** The coverage of one service: the regions of its cleanup, and its unreachable registrations. */
 export interface ServiceCoverage {
   readonly regions: readonly string[];
-  /** Registrations of it that are not emptied and that no setting leaves out. */
+  /** Registrations of the service that are not cleaned up and that no setting leaves out. */
   readonly unverified: readonly Uncovered[];
 }
 
+/** The coverage of all registrations of a cloud. */
 export interface Coverage {
   readonly of: (service: Covering) => ServiceCoverage;
   /** Registrations of types that no service covers. */
   readonly unknown: readonly Uncovered[];
-  /** Regions that a setting leaves out, with what is registered there. */
+  /** Regions that a setting leaves out, with the types registered there. */
   readonly leftOut: readonly LeftOut[];
-  /** Why Keystone's own lists could not be read, so that nothing may be called absent. */
+  /** Why Keystone's own lists could not be read. No service may be called absent then. */
   readonly unlisted: Uncovered | undefined;
 }
 
-/** Under this name a person may waive that Keystone's lists can't be read. */
+/** The name under which a person can waive unreadable lists of Keystone. */
 export const UNLISTED = 'unlisted';
-/** Under this name a person may waive a registration that names no type. */
+/** The name under which a person can waive a registration without a type. */
 export const UNTYPED = 'untyped';
 
 /**
- * Accounts for every registration of Keystone. Each is emptied, or left out by a setting that is
- * named, or unverified. A service that has no registration at all is absent, unless Keystone's
- * lists could not be read.
+ * Assigns every registration of Keystone to one of three groups: cleaned up, left out by a named
+ * setting, or unverified. A service without any registration is absent, unless Keystone's lists
+ * could not be read.
  */
 export function coverageOf(registry: Registry, services: readonly Covering[]): Coverage {
   const { registrations, unlisted } = registry;
@@ -98,7 +99,7 @@ function serviceCoverage(
   return { regions, unverified: distinct(unverified) };
 }
 
-/** The endpoints that are called, one a region. */
+/** Returns the endpoints to call, one for each region. */
 function chosenEndpoints(
   registry: Registry,
   service: Covering,
@@ -112,7 +113,7 @@ function chosenEndpoints(
       (region) => chooseEndpoint(own, service.catalogTypes, region, registry.interfaces) ?? [],
     );
   const here = inRegions(all.filter((region) => isConfigured(registry, region)));
-  // The cleaner is logged in to this Keystone, whatever region it is registered in.
+  // The propagator is logged in to this Keystone, in whatever region it is registered.
   return here.length === 0 && service.catalogTypes.includes('identity')
     ? inRegions(all).slice(0, 1)
     : here;
@@ -123,10 +124,13 @@ const isConfigured = ({ regions }: Registry, region: string): boolean =>
 const isLeftOut = (registry: Registry, { region }: Registration): boolean =>
   region !== undefined && !isConfigured(registry, region);
 
-/** Where the service of a chosen endpoint is: its own place, and those of its other interfaces. */
+/**
+ * Returns the places of the service behind a chosen endpoint: its own and those of its other
+ * interfaces.
+ */
 function placesOf(own: readonly Registration[], { registration, endpoint }: Chosen): string[] {
   const isDoubled = doubledInterfaces(own, registration);
-  // Which of two services the other interfaces lead to is not known.
+  // It is not known which of the two services the other interfaces belong to.
   if (isDoubled(endpoint)) return [endpoint.place];
   return [endpoint, ...registration.endpoints.filter((one) => !isDoubled(one))].map(
     ({ place }) => place,
@@ -140,9 +144,9 @@ function isCovered(
   chosen: readonly Chosen[],
   emptied: ReadonlySet<string>,
 ): boolean {
-  // A row without an endpoint leads nowhere: what has one is emptied.
+  // A row without an endpoint cannot be called. It is covered if another row of the service is.
   if (one.endpoints.length === 0) return chosen.length > 0;
-  // The settings say that this service is at another URL than the one that Keystone has.
+  // The settings replace the endpoint that Keystone has in this region.
   if (
     chosen.some(({ registration }) => registration.isOverride && registration.region === one.region)
   )
@@ -154,7 +158,7 @@ function isCovered(
   );
   const isDoubled = doubledInterfaces(own, one);
   if (itself?.registration === one) return one.endpoints.filter(isDoubled).every(isEmptied);
-  // Another interface of a service that is emptied leads to the same service.
+  // Another interface of a service leads to the same service.
   const isSame =
     itself &&
     ((endpoint: Registration['endpoints'][number]) =>
@@ -165,11 +169,11 @@ function isCovered(
   );
 }
 
-/** Whether it is registered under a type that is spoken to, and not only under an older one. */
+/** True if the type is one that the propagator calls, and not only an older one. */
 const isMain = ({ catalogTypes }: Covering, { type }: Registration): boolean =>
   catalogTypes.some((main) => typeKey(main) === typeKey(type));
 
-/** Why a registration is not emptied, and what the operator can do. */
+/** Returns why a registration is not cleaned up, and what the operator can do. */
 function finding(
   registry: Registry,
   service: Covering,
@@ -241,7 +245,10 @@ function unknownType({ type, name, hidden, region, isOverride }: Registration): 
   return { type: type.trim() === '' ? UNTYPED : type, name: name || type, ...where, ...because };
 }
 
-/** One finding for each type and region; what a catalog shows comes first. */
+/**
+ * Returns one entry for each type and region. An entry from the catalog replaces other entries of
+ * its type.
+ */
 function distinct(all: readonly Uncovered[]): Uncovered[] {
   const shown = new Set(all.filter(({ because }) => because === undefined).map(({ type }) => type));
   const kept = all.filter(({ type, because }) => because === undefined || !shown.has(type));
@@ -252,8 +259,8 @@ function distinct(all: readonly Uncovered[]): Uncovered[] {
 }
 
 /**
- * Something of which it is not known whether it holds anything of the account, by the types under
- * which a person may waive it.
+ * A registration or task that may have left resources of the account, with the types under which a
+ * person can waive it.
  */
 export interface Leftover {
   readonly types: readonly string[];
@@ -261,8 +268,8 @@ export interface Leftover {
 }
 
 /**
- * What may be left when every task has ended: registrations that are not emptied, and tasks that
- * ended out of reach.
+ * Returns what may be left when every task has ended: registrations that are not cleaned up, and
+ * tasks that ended unreachable.
  */
 export function leftoversOf(
   operation: Pick<Operation, 'order' | 'uncovered'>,
@@ -284,7 +291,7 @@ export function leftoversOf(
   ];
 }
 
-/** What no waiver lets pass, and the waivers that did. */
+/** Returns the items that no waiver covers, and the waivers that applied. */
 export function applyWaivers<R extends Pick<Leftover, 'types'>>(
   leftovers: readonly R[],
   waivers: readonly Waiver[],

@@ -4,10 +4,7 @@ import { hasEnded, openCleanup } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/**
- * A project of the domain, as the inventory remembers it, and every operation that there was about
- * it, newest first.
- */
+/** A project of the domain from the inventory, with all operations about it, newest first. */
 export interface DomainProject {
   readonly scope: ProjectScope;
   readonly existing: readonly Operation[];
@@ -17,8 +14,9 @@ export interface DomainProject {
 }
 
 /**
- * Once Keystone has confirmed that the domain is gone: one operation for each of its projects,
- * announced or not. Those that their own notification opened before become its children.
+ * Opens one operation for each project of a domain that Keystone has confirmed as deleted, with or
+ * without a notification. Operations that a project's own notification opened earlier become its
+ * children.
  */
 export function openProjects(
   transaction: OperationTransaction,
@@ -41,7 +39,7 @@ export function openProjects(
       existing: project.existing,
       mode: operation.mode,
       now: rules.now,
-      // The domain has waited for all of them.
+      // The domain has already waited for the grace period.
       gracePeriodMillis: 0,
       protectedBecause: project.protectedBecause,
       parentId: operation.id,
@@ -65,7 +63,10 @@ export function openProjects(
   applyChildren(transaction, children, rules.now);
 }
 
-/** A domain ends with its last project, and says no more than its projects do. */
+/**
+ * Ends the operation of a domain with its last project. Its state follows from those of its
+ * projects.
+ */
 export function applyChildren(
   transaction: OperationTransaction,
   children: readonly Operation[],

@@ -2,10 +2,10 @@ import type { Task } from './model.ts';
 import type { Rules } from './transaction.ts';
 
 /**
- * A task with its times corrected for what a clock alone can do. Between two reports at most the
- * wait that was asked for and a quarter of the stall timeout count: a clock that was set forward,
- * or a process that did not run for hours, is no silence of the service. A clock that was set back
- * takes nothing away of what counted before.
+ * Returns the task with times that do not depend on jumps of the clock. Between two reports at most
+ * the requested delay and a quarter of the stall timeout count. A clock that was set forward, or a
+ * process that was stopped for hours, is not silence of the service. A clock that was set back
+ * removes nothing that already counted.
  */
 export function withElapsed(task: Task, rules: Pick<Rules, 'now' | 'stallTimeoutMillis'>): Task {
   const last = Math.max(task.reportedAt ?? task.progressAt, task.progressAt);
@@ -16,8 +16,8 @@ export function withElapsed(task: Task, rules: Pick<Rules, 'now' | 'stallTimeout
 }
 
 /**
- * The times of an operation that waits for its grace period, after the clock was set back behind
- * the last time that is known of it. It waits for what was left then, and is confirmed anew.
+ * Corrects an operation in its grace period after the clock was set back behind its last known
+ * time. The operation waits for the rest of the period and is confirmed again.
  */
 export function withoutFuture<
   At extends {

@@ -1,18 +1,18 @@
 import type { Task } from './model.ts';
 
-/** Resources of one type that a rerun found although the earlier operation had not left them. */
+/** Resources of one type that a rerun found and that the earlier operation had not left. */
 export interface FoundAgain {
   readonly service: string;
   readonly region: string;
   readonly resourceType: string;
   readonly found: number;
-  /** What the earlier operation left of it; `undefined` where it did not list this type. */
+  /** How many the earlier operation left; `undefined` where it did not list this type. */
   readonly leftBefore: number | undefined;
 }
 
 /**
- * What a rerun found that the earlier operation did not: resources that came after it, and what it
- * could not see. Types of which no more was found than the earlier operation left are not named.
+ * Returns the resources that a rerun found in addition to those that the earlier operation left.
+ * They are newer, or the earlier operation could not list them.
  */
 export function foundAgain(tasks: readonly Task[], earlier: readonly Task[]): FoundAgain[] {
   const before = new Map(earlier.map((task) => [placeOf(task), task.counts]));

@@ -7,7 +7,8 @@ import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
 /**
- * What became of an act: what Keystone showed right before it, and what kept it from being done.
+ * The result of a Keystone action: the state that Keystone showed right before it, and the error if
+ * it failed.
  */
 export interface KeystoneActionResult {
   readonly number: number;
@@ -18,9 +19,9 @@ export interface KeystoneActionResult {
 const LONGEST_WAIT_SECONDS = 60;
 
 /**
- * Takes in what became of an act in Keystone. What is transient or stands in the way for now is
- * tried again; whatever else goes wrong waits for a person, for the next step would build on it. An
- * answer to an older act is left aside.
+ * Applies the result of a Keystone action. A transient error or a block is retried. Any other error
+ * holds the operation for a person, because the next step depends on the action. A result of an
+ * earlier action is ignored.
  */
 export function applyKeystoneAction(
   transaction: OperationTransaction,
@@ -35,7 +36,7 @@ export function applyKeystoneAction(
     shown === 'enabled' &&
     invalidateVerifications(transaction)
   ) {
-    // Somebody works in it again: what was proven empty may not be any more.
+    // The project is enabled again, so types that were verified empty may not be empty any more.
     transaction.operation = moveOperation(
       { ...transaction.operation, keystoneAction: { ...keystoneAction, done: true } },
       'running',
@@ -48,8 +49,8 @@ export function applyKeystoneAction(
       keystoneAction: { ...keystoneAction, done: true },
       hold: state === 'held' ? held : undefined,
     };
-    // A disabled project gives no token, nor does one that somebody deleted: from here on it goes
-    // as after a deletion, but for what was proven before.
+    // Keystone gives no token on a disabled or deleted project. The operation continues as after a
+    // deletion, and keeps the earlier verifications.
     const givesNoToken =
       keystoneAction.what === 'disable' ||
       (keystoneAction.what === 'assign-role' && shown === 'absent');
@@ -76,9 +77,9 @@ function takeFailure(
   const reason = `${DOING[keystoneAction.what]} in Keystone ${isStopped ? 'waits' : 'failed'}: ${error.message}`;
   const { state } = transaction.operation;
   const isUnderWay = state === 'pre-delete' || state === 'closing';
-  // Giving a role back goes on in whatever state the operation is.
+  // The role must be revoked in any state of the operation.
   if (!isUnderWay && keystoneAction.what !== 'revoke-role') return;
-  // `Gone`: somebody deleted the project this very moment; the next try sees that.
+  // `Gone`: the project was deleted meanwhile. The next try sees that.
   if (isUnderWay && !isStopped && error.class !== 'Transient' && error.class !== 'Gone') {
     hold(transaction, reason, rules.now, { about: 'keystoneAction', advice: error.advice });
     return;

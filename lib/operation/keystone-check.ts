@@ -1,13 +1,13 @@
 import type { ErrorReport } from '../shared/errors.ts';
 
-/** Whether Keystone's policy file lets the propagator's user do something. */
+/** Whether Keystone's policy lets the propagator's user do something. */
 export type Permission =
   | { readonly is: 'granted' }
-  /** `message`: what Keystone answered. */
+  /** `message`: Keystone's answer. */
   | { readonly is: 'refused'; readonly message: string }
   | { readonly is: 'unknown'; readonly because: string };
 
-/** What Keystone shows of a project and of the propagator's user, before anything is removed. */
+/** What Keystone shows of a project and of the propagator's user before anything is removed. */
 export interface KeystoneFacts {
   readonly project: { readonly id: string; readonly enabled: boolean; readonly immutable: boolean };
   /** `undefined`: Keystone does not show the domain to the propagator. */
@@ -23,7 +23,7 @@ export interface KeystoneFacts {
     /** An application credential gives a token on its own project only. */
     readonly isBoundToItsProject: boolean;
   };
-  /** `undefined`: not asked, because another fact already decides or because it is not needed. */
+  /** `undefined`: not asked, because another fact decides or the answer is not needed. */
   readonly mayUpdate: Permission | undefined;
   readonly mayRevokeRole: Permission | undefined;
   readonly mayDelete: Permission | undefined;
@@ -35,19 +35,20 @@ export interface Obstacle {
   readonly advice: string;
 }
 
+/** The result of {@link checkKeystone}. */
 export interface KeystoneCheck {
-  /** Empty: nothing is known that would make a Keystone action fail. */
+  /** Empty if no reason is known for which a Keystone action would fail. */
   readonly obstacles: readonly Obstacle[];
-  /** What could not be found out without changing something. */
+  /** What cannot be found out without a change. */
   readonly unknown: readonly string[];
 }
 
 /**
- * Safety rule 13: everything that would make Keystone refuse to give a token on the project, to
- * disable it or to delete it. The reasons are those of Keystone's own source
- * (`keystone/resource/core.py`, `assignment/core.py` and `common/policies/`, read for Zed and
- * 2026.2). No reason: an immutable domain, an immutable role and a limit of the project, which
- * Keystone does not look at when it disables or deletes a project or assigns a role.
+ * Safety rule "Know the end before the beginning": returns everything that would make Keystone
+ * refuse a token on the project, its disabling or its deletion. The reasons come from Keystone's
+ * source (`keystone/resource/core.py`, `assignment/core.py` and `common/policies/`, read for Zed
+ * and 2026.2). An immutable domain, an immutable role and a limit of the project are no reasons.
+ * Keystone does not check them when it disables or deletes a project or assigns a role.
  */
 export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   const { project, domain, children } = facts;
@@ -75,7 +76,7 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   return { obstacles, unknown };
 }
 
-/** Several obstacles as one text each. Called only with at least one. */
+/** Joins several obstacles into one. The list must not be empty. */
 export function summarize(obstacles: readonly Obstacle[]): Obstacle {
   return {
     message: obstacles.map(({ message }) => message).join('; '),
@@ -84,8 +85,8 @@ export function summarize(obstacles: readonly Obstacle[]): Obstacle {
 }
 
 /**
- * The advice for a Keystone action that Keystone refused after all. A known obstacle names its
- * command. Without one the advice points to Keystone's own message and guesses nothing.
+ * Returns the advice for a Keystone action that Keystone refused in spite of the check. A known
+ * obstacle names its command. Without one the advice points to Keystone's own message.
  */
 export function adviceOnRefusal(error: ErrorReport, obstacles: readonly Obstacle[]): string {
   if (obstacles.length > 0) {
@@ -117,7 +118,7 @@ function hasChildren(children: KeystoneFacts['children']): Obstacle {
   };
 }
 
-/** Zed's `openstack domain set --no-immutable` is refused; by the domain's project it works. */
+/** Zed refuses `openstack domain set --no-immutable`. The command works on the domain's project. */
 function disabledDomain(project: string, domain: { id: string; immutable: boolean }): Obstacle {
   const mutable = domain.immutable ? `openstack project set --no-immutable ${domain.id} && ` : '';
   return {

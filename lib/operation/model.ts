@@ -14,18 +14,14 @@ import type { ErrorReport } from '../shared/errors.ts';
 export type Mode = 'observe' | 'enforce';
 
 /**
- * `confirming`: Keystone is asked, twice and apart, and the grace period passes; the survey runs
- * meanwhile.
- * `held`: a cap, a protection or a question that only a person can answer stopped it; a person must
- * release it.
- * `preDelete`: an administrator asked for the end of a project that still lives: what needs it
- * alive goes first.
- * `running`: services are being emptied. `waiting`: a domain waits for its projects.
- * `closing`: everything is empty, the project is deleted in Keystone.
- * Ends: `finished`, `observed` (mode observe: surveyed, nothing changed), `refused` (Keystone still
- * shows the account),
- * `unverified` (some service was unreachable for ever, or the catalog has one that nobody covers:
- * what is left there is not known).
+ * `confirming`: Keystone is asked twice and apart, the grace period passes, and phase `plan` runs.
+ * `held`: a cap, a protection or an open question stopped the operation, and a person must release
+ * it. `pre-delete`: an administrator requested the cleanup of an existing project, and the types
+ * that need the project are removed first. `running`: the tasks clean up the services. `waiting`: a
+ * domain waits for its projects. `closing`: everything is empty, and Keystone deletes the project.
+ * Ends: `finished`, `observed` (mode observe: counted, nothing changed), `refused` (Keystone still
+ * shows the account), `unverified` (a service was unreachable, or the catalog has a type that no
+ * service covers, so that the remaining resources are unknown).
  */
 export const OPERATION_STATES = [
   'confirming',
@@ -43,11 +39,10 @@ export type OperationState = (typeof OPERATION_STATES)[number];
 export const ENDED: readonly OperationState[] = ['finished', 'observed', 'refused', 'unverified'];
 
 /**
- * `planning`: being counted. `pending`: counted, waits for those before it. `requested`: a pass is
- * on its way or due.
- * `dead-lettered`: given up, its message is in the dead-letter queue, the operator must act.
- * Ends: `finished` (a listing came back empty after the deletes; in mode observe: counted),
- * `skipped` (the cloud lacks it), `unreachable`.
+ * `planning`: the service is counted. `pending`: counted, and waits for other tasks. `requested`: a
+ * run is due or under way. `dead-lettered`: given up; the message is in the dead-letter queue, and
+ * the operator must act. Ends: `finished` (a listing after the removals was empty; in mode observe:
+ * counted), `skipped` (the cloud lacks the service), `unreachable`.
  */
 export const TASK_STATES = [
   'planning',
@@ -61,7 +56,7 @@ export const TASK_STATES = [
 export type TaskState = (typeof TASK_STATES)[number];
 export const TASK_ENDED: readonly TaskState[] = ['finished', 'skipped', 'unreachable'];
 
-/** Members: users who had a role on the project, recorded before the deletion. */
+/** `members`: users who had a role on the project, recorded before the deletion. */
 export type ProjectScope = Extract<Scope, { type: 'project' }>;
 export type Scope =
   | {
@@ -72,7 +67,7 @@ export type Scope =
       readonly members?: readonly UserId[];
     }
   | { readonly type: 'domain'; readonly id: DomainId; readonly name?: string }
-  /** `projects`: those on which he had a role, as far as the inventory knew. */
+  /** `projects`: the projects on which the user had a role, as far as recorded. */
   | {
       readonly type: 'user';
       readonly id: UserId;
@@ -81,42 +76,37 @@ export type Scope =
       readonly projects: readonly ProjectId[];
     };
 
-/**
- * One step of the saved order: a service in a region and the tasks that must have ended before it.
- */
+/** One entry of the saved order: a service in a region, and the tasks that it depends on. */
 export interface PlannedTask {
   readonly id: TaskId;
   readonly service: ServiceName;
   readonly region: string;
   readonly after: readonly TaskId[];
-  /**
-   * Tasks that get their turn first; one of them that can't be listed holds this one up only for a
-   * while.
-   */
+  /** Preferred dependencies. The task waits for them only while they make progress. */
   readonly follows: readonly TaskId[];
-  /**
-   * Of those that it follows, the ones that it follows for the sake of some resource types alone.
-   */
+  /** The dependencies that concern only some resource types of the other task. */
   readonly until: readonly {
     readonly task: TaskId;
     readonly resourceTypes: readonly ResourceTypeName[];
   }[];
-  /** It has something to do while the project still lives. */
+  /** True if the task has a pre-delete phase. */
   readonly preDelete: boolean;
-  /** The service's types in the catalog: under these a person may waive it. */
+  /** The catalog types of the service, under which a person can waive it. */
   readonly types: readonly string[];
 }
 
-/** An administrator asked for the cleanup of a project that Keystone still has. */
+/** The request of an administrator for the cleanup of a project that Keystone still has. */
 export interface Request {
   readonly by: string;
   readonly reason: string;
   readonly at: number;
-  /** Whether Keystone showed it enabled then, and the administrator confirmed it by its name. */
+  /**
+   * True if Keystone showed the project as enabled, and the administrator confirmed it by its name.
+   */
   readonly enabled: boolean;
 }
 
-/** A person ran the operation `of` again after it had ended. */
+/** The decision of a person to run the ended operation `of` again. */
 export interface Rerun {
   readonly of: OperationId;
   readonly by: string;
@@ -124,7 +114,7 @@ export interface Rerun {
   readonly at: number;
 }
 
-/** What is to be done in Keystone itself, one thing at a time; `number` is the fence. */
+/** The present Keystone action. There is only one at a time, and `number` is the fence. */
 export interface KeystoneAction {
   readonly what: 'assign-role' | 'disable' | 'revoke-role' | 'delete';
   readonly number: number;
@@ -133,20 +123,20 @@ export interface KeystoneAction {
 }
 
 /**
- * A registration in Keystone that is not emptied: no service file covers its type, or it is out of
- * reach.
+ * A registration in Keystone that is not cleaned up, because no service covers its type or it is
+ * unreachable.
  */
 export interface Uncovered {
-  /** As Keystone has it. Under this a person may waive it. */
+  /** The type in Keystone, under which a person can waive it. */
   readonly type: string;
   readonly name: string;
   readonly region?: string;
-  /** Why; missing when the catalog has the type and no service file covers it. */
+  /** The reason. Absent when the catalog has the type and no service covers it. */
   readonly because?: string;
   readonly advice?: string;
 }
 
-/** A region that a setting leaves out: what is registered there is not emptied, on purpose. */
+/** A region that a setting leaves out. The resources there are not cleaned up, on purpose. */
 export interface LeftOut {
   readonly region: string;
   readonly types: readonly string[];
@@ -154,7 +144,7 @@ export interface LeftOut {
   readonly setting: string;
 }
 
-/** A person decided once for the whole cloud that a catalog type needs no cover. */
+/** The decision of a person, for the whole cloud, that a catalog type needs no cleanup. */
 export interface Waiver {
   readonly type: string;
   readonly by: string;
@@ -162,6 +152,7 @@ export interface Waiver {
   readonly at: number;
 }
 
+/** Why an operation is stopped, and what to do. */
 export interface Hold {
   readonly reason: string;
   readonly since: number;
@@ -169,53 +160,55 @@ export interface Hold {
   readonly about?: 'cap' | 'keystoneAction' | 'leftovers' | 'listing';
 }
 
-/** One account change carried through all services. Epoch milliseconds everywhere. */
+/** One account change in all services. All times are epoch milliseconds. */
 export interface Operation {
   readonly id: OperationId;
   readonly action: 'cleanup';
   readonly scope: Scope;
   /**
-   * Counts the operations about this account, from 1. Each new deletion of the same id and each rerun
-   * is a new generation.
+   * Counts the operations about this account, from 1. Each new deletion of the same id and each
+   * rerun is a new generation.
    */
   readonly generation: number;
   readonly mode: Mode;
   readonly state: OperationState;
   readonly cause: Cause;
-  /** The operation of the domain that this project belonged to. */
+  /** The operation of the domain that the project belonged to. */
   readonly parentId: OperationId | undefined;
-  /** When Keystone answered 404 for the account, first and last. */
+  /** When Keystone answered 404 for the account: the first and the last time. */
   readonly confirmedAt: readonly number[];
-  /** The question to Keystone that is due or under way. */
+  /** The number of the present question to Keystone. */
   readonly confirmation: number;
-  /** Nothing is destroyed before this. */
+  /** Nothing is removed before this time. */
   readonly notBefore: number;
   readonly order: readonly PlannedTask[];
-  /** Domains: the operations of its projects. */
+  /** Domains only: the operations of its projects. */
   readonly children: readonly OperationId[];
   /**
-   * Why it stands still, since when, who can act. `about` says how it goes on when a person
-   * releases it.
+   * Why the operation is stopped, since when, and who can act. `about` decides how it continues
+   * after a release.
    */
   readonly hold: Hold | undefined;
-  /** Set when an administrator asked for it. */
+  /** Set when an administrator requested the operation. */
   readonly request: Request | undefined;
   /** Set when a person ran an ended operation again. */
   readonly rerun: Rerun | undefined;
   /**
-   * Another deletion of the same account that was announced while this operation was running. When
-   * this operation ends, the next one is opened for it.
+   * Another deletion of the same account that was announced while this operation was running. The
+   * next operation is opened for it when this one ends.
    */
   readonly next: Cause | undefined;
-  /** What is being done in Keystone. */
+  /** The last Keystone action, done or not. */
   readonly keystoneAction: KeystoneAction | undefined;
-  /** Roles that the cleaner takes on the living project for the run, and gives back. */
+  /**
+   * The roles that the propagator assigns to itself on the existing project and revokes afterwards.
+   */
   readonly roles: readonly string[];
   readonly uncovered: readonly Uncovered[];
   readonly leftOut: readonly LeftOut[];
-  /** Waivers that counted when it ended. */
+  /** The waivers that applied at the end. */
   readonly waived: readonly Waiver[];
-  /** Records of people's decisions. */
+  /** The release by a person. */
   readonly released:
     | { readonly by: string; readonly reason: string; readonly at: number }
     | undefined;
@@ -226,50 +219,51 @@ export interface Operation {
   readonly version: number;
 }
 
-/** Things of one resource type over the whole task. */
+/** The resources of one type over the whole task. */
 export interface ResourceTypeCount {
-  /** Counted by the survey, or by the first look that could list it. */
+  /**
+   * The resources of phase `plan`, or of the first run that could list the type. It grows with new
+   * ids.
+   */
   readonly found: number;
   readonly removed: number;
   readonly left: number;
 }
 
-/** By kind: `nova.server`. */
+/** By resource type, for example `nova.server`. */
 export type TaskCounts = Readonly<Record<string, ResourceTypeCount>>;
 
+/** The part of an operation for one service in one region. All times are epoch milliseconds. */
 export interface Task {
   readonly id: TaskId;
   readonly operationId: OperationId;
   readonly service: ServiceName;
   readonly region: string;
   readonly state: TaskState;
-  /** What its passes do: `plan` counts, `apply` removes. */
+  /** The phase of its runs: `plan` counts, `pre-delete` and `apply` remove. */
   readonly phase: Phase;
-  /** It has something to do while the project lives; `preDelete` is its state there. */
+  /** The state of the pre-delete phase; `no` if the task has none. */
   readonly preDelete: 'no' | 'due' | 'done';
-  /** Resource types that were proven empty while the project lived. */
+  /** Resource types that were verified empty while the project existed. */
   readonly verifiedBeforeDeletion: readonly ResourceTypeName[];
-  /**
-   * Resource types that others wait for alone and that the last pass of its turn proved to be
-   * empty.
-   */
+  /** Resource types that other services wait for, and that were empty in the last run. */
   readonly verifiedEmpty: readonly ResourceTypeName[];
   /**
-   * Somebody could work in the project while the pass was under way that is awaited now: what it
-   * saw empty may not be any more.
+   * True if the project was enabled again during the current run. New resources may exist, so types
+   * that this run reports as empty must be listed again.
    */
   readonly stale?: boolean | undefined;
   /**
-   * Tasks that it went ahead of, for they were held up or had nothing left that it waits for; it is
-   * looked at once more when they have ended.
+   * Tasks that this one overtook, because they were held up or had nothing left of the awaited
+   * types. This task runs once more when they have ended.
    */
   readonly ahead: readonly TaskId[];
-  /** The pass that is asked for or under way; a report of any other pass is not taken in. */
+  /** The number of the present run. A report of any other run is ignored. */
   readonly run: number;
-  /** Last report within the pass that was taken in. */
+  /** The last progress report of the run that was applied. */
   readonly sequence: number;
   readonly counts: TaskCounts;
-  /** The counts as they stood when the current pass began. */
+  /** The counts at the start of the present run. */
   readonly baseline: TaskCounts;
   readonly conditions: readonly Condition[];
   readonly error: ErrorReport | undefined;
@@ -278,22 +272,24 @@ export interface Task {
    * `maxAttempts` the task is dead-lettered.
    */
   readonly attempts: number;
-  /** When a resource was last seen to go that had not been counted as gone before. */
+  /**
+   * When the task last made progress: it removed a resource that had not counted as removed before.
+   */
   readonly progressAt: number;
-  /** When the last report was taken in. */
+  /** When the last report was applied. */
   readonly reportedAt?: number | undefined;
-  /** The run that is asked for or under way has made such progress. */
+  /** True if the present run has made such progress. */
   readonly runProgressed: boolean;
-  /** Milliseconds since then that the service itself asked to be left alone (`Retry-After`). */
+  /** Milliseconds since the last progress that the service asked to wait (`Retry-After`). */
   readonly askedWaitMillis: number;
-  /** By resource type: the highest `removed` so far. Only more than that is progress. */
+  /** By resource type: the highest `removed` so far. Only a higher value is progress. */
   readonly mostRemoved: Readonly<Record<string, number>>;
-  /** By resource type: distinct ids that the ended runs have listed, as far as it is known. */
+  /** By resource type: the distinct ids that the ended runs listed, as far as known. */
   readonly distinct: Readonly<Record<string, number>>;
   /** The ids behind `distinct`, as a filter of bounded size. */
   readonly seenIds: string | undefined;
   readonly because: string | undefined;
-  /** When the next pass is due; for people. */
+  /** When the next run is due, for display. */
   readonly nextAt: number | undefined;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;

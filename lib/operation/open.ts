@@ -6,22 +6,23 @@ import { type Deletion, isNewDeletion, isSameMessage } from './generation.ts';
 import { ENDED, type Mode, type Operation, type Request, type Rerun, type Scope } from './model.ts';
 import { moveOperation } from './transitions.ts';
 
+/** The input of {@link openCleanup}. Times are epoch milliseconds. */
 export interface OpenInput {
   readonly scope: Scope;
   readonly cause: Cause;
-  /** Every operation that there ever was about this account, newest first. */
+  /** All operations about the account, newest first. */
   readonly existing: readonly Operation[];
   readonly mode: Mode;
   readonly now: number;
   readonly gracePeriodMillis: number;
-  /** safety rule: a reason why it must not be touched. */
+  /** Why the account must not be cleaned up (safety rule "Never the cloud's own"). */
   readonly protectedBecause: string | undefined;
   readonly parentId?: OperationId;
-  /** An administrator asked for it, and the project still lives. */
+  /** Set when an administrator requests the cleanup of an existing project. */
   readonly request?: Request;
-  /** A person runs an ended operation again. */
+  /** Set when a person runs an ended operation again. */
   readonly rerun?: Rerun;
-  /** What tells a new deletion from the one that the last operation dealt with. */
+  /** The times that tell a new deletion from the one that the last operation handled. */
   readonly deletion?: Deletion;
   /**
    * Why Keystone's lists are in doubt: the operation is held, and Keystone is not asked before a
@@ -30,6 +31,7 @@ export interface OpenInput {
   readonly doubt?: string;
 }
 
+/** An opened or changed operation and the messages to send. */
 export interface Opened {
   readonly operation: Operation;
   readonly messages: readonly Outgoing[];
@@ -110,7 +112,7 @@ export function openCleanup(input: OpenInput): Opened | undefined {
   };
 }
 
-/** Another deletion while the operation removes what the one before left: it is dealt with next. */
+/** Records another deletion during a running operation. The next operation handles it. */
 const followed = (running: Operation, cause: Cause): Opened | undefined =>
   running.next && isSameMessage(running.next, cause)
     ? undefined
@@ -152,7 +154,7 @@ function holdInDoubt(operation: Operation, reason: string, now: number): Operati
   };
 }
 
-/** Ends an operation that must not go on, with the reason for a person. */
+/** Ends an operation that must not continue, with the reason for a person. */
 export function refuse(operation: Operation, reason: string, now: number): Operation {
   const advice = `Nothing was touched. If the account is really gone, run it again: propagator operation rerun ${operation.id} --reason "…"`;
   return {
@@ -162,7 +164,7 @@ export function refuse(operation: Operation, reason: string, now: number): Opera
   };
 }
 
-/** `op-` and the start of a SHA-256 over what the operation is about. */
+/** Returns `op-` and the start of a SHA-256 of the account and the generation. */
 export function operationId(scope: Pick<Scope, 'type' | 'id'>, generation: number): OperationId {
   const digest = createHash('sha256')
     .update(['cleanup', scope.type, scope.id, generation].join('\n'))
@@ -170,4 +172,5 @@ export function operationId(scope: Pick<Scope, 'type' | 'id'>, generation: numbe
   return OperationId.parse(`op-${digest.slice(0, 12)}`);
 }
 
+/** True if the operation is in one of its end states. */
 export const hasEnded = (operation: Operation): boolean => ENDED.includes(operation.state);

@@ -6,46 +6,46 @@ import {
 } from '../../events/ids.ts';
 import type { PlannedTask, Uncovered } from './model.ts';
 
-/** What the order goes by. */
+/** The dependencies of a service. */
 export interface Edges {
   readonly name: ServiceName;
-  /** Must have ended before this one. */
+  /** Services that must have ended before this one. */
   readonly after: readonly ServiceName[];
-  /** Get their turn before this one; held up, they let it pass. */
+  /** Services that run first. This service does not wait for them while they are held up. */
   readonly follows?: readonly ServiceName[];
   /** Services that follow this one. */
   readonly before?: readonly ServiceName[];
-  /** Follows every other. */
+  /** True if it follows every other service. */
   readonly last?: boolean;
-  /** Services may follow this one for the sake of one resource type alone. */
+  /** Services that wait only for one resource type of this service. */
   readonly resourceTypes?: readonly {
     readonly name: ResourceTypeName;
     readonly awaitedBy: readonly ServiceName[];
   }[];
 }
 
-/** A service as the order sees it: those before it, and the regions in which this cloud has it. */
+/** A service with its dependencies and its regions in this cloud. */
 export interface PlacedService extends Edges {
   readonly regions: readonly string[];
   readonly catalogTypes?: readonly string[];
-  /** It has something to do while the project still lives. */
+  /** True if the service has a pre-delete phase. */
   readonly preDelete?: boolean;
-  /** Older types of it: under these, too, a person may waive it. */
+  /** Older types of the service, under which a person can waive it as well. */
   readonly catalogAliases?: readonly string[];
-  /** Why it is left out although the cloud has it: it is off by default. */
+  /** Why the service is left out although the cloud has it: it is off by default. */
   readonly skipped?: string | undefined;
-  /** What is said when it has no region: that it is absent, or that this is not known. */
+  /** The reason to show if it has no region: it is absent, or its presence is unknown. */
   readonly lacking?: string | undefined;
-  /** Without a region: its registrations, none of which can be called. */
+  /** Set if it has no region: its registrations, none of which can be called. */
   readonly unseen?: readonly Uncovered[];
 }
 
-/** Stands for the region of a service that the catalog lacks. */
+/** The region of a task whose service the catalog lacks. */
 export const NO_REGION = 'none';
-/** Stands for the region of an operator's own service, which is in no catalog. */
+/** The region of a service of the operator that is in no catalog. */
 export const OWN_REGION = 'everywhere';
 
-/** Names of the services that get their turn before this one, beside those that must have ended. */
+/** Returns the names of the services that run before this one, in addition to `after`. */
 export function predecessors(service: Edges, services: readonly Edges[]): ServiceName[] {
   return services
     .filter((other) => other.name !== service.name && !service.after.includes(other.name))
@@ -59,8 +59,8 @@ const followsAll = (service: Edges, other: Edges): boolean =>
   (service.last === true && !other.last);
 
 /**
- * Resource types of the other service for the sake of which alone this one follows it; none when it
- * follows all of it, or not at all.
+ * Returns the resource types of the other service that this service waits for. Empty if it follows
+ * the whole service, or none of it.
  */
 export function awaitedTypes(service: Edges, other: Edges): ResourceTypeName[] {
   if (service.after.includes(other.name) || followsAll(service, other)) return [];
@@ -70,10 +70,9 @@ export function awaitedTypes(service: Edges, other: Edges): ResourceTypeName[] {
 }
 
 /**
- * The saved order of an operation: one task per service and region, each behind the tasks of the
- * services before it. A service waits for its predecessors in all regions: a volume in one may hold
- * an image of another. Predecessors that are not among the services are left out. Throws
- * `TypeError` on a cycle.
+ * Returns the order of an operation: one task for each service and region, with its dependencies. A
+ * service waits for its predecessors in all regions, because a volume in one region may hold an
+ * image of another. Predecessors outside of `services` are ignored. Throws `TypeError` on a cycle.
  */
 export function planOrder(
   operationId: OperationId,
@@ -106,8 +105,8 @@ export function planOrder(
 }
 
 /**
- * The services level by level: none of a level stands behind another of it. Throws `TypeError`
- * naming the services when no order is possible.
+ * Returns the services in levels. No service of a level depends on another of the same level.
+ * Throws `TypeError` with the names when no order is possible.
  */
 export function levels<S extends Edges>(services: readonly S[]): S[][] {
   const names = new Set(services.map((service) => service.name));
@@ -130,5 +129,5 @@ export function levels<S extends Edges>(services: readonly S[]): S[][] {
   return found;
 }
 
-/** Throws `TypeError` naming the services when their order can't be satisfied. */
+/** Throws `TypeError` with the names of the services when no order is possible. */
 export const assertNoCycle = (services: readonly Edges[]): void => void levels(services);

@@ -1,15 +1,17 @@
 import type { Condition, Phase } from '../../events/service.ts';
 import type { KeystoneAction, Mode, Operation } from './model.ts';
 
-/** What Keystone says of the account right before a pass that removes. */
+/** The state of the account in Keystone right before a run that removes. */
 export type AccountState = 'absent' | 'enabled' | 'disabled';
 
 /**
- * What forbids a pass that removes now, asked again before each, for hours may lie between two of
- * them: the mode (safety rule: observe first), a protection that was set meanwhile (safety rule:
- * never the cloud itself), a cap that was passed meanwhile (safety rule: caps and a stop switch),
- * an account that Keystone shows otherwise than the operation was begun for (safety rule: Keystone
- * decides). `undefined`: nothing does.
+ * Returns what forbids a run that removes, or `undefined`. It is checked before each run, because
+ * hours may lie between two of them. Four things can forbid a run:
+ *
+ * - the mode (safety rule "Observe first")
+ * - a new protection (safety rule "Never the cloud's own")
+ * - a hold (safety rule "Caps and a stop switch")
+ * - an account whose state in Keystone has changed (safety rule "Keystone decides")
  */
 export function preflight(
   operation: Pick<Operation, 'request' | 'state' | 'hold'>,
@@ -32,7 +34,8 @@ export function preflight(
       'Keystone shows it again: nothing more is removed',
       'Find out who restored it in Keystone.',
     );
-  // An early pass works on the living project, any other on one that nobody can use any more.
+  // A pre-delete run needs the enabled project. Every other run needs a project that no user can
+  // work in.
   const wanted = phase === 'pre-delete' ? 'enabled' : 'disabled';
   if (shown === wanted) return undefined;
   return phase === 'pre-delete'
@@ -46,7 +49,10 @@ export function preflight(
       );
 }
 
-/** What forbids an act in Keystone now, likewise. Giving a role back is never forbidden. */
+/**
+ * Returns what forbids a Keystone action, as {@link preflight} does for a run. A role may always be
+ * revoked.
+ */
 export function preflightAction(
   operation: Pick<Operation, 'request' | 'state' | 'hold'>,
   what: Exclude<KeystoneAction['what'], 'revoke-role'>,

@@ -6,19 +6,24 @@ import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 
 /**
- * Within a short grace period the survey still tells where to begin; the end is proven by a look at
- * everything anyway.
+ * Within a short grace period the counts of phase `plan` still show which types hold resources. The
+ * end is proven by a full listing in any case.
  */
 const SURVEY_IS_FRESH_MILLIS = 10 * 60_000;
-/** Whoever has waited for people alone for so long is passed by those who only follow. */
+/**
+ * Once a task has been blocked for this long only by things that a person must fix, tasks with a
+ * preferred dependency on it stop waiting.
+ */
 const PEOPLE_MILLIS = 30_000;
 
+/** True if the task exists and is in one of its end states. */
 export const isEnded = (task: Task | undefined): boolean =>
   task !== undefined && TASK_ENDED.includes(task.state);
 
 /**
- * It can't be listed, was given up, or waits for a person, or for one of whom that is true: it must
- * not stop those who only follow it (safety rule: one stuck resource stops no other).
+ * True if a task cannot be listed, is dead-lettered, waits for a person, or depends on such a task.
+ * It must not stop tasks with a preferred dependency on it (safety rule "One stuck project stops no
+ * other").
  */
 function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): boolean {
   const task = transaction.task(id);
@@ -37,8 +42,8 @@ function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): b
 }
 
 /**
- * It is still being emptied, and its last pass has proven that nothing is left of what this one
- * waits for.
+ * True if the task still runs, and its last run verified that no resource of the awaited types is
+ * left.
  */
 function isVerifiedEmpty(
   transaction: OperationTransaction,
@@ -52,10 +57,10 @@ function isVerifiedEmpty(
 }
 
 /**
- * Asks for every task whose turn it is: those before it have ended; those that it follows have
- * ended, are held up, or have nothing left of the resource types that it waits for alone.
- * What went ahead of one that has not ended, or stands behind one that did, is looked at once more
- * when that one has ended, in its turn: it may have made something meanwhile.
+ * Requests every task whose dependencies allow it. The tasks in `after` have ended. The tasks in
+ * `follows` have ended, are held up, or have nothing left of the awaited types. A task that
+ * overtook another one, or depends on such a task, runs once more when that one has ended. New
+ * resources may have been created meanwhile.
  */
 export function requestReady(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
@@ -87,8 +92,9 @@ export function requestReady(transaction: OperationTransaction, now: number): vo
 }
 
 /**
- * Somebody could work in the project meanwhile: nothing is proven any more, nor by a pass that is
- * under way and may have looked before. False when there is nothing to look at.
+ * Discards all verifications, because users could work in the project meanwhile. A run under way
+ * may have listed before that, so its verifications are discarded, too. Returns false if no task
+ * has to run again.
  */
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {
@@ -106,8 +112,11 @@ export function invalidateVerifications(transaction: OperationTransaction): bool
   return transaction.tasks.some((task) => !isEnded(task));
 }
 
+/**
+ * Puts an ended task back to `pending`, so that it runs once more. A skipped task stays as it is.
+ */
 export function reopen(transaction: OperationTransaction, task: Task): void {
-  // Without a region there is nothing that could be listed again.
+  // Without a region nothing can be listed again.
   if (task.state === 'skipped' || task.region === NO_REGION) return;
   transaction.put({
     ...moveTask(task, 'pending'),
@@ -118,7 +127,7 @@ export function reopen(transaction: OperationTransaction, task: Task): void {
   });
 }
 
-/** The same while the project lives, among those that have something to do then. */
+/** Requests every task of the pre-delete phase whose dependencies allow it. */
 export function requestPreDelete(transaction: OperationTransaction, now: number): void {
   const due = transaction.operation.order.filter(
     (planned) => transaction.task(planned.id)?.preDelete === 'due',
@@ -155,7 +164,7 @@ function ask(
   const requested: Task = {
     ...moveTask(task, 'requested'),
     phase,
-    // What the survey or an early pass saw empty was seen before its turn.
+    // A verification of phase `plan` or `pre-delete` came before the task's turn.
     verifiedEmpty: [],
     stale: undefined,
     run: task.run + 1,

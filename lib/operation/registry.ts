@@ -1,67 +1,71 @@
 import type { ErrorReport } from '../shared/errors.ts';
 
+/** One endpoint of a service. */
 export interface Endpoint {
   /** `public`, `internal`, `admin`. */
   readonly interface: string;
-  /** As Keystone shows it; a list of an administrator leaves placeholders in it. */
+  /** The URL as Keystone shows it. In an administrator's list it contains placeholders. */
   readonly url: string;
-  /** Where it leads, without version and project: two endpoints with one place are one service. */
+  /** The URL without version and project. Endpoints with the same place belong to one service. */
   readonly place: string;
 }
 
-/**
- * A service of Keystone's tables in one region: what a catalog or an administrator's list shows of
- * it.
- */
+/** One service of Keystone in one region, from the catalog or from an administrator's list. */
 export interface Registration {
-  /** As Keystone has it; empty when the row has no type. */
+  /** The type in Keystone; empty when the row has none. */
   readonly type: string;
   readonly name: string;
   readonly serviceId: string;
   /** `undefined`: the endpoints name no region, or there are none. */
   readonly region: string | undefined;
   readonly endpoints: readonly Endpoint[];
-  /** Why the catalog of the cleaner's token does not show it; `undefined` when it does. */
+  /** Why the catalog of the propagator's token does not show it; `undefined` when it does. */
   readonly hidden: string | undefined;
-  /** The settings name the endpoint, in place of what Keystone has in that region. */
+  /** Set if the settings replace Keystone's endpoint in that region. */
   readonly isOverride?: true;
 }
 
-/** All that Keystone says of the services of a cloud. */
+/** All that Keystone says about the services of a cloud. */
 export interface Registry {
   readonly registrations: readonly Registration[];
-  /** The regions that the settings name; empty: all regions. */
+  /** The regions of the settings; empty means all regions. */
   readonly regions: readonly string[];
-  /** Where the regions are set, for people: `OS_REGION_NAME`. */
+  /** The name of the setting, for messages: `OS_REGION_NAME`. */
   readonly setting: string;
-  /** The interfaces whose endpoint is called, the preferred one first. */
+  /** The interfaces to call, the preferred one first. */
   readonly interfaces: readonly string[];
-  /** Why the administrator's lists could not be read. Then nothing may be called absent. */
+  /** Why the administrator's lists could not be read. No service may be called absent then. */
   readonly unlisted: ErrorReport | undefined;
 }
 
-/** A region of the settings is not in the catalog: for now, or because it is mistyped. */
+/**
+ * The error code for a region of the settings that the catalog lacks, temporarily or because of a
+ * typing error.
+ */
 export const REGION_CODE = 'openstack.region';
 
-/** Types are compared as clients do: without regard to case and to `_` for `-`. */
+/**
+ * Returns the type for comparison. Like OpenStack clients it ignores case and treats `_` as `-`.
+ */
 export const typeKey = (type: string): string => type.trim().toLowerCase().replaceAll('_', '-');
 
-/** An interface as older databases have it as well: `publicURL`. */
+/** Returns the interface for comparison. Older databases contain `publicURL`. */
 const interfaceKey = (name: string): string => name.trim().toLowerCase().replace(/url$/, '');
 
-/** An interface that the catalog lacks is replaced by the next of these. */
+/** The interfaces that replace one that the catalog lacks, in this order. */
 const FALLBACK = ['public', 'internal', 'admin'];
 
+/** An endpoint to call, with its registration. */
 export interface Chosen {
   readonly registration: Registration;
   readonly endpoint: Endpoint;
 }
 
 /**
- * The endpoint that is called for a service in a region; `undefined` when the catalog shows none.
- * `types`: the official type first, then aliases; the first that has an endpoint there is taken.
- * An endpoint that the settings name goes before all of the catalog.
- * `wanted`: interfaces, the preferred one first.
+ * Returns the endpoint to call for a service in a region, or `undefined` when the catalog shows
+ * none. `types`: the official type, then aliases; the first one with an endpoint there wins. An
+ * endpoint of the settings has priority over the catalog. `wanted`: interfaces, the preferred one
+ * first.
  */
 export function chooseEndpoint(
   registrations: readonly Registration[],
@@ -89,9 +93,9 @@ export function chooseEndpoint(
 }
 
 /**
- * Where an endpoint leads: host and path without the version, the project and their placeholders.
- * `projectId`: the project of the catalog, which Keystone has filled in. A URL that names no host
- * is its own place.
+ * Returns host and path of an endpoint without the version, the project and their placeholders.
+ * `projectId`: the project of the catalog, whose id Keystone has filled in. A URL without a host is
+ * its own place.
  */
 export function placeOf(url: string, projectId: string): string {
   const parsed = URL.parse(url.trim());
@@ -104,9 +108,10 @@ export function placeOf(url: string, projectId: string): string {
 }
 
 /**
- * Tells of an endpoint whether its interface is registered with several places for one service in
- * one region, also by rows that the catalog does not show. Then it is not known which of the places
- * is that of the service. `own`: all registrations, `one`: names the service and the region.
+ * Returns a function that is true if several places are registered for the endpoint's interface of
+ * one service in one region. Rows that the catalog does not show count, too. It is then unknown
+ * which place belongs to the service. `own`: all registrations. The second argument names the
+ * service and the region.
  */
 export function doubledInterfaces(
   own: readonly Registration[],
@@ -123,6 +128,6 @@ export function doubledInterfaces(
   return ({ interface: name }) => (places.get(interfaceKey(name))?.size ?? 0) > 1;
 }
 
-/** Whether a registration has an endpoint of the same interface as this one. */
+/** True if the registration has an endpoint of the same interface. */
 export const hasInterface = ({ endpoints }: Registration, { interface: name }: Endpoint): boolean =>
   endpoints.some((one) => interfaceKey(one.interface) === interfaceKey(name));

@@ -3,7 +3,7 @@ import { isInDoubt } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** `since`: of the hold that the person saw; older releases did not tell. */
+/** `since`: the time of the hold that the person saw. It may be absent in stored messages. */
 interface Released {
   readonly by: string;
   readonly reason: string;
@@ -11,8 +11,8 @@ interface Released {
 }
 
 /**
- * A person let a held operation pass: over a cap, once more to Keystone, or to its end although
- * something could not be reached.
+ * Applies the release of a held operation by a person. The operation ignores the caps, repeats a
+ * Keystone action, or ends although something was unreachable.
  */
 export function applyRelease(
   transaction: OperationTransaction,
@@ -51,7 +51,7 @@ export function applyRelease(
     transaction.keystoneAction(keystoneAction.what, rules.now);
   } else if (operation.scope.type === 'domain')
     transaction.operation = moveOperation(transaction.operation, 'running');
-  // What was disabled before it was held is not entered again.
+  // The project was disabled before the hold, so its pre-delete phase is over.
   else if (keystoneAction?.what === 'disable' || keystoneAction?.what === 'delete')
     transaction.operation = moveOperation(transaction.operation, 'running');
   else begin(transaction, rules.now);

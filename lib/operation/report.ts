@@ -9,20 +9,23 @@ import { invalidateVerifications, reopen } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveTask } from './transitions.ts';
 
-/** Seconds before the next try of a pass that failed for no known reason: 5, 10, 20, 40 … */
+/** Returns the back-off in seconds after an unexpected error: 5, 10, 20, 40 … */
 const retrySeconds = (attempts: number): number => Math.min(300, 5 * 2 ** (attempts - 1));
 
-/** So long may a listing lag behind a removal without an error being shown. */
+/** How long a listing may lag behind a removal before the task shows an error. */
 const LAG_MILLIS = 30_000;
-/** A maintenance that a service announces (`Retry-After`) is waited for, at most for a day. */
+/**
+ * A service may announce a maintenance (`Retry-After`). At most a day of it is excluded from the
+ * stall timeout.
+ */
 const MAX_ASKED_WAIT_MILLIS = 24 * 3_600_000;
 
-/** How a task of this phase is called while a pass is on its way. */
+/** The state of a task in this phase while a run is under way. */
 const underWay = ({ phase }: Task): TaskState => (phase === 'plan' ? 'planning' : 'requested');
 
 /**
- * Takes in what a service says of its task. A report of another pass, or one that came before, is
- * left aside.
+ * Applies a report of a service to its task. A report of another run, or an outdated one, is
+ * ignored.
  */
 export function applyReport(
   transaction: OperationTransaction,
@@ -41,7 +44,7 @@ export function applyReport(
   if (report.type === 'service.progressed' && !report.data.again) {
     if (report.data.sequence <= task.sequence) return;
     const counted = applyCounts(task, report, rules.now);
-    // Counts on the way say nothing of what stands in the way: that is known at the end of a pass.
+    // A progress report may have no conditions, because they are known only at the end of a run.
     const conditions = report.data.conditions.length > 0 ? counted.conditions : task.conditions;
     transaction.put({ ...counted, conditions, sequence: report.data.sequence });
     return;
@@ -101,7 +104,8 @@ function finish(
       verifiedBeforeDeletion: verifiedEmpty(report.data.counts),
     });
   else {
-    // What the catalog lacks holds nothing, whatever others make.
+    // A service that the catalog lacks holds nothing, so it does not run again after the overtaken
+    // tasks.
     const ahead = report.data.result === 'skipped' ? [] : calm.ahead;
     const over: Task = { ...moveTask(calm, report.data.result), ahead, endedAt: now };
     transaction.put(over);
@@ -110,8 +114,8 @@ function finish(
 }
 
 /**
- * Only what the very pass that ended so has listed: a project that was deleted under its hands
- * proves nothing (safety rule: list again before finished).
+ * Returns the types that this run listed as empty. Older counts prove nothing, because the project
+ * may have been deleted meanwhile (safety rule "List again before finished").
  */
 const verifiedEmpty = (counts: Counts): ResourceTypeName[] =>
   Object.entries(counts).flatMap(([resourceType, { left }]) =>
@@ -133,7 +137,7 @@ function again(transaction: OperationTransaction, reported: Task, wish: Wish, ru
     giveUp(transaction, task, lasting);
     return;
   }
-  // A listing that lags behind shows what was removed for a moment: that is no error.
+  // A listing may lag behind and briefly show removed resources. That is no error at first.
   const error = wish.error ?? (idleMillis >= LAG_MILLIS ? wish.returned : undefined);
   const askedSeconds = Math.min(wish.afterSeconds, rules.maxWaitMillis / 1000);
   const announced = wish.error?.retryAfterSeconds ? askedSeconds * 1000 : 0;
@@ -154,7 +158,7 @@ function fail(
 ): void {
   // A run that removed something is progress, whatever its last error was.
   const attempts = task.runProgressed ? 0 : task.attempts + 1;
-  // A call that was refused is refused again: the operator must act first (class Denied).
+  // The service would refuse the call again, so the operator must act first (class `Denied`).
   if (!task.runProgressed && (error.class === 'Denied' || attempts >= rules.maxAttempts)) {
     giveUp(transaction, { ...task, attempts }, error);
     return;
@@ -170,7 +174,8 @@ function askAgain(
   delaySeconds: number,
   now: number,
 ): void {
-  // A dead letter that its service took up before we heard of the redrive is alive again.
+  // The service may have handled a redriven message before the coordinator received the redrive.
+  // The task is then active again.
   const state = underWay(task);
   const alive = task.state === state ? task : moveTask(task, state);
   const next: Task = {
@@ -184,7 +189,7 @@ function askAgain(
   transaction.messages.push({ ...transaction.request(next), delaySeconds });
 }
 
-/** Into the dead-letter queue, with the pass that a redrive will ask for. */
+/** Dead-letters the task, with the run that a redrive will request. */
 function giveUp(transaction: OperationTransaction, task: Task, error: ErrorReport): void {
   const dead = task.state === 'dead-lettered' ? task : moveTask(task, 'dead-lettered');
   const next: Task = {
@@ -199,7 +204,10 @@ function giveUp(transaction: OperationTransaction, task: Task, error: ErrorRepor
   transaction.deadLetters.push({ message: transaction.request(next), error });
 }
 
-/** A person sent the task's dead letter back: its patience and its tries begin anew. */
+/**
+ * Applies the redrive of a dead-letter message by a person. The attempts and the stall timeout
+ * begin again.
+ */
 export function applyRedrive(
   transaction: OperationTransaction,
   task: Task | undefined,
@@ -216,7 +224,7 @@ export function applyRedrive(
   });
 }
 
-/** Which pass was thrown away, by whom, why. */
+/** The discarded run, the person, and the reason. */
 export interface Discarded {
   readonly taskId: TaskId;
   readonly run: number;
@@ -225,9 +233,9 @@ export interface Discarded {
 }
 
 /**
- * A person threw the task's dead letter away. Nobody knows what is left of it, so it has not
- * finished: it is out of reach, and so says the end of the operation. A letter of an older pass
- * ends nothing, for the task went on without it.
+ * Applies the discard of a dead-letter message by a person. The remaining resources are unknown, so
+ * the task ends unreachable, and the operation shows it. The message of an earlier run ends
+ * nothing, because the task has continued.
  */
 export function applyDiscard(
   transaction: OperationTransaction,
@@ -236,7 +244,7 @@ export function applyDiscard(
 ): void {
   const task = transaction.task(taskId);
   if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
-  // Whoever threw it away does not want it to be looked at once more.
+  // The person does not want another run, so overtaken tasks do not reopen this one.
   const over = {
     ahead: [],
     because: `discarded by ${by}: ${reason}`,

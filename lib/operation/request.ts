@@ -4,14 +4,14 @@ import { type KeystoneCheck, summarize } from './keystone-check.ts';
 import type { Mode, Operation, ProjectScope } from './model.ts';
 import { hasEnded, type Opened, openCleanup, refuse } from './open.ts';
 
-/** An administrator's wish, and what is true of the project right now. */
+/** The request of an administrator, and the present state of the project. */
 export interface RequestInput {
   readonly scope: ProjectScope;
   readonly by: string;
   readonly reason: string;
-  /** The name that the administrator gave to confirm an enabled project. */
+  /** The name that the administrator typed to confirm an enabled project. */
   readonly confirmedName: string | undefined;
-  /** As Keystone shows it now. */
+  /** The present state in Keystone. */
   readonly shown: { readonly name: string | undefined; readonly enabled: boolean };
   readonly keystoneCheck: KeystoneCheck;
   readonly existing: readonly Operation[];
@@ -22,21 +22,23 @@ export interface RequestInput {
   readonly rerunOf?: OperationId;
 }
 
+/** The answer to a request or a rerun. */
 export type RequestAnswer =
   | {
       readonly is: 'opened';
       readonly opened: Opened;
-      /** What could make Keystone refuse the end and could not be found out beforehand. */
+      /** What could make Keystone refuse the deletion and cannot be found out beforehand. */
       readonly unknown: readonly string[];
-      /** An operation that ends because of this one. */
+      /** The operation that this one supersedes. */
       readonly superseded?: Opened;
     }
   | { readonly is: 'refused'; readonly because: string; readonly advice?: string };
 
 /**
- * safety rule "Keystone decides", the other way in: a project that Keystone still has is emptied
- * because an administrator said so. A disabled one has been given up already; for one that people
- * may be working in, the administrator must say its name, which nobody mistypes by accident.
+ * Safety rule "Keystone decides": opens the cleanup of a project that Keystone still has, at the
+ * request of an administrator. A disabled project needs no further confirmation. For an enabled
+ * one, which users may work in, the administrator must type its name. Returns a refusal with its
+ * reason if the cleanup must not begin.
  */
 export function openRequest(input: RequestInput): RequestAnswer {
   const { shown, scope } = input;
@@ -86,8 +88,8 @@ export function openRequest(input: RequestInput): RequestAnswer {
 }
 
 /**
- * A notification said that the project was deleted, and nothing was removed yet. Keystone shows the
- * project now, so the notification was forged or came early: it must not block an administrator.
+ * True for an operation that began with a notification and has removed nothing. Keystone shows the
+ * project now, so the notification was forged or early. It must not block an administrator.
  */
 const isRefuted = ({ request, startedAt, state }: Operation): boolean =>
   request === undefined && startedAt === undefined && (state === 'confirming' || state === 'held');

@@ -2,12 +2,12 @@ import type { Mode, Operation, Scope } from './model.ts';
 import { hasEnded, openCleanup } from './open.ts';
 import type { RequestAnswer } from './request.ts';
 
-/** A person wants an operation that has ended to run again. */
+/** The decision of a person to run an ended operation again. */
 export interface RerunInput {
   readonly earlier: Operation;
-  /** What it is about, with all that is known now. */
+  /** The account, with all that is known now. */
   readonly scope: Scope;
-  /** Every operation about the account, newest first. */
+  /** All operations about the account, newest first. */
   readonly existing: readonly Operation[];
   readonly by: string;
   readonly reason: string;
@@ -17,8 +17,9 @@ export interface RerunInput {
 }
 
 /**
- * Safety rule "never closed for ever": a new operation about the same account, whatever the end of
- * the earlier one was. It is confirmed like any other: Keystone must answer 404 for the account.
+ * Safety rule "Never closed for ever": opens a new operation about the same account, whatever the
+ * end of the earlier one was. It is confirmed like any other, so Keystone must answer 404 for the
+ * account. Returns a refusal with its reason if it must not begin.
  */
 export function openRerun(input: RerunInput): RequestAnswer {
   const { earlier, existing, by, reason, now } = input;
@@ -35,7 +36,7 @@ export function openRerun(input: RerunInput): RequestAnswer {
     existing,
     mode: input.mode,
     now,
-    // The deletion is old news, and a person has decided.
+    // The deletion is old, and a person has decided.
     gracePeriodMillis: 0,
     protectedBecause: undefined,
     rerun: { of: earlier.id, by, reason, at: now },
@@ -45,7 +46,7 @@ export function openRerun(input: RerunInput): RequestAnswer {
     : { is: 'refused', because: `${earlier.id} is being run again already` };
 }
 
-/** Why an operation can't be run again now; `undefined` if it can. */
+/** Returns why an operation cannot be run again now, or `undefined` if it can. */
 export function whyNotAgain(
   earlier: Operation,
   existing: readonly Operation[],

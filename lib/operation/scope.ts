@@ -2,19 +2,19 @@ import type { Account } from '../../events/account.ts';
 import type { UserId } from '../../events/ids.ts';
 import type { ProjectScope, Scope } from './model.ts';
 
-/** A record of the inventory, as far as an operation needs it. */
+/** The part of an inventory record that an operation needs. */
 export interface KnownAccount {
   readonly account: Account;
   readonly members: readonly UserId[] | undefined;
 }
-/** What the inventory knows beside the account itself. */
+/** What the inventory knows in addition to the account itself. */
 export interface KnownAbout {
   readonly record: KnownAccount | undefined;
   /** Users only: the records of the projects on which the user had a role. */
   readonly projects: readonly KnownAccount[];
 }
 
-/** What an operation remembers of an account that its services need to know. */
+/** Returns the scope of an operation: the account with the data that services need. */
 export function scopeOf(account: Account, { record, projects }: KnownAbout): Scope {
   if (account.type === 'project') return projectScope(account, record);
   const { name } = account;
@@ -29,7 +29,7 @@ export function scopeOf(account: Account, { record, projects }: KnownAbout): Sco
   };
 }
 
-/** The project, and the members that the inventory has recorded. */
+/** Returns the scope of a project, with the members that the inventory recorded. */
 export function projectScope(
   { id, name, domainId }: Extract<Account, { type: 'project' }>,
   record: KnownAccount | undefined,
@@ -44,8 +44,8 @@ export function projectScope(
 }
 
 /**
- * The scope of a rerun: what the earlier operation knew and what the inventory knows now. Members
- * and projects of both count, for either may have recorded what the other has not.
+ * Returns the scope of a rerun. Members and projects of the earlier operation and of the inventory
+ * are merged, because each may lack some of the other.
  */
 export function scopeAgain(earlier: Scope, now: Scope): Scope {
   if (earlier.type === 'project' && now.type === 'project') {

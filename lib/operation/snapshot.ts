@@ -4,14 +4,17 @@ import type { LeftOut, Scope, Uncovered } from './model.ts';
 import { OWN_REGION, type PlacedService } from './order.ts';
 import type { Registry } from './registry.ts';
 
-/** What this cloud has at the time. */
+/** The services of the cloud at one time. */
 export interface CloudSnapshot {
   readonly services: readonly PlacedService[];
   readonly uncovered: readonly Uncovered[];
   readonly leftOut: readonly LeftOut[];
 }
 
-/** A service as a snapshot needs it: its place in the order, its types, and what it holds. */
+/**
+ * A service with the data that a snapshot needs: its dependencies, its types and its resource
+ * types.
+ */
 export interface KnownService extends Omit<PlacedService, 'regions' | 'resourceTypes'>, Covering {
   readonly catalogTypes: readonly string[];
   readonly resourceTypes: NonNullable<PlacedService['resourceTypes']>;
@@ -21,9 +24,9 @@ export interface KnownService extends Omit<PlacedService, 'regions' | 'resourceT
 
 export interface Known {
   readonly services: readonly KnownService[];
-  /** Services that are off by default and that the settings ask for. */
+  /** Services that are off by default and that the settings enable. */
   readonly optedIn: readonly string[];
-  /** Services of the operator's own that are asked over HTTP. */
+  /** Services that the operator adds and that are called over HTTP. */
   readonly httpPlugins: readonly ServiceName[];
 }
 
@@ -31,8 +34,8 @@ const ABSENT = 'the cloud does not have it: neither its catalog nor the lists of
 const NOT_SHOWN = 'no catalog shows it, and the lists of Keystone could not be read';
 
 /**
- * Where this cloud has each service that holds something of such an account, what of it is out of
- * reach, and what no service file covers. Unknown types are a matter of projects.
+ * Returns the regions of each service that may hold resources of such an account, with the
+ * unreachable and the uncovered registrations. Uncovered types concern projects only.
  */
 export function cloudSnapshot(
   registry: Registry,

@@ -10,7 +10,7 @@ import { applyRelease } from './release.ts';
 import { applyDiscard, applyRedrive, applyReport, type Discarded } from './report.ts';
 import { OperationTransaction, type Rules, type Step } from './transaction.ts';
 
-/** Everything that can happen to an operation. */
+/** Every event that an operation handles. */
 export type Input =
   | {
       readonly is: 'confirmation';
@@ -31,9 +31,9 @@ export type Input =
   | { readonly is: 'child-ended'; readonly children: readonly Operation[] };
 
 /**
- * One step of the coordinator: what was, what happened, what follows. Pure; repeatable; says
- * nothing when nothing follows. The caller commits the step as a whole, and on a conflict reads
- * again and asks again.
+ * One step of the coordinator: returns the changes that follow from the state and one event, or
+ * `undefined` if nothing changes. It is a pure function and may be repeated. The caller commits the
+ * step as a whole. On a lock conflict the caller reads the state again and calls `step` again.
  */
 export function step(
   operation: Operation,

@@ -4,27 +4,27 @@ import type { ServiceRequested } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { KeystoneAction, Operation, Scope, Task, Waiver } from './model.ts';
 
-/** What the coordinator goes by beside the operation itself. Times in milliseconds. */
+/** The settings and facts that a step uses besides the operation itself. Times are milliseconds. */
 export interface Rules {
   readonly now: number;
-  /** Least time between Keystone's two answers. */
+  /** The shortest time between Keystone's two answers. */
   readonly confirmationIntervalMillis: number;
-  /** How long a task may stand still on errors of its service before it is given up. */
+  /** How long a task may make no progress because of errors before it is dead-lettered. */
   readonly stallTimeoutMillis: number;
-  /** Longest wait that is obeyed when a service asks for one (`Retry-After`). */
+  /** The longest `Retry-After` of a service that is obeyed. */
   readonly maxWaitMillis: number;
-  /** Failed runs in a row (class `Unexpected`) before a task is given up. */
+  /** Consecutive failed runs (class `Unexpected`) before a task is dead-lettered. */
   readonly maxAttempts: number;
-  /** Caps (safety rule: caps and a stop switch). */
+  /** The caps (safety rule "Caps and a stop switch"). */
   readonly maxResourcesPerOperation: number;
   readonly maxOperationsPerHour: number;
-  /** Operations that began to destroy within the last hour. */
+  /** Operations that began to remove resources within the last hour. */
   readonly startedLastHour: number;
-  /** Catalog types that a person said need no cover. */
+  /** Catalog types that need no cleanup by the decision of a person. */
   readonly waivers: readonly Waiver[];
 }
 
-/** All that one step changes: the engine commits it as one. */
+/** All changes of one step. The engine commits them in one transaction. */
 export interface Step {
   readonly operations: readonly Operation[];
   readonly tasks: readonly Task[];
@@ -36,8 +36,8 @@ export interface Step {
 }
 
 /**
- * An operation and its tasks while one step is being decided. Holds what has changed; decides
- * nothing.
+ * Collects the changes to an operation and its tasks while a step is decided. It makes no
+ * decisions.
  */
 export class OperationTransaction {
   operation: Operation;
@@ -65,14 +65,14 @@ export class OperationTransaction {
     this.#changed.add(task.id);
   }
 
-  /** Another operation that this step opens or changes: a project of a domain. */
+  /** Adds another operation that this step opens or changes: a project of a domain. */
   alsoPut(operation: Operation): void {
     this.#others.push(operation);
   }
 
   /**
-   * The message that asks for the pass at which the task stands. What an old look saw is not handed
-   * on: `isFresh` is false.
+   * Returns the message that requests the task's present run. With `isFresh` false, old counts are
+   * not used to skip types.
    */
   request(task: Task, isFresh = true): ServiceRequested {
     const { scope, confirmedAt } = this.operation;
@@ -95,8 +95,8 @@ export class OperationTransaction {
   }
 
   /**
-   * What others wait for alone is looked at along with what holds something: whether it is empty
-   * must not be left to the survey, nor to the end.
+   * Awaited types are listed together with the types that hold resources. Otherwise only phase
+   * `plan` or the last listing would verify them.
    */
   #needNoLook(task: Task): ResourceTypeName[] {
     const empty = emptyTypes(task);
@@ -107,10 +107,7 @@ export class OperationTransaction {
     return empty.filter((resourceType) => !awaited.includes(resourceType));
   }
 
-  /**
-   * Asks Keystone for something, through the coordinator's function. What was asked before is void
-   * from now on.
-   */
+  /** Requests a Keystone action through the coordinator. An earlier action becomes invalid. */
   keystoneAction(what: KeystoneAction['what'], now: number): void {
     const number = (this.operation.keystoneAction?.number ?? 0) + 1;
     this.operation = {
@@ -134,7 +131,7 @@ export class OperationTransaction {
   }
 }
 
-/** Resource types of which nothing was left at the last look. */
+/** Returns the resource types that were empty in the last listing. */
 export const emptyTypes = (task: Pick<Task, 'counts'>): ResourceTypeName[] =>
   Object.entries(task.counts).flatMap(([resourceType, { left }]) =>
     left === 0 ? [ResourceTypeName.parse(resourceType)] : [],

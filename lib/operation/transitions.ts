@@ -1,6 +1,6 @@
 import type { Operation, OperationState, Task, TaskState } from './model.ts';
 
-/** Every legal move of an operation. What is not here cannot happen. */
+/** All allowed state changes of an operation. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
   confirming: ['pre-delete', 'running', 'waiting', 'held', 'observed', 'refused'],
   // Held before Keystone was asked: it is asked when a person releases it. Refused: Keystone lists
@@ -8,33 +8,33 @@ export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly Ope
   held: ['confirming', 'pre-delete', 'running', 'waiting', 'closing', 'refused'],
   'pre-delete': ['held', 'running'],
   running: ['held', 'closing', 'finished', 'unverified'],
-  // Somebody enabled the project before it was deleted.
+  // The project was enabled again before its deletion.
   closing: ['running', 'held', 'finished', 'unverified'],
   waiting: ['finished', 'observed', 'unverified'],
-  // A later notification may be the true one: Keystone is asked again.
+  // A later notification may be true, so Keystone is asked again.
   refused: ['confirming'],
   finished: [],
   observed: [],
   unverified: [],
 };
 
-/** Every legal move of a task. */
+/** All allowed state changes of a task. */
 export const TASK_TRANSITIONS: Readonly<Record<TaskState, readonly TaskState[]>> = {
   planning: ['pending', 'dead-lettered', 'finished', 'skipped', 'unreachable'],
   pending: ['requested', 'finished'],
-  // After its early pass it waits for its turn again.
+  // After its pre-delete run a task waits for its dependencies again.
   requested: ['pending', 'dead-lettered', 'finished', 'skipped', 'unreachable'],
   'dead-lettered': ['planning', 'requested', 'pending', 'finished', 'skipped', 'unreachable'],
-  // It went ahead of one that was held up, or somebody enabled the project meanwhile: it is looked
-  // at once more, in its turn.
+  // The task overtook another one, or the project was enabled again. It runs once more, in its
+  // order.
   finished: ['pending'],
   skipped: [],
   unreachable: ['pending'],
 };
 
 /**
- * The operation in its next state. Throws `TypeError` on a move that the table does not know: that
- * is a defect.
+ * Returns the operation in its next state. Throws `TypeError` for a change that the table does not
+ * allow, which is a defect.
  */
 export function moveOperation(operation: Operation, to: OperationState): Operation {
   if (!OPERATION_TRANSITIONS[operation.state].includes(to))
@@ -43,8 +43,8 @@ export function moveOperation(operation: Operation, to: OperationState): Operati
 }
 
 /**
- * The task in its next state. Throws `TypeError` on a move that the table does not know: that is a
- * defect.
+ * Returns the task in its next state. Throws `TypeError` for a change that the table does not
+ * allow, which is a defect.
  */
 export function moveTask(task: Task, to: TaskState): Task {
   if (!TASK_TRANSITIONS[task.state].includes(to))

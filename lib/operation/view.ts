@@ -5,7 +5,7 @@ import { type FoundAgain, foundAgain } from './found-again.ts';
 import type { Operation, ResourceTypeCount, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 
-/** One thing that an operation waits for: what, since when, and who can act. */
+/** One cause that an operation waits for: what, since when, and who can act. */
 export interface Waiting {
   readonly on: string;
   readonly since: number;
@@ -15,16 +15,17 @@ export interface Waiting {
   readonly deadLetter: boolean;
 }
 
-/** An operation as people see it. */
+/** An operation as the API shows it. */
 export interface OperationView {
   readonly operation: Operation;
   readonly tasks: readonly Task[];
   readonly resources: ResourceTypeCount;
   readonly waitsOn: readonly Waiting[];
-  /** Of a rerun: what it found that the earlier operation did not. */
+  /** Reruns only: what the rerun found in addition to the earlier operation. */
   readonly foundAgain: readonly FoundAgain[] | undefined;
 }
 
+/** The input of {@link view}. */
 export interface ViewInput {
   readonly operation: Operation;
   readonly tasks: readonly Task[];
@@ -32,19 +33,20 @@ export interface ViewInput {
   /** The operations of a domain's projects. */
   readonly children: readonly Operation[];
   /**
-   * Tasks whose message a queue gave up by itself: the function died on it before it could say why.
+   * Tasks whose message the queue dead-lettered, because the function failed before it could report
+   * a reason.
    */
   readonly givenUp: ReadonlySet<TaskId>;
-  /** Messages of it that the coordinator gave up: what they are called, and since when. */
+  /** Dead-lettered messages of the coordinator about this operation: their type and time. */
   readonly lost: readonly { readonly what: string; readonly at: number }[];
-  /** Of a rerun: the tasks of the operation that it runs again. */
+  /** Reruns only: the tasks of the earlier operation. */
   readonly earlierTasks?: readonly Task[] | undefined;
 }
 
 /**
- * An operation with its tasks in their order, its sums and what it waits on. One cause is said
- * once: tasks that only stand behind others are not named (safety rule: every failure has an
- * owner).
+ * Returns an operation with its tasks in order, its sums and what it waits for. One cause is
+ * reported once, so tasks that only wait for other tasks are not named (safety rule "Every failure
+ * has an owner").
  */
 export function view(input: ViewInput): OperationView {
   const { operation } = input;
