@@ -27,9 +27,11 @@ const service = defineService({
 });
 
 let cloud: ScriptedCloud;
+let begun: number;
 let closed: number;
 beforeEach(async () => {
   cloud = await scriptedCloud();
+  begun = 0;
   closed = 0;
 });
 afterEach(() => cloud.close());
@@ -66,6 +68,7 @@ async function count(): Promise<{ reports: Message[]; millis: number }> {
 }
 
 const watchClose = (response: ServerResponse): void => {
+  begun += 1;
   response.on('close', () => {
     closed += 1;
   });
@@ -98,8 +101,8 @@ describe('a service that is counted', () => {
       ]);
       expect(millis).toBeGreaterThanOrEqual(SILENCE);
       expect(millis).toBeLessThan(10_000);
-      // The calls that were under way are aborted.
-      while (closed < 2) await delay(10);
+      // The calls that were under way are aborted. On a busy machine one may not have begun.
+      while (closed < begun) await delay(10);
     },
     30_000,
   );
