@@ -38,9 +38,7 @@ def assets_of(database, project):
 def empty(project, phase):
     """Count the assets (phase plan) or remove those that are not audited (phase apply).
 
-    Returns the report.
-
-    May be repeated at any time.
+    Returns the report. May be repeated at any time.
     """
     database = sqlite3.connect(DATABASE, timeout=10)
     try:

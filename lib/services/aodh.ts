@@ -18,7 +18,7 @@ const alarmRow = z.object({
 const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projectApi ?? api;
 
 /**
- * An alarm is deleted with its history. Aodh evaluates a leftover alarm for ever and calls the URLs
+ * An alarm is deleted with its history. Aodh evaluates a leftover alarm forever and calls the URLs
  * of its actions.
  */
 const alarm = defineType({

@@ -116,7 +116,7 @@ const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
 
 /**
  * Limits that were set for the project. Cinder does not ask Keystone for them, and its answer names
- * the project. Cinder keeps usage and reservations in its database for ever: no API removes them.
+ * the project. Cinder keeps usage and reservations in its database forever: no API removes them.
  * The quota is reset last because the project would otherwise get the default limits.
  */
 const quota = defineQuota({

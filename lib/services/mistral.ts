@@ -12,7 +12,7 @@ import {
 } from './mistral/rows.ts';
 
 /**
- * Cron triggers go first: those of a deleted project fire for ever and fail, because their trust is
+ * Cron triggers go first: those of a deleted project fire forever and fail, because their trust is
  * gone. Mistral tries to remove the trust and ignores a failure.
  */
 const cronTrigger = defineType({

@@ -139,7 +139,7 @@ interface QuotaRow {
  * Limits that were set for the project, from the listing, which takes a project and creates no row.
  * Octavia 19 writes the defaults into the row of a project at each GET and DELETE of its quota, so
  * that only values that differ from the defaults are the project's own. The row also holds the
- * usage and stays in the database for ever. The quota is reset last because the project would
+ * usage and stays in the database forever. The quota is reset last because the project would
  * otherwise get the default limits.
  */
 const quota = defineQuota({

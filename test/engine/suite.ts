@@ -8,7 +8,7 @@ import { readSuite } from './suite-reads.ts';
 
 jest.setTimeout(60_000);
 
-/** The requirements for every engine. `place` creates one empty store for the whole suite. */
+/** The requirements forevery engine. `place` creates one empty store for the whole suite. */
 export function engineSuite(name: string, place: () => Promise<Place>): void {
   describe(name, () => {
     let standing: Place;

@@ -19,7 +19,7 @@ export interface Door {
 
 /**
  * Starts a proxy on loopback for a service. Its endpoints in Keystone's catalog lead to the proxy
- * until `close`, for every user of the catalog.
+ * until `close`, forevery user of the catalog.
  */
 export async function openDoor(cloud: Cloud, type: string): Promise<Door> {
   const { admin } = cloud;

@@ -15,7 +15,7 @@ import {
 
 /**
  * PostgreSQL stores neither a NUL nor half of a surrogate pair. One such character would block a
- * whole batch for ever.
+ * whole batch forever.
  */
 const isStorable = (value: unknown): boolean => !/\\u0000|\\ud[89a-f]/i.test(JSON.stringify(value));
 
@@ -270,7 +270,7 @@ describe('the recorded scenario after it is over, the inventory filled before', 
               await world.takeReceived(...messages);
               break;
             } catch (thrown) {
-              // Delivered again, but not for ever.
+              // Delivered again, but not forever.
               if (tries > 300) throw thrown;
             }
           }
