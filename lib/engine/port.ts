@@ -6,94 +6,93 @@ import type { Operation, OperationState, Scope, Task, Waiver } from '../operatio
 import type { ErrorReport } from '../shared/errors.ts';
 
 /**
- * State and the messages that announce it, as one step.
- * PostgreSQL: one transaction. AWS: conditional writes first, then the messages, which may repeat;
- * a change that is too big for one transaction of DynamoDB goes in steps, each of which may stand
- * alone.
+ * State and the messages that announce it, written as one step. PostgreSQL uses one transaction.
+ * AWS
+ * writes conditionally first and then sends the messages, which may repeat. A change that is too
+ * big
+ * for one DynamoDB transaction is written in parts, each of them consistent on its own.
  */
 export interface Change {
-  /** Message ids of notifications taken in; `conflict` if one of them already was. */
+  /**
+   * Message ids of ingested notifications. The commit is a `conflict` if one was ingested before.
+   */
   readonly seen?: readonly string[];
   readonly accounts?: readonly AccountRecord[];
   readonly quarantine?: readonly QuarantineRecord[];
   /**
-   * `version` is the version that was read (0: new); it is stored as version + 1. `conflict` if
-   * somebody else wrote.
+   * `version` is the version that was read (0: new); the store keeps version + 1. The commit is a
+   * `conflict` if another process has written the record since.
    */
   readonly operations?: readonly Operation[];
   readonly tasks?: readonly Task[];
   readonly messages?: readonly Outgoing[];
-  /** Put aside for a person, with the reason. */
+  /** Dead-letter messages for a person, with the error. */
   readonly deadLetters?: readonly {
     readonly message: ServiceRequested;
     readonly error: ErrorReport;
   }[];
   /**
-   * A person's decisions about catalog types that no service file covers; the newest of a type
-   * counts.
+   * A person's decisions about catalog types that no service file covers. The newest per type
+   * applies.
    */
   readonly waivers?: readonly Waiver[];
-  /** Catalog types whose waiver is taken back. */
+  /** Catalog types whose waiver is withdrawn. */
   readonly unwaived?: readonly string[];
-  /** Counters to add to, by name: `notification.dropped.identity.authenticate`. */
+  /** Amounts to add, by counter name, for example `notification.dropped.identity.authenticate`. */
   readonly counters?: Readonly<Record<string, number>>;
 }
 
-/**
- * A message that was given up. Every queue has such letters: those of services, `ingest` and
- * `coordinate`.
- */
+/** A dead-letter message: the queue or the task gave it up. Every queue has them. */
 export interface DeadLetter {
   readonly id: string;
-  /** The queue that it came from, and that a redrive brings it back to. */
+  /** The source queue, to which a redrive returns the message. */
   readonly queue: QueueName;
-  /** `undefined` when this release can't read it. */
+  /** `undefined` when this release cannot read it. */
   readonly message: Message | undefined;
   /**
-   * What lies there instead of a message, as text without secrets, cut to {@link SHOWN_AT_MOST}
-   * characters.
+   * The stored text when it is not a readable message: without secrets, cut to
+   * {@link SHOWN_AT_MOST} characters.
    */
   readonly unreadable: string | undefined;
-  /** Of the operation that it is about, as far as that can be found. */
+  /** The operation that the message is about, if it can be determined. */
   readonly operationId: OperationId | undefined;
-  /** The task that it asked for; `run` is the fence. */
+  /** The task of the message. `run` is the fence against outdated requests. */
   readonly task: { readonly taskId: TaskId; readonly run: number } | undefined;
-  /** `undefined` when the queue gave up by itself: the function died on it again and again. */
+  /** `undefined` when the queue gave up because the function died at every delivery. */
   readonly error: ErrorReport | undefined;
   /**
-   * Deliveries before it was given up; `undefined` where that is not known, or a task gave up and
-   * not its queue.
+   * Deliveries before the queue gave up; `undefined` if unknown, or if the task gave up instead.
    */
   readonly receiveCount: number | undefined;
   /**
-   * Epoch milliseconds, when it was given up (AWS: when it was first sent, if its queue gave it
+   * Epoch milliseconds at which it was given up (AWS: at which it was first sent, if the queue gave
    * up).
    */
   readonly at: number;
   /**
-   * Epoch milliseconds when the engine throws it away; `undefined` where it stays until a person
+   * Epoch milliseconds at which the engine deletes it; `undefined` where it stays until a person
    * decides.
    */
   readonly expiresAt: number | undefined;
 }
 export const SHOWN_AT_MOST = 2000;
 
-/** Who decided, and why. */
+/** The person who decided, and the reason. */
 export interface Decided {
   readonly by: string;
   readonly reason?: string | undefined;
 }
 
 /**
- * What a person did with dead letters; kept for good. One for each operation, queue and cause that
- * it was about: see `decisionsOf`.
+ * A person's decision about dead-letter messages, kept for good. There is one record for each
+ * operation, queue and cause: see `decisionsOf`.
  */
 export interface Decision extends Decided {
   readonly id: string;
   readonly what: 'redriven' | 'discarded';
   readonly at: number;
   readonly queue: QueueName;
-  /** Of the operation that the letters were about. */
+  /** The operation that the messages were about. */
   readonly operationId: OperationId | undefined;
   /** As in {@link DeadLetterFilter}. */
   readonly cause: string;
@@ -112,18 +111,21 @@ export interface OperationFilter {
 
 export interface Reads {
   operation(id: OperationId): Promise<Operation | undefined>;
-  /** Every generation of the operation about this account, newest first. */
+  /** All generations of the operation about an account, newest first. */
   operationsAbout(type: Scope['type'], id: string): Promise<Operation[]>;
   operations(filter: OperationFilter): Promise<Operation[]>;
   tasks(operationId: OperationId): Promise<Task[]>;
   task(id: TaskId): Promise<Task | undefined>;
   /**
-   * Operations about accounts of this type that began to destroy since then (`startedAt`), mode
-   * enforce: for the cap.
+   * Number of operations about accounts of this type in mode `enforce` that began to delete since
+   * `at` (epoch milliseconds). The hourly cap uses it.
    */
   startedSince(at: number, type: Scope['type']): Promise<number>;
   account(type: 'project' | 'domain' | 'user', id: string): Promise<AccountRecord | undefined>;
-  /** Those of the ids that are known; without ids, every account of the type, deleted ones too. */
+  /**
+   * The known accounts among `ids`, or without `ids` all accounts of the type, including deleted
+   * ones.
+   */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
   /** Accounts whose deletion is held apart, the last one first: see `Suspicion`. */
   suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
@@ -138,14 +140,14 @@ export interface Reads {
     after: string | undefined,
     limit: number,
   ): Promise<AccountRecord[]>;
-  /** All projects of a domain that the inventory ever knew, deleted ones too. */
+  /** All projects of a domain that the inventory ever recorded, including deleted ones. */
   projectsOf(domainId: DomainId): Promise<AccountRecord[]>;
-  /** All projects that the inventory knows the user to have had a role on. */
+  /** All projects on which the user had a role at any time, as far as the inventory knows. */
   projectsOfMember(userId: UserId): Promise<AccountRecord[]>;
   accountCount(): Promise<number>;
-  /** By catalog type. */
+  /** Sorted by catalog type. */
   waivers(): Promise<Waiver[]>;
-  /** Those of the message ids that were taken in already. */
+  /** Those of the message ids that were ingested before. */
   seen(messageIds: readonly string[]): Promise<Set<string>>;
   /** Newest first. */
   decisions(filter: {
@@ -154,53 +156,58 @@ export interface Reads {
   }): Promise<Decision[]>;
   quarantine(limit: number): Promise<{ total: number; records: QuarantineRecord[] }>;
   counters(): Promise<Record<string, number>>;
-  /** Messages that wait, by queue. */
+  /** Number of messages by queue and state. */
   depths(): Promise<
     Record<string, { ready: number; delayed: number; active: number; dead: number }>
   >;
 }
 
 /**
- * All that is set must be true of a letter; of one that can't be read, as far as its fields can be
- * found.
+ * All fields that are set must match. For an unreadable message, the fields that can be found
+ * count.
  */
 export interface DeadLetterFilter {
-  /** `ingest`, `coordinate`, `service-nova`. */
+  /** `ingest`, `coordinate`, or for example `service-nova`. */
   readonly queue?: QueueName;
-  /** Short for the queue of that service. */
+  /** Short form for the queue of a service. */
   readonly service?: string;
   readonly operationId?: string;
   /** The error's code, or {@link NO_WORD}. */
   readonly cause?: string;
   readonly id?: string;
-  /** One of these: what somebody has looked at, and nothing that came since. */
+  /** One of these ids: limits a decision to the messages that a person has seen. */
   readonly ids?: readonly string[];
 }
-/** The cause of a letter without an error: its queue gave it up by itself. */
+/** Cause of a dead-letter message without an error: its queue gave up. */
 export const NO_WORD = 'engine.gave-up';
 
-/** A message as a worker gets it. */
+/** A message as a worker receives it. */
 export interface Delivery<M extends Message = Message> {
   readonly message: M;
-  /** 1 on the first delivery; more when a worker died or threw on it. */
+  /** 1 at the first delivery; more after a worker died or its handler threw. */
   readonly receiveCount: number;
 }
 
 export interface WorkOptions {
-  /** Handlers at the same time in this process. */
+  /** Concurrent handlers in this process. */
   readonly concurrency: number;
-  /** Messages handed over together; default 1. All of them are repeated when the handler throws. */
+  /** Messages per handler call; default 1. If the handler throws, all of them are retried. */
   readonly batch?: number;
 }
 
-/** Where the project runs. Two of them: PostgreSQL (embedded as PGlite, or a server) and AWS. */
+/**
+ * The platform that the project runs on. Two implementations: PostgreSQL (embedded as PGlite, or
+ * a server) and AWS.
+ */
 export interface Engine {
   readonly reads: Reads;
-  /** All or nothing. `conflict`: nothing was written, read again and decide again. */
+  /**
+   * Writes all or nothing. On `conflict` nothing was written: the caller reads and decides again.
+   */
   commit(change: Change): Promise<'committed' | 'conflict'>;
   /**
-   * Hand the messages of a queue to a handler until `close`. A handler that throws gets its message
-   * again, with back-off; in the end it is a dead letter.
+   * Passes the messages of a queue to a handler until `close`. When the handler throws, the message
+   * is retried with back-off, and after the last delivery it becomes a dead-letter message.
    */
   work(
     queue: QueueName,
@@ -208,19 +215,20 @@ export interface Engine {
     handler: (deliveries: readonly Delivery[]) => Promise<void>,
   ): Promise<void>;
   /**
-   * Oldest first; at least 10,000 of them where there are so many. Looking takes none away from
-   * anybody else.
+   * Lists dead-letter messages, oldest first, at least the first 10,000. Listing does not consume
+   * them.
    */
   deadLetters(filter: DeadLetterFilter): Promise<DeadLetter[]>;
   /**
-   * Back to the queue they came from, with a `task.redriven` for each task, and the decision
-   * recorded; says how many. One step where the store can. Else letter by letter, recorded and sent
-   * before it is taken away: one may then come twice, and none is lost.
+   * Returns the messages to their source queue, sends a `task.redriven` for each task and records
+   * the decision. Returns their number. On PostgreSQL this is one transaction. AWS records and
+   * sends
+   * each message before it deletes the dead-letter message: a message may repeat, but none is lost.
    */
   redrive(filter: DeadLetterFilter, decided: Decided): Promise<number>;
   /**
-   * Thrown away in the same manner, with a `task.discarded` for each task. Which may be, the caller
-   * has decided.
+   * Deletes the messages for good, in the same way, with a `task.discarded` for each task. The
+   * caller decides which messages may be discarded.
    */
   discard(
     filter: DeadLetterFilter,
@@ -228,6 +236,6 @@ export interface Engine {
   ): Promise<number>;
   /** Throws when the store does not answer. */
   health(): Promise<void>;
-  /** Lets running handlers end (at most `graceSeconds`, default 10), then lets go of the store. */
+  /** Waits for running handlers (at most `graceSeconds`, default 10), then closes the store. */
   close(graceSeconds?: number): Promise<void>;
 }

@@ -24,18 +24,16 @@ import {
 import type { Decision } from './port.ts';
 
 /**
- * The stored records as schemas: whatever comes back from a store goes through one of these, on
- * every engine. Loose objects: what a newer process wrote beside our fields survives our next
- * write.
+ * Schemas of the stored records. Every engine validates what it reads with them. The objects are
+ * loose, so that fields of a newer release survive a write of this one.
  */
 
-/** A field that the model always has and that JSON leaves out where it is undefined. */
+/** A field that the model always has. JSON omits it where it is undefined. */
 const unset = <Schema extends z.ZodType>(schema: Schema) =>
   schema.optional().transform((value) => value);
 
 /**
- * Fields that came after the first release have a default: operations that were stored before go
- * on.
+ * Fields added after the first release have a default, so that older stored operations continue.
  */
 export const StoredWaiver: z.ZodType<Waiver> = z.looseObject({
   type: z.string(),
@@ -214,7 +212,7 @@ export const StoredDecision: z.ZodType<Decision> = z.looseObject({
   letters: z.number(),
 });
 
-/** Anything that lies on a queue. */
+/** Any message on a queue. */
 export const StoredMessage: z.ZodType<Message> = z.union([
   z.discriminatedUnion('type', [NotificationReceived, OperationEvent, ServiceEvent]),
   AccountEvent,

@@ -3,9 +3,9 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
 
 /**
- * Throws class `Denied` when the catalog shows nothing in a region that the settings name: without
- * this check every service there would pass for absent. The region is mistyped, or was taken out of
- * the catalog.
+ * Throws class `Denied` when the catalog has no endpoint in a region that the settings name.
+ * Otherwise every service there would count as absent. The region is misspelled, or it was removed
+ * from the catalog.
  */
 export function checkRegions(
   registrations: readonly Registration[],

@@ -5,39 +5,41 @@ import type { ErrorReport } from '../shared/errors.ts';
 import type { Service, ServiceApi } from '../task/service.ts';
 import type { ProjectAdmin } from './project-admin.ts';
 
-/** What it takes to find a service and to speak with it. */
+/** The fields of a service that are needed to find and call it. */
 export type ServiceAddress = Pick<
   Service,
   'name' | 'catalogTypes' | 'microversion' | 'concurrency'
 > &
   Partial<Pick<Service, 'scope'>>;
 
-/**
- * One OpenStack cloud, logged in. One login serves all calls; it is renewed ahead of its expiry.
- */
+/** A logged-in OpenStack cloud. All calls share one login, which is renewed before it expires. */
 export interface Cloud {
   readonly keystone: Keystone;
-  /** What is done to a project in Keystone at an administrator's request. */
+  /** Keystone actions on a project that an administrator requested. */
   readonly keystoneActions: ProjectAdmin;
-  /** Our own project: never cleaned. */
+  /** The propagator's own project, which is never cleaned up. */
   ownProject(): Promise<{ id: string; name: string; domainId: string }>;
   /**
-   * What Keystone says that the cloud has: the catalog of a token that is at most seconds old when
-   * the lists show more than it, and the lists of an administrator. Throws `openstack.region` when
+   * What Keystone says about the cloud: the catalog and an administrator's lists. If the lists show
+   * more than the catalog, the catalog is read again with a fresh token. Throws `openstack.region`
+   * when
    * the catalog lacks a region that the settings name.
    */
   registry(): Promise<Registry>;
   /**
-   * Why the service can't be spoken to with the roles that the cleaner has; `undefined` when it
-   * can. Throws what a login throws.
+   * Why the cleaner's roles do not permit calls to the service; `undefined` when they do. Throws
+   * what
+   * a login throws.
    */
   access(service: Pick<Service, 'name' | 'scope'>): Promise<ErrorReport | undefined>;
   /**
-   * The service's API in a region; `undefined` when the catalog shows none there, which does not
-   * prove it absent. Throws `Unsupported` when it can't speak the floor microversion, and when its
-   * URL is none.
-   * `projectApi`: with a token on that project, on which the propagator has a role at the time;
-   * throws class `Denied` when it has none. `as`: with that role on it alone.
+   * The service's API in a region; `undefined` when the catalog has none there, which does not
+   * prove
+   * that the service is absent. Throws `Unsupported` when the service does not support the minimum
+   * microversion, or when its URL is invalid. `projectApi`: use a token on that project, on which
+   * the
+   * propagator has a role at the time; throws class `Denied` without a role. `as`: use a token with
+   * only that role on the project.
    */
   api(
     service: ServiceAddress,
@@ -45,6 +47,6 @@ export interface Cloud {
     projectApi?: ProjectId,
     as?: 'member',
   ): Promise<ServiceApi | undefined>;
-  /** Closes kept-alive connections. */
+  /** Closes the connections. */
   close(): Promise<void>;
 }

@@ -33,28 +33,28 @@ export type { Call } from './rest.ts';
 export interface ConnectOptions {
   /** Epoch milliseconds. */
   readonly clock?: () => number;
-  /** How a short `Retry-After` is waited for; default: with a timer. */
+  /** Waits for a short `Retry-After`. Default: a timer. */
   readonly sleep?: (seconds: number) => Promise<void>;
-  /** Calls at the same time by service name, instead of what the service file says. */
+  /** Concurrent calls by service name, overriding the service files. */
   readonly concurrency?: Readonly<Record<string, number>>;
   readonly userAgent?: string;
-  /** Told of every call, for metrics; must not throw. */
+  /** Called after every call, for metrics; must not throw. */
   readonly onCall?: (call: Call) => void;
   readonly timeouts?: Partial<Timeouts>;
 }
 
-/** Sessions on other scopes than the propagator's own that are kept. */
+/** Cached sessions with a scope other than the propagator's own. */
 const MOST_SCOPES = 16;
 
-/** A catalog that is older is read anew before something counts as hidden. */
+/** An older catalog is read again before an endpoint counts as hidden. */
 const CATALOG_MILLIS = 5_000;
 
-/** What a service speaks is asked again after an hour: it may have been upgraded. */
+/** Microversions are negotiated again after an hour, because the service may have been upgraded. */
 const SPOKEN_MILLIS = 3_600_000;
 
 /**
- * A cloud over REST. Nothing is asked before the first call. Throws nothing itself; the calls throw
- * `PropagatorError`.
+ * Connects to a cloud over REST, without a call until the first use. Does not throw itself; the
+ * calls throw `PropagatorError`.
  */
 export function connectCloud(credentials: Credentials, options: ConnectOptions = {}): Cloud {
   const now = options.clock ?? Date.now;
@@ -64,7 +64,8 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   const session = createSession(credentials, transport, now, userAgent);
   const scoped = new Map<string, Session>();
   /**
-   * Few projects are emptied alive at the same time; a session that was forgotten is a login more.
+   * Few projects are cleaned up alive at the same time, and an evicted session costs only one
+   * login.
    */
   const sessionFor = (scope: Scope): Session =>
     remember(scope.is === 'system' ? 'system' : `project ${scope.id}`, () =>
@@ -139,7 +140,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     ];
     const at = (where: string) =>
       chooseEndpoint(all, service.catalogTypes, where, credentials.interfaces);
-    // The cleaner is logged in to this Keystone, whatever region it is registered in.
+    // The cleaner logs in to this Keystone, in whatever region it is registered.
     const elsewhere = service.catalogTypes.includes('identity') ? all : [];
     const chosen = [region, ...elsewhere.flatMap((one) => one.region ?? [])]
       .map(at)
@@ -181,7 +182,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
     async registry() {
       const [token, read] = await Promise.all([session.token(), readLists(identity)]);
       const known = registryOf(token, read);
-      // The catalog is as old as the token: what was registered since then is not hidden.
+      // The catalog is as old as the token, so endpoints registered since then would appear hidden.
       const isOld =
         known.registrations.some(({ hidden }) => hidden !== undefined) ||
         known.unlisted !== undefined;
@@ -217,10 +218,11 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       }
       const as = role ? memberOf(projectApi) : sessionFor({ is: 'project', id: projectApi });
       const token = await as.token();
-      // Endpoints may have the project's id in their path.
+      // Endpoint URLs may contain the project id.
       const endpoint = endpointIn(token.catalog, token.project.id, service, region);
-      // What Keystone says of the token, and not what was asked: Barbican's rows belong to the
-      // project of the token.
+      // Use the project of the token, not the requested one: the owner of Barbican's rows is the
+      // token's
+      // project.
       return endpoint === undefined
         ? undefined
         : apiAt(service, region, endpoint, token.project.id, as, `on ${projectApi} ${role ?? ''}`);
@@ -229,7 +231,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   };
 }
 
-/** A URL in the catalog that names no host: the service is there, and nothing of it can be seen. */
+/** The catalog's URL is invalid: the service exists, but cannot be listed. */
 function noUrl(service: ServiceAddress, region: string): PropagatorError {
   const report: ErrorReport = {
     code: `${service.name}.endpoint.invalid`,
@@ -243,8 +245,8 @@ function noUrl(service: ServiceAddress, region: string): PropagatorError {
 }
 
 /**
- * The API with the highest microversion that both sides speak. Throws class `Unsupported` below the
- * floor.
+ * The API with the highest microversion that both sides support. Throws class `Unsupported` below
+ * the minimum.
  */
 async function agree(
   service: ServiceAddress,
@@ -253,7 +255,7 @@ async function agree(
 ): Promise<ServiceApi> {
   const wanted = service.microversion;
   if (!wanted) return open(endpoint, undefined);
-  // The version document stands above the project: at `/v3/` where the endpoint is `/v3/<project>`.
+  // The version document is above the project: at `/v3/` for the endpoint `/v3/<project>`.
   const segments = endpoint.split('/');
   const version = segments.findLastIndex(
     (segment, index) => index > 2 && /^v\d+(\.\d+)?$/.test(segment),

@@ -1,8 +1,8 @@
 import { PropagatorError } from '../shared/errors.ts';
 
 /**
- * Credentials that can't be used: one line that names the setting, the file or the field, and never
- * a value that may be secret.
+ * An error for unusable credentials: one line that names the setting, file or field, and never a
+ * value, which may be secret.
  */
 export function credentialsError(message: string): PropagatorError {
   return new PropagatorError({

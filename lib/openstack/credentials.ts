@@ -11,13 +11,13 @@ export type { Surroundings } from './clouds/files.ts';
 export type Interface = 'public' | 'internal' | 'admin';
 
 /**
- * Who the propagator is in Keystone, and where. Secrets are behind functions, so that nothing that
- * prints this can print them.
+ * The propagator's login and where to use it. Secrets are functions, so that printing this object
+ * does not print them.
  */
 export interface Credentials extends Login {
-  /** The regions to work in; empty: all that the catalog has. */
+  /** Regions to work in. Empty: all regions of the catalog. */
   readonly regions: readonly string[];
-  /** Of the interfaces that the catalog has for a service, the first of these is taken. */
+  /** Endpoint interfaces in order of preference. */
   readonly interfaces: readonly Interface[];
   /** URLs by service type that replace those of the catalog (`compute_endpoint_override`). */
   readonly endpointOverrides: Readonly<Record<string, string>>;
@@ -28,9 +28,9 @@ export interface Credentials extends Login {
 }
 
 /**
- * Credentials as `openstack` reads them: `OS_CLOUD` with clouds.yaml, secure.yaml and
- * clouds-public.yaml, or `OS_*` variables. A variable wins over the file.
- * Throws a `PropagatorError` (`openstack.credentials`) of one line that names the setting.
+ * Reads credentials like `openstack`: `OS_CLOUD` with clouds.yaml, secure.yaml and
+ * clouds-public.yaml, or `OS_*` variables, which override the file. Throws `PropagatorError`
+ * (`openstack.credentials`) with one line that names the setting.
  */
 export function readCredentials(from: Surroundings): Credentials {
   const cloud = readCloudConfig(from);
@@ -46,7 +46,7 @@ export function readCredentials(from: Surroundings): Credentials {
   };
 }
 
-/** Settings of one service alone that would change what is listed, and so what is deleted. */
+/** Refuses settings for a single service, which would change what is listed and thus deleted. */
 function refuseServiceFields({ fields, name }: CloudConfig): void {
   const field = Object.keys(fields).find((key) =>
     /._(interface|region_name|service_type|service_name)$/.test(key),
@@ -77,7 +77,7 @@ function overridesOf({ fields, regions, name }: CloudConfig): Record<string, str
     if (type === undefined || value === null || value === '') continue;
     if (typeof value !== 'string' || !/^https?:$/.test(URL.parse(value)?.protocol ?? ''))
       throw credentialsError(`${name(key)} is not an http or https URL`);
-    // One URL for the resources of two regions would leave those of one region behind.
+    // One URL for two regions would leave the resources of one region behind.
     if (regions.length !== 1)
       throw credentialsError(`${name(key)} needs one region: set ${name('region_name')} as well`);
     if (type === 'identity')
@@ -87,7 +87,9 @@ function overridesOf({ fields, regions, name }: CloudConfig): Record<string, str
   return overrides;
 }
 
-/** As Python's `requests` reads them: lower case before upper case, `all_proxy` for both. */
+/**
+ * Reads proxies like Python's `requests`: lower case before upper case, `all_proxy` as fallback.
+ */
 function proxiesOf(env: Surroundings['env']): Proxies {
   const read = (key: string): { name: string; value: string } | undefined => {
     const name = [key, key.toUpperCase()].find((one) => env[one]);

@@ -5,7 +5,7 @@ import { plainText } from '../shared/plain-text.ts';
 import { parseJson } from './json.ts';
 import type { RawAnswer, TransportError } from './transport.ts';
 
-/** Whom a failure is about. `secrets` are cut out of every text that a service answered. */
+/** The service that a failure is about. `secrets` are redacted from every text of the service. */
 export interface Where {
   readonly service: string;
   readonly region: string | undefined;
@@ -14,20 +14,20 @@ export interface Where {
 }
 
 const LONGEST_MESSAGE = 300;
-/** Of a web page that came instead of an answer, so much is looked at. */
+/** Characters of an HTML page that are searched for a message. */
 const MAX_PAGE = 20_000;
 
-/** The request id as OpenStack names it; Swift has an id of its own beside it. */
+/** The request id of OpenStack; Swift also has its own. */
 export const requestIdOf = (headers: Headers): string | undefined =>
   headers.get('x-openstack-request-id') ??
   headers.get('x-compute-request-id') ??
   headers.get('x-trans-id') ??
   undefined;
 
-/** No service is believed that wants to be left alone for longer. */
+/** Upper limit, so that a wrong `Retry-After` cannot stop the work. */
 const MAX_RETRY_AFTER_SECONDS = 7 * 86_400;
 
-/** Seconds of `Retry-After`, as a number or as an HTTP date. `now`: epoch milliseconds. */
+/** Seconds of `Retry-After`, as a number or an HTTP date. `now` is in epoch milliseconds. */
 export function retryAfterSeconds(headers: Headers, now: number): number | undefined {
   const value = headers.get('retry-after')?.trim();
   if (!value) return undefined;
@@ -40,10 +40,10 @@ export function retryAfterSeconds(headers: Headers, now: number): number | undef
 
 const fault = z.object({ message: z.string() });
 const wsme = z.object({ faultstring: z.string() }).transform((body) => body.faultstring);
-/** Ironic writes JSON into the text. */
+/** Ironic puts JSON into this text. */
 const text = z.string().transform((words) => wsme.safeParse(parseJson(words)).data ?? words);
 /**
- * The shapes of an error body; a fault's key differs from service to service: `itemNotFound`,
+ * The forms of an error body. The key of a fault differs by service: `itemNotFound`,
  * `NeutronError`, `error`.
  */
 const bodies = z.union([
@@ -71,12 +71,12 @@ const bodies = z.union([
           : error.message,
     ),
   fault.transform((body) => body.message),
-  // Barbican, Zaqar, Freezer, Gnocchi: `title` names the status, `description` says why.
+  // Barbican, Zaqar, Freezer, Gnocchi: `title` names the status, `description` the reason.
   z.object({ description: z.string() }).transform((body) => body.description),
   z
     .object({ description: z.object({ cause: z.string(), reason: z.string() }) })
     .transform(({ description: { cause, reason } }) => `${cause}: ${reason}`),
-  // Tacker, as RFC 7807 has it.
+  // Tacker, as in RFC 7807.
   z.object({ title: z.string(), detail: z.string() }).transform((body) => body.detail),
   z.record(z.string(), z.union([fault, z.unknown()])).transform((body, context) => {
     for (const value of Object.values(body)) {
@@ -89,7 +89,7 @@ const bodies = z.union([
 ]);
 
 /**
- * The service's own words out of its error body (JSON, HTML or text), on one line, cut to 300
+ * The service's message from its error body (JSON, HTML or text), on one line, cut to 300
  * characters.
  */
 export function serviceMessage(text: string, secrets: readonly string[] = []): string | undefined {
@@ -117,13 +117,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
 
 /** Swift's rate limit. */
 const SWIFT_RATE_LIMIT = 498;
-/** Redirects that say of themselves that they pass, time-out, conflict, locked, rate limits. */
+/** Temporary redirects, time-outs, conflicts, locks and rate limits. */
 const PASSING: readonly number[] = [302, 303, 307, 408, 409, 423, 425, 429, SWIFT_RATE_LIMIT];
 
 /**
- * The class of a status, as `ServiceApi.request` documents it. `asksToWait`: the answer has a
- * `Retry-After`; with it, 413 is the rate limit of Cinder and Manila, without it a request that
- * is too big for good.
+ * The class of a status, as `ServiceApi.request` documents it. `asksToWait`: the response has a
+ * `Retry-After`. Then 413 is the rate limit of Cinder and Manila; otherwise the request is too big.
  */
 export function classOf(status: number, asksToWait = false): ErrorClass {
   if (status === 404 || status === 410) return 'Gone';
@@ -158,10 +157,7 @@ function adviceOf(status: number, where: Where, waitSeconds: number | undefined)
   }
 }
 
-/**
- * An answer that is no success, as an error. `call`: what was asked, without a query. `now`: epoch
- * milliseconds.
- */
+/** Converts an error response. `call`: the call without its query. `now`: epoch milliseconds. */
 export function httpFailure(
   answer: RawAnswer,
   call: string,
@@ -186,7 +182,10 @@ export function httpFailure(
   return new PropagatorError(report);
 }
 
-/** No whole answer came. Always `Transient`: whether the call was carried out is not known. */
+/**
+ * The response was missing or incomplete. Always `Transient`, because the service may have
+ * executed the call.
+ */
 export function transportFailure(
   error: TransportError,
   call: string,
@@ -218,7 +217,7 @@ export function transportFailure(
   );
 }
 
-/** An answer that says 2xx and can't be trusted: "cannot list" is never "empty". */
+/** A 2xx response that cannot be trusted: "cannot list" is never "empty". */
 export function answerFailure(
   what: {
     readonly code: 'broken' | 'changed' | 'page' | 'unexpected' | 'endless' | 'truncated';

@@ -1,6 +1,6 @@
 /**
- * Parsed JSON, or `undefined` when it is none (JSON itself has no `undefined`). The parser's error
- * is dropped, for it quotes the text.
+ * Parsed JSON, or `undefined` for other text. The parser's error is dropped, because it quotes the
+ * text.
  */
 export function parseJson(text: string): unknown {
   try {

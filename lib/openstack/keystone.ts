@@ -26,8 +26,7 @@ function toAccount(value: unknown, context: z.core.$RefinementCtx): Account {
 }
 
 /**
- * A project that acts as a domain is shown as the domain that it is (`is_domain`, Identity API
- * 3.6).
+ * Keystone shows a domain also as a project (`is_domain`, Identity API 3.6); it counts as a domain.
  */
 const project = projectRow.transform(({ domain_id, parent_id, is_domain, ...row }, context) =>
   toAccount(
@@ -60,8 +59,8 @@ const isAbout = (error: unknown, id: string): boolean =>
   error instanceof PropagatorError && error.class === 'Gone' && error.message.includes(id);
 
 /**
- * Keystone's own 404, which names what it could not find: `{"error": {"code": 404, "message":
- * "Could not find project: 4f….", …}}`.
+ * Keystone's own 404 names the id: `{"error": {"code": 404, "message": "Could not find project:
+ * 4f….", …}}`.
  */
 const notFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
 
@@ -85,10 +84,7 @@ const assignment = z.object({
   scope: z.object({ project: z.object({ id: ProjectId }).optional() }),
 });
 
-/**
- * Keystone's API v3 as the one who knows what is true. `api`: the URL that we log in at, up to
- * `/v3`.
- */
+/** Keystone's API v3 as the source of truth. `api`: the login URL including `/v3`. */
 export function createKeystone(api: ServiceApi): Keystone {
   const fail = (message: string, status: number, requestId: string | undefined): PropagatorError =>
     new PropagatorError({
@@ -100,8 +96,9 @@ export function createKeystone(api: ServiceApi): Keystone {
       requestId,
       status,
     });
-  // No `limit`: Keystone before 2025.1 has no paging, later ones fall back to their own page size
-  // and link to the next page.
+  // No `limit`: Keystone before 2025.1 has no paging, and later releases use their own page size
+  // and
+  // link to the next page.
   const list = async <S extends z.ZodType>(
     path: string,
     collection: string,
@@ -136,8 +133,8 @@ export function createKeystone(api: ServiceApi): Keystone {
       });
       if (answer.status === 404) {
         const own = notFound.safeParse(answer.json);
-        // A proxy, another web server or a mistyped URL answer 404, too: only Keystone names the
-        // id.
+        // A proxy, another web server or a wrong URL may also answer 404, but only Keystone names
+        // the id.
         if (own.success && names(own.data.error.message, id)) return { is: 'absent' };
         if (id.includes('/')) throw unaskable(type);
         throw fail(`the 404 for a ${type} is not Keystone's own`, answer.status, answer.requestId);
@@ -176,9 +173,9 @@ export function createKeystone(api: ServiceApi): Keystone {
     },
     domains,
     /**
-     * With `domain_specific_drivers_enabled` Keystone lists, without a word, only the users of the
-     * domain that our token's project is in. So a list of all users that shows a single domain is
-     * asked for again, domain by domain.
+     * With `domain_specific_drivers_enabled`, Keystone silently lists only the users of the domain
+     * of
+     * our token's project. If the list of all users shows a single domain, each domain is listed.
      */
     async users(domainId) {
       const all = await users(domainId);
@@ -193,14 +190,14 @@ export function createKeystone(api: ServiceApi): Keystone {
       ];
     },
     /**
-     * Roles on the system or on a domain are no membership of a project. `include_names` is left
-     * out: Keystone reads any value but 0 as yes.
+     * Roles on the system or on a domain are not project memberships. `include_names` is omitted,
+     * because Keystone reads any value except 0 as true.
      */
     async members(projectId) {
       const query = { effective: true, 'scope.project.id': projectId };
       const rows = await list('/v3/role_assignments', 'role_assignments', assignment, query).catch(
         (error: unknown) => {
-          // Keystone answers 404 with the id when the project was deleted: it has no members.
+          // Keystone answers 404 with the id for a deleted project: it has no members.
           if (projectId === undefined || !isAbout(error, projectId)) throw error;
           return [];
         },

@@ -5,19 +5,18 @@ import { answerFailure, type Where } from './failure.ts';
 import { PagingError, pageOf, STYLES } from './paging.ts';
 
 const PAGE_ROWS = 1000;
-/** A million rows at 100 a page: what goes on longer does not end. */
+/** A million rows at 100 per page. A longer listing counts as endless. */
 const MOST_PAGES = 10_000;
 const MOST_RESTARTS = 2;
 
-/** One page: `GET` with this query. */
+/** Reads one page: `GET` with this query. */
 type Ask = (request: RequestOptions) => Promise<Answer>;
 
 /**
- * All rows of a listing, or an error: half a page, a missing collection, a row that its schema
- * refuses, pages in a circle.
- * `path` is for messages. Read anew from the start, at most twice, when the row that a page begins
- * after was removed meanwhile: Nova, Cinder and Glance answer 400 to a marker that is gone, Neutron
- * 404 (seen on 2023.1).
+ * All rows of a listing. Throws on an incomplete page, a missing collection, a row that does not
+ * match its schema, or a paging loop. `path` is for messages. If the row of the marker was deleted
+ * meanwhile, the listing restarts, at most twice: Nova, Cinder and Glance answer 400 to such a
+ * marker, Neutron 404 (seen on 2023.1).
  */
 export async function readListing<S extends z.ZodType>(
   ask: Ask,
@@ -74,8 +73,9 @@ async function readOnce<S extends z.ZodType>(
       else for (const one of checkedRows) rows.push(one);
       if (!next) return { rows, more: false };
       if (atMost !== undefined && seen >= atMost) return { rows, more: true };
-      // A service that ignores `offset` shows its first page for ever; one that ignores `marker`
-      // gives the same marker again.
+      // A service that ignores `offset` repeats its first page; one that ignores `marker` repeats
+      // the
+      // marker.
       const place = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
       if (visited.has(place)) throw new PagingError('its pages go round in a circle', 'endless');
       if (visited.size >= MOST_PAGES)
@@ -93,7 +93,7 @@ async function readOnce<S extends z.ZodType>(
   }
 }
 
-/** The value is not shown, for it may be a customer's; only what was expected where. */
+/** The message does not show the value, which may be a customer's, only what was expected. */
 function checked<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {
   const parsed = row.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -8,9 +8,9 @@ import type { Session, Token } from './session.ts';
 /** The role that every Keystone since Rocky has, and that `admin` implies. */
 const MEMBER = 'member';
 const PREFIX = 'keystone-propagator-member-';
-/** Whether an application credential of the propagator's user was made by a member session. */
+/** True if a member session created this application credential of the propagator's user. */
 export const isMemberCredential = (name: string): boolean => name.startsWith(PREFIX);
-/** Keystone refuses the credential after this time, whatever becomes of this process. */
+/** Keystone refuses the credential after this time, even if this process dies. */
 const LIFETIME = 60 * 60_000;
 
 const created = z.object({
@@ -18,12 +18,13 @@ const created = z.object({
 });
 
 /**
- * A session on a project that carries the role `member` alone. A login with a password carries all
- * roles of the user, `admin` among them. Therefore the propagator makes an application credential of
- * its own user that is restricted to one role, and logs in with it. The
- * credential is deleted when the propagator gives its role on the project back and before it
- * deletes the project; after an hour Keystone refuses it in any case.
- * `project`: the session on the project with all roles; `identity`: Keystone's API over it.
+ * A session on a project with only the role `member`. A login with a password carries all roles of
+ * the user, including `admin`. Therefore the propagator creates an application credential of its
+ * own
+ * user that is restricted to one role, and logs in with it. The credential is deleted when the
+ * propagator revokes its role on the project, and before it deletes the project. Keystone refuses
+ * the credential after an hour in any case. `project`: the session on the project with all roles.
+ * `identity`: Keystone's API over that session.
  */
 export function createMemberSession(
   project: Session,
@@ -75,7 +76,7 @@ export function createMemberSession(
     token,
     async replace(refused) {
       if (last && last.value() !== refused.value()) return last;
-      // The credential may have gone with an earlier role: a fresh login takes a fresh one.
+      // The credential may have been deleted with an earlier role, so log in with a new one.
       current = undefined;
       return token();
     },

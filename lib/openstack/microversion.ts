@@ -11,7 +11,7 @@ const entry = z.object({
   links: z.array(z.object({ rel: z.string(), href: z.string() })).optional(),
 });
 /**
- * The version documents of Nova (`version`), Cinder and Placement (`versions`), Keystone
+ * The version documents of Nova (`version`), Cinder and Placement (`versions`), and Keystone
  * (`versions.values`).
  */
 const versionDocument = z.union([
@@ -37,8 +37,8 @@ export function compareVersions(a: string, b: string): number {
 }
 
 /**
- * Cinder's id is `v3.0` while its path is `v3`: the link to itself knows. Its host is not used, for
- * it is often an inner one.
+ * Cinder's id is `v3.0` but its path is `v3`, as its `self` link shows. The host of the link is
+ * ignored, because it is often internal.
  */
 function apiOf(one: z.infer<typeof entry>): string {
   const href = one.links?.find((link) => link.rel === 'self')?.href ?? '';
@@ -47,8 +47,8 @@ function apiOf(one: z.infer<typeof entry>): string {
 }
 
 /**
- * Zun and Magnum list links at `/v1/`, and say what they speak in the headers of every answer:
- * `container 1.40`.
+ * Zun and Magnum list links at `/v1/` and show their microversions in the headers of every
+ * response: `container 1.40`.
  */
 function inHeaders(headers: Headers): z.infer<typeof entry>[] {
   const [lowest, highest] = ['minimum', 'maximum'].map(
@@ -58,10 +58,9 @@ function inHeaders(headers: Headers): z.infer<typeof entry>[] {
 }
 
 /**
- * The highest microversion that both sides speak, and the path of its API (`v2.1`, for endpoints
- * that don't name one).
- * `document` is the answer at the root of the API. Throws class `Unsupported` with both versions
- * said when the cloud is older than the floor or has dropped everything up to the ceiling.
+ * The highest microversion that both sides support, and the path of its API (`v2.1`, for endpoints
+ * without one). `document` is the response at the root of the API. Throws class `Unsupported` with
+ * both versions when the cloud is older than `floor` or no longer supports `ceiling`.
  */
 export function negotiate(
   document: Pick<Answer, 'json' | 'headers' | 'requestId'>,

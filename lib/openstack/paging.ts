@@ -1,15 +1,15 @@
 import type { Paging } from '../task/service.ts';
 
-/** One page as it came. */
+/** A page as received. */
 export interface Page {
   readonly body: unknown;
   readonly rows: readonly unknown[];
 }
 
-/** Where a listing goes on: parameters laid over the caller's query. */
+/** Query parameters for the next page, merged over the caller's query. */
 export type Next = Readonly<Record<string, string>>;
 
-/** A page that can't be trusted; the message is for the operator. */
+/** A page that cannot be trusted. The message is for the operator. */
 export class PagingError extends Error {
   override readonly name = 'PagingError';
   readonly code: 'unexpected' | 'endless' | 'changed' | 'truncated';
@@ -20,8 +20,8 @@ export class PagingError extends Error {
 }
 
 /**
- * A style of paging: from a page to the next one, or `undefined` at the end. `seen`: rows of all
- * pages before and with this one.
+ * A paging style: returns the parameters of the next page, or `undefined` at the end. `seen`: rows
+ * up to and including this page.
  */
 export type Style = (page: Page, collection: string | undefined, seen: number) => Next | undefined;
 
@@ -33,10 +33,9 @@ const text = (row: unknown, key: string): string | undefined => {
 };
 
 /**
- * The `href` to the next page out of `servers_links`, `ports_links`; a list of links that is none
- * is an error. Cinder calls some after one of the resources (`groups` and `group_links`,
- * `volume_types` and `volume_type_links`): any such key counts, and so does a list that is simply
- * called `links` (Trove).
+ * The `href` of the next page from `servers_links`, `ports_links` and the like. Cinder derives some
+ * keys from the singular (`groups` and `group_links`), so any such key counts, also a list named
+ * `links` (Trove). Throws when the value is not a list.
  */
 function nextLink(body: unknown, collection: string | undefined): string | undefined {
   const isOfLinks = ([name, value]: [string, unknown]): boolean =>
@@ -53,9 +52,10 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
 }
 
 /**
- * The marker out of a link to the next page. Nothing else of the link is used: behind a proxy Nova
- * and Cinder often link to an inner host, Glance leaves out the prefix of its path, and our token
- * must follow neither.
+ * The marker from a link to the next page. The rest of the link is ignored: behind a proxy, Nova
+ * and Cinder often link to an internal host and Glance omits its path prefix, and our token must
+ * not
+ * go there.
  */
 function markerOf(href: string, page: Page): Next {
   const url = URL.parse(href, 'http://service.invalid');
@@ -70,11 +70,11 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
     const href = nextLink(page.body, collection);
     return href === undefined ? undefined : markerOf(href, page);
   },
-  /** Glance: `next` is a path, `/v2/images?marker=…`. Keystone from 2025.1 on: `links.next`. */
+  /** Glance: `next` is a path, `/v2/images?marker=…`. Keystone since 2025.1: `links.next`. */
   next(page) {
     const links = isObject(page.body) && isObject(page.body.links) ? page.body.links : undefined;
     const next = (isObject(page.body) ? page.body.next : undefined) ?? links?.next;
-    // Keystone cuts at its list_limit and says so; before 2025.1 it has no way to ask for the rest.
+    // Keystone cuts the list at its list_limit and says so. Before 2025.1 the rest cannot be read.
     if (
       (next === undefined || next === null) &&
       isObject(page.body) &&
@@ -89,15 +89,12 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
     return markerOf(next, page);
   },
   /**
-   * Nova's server groups: the operator may cut pages shorter than asked for, so that only an empty
-   * one is the end.
+   * Nova's server groups: the operator may configure smaller pages, so only an empty page is the
+   * end.
    */
   offset: (page, _collection, seen) =>
     page.rows.length === 0 ? undefined : { offset: String(seen) },
-  /**
-   * Barbican: 100 rows a page at most, whatever was asked for, and beside them how many there are
-   * in all.
-   */
+  /** Barbican: at most 100 rows per page, whatever the limit, and the total number of rows. */
   total(page, _collection, seen) {
     const total = isObject(page.body) ? page.body.total : undefined;
     if (typeof total !== 'number')
@@ -107,7 +104,7 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
       throw new PagingError(`it says that there are ${total} rows and shows ${seen}`, 'changed');
     return { offset: String(seen) };
   },
-  /** Versions of one object share its name: `version_marker` says where among them. */
+  /** Versions of an object share its name; `version_marker` is the position among them. */
   swift(page) {
     if (page.rows.length === 0) return undefined;
     const last = page.rows.at(-1);
@@ -126,10 +123,7 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
   },
 };
 
-/**
- * The rows of a page. Throws when the collection is not there: a body without it is not an empty
- * list.
- */
+/** The rows of a page. Throws when the collection is missing, because that is not an empty list. */
 export function pageOf(body: unknown, collection: string | undefined): Page {
   const rows = collection === undefined ? body : isObject(body) ? body[collection] : undefined;
   if (!Array.isArray(rows))

@@ -7,32 +7,35 @@ import { isMemberCredential } from './member.ts';
 import { readKeystoneFacts } from './project-facts.ts';
 import type { Session } from './session.ts';
 
-/**
- * What the propagator itself does to a project in Keystone, when an administrator asked for its
- * end. Every act may be repeated.
- */
+/** The Keystone actions of a requested project deletion. Each action may be repeated. */
 export interface ProjectAdmin {
-  /** Ids of the roles that a token on the project needs and that we do not have on it. */
+  /** Ids of the roles that a token on the project needs and the propagator lacks. */
   missingRoles(project: ProjectId): Promise<string[]>;
   /**
-   * Takes the roles on the project, and a token with them: throws when Keystone gives none, as to
-   * an application credential.
+   * Assigns the roles on the project and gets a token with them. Throws when Keystone refuses the
+   * token, as it does for an application credential.
    */
   enter(project: ProjectId, roles: readonly string[]): Promise<void>;
   /**
-   * Gives them back; those that are gone already, with the project or without, count as given back.
+   * Revokes the roles. A role that is already gone, with or without the project, counts as revoked.
    */
   leave(project: ProjectId, roles: readonly string[]): Promise<void>;
-  /** Nobody gets a token on it any more, and those that there are end (Identity API v3). */
+  /**
+   * Disables the project: Keystone issues no more tokens on it and revokes the existing ones
+   * (Identity API v3).
+   */
   disable(project: ProjectId): Promise<void>;
   /**
-   * Throws `PropagatorError` unless Keystone shows it no more. Keystone refuses (403) while it has
-   * projects below it.
+   * Deletes the project. Throws `PropagatorError` if Keystone still shows it. Keystone refuses
+   * (403)
+   * while the project has child projects.
    */
   delete(project: ProjectId): Promise<void>;
   /**
-   * Safety rule 13: why Keystone would refuse to let us work in the project, disable it or delete
-   * it. Changes nothing. Throws class `Gone` when the project is not there.
+   * Safety rule "know the end before the beginning": why Keystone would refuse a role, the
+   * disabling
+   * or the deletion of the project. Changes nothing. Throws class `Gone` when the project does not
+   * exist.
    */
   checkEnd(project: ProjectId): Promise<KeystoneCheck>;
 }
@@ -41,9 +44,8 @@ const assignment = z.object({ role: z.object({ id: z.string() }) });
 const credential = z.object({ id: z.string(), name: z.string(), project_id: z.string().nullish() });
 
 /**
- * Over Keystone's API v3, as the user that `session` is logged in as. `on`: the session on a
- * project.
- * `isBoundToItsProject`: the credentials give no token on another project.
+ * Implements the actions with Keystone's API v3, as the user of `session`. `on`: the session on a
+ * project. `isBoundToItsProject`: the credentials give no token on another project.
  */
 export function createProjectAdmin(
   api: ServiceApi,
@@ -56,7 +58,10 @@ export function createProjectAdmin(
     const { user } = await session.token();
     return `${path(project)}/users/${encodeURIComponent(user.id)}/roles/${encodeURIComponent(role)}`;
   };
-  /** Keystone removes them neither with the role nor with the project (seen on Keystone 30). */
+  /**
+   * Keystone deletes these credentials neither with the role nor with the project (seen on Keystone
+   * 30).
+   */
   const forgetMemberCredentials = async (project: ProjectId): Promise<void> => {
     const { user } = await session.token();
     const own = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
@@ -72,12 +77,14 @@ export function createProjectAdmin(
   const keystoneActions: ProjectAdmin = {
     async missingRoles(project) {
       const { user, roles } = await session.token();
-      // `admin` brings its implied roles; where the cloud calls it otherwise, all that we have at
-      // home.
+      // `admin` includes its implied roles. If the cloud has no role of that name, use all roles of
+      // the
+      // propagator on its own project.
       const admin = roles.filter((role) => role.name === 'admin');
       const wanted = (admin.length > 0 ? admin : roles).map((role) => role.id);
-      // Direct assignments only: one by a group or from the domain above is not ours to take back,
-      // and does no harm beside ours.
+      // Only direct assignments: the propagator must not revoke a role from a group or a domain,
+      // and an
+      // additional assignment does no harm.
       const query = { 'user.id': user.id, 'scope.project.id': project };
       const { rows } = await api.list('/v3/role_assignments', {
         collection: 'role_assignments',
@@ -90,7 +97,7 @@ export function createProjectAdmin(
     },
     async enter(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
-      // A fresh one: Keystone has revoked that of an earlier stay.
+      // Get a new token, because Keystone has revoked that of an earlier assignment.
       const session = on(project);
       await session.replace(await session.token());
     },

@@ -26,10 +26,11 @@ const keystoneError = z.object({ error: z.object({ message: z.string() }) });
 const projectPath = (id: string): string => `/v3/projects/${encodeURIComponent(id)}`;
 
 /**
- * Reads what decides whether Keystone will let the propagator disable and delete a project.
- * Nothing is changed: a permission is tried with a call that Keystone's policy judges and that then
- * has nothing to do. `missingRoles`: ids of the roles that the propagator would take.
- * Throws what a failed call throws, and class `Gone` when the project is not there.
+ * Reads the facts that decide whether Keystone will allow the propagator to disable and delete a
+ * project. Changes nothing: each permission is tested with a call that Keystone's policy checks and
+ * that has no effect. `missingRoles`: ids of the roles that the propagator would assign. Throws
+ * what
+ * a failed call throws, and class `Gone` when the project does not exist.
  */
 export async function readKeystoneFacts(
   api: ServiceApi,
@@ -89,24 +90,24 @@ async function readChildren(api: ServiceApi, id: string): Promise<KeystoneFacts[
   return listed.rows;
 }
 
-/** An update that repeats the id changes nothing. Keystone announces it as `project.updated`. */
+/** An update that repeats the id changes nothing. Keystone still sends `project.updated`. */
 const mayUpdateProject = (api: ServiceApi, id: string): Promise<Permission> =>
   permissionFor(api, 'PATCH', projectPath(id), { json: { project: { id } } });
 
-/** Tried with an id that no project has: the policy is asked first, then the answer is 404. */
+/** Tests with an id that no project has: Keystone checks the policy first, then answers 404. */
 async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
   const noProject = newId();
   const answer = await permissionFor(api, 'DELETE', projectPath(noProject));
   if (answer.is !== 'refused') return answer;
-  // A rule that compares the domain of the project refuses what does not exist, whatever it
-  // answers for a real project. The rule for updates then refuses as well.
+  // A rule that compares the project's domain refuses any id that does not exist, whatever it says
+  // about a real project. The rule for updates then refuses as well.
   const json = { project: { id: noProject } };
   const update = await permissionFor(api, 'PATCH', projectPath(noProject), { json });
   if (update.is === 'granted') return answer;
   return { is: 'unknown', because: `Keystone refuses it for an id that no project has` };
 }
 
-/** Tried with a user that does not exist; only a rule that compares users needs the real one. */
+/** Tests with a user that does not exist. Only a rule that compares users needs the real one. */
 async function mayRevoke(
   api: ServiceApi,
   id: string,

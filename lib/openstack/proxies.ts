@@ -1,6 +1,6 @@
 import { BlockList, isIPv4 } from 'node:net';
 
-/** Proxies by the scheme of the call, and `NO_PROXY`. A proxy's URL may hold a password. */
+/** Proxies by the scheme of the call, and `NO_PROXY`. A proxy URL may hold a password. */
 export interface Proxies {
   readonly http: () => string | undefined;
   readonly https: () => string | undefined;
@@ -14,8 +14,8 @@ export const NO_PROXIES: Proxies = {
 };
 
 /**
- * The proxy for a call to `https://host:port`, `undefined` for none. The rules of `NO_PROXY` are
- * those of Python's `requests`: names match at their end, addresses in a network, `*` everything.
+ * The proxy for a call to `https://host:port`; `undefined` for none. `NO_PROXY` works as in
+ * Python's `requests`: names match at their end, addresses match networks, `*` matches everything.
  */
 export function proxyFor(origin: string, proxies: Proxies): string | undefined {
   const { protocol, hostname, host } = new URL(origin);

@@ -15,7 +15,7 @@ const text = z
   .string()
   .nullish()
   .transform((value) => value ?? '');
-/** Keystone's table allows a service without a type, and its JSON one without a name. */
+/** Keystone's table allows a service without a type, and its JSON a service without a name. */
 const serviceRow = z.object({
   id: z.string(),
   type: text,
@@ -32,7 +32,7 @@ const endpointRow = z.object({
   enabled: z.boolean().nullish(),
 });
 
-/** Keystone's own tables, also what is disabled. */
+/** Keystone's own tables, including disabled rows. */
 export interface Lists {
   readonly services: readonly z.infer<typeof serviceRow>[];
   readonly endpoints: readonly z.infer<typeof endpointRow>[];
@@ -41,12 +41,13 @@ export interface Lists {
 export type ReadLists = Lists | { readonly unlisted: ErrorReport };
 
 /**
- * `GET /v3/services` and `GET /v3/endpoints`, which show an administrator what no catalog shows; or
- * why they could not be read. A list that Keystone cut short at its `list_limit` counts as not
- * read.
+ * Reads `GET /v3/services` and `GET /v3/endpoints`, which show an administrator more than the
+ * catalog, or the reason why they cannot be read. A list that Keystone cut at its `list_limit`
+ * counts
+ * as not read.
  */
 export async function readLists(identity: ServiceApi): Promise<ReadLists> {
-  // No `limit`: Keystone before 2025.1 has no paging, later ones link to the next page.
+  // No `limit`: Keystone before 2025.1 has no paging, and later releases link to the next page.
   const options = { paging: 'next', query: { limit: undefined } } as const;
   try {
     const [services, endpoints] = await Promise.all([
@@ -60,15 +61,15 @@ export async function readLists(identity: ServiceApi): Promise<ReadLists> {
   }
 }
 
-/** The region of an endpoint; Keystone lets it be null, and empty. */
+/** The region of an endpoint, which may be null or empty in Keystone. */
 export const regionOf = (endpoint: {
   region_id?: string | null | undefined;
   region?: string | null | undefined;
 }): string | undefined => endpoint.region_id || endpoint.region || undefined;
 
 /**
- * What a catalog shows, by service and region. `projectId`: the project of the token, which stands
- * in the URLs.
+ * The registrations of a catalog, by service and region. `projectId`: the project of the token,
+ * which is part of the URLs.
  */
 export function catalogRegistrations(
   catalog: readonly CatalogService[],
@@ -91,8 +92,8 @@ export function catalogRegistrations(
 }
 
 /**
- * Endpoints that the settings name in place of those of the catalog (`compute_endpoint_override`).
- * The settings allow one region then. `projectId`: the project of the token.
+ * Endpoints from the settings that replace those of the catalog (`compute_endpoint_override`). The
+ * settings allow only one region in that case. `projectId`: the project of the token.
  */
 export function overrideRegistrations(
   {
@@ -125,7 +126,7 @@ const NO_ENDPOINT = 'it has no endpoint';
 const NOT_SHOWN =
   "the catalog of the cleaner's project does not show its endpoint (endpoint filter, or a URL that Keystone can't fill in)";
 
-/** What only the lists show, and rows without an endpoint: nothing of it can be called. */
+/** Endpoints that only the lists show, and services without an endpoint. They cannot be called. */
 function hiddenRegistrations(
   catalog: readonly CatalogService[],
   projectId: string,
@@ -133,7 +134,7 @@ function hiddenRegistrations(
 ): Registration[] {
   const rows = new Map(lists?.services.map((row) => [row.id, row]));
   const shown = new Set(catalog.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
-  // A catalog from a file has no ids, or others than the lists.
+  // A templated catalog from a file has no ids, or different ones.
   const alike = new Set(
     catalog.flatMap(({ id = '', type, endpoints }) =>
       endpoints.map((one) => likeness(rows.has(id) ? id : '', type, one, projectId)),
@@ -204,8 +205,8 @@ function withoutEndpoint(
 }
 
 /**
- * A list that lacks what the catalog shows does not show all: a policy or a proxy cuts it. An empty
- * one is as little believed, for the cleaner itself is logged in to a service of this cloud.
+ * A list that lacks a service of the catalog is incomplete: a policy or a proxy filters it. An
+ * empty list is also incomplete, because the cleaner is logged in to a service of this cloud.
  */
 function incompleteness(catalog: readonly CatalogService[], lists: Lists): ErrorReport | undefined {
   const types = new Set(lists.services.map(({ type }) => typeKey(type)));
@@ -230,7 +231,7 @@ const incomplete = (list: 'services' | 'endpoints', what: string): ErrorReport =
   advice: `Look at what stands before Keystone, and at its policy for identity:list_${list}.`,
 });
 
-/** All that Keystone says of its services: a catalog, and the lists of an administrator beside it. */
+/** Combines a catalog with an administrator's lists. */
 export function assembleRegistry(
   catalog: readonly CatalogService[],
   projectId: string,

@@ -16,23 +16,20 @@ import type { Session, Token } from './session.ts';
 import { type Method, type RawAnswer, type Transport, TransportError } from './transport.ts';
 import { locate, withoutNames } from './url.ts';
 
-/**
- * One call as metrics see it: no ids, no names, no query. `status` is `undefined` when no answer
- * came.
- */
+/** A call for metrics, without ids, names or query. `status` is `undefined` without a response. */
 export interface Call {
   readonly service: string;
   readonly region: string;
   readonly method: Method;
-  /** `/servers/{id}/action`. */
+  /** For example `/servers/{id}/action`. */
   readonly path: string;
   readonly status: number | undefined;
   readonly millis: number;
 }
 
 /**
- * `compute` goes into `OpenStack-API-Version: compute 2.93`; a header of a service's own, which
- * begins with `X-`, takes the bare version.
+ * `compute` becomes `OpenStack-API-Version: compute 2.93`. A service's own header, which begins
+ * with `X-`, holds only the version.
  */
 export interface ApiVersion {
   readonly header: string;
@@ -54,8 +51,8 @@ export interface RestOptions {
   readonly session: Session;
   readonly transport: Transport;
   /**
-   * Shared by all calls to the service in the region. A call that waits keeps its place: the
-   * service asked for less.
+   * The concurrency limit of all calls to the service in the region. A call that waits for
+   * `Retry-After` keeps its slot, because the service asked for fewer calls.
    */
   readonly limit: LimitFunction;
   readonly userAgent: string;
@@ -64,21 +61,19 @@ export interface RestOptions {
   readonly onCall: ((call: Call) => void) | undefined;
 }
 
-/** A wait that long is obeyed within the call; a longer one is the queue's business. */
+/** The call itself waits this long at most; the queue handles longer waits. */
 const LONGEST_WAIT_SECONDS = 5;
 const MOST_WAITS = 2;
-/** 413 of Cinder and Manila, 498 of Swift. */
+/** 413: Cinder and Manila. 498: Swift. */
 const RATE_LIMITS: readonly number[] = [413, 429, 498];
 const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /**
- * A service that refuses fresh tokens is not asked to take another one for so long: no storm of
- * logins on Keystone.
+ * After a service has refused a fresh token, wait this long before the next new login, to protect
+ * Keystone from a storm of logins.
  */
 const REFUSAL_MILLIS = 30_000;
 
-/**
- * The REST API of one service in one region, over a session and a transport that are shared by all.
- */
+/** The REST API of one service in one region, over a shared session and transport. */
 export function createRest(options: RestOptions): ServiceApi {
   const { service, region, session, transport, now } = options;
   const home = new URL(options.endpoint);
@@ -134,7 +129,7 @@ export function createRest(options: RestOptions): ServiceApi {
     request: RequestOptions,
     watch: Watch | undefined,
   ): Promise<Answer> => {
-    // A call that waited for its turn while the watch gave up is not sent any more.
+    // A call that waited for its slot until the watch aborted is not sent.
     watch?.signal.throwIfAborted();
     const endpoint = request.endpoint ?? options.endpoint;
     refuseUnsafePath(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
@@ -158,8 +153,9 @@ export function createRest(options: RestOptions): ServiceApi {
         refusedFresh = now();
       }
       const wait = retryAfterSeconds(answer.headers, now());
-      // A rate limit refuses before anything is carried out. After a 503 a call may have been
-      // carried out, so that only what may be repeated is.
+      // A rate limit refuses a call before its execution. After a 503 the service may have executed
+      // the
+      // call, so only idempotent methods are repeated.
       const patient =
         RATE_LIMITS.includes(answer.status) ||
         (answer.status === 503 && REPEATABLE.includes(method));
@@ -191,14 +187,14 @@ export function createRest(options: RestOptions): ServiceApi {
   return api(undefined);
 }
 
-/** A listing that is not there is nothing gone: the advice of a removed thing would mislead. */
+/** A missing listing means a wrong URL. The advice for a deleted resource would mislead. */
 function missingCollection(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') throw error;
   const advice = `The URL of the listing is not there: check the endpoint of ${error.report.service} in the catalog, and that its extension is loaded.`;
   throw new PropagatorError({ ...error.report, advice });
 }
 
-/** The page of a proxy or of a maintenance, sent with 200. Swift calls its empty answers HTML, too. */
+/** A proxy's or maintenance page with status 200. Swift labels its empty responses as HTML, too. */
 const isWebPage = ({ status, headers, text }: RawAnswer, method: Method): boolean =>
   method === 'GET' &&
   status === 200 &&
@@ -227,7 +223,7 @@ function answerOf(answer: RawAnswer, method: Method, call: string, where: Where)
   return { status: answer.status, headers: answer.headers, json, requestId };
 }
 
-/** One name, one header: `Accept` of a caller replaces ours. */
+/** Lower-case names, so that a caller's `Accept` replaces ours. */
 const lowerCased = (headers: RequestOptions['headers']): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),

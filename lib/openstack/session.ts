@@ -11,7 +11,7 @@ import {
 import { parseJson } from './json.ts';
 import { type Transport, TransportError } from './transport.ts';
 
-/** Keystone's tables let any of these be null. A row that is odd must not hide the others. */
+/** Any of these may be null in Keystone. One malformed row must not hide the others. */
 const text = z
   .string()
   .nullish()
@@ -47,49 +47,50 @@ const login = z.object({
   }),
 });
 
-/** One login. */
+/** The result of one login. */
 export interface Token {
   readonly value: () => string;
   readonly project: { readonly id: string; readonly name: string; readonly domainId: string };
   readonly user: { readonly id: string };
   readonly roles: readonly { readonly id: string; readonly name: string }[];
   readonly catalog: readonly CatalogService[];
-  /** Epoch milliseconds by our own clock: when it was asked for. */
+  /** Epoch milliseconds by our clock at which the login was sent. */
   readonly since: number;
-  /** Epoch milliseconds by our own clock: from then on another one is fetched beside the calls. */
+  /** Epoch milliseconds by our clock from which a new token is fetched in the background. */
   readonly renewAt: number;
-  /** Epoch milliseconds: from then on it is not used any more. */
+  /** Epoch milliseconds from which the token is not used any more. */
   readonly lastUseAt: number;
 }
 
-/** Where a token counts, if not where the credentials say. */
+/** A scope other than that of the credentials. */
 export type Scope = { readonly is: 'system' } | { readonly is: 'project'; readonly id: string };
 
-/** One login for many calls. */
+/** One login that many calls share. */
 export interface Session {
   /**
-   * The token, renewed well ahead of its end. Throws `keystone.login.denied` and what a failed call
+   * The token, renewed well before it expires. Throws `keystone.login.denied`, and what a failed
+   * call
    * throws.
    */
   token(): Promise<Token>;
-  /** A service answered 401 to this token: log in anew, unless somebody already did. */
+  /** Call it after a service answered 401 to this token. Logs in again, unless another call did. */
   replace(refused: Token): Promise<Token>;
-  /** A token that is at most so old, and with it the catalog. Throws what a login throws. */
+  /** A token, with its catalog, of at most this age. Throws what a login throws. */
   fresh(milliseconds: number): Promise<Token>;
 }
 
 /**
- * Nova works on with the token of a call for many minutes: its compute hosts call Neutron and
- * Cinder with it.
+ * Nova uses the token of a call for many minutes: its compute hosts call Neutron and Cinder with
+ * it.
  */
 const LONGEST_MARGIN = 60 * 60_000;
-/** A token that is about to end is not handed out any more. */
+/** A token in its last minute is not used for new calls. */
 const LAST_MINUTE = 60_000;
 const RENEWAL_PAUSE = 30_000;
 
 /**
- * `scope`: another one than the credentials' own, the project that is to be emptied or the system;
- * only a password can be scoped anew.
+ * Creates a session. `scope`: the project to clean up or the system, instead of the credentials'
+ * own scope. It requires a password login.
  */
 export function createSession(
   credentials: Credentials,
@@ -117,8 +118,9 @@ export function createSession(
       if (!current || now() >= current.lastUseAt) return logIn();
       if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE) {
         renewedAt = now();
-        // Beside the calls: while Keystone is away for a moment, the old token serves on. At its
-        // end the failure is thrown.
+        // In the background: the old token works while Keystone is briefly unavailable. Once that
+        // token
+        // has expired, the failure is thrown.
         logIn().catch(() => undefined);
       }
       return current;
@@ -137,8 +139,8 @@ export function createSession(
 }
 
 /**
- * POST /v3/auth/tokens. The lifetime is taken from the two times of Keystone, so that its clock
- * need not agree with ours.
+ * POST /v3/auth/tokens. The lifetime is the difference of Keystone's two times, so its clock may
+ * differ from ours.
  */
 async function authenticate(
   credentials: Credentials,
@@ -226,7 +228,7 @@ const scopeOf = (scope: Scope): Record<string, unknown> =>
   scope.is === 'system' ? { system: { all: true } } : { project: { id: scope.id } };
 
 /**
- * An application credential belongs to one project for good (Identity API, application
+ * An application credential permanently belongs to one project (Identity API, application
  * credentials).
  */
 function boundToItsProject(credentials: Credentials): PropagatorError {
@@ -263,9 +265,10 @@ function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
 
 function denied(error: PropagatorError, credentials: Credentials): PropagatorError {
   const { status = 0 } = error.report;
-  // 201 with a token is the only success: a 200, a redirect or a 405 come from something else than
-  // Keystone v3. A 404 does, too, or Keystone does not know the application credential (seen on
-  // Keystone 22).
+  // Only 201 with a token is success. A 200, a redirect or a 405 do not come from Keystone v3. A
+  // 404
+  // means the same, or that Keystone does not know the application credential (seen on Keystone
+  // 22).
   const wrongUrl =
     (status >= 200 && status < 400) || status === 404 || status === 405 || status === 410;
   if (!wrongUrl && status !== 400 && status !== 401 && status !== 403) return error;

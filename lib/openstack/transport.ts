@@ -2,8 +2,8 @@ import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import { NO_PROXIES, type Proxies, proxyFor } from './proxies.ts';
 
 /**
- * How the TLS of a cloud is checked. `ca`: PEM text of the CA that signed its certificates; `cert`
- * and `key`: PEM texts of the certificate that this process shows.
+ * TLS options of a cloud. `ca`: PEM text of the CA that signed its certificates. `cert` and `key`:
+ * PEM texts of the client certificate and its key.
  */
 export interface Tls {
   readonly ca: string | undefined;
@@ -13,8 +13,8 @@ export interface Tls {
 }
 
 /**
- * Seconds. `connect` until TCP and TLS stand, `answer` until the headers came and between two
- * pieces of the body, `whole` for all of it.
+ * Seconds. `connect`: until TCP and TLS are established. `answer`: until the headers arrive, and
+ * between two parts of the body. `whole`: for the complete response.
  */
 export interface Timeouts {
   readonly connect: number;
@@ -29,13 +29,13 @@ export interface Exchange {
   /** `https://host:port`. */
   readonly origin: string;
   /**
-   * Path and query, sent byte for byte: no URL class may fold `..`, for an object in Swift may have
-   * that name.
+   * Path and query, sent byte for byte. No URL class may resolve `..`, because a Swift object may
+   * have that name.
    */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
-  /** A POST that may be sent again when the connection broke. */
+  /** A POST that may be repeated when the connection breaks. */
   readonly repeatable?: boolean;
   /** Aborts the call. */
   readonly signal?: AbortSignal | undefined;
@@ -48,9 +48,9 @@ export interface RawAnswer {
 }
 
 /**
- * Why no whole answer came. `reset`: the connection broke, whether the call was carried out is not
- * known;
- * `broken`: what came is no HTTP or shorter than announced; `tls`: the certificate was refused.
+ * Why no complete response arrived. `reset`: the connection broke, and the service may have
+ * executed the call. `broken`: the response is not HTTP, or shorter than announced. `tls`: the
+ * certificate was refused.
  */
 export class TransportError extends Error {
   override readonly name = 'TransportError';
@@ -63,8 +63,8 @@ export class TransportError extends Error {
 
 export interface Transport {
   /**
-   * One call, never redirected. GET and HEAD are repeated at most twice, DELETE once, when the
-   * connection broke. Throws {@link TransportError}.
+   * Sends one call and follows no redirect. If the connection breaks, GET and HEAD are repeated at
+   * most twice, DELETE once. Throws {@link TransportError}.
    */
   send(exchange: Exchange): Promise<RawAnswer>;
   close(): Promise<void>;
@@ -78,10 +78,10 @@ const REPEATS: Readonly<Record<Method, number>> = {
   PUT: 0,
   PATCH: 0,
 };
-/** A page of 1000 servers is about 4 MB; what is far beyond it would only fill the memory. */
+/** A page of 1000 servers has about 4 MB. A much larger response would exhaust the memory. */
 const LARGEST_ANSWER = 256 * 1024 * 1024;
 
-/** Connections to all services of one cloud, kept alive; through a proxy where `proxies` say so. */
+/** Keep-alive connections to all services of one cloud, through a proxy where `proxies` has one. */
 export function createTransport(
   tls: Tls,
   timeouts: Timeouts,
@@ -103,7 +103,7 @@ export function createTransport(
   const agentFor = (origin: string): Dispatcher => {
     const uri = proxyFor(origin, proxies);
     if (uri === undefined) return agent;
-    // A plain HTTP call is handed to the proxy as it is, as other OpenStack tools do.
+    // Plain HTTP goes to the proxy without a tunnel, as with other OpenStack tools.
     const made =
       proxyAgents.get(uri) ??
       new ProxyAgent({ ...common, uri, requestTls: connect, proxyTunnel: false });
@@ -149,8 +149,8 @@ async function once(agent: Dispatcher, exchange: Exchange, timeouts: Timeouts): 
 }
 
 /**
- * The original is not kept as a cause: undici's parser errors carry the bytes of the answer, and a
- * login's answer carries a token.
+ * The original error is not kept as the cause: undici's parser errors hold the bytes of the
+ * response, and a login's response holds a token.
  */
 function transportError(thrown: unknown, timeouts: Timeouts): TransportError | undefined {
   const code = codeOf(thrown);
@@ -180,7 +180,7 @@ function transportError(thrown: unknown, timeouts: Timeouts): TransportError | u
     case 'EAI_AGAIN':
       return new TransportError('unreachable', `the host name is not known (${code})`);
     case 'UND_ERR_INVALID_ARG':
-      // A path or a header that can't be sent: a defect of the caller, not of the cloud.
+      // An invalid path or header is a defect of the caller, not a failure of the cloud.
       return undefined;
     default:
       if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code))
@@ -192,8 +192,8 @@ function transportError(thrown: unknown, timeouts: Timeouts): TransportError | u
 }
 
 /**
- * Node's and undici's errors have a `code`, an abort has its name. Not by `instanceof`: they may
- * come from another realm.
+ * The `code` of errors of Node and undici, or the name of an abort. It does not use `instanceof`,
+ * because the errors may come from another realm.
  */
 function codeOf(thrown: unknown): string {
   if (typeof thrown !== 'object' || thrown === null) return 'unknown';

@@ -3,10 +3,11 @@ import type { RequestOptions } from '../task/service.ts';
 const VERSION = /^v\d+(\.\d+)?$/;
 
 /**
- * Path and query of a call, as they are sent. A version that both the endpoint and the path name is
- * taken once, the path's: catalogs have Neutron as `http://host:9696`, as `…/networking` and as
- * `…/v2.0`. Throws `TypeError` when the endpoint is on another host than `home`, for the token goes
- * along, and when the path is none.
+ * Path and query of a call. If both the endpoint and the path name a version, the path's version is
+ * used: catalogs list Neutron as `http://host:9696`, as `…/networking` and as `…/v2.0`. Throws
+ * `TypeError` when the endpoint is on another host than `home`, which must not receive the token,
+ * or
+ * when the path is invalid.
  */
 export function locate(
   home: URL,
@@ -30,15 +31,15 @@ export function locate(
   return `${whole.startsWith('/') ? '' : '/'}${whole}${search}`;
 }
 
-/** What stands after one of these is a name that a customer chose. */
+/** The segment after one of these is a name that a customer chose. */
 const NAMED: readonly string[] = [
   ...['os-keypairs', 'namespaces', 'objects', 'properties', 'tags', 'metadata', 'members', 'users'],
   ...['environments', 'workbooks', 'queues', 'topics', 'stacks', 'resources'],
 ];
 
 /**
- * A path for metrics and messages, without ids and names. In Swift's paths everything is a
- * customer's name.
+ * A path for metrics and messages, without ids and names. In Swift, all path segments are
+ * customers' names.
  */
 export function withoutNames(service: string, path: string): string {
   const segments = (path.split('?')[0] ?? '').split('/');

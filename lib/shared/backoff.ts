@@ -1,14 +1,14 @@
 export interface Backoff {
-  /** Delay before the second try, in milliseconds. */
+  /** Delay before the second attempt, in milliseconds. */
   readonly firstMillis: number;
-  /** Upper bound of every delay, in milliseconds. */
+  /** Upper limit of each delay, in milliseconds. */
   readonly longestMillis: number;
 }
 
 /**
- * The delay in milliseconds after failed try number `attempt` (1, 2, 3 …): it doubles with each
- * try up to `longestMillis`. With `random` (0 to 1) it is spread over the whole interval ("full
- * jitter"), so that callers that failed together do not come back together.
+ * The delay in milliseconds after failed attempt number `attempt` (1, 2, 3 …). It doubles with each
+ * attempt up to `longestMillis`. `random` (0 to 1) spreads it over the whole interval ("full
+ * jitter"), so that callers that failed together do not retry together.
  *
  * @example
  * await delay(backoffMillis(attempt, { firstMillis: 50, longestMillis: 2000 }, Math.random()));

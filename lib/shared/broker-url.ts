@@ -1,17 +1,17 @@
-/** What makes a broker's URL unusable, in words that never repeat any part of it. */
+/** Why a broker's URL is unusable. The message never repeats a part of the URL. */
 export class BrokerUrlError extends Error {
   override readonly name = 'BrokerUrlError';
 }
 
-/** Query keys that amqplib understands. */
+/** Query parameters that amqplib supports. */
 const OPTIONS = ['heartbeat', 'frameMax', 'channelMax', 'locale'];
 const FORM = 'amqp://user:password@host:5672/virtual-host';
 
 /**
- * The URLs of a broker, one per host, as amqplib takes them. Besides `amqp://` and `amqps://` a
- * transport URL of oslo.messaging is taken (`rabbit://u:p@h1:5672,u:p@h2:5672/vhost`, with `?ssl=1`
- * for TLS). A host without a login of its own has that of the first one.
- * Throws {@link BrokerUrlError}.
+ * The URLs of a broker for amqplib, one per host. Besides `amqp://` and `amqps://`, it accepts a
+ * transport URL of oslo.messaging (`rabbit://u:p@h1:5672,u:p@h2:5672/vhost`, with `?ssl=1` for
+ * TLS).
+ * A host without a login uses that of the first host. Throws {@link BrokerUrlError}.
  */
 export function brokerUrls(text: string): string[] {
   const [, scheme = '', rest = ''] = /^(amqps?|rabbit):\/\/(.*)$/s.exec(text) ?? [];
@@ -34,7 +34,7 @@ export function brokerUrls(text: string): string[] {
   });
 }
 
-/** A reserved character ends the login too early, and the relay would send half a password. */
+/** A reserved character would end the login early, and the relay would send half a password. */
 function refuseReserved(text: string, start: number): void {
   const lastAt = text.lastIndexOf('@');
   const refuse = (index: number): never => {

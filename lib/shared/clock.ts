@@ -1,7 +1,8 @@
 /**
- * Epoch milliseconds that only go forward, at the speed of the monotonic clock: the system clock is
- * read once, when this is called. Somebody who sets the system clock, or a time server that
- * corrects it, neither shortens nor prolongs a wait of this process.
+ * A clock in epoch milliseconds that only moves forward, at the speed of the monotonic clock. It
+ * reads the system clock once, now. A later change of the system clock therefore neither shortens
+ * nor
+ * extends a wait of this process.
  */
 export function steadyClock(
   systemNow: () => number = Date.now,
@@ -11,13 +12,12 @@ export function steadyClock(
   return () => Math.floor(offset + monotonicNow());
 }
 
-/** A change of the system clock that is smaller than this is a correction, not a jump. */
+/** A smaller change of the system clock is a correction, not a jump. */
 const JUMP_MILLIS = 5000;
 
 /**
- * Compares the system clock with the monotonic clock. Each call returns by how many milliseconds
- * the system clock has jumped since the call before, forward (positive) or back (negative); 0 when
- * it did not.
+ * Compares the system clock with the monotonic clock. Each call returns the jump of the system
+ * clock since the previous call, in milliseconds: positive is forward, 0 is no jump.
  */
 export function jumpDetector(
   systemNow: () => number = Date.now,

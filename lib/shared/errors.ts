@@ -1,11 +1,12 @@
 import { redactDeep } from './redaction.ts';
 
 /**
- * What can go wrong, as eight classes; the class alone decides what happens next.
- * `Gone` counts as done · `InProgress`, `Blocked` are looked at again · `Transient` again with
- * back-off ·
- * `Denied` goes to the operator at once · `Unsupported` is skipped · `Poison` to quarantine ·
- * `Unexpected` is retried, then a dead letter.
+ * The error classes. The class alone decides what happens next. `Gone` counts as done. `InProgress`
+ * and `Blocked` are checked again. `Transient` is retried with back-off. `Denied` is reported to
+ * the
+ * operator at once. `Unsupported` is skipped. `Poison` goes to quarantine. `Unexpected` is retried
+ * and
+ * then becomes a dead-letter message.
  */
 export const ERROR_CLASSES = [
   'Gone',
@@ -19,33 +20,28 @@ export const ERROR_CLASSES = [
 ] as const;
 export type ErrorClass = (typeof ERROR_CLASSES)[number];
 
-/** Who has to do something before resources go on. `none`: it goes on by itself. */
+/** The actor whose action is needed. `none`: no action is needed. */
 export type Actor = 'none' | 'operator' | 'customer' | 'other-project';
 
-/**
- * An error as it travels in events and is shown to an operator. Never holds a token, a password or
- * a body.
- */
+/** An error for events and operators. It never holds a token, a password or a body. */
 export interface ErrorReport {
-  /** Stable, dotted, for grouping: `nova.http.503`, `keystone.login.denied`. */
+  /** Stable code with dots, for grouping: `nova.http.503`, `keystone.login.denied`. */
   readonly code: string;
   readonly class: ErrorClass;
   readonly message: string;
-  /** What the operator can do next, one sentence. */
+  /** The operator's next action, in one sentence. */
   readonly advice: string;
   readonly service?: string | undefined;
   readonly region?: string | undefined;
-  /**
-   * The request id that OpenStack answered with (`x-openstack-request-id`, Swift: `x-trans-id`).
-   */
+  /** OpenStack's request id (`x-openstack-request-id`; Swift: `x-trans-id`). */
   readonly requestId?: string | undefined;
   readonly status?: number | undefined;
-  /** Seconds that the service asked us to wait (`Retry-After`). */
+  /** Seconds to wait, as the service requested (`Retry-After`). */
   readonly retryAfterSeconds?: number | undefined;
 }
 
 /**
- * The one error that this project throws on purpose: a report without secrets, with the original
+ * The only error that this project throws on purpose: a report without secrets, with the original
  * error as `cause`.
  */
 export class PropagatorError extends Error {
@@ -61,7 +57,10 @@ export class PropagatorError extends Error {
   }
 }
 
-/** Any thrown value as a report; what was not thrown on purpose is `Unexpected`. */
+/**
+ * Converts any thrown value to a report. An error that is not a {@link PropagatorError} is
+ * `Unexpected`.
+ */
 export function reportOf(
   error: unknown,
   fallback: { code: string; service?: string; region?: string },

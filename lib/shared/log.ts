@@ -3,13 +3,14 @@ import { redactDeep, SECRET_FIELDS } from './redaction.ts';
 
 export type { Logger } from 'pino';
 
-/** All that a function needs of a logger: fields, then a constant message. */
+/** The logger methods that functions use: fields, then a constant message. */
 export type Log = Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
 
 /**
- * Structured logs, one JSON object a line on standard output. Only fields that we made ourselves
- * are logged: no bodies, no headers, no settings. Should one of {@link SECRET_FIELDS} ever appear,
- * its value is cut out; so is what is a secret in the text of any other.
+ * Creates a structured logger, one JSON object per line on standard output. Callers log only their
+ * own fields: no bodies, headers or settings. As a safeguard, the values of {@link SECRET_FIELDS}
+ * and
+ * secrets in texts are redacted.
  */
 export function createLogger(level: string, destination?: DestinationStream): Logger {
   const options = {

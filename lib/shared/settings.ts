@@ -5,7 +5,7 @@ import { PropagatorError } from './errors.ts';
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** `0s`, `1500ms`, `30m`, `1h`: a number and a unit, as milliseconds. */
+/** A number with a unit (`0s`, `1500ms`, `30m`, `1h`), as milliseconds. */
 const duration = z
   .string()
   .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'write a number and a unit: 0s, 90s, 30m, 1h')
@@ -100,8 +100,8 @@ const namedTokens = z.string().transform((text, context): { name: string; token:
 });
 
 /**
- * Every setting but OpenStack's own (`OS_*`), with its default. The table in the README lists the
- * same names; a test compares them.
+ * All settings except those of OpenStack (`OS_*`), with their defaults. A test compares them with
+ * the table in the README.
  */
 export const Settings = z.object({
   PROPAGATOR_MODE: z.enum(['observe', 'enforce']).default('observe'),
@@ -143,7 +143,7 @@ export const Settings = z.object({
     .transform((path) => resolve(path))
     .optional(),
   PROPAGATOR_API_TOKENS: namedTokens.prefault(''),
-  /** Read by the commands only; known here, so that a shell that has it can start a relay. */
+  /** Only commands read it. It is defined here so that a shell that sets it can start a relay. */
   PROPAGATOR_API_TOKEN: z.string().optional(),
   PROPAGATOR_PROTECTED_PROJECTS: ids.prefault(''),
   PROPAGATOR_PROTECTED_DOMAINS: ids.prefault(''),
@@ -155,7 +155,7 @@ export const Settings = z.object({
   PROPAGATOR_REMOTE_SERVICES: httpPlugins.prefault(''),
   PROPAGATOR_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   PROPAGATOR_INGEST_QUEUE_URL: httpUrl.optional(),
-  /** Read by the commands alone; known here, so that a shell which has it can start a relay. */
+  /** Only commands read it. It is defined here so that a shell that sets it can start a relay. */
   PROPAGATOR_API_URL: httpUrl.optional(),
   RABBITMQ_URL: brokers.optional(),
   RABBITMQ_CA_FILE: z.string().min(1).optional(),
@@ -172,13 +172,13 @@ export const Settings = z.object({
 });
 export type Settings = z.infer<typeof Settings>;
 
-/** Ours, so that a misspelt one is an error and not a default. */
+/** Prefixes of our settings. An unknown setting with such a prefix is an error. */
 const OURS = /^(PROPAGATOR|RABBITMQ)_/;
 
 /**
- * The settings from an environment. Empty variables count as unset.
- * Throws {@link PropagatorError} with one line that names the first wrong setting; its value is
- * never repeated, for it may hold a password.
+ * Reads the settings from an environment. Empty variables count as unset. Throws
+ * {@link PropagatorError} with one line that names the first wrong setting. The line never repeats
+ * the value, which may hold a password.
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const set = Object.fromEntries(
@@ -208,7 +208,7 @@ const RENAMED: Readonly<Record<string, keyof Settings>> = {
   PROPAGATOR_URL: 'PROPAGATOR_API_URL',
 };
 
-/** Letters that must be added, left out or changed to make one name of the other (Levenshtein). */
+/** Levenshtein distance: the letters to add, remove or change. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
   for (const [line, letter] of [...one].entries()) {
@@ -226,7 +226,7 @@ function distance(one: string, other: string): number {
   return row.at(-1) ?? 0;
 }
 
-/** A setting that is wrong, in one line that names it. */
+/** The error for a wrong setting, in one line that names it. */
 export function settingError(name: string, why: string): PropagatorError {
   return new PropagatorError({
     code: 'settings.wrong',

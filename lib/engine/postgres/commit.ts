@@ -10,21 +10,21 @@ import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 import type { WorkerWakeups } from './worker-wakeups.ts';
 
-/** Oldest out. */
+/** Beyond this, the oldest records are deleted. */
 const QUARANTINED_AT_MOST = 10_000;
 /**
- * PostgreSQL ended one of two transactions that waited for each other: nothing was written, to be
- * read and decided again.
+ * PostgreSQL aborted one of two transactions in a deadlock. Nothing was written, so the caller
+ * reads and decides again.
  */
 const DEADLOCK = '40P01';
 
-/** A notification that is older than this is not recognised as taken in before. */
+/** An older notification is no longer recognized as a duplicate. */
 const SEEN_DAYS = 14;
 
 class Conflict extends Error {}
 
 /**
- * State and messages in one transaction; the workers of this process are woken after it. See
+ * Writes state and messages in one transaction, then wakes the workers of this process. See
  * `Engine.commit`.
  */
 export async function commit(
@@ -55,7 +55,8 @@ export async function commit(
           .filter(([, list]) => list.some(({ delaySeconds }) => !delaySeconds))
           .map(([queue]) => queue),
       );
-      // Last, because rows that many add to are held until the end.
+      // Last, because many transactions add to the counters, and their rows stay locked until the
+      // end.
       await count(session, change.counters ?? {});
     });
   } catch (error) {
@@ -142,9 +143,10 @@ const OPERATION = versioned(
 const TASK = versioned('task', 'operation_id text, state text');
 
 /**
- * One statement that adds the rows of version 0 and replaces those that still stand at the version
- * that was read; one row back for each. In the order of the ids, so that two such writers wait for
- * each other and never crosswise.
+ * One statement that inserts the rows of version 0 and updates those that still have the version
+ * that was read. It returns one row for each row written. Rows are locked in the order of their
+ * ids,
+ * so that concurrent writers do not deadlock.
  */
 function versioned(table: string, columns: string): string {
   const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];
@@ -181,7 +183,7 @@ const accountRow = (record: AccountRecord) => ({
   body: record,
 });
 
-/** The last record of each account: one statement can't write a row twice. */
+/** The last record of each account, because one statement cannot write a row twice. */
 const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
   ...new Map(
     records.map((record) => [`${record.account.type} ${record.account.id}`, record]),
@@ -189,8 +191,8 @@ const latest = (records: readonly AccountRecord[]): AccountRecord[] => [
 ];
 
 /**
- * The inventory's own rules: `members` only grows, `deletedAt` and `seenAt` are the last, whoever
- * writes later.
+ * Merges by the inventory's rules: `members` only grows, and the latest `deletedAt` and `seenAt`
+ * win, in any order of writes.
  */
 const ACCOUNTS = `
   INSERT INTO propagator.account AS old (type, id, folded, domain_id, body)
@@ -203,12 +205,12 @@ const ACCOUNTS = `
       SELECT coalesce(jsonb_agg(DISTINCT member), '[]')
       FROM jsonb_array_elements(coalesce(old.body->'members', '[]') || coalesce(excluded.body->'members', '[]')) AS member) END))`;
 
-/** Numbers of the sequence stand for the age; a gap in them only means that a few less are kept. */
 const WAIVERS = `
   INSERT INTO propagator.waiver (type, body)
   SELECT body->>'type', body FROM jsonb_array_elements($1::text::jsonb) AS body
   ON CONFLICT (type) DO UPDATE SET body = excluded.body`;
 
+/** The sequence number stands for the age. A gap in it only means that fewer records are kept. */
 const QUARANTINE = `
   WITH added AS (
     INSERT INTO propagator.quarantine (id, record)
@@ -227,10 +229,7 @@ async function count(session: Session, counters: Readonly<Record<string, number>
     );
 }
 
-/**
- * On the dead-letter queue with the same marks that pg-boss leaves when it gives up: where it came
- * from, and why.
- */
+/** Inserts dead-letter messages with the same source columns that pg-boss sets when it gives up. */
 async function moveToDeadLetters(
   session: Session,
   queues: Queues,
@@ -249,7 +248,7 @@ async function moveToDeadLetters(
   }
 }
 
-/** Lets go of the ids of notifications that are too old to come again. */
+/** Deletes the ids of old notifications, which the broker no longer repeats. */
 export async function forget(session: Session): Promise<void> {
   await session.query(
     `DELETE FROM propagator.seen WHERE at < now() - interval '${SEEN_DAYS} days'`,

@@ -5,15 +5,18 @@ import { holdFolder } from './folder.ts';
 import { moveAside } from './marker.ts';
 
 /**
- * PostgreSQL's SQLSTATEs for a database that does not fit together: a damaged page, a damaged
- * index, a missing file, a file that cannot be read.
+ * PostgreSQL's SQLSTATEs for an inconsistent database: a damaged page, a damaged index, a missing
+ * file, an unreadable file.
  */
 const DAMAGE = ['XX001', 'XX002', '58P01', '58030'];
 
 const WAY_ON =
   'Stop every process that uses the folder and restore it from a copy. To give up what it held and begin an empty database: propagator start --begin-empty';
 
-/** An error of the embedded database as `engine.folder.damaged` with the file that it names. */
+/**
+ * Converts an error of the embedded database to `engine.folder.damaged`; `undefined` for any other
+ * error.
+ */
 export function damageOf(error: unknown, folder: string | undefined): PropagatorError | undefined {
   if (folder === undefined || error instanceof PropagatorError) return undefined;
   const isAborted = /^Aborted\(|unreachable|RuntimeError|memory access/.test(wordsOf(error));
@@ -21,11 +24,11 @@ export function damageOf(error: unknown, folder: string | undefined): Propagator
   return damaged(join(folder, 'postgres'), wordsOf(error), error);
 }
 
-/** `engine.folder.damaged`: names the file, as far as PostgreSQL's words do, and the way on. */
+/** Creates `engine.folder.damaged`, which names the file if PostgreSQL names it, and the remedy. */
 export function damaged(database: string, words: string, cause: unknown): PropagatorError {
   const named = /"?((?:base|global|pg_\w+)\/[\w./-]+)"?/.exec(words)?.[1];
   const file = named === undefined ? database : join(database, named);
-  // WebAssembly's last words say nothing of the cause.
+  // The abort message of WebAssembly does not name the cause.
   const reason = /^Aborted\(/.test(words) ? 'PostgreSQL stopped while it read it' : words;
   return engineError(
     'folder.damaged',
@@ -35,12 +38,15 @@ export function damaged(database: string, words: string, cause: unknown): Propag
   );
 }
 
-/** Whether `--begin-empty` may replace the database over this error. */
+/** True if `--begin-empty` may replace the database after this error. */
 export const isDamage = (thrown: unknown): boolean =>
   thrown instanceof PropagatorError &&
   ['engine.folder.damaged', 'engine.folder.incomplete'].includes(thrown.report.code);
 
-/** Moves what is left of the database aside, while no other process holds the folder. */
+/**
+ * Moves the remains of the database aside. Throws `engine.folder.in-use` when another process
+ * holds the folder.
+ */
 export function beginAnew(folder: string, warn: (message: string) => void): void {
   const held = holdFolder(folder);
   try {

@@ -5,58 +5,55 @@ export { engineError } from '../engine-error.ts';
 export type Row = Readonly<Record<string, unknown>>;
 
 /**
- * One connection, within a transaction or not. `$1` placeholders; JSON goes in as text and is cast
- * there (`$1::text::jsonb`).
+ * A connection, in a transaction or not. SQL uses `$1` placeholders; JSON is passed as text and
+ * cast in SQL (`$1::text::jsonb`).
  */
 export interface Session {
   query(sql: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
-/** What pg-boss wants to see of a connection. */
+/** The database interface that pg-boss expects. */
 export type BossDatabase = NonNullable<ConstructorOptions['db']>;
 
-/** Hears that `queue` has something to take. */
+/** Called when `queue` has new messages. */
 export type Listener = (queue: string) => void;
 
-/** PostgreSQL, embedded or a server: everything that differs between the two is behind this. */
+/** PostgreSQL, embedded or a server. This interface hides all differences between the two. */
 export interface Database extends Session {
   readonly resourceType: 'embedded' | 'server';
   /**
-   * All or nothing, and on disk when it resolves. A throw rolls back and comes through. Nothing may
-   * ask {@link query} meanwhile from within.
+   * Commits all or nothing, and resolves when the data is on disk. A throw rolls back and is passed
+   * on. `work` must not call {@link query} of the database: it would wait for this transaction.
    */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T>;
   readonly boss: BossDatabase;
-  /** Statements without values, several at once; for migrations. */
+  /** Several statements without values, for migrations. */
   script(sql: string): Promise<void>;
-  /** Runs it while no other process does the same. */
+  /** Runs `work` under a lock that excludes other processes. */
   alone<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * Tells other processes, when the transaction commits, that these queues have something to take.
+   * Notifies other processes at the commit of the transaction that these queues have new messages.
    */
   announce(session: Session, queues: readonly string[]): Promise<void>;
-  /** Hears what other processes announced. */
+  /** Calls the listener for announcements of other processes. */
   listen(listener: Listener): void;
   /**
-   * What a server's own daemons do, when so many bytes of log were written since: vacuum,
-   * checkpoint.
+   * Vacuum and checkpoint, once `afterBytes` of write-ahead log were written. A server does this
+   * itself.
    */
   housekeeping(afterBytes?: number): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A session as pg-boss wants it, so that its statements become part of our transaction. */
+/** Adapts a session to pg-boss, so that its statements join our transaction. */
 export const bossOn = (session: Session): BossDatabase => ({
   executeSql: async (text, values) => ({ rows: await session.query(text, values ?? []) }),
 });
 
-/**
- * A field of a thrown value, whatever was thrown: `code` is PostgreSQL's SQLSTATE, for example
- * `40P01`.
- */
+/** A field of any thrown value. `code` is PostgreSQL's SQLSTATE, for example `40P01`. */
 export function detailOf(error: unknown, field: 'code' | 'errcode' | 'message'): unknown {
   return typeof error === 'object' && error !== null ? Reflect.get(error, field) : undefined;
 }
 
-/** A thrown value in words. */
+/** The text of a thrown value. */
 export const wordsOf = (error: unknown): string => String(detailOf(error, 'message') || error);

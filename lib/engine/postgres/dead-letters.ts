@@ -19,8 +19,8 @@ import type { WorkerWakeups } from './worker-wakeups.ts';
 const LISTED_AT_MOST = 10_000;
 
 /**
- * What {@link failure} or `Change.deadLetters` wrote; pg-boss's own words ("job timed out") fit
- * too, and then there is no report.
+ * The output written by {@link failure} or `Change.deadLetters`. The output of pg-boss itself ("job
+ * timed out") has no report.
  */
 const Output = z.object({ error: ErrorReport.optional() }).catch({ error: undefined });
 const Row = z.object({
@@ -32,7 +32,7 @@ const Row = z.object({
   at: z.number(),
 });
 
-/** What is kept of a throw, beside the message: pg-boss moves it to the dead letter. */
+/** The error in the form that pg-boss copies to the dead-letter message. */
 export const failure = (error: z.output<typeof ErrorReport>): object => ({ error });
 
 async function find(
@@ -84,7 +84,7 @@ async function find(
   });
 }
 
-/** Oldest first, at most 10,000. See `Engine.deadLetters`. */
+/** Lists dead-letter messages, oldest first, at most 10,000. See `Engine.deadLetters`. */
 export async function listDeadLetters(
   database: Database,
   queues: Queues,
@@ -94,8 +94,8 @@ export async function listDeadLetters(
 }
 
 /**
- * What is done with the letters that are found: they leave their dead-letter queue, and the
- * coordinator hears of it.
+ * The two decisions differ in how messages leave the dead-letter queue and what the coordinator
+ * receives.
  */
 interface Deed {
   readonly what: Decision['what'];
@@ -103,7 +103,7 @@ interface Deed {
   readonly word: (letters: readonly DeadLetter[]) => ReturnType<typeof wordOf>;
 }
 
-/** See `Engine.redrive`. */
+/** Sends dead-letter messages back. See `Engine.redrive`. */
 export function redriveDeadLetters(
   store: Store,
   filter: DeadLetterFilter,
@@ -116,7 +116,7 @@ export function redriveDeadLetters(
   });
 }
 
-/** See `Engine.discard`. */
+/** Deletes dead-letter messages for good. See `Engine.discard`. */
 export function discardDeadLetters(
   store: Store,
   filter: DeadLetterFilter,
@@ -136,7 +136,8 @@ interface Store {
 }
 
 /**
- * One transaction: the letters, word of it to the coordinator, and the record of who decided so.
+ * One transaction for the dead-letter messages, the messages to the coordinator and the record of
+ * the decision.
  */
 async function decide(
   { database, queues, bells }: Store,

@@ -9,8 +9,8 @@ import { readContents, writeContents } from './marker.ts';
 import { BOSS_SCHEMA, BUSY_TABLES } from './schema.ts';
 
 /**
- * 160 MB of buffers, PGlite's default, buy nothing here: the operating system caches the files a
- * second time.
+ * PGlite's default of 160 MB has no benefit here, because the operating system also caches the
+ * files.
  */
 const SMALL = [
   '-c',
@@ -21,14 +21,14 @@ const SMALL = [
   'min_wal_size=32MB',
 ];
 /**
- * Bytes of write-ahead log after which the tables are vacuumed and a checkpoint is written; also
- * bounds the recovery after a crash.
+ * Bytes of write-ahead log between two vacuums and checkpoints. It also limits the recovery after
+ * a crash.
  */
 const TIDY_AFTER_BYTES = 64 * 1024 * 1024;
 
 /**
- * PostgreSQL in this process, in a folder. Throws `engine.folder.in-use`, `engine.folder.unusable`,
- * `engine.folder.damaged`, `engine.folder.incomplete`.
+ * Opens PostgreSQL in this process, with its data in a folder. Throws `engine.folder.in-use`,
+ * `engine.folder.unusable`, `engine.folder.damaged`, `engine.folder.incomplete`.
  */
 export async function openEmbedded(folder: string): Promise<Database> {
   const held = holdFolder(folder);
@@ -54,7 +54,7 @@ export async function openEmbedded(folder: string): Promise<Database> {
   }
 }
 
-/** What a new database holds. */
+/** Contents of a new database. */
 const NOTHING = { operations: 0, deadLetters: 0, waivers: 0 };
 
 class Embedded implements Database {
@@ -65,7 +65,7 @@ class Embedded implements Database {
   readonly #begunAt: string;
   readonly #release: () => void;
   #tidiedAt = '0/0';
-  /** The counts that the marker of the folder has. */
+  /** The counts last written to the folder's marker, as JSON. */
   #written = '';
 
   constructor(pglite: PGlite, folder: string, begunAt: string, release: () => void) {
@@ -92,7 +92,7 @@ class Embedded implements Database {
     await this.#pglite.exec(sql);
   }
 
-  /** The folder's lock has seen to it. */
+  /** The folder's lock already excludes other processes. */
   alone<T>(work: () => Promise<T>): Promise<T> {
     return work();
   }
@@ -104,8 +104,8 @@ class Embedded implements Database {
   listen(): void {}
 
   /**
-   * There is no autovacuum and no checkpointer in a PostgreSQL of one process: dead rows and the
-   * log would only grow.
+   * An embedded PostgreSQL has no autovacuum and no checkpointer: dead rows and the log would only
+   * grow.
    */
   async housekeeping(afterBytes = TIDY_AFTER_BYTES): Promise<void> {
     await this.#writeContents();
@@ -128,7 +128,9 @@ class Embedded implements Database {
     }
   }
 
-  /** Tables that are not there yet hold nothing. */
+  /**
+   * Throws before the first migration, because the tables do not exist yet; `close` ignores that.
+   */
   async #writeContents(): Promise<void> {
     const [held] = await this.query(`
       SELECT (SELECT count(*) FROM propagator.operation)::int AS operations,

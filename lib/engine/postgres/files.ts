@@ -7,13 +7,14 @@ import pLimit from 'p-limit';
 import { engineError } from './database.ts';
 import { refuseIncomplete } from './marker.ts';
 
-/** WASI's "input/output error": PostgreSQL stops when a file can't be synced, as it must. */
+/** WASI's "input/output error". PostgreSQL must stop when a sync fails. */
 const EIO = 29;
 
 /**
  * PGlite's folder on disk with a working `fsync`. PGlite 0.5.16 starts PostgreSQL with `-F` (no
- * fsync), and its file system on Node has no fsync at all: a commit would survive `kill -9`, but
- * not a power cut. `fdatasync` is an empty call there, hence `wal_sync_method=fsync`.
+ * fsync), and its file system on Node has no fsync: a commit would survive `kill -9` but not a
+ * power
+ * failure. Its `fdatasync` does nothing, hence `wal_sync_method=fsync`.
  */
 export class SyncedFiles extends NodeFS {
   override async init(
@@ -48,9 +49,8 @@ function addSync(files: object): void {
 }
 
 /**
- * PostgreSQL's arguments for it. Every commit waits for the disk, also pg-boss's own: that a
- * message was taken must be known after a crash, or one that kills its process at once would be new
- * each time, for ever.
+ * PostgreSQL's arguments. Every commit waits for the disk, also those of pg-boss: if a crash lost
+ * the receive count, a message that kills its process would be retried forever.
  */
 export const DURABLE = [
   '-c',
@@ -62,8 +62,9 @@ export const DURABLE = [
 ];
 
 /**
- * Makes a new folder all or nothing: as long as the file `creating` lies beside it, it never held
- * anything, and is begun anew. Returns what to call once the database stands.
+ * Creates the database folder as a whole or not at all. While the file `creating` exists, the
+ * database never held data, and the next start creates it anew. Returns a function to call when the
+ * database is complete. Throws `engine.folder.incomplete`.
  */
 export function beginFolder(folder: string, database: string): () => Promise<void> {
   const creating = join(folder, 'creating');

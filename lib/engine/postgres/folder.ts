@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { detailOf, engineError, wordsOf } from './database.ts';
 
-/** The data folder, ours alone until `release`. */
+/** The data folder, locked by this process until `release`. */
 export interface HeldFolder {
-  /** Where PGlite keeps its files. */
+  /** The folder of PGlite's files. */
   readonly database: string;
   release(): void;
 }
@@ -13,11 +13,12 @@ export interface HeldFolder {
 const SQLITE_BUSY = 5;
 
 /**
- * Takes the data folder for this process: PGlite is a database of one process, and a second one
- * would destroy it. The lock is the operating system's (a transaction that is never ended, on an
- * empty SQLite file): it ends with the process however that ends, and also tells apart processes of
- * two containers that share a volume. The file `pid` is only there for the message. Throws
- * `engine.folder.in-use`, and `engine.folder.unusable` where the folder can't be written.
+ * Locks the data folder: PGlite is a database for one process, and a second one would destroy it.
+ * The lock is an open transaction on an empty SQLite file. The operating system releases it when
+ * the
+ * process ends in any way, and it works across containers that share a volume. The file `pid` only
+ * serves the error message. Throws `engine.folder.in-use`, or `engine.folder.unusable` where the
+ * folder cannot be written.
  */
 export function holdFolder(folder: string): HeldFolder {
   const pidFile = join(folder, 'pid');

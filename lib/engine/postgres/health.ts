@@ -11,8 +11,8 @@ const SHARED_MILLIS = 2000;
 const FAILURE_MILLIS = 60_000;
 
 /**
- * Whether the store takes commits. A database that answers questions and can store nothing (full
- * disk, read-only, a locked table, no free connection) is not healthy.
+ * Checks that the store accepts commits. A database that answers reads but stores nothing (full
+ * disk, read-only, a locked table, no free connection) is unhealthy.
  */
 export class StoreHealth {
   readonly #database: Database;
@@ -25,7 +25,7 @@ export class StoreHealth {
     this.#now = now;
   }
 
-  /** Passes the commit on, and remembers whether it failed. */
+  /** Passes the commit's result on and records whether it failed. */
   async observe<T>(commit: Promise<T>): Promise<T> {
     try {
       const result = await commit;

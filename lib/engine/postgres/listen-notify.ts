@@ -4,8 +4,8 @@ const FIRST_WAIT_MILLIS = 1000;
 const LONGEST_WAIT_MILLIS = 30_000;
 
 /**
- * `LISTEN` on a connection of its own, reconnected for ever. It only makes resources faster: what
- * is missed while it is down, or behind a pooler that knows no LISTEN, is found by polling.
+ * `LISTEN` on its own connection, reconnected without limit. It only speeds up delivery: polling
+ * finds the messages that it misses while it is down, or behind a pooler without LISTEN.
  */
 export class NotificationListener {
   readonly #connect: () => Client;

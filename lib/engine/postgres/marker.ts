@@ -13,8 +13,8 @@ import * as z from 'zod';
 import { engineError } from './database.ts';
 
 /**
- * The file `contents.json` beside the database in the data folder: what the database held when it
- * was last closed or tidied. It tells a new folder apart from one whose database is gone.
+ * The file `contents.json` beside the database: the contents at the last close or housekeeping. It
+ * distinguishes a new folder from a folder whose database is missing.
  */
 const Contents = z.object({
   begunAt: z.string(),
@@ -26,10 +26,10 @@ const Contents = z.object({
 export type Contents = z.infer<typeof Contents>;
 
 const FILE = 'contents.json';
-/** Without these PostgreSQL does not open a folder, or begins a new database in it. */
+/** Without these, PostgreSQL does not open the folder or creates a new database in it. */
 const NEEDED = ['PG_VERSION', 'global/pg_control', 'base', 'pg_wal'];
 
-/** The marker of a folder; `undefined` where there is none, or it cannot be read. */
+/** Reads the marker of a folder; `undefined` when it is missing or unreadable. */
 export function readContents(folder: string): Contents | undefined {
   try {
     return Contents.parse(JSON.parse(readFileSync(join(folder, FILE), 'utf8')));
@@ -38,7 +38,7 @@ export function readContents(folder: string): Contents | undefined {
   }
 }
 
-/** Replaces the marker in one step. */
+/** Replaces the marker atomically. */
 export function writeContents(folder: string, contents: Contents): void {
   const next = join(folder, `${FILE}.new`);
   const file = openSync(next, 'w', 0o600);
@@ -52,8 +52,8 @@ export function writeContents(folder: string, contents: Contents): void {
 }
 
 /**
- * Throws `engine.folder.incomplete`, which names the missing file, when the folder held a database
- * that is gone or half restored. A folder that never held one passes.
+ * Throws `engine.folder.incomplete` with the missing file when the database of the folder is gone
+ * or only partly restored. A folder that never held a database passes.
  */
 export function refuseIncomplete(folder: string, database: string): void {
   if (!existsSync(join(folder, FILE)) && !existsSync(database)) return;
@@ -74,8 +74,8 @@ const held = (contents: Contents | undefined): string =>
     : '';
 
 /**
- * Makes the folder a new one. What is left of the database is kept beside it; returns where, or
- * `undefined` when there was nothing.
+ * Moves the remains of the database aside and removes the marker, so that the folder counts as new.
+ * Returns the new path, or `undefined` when there was no database.
  */
 export function moveAside(folder: string, database: string, now: Date): string | undefined {
   rmSync(join(folder, FILE), { force: true });

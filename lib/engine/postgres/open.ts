@@ -16,34 +16,34 @@ import { WorkerWakeups } from './worker-wakeups.ts';
 
 export interface PostgresEngineOptions {
   /**
-   * A PostgreSQL server, `postgres://user:password@host:port/database`; any number of processes may
+   * A PostgreSQL server, `postgres://user:password@host:port/database`. Any number of processes may
    * share it.
    */
   readonly databaseUrl?: string | undefined;
   /** Without a server: the folder of the embedded database, for this process alone. */
   readonly dataFolder?: string | undefined;
-  /** Hears what is not the caller's mistake and heals by itself, or needs a person later. */
+  /**
+   * Called for problems that are not the caller's fault: they are retried, or need an operator
+   * later.
+   */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
   /**
-   * Begins an empty database in `dataFolder` where the one that it held is gone or damaged; what is
-   * left of that is moved aside. A database that opens is kept.
+   * Creates an empty database in `dataFolder` where the existing one is missing or damaged; its
+   * remains are moved aside. A database that opens is kept.
    */
   readonly beginEmpty?: boolean | undefined;
 }
 
 const TIDY_MILLIS = 20_000;
-/**
- * Of so many rounds of tidying, one also forgets old message ids: the first, and then every six
- * hours.
- */
+/** Housekeeping iterations between two deletions of old message ids: six hours. */
 const ROUNDS_TO_FORGET = 1080;
 
 /**
- * Opens the store, brings it to this version, and hands out again what a dead process had held.
- * Throws {@link PropagatorError} `engine.folder.in-use`, `engine.folder.unusable`,
- * `engine.folder.damaged`, `engine.folder.incomplete`, `engine.database.unreachable`,
- * `engine.schema.newer`, `engine.settings`.
+ * Opens the store, migrates it to this release, and requeues the messages of dead processes. Throws
+ * `PropagatorError` with `engine.folder.in-use`, `engine.folder.unusable`, `engine.folder.damaged`,
+ * `engine.folder.incomplete`, `engine.database.unreachable`, `engine.schema.newer` or
+ * `engine.settings`.
  */
 export async function openPostgresEngine(options: PostgresEngineOptions): Promise<Engine> {
   const warn = options.onWarning ?? (() => {});
@@ -187,7 +187,7 @@ class PostgresEngine implements Engine {
   async #close(graceSeconds: number): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.#bells.silence();
-    // Handlers that still run may commit meanwhile.
+    // Running handlers may still commit.
     const held = await Promise.all(
       this.#workers.map((worker) => worker.close(graceSeconds * 1000)),
     );

@@ -3,11 +3,11 @@ import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 import type { Database } from './database.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
-/** How often and how soon a message comes again when its handler threw. */
+/** Retry policy for messages whose handler threw. */
 export interface RetryOptions {
-  /** Deliveries after the first. Default 8: with the pauses below about six minutes. */
+  /** Deliveries after the first. Default 8: about six minutes with the back-off below. */
   readonly limit: number;
-  /** Longest pause in seconds; the pauses double from 1 to 2 s on. Default 300. */
+  /** Longest back-off in seconds. The back-off starts at 1 to 2 s and doubles. Default 300. */
   readonly longestSeconds: number;
 }
 
@@ -15,18 +15,17 @@ export const RETRY: RetryOptions = { limit: 8, longestSeconds: 300 };
 
 const DAY = 24 * 60 * 60;
 /**
- * pg-boss throws away what lay on a queue for 14 days unless told otherwise. Here nothing is lost
- * because nobody came to take it: a process that was off for weeks finds its messages, and a dead
- * letter waits for a person.
+ * pg-boss deletes messages after 14 days by default. This value keeps them: a process that was off
+ * for weeks finds its messages, and a dead-letter message waits for a person.
  */
 const KEPT_SECONDS = 10 * 365 * DAY;
 /**
- * A handler that has not come back after an hour is taken for stuck and its message is given to
- * another; its own late end is ignored.
+ * A handler that has run for an hour counts as stuck. Another worker receives the message, and the
+ * late end of the first handler is ignored.
  */
 const STUCK_SECONDS = 60 * 60;
 
-/** pg-boss over the database, to be started. `warn` hears what it has to say. */
+/** Creates pg-boss over the database, not yet started. `warn` receives its errors and warnings. */
 export function makeBoss(
   database: Database,
   warn: (message: string, cause?: unknown) => void,
@@ -39,23 +38,24 @@ export function makeBoss(
     registerInstance: false,
     maintenanceIntervalSeconds: 60 * 60,
     warningQueueSize: 100_000,
-    // Steps of a flow and index builds in the background: we use neither, so they look rarely.
+    // We use neither flow steps nor background index builds, so pg-boss polls them rarely.
     flowIntervalSeconds: 60 * 60,
     bamIntervalSeconds: 60 * 60,
-    // A cache that is read again within one of our transactions would wait for that transaction;
-    // only we make queues, and each is cached then.
+    // A refresh of the cache within one of our transactions would wait for that transaction. Only
+    // this
+    // program creates queues, and it caches each one.
     queueCacheIntervalSeconds: DAY,
-    // Both are for servers. In the embedded database we vacuum ourselves.
+    // Both are for servers. The embedded database has its own housekeeping.
     monitorVacuum: database.resourceType === 'server',
     reindex: database.resourceType === 'server',
   });
   boss.on('error', (error) => warn('The queues could not be tended', error));
-  // Not its data, which may hold statements with their values.
+  // Do not log the data of the warning: it may hold statements with their values.
   boss.on('warning', ({ message }) => warn(message));
   return boss;
 }
 
-/** Queues by name, made where they are missing, each with the queue for what was given up. */
+/** Creates queues as needed, each with its dead-letter queue. */
 export class Queues {
   readonly boss: PgBoss;
   readonly #retry: RetryOptions;
@@ -66,7 +66,7 @@ export class Queues {
     this.#retry = retry;
   }
 
-  /** Must be called outside of a transaction. */
+  /** Creates missing queues. Call it outside a transaction. */
   async ensure(names: Iterable<QueueName>): Promise<void> {
     for (const name of names) {
       const made = this.#made.get(name) ?? this.#make(name);
@@ -78,7 +78,7 @@ export class Queues {
     }
   }
 
-  /** All that ever were made in this database, by this process or another. */
+  /** All queues in this database, created by any process. */
   async names(): Promise<QueueName[]> {
     const all = await this.boss.getQueues();
     return all.map(({ name }) => name).filter(isQueueName);
@@ -95,12 +95,13 @@ export class Queues {
       retryDelayMax: this.#retry.longestSeconds,
       expireInSeconds: STUCK_SECONDS,
       retentionSeconds: KEPT_SECONDS,
-      // Of the copy that stays in the queue beside the dead letter. What was handled well is
+      // Applies to the copy that stays in the queue beside the dead-letter message. A handled
+      // message is
       // deleted at once.
       deleteAfterSeconds: 60 * 60,
     };
     await this.boss.createQueue(name, options);
-    // Made by an earlier release, perhaps with other settings.
+    // An earlier release may have created the queue with other settings.
     await this.boss.updateQueue(name, options);
   }
 }

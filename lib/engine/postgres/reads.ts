@@ -29,7 +29,7 @@ const Depth = z.object({
 });
 
 /**
- * The questions of the port, over our own tables. Rows that this program can't read throw a
+ * Implements the reads of the port over our tables. A row that this release cannot read throws a
  * ZodError.
  */
 export function readsOf(database: Database): Reads {

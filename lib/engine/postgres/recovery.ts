@@ -3,23 +3,29 @@ import type { Database } from './database.ts';
 import { RETRY } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
 
-/** A process that gave no sign of life for so long is dead; its messages go to others. */
+/**
+ * A process without a heartbeat for this long counts as dead, and other processes receive its
+ * messages.
+ */
 export const SILENT_SECONDS = 30;
-/** How often a process says that it still holds its messages, and looks for those of the dead. */
+/**
+ * Interval of the heartbeat, at which each process also requeues the messages of dead processes.
+ */
 export const SIGN_OF_LIFE_SECONDS = 8;
 
 /**
- * A message whose process died was delivered, so its receive count rises; but the death may be
- * another message's doing, or an administrator's. So each death adds one delivery to what is
- * allowed, up to this many: only what kills again and again is given up.
+ * After a process died, the receive count of its messages increases, but another message or an
+ * administrator may have caused the death. Each death therefore allows one more delivery, up to
+ * this
+ * limit, so that only a message that kills its process repeatedly is given up.
  */
 const DELIVERIES_AT_MOST = 20;
 
 /**
- * Hands out again what processes held that are dead: all that is taken (`everything`, at the start
- * of the only process), or all without a sign of life. The first time at once, then with a pause
- * that grows to 30 s, lest a message that kills the process kills it at each start. Returns the
- * queues that have something to take.
+ * Requeues messages of dead processes: all messages in progress (`everything`, at the start of the
+ * only process), or those without a heartbeat. The first retry is immediate; later ones have a
+ * back-off of up to 30 s, so that a message that kills the process does not do so at each start.
+ * Returns the queues with new messages.
  */
 export async function requeueOrphaned(
   database: Database,
@@ -37,7 +43,7 @@ export async function requeueOrphaned(
   return [...new Set(back.map(({ name }) => String(name)))];
 }
 
-/** Puts messages back as if they had not been taken: the next delivery counts as this one. */
+/** Returns messages to the queue without counting the delivery. */
 export async function putBack(database: Database, ids: readonly string[]): Promise<void> {
   if (ids.length > 0)
     await database.query(
@@ -47,8 +53,8 @@ export async function putBack(database: Database, ids: readonly string[]): Promi
 }
 
 /**
- * Makes delayed messages due that have waited as long as was asked by the monotonic clock of this
- * process, whatever the clock of the database says.
+ * Makes delayed messages due after their delay by this process's monotonic clock, even if the
+ * clock of the database was set back.
  */
 export async function makeDue(
   database: Database,
@@ -65,9 +71,8 @@ export async function makeDue(
 }
 
 /**
- * A message that was sent in the future was sent before the clock of the database was set back, for
- * instance while no process ran. It waits from now on as long as was asked, and not until that
- * future; one that failed waits no longer than the longest pause between two deliveries.
+ * A message with a creation time in the future was created before the clock of the database was
+ * set back. Its delay starts anew now. A message to retry waits at most the longest back-off.
  */
 export async function boundWaits(database: Database): Promise<void> {
   await database.query(`

@@ -1,12 +1,12 @@
 import { type Database, engineError } from './database.ts';
 
 /**
- * pg-boss's tables; not its default name, so that another program in the same database may use
- * pg-boss too.
+ * Schema of the pg-boss tables. It is not the default name, so that another program may use pg-boss
+ * in the same database.
  */
 export const BOSS_SCHEMA = 'propagator_queue';
 
-/** Tables whose rows come and go or change often. */
+/** Tables whose rows change often, which the embedded database vacuums. */
 export const BUSY_TABLES = [
   `${BOSS_SCHEMA}.job_common`,
   `${BOSS_SCHEMA}.queue`,
@@ -19,9 +19,10 @@ export const BUSY_TABLES = [
 ];
 
 /**
- * Our own tables, step by step; never change a step that was released. A release with another
- * schema of pg-boss adds a step here too, even an empty one: the number is what keeps an older
- * process away from a newer database.
+ * Migrations of our tables, in order; never change a released one. A release that changes the
+ * schema of pg-boss also adds a migration here, if need be an empty one: the version number keeps
+ * an
+ * older release away from a newer database.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -104,8 +105,8 @@ const MIGRATIONS: readonly string[] = [
 ];
 
 /**
- * Brings our tables to the version of this program. The caller sees to it that it is alone.
- * Throws `engine.schema.newer` when a newer program was here before.
+ * Migrates our tables to this release. The caller excludes other processes. Throws
+ * `engine.schema.newer` when a newer release has migrated the database before.
  */
 export async function migrate(database: Database): Promise<void> {
   await database.script(`

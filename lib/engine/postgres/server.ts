@@ -11,17 +11,16 @@ import {
 import { NotificationListener } from './listen-notify.ts';
 
 /**
- * Any number of our own, in the one name space that a database has for advisory locks: the letters
- * `kprop`.
+ * The key of our advisory lock: the letters `kprop`. All programs in a database share these keys.
  */
 const MIGRATION_LOCK = 0x6b70726f70;
 const CHANNEL = 'propagator';
-/** Connections of one process; a handler holds one only while its statements run. */
+/** Connections per process. A handler holds one only while its statements run. */
 const CONNECTIONS = 10;
 
 /**
- * A PostgreSQL server, version 13 or newer, shared by any number of processes.
- * Throws `engine.database.unreachable`. The URL holds a password and is never repeated.
+ * Connects to a PostgreSQL server, version 13 or newer, which any number of processes may share.
+ * Throws `engine.database.unreachable`, without the URL, because it holds a password.
  */
 export async function openServer(
   databaseUrl: string,
@@ -72,8 +71,9 @@ class Server implements Database {
   constructor(pool: pg.Pool, ear: NotificationListener) {
     this.#pool = pool;
     this.#ear = ear;
-    // pg-boss sends several statements in one text where there are no values; node-postgres then
-    // returns an array, which pg-boss unwraps.
+    // pg-boss sends several statements in one text if they have no values. node-postgres then
+    // returns an
+    // array, which pg-boss unwraps.
     this.boss = { executeSql: (text, values) => pool.query(text, values) };
   }
 
@@ -111,10 +111,7 @@ class Server implements Database {
     await this.#pool.query(sql);
   }
 
-  /**
-   * The lock belongs to a transaction, not to a session: a pooler in front of the server may be in
-   * the way of the latter.
-   */
+  /** The lock belongs to a transaction, because a session lock does not work behind a pooler. */
   alone<T>(work: () => Promise<T>): Promise<T> {
     return this.transaction(async (session) => {
       await session.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);

@@ -9,15 +9,16 @@ import { failure } from './dead-letters.ts';
 type Handler = (deliveries: readonly Delivery[]) => Promise<void>;
 
 /**
- * Backstop: what rang nobody's bell (another process, a retry that falls due) is found within this
- * time.
+ * Polling finds the messages that no wake-up announced: those of another process, or a retry that
+ * falls due.
  */
 const POLL_MILLIS = 1000;
 
 /**
- * Takes messages of one queue and hands them to a handler. pg-boss's own `work` polls once per unit
- * of concurrency and waits half a second between two messages; this one asks once for as many as it
- * can start, when a bell rings, and goes on while there are more.
+ * Receives the messages of one queue and passes them to a handler. The `work` function of pg-boss
+ * polls once per unit of concurrency and waits half a second between messages. This worker fetches
+ * as
+ * many messages as it can start, on each wake-up, and continues while there are more.
  */
 export class Worker {
   readonly #boss: PgBoss;
@@ -27,7 +28,7 @@ export class Worker {
   readonly #handler: Handler;
   readonly #warn: (message: string, cause?: unknown) => void;
   readonly #poll: NodeJS.Timeout;
-  /** Taken, and neither done nor given back. */
+  /** Messages received, not yet settled. */
   readonly #held = new Map<string, Job<unknown>>();
   readonly #running = new Set<Promise<void>>();
   #waiting: Job<unknown>[][] = [];
@@ -53,21 +54,23 @@ export class Worker {
     this.wake();
   }
 
-  /** There may be something to take. */
+  /** Call it when the queue may have new messages. */
   wake(): void {
     this.#mayHaveMore = true;
     this.#next();
   }
 
-  /** Says to the other processes that what is held here is in good hands. */
+  /**
+   * Sends a heartbeat for the messages of this worker, so that other processes do not requeue them.
+   */
   async signOfLife(): Promise<void> {
     const held = [...this.#held.values()];
     if (held.length > 0) await this.#boss.touch(this.#queue, held);
   }
 
   /**
-   * Takes no more, and waits for the handlers at most so long. Returns the ids of what they still
-   * hold, or never got.
+   * Stops receiving and waits for the handlers for at most `gracePeriodMillis`. Returns the ids of
+   * unfinished messages.
    */
   async close(gracePeriodMillis: number): Promise<string[]> {
     this.#closing = true;
@@ -103,15 +106,16 @@ export class Worker {
       for (const job of jobs) this.#held.set(job.id, job);
       this.#waiting = this.#grouped(jobs);
     } catch (error) {
-      // The poll tries again; an outage is told once.
+      // The next poll retries. Warn once per outage.
       if (!this.#troubled) this.#warn(`Messages of ${this.#queue} can't be taken for now`, error);
       this.#troubled = true;
     }
   }
 
   /**
-   * Batches of new ones. What was delivered before comes alone, so that one bad message can't drag
-   * its batch along again.
+   * New messages form batches. A message that was delivered before is handled alone, so that one
+   * bad
+   * message cannot fail its batch again.
    */
   #grouped(jobs: readonly Job<unknown>[]): Job<unknown>[][] {
     const fresh = jobs.filter(({ retryCount }) => retryCount === 0);
@@ -150,7 +154,8 @@ export class Worker {
     try {
       await this.#handler(deliveries);
     } catch (error) {
-      // The process ends: what stays held is put back as if it had not been taken.
+      // The process is closing: the caller returns these messages to the queue without counting the
+      // delivery.
       if (this.#closing) return;
       this.#warn(
         `A handler of ${this.#queue} failed; its ${rest.length === 1 ? 'message comes' : `${rest.length} messages come`} again`,
@@ -162,8 +167,8 @@ export class Worker {
   }
 
   /**
-   * Done, or to be repeated. Said again and again until the store has taken it, for else the
-   * message would stay with nobody.
+   * Deletes the messages or marks them for retry. It repeats until the database accepts, because no
+   * other worker would receive the messages otherwise.
    */
   async #settle(jobs: Job<unknown>[], error?: ErrorReport): Promise<void> {
     for (let wait = 250; ; wait = Math.min(wait * 2, 10_000)) {

@@ -1,10 +1,10 @@
-/** `setTimeout` takes no more than about 24 days; longer waits are found by polling. */
+/** `setTimeout` supports about 24 days. Polling finds messages with longer delays. */
 const LONGEST_TIMER_SECONDS = 20 * 24 * 60 * 60;
 
 /**
- * Wakes the workers of a queue in this process: at once, or when a delayed message falls due. The
- * timers run on the monotonic clock. `makeDue` is told which messages have waited as long as was
- * asked, because the database, whose clock may have been set back, may not agree.
+ * Wakes the workers of a queue in this process, at once or when a delayed message falls due. The
+ * timers use the monotonic clock. `makeDue` makes messages due whose timer has ended, because the
+ * clock of the database may have been set back.
  */
 export class WorkerWakeups {
   readonly #ringers = new Map<string, Set<() => void>>();
@@ -28,8 +28,9 @@ export class WorkerWakeups {
       for (const wake of ringers) wake();
       return;
     }
-    // The database counts from the beginning of the transaction, so it is due by now; a timer may
-    // fire a millisecond early.
+    // The database counts from the start of the transaction, so the message is due by now. The
+    // extra
+    // millisecond covers a timer that fires early.
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer);

@@ -10,7 +10,7 @@ import { regionsOf } from './regions.ts';
 import { type CloudConfig, settle } from './settle.ts';
 import { VENDOR_PROFILES } from './vendor-profiles.ts';
 
-/** Variables that `openstack` takes as options; they go before clouds.yaml. */
+/** Variables that `openstack` treats as options; they override clouds.yaml. */
 const LOGIN_VARIABLES = [
   'application_credential_id',
   'application_credential_name',
@@ -47,7 +47,7 @@ const OTHER_VARIABLES = [
 ];
 const DEFAULTS: Tree = { auth_type: 'password', interface: 'public' };
 
-/** Throws one line that names the file, the variable or the field. */
+/** Reads the configuration of one cloud. Throws one line that names the file, variable or field. */
 export function readCloudConfig(from: Surroundings): CloudConfig {
   const { env } = from;
   const variables = variablesOf(env);
@@ -67,7 +67,7 @@ export function readCloudConfig(from: Surroundings): CloudConfig {
     isVariables || overridden(key, env) ? asVariable(key) : `${path}: clouds.${name}.${key}`;
   const profile = profileOf(own, from, field);
   const base = update(update({ ...DEFAULTS, auth: {} }, profile, field), own, field);
-  // Regions of the cloud itself go before those of the profile, under whichever of the two keys.
+  // Regions of the cloud override those of its profile, under either key.
   const isOwn = Object.keys(own).some((key) => /^(regions|region[_-]name)$/.test(key));
   const { regions, values } = regionsOf(isOwn ? own : profile, variables.region_name, field);
   return settle(update(base, values), variables, regions, source, field);
@@ -97,7 +97,7 @@ function variablesOf(env: Surroundings['env']): Tree {
   };
 }
 
-/** The cloud that the `OS_*` variables describe: that of `OS_CLOUD=envvars`, or without `OS_CLOUD`. */
+/** The cloud of the `OS_*` variables: for `OS_CLOUD=envvars`, or without `OS_CLOUD`. */
 function ownVariables(from: Surroundings, name: string): Tree {
   if (from.env.OS_CLOUD) {
     const { clouds, path } = readClouds(from);
@@ -126,14 +126,14 @@ function ownFields(name: string, from: Surroundings): { own: Tree; path: string 
   throw credentialsError(`${path}: clouds.${name} is not a mapping of fields`);
 }
 
-/** The fields of the profile that a cloud names; `cloud` is the old key for `profile`. */
+/** The fields of the cloud's profile; `cloud` is the old key for `profile`. */
 function profileOf(own: Tree, from: Surroundings, field: (key: string) => string): Tree {
   const named = own.profile ?? own.cloud;
   if (named === undefined || named === null || named === '') return {};
   const key = own.profile === undefined ? 'cloud' : 'profile';
   if (typeof named !== 'string') throw credentialsError(`${field(key)} is not a text`);
   const shared = readPublicProfiles(from)[named];
-  // openstacksdk goes on without a profile that nothing defines.
+  // Like openstacksdk, ignore a profile that is defined nowhere.
   const found = Tree.safeParse(shared ?? VENDOR_PROFILES[named] ?? {});
   if (!found.success) throw credentialsError(`${field(key)}: profile ${named} is not a mapping`);
   const nested = shared === undefined ? found.data.profile : undefined;
@@ -148,7 +148,7 @@ function profileOf(own: Tree, from: Surroundings, field: (key: string) => string
   return profile;
 }
 
-/** As `dict.update`, but that `auth` is updated field by field. */
+/** Like Python's `dict.update`, except that `auth` is merged field by field. */
 function update(under: Tree, over: Tree, field: (key: string) => string = asVariable): Tree {
   const updated: Tree = { ...under };
   for (const [key, value] of Object.entries(over)) {

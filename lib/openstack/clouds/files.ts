@@ -2,16 +2,16 @@ import * as z from 'zod';
 import { credentialsError } from '../credentials-error.ts';
 import { parseYaml } from './yaml.ts';
 
-/** What the outer world lends to the reading of credentials, so that it is a pure function. */
+/** The environment for reading credentials, passed in so that reading is a pure function. */
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The text of a file, `undefined` when there is none or it cannot be read. */
+  /** The text of a file; `undefined` when it is missing or unreadable. */
   readonly readFile: (path: string) => string | undefined;
   readonly home: string;
   readonly cwd: string;
 }
 
-/** A mapping of YAML. */
+/** A YAML mapping. */
 export const Tree = z.record(z.string(), z.unknown());
 export type Tree = z.infer<typeof Tree>;
 
@@ -20,7 +20,7 @@ interface Source {
   readonly content: Tree;
 }
 
-/** openstacksdk looks for these, in this order, in each folder. */
+/** File endings in the order in which openstacksdk tries them in each folder. */
 const ENDINGS = ['yaml', 'yml', 'json'];
 
 const foldersOf = ({ cwd, home, env }: Surroundings): string[] => [
@@ -33,13 +33,13 @@ const foldersOf = ({ cwd, home, env }: Surroundings): string[] => [
   '/etc/openstack',
 ];
 
-/** Where clouds.yaml is looked for, for messages. */
+/** The folders that are searched for clouds.yaml, for messages. */
 export const searchedFolders = (from: Surroundings): string => foldersOf(from).join(', ');
 
 /**
- * The clouds by name, with secure.yaml laid over clouds.yaml, and the path of clouds.yaml.
- * `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` go before the folders of openstacksdk, and a
- * file that one of them names must exist. Throws one line that names the file.
+ * The clouds by name, with secure.yaml merged over clouds.yaml, and the path of clouds.yaml.
+ * `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` take precedence over the folders of
+ * openstacksdk, and a file that they name must exist. Throws one line that names the file.
  */
 export function readClouds(from: Surroundings): { clouds: Tree; path: string | undefined } {
   const file = find(from, 'clouds', 'OS_CLIENT_CONFIG_FILE');
@@ -51,7 +51,7 @@ export function readClouds(from: Surroundings): { clouds: Tree; path: string | u
   };
 }
 
-/** The profiles of clouds-public.yaml by name. */
+/** The profiles of clouds-public.yaml, by name. */
 export function readPublicProfiles(from: Surroundings): Tree {
   const file = find(from, 'clouds-public');
   if (file?.content['public-clouds'] === undefined) return {};
@@ -92,7 +92,7 @@ function cloudsOf({ path, content }: Source): Tree {
   throw credentialsError(`${path}: "clouds" is not a mapping of clouds by name`);
 }
 
-/** secure.yaml holds the same tree with only the secrets in it. */
+/** secure.yaml has the same structure and only contains secrets. */
 function merge(under: unknown, over: unknown): unknown {
   const [below, above] = [Tree.safeParse(under), Tree.safeParse(over)];
   if (!above.success || !below.success) return over ?? under;

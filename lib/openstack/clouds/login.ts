@@ -2,27 +2,29 @@ import { credentialsError } from '../credentials-error.ts';
 import type { Tree } from './files.ts';
 import type { CloudConfig } from './settle.ts';
 
-/** How to log in. Secrets are behind functions, so that nothing that prints this can print them. */
+/** A login. Its secrets are functions, so that printing this object does not print them. */
 export interface Login {
-  /** Keystone's URL up to and with `/v3`, without a trailing slash. */
+  /** Keystone's URL including `/v3`, without a trailing slash. */
   readonly authUrl: string;
-  /** The `identity` part of a login. */
+  /** The `identity` part of the login request. */
   readonly identity: () => Record<string, unknown>;
-  /** The `scope` part; `undefined` for an application credential, which has its project in itself. */
+  /** The `scope` part; `undefined` for an application credential, which belongs to one project. */
   readonly scope: Record<string, unknown> | undefined;
-  /** The password or the secret: only to cut it out of texts. */
+  /** The password or secret, only to redact it from texts. */
   readonly secret: () => string;
 }
 
 type Name = CloudConfig['name'];
 interface Fields {
-  /** A field of the login as text; `undefined` when it is missing or empty. */
+  /** A login field as text; `undefined` when missing or empty. */
   get(field: string): string | undefined;
-  /** The same; throws one line that names the field, and perhaps another one, when it is missing. */
+  /**
+   * The same; throws one line that names the field (or the alternative `or`) when it is missing.
+   */
   need(field: string, or?: string): string;
 }
 
-/** Throws one line that names the field. */
+/** Builds the login of a cloud. Throws one line that names the field. */
 export function loginOf(cloud: CloudConfig): Login {
   const fields = fieldsOf(cloud);
   const { name } = cloud;
@@ -31,7 +33,7 @@ export function loginOf(cloud: CloudConfig): Login {
   return { authUrl: authUrlOf(url, name('auth.auth_url')), ...identityOf(cloud, fields) };
 }
 
-/** As osc-lib: a field directly under the cloud goes before one of `auth`. */
+/** Like osc-lib, a field directly under the cloud overrides the same field of `auth`. */
 function fieldsOf({ fields, auth, name }: CloudConfig): Fields {
   const asText = (value: unknown, field: string): string | undefined => {
     if (value === undefined || value === null || value === '') return undefined;
@@ -137,7 +139,7 @@ function identityOf(
   };
 }
 
-/** `{region_name}` and other fields in a URL, as openstacksdk fills them in. */
+/** Fills `{region_name}` and other fields into a URL, like openstacksdk. */
 function filledIn(url: string, fields: Tree, name: Name): string {
   return url.replaceAll(/\{(\w*)\}/g, (_whole, field: string) => {
     const value = fields[field];

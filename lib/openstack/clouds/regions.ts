@@ -9,8 +9,8 @@ interface Region {
 }
 
 /**
- * Regions to work in, and the values of the first. A cloud of clouds.yaml that names regions
- * refuses every other one.
+ * The regions to work in, and the values of the first. If clouds.yaml names regions, any other
+ * region is refused.
  */
 export function regionsOf(
   base: Tree,
@@ -58,7 +58,7 @@ function knownRegions(cloud: Tree, field: (key: string) => string): Region[] {
   });
 }
 
-/** A list, or a text with commas. */
+/** Reads a list, or text with commas. */
 function listOf(value: unknown): string[] {
   const all = Array.isArray(value) ? value : String(value ?? '').split(',');
   return all.map((one) => String(one).trim()).filter((one) => one !== '');

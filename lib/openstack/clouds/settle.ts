@@ -1,23 +1,23 @@
 import { Tree } from './files.ts';
 
 /**
- * One cloud with all that variables, clouds.yaml, secure.yaml and profiles say about it, as
- * `openstack` merges them (openstacksdk, `OpenStackConfig.get_one`; osc-lib, `OSC_Config`).
+ * The settings of one cloud from variables, clouds.yaml, secure.yaml and profiles, merged like
+ * `openstack` does (openstacksdk, `OpenStackConfig.get_one`; osc-lib, `OSC_Config`).
  */
 export interface CloudConfig {
-  /** Fields under the cloud; keys with underscores. */
+  /** Fields under the cloud; keys have underscores. */
   readonly fields: Tree;
-  /** Fields of the login: `auth_url`, `username`, … */
+  /** Login fields: `auth_url`, `username`, … */
   readonly auth: Tree;
-  /** The regions to work in, in the order of the file; empty: all that the catalog has. */
+  /** Regions to work in, in the order of the file. Empty: all regions of the catalog. */
   readonly regions: readonly string[];
   /** For messages: `the OS_* variables` or `/etc/openstack/clouds.yaml (lab)`. */
   readonly source: string;
-  /** Names a field for a message: `OS_USERNAME` or `…/clouds.yaml: clouds.lab.auth.username`. */
+  /** Name of a field for messages: `OS_USERNAME` or `…/clouds.yaml: clouds.lab.auth.username`. */
   readonly name: (field: string) => string;
 }
 
-/** Fields of the login that openstacksdk also takes directly under the cloud, or with dashes. */
+/** Login fields that openstacksdk also accepts directly under the cloud, or with dashes. */
 const MOVED: Readonly<Record<string, readonly string[]>> = {
   domain_id: ['domain_id', 'domain-id'],
   domain_name: ['domain_name', 'domain-name'],
@@ -29,7 +29,7 @@ const MOVED: Readonly<Record<string, readonly string[]>> = {
   project_id: ['tenant_id', 'tenant-id', 'project_id', 'project-id'],
   project_name: ['tenant_name', 'tenant-name', 'project_name', 'project-name'],
 };
-/** Keys with underscores. */
+/** Replaces dashes in keys with underscores. */
 export function normalized(tree: Tree): Tree {
   return Object.fromEntries(
     Object.entries(tree).map(([key, value]) => {
@@ -39,7 +39,7 @@ export function normalized(tree: Tree): Tree {
   );
 }
 
-/** The rules of openstacksdk's `magic_fixes` and osc-lib's `auth_config_hook`, in their order. */
+/** Applies the rules of openstacksdk's `magic_fixes` and osc-lib's `auth_config_hook`, in order. */
 export function settle(
   cloud: Tree,
   variables: Tree,
@@ -56,7 +56,7 @@ export function settle(
   for (const [target, keys] of Object.entries(MOVED)) {
     let value: unknown;
     for (const key of keys) {
-      // What stands outside of `auth` wins: it may come from a variable.
+      // A field outside `auth` wins, because it may come from a variable.
       for (const place of [auth, fields]) {
         if (key in place) value = place[key];
         delete place[key];
@@ -68,7 +68,7 @@ export function settle(
   return { fields: settled, auth: domained(normalized(auth)), regions, source, name };
 }
 
-/** `endpoint_type` is the old name of `interface`, also with a service before it. */
+/** `endpoint_type` is the old name of `interface`, also with a service prefix. */
 const interfaceNamed = (fields: Tree): Tree =>
   Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [
@@ -77,7 +77,7 @@ const interfaceNamed = (fields: Tree): Tree =>
     ]),
   );
 
-/** Beside a project, `domain_id` and `domain_name` are the domains of user and project. */
+/** With a project, `domain_id` and `domain_name` set the domains of user and project. */
 function domained({ domain_id, domain_name, ...auth }: Tree): Tree {
   const filled: Tree = { ...auth };
   if (!auth.project_id && !auth.project_name)

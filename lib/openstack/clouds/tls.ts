@@ -5,8 +5,8 @@ import type { Surroundings } from './files.ts';
 import type { CloudConfig } from './settle.ts';
 
 /**
- * How TLS is checked: `verify`, `insecure`, `cacert`, `cert` and `key` as openstacksdk takes them.
- * A CA file beside `verify: false` is not read. Throws one line that names the field and the file.
+ * TLS options: `verify`, `insecure`, `cacert`, `cert` and `key`, like openstacksdk. With
+ * `verify: false`, the CA file is not read. Throws one line that names the field and the file.
  */
 export function readTls(from: Surroundings, cloud: CloudConfig): Tls {
   const verify = verifies(from, cloud);
@@ -28,7 +28,7 @@ function verifies({ env }: Surroundings, { fields, name }: CloudConfig): boolean
   throw credentialsError(`${name('verify')} must be true or false, without quotes`);
 }
 
-/** `REQUESTS_CA_BUNDLE` counts for every Python tool that is given no CA of its own. */
+/** Like Python tools, use `REQUESTS_CA_BUNDLE` when no CA is configured. */
 function caFile(
   { env }: Surroundings,
   { fields, name }: CloudConfig,
@@ -79,6 +79,6 @@ function read(from: Surroundings, path: string, field: string): string {
   throw credentialsError(`${field}: there is no readable file ${path}`);
 }
 
-/** The certificates of a PEM file that may hold the key as well. */
+/** Only the certificates of a PEM file, which may also hold the key. */
 const certificates = (pem: string): string =>
   pem.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g)?.join('\n') ?? pem;

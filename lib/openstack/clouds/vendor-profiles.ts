@@ -1,6 +1,6 @@
 /**
- * The vendor profiles that openstacksdk 4.22 ships (`openstack/config/vendors`, Apache License 2.0):
- * of each the fields that decide about login, regions and endpoints.
+ * The vendor profiles of openstacksdk 4.22 (`openstack/config/vendors`, Apache License 2.0),
+ * reduced to the fields for login, regions and endpoints.
  */
 export const VENDOR_PROFILES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   auro: {

@@ -9,7 +9,7 @@ import {
 
 type Tag = Exclude<Tags[number], TagId>;
 
-/** A date of YAML 1.1, which no field of clouds.yaml takes. */
+/** Value of a YAML 1.1 date, which no field of clouds.yaml accepts. */
 export const YAML_DATE = Symbol('date');
 
 const INTEGER = /^[-+]?(0b[01_]+|0x[\da-fA-F_]+|0[0-7_]+|0|[1-9][\d_]*|[1-9][\d_]*(:[0-5]?\d)+)$/;
@@ -19,9 +19,9 @@ const DATE =
   /^\d{4}-\d\d-\d\d$|^\d{4}-\d\d?-\d\d?([Tt]|[ \t]+)\d\d?:\d\d:\d\d(\.\d*)?([ \t]*(Z|[-+]\d\d?(:\d\d)?))?$/;
 
 /**
- * The plain scalars of PyYAML, with which openstacksdk reads its files: `1e3` and `0o17` are text,
- * `0755` is octal, `12:30` is to the base 60. Numbers are returned as Python writes them
- * (openstacksdk makes text of every number before it uses one).
+ * The plain scalars of PyYAML, which openstacksdk uses: `1e3` and `0o17` are text, `0755` is octal,
+ * `12:30` is base 60. Numbers are returned as text in Python's notation, because openstacksdk
+ * converts numbers to text before use.
  */
 const SCALARS: Tag[] = [
   {
@@ -49,9 +49,9 @@ const OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
 };
 
 /**
- * A YAML or JSON file as openstacksdk reads it: of a key that stands twice the last counts, merge
- * keys (`<<`) are followed, a key that is no text is left out. `undefined` for an empty file.
- * Throws when the text is not valid; the error may quote the text.
+ * Parses YAML or JSON like openstacksdk: the last duplicate of a key wins, merge keys (`<<`) apply,
+ * and keys that are not text are dropped. Returns `undefined` for an empty file. Throws on invalid
+ * text; the error may quote the text.
  */
 export function parseYaml(text: string): unknown {
   const document = parseDocument(text, OPTIONS);

@@ -5,37 +5,36 @@ import type { Decision } from '../../port.ts';
 import type { Key } from './table.ts';
 
 /**
- * Everything of one stage stands in one table. `pk` and `sk` are its keys; a row with a record has
- * it as JSON in `body`, plain or compressed; a pointer has nothing but its keys.
+ * All data of one stage is in one table with the keys `pk` and `sk`. A row with a record holds it as
+ * JSON in `body`, plain or compressed. A pointer holds only its keys.
  *
  * Rows, as `pk` / `sk`:
  *
  * - `operation#<id>` / `operation`: the operation; `state` and `openedAt` are the index
  *   `operations-by-state`
- * - `operation#<id>` / `tasks#<region>`: its tasks in one region; `revision` rises with every write
+ * - `operation#<id>` / `tasks#<region>`: its tasks in one region; `revision` increases per write
  * - `about#<type>#<id>` / `<opened>#<operation>`: pointer to the operations about an account
  * - `domain#<id>` / `<opened>#<operation>`: pointer to the operations in a domain
  * - `below#<operation>` / `<opened>#<operation>`: pointer from a domain to its projects'
- * - `started#<type>` / `<started>#<operation>`: pointer to what began to remove; goes after a day
+ * - `started#<type>` / `<started>#<operation>`: pointer to those that began to remove; for a day
  * - `account#<type>` / `<id>`: the inventory's record; `revision`
  * - `projects#<domain>` / `<id>`: pointer to the projects of a domain
  * - `member#<user>` / `<project>`: pointer to the projects on which a user had a role
  * - `alike#<type>#<folded id>` / `<id>`: pointer to accounts whose folded id is not their id
  * - `suspicion` / `<type>#<id>`: pointer to accounts whose deletion is held apart
- * - `seen#<message>` / `seen`: a notification that was taken in; goes after 14 days
- * - `quarantine` / `<received>#<id>`: pointer, in the order in which they came
+ * - `seen#<message>` / `seen`: a notification that was ingested; expires after 14 days
+ * - `quarantine` / `<received>#<id>`: pointer, in order of arrival
  * - `quarantine#<id>` / `record`: the record
  * - `waiver` / `<catalog type>`: a person's decision
- * - `decisions` and `decisions#<operation>` / `<time>#<id>`: what a person did with dead letters
- * - `counters` / `0` to `7`: shares of every counter, added up by the reader
- * - `outbox#<0 to 3>` / `<written>#<uuid>`: messages of a change that are still to be sent: `body`,
+ * - `decisions` and `decisions#<operation>` / `<time>#<id>`: a person's decision on dead letters
+ * - `counters` / `0` to `7`: shares of every counter, summed on read
+ * - `outbox#<0 to 3>` / `<written>#<uuid>`: messages of a change that are not sent yet: `body`,
  *   `parts`, `leasedUntil`
- * - `outbox#<uuid>` / `1`, `2`, …: what did not fit into that row
- * - `lease#<name>` / `lease`: one process is alone at something until `leasedUntil`
+ * - `outbox#<uuid>` / `1`, `2`, …: further parts of an outbox that exceeds one row
+ * - `lease#<name>` / `lease`: an exclusive lease until `leasedUntil`
  *
- * A pointer may point at nothing, or at a row that says otherwise (the write that it belongs to
- * came to nothing, or a later one changed its mind): whoever follows it reads the row itself,
- * consistently, and believes that.
+ * A pointer may be outdated, because its write failed or a later write changed the row. A reader
+ * that follows a pointer reads the row itself, consistently, and trusts only the row.
  */
 export const COUNTER_SHARES = 8;
 export const OUTBOX_SHARES = 4;
