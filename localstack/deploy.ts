@@ -1,6 +1,7 @@
 // npm run aws:deploy [-- --stage NAME] [--param=NAME=VALUE …]: packages the stack and deploys it on
-// the emulator that `npm run aws:up` started, or at AWS_ENDPOINT_URL. Where the emulator is wrong,
-// this file works around it: README.md beside it names each case.
+// the emulator that `npm run aws:up` started, or at AWS_ENDPOINT_URL. This file works around faults
+// of
+// the emulator; README.md in this folder lists them.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +13,7 @@ import * as z from 'zod';
 
 const ROOT = join(import.meta.dirname, '..');
 export const REGION = 'eu-central-1';
-/** Any will do. */
+/** The emulator accepts any credentials. */
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
 const run = promisify(execFile);
 
@@ -22,13 +23,13 @@ export interface Deployment {
   /** Settings and parameters by name. */
   readonly parameters?: Readonly<Record<string, string>>;
   readonly region?: string;
-  /** Told of each step: all of them together take half a minute. */
+  /** Called at each step; all steps together take half a minute. */
   readonly tell?: (step: string) => void;
 }
 
 /**
- * Variables by which the SDK and the serverless command find the emulator; it asks nobody who he
- * is.
+ * Variables with which the SDK and the serverless command find the emulator, which accepts any
+ * credentials.
  */
 export const surroundings = (endpoint: string, region = REGION) => ({
   AWS_ENDPOINT_URL: endpoint,
@@ -44,7 +45,10 @@ const State = z.looseObject({
   service: z.looseObject({ provider: z.looseObject({ compiledCloudFormationTemplate: Template }) }),
 });
 
-/** Packages the stack and deploys it with `serverless deploy`. Throws with what that said. */
+/**
+ * Packages the stack and deploys it with `serverless deploy`. Throws with the output of a failed
+ * command.
+ */
 export async function deploy({
   endpoint,
   stage,
@@ -71,7 +75,7 @@ async function serverless(
   args: readonly string[],
   more: Readonly<Record<string, string>>,
 ): Promise<void> {
-  // A profile would be asked before the keys that the emulator takes.
+  // A profile would take precedence over the emulator's keys.
   const { AWS_PROFILE: _, ...own } = process.env;
   const env = { ...own, SLS_NOTIFICATIONS_MODE: 'off', SLS_TELEMETRY_DISABLED: '1', ...more };
   await run(join(ROOT, 'node_modules/.bin/serverless'), [...args], {
@@ -94,8 +98,8 @@ const ArchiveProperties = z.object({
 });
 
 /**
- * The packaged template as the emulator takes it; gives the archive, which is made by a call of its
- * own.
+ * Rewrites the packaged template for the emulator. Returns the archive, which needs a separate
+ * call.
  */
 function mended(folder: string): z.infer<typeof ArchiveProperties> {
   const read = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
@@ -115,8 +119,9 @@ function mended(folder: string): z.infer<typeof ArchiveProperties> {
 }
 
 function mend(resources: z.infer<typeof Template>['Resources']): void {
-  // MiniStack 1.5.33 has archives, and its CloudFormation does not know them: "Unrecognized
-  // resource types".
+  // MiniStack 1.5.33 has archives, but its CloudFormation does not support them: "Unrecognized
+  // resource
+  // types".
   delete resources.Archive;
   for (const { Type, Properties } of Object.values(resources))
     if (Type === 'AWS::IAM::Role') mendRights(Properties);
@@ -129,8 +134,9 @@ const Role = z.object({
 const BATCHES = ['sqs:SendMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisibility'];
 
 /**
- * With AUTH=true, MiniStack 1.5.33 asks for a right to the batched calls of SQS, and AWS has none:
- * who may send one may send ten. And it takes every schedule for one of the group `default`.
+ * With AUTH=true, MiniStack 1.5.33 requires separate permissions for SQS batch calls, which AWS
+ * does
+ * not have. It also treats every schedule as one of the group `default`.
  */
 function mendRights(role: unknown): void {
   if (!Role.safeParse(role).success) return;
@@ -163,13 +169,13 @@ async function makeArchive(
     EventSourceArn,
   };
   await client.send(new CreateArchiveCommand(input)).catch((error: unknown) => {
-    // It stands already, from an earlier deployment.
+    // An earlier deployment created it.
     if (!(error instanceof Error) || error.name !== 'ResourceAlreadyExistsException') throw error;
   });
   client.destroy();
 }
 
-/** The emulator of `npm run aws:up`, or AWS_ENDPOINT_URL. Throws when nobody answers there. */
+/** The emulator of `npm run aws:up`, or AWS_ENDPOINT_URL. Throws when it does not answer. */
 export async function endpointHere(): Promise<string> {
   const file = join(import.meta.dirname, '.ministack/endpoint');
   const endpoint =
@@ -187,13 +193,13 @@ export async function endpointHere(): Promise<string> {
 }
 
 /**
- * What PROPAGATOR_API_URL is for a deployed stage: on an emulator the API has no name of its own.
+ * The PROPAGATOR_API_URL of a deployed stage. On an emulator the API has no host name of its own.
  */
 export async function apiUrlOf(endpoint: string, stage: string): Promise<string> {
   return `${endpoint}/_aws/execute-api/${await outputOf(endpoint, stage, 'HttpApiId')}`;
 }
 
-/** What the stack says of itself by that name. Throws when it is not there. */
+/** The stack output of that name. Throws when it does not exist. */
 export async function outputOf(endpoint: string, stage: string, name: string): Promise<string> {
   const client = new CloudFormationClient({ endpoint, region: REGION, credentials: CREDENTIALS });
   const { Stacks = [] } = await client
@@ -208,7 +214,7 @@ export async function outputOf(endpoint: string, stage: string, name: string): P
   return value;
 }
 
-/** What a person does next on a stage that was just deployed, as commands for a shell. */
+/** The next commands for a stage that was just deployed. */
 async function whatNext(endpoint: string, stage: string): Promise<string> {
   const variables = Object.entries({
     ...surroundings(endpoint),

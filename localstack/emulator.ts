@@ -12,10 +12,10 @@ export interface Emulator {
 }
 
 /**
- * Starts an AWS on loopback as `localstack/start` does; `folder` keeps what it writes. The first
- * time it is installed, which takes a minute.
- * `checksRights`: every call must be signed, and functions may do what their roles say and no more.
- * `host`: what its URLs name instead of 127.0.0.1.
+ * Starts an AWS emulator on loopback with `localstack/start`; `folder` holds its files. The first
+ * start installs it, which takes a minute. `checksRights`: every call must be signed, and each
+ * function
+ * has only the permissions of its role. `host`: the host in its URLs, in place of 127.0.0.1.
  */
 export async function startEmulator({
   folder,

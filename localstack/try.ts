@@ -1,8 +1,10 @@
-// npm run aws:try [-- --stage NAME] [--leave]: a rehearsal cloud on loopback as OpenStack of the
-// stage that npm run aws:deploy made. Its login goes into the secret, a customer's project is
-// deleted in its Keystone, the notification goes in at the door for HTTP, and the operation is seen
-// to its end. The cloud stays until Ctrl-C, to be looked at; with --leave it ends at once. The exit
-// code is 1 when the operation has not ended within two minutes.
+// npm run aws:try [-- --stage NAME] [--leave]: uses a rehearsal cloud on loopback as the OpenStack
+// of
+// the stage that npm run aws:deploy created. It writes the cloud's login into the secret, deletes a
+// customer's project in its Keystone, posts the notification to the HTTP API, and waits until the
+// operation has ended. The cloud runs until Ctrl-C for inspection; with --leave it stops at once.
+// The
+// exit code is 1 when the operation has not ended within two minutes.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import {
@@ -21,9 +23,8 @@ import type { RehearsalCloud } from '../test/cloud/cloud.ts';
 import { apiUrlOf, CREDENTIALS, endpointHere, outputOf, REGION, surroundings } from './deploy.ts';
 
 /**
- * The secret gets the login of this cloud. All functions are started anew, for they may know
- * another one from a try before; and without the grace of an hour, which is too long to be watched.
- * The next deployment sets it again.
+ * Writes the cloud's login into the secret. It restarts all functions, because they may have cached
+ * another login, and removes the grace period of an hour. The next deployment restores it.
  */
 async function logIn(
   { credentials }: RehearsalCloud,
@@ -55,8 +56,7 @@ async function logIn(
 }
 
 /**
- * The operation about the project, once it has ended. Throws when that takes longer than two
- * minutes.
+ * The operation about the project, once it has ended. Throws when that takes more than two minutes.
  */
 async function endOf(project: string, api: ApiClient): Promise<OperationShape> {
   const until = Date.now() + 120_000;

@@ -14,7 +14,7 @@ export type { ApiDeps } from './deps.ts';
 
 const QuarantineLimit = z.coerce.number().int().min(1).max(1000).default(100);
 
-/** The HTTP API. {@link protect} is what stands before every route. */
+/** The HTTP API. {@link protect} adds the checks before every route. */
 export function api(deps: ApiDeps): Hono {
   const { engine } = deps;
   const app = new Hono();

@@ -7,20 +7,20 @@ import { problem } from './problem.ts';
 
 declare module 'hono' {
   interface ContextVariableMap {
-    /** The authenticated caller: the name that a token belongs to, or the ARN of an IAM principal. */
+    /** The authenticated caller: the name of a token's owner, or the ARN of an IAM principal. */
     caller: string;
   }
 }
 
-/** A token for the API and the name that every decision made with it is stored under. */
+/** A token for the API, and the name under which decisions made with it are stored. */
 export interface ApiToken {
   readonly name: string;
   readonly token: string;
 }
 
 /**
- * How the API knows its caller. `tokens`: every request that changes something carries one of them.
- * `iam`: API Gateway has checked the signature of each request, and names the principal.
+ * How the API authenticates callers. `tokens`: every request that changes something carries one of
+ * them. `iam`: API Gateway has verified the request's signature and names the principal.
  */
 export type Authentication =
   | { readonly by: 'tokens'; readonly tokens: readonly ApiToken[] }
@@ -29,7 +29,7 @@ export type Authentication =
 const NO_TOKEN = problem(
   'token',
   'this request changes something, and carries no valid token: nothing was done',
-  // No colon behind the name of the header: redaction would take what follows for a secret.
+  // No colon after the header's name: redaction would treat the text after it as a secret.
   'Send it as a bearer token in the Authorization header. It is in the file api-token in the data ' +
     'folder of the propagator; commands of the user that runs the propagator read it by ' +
     'themselves. Elsewhere set PROPAGATOR_API_TOKEN.',
@@ -40,13 +40,13 @@ const NO_PRINCIPAL = problem(
   'The route in API Gateway must have the IAM authorizer (AWS_IAM). Deploy the stack again.',
 );
 
-/** Lets a request pass when its caller is known, and stores the name for {@link callerOf}. */
+/** Passes a request with an authenticated caller on, and stores the name for {@link callerOf}. */
 export const authenticate = (authentication: Authentication): MiddlewareHandler =>
   authentication.by === 'iam' ? principal : token(authentication.tokens);
 
 /**
- * The authenticated caller of a request that changes something; never what its body claims.
- * Throws when the route is not behind {@link authenticate}: such a route must not change anything.
+ * The authenticated caller of a request that changes something, never a name from its body. Throws
+ * when the route is not behind {@link authenticate}: such a route must not change anything.
  */
 export function callerOf(context: Context): string {
   const caller: string | undefined = context.get('caller');
@@ -67,13 +67,13 @@ function token(tokens: readonly ApiToken[]): MiddlewareHandler {
     invalidAuthenticationHeader: { message: NO_TOKEN },
     invalidToken: { message: NO_TOKEN },
   });
-  // Reading stays open: the API listens on loopback only, and no answer holds a secret.
+  // Reading needs no token: the API listens only on loopback, and no response holds a secret.
   return (context, next) => (isRead(context.req.method) ? next() : bearer(context, next));
 }
 
 /**
- * Compares digests of equal length, and each of them: the time that this takes says nothing about
- * the tokens or about which one was nearly right.
+ * Compares digests of equal length with every known token, so that the duration reveals nothing
+ * about the tokens.
  */
 function tokenVerifier(tokens: readonly ApiToken[]): (given: string) => string | undefined {
   const known = tokens.map((one) => ({ name: one.name, digest: digestOf(one.token) }));
@@ -86,7 +86,7 @@ function tokenVerifier(tokens: readonly ApiToken[]): (given: string) => string |
 
 const digestOf = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-/** What API Gateway (HTTP API, payload 2.0) says of a request that its IAM authorizer let in. */
+/** The fields that API Gateway (HTTP API, payload 2.0) adds after its IAM authorizer. */
 const Signed = z.object({
   requestContext: z.object({
     authorizer: z.object({ iam: z.object({ userArn: z.string().min(1) }) }),

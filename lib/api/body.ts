@@ -6,21 +6,21 @@ import { isRead } from './methods.ts';
 import { problem } from './problem.ts';
 
 const KIBIBYTE = 1024;
-/** The largest body that is read, in bytes. A notification is cut at 1 MiB anyway. */
+/** The largest body that is read, in bytes. Notifications have a higher limit of their own. */
 export const MAX_BODY = 64 * KIBIBYTE;
 export const MAX_NOTIFICATIONS_BODY = 4 * KIBIBYTE * KIBIBYTE;
 export const NOTIFICATIONS_PATH = '/v1/notifications';
-/** JSON lines have no registered type; both names are in use. */
+/** JSON lines have no registered media type; both names are in use. */
 export const JSON_LINES: readonly string[] = ['application/x-ndjson', 'application/jsonl'];
 const JSON_ONLY: readonly string[] = ['application/json'];
 
-/** `application/json` of `Application/JSON; charset=utf-8`; empty without a header. */
+/** `application/json` for `Application/JSON; charset=utf-8`; empty without the header. */
 export const mediaType = ({ req }: Context): string =>
   (req.header('content-type') ?? '').split(';', 1).join('').trim().toLowerCase();
 
 /**
- * Only declared JSON is read: a web page can send JSON across origins only after a preflight request, which
- * this API never grants. Only NOTIFICATIONS_PATH takes JSON lines.
+ * Accepts only declared JSON: a web page can send JSON across origins only after a preflight
+ * request, which this API never grants. Only NOTIFICATIONS_PATH accepts JSON lines.
  */
 export const declaredJson: MiddlewareHandler = async (context, next) => {
   if (isRead(context.req.method) || isEmptyDelete(context)) return next();
@@ -31,7 +31,7 @@ export const declaredJson: MiddlewareHandler = async (context, next) => {
   return context.json(problem('content-type', `${found}: send one of ${allowed.join(', ')}`), 415);
 };
 
-/** Refuses a larger body before it is read: by its declared length, else while it arrives. */
+/** Refuses a body that is too large, by its declared length or while it arrives. */
 export const limitedBody: MiddlewareHandler = (context, next) =>
   (isNotifications(context) ? notificationsLimit : limit)(context, next);
 
@@ -56,10 +56,13 @@ const isEmptyDelete = ({ req }: Context): boolean =>
   !req.header('transfer-encoding') &&
   Number(req.header('content-length') ?? 0) === 0;
 
-/** A body that is not JSON, with what is wrong with it. */
+/** The body is not JSON; the message says why. */
 export class BodyError extends Error {}
 
-/** The body as the schema has it. Throws {@link BodyError} when it is not JSON, and `ZodError`. */
+/**
+ * Reads the body and validates it. Throws {@link BodyError} when it is not JSON, and `ZodError` for
+ * another form.
+ */
 export async function readJson<S extends z.ZodType>(
   context: Context,
   schema: S,
@@ -69,7 +72,7 @@ export async function readJson<S extends z.ZodType>(
   return schema.parse(parseJson(new TextDecoder().decode(bytes)));
 }
 
-/** The words of the parser hold a piece of the body, and are left out. */
+/** The parser's message is dropped, because it holds a part of the body. */
 function parseJson(text: string): unknown {
   if (text.trim() === '') throw new BodyError('the body is empty');
   try {
@@ -80,8 +83,8 @@ function parseJson(text: string): unknown {
 }
 
 /**
- * Text that a person typed: 1 to `max` characters that every database can store and every terminal
- * can show. Control characters other than line ends and tabs are refused, and half characters.
+ * Text that a person typed: 1 to `max` characters that every database stores and every terminal
+ * displays. Control characters (except line ends and tabs) and unpaired surrogates are refused.
  */
 export const typedText = (max: number) =>
   z
@@ -95,7 +98,10 @@ export const typedText = (max: number) =>
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be stored.
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
-/** The identity is the caller's own; a body that names another one is refused instead of ignored. */
+/**
+ * The caller's name comes from authentication. A body that names another one is refused, not
+ * ignored.
+ */
 export const notBy = z
   .undefined('leave it out: the name is that of your token or IAM principal')
   .optional();

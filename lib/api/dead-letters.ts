@@ -42,7 +42,7 @@ const DecisionQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 
-/** What was given up: looked at, sent back, thrown away; and who decided so. */
+/** Routes that list, redrive and discard dead-letter messages, and that list these decisions. */
 export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
   app.get('/v1/dead-letters', async (context) => {
     const letters = await engine.deadLetters(filterOf(Selection.parse(context.req.query())));
@@ -60,8 +60,9 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
     const letters = await engine.deadLetters(filter);
     const needed = await firstNeeded(letters, engine);
     if (needed) return context.json(problem('discard', needed), 409);
-    // Those that were looked at: one that came in this moment may be needed, and nobody has seen
-    // it.
+    // Only the listed messages: a message that arrives at this moment may be needed, and nothing
+    // has
+    // checked it.
     const ids = letters.map(({ id }) => id);
     return context.json({
       discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, { by, reason }),
@@ -79,9 +80,8 @@ const filterOf = ({ service, queue, operation, cause, id }: Selection) =>
   defined({ service, queue, operationId: operation, cause, id });
 
 /**
- * The task of a service that is thrown away ends, and its operation says so in the end. A message
- * of the coordinator has no such end: without it, its operation would stand still for good and
- * nobody would be told.
+ * When a service's message is discarded, its task ends and the operation reports that. A
+ * coordinator's message is different: without it, an open operation would never continue.
  */
 async function firstNeeded(
   letters: readonly DeadLetter[],
@@ -110,7 +110,7 @@ const remindedOf = ({ type, data }: Message): [OperationId, string][] => {
   return id ? [[id, type]] : [];
 };
 
-/** A letter as people see it: long bodies cut. */
+/** A dead-letter message for display, with long bodies cut. */
 const shown = (letter: DeadLetter) => ({
   ...letter,
   cause: causeOf(letter),

@@ -11,21 +11,21 @@ export interface ApiDeps {
   readonly mode: Mode;
   readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'registry' | 'access'>;
   readonly services: readonly Service[];
-  /** Services that are off by default and that the settings ask for. */
+  /** Services that are off by default and that the settings turn on. */
   readonly optedIn: readonly string[];
-  /** Services of the operator's own that are asked over HTTP, and may report here. */
+  /** The operator's own services: they are called over HTTP and may report here. */
   readonly httpPlugins: readonly string[];
   readonly authentication: Authentication;
-  /** Where errors are logged, with the request id that the answer carries. */
+  /** The log for errors, with the request id of the response. */
   readonly log: ErrorDeps['log'];
   /** Called for each request that ends in an unexpected error. */
   readonly onUnexpected?: () => void;
   readonly protection: () => Promise<Protection>;
-  /** What `/healthz` tells beside the database. `ok: false` makes it 503. */
+  /** The parts of `/healthz` other than the database. `ok: false` makes it 503. */
   health(): { readonly ok: boolean; readonly [part: string]: unknown };
   now(): number;
 }
 
-/** Without the fields that are undefined. */
+/** Drops the fields that are undefined. */
 export const defined = <T extends object>(object: T) =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));

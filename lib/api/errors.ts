@@ -9,7 +9,7 @@ import { problem } from './problem.ts';
 
 export interface ErrorDeps {
   readonly log: Pick<Log, 'warn' | 'error'>;
-  /** Called once for each request that ended in an error that the API did not expect. */
+  /** Called once for each request that ended in an unexpected error. */
   readonly onUnexpected?: () => void;
 }
 
@@ -17,13 +17,13 @@ const MAX_CAUSES = 5;
 const MAX_SHOWN = 300;
 
 /**
- * Every answer in one place, so that a new route cannot forget it: secrets are cut out, for others
- * wrote much of what is shown, and an error carries the request id that the log has.
+ * Processes every response in one place, so that a new route cannot miss it: redacts secrets,
+ * because other programs wrote much of the text, and adds the request id of the log to errors.
  */
 export const answers: MiddlewareHandler = async (context, next) => {
   await next();
   const { status, headers } = context.res;
-  // An answer that a middleware threw has lost it.
+  // The response of an error that a middleware threw lacks the header.
   headers.set('x-request-id', context.get('requestId'));
   if (!headers.get('content-type')?.startsWith('application/json')) return;
   const body: unknown = redactDeep(await context.res.json());
@@ -32,13 +32,16 @@ export const answers: MiddlewareHandler = async (context, next) => {
   context.res = Response.json(answer, { status });
 };
 
-/** What a thrown error becomes: 400 for a wrong request, 503 while something is away, 500 for the rest. */
+/**
+ * Status of a thrown error: 400 for a wrong request, 503 while a dependency is unavailable, 500
+ * otherwise.
+ */
 export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
   return (thrown, context) => {
     if (thrown instanceof HTTPException) return thrown.getResponse();
     const wrong = wrongInput(thrown);
     if (wrong !== undefined) return context.json(problem('input', wrong), 400);
-    // The client closed the connection before its body was complete; no answer reaches it.
+    // The client closed the connection before its body was complete, so no response reaches it.
     if (context.req.raw.signal.aborted)
       return context.json(problem('aborted', 'the request was not complete'), 400);
     const request = requestOf(context);
@@ -92,7 +95,7 @@ const requestOf = (context: Context) => ({
   caller: context.get('caller') as string | undefined,
 });
 
-/** The error and what caused it, outermost first, as `name: message`. */
+/** The error and its causes, outermost first, as `name: message`. */
 function causesOf(thrown: unknown): string[] {
   const causes: string[] = [];
   for (

@@ -5,21 +5,23 @@ import type { Hono } from 'hono';
 
 export interface HttpServer {
   readonly port: number;
-  /** Takes no new connection, lets answers under way end for a second, then closes every connection. */
+  /**
+   * Accepts no new connection, waits a second for running responses, then closes all connections.
+   */
   close(): Promise<void>;
 }
 
 /**
- * What one client may keep for itself. Every number is far above what a command, a health check or
- * a service of the operator needs; the API listens on loopback.
+ * Limits per client, far above the needs of a command, a health check or a plug-in. The API listens
+ * on loopback.
  */
 export const SERVER_LIMITS = {
-  /** Until the headers of a request have arrived; also of a connection that sends nothing. */
+  /** Until the headers have arrived; also for a connection that sends nothing. */
   headersTimeout: 10_000,
-  /** Until a request has arrived with its whole body. */
+  /** Until the whole request has arrived. */
   requestTimeout: 30_000,
   connectionsCheckingInterval: 1000,
-  /** Until the next request of a connection begins. */
+  /** Until the next request of the connection begins. */
   keepAliveTimeout: 5000,
   maxHeaderSize: 16 * 1024,
 } as const;
@@ -28,7 +30,7 @@ const MAX_HEADERS = 100;
 const MAX_REQUESTS_PER_CONNECTION = 1000;
 const CLOSE_MILLIS = 1000;
 
-/** Serves `app` on 127.0.0.1; port 0 takes a free one. Throws when the port cannot be had. */
+/** Serves `app` on 127.0.0.1. Port 0 selects a free port. Throws when the port is not available. */
 export async function serveHttp(
   app: Pick<Hono, 'fetch'>,
   port: number,
@@ -49,7 +51,7 @@ export async function serveHttp(
   };
 }
 
-/** A client that sends nothing, or half a request, must not keep the process. */
+/** A client that sends nothing or half a request must not block the end of the process. */
 async function close(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();

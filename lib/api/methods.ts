@@ -1,4 +1,7 @@
 const READS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 
-/** A method that changes nothing. Every other one, also an unknown one, passes all checks. */
+/**
+ * True for a method that changes nothing. All other methods, also unknown ones, must pass every
+ * check.
+ */
 export const isRead = (method: string): boolean => READS.includes(method);

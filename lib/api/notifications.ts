@@ -5,7 +5,10 @@ import type { Engine } from '../engine/port.ts';
 import { BodyError, JSON_LINES, mediaType, NOTIFICATIONS_PATH } from './body.ts';
 import { problem } from './problem.ts';
 
-/** In one call. All of them are stored in one transaction, and a larger one would keep others waiting. */
+/**
+ * Limit per call. All notifications of a call are stored in one transaction, and a larger one would
+ * delay other requests.
+ */
 export const MAX_NOTIFICATIONS = 1000;
 const TOO_MANY = problem(
   'too-many',
@@ -13,7 +16,9 @@ const TOO_MANY = problem(
   `Send at most ${MAX_NOTIFICATIONS} in one call.`,
 );
 
-/** Notifications over HTTP: stored unread, then acknowledged with 202 and their number. */
+/**
+ * Accepts notifications over HTTP: stores them uninterpreted, then answers 202 with their number.
+ */
 export function notificationRoutes(
   app: Hono,
   { engine, now }: { readonly engine: Pick<Engine, 'commit'>; now(): number },
@@ -33,9 +38,10 @@ export function notificationRoutes(
 }
 
 /**
- * One notification, or a JSON array of them. A text of one line that is not JSON is stored as it is: ingest
- * puts it into quarantine, where a person sees it.
- * Throws {@link BodyError} for JSON lines, which must be declared, and for what is nested too deeply to be written again.
+ * One notification, or a JSON array of notifications. A single line that is not JSON is stored
+ * unchanged, and ingest moves it to quarantine. Throws {@link BodyError} for undeclared JSON lines,
+ * and
+ * for JSON that is nested too deeply to be serialized.
  */
 function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const text = new TextDecoder().decode(bytes).trim();
@@ -61,7 +67,10 @@ function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
 const LINE_END = 10;
 const BLANKS: readonly number[] = [9, LINE_END, 13, 32];
 
-/** One notification a line. Reads no further than one line over the limit, for a body may be all line ends. */
+/**
+ * One notification per line. It stops one line above the limit, because a body may consist of line
+ * ends only.
+ */
 function linesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const lines: Uint8Array[] = [];
   for (let at = 0; at < bytes.length; ) {

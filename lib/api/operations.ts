@@ -24,7 +24,7 @@ const reason = typedText(1000);
 const Release = z.strictObject({ reason, by: notBy });
 /** `name`: confirms the rerun of a request about a project that is enabled. */
 const Rerun = z.strictObject({ reason, name: typedText(255).optional(), by: notBy });
-/** `name`: of the project, to confirm that an enabled one is meant. */
+/** `name`: the name of the project, which confirms the deletion of an enabled project. */
 const Requested = z.strictObject({
   action: z.literal('cleanup'),
   project: ProjectId,
@@ -33,14 +33,14 @@ const Requested = z.strictObject({
   reason: reason.default('asked for by an administrator'),
 });
 
-/** Operations: shown, requested, released. */
+/** Routes that list, show, request and release operations. */
 export function operationRoutes(app: Hono, deps: ApiDeps): void {
   const { engine } = deps;
   app.get('/v1/operations', async (context) => {
     const { project, domain, user, ...query } = OperationQuery.parse(context.req.query());
     const filter = defined({ ...query, projectId: project, domainId: domain, userId: user });
     const operations = await engine.reads.operations(filter);
-    // Once for all of them: where dead letters lie in queues, each look at them takes its time.
+    // One listing for all operations, because a listing of SQS queues takes time.
     const { letters, notice } = await lettersOf(
       engine,
       operations.every(hasEnded) ? undefined : {},
@@ -85,8 +85,9 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
 }
 
 /**
- * Who asks how an operation is gets an answer while a long redrive keeps others from the dead
- * letters, and is told what it lacks.
+ * The dead-letter messages, or a notice while another listing or a long redrive holds the lease.
+ * The
+ * operation is then shown without them.
  */
 async function lettersOf(
   engine: Engine,
@@ -119,7 +120,8 @@ async function seen(
       ? engine.reads.operations({ parentId: operation.id, limit: 10_000 })
       : [],
   ]);
-  // A letter of an older pass holds nothing up: its task went on without it.
+  // A dead-letter message of an older run blocks nothing, because its task has continued without
+  // it.
   const runs = new Map(tasks.map(({ id, run }) => [id, run]));
   const givenUp = new Set(
     letters.flatMap(({ task }) =>
@@ -133,8 +135,8 @@ async function seen(
 }
 
 /**
- * What lets an operation go on: a held one from where it stands, an observed one anew, now that the
- * mode allows it.
+ * The message that lets an operation continue: a held operation from its present state, an observed
+ * one from its start, if the mode is now `enforce`.
  */
 function releaseOf(
   operation: Operation,

@@ -12,17 +12,18 @@ import { loopbackOnly, noForeignPage } from './same-site.ts';
 
 export interface ProtectDeps extends ErrorDeps {
   readonly authentication: Authentication;
-  /** Services of the operator: a caller of such a name may report tasks, and nothing else. */
+  /** The operator's services. A caller with such a name may only report tasks. */
   readonly httpPlugins: readonly string[];
 }
 
-/** API Gateway's own id of a request, which its access log has as well. */
+/** API Gateway's own request id, which is also in its access log. */
 const Gateway = z.object({ requestContext: z.object({ requestId: z.string().min(1).max(64) }) });
 
 /**
- * Everything that stands before the routes, so that a new route cannot forget it. In this order: the
- * request id; where the request comes from; the caller; what kind of body; how large a body. A body
- * is read only when all of them let it pass. Call it before any route is added.
+ * Adds the checks before the routes, so that a new route cannot miss them. Their order: request id,
+ * origin of the request, caller, media type, size of the body. A body is read only after all
+ * checks.
+ * Call this before any route is added.
  */
 export function protect(app: Hono, deps: ProtectDeps): void {
   app.use(

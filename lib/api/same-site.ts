@@ -5,8 +5,8 @@ import { problem } from './problem.ts';
 const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
 
 /**
- * Refuses requests that name another host than loopback: a web page can reach this port under a
- * name of its own that resolves to 127.0.0.1 (DNS rebinding).
+ * Refuses requests for a host other than loopback: a web page can reach this port under its own
+ * name if that resolves to 127.0.0.1 (DNS rebinding).
  */
 export const loopbackOnly: MiddlewareHandler = async (context, next) => {
   const named = context.req.header('host');
@@ -20,8 +20,8 @@ export const loopbackOnly: MiddlewareHandler = async (context, next) => {
 };
 
 /**
- * Refuses requests that a page of another origin made in the browser of an operator. Hono's own
- * `csrf` looks at the types of HTML forms only, and lets a foreign `Origin` pass with JSON.
+ * Refuses requests that a page of another origin sends from an operator's browser. Hono's `csrf`
+ * checks only the media types of HTML forms, and accepts a foreign `Origin` with JSON.
  */
 export const noForeignPage: MiddlewareHandler = async (context, next) => {
   if (isForeign(context) && !isNavigation(context))
@@ -39,7 +39,7 @@ function isForeign({ req }: Context): boolean {
   return origin !== undefined && origin !== new URL(req.url).origin;
 }
 
-/** A link that a person follows shows an answer to that person alone; the page with the link sees nothing. */
+/** A followed link shows the response only to the person; the page with the link cannot read it. */
 const isNavigation = ({ req }: Context): boolean =>
   isRead(req.method) &&
   req.header('origin') === undefined &&

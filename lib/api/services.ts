@@ -9,7 +9,7 @@ import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
-/** As Keystone has it: any text of at most 255 characters, but no path. */
+/** Like Keystone, any text of at most 255 characters, but not a path. */
 const Type = z.string().regex(/^(?![./])[^/]{1,255}$/, 'a type as Keystone has it: load-balancer');
 const Waive = z.strictObject({
   type: Type,
@@ -18,8 +18,8 @@ const Waive = z.strictObject({
 });
 
 /**
- * What is covered, in which order, and whether this cloud has it; and a person's word on what is
- * not.
+ * Routes for the covered services, their order and their presence in this cloud, and for waivers of
+ * uncovered types.
  */
 export function serviceRoutes(app: Hono, deps: ApiDeps): void {
   const { engine, cloud, services, httpPlugins } = deps;
@@ -53,8 +53,8 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     const covering = services.find(({ catalogTypes, catalogAliases }) =>
       [...catalogTypes, ...catalogAliases].some((one) => typeKey(one) === typeKey(type)),
     );
-    // What needs the living project may be another's business: a Barbican whose own listener hears
-    // of deletions. Anything else can be waived while it is out of reach.
+    // A type that requires the living project may be cleaned up elsewhere: Barbican's own listener
+    // receives deletions. Any other type can be waived while it is out of reach.
     if (covering && !covering.preDelete) {
       const { unverified } = coverageOf(await cloud.registry(), services).of(covering);
       if (unverified.length === 0)
@@ -81,13 +81,13 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
 
 const listed = <Value>(value: Value | undefined): Value[] => (value === undefined ? [] : [value]);
 
-/** Registrations of known services that no operation empties; not of those that are off. */
+/** Registrations of covered services that no operation cleans up, without services that are off. */
 const outOfReach = (found: Coverage, { services, optedIn }: ApiDeps) =>
   services
     .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
     .flatMap((service) => found.of(service).unverified);
 
-/** A service that the cleaner's roles do not reach is named before any deletion. */
+/** Names a service that the cleaner's roles do not permit, before any deletion. */
 async function accessProblem(
   service: Service,
   found: Coverage,

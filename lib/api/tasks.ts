@@ -15,11 +15,11 @@ import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
 /**
- * Reports of the operator's own services, for their own tasks only: no HTTP request can say that
- * Nova is finished.
+ * Accepts reports of the operator's own services, only for their own tasks: no HTTP request can
+ * report that Nova is finished.
  */
 export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
-  // The id has slashes in it. A client encodes them, and API Gateway passes the path on decoded.
+  // The id contains slashes. Clients encode them, and API Gateway passes the decoded path on.
   app.post('/v1/tasks/:id{.+}/report', async (context) => {
     const id = TaskId.parse(context.req.param('id'));
     const report = await readJson(context, TaskReport);

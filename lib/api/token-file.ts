@@ -16,16 +16,18 @@ import { settingError } from '../shared/settings.ts';
 import type { ApiToken } from './authentication.ts';
 
 const SETTING = 'PROPAGATOR_API_TOKEN_FILE';
-/** Of the file's name in the data folder. */
+/** The name of the file in the data folder. */
 export const TOKEN_FILE = 'api-token';
 const OTHERS = 0o077;
 export const TOKEN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
 
 /**
- * The token in this file, which belongs to the operating-system user that owns it. Makes the file
- * with a new token when there is none, readable by its owner only.
- * Throws `PropagatorError` when the file cannot be made or read, when another user owns it or may
- * read it, or when it holds no token.
+ * Reads the token of this file, which belongs to the operating-system user that owns it. Creates
+ * the
+ * file with a new token if it is missing, readable only by its owner. Throws `PropagatorError` when
+ * the
+ * file cannot be created or read, when another user owns it or may read it, or when it holds no
+ * token.
  */
 export function openTokenFile(path: string): ApiToken {
   makeUnlessThere(path);
@@ -51,7 +53,7 @@ export function openTokenFile(path: string): ApiToken {
   }
 }
 
-/** All or nothing: two processes that begin at once end up with the same token. */
+/** Creates the file atomically, so that two processes that start at once use the same token. */
 function makeUnlessThere(path: string): void {
   if (existsSync(path)) return;
   const draft = `${path}.${process.pid}`;
@@ -84,7 +86,7 @@ const codeOf = (thrown: unknown): string =>
     ? String(thrown.code)
     : 'unknown';
 
-/** A container's user may have no name. */
+/** The user of a container may have no name. */
 function nameOfUser(uid: number): string {
   try {
     return userInfo().username;

@@ -11,8 +11,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The function that calls the API. The API on AWS accepts only signed calls of a principal with the
- * right `execute-api:Invoke`, so calls to API Gateway are signed (Signature Version 4); changes at
- * any other URL carry the token of its API.
+ * permission `execute-api:Invoke`, so calls to API Gateway are signed (Signature Version 4).
+ * Changes at
+ * any other URL carry an API token.
  */
 export function callerOf(
   base: string,
@@ -50,7 +51,7 @@ export function callerOf(
   };
 }
 
-/** The region that a signature for this URL is made with; `undefined` when it is not on AWS. */
+/** The region for the signature; `undefined` when the URL is not on AWS. */
 function regionOf(
   { hostname, pathname }: URL,
   { AWS_REGION, AWS_DEFAULT_REGION }: Environment,
@@ -58,7 +59,7 @@ function regionOf(
   const [, region] =
     /\.execute-api\.([a-z0-9-]+)\.amazonaws\.(?:com(?:\.cn)?|eu)$/.exec(hostname) ?? [];
   if (region !== undefined) return region;
-  // Emulators serve the APIs below this path, and their host names carry no region.
+  // Emulators serve APIs below this path, and their host names have no region.
   const isEmulated = pathname.startsWith('/_aws/execute-api/');
   return isEmulated ? AWS_REGION || AWS_DEFAULT_REGION || 'us-east-1' : undefined;
 }

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { ErrorReport } from '../../events/service.ts';
 import { PropagatorError } from '../shared/errors.ts';
 
-/** What a gateway before the API says: `{"message": "Forbidden"}`. */
+/** An error of the gateway before the API: `{"message": "Forbidden"}`. */
 const Gateway = z.object({ message: z.string() });
 const wordOf = (body: unknown): string => {
   const said = Gateway.safeParse(body);
@@ -11,7 +11,7 @@ const wordOf = (body: unknown): string => {
 const adviceFor = (status: number): string | undefined => {
   if (status === 401 || status === 403)
     return 'On AWS your credentials need the right execute-api:Invoke on this API.';
-  // The API itself answers with an error of its own, so this is a gateway's.
+  // The API answers with an error body of its own, so this one is from the gateway.
   if (status >= 500)
     return 'On AWS: the function dies, while the secret is empty, for example. Its log says why: aws logs tail /aws/lambda/propagator-STAGE-api';
   return undefined;
@@ -22,8 +22,8 @@ const Refusal = z.object({
 });
 
 /**
- * Calls to a running propagator's API. Throws {@link PropagatorError} with what the API said, or
- * that nobody answers.
+ * A client of a running propagator's API. Throws {@link PropagatorError} with the API's error, or
+ * when there is no response.
  */
 export class ApiClient {
   readonly #base: string;
@@ -33,7 +33,7 @@ export class ApiClient {
     this.#fetch = by;
   }
 
-  /** `path` with its query; the answer is parsed by `shape`. */
+  /** `path` includes its query. The response is validated by `shape`. */
   async get<S extends z.ZodType>(path: string, shape: S): Promise<z.infer<S>> {
     return shape.parse(await this.#call(path, {}));
   }

@@ -18,9 +18,7 @@ Exit codes: 0 done, 1 error or refused, 3 ended without proof or held, 4 a dead 
 Example:
   propagator operation list --state held`;
 
-/**
- * Carries out one command line, without the program's name. Returns the exit code; never throws.
- */
+/** Runs one command line, given without the program's name. Returns the exit code; never throws. */
 export async function runCommand(
   commandLine: readonly string[],
   terminal: Terminal,
@@ -42,7 +40,7 @@ export async function runCommand(
     const { message, advice } =
       thrown instanceof PropagatorError ? thrown.report : { message: String(thrown), advice: '' };
     terminal.complain(`propagator: ${escaped(message)}\n${advice ? `${escaped(advice)}\n` : ''}`);
-    // What the API could not make sense of was typed here.
+    // Input that the API refused was typed on the command line.
     return thrown instanceof PropagatorError && thrown.report.code === 'api.input'
       ? EXIT.usage
       : EXIT.error;

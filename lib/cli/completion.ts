@@ -3,14 +3,14 @@ import type { Command } from 'commander';
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** What can follow the words of a command. */
+/** The words that can follow a command. */
 interface Node {
-  /** `operation list`; empty for the program itself. */
+  /** For example `operation list`; empty for the program itself. */
   readonly path: string;
   readonly words: readonly { readonly word: string; readonly about: string }[];
 }
 
-/** A script that completes commands and options in this shell. It never calls the API. */
+/** A script that completes commands and options in this shell. The script never calls the API. */
 export function completionFor(shell: Shell, program: Command): string {
   const nodes = nodesOf(program, '');
   return { bash, zsh, fish }[shell](nodes);
@@ -33,7 +33,7 @@ function nodesOf(command: Command, path: string): Node[] {
 
 const list = ({ words }: Node): string => words.map(({ word }) => word).join(' ');
 
-/** The longest run of leading words that is a command decides; its arguments are skipped. */
+/** The longest sequence of leading words that is a command counts; its arguments are skipped. */
 const bash = (nodes: readonly Node[]): string => `_propagator() {
   local word path="" candidate words=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -53,7 +53,7 @@ ${nodes.map((node) => `    "${node.path}") words="${list(node)}" ;;`).join('\n')
 complete -o default -F _propagator propagator
 `;
 
-/** zsh runs completions of bash. */
+/** zsh can run bash completions. */
 const zsh = (nodes: readonly Node[]): string => `#compdef propagator
 autoload -U +X bashcompinit && bashcompinit
 ${bash(nodes)}`;

@@ -6,28 +6,28 @@ import { type Terminal, UsageError } from './terminal.ts';
 const FORMATS = ['table', 'json', 'yaml', 'value'] as const;
 type Format = (typeof FORMATS)[number];
 
-/** The output options that every command takes, as in openstackclient. */
+/** The output options of every command, as in openstackclient. */
 export interface Printed {
   format?: Format | undefined;
   json?: boolean | undefined;
   column?: string[] | undefined;
 }
 
-/** A value in a column; `undefined` is an empty cell. */
+/** A value of a column; `undefined` is an empty cell. */
 type Cell = string | number | boolean | undefined;
 
-/** How the answer of a command is printed. */
+/** How a command's result is printed. */
 export interface Presentation<Answer, Row> {
-  /** For a person. */
+  /** Text for a person. */
   text(answer: Answer): string;
   rows(answer: Answer): readonly Row[];
   /** The columns of `-c`, in the order of `-f value`. */
   readonly columns: Readonly<Record<string, (row: Row) => Cell>>;
-  /** One object and not a list: `-c` with `-f json` gives an object. */
+  /** The result is one object, not a list: `-c` with `-f json` prints an object. */
   readonly isOne?: true;
 }
 
-/** Adds `-f`, `-c` and `--json`, and an example that the help shows. */
+/** Adds `-f`, `-c` and `--json` to a command, and an example to its help. */
 export function printable(command: Command, example: string): Command {
   return command
     .option('-f, --format <format>', `${FORMATS.join(', ')} (default: table)`, (value): Format => {
@@ -45,12 +45,12 @@ const collect = (value: string, before: string[] | undefined): string[] => [
   value,
 ];
 
-/** The answer of an action: each field of it is a column. */
+/** For the result of an action: each of its fields is a column. */
 export const oneOf = <Answer extends object>(
   text: (answer: Answer) => string,
 ): Presentation<Answer, Answer> => ({ text, rows: (answer) => [answer], columns: {}, isOne: true });
 
-/** Prints the answer in the form that was asked for. Throws {@link UsageError} for a wrong column. */
+/** Prints the result in the selected format. Throws {@link UsageError} for an unknown column. */
 export function present<Answer extends object, Row>(
   terminal: Terminal,
   answer: Answer,
@@ -91,7 +91,7 @@ function inColumns<Answer extends object, Row>(
   }
   const cells = rows.map((row) => row.map((cell) => harmless(String(cell ?? ''))));
   if (format === 'table') return table(head, cells);
-  // As in openstackclient: a list has one line a row, one object one line a value.
+  // Like openstackclient: a list prints one line per row, one object one line per value.
   return cells.map((row) => row.join(isOne ? '\n' : ' ')).join('\n');
 }
 
@@ -117,7 +117,7 @@ const cellOf = (value: unknown): Cell =>
       ? undefined
       : JSON.stringify(value);
 
-/** The names as they are spelled; upper and lower case make no difference. */
+/** Matches column names case-insensitively. */
 function chosen(wanted: readonly string[], names: readonly string[]): string[] {
   if (wanted.length === 0) return [...names];
   return wanted.map((word) => {
@@ -133,7 +133,7 @@ const toJson = (value: unknown): string =>
   JSON.stringify(value, undefined, 2).replace(CONTROLS_BUT_ENDS, inJson);
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
 
-/** Text of others must not move the cursor of the reader's screen or color it. */
+/** Replaces control characters, because foreign text must not move the cursor or set colors. */
 function harmless<T>(value: T): T;
 function harmless(value: unknown): unknown {
   if (typeof value === 'string') return escaped(value);

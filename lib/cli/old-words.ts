@@ -1,4 +1,4 @@
-/** Commands of earlier versions, and what they are called now. */
+/** Commands of earlier versions and their new names. */
 const NOW: Readonly<Record<string, string>> = {
   operations: 'operation list',
   services: 'service list',
@@ -12,7 +12,7 @@ const NOW: Readonly<Record<string, string>> = {
   release: 'operation release',
 };
 
-/** One line that names the new command, if the words begin with an old one. */
+/** One line that names the new command, if the command line begins with an old one. */
 export function newWordsFor([first, second]: readonly string[]): string | undefined {
   if (first === undefined) return undefined;
   if (first === 'dead-letters' && second === 'show')

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import pc from 'picocolors';
 
-/** Colour only where somebody looks: on a terminal, and not with NO_COLOR. */
+/** Colors only on a terminal, and not with NO_COLOR. */
 export const colors = (
   stream: { isTTY?: boolean },
   environment: Readonly<Record<string, string | undefined>>,
@@ -25,7 +25,7 @@ const NO_LINES = {
   middle: '  ',
 };
 
-/** An aligned table without lines; columns named in `right` are numbers. */
+/** An aligned table without lines. The columns in `right` hold numbers. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
@@ -45,7 +45,7 @@ export function table(
     .join('\n');
 }
 
-/** `42s`, `7m 3s`, `2h 5m`, `3d 4h`: how long, for a person. */
+/** A duration for a person: `42s`, `7m 3s`, `2h 5m`, `3d 4h`. */
 export function duration(millis: number): string {
   const seconds = Math.max(0, Math.round(millis / 1000));
   if (seconds < 60) return `${seconds}s`;
@@ -56,8 +56,8 @@ export function duration(millis: number): string {
 }
 
 /**
- * To the second, in the zone of who looks, which is named: `2026-03-01T13:00:00+01:00`, and
- * `…T12:00:00Z` where that is UTC, as in the logs. `minutes`: east of it.
+ * Time to the second in the local time zone: `2026-03-01T13:00:00+01:00`. In UTC it is
+ * `…T12:00:00Z`, as in the logs. `minutes`: offset east of UTC.
  */
 export function time(
   millis: number | undefined,
@@ -71,18 +71,15 @@ export function time(
   return new Date(millis + minutes * 60_000).toISOString().replace(/\.\d+Z$/, zone);
 }
 
-/**
- * A word of a command line that is shown to be copied: what a shell would make something of stands
- * in quotes.
- */
+/** A word of a command line to copy, in quotes if a shell would interpret it. */
 export const quoted = (word: string): string =>
   /^[\w.:@/+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 
 const COLUMNS = 80;
 
 /**
- * Text on lines of at most 80 columns, behind `first`, the following behind `rest`. What has no
- * blank, an id or a URL, is not broken.
+ * Wraps text at 80 columns. `first` precedes the first line, `rest` all others. A word without
+ * blanks, such as an id or a URL, is not broken.
  */
 export function wrapped(text: string, first: string, rest = first): string {
   const lines: string[] = [];

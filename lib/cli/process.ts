@@ -5,6 +5,7 @@ import { reportOf } from '../shared/errors.ts';
 import type { Log } from '../shared/log.ts';
 import { EXIT } from './terminal.ts';
 
+/** The text of a file; `undefined` when it is missing or unreadable. */
 export function readFileIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
@@ -13,13 +14,13 @@ export function readFileIfThere(path: string): string | undefined {
   }
 }
 
-/** Longer than a stop takes: handlers get 10 s, the broker and the database a few more. */
+/** Longer than a stop takes: handlers have 10 s, the broker and the database a few more. */
 const STOP_MILLIS = 30_000;
-/** This many rejections without an owner within a minute end the process. */
+/** More unhandled rejections than this within a minute end the process. */
 const MAX_REJECTIONS = 10;
 const MINUTE = 60_000;
 
-/** What is used of `process`. */
+/** The functions of `process` that are used. */
 export interface ProcessPort {
   on(event: string, listener: (value: unknown) => void): unknown;
   off(event: string, listener: (value: unknown) => void): unknown;
@@ -27,8 +28,8 @@ export interface ProcessPort {
 }
 
 /**
- * Waits for SIGTERM or SIGINT, then stops. A second signal, or a stop that takes longer than 30 s,
- * ends the process at once: what was under way is taken up at the next start.
+ * Waits for SIGTERM or SIGINT, then stops. A second signal, or a stop of more than 30 s, ends the
+ * process at once; the next start continues unfinished work.
  */
 export async function runUntilSignal(
   stop: () => Promise<void>,
@@ -69,11 +70,10 @@ const numberOf = (signal: unknown): number =>
   signal === 'SIGINT' ? constants.signals.SIGINT : constants.signals.SIGTERM;
 
 /**
- * The rule for errors that no code handles. A rejected promise without an owner is a defect; it is
- * logged with its cause and the process goes on, because each message that was not settled is
- * delivered again. More than 10 within a minute, or an exception that was thrown outside of a
- * promise, end the process with exit code 1: its state in memory cannot be trusted any more.
- * Returns what removes the handlers.
+ * Handles errors that no code catches. An unhandled rejection is a defect: it is logged with its
+ * cause and the process continues, because every unsettled message is delivered again. More than 10
+ * within a minute, or an exception outside a promise, end the process with exit code 1, because its
+ * memory cannot be trusted any more. Returns a function that removes the handlers.
  */
 export function ownUnhandledErrors(
   log: Log,
@@ -111,16 +111,16 @@ function fieldsOf(thrown: unknown) {
   };
 }
 
-/** The version in the package's own file. */
+/** The version in package.json. */
 export function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 /**
- * Ends the process without a word when the reader of its output stops, such as `| head -1`. Node
- * ignores SIGPIPE, and an EPIPE that nothing handles ends in a stack trace. The long-running
- * commands log through a stream of their own, which goes on without a reader.
+ * Ends the process quietly when the reader of its output closes the pipe, such as `| head -1`. Node
+ * ignores SIGPIPE, and an unhandled EPIPE would print a stack trace. The long-running commands log
+ * through a separate stream, which continues without a reader.
  */
 export function endWhenReaderStops(
   streams: readonly NodeJS.WriteStream[],
@@ -133,10 +133,10 @@ export function endWhenReaderStops(
     });
 }
 
-/** How long a call may take before a person is told that it goes on. */
+/** How long a call may take before the progress line appears. */
 const QUIET_MILLIS = 2000;
 
-/** Tells on the terminal, while a call takes long, that the command still waits. */
+/** Shows a progress line on the terminal while a call takes long. */
 export function tellingProgress<Arguments extends unknown[], Result>(
   call: (...given: Arguments) => Promise<Result>,
   stream: NodeJS.WriteStream,

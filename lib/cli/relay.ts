@@ -7,8 +7,9 @@ import { ownUnhandledErrors, runUntilSignal } from './process.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Runs the relay alone, into a queue of AWS, until SIGTERM or SIGINT. Throws `PropagatorError` with
- * one line when a setting is wrong.
+ * Runs only the relay, into an SQS queue, until SIGTERM or SIGINT. Throws `PropagatorError` with
+ * one
+ * line when a setting is wrong.
  */
 export async function relay(environment: Environment): Promise<void> {
   const settings = readSettings(environment);

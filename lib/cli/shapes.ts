@@ -1,10 +1,7 @@
 import * as z from 'zod';
 import { ErrorReport } from '../../events/service.ts';
 
-/**
- * The API's answers as the command line reads them; fields that it only hands on with `--json` are
- * let through.
- */
+/** Schemas of the API's responses. Fields that only `--json` prints pass unchecked. */
 const count = z.object({ found: z.number(), removed: z.number(), left: z.number() });
 export const WaitingShape = z.looseObject({
   on: z.string(),
@@ -125,7 +122,7 @@ export const OperationShape = z.looseObject({
       }),
     )
     .optional(),
-  /** Only where one operation is asked for. */
+  /** Only for a single operation. */
   decisions: z.array(DecisionShape).default([]),
   notice: z.string().optional(),
 });
@@ -158,15 +155,13 @@ const ServiceShape = z.looseObject({
   noProjectResources: z.string().optional(),
   after: z.array(z.string()),
   follows: z.array(z.string()),
-  /**
-   * Of services that it follows for the sake of some resource types alone, these resource types.
-   */
+  /** For services that it follows only because of some resource types: these types. */
   until: z.record(z.string(), z.array(z.string())).default({}),
   preDelete: z.boolean(),
   offByDefault: z.string().optional(),
   on: z.boolean(),
   regions: z.array(z.string()),
-  /** Why the cleaner's roles do not reach it. */
+  /** Why the cleaner's roles do not permit calls to it. */
   problem: z.looseObject({ message: z.string(), advice: z.string() }).optional(),
 });
 export type ServiceShape = z.infer<typeof ServiceShape>;

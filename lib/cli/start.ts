@@ -8,14 +8,14 @@ import { ownUnhandledErrors, readFileIfThere, runUntilSignal } from './process.t
 type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface StartOptions {
-  /** Begin an empty database where the one in the data folder is gone or damaged. */
+  /** Create an empty database where the one in the data folder is missing or damaged. */
   readonly beginEmpty?: boolean | undefined;
 }
 
 /**
- * Runs the propagator until SIGTERM or SIGINT.
- * Throws `PropagatorError` with one line when a setting is wrong, the data folder is taken or the
- * port is.
+ * Runs the propagator until SIGTERM or SIGINT. Throws `PropagatorError` with one line when a
+ * setting
+ * is wrong, or when the data folder or the port is in use.
  */
 export async function start(
   environment: Environment,

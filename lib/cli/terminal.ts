@@ -4,8 +4,8 @@ import type { colors } from './output.ts';
 export type Colors = ReturnType<typeof colors>;
 
 /**
- * 0 done · 1 error · 3 ended without proof or held · 4 a dead letter waits · 5 still running · 64
- * wrong usage · 141 the reader of the output stopped, as a shell shows SIGPIPE.
+ * Exit codes. 0: done. 1: error. 3: ended without proof, or held. 4: a dead-letter message waits.
+ * 5: still running. 64: wrong usage. 141: the reader of the output stopped, as shells show SIGPIPE.
  */
 export const EXIT = {
   done: 0,
@@ -17,10 +17,10 @@ export const EXIT = {
   readerStopped: 141,
 } as const;
 
-/** What was typed makes no sense: exit code 64, as of what `commander` finds. */
+/** The command line is wrong: exit code 64, as for errors that `commander` finds. */
 export class UsageError extends Error {}
 
-/** What a command needs of the world: the propagator's door, and the person before the screen. */
+/** What a command needs: the API client and the terminal. */
 export interface Terminal {
   readonly client: ApiClient;
   readonly color: Colors;
@@ -29,11 +29,11 @@ export interface Terminal {
   readonly version: string;
   write(text: string): void;
   complain(text: string): void;
-  /** How it ended; a command sets it when that is not plainly 0. */
+  /** The exit code. A command sets it when it is not 0. */
   exitCode: number;
 }
 
-/** `?name=value` of those that are set; empty without any. */
+/** The query string `?name=value` of the parameters that are set; empty without any. */
 export function query(parameters: Readonly<Record<string, string | undefined>>): string {
   const set = Object.entries(parameters).flatMap(([name, value]): [string, string][] =>
     value === undefined ? [] : [[name, value]],

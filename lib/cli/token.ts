@@ -9,9 +9,12 @@ type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
 
 /**
- * Adds the token of the API to every call that changes something: `PROPAGATOR_API_TOKEN`, else the content of
- * the token file. A token from the file goes to this machine only, and none goes over plain HTTP to another one.
- * The returned function throws `PropagatorError` when there is no token, before anything is sent.
+ * Adds the API token to every call that changes something: `PROPAGATOR_API_TOKEN`, otherwise the
+ * content of the token file. The file's token is sent only to this machine, and no token is sent
+ * over
+ * plain HTTP to another one. The returned function throws `PropagatorError` before it sends
+ * anything
+ * when there is no token.
  */
 export function withToken(
   base: string,
@@ -56,7 +59,7 @@ function tokenFor(
   );
 }
 
-/** Where `propagator start` with the same settings keeps the token. */
+/** The file in which `propagator start` with the same settings keeps the token. */
 const tokenFileOf = ({ PROPAGATOR_API_TOKEN_FILE, PROPAGATOR_DATA }: Environment): string =>
   resolve(PROPAGATOR_API_TOKEN_FILE || join(PROPAGATOR_DATA || './data', TOKEN_FILE));
 

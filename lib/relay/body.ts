@@ -3,7 +3,7 @@ import { inflateSync } from 'node:zlib';
 import type { NotificationReceived } from '../../events/notification.ts';
 import { LARGEST_BODY, notificationReceived } from '../account/received.ts';
 
-/** What is used of a message; amqplib's ConsumeMessage is one. */
+/** The fields of a message that are read; amqplib's ConsumeMessage has them. */
 export interface Incoming {
   readonly content: Buffer;
   readonly fields: { readonly routingKey: string };
@@ -11,8 +11,9 @@ export interface Incoming {
 }
 
 /**
- * A message of the broker as the event that stores it, whatever is in it. What can't be inflated is
- * stored as it came, and ingest says why it can't be read.
+ * Converts a broker's message to an event, whatever it contains. A body that cannot be decompressed
+ * is stored unchanged, and ingest reports why it is unreadable. `receivedAt` is in epoch
+ * milliseconds.
  */
 export function received(
   message: Incoming,
@@ -27,8 +28,8 @@ export function received(
 }
 
 /**
- * kombu's `compression: application/x-gzip` is a zlib stream and no gzip file
- * (`kombu/compression.py`). bzip2 is left alone: Node has none.
+ * kombu's `compression: application/x-gzip` is a zlib stream, not a gzip file
+ * (`kombu/compression.py`). bzip2 stays compressed, because Node does not support it.
  */
 function inflated({ content, properties }: Incoming): Uint8Array {
   if (properties.headers?.compression !== 'application/x-gzip') return content;

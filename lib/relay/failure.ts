@@ -2,8 +2,8 @@ import { PropagatorError } from '../shared/errors.ts';
 import { addressOf, type Source } from './options.ts';
 
 /**
- * AMQP's reply code (404, 406) of a closed channel or connection; Node's code (`ECONNREFUSED`) of a
- * socket.
+ * AMQP's reply code (404, 406) of a closed channel or connection, or Node's code (`ECONNREFUSED`)
+ * of a socket.
  */
 function codeOf(thrown: unknown): number | string | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined;
@@ -15,9 +15,10 @@ function codeOf(thrown: unknown): number | string | undefined {
 export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
 
 /**
- * Any failure of the broker in words that say what to do. The broker's own text is kept: it names
- * queues and arguments, never a login. The relay tries again after each of them.
- * `hasSeenQueue`: whether this process has already consumed the queue, so that it exists.
+ * Converts any failure of the broker to an error with advice. It keeps the broker's text, which
+ * names queues and arguments but never a login. The relay retries after each failure.
+ * `hasSeenQueue`:
+ * this process has consumed the queue before, so it exists.
  */
 export function brokerFailure(
   thrown: unknown,
@@ -46,7 +47,8 @@ export function brokerFailure(
       `queue ${source.queue} exists already with other properties: ${said}`,
       'Set RABBITMQ_QUEUE_TYPE to what it is, choose another RABBITMQ_QUEUE, or delete the old queue once it is empty (rabbitmqctl delete_queue NAME --if-empty).',
     );
-  // amqplib does not hand on why the broker closed the connection instead of opening the host.
+  // amqplib does not pass on why the broker closed the connection in place of opening the virtual
+  // host.
   if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(said))
     return failure(
       'virtual-host',
@@ -83,7 +85,7 @@ const isTlsFailure = (thrown: unknown, said: string): boolean =>
   /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(`${codeOf(thrown)} ${said}`) ||
   /certificate|wrong version number/i.test(said);
 
-/** What is waited for when Keystone has not made it yet: no fault of anybody's. */
+/** The text for a queue or an exchange that Keystone has not created yet, which is not a fault. */
 export function missing(source: Source): string {
   if (source.mode === 'topic')
     return `queue ${source.queue} does not exist yet: Keystone makes it with its first notification, if its topics name ${source.queue.replace(/\.info$/, '')}`;

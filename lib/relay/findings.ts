@@ -7,8 +7,8 @@ export interface Finding {
 }
 
 /**
- * A queue as the management API shows it (`GET /api/queues/{vhost}/{name}`, RabbitMQ 3 and 4);
- * policies are merged in `effective_policy_definition`.
+ * A queue from the management API (`GET /api/queues/{vhost}/{name}`, RabbitMQ 3 and 4).
+ * `effective_policy_definition` merges all policies.
  */
 const ManagedQueue = z.object({
   type: z.string().optional(),
@@ -22,8 +22,8 @@ type ManagedQueue = z.infer<typeof ManagedQueue>;
 
 const ANSWER_MILLIS = 3_000;
 /**
- * What can make messages vanish from a queue that nobody consumes for a while: as a policy has it,
- * as a queue argument has it.
+ * Settings that delete messages from a queue without a consumer, as a policy and as a queue
+ * argument.
  */
 const EATERS = [
   {
@@ -50,8 +50,8 @@ const EATERS = [
 ] as const;
 
 /**
- * What the relay found at the broker, in plain words. Asks the management API where it is
- * configured; never throws for it.
+ * What the relay found at the broker, as log lines. It queries the management API if configured; a
+ * failure of that API is not thrown.
  */
 export async function findings(
   url: string,
@@ -136,7 +136,7 @@ const hasDeliveryLimit = (
   (typeof managed !== 'string' &&
     managed.effective_policy_definition?.['delivery-limit'] !== undefined);
 
-/** The queue as the management API has it, or in words why it could not be asked. */
+/** The queue from the management API, or the reason why it could not be read. */
 async function managedQueue(
   managementUrl: string,
   brokerUrl: string,

@@ -2,31 +2,32 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NotificationReceived } from '../../events/notification.ts';
 import { type Incoming, received } from './body.ts';
 
-/** The channel that the messages came over: a delivery is acknowledged there or nowhere. */
+/** The channel of the messages. A delivery can only be acknowledged on its own channel. */
 export interface Acknowledging<M> {
   ack(message: M, allUpTo: boolean): void;
 }
 
 export interface IntakeDeps {
-  /** Stores them all or throws. */
+  /** Stores all messages or throws. */
   store(messages: readonly NotificationReceived[]): Promise<void>;
   now(): number;
   onStored(count: number): void;
-  /** The store failed; tried again after so many milliseconds. */
+  /** Called when the store failed. Returns the back-off in milliseconds. */
   onFailed(thrown: unknown): number;
 }
 
 /**
- * A batch is stored as soon as it has this many bytes of text, or a few giants would fill the
+ * A batch of this many bytes is stored at once, so that a few huge messages do not exhaust the
  * memory.
  */
 const MOST_BYTES = 4 * 1024 * 1024;
 
 /**
- * Collects what one channel delivers, stores it in batches and only then acknowledges, in the order
- * of delivery. One batch at a time: while the store is slow or broken nothing is acknowledged, and
- * the prefetch limit holds the broker back. Belongs to one channel: when that is lost, so is this,
- * and the broker delivers again what was not acknowledged.
+ * Collects the messages of one channel, stores them in batches, then acknowledges them in order.
+ * Only one batch is in progress: while the store is slow or fails, nothing is acknowledged, and the
+ * prefetch limit slows the broker down. When the channel is lost, this object ends too, and the
+ * broker
+ * delivers unacknowledged messages again.
  */
 export class Intake<M extends Incoming> {
   readonly #channel: Acknowledging<M>;
@@ -49,7 +50,7 @@ export class Intake<M extends Incoming> {
     this.#running = this.#run();
   }
 
-  /** Takes a delivery; its content is let go of at once. */
+  /** Adds a delivery. Its content is released at once. */
   add(message: M): void {
     if (this.#ended.signal.aborted) return;
     const stored = received(message, this.#deps.now());
@@ -58,9 +59,7 @@ export class Intake<M extends Incoming> {
     if (this.#waiting.length === 1 || this.#isFull()) this.#wake?.();
   }
 
-  /**
-   * Begins nothing new. Resolves when the batch under way is stored and acknowledged, or given up.
-   */
+  /** Starts no further batch. Resolves when the current batch is acknowledged or given up. */
   async end(): Promise<void> {
     this.#ended.abort();
     this.#wake?.();
@@ -109,13 +108,16 @@ export class Intake<M extends Incoming> {
       const last = batch.at(-1);
       if (last) this.#channel.ack(last.message, true);
     } catch {
-      // The channel is gone: the broker delivers them again, and ingest knows them by their message
-      // id.
+      // The channel is closed. The broker delivers these messages again, and ingest recognizes them
+      // by
+      // their message id.
       this.#ended.abort();
     }
   }
 
-  /** Until a message comes or the batch is full, until the end, or for so long at most. */
+  /**
+   * Waits until a message arrives or the batch is full, until the end, or for at most `mostMillis`.
+   */
   async #woken(mostMillis?: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = mostMillis === undefined ? undefined : setTimeout(resolve, mostMillis);

@@ -2,55 +2,54 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Settings } from '../shared/settings.ts';
 import { type BrokerTls, brokerTls, type TlsSettings } from './tls.ts';
 
-/** Where the relay takes notifications from. */
+/** The source of the notifications. */
 export type Source =
-  /** A durable queue of our own, bound to an exchange that belongs to Keystone. */
+  /** Our own durable queue, bound to Keystone's exchange. */
   | {
       readonly mode: 'own';
       readonly queue: string;
       readonly exchange: string;
       readonly routingKey: string;
-      /** `x-queue-type: quorum` and the like; none is a classic queue. */
+      /** For example `x-queue-type: quorum`; empty for a classic queue. */
       readonly arguments: Readonly<Record<string, string | number | boolean>>;
     }
   /**
-   * The queue of a topic that Keystone sends to for us alone (`topics = notifications,ours`):
-   * Keystone made it, we only consume it.
+   * The queue of a topic that Keystone sends only to this project (`topics = notifications,ours`).
+   * Keystone creates it; the relay only consumes it.
    */
   | { readonly mode: 'topic'; readonly queue: string };
 
 export interface RelayOptions {
-  /** `amqp://` or `amqps://`, one per host, tried in turn. */
+  /** `amqp://` or `amqps://` URLs, one per host, tried in turn. */
   readonly urls: readonly string[];
   /** For `amqps://`. */
   readonly tls: BrokerTls;
   readonly source: Source;
-  /** Messages that the broker may hand over before one is acknowledged. */
+  /** Messages that the broker may deliver before an acknowledgment. */
   readonly prefetch: number;
-  /** Notifications stored together, and how long the first of them waits for others. */
+  /** Notifications per batch, and how long the first one waits for more. */
   readonly batch: { readonly size: number; readonly waitMillis: number };
-  /** Waits after failures: the first, doubled each time, never more than the most. */
+  /** Back-off after failures: starts at `firstMillis`, doubles, limited to `mostMillis`. */
   readonly backOff: { readonly firstMillis: number; readonly mostMillis: number };
   /**
-   * How often a missing exchange or queue is looked for. What Keystone sends before we are bound is
-   * not ours.
+   * Polling interval for a missing exchange or queue. Notifications from before the binding are
+   * lost.
    */
   readonly lookMillis: number;
   /**
-   * How often the binding is renewed while all is well: an exchange that was deleted and made anew
-   * has lost it.
+   * Interval at which the binding is renewed, because a deleted and recreated exchange has lost it.
    */
   readonly renewMillis: number;
   /**
-   * RabbitMQ's management API, for what AMQP can't tell. With the login of the broker unless it
-   * names one.
+   * RabbitMQ's management API, for facts that AMQP does not show. It uses the broker's login unless
+   * the URL has its own.
    */
   readonly managementUrl: string | undefined;
 }
 
 /**
- * Every service in the virtual host shares it, and Ceilometer consumes it: what we took, others
- * would miss.
+ * All services in the virtual host share this queue, and Ceilometer consumes it. A message that the
+ * relay consumed would be missing there.
  */
 const SHARED_QUEUE = 'notifications.info';
 
@@ -77,8 +76,8 @@ type RelaySettings = TlsSettings &
   >;
 
 /**
- * The relay's options from the settings. Throws {@link PropagatorError} where they would take
- * messages that belong to others.
+ * The relay's options from the settings. Throws {@link PropagatorError} if the relay would consume
+ * messages of other consumers.
  */
 export function relayOptions(settings: RelaySettings): RelayOptions {
   const {
@@ -119,11 +118,11 @@ function refused(message: string, advice: string): PropagatorError {
   return new PropagatorError({ code: 'settings.wrong', class: 'Denied', message, advice });
 }
 
-/** Host, port and virtual host of a broker's URL; never its login. */
+/** Host, port and virtual host of a broker's URL, without its login. */
 export function addressOf(url: string): { readonly broker: string; readonly virtualHost: string } {
   if (!URL.canParse(url)) return { broker: 'an unreadable address', virtualHost: '?' };
   const { hostname, port, protocol, pathname } = new URL(url);
-  // amqplib takes an empty path for `/`, as `amqp://host` and `amqp://host/` are meant.
+  // Like amqplib, treat an empty path as `/`: `amqp://host` and `amqp://host/`.
   return {
     broker: `${hostname}:${port || (protocol === 'amqps:' ? 5671 : 5672)}`,
     virtualHost: decodeURIComponent(pathname.slice(1)) || '/',

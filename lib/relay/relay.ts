@@ -9,8 +9,8 @@ import { runSession } from './session.ts';
 
 export interface RelayDeps {
   /**
-   * Stores them all in one step, or throws. Nothing is acknowledged to the broker before it has
-   * resolved.
+   * Stores all messages in one step or throws. The relay acknowledges messages only after this
+   * resolves.
    */
   store(messages: readonly NotificationReceived[]): Promise<void>;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -19,16 +19,16 @@ export interface RelayDeps {
 }
 
 export interface RelayState {
-  /** The broker has let us in and our queue is consumed. */
+  /** The broker accepted the connection, and the relay consumes the queue. */
   readonly connected: boolean;
   /**
-   * What is being waited for, in words; also while connected, when Keystone has not made its
-   * exchange yet or the store fails.
+   * What the relay waits for, as text. Also set while connected, when Keystone has not created its
+   * exchange or the store fails.
    */
   readonly waiting: string | undefined;
   /** The last batch could not be stored. */
   readonly storeFailing: boolean;
-  /** Epoch milliseconds since when the two above stand. */
+  /** Epoch milliseconds of the last change of `connected` or `waiting`. */
   readonly since: number;
   /** Notifications stored since the start. */
   readonly received: number;
@@ -37,16 +37,17 @@ export interface RelayState {
 
 export interface Relay {
   state(): RelayState;
-  /** Lets the batch under way be stored and acknowledged; all else stays with the broker. */
+  /** Stores and acknowledges the current batch. All other messages stay with the broker. */
   stop(): Promise<void>;
 }
 
-/** Never two relays in step: between half of the wait and all of it. */
+/** Jitter between half and all of the back-off, so that two relays do not retry in step. */
 const jittered = (millis: number): number => millis * (0.5 + Math.random() / 2);
 
 /**
- * Takes notifications from RabbitMQ until stopped. Never throws and never gives up: whatever fails
- * is said in the log and in `state`, and tried again with back-off.
+ * Consumes notifications from RabbitMQ until stopped. It never throws: each failure is logged,
+ * shown
+ * in `state` and retried with back-off.
  */
 export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
   const stopping = new AbortController();
@@ -115,7 +116,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
           failures = 0;
           hasSeenQueue = true;
           change(true, storeError ?? absent);
-          // Beside the work: it asks a second door of the broker, which may be closed.
+          // In the background, because the management API may be unreachable.
           findings(url, options, connection.connection.serverProperties, waiting)
             .then((lines) =>
               lines.forEach((line) => {
@@ -149,7 +150,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
       } catch (thrown) {
         failures += 1;
         const { report } = brokerFailure(thrown, options.source, url, hasSeenQueue);
-        // The next host is tried at once; the relay waits when all have failed.
+        // Try the next host at once. Wait only after all hosts have failed.
         const hosts = options.urls.length;
         const wait = failures % hosts === 0 ? waitAfter(failures / hosts) : 0;
         if (state.waiting !== report.message)

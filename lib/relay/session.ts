@@ -11,29 +11,29 @@ export interface SessionDeps {
   now(): number;
   onStored(count: number): void;
   onStoreFailed(thrown: unknown): number;
-  /** The queue is there and is consumed. */
+  /** The relay consumes the queue; `waiting` messages are in it. */
   onConsuming(connection: ChannelModel, waiting: number): void;
-  /** What Keystone must make first, in words; `undefined` once it is there. */
+  /** What Keystone must create first, as text; `undefined` once it exists. */
   onMissing(what: string | undefined): void;
 }
 
 const CONNECT_MILLIS = 10_000;
 const CLOSE_MILLIS = 2_000;
 /**
- * A store that hangs for longer keeps no new connection from being made; what is stored twice then,
- * ingest knows by its message id.
+ * A store that takes longer does not delay the new connection. Ingest recognizes messages that are
+ * stored twice by their message id.
  */
 const LET_GO_MILLIS = 30_000;
 /**
- * Seconds without a sign of life after which half a connection is given up twice over; the broker's
- * own 60 is long.
+ * AMQP gives up a silent connection after two heartbeat intervals. The broker's default of 60 is
+ * too
+ * long.
  */
 const HEARTBEAT_SECONDS = 20;
 
 /**
- * One connection from its beginning to its end: opens the queue, consumes it, keeps it bound.
- * Resolves when `signal` says stop; throws what broke it otherwise. Either way the connection is
- * closed and nothing is consumed any more.
+ * Runs one connection: declares the queue, consumes it and keeps it bound. Resolves when `signal`
+ * aborts, and throws when the connection fails. In both cases the connection is closed at the end.
  */
 export async function runSession(
   url: string,
@@ -60,7 +60,7 @@ export async function runSession(
   } finally {
     signal.removeEventListener('abort', stop);
     stop();
-    // A batch that is being stored is not begun a second time over the next connection.
+    // Wait for the batch in progress, so that the next connection does not store it a second time.
     await Promise.race([
       serving.catch(() => undefined),
       delay(LET_GO_MILLIS, undefined, { ref: false }),
@@ -72,7 +72,10 @@ export async function runSession(
   }
 }
 
-/** A connection, or `undefined` when told to stop meanwhile; one that comes too late is closed. */
+/**
+ * Connects; `undefined` when `signal` aborts meanwhile. A connection that is established too late
+ * is closed.
+ */
 async function connectUnless(
   signal: AbortSignal,
   url: string,
@@ -115,7 +118,7 @@ async function runTask(
     onStored: deps.onStored,
     onFailed: deps.onStoreFailed,
   });
-  // At once: no batch is begun while the last words are exchanged with the broker.
+  // At once, so that no batch starts during the closing handshake.
   signal.addEventListener('abort', () => void intake.end(), { once: true });
   try {
     const { consumerTag } = await channel.consume(
@@ -131,8 +134,8 @@ async function runTask(
 }
 
 /**
- * Our own queue is declared; one that Keystone owns is only looked for. Answers how many messages
- * wait, `undefined` if stopped meanwhile.
+ * Declares our own queue, or waits for a queue that Keystone owns. Returns the number of waiting
+ * messages; `undefined` if stopped meanwhile.
  */
 async function openQueue(
   connection: ChannelModel,
@@ -160,9 +163,9 @@ async function openQueue(
 }
 
 /**
- * Binds our queue, and again from time to time, until stopped. The exchange is opened passively:
- * declared with other properties than Keystone's own, it would break Keystone's publishing. While
- * it is missing, what is in the queue is consumed all the same.
+ * Binds our queue, and renews the binding until stopped. The exchange is only checked, because a
+ * declaration with other properties than Keystone's would break Keystone's publishing. While the
+ * exchange is missing, the relay still consumes the queue.
  */
 async function keepBound(
   connection: ChannelModel,
@@ -193,20 +196,20 @@ async function bind(connection: ChannelModel, source: Source): Promise<boolean> 
   }
 }
 
-/** On a channel of its own, for a refused call closes the channel that it was made on. */
+/** Runs `work` on a separate channel, because a refused call closes its channel. */
 async function onChannel<T>(
   connection: ChannelModel,
   work: (channel: Channel) => Promise<T>,
 ): Promise<T> {
   const channel = await connection.createChannel();
-  // The call itself rejects with the same error.
+  // The call rejects with the same error.
   channel.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => {
     channel.on('close', () => resolve());
   });
   const result = await work(channel);
-  // Beside the event: amqplib's `close` never settles when the connection is lost while it waits
-  // for the broker's answer.
+  // Also wait for the event: amqplib's `close` never settles if the connection is lost during the
+  // closing handshake.
   await Promise.race([channel.close(), closed]);
   return result;
 }

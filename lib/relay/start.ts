@@ -6,8 +6,8 @@ import { type Relay, type RelayDeps, startRelay as start } from './relay.ts';
 export type { Relay, RelayState } from './relay.ts';
 
 /**
- * Starts the relay: notifications of RabbitMQ become `notification.received` in the engine, and are
- * acknowledged once they are committed there.
+ * Starts the relay: RabbitMQ's notifications become `notification.received` messages in the engine
+ * and are acknowledged after the commit.
  */
 export function startRelay(
   options: RelayOptions,

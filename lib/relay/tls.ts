@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { type Settings, settingError } from '../shared/settings.ts';
 
-/** How TLS to the broker is checked, as Node's `tls.connect` takes it. */
+/** TLS options for the broker, as in Node's `tls.connect`. */
 export interface BrokerTls {
   readonly ca?: string;
   readonly cert?: string;
@@ -27,7 +27,7 @@ const NAMES = [
 
 /**
  * Reads the files that the settings name. Throws {@link PropagatorError} with one line that names
- * the setting when a file is missing, holds something else, or has no use.
+ * the setting when a file is missing, has other content, or has no use.
  */
 export function brokerTls(settings: TlsSettings): BrokerTls {
   const set = NAMES.find((name) => settings[name] !== undefined);

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
 
-/** In the bundle of a function, Node's own HTTP client takes the place of undici's. */
+/** Replaces undici by Node's HTTP client in the bundle of a function. */
 export const httpAgent: Plugin = {
   name: 'http-agent',
   setup({ onResolve }) {

@@ -14,19 +14,16 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 
 export interface Bundle {
   readonly name: string;
-  /** What runs, minified; without its source map. */
+  /** The minified code, without its source map. */
   readonly code: Buffer;
   readonly map: Buffer;
   readonly zip: Buffer;
 }
 
-/** esbuild holds the whole source of each bundle that it works on: 27 at once take 3 GB. */
+/** esbuild keeps the whole source of each running bundle in memory: 27 at once take 3 GB. */
 const AT_ONCE = 3;
 
-/**
- * Every function of the stack as a zip of its own: its handler with what that needs and nothing
- * else.
- */
+/** Builds one zip per function of the stack, with only the code that its handler needs. */
 export async function bundle(stack: Stack): Promise<Bundle[]> {
   const limit = pLimit(AT_ONCE);
   return limit.map(functionsOf(stack), async ({ name }) => ({
@@ -35,15 +32,13 @@ export async function bundle(stack: Stack): Promise<Bundle[]> {
   }));
 }
 
-/** The zips where serverless.yml says that they are. */
+/** Writes the zips to the paths that serverless.yml names. */
 export async function writeBundles(stack: Stack, folder = ROOT): Promise<void> {
   await mkdir(join(folder, '.serverless/functions'), { recursive: true });
   for (const made of await bundle(stack)) await writeFile(join(folder, zipOf(made.name)), made.zip);
 }
 
-/**
- * The few lines at which a function begins. They are made here, so that a new service needs none.
- */
+/** Generates the entry module of a function, so that a new service needs no file of its own. */
 async function entryOf(name: string, { httpPlugins }: Stack): Promise<string> {
   const remote = httpPlugins.find((one) => name === `service-${one.name}`);
   if (remote) return entry('http-plugin', JSON.stringify(remote));
@@ -65,11 +60,11 @@ const entry = (file: string, ...more: string[]): string =>
   `import { ${functionName(file)} } from ${JSON.stringify(join(ROOT, `functions/${file}.ts`))};
 export const handler = ${functionName(file)}(${['process.env', ...more].join(', ')});`;
 
-/** `http-plugin` exports `httpPluginFunction`. */
+/** For example, `http-plugin` exports `httpPluginFunction`. */
 const functionName = (file: string): string =>
   `${file.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}Function`;
 
-/** By what name the service's own file exports it: only that file belongs in the bundle. */
+/** The export name of the service in its own file, so that the bundle imports only that file. */
 async function exportOf(service: Service, file: string): Promise<string> {
   const exported: Record<string, unknown> = await import(pathToFileURL(file).href);
   const found = Object.keys(exported).find((name) => exported[name] === service);
@@ -85,7 +80,7 @@ async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
     write: false,
     bundle: true,
     minify: true,
-    // Names in a stack trace, and in a class's own error.
+    // Original names would only serve stack traces and the names of error classes.
     keepNames: false,
     sourcemap: 'linked',
     sourcesContent: false,
@@ -94,7 +89,7 @@ async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
     format: 'esm',
     mainFields: ['module', 'main'],
     legalComments: 'none',
-    // Packages in CommonJS ask for Node's own modules with a `require` that an ES module has not.
+    // CommonJS packages load Node's modules with `require`, which an ES module does not have.
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },

@@ -2,12 +2,12 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 
 /**
- * Whoever imports `node:http` reads all its exports, and one of them loads the undici that Node has
- * built in: a third of the time of a start.
+ * An `import` of `node:http` evaluates all its exports. One of them loads Node's built-in undici,
+ * which takes a third of the start time.
  */
 const { Agent: HttpAgent, request: requestHttp } = process.getBuiltinModule('node:http');
 
-/** As undici has them; times in milliseconds. */
+/** Options as in undici; times in milliseconds. */
 export interface AgentOptions {
   readonly connect: {
     readonly timeout: number;
@@ -37,15 +37,16 @@ export interface Response {
 }
 
 /**
- * A function is frozen between two calls, and a connection that was kept then is dead: one that is
- * idle for longer is let go of.
+ * Lambda freezes a function between invocations, and kept connections die meanwhile. Idle
+ * connections are therefore closed after this time.
  */
 const IDLE_MILLIS = 4000;
 
 /**
- * What the transport uses of undici's Agent, over Node's own clients. In the bundles of functions
- * it stands in for undici, which is three times as large as all the rest. Errors carry the codes of
- * undici; the tests of the connection run on both.
+ * The part of undici's Agent that the transport uses, over Node's clients. The function bundles use
+ * it in place of undici, which is three times as large as all other code. Errors have undici's
+ * codes,
+ * and the tests of the transport run on both.
  */
 export class Agent {
   readonly #options: AgentOptions;
@@ -78,11 +79,12 @@ export class Agent {
       signal,
     };
     const sent = known(() => (secure ? requestHttps(options) : requestHttp(options)));
-    // Node calls every abort the same; the reason knows a time-out.
+    // Node reports every abort alike; only the reason tells a time-out.
     const end = (error: unknown) => reject(signal.aborted ? signal.reason : error);
     const fail = (code: string) => sent.destroy(coded(code));
-    // One clock: until the connection stands, then until the headers came, then between two pieces
-    // of the body.
+    // One timer for three phases: until the connection is established, until the headers arrive,
+    // and
+    // between two parts of the body.
     let clock: NodeJS.Timeout | undefined;
     const within = (millis: number, code: string) => {
       clearTimeout(clock);
@@ -113,7 +115,8 @@ export class Agent {
           body: { text: async () => text },
         });
       });
-      // The socket's own word (a time-out, a broken frame) says more than that the message was cut.
+      // The error of the socket (a time-out, an invalid frame) is more precise than that of the
+      // message.
       message.on('error', (error) => end(sent.errored ?? error));
     });
     sent.on('error', end);
@@ -127,7 +130,7 @@ export class Agent {
   }
 }
 
-/** A function reaches OpenStack through its network alone. */
+/** A function reaches OpenStack only through its own network. */
 export class ProxyAgent {
   constructor() {
     throw new TypeError(
@@ -139,8 +142,8 @@ export class ProxyAgent {
 const coded = (code: string): Error => Object.assign(new Error(code), { code });
 
 /**
- * What can't be sent, a path with a space in it, is the caller's mistake, and undici has one word
- * for all of it.
+ * An invalid request (for example a space in the path) is a defect of the caller. undici uses one
+ * code for all of these.
  */
 function known<T>(work: () => T): T {
   try {

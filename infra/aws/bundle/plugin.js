@@ -1,4 +1,4 @@
-// For osls: makes the zips of the functions before it looks for them.
+// A plugin for osls that builds the zips of the functions before osls reads them.
 import { SETTINGS } from '../template/parameters.ts';
 import { stackOf } from '../template/stack.ts';
 import { writeBundles } from './bundle.ts';
@@ -8,8 +8,8 @@ export default class PackageFunctions {
     this.hooks = {
       'before:package:createDeploymentArtifacts': async () => {
         const { service, serviceDir } = serverless;
-        // The settings as they stand in the functions: they say which services of the operator's
-        // own there are.
+        // The settings as the functions receive them, because they name the operator's own
+        // services.
         const { environment } = service.getFunction('coordinate');
         const given = Object.fromEntries(SETTINGS.map((name) => [name, environment[name] ?? '']));
         await writeBundles(stackOf(service.provider.stage, given), serviceDir);

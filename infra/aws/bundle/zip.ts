@@ -5,14 +5,14 @@ export interface Entry {
   readonly data: Uint8Array;
 }
 
-/** The first day that a zip can name: the same files give the same bytes, whenever it is made. */
+/** The earliest date of the zip format, so that equal files always give equal bytes. */
 const DATE = (0 << 9) | (1 << 5) | 1;
 const DEFLATED = 8;
 const MADE_ON_UNIX = (3 << 8) | 20;
-/** A file, readable for all. */
+/** A regular file that all users may read. */
 const MODE = 0o100644 << 16;
 
-/** A zip of these files, as Lambda takes it. Small files only: no more than 4 GB in all. */
+/** Creates a zip for Lambda. The total size is limited to 4 GB. */
 export function zip(entries: readonly Entry[]): Buffer {
   const [files, directory]: [Buffer[], Buffer[]] = [[], []];
   let offset = 0;

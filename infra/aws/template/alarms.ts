@@ -3,7 +3,7 @@ import { logicalId, type Resource, type Resources, ref } from './cloudformation.
 import { functionsOf } from './functions.ts';
 import type { Stack } from './stack.ts';
 
-/** Files in docs/runbooks/ that alarms link; a test fails while one is missing. */
+/** Files in docs/runbooks/ that alarms link. A test checks that each exists. */
 export type Runbook =
   | 'dead-letters'
   | 'dead-letters-expire'
@@ -17,16 +17,13 @@ export type Runbook =
   | 'sweep-missing';
 
 /**
- * Seconds after which the oldest message of a queue has waited too long. A queue holds back for up
- * to 900 s what is to wait, and nobody says whether that counts as age.
+ * Maximum age in seconds of the oldest message of a queue. A delayed message waits for up to 900 s,
+ * and AWS does not document whether that counts as age.
  */
 const TOO_OLD = { ingest: 1200, coordinate: 1200, service: 1800 } as const;
 const HOUR = 3600;
 const DAY = 24 * HOUR;
-/**
- * Errors of a function come again by themselves: a few within five minutes are no reason to wake
- * anybody.
- */
+/** Failed invocations are retried, so a few within five minutes need no alarm. */
 const ERRORS = 5;
 
 interface Sign {
@@ -37,13 +34,13 @@ interface Sign {
   readonly above: number;
   readonly seconds?: number;
   readonly times?: number;
-  /** Silence itself is the alarm. */
+  /** Missing data is the alarm. */
   readonly silence?: true;
   readonly says: string;
   readonly runbook: Runbook;
 }
 
-/** All alarms. They ring at the topic, and say when it is over. */
+/** All alarms of the stack. They notify the topic when they start and when they end. */
 export function alarms(stack: Stack): Resources {
   const { topology, prefix } = stack;
   const own = (metric: string) => ({ namespace: NAMESPACE, metric, dimensions: { stage: prefix } });
@@ -61,14 +58,15 @@ export function alarms(stack: Stack): Resources {
       },
     ],
     ['undelivered-expires', expiring(topology.undelivered, 'undelivered', 'Undelivered events')],
-    // Not one for each: what breaks the queue of the undelivered, which all share, shows at these
-    // two, through which every operation goes.
+    // Only for the two queues that every operation passes through. A fault of the shared queue for
+    // undelivered events shows there.
     ...(['ingest', 'coordinate'] as const).map((queue): [string, Sign] => [
       `${queue}-deliveries`,
       {
         namespace: 'AWS/Events',
-        // What reached the dead-letter queue of the rule rings there; FailedInvocations leaves out
-        // both that and what is still tried.
+        // Events in the dead-letter queue of the rule have an alarm there. FailedInvocations covers
+        // neither
+        // these nor events that are still retried.
         metric: 'InvocationsFailedToBeSentToDlq',
         dimensions: { EventBusName: topology.bus, RuleName: `${prefix}-${queue}` },
         statistic: 'Sum',
@@ -173,10 +171,11 @@ function ofQueue({ queue, name, dead }: Stack['topology']['queues'][number]): [s
 }
 
 /**
- * Half of the time that is left to a person has gone by: something has lain there in every hour of
- * it. The age of the oldest message does not say so, for SQS leaves out of it what was received
- * three times, and whoever looks at dead letters receives them. An alarm looks back a week at most,
- * which is that half. What SQS itself has moved there counts its days from when it was sent.
+ * Alarm when a message has been in the queue in every hour of the first half of the retention time.
+ * The age of the oldest message is unsuitable: SQS ignores messages received three times or more in
+ * that metric, and each listing receives them. An alarm covers at most a week, which is this half.
+ * If
+ * SQS itself moved a message here, its retention counts from its first sending.
  */
 const expiring = (
   dead: { readonly name: string; readonly retentionSeconds: number },
@@ -191,7 +190,7 @@ const expiring = (
   runbook,
 });
 
-/** An alarm looks back a day at most, unless its periods are hours: then a week. */
+/** An alarm covers at most a day, or a week if its periods are hours. */
 function silenceOf(minutes: number): { seconds: number; times: number } {
   const seconds = minutes * 60 > DAY ? HOUR : 300;
   return { seconds, times: Math.max(1, Math.round((minutes * 60) / seconds)) };
@@ -241,8 +240,7 @@ const alarm = (name: string, sign: Sign, { parameters: { runbooks } }: Stack): R
     EvaluationPeriods: sign.times ?? 1,
     Threshold: sign.above,
     ComparisonOperator: sign.silence ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
-    // A queue that nobody uses stops publishing, and that is well; a source that publishes nothing
-    // is not.
+    // An unused queue sends no metrics, which is no fault. A silent source is one.
     TreatMissingData: sign.silence ? 'breaching' : 'notBreaching',
     AlarmActions: [ref('Alarms')],
     OKActions: [ref('Alarms')],

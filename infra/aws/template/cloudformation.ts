@@ -1,4 +1,4 @@
-/** A resource as CloudFormation takes it. */
+/** A CloudFormation resource. */
 export interface Resource {
   readonly Type: string;
   readonly Properties: Readonly<Record<string, unknown>>;
@@ -8,7 +8,7 @@ export interface Resource {
 }
 export type Resources = Readonly<Record<string, Resource>>;
 
-/** `service-nova` as a logical id: `ServiceNova`. */
+/** Converts a name to a logical id: `service-nova` becomes `ServiceNova`. */
 export const logicalId = (name: string): string =>
   name
     .split('-')
@@ -17,7 +17,7 @@ export const logicalId = (name: string): string =>
 
 export const attribute = (id: string, name = 'Arn') => ({ 'Fn::GetAtt': [id, name] });
 export const ref = (id: string) => ({ Ref: id });
-/** What CloudFormation knows of itself, within the text of a {@link sub}: `pseudo('Region')`. */
+/** A pseudo parameter for the text of {@link sub}: `pseudo('Region')`. */
 export const pseudo = (name: 'Region' | 'Partition' | 'AccountId'): string =>
   ['$', `{AWS::${name}}`].join('');
 export const sub = (text: string) => ({ 'Fn::Sub': text });
@@ -32,7 +32,7 @@ export const policy = (statements: readonly object[]) => ({
   Version: '2012-10-17',
   Statement: statements,
 });
-/** Who may take on a role: a service of AWS, for resources of this account. */
+/** The trust policy that lets an AWS service assume a role, for resources of this account. */
 export const trust = (service: string) =>
   policy([
     {

@@ -6,8 +6,8 @@ const WIDTH = 6;
 const HEIGHT = 4;
 
 /**
- * A dashboard with a row for each queue: what waits, what was given up, how the function does, what
- * it achieved.
+ * A dashboard with one row per queue: waiting messages, dead-letter messages, the function's
+ * metrics and its results.
  */
 export function dashboard({ prefix, topology }: Stack): Resource {
   const widget = (x: number, y: number, title: string, metrics: unknown[], stat: string) => ({

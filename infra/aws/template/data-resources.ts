@@ -2,8 +2,8 @@ import { attribute, pseudo, type Resources, ref, sub } from './cloudformation.ts
 import type { Stack } from './stack.ts';
 
 /**
- * The table, the secret and the topic of the alarms. What holds state outlives the stack: removing
- * a stack must not remove who was deleted when.
+ * The table, the secret and the alarm topic. The table and the secret are retained when the stack
+ * is removed, because they record which accounts were deleted when.
  */
 export function state(stack: Stack): Resources {
   const { parameters, prefix } = stack;
@@ -67,19 +67,17 @@ function table({ topology: { table: of }, parameters: { kmsKey } }: Stack) {
   };
 }
 
-/**
- * The ARN of the table, whoever made it: one that an earlier stack of this stage has left has the
- * same name.
- */
+/** The ARN of the table. A table that an earlier stack of this stage left has the same name. */
 export const tableArn = ({ parameters, topology: { table: of } }: Stack): unknown =>
   parameters.keptTable
     ? sub(
         `arn:${pseudo('Partition')}:dynamodb:${pseudo('Region')}:${pseudo('AccountId')}:table/${of.name}`,
       )
     : attribute('Table');
+/** The name of the table, created by this stack or left by an earlier one. */
 export const tableName = ({ parameters, topology: { table: of } }: Stack): unknown =>
   parameters.keptTable ? of.name : ref('Table');
 
-/** The ARN of the secret, whoever made it. */
+/** The ARN of the secret, created by this stack or given as a parameter. */
 export const secretArn = ({ parameters: { secret } }: Stack): unknown =>
   secret || attribute('Secret', 'Id');

@@ -5,36 +5,38 @@ import { listed } from './parameters.ts';
 import { policyId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 
-/** One function of the stack; `name` is also what its zip is called. */
+/** A function of the stack. `name` is also the name of its zip. */
 export interface FunctionDefinition {
   readonly name: 'api' | 'sweep' | QueueName;
   readonly does: string;
   readonly seconds: number;
   readonly megabytes: number;
-  /** The queue that feeds it. */
+  /** The queue that invokes it. */
   readonly queue?: {
     readonly name: QueueName;
     readonly batchSize: number;
     readonly batchingSeconds: number;
     readonly maxConcurrency: number;
   };
-  /** Sends what others left unsent: it may send to every queue. */
+  /** Flushes the outboxes of other processes, so it may send to every queue. */
   readonly repairs: boolean;
 }
 
 /**
- * It sends messages that wait for more than the 15 minutes of a queue: the coordinator and what
- * repairs its work, and `ingest`, which waits as long as Keystone asks for.
+ * True if the function sends messages with a delay of more than 15 minutes, the limit of SQS: the
+ * coordinator, the functions that flush its outboxes, and `ingest`, which waits as long as Keystone
+ * requests.
  */
 export const mayWaitLong = ({ name, repairs }: FunctionDefinition): boolean =>
   repairs || name === 'ingest';
 
 /**
- * Calls of one function at the same time: what one coordinator does, another may undo and redo;
- * what one service does is limited by its API.
+ * Concurrent invocations. Several coordinators cause lock conflicts with each other. Service
+ * functions are limited by the API of the service.
  */
 const MOST_AT_ONCE = { ingest: 2, coordinate: 5, service: 4 } as const;
 
+/** All functions of the stack. */
 export function functionsOf({ topology }: Stack): FunctionDefinition[] {
   const fed = topology.queues.map(
     ({ queue, functionSeconds, batchSize, batchingSeconds }): FunctionDefinition => {
@@ -79,8 +81,8 @@ const DOES = {
 } as const;
 
 /**
- * `service-nova` as serverless.yml calls it: `serviceNova`. Its logical ids begin with {@link
- * logicalId}.
+ * The key of a function in serverless.yml: `service-nova` becomes `serviceNova`. Its logical ids
+ * begin with {@link logicalId}.
  */
 export const functionKey = (name: string): string =>
   logicalId(name).replace(/^./, (first) => first.toLowerCase());
@@ -89,7 +91,7 @@ export const logGroupId = (name: string): string => `${logicalId(name)}LogGroup`
 export const roleId = (name: string): string => `${logicalId(name)}Role`;
 export const zipOf = (name: string): string => `.serverless/functions/${name}.zip`;
 
-/** The `functions` of serverless.yml. */
+/** The `functions` section of serverless.yml. */
 export function serverlessFunctions(stack: Stack): Record<string, object> {
   const { prefix, parameters } = stack;
   const network = networkOf(stack);
@@ -115,15 +117,14 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
 }
 
 /**
- * So long Keystone has for an answer to those who ask it a few short resources. What stands before
- * it gives up after a minute as a rule, and so would the function be killed before it could say
- * why.
+ * Time-out in seconds for one response of Keystone, in functions that send it a few short calls. A
+ * proxy usually gives up after a minute, and the function would be killed before it could report.
  */
 const ANSWER_SECONDS = 20;
 const isWaitedFor = ({ name }: FunctionDefinition): boolean =>
   name === 'ingest' || name === 'coordinate' || name === 'api';
 
-/** The variables of a function. */
+/** The environment variables of a function. */
 export function environmentOf(of: FunctionDefinition, stack: Stack): Record<string, unknown> {
   return {
     ...stack.settings,
@@ -138,9 +139,10 @@ export function environmentOf(of: FunctionDefinition, stack: Stack): Record<stri
 }
 
 /**
- * What must stand before the function does: an event for which no rule is there yet is gone without
- * a word, and so is one that a queue does not take while there is no place for the undelivered. An
- * upgrade that brings a new service would lose what it is asked in its first minute.
+ * Resources that must exist before the function. EventBridge silently drops an event without a
+ * matching rule, and an event that a queue refuses while the queue for undelivered events is
+ * missing.
+ * An upgrade that adds a service would otherwise lose its first requests.
  */
 const waysFor = ({ repairs }: FunctionDefinition, { topology }: Stack): string[] => [
   ...topology.queues
@@ -172,7 +174,7 @@ function eventsOf({ name, queue }: FunctionDefinition): object[] {
   return fed ? [fed] : [];
 }
 
-/** The network of the functions, when the parameters name one. */
+/** The network of the functions; `undefined` when the parameters name none. */
 export function networkOf({
   parameters,
 }: Stack): { subnetIds: string[]; securityGroupIds: string[] } | undefined {

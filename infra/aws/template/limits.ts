@@ -3,29 +3,29 @@ import { functionsOf } from './functions.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * AWS refuses these only in the middle of a deployment, and then takes everything back, in words
- * that name no parameter: so they are asked before anything is deployed.
+ * AWS checks these limits only during a deployment, then rolls back with an error that names no
+ * parameter. The template therefore checks them before the deployment.
  */
 const MOST = {
-  /** All variables of a function, names and values. Lambda takes 4 KB. */
+  /** Names and values of all variables of a function: 4 KB. */
   environmentBytes: 4096,
   /** All inline policies of one role, without white space. */
   policyCharacters: 10_240,
   resources: 500,
 } as const;
 /**
- * A function, its log group and its mapping are added by the packaging; with the API, the bucket
- * and the schedules of the sweep.
+ * Resources that the packaging adds: for each function, the function, its log group and its event
+ * source mapping; once, the API, the bucket and the sweep's schedules.
  */
 const ADDED = { aFunction: 3, once: 16 } as const;
 /**
- * Longest of their kind, for names that are known only once they are deployed: partition, region,
- * account; and any other ARN.
+ * The longest possible values for names that are known only after deployment: partition, region,
+ * account, and any other ARN.
  */
 const ARN_OF_A_QUEUE = 'arn:aws-us-gov:sqs:ap-southeast-5:123456789012:';
 const ANY_ARN = 'x'.repeat(160);
 
-/** Throws an error that says which limit of AWS the stack would break, and what to do. */
+/** Throws an error that names the AWS limit that the stack would exceed, and the remedy. */
 export function checkLimits(
   stack: Stack,
   resources: Resources,
@@ -58,7 +58,7 @@ export function checkLimits(
     );
 }
 
-/** What a role may do, as IAM will count it. */
+/** The policies of a role as IAM counts them. */
 export const rightsWritten = (
   { Properties: { Policies } }: Resource,
   resources: Resources,

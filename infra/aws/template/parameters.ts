@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { Settings, settingError } from '../../../lib/shared/settings.ts';
 
 /**
- * Settings of the functions that a parameter of the same name gives. The others are of a process of
- * one's own, or of the relay.
+ * Settings of the functions that are parameters of the same name. All other settings are for the
+ * embedded process or the relay.
  */
 export const SETTINGS = [
   'PROPAGATOR_MODE',
@@ -21,7 +21,7 @@ export const SETTINGS = [
   'PROPAGATOR_LOG_LEVEL',
 ] as const;
 
-/** Days for which CloudWatch keeps logs; it takes no others. */
+/** The retention times in days that CloudWatch Logs accepts. */
 const LOG_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
   3653,
@@ -43,21 +43,21 @@ const listOf = (one: RegExp, example: string) =>
     );
 
 /**
- * Parameters of a deployment, `npx serverless deploy --param="subnets=subnet-1,subnet-2"`, with
- * what stands when none is given.
+ * Parameters of a deployment, with their defaults:
+ * `npx serverless deploy --param="subnets=subnet-1,subnet-2"`.
  */
 const Parameters = z.object({
-  /** Where alarms go: an address that must confirm the subscription. */
+  /** Address for alarms. The recipient must confirm the subscription. */
   alarmEmail: z
     .string()
     .regex(/^[^\s@,]+@[^\s@,]+$|^$/, 'write one address')
     .default(''),
-  /** The network in which OpenStack's APIs are reached; both or none, separated by commas. */
+  /** The network that reaches OpenStack's APIs, as comma-separated ids. Set both or none. */
   subnets: listOf(/^subnet-\w+$/, 'subnet-1,subnet-2').default(''),
   securityGroups: listOf(/^sg-\w+$/, 'sg-1').default(''),
   /**
-   * ARN of a key of one's own for bus, queues, table and secret, instead of AWS's. Its policy must
-   * let the services in: docs/aws.md.
+   * ARN of the operator's KMS key for bus, queues, table and secret, in place of the AWS key. Its
+   * policy must permit the services: docs/aws.md.
    */
   kmsKey: z
     .string()
@@ -66,7 +66,7 @@ const Parameters = z.object({
       'write the ARN of a key, not of an alias: arn:aws:kms:…:key/…',
     )
     .default(''),
-  /** ARN of a secret that exists already; without, the stack makes an empty one. */
+  /** ARN of an existing secret. If unset, the stack creates an empty one. */
   secret: z
     .string()
     .regex(
@@ -74,7 +74,7 @@ const Parameters = z.object({
       'write the ARN of a secret: arn:aws:secretsmanager:…:secret:…',
     )
     .default(''),
-  /** `yes`: an earlier stack of this stage has left its table, and this one takes it over. */
+  /** `yes`: the stack uses the table that an earlier stack of this stage left. */
   keptTable: z.literal(['', 'yes'], 'write yes, or leave it out').default(''),
   logDays: z
     .string()
@@ -82,22 +82,22 @@ const Parameters = z.object({
     .default('90'),
   archiveDays: whole(1, 36_500).default('30'),
   /**
-   * Without a notification or a heartbeat for so long, the source is silent. CloudWatch looks back
-   * a week at most.
+   * The source counts as silent after this many minutes without a notification or a heartbeat.
+   * CloudWatch covers at most a week.
    */
   silentMinutes: whole(5, 10_080).default('30'),
-  /** Where the runbooks are read; alarms link them. */
+  /** Base URL or path of the runbooks, for the links in alarms. */
   runbooks: z.string().default('docs/runbooks'),
 });
 export type Parameters = Readonly<z.infer<typeof Parameters>>;
 
-/** Every name that `--param` may have. */
+/** Every name that `--param` accepts. */
 export const PARAMETER_NAMES: readonly string[] = [...Object.keys(Parameters.shape), ...SETTINGS];
 
 /**
- * The parameters out of all that were given; empty ones count as not given. Throws
- * `PropagatorError` with one line that names the first wrong one: one that does not exist, too, for
- * whoever misspelt `PROPAGATOR_MODE` believes that it is set.
+ * Reads the parameters. Empty values count as unset. Throws `PropagatorError` with one line that
+ * names the first wrong parameter. An unknown name is also an error, so that a misspelled
+ * `PROPAGATOR_MODE` is noticed.
  */
 export function readParameters(given: Readonly<Record<string, string>>): Parameters {
   const unknown = Object.keys(given).find((name) => !PARAMETER_NAMES.includes(name));
@@ -120,7 +120,7 @@ export function readParameters(given: Readonly<Record<string, string>>): Paramet
   return data;
 }
 
-/** What stands between commas. */
+/** The items of a comma-separated list. */
 export const listed = (text: string): string[] =>
   text
     .split(',')

@@ -20,7 +20,7 @@ import {
 import { deadId, queueId } from './routes.ts';
 import type { Stack } from './stack.ts';
 
-/** A role for each function, with what it needs and no more; and that of the scheduler. */
+/** The scheduler's role and a role per function, each with the least permissions. */
 export function roles(stack: Stack): Resources {
   return {
     ...Object.fromEntries(
@@ -36,8 +36,9 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
     Properties: {
       AssumeRolePolicyDocument: trust('lambda.amazonaws.com'),
       Policies: [{ PolicyName: 'function', PolicyDocument: policy(rightsOf(of, stack)) }],
-      // Interfaces in a network have no ARN before they are there; AWS keeps the rights to make
-      // them in a policy of its own.
+      // Network interfaces have no ARN before they exist. An AWS managed policy holds the
+      // permissions to
+      // create them.
       ...(networkOf(stack)
         ? {
             ManagedPolicyArns: [
@@ -52,8 +53,8 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
 }
 
 /**
- * All that is known of an operation stands in the table, what a person asked for too: the function
- * of a service reads it, and reports.
+ * A service function reads its operation, including an administrator's request, from the table and
+ * reports by messages, so it may only read.
  */
 const READ = ['dynamodb:GetItem', 'dynamodb:BatchGetItem'];
 const WRITE = [
@@ -75,7 +76,7 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
     'Fn::Join': ['', [tableArn(stack), `/index/${topology.table.indexes[0]?.name}`]],
   };
   return [
-    // The group's ARN ends with the name of any stream in it.
+    // The ARN of the log group ends with a wildcard for its streams.
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroupId(name))),
     allow(name.startsWith('service-') ? READ : WRITE, tableArn(stack)),
     ...(repairs ? [allow(['dynamodb:Query'], index)] : []),
@@ -90,7 +91,7 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
     ...(sendsBack(name, stack)
       ? [allow(['sqs:SendMessage', ...FIND], attribute(queueId(sendsBack(name, stack) ?? '')))]
       : []),
-    // Each of them named once: a role takes no more than 10,240 characters.
+    // Name each queue only once, because a role's policies are limited to 10,240 characters.
     ...(repairs
       ? [
           allow(['sqs:SendMessage', ...FIND], queues),
@@ -101,7 +102,7 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
         ]
       : []),
     ...(mayWaitLong(of) ? schedules(stack) : []),
-    // A schedule names the queue of what it could not deliver.
+    // A schedule names the queue for events that it could not deliver.
     ...(mayWaitLong(of) && !repairs ? [allow(FIND, attribute('Undelivered'))] : []),
     ...(parameters.kmsKey
       ? [allow(['kms:Decrypt', 'kms:GenerateDataKey'], parameters.kmsKey)]
@@ -110,8 +111,8 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
 }
 
 /**
- * The one queue that it puts messages on which are to wait: a notification for later, a question to
- * a service that reports by itself.
+ * The only queue to which the function sends delayed messages: a notification for later, or a check
+ * on an HTTP plug-in that reports by itself.
  */
 function sendsBack(
   name: FunctionDefinition['name'],
@@ -121,7 +122,7 @@ function sendsBack(
   return httpPlugins.some((remote) => name === `service-${remote.name}`) ? 'coordinate' : undefined;
 }
 
-/** Schedules of our own group, by any name; sent by the scheduler's role and no other. */
+/** Permits schedules of any name in the group of this stage, with only the scheduler's role. */
 const schedules = ({ topology }: Stack) => [
   allow(
     ['scheduler:CreateSchedule'],

@@ -3,16 +3,16 @@ import { SOURCE } from '../../../lib/engine/aws/names.ts';
 import { allow, attribute, logicalId, policy, type Resources, ref } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
-/** Of what could not be delivered, EventBridge tries for a day. */
+/** EventBridge retries a delivery for a day. */
 const DELIVERY = { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 24 * 60 * 60 };
 
-/** What a person decides. */
+/** Messages that carry a person's decision. */
 const DECISIONS = [
   'operation.released',
   'task.redriven',
   'task.discarded',
 ] as const satisfies readonly Message['type'][];
-/** What SQS takes now; a queue that was made without a word of it may take a quarter. */
+/** The current limit of SQS. Without this property a new queue may have a quarter of it. */
 const MOST_BYTES = 1024 * 1024;
 
 export const queueId = (queue: string): string => `${logicalId(queue)}Queue`;
@@ -21,8 +21,8 @@ export const policyId = (queue: string): string => `${queue}Policy`;
 export const ruleId = (queue: string): string => `${logicalId(queue)}Rule`;
 
 /**
- * The bus, its archive, and for each queue of the topology: the queue, its dead letters, the rule
- * that feeds it and who may send to it.
+ * The bus, its archive, and for each queue of the topology the queue, its dead-letter queue, its
+ * rule and the policy that permits the rule to send to it.
  */
 export function routes(stack: Stack): Resources {
   const { topology, prefix, parameters } = stack;
@@ -32,8 +32,9 @@ export function routes(stack: Stack): Resources {
       Type: 'AWS::Events::EventBus',
       Properties: {
         Name: topology.bus,
-        // With a key of one's own the bus itself can fail on an event, before any rule has seen it:
-        // while the key is disabled.
+        // With the operator's KMS key, the bus itself can fail on an event before any rule: while
+        // the key is
+        // disabled.
         ...(parameters.kmsKey
           ? {
               KmsKeyIdentifier: parameters.kmsKey,
@@ -48,7 +49,8 @@ export function routes(stack: Stack): Resources {
         ArchiveName: prefix,
         Description: 'All that travelled, for a replay',
         SourceArn: attribute('Bus'),
-        // What a person decided was meant for that moment: replayed, it would decide again.
+        // A person's decision applied to a moment. A replay would repeat it, so the archive omits
+        // these.
         EventPattern: { source: [SOURCE], 'detail-type': [{ 'anything-but': DECISIONS }] },
         ...(parameters.kmsKey ? { KmsKeyIdentifier: parameters.kmsKey } : {}),
         RetentionDays: Number(parameters.archiveDays),
@@ -125,7 +127,7 @@ function ruleInto({ name, queue, pattern }: Stack['topology']['rules'][number]):
   };
 }
 
-/** These rules may send to the queue, and nobody else whom his own role does not let. */
+/** Permits these rules to send to the queue. All other senders need a role with that permission. */
 const senders = (queue: string, rules: readonly object[]) => ({
   Type: 'AWS::SQS::QueuePolicy',
   Properties: {

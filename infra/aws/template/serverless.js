@@ -1,5 +1,5 @@
-// What serverless.yml includes. osls loads files that end in .js, and asks a function for what it
-// exports.
+// The module that serverless.yml includes. osls loads files that end in .js and calls the exported
+// functions.
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { serverlessFunctions } from './functions.ts';
 import { PARAMETER_NAMES } from './parameters.ts';
@@ -7,8 +7,8 @@ import { stackOf } from './stack.ts';
 import { serverlessResources } from './template.ts';
 
 async function stack({ options, resolveVariable }) {
-  // osls gives no parameter that nobody asks for: one that is misspelt would be left out without a
-  // word.
+  // osls passes only requested parameters, so a misspelled one would be ignored silently. Therefore
+  // request every name on the command line.
   const written = (options.param ?? []).map((pair) => pair.split('=')[0]);
   const names = [...new Set([...PARAMETER_NAMES, ...written])];
   const given = await Promise.all(
@@ -29,8 +29,7 @@ export const resources = inOneLine(async (serverless) => {
 });
 
 /**
- * osls prints the stack trace of what it catches, and the operator needs the one line that names
- * what is wrong.
+ * osls prints the stack trace of an error. The operator needs only the line that names the fault.
  */
 function inOneLine(make) {
   return async (serverless) => {
@@ -42,10 +41,12 @@ function inOneLine(make) {
   };
 }
 
-/** Once is enough: osls asks for both, and goes no further when one of them fails. */
+/** Report the error only once: osls requests both exports and stops when one fails. */
 function saidByTheFunctions(error) {
   if (!isForOperators(error)) throw error;
 }
 
-/** A TypeError, say, is a defect, and a failure of osls has words of its own. */
+/**
+ * Any other error, for example a TypeError, is a defect or an error of osls and keeps its stack.
+ */
 const isForOperators = (error) => error instanceof PropagatorError || error.constructor === Error;

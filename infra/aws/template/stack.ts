@@ -5,29 +5,29 @@ import { readSettings, settingError } from '../../../lib/shared/settings.ts';
 import type { Service } from '../../../lib/task/service.ts';
 import { type Parameters, readParameters, SETTINGS } from './parameters.ts';
 
-/** All that the template is made from. */
+/** The input of the template. */
 export interface Stack {
   readonly stage: string;
   readonly prefix: string;
-  /** What the functions are configured by, unset ones left out. */
+  /** The settings of the functions, without unset ones. */
   readonly settings: Readonly<Record<string, string>>;
   readonly parameters: Parameters;
-  /** Those that hold something, and so have a queue. */
+  /** Services with resources. Each has a queue. */
   readonly services: readonly Service[];
-  /** Services of the operator's own that are asked over HTTP. */
+  /** The operator's own services, called over HTTP. */
   readonly httpPlugins: readonly { readonly name: string; readonly url: string }[];
   readonly topology: ReturnType<typeof topologyOf>;
 }
 
 /**
- * What AWS lets the name of a function have. All other names of the stack may be longer, or are
- * shorter.
+ * Lambda's limit for a function name. The names of all other resources are shorter or have a higher
+ * limit.
  */
 const MOST_OF_A_NAME = 64;
 
 /**
- * Throws `PropagatorError` that names a setting, a parameter or a stage that is wrong: before
- * anything is deployed.
+ * Builds the stack of a stage from the parameters `given`. Throws `PropagatorError` that names a
+ * wrong setting, parameter or stage, before anything is deployed.
  */
 export function stackOf(
   stage: string,

@@ -9,8 +9,8 @@ import { routes } from './routes.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * The `resources` of serverless.yml: all but the functions, their log groups and what feeds them.
- * Throws what AWS would refuse.
+ * The `resources` section of serverless.yml: everything except the functions, their log groups and
+ * their event sources. Throws for a stack that AWS would refuse.
  */
 export function serverlessResources(stack: Stack) {
   const resources: Resources = {

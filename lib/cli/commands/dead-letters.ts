@@ -177,7 +177,9 @@ type Audit = Printed & { operation?: string; limit?: string };
 
 const NOTHING = 'Nothing matched. What there is: propagator dead-letter list';
 
-/** Throws wrong usage: what is done with all of them by a slip of the hand is done. */
+/**
+ * Throws a usage error without a selection, so that a mistyped command cannot affect all messages.
+ */
 function mustChoose({ service, queue, operation, cause, id }: Selection, orElse: string): void {
   if ([service, queue, operation, cause, id].every((one) => one === undefined))
     throw new UsageError(`say which: --service, --queue, --operation, --cause or --id${orElse}`);

@@ -79,7 +79,8 @@ Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a 
     )
     .action(async (id: string, options: Printed) => {
       const seen = await client.get(`/v1/operations/${encodeURIComponent(id)}`, OperationShape);
-      // An operation that has ended keeps the waivers of its end; before, those of today count.
+      // An ended operation keeps the waivers of its end. For a running one, the current waivers
+      // apply.
       const isPast = options.json === true || hasEnded(seen);
       const waivers = isPast
         ? seen.operation.waived

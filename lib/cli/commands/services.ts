@@ -6,7 +6,7 @@ import { ServicesShape, WaiversShape } from '../shapes.ts';
 import { showServices } from '../show/services.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** `service list`, and the waivers of what no service file covers. */
+/** `service list`, and the waivers of types that no service file covers. */
 export function serviceCommands(program: Command, terminal: Terminal): void {
   const { client, color } = terminal;
   const service = program.command('service').description('OpenStack services that are covered');

@@ -1,7 +1,10 @@
 import { table } from '../output.ts';
 import type { LeftOutShape, UncoveredShape } from '../shapes.ts';
 
-/** What no operation empties, with the reason and what the operator can do; `TYPE` is what is waived. */
+/**
+ * Lines for everything that no operation cleans up, with the reason and the operator's next action.
+ * A waiver names the type.
+ */
 export function uncoveredLines(uncovered: readonly UncoveredShape[]): string[] {
   return uncovered.flatMap(({ type, name, because, advice }) => [
     `? ${name === '' || name === type ? type : `${type} (${name})`}: ${because ?? 'the catalog has it, and no service file covers it'}`,
@@ -9,7 +12,7 @@ export function uncoveredLines(uncovered: readonly UncoveredShape[]): string[] {
   ]);
 }
 
-/** Regions that a setting leaves out. */
+/** Lines for regions that a setting excludes. */
 export const leftOutLines = (leftOut: readonly LeftOutShape[]): string[] =>
   leftOut.map(
     ({ region, types, setting }) => `- region ${region}, by ${setting}: ${types.join(', ')}`,

@@ -12,8 +12,8 @@ const operationsOf = (some: readonly { readonly operationId?: string | undefined
 };
 
 /**
- * Grouped by cause, for one cause is mended once: first how many and how long, then each cause with
- * what to do about it.
+ * Dead-letter messages grouped by cause, because each cause is fixed once: first a summary, then
+ * each cause with its advice.
  */
 export function showDeadLetters(letters: readonly DeadLetterShape[], now: number): string {
   if (letters.length === 0) return 'No dead letters.';
@@ -50,7 +50,7 @@ const expiry = (at: number, now: number): string => {
   return at <= now ? 'now' : `in ${duration(at - now)}`;
 };
 
-/** All that is known of one. */
+/** All details of one dead-letter message. */
 export function showDeadLetter(letter: DeadLetterShape, now: number): string {
   const {
     id,
@@ -96,13 +96,11 @@ export function showDeadLetter(letter: DeadLetterShape, now: number): string {
 const decided = ({ what, by, at, letters, queue, cause, reason }: DecisionShape): string =>
   `${what} by ${by} at ${time(at)}: ${letters} of ${nameOf(queue)}, ${cause}${reason === undefined ? '' : `: ${reason}`}`;
 
-/** For the page of an operation. */
+/** The decisions on the page of an operation. */
 export const decisionLines = (decisions: readonly DecisionShape[]): string[] =>
   decisions.map((decision) => `- ${decided(decision)}`);
 
-/**
- * What one command did is one decision for a person, of however many operations the letters were.
- */
+/** Shows the records of one command as one decision, even if they are about several operations. */
 export function showDecisions(decisions: readonly DecisionShape[], most: number): string {
   if (decisions.length === 0) return 'Nobody has decided anything yet.';
   const groups = Map.groupBy(decisions, ({ what, by, at, queue, cause, reason }) =>

@@ -7,7 +7,7 @@ import { leftOutLines, uncoveredLines } from './coverage.ts';
 import { decisionLines } from './dead-letters.ts';
 import { colored, lasted, who } from './operations.ts';
 
-/** All that is known of one operation. `waivers`: those that count for it. */
+/** All details of one operation. `waivers`: those that apply to it. */
 export function showOperation(
   seen: OperationShape,
   waivers: readonly WaiverShape[],
@@ -107,8 +107,8 @@ const DOING = {
 } as const;
 
 /**
- * One that failed for good is the reason why it is held, and not under way; only giving a role back
- * goes on then.
+ * A failed Keystone action is the reason of a hold and not in progress. Only the revocation of a
+ * role continues during a hold.
  */
 function actUnderWay(
   { keystoneAction, state }: OperationShape['operation'],
@@ -124,7 +124,7 @@ function actUnderWay(
 }
 
 function states({ tasks }: OperationShape, color: Colors): string {
-  // Of some forty services most clouds have a dozen: one line is enough for the rest.
+  // A cloud has about a dozen of some forty services; the others share one line.
   const isLacking = ({ region, state }: TaskShape): boolean =>
     region === NO_REGION && state === 'skipped';
   const rows = tasks

@@ -21,7 +21,7 @@ const STATE_COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan'
   skipped: 'dim',
 };
 
-/** The state of an operation or of a task. */
+/** The state of an operation or a task, in its color. */
 export const colored = (state: string, color: Colors): string =>
   color[STATE_COLOURS[state] ?? 'dim'](state);
 export const who = ({ scope }: OperationShape['operation']): string =>
@@ -29,7 +29,7 @@ export const who = ({ scope }: OperationShape['operation']): string =>
 export const lasted = ({ openedAt, endedAt }: OperationShape['operation'], now: number): string =>
   duration((endedAt ?? now) - openedAt);
 
-/** One line an operation. */
+/** One line per operation. */
 export function showOperations(
   {
     operations,

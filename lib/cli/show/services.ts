@@ -5,8 +5,8 @@ import type { Colors } from '../terminal.ts';
 import { leftOutLines, uncoveredLines, uncoveredTable } from './coverage.ts';
 
 /**
- * Every service in the order of the cleanup; below, what this cloud has and no operation empties: why,
- * and what was waived.
+ * All services in cleanup order, then everything in this cloud that no operation cleans up with the
+ * reason, and the waivers.
  */
 export function showServices(
   { services, httpPlugins, uncovered, leftOut, waived }: z.infer<typeof ServicesShape>,
@@ -94,7 +94,7 @@ function notes({
   ].map((note) => wrapped(note.split(' '), 44, ' '));
 }
 
-/** On several lines of about this width: a cell must not push the next one off the screen. */
+/** Wraps words into lines of about this width, so that the next column stays on the screen. */
 function wrapped(words: readonly string[], width: number, between = ', '): string {
   const lines: string[] = [];
   for (const word of words) {
@@ -117,7 +117,7 @@ ${uncoveredTable(uncovered)}
 One that holds nothing of projects: propagator waiver add TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.`;
 }
 
-/** Keystone has them, and nothing of them can be listed. */
+/** Services that Keystone has but that cannot be listed. */
 function outOfReach(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   const lines = uncoveredLines(all.filter(({ because }) => because !== undefined));
   if (lines.length === 0) return '';
