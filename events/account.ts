@@ -9,8 +9,8 @@ export const Cause = z.object({
    */
   messageId: z.string().min(1).max(200),
   /**
-   * Of what the notification says, in hexadecimal. Message ids are chosen by the sender: only the id
-   * and the content together tell a message that comes twice from another one.
+   * SHA-256 of the notification's content, in hexadecimal. The sender chooses the message id, so
+   * only id and content together identify a repeated message.
    */
   digest: z.string().max(64).optional(),
   /** The event type of Keystone, for example `identity.project.deleted`. */
@@ -23,8 +23,8 @@ export const Cause = z.object({
     .object({ userId: z.string().max(200), name: z.string().max(255).optional() })
     .optional(),
   /**
-   * The account was never seen alive, and a person let its deletion pass: see `Suspicion`. Its
-   * operation does not count towards the cap of an hour.
+   * Set when neither Keystone nor an event has ever shown the account, and a person released its
+   * deletion (see `Suspicion`). The operation does not count towards the hourly cap.
    */
   suspicious: z.literal(true).optional(),
   /** The decision of a person behind the event: `released by ann: looked at it`. */
@@ -34,6 +34,7 @@ export type Cause = z.infer<typeof Cause>;
 
 /** The fields that the inventory may know. Only the id of an account is certain. */
 const known = { name: z.string().optional(), enabled: z.boolean().optional() };
+/** A project as an account event shows it. */
 export const ProjectAccount = z.object({
   type: z.literal('project'),
   id: ProjectId,
@@ -41,16 +42,20 @@ export const ProjectAccount = z.object({
   parentId: z.string().optional(),
   ...known,
 });
+/** A domain as an account event shows it. */
 export const DomainAccount = z.object({ type: z.literal('domain'), id: DomainId, ...known });
+/** A user as an account event shows it. */
 export const UserAccount = z.object({
   type: z.literal('user'),
   id: UserId,
   domainId: DomainId.optional(),
   ...known,
 });
+/** The account that an event is about. */
 export const Account = z.discriminatedUnion('type', [ProjectAccount, DomainAccount, UserAccount]);
 export type Account = z.infer<typeof Account>;
 
+/** The changes that an account event can report. */
 export const CHANGES = ['created', 'disabled', 'enabled', 'updated', 'deleted'] as const;
 export type Change = (typeof CHANGES)[number];
 

@@ -3,10 +3,11 @@ import * as z from 'zod';
 const LONGEST_ID = 64;
 
 /**
- * An id of Keystone: any text of 1 to 64 characters. Keystone makes 32 or 64 hexadecimal digits
- * itself, but an id of a user may come from LDAP (`jane.doe@example.org`), and ids that were restored
- * or migrated may be anything. Left out is only what a database or a queue can't store unchanged:
- * U+0000, half of a surrogate pair, U+FFFE and U+FFFF. Whoever puts an id into a URL must encode it.
+ * An id of Keystone: any text of 1 to 64 characters. Keystone itself makes 32 or 64 hexadecimal
+ * digits. But the id of a user may come from LDAP (`jane.doe@example.org`), and restored or
+ * migrated ids may be any text. Rejected are only characters that a database or a queue cannot
+ * store unchanged: U+0000, unpaired surrogates, U+FFFE and U+FFFF. Code that puts an id into a URL
+ * must encode it.
  */
 const id = z
   .string()
@@ -17,7 +18,10 @@ const id = z
     'an id of Keystone that no database can store',
   );
 
-/** What MySQL's newer collations take for plain letters, and Unicode does not decompose. */
+/**
+ * Letters that MySQL's newer collations treat as plain letters, and that Unicode does not
+ * decompose.
+ */
 const PLAIN: Readonly<Record<string, string>> = {
   æ: 'ae',
   œ: 'oe',
@@ -30,7 +34,10 @@ const PLAIN: Readonly<Record<string, string>> = {
 
 const withoutMarks = (text: string): string => text.normalize('NFKD').replace(/\p{M}/gu, '');
 
-/** Marks go first: to each collation `ᾗ` is `η`, although its capital is written `ἯΙ`. */
+/**
+ * Marks are removed before the change of case. Every collation treats `ᾗ` as `η`, although its
+ * capital is `ἯΙ`.
+ */
 const plain = (text: string, sharpS: string): string =>
   withoutMarks(withoutMarks(text).replace(/[ßẞ]/g, sharpS).toUpperCase().toLowerCase())
     .replace(/[æœøđðħł]/g, (letter) => PLAIN[letter] ?? letter)
@@ -38,25 +45,29 @@ const plain = (text: string, sharpS: string): string =>
     .trim();
 
 /**
- * Whether the database of a cloud may take two ids for the same. MySQL's default collations do so
- * for upper and lower case, letters with and without marks, and spaces at the end; HTTP drops
- * spaces at both ends of a header. `ß` is `s` to `utf8mb3_general_ci`, and `ss` to the collations
- * of Unicode's algorithm: both count. An empty text is no id and like none.
+ * True if a cloud's database may treat two ids as equal. MySQL's default collations ignore case,
+ * marks on letters, and spaces at the end. HTTP removes spaces at both ends of a header. `ß` equals
+ * `s` in `utf8mb3_general_ci`, and `ss` in the collations of Unicode's algorithm, so both count. An
+ * empty text is no id and equals no id.
  */
 export const areAlike = (one: string, other: string): boolean =>
   (one === '') === (other === '') &&
   (plain(one, 'ss') === plain(other, 'ss') || plain(one, 's') === plain(other, 's'));
 
 /**
- * A key to find ids that are alike: those that {@link areAlike} have one key, and a few others have
- * it too. An id of small hexadecimal digits is its own key. Never empty.
+ * Returns a key for the search of similar ids. Ids for which {@link areAlike} is true have the same
+ * key, and a few others share it. An id of lower-case hexadecimal digits is its own key. The key is
+ * never empty.
  */
 export const foldId = (text: string): string => plain(text, 's').replace(/s+/g, 's') || ' ';
 
+/** The id of a project in Keystone. */
 export const ProjectId = id.brand<'ProjectId'>();
 export type ProjectId = z.infer<typeof ProjectId>;
+/** The id of a domain in Keystone. */
 export const DomainId = id.brand<'DomainId'>();
 export type DomainId = z.infer<typeof DomainId>;
+/** The id of a user in Keystone. */
 export const UserId = id.brand<'UserId'>();
 export type UserId = z.infer<typeof UserId>;
 

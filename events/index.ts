@@ -12,6 +12,7 @@ export type Message =
   | ServiceReport;
 /** A message to send, and the seconds before a queue delivers it. */
 export type Outgoing = Message & { readonly delaySeconds?: number };
+/** The name of a queue. Each service has its own. */
 export type QueueName = 'ingest' | 'coordinate' | `service-${string}`;
 
 /** Returns the queue for a message. All engines share this function, so that they route alike. */

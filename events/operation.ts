@@ -70,6 +70,7 @@ export const TaskDiscarded = z.object({
     reason: z.string(),
   }),
 });
+/** Every message about an operation that the coordinator handles. */
 export const OperationEvent = z.discriminatedUnion('type', [
   OperationConfirm,
   OperationFinished,

@@ -44,6 +44,7 @@ export const Count = z.object({
   left: z.number().int().min(0),
 });
 export type Count = z.infer<typeof Count>;
+/** Counts by resource type. */
 export const Counts = z.record(ResourceTypeName, Count);
 export type Counts = z.infer<typeof Counts>;
 
@@ -174,6 +175,7 @@ export const ServiceFailed = z.object({
     error: ErrorReport,
   }),
 });
+/** The request for a run and the reports of a run. */
 export const ServiceEvent = z.discriminatedUnion('type', [
   ServiceRequested,
   ServiceProgressed,
@@ -184,4 +186,5 @@ export type ServiceRequested = z.infer<typeof ServiceRequested>;
 export type ServiceProgressed = z.infer<typeof ServiceProgressed>;
 export type ServiceFinished = z.infer<typeof ServiceFinished>;
 export type ServiceFailed = z.infer<typeof ServiceFailed>;
+/** The reports that a service sends during and after a run. */
 export type ServiceReport = ServiceProgressed | ServiceFinished | ServiceFailed;

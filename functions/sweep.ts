@@ -35,7 +35,7 @@ export function sweepFunction(environment: Environment) {
       if (!compare && (await engine.reads.accountCount()) > 0) return;
       await engine.pollDeadLetterMetrics();
       const deps = { ...commonDeps(lambda), engine: told };
-      // The members of the projects are listed anew, too.
+      // Also lists the members of the projects again, which the sweep does not do.
       await syncInventory(deps);
       const { settings } = lambda;
       await sweep({

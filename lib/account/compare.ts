@@ -44,7 +44,10 @@ export async function listAll(keystone: Keystone): Promise<Listed> {
   return { domains, projects, users, members };
 }
 
-/** The error for a list that is empty: a fault, and not a fact. `what`: the plural, `projects`. */
+/**
+ * Returns the error for an empty list, which is a fault and not a fact. `what` is a plural, for
+ * example `projects`.
+ */
 export const emptyListing = (what: string): PropagatorError =>
   new PropagatorError({
     code: 'keystone.list.empty',

@@ -31,7 +31,9 @@ export interface MembershipHint {
     | { readonly type: 'user'; readonly id: UserId }
     | { readonly type: 'group'; readonly id: string };
 }
+/** What a notification with a possible effect hints at. */
 export type Hint = AccountHint | MembershipHint;
+/** The interpretation of a notification: a hint, or why there is none. */
 export type Interpretation =
   | Hint
   /** Understood, without any effect. `because` is the end of a counter's name, from a small set. */

@@ -10,6 +10,7 @@ import { keyOf, type Listed } from './merge.ts';
 export type Answer<T> =
   | { readonly is: 'certain'; readonly value: T }
   | { readonly is: 'uncertain'; readonly error: ErrorReport };
+/** Keystone's answer about one account. */
 export interface AboutAccount {
   readonly shown: KeystoneState;
   /**
@@ -23,6 +24,7 @@ export interface AboutAccount {
    */
   readonly tree: Listed | undefined;
 }
+/** Keystone's answers about the accounts and groups of a batch. */
 export interface Answers {
   /** By `project/<id>`. */
   readonly accounts: ReadonlyMap<string, Answer<AboutAccount>>;

@@ -17,8 +17,9 @@ export type KeystoneState =
 export interface Keystone {
   show(type: 'project' | 'domain' | 'user', id: string): Promise<KeystoneState>;
   /**
-   * Hands over all accounts of a type, page by page, each page before the next one is asked for. A
-   * page may come twice. Throws after the pages that were read when the rest can't be had.
+   * Calls `take` with all accounts of a type, page by page. The next page is requested after the
+   * call has ended. A page may come twice. Throws when the rest of the list cannot be read; `take`
+   * has received the earlier pages by then.
    */
   eachPage(
     type: Account['type'],

@@ -10,9 +10,9 @@ export interface Listed {
   readonly members: readonly { readonly projectId: string; readonly userId: UserId }[];
 }
 
-/** Returns the key of an account: `project/<id>`. */
+/** Returns the key of an account: `<type>/<id>`, for example `project/0a1b`. */
 export const keyOf = (type: Account['type'], id: string): string => `${type}/${id}`;
-/** Returns the key of an account: `project/<id>`. */
+/** Returns the key of an account: `<type>/<id>`, for example `project/0a1b`. */
 export const keyOfAccount = (account: Account): string => keyOf(account.type, account.id);
 
 /**

@@ -43,6 +43,7 @@ export interface Assignment {
   readonly group: string | undefined;
   readonly inherited: boolean;
 }
+/** The result of reading a stored body. */
 export type Reading =
   | { readonly is: 'notification'; readonly notification: Notification }
   | { readonly is: 'unreadable'; readonly reason: string };

@@ -3,12 +3,12 @@ import { type AccountRecord, isGone } from './inventory.ts';
 import { keyOfAccount, shownRecord } from './merge.ts';
 
 /**
- * Of the living accounts of a type, the share that may be missing from a listing at once. More is
- * taken for a fault of the listing; a few are always believed.
+ * The share of a type's existing accounts that may be missing from one listing. A higher share is
+ * treated as a fault of the listing. A few missing accounts are always accepted.
  */
 const MOST_MISSING = { share: 0.2, few: 5 };
 
-/** Why the listing is in doubt, for the operator; `undefined` when it is not. */
+/** Returns why a listing is in doubt, for the operator, or `undefined` if it is not. */
 export function doubtAbout(
   type: Account['type'],
   missing: number,
@@ -18,10 +18,10 @@ export function doubtAbout(
   return `Keystone no longer lists ${missing} of ${living} known ${type}s, and announced none of these deletions: so many at once may be a fault of Keystone or of its database`;
 }
 
-/** Whether Keystone has shown it, and no notification of its deletion came since. */
+/** True if Keystone has shown the account and no notification has reported its deletion since. */
 export const isAlive = (record: AccountRecord): boolean => record.seenAt > 0 && !isGone(record);
 
-/** Whether the account was known to live before the listing began, and is not in it. */
+/** True if the account existed before the listing began and is missing from it. */
 export const isMissing = (
   record: AccountRecord,
   listed: ReadonlySet<string>,
@@ -29,8 +29,9 @@ export const isMissing = (
 ): boolean => !isGone(record) && record.seenAt < listedAt && !listed.has(record.account.id);
 
 /**
- * The event for a change that Keystone's lists show and that no notification announced. `seenAt`:
- * when Keystone last showed the account; there is one event for each time.
+ * Returns the event for a change that Keystone's lists show and that no notification announced.
+ * `seenAt`: epoch milliseconds when Keystone last showed the account. There is one event for each
+ * such time.
  */
 export function sweptEvent(account: Account, change: Change, seenAt: number): AccountEvent {
   return {
@@ -40,23 +41,23 @@ export function sweptEvent(account: Account, change: Change, seenAt: number): Ac
       cause: {
         messageId: `sweep/${account.type}/${account.id}/${change}/${seenAt}`,
         eventType: 'sweep',
-        // When it was deleted is not known; it was alive then.
+        // The time of the deletion is unknown. This is the last time at which the account existed.
         at: seenAt,
       },
     },
   };
 }
 
-/** What a page of a listing adds to the inventory. */
+/** The records and events that follow from one page of a listing. */
 export interface PageNews {
   readonly accounts: AccountRecord[];
   readonly messages: AccountEvent[];
 }
 
 /**
- * Compares a page of a listing that began at `listedAt` with what was known of its accounts. An
- * account that was enabled or disabled and not announced is recorded and announced; a new account
- * is recorded only, for its notification may still be on its way and opens no operation.
+ * Compares one page of a listing that began at `listedAt` (epoch milliseconds) with the records of
+ * its accounts. A change of `enabled` without a notification is recorded and announced. A new
+ * account is only recorded, because its notification may still arrive and opens no operation.
  */
 export function comparePage(
   page: readonly Account[],
@@ -67,7 +68,7 @@ export function comparePage(
   const news: PageNews = { accounts: [], messages: [] };
   for (const account of page) {
     const record = before.get(keyOfAccount(account));
-    // What a notification changed since the listing began is newer than the listing.
+    // The record changed after the listing began, so it is newer than the listing.
     if (record && record.seenAt >= listedAt) continue;
     const shown = shownRecord(record, account, listedAt);
     if (!isNews(shown, record)) continue;
@@ -80,8 +81,8 @@ export function comparePage(
 }
 
 /**
- * That an account was seen once more is news only of one that was said to be deleted: by that it
- * lives ({@link isGone}).
+ * True if the record says more than the stored one. A new `seenAt` alone matters only for an
+ * account that was reported deleted, because it then exists again ({@link isGone}).
  */
 export const isNews = (record: AccountRecord, known: AccountRecord | undefined): boolean =>
   !known ||

@@ -25,6 +25,7 @@ import { listen } from './listen.ts';
 import { loadPlugins, resolvePlugins } from './plugins.ts';
 import { startOrUndo, type Teardown } from './teardown.ts';
 
+/** The options of {@link startEmbedded}. */
 export interface EmbeddedOptions {
   readonly settings: Settings;
   readonly credentials: Credentials;

@@ -2,14 +2,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { reportOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 
+/** The dependencies of {@link startInventorySync}. */
 export interface InventorySyncDeps {
   /** Fills the inventory. Throws while Keystone does not answer. */
   syncInventory(): Promise<unknown>;
-  /** Compares it with Keystone's lists and announces what no notification did. Throws as well. */
+  /**
+   * Compares the inventory with Keystone's lists and announces changes without a notification.
+   * Throws while Keystone does not answer.
+   */
   sweep(): Promise<{ readonly held: number }>;
-  /** Milliseconds between two sweeps; 0: none but after a gap. */
+  /** Milliseconds between two sweeps. With 0 there is a sweep only after a gap. */
   readonly sweepMillis: number;
-  /** Whether no other process has taken this sweep for itself; only one of them may. */
+  /**
+   * Returns true if this process may do the sweep. Only one of the processes that share a store
+   * gets true.
+   */
   claim(sweepId: string): Promise<boolean>;
   /**
    * The time since which every notification is received, and the time of the last one (epoch
@@ -20,6 +27,7 @@ export interface InventorySyncDeps {
   now(): number;
 }
 
+/** The running synchronization. */
 export interface InventorySync {
   /** The state in words, for `/healthz`. */
   state(): string;
@@ -38,8 +46,8 @@ const AGAIN_SECONDS = [2, 5, 10, 30, 60];
 /**
  * Fills the inventory at the start, with retries. After each gap in which notifications may have
  * been lost it compares the inventory with Keystone again. Gaps are the start itself, a lost
- * broker, and an exchange that was created again. Keystone sends each notification at most once,
- * so the inventory is also compared every `sweepMillis`, by one of the processes that share a store.
+ * broker, and an exchange that was created again. Keystone sends each notification at most once. So
+ * the inventory is also compared every `sweepMillis`, by one of the processes that share a store.
  */
 export function startInventorySync({
   syncInventory,
@@ -79,7 +87,7 @@ export function startInventorySync({
         const slot = slotOf(now());
         await untilDone(async () => {
           if (swept === slot || (await claim(`sweep/${sweepMillis}/${slot}`))) {
-            // Claimed once, it is this process that tries again.
+            // After one successful claim this process also makes the retries.
             swept = slot;
             await compare();
           }
@@ -96,7 +104,7 @@ export function startInventorySync({
         ? `filled; ${held} accounts are missing from Keystone's lists and held for you: npx propagator operation list --state held`
         : 'filled';
   };
-  /** All processes count the same spans of time, so that they claim the same sweep. */
+  /** All processes use the same time slots, so that they claim the same sweep. */
   const slotOf = (at: number): number => (sweepMillis > 0 ? Math.floor(at / sweepMillis) : 0);
   const untilDone = async (work: () => Promise<unknown>): Promise<void> => {
     for (let n = 0; !signal.aborted; n += 1) {

@@ -14,6 +14,7 @@ import { startOrUndo, type Teardown } from './teardown.ts';
 
 const BEAT_MILLIS = 60_000;
 
+/** The options of {@link startRelayOnly}. */
 export interface RelayOnlyOptions {
   readonly settings: Settings;
   /** The source of the region if the queue URL does not name it. */

@@ -4,9 +4,9 @@ import type { Reads } from '../engine/port.ts';
 import type { Scope } from '../operation/model.ts';
 
 /**
- * The id of a living account that a database may take for this one; `undefined` if there is none.
- * Asked are the accounts of the inventory whose ids are alike, and the id in small and in
- * capital letters. Throws when Keystone gives no certain answer.
+ * Returns the id of an existing account that a database may treat as equal to this one, or
+ * `undefined`. It asks Keystone about the similar ids of the inventory, and about the id in lower
+ * and upper case. Throws when Keystone gives no certain answer.
  */
 export async function livingAlike(
   { type, id }: Pick<Scope, 'type' | 'id'>,

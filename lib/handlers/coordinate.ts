@@ -18,6 +18,7 @@ import type { Service } from '../task/service.ts';
 import { livingAlike } from './alike.ts';
 import { keystoneAction } from './keystone-action.ts';
 
+/** The dependencies of {@link coordinate}. */
 export interface CoordinateDeps {
   readonly engine: Engine;
   readonly cloud: Cloud;

@@ -19,6 +19,7 @@ export const missingEndpoint = (service: Pick<Service, 'name'>, region: string):
   region,
 });
 
+/** The dependencies of {@link otherServices}. */
 export interface OtherServices {
   readonly cloud: Pick<Cloud, 'api' | 'registry'>;
   readonly services: readonly ServiceAddress[];

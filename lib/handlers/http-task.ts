@@ -19,6 +19,7 @@ export interface HttpPlugin {
   readonly url: string;
 }
 
+/** The dependencies of {@link runHttpTask}. */
 export interface RemoteDeps
   extends Pick<ServiceDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'> {
   /** Milliseconds without a report after which the operator is asked to act. */

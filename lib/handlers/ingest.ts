@@ -12,6 +12,7 @@ import type { Delivery, Engine } from '../engine/port.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 
+/** The dependencies of {@link ingest}. */
 export interface IngestDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;

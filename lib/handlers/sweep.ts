@@ -11,6 +11,7 @@ import { scopeOf } from '../operation/scope.ts';
 import type { Logger } from '../shared/log.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 
+/** The dependencies of {@link sweep}. */
 export interface SweepDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;
@@ -24,41 +25,44 @@ export interface SweepDeps {
   now(): number;
 }
 
+/** The result of a sweep. */
 export interface Swept {
   /** Accounts that Keystone listed. */
   readonly listed: number;
-  /** Deletions that were announced. */
+  /** Deletions that the sweep announced. */
   readonly deleted: number;
-  /** Accounts whose `enabled` moved without a notification. */
+  /** Accounts whose `enabled` changed without a notification. */
   readonly moved: number;
-  /** Accounts that are missing and held for a person. */
+  /** Missing accounts whose operations are held for a person. */
   readonly held: number;
 }
 
 type Type = Account['type'];
 const TYPES: readonly Type[] = ['domain', 'project', 'user'];
-/** Records in memory, and in one commit. */
+/** The number of records in memory and in one commit. */
 const BATCH = 500;
-/** Projects that were not known before are few, but in an inventory that was never filled. */
+/**
+ * The most projects whose members one sweep asks for. Only an inventory that was never filled has
+ * more new projects.
+ */
 const MOST_ASKED_FOR_MEMBERS = 200;
 const MOST_HELD = 10_000;
 const IDS_A_LINE = 100;
 
 /**
- * Compares Keystone's lists of domains, projects and users with the inventory, page by page; of a
- * whole list the ids alone are kept. A deletion or a change of `enabled` that no notification
- * announced becomes the same account event, with the cause `sweep`. When too many accounts of a
- * type are missing at once ({@link doubtAbout}), none of these deletions is announced: each
- * account gets an operation that is held until a person releases it, a notification announces the
- * deletion, or Keystone lists the account again.
- * Throws `PropagatorError` when a list is empty, truncated or can't be read to its end: then no
- * account counts as missing.
+ * Compares Keystone's lists of domains, projects and users with the inventory, page by page. It
+ * keeps only the ids of a list in memory. A deletion or a change of `enabled` without a
+ * notification is published as an account event with the cause `sweep`. When too many accounts of a
+ * type are missing ({@link doubtAbout}), no deletion is published. Each missing account gets a held
+ * operation instead. It stays held until a person releases it, a notification announces the
+ * deletion, or Keystone lists the account again. Throws `PropagatorError` when a list is empty,
+ * truncated or cannot be read to its end. No account counts as missing then.
  */
 export async function sweep(deps: SweepDeps): Promise<Swept> {
   const listedAt = deps.now();
   const lists = new Map<Type, Set<string>>();
   let moved = 0;
-  // All lists are read to their ends before a single account counts as missing.
+  // All lists must be complete before any account counts as missing.
   for (const type of TYPES) {
     const { ids, moved: movedHere } = await readList(type, listedAt, deps);
     lists.set(type, ids);
@@ -113,7 +117,7 @@ async function membersOf(id: ProjectId, { keystone }: SweepDeps): Promise<UserId
   return [...new Set((await keystone.members(id)).map(({ userId }) => userId))];
 }
 
-/** What was held because it was missing, and is listed again, was never deleted. */
+/** Ends the held operations of accounts that Keystone lists again. */
 async function endRefuted(
   lists: ReadonlyMap<Type, ReadonlySet<string>>,
   { engine, now }: SweepDeps,
@@ -121,7 +125,8 @@ async function endRefuted(
   const held = await engine.reads.operations({ state: 'held', limit: MOST_HELD });
   for (const operation of held)
     if (isInDoubt(operation) && lists.get(operation.scope.type)?.has(operation.scope.id))
-      // On a conflict a person has just released it: Keystone is asked by that.
+      // On a lock conflict a person has just released the operation, and Keystone is asked in any
+      // case.
       await engine.commit({ operations: [refuse(operation, 'Keystone lists it again', now())] });
 }
 
@@ -144,7 +149,7 @@ async function announceMissing(
   const held: Operation[] = [];
   let deleted = 0;
   for (const ids of batches(missing)) {
-    // Read again: a notification may have come meanwhile.
+    // The records are read again, because a notification may have arrived meanwhile.
     const records = (await engine.reads.accounts(type, ids)).filter((record) =>
       isMissing(record, listed, listedAt),
     );
@@ -167,7 +172,7 @@ async function takeMissing(
   const { account } = record;
   const existing = await engine.reads.operationsAbout(account.type, account.id);
   const last = existing[0];
-  // A later listing with fewer gaps is no decision of a person.
+  // A later listing with fewer missing accounts does not replace the decision of a person.
   if (last && isInDoubt(last)) return last;
   const gone = { ...record, deletedAt: now() };
   if (doubt === undefined) {
@@ -179,7 +184,7 @@ async function takeMissing(
     });
     return 'deleted';
   }
-  // Whether this deletion is another one is known when the operation has ended.
+  // Whether this is another deletion can only be decided when the operation has ended.
   if (last && !hasEnded(last)) return undefined;
   const projects = account.type === 'user' ? await engine.reads.projectsOfMember(account.id) : [];
   const scope = scopeOf(account, { record, projects });
@@ -195,7 +200,7 @@ async function takeMissing(
     deletion: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
   });
   if (!opened || !isInDoubt(opened.operation)) {
-    // An operation has dealt with this deletion, or it must not be touched at all.
+    // An operation has already handled this deletion, or the account is protected.
     await engine.commit({
       accounts: [gone],
       ...(opened ? { operations: [opened.operation] } : {}),

@@ -3,6 +3,7 @@ import type { Keystone } from '../account/keystone.ts';
 import type { Engine } from '../engine/port.ts';
 import type { Logger } from '../shared/log.ts';
 
+/** The dependencies of {@link syncInventory}. */
 export interface FillDeps {
   readonly engine: Pick<Engine, 'reads' | 'commit'>;
   readonly keystone: Keystone;
@@ -14,10 +15,11 @@ export interface FillDeps {
 const RECORDS_A_COMMIT = 1000;
 
 /**
- * Fills the inventory from Keystone's full lists, with the members of every project; done at the
- * start, beside the taking in of notifications. Answers how many accounts there are, and how many
- * projects and domains Keystone no longer lists: those are the sweep's. Throws `PropagatorError`
- * when a list failed or was empty: nothing was changed then, and it may be called again.
+ * Fills the inventory from Keystone's full lists, with the members of every project. It runs at the
+ * start, while notifications are ingested. Returns the number of accounts, and the number of
+ * projects and domains that Keystone no longer lists. The sweep handles those. Throws
+ * `PropagatorError` when a listing fails or is empty. Nothing is changed then, and the caller may
+ * retry.
  */
 export async function syncInventory({
   engine,

@@ -22,6 +22,7 @@ import type { Service, ServiceApi, Watch } from '../task/service.ts';
 import { missingEndpoint, otherServices } from './endpoints.ts';
 import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
 
+/** The dependencies of {@link runTask}. */
 export interface ServiceDeps {
   readonly engine: Engine;
   readonly cloud: Cloud;

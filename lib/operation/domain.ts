@@ -9,7 +9,7 @@ export interface DomainProject {
   readonly scope: ProjectScope;
   readonly existing: readonly Operation[];
   readonly protectedBecause: string | undefined;
-  /** Epoch milliseconds when Keystone last showed it; `undefined` if it never did. */
+  /** Epoch milliseconds when Keystone last showed the project; `undefined` if it never did. */
   readonly seenAliveAt: number | undefined;
 }
 

@@ -11,6 +11,7 @@ import type {
 import type { Condition, Phase } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
+/** `observe`: count and change nothing. `enforce`: remove. */
 export type Mode = 'observe' | 'enforce';
 
 /**
@@ -36,6 +37,7 @@ export const OPERATION_STATES = [
   'unverified',
 ] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
+/** The end states of an operation. */
 export const ENDED: readonly OperationState[] = ['finished', 'observed', 'refused', 'unverified'];
 
 /**
@@ -54,10 +56,12 @@ export const TASK_STATES = [
   'unreachable',
 ] as const;
 export type TaskState = (typeof TASK_STATES)[number];
+/** The end states of a task. */
 export const TASK_ENDED: readonly TaskState[] = ['finished', 'skipped', 'unreachable'];
 
 /** `members`: users who had a role on the project, recorded before the deletion. */
 export type ProjectScope = Extract<Scope, { type: 'project' }>;
+/** The account that an operation is about, with the data that services need. */
 export type Scope =
   | {
       readonly type: 'project';

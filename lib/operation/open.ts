@@ -25,7 +25,7 @@ export interface OpenInput {
   /** The times that tell a new deletion from the one that the last operation handled. */
   readonly deletion?: Deletion;
   /**
-   * Why Keystone's lists are in doubt: the operation is held, and Keystone is not asked before a
+   * Why Keystone's lists are in doubt. The operation is then held. Keystone is asked only after a
    * person releases it or a notification announces the deletion.
    */
   readonly doubt?: string;
@@ -38,19 +38,20 @@ export interface Opened {
 }
 
 /**
- * The operation that the deletion of an account opens. `undefined` when an operation deals with this
- * deletion already. Rules, in this order:
+ * Returns the operation that the deletion of an account opens, or `undefined` when an operation
+ * already handles this deletion. The rules, in this order:
  *
- * - A message that an operation was opened for opens nothing again.
- * - A person's request or rerun opens a new generation; the caller makes sure that none is running.
- * - An operation that is held because of Keystone's lists alone is taken up by a notification.
- * - An operation that Keystone refuted is taken up again: this notification may be the true one.
+ * - A message that already opened an operation opens nothing again.
+ * - A request or rerun of a person opens a new generation. The caller makes sure that no operation
+ *   is running.
+ * - An operation that is held because of doubtful lists is resumed by a notification.
+ * - A refused operation is resumed, because this notification may be true.
  * - A new deletion ({@link isNewDeletion}) opens a new generation, at once or when the last
  *   operation has ended.
- * - An operation that was only observed is opened anew once the mode is `enforce`.
+ * - An observed operation is opened again once the mode is `enforce`.
  *
- * The id is derived from the account and the generation, so two notifications of one deletion can't
- * make two operations.
+ * The id is derived from the account and the generation, so that two notifications about one
+ * deletion cannot create two operations.
  */
 export function openCleanup(input: OpenInput): Opened | undefined {
   const { existing, now, cause } = input;
@@ -58,7 +59,7 @@ export function openCleanup(input: OpenInput): Opened | undefined {
   const last = existing[0];
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
   if (last && !isByPerson) {
-    // Keystone's lists alone leave it held; a notification does not.
+    // Another doubtful list does not change the held operation. A notification resumes it.
     if (isInDoubt(last))
       return input.doubt || input.protectedBecause ? undefined : takeUp(last, input);
     if (input.doubt && !hasEnded(last)) return undefined;
@@ -142,7 +143,7 @@ function takeUp(refused: Operation, input: OpenInput): Opened {
   };
 }
 
-/** Whether it is held because so many accounts were missing from Keystone's lists at once. */
+/** True if the operation is held because too many accounts were missing from Keystone's lists. */
 export const isInDoubt = ({ state, hold }: Operation): boolean =>
   state === 'held' && hold?.about === 'listing';
 

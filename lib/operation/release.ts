@@ -11,8 +11,8 @@ interface Released {
 }
 
 /**
- * Applies the release of a held operation by a person. The operation ignores the caps, repeats a
- * Keystone action, or ends although something was unreachable.
+ * Applies the release of a held operation by a person. The operation then asks Keystone, ignores
+ * the caps, repeats a Keystone action, or ends although something was unreachable.
  */
 export function applyRelease(
   transaction: OperationTransaction,
@@ -23,7 +23,8 @@ export function applyRelease(
   const { hold, keystoneAction } = operation;
   if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
   if (isInDoubt(operation)) {
-    // The person decides that Keystone is asked. No cap is passed by that.
+    // After this release Keystone is asked. The caps still apply, because the person has not
+    // decided about them.
     transaction.operation = {
       ...moveOperation(operation, 'confirming'),
       cause: { ...operation.cause, note: `released by ${by}: ${reason}`.slice(0, 1500) },

@@ -67,7 +67,7 @@ export function step(
       applyChildren(transaction, input.children, rules.now);
       break;
   }
-  // Whatever the end is, a refusal too: the domain that it belongs to waits for it.
+  // The operation of the domain waits for this end, also if the operation is refused.
   if (!hasEnded(operation) && hasEnded(transaction.operation)) announceEnd(transaction);
   const done = transaction.done();
   const unchanged =

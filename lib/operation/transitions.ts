@@ -3,8 +3,9 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 /** All allowed state changes of an operation. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
   confirming: ['pre-delete', 'running', 'waiting', 'held', 'observed', 'refused'],
-  // Held before Keystone was asked: it is asked when a person releases it. Refused: Keystone lists
-  // it again, or an administrator asks for the cleanup of a project that Keystone shows.
+  // To `confirming`: a person released an operation that was held before Keystone was asked. To
+  // `refused`: Keystone lists the account again, or an administrator requests the cleanup of a
+  // project that Keystone shows.
   held: ['confirming', 'pre-delete', 'running', 'waiting', 'closing', 'refused'],
   'pre-delete': ['held', 'running'],
   running: ['held', 'closing', 'finished', 'unverified'],

@@ -13,6 +13,7 @@ export interface Answer {
   readonly requestId: string | undefined;
 }
 
+/** The options of one call. */
 export interface RequestOptions {
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly json?: unknown;
@@ -36,6 +37,7 @@ export interface RequestOptions {
  */
 export type Paging = 'marker' | 'next' | 'offset' | 'total' | 'swift' | 'none';
 
+/** The options of one listing. */
 export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   /**
    * The key of the rows, for example `servers`; `undefined` where the answer itself is the array
@@ -53,8 +55,8 @@ export interface ListOptions<S extends z.ZodType> extends RequestOptions {
   /** Stop after about this many rows and return `more`. */
   readonly atMost?: number;
   /**
-   * Takes each page before the next one is asked for; the answer then holds no rows. A listing that
-   * begins anew hands over its first pages again.
+   * Receives each page before the next one is requested. The result then contains no rows. A
+   * listing that restarts passes its first pages again.
    */
   readonly onPage?: (rows: z.infer<S>[]) => Promise<void>;
 }
