@@ -73,6 +73,7 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
   };
 }
 
+/** Answers 404 for an unknown path. */
 export const notFound = (app: Hono) =>
   app.notFound((context) =>
     context.json(

@@ -8,15 +8,18 @@ import { protectedBecause } from '../task/safety-rules.ts';
 import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
-/** What a person says who asks for an operation. */
+/** A person's request for an operation. */
 export interface Wish {
   readonly by: string;
   readonly reason: string;
-  /** Of the project, to confirm that an enabled one is meant. */
+  /** The name of the project, which confirms the deletion of an enabled project. */
   readonly name?: string | undefined;
 }
 
-/** An administrator asks for the cleanup of a project that Keystone shows. */
+/**
+ * Opens an operation for an administrator's request to clean up a project that Keystone shows.
+ * Throws what a failed call to Keystone throws.
+ */
 export async function request(
   wish: Wish & { readonly project: ProjectId; readonly rerunOf?: OperationId },
   deps: ApiDeps,
@@ -57,7 +60,7 @@ export async function request(
     protectedBecause: protectedBecause(scope, protection),
     ...(wish.rerunOf ? { rerunOf: wish.rerunOf } : {}),
   };
-  // Keystone is asked in depth only for a request that nothing else refuses.
+  // Check Keystone in depth only if no other rule refuses the request.
   const refused = openRequest({ ...input, keystoneCheck: { obstacles: [], unknown: [] } });
   if (refused.is === 'refused') return refused;
   return openRequest({ ...input, keystoneCheck: await keystoneActions.checkEnd(id) });
@@ -74,7 +77,7 @@ const wayOn = ([last]: readonly Operation[]): string =>
     ? `its cleanup is ${last.id}. One that has ended can be run again: propagator operation rerun ${last.id} --reason "…"`
     : 'one that is deleted is cleaned up because of its notification';
 
-/** A person runs an operation again that has ended. */
+/** Runs an ended operation again for a person. Throws what a failed call to Keystone throws. */
 export async function rerun(earlier: Operation, wish: Wish, deps: ApiDeps): Promise<RequestAnswer> {
   const { reads } = deps.engine;
   const { type, id } = earlier.scope;
@@ -91,7 +94,7 @@ export async function rerun(earlier: Operation, wish: Wish, deps: ApiDeps): Prom
   const refused = whyNotAgain(earlier, existing, because);
   if (refused !== undefined) return { is: 'refused', because: refused };
   if (earlier.request && earlier.scope.type === 'project') {
-    // The project may live on: then it is a request once more.
+    // If the project still exists, the rerun is another request.
     const shown = await deps.cloud.keystone.show('project', earlier.scope.id);
     if (shown.is === 'present')
       return request({ ...wish, project: earlier.scope.id, rerunOf: earlier.id }, deps);
@@ -108,7 +111,7 @@ export async function rerun(earlier: Operation, wish: Wish, deps: ApiDeps): Prom
   });
 }
 
-/** Stores what was opened; answers as the API does. */
+/** Stores the opened operation and returns the API's response. */
 export async function commitOpened(answer: RequestAnswer, engine: Pick<Engine, 'commit'>) {
   if (answer.is === 'refused')
     return { status: 409, body: problem('refused', answer.because, answer.advice) } as const;

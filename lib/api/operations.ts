@@ -22,7 +22,9 @@ const OperationQuery = z.strictObject({
 });
 const reason = typedText(1000);
 const Release = z.strictObject({ reason, by: notBy });
-/** `name`: confirms the rerun of a request about a project that is enabled. */
+/**
+ * `name`: the name of the project, which confirms the rerun of a request about an enabled project.
+ */
 const Rerun = z.strictObject({ reason, name: typedText(255).optional(), by: notBy });
 /** `name`: the name of the project, which confirms the deletion of an enabled project. */
 const Requested = z.strictObject({

@@ -8,7 +8,7 @@ import { callerOf } from './authentication.ts';
 import { notBy, readJson, typedText } from './body.ts';
 import type { ApiDeps } from './deps.ts';
 
-/** Decided about in one call; a second call takes the next. */
+/** Limit of decisions per call; a further call takes the next ones. */
 const MOST_AT_ONCE = 1000;
 
 const Limit = z.coerce.number().int().min(1).max(1000).default(100);
@@ -25,7 +25,7 @@ const Decision = z
     message: 'name the accounts, or say "all": true',
   });
 
-/** Deletions of accounts that were never seen alive: listed, released, dropped. */
+/** Routes that list, release and drop deletions of accounts that were never seen alive. */
 export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
   app.get('/v1/suspicious', async (context) =>
     context.json(await engine.reads.suspicions(Limit.parse(context.req.query('limit')))),
@@ -52,7 +52,9 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
   });
 }
 
-/** Those that are named, dropped ones too; or all that are still to be decided. */
+/**
+ * The named accounts, including dropped ones, or with `all` every account that is not decided yet.
+ */
 async function meant(
   { accounts, all }: Pick<z.infer<typeof Decision>, 'accounts' | 'all'>,
   reads: Reads,

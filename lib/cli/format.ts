@@ -128,7 +128,7 @@ function chosen(wanted: readonly string[], names: readonly string[]): string[] {
   });
 }
 
-/** Of the characters that move a cursor, JSON itself escapes the first 32 only. */
+/** JSON escapes only the first 32 of the control characters that act on a terminal. */
 const toJson = (value: unknown): string =>
   JSON.stringify(value, undefined, 2).replace(CONTROLS_BUT_ENDS, inJson);
 const toYaml = (value: unknown): string => stringify(value).trimEnd();
@@ -142,8 +142,8 @@ function harmless(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, harmless(inner)]));
 }
 /**
- * Control characters, line ends, and what turns the direction of writing: in an id or a name they
- * could make one account look like another.
+ * Control characters, line ends and characters that change the text direction: in an id or a name,
+ * they could make one account look like another.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must be escaped.
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
@@ -151,7 +151,7 @@ const CONTROLS_BUT_ENDS = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-
 const inJson = (character: string): string =>
   `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
-/** Text of others for a terminal: `\n`, `\t` and `\u{9b}` stand for what would act on it. */
+/** Escapes foreign text for a terminal: `\n`, `\t` and `\u{9b}` replace control characters. */
 export const escaped = (text: string): string =>
   text.replace(CONTROLS, (character) => {
     if (character === '\n') return '\\n';

@@ -127,13 +127,14 @@ export interface Reads {
    * ones.
    */
   accounts(type: 'project' | 'domain' | 'user', ids?: readonly string[]): Promise<AccountRecord[]>;
-  /** Accounts whose deletion is held apart, the last one first: see `Suspicion`. */
+  /** Accounts whose deletion is held for a person's decision, newest first: see `Suspicion`. */
   suspicions(limit: number): Promise<{ total: number; records: AccountRecord[] }>;
-  /** Accounts whose ids fold to this text, deleted ones too: see `foldId`. */
+  /** Accounts whose ids fold to this text, including deleted ones: see `foldId`. */
   accountsAlike(type: 'project' | 'domain' | 'user', folded: string): Promise<AccountRecord[]>;
   /**
-   * At most `limit` accounts of the type, deleted ones too, in the order of their ids: those after
-   * the id, or the first ones.
+   * At most `limit` accounts of the type in the order of their ids, including deleted ones. They
+   * start
+   * after the given id, or at the first one.
    */
   accountsAfter(
     type: 'project' | 'domain' | 'user',

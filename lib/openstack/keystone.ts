@@ -64,11 +64,11 @@ const isAbout = (error: unknown, id: string): boolean =>
  */
 const notFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
 
-/** `Could not find project: 4f….`: the id to the letter, and nothing after it. */
+/** Matches `Could not find project: 4f….` with exactly this id at the end. */
 const names = (message: string, id: string): boolean =>
   message.endsWith(`: ${id}.`) || message.endsWith(`: ${id}`);
 
-/** Web servers decode `%2F` before they look for the route: such an id reaches no row of Keystone. */
+/** Web servers decode `%2F` before routing, so a request with such an id never reaches Keystone. */
 const unaskable = (type: string): PropagatorError =>
   new PropagatorError({
     code: 'keystone.id.hidden',
@@ -163,7 +163,7 @@ export function createKeystone(api: ServiceApi): Keystone {
         return take(rows);
       };
       await pages(type, user, takeUsers);
-      // As for `users`: a list that shows a single domain may be of that domain alone.
+      // As in `users`: a list with a single domain may be limited to that domain.
       if (homes.size > 1) return;
       for (const one of await domains()) await pages(type, user, takeUsers, { domain_id: one.id });
     },

@@ -68,7 +68,7 @@ async function readOnce<S extends z.ZodType>(
       const checkedRows = page.rows.map((one) => checked(row, one));
       seen += checkedRows.length;
       const next = STYLES[paging](page, collection, seen);
-      // Whether the page can be trusted is known now: a truncated one is never handed over.
+      // Only after the paging check, so that a truncated page is never passed on.
       if (onPage) await onPage(checkedRows);
       else for (const one of checkedRows) rows.push(one);
       if (!next) return { rows, more: false };

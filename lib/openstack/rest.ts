@@ -133,7 +133,7 @@ export function createRest(options: RestOptions): ServiceApi {
     watch?.signal.throwIfAborted();
     const endpoint = request.endpoint ?? options.endpoint;
     refuseUnsafePath(service, endpoint.replace(/^\w+:\/+[^/]*/, ''));
-    // In Swift's paths an object has any name, `..` too, and Swift takes it as it is written.
+    // A Swift object may have any name, including `..`, and Swift uses the path unchanged.
     if (service !== 'swift') refuseUnsafePath(service, path);
     refuseUnsafeHeaders(service, request.headers);
     const target = locate(home, endpoint, path, request.query);

@@ -1,12 +1,12 @@
 import { PropagatorError } from '../shared/errors.ts';
 
 /**
- * Refuses a path that another program on the way may take for another path. Every id is encoded, but
- * proxies and web servers decode `%2F` and `%2E` before they look for the route (a real Keystone
- * answers for `/v3/projects/a%2F` as for `/v3/projects/a`), and then `.`, `..` and empty segments
- * lead elsewhere: to the resources of another project. `path` is one as it is sent, with its query.
- * Throws {@link PropagatorError}, whose code ends in `.hidden`: what could not be listed is not
- * taken for empty.
+ * Refuses a path that another program could read as a different path. Every id is encoded, but
+ * proxies and web servers decode `%2F` and `%2E` before routing (a real Keystone answers for
+ * `/v3/projects/a%2F` as for `/v3/projects/a`), and `.`, `..` and empty segments then lead to the
+ * resources of another project. `path` is the path as sent, with its query. Throws
+ * {@link PropagatorError} whose code ends in `.hidden`: what cannot be listed does not count as
+ * empty.
  */
 export function refuseUnsafePath(service: string, path: string): void {
   for (const segment of (path.split('?')[0] ?? '').split('/')) {
@@ -17,8 +17,8 @@ export function refuseUnsafePath(service: string, path: string): void {
 }
 
 /**
- * Refuses a header that would arrive as another text: Node sends Latin-1, and spaces at both ends
- * are dropped. Throws like {@link refuseUnsafePath}.
+ * Refuses a header value that would be changed in transit: Node sends Latin-1, and spaces at both
+ * ends are dropped. Throws like {@link refuseUnsafePath}.
  */
 export function refuseUnsafeHeaders(
   service: string,

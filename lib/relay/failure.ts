@@ -12,6 +12,7 @@ function codeOf(thrown: unknown): number | string | undefined {
     : undefined;
 }
 
+/** True if the broker reported that the queue or exchange does not exist. */
 export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
 
 /**

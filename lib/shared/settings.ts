@@ -14,7 +14,7 @@ const duration = z
     return Number(number) * UNITS[unit as keyof typeof UNITS];
   })
   .refine((millis) => millis <= 366 * UNITS.d, 'must be at most 366d');
-/** Separated by commas; or a JSON array, for an id that has a comma in it, or a space at an end. */
+/** Ids separated by commas, or a JSON array for ids that contain a comma or outer spaces. */
 const jsonIds = z
   .string()
   .transform((text, context) => {
@@ -116,7 +116,7 @@ export const Settings = z.object({
       (millis) => millis >= 1000 && millis <= 7 * UNITS.d,
       'the longest wait must be from 1s to 7d',
     ),
-  /** `0s` switches it off; more often than once a minute is a load on Keystone. */
+  /** `0s` disables the sweep. An interval of less than a minute would put load on Keystone. */
   PROPAGATOR_SWEEP: duration
     .prefault('1h')
     .refine(

@@ -15,19 +15,24 @@ export const logicalId = (name: string): string =>
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('');
 
+/** An attribute of a resource (`Fn::GetAtt`), by default its ARN. */
 export const attribute = (id: string, name = 'Arn') => ({ 'Fn::GetAtt': [id, name] });
+/** A reference to a resource or a pseudo parameter (`Ref`). */
 export const ref = (id: string) => ({ Ref: id });
 /** A pseudo parameter for the text of {@link sub}: `pseudo('Region')`. */
 export const pseudo = (name: 'Region' | 'Partition' | 'AccountId'): string =>
   ['$', `{AWS::${name}}`].join('');
+/** Text with placeholders (`Fn::Sub`). */
 export const sub = (text: string) => ({ 'Fn::Sub': text });
 
+/** An IAM statement that permits actions on a resource. */
 export const allow = (actions: readonly string[], resource: unknown, condition?: object) => ({
   Effect: 'Allow',
   Action: actions,
   Resource: resource,
   ...(condition ? { Condition: condition } : {}),
 });
+/** An IAM policy document. */
 export const policy = (statements: readonly object[]) => ({
   Version: '2012-10-17',
   Statement: statements,

@@ -18,6 +18,7 @@ export const leftOutLines = (leftOut: readonly LeftOutShape[]): string[] =>
     ({ region, types, setting }) => `- region ${region}, by ${setting}: ${types.join(', ')}`,
   );
 
+/** A table of types that no service file covers. */
 export const uncoveredTable = (uncovered: readonly UncoveredShape[]): string =>
   table(
     ['TYPE', 'NAME'],

@@ -62,13 +62,13 @@ function because({ cause, request, openedAt }: OperationShape['operation']): str
   return `${cause.eventType}${by}, taken in ${time(openedAt)}${cause.note ? `; ${cause.note}` : ''}`;
 }
 
-/** An account can be cleaned up more than once: see `rerun`. */
+/** An account can have several cleanups: see `rerun`. */
 const generation = ({ generation: number, rerun }: OperationShape['operation']): string =>
   rerun
     ? `number ${number} about this account; ${rerun.by} ran ${rerun.of} again at ${time(rerun.at)}: ${rerun.reason}`
     : `number ${number} about this account: it was deleted again after the earlier one`;
 
-/** What a rerun found that the earlier operation had removed, or had not seen. */
+/** What a rerun found that the earlier operation had removed or not listed. */
 function foundAgain({ foundAgain: found, operation }: OperationShape): string[] {
   const { rerun } = operation;
   if (!found || !rerun) return [];

@@ -24,8 +24,10 @@ const STATE_COLOURS: Readonly<Record<string, 'green' | 'yellow' | 'red' | 'cyan'
 /** The state of an operation or a task, in its color. */
 export const colored = (state: string, color: Colors): string =>
   color[STATE_COLOURS[state] ?? 'dim'](state);
+/** The account of an operation, by name if known. */
 export const who = ({ scope }: OperationShape['operation']): string =>
   `${scope.type} ${scope.name ?? scope.id}`;
+/** The duration of an operation until its end or until now. */
 export const lasted = ({ openedAt, endedAt }: OperationShape['operation'], now: number): string =>
   duration((endedAt ?? now) - openedAt);
 
@@ -47,6 +49,7 @@ export function showOperations(
     seen.resources.removed,
     seen.resources.left,
     lasted(seen.operation, now),
+    /** The first reason why an operation waits or is held; empty without one. */
     firstReason(seen).slice(0, 70),
   ]);
   const all = table(

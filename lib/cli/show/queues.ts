@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import { table, time } from '../output.ts';
 import type { QuarantineShape, StatusShape } from '../shapes.ts';
 
+/** The quarantine as a table, newest first. */
 export function showQuarantine({ total, records }: z.infer<typeof QuarantineShape>): string {
   if (total === 0) return 'Nothing in quarantine.';
   const rows = records.map(({ receivedAt, source, bytes, reason }) => [
@@ -13,6 +14,7 @@ export function showQuarantine({ total, records }: z.infer<typeof QuarantineShap
   return `${total} in quarantine, newest first\n${table(['RECEIVED', 'SOURCE', 'BYTES', 'REASON'], rows, ['BYTES'])}`;
 }
 
+/** Health, queues and counters as tables. */
 export function showStatus(status: z.infer<typeof StatusShape>): string {
   const { accounts, suspicious, counters, queues, ...health } = status;
   const lines = Object.entries(health).map(([part, value]) => [

@@ -25,7 +25,7 @@ export class AwsError extends Error {
   }
 }
 
-/** The fields of the SDK's `ServiceException` that are used here. */
+/** The fields of the SDK's `ServiceException` that are read. */
 const Refusal = z.object({
   name: z.string(),
   message: z.string().catch(''),

@@ -106,6 +106,7 @@ export class Queues {
   }
 }
 
+/** True for a queue of this project that is not a dead-letter queue. */
 export const isQueueName = (name: string): name is QueueName =>
   !name.endsWith('-dead') &&
   (name === 'ingest' || name === 'coordinate' || name.startsWith('service-'));

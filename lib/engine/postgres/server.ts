@@ -34,9 +34,10 @@ export async function openServer(
   };
   const pool = new pg.Pool({ ...options, max: CONNECTIONS });
   pool.on('error', (error) => warn('A connection to PostgreSQL was lost', error));
-  // A server that stops may end a connection in the very packet that accepts it, before the caller
-  // of `connect` has the client: an `error` without a listener would end the process. The caller
-  // hears of the loss from its first statement.
+  // A stopping server may close a connection in the packet that accepts it, before the caller of
+  // `connect` has the client. Without a listener, the `error` event would end the process. The
+  // caller's
+  // first statement reports the loss.
   pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await pool.query('SELECT 1');

@@ -8,7 +8,10 @@ import { type Item, keyOf, numberOf, type Store, textOf, type Write } from './ta
 /** Rows for the account records of a change. */
 export interface AccountRows {
   readonly writes: readonly Write[];
-  /** To members that were not known before, and to the account itself. They are harmless alone. */
+  /**
+   * Pointers to new members and to the account, written before the transaction. A pointer without
+   * its row is harmless.
+   */
   readonly ahead: readonly Item[];
   /** How many accounts are new. */
   readonly added: number;

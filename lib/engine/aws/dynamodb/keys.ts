@@ -50,7 +50,9 @@ export const PART_SECONDS = 365 * DAY_SECONDS;
 export const sortable = (millis: number): string =>
   String(Math.max(0, Math.floor(millis))).padStart(15, '0');
 
+/** The key of an operation. */
 export const operationKey = (id: string): Key => ({ pk: `operation#${id}`, sk: 'operation' });
+/** The key of the row with all tasks of one operation and region. */
 export const tasksKey = (id: TaskId): Key => {
   const [operation = '', , ...region] = id.split('/');
   return { pk: `operation#${operation}`, sk: `tasks#${region.join('/')}` };

@@ -167,7 +167,7 @@ export function readsOf(
       return accountsOf(type, [folded, ...(await store.sortKeys({ pk: alikePk(type, folded) }))]);
     },
     async accountsAfter(type, after, limit) {
-      // The range of the table begins with `after` itself.
+      // The key range includes `after` itself.
       const range = after === undefined ? {} : { from: after };
       const rows = await store.query({ pk: accountPk(type), ...range, limit: limit + 1 });
       return bodies(StoredAccount, rows)

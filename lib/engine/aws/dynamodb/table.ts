@@ -53,6 +53,7 @@ const READ_AT_ONCE = 100;
 const WRITTEN_AT_ONCE = 25;
 const BATCHES_AT_ONCE = 8;
 
+/** A key as attributes. */
 export const keyOf = ({ pk, sk }: Key): Item => ({ pk: { S: pk }, sk: { S: sk } });
 
 /** The table. Every read is consistent, except reads of the index. */
@@ -281,6 +282,7 @@ async function inBatches<T, R>(
 export const pause = (tries: number): Promise<void> =>
   delay(Math.min(2000, 10 * 2 ** tries) * (0.5 + Math.random() / 2));
 
+/** A string attribute of a row. Throws `engine.row.damaged` when it is missing. */
 export function textOf(item: Item, name: string): string {
   const text = item[name]?.S;
   if (text === undefined)
@@ -292,5 +294,6 @@ export function textOf(item: Item, name: string): string {
   return text;
 }
 
+/** A number attribute of a row; 0 when it is missing. */
 export const numberOf = (item: Item | undefined, name: string): number =>
   Number(item?.[name]?.N ?? 0);

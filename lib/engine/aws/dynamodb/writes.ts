@@ -61,6 +61,7 @@ export function operationWrites(operation: Operation, now: number): Write[] {
   ];
 }
 
+/** The domain of an operation's account; `undefined` if unknown. */
 export const domainOf = ({ scope }: Operation): string | undefined =>
   scope.type === 'domain' ? scope.id : scope.domainId;
 
@@ -102,6 +103,7 @@ export async function taskWrites(
   return writes;
 }
 
+/** Records an ingested notification. The condition fails if it was ingested before. */
 export const seenWrite = (id: string, now: number): Write => ({
   Put: {
     Item: {
@@ -112,6 +114,7 @@ export const seenWrite = (id: string, now: number): Write => ({
   },
 });
 
+/** Rows of a quarantine record and its pointer. */
 export const quarantineWrites = (record: QuarantineRecord): Write[] => [
   { Put: { Item: { ...keyOf(quarantineKey(record.id)), body: pack(storableRecord(record)) } } },
   { Put: { Item: keyOf({ pk: 'quarantine', sk: `${sortable(record.receivedAt)}#${record.id}` }) } },

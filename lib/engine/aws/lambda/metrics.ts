@@ -50,7 +50,7 @@ export function valuesOf({
   deadLetters = [],
   quarantine = [],
 }: Change): Values {
-  // So many accounts missing from one listing are a tripped cap as well.
+  // A hold because one listing lacks too many accounts also counts as a tripped cap.
   const capped = operations.filter(
     ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
   ).length;

@@ -39,6 +39,7 @@ export type OutboundMessage = z.infer<typeof OutboundMessage>;
  */
 const Envelope = z.object({ 'detail-type': z.string(), detail: z.unknown() });
 
+/** The body of a queue record in the form of an EventBridge event. */
 export const toEventBody = ({ type, detail }: Pick<OutboundMessage, 'type' | 'detail'>): string =>
   `{"detail-type":${JSON.stringify(type)},"source":"${SOURCE}","detail":${detail}}`;
 
