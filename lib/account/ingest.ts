@@ -161,8 +161,8 @@ function applyAccount(
 }
 
 /**
- * Neither Keystone nor an event has ever shown the account, so a person decides. See
- * {@link Suspicion}.
+ * Neither Keystone nor an event has ever shown the account, so a person decides. See `Suspicion` in
+ * `inventory.ts`.
  */
 function holdApart(
   update: InventoryUpdate,

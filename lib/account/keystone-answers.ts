@@ -39,8 +39,9 @@ const CONCURRENCY = 8;
  */
 const MOST_FAILURES = 3;
 /**
- * How many deletions of unknown accounts in a batch Keystone is asked about. The others are held
- * without a question, so that a flood of forged notifications does not delay the true ones.
+ * Keystone is asked about at most this many deletions of unknown accounts in a batch. The others
+ * are held without a question, so that a flood of forged notifications does not delay the true
+ * ones.
  */
 const MOST_UNKNOWN = 20;
 /**

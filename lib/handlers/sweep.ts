@@ -184,7 +184,7 @@ async function takeMissing(
     });
     return 'deleted';
   }
-  // Whether this is another deletion can only be decided when the operation has ended.
+  // Only the end of the operation shows whether this is another deletion.
   if (last && !hasEnded(last)) return undefined;
   const projects = account.type === 'user' ? await engine.reads.projectsOfMember(account.id) : [];
   const scope = scopeOf(account, { record, projects });

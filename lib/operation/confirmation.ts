@@ -53,8 +53,8 @@ export const awaitsConfirmation = (operation: Operation, confirmation: number): 
   (operation.state === 'confirming' || mayBeDeleted(operation));
 
 /**
- * True for a requested operation whose project may have been deleted by another client. Its answer
- * is used while the operation runs or is held for leftovers.
+ * True for a requested operation whose project another client may have deleted. The operation uses
+ * Keystone's answer while it runs and while it is held for leftovers.
  */
 const mayBeDeleted = (operation: Operation): boolean =>
   lives(operation) &&

@@ -73,7 +73,7 @@ export function total(counts: TaskCounts): ResourceTypeCount {
 }
 
 /**
- * Returns the conditions with the time since which each of them stands. The time is kept while the
+ * Returns the conditions, each with the time since which it exists. The time is kept while the
  * reason is the same.
  */
 export function keepSince(

@@ -62,8 +62,8 @@ export interface Resource {
 export interface RequiresLiveProject {
   readonly class: 'C' | 'D';
   /**
-   * What probably remains after the project's deletion, in a few words: `secrets, containers and
-   * their copies in the secret store`.
+   * The resources that probably remain after the project's deletion, in a few words: `secrets,
+   * containers and their copies in the secret store`.
    */
   readonly leftover: string;
   /** What the operator can do then, in one sentence. */
