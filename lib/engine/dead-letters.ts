@@ -26,7 +26,7 @@ const Requests = z.object({
   data: z.object({ taskId: TaskId, run: z.number().int().min(1) }),
 });
 
-/** Builds a dead letter. `body` is the stored message: JSON, or text that is not JSON. */
+/** Builds a dead-letter message. `body` is the stored message: JSON, or text that is not JSON. */
 export function readLetter({
   body,
   ...found
@@ -66,7 +66,7 @@ export const shownBody = (stored: Parameters<typeof bodyBytes>[0]): string =>
 /** Cause for grouping: the error's code, or {@link NO_WORD}. */
 export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string => error?.code ?? NO_WORD;
 
-/** True if the dead letter passes every field of the filter that is set. */
+/** True if the message matches every field of the filter that is set. */
 export const matches = (
   letter: DeadLetter,
   { queue, service, operationId, cause, id, ids }: DeadLetterFilter,

@@ -34,7 +34,7 @@ export interface QueueDefinition {
   readonly functionSeconds: number;
   /** Messages per invocation of the function. */
   readonly batchSize: number;
-  /** How long SQS waits to fill a batch. SQS requires it for batches of more than ten. */
+  /** How long Lambda waits to fill a batch. It is required for batches of more than ten. */
   readonly batchingSeconds: number;
 }
 export interface RuleDefinition {

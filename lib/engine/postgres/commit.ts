@@ -210,7 +210,7 @@ const WAIVERS = `
   SELECT body->>'type', body FROM jsonb_array_elements($1::text::jsonb) AS body
   ON CONFLICT (type) DO UPDATE SET body = excluded.body`;
 
-/** The sequence number stands for the age. A gap in it only means that fewer records are kept. */
+/** The sequence number represents the age. A gap in it only means that fewer records are kept. */
 const QUARANTINE = `
   WITH added AS (
     INSERT INTO propagator.quarantine (id, record)

@@ -72,7 +72,7 @@ export async function makeDue(
 
 /**
  * A message with a creation time in the future was created before the clock of the database was
- * set back. Its delay starts anew now. A message to retry waits at most the longest back-off.
+ * set back. Its delay starts again now. A message to retry waits at most the longest back-off.
  */
 export async function boundWaits(database: Database): Promise<void> {
   await database.query(`

@@ -17,7 +17,7 @@ const QUALITY = {
   [constants.BROTLI_PARAM_LGWIN]: 22,
 };
 
-/** Brotli at a low quality, because the function waits for it. */
+/** UTF-8 text as Brotli. */
 export const compress = (text: string): Buffer => brotliCompressSync(text, { params: QUALITY });
 export const decompress = (bytes: Uint8Array): string =>
   brotliDecompressSync(bytes).toString('utf8');

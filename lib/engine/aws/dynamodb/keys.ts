@@ -5,8 +5,8 @@ import type { Decision } from '../../port.ts';
 import type { Key } from './table.ts';
 
 /**
- * All data of one stage is in one table with the keys `pk` and `sk`. A row with a record holds it as
- * JSON in `body`, plain or compressed. A pointer holds only its keys.
+ * All data of one stage is in one table with the keys `pk` and `sk`. A row with a record holds it
+ * as JSON in `body`, plain or compressed. A pointer holds only its keys.
  *
  * Rows, as `pk` / `sk`:
  *
