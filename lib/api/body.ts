@@ -95,7 +95,7 @@ export const typedText = (max: number) =>
       (text) => text.isWellFormed() && !CONTROLS.test(text),
       'control characters or broken Unicode',
     );
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not be stored.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be stored.
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
 
 /**

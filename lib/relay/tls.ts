@@ -26,7 +26,7 @@ const NAMES = [
 ] as const;
 
 /**
- * Reads the files that the settings name. Throws {@link PropagatorError} with one line that names
+ * Reads the files that the settings name. Throws `PropagatorError` with one line that names
  * the setting when a file is missing, has other content, or has no use.
  */
 export function brokerTls(settings: TlsSettings): BrokerTls {
