@@ -1,7 +1,6 @@
 // npm run aws:deploy [-- --stage NAME] [--param=NAME=VALUE …]: packages the stack and deploys it on
 // the emulator that `npm run aws:up` started, or at AWS_ENDPOINT_URL. This file works around faults
-// of
-// the emulator; README.md in this folder lists them.
+// of the emulator; README.md in this folder lists them.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -120,8 +119,7 @@ function mended(folder: string): z.infer<typeof ArchiveProperties> {
 
 function mend(resources: z.infer<typeof Template>['Resources']): void {
   // MiniStack 1.5.33 has archives, but its CloudFormation does not support them: "Unrecognized
-  // resource
-  // types".
+  // resource types".
   delete resources.Archive;
   for (const { Type, Properties } of Object.values(resources))
     if (Type === 'AWS::IAM::Role') mendRights(Properties);
@@ -135,8 +133,7 @@ const BATCHES = ['sqs:SendMessage', 'sqs:DeleteMessage', 'sqs:ChangeMessageVisib
 
 /**
  * With AUTH=true, MiniStack 1.5.33 requires separate permissions for SQS batch calls, which AWS
- * does
- * not have. It also treats every schedule as one of the group `default`.
+ * does not have. It also treats every schedule as one of the group `default`.
  */
 function mendRights(role: unknown): void {
   if (!Role.safeParse(role).success) return;

@@ -14,8 +14,8 @@ export interface Emulator {
 /**
  * Starts an AWS emulator on loopback with `localstack/start`; `folder` holds its files. The first
  * start installs it, which takes a minute. `checksRights`: every call must be signed, and each
- * function
- * has only the permissions of its role. `host`: the host in its URLs, in place of 127.0.0.1.
+ * function has only the permissions of its role. `host`: the host in its URLs, in place of
+ * 127.0.0.1.
  */
 export async function startEmulator({
   folder,

@@ -1,10 +1,8 @@
 // npm run aws:try [-- --stage NAME] [--leave]: uses a rehearsal cloud on loopback as the OpenStack
-// of
-// the stage that npm run aws:deploy created. It writes the cloud's login into the secret, deletes a
-// customer's project in its Keystone, posts the notification to the HTTP API, and waits until the
-// operation has ended. The cloud runs until Ctrl-C for inspection; with --leave it stops at once.
-// The
-// exit code is 1 when the operation has not ended within two minutes.
+// of the stage that npm run aws:deploy created. It writes the cloud's login into the secret,
+// deletes a customer's project in its Keystone, posts the notification to the HTTP API, and waits
+// until the operation has ended. The cloud runs until Ctrl-C for inspection; with --leave it stops
+// at once. The exit code is 1 when the operation has not ended within two minutes.
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import {

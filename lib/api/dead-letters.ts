@@ -61,8 +61,7 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
     const needed = await firstNeeded(letters, engine);
     if (needed) return context.json(problem('discard', needed), 409);
     // Only the listed messages: a message that arrives at this moment may be needed, and nothing
-    // has
-    // checked it.
+    // has checked it.
     const ids = letters.map(({ id }) => id);
     return context.json({
       discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, { by, reason }),

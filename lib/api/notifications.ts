@@ -40,8 +40,7 @@ export function notificationRoutes(
 /**
  * One notification, or a JSON array of notifications. A single line that is not JSON is stored
  * unchanged, and ingest moves it to quarantine. Throws {@link BodyError} for undeclared JSON lines,
- * and
- * for JSON that is nested too deeply to be serialized.
+ * and for JSON that is nested too deeply to be serialized.
  */
 function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
   const text = new TextDecoder().decode(bytes).trim();

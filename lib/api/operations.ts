@@ -88,8 +88,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
 
 /**
  * The dead-letter messages, or a notice while another listing or a long redrive holds the lease.
- * The
- * operation is then shown without them.
+ * The operation is then shown without them.
  */
 async function lettersOf(
   engine: Engine,

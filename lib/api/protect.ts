@@ -22,8 +22,7 @@ const Gateway = z.object({ requestContext: z.object({ requestId: z.string().min(
 /**
  * Adds the checks before the routes, so that a new route cannot miss them. Their order: request id,
  * origin of the request, caller, media type, size of the body. A body is read only after all
- * checks.
- * Call this before any route is added.
+ * checks. Call this before any route is added.
  */
 export function protect(app: Hono, deps: ProtectDeps): void {
   app.use(

@@ -23,11 +23,9 @@ export const TOKEN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
 
 /**
  * Reads the token of this file, which belongs to the operating-system user that owns it. Creates
- * the
- * file with a new token if it is missing, readable only by its owner. Throws `PropagatorError` when
- * the
- * file cannot be created or read, when another user owns it or may read it, or when it holds no
- * token.
+ * the file with a new token if it is missing, readable only by its owner. Throws `PropagatorError`
+ * when the file cannot be created or read, when another user owns it or may read it, or when it
+ * holds no token.
  */
 export function openTokenFile(path: string): ApiToken {
   makeUnlessThere(path);

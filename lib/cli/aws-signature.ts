@@ -12,8 +12,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The function that calls the API. The API on AWS accepts only signed calls of a principal with the
  * permission `execute-api:Invoke`, so calls to API Gateway are signed (Signature Version 4).
- * Changes at
- * any other URL carry an API token.
+ * Changes at any other URL carry an API token.
  */
 export function callerOf(
   base: string,

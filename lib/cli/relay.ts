@@ -8,8 +8,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Runs only the relay, into an SQS queue, until SIGTERM or SIGINT. Throws `PropagatorError` with
- * one
- * line when a setting is wrong.
+ * one line when a setting is wrong.
  */
 export async function relay(environment: Environment): Promise<void> {
   const settings = readSettings(environment);

@@ -14,8 +14,7 @@ export interface StartOptions {
 
 /**
  * Runs the propagator until SIGTERM or SIGINT. Throws `PropagatorError` with one line when a
- * setting
- * is wrong, or when the data folder or the port is in use.
+ * setting is wrong, or when the data folder or the port is in use.
  */
 export async function start(
   environment: Environment,

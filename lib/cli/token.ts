@@ -11,10 +11,8 @@ const LOOPBACK: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
 /**
  * Adds the API token to every call that changes something: `PROPAGATOR_API_TOKEN`, otherwise the
  * content of the token file. The file's token is sent only to this machine, and no token is sent
- * over
- * plain HTTP to another one. The returned function throws `PropagatorError` before it sends
- * anything
- * when there is no token.
+ * over plain HTTP to another one. The returned function throws `PropagatorError` before it sends
+ * anything when there is no token.
  */
 export function withToken(
   base: string,

@@ -7,10 +7,8 @@ import type { ErrorReport } from '../shared/errors.ts';
 
 /**
  * State and the messages that announce it, written as one step. PostgreSQL uses one transaction.
- * AWS
- * writes conditionally first and then sends the messages, which may repeat. A change that is too
- * big
- * for one DynamoDB transaction is written in parts, each of them consistent on its own.
+ * AWS writes conditionally first and then sends the messages, which may repeat. A change that is
+ * too big for one DynamoDB transaction is written in parts, each of them consistent on its own.
  */
 export interface Change {
   /**
@@ -50,8 +48,8 @@ export interface DeadLetter {
   /** `undefined` when this release cannot read it. */
   readonly message: Message | undefined;
   /**
-   * The stored text when it is not a readable message: without secrets, cut to
-   * {@link SHOWN_AT_MOST} characters.
+   * The stored text when it is not a readable message: without secrets, cut to {@link
+   * SHOWN_AT_MOST} characters.
    */
   readonly unreadable: string | undefined;
   /** The operation that the message is about, if it can be determined. */
@@ -133,8 +131,7 @@ export interface Reads {
   accountsAlike(type: 'project' | 'domain' | 'user', folded: string): Promise<AccountRecord[]>;
   /**
    * At most `limit` accounts of the type in the order of their ids, including deleted ones. They
-   * start
-   * after the given id, or at the first one.
+   * start after the given id, or at the first one.
    */
   accountsAfter(
     type: 'project' | 'domain' | 'user',
@@ -197,8 +194,8 @@ export interface WorkOptions {
 }
 
 /**
- * The platform that the project runs on. Two implementations: PostgreSQL (embedded as PGlite, or
- * a server) and AWS.
+ * The platform that the project runs on. Two implementations: PostgreSQL (embedded as PGlite, or a
+ * server) and AWS.
  */
 export interface Engine {
   readonly reads: Reads;
@@ -223,8 +220,8 @@ export interface Engine {
   /**
    * Returns the messages to their source queue, sends a `task.redriven` for each task and records
    * the decision. Returns their number. On PostgreSQL this is one transaction. AWS records and
-   * sends
-   * each message before it deletes the dead-letter message: a message may repeat, but none is lost.
+   * sends each message before it deletes the dead-letter message: a message may repeat, but none is
+   * lost.
    */
   redrive(filter: DeadLetterFilter, decided: Decided): Promise<number>;
   /**

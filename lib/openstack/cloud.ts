@@ -22,24 +22,20 @@ export interface Cloud {
   /**
    * What Keystone says about the cloud: the catalog and an administrator's lists. If the lists show
    * more than the catalog, the catalog is read again with a fresh token. Throws `openstack.region`
-   * when
-   * the catalog lacks a region that the settings name.
+   * when the catalog lacks a region that the settings name.
    */
   registry(): Promise<Registry>;
   /**
    * Why the cleaner's roles do not permit calls to the service; `undefined` when they do. Throws
-   * what
-   * a login throws.
+   * what a login throws.
    */
   access(service: Pick<Service, 'name' | 'scope'>): Promise<ErrorReport | undefined>;
   /**
    * The service's API in a region; `undefined` when the catalog has none there, which does not
-   * prove
-   * that the service is absent. Throws `Unsupported` when the service does not support the minimum
-   * microversion, or when its URL is invalid. `projectApi`: use a token on that project, on which
-   * the
-   * propagator has a role at the time; throws class `Denied` without a role. `as`: use a token with
-   * only that role on the project.
+   * prove that the service is absent. Throws `Unsupported` when the service does not support the
+   * minimum microversion, or when its URL is invalid. `projectApi`: use a token on that project, on
+   * which the propagator has a role at the time; throws class `Denied` without a role. `as`: use a
+   * token with only that role on the project.
    */
   api(
     service: ServiceAddress,

@@ -221,8 +221,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       // Endpoint URLs may contain the project id.
       const endpoint = endpointIn(token.catalog, token.project.id, service, region);
       // Use the project of the token, not the requested one: the owner of Barbican's rows is the
-      // token's
-      // project.
+      // token's project.
       return endpoint === undefined
         ? undefined
         : apiAt(service, region, endpoint, token.project.id, as, `on ${projectApi} ${role ?? ''}`);

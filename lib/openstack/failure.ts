@@ -183,8 +183,8 @@ export function httpFailure(
 }
 
 /**
- * The response was missing or incomplete. Always `Transient`, because the service may have
- * executed the call.
+ * The response was missing or incomplete. Always `Transient`, because the service may have executed
+ * the call.
  */
 export function transportFailure(
   error: TransportError,

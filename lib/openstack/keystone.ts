@@ -97,8 +97,7 @@ export function createKeystone(api: ServiceApi): Keystone {
       status,
     });
   // No `limit`: Keystone before 2025.1 has no paging, and later releases use their own page size
-  // and
-  // link to the next page.
+  // and link to the next page.
   const list = async <S extends z.ZodType>(
     path: string,
     collection: string,
@@ -174,8 +173,8 @@ export function createKeystone(api: ServiceApi): Keystone {
     domains,
     /**
      * With `domain_specific_drivers_enabled`, Keystone silently lists only the users of the domain
-     * of
-     * our token's project. If the list of all users shows a single domain, each domain is listed.
+     * of our token's project. If the list of all users shows a single domain, each domain is
+     * listed.
      */
     async users(domainId) {
       const all = await users(domainId);

@@ -74,8 +74,7 @@ async function readOnce<S extends z.ZodType>(
       if (!next) return { rows, more: false };
       if (atMost !== undefined && seen >= atMost) return { rows, more: true };
       // A service that ignores `offset` repeats its first page; one that ignores `marker` repeats
-      // the
-      // marker.
+      // the marker.
       const place = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
       if (visited.has(place)) throw new PagingError('its pages go round in a circle', 'endless');
       if (visited.size >= MOST_PAGES)

@@ -20,8 +20,7 @@ const created = z.object({
 /**
  * A session on a project with only the role `member`. A login with a password carries all roles of
  * the user, including `admin`. Therefore the propagator creates an application credential of its
- * own
- * user that is restricted to one role, and logs in with it. The credential is deleted when the
+ * own user that is restricted to one role, and logs in with it. The credential is deleted when the
  * propagator revokes its role on the project, and before it deletes the project. Keystone refuses
  * the credential after an hour in any case. `project`: the session on the project with all roles.
  * `identity`: Keystone's API over that session.

@@ -54,8 +54,7 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
 /**
  * The marker from a link to the next page. The rest of the link is ignored: behind a proxy, Nova
  * and Cinder often link to an internal host and Glance omits its path prefix, and our token must
- * not
- * go there.
+ * not go there.
  */
 function markerOf(href: string, page: Page): Next {
   const url = URL.parse(href, 'http://service.invalid');

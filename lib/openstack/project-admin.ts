@@ -27,15 +27,13 @@ export interface ProjectAdmin {
   disable(project: ProjectId): Promise<void>;
   /**
    * Deletes the project. Throws `PropagatorError` if Keystone still shows it. Keystone refuses
-   * (403)
-   * while the project has child projects.
+   * (403) while the project has child projects.
    */
   delete(project: ProjectId): Promise<void>;
   /**
    * Safety rule "know the end before the beginning": why Keystone would refuse a role, the
-   * disabling
-   * or the deletion of the project. Changes nothing. Throws class `Gone` when the project does not
-   * exist.
+   * disabling or the deletion of the project. Changes nothing. Throws class `Gone` when the project
+   * does not exist.
    */
   checkEnd(project: ProjectId): Promise<KeystoneCheck>;
 }
@@ -78,13 +76,11 @@ export function createProjectAdmin(
     async missingRoles(project) {
       const { user, roles } = await session.token();
       // `admin` includes its implied roles. If the cloud has no role of that name, use all roles of
-      // the
-      // propagator on its own project.
+      // the propagator on its own project.
       const admin = roles.filter((role) => role.name === 'admin');
       const wanted = (admin.length > 0 ? admin : roles).map((role) => role.id);
       // Only direct assignments: the propagator must not revoke a role from a group or a domain,
-      // and an
-      // additional assignment does no harm.
+      // and an additional assignment does no harm.
       const query = { 'user.id': user.id, 'scope.project.id': project };
       const { rows } = await api.list('/v3/role_assignments', {
         collection: 'role_assignments',

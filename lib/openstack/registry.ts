@@ -43,8 +43,7 @@ export type ReadLists = Lists | { readonly unlisted: ErrorReport };
 /**
  * Reads `GET /v3/services` and `GET /v3/endpoints`, which show an administrator more than the
  * catalog, or the reason why they cannot be read. A list that Keystone cut at its `list_limit`
- * counts
- * as not read.
+ * counts as not read.
  */
 export async function readLists(identity: ServiceApi): Promise<ReadLists> {
   // No `limit`: Keystone before 2025.1 has no paging, and later releases link to the next page.

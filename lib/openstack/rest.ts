@@ -154,8 +154,7 @@ export function createRest(options: RestOptions): ServiceApi {
       }
       const wait = retryAfterSeconds(answer.headers, now());
       // A rate limit refuses a call before its execution. After a 503 the service may have executed
-      // the
-      // call, so only idempotent methods are repeated.
+      // the call, so only idempotent methods are repeated.
       const patient =
         RATE_LIMITS.includes(answer.status) ||
         (answer.status === 503 && REPEATABLE.includes(method));

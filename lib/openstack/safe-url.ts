@@ -4,9 +4,8 @@ import { PropagatorError } from '../shared/errors.ts';
  * Refuses a path that another program could read as a different path. Every id is encoded, but
  * proxies and web servers decode `%2F` and `%2E` before routing (a real Keystone answers for
  * `/v3/projects/a%2F` as for `/v3/projects/a`), and `.`, `..` and empty segments then lead to the
- * resources of another project. `path` is the path as sent, with its query. Throws
- * {@link PropagatorError} whose code ends in `.hidden`: what cannot be listed does not count as
- * empty.
+ * resources of another project. `path` is the path as sent, with its query. Throws {@link
+ * PropagatorError} whose code ends in `.hidden`: what cannot be listed does not count as empty.
  */
 export function refuseUnsafePath(service: string, path: string): void {
   for (const segment of (path.split('?')[0] ?? '').split('/')) {

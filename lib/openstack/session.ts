@@ -69,8 +69,7 @@ export type Scope = { readonly is: 'system' } | { readonly is: 'project'; readon
 export interface Session {
   /**
    * The token, renewed well before it expires. Throws `keystone.login.denied`, and what a failed
-   * call
-   * throws.
+   * call throws.
    */
   token(): Promise<Token>;
   /** Call it after a service answered 401 to this token. Logs in again, unless another call did. */
@@ -119,8 +118,7 @@ export function createSession(
       if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE) {
         renewedAt = now();
         // In the background: the old token works while Keystone is briefly unavailable. Once that
-        // token
-        // has expired, the failure is thrown.
+        // token has expired, the failure is thrown.
         logIn().catch(() => undefined);
       }
       return current;
@@ -266,8 +264,7 @@ function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
 function denied(error: PropagatorError, credentials: Credentials): PropagatorError {
   const { status = 0 } = error.report;
   // Only 201 with a token is success. A 200, a redirect or a 405 do not come from Keystone v3. A
-  // 404
-  // means the same, or that Keystone does not know the application credential (seen on Keystone
+  // 404 means the same, or that Keystone does not know the application credential (seen on Keystone
   // 22).
   const wrongUrl =
     (status >= 200 && status < 400) || status === 404 || status === 405 || status === 410;

@@ -6,8 +6,7 @@ const VERSION = /^v\d+(\.\d+)?$/;
  * Path and query of a call. If both the endpoint and the path name a version, the path's version is
  * used: catalogs list Neutron as `http://host:9696`, as `…/networking` and as `…/v2.0`. Throws
  * `TypeError` when the endpoint is on another host than `home`, which must not receive the token,
- * or
- * when the path is invalid.
+ * or when the path is invalid.
  */
 export function locate(
   home: URL,

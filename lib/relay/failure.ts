@@ -18,8 +18,7 @@ export const isMissing = (thrown: unknown): boolean => codeOf(thrown) === 404;
 /**
  * Converts any failure of the broker to an error with advice. It keeps the broker's text, which
  * names queues and arguments but never a login. The relay retries after each failure.
- * `hasSeenQueue`:
- * this process has consumed the queue before, so it exists.
+ * `hasSeenQueue`: this process has consumed the queue before, so it exists.
  */
 export function brokerFailure(
   thrown: unknown,

@@ -26,8 +26,7 @@ const MOST_BYTES = 4 * 1024 * 1024;
  * Collects the messages of one channel, stores them in batches, then acknowledges them in order.
  * Only one batch is in progress: while the store is slow or fails, nothing is acknowledged, and the
  * prefetch limit slows the broker down. When the channel is lost, this object ends too, and the
- * broker
- * delivers unacknowledged messages again.
+ * broker delivers unacknowledged messages again.
  */
 export class Intake<M extends Incoming> {
   readonly #channel: Acknowledging<M>;
@@ -109,8 +108,7 @@ export class Intake<M extends Incoming> {
       if (last) this.#channel.ack(last.message, true);
     } catch {
       // The channel is closed. The broker delivers these messages again, and ingest recognizes them
-      // by
-      // their message id.
+      // by their message id.
       this.#ended.abort();
     }
   }

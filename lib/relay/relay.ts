@@ -46,8 +46,7 @@ const jittered = (millis: number): number => millis * (0.5 + Math.random() / 2);
 
 /**
  * Consumes notifications from RabbitMQ until stopped. It never throws: each failure is logged,
- * shown
- * in `state` and retried with back-off.
+ * shown in `state` and retried with back-off.
  */
 export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
   const stopping = new AbortController();

@@ -26,8 +26,7 @@ const CLOSE_MILLIS = 2_000;
 const LET_GO_MILLIS = 30_000;
 /**
  * AMQP gives up a silent connection after two heartbeat intervals. The broker's default of 60 is
- * too
- * long.
+ * too long.
  */
 const HEARTBEAT_SECONDS = 20;
 

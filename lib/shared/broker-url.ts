@@ -10,8 +10,7 @@ const FORM = 'amqp://user:password@host:5672/virtual-host';
 /**
  * The URLs of a broker for amqplib, one per host. Besides `amqp://` and `amqps://`, it accepts a
  * transport URL of oslo.messaging (`rabbit://u:p@h1:5672,u:p@h2:5672/vhost`, with `?ssl=1` for
- * TLS).
- * A host without a login uses that of the first host. Throws {@link BrokerUrlError}.
+ * TLS). A host without a login uses that of the first host. Throws {@link BrokerUrlError}.
  */
 export function brokerUrls(text: string): string[] {
   const [, scheme = '', rest = ''] = /^(amqps?|rabbit):\/\/(.*)$/s.exec(text) ?? [];

@@ -1,8 +1,7 @@
 /**
  * A clock in epoch milliseconds that only moves forward, at the speed of the monotonic clock. It
  * reads the system clock once, now. A later change of the system clock therefore neither shortens
- * nor
- * extends a wait of this process.
+ * nor extends a wait of this process.
  */
 export function steadyClock(
   systemNow: () => number = Date.now,

@@ -3,10 +3,8 @@ import { redactDeep } from './redaction.ts';
 /**
  * The error classes. The class alone decides what happens next. `Gone` counts as done. `InProgress`
  * and `Blocked` are checked again. `Transient` is retried with back-off. `Denied` is reported to
- * the
- * operator at once. `Unsupported` is skipped. `Poison` goes to quarantine. `Unexpected` is retried
- * and
- * then becomes a dead-letter message.
+ * the operator at once. `Unsupported` is skipped. `Poison` goes to quarantine. `Unexpected` is
+ * retried and then becomes a dead-letter message.
  */
 export const ERROR_CLASSES = [
   'Gone',

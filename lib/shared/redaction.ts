@@ -11,8 +11,7 @@ const named = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,6
 /**
  * `"name": "value"` at any depth of JSON in JSON, where each quote has the same backslashes, and
  * Python's form `'name': u'value'`. It also matches a truncated value, and a structure with all
- * that
- * follows it.
+ * that follows it.
  */
 const FIELD = new RegExp(
   String.raw`(?<!\\)(?<quote>\\*["'])(?<name>${named(String.raw`[^"'\\]`)})\k<quote>\s{0,20}[:=]\s{0,20}` +
@@ -38,8 +37,7 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
     MARK,
   ],
   // A header as in `curl -v`, proxy logs or AWS's canonical request: up to the end of the line or
-  // of
-  // the enclosing string.
+  // of the enclosing string.
   [new RegExp(String.raw`${WORD}((?:${HEADERS})\s{0,20}[:=])[^\r\n"'\\]+`, 'gim'), `$1 ${MARK}`],
   [
     new RegExp(

@@ -176,9 +176,9 @@ export type Settings = z.infer<typeof Settings>;
 const OURS = /^(PROPAGATOR|RABBITMQ)_/;
 
 /**
- * Reads the settings from an environment. Empty variables count as unset. Throws
- * {@link PropagatorError} with one line that names the first wrong setting. The line never repeats
- * the value, which may hold a password.
+ * Reads the settings from an environment. Empty variables count as unset. Throws {@link
+ * PropagatorError} with one line that names the first wrong setting. The line never repeats the
+ * value, which may hold a password.
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>): Settings {
   const set = Object.fromEntries(

@@ -45,8 +45,7 @@ const IDLE_MILLIS = 4000;
 /**
  * The part of undici's Agent that the transport uses, over Node's clients. The function bundles use
  * it in place of undici, which is three times as large as all other code. Errors have undici's
- * codes,
- * and the tests of the transport run on both.
+ * codes, and the tests of the transport run on both.
  */
 export class Agent {
   readonly #options: AgentOptions;
@@ -83,8 +82,7 @@ export class Agent {
     const end = (error: unknown) => reject(signal.aborted ? signal.reason : error);
     const fail = (code: string) => sent.destroy(coded(code));
     // One timer for three phases: until the connection is established, until the headers arrive,
-    // and
-    // between two parts of the body.
+    // and between two parts of the body.
     let clock: NodeJS.Timeout | undefined;
     const within = (millis: number, code: string) => {
       clearTimeout(clock);

@@ -65,8 +65,7 @@ export function alarms(stack: Stack): Resources {
       {
         namespace: 'AWS/Events',
         // Events in the dead-letter queue of the rule have an alarm there. FailedInvocations covers
-        // neither
-        // these nor events that are still retried.
+        // neither these nor events that are still retried.
         metric: 'InvocationsFailedToBeSentToDlq',
         dimensions: { EventBusName: topology.bus, RuleName: `${prefix}-${queue}` },
         statistic: 'Sum',
@@ -174,8 +173,7 @@ function ofQueue({ queue, name, dead }: Stack['topology']['queues'][number]): [s
  * Alarm when a message has been in the queue in every hour of the first half of the retention time.
  * The age of the oldest message is unsuitable: SQS ignores messages received three times or more in
  * that metric, and each listing receives them. An alarm covers at most a week, which is this half.
- * If
- * SQS itself moved a message here, its retention counts from its first sending.
+ * If SQS itself moved a message here, its retention counts from its first sending.
  */
 const expiring = (
   dead: { readonly name: string; readonly retentionSeconds: number },

@@ -141,8 +141,7 @@ export function environmentOf(of: FunctionDefinition, stack: Stack): Record<stri
 /**
  * Resources that must exist before the function. EventBridge silently drops an event without a
  * matching rule, and an event that a queue refuses while the queue for undelivered events is
- * missing.
- * An upgrade that adds a service would otherwise lose its first requests.
+ * missing. An upgrade that adds a service would otherwise lose its first requests.
  */
 const waysFor = ({ repairs }: FunctionDefinition, { topology }: Stack): string[] => [
   ...topology.queues

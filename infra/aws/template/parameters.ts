@@ -43,8 +43,8 @@ const listOf = (one: RegExp, example: string) =>
     );
 
 /**
- * Parameters of a deployment, with their defaults:
- * `npx serverless deploy --param="subnets=subnet-1,subnet-2"`.
+ * Parameters of a deployment, with their defaults: `npx serverless deploy
+ * --param="subnets=subnet-1,subnet-2"`.
  */
 const Parameters = z.object({
   /** Address for alarms. The recipient must confirm the subscription. */

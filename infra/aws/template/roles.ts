@@ -37,8 +37,7 @@ function functionRole(of: FunctionDefinition, stack: Stack): Resource {
       AssumeRolePolicyDocument: trust('lambda.amazonaws.com'),
       Policies: [{ PolicyName: 'function', PolicyDocument: policy(rightsOf(of, stack)) }],
       // Network interfaces have no ARN before they exist. An AWS managed policy holds the
-      // permissions to
-      // create them.
+      // permissions to create them.
       ...(networkOf(stack)
         ? {
             ManagedPolicyArns: [

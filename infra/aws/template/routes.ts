@@ -33,8 +33,7 @@ export function routes(stack: Stack): Resources {
       Properties: {
         Name: topology.bus,
         // With the operator's KMS key, the bus itself can fail on an event before any rule: while
-        // the key is
-        // disabled.
+        // the key is disabled.
         ...(parameters.kmsKey
           ? {
               KmsKeyIdentifier: parameters.kmsKey,

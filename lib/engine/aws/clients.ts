@@ -68,8 +68,8 @@ export interface AwsOptions {
   readonly tries?: number;
   /**
    * Time-out of one attempt in milliseconds. Default 30,000, because long polling of SQS takes 20
-   * s.
-   * `tries` times this value must be less than the caller's own time-out (29 s behind API Gateway).
+   * s. `tries` times this value must be less than the caller's own time-out (29 s behind API
+   * Gateway).
    */
   readonly answerMillis?: number;
 }

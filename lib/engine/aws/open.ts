@@ -30,8 +30,7 @@ export interface AwsEngineOptions {
   readonly services: readonly string[];
   /**
    * ARN of the role with which EventBridge Scheduler sends to the queues. Without it, no message
-   * can
-   * be delayed for more than 15 minutes.
+   * can be delayed for more than 15 minutes.
    */
   readonly schedulerRoleArn?: string | undefined;
   /**

@@ -20,10 +20,8 @@ type Failed = Pick<Received, 'handle' | 'body' | 'receiveCount'>;
 /**
  * Handles messages whose handler threw: retries them with back-off, or after the last delivery
  * moves them to the dead-letter queue with the error. SQS would move them without the error; it
- * still
- * does so when the function itself dies. Returns the messages to retry, which a function must name
- * in
- * `batchItemFailures`, because SQS deletes all others.
+ * still does so when the function itself dies. Returns the messages to retry, which a function must
+ * name in `batchItemFailures`, because SQS deletes all others.
  */
 export async function failed<M extends Failed>(
   queue: QueueName,

@@ -64,8 +64,8 @@ export interface TableDefinition {
 }
 
 /**
- * Deliveries before a message becomes a dead-letter message: about six minutes with back-off, as
- * on PostgreSQL.
+ * Deliveries before a message becomes a dead-letter message: about six minutes with back-off, as on
+ * PostgreSQL.
  */
 export const MOST_RECEIVES = 9;
 /**

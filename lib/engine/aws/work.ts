@@ -18,8 +18,7 @@ export interface WorkerDeps {
   readonly pollSeconds: number;
   /**
    * Visibility timeout in seconds. The worker extends it with a heartbeat three times as often;
-   * after
-   * a crash, other workers receive the messages when it ends.
+   * after a crash, other workers receive the messages when it ends.
    */
   readonly visibilitySeconds: number;
   readonly warn: (message: string, cause?: unknown) => void;
@@ -130,8 +129,7 @@ export class Worker {
 
   /**
    * New messages form batches. A message that was delivered before is handled alone, so that one
-   * bad
-   * message cannot fail its batch again.
+   * bad message cannot fail its batch again.
    */
   #grouped(taken: readonly Received[]): Received[][] {
     const fresh = taken.filter(({ receiveCount }) => receiveCount === 1);
@@ -215,8 +213,7 @@ export class Worker {
   /**
    * Returns messages as if they had not been received. SQS counts every delivery, so a new message
    * is sent in place of each and the old one deleted. A message that failed before keeps its
-   * receive
-   * count, because it may be what keeps the handler from ending.
+   * receive count, because it may be what keeps the handler from ending.
    */
   async #giveBack(taken: readonly Received[]): Promise<void> {
     const { queues, warn } = this.#deps;

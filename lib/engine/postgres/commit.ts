@@ -145,8 +145,7 @@ const TASK = versioned('task', 'operation_id text, state text');
 /**
  * One statement that inserts the rows of version 0 and updates those that still have the version
  * that was read. It returns one row for each row written. Rows are locked in the order of their
- * ids,
- * so that concurrent writers do not deadlock.
+ * ids, so that concurrent writers do not deadlock.
  */
 function versioned(table: string, columns: string): string {
   const names = [...columns.split(', ').map((column) => column.split(' ')[0] ?? ''), 'body'];

@@ -44,8 +44,8 @@ export const isDamage = (thrown: unknown): boolean =>
   ['engine.folder.damaged', 'engine.folder.incomplete'].includes(thrown.report.code);
 
 /**
- * Moves the remains of the database aside. Throws `engine.folder.in-use` when another process
- * holds the folder.
+ * Moves the remains of the database aside. Throws `engine.folder.in-use` when another process holds
+ * the folder.
  */
 export function beginAnew(folder: string, warn: (message: string) => void): void {
   const held = holdFolder(folder);

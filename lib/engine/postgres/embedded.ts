@@ -21,8 +21,8 @@ const SMALL = [
   'min_wal_size=32MB',
 ];
 /**
- * Bytes of write-ahead log between two vacuums and checkpoints. It also limits the recovery after
- * a crash.
+ * Bytes of write-ahead log between two vacuums and checkpoints. It also limits the recovery after a
+ * crash.
  */
 const TIDY_AFTER_BYTES = 64 * 1024 * 1024;
 

@@ -13,8 +13,7 @@ const EIO = 29;
 /**
  * PGlite's folder on disk with a working `fsync`. PGlite 0.5.16 starts PostgreSQL with `-F` (no
  * fsync), and its file system on Node has no fsync: a commit would survive `kill -9` but not a
- * power
- * failure. Its `fdatasync` does nothing, hence `wal_sync_method=fsync`.
+ * power failure. Its `fdatasync` does nothing, hence `wal_sync_method=fsync`.
  */
 export class SyncedFiles extends NodeFS {
   override async init(

@@ -15,10 +15,9 @@ const SQLITE_BUSY = 5;
 /**
  * Locks the data folder: PGlite is a database for one process, and a second one would destroy it.
  * The lock is an open transaction on an empty SQLite file. The operating system releases it when
- * the
- * process ends in any way, and it works across containers that share a volume. The file `pid` only
- * serves the error message. Throws `engine.folder.in-use`, or `engine.folder.unusable` where the
- * folder cannot be written.
+ * the process ends in any way, and it works across containers that share a volume. The file `pid`
+ * only serves the error message. Throws `engine.folder.in-use`, or `engine.folder.unusable` where
+ * the folder cannot be written.
  */
 export function holdFolder(folder: string): HeldFolder {
   const pidFile = join(folder, 'pid');

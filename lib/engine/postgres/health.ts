@@ -40,8 +40,7 @@ export class StoreHealth {
   /**
    * Throws `engine.database.not-writable` when the last commit failed or a small write fails, and
    * `engine.database.slow` when the write takes longer than 5 s. At most one write runs at a time,
-   * and at
-   * most one starts within 2 s, however often this is called.
+   * and at most one starts within 2 s, however often this is called.
    */
   async check(): Promise<void> {
     await this.#inTime(this.#shared());

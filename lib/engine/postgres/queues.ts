@@ -42,8 +42,7 @@ export function makeBoss(
     flowIntervalSeconds: 60 * 60,
     bamIntervalSeconds: 60 * 60,
     // A refresh of the cache within one of our transactions would wait for that transaction. Only
-    // this
-    // program creates queues, and it caches each one.
+    // this program creates queues, and it caches each one.
     queueCacheIntervalSeconds: DAY,
     // Both are for servers. The embedded database has its own housekeeping.
     monitorVacuum: database.resourceType === 'server',
@@ -96,8 +95,7 @@ export class Queues {
       expireInSeconds: STUCK_SECONDS,
       retentionSeconds: KEPT_SECONDS,
       // Applies to the copy that stays in the queue beside the dead-letter message. A handled
-      // message is
-      // deleted at once.
+      // message is deleted at once.
       deleteAfterSeconds: 60 * 60,
     };
     await this.boss.createQueue(name, options);

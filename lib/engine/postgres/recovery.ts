@@ -16,8 +16,7 @@ export const SIGN_OF_LIFE_SECONDS = 8;
 /**
  * After a process died, the receive count of its messages increases, but another message or an
  * administrator may have caused the death. Each death therefore allows one more delivery, up to
- * this
- * limit, so that only a message that kills its process repeatedly is given up.
+ * this limit, so that only a message that kills its process repeatedly is given up.
  */
 const DELIVERIES_AT_MOST = 20;
 
@@ -53,8 +52,8 @@ export async function putBack(database: Database, ids: readonly string[]): Promi
 }
 
 /**
- * Makes delayed messages due after their delay by this process's monotonic clock, even if the
- * clock of the database was set back.
+ * Makes delayed messages due after their delay by this process's monotonic clock, even if the clock
+ * of the database was set back.
  */
 export async function makeDue(
   database: Database,

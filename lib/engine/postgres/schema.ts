@@ -21,8 +21,7 @@ export const BUSY_TABLES = [
 /**
  * Migrations of our tables, in order; never change a released one. A release that changes the
  * schema of pg-boss also adds a migration here, if need be an empty one: the version number keeps
- * an
- * older release away from a newer database.
+ * an older release away from a newer database.
  */
 const MIGRATIONS: readonly string[] = [
   `

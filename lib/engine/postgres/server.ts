@@ -36,8 +36,7 @@ export async function openServer(
   pool.on('error', (error) => warn('A connection to PostgreSQL was lost', error));
   // A stopping server may close a connection in the packet that accepts it, before the caller of
   // `connect` has the client. Without a listener, the `error` event would end the process. The
-  // caller's
-  // first statement reports the loss.
+  // caller's first statement reports the loss.
   pool.on('connect', (client) => client.on('error', () => undefined));
   try {
     await pool.query('SELECT 1');
@@ -73,8 +72,7 @@ class Server implements Database {
     this.#pool = pool;
     this.#ear = ear;
     // pg-boss sends several statements in one text if they have no values. node-postgres then
-    // returns an
-    // array, which pg-boss unwraps.
+    // returns an array, which pg-boss unwraps.
     this.boss = { executeSql: (text, values) => pool.query(text, values) };
   }
 

@@ -17,8 +17,7 @@ const POLL_MILLIS = 1000;
 /**
  * Receives the messages of one queue and passes them to a handler. The `work` function of pg-boss
  * polls once per unit of concurrency and waits half a second between messages. This worker fetches
- * as
- * many messages as it can start, on each wake-up, and continues while there are more.
+ * as many messages as it can start, on each wake-up, and continues while there are more.
  */
 export class Worker {
   readonly #boss: PgBoss;
@@ -114,8 +113,7 @@ export class Worker {
 
   /**
    * New messages form batches. A message that was delivered before is handled alone, so that one
-   * bad
-   * message cannot fail its batch again.
+   * bad message cannot fail its batch again.
    */
   #grouped(jobs: readonly Job<unknown>[]): Job<unknown>[][] {
     const fresh = jobs.filter(({ retryCount }) => retryCount === 0);

@@ -29,8 +29,7 @@ export class WorkerWakeups {
       return;
     }
     // The database counts from the start of the transaction, so the message is due by now. The
-    // extra
-    // millisecond covers a timer that fires early.
+    // extra millisecond covers a timer that fires early.
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer);

@@ -5,8 +5,8 @@ import type { Surroundings } from './files.ts';
 import type { CloudConfig } from './settle.ts';
 
 /**
- * TLS options: `verify`, `insecure`, `cacert`, `cert` and `key`, like openstacksdk. With
- * `verify: false`, the CA file is not read. Throws one line that names the field and the file.
+ * TLS options: `verify`, `insecure`, `cacert`, `cert` and `key`, like openstacksdk. With `verify:
+ * false`, the CA file is not read. Throws one line that names the field and the file.
  */
 export function readTls(from: Surroundings, cloud: CloudConfig): Tls {
   const verify = verifies(from, cloud);

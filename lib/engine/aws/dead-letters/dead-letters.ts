@@ -28,8 +28,8 @@ export async function listDeadLetters(
 /**
  * Sends messages back, informs the coordinator of each, then deletes them from the dead-letter
  * queue. If the process dies in between, the dead-letter message stays and is sent twice.
- * StartMessageMoveTask would be faster, but the coordinator would not learn of the redrive.
- * See `Engine.redrive`.
+ * StartMessageMoveTask would be faster, but the coordinator would not learn of the redrive. See
+ * `Engine.redrive`.
  */
 export async function redriveDeadLetters(
   filter: DeadLetterFilter,

@@ -111,8 +111,8 @@ async function walk(
 /**
  * Takes the lease of a queue, because two concurrent scans would each see only a part of the
  * messages. Waits for the other scan. Throws `engine.dead-letters.busy` when the wait takes too
- * long:
- * the other scan may have died, and its messages stay hidden until their visibility timeout ends.
+ * long: the other scan may have died, and its messages stay hidden until their visibility timeout
+ * ends.
  */
 async function alone(
   place: string,

@@ -32,11 +32,9 @@ export interface CommitDeps {
 /**
  * Writes the state with conditions and, in the same transaction, an outbox with the messages. Then
  * it sends the messages and deletes the outbox. If the process dies in between, the outbox stays
- * and
- * another process sends it (`flushOutbox`): messages may repeat, but none is lost. {@link split}
- * divides a change that is too big for one transaction. A change with messages only needs no
- * outbox,
- * because its caller receives the error when they cannot be sent. See `Engine.commit`.
+ * and another process sends it (`flushOutbox`): messages may repeat, but none is lost. {@link
+ * split} divides a change that is too big for one transaction. A change with messages only needs no
+ * outbox, because its caller receives the error when they cannot be sent. See `Engine.commit`.
  */
 export async function commit(change: Change, deps: CommitDeps): Promise<'committed' | 'conflict'> {
   const now = Date.now();

@@ -73,10 +73,9 @@ export async function deliver(
 }
 
 /**
- * Sends every outbox that is older than `olderThanMillis`: its process died between transaction
- * and sending, or could not send. Returns the number of outboxes sent. Several processes may call
- * it
- * at once. Throws the first failure after it has tried all.
+ * Sends every outbox that is older than `olderThanMillis`: its process died between transaction and
+ * sending, or could not send. Returns the number of outboxes sent. Several processes may call it at
+ * once. Throws the first failure after it has tried all.
  */
 export async function flushOutbox(
   store: Store,

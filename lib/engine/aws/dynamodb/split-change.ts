@@ -24,12 +24,12 @@ const MOST_BYTES = 3 * 1024 * 1024;
  * after any part:
  *
  * - first what may be written twice: accounts (their records only grow), quarantine, waivers; each
- * account goes with its messages, so that a tombstone never exists without its event
+ *   account goes with its messages, so that a tombstone never exists without its event
  * - then messages about no row of this change, which may repeat anyway
  * - then all operations but the first, each with its tasks and messages: a project's operation is
- * complete without that of its domain, and a repeated decision finds it and keeps it
+ *   complete without that of its domain, and a repeated decision finds it and keeps it
  * - last the guard rows: ids of ingested notifications, and the first operation with its tasks,
- * messages and the counters
+ *   messages and the counters
  *
  * If the process dies on the way or meets a conflict at the end, the guard rows are unchanged. Its
  * message is delivered again, and the repeated decision has the same result. Only some messages

@@ -52,8 +52,7 @@ export interface LambdaContext {
 /**
  * An AWS call without an answer ends after 15 s and two short pauses. That is within 29 s, the
  * shortest function time-out of the stack (the API). Functions never poll a queue, so no call is
- * slow
- * by design.
+ * slow by design.
  */
 const CALL = { answerMillis: 5000, tries: 3 };
 

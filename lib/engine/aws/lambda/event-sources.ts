@@ -4,8 +4,8 @@ import { received } from '../../../relay/body.ts';
 
 /**
  * Events of brokers that Lambda polls without a relay: Amazon MQ for RabbitMQ, self-managed Kafka,
- * Amazon MSK. Only the fields in use:
- * https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html, with-kafka.html.
+ * Amazon MSK. Only the fields in use: https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html,
+ * with-kafka.html.
  */
 const AmazonMq = z.object({
   eventSource: z.literal('aws:rmq'),

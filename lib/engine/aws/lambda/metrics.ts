@@ -28,8 +28,8 @@ export type MetricName = keyof typeof METRICS;
 export type Values = Partial<Record<MetricName, number>>;
 
 /**
- * Formats metrics as a log line (CloudWatch embedded metric format), which needs no API call and
- * no permission. The line has one dimension set for the stage and one for the queue.
+ * Formats metrics as a log line (CloudWatch embedded metric format), which needs no API call and no
+ * permission. The line has one dimension set for the stage and one for the queue.
  */
 export function metricLine(
   values: Values,

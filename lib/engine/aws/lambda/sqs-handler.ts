@@ -103,8 +103,7 @@ async function handle(
 }
 
 /**
- * If the engine cannot record the failure either, SQS retries the records by its own receive
- * count.
+ * If the engine cannot record the failure either, SQS retries the records by its own receive count.
  */
 const comeAgain = (
   queue: QueueName,

@@ -64,8 +64,7 @@ export class Queues {
 
   /**
    * Receives at most ten messages. With `waitSeconds` (long polling), an empty answer means that
-   * the
-   * queue is empty; without it, an empty answer means little.
+   * the queue is empty; without it, an empty answer means little.
    */
   async receive(
     queue: string,
