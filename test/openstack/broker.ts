@@ -3,11 +3,15 @@ import amqp from 'amqplib';
 import { rabbitUrl } from './driver.ts';
 
 /** Returns Keystone's notification of a deleted project, in Keystone's envelope. */
-export function projectDeleted(projectId: string): string {
+export const projectDeleted = (projectId: string): string => about('deleted', projectId);
+/** A deletion is only believed of a project that was seen alive. */
+export const projectCreated = (projectId: string): string => about('created', projectId);
+
+function about(what: 'created' | 'deleted', projectId: string): string {
   const message = {
     message_id: randomUUID(),
     publisher_id: 'identity.somebody',
-    event_type: 'identity.project.deleted',
+    event_type: `identity.project.${what}`,
     priority: 'INFO',
     payload: { resource_info: projectId },
     timestamp: new Date().toISOString().replace('T', ' ').replace('Z', ''),

@@ -9,7 +9,7 @@ import {
   retype,
   startProxy,
 } from '../cloud/proxy/proxy.ts';
-import { projectDeleted } from './broker.ts';
+import { projectCreated, projectDeleted } from './broker.ts';
 import { Cloud, text, until } from './cloud.ts';
 import { loginVariables } from './credentials.ts';
 import { ENTRY, isState, onlyWhileAlive, Propagator, tell } from './driver.ts';
@@ -56,6 +56,8 @@ describe('a cloud whose catalog does not show all that it has', () => {
     const { json } = await cloud.admin.call('identity', 'POST', '/projects', { json: { project } });
     const id = text(json, 'project', 'id');
     projects.push(id);
+    const told = await propagator.api('POST', '/v1/notifications', projectCreated(id));
+    expect(told.status).toBe(202);
     return id;
   }
   async function makeImage(owner: string): Promise<string> {
