@@ -16,7 +16,7 @@ import { ENTRY, isState, onlyWhileAlive, Propagator, tell } from './driver.ts';
 
 /**
  * A real cloud whose Keystone shows less than it has: a proxy changes the catalog and the lists.
- * The propagator has no broker, so it acts only on the projects of this file.
+ * The propagator has no broker, and every domain but the one of its projects is protected.
  */
 describe('a cloud whose catalog does not show all that it has', () => {
   let cloud: Cloud;
@@ -29,9 +29,11 @@ describe('a cloud whose catalog does not show all that it has', () => {
     cloud = await Cloud.connect();
     proxy = await startProxy(cloud.authUrl);
     propagator = new Propagator('catalog-coverage-unused');
+    const domains = await cloud.admin.rows('identity', '/domains', 'domains');
     await propagator.start({
       mode: 'enforce',
       broker: 'none',
+      protectedDomains: domains.map((row) => text(row, 'id')).filter((id) => id !== 'default'),
       environment: {
         ...loginVariables(),
         OS_CLOUD: '',
