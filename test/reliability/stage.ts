@@ -116,8 +116,27 @@ export class Stage {
     );
   }
 
+  /**
+   * Waits until every notification of before is taken in: a deletion of a project that was never
+   * seen alive is held for a person.
+   */
+  async #takenIn(): Promise<void> {
+    await until(
+      'the notifications of the new projects',
+      async () => {
+        const [api] = this.apis();
+        if (api === undefined || this.#undelivered.length > 0) return false;
+        const { queues } = await clientOf(api).get('/v1/status', StatusShape);
+        const { ready = 0, delayed = 0, active = 0 } = queues.ingest ?? {};
+        return ready + delayed + active === 0;
+      },
+      150,
+    );
+  }
+
   /** As an administrator does, in Keystone. Each notification of it is delivered twice. */
   async deleteInKeystone(targets: readonly string[]): Promise<void> {
+    await this.#takenIn();
     const listening = this.cloud.onNotification((again) => this.#undelivered.push(again));
     const admin = connectCloud(readCredentials({ env: this.cloud.credentials, ...NOWHERE }));
     const api = await admin.api(keystone, 'RegionOne');
