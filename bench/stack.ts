@@ -91,7 +91,9 @@ const messagesOf = ({ tasks }: View): number =>
 
 async function measure(contestant: Contestant, cloud: RehearsalCloud): Promise<Measured> {
   // The first start of every function is not counted.
-  const first = customerOf(cloud);
+  const { id: first, created } = customerOf(cloud);
+  await contestant.hand([created]);
+  await until('the first account', async () => (await contestant.accounts()) > 0, 50);
   await contestant.hand([await deletedIn(cloud, first)]);
   await ended(contestant, [first]);
 
@@ -107,7 +109,15 @@ async function measure(contestant: Contestant, cloud: RehearsalCloud): Promise<M
   );
   const takenSeconds = since(handed);
 
-  const projects = Array.from({ length: DELETIONS }, () => customerOf(cloud));
+  const customers = Array.from({ length: DELETIONS }, () => customerOf(cloud));
+  const projects = customers.map(({ id }) => id);
+  const known = await contestant.accounts();
+  await contestant.hand(customers.map((customer) => customer.created));
+  await until(
+    'the new accounts',
+    async () => (await contestant.accounts()) >= known + DELETIONS,
+    50,
+  );
   const resources = projects.reduce(
     (sum, project) => sum + cloud.world.resources(project).length,
     0,

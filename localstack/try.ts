@@ -14,7 +14,7 @@ import { PutSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import * as z from 'zod';
 import { callerOf } from '../lib/cli/aws-signature.ts';
 import { ApiClient } from '../lib/cli/client.ts';
-import { type OperationShape, OperationsShape } from '../lib/cli/shapes.ts';
+import { type OperationShape, OperationsShape, StatusShape } from '../lib/cli/shapes.ts';
 import { ENDED } from '../lib/operation/model.ts';
 import { customerOf, deletedIn, rehearsalCloud } from '../test/aws/cloud.ts';
 import type { RehearsalCloud } from '../test/cloud/cloud.ts';
@@ -70,6 +70,15 @@ async function endOf(project: string, api: ApiClient): Promise<OperationShape> {
   }
 }
 
+/** Waits for the first account in the inventory. Throws when that takes more than a minute. */
+async function recorded(api: ApiClient): Promise<void> {
+  const until = Date.now() + 60_000;
+  while ((await api.get('/v1/status', StatusShape)).accounts === 0) {
+    if (Date.now() > until) throw new Error('The stage has not recorded the new project.');
+    await delay(1000);
+  }
+}
+
 async function main(): Promise<void> {
   const options = {
     stage: { type: 'string', default: 'local' },
@@ -81,16 +90,16 @@ async function main(): Promise<void> {
   const cloud = await rehearsalCloud();
   try {
     await logIn(cloud, endpoint, stage);
-    const project = customerOf(cloud);
+    const { id: project, created } = customerOf(cloud);
     const api = new ApiClient(
       apiUrl,
       callerOf(apiUrl, surroundings(endpoint), async () => CREDENTIALS),
     );
-    await api.post(
-      '/v1/notifications',
-      JSON.parse(await deletedIn(cloud, project)),
-      z.object({ stored: z.number() }),
-    );
+    const notify = (notification: string) =>
+      api.post('/v1/notifications', JSON.parse(notification), z.object({ stored: z.number() }));
+    await notify(created);
+    await recorded(api);
+    await notify(await deletedIn(cloud, project));
     console.log(
       `A customer's project, ${project}, was deleted in the rehearsal cloud at ${cloud.url}, and the stage told.`,
     );

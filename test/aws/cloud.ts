@@ -11,11 +11,20 @@ import { octavia } from '../cloud/documented/octavia.ts';
 export const rehearsalCloud = (): Promise<RehearsalCloud> =>
   startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
 
-/** A project in a domain of its own, full of resources. */
-export function customerOf({ seed }: RehearsalCloud): string {
+/**
+ * A project in a domain of its own, full of resources. `created`: its notification, as Keystone
+ * sent it; a deletion is believed only of a project that was seen alive.
+ */
+export function customerOf(cloud: RehearsalCloud): { id: string; created: string } {
+  const sent: string[] = [];
+  const silence = cloud.onNotification((one) => sent.push(JSON.stringify(one)));
+  const { seed } = cloud;
   const id = seed.makeProject(seed.makeDomain(`customer-${randomUUID()}`), 'production');
+  silence();
   seed.fill(id, 'small');
-  return id;
+  const created = sent.find((text) => text.includes(id));
+  if (created === undefined) throw new TypeError('the cloud sent no notification of the project');
+  return { id, created };
 }
 
 /** Deletes a project in Keystone; gives its notification as Keystone sent it. */

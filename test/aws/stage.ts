@@ -1,4 +1,5 @@
 import type { RehearsalCloud } from '../cloud/cloud.ts';
+import { until } from '../engine/place.ts';
 import { customerOf, deletedIn, rehearsalCloud } from './cloud.ts';
 import { type DeployedStack, deployStack } from './stack.ts';
 
@@ -20,11 +21,25 @@ export async function setAwsStage(): Promise<AwsStage> {
       throw error;
     },
   );
+  const created = new Map<string, string>();
   return {
     ...stack,
     cloud,
-    project: () => customerOf(cloud),
-    deleted: (project) => deletedIn(cloud, project),
+    project() {
+      const customer = customerOf(cloud);
+      created.set(customer.id, customer.created);
+      return customer.id;
+    },
+    async deleted(project) {
+      const isKnown = async () =>
+        (await stack.engine.reads.account('project', project)) !== undefined;
+      const notification = created.get(project);
+      if (notification !== undefined && !(await isKnown())) {
+        await stack.send('ingest', stack.notification(notification));
+        await until('the record of a new project', isKnown, 60);
+      }
+      return deletedIn(cloud, project);
+    },
     async stop() {
       await stack.stop();
       await cloud.close();

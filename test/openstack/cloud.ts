@@ -163,7 +163,10 @@ export class Session {
       if (reply !== undefined) {
         if ((reply.status >= 200 && reply.status < 300) || call.accept?.includes(reply.status))
           return reply;
-        const again = reply.status === 503 || (reply.status >= 500 && method === 'GET');
+        // A worker of Mistral 2026.2 lists actions whose code source another worker has deleted.
+        const isStale = reply.status === 404 && reply.body.includes('Code Source not found');
+        const again =
+          reply.status === 503 || (method === 'GET' && (reply.status >= 500 || isStale));
         if (!again || attempt >= 4)
           throw new HttpError(`${method} ${url}`, reply.status, reply.body);
       }
