@@ -252,7 +252,14 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
       `/lbaas/quotas?project_id=${projectId}`,
       'quotas',
     );
-    const limited = Object.entries(row ?? {}).filter(([, value]) => typeof value === 'number');
+    // Octavia 2026.2 writes the defaults into the row at each read and deletion of a quota.
+    const path = `/lbaas/quotas/${projectId}/default`;
+    const standard = Row.parse(
+      Row.parse((await admin.call('load-balancer', 'GET', path)).json).quota,
+    );
+    const limited = Object.entries(row ?? {}).filter(
+      ([name, value]) => typeof value === 'number' && value !== standard[name],
+    );
     if (limited.length > 0) found.push(one('octavia.quota', Object.fromEntries(limited)));
   }
   if (admin.has('dns')) {
