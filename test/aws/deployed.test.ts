@@ -218,7 +218,7 @@ describe('the deployed stack', () => {
       err: '',
     });
     expect((await stage.type('audit', 'list')).out).toMatch(
-      /^redriven by \S+ at \S+Z: 1 of glance, glance\.http\.500: Glance\s+is\s+well$/m,
+      /^redriven by \S+ at \S+Z: 1 of glance,\s+glance\.http\.500: Glance\s+is\s+well$/m,
     );
     expect(await stage.type('dead-letter', 'list', '--service', 'glance')).toMatchObject({
       code: 0,

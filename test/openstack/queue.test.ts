@@ -20,7 +20,7 @@ const GARBAGE: readonly ((n: number) => string | Uint8Array)[] = [
     envelope({
       message_id: `m${n}`,
       event_type: 'identity.project.deleted',
-      payload: { resource_info: '../../v3/users' },
+      payload: { resource_info: `../../v3/users/${'x'.repeat(64)}` },
     }),
   (n) => envelope({ message_id: `m${n}`, event_type: 'identity.project.deleted', payload: null }),
   (n) =>
