@@ -108,6 +108,12 @@ export class OwnServicesStage {
 
   /** Deletes the project in Keystone, as an administrator does. */
   async delete(project: string): Promise<void> {
+    // A deletion is believed only of a project that was seen alive.
+    await until(
+      'the record of the new project',
+      async () => (await this.propagator.engine.reads.account('project', project)) !== undefined,
+      60,
+    );
     const credentials = readCredentials({
       env: this.cloud.credentials,
       readFile: () => undefined,
