@@ -20,7 +20,7 @@ type ContainerRow = z.infer<typeof containerRow>;
 
 const path = (collection: string, { uuid }: { readonly uuid: string }): string =>
   `/v1/${collection}/${encodeURIComponent(uuid)}`;
-const scanDeadLetterQueues = { all_projects: true };
+const IN_ALL_PROJECTS = { all_projects: true };
 
 /**
  * Zun first checks that the host of a container is up. If it is not, Zun answers 500 with only a
@@ -55,7 +55,7 @@ const container = defineType<ContainerRow>({
     'Nothing goes while zun-compute on its host is down; Zun then answers 500.',
   ],
   async list({ api, project }) {
-    const query = { ...scanDeadLetterQueues, project_id: project };
+    const query = { ...IN_ALL_PROJECTS, project_id: project };
     return (
       await api.list('/v1/containers', {
         collection: 'containers',
@@ -81,7 +81,7 @@ const container = defineType<ContainerRow>({
     const removal = await removeFromHost(
       path('containers', row),
       row,
-      { ...scanDeadLetterQueues, force: true },
+      { ...IN_ALL_PROJECTS, force: true },
       context,
     );
     return removal.is === 'accepted' && stuckSince !== undefined
@@ -102,15 +102,14 @@ const capsule = defineType<ContainerRow>({
       collection: 'capsules',
       row: containerRow,
       paging: 'next',
-      query: scanDeadLetterQueues,
+      query: IN_ALL_PROJECTS,
     });
     return rows.filter((row) => row.project_id === project || row.project_id === undefined);
   },
   id: (row) => row.uuid,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  remove: (row, context) =>
-    removeFromHost(path('capsules', row), row, scanDeadLetterQueues, context),
+  remove: (row, context) => removeFromHost(path('capsules', row), row, IN_ALL_PROJECTS, context),
 });
 
 const registryRow = z.object({
@@ -125,7 +124,7 @@ const registry = defineType({
   follows: ['container', 'capsule'],
   blockers: ['A registry waits for the containers that were made from it (409).'],
   async list({ api, project }) {
-    const query = { ...scanDeadLetterQueues, project_id: project };
+    const query = { ...IN_ALL_PROJECTS, project_id: project };
     return (
       await api.list('/v1/registries', {
         collection: 'registries',

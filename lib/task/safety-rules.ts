@@ -130,7 +130,7 @@ export function protectedBecause(
 export function refuseOwnProject(project: ProjectId, ownProject: string, service: string): void {
   if (!areAlike(project, ownProject)) return;
   throw new PropagatorError({
-    code: 'safety rules.own-project',
+    code: 'safety-rules.own-project',
     class: 'Denied',
     service,
     message:

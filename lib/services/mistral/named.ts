@@ -22,7 +22,7 @@ function named(rows: readonly Row[], project: string): Named[] {
   const foreign = rows.filter((one) => one.project_id !== project && one.scope !== 'private');
   return ours.map((one) => ({
     ...one,
-    clashes: foreign.some((apiOf) => apiOf.id !== one.id && sameName(one, apiOf)),
+    clashes: foreign.some((other) => other.id !== one.id && sameName(one, other)),
   }));
 }
 

@@ -396,7 +396,7 @@ describe('safety rule: never the cloud’s own', () => {
   it('makes no call at all for the project that it is logged in to', async () => {
     const books = rows(TARGET);
     await expect(clean(shelf(books, [], takeOut), reachOf(TARGET, TARGET))).rejects.toMatchObject({
-      report: { code: 'safety rules.own-project' },
+      report: { code: 'safety-rules.own-project' },
     });
     expect(books).toHaveLength(1);
   });
