@@ -1,0 +1,20 @@
+/**
+ * Texts that may have a replaced word, because the word has another meaning there. `phrase` is
+ * compared with the whole name or text, in lower case.
+ */
+export const EXCEPTIONS: readonly {
+  readonly paths: RegExp;
+  readonly phrase: RegExp;
+  readonly reason: string;
+}[] = [
+  {
+    paths: /^test\/(glossary\/|unit\/glossary)/,
+    phrase: /./,
+    reason: 'the word list and its test',
+  },
+  {
+    paths: /./,
+    phrase: /\b(small|capital|lower-case|upper-case) letters?\b/,
+    reason: 'letters of the alphabet',
+  },
+];
