@@ -215,6 +215,7 @@ describe.each(fed)('%s', (queue) => {
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
       Handler: 'index.handler',
+      RecursiveLoop: 'Allow',
     });
     const window = Number(mapping.MaximumBatchingWindowInSeconds ?? 0);
     expect(Number(source.properties.VisibilityTimeout)).toBeGreaterThanOrEqual(
@@ -270,10 +271,14 @@ describe.each(fed)('%s', (queue) => {
     const takes = statementsOf(role).filter(({ Action }) => Action.includes('sqs:ReceiveMessage'));
     expect(takes.flatMap(({ Resource }) => list(Resource).map(named))).toEqual([source.id]);
     if (!queue.startsWith('service-')) return;
-    const touched = statementsOf(role).flatMap(({ Resource }) => list(Resource).map(named));
+    const touched = statementsOf(role).flatMap(({ Resource }) =>
+      list(Resource).map((one) => Object(one)['Fn::Sub']?.split(':').at(-1) ?? named(one)),
+    );
     const { dead, lambda } = partsOf(queue);
     const logs = lambda.id.replace('LambdaFunction', 'LogGroup');
-    expect(new Set(touched)).toEqual(new Set([logs, 'Table', 'Bus', 'Secret', source.id, dead.id]));
+    expect(new Set(touched)).toEqual(
+      new Set([logs, 'table/propagator-test', 'Bus', 'Secret', source.id, dead.id]),
+    );
   });
 
   it('rings: dead letters, dead letters that expire, the oldest message, errors, throttles', () => {
@@ -415,7 +420,7 @@ describe('the stack', () => {
       expect([id, SqsManagedSseEnabled]).toEqual([id, true]);
     const table = stack.resources.Table;
     expect(table).toMatchObject({
-      DeletionPolicy: 'Retain',
+      DeletionPolicy: 'RetainExceptOnCreate',
       Properties: {
         SSESpecification: { SSEEnabled: true },
         PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
@@ -423,7 +428,7 @@ describe('the stack', () => {
         DeletionProtectionEnabled: true,
       },
     });
-    expect(stack.resources.Secret).toMatchObject({ DeletionPolicy: 'Retain' });
+    expect(stack.resources.Secret).toMatchObject({ DeletionPolicy: 'RetainExceptOnCreate' });
   });
 
   it('keeps logs for a while, archives the bus, and names both stage and application on its resources', () => {

@@ -2,7 +2,7 @@
 export interface Resource {
   readonly Type: string;
   readonly Properties: Readonly<Record<string, unknown>>;
-  readonly DeletionPolicy?: 'Retain';
+  readonly DeletionPolicy?: 'Retain' | 'RetainExceptOnCreate';
   readonly UpdateReplacePolicy?: 'Retain';
   readonly DependsOn?: readonly string[];
 }

@@ -1,24 +1,25 @@
-import { attribute, pseudo, type Resources, ref, sub } from './cloudformation.ts';
+import { attribute, pseudo, type Resource, type Resources, sub } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * The table, the secret and the alarm topic. The table and the secret are retained when the stack
- * is removed, because they record which accounts were deleted when.
+ * Retained when the stack is removed or the resource is replaced. If the deployment that creates
+ * the resource fails, CloudFormation deletes it again: it is still empty, and its name must be free
+ * for the next attempt.
  */
+const KEPT = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' } as const;
+
+/** The table, the secret and the alarm topic. */
 export function state(stack: Stack): Resources {
   const { parameters, prefix } = stack;
   const { kmsKey, alarmEmail } = parameters;
-  const kept = { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' } as const;
   return {
-    ...(parameters.keptTable
-      ? {}
-      : { Table: { Type: 'AWS::DynamoDB::Table', ...kept, Properties: table(stack) } }),
+    ...(parameters.keptTable ? {} : { [TABLE_ID]: tableResource(stack) }),
     ...(parameters.secret
       ? {}
       : {
           Secret: {
             Type: 'AWS::SecretsManager::Secret',
-            ...kept,
+            ...KEPT,
             Properties: {
               Name: `${prefix}/openstack`,
               Description:
@@ -38,7 +39,15 @@ export function state(stack: Stack): Resources {
   };
 }
 
-function table({ topology: { table: of }, parameters: { kmsKey } }: Stack) {
+export const TABLE_ID = 'Table';
+/** The table, which records which accounts were deleted when. */
+export const tableResource = (stack: Stack): Resource => ({
+  Type: 'AWS::DynamoDB::Table',
+  ...KEPT,
+  Properties: table(stack),
+});
+
+function table({ topology: { table: of }, parameters: { kmsKey, protectTable } }: Stack) {
   const key = (partition: string, sort: string) => [
     { AttributeName: partition, KeyType: 'HASH' },
     { AttributeName: sort, KeyType: 'RANGE' },
@@ -63,20 +72,19 @@ function table({ topology: { table: of }, parameters: { kmsKey } }: Stack) {
       SSEType: 'KMS',
       ...(kmsKey ? { KMSMasterKeyId: kmsKey } : {}),
     },
-    DeletionProtectionEnabled: true,
+    DeletionProtectionEnabled: protectTable === 'yes',
   };
 }
 
-/** The ARN of the table. A table that an earlier stack of this stage left has the same name. */
-export const tableArn = ({ parameters, topology: { table: of } }: Stack): unknown =>
-  parameters.keptTable
-    ? sub(
-        `arn:${pseudo('Partition')}:dynamodb:${pseudo('Region')}:${pseudo('AccountId')}:table/${of.name}`,
-      )
-    : attribute('Table');
-/** The name of the table, created by this stack or left by an earlier one. */
-export const tableName = ({ parameters, topology: { table: of } }: Stack): unknown =>
-  parameters.keptTable ? of.name : ref('Table');
+/**
+ * The ARN of the table, by its name. A reference to the resource would differ between a stack that
+ * owns the table and one that uses a kept table. CloudFormation imports a resource only where the
+ * other resources stay as they are.
+ */
+export const tableArn = ({ topology: { table: of } }: Stack) =>
+  sub(
+    `arn:${pseudo('Partition')}:dynamodb:${pseudo('Region')}:${pseudo('AccountId')}:table/${of.name}`,
+  );
 
 /** The ARN of the secret, created by this stack or given as a parameter. */
 export const secretArn = ({ parameters: { secret } }: Stack): unknown =>

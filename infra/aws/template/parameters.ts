@@ -74,8 +74,16 @@ const Parameters = z.object({
       'write the ARN of a secret: arn:aws:secretsmanager:…:secret:…',
     )
     .default(''),
-  /** `yes`: the stack uses the table that an earlier stack of this stage left. */
+  /**
+   * `yes`: the stack uses the table that an earlier stack of this stage left, until
+   * `import-table.ts` hands the table to the stack.
+   */
   keptTable: z.literal(['', 'yes'], 'write yes, or leave it out').default(''),
+  /**
+   * Deletion protection of the table. `no` is for the first deployment: if it fails, CloudFormation
+   * can delete the empty table again.
+   */
+  protectTable: z.literal(['yes', 'no'], 'write yes or no').default('yes'),
   logDays: z
     .string()
     .refine((text) => LOG_DAYS.includes(Number(text)), `CloudWatch takes ${LOG_DAYS.join(', ')}`)

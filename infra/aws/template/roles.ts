@@ -71,9 +71,7 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
   const all = topology.queues.map((of) => of.queue);
   const queues = all.map((one) => attribute(queueId(one)));
   const dead = all.map((one) => attribute(deadId(one)));
-  const index = {
-    'Fn::Join': ['', [tableArn(stack), `/index/${topology.table.indexes[0]?.name}`]],
-  };
+  const index = sub(`${tableArn(stack)['Fn::Sub']}/index/${topology.table.indexes[0]?.name}`);
   return [
     // The ARN of the log group ends with a wildcard for its streams.
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], attribute(logGroupId(name))),

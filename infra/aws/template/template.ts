@@ -1,7 +1,7 @@
 import { alarms } from './alarms.ts';
 import { type Resources, ref } from './cloudformation.ts';
 import { dashboard } from './dashboard.ts';
-import { secretArn, state, tableName } from './data-resources.ts';
+import { secretArn, state } from './data-resources.ts';
 import { environmentOf, functionsOf } from './functions.ts';
 import { checkLimits } from './limits.ts';
 import { roles } from './roles.ts';
@@ -29,7 +29,7 @@ export function serverlessResources(stack: Stack) {
     Description: 'Carries account changes of OpenStack Keystone to every service',
     Resources: resources,
     Outputs: {
-      TableName: { Value: tableName(stack) },
+      TableName: { Value: stack.topology.table.name },
       BusName: { Value: ref('Bus') },
       IngestQueueUrl: {
         Description: 'Where a relay puts notifications',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { templateWithTable } from '../../../../infra/aws/import-table.ts';
 import { serverlessFunctions } from '../../../../infra/aws/template/functions.ts';
 import { rightsWritten } from '../../../../infra/aws/template/limits.ts';
 import { stackOf } from '../../../../infra/aws/template/stack.ts';
@@ -162,9 +163,12 @@ describe('queues', () => {
   });
 });
 
-describe('a table that is there already', () => {
-  it('is taken over: all rights are on it, and the stack makes none', () => {
-    const { Resources, Outputs } = serverlessResources(stackOf('test', { keptTable: 'yes' }));
+describe('a table that an earlier stack left', () => {
+  const kept = serverlessResources(stackOf('test', { keptTable: 'yes' }));
+  const owned = serverlessResources(stackOf('test', {}));
+
+  it('is used by name, and the stack creates none', () => {
+    const { Resources, Outputs } = kept;
     expect(Object.values(Resources).filter(({ Type }) => Type === 'AWS::DynamoDB::Table')).toEqual(
       [],
     );
@@ -172,6 +176,38 @@ describe('a table that is there already', () => {
     const text = JSON.stringify(Resources);
     expect(text).not.toMatch(/\["Table",|"Ref":"Table"/);
     expect(text).toContain(':table/propagator-test"}');
+  });
+
+  it('can be imported into the stack: only the table is added, and later deployments own it', () => {
+    const imported = templateWithTable(kept, stackOf('test', {}));
+    expect(imported).toEqual(owned);
+    expect(() => templateWithTable(imported, stackOf('test', {}))).toThrow(
+      /owns its table already/,
+    );
+  });
+});
+
+describe('the first deployment', () => {
+  it('leaves neither table nor secret behind if it fails, and no later one deletes them', () => {
+    const { Table, Secret } = resourcesOf({ protectTable: 'no' });
+    for (const one of [Table, Secret])
+      expect(one).toMatchObject({
+        DeletionPolicy: 'RetainExceptOnCreate',
+        UpdateReplacePolicy: 'Retain',
+      });
+    // CloudFormation cannot delete a table with deletion protection.
+    expect(Table?.Properties).toMatchObject({ DeletionProtectionEnabled: false });
+    expect(resourcesOf().Table?.Properties).toMatchObject({ DeletionProtectionEnabled: true });
+  });
+});
+
+describe('recursive loop detection of Lambda', () => {
+  it('is off for every function that a queue invokes, because operations go round by design', () => {
+    const functions = Object.entries(serverlessFunctions(stackOf('test', {})));
+    const allowed = functions.filter(([, one]) => Reflect.get(one, 'recursiveLoop') === 'Allow');
+    expect(allowed.map(([name]) => name)).toEqual(
+      functions.map(([name]) => name).filter((name) => name !== 'api' && name !== 'sweep'),
+    );
   });
 });
 
