@@ -58,18 +58,28 @@ export const emptyListing = (what: string): PropagatorError =>
       'Give the login a role that may list all of them (admin), and check whether Keystone has its database; the inventory was left as it was.',
   });
 
+/** The inventory that {@link mergeAll} compares with Keystone's lists. */
+export interface Known {
+  readonly records: readonly AccountRecord[];
+  /**
+   * True if the inventory was never filled. The accounts that already exist then are not announced
+   * as created.
+   */
+  readonly isFirst: boolean;
+}
+
 /**
  * Returns the inventory after a full listing that began at `listedAt` (epoch milliseconds). The
- * caller reads `known` after the listing. Otherwise an account that was added meanwhile would look
- * deleted.
+ * caller reads the known records after the listing. Otherwise an account that was added meanwhile
+ * would look deleted.
  */
 export function mergeAll(
   listed: Listed,
-  known: readonly AccountRecord[],
+  { records: known, isFirst }: Known,
   listedAt: number,
 ): Filled {
   const before = new Map(known.map((record) => [keyOfAccount(record.account), record]));
-  const accounts = mergeListed(listed, before, listedAt);
+  const accounts = mergeListed(listed, before, listedAt, isFirst);
   const there = new Set(accounts.map((record) => keyOfAccount(record.account)));
   const vanished = known.filter(
     (record) =>

@@ -208,7 +208,10 @@ function takeShown(
   askedAt: number,
 ): void {
   const before = record.account.enabled;
-  update.put(shownRecord(record, account, askedAt, about.members));
+  const shown = shownRecord(record, account, askedAt, about.members);
+  // The notification about the creation may be lost. The next sweep announces it then.
+  const isFirst = record.seenAt === 0 && hint.operation !== 'created';
+  update.put(isFirst ? { ...shown, unannounced: true } : shown);
   if (about.tree)
     for (const inside of mergeListed(about.tree, update.records, askedAt)) update.put(inside);
   const flipped: Change | undefined = account.enabled
@@ -223,7 +226,10 @@ function takeShown(
     // The project was disabled at its creation or shortly after. A later notification about it then
     // finds no change.
     if (!account.enabled) update.announce(account, 'disabled', hint.cause);
-  } else update.announce(account, flipped ?? 'updated', hint.cause);
+  } else {
+    if (record.unannounced) update.announce(account, 'created', hint.cause);
+    update.announce(account, flipped ?? 'updated', hint.cause);
+  }
 }
 
 /** Records the users who got a role. A duplicate changes nothing, so no key is stored. */
@@ -241,7 +247,8 @@ function applyMembership(update: InventoryUpdate, hint: MembershipHint, batch: B
       // it may still wait in the broker.
       const { enabled: _notAnnounced, ...account } = shown.account;
       const before = known.seenAt === 0 ? undefined : known;
-      update.put(shownRecord(before, account, batch.askedAt, answer?.value.members));
+      const first = shownRecord(before, account, batch.askedAt, answer?.value.members);
+      update.put(before ? first : { ...first, unannounced: true });
     } else if (known.seenAt === 0) return 'absent';
   }
   const users = who.type === 'user' ? [who.id] : (group?.value ?? []);

@@ -26,6 +26,12 @@ export interface AccountRecord {
    * Keystone's answer has no suspicion.
    */
   readonly suspicion?: Suspicion | undefined;
+  /**
+   * True while no event has announced the creation of the account, because a listing or a role
+   * assignment showed it first. Its notification may still arrive. Otherwise the next sweep
+   * announces it.
+   */
+  readonly unannounced?: true | undefined;
 }
 
 /**

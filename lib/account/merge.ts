@@ -46,14 +46,21 @@ export function shownRecord(
   };
 }
 
+/** True if no event has announced the creation of the account, as far as the inventory knows. */
+export const isUnannounced = (record: AccountRecord | undefined): boolean =>
+  record === undefined || record.seenAt === 0 || record.unannounced === true;
+
 /**
  * Returns the records after a listing. A known account keeps its announced `enabled`, because a
- * listing is no event. The notification about the change may still wait in the broker.
+ * listing is no event. The notification about the change may still wait in the broker. A new
+ * account has no announced `enabled` and is `unannounced`. The sweep announces both. With `isFirst`
+ * the accounts existed before the inventory, so their state counts as announced.
  */
 export function mergeListed(
   listed: Listed,
   known: ReadonlyMap<string, AccountRecord>,
   listedAt: number,
+  isFirst = false,
 ): AccountRecord[] {
   const members = new Map<string, UserId[]>();
   for (const { projectId, userId } of listed.members) {
@@ -63,13 +70,15 @@ export function mergeListed(
   }
   return [...listed.domains, ...listed.projects, ...listed.users].map((account) => {
     const record = known.get(keyOfAccount(account));
-    const announced = record?.account.enabled;
-    const merged = announced === undefined ? account : { ...account, enabled: announced };
-    return shownRecord(
+    const { enabled: listedState, ...withoutState } = account;
+    const announced = record?.account.enabled ?? (isFirst ? listedState : undefined);
+    const merged = announced === undefined ? withoutState : { ...account, enabled: announced };
+    const shown = shownRecord(
       record,
       merged,
       listedAt,
       account.type === 'project' ? [...new Set(members.get(account.id))] : undefined,
     );
+    return !isFirst && isUnannounced(record) ? { ...shown, unannounced: true } : shown;
   });
 }

@@ -1,6 +1,6 @@
 import type { Account, AccountEvent, Change } from '../../events/account.ts';
 import { type AccountRecord, isGone } from './inventory.ts';
-import { keyOfAccount, shownRecord } from './merge.ts';
+import { isUnannounced, keyOfAccount, shownRecord } from './merge.ts';
 
 /**
  * The share of a type's existing accounts that may be missing from one listing. A higher share is
@@ -56,13 +56,16 @@ export interface PageNews {
 
 /**
  * Compares one page of a listing that began at `listedAt` (epoch milliseconds) with the records of
- * its accounts. A change of `enabled` without a notification is recorded and announced. A new
- * account is only recorded, because its notification may still arrive and opens no operation.
+ * its accounts. A creation or a change of `enabled` without a notification is recorded and
+ * announced. A notification that arrives later changes nothing: it finds the state announced, or
+ * repeats `created`, which subscribers must expect. With `announceCreated` false, new accounts are
+ * only recorded.
  */
 export function comparePage(
   page: readonly Account[],
   known: readonly AccountRecord[],
   listedAt: number,
+  announceCreated = true,
 ): PageNews {
   const before = new Map(known.map((record) => [keyOfAccount(record.account), record]));
   const news: PageNews = { accounts: [], messages: [] };
@@ -73,11 +76,20 @@ export function comparePage(
     const shown = shownRecord(record, account, listedAt);
     if (!isNews(shown, record)) continue;
     news.accounts.push(shown);
-    if (record?.account.enabled === undefined || record.account.enabled === account.enabled)
-      continue;
-    news.messages.push(sweptEvent(account, account.enabled ? 'enabled' : 'disabled', listedAt));
+    const changes = changesOf(account, record);
+    if (changes[0] === 'created' && !announceCreated) continue;
+    for (const change of changes) news.messages.push(sweptEvent(account, change, listedAt));
   }
   return news;
+}
+
+/** Returns the changes that no event has announced yet. */
+function changesOf(listed: Account, record: AccountRecord | undefined): Change[] {
+  const before = record?.account.enabled;
+  const created: Change[] = isUnannounced(record) ? ['created'] : [];
+  // An account whose state was never announced counts as enabled, as a new one is.
+  if (listed.enabled === false) return before === false ? created : [...created, 'disabled'];
+  return listed.enabled && before === false ? [...created, 'enabled'] : created;
 }
 
 /**
@@ -87,6 +99,7 @@ export function comparePage(
 export const isNews = (record: AccountRecord, known: AccountRecord | undefined): boolean =>
   !known ||
   known.deletedAt !== undefined ||
+  record.unannounced !== known.unannounced ||
   record.members !== known.members ||
   contentOf(record.account) !== contentOf(known.account);
 

@@ -184,6 +184,7 @@ export const StoredAccount: z.ZodType<AccountRecord> = z.looseObject({
       dropped: unset(z.looseObject({ by: z.string(), reason: z.string(), at: z.number() })),
     })
     .exactOptional(),
+  unannounced: unset(z.literal(true)),
 });
 
 export const StoredQuarantine: z.ZodType<QuarantineRecord> = z.looseObject({

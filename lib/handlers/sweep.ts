@@ -10,6 +10,7 @@ import { hasEnded, isInDoubt, openCleanup, refuse } from '../operation/open.ts';
 import { scopeOf } from '../operation/scope.ts';
 import type { Logger } from '../shared/log.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { FILLED } from './sync-inventory.ts';
 
 /** The dependencies of {@link sweep}. */
 export interface SweepDeps {
@@ -31,7 +32,7 @@ export interface Swept {
   readonly listed: number;
   /** Deletions that the sweep announced. */
   readonly deleted: number;
-  /** Accounts whose `enabled` changed without a notification. */
+  /** Creations and changes of `enabled` that the sweep announced. */
   readonly moved: number;
   /** Missing accounts whose operations are held for a person. */
   readonly held: number;
@@ -51,7 +52,7 @@ const IDS_A_LINE = 100;
 
 /**
  * Compares Keystone's lists of domains, projects and users with the inventory, page by page. It
- * keeps only the ids of a list in memory. A deletion or a change of `enabled` without a
+ * keeps only the ids of a list in memory. A creation, a deletion or a change of `enabled` without a
  * notification is published as an account event with the cause `sweep`. When too many accounts of a
  * type are missing ({@link doubtAbout}), no deletion is published. Each missing account gets a held
  * operation instead. It stays held until a person releases it, a notification announces the
@@ -84,6 +85,8 @@ export async function sweep(deps: SweepDeps): Promise<Swept> {
 async function readList(type: Type, listedAt: number, deps: SweepDeps) {
   const { engine, keystone, stopping } = deps;
   const ids = new Set<string>();
+  // While the inventory was never filled, every account of the cloud is new in it.
+  const isFilled = (await engine.reads.counters())[FILLED] !== undefined;
   let moved = 0;
   let mayAsk = MOST_ASKED_FOR_MEMBERS;
   await keystone.eachPage(type, async (page) => {
@@ -93,7 +96,7 @@ async function readList(type: Type, listedAt: number, deps: SweepDeps) {
         type,
         accounts.map(({ id }) => id),
       );
-      const news = comparePage(accounts, known, listedAt);
+      const news = comparePage(accounts, known, listedAt, isFilled);
       const withoutMembers = news.accounts.filter(({ members }) => members === undefined);
       const asked = type === 'project' ? withoutMembers.slice(0, mayAsk) : [];
       mayAsk -= asked.length;

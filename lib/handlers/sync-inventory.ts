@@ -13,6 +13,8 @@ export interface FillDeps {
 }
 
 const RECORDS_A_COMMIT = 1000;
+/** The counter that shows that the inventory was once filled to its end. */
+export const FILLED = 'inventory.filled';
 
 /**
  * Fills the inventory from Keystone's full lists, with the members of every project. It runs at the
@@ -34,9 +36,16 @@ export async function syncInventory({
     engine.reads.accounts('project'),
     engine.reads.accounts('user'),
   ]);
-  const { accounts, changed, vanished } = mergeAll(listed, known.flat(), listedAt);
+  const isFirst = (await engine.reads.counters())[FILLED] === undefined;
+  const { accounts, changed, vanished } = mergeAll(
+    listed,
+    { records: known.flat(), isFirst },
+    listedAt,
+  );
   for (let from = 0; from < changed.length; from += RECORDS_A_COMMIT)
     await engine.commit({ accounts: changed.slice(from, from + RECORDS_A_COMMIT) });
+  // Written last, so that a first run that ended half-way is a first run again.
+  if (isFirst) await engine.commit({ counters: { [FILLED]: 1 } });
   const { domains, projects, users } = listed;
   const counts = {
     domains: domains.length,

@@ -347,7 +347,10 @@ describe('members of a project', () => {
     });
     expect(record('project/p4')).toBeUndefined();
     await world.take(cadf('identity.project.updated', 'p3'));
-    expect(world.said).toEqual(['account.project.disabled project p3']);
+    expect(world.said).toEqual([
+      'account.project.created project p3',
+      'account.project.disabled project p3',
+    ]);
   });
   it('of all projects below, when the role is inherited', async () => {
     world.keystone.put(project('p3', { parentId: 'p2' }));
@@ -397,6 +400,7 @@ describe('what is not acted on', () => {
       cadf('identity.project tag.created', 'a tag'),
     );
     expect(Object.fromEntries(world.engine.counters)).toEqual({
+      'inventory.filled': 1,
       'notification.received': 52,
       'notification.dropped.unknown-event-type': 50,
       'notification.dropped.identity.authenticate': 1,

@@ -25,6 +25,8 @@ describe('a change that no notification announced', () => {
   it('opens the operation of an announced one: a deleted project, domain and user', async () => {
     world.keystone.put(domain('d2'));
     await world.sweep();
+    expect(world.said).toEqual(['account.domain.created domain d2']);
+    world.engine.waiting.length = 0;
     world.engine.time += 60_000;
     world.keystone.remove('project', 'p2');
     world.keystone.remove('domain', 'd2');
@@ -63,12 +65,85 @@ describe('a change that no notification announced', () => {
     ]);
   });
 
-  it('is recorded when a project was created, with its members', async () => {
+  it('is recorded and announced when a project was created, with its members', async () => {
     world.keystone.put(project('late'));
     world.keystone.roles.push(role('late', 'u1'), role('late', 'u1'));
     await world.sweep();
     expect(record('project/late')).toMatchObject({ members: ['u1'], deletedAt: undefined });
+    expect(world.said).toEqual(['account.project.created project late']);
+  });
+
+  it('is announced for an account that the comparison at a start showed first', async () => {
+    world.keystone.put({ ...project('late'), enabled: false });
+    world.keystone.put(user('new'));
+    world.keystone.enable('project', 'p1', false);
+    await world.syncInventory();
     expect(world.said).toEqual([]);
+    expect(record('project/p1')?.account.enabled).toBe(true);
+    world.engine.time += 60_000;
+    expect(await world.sweep()).toMatchObject({ moved: 4 });
+    expect(world.said).toEqual([
+      'account.project.disabled project p1',
+      'account.project.created project late',
+      'account.project.disabled project late',
+      'account.user.created user new',
+    ]);
+    world.engine.time += 60_000;
+    expect(await world.sweep()).toMatchObject({ moved: 0 });
+  });
+
+  it('is not announced for an account that existed before the inventory was first filled', async () => {
+    world = new World();
+    world.keystone.put(domain('d1'));
+    world.keystone.put(user('u1'));
+    world.keystone.put({ ...project('old'), enabled: false });
+    world.keystone.roles.push(role('old', 'u1'));
+    const { commit } = world.engine;
+    // The first comparison ends half-way. The second one is still the first complete one.
+    world.engine.commit = async (change) => {
+      await commit.call(world.engine, { ...change, accounts: change.accounts?.slice(0, 1) ?? [] });
+      world.engine.commit = commit;
+      throw new Error('the process ends');
+    };
+    await expect(world.syncInventory()).rejects.toThrow('the process ends');
+    await world.syncInventory();
+    world.engine.time += 60_000;
+    await world.sweep();
+    expect(world.said).toEqual([]);
+    expect(record('project/old')?.account.enabled).toBe(false);
+  });
+
+  it('is announced once when its notification arrives after the comparison at a start', async () => {
+    world.keystone.put(project('late'));
+    world.keystone.put(project('later'));
+    await world.syncInventory();
+    await world.take(cadf('identity.project.created', 'late'));
+    // The notification about the creation is lost, and another one follows.
+    world.keystone.enable('project', 'later', false);
+    await world.take(cadf('identity.project.updated', 'later'));
+    world.engine.time += 60_000;
+    await world.sweep();
+    expect(world.said).toEqual([
+      'account.project.created project late',
+      'account.project.created project later',
+      'account.project.disabled project later',
+    ]);
+  });
+
+  it('is announced when a role assignment alone had shown the disabled project', async () => {
+    world.keystone.put({ ...project('quiet'), enabled: false });
+    await world.take(
+      cadf('identity.role_assignment.created', undefined, {
+        payload: { project: 'quiet', user: 'u1', role: 'r' },
+      }),
+    );
+    expect(record('project/quiet')?.account.enabled).toBeUndefined();
+    world.engine.time += 60_000;
+    await world.sweep();
+    expect(world.said).toEqual([
+      'account.project.created project quiet',
+      'account.project.disabled project quiet',
+    ]);
   });
 
   it('is not what a notification said while Keystone was listed', async () => {
@@ -246,6 +321,8 @@ describe('a large cloud', () => {
     let open = 0;
     const { engine, keystone } = world;
     engine.accounts.clear();
+    // The inventory counts as never filled, so no account is announced.
+    engine.counters.clear();
     keystone.eachPage = async (type, take) => {
       for (let from = 0; from < SIZE[type]; from += PAGE) {
         expect(++open).toBe(1);
