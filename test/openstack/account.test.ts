@@ -105,7 +105,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     // while it exists depends on the cloud.
     const blind = (await onlyWhileAlive(on.cloud)).map(({ service }) => service);
     expect(outOfReach(view).filter((service) => !blind.includes(service))).toEqual([]);
-    const now = await on.look();
+    const now = await on.look(true);
     expect(await on.remaining(now, 'green')).toEqual([]);
     // Red was also deleted, but while the propagator was in mode observe: its resources still
     // exist.
@@ -146,7 +146,7 @@ describe('a customer whose projects hold at least one of every resource type', (
       (now) => now.operation.mode === 'enforce' && isOver(now),
       240,
     );
-    const now = await on.look();
+    const now = await on.look(true);
     expect(await on.remaining(now, 'red')).toEqual([]);
     const { before, now: after } = on.others(now, 'green', 'red');
     expect(after).toEqual(before);
@@ -174,7 +174,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     await on.propagator.operation({ project: blue }, isOver, 180);
     const domain = await on.propagator.operation({ domain: domainId }, isOver, 60);
     expect(domain.operation.children.length).toBeGreaterThan(0);
-    const now = await on.look();
+    const now = await on.look(true);
     for (const name of ['red', 'green', 'blue']) {
       expect(await on.remaining(now, name)).toEqual([]);
     }

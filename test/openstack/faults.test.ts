@@ -27,7 +27,7 @@ describe('while parts of the cloud are away', () => {
   afterAll(() => on?.strike());
 
   async function emptied(name: string): Promise<void> {
-    const now = await on.look();
+    const now = await on.look(true);
     expect(await on.remaining(now, name)).toEqual([]);
   }
 

@@ -62,7 +62,7 @@ describe('a project whose end an administrator asks for', () => {
     console.log(tell(view));
     expect(view.operation.state).toBe('finished');
     expect(await keystoneHas(project)).toBe(false);
-    const now = await on.look();
+    const now = await on.look(true);
     expect(await on.remaining(now, 'asked')).toEqual([]);
     const { before, now: after } = on.others(now, 'asked');
     expect(after).toEqual(before);
@@ -91,7 +91,7 @@ describe('a project whose end an administrator asks for', () => {
     expect(view.operation.state).toBe('finished');
     expect(await keystoneHas(project)).toBe(false);
     expect(await ownRoles()).toEqual([]);
-    const now = await on.look();
+    const now = await on.look(true);
     expect(await on.remaining(now, 'struck')).toEqual([]);
     const { before, now: after } = on.others(now, 'asked', 'struck');
     expect(after).toEqual(before);

@@ -153,20 +153,32 @@ export function counts(all: Snapshot, projectId: string): Record<string, number>
   return totals;
 }
 
-/** Returns a snapshot that was equal twice in a row: no change is in progress. */
-export function settledCensus(
+/**
+ * Returns a snapshot that was equal twice in a row: no change is in progress. After two minutes
+ * without it, the error names the lines that changed last.
+ */
+export async function settledCensus(
   cloud: Cloud,
   projectIds: readonly string[],
   userIds: readonly string[] = [],
 ): Promise<Snapshot> {
-  let before = '';
-  return until('two equal censuses', 120, async () => {
-    const now = await snapshot(cloud, projectIds, userIds);
-    const all = projectIds.flatMap((id) => linesOf(now, id)).join('\n');
-    const same = all === before;
-    before = all;
-    return same ? now : undefined;
-  });
+  let before: readonly string[] = [];
+  let changed: readonly string[] = [];
+  try {
+    return await until('two equal censuses', 120, async () => {
+      const now = await snapshot(cloud, projectIds, userIds);
+      const lines = projectIds.flatMap((id) => linesOf(now, id));
+      changed = [
+        ...before.filter((one) => !lines.includes(one)).map((one) => `- ${one}`),
+        ...lines.filter((one) => !before.includes(one)).map((one) => `+ ${one}`),
+      ];
+      const isSame = before.length === lines.length && changed.length === 0;
+      before = lines;
+      return isSame ? now : undefined;
+    });
+  } catch (error) {
+    throw new Error(`${String(error)}\n${changed.join('\n')}`, { cause: error });
+  }
 }
 
 if (import.meta.main) {
