@@ -11,11 +11,11 @@ const LONGEST_ID = 64;
  */
 const id = z
   .string()
-  .min(1, 'an id of Keystone is not empty')
+  .min(1, 'an id of Keystone cannot be empty')
   .refine((text) => [...text].length <= LONGEST_ID, 'an id of Keystone has at most 64 characters')
   .refine(
     (text) => text.isWellFormed() && !/[\0\uFFFE\uFFFF]/.test(text),
-    'an id of Keystone that no database can store',
+    'the id has characters that a database cannot store',
   );
 
 /**
@@ -40,7 +40,7 @@ const withoutMarks = (text: string): string => text.normalize('NFKD').replace(/\
  */
 const plain = (text: string, sharpS: string): string =>
   withoutMarks(withoutMarks(text).replace(/[ßẞ]/g, sharpS).toUpperCase().toLowerCase())
-    .replace(/[æœøđðħł]/g, (letter) => PLAIN[letter] ?? letter)
+    .replace(/[æœøđðħł]/g, (character) => PLAIN[character] ?? character)
     .replaceAll('ς', 'σ')
     .trim();
 
@@ -77,14 +77,14 @@ export type UserId = z.infer<typeof UserId>;
  */
 export const OperationId = z
   .string()
-  .regex(/^op-[0-9a-f]{12}$/, 'an operation is called op- and twelve hex digits')
+  .regex(/^op-[0-9a-f]{12}$/, 'an operation id is op- and twelve hexadecimal digits')
   .brand<'OperationId'>();
 export type OperationId = z.infer<typeof OperationId>;
 
 /** The name of an OpenStack service, for example `nova`. */
 export const ServiceName = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{1,30}$/, 'a service is called as its project, in small letters: nova')
+  .regex(/^[a-z][a-z0-9-]{1,30}$/, 'a service name is lower case, for example nova')
   .brand<'ServiceName'>();
 export type ServiceName = z.infer<typeof ServiceName>;
 
@@ -92,7 +92,7 @@ export type ServiceName = z.infer<typeof ServiceName>;
 export const ResourceTypeName = z
   .string()
   .regex(/^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/)
-  .brand<'KindName'>();
+  .brand<'ResourceTypeName'>();
 export type ResourceTypeName = z.infer<typeof ResourceTypeName>;
 
 /** The id of a task: `<operation>/<service>/<region>`. */

@@ -56,9 +56,11 @@ const MAX_TYPES = 100;
 export function excess(report: TaskReport): string | undefined {
   const { counts = {}, conditions = [] } = report.data;
   if (conditions.length > MAX_CONDITIONS)
-    return `it has ${conditions.length} conditions, the most is ${MAX_CONDITIONS}`;
+    return `the report has ${conditions.length} conditions; the limit is ${MAX_CONDITIONS}`;
   const types = Object.keys(counts).length;
-  return types > MAX_TYPES ? `it counts ${types} types, the most is ${MAX_TYPES}` : undefined;
+  return types > MAX_TYPES
+    ? `the report has counts of ${types} types; the limit is ${MAX_TYPES}`
+    : undefined;
 }
 
 /**
@@ -115,7 +117,8 @@ export function reportMessage(
 
 /** Returns why a report contradicts the request or itself, or `undefined` if it does not. */
 export function contradiction(report: TaskReport, phase: Phase): string | undefined {
-  if (phase !== report.phase) return `it is in phase ${phase}, the report is about ${report.phase}`;
+  if (phase !== report.phase)
+    return `the task is in phase ${phase}, but the report is about phase ${report.phase}`;
   const left = Object.values(report.data.counts ?? {}).reduce((sum, count) => sum + count.left, 0);
   if (
     report.type === 'service.finished' &&
@@ -123,6 +126,6 @@ export function contradiction(report: TaskReport, phase: Phase): string | undefi
     phase === 'apply' &&
     left > 0
   )
-    return `${left} resources are left by its own count: that is service.progressed, not service.finished`;
+    return `the report says finished, but ${left} resources are left by its own counts; send service.progressed`;
   return undefined;
 }

@@ -28,15 +28,15 @@ export type Authentication =
 
 const NO_TOKEN = problem(
   'token',
-  'this request changes something, and carries no valid token: nothing was done',
+  'the request would change something, but it has no valid API token; nothing was changed',
   // No colon after the header's name: redaction would treat the text after it as a secret.
-  'Send it as a bearer token in the Authorization header. It is in the file api-token in the data ' +
-    'folder of the propagator; commands of the user that runs the propagator read it by ' +
-    'themselves. Elsewhere set PROPAGATOR_API_TOKEN.',
+  'Send the token as a bearer token in the Authorization header. The token is in the file api-token ' +
+    'in the data folder of the propagator. The commands read that file if the user that runs the ' +
+    'propagator types them. On another machine set PROPAGATOR_API_TOKEN.',
 );
 const NO_PRINCIPAL = problem(
   'principal',
-  'API Gateway named no IAM principal for this request: nothing was done',
+  'API Gateway sent no IAM principal with this request; nothing was changed',
   'The route in API Gateway must have the IAM authorizer (AWS_IAM). Deploy the stack again.',
 );
 
@@ -50,7 +50,7 @@ export const authenticate = (authentication: Authentication): MiddlewareHandler 
  */
 export function callerOf(context: Context): string {
   const caller: string | undefined = context.get('caller');
-  if (caller === undefined) throw new Error(`${context.req.path} is not behind authentication`);
+  if (caller === undefined) throw new Error(`${context.req.path} has no authentication`);
   return caller;
 }
 

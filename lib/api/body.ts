@@ -28,7 +28,10 @@ export const declaredJson: MiddlewareHandler = async (context, next) => {
   const declared = mediaType(context);
   if (allowed.includes(declared)) return next();
   const found = declared === '' ? 'no content-type' : `content-type ${declared.slice(0, 100)}`;
-  return context.json(problem('content-type', `${found}: send one of ${allowed.join(', ')}`), 415);
+  return context.json(
+    problem('content-type', `${found} is not accepted; send one of ${allowed.join(', ')}`),
+    415,
+  );
 };
 
 /** Refuses a body that is too large, by its declared length or while it arrives. */
@@ -41,7 +44,7 @@ const limitOf = (maxSize: number): MiddlewareHandler =>
     onError: (context) => {
       context.header('connection', 'close');
       return context.json(
-        problem('too-large', `the body is larger than ${maxSize} bytes: nothing was done`),
+        problem('too-large', `the body is larger than ${maxSize} bytes; nothing was changed`),
         413,
       );
     },
@@ -93,7 +96,7 @@ export const typedText = (max: number) =>
     .max(max)
     .refine(
       (text) => text.isWellFormed() && !CONTROLS.test(text),
-      'control characters or broken Unicode',
+      'it has control characters or invalid Unicode',
     );
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters must not be stored.
 const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
@@ -103,5 +106,5 @@ const CONTROLS = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
  * ignored.
  */
 export const notBy = z
-  .undefined('leave it out: the name is that of your token or IAM principal')
+  .undefined('omit it: the API uses the name of your token or IAM principal')
   .optional();

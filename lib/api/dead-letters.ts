@@ -13,7 +13,7 @@ import { problem } from './problem.ts';
 
 const Queue = z.custom<QueueName>(
   (name) => typeof name === 'string' && /^(ingest|coordinate|service-[a-z0-9-]+)$/.test(name),
-  'ingest, coordinate, or service- and its name',
+  'must be ingest, coordinate or service-NAME',
 );
 const Selection = z.strictObject({
   service: ServiceName.optional(),
@@ -24,18 +24,19 @@ const Selection = z.strictObject({
 });
 type Selection = z.infer<typeof Selection>;
 const Reason = typedText(1000);
-const isChosen = (selection: Selection): boolean => Object.values(filterOf(selection)).length > 0;
+const hasSelection = (selection: Selection): boolean =>
+  Object.values(filterOf(selection)).length > 0;
 const Redrive = Selection.extend({
   all: z.boolean().optional(),
   by: notBy,
   reason: Reason.optional(),
 }).refine(
-  ({ all, ...selection }) => all || isChosen(selection),
-  'say which: service, queue, operation, cause or id, or all: true',
+  ({ all, ...selection }) => all || hasSelection(selection),
+  'select messages by service, queue, operation, cause or id, or send all: true',
 );
 const Discard = Selection.extend({ by: notBy, reason: Reason }).refine(
-  isChosen,
-  'say which: service, queue, operation, cause or id',
+  hasSelection,
+  'select messages by service, queue, operation, cause or id',
 );
 const DecisionQuery = z.strictObject({
   operation: OperationId.optional(),
@@ -45,8 +46,8 @@ const DecisionQuery = z.strictObject({
 /** Routes that list, redrive and discard dead-letter messages, and that list these decisions. */
 export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
   app.get('/v1/dead-letters', async (context) => {
-    const letters = await engine.deadLetters(filterOf(Selection.parse(context.req.query())));
-    return context.json({ deadLetters: letters.map(shown) });
+    const deadLetters = await engine.deadLetters(filterOf(Selection.parse(context.req.query())));
+    return context.json({ deadLetters: deadLetters.map(shown) });
   });
   app.post('/v1/dead-letters/redrive', async (context) => {
     const { by: _, reason, ...selection } = await readJson(context, Redrive);
@@ -57,12 +58,12 @@ export function deadLetterRoutes(app: Hono, { engine }: ApiDeps): void {
     const { by: _, reason, ...selection } = await readJson(context, Discard);
     const by = callerOf(context);
     const filter = filterOf(selection);
-    const letters = await engine.deadLetters(filter);
-    const needed = await firstNeeded(letters, engine);
+    const deadLetters = await engine.deadLetters(filter);
+    const needed = await firstNeeded(deadLetters, engine);
     if (needed) return context.json(problem('discard', needed), 409);
     // Only the listed messages: a message that arrives at this moment may be needed, and nothing
     // has checked it.
-    const ids = letters.map(({ id }) => id);
+    const ids = deadLetters.map(({ id }) => id);
     return context.json({
       discarded: ids.length === 0 ? 0 : await engine.discard({ ...filter, ids }, { by, reason }),
     });
@@ -83,23 +84,23 @@ const filterOf = ({ service, queue, operation, cause, id }: Selection) =>
  * coordinator's message is different: without it, an open operation would never continue.
  */
 async function firstNeeded(
-  letters: readonly DeadLetter[],
+  deadLetters: readonly DeadLetter[],
   { reads }: Engine,
 ): Promise<string | undefined> {
-  const reminders = new Map(
-    letters.flatMap(({ queue, message }) =>
-      queue === 'coordinate' && message ? remindedOf(message) : [],
+  const needed = new Map(
+    deadLetters.flatMap(({ queue, message }) =>
+      queue === 'coordinate' && message ? operationsNeeding(message) : [],
     ),
   );
-  for (const [id, type] of reminders) {
+  for (const [id, type] of needed) {
     const operation = await reads.operation(id);
     if (operation && !hasEnded(operation))
-      return `${id} is ${operation.state} and waits for this ${type}, so it is not thrown away. Redrive it: that is safe at any time.`;
+      return `operation ${id} is ${operation.state} and cannot continue without this ${type}; nothing was discarded. Redrive the message instead: propagator dead-letter redrive --operation ${id}`;
   }
   return undefined;
 }
 
-const remindedOf = ({ type, data }: Message): [OperationId, string][] => {
+const operationsNeeding = ({ type, data }: Message): [OperationId, string][] => {
   const id =
     'parentId' in data && data.parentId
       ? data.parentId
@@ -110,10 +111,10 @@ const remindedOf = ({ type, data }: Message): [OperationId, string][] => {
 };
 
 /** A dead-letter message for display, with long bodies cut. */
-const shown = (letter: DeadLetter) => ({
-  ...letter,
-  cause: causeOf(letter),
-  message: letter.message && shownMessage(letter.message),
+const shown = (deadLetter: DeadLetter) => ({
+  ...deadLetter,
+  cause: causeOf(deadLetter),
+  message: deadLetter.message && shownMessage(deadLetter.message),
 });
 
 function shownMessage(message: Message): object {

@@ -43,7 +43,7 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
     if (wrong !== undefined) return context.json(problem('input', wrong), 400);
     // The client closed the connection before its body was complete, so no response reaches it.
     if (context.req.raw.signal.aborted)
-      return context.json(problem('aborted', 'the request was not complete'), 400);
+      return context.json(problem('aborted', 'the request ended before it was complete'), 400);
     const request = requestOf(context);
     if (thrown instanceof PropagatorError) {
       log.warn(
@@ -65,9 +65,9 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
       'an API request ended in an unexpected error',
     );
     const { requestId } = request;
-    const advice = `Read the log of the propagator; it has the cause under the request id ${requestId}.`;
+    const advice = `Read the log of the propagator. The entry with the request id ${requestId} has the cause.`;
     return context.json(
-      problem('unexpected', 'the request failed for a reason that the API does not know', advice),
+      problem('unexpected', 'the request failed with an unexpected error', advice),
       500,
     );
   };
@@ -77,7 +77,10 @@ export function errorHandler({ log, onUnexpected }: ErrorDeps): ErrorHandler {
 export const notFound = (app: Hono) =>
   app.notFound((context) =>
     context.json(
-      problem('path', `nothing at ${context.req.method} ${context.req.path.slice(0, MAX_SHOWN)}`),
+      problem(
+        'path',
+        `the API has no route ${context.req.method} ${context.req.path.slice(0, MAX_SHOWN)}`,
+      ),
       404,
     ),
   );

@@ -50,7 +50,7 @@ function bodiesOf(bytes: Uint8Array): Uint8Array[] | 'too many' {
     parsed = JSON.parse(text);
   } catch {
     if (!text.includes('\n')) return [bytes];
-    const advice = `for one notification a line send content-type: ${JSON_LINES[0]}`;
+    const advice = `to send one notification per line, set content-type: ${JSON_LINES[0]}`;
     throw new BodyError(`the body is not JSON; ${advice}`);
   }
   if (!Array.isArray(parsed)) return [bytes];

@@ -9,7 +9,7 @@ import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
 /** A person's request for an operation. */
-export interface Wish {
+export interface AdministratorRequest {
   readonly by: string;
   readonly reason: string;
   /** The name of the project, which confirms the deletion of an enabled project. */
@@ -21,25 +21,26 @@ export interface Wish {
  * Throws what a failed call to Keystone throws.
  */
 export async function request(
-  wish: Wish & { readonly project: ProjectId; readonly rerunOf?: OperationId },
+  requested: AdministratorRequest & { readonly project: ProjectId; readonly rerunOf?: OperationId },
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
   const { keystone, keystoneActions } = deps.cloud;
   const [shown, existing, protection] = await Promise.all([
-    keystone.show('project', wish.project),
-    deps.engine.reads.operationsAbout('project', wish.project),
+    keystone.show('project', requested.project),
+    deps.engine.reads.operationsAbout('project', requested.project),
     deps.protection(),
   ]);
-  if (shown.is === 'present' && shown.account.type === 'domain') return aDomain(shown.account);
+  if (shown.is === 'present' && shown.account.type === 'domain')
+    return domainRefused(shown.account);
   if (shown.is === 'other')
     return {
       is: 'refused',
-      because: `Keystone shows ${shown.id} instead: write the id as Keystone does`,
+      because: `Keystone returned the id ${shown.id}; use this spelling`,
     };
   if (shown.is === 'absent' || shown.account.type !== 'project')
     return {
       is: 'refused',
-      because: `Keystone has no such project; ${wayOn(existing)}`,
+      because: `Keystone has no project with this id; ${nextStep(existing)}`,
     };
   const { id, name, domainId, enabled } = shown.account;
   const scope = {
@@ -50,15 +51,15 @@ export async function request(
   };
   const input = {
     scope,
-    by: wish.by,
-    reason: wish.reason,
-    confirmedName: wish.name,
+    by: requested.by,
+    reason: requested.reason,
+    confirmedName: requested.name,
     shown: { name, enabled },
     existing,
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: protectedBecause(scope, protection),
-    ...(wish.rerunOf ? { rerunOf: wish.rerunOf } : {}),
+    ...(requested.rerunOf ? { rerunOf: requested.rerunOf } : {}),
   };
   // Check Keystone in depth only if no other rule refuses the request.
   const refused = openRequest({ ...input, keystoneCheck: { obstacles: [], unknown: [] } });
@@ -66,19 +67,29 @@ export async function request(
   return openRequest({ ...input, keystoneCheck: await keystoneActions.checkEnd(id) });
 }
 
-const aDomain = ({ id, name = id }: { id: string; name?: string | undefined }): RequestAnswer => ({
+const domainRefused = ({
+  id,
+  name = id,
+}: {
+  id: string;
+  name?: string | undefined;
+}): RequestAnswer => ({
   is: 'refused',
   because: `${id} is the id of a domain (${name}), not of a project`,
-  advice: `Name one project. The domain's projects: openstack project list --domain ${id}`,
+  advice: `Give the id of one project. To list the projects of the domain: openstack project list --domain ${id}`,
 });
 
-const wayOn = ([last]: readonly Operation[]): string =>
+const nextStep = ([last]: readonly Operation[]): string =>
   last
-    ? `its cleanup is ${last.id}. One that has ended can be run again: propagator operation rerun ${last.id} --reason "…"`
-    : 'one that is deleted is cleaned up because of its notification';
+    ? `its cleanup is operation ${last.id}. After it has ended you can run it again: propagator operation rerun ${last.id} --reason "…"`
+    : 'the cleanup of a deleted project starts when the notification of its deletion arrives';
 
 /** Runs an ended operation again for a person. Throws what a failed call to Keystone throws. */
-export async function rerun(earlier: Operation, wish: Wish, deps: ApiDeps): Promise<RequestAnswer> {
+export async function rerun(
+  earlier: Operation,
+  requested: AdministratorRequest,
+  deps: ApiDeps,
+): Promise<RequestAnswer> {
   const { reads } = deps.engine;
   const { type, id } = earlier.scope;
   const [existing, record, projects, protection] = await Promise.all([
@@ -97,14 +108,14 @@ export async function rerun(earlier: Operation, wish: Wish, deps: ApiDeps): Prom
     // If the project still exists, the rerun is another request.
     const shown = await deps.cloud.keystone.show('project', earlier.scope.id);
     if (shown.is === 'present')
-      return request({ ...wish, project: earlier.scope.id, rerunOf: earlier.id }, deps);
+      return request({ ...requested, project: earlier.scope.id, rerunOf: earlier.id }, deps);
   }
   return openRerun({
     earlier,
     scope,
     existing,
-    by: wish.by,
-    reason: wish.reason,
+    by: requested.by,
+    reason: requested.reason,
     mode: deps.mode,
     now: deps.now(),
     protectedBecause: because,
@@ -123,7 +134,10 @@ export async function commitOpened(answer: RequestAnswer, engine: Pick<Engine, '
   return done === 'conflict'
     ? ({
         status: 409,
-        body: problem('conflict', 'another operation about it was opened at the same moment'),
+        body: problem(
+          'conflict',
+          'another request opened an operation for this account at the same time; list it: propagator operation list',
+        ),
       } as const)
     : ({
         status: 202,

@@ -2,7 +2,7 @@ import type { Hono } from 'hono';
 import * as z from 'zod';
 import { DomainId, OperationId, ProjectId, UserId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
-import { areLettersBusy } from '../engine/engine-error.ts';
+import { areDeadLettersBusy } from '../engine/engine-error.ts';
 import type { DeadLetter, DeadLetterFilter, Engine } from '../engine/port.ts';
 import { type Mode, OPERATION_STATES, type Operation } from '../operation/model.ts';
 import { hasEnded } from '../operation/open.ts';
@@ -32,7 +32,7 @@ const Requested = z.strictObject({
   project: ProjectId,
   name: typedText(255).optional(),
   by: notBy,
-  reason: reason.default('asked for by an administrator'),
+  reason: reason.default('requested by an administrator'),
 });
 
 /** Routes that list, show, request and release operations. */
@@ -43,35 +43,39 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const filter = defined({ ...query, projectId: project, domainId: domain, userId: user });
     const operations = await engine.reads.operations(filter);
     // One listing for all operations, because a listing of SQS queues takes time.
-    const { letters, notice } = await lettersOf(
+    const { deadLetters, notice } = await deadLettersOf(
       engine,
       operations.every(hasEnded) ? undefined : {},
     );
     return context.json({
-      operations: await Promise.all(operations.map((operation) => seen(operation, letters, deps))),
+      operations: await Promise.all(
+        operations.map((operation) => seen(operation, deadLetters, deps)),
+      ),
       notice,
     });
   });
   app.post('/v1/operations', async (context) => {
     const requested = await readJson(context, Requested);
-    const wish = { ...requested, by: callerOf(context) };
-    const answer = await commitOpened(await request(wish, deps), engine);
+    const input = { ...requested, by: callerOf(context) };
+    const answer = await commitOpened(await request(input, deps), engine);
     return context.json(answer.body, answer.status);
   });
   app.get('/v1/operations/:id', async (context) => {
     const operation = await engine.reads.operation(OperationId.parse(context.req.param('id')));
-    if (!operation) return context.json(problem('operation', 'there is no such operation'), 404);
-    const [{ letters, notice }, decisions] = await Promise.all([
-      lettersOf(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
+    if (!operation)
+      return context.json(problem('operation', 'there is no operation with this id'), 404);
+    const [{ deadLetters, notice }, decisions] = await Promise.all([
+      deadLettersOf(engine, hasEnded(operation) ? undefined : { operationId: operation.id }),
       engine.reads.decisions({ operationId: operation.id, limit: 1000 }),
     ]);
-    return context.json({ ...(await seen(operation, letters, deps)), decisions, notice });
+    return context.json({ ...(await seen(operation, deadLetters, deps)), decisions, notice });
   });
   app.post('/v1/operations/:id/rerun', async (context) => {
     const earlier = await engine.reads.operation(OperationId.parse(context.req.param('id')));
-    const wish = { ...(await readJson(context, Rerun)), by: callerOf(context) };
-    if (!earlier) return context.json(problem('operation', 'there is no such operation'), 404);
-    const answer = await commitOpened(await rerun(earlier, wish, deps), engine);
+    const input = { ...(await readJson(context, Rerun)), by: callerOf(context) };
+    if (!earlier)
+      return context.json(problem('operation', 'there is no operation with this id'), 404);
+    const answer = await commitOpened(await rerun(earlier, input, deps), engine);
     return context.json(answer.body, answer.status);
   });
   app.post('/v1/operations/:id/release', async (context) => {
@@ -80,7 +84,7 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
     const decision = { by: callerOf(context), reason };
     const operation = await engine.reads.operation(operationId);
     const message = operation && releaseOf(operation, decision, deps.mode);
-    if (!message) return context.json(problem('operation', whyNot(operation)), 409);
+    if (!message) return context.json(problem('operation', refusalOf(operation)), 409);
     await engine.commit({ messages: [message] });
     return context.json({ released: operationId }, 202);
   });
@@ -90,29 +94,29 @@ export function operationRoutes(app: Hono, deps: ApiDeps): void {
  * The dead-letter messages, or a notice while another listing or a long redrive holds the lease.
  * The operation is then shown without them.
  */
-async function lettersOf(
+async function deadLettersOf(
   engine: Engine,
   filter: DeadLetterFilter | undefined,
-): Promise<{ letters: readonly DeadLetter[]; notice?: string }> {
-  if (!filter) return { letters: [] };
+): Promise<{ deadLetters: readonly DeadLetter[]; notice?: string }> {
+  if (!filter) return { deadLetters: [] };
   try {
-    return { letters: await engine.deadLetters(filter) };
+    return { deadLetters: await engine.deadLetters(filter) };
   } catch (thrown) {
-    if (!areLettersBusy(thrown)) throw thrown;
+    if (!areDeadLettersBusy(thrown)) throw thrown;
     return {
-      letters: [],
+      deadLetters: [],
       notice:
-        'Somebody else looks at the dead letters: what was given up may be shown as waiting. Ask again in a minute.',
+        'Another command is listing the dead letters. Tasks that are dead-lettered may be shown as waiting. Run this command again in a minute.',
     };
   }
 }
 
 async function seen(
   operation: Operation,
-  allLetters: readonly DeadLetter[],
+  allDeadLetters: readonly DeadLetter[],
   { engine, now }: ApiDeps,
 ) {
-  const letters = allLetters.filter(({ operationId }) => operationId === operation.id);
+  const deadLetters = allDeadLetters.filter(({ operationId }) => operationId === operation.id);
   const { rerun } = operation;
   const [tasks, earlierTasks, children] = await Promise.all([
     engine.reads.tasks(operation.id),
@@ -125,14 +129,22 @@ async function seen(
   // it.
   const runs = new Map(tasks.map(({ id, run }) => [id, run]));
   const givenUp = new Set(
-    letters.flatMap(({ task }) =>
+    deadLetters.flatMap(({ task }) =>
       task && runs.get(task.taskId) === task.run ? [task.taskId] : [],
     ),
   );
-  const lost = letters
+  const lostMessages = deadLetters
     .filter(({ queue }) => queue === 'coordinate')
     .map(({ message, at }) => ({ what: message?.type ?? 'unreadable', at }));
-  return view({ operation, tasks, earlierTasks, now: now(), children, givenUp, lost });
+  return view({
+    operation,
+    tasks,
+    earlierTasks,
+    now: now(),
+    children,
+    givenUp,
+    lost: lostMessages,
+  });
 }
 
 /**
@@ -159,11 +171,11 @@ function releaseOf(
   return { type: `account.${scope.type}.deleted`, data: { account: scope, cause: again } };
 }
 
-function whyNot(operation: Operation | undefined): string {
-  if (!operation) return 'there is no such operation';
+function refusalOf(operation: Operation | undefined): string {
+  if (!operation) return 'there is no operation with this id';
   if (operation.state === 'observed' && operation.request)
-    return `it was observed; run it again: propagator operation rerun ${operation.id} --reason "…"`;
+    return `the operation was only observed; run it again: propagator operation rerun ${operation.id} --reason "…"`;
   return operation.state === 'observed'
-    ? 'it was observed, and the mode still is observe: start with PROPAGATOR_MODE=enforce, then release it'
-    : `it is ${operation.state}; only what is held or was observed can be released. An operation that has ended can be run again: propagator operation rerun ${operation.id} --reason "…"`;
+    ? 'the operation was only observed, and the mode is still observe; start the propagator with PROPAGATOR_MODE=enforce, then release the operation again'
+    : `the operation is ${operation.state}; only a held or an observed operation can be released. To run an ended operation again: propagator operation rerun ${operation.id} --reason "…"`;
 }

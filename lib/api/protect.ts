@@ -51,6 +51,6 @@ const pluginsOnlyReport =
     const { method, path } = context.req;
     const isReport = path.startsWith('/v1/tasks/') && path.endsWith('/report');
     if (isRead(method) || isReport || !httpPlugins.includes(callerOf(context))) return next();
-    const message = `the token of ${callerOf(context)} may only report its tasks`;
+    const message = `the token of ${callerOf(context)} can only report tasks of that service`;
     return context.json(problem('token', message), 403);
   };

@@ -14,7 +14,7 @@ export const loopbackOnly: MiddlewareHandler = async (context, next) => {
   if (hosts.every((url) => URL.canParse(url) && LOOPBACK.includes(new URL(url).hostname)))
     return next();
   return context.json(
-    problem('host', 'the API answers on loopback only: 127.0.0.1, localhost, ::1'),
+    problem('host', 'the API accepts only requests for 127.0.0.1, localhost or ::1'),
     403,
   );
 };
@@ -26,7 +26,7 @@ export const loopbackOnly: MiddlewareHandler = async (context, next) => {
 export const noForeignPage: MiddlewareHandler = async (context, next) => {
   if (isForeign(context) && !isNavigation(context))
     return context.json(
-      problem('origin', 'a web page of another origin made this request: refused'),
+      problem('origin', 'the request came from a web page of another origin and was refused'),
       403,
     );
   return next();

@@ -10,8 +10,13 @@ import type { ApiDeps } from './deps.ts';
 import { problem } from './problem.ts';
 
 /** Like Keystone, any text of at most 255 characters, but not a path. */
-const Type = z.string().regex(/^(?![./])[^/]{1,255}$/, 'a type as Keystone has it: load-balancer');
-const Waive = z.strictObject({
+const Type = z
+  .string()
+  .regex(
+    /^(?![./])[^/]{1,255}$/,
+    'must be a service type as in the catalog of Keystone, for example load-balancer',
+  );
+const NewWaiver = z.strictObject({
   type: Type,
   by: notBy,
   reason: typedText(1000),
@@ -26,7 +31,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
   app.get('/v1/services', async (context) => {
     const [registry, waivers] = await Promise.all([cloud.registry(), engine.reads.waivers()]);
     const found = coverageOf(registry, services);
-    const uncovered = [...found.unknown, ...outOfReach(found, deps), ...listed(found.unlisted)];
+    const uncovered = [...found.unknown, ...unreachable(found, deps), ...listed(found.unlisted)];
     const { open } = applyWaivers(
       uncovered.map((one) => ({ ...one, types: [one.type] })),
       waivers,
@@ -49,7 +54,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     context.json({ waivers: await engine.reads.waivers() }),
   );
   app.post('/v1/waivers', async (context) => {
-    const { type, reason } = await readJson(context, Waive);
+    const { type, reason } = await readJson(context, NewWaiver);
     const covering = services.find(({ catalogTypes, catalogAliases }) =>
       [...catalogTypes, ...catalogAliases].some((one) => typeKey(one) === typeKey(type)),
     );
@@ -61,7 +66,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
         return context.json(
           problem(
             'waiver',
-            `${covering.name} covers ${type}, and it is not out of reach; there is nothing to waive`,
+            `${covering.name} covers ${type} and can be listed, so there is nothing to waive`,
           ),
           409,
         );
@@ -73,7 +78,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
     const type = Type.parse(context.req.param('type'));
     const waivers = await engine.reads.waivers();
     if (!waivers.some((waiver) => waiver.type === type))
-      return context.json(problem('waiver', `${type} is not waived`), 404);
+      return context.json(problem('waiver', `there is no waiver for ${type}`), 404);
     await engine.commit({ unwaived: [type] });
     return context.json({ unwaived: type });
   });
@@ -82,7 +87,7 @@ export function serviceRoutes(app: Hono, deps: ApiDeps): void {
 const listed = <Value>(value: Value | undefined): Value[] => (value === undefined ? [] : [value]);
 
 /** Registrations of covered services that no operation cleans up, without services that are off. */
-const outOfReach = (found: Coverage, { services, optedIn }: ApiDeps) =>
+const unreachable = (found: Coverage, { services, optedIn }: ApiDeps) =>
   services
     .filter(({ offByDefault, name }) => offByDefault === undefined || optedIn.includes(name))
     .flatMap((service) => found.of(service).unverified);

@@ -22,7 +22,7 @@ const Decision = z
   })
   .refine(({ accounts, all }) => (accounts === undefined) !== (all === undefined), {
     path: ['accounts'],
-    message: 'name the accounts, or say "all": true',
+    message: 'send accounts, or "all": true',
   });
 
 /** Routes that list, release and drop deletions of accounts that were never seen alive. */
@@ -31,9 +31,9 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
     context.json(await engine.reads.suspicions(Limit.parse(context.req.query('limit')))),
   );
   app.post('/v1/suspicious/release', async (context) => {
-    const wish = { ...(await readJson(context, Decision)), by: callerOf(context) };
-    const records = await meant(wish, engine.reads);
-    const change = released(records, { ...wish, at: now() });
+    const decision = { ...(await readJson(context, Decision)), by: callerOf(context) };
+    const records = await selected(decision, engine.reads);
+    const change = released(records, { ...decision, at: now() });
     if (change.messages.length > 0) await engine.commit(change);
     return context.json(
       { released: change.messages.length, left: (await engine.reads.suspicions(1)).total },
@@ -41,9 +41,9 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
     );
   });
   app.post('/v1/suspicious/drop', async (context) => {
-    const { by: _, reason, ...wish } = await readJson(context, Decision);
+    const { by: _, reason, ...decision } = await readJson(context, Decision);
     const by = callerOf(context);
-    const accounts = dropped(await meant(wish, engine.reads), { by, reason, at: now() });
+    const accounts = dropped(await selected(decision, engine.reads), { by, reason, at: now() });
     if (accounts.length > 0) await engine.commit({ accounts });
     return context.json(
       { dropped: accounts.length, left: (await engine.reads.suspicions(1)).total },
@@ -55,7 +55,7 @@ export function suspiciousRoutes(app: Hono, { engine, now }: ApiDeps): void {
 /**
  * The named accounts, including dropped ones, or with `all` every account that is not decided yet.
  */
-async function meant(
+async function selected(
   { accounts, all }: Pick<z.infer<typeof Decision>, 'accounts' | 'all'>,
   reads: Reads,
 ): Promise<AccountRecord[]> {

@@ -24,16 +24,22 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
     const id = TaskId.parse(context.req.param('id'));
     const report = await readJson(context, TaskReport);
     const task = await engine.reads.task(id);
-    if (!task) return context.json(problem('task', 'there is no such task'), 404);
+    if (!task) return context.json(problem('task', 'there is no task with this id'), 404);
     if (!httpPlugins.includes(task.service))
-      return context.json(problem('task', `${task.service} does not report over HTTP`), 403);
+      return context.json(
+        problem(
+          'task',
+          `${task.service} is not an HTTP plugin, so its reports are not accepted here`,
+        ),
+        403,
+      );
     const caller = callerOf(context);
     if (httpPlugins.includes(caller) && caller !== task.service)
       return context.json(
-        problem('task', `the token of ${caller} reports tasks of ${caller} only`),
+        problem('task', `the token of ${caller} can only report tasks of ${caller}`),
         403,
       );
-    const because = notAsked(task) ?? excess(report) ?? contradiction(report, task.phase);
+    const because = notExpected(task) ?? excess(report) ?? contradiction(report, task.phase);
     if (because) return context.json(problem('task', because), 409);
     await engine.commit({
       messages: [redactDeep(reportMessage({ ...task, taskId: id }, plainReport(report)))],
@@ -42,9 +48,9 @@ export function taskRoutes(app: Hono, { engine, httpPlugins }: ApiDeps): void {
   });
 }
 
-function notAsked(task: Task): string | undefined {
-  if (task.endedAt !== undefined) return `it has ended: ${task.state}`;
+function notExpected(task: Task): string | undefined {
+  if (task.endedAt !== undefined) return `the task has already ended as ${task.state}`;
   return task.state === 'planning' || task.state === 'requested'
     ? undefined
-    : `nothing is asked of it now: it is ${task.state}`;
+    : `no report is expected, because the task is ${task.state}`;
 }

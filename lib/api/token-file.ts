@@ -28,22 +28,22 @@ export const TOKEN = /^[A-Za-z0-9._~+/-]{32,200}=*$/;
  * holds no token.
  */
 export function openTokenFile(path: string): ApiToken {
-  makeUnlessThere(path);
+  createIfMissing(path);
   const file = attempt(path, 'be read', () => openSync(path, 'r'));
   try {
     const { mode, uid } = fstatSync(file);
     if (process.getuid && uid !== process.getuid())
       throw settingError(
         SETTING,
-        `${path} belongs to another user (uid ${uid}): name a file of the user that runs this`,
+        `${path} belongs to another user (uid ${uid}); name a file of the user that runs the propagator`,
       );
     if ((mode & OTHERS) !== 0)
-      throw settingError(SETTING, `other users may read or change ${path}: type chmod 600 ${path}`);
+      throw settingError(SETTING, `other users can read or change ${path}; run: chmod 600 ${path}`);
     const token = readFileSync(file, 'utf8').trim();
     if (!TOKEN.test(token))
       throw settingError(
         SETTING,
-        `${path} holds no token: delete the file, and the next start makes a new one`,
+        `${path} contains no token; delete the file, and the next start creates a new one`,
       );
     return { name: nameOfUser(uid), token };
   } finally {
@@ -52,10 +52,10 @@ export function openTokenFile(path: string): ApiToken {
 }
 
 /** Creates the file atomically, so that two processes that start at once use the same token. */
-function makeUnlessThere(path: string): void {
+function createIfMissing(path: string): void {
   if (existsSync(path)) return;
   const draft = `${path}.${process.pid}`;
-  attempt(path, 'be made', () => {
+  attempt(path, 'be created', () => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileSync(draft, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
     try {
@@ -74,7 +74,7 @@ function attempt<T>(path: string, what: string, step: () => T): T {
   } catch (thrown) {
     throw settingError(
       SETTING,
-      `${path} cannot ${what} (${codeOf(thrown)}): name a file in a folder that this user may write, or set PROPAGATOR_API_TOKENS`,
+      `${path} cannot ${what} (${codeOf(thrown)}); name a file in a folder that this user can write to, or set PROPAGATOR_API_TOKENS`,
     );
   }
 }

@@ -22,7 +22,7 @@ export async function checkCloud(
 ): Promise<void> {
   const ended = new AbortController();
   const late = delay(LONGEST_MILLIS, undefined, { signal: ended.signal }).then(
-    () => log.warn('Keystone did not answer at the start: its catalog was not checked'),
+    () => log.warn('Keystone did not answer in time, so its catalog was not checked at the start'),
     () => undefined,
   );
   const checked = check(cloud, services, log).catch((error: unknown) => {
@@ -45,12 +45,12 @@ async function check(
   log: Log,
 ): Promise<void> {
   const found = coverageOf(await cloud.registry(), services);
-  const outOfReach = services.flatMap((service) => [...found.of(service).unverified]);
+  const unreachable = services.flatMap((service) => [...found.of(service).unverified]);
   for (const { type, because, advice } of [
-    ...outOfReach,
+    ...unreachable,
     ...(found.unlisted ? [found.unlisted] : []),
   ])
-    log.warn({ type, advice }, `operations will end unverified: ${type}: ${because}`);
+    log.warn({ type, advice }, `${type}: ${because}; every operation will end as unverified`);
   for (const service of services) {
     if (found.of(service).regions.length === 0) continue;
     const report = await cloud.access(service);

@@ -52,7 +52,7 @@ export interface Embedded {
  * A run begins no new removals after this time. It must be well below the time after which a queue
  * delivers the message again.
  */
-const PASS_BUDGET_MILLIS = 60_000;
+const RUN_BUDGET_MILLIS = 60_000;
 /** A person cannot read faster updates. */
 const PROGRESS_MILLIS = 400;
 
@@ -148,7 +148,7 @@ async function start(
       ...common,
       confirmationIntervalMillis,
       concurrency,
-      budgetMillis: PASS_BUDGET_MILLIS,
+      budgetMillis: RUN_BUDGET_MILLIS,
       stopping: stopping.signal,
       progressMillis: PROGRESS_MILLIS,
     };
@@ -157,9 +157,9 @@ async function start(
     );
   }
 
-  for (const remote of httpPlugins)
-    await engine.work(`service-${remote.name}`, { concurrency: 4 }, (deliveries) =>
-      runHttpTask(remote, deliveries, { ...common, stallTimeoutMillis: limits.stallTimeoutMillis }),
+  for (const plugin of httpPlugins)
+    await engine.work(`service-${plugin.name}`, { concurrency: 4 }, (deliveries) =>
+      runHttpTask(plugin, deliveries, { ...common, stallTimeoutMillis: limits.stallTimeoutMillis }),
     );
 
   const relay: Relay | undefined = settings.RABBITMQ_URL

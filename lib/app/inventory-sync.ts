@@ -34,7 +34,7 @@ export interface InventorySync {
   stop(): Promise<void>;
 }
 
-const LOOK_MILLIS = 1000;
+const POLL_MILLIS = 1000;
 /**
  * After a gap, the notifications that wait in the broker are handled first, because they say more
  * than a listing. The upper limit is for a busy cloud, which has no pause between notifications.
@@ -60,7 +60,7 @@ export function startInventorySync({
 }: InventorySyncDeps): InventorySync {
   const stopping = new AbortController();
   const { signal } = stopping;
-  let state = 'being filled';
+  let state = 'initial listing in progress';
   let afterwards = 'filled';
   let comparedFor: number | undefined;
   const wait = (millis: number): Promise<void> =>
@@ -76,13 +76,13 @@ export function startInventorySync({
     await untilDone(syncInventory);
     let swept = slotOf(now());
     while (!signal.aborted) {
-      const hearing = subscriptionState();
-      if (hearing && hearing.since !== comparedFor && isSettled(hearing)) {
+      const subscription = subscriptionState();
+      if (subscription && subscription.since !== comparedFor && isSettled(subscription)) {
         await untilDone(async () => {
           await syncInventory();
           await compare();
         });
-        comparedFor = hearing.since;
+        comparedFor = subscription.since;
       } else if (slotOf(now()) !== swept) {
         const slot = slotOf(now());
         await untilDone(async () => {
@@ -94,14 +94,14 @@ export function startInventorySync({
         });
         swept = slot;
       }
-      await wait(LOOK_MILLIS);
+      await wait(POLL_MILLIS);
     }
   };
   const compare = async (): Promise<void> => {
     const { held } = await sweep();
     afterwards =
       held > 0
-        ? `filled; ${held} accounts are missing from Keystone's lists and held for you: npx propagator operation list --state held`
+        ? `filled; ${held} accounts are missing from Keystone's lists, and their cleanups are held; list them: propagator operation list --state held`
         : 'filled';
   };
   /** All processes use the same time slots, so that they claim the same sweep. */
@@ -115,8 +115,8 @@ export function startInventorySync({
       } catch (thrown) {
         if (signal.aborted) return;
         const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
-        if (state !== afterwards) state = `not filled: ${error.message}`;
-        log.warn(error, 'Keystone could not be listed; trying again');
+        if (state !== afterwards) state = `not synchronized: ${error.message}`;
+        log.warn(error, 'accounts could not be listed in Keystone; retrying');
         await wait((AGAIN_SECONDS[n] ?? 60) * 1000);
       }
     }

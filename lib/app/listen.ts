@@ -32,14 +32,14 @@ const starting = (): Response =>
   Response.json(
     {
       ok: false,
-      error: { code: 'api.starting', message: 'the process is starting; ask again in a second' },
+      error: { code: 'api.starting', message: 'the propagator is starting; retry in a second' },
     },
     { status: 503 },
   );
 
 function portError(port: number, cause: unknown): PropagatorError {
   const code = errorCode(cause) ?? String(cause);
-  const reason = code === 'EADDRINUSE' ? 'another process listens there' : code;
+  const reason = code === 'EADDRINUSE' ? 'another process uses it' : code;
   return new PropagatorError(
     {
       code: 'api.port',

@@ -42,7 +42,7 @@ export async function loadPlugins(
     if (taken)
       throw wrong(
         path,
-        `${service.name}: its name or a catalog type of it is that of ${taken.name}`,
+        `service ${service.name} has the same name or catalog type as service ${taken.name}`,
       );
     services.push(service);
   }
@@ -70,7 +70,7 @@ export function resolvePlugins(
   if (unknown !== undefined)
     throw settingError(
       'PROPAGATOR_INCLUDE_SERVICES',
-      `${unknown} is not off by default; those that are: ${optional.join(', ')}`,
+      `${unknown} is not a service that is off by default; these are: ${optional.join(', ')}`,
     );
   const httpPlugins = settings.PROPAGATOR_REMOTE_SERVICES.map(({ name, url }) => ({
     name: ServiceName.parse(name),
@@ -80,16 +80,16 @@ export function resolvePlugins(
     ...services.map(({ name }) => name),
     ...httpPlugins.map(({ name }) => name),
   ];
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined)
-    throw settingError('PROPAGATOR_REMOTE_SERVICES', `there is a service ${twice} already`);
+  const duplicate = names.find((name, index) => names.indexOf(name) !== index);
+  if (duplicate !== undefined)
+    throw settingError('PROPAGATOR_REMOTE_SERVICES', `a service ${duplicate} already exists`);
   const known = [...names, 'keystone'];
   const limited = Object.keys(settings.PROPAGATOR_CONCURRENCY ?? {});
   const other = limited.find((name) => !known.includes(name));
   if (other !== undefined)
     throw settingError(
       'PROPAGATOR_CONCURRENCY',
-      `there is no service ${other}; there are: ${known.toSorted().join(', ')}`,
+      `there is no service ${other}; the services are: ${known.toSorted().join(', ')}`,
     );
   return { optedIn: settings.PROPAGATOR_INCLUDE_SERVICES, httpPlugins };
 }
@@ -105,7 +105,7 @@ async function load(path: string): Promise<Service> {
     throw wrong(path, cause instanceof Error ? cause.message : String(cause), cause);
   }
   if (!IsService.safeParse(made).success)
-    throw wrong(path, 'its default export is no service: make it with defineService');
+    throw wrong(path, 'the default export is not a service; create it with defineService');
   return made as Service;
 }
 
@@ -115,7 +115,7 @@ function wrong(path: string, why: string, cause?: unknown): PropagatorError {
       code: 'settings.service-module',
       class: 'Denied',
       message: `PROPAGATOR_SERVICE_MODULES, ${path}: ${why}`,
-      advice: 'Correct the module and start again; examples/ has one that works.',
+      advice: 'Correct the module and start again. examples/billing-module has a working one.',
     },
     { cause },
   );

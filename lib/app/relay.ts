@@ -57,13 +57,13 @@ async function start(
   if (url === undefined)
     throw settingError(
       'PROPAGATOR_INGEST_QUEUE_URL',
-      'set the URL of the ingest queue; the deployment tells it',
+      'set it to the URL of the ingest queue, which is an output of the deployed stack',
     );
   if (settings.RABBITMQ_URL === undefined)
-    throw settingError('RABBITMQ_URL', 'set the broker that Keystone sends to');
+    throw settingError('RABBITMQ_URL', 'set it to the URL of the broker of Keystone');
   const region = regionOf(url) ?? environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION;
   if (!region)
-    throw settingError('PROPAGATOR_INGEST_QUEUE_URL', 'it names no region: set AWS_REGION');
+    throw settingError('PROPAGATOR_INGEST_QUEUE_URL', 'the URL contains no region; set AWS_REGION');
   const aws = createAws({
     region,
     endpoint: new URL(url).origin,
@@ -82,7 +82,7 @@ async function start(
   app.get('/healthz', (context) => {
     const state = relay.state();
     const ok = state.connected && !state.storeFailing && heartbeat.failure === undefined;
-    return context.json({ ok, relay: state, sink: url, heartbeat }, ok ? 200 : 503);
+    return context.json({ ok, relay: state, queue: url, heartbeat }, ok ? 200 : 503);
   });
   server.serve(app);
   return {
@@ -127,8 +127,8 @@ async function beat(
     await delay(millis, undefined, { signal }).catch(() => undefined)
   ) {
     const { connected, waiting, received } = relay.state();
-    const isHeard = connected && waiting === undefined;
-    if (!isHeard || received > beaten) {
+    const isSubscribed = connected && waiting === undefined;
+    if (!isSubscribed || received > beaten) {
       if (received > beaten) heartbeat.failure = undefined;
       beaten = received;
       continue;
@@ -139,7 +139,7 @@ async function beat(
     } catch (thrown) {
       const error = reportOf(thrown, { code: 'relay.heartbeat' });
       if (heartbeat.failure === undefined)
-        log.warn({ error }, 'AWS did not take the heartbeat; it is tried again');
+        log.warn({ error }, 'the ingest queue did not accept the heartbeat; the relay retries');
       heartbeat.failure = error.message;
     }
   }

@@ -4,20 +4,20 @@ import { PropagatorError } from '../shared/errors.ts';
 
 /** An error of the gateway before the API: `{"message": "Forbidden"}`. */
 const Gateway = z.object({ message: z.string() });
-const wordOf = (body: unknown): string => {
-  const said = Gateway.safeParse(body);
-  return said.success ? `: ${said.data.message}` : '';
+const gatewayMessage = (body: unknown): string => {
+  const parsed = Gateway.safeParse(body);
+  return parsed.success ? `: ${parsed.data.message}` : '';
 };
 const adviceFor = (status: number): string | undefined => {
   if (status === 401 || status === 403)
-    return 'On AWS your credentials need the right execute-api:Invoke on this API.';
+    return 'On AWS, grant your credentials the permission execute-api:Invoke on this API.';
   // The API answers with an error body of its own, so this one is from the gateway.
   if (status >= 500)
-    return 'On AWS: the function dies, while the secret is empty, for example. Its log says why: aws logs tail /aws/lambda/propagator-STAGE-api';
+    return 'On AWS, the function of the API failed, for example because the secret is empty. Read its log: aws logs tail /aws/lambda/propagator-STAGE-api';
   return undefined;
 };
 
-const Refusal = z.object({
+const ApiError = z.object({
   error: ErrorReport.partial().extend({ code: z.string(), message: z.string() }),
 });
 
@@ -59,12 +59,12 @@ export class ApiClient {
     } catch (cause) {
       if (cause instanceof PropagatorError) throw cause;
       const advice =
-        'Is it running on this machine? `npm start` starts it; PROPAGATOR_API_URL names another door.';
+        'Start the propagator on this machine with `npm start`, or set PROPAGATOR_API_URL to the API of another one.';
       throw new PropagatorError(
         {
           code: 'cli.no-answer',
           class: 'Transient',
-          message: `no propagator answers at ${this.#base}`,
+          message: `no propagator answered at ${this.#base}`,
           advice,
         },
         { cause },
@@ -72,19 +72,19 @@ export class ApiClient {
     }
     const body: unknown = await answer.json().catch(() => undefined);
     if (answer.ok) return body;
-    const refusal = Refusal.safeParse(body);
-    const { code, message, advice } = refusal.success
-      ? refusal.data.error
+    const apiError = ApiError.safeParse(body);
+    const { code, message, advice } = apiError.success
+      ? apiError.data.error
       : {
           code: `api.http.${answer.status}`,
-          message: `HTTP ${answer.status}${wordOf(body)}`,
+          message: `HTTP ${answer.status}${gatewayMessage(body)}`,
           advice: adviceFor(answer.status),
         };
     throw new PropagatorError({
       code,
       class: 'Unexpected',
       message,
-      advice: advice ?? 'See `propagator --help`.',
+      advice: advice ?? 'Run `propagator --help`.',
     });
   }
 }

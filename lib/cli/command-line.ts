@@ -7,13 +7,13 @@ import { serviceCommands } from './commands/services.ts';
 import { suspiciousCommands } from './commands/suspicious.ts';
 import { completionFor, SHELLS } from './completion.ts';
 import { escaped } from './format.ts';
-import { newWordsFor } from './old-words.ts';
+import { renamedCommand } from './renamed-commands.ts';
 import { EXIT, type Terminal, UsageError } from './terminal.ts';
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 error or refused, 3 ended without proof or held, 4 a dead letter waits,
-5 still running, 64 wrong usage, 141 the reader of the output stopped. 3, 4 and 5 are answers of
-\`operation show\`.
+Exit codes: 0 success, 1 error or refused request, 3 unverified, refused or held, 4 dead letter,
+5 running, 64 wrong usage, 141 the output pipe was closed. Only \`operation show\` returns 3, 4
+and 5, as the state of the operation.
 
 Example:
   propagator operation list --state held`;
@@ -23,9 +23,9 @@ export async function runCommand(
   commandLine: readonly string[],
   terminal: Terminal,
 ): Promise<number> {
-  const newWords = newWordsFor(commandLine);
-  if (newWords !== undefined) {
-    terminal.complain(`error: ${newWords}\n`);
+  const renamed = renamedCommand(commandLine);
+  if (renamed !== undefined) {
+    terminal.complain(`error: ${renamed}\n`);
     return EXIT.usage;
   }
   try {
@@ -50,7 +50,7 @@ export async function runCommand(
 function commands(terminal: Terminal): Command {
   const program = new Command('propagator')
     .description(
-      'Carries account changes of Keystone to every OpenStack service, and shows how far they are.',
+      'Carries account changes of Keystone to every OpenStack service and shows their progress.',
     )
     .addHelpText('after', EXIT_CODES)
     .configureOutput({ writeOut: terminal.write, writeErr: terminal.complain })
@@ -60,10 +60,10 @@ function commands(terminal: Terminal): Command {
   program
     .command('start')
     .addHelpText('after', '\nExample:\n  PROPAGATOR_MODE=observe propagator start')
-    .description('run everything in this process until it is told to stop (SIGTERM, Ctrl-C)')
+    .description('run the whole propagator in this process until SIGTERM or Ctrl-C')
     .option(
       '--begin-empty',
-      'begin an empty database where the one in the data folder is gone or damaged; what is left of the old one is moved aside',
+      'create an empty database if the one in the data folder is missing or damaged; the old files are moved aside',
     )
     .action(async (options: { beginEmpty?: boolean }) => {
       const { start } = await import('./start.ts');
@@ -73,7 +73,7 @@ function commands(terminal: Terminal): Command {
     .command('relay')
     .addHelpText('after', '\nExample:\n  PROPAGATOR_INGEST_QUEUE_URL=https://… propagator relay')
     .description(
-      'only carry notifications from RabbitMQ to the queue on AWS (PROPAGATOR_INGEST_QUEUE_URL), until it is told to stop',
+      'only forward notifications from RabbitMQ to an SQS queue (PROPAGATOR_INGEST_QUEUE_URL) until SIGTERM or Ctrl-C',
     )
     .action(async () => {
       const { relay } = await import('./relay.ts');
@@ -86,11 +86,12 @@ function commands(terminal: Terminal): Command {
   suspiciousCommands(program, terminal);
   program
     .command('completion <shell>')
-    .description(`print a script that completes commands and options: ${SHELLS.join(', ')}`)
+    .description(`print a shell script that completes commands and options: ${SHELLS.join(', ')}`)
     .addHelpText('after', '\nExample:\n  source <(propagator completion bash)')
     .action((name: string) => {
       const shell = SHELLS.find((one) => one === name);
-      if (!shell) throw new UsageError(`there is no completion for ${name}: ${SHELLS.join(', ')}`);
+      if (!shell)
+        throw new UsageError(`there is no completion for ${name}; use one of ${SHELLS.join(', ')}`);
       terminal.write(completionFor(shell, program));
     });
   return program;

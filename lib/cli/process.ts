@@ -38,23 +38,23 @@ export async function runUntilSignal(
 ): Promise<void> {
   let listener = (_signal: unknown): void => undefined;
   const first = new Promise<void>((resolve) => {
-    let told = false;
+    let isStopping = false;
     listener = (signal) => {
-      if (told) {
-        log.warn({ signal }, 'second signal: ending at once');
+      if (isStopping) {
+        log.warn({ signal }, 'received a second signal; ending at once');
         on.exit(128 + numberOf(signal));
         return;
       }
-      told = true;
+      isStopping = true;
       resolve();
     };
   });
   on.on('SIGTERM', listener);
   on.on('SIGINT', listener);
   await first;
-  log.info('stopping; what is under way is finished or taken up at the next start');
+  log.info('stopping; the next start continues unfinished work');
   const late = setTimeout(() => {
-    log.error({ seconds: stopMillis / 1000 }, 'stopping takes too long: ending at once');
+    log.error({ seconds: stopMillis / 1000 }, 'stopping took too long; ending at once');
     on.exit(1);
   }, stopMillis);
   try {
@@ -81,17 +81,14 @@ export function ownUnhandledErrors(
 ): () => void {
   let recent: number[] = [];
   const rejected = (thrown: unknown): void => {
-    log.error(
-      fieldsOf(thrown),
-      'a promise was rejected and no code handled it: report this defect',
-    );
+    log.error(fieldsOf(thrown), 'unhandled promise rejection; this is a defect, please report it');
     recent = [...recent.filter((at) => now() - at < MINUTE), now()];
     if (recent.length <= MAX_REJECTIONS) return;
-    log.error({ rejections: recent.length }, 'too many unhandled rejections: ending');
+    log.error({ rejections: recent.length }, 'too many unhandled rejections; ending');
     on.exit(1);
   };
   const uncaught = (thrown: unknown): void => {
-    log.error(fieldsOf(thrown), 'an exception was thrown and no code caught it: ending');
+    log.error(fieldsOf(thrown), 'uncaught exception; ending');
     on.exit(1);
   };
   on.on('unhandledRejection', rejected);
@@ -137,7 +134,7 @@ export function endWhenReaderStops(
 const QUIET_MILLIS = 2000;
 
 /** Shows a progress line on the terminal while a call takes long. */
-export function tellingProgress<Arguments extends unknown[], Result>(
+export function withProgress<Arguments extends unknown[], Result>(
   call: (...given: Arguments) => Promise<Result>,
   stream: NodeJS.WriteStream,
 ): (...given: Arguments) => Promise<Result> {

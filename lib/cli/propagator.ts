@@ -3,7 +3,7 @@ import { callerOf } from './aws-signature.ts';
 import { ApiClient } from './client.ts';
 import { runCommand } from './command-line.ts';
 import { colors } from './output.ts';
-import { endWhenReaderStops, packageVersion, tellingProgress } from './process.ts';
+import { endWhenReaderStops, packageVersion, withProgress } from './process.ts';
 
 const apiUrl =
   process.env.PROPAGATOR_API_URL || `http://127.0.0.1:${process.env.PROPAGATOR_PORT || '8787'}`;
@@ -11,7 +11,7 @@ const apiUrl =
 endWhenReaderStops([process.stdout, process.stderr], (code) => process.exit(code));
 
 process.exitCode = await runCommand(process.argv.slice(2), {
-  client: new ApiClient(apiUrl, tellingProgress(callerOf(apiUrl, process.env), process.stderr)),
+  client: new ApiClient(apiUrl, withProgress(callerOf(apiUrl, process.env), process.stderr)),
   version: packageVersion(),
   color: colors(process.stdout, process.env),
   now: Date.now,

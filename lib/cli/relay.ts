@@ -18,10 +18,10 @@ export async function relay(environment: Environment): Promise<void> {
   log.info(
     {
       ...addressOf(settings.RABBITMQ_URL?.[0] ?? ''),
-      sink: settings.PROPAGATOR_INGEST_QUEUE_URL,
+      queue: settings.PROPAGATOR_INGEST_QUEUE_URL,
       health: `http://127.0.0.1:${running.port}/healthz`,
     },
-    'the relay is ready',
+    'the relay has started',
   );
   await runUntilSignal(() => running.stop(), log);
   release();

@@ -39,7 +39,7 @@ const DecisionShape = z.looseObject({
   queue: z.string(),
   operationId: z.string().optional(),
   cause: z.string(),
-  letters: z.number(),
+  count: z.number(),
 });
 export type DecisionShape = z.infer<typeof DecisionShape>;
 export const DecisionsShape = z.object({ decisions: z.array(DecisionShape) });

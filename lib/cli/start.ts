@@ -24,7 +24,7 @@ export async function start(
   if (settings.PROPAGATOR_INGEST_QUEUE_URL !== undefined)
     throw settingError(
       'PROPAGATOR_INGEST_QUEUE_URL',
-      'it is for `propagator relay`; unset it to run everything here',
+      'only `propagator relay` uses it; unset it to run the whole propagator in this process',
     );
   const credentials = readCredentials({
     env: environment,
@@ -44,8 +44,8 @@ export async function start(
       relay: settings.RABBITMQ_URL ? 'starting' : 'not configured: RABBITMQ_URL is not set',
     },
     settings.PROPAGATOR_MODE === 'observe'
-      ? 'ready; it observes and changes nothing'
-      : 'ready; it removes what deleted projects left behind',
+      ? 'ready in mode observe: resources are counted, and nothing is changed'
+      : 'ready in mode enforce: resources of deleted projects are removed',
   );
   await runUntilSignal(() => running.stop(), log);
   release();

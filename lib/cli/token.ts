@@ -38,22 +38,22 @@ function tokenFor(
   const { PROPAGATOR_API_TOKEN: given } = environment;
   if (given && !isHere && protocol !== 'https:')
     throw tokenError(
-      `the token in PROPAGATOR_API_TOKEN would go to ${hostname} unencrypted: nothing was sent`,
-      'Name an https:// address in PROPAGATOR_API_URL, or a tunnel to the other machine: ssh -L 8787:127.0.0.1:8787',
+      `the token in PROPAGATOR_API_TOKEN would be sent to ${hostname} unencrypted; nothing was sent`,
+      'Set PROPAGATOR_API_URL to an https:// URL, or open a tunnel to that machine: ssh -L 8787:127.0.0.1:8787 HOST',
     );
   if (given) return given;
   if (!isHere)
     throw tokenError(
-      `a change on ${hostname} needs a token of its API: nothing was sent`,
-      'Set PROPAGATOR_API_TOKEN to a token that the propagator there has in PROPAGATOR_API_TOKENS or in its token file.',
+      `this command changes something on ${hostname}, and PROPAGATOR_API_TOKEN is not set; nothing was sent`,
+      'Set PROPAGATOR_API_TOKEN to a token from PROPAGATOR_API_TOKENS or from the token file of that propagator.',
     );
   const path = tokenFileOf(environment);
   const token = readFile(path)?.trim();
   if (token) return token;
   throw tokenError(
-    `this command changes something, and the token file ${path} cannot be read: nothing was sent`,
-    'Run it as the user that runs the propagator and in the same folder, or name the data folder in PROPAGATOR_DATA, ' +
-      'the file in PROPAGATOR_API_TOKEN_FILE, or set PROPAGATOR_API_TOKEN.',
+    `this command changes something, and the token file ${path} cannot be read; nothing was sent`,
+    'Run the command in the same folder and as the same user as the propagator. Otherwise set ' +
+      'PROPAGATOR_DATA (the data folder), PROPAGATOR_API_TOKEN_FILE or PROPAGATOR_API_TOKEN.',
   );
 }
 

@@ -127,7 +127,7 @@ export function decisionsOf(
       queue: letter.queue,
       operationId: letter.operationId,
       cause: causeOf(letter),
-      letters: group.length,
+      count: group.length,
     })),
   );
 }

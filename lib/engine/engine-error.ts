@@ -17,9 +17,9 @@ export function engineError(
  * Another listing of the dead-letter messages is running. The engine throws this, because a partial
  * list must not appear complete.
  */
-export const LETTERS_BUSY = 'dead-letters.busy';
-export const areLettersBusy = (thrown: unknown): boolean =>
-  thrown instanceof PropagatorError && thrown.report.code === `engine.${LETTERS_BUSY}`;
+export const DEAD_LETTERS_BUSY = 'dead-letters.busy';
+export const areDeadLettersBusy = (thrown: unknown): boolean =>
+  thrown instanceof PropagatorError && thrown.report.code === `engine.${DEAD_LETTERS_BUSY}`;
 
 /**
  * The error of a message in an unknown form. It becomes a dead-letter message after all deliveries.

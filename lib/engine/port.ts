@@ -94,7 +94,7 @@ export interface Decision extends Decided {
   readonly operationId: OperationId | undefined;
   /** As in {@link DeadLetterFilter}. */
   readonly cause: string;
-  readonly letters: number;
+  readonly count: number;
 }
 
 export interface OperationFilter {

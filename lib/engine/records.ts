@@ -210,7 +210,7 @@ export const StoredDecision: z.ZodType<Decision> = z.looseObject({
   queue: StoredQueue,
   operationId: unset(OperationId),
   cause: z.string(),
-  letters: z.number(),
+  count: z.number(),
 });
 
 /** Any message on a queue. */

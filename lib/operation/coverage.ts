@@ -286,7 +286,7 @@ export function leftoversOf(
       })),
     ...operation.uncovered.map(({ type, because }) => ({
       types: [type],
-      what: `${type}: ${because ?? 'the catalog has it, and no service file covers it'}`,
+      what: `${type}: ${because ?? 'it is in the catalog, and no service file covers it'}`,
     })),
   ];
 }

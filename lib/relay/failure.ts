@@ -27,16 +27,16 @@ export function brokerFailure(
   hasSeenQueue: boolean,
 ): PropagatorError {
   if (thrown instanceof PropagatorError) return thrown;
-  const said = thrown instanceof Error ? thrown.message : String(thrown);
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
   const { broker, virtualHost } = addressOf(url);
   const failure = (
     code: string,
-    resourceType: 'Transient' | 'Denied',
+    errorClass: 'Transient' | 'Denied',
     message: string,
     advice: string,
   ): PropagatorError =>
     new PropagatorError(
-      { code: `rabbitmq.${code}`, class: resourceType, service: 'rabbitmq', message, advice },
+      { code: `rabbitmq.${code}`, class: errorClass, service: 'rabbitmq', message, advice },
       { cause: thrown },
     );
 
@@ -44,50 +44,50 @@ export function brokerFailure(
     return failure(
       'queue.arguments',
       'Denied',
-      `queue ${source.queue} exists already with other properties: ${said}`,
-      'Set RABBITMQ_QUEUE_TYPE to what it is, choose another RABBITMQ_QUEUE, or delete the old queue once it is empty (rabbitmqctl delete_queue NAME --if-empty).',
+      `queue ${source.queue} already exists with other properties: ${text}`,
+      'Set RABBITMQ_QUEUE_TYPE to the type of the queue, set RABBITMQ_QUEUE to another name, or delete the old queue after it is empty (rabbitmqctl delete_queue NAME --if-empty).',
     );
   // amqplib does not pass on why the broker closed the connection in place of opening the virtual
   // host.
-  if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(said))
+  if (/Expected ConnectionOpenOk; got <ConnectionClose/.test(text))
     return failure(
       'virtual-host',
       'Denied',
-      `${broker} does not open the virtual host ${virtualHost}: it does not exist, or the login may not use it`,
-      `End RABBITMQ_URL with the virtual host in which Keystone publishes (transport_url in keystone.conf). rabbitmqctl list_vhosts shows all; rabbitmqctl list_permissions -p ${virtualHost} shows which logins may use it.`,
+      `${broker} refused the virtual host ${virtualHost}: it does not exist, or the login has no permission for it`,
+      `Put the virtual host in which Keystone publishes (transport_url in keystone.conf) at the end of RABBITMQ_URL. List the virtual hosts: rabbitmqctl list_vhosts. List the permissions: rabbitmqctl list_permissions -p ${virtualHost}`,
     );
-  if (codeOf(thrown) === 403 || /ACCESS[-_]REFUSED|NOT_ALLOWED|403/.test(said))
+  if (codeOf(thrown) === 403 || /ACCESS[-_]REFUSED|NOT_ALLOWED|403/.test(text))
     return failure(
       'denied',
       'Denied',
-      `${broker} refuses: ${said}`,
-      `The login in RABBITMQ_URL needs the virtual host ${virtualHost}, configure, write and read on queue ${source.queue}${source.mode === 'own' ? `, and read on exchange ${source.exchange}` : ''} (rabbitmqctl set_permissions).`,
+      `${broker} refused the login or an operation: ${text}`,
+      `Grant the login in RABBITMQ_URL the permissions configure, write and read on queue ${source.queue} in virtual host ${virtualHost}${source.mode === 'own' ? `, and read on exchange ${source.exchange}` : ''} (rabbitmqctl set_permissions).`,
     );
-  if (isTlsFailure(thrown, said))
+  if (isTlsFailure(thrown, text))
     return failure(
       'tls',
       'Denied',
-      `the TLS connection to ${broker} failed: ${said}`,
-      'Set RABBITMQ_CA_FILE to the CA of the broker, RABBITMQ_SERVER_NAME to a name in its certificate if it differs from the host, and RABBITMQ_CERT_FILE with RABBITMQ_KEY_FILE if the broker asks for a certificate.',
+      `the TLS connection to ${broker} failed: ${text}`,
+      'Set RABBITMQ_CA_FILE to the CA of the broker, RABBITMQ_SERVER_NAME to a name in its certificate if it differs from the host, and RABBITMQ_CERT_FILE with RABBITMQ_KEY_FILE if the broker requests a client certificate.',
     );
   const kept = hasSeenQueue
-    ? `Queue ${source.queue} keeps what Keystone sends as long as it exists.`
-    : `This process has not seen queue ${source.queue} yet: if no earlier run made it, what Keystone sends before the first connection is lost.`;
+    ? `Queue ${source.queue} keeps the notifications of Keystone as long as the queue exists.`
+    : `This process has not seen queue ${source.queue} yet. If the queue does not exist, notifications are lost until the relay connects.`;
   return failure(
     'away',
     'Transient',
-    `${broker} cannot be used: ${said || 'the connection was closed'}`,
-    `The relay tries again until it is stopped. ${kept}`,
+    `${broker} cannot be used: ${text || 'the connection was closed'}`,
+    `The relay retries until it is stopped. ${kept}`,
   );
 }
 
-const isTlsFailure = (thrown: unknown, said: string): boolean =>
-  /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(`${codeOf(thrown)} ${said}`) ||
-  /certificate|wrong version number/i.test(said);
+const isTlsFailure = (thrown: unknown, text: string): boolean =>
+  /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(`${codeOf(thrown)} ${text}`) ||
+  /certificate|wrong version number/i.test(text);
 
 /** The text for a queue or an exchange that Keystone has not created yet, which is not a fault. */
 export function missing(source: Source): string {
   if (source.mode === 'topic')
-    return `queue ${source.queue} does not exist yet: Keystone makes it with its first notification, if its topics name ${source.queue.replace(/\.info$/, '')}`;
-  return `no publisher yet: exchange ${source.exchange} does not exist, Keystone makes it with its first notification (look at driver in [oslo_messaging_notifications])`;
+    return `queue ${source.queue} does not exist yet; Keystone creates it with its first notification if topics in keystone.conf has ${source.queue.replace(/\.info$/, '')}`;
+  return `exchange ${source.exchange} does not exist yet; Keystone creates it with its first notification (check driver in [oslo_messaging_notifications] of keystone.conf)`;
 }

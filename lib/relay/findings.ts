@@ -25,27 +25,27 @@ const ANSWER_MILLIS = 3_000;
  * Settings that delete messages from a queue without a consumer, as a policy and as a queue
  * argument.
  */
-const EATERS = [
+const LOSSY_SETTINGS = [
   {
     policy: 'message-ttl',
     argument: 'x-message-ttl',
-    says: (value: unknown) => `drops messages after ${Number(value) / 1000} s`,
+    effect: (value: unknown) => `drops messages after ${Number(value) / 1000} s`,
   },
   {
     policy: 'expires',
     argument: 'x-expires',
-    says: (value: unknown) =>
+    effect: (value: unknown) =>
       `deletes the whole queue after ${Number(value) / 1000} s without a consumer`,
   },
   {
     policy: 'max-length',
     argument: 'x-max-length',
-    says: (value: unknown) => `keeps at most ${value} messages`,
+    effect: (value: unknown) => `keeps at most ${value} messages`,
   },
   {
     policy: 'max-length-bytes',
     argument: 'x-max-length-bytes',
-    says: (value: unknown) => `keeps at most ${value} bytes of messages`,
+    effect: (value: unknown) => `keeps at most ${value} bytes of messages`,
   },
 ] as const;
 
@@ -74,17 +74,20 @@ export async function findings(
 
   const declared =
     source.mode === 'own'
-      ? `${String(source.arguments['x-queue-type'] ?? 'classic')}, durable, our own`
-      : 'made by Keystone';
+      ? `${String(source.arguments['x-queue-type'] ?? 'classic')}, durable, created by the relay`
+      : 'created by Keystone';
   const type =
     typeof managed === 'string'
       ? declared
-      : `${managed.type ?? 'classic'}, ${managed.durable ? 'durable' : 'NOT durable: a restart of the broker empties it'}`;
-  found.push({ level: 'info', text: `queue ${source.queue} (${type}): ${waiting} messages wait` });
+      : `${managed.type ?? 'classic'}, ${managed.durable ? 'durable' : 'NOT durable: a restart of the broker deletes its messages'}`;
+  found.push({
+    level: 'info',
+    text: `queue ${source.queue} (${type}): ${waiting} waiting messages`,
+  });
 
   const own = source.mode === 'own' ? source.arguments : {};
   found.push(
-    ...eaters(
+    ...lossWarnings(
       typeof managed === 'string' ? { arguments: own, durable: true } : managed,
       source.queue,
     ),
@@ -92,7 +95,7 @@ export async function findings(
   if (typeof managed === 'string')
     found.push({
       level: 'info',
-      text: `whether a policy lets messages of this queue expire can't be seen over AMQP (management API: ${managed}); look with: rabbitmqctl list_queues -p ${virtualHost} name policy arguments, and rabbitmqctl list_policies -p ${virtualHost}; or set RABBITMQ_MANAGEMENT_URL`,
+      text: `could not check whether a policy deletes messages of this queue (management API: ${managed}); set RABBITMQ_MANAGEMENT_URL, or run: rabbitmqctl list_queues -p ${virtualHost} name policy arguments; rabbitmqctl list_policies -p ${virtualHost}`,
     });
   if (
     isQuorum(managed, own) &&
@@ -101,14 +104,14 @@ export async function findings(
   )
     found.push({
       level: 'warn',
-      text: `a quorum queue of RabbitMQ 4 drops a message after 20 deliveries without an acknowledgement: give ${source.queue} a policy with delivery-limit -1`,
+      text: `a quorum queue of RabbitMQ 4 drops a message after 20 deliveries without an acknowledgment; set a policy with delivery-limit -1 on ${source.queue}`,
     });
   return found;
 }
 
-function eaters(queue: ManagedQueue, name: string): Finding[] {
+function lossWarnings(queue: ManagedQueue, name: string): Finding[] {
   const by = [queue.policy, queue.operator_policy].filter(Boolean).join(' and ');
-  return EATERS.flatMap(({ policy, argument, says }): Finding[] => {
+  return LOSSY_SETTINGS.flatMap(({ policy, argument, effect }): Finding[] => {
     const fromPolicy = queue.effective_policy_definition?.[policy];
     const value = fromPolicy ?? queue.arguments[argument];
     if (value === undefined || value === null) return [];
@@ -116,7 +119,7 @@ function eaters(queue: ManagedQueue, name: string): Finding[] {
     return [
       {
         level: 'warn',
-        text: `${source} ${says(value)}: what waits in ${name} longer, while we are away, is lost until a sweep finds it`,
+        text: `${source} ${effect(value)}: notifications in ${name} can be lost while the relay is disconnected; only a sweep finds their changes`,
       },
     ];
   });
@@ -159,7 +162,7 @@ async function managedQueue(
     });
     if (!answer.ok) return `${base.host} answered ${answer.status}`;
     const parsed = ManagedQueue.safeParse(await answer.json());
-    return parsed.success ? parsed.data : `${base.host} answered something else than a queue`;
+    return parsed.success ? parsed.data : `${base.host} did not answer with a queue`;
   } catch {
     return 'did not answer';
   }

@@ -20,7 +20,7 @@ export interface IntakeDeps {
  * A batch of this many bytes is stored at once, so that a few huge messages do not exhaust the
  * memory.
  */
-const MOST_BYTES = 4 * 1024 * 1024;
+const MAX_BYTES = 4 * 1024 * 1024;
 
 /**
  * Collects the messages of one channel, stores them in batches, then acknowledges them in order.
@@ -66,7 +66,7 @@ export class Intake<M extends Incoming> {
   }
 
   #isFull(): boolean {
-    return this.#waiting.length >= this.#batch.size || this.#bytes >= MOST_BYTES;
+    return this.#waiting.length >= this.#batch.size || this.#bytes >= MAX_BYTES;
   }
 
   async #run(): Promise<void> {
@@ -82,7 +82,7 @@ export class Intake<M extends Incoming> {
     let bytes = 0;
     const taken = this.#waiting.findIndex(({ stored }, index) => {
       bytes += stored.data.body.length;
-      return index + 1 >= this.#batch.size || bytes >= MOST_BYTES;
+      return index + 1 >= this.#batch.size || bytes >= MAX_BYTES;
     });
     const batch = this.#waiting.splice(0, taken < 0 ? this.#waiting.length : taken + 1);
     this.#bytes = this.#waiting.reduce((sum, { stored }) => sum + stored.data.body.length, 0);
@@ -114,11 +114,11 @@ export class Intake<M extends Incoming> {
   }
 
   /**
-   * Waits until a message arrives or the batch is full, until the end, or for at most `mostMillis`.
+   * Waits until a message arrives or the batch is full, until the end, or for at most `maxMillis`.
    */
-  async #woken(mostMillis?: number): Promise<void> {
+  async #woken(maxMillis?: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = mostMillis === undefined ? undefined : setTimeout(resolve, mostMillis);
+      const timer = maxMillis === undefined ? undefined : setTimeout(resolve, maxMillis);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

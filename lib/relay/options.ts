@@ -29,13 +29,13 @@ export interface RelayOptions {
   readonly prefetch: number;
   /** Notifications per batch, and how long the first one waits for more. */
   readonly batch: { readonly size: number; readonly waitMillis: number };
-  /** Back-off after failures: starts at `firstMillis`, doubles, limited to `mostMillis`. */
-  readonly backOff: { readonly firstMillis: number; readonly mostMillis: number };
+  /** Back-off after failures: starts at `firstMillis`, doubles, limited to `maxMillis`. */
+  readonly backOff: { readonly firstMillis: number; readonly maxMillis: number };
   /**
    * Polling interval for a missing exchange or queue. Notifications from before the binding are
    * lost.
    */
-  readonly lookMillis: number;
+  readonly pollMillis: number;
   /**
    * Interval at which the binding is renewed, because a deleted and recreated exchange has lost it.
    */
@@ -57,8 +57,8 @@ export const DEFAULTS = {
   tls: {},
   prefetch: 500,
   batch: { size: 100, waitMillis: 20 },
-  backOff: { firstMillis: 500, mostMillis: 30_000 },
-  lookMillis: 5_000,
+  backOff: { firstMillis: 500, maxMillis: 30_000 },
+  pollMillis: 5_000,
   renewMillis: 30_000,
   managementUrl: undefined,
 } satisfies Partial<RelayOptions>;
@@ -87,13 +87,13 @@ export function relayOptions(settings: RelaySettings): RelayOptions {
   } = settings;
   if (topicQueue === SHARED_QUEUE && settings.RABBITMQ_SHARED_QUEUE !== 'consume')
     throw refused(
-      `RABBITMQ_TOPIC_QUEUE: ${SHARED_QUEUE} is shared by all services and consumed by Ceilometer`,
-      'Unset it, and a queue of our own is bound to the exchange instead; if really nobody else reads that queue, set RABBITMQ_SHARED_QUEUE=consume.',
+      `RABBITMQ_TOPIC_QUEUE: all services publish to ${SHARED_QUEUE}, and Ceilometer consumes it`,
+      'Unset it, and the relay binds a queue of its own to the exchange. If no other program consumes that queue, set RABBITMQ_SHARED_QUEUE=consume.',
     );
   if (topicQueue === undefined && (queue === SHARED_QUEUE || queue === routingKey))
     throw refused(
-      `RABBITMQ_QUEUE: ${queue} is a queue that Keystone itself declares`,
-      'Choose a name of its own, or consume a topic’s queue as it is with RABBITMQ_TOPIC_QUEUE.',
+      `RABBITMQ_QUEUE: ${queue} is a queue that Keystone declares`,
+      'Set RABBITMQ_QUEUE to another name, or consume the queue of a topic with RABBITMQ_TOPIC_QUEUE.',
     );
   return {
     ...DEFAULTS,
@@ -120,7 +120,7 @@ function refused(message: string, advice: string): PropagatorError {
 
 /** Host, port and virtual host of a broker's URL, without its login. */
 export function addressOf(url: string): { readonly broker: string; readonly virtualHost: string } {
-  if (!URL.canParse(url)) return { broker: 'an unreadable address', virtualHost: '?' };
+  if (!URL.canParse(url)) return { broker: 'an invalid URL', virtualHost: '?' };
   const { hostname, port, protocol, pathname } = new URL(url);
   // Like amqplib, treat an empty path as `/`: `amqp://host` and `amqp://host/`.
   return {

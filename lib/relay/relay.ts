@@ -72,11 +72,11 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
   const waitAfter = (count: number): number =>
     jittered(
       Math.min(
-        options.backOff.mostMillis,
+        options.backOff.maxMillis,
         options.backOff.firstMillis * 2 ** Math.min(count - 1, 16),
       ),
     );
-  const say = (): void => change(state.connected, storeError ?? absent);
+  const updateState = (): void => change(state.connected, storeError ?? absent);
 
   const session = async (url: string): Promise<void> => {
     await runSession(
@@ -87,7 +87,7 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
         now: deps.now,
         onStored(count) {
           if (storeFailures > 0)
-            deps.log.info({ failures: storeFailures }, 'notifications are stored again');
+            deps.log.info({ failures: storeFailures }, 'storing notifications works again');
           storeFailures = 0;
           storeError = undefined;
           state = {
@@ -96,19 +96,19 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
             received: state.received + count,
             lastReceivedAt: deps.now(),
           };
-          say();
+          updateState();
         },
         onStoreFailed(thrown) {
           storeFailures += 1;
           state = { ...state, storeFailing: true };
           const error = reportOf(thrown, { code: 'relay.store' });
-          storeError = `the store takes no notifications: ${error.message}`;
+          storeError = `notifications cannot be stored: ${error.message}`;
           if (storeFailures === 1)
             deps.log.error(
               { error },
-              'notifications can’t be stored; they stay with the broker, and it is tried again',
+              'notifications cannot be stored; they stay in the queue, and the relay retries',
             );
-          say();
+          updateState();
           return waitAfter(storeFailures);
         },
         onConsuming(connection, waiting) {
@@ -129,12 +129,12 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
             if (what === undefined)
               deps.log.info(
                 { relay: options.source.queue },
-                'Keystone has begun to publish: bound',
+                'the queue is bound to the exchange of Keystone',
               );
             else deps.log.warn({ relay: options.source.queue }, `waiting: ${what}`);
           }
           absent = what;
-          say();
+          updateState();
         },
       },
       signal,

@@ -23,7 +23,7 @@ const CLOSE_MILLIS = 2_000;
  * A store that takes longer does not delay the new connection. Ingest recognizes messages that are
  * stored twice by their message id.
  */
-const LET_GO_MILLIS = 30_000;
+const STORE_MILLIS = 30_000;
 /**
  * AMQP gives up a silent connection after two heartbeat intervals. The broker's default of 60 is
  * too long.
@@ -62,7 +62,7 @@ export async function runSession(
     // Wait for the batch in progress, so that the next connection does not store it a second time.
     await Promise.race([
       serving.catch(() => undefined),
-      delay(LET_GO_MILLIS, undefined, { ref: false }),
+      delay(STORE_MILLIS, undefined, { ref: false }),
     ]);
     await Promise.race([
       connection.close().catch(() => undefined),
@@ -155,7 +155,7 @@ async function openQueue(
     } catch (thrown) {
       if (!isMissing(thrown)) throw thrown;
       deps.onMissing(missing(source));
-      await delay(options.lookMillis, undefined, { signal }).catch(() => undefined);
+      await delay(options.pollMillis, undefined, { signal }).catch(() => undefined);
     }
   }
   return undefined;
@@ -175,7 +175,7 @@ async function keepBound(
   while (!signal.aborted) {
     const isThere = await bind(connection, options.source);
     deps.onMissing(isThere ? undefined : missing(options.source));
-    await delay(isThere ? options.renewMillis : options.lookMillis, undefined, { signal }).catch(
+    await delay(isThere ? options.renewMillis : options.pollMillis, undefined, { signal }).catch(
       () => undefined,
     );
   }

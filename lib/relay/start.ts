@@ -21,8 +21,8 @@ export function startRelay(
       throw new PropagatorError({
         code: 'relay.store.conflict',
         class: 'Transient',
-        message: 'the store says that somebody else wrote the same messages',
-        advice: 'It is tried again; nothing was acknowledged.',
+        message: 'another process stored the same messages at the same time',
+        advice: 'The relay retries; no message was acknowledged.',
       });
     },
   });

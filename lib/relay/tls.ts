@@ -33,21 +33,27 @@ export function brokerTls(settings: TlsSettings): BrokerTls {
   const set = NAMES.find((name) => settings[name] !== undefined);
   if (set === undefined) return {};
   if (!settings.RABBITMQ_URL?.every((url) => url.startsWith('amqps:')))
-    throw settingError(set, 'it is for TLS; begin RABBITMQ_URL with amqps://');
+    throw settingError(set, 'it requires TLS; begin RABBITMQ_URL with amqps://');
   const ca = pem(settings, 'RABBITMQ_CA_FILE', 'CERTIFICATE');
   const cert = pem(settings, 'RABBITMQ_CERT_FILE', 'CERTIFICATE');
   const key = pem(settings, 'RABBITMQ_KEY_FILE', 'PRIVATE KEY');
   if (cert !== undefined && key === undefined)
-    throw settingError('RABBITMQ_CERT_FILE', 'set RABBITMQ_KEY_FILE, the key of it, as well');
+    throw settingError(
+      'RABBITMQ_CERT_FILE',
+      'also set RABBITMQ_KEY_FILE, the private key of this certificate',
+    );
   if (key !== undefined && cert === undefined)
-    throw settingError('RABBITMQ_KEY_FILE', 'set RABBITMQ_CERT_FILE, its certificate, as well');
+    throw settingError(
+      'RABBITMQ_KEY_FILE',
+      'also set RABBITMQ_CERT_FILE, the certificate of this key',
+    );
   if (cert !== undefined && key !== undefined) {
     try {
       createSecureContext({ cert, key });
     } catch {
       throw settingError(
         'RABBITMQ_KEY_FILE',
-        'it does not belong to RABBITMQ_CERT_FILE, or it needs a passphrase',
+        'the key does not match RABBITMQ_CERT_FILE, or it needs a passphrase',
       );
     }
   }
@@ -63,7 +69,7 @@ export function brokerTls(settings: TlsSettings): BrokerTls {
 function pem(
   settings: TlsSettings,
   name: (typeof NAMES)[number],
-  holds: string,
+  content: string,
 ): string | undefined {
   const path = settings[name];
   if (path === undefined) return undefined;
@@ -71,8 +77,8 @@ function pem(
   try {
     text = readFileSync(path, 'utf8');
   } catch {
-    throw settingError(name, `there is no readable file ${path}`);
+    throw settingError(name, `the file ${path} cannot be read`);
   }
-  if (new RegExp(`-----BEGIN [A-Z ]*${holds}-----`).test(text)) return text;
-  throw settingError(name, `${path} holds no ${holds.toLowerCase()} in PEM form`);
+  if (new RegExp(`-----BEGIN [A-Z ]*${content}-----`).test(text)) return text;
+  throw settingError(name, `${path} contains no ${content.toLowerCase()} in PEM format`);
 }

@@ -25,7 +25,7 @@ export function brokerUrls(text: string): string[] {
     const [host = '', own = login] = part.split('@').reverse();
     if (!/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)(:\d{1,5})?$/.test(host))
       throw new BrokerUrlError(
-        `each host must be a name or an address, with a port or without: ${FORM}. A comma in a password is written %2C`,
+        `each host must be a name or an address with an optional port: ${FORM}. Write a comma in a password as %2C`,
       );
     const url = `${protocol}://${own === undefined ? '' : `${own}@`}${host}${path}${options}`;
     if (URL.canParse(url)) return url;
@@ -39,7 +39,7 @@ function refuseReserved(text: string, start: number): void {
   const refuse = (index: number): never => {
     const encoded = encodeURIComponent(text.charAt(index));
     throw new BrokerUrlError(
-      `character ${index + 1} has a meaning of its own in a URL; in a user, password or virtual host write it as ${encoded}`,
+      `character ${index + 1} is reserved in a URL; in a user, password or virtual host write it as ${encoded}`,
     );
   };
   for (let index = start; index < text.length; index += 1) {
@@ -67,6 +67,8 @@ function readQuery(query: string): { isTls: boolean; options: string } {
   options.delete('ssl');
   const unknown = [...options.keys()].find((key) => !OPTIONS.includes(key));
   if (unknown !== undefined)
-    throw new BrokerUrlError(`after the ? only ${OPTIONS.join(', ')} and ssl are known`);
+    throw new BrokerUrlError(
+      `has an unknown parameter after the ?; known are ${OPTIONS.join(', ')} and ssl`,
+    );
   return { isTls, options: options.size === 0 ? '' : `?${options}` };
 }

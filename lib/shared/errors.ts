@@ -46,9 +46,9 @@ export class PropagatorError extends Error {
   override readonly name = 'PropagatorError';
   readonly report: ErrorReport;
   constructor(report: ErrorReport, options?: { cause?: unknown }) {
-    const told = redactDeep(report);
-    super(told.message, options);
-    this.report = told;
+    const redacted = redactDeep(report);
+    super(redacted.message, options);
+    this.report = redacted;
   }
   get class(): ErrorClass {
     return this.report.class;
@@ -72,6 +72,6 @@ export function reportOf(
     class: 'Unexpected',
     message,
     advice:
-      'This is a defect or an answer that nobody expected: read the log of this operation, then redrive.',
+      'This is a defect or an unexpected answer. Read the log of this operation, fix the cause, then redrive the dead letter.',
   };
 }

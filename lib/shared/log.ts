@@ -18,11 +18,11 @@ export function createLogger(level: string, destination?: DestinationStream): Lo
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     hooks: {
-      logMethod(this: Logger, words: Parameters<LogFn>, method: LogFn): void {
-        method.apply(this, redactDeep(words));
+      logMethod(this: Logger, parameters: Parameters<LogFn>, method: LogFn): void {
+        method.apply(this, redactDeep(parameters));
       },
     },
-    redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '[cut out]' },
+    redact: { paths: SECRET_FIELDS.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
   };
   return destination ? pino(options, destination) : pino(options);
 }

@@ -4,7 +4,7 @@
  */
 const NAMES =
   'passw(?:or)?d|passphrase|admin_?pass|secret|token|credential|authorization|cookie|signature|_sig(?![a-z])|api_?key|private_?key';
-const MARK = '[cut out]';
+const MARK = '[redacted]';
 /** Limits the length of names: without it, matching a long text would take quadratic time. */
 const named = (among: string): string => `${among}{0,60}(?:${NAMES})${among}{0,60}`;
 
@@ -26,10 +26,10 @@ const HEADERS =
  * Names before a colon (YAML). Words of sentences also occur before a colon (`Could not find token:
  * …`), so this list is narrower.
  */
-const NO_WORDS =
+const STRICT_NAMES =
   'passw(?:or)?d|passphrase|adminpass|[_-]secret|secret_?(?:access_?)?key|secret_?string|' +
   '(?:auth|session|security|access|refresh|id)_?token|api_?key|private_?key';
-const UNMARKED = String.raw`(?!\[cut out)`;
+const UNMARKED = String.raw`(?!\[redacted)`;
 /** Patterns of secrets in text, each with its replacement. */
 const SHAPES: readonly (readonly [RegExp, string])[] = [
   [
@@ -48,7 +48,7 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
   ],
   [
     new RegExp(
-      String.raw`${WORD}([\w-]{0,60}(?:${NO_WORDS})\s{0,20}:\s{0,20})${UNMARKED}[^\s,;"'\\]+`,
+      String.raw`${WORD}([\w-]{0,60}(?:${STRICT_NAMES})\s{0,20}:\s{0,20})${UNMARKED}[^\s,;"'\\]+`,
       'gi',
     ),
     `$1${MARK}`,
@@ -58,7 +58,7 @@ const SHAPES: readonly (readonly [RegExp, string])[] = [
   // digits.
   [
     new RegExp(
-      String.raw`${WORD}((?:${NO_WORDS}|secret|token|credentials?)(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${UNMARKED}(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
+      String.raw`${WORD}((?:${STRICT_NAMES}|secret|token|credentials?)(?:\s+(?:is|was|of|for|value|used))?[\s:=]+["'\x60]?)${UNMARKED}(?=[^\s"'\x60]*\d)(?=[^\s"'\x60]*[a-z])[^\s,;"'\x60]{6,200}`,
       'gi',
     ),
     `$1${MARK}`,

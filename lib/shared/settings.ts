@@ -35,13 +35,16 @@ const ids = z.string().transform((text, context): string[] => {
     if (all.every((id) => /^[\w-]{1,64}$/.test(id))) return all;
     context.addIssue({
       code: 'custom',
-      message: 'write ids with commas between them; a name does not protect anything',
+      message: 'write ids, separated by commas; names are not accepted',
     });
     return z.NEVER;
   }
   const parsed = jsonIds.safeParse(text);
   if (parsed.success) return parsed.data;
-  context.addIssue({ code: 'custom', message: 'write a, b, c or a JSON array: ["a", "b"]' });
+  context.addIssue({
+    code: 'custom',
+    message: 'write a list (a,b,c) or a JSON array (["a", "b"])',
+  });
   return z.NEVER;
 });
 const list = z.string().transform((text) =>
@@ -60,7 +63,10 @@ const perService = z.string().transform((text, context): Record<string, number> 
   const entries = text.split(',').filter((part) => part.trim() !== '');
   const pairs = entries.map((part) => /^\s*([a-z][a-z0-9-]*)\s*=\s*([1-9]\d{0,2})\s*$/.exec(part));
   if (pairs.some((pair) => pair === null))
-    context.addIssue({ code: 'custom', message: 'write service=number pairs: nova=8,neutron=4' });
+    context.addIssue({
+      code: 'custom',
+      message: 'write service=number pairs, for example nova=8,neutron=4',
+    });
   return Object.fromEntries(
     pairs.flatMap((pair) => (pair?.[1] ? [[pair[1], Number(pair[2])]] : [])),
   );
@@ -71,7 +77,7 @@ const httpPlugins = z.string().transform((text, context): { name: string; url: s
   if (pairs.some((pair) => pair === null))
     context.addIssue({
       code: 'custom',
-      message: 'write name=url pairs: billing=http://127.0.0.1:9000/tasks',
+      message: 'write name=url pairs, for example billing=http://127.0.0.1:9000/tasks',
     });
   return pairs.flatMap((pair) => (pair?.[1] && pair[2] ? [{ name: pair[1], url: pair[2] }] : []));
 });
@@ -94,21 +100,24 @@ const namedTokens = z.string().transform((text, context): { name: string; token:
   if (pairs.some((pair) => pair === null))
     context.addIssue({
       code: 'custom',
-      message: 'write name=token pairs with commas; make a token with openssl rand -hex 32',
+      message: 'write name=token pairs, separated by commas; create a token: openssl rand -hex 32',
     });
   return pairs.flatMap((pair) => (pair?.[1] && pair[2] ? [{ name: pair[1], token: pair[2] }] : []));
 });
 
 /**
  * All settings except those of OpenStack (`OS_*`), with their defaults. A test compares them with
- * the table in the README.
+ * the table in docs/settings.md.
  */
 export const Settings = z.object({
   PROPAGATOR_MODE: z.enum(['observe', 'enforce']).default('observe'),
   PROPAGATOR_GRACE_PERIOD: duration.prefault('1h'),
   PROPAGATOR_CONFIRMATION_INTERVAL: duration
     .prefault('5s')
-    .refine((millis) => millis >= 1000, 'two answers of Keystone must be at least 1s apart'),
+    .refine(
+      (millis) => millis >= 1000,
+      'the interval between two answers of Keystone must be at least 1s',
+    ),
   PROPAGATOR_STALL_TIMEOUT: duration.prefault('1h'),
   PROPAGATOR_MAX_WAIT: duration
     .prefault('1h')
@@ -121,7 +130,7 @@ export const Settings = z.object({
     .prefault('1h')
     .refine(
       (millis) => millis === 0 || millis >= 60_000,
-      'write 0s to switch the sweep off, or at least 1m',
+      'write at least 1m, or 0s to disable the sweep',
     ),
   PROPAGATOR_DATA: z
     .string()
@@ -187,15 +196,15 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const unknown = Object.keys(set).find((name) => OURS.test(name) && !(name in Settings.shape));
   if (unknown !== undefined) {
     const renamed = RENAMED[unknown];
-    if (renamed !== undefined) throw settingError(unknown, `it is called ${renamed} now`);
+    if (renamed !== undefined) throw settingError(unknown, `this setting is now ${renamed}`);
     const near = Object.keys(Settings.shape).filter((name) => distance(name, unknown) <= 3);
-    const meant = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
-    throw settingError(unknown, `there is no such setting${meant}`);
+    const suggestion = near.length === 0 ? '' : `; did you mean ${near.join(' or ')}?`;
+    throw settingError(unknown, `there is no setting with this name${suggestion}`);
   }
   const parsed = Settings.safeParse(set);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw settingError(String(issue?.path[0]), issue?.message ?? 'is wrong');
+  throw settingError(String(issue?.path[0]), issue?.message ?? 'is invalid');
 }
 
 const RENAMED: Readonly<Record<string, keyof Settings>> = {
@@ -208,15 +217,15 @@ const RENAMED: Readonly<Record<string, keyof Settings>> = {
   PROPAGATOR_URL: 'PROPAGATOR_API_URL',
 };
 
-/** Levenshtein distance: the letters to add, remove or change. */
+/** Levenshtein distance: the characters to add, remove or change. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (const [line, letter] of [...one].entries()) {
+  for (const [line, character] of [...one].entries()) {
     const next = [line + 1];
     for (const [column, compared] of [...other].entries())
       next.push(
         Math.min(
-          (row[column] ?? 0) + (letter === compared ? 0 : 1),
+          (row[column] ?? 0) + (character === compared ? 0 : 1),
           (row[column + 1] ?? 0) + 1,
           (next[column] ?? 0) + 1,
         ),
@@ -232,6 +241,6 @@ export function settingError(name: string, why: string): PropagatorError {
     code: 'settings.wrong',
     class: 'Denied',
     message: `${name}: ${why}`,
-    advice: 'Correct it and start again; the README has a table of all settings.',
+    advice: 'Correct the setting and start again. docs/settings.md lists all settings.',
   });
 }

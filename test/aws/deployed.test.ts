@@ -214,7 +214,7 @@ describe('the deployed stack', () => {
       await stage.type('dead-letter', 'redrive', ...selection, '--reason', 'Glance is well'),
     ).toEqual({
       code: 0,
-      out: '1 sent back; see: propagator operation list\n',
+      out: '1 sent back. Follow the operations: propagator operation list\n',
       err: '',
     });
     expect((await stage.type('audit', 'list')).out).toMatch(

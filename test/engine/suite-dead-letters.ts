@@ -142,7 +142,7 @@ export function deadLetterSuite(open: () => Promise<Engine>): void {
         by: 'ann',
         reason: 'mended',
         at: expect.any(Number),
-        letters: 1,
+        count: 1,
       };
       expect(await engine.reads.decisions({ operationId: first, limit: 10 })).toEqual([
         { ...decision, queue: `service-${a}`, operationId: first, cause: x },
@@ -257,7 +257,7 @@ export function deadLetterSuite(open: () => Promise<Engine>): void {
       await until('the look', () => subscriptionState('operation.confirm', [of]).length === 1);
       expect(await engine.deadLetters({ queue: 'coordinate' })).toEqual([]);
       expect(await engine.reads.decisions({ operationId: of, limit: 10 })).toMatchObject([
-        { queue: 'coordinate', letters: 1 },
+        { queue: 'coordinate', count: 1 },
       ]);
     }, 30_000);
 

@@ -27,7 +27,7 @@ describe('between a real RabbitMQ and the store', () => {
       gone.port = '1';
       const urls = [gone.href, world.road.url, other.url];
       // A wait between two hosts would outlast the test.
-      const backOff = { firstMillis: 60_000, mostMillis: 60_000 };
+      const backOff = { firstMillis: 60_000, maxMillis: 60_000 };
       await world.started({ urls, backOff });
       world.road.isOpen = false;
       world.road.cut();
@@ -43,7 +43,7 @@ describe('between a real RabbitMQ and the store', () => {
     url.pathname = '/no-such-host';
     const relay = world.start({ urls: [url.href] });
     await eventually('the failure is named', () => relay.state().waiting !== 'connecting');
-    expect(relay.state().waiting).toContain('does not open the virtual host no-such-host');
+    expect(relay.state().waiting).toContain('refused the virtual host no-such-host');
   });
 
   it('what Keystone published is stored, byte by byte and in order, and leaves the queue', async () => {
@@ -113,7 +113,7 @@ describe('between a real RabbitMQ and the store', () => {
     await world.publish(...numbered(200));
     await eventually(
       'it says so',
-      () => relay.state().waiting === 'the store takes no notifications: Error: the disk is full',
+      () => relay.state().waiting === 'notifications cannot be stored: Error: the disk is full',
     );
     const before = world.store.stored.length;
     await eventually('it tries again', () => world.store.calls > 3);
@@ -188,7 +188,7 @@ describe('what belongs to Keystone', () => {
   it('an exchange that is missing is waited for and never made; what is in our queue is taken meanwhile', async () => {
     const relay = world.start();
     await eventually('it says so', () =>
-      /no publisher yet: exchange .* does not exist/.test(relay.state().waiting ?? ''),
+      /exchange .* does not exist yet/.test(relay.state().waiting ?? ''),
     );
     expect(relay.state().connected).toBe(true);
     world.keystone.sendToQueue(world.queue, Buffer.from('already there'));
@@ -226,7 +226,7 @@ describe('what belongs to Keystone', () => {
     });
     const relay = world.start();
     await eventually('it says so', () =>
-      /exists already with other properties: .*x-queue-type/.test(relay.state().waiting ?? ''),
+      /already exists with other properties: .*x-queue-type/.test(relay.state().waiting ?? ''),
     );
     expect(relay.state().connected).toBe(false);
     expect(world.log.join()).toContain('Set RABBITMQ_QUEUE_TYPE to what it is');
@@ -272,7 +272,7 @@ describe('what it says', () => {
       /connected to RabbitMQ \d+\.\d+\.\d+ at 127\.0\.0\.1:\d+, virtual host \//,
     );
     expect(said).toMatch(
-      /queue relay-test-\w+-queue \(classic, durable, our own\): \d+ messages wait/,
+      /queue relay-test-\w+-queue \(classic, durable, created by the relay\): \d+ waiting messages/,
     );
   });
 

@@ -15,9 +15,9 @@ export const BROKER = process.env.RABBITMQ_URL ?? 'amqp://guest:guest@127.0.0.1:
 export async function eventually(
   what: string,
   isSo: () => boolean | Promise<boolean>,
-  mostMillis = 15_000,
+  maxMillis = 15_000,
 ): Promise<void> {
-  const end = Date.now() + mostMillis;
+  const end = Date.now() + maxMillis;
   while (!(await isSo())) {
     if (Date.now() > end) throw new Error(`never happened: ${what}`);
     await delay(20);
@@ -149,8 +149,8 @@ export class RelayWorld {
         routingKey: 'notifications.info',
         arguments: {},
       },
-      backOff: { firstMillis: 20, mostMillis: 200 },
-      lookMillis: 50,
+      backOff: { firstMillis: 20, maxMillis: 200 },
+      pollMillis: 50,
       renewMillis: 200,
       ...rest,
     };

@@ -3,12 +3,12 @@ import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
 /**
  * A run begins no new removals after this time. It must be well below the timeout of its function.
  */
-const PASS_BUDGET_MILLIS = 60_000;
+const RUN_BUDGET_MILLIS = 60_000;
 /**
  * A removal that began at the end of the budget has ended by this time. The function then has half
  * a minute left for its report.
  */
-const PASS_LATE_MILLIS = 150_000;
+const RUN_END_MILLIS = 150_000;
 /** Each progress report costs an event, a message, a call of the coordinator and its writes. */
 export const PROGRESS_MILLIS = 10_000;
 
@@ -33,7 +33,7 @@ export const taskDeps = (lambda: LambdaContext) => ({
   confirmationIntervalMillis: lambda.settings.PROPAGATOR_CONFIRMATION_INTERVAL,
   stallTimeoutMillis: lambda.settings.PROPAGATOR_STALL_TIMEOUT,
   concurrency: lambda.settings.PROPAGATOR_CONCURRENCY,
-  budgetMillis: PASS_BUDGET_MILLIS,
-  lateMillis: PASS_LATE_MILLIS,
+  budgetMillis: RUN_BUDGET_MILLIS,
+  lateMillis: RUN_END_MILLIS,
   progressMillis: PROGRESS_MILLIS,
 });

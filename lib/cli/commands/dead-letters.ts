@@ -15,13 +15,13 @@ interface Selection {
   id?: string;
 }
 
-const choosing = (command: Command): Command =>
+const withSelection = (command: Command): Command =>
   command
-    .option('--service <name>', 'of one service')
-    .option('--queue <name>', 'of another queue: ingest, coordinate')
-    .option('--operation <id>', 'of one operation')
-    .option('--cause <code>', 'with this error code')
-    .option('--id <id>', 'one of them');
+    .option('--service <name>', 'only messages of this service')
+    .option('--queue <name>', 'only messages of this queue: ingest or coordinate')
+    .option('--operation <id>', 'only messages of this operation')
+    .option('--cause <code>', 'only messages with this error code')
+    .option('--id <id>', 'only the message with this id');
 
 const COLUMNS: Presentation<unknown, DeadLetterShape>['columns'] = {
   ID: ({ id }) => id,
@@ -38,11 +38,11 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
   const { client, now } = terminal;
   const fetchList = (selection: Selection) =>
     client.get(`/v1/dead-letters${query({ ...selection })}`, DeadLettersShape);
-  const letter = program
+  const group = program
     .command('dead-letter')
-    .description('messages that were given up and wait for a person');
+    .description('messages that were given up and need a decision');
 
-  choosing(printable(letter.command('list'), 'dead-letter list --service nova'))
+  withSelection(printable(group.command('list'), 'dead-letter list --service nova'))
     .description('list dead letters, grouped by cause')
     .action(async ({ json, format, column, ...selection }: Selection & Printed) =>
       present(
@@ -57,8 +57,8 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
       ),
     );
 
-  printable(letter.command('show <id>'), 'dead-letter show nova/6f1c')
-    .description('show one dead letter: the error, what to do, the message')
+  printable(group.command('show <id>'), 'dead-letter show nova/6f1c')
+    .description('show one dead letter: its error, the advice and the message')
     .action(async (id: string, options: Printed) => {
       const [found] = (await fetchList({ id })).deadLetters;
       if (!found) throw notFound(id);
@@ -70,19 +70,19 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
       });
     });
 
-  choosing(
+  withSelection(
     printable(
-      letter.command('redrive'),
+      group.command('redrive'),
       'dead-letter redrive --service nova --cause nova.http.403 --reason "role granted"',
     ),
   )
-    .description('send dead letters back to their service, once the cause is mended')
-    .option('--all', 'all of them')
-    .option('--reason <text>', 'kept with the operation')
-    .option('--dry-run', 'show which they are, and send none')
-    .action(async ({ json, format, column, dryRun, ...wish }: Redrive) => {
+    .description('send dead letters back to their queue after the cause is fixed')
+    .option('--all', 'select all messages')
+    .option('--reason <text>', 'why; stored in the audit log')
+    .option('--dry-run', 'show the selected messages and send none')
+    .action(async ({ json, format, column, dryRun, ...selected }: Redrive) => {
       if (dryRun) {
-        const { all: _, reason: __, ...selection } = wish;
+        const { all: _, reason: __, ...selection } = selected;
         present(
           terminal,
           await fetchList(selection),
@@ -91,7 +91,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
             text: ({ deadLetters }) =>
               [
                 showDeadLetters(deadLetters, now()),
-                `${deadLetters.length} would be sent back; none was.`,
+                `${deadLetters.length} selected; none was sent back (--dry-run).`,
               ].join('\n\n'),
             rows: ({ deadLetters }) => deadLetters,
             columns: COLUMNS,
@@ -99,10 +99,10 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
         );
         return;
       }
-      if (!wish.all) mustChoose(wish, ', or --all');
+      if (!selected.all) requireSelection(selected, ', --id or --all');
       const answer = await client.post(
         '/v1/dead-letters/redrive',
-        wish,
+        selected,
         z.object({ redriven: z.number() }),
       );
       present(
@@ -110,52 +110,56 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
         answer,
         { json, format, column },
         oneOf<typeof answer>(({ redriven }) =>
-          redriven === 0 ? NOTHING : `${redriven} sent back; see: propagator operation list`,
+          redriven === 0
+            ? NOTHING
+            : `${redriven} sent back. Follow the operations: propagator operation list`,
         ),
       );
     });
 
-  choosing(
+  withSelection(
     printable(
-      letter.command('discard'),
+      group.command('discard'),
       'dead-letter discard --id nova/6f1c --reason "removed by hand"',
     ),
   )
-    .description('give dead letters up: their tasks end as unreachable, nothing is removed')
-    .requiredOption('--reason <text>', 'kept with the operation')
-    .action(async ({ json, format, column, ...wish }: Selection & Printed & { reason: string }) => {
-      mustChoose(wish, '');
-      const answer = await client.post(
-        '/v1/dead-letters/discard',
-        wish,
-        z.object({ discarded: z.number() }),
-      );
-      present(
-        terminal,
-        answer,
-        { json, format, column },
-        oneOf<typeof answer>(({ discarded }) =>
-          discarded === 0
-            ? NOTHING
-            : `${discarded} thrown away. Their operations end without proof (unverified); ` +
-              'see: propagator operation list',
-        ),
-      );
-    });
+    .description('discard dead letters: their tasks end as unreachable, and no resource is removed')
+    .requiredOption('--reason <text>', 'why; stored in the audit log')
+    .action(
+      async ({ json, format, column, ...selected }: Selection & Printed & { reason: string }) => {
+        requireSelection(selected, ' or --id');
+        const answer = await client.post(
+          '/v1/dead-letters/discard',
+          selected,
+          z.object({ discarded: z.number() }),
+        );
+        present(
+          terminal,
+          answer,
+          { json, format, column },
+          oneOf<typeof answer>(({ discarded }) =>
+            discarded === 0
+              ? NOTHING
+              : `${discarded} discarded. Their operations end as unverified. ` +
+                'Follow them: propagator operation list',
+          ),
+        );
+      },
+    );
 
-  const audit = program.command('audit').description('who decided what, when and why');
+  const audit = program.command('audit').description('the audit log: decisions about dead letters');
   printable(audit.command('list'), 'audit list --operation op-4f0c1a2b3c4d')
-    .description('list decisions on dead letters: who, when and why')
-    .option('--operation <id>', 'about one operation')
-    .option('--limit <number>', 'at most so many (default: 100)')
-    .action(async ({ json, format, column, ...wish }: Audit) => {
-      const answer = await client.get(`/v1/decisions${query(wish)}`, DecisionsShape);
+    .description('list the decisions: time, name, reason')
+    .option('--operation <id>', 'only decisions about this operation')
+    .option('--limit <number>', 'the maximum number of entries (default: 100)')
+    .action(async ({ json, format, column, ...filter }: Audit) => {
+      const answer = await client.get(`/v1/decisions${query(filter)}`, DecisionsShape);
       present(
         terminal,
         answer,
         { json, format, column },
         {
-          text: ({ decisions }) => showDecisions(decisions, Number(wish.limit ?? 100)),
+          text: ({ decisions }) => showDecisions(decisions, Number(filter.limit ?? 100)),
           rows: ({ decisions }) => decisions,
           columns: {
             At: ({ at }) => time(at),
@@ -164,7 +168,7 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
             Operation: ({ operationId }) => operationId,
             Queue: ({ queue }) => queue,
             Cause: ({ cause }) => cause,
-            Letters: ({ letters }) => letters,
+            Count: ({ count }) => count,
             Reason: ({ reason }) => reason,
           },
         },
@@ -175,14 +179,19 @@ export function deadLetterCommands(program: Command, terminal: Terminal): void {
 type Redrive = Selection & Printed & { all?: boolean; reason?: string; dryRun?: boolean };
 type Audit = Printed & { operation?: string; limit?: string };
 
-const NOTHING = 'Nothing matched. What there is: propagator dead-letter list';
+const NOTHING = 'No dead letter matched. List all of them: propagator dead-letter list';
 
 /**
  * Throws a usage error without a selection, so that a mistyped command cannot affect all messages.
  */
-function mustChoose({ service, queue, operation, cause, id }: Selection, orElse: string): void {
+function requireSelection(
+  { service, queue, operation, cause, id }: Selection,
+  lastOptions: string,
+): void {
   if ([service, queue, operation, cause, id].every((one) => one === undefined))
-    throw new UsageError(`say which: --service, --queue, --operation, --cause or --id${orElse}`);
+    throw new UsageError(
+      `select messages with --service, --queue, --operation, --cause${lastOptions}`,
+    );
 }
 
 const notFound = (id: string): PropagatorError =>
@@ -190,5 +199,5 @@ const notFound = (id: string): PropagatorError =>
     code: 'cli.dead-letter',
     class: 'Gone',
     message: `there is no dead letter ${id}`,
-    advice: 'It may have been redriven or discarded: propagator audit list',
+    advice: 'It may have been redriven or discarded. List the decisions: propagator audit list',
   });

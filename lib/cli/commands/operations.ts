@@ -42,7 +42,7 @@ export function operationCommands(program: Command, terminal: Terminal): void {
   const { client, color, now } = terminal;
   const operation = program
     .command('operation')
-    .description('operations: one account change carried through all services');
+    .description('operations: one operation carries one account change through all services');
   printable(operation.command('list'), 'operation list --state held -c ID -c "Waits On"')
     .description('list operations, newest first')
     .option('--state <state>', OPERATION_STATES.join(', '), (value) => {
@@ -50,10 +50,10 @@ export function operationCommands(program: Command, terminal: Terminal): void {
         throw new InvalidArgumentError(`one of ${OPERATION_STATES.join(', ')}`);
       return value;
     })
-    .option('--project <id>', 'about this project')
-    .option('--domain <id>', 'about the domain and its projects')
-    .option('--user <id>', 'about this user')
-    .option('--limit <number>', 'at most so many (default: 100)')
+    .option('--project <id>', 'only operations of this project')
+    .option('--domain <id>', 'only operations of this domain and its projects')
+    .option('--user <id>', 'only operations of this user')
+    .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ json, format, column, ...filter }: ListOptions) => {
       const path = `/v1/operations${query({ ...filter })}`;
       const answer = await client.get(path, OperationsShape);
@@ -70,12 +70,11 @@ export function operationCommands(program: Command, terminal: Terminal): void {
     });
 
   printable(operation.command('show <id>'), 'operation show op-4f0c1a2b3c4d')
-    .description('show one operation: its tasks, counts, and what it waits on')
+    .description('show one operation: tasks, counts, and what blocks it')
     .addHelpText(
       'after',
       `
-Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a dead letter waits,
-5 still running.`,
+Exit codes: 0 finished or observed, 3 unverified, refused or held, 4 dead letter, 5 running.`,
     )
     .action(async (id: string, options: Printed) => {
       const seen = await client.get(`/v1/operations/${encodeURIComponent(id)}`, OperationShape);
@@ -98,8 +97,8 @@ Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a 
     operation.command('release <id>'),
     'operation release op-4f0c1a2b3c4d --reason "the customer confirmed it"',
   )
-    .description('let an operation go on that is held, or carry out one that was only observed')
-    .requiredOption('--reason <text>', 'why it is right; it is kept')
+    .description('continue a held operation, or carry out an observed one')
+    .requiredOption('--reason <text>', 'why; stored with the operation')
     .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
       const path = `/v1/operations/${encodeURIComponent(id)}/release`;
       const answer = await client.post(path, { reason }, z.object({ released: z.string() }));
@@ -107,7 +106,10 @@ Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a 
         terminal,
         answer,
         options,
-        oneOf<typeof answer>(({ released }) => `${released} goes on.`),
+        oneOf<typeof answer>(
+          ({ released }) =>
+            `${released} is released. Follow it: propagator operation show ${released}`,
+        ),
       );
     });
 
@@ -115,9 +117,9 @@ Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a 
     operation.command('rerun <id>'),
     'operation rerun op-4f0c1a2b3c4d --reason "Trove is covered now"',
   )
-    .description('run an operation again that has ended: for what was left or came later')
-    .requiredOption('--reason <text>', 'why; it is kept')
-    .option('--name <name>', 'the name of the project, where it lives and is enabled')
+    .description('run an ended operation again, for resources that were left or created later')
+    .requiredOption('--reason <text>', 'why; stored with the operation')
+    .option('--name <name>', 'the name of the project, if Keystone still shows it as enabled')
     .action(
       async (
         id: string,
@@ -134,31 +136,31 @@ Exit codes: 0 finished or observed, 3 ended without proof, refused or held, 4 a 
           options,
           oneOf<typeof answer>(
             ({ opened }) =>
-              `${opened} runs ${id} again. Follow it: propagator operation show ${opened}`,
+              `${opened} was opened to run ${id} again. Follow it: propagator operation show ${opened}`,
           ),
         );
       },
     );
 
-  const project = program.command('project').description('projects that Keystone still has');
+  const project = program.command('project').description('projects that still exist in Keystone');
   printable(
     project.command('delete <project>'),
     'project delete 4f0c1a2b3c4d --name shop-production --reason "contract ended"',
   )
     .description('empty a project in every service, then delete it in Keystone')
-    .option('--name <name>', 'the name of the project, to confirm one that is enabled')
-    .option('--reason <text>', 'why; it is kept')
+    .option('--name <name>', 'the name of the project; required if the project is enabled')
+    .option('--reason <text>', 'why; stored with the operation')
     .action(async (id: string, { name, reason, ...options }: DeleteOptions) => {
-      const wish = { action: 'cleanup', project: id, name, reason };
-      const answer = await client.post('/v1/operations', wish, Opened);
+      const body = { action: 'cleanup', project: id, name, reason };
+      const answer = await client.post('/v1/operations', body, Opened);
       present(
         terminal,
         answer,
         options,
         oneOf<typeof answer>(({ opened, unknown }) =>
           [
-            ...unknown.map((what) => `Not known beforehand: ${what}.`),
-            `${opened} begins. Follow it: propagator operation show ${opened}`,
+            ...unknown.map((what) => `Could not be checked in advance: ${what}.`),
+            `${opened} was opened. Follow it: propagator operation show ${opened}`,
           ].join('\n'),
         ),
       );

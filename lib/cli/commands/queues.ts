@@ -13,7 +13,7 @@ export function queueCommands(program: Command, terminal: Terminal): void {
     .description('notifications that could not be read');
   printable(quarantine.command('list'), 'quarantine list -c Received -c Reason')
     .description('list notifications that could not be read, newest first')
-    .option('--limit <number>', 'at most so many (default: 100)')
+    .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
       const answer = await client.get(`/v1/quarantine${query({ limit })}`, QuarantineShape);
       present(terminal, answer, options, {

@@ -9,9 +9,11 @@ import type { Terminal } from '../terminal.ts';
 /** `service list`, and the waivers of types that no service file covers. */
 export function serviceCommands(program: Command, terminal: Terminal): void {
   const { client, color } = terminal;
-  const service = program.command('service').description('OpenStack services that are covered');
+  const service = program
+    .command('service')
+    .description('the OpenStack services that operations clean up');
   printable(service.command('list'), 'service list -c Service -c Regions')
-    .description('list covered services in the order of the cleanup, and what nothing covers')
+    .description('list the covered services in the order of cleanup, and the uncovered ones')
     .action(async (options: Printed) => {
       const answer = await client.get('/v1/services', ServicesShape);
       present(terminal, answer, options, {
@@ -21,19 +23,19 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
           Service: ({ name }) => name,
           'Catalog Types': ({ catalogTypes }) => catalogTypes.join(','),
           Class: ({ classes }) => classes.join(','),
-          Holds: ({ resourceTypes }) => resourceTypes.join(','),
+          Resources: ({ resourceTypes }) => resourceTypes.join(','),
           After: ({ after, follows }) => [...after, ...follows].join(','),
           Regions: ({ regions }) => regions.join(','),
-          On: ({ on }) => on,
+          Enabled: ({ on }) => on,
         },
       });
     });
 
   const waiver = program
     .command('waiver')
-    .description('decisions that a catalog type without a service file holds nothing');
+    .description('waivers: decisions that an uncovered service type has no resources of projects');
   printable(waiver.command('list'), 'waiver list')
-    .description('list the waivers of today')
+    .description('list the waivers in force')
     .action(async (options: Printed) => {
       const answer = await client.get('/v1/waivers', WaiversShape);
       present(terminal, answer, options, {
@@ -56,27 +58,29 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
 
   printable(
     waiver.command('add <type>'),
-    'waiver add rating --reason "it counts, and keeps nothing of projects"',
+    'waiver add rating --reason "it only reads meters, and stores nothing of projects"',
   )
-    .description('say that a catalog type holds nothing of projects, so that operations end')
-    .requiredOption('--reason <text>', 'how you know; it is kept with your name')
+    .description(
+      'decide that an uncovered service type has no resources of projects, so that operations can finish',
+    )
+    .requiredOption('--reason <text>', 'how you know; stored with your name')
     .action(async (type: string, { reason, ...options }: Printed & { reason: string }) => {
-      const wish = { type, reason };
-      const answer = await client.post('/v1/waivers', wish, z.object({ waived: z.string() }));
+      const body = { type, reason };
+      const answer = await client.post('/v1/waivers', body, z.object({ waived: z.string() }));
       present(
         terminal,
         answer,
         options,
         oneOf<typeof answer>(
           ({ waived }) =>
-            `${waived} is waived, for every operation that has not ended yet. ` +
-            'One that is held because of it needs a release.',
+            `${waived} is waived for every operation that has not ended yet. ` +
+            'If an operation is held because of it, release that operation.',
         ),
       );
     });
 
   printable(waiver.command('remove <type>'), 'waiver remove rating')
-    .description('take a waiver back')
+    .description('remove a waiver')
     .action(async (type: string, options: Printed) => {
       const answer = await client.delete(
         `/v1/waivers/${encodeURIComponent(type)}`,
@@ -86,7 +90,10 @@ export function serviceCommands(program: Command, terminal: Terminal): void {
         terminal,
         answer,
         options,
-        oneOf<typeof answer>(({ unwaived }) => `${unwaived} counts again.`),
+        oneOf<typeof answer>(
+          ({ unwaived }) =>
+            `The waiver for ${unwaived} is removed. Operations report it as uncovered again.`,
+        ),
       );
     });
 }

@@ -24,10 +24,10 @@ export function suspiciousCommands(program: Command, terminal: Terminal): void {
   const { client } = terminal;
   const group = program
     .command('suspicious')
-    .description('deletions that are held because the account was never seen alive');
+    .description('deletions that are held because the account was never seen in Keystone');
   printable(group.command('list'), 'suspicious list --limit 20')
-    .description('list held deletions, those that are to be decided first')
-    .option('--limit <number>', 'at most so many (default: 100)')
+    .description('list the held deletions; undecided ones come first')
+    .option('--limit <number>', 'the maximum number of entries (default: 100)')
     .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
       const answer = await client.get(`/v1/suspicious${query({ limit })}`, Listed);
       present(terminal, answer, options, {
@@ -42,8 +42,13 @@ export function suspiciousCommands(program: Command, terminal: Terminal): void {
         },
       });
     });
-  decideCommand(group, terminal, 'release', 'let them pass: Keystone confirms each as usual');
-  decideCommand(group, terminal, 'drop', 'let nothing follow; they can still be released');
+  decideCommand(
+    group,
+    terminal,
+    'release',
+    'process the deletions; Keystone confirms each one first',
+  );
+  decideCommand(group, terminal, 'drop', 'ignore the deletions; you can still release them later');
 }
 
 function decideCommand(
@@ -54,11 +59,11 @@ function decideCommand(
 ): void {
   const { client } = terminal;
   printable(group.command(`${what} [accounts...]`), `suspicious ${what} --all --reason "checked"`)
-    .description(`${description}; write project/ID, domain/ID or user/ID, or --all`)
-    .requiredOption('--reason <text>', 'why; it is kept')
-    .option('--all', 'all that are still to be decided')
+    .description(`${description}. Accounts: project/ID, domain/ID, user/ID, or --all`)
+    .requiredOption('--reason <text>', 'why; stored with the decision')
+    .option('--all', 'all undecided deletions')
     .action(async (accounts: string[], { reason, all, ...options }: DecideOptions) => {
-      if (accounts.length > 0 === (all === true)) throw new UsageError('name accounts, or --all');
+      if (accounts.length > 0 === (all === true)) throw new UsageError('give accounts or --all');
       const answer = await client.post(
         `/v1/suspicious/${what}`,
         { ...(all ? { all } : { accounts: accounts.map(named) }), reason },
@@ -66,14 +71,15 @@ function decideCommand(
       );
       const count = String(answer[what === 'drop' ? 'dropped' : 'released'] ?? 0);
       const text = ({ left }: { left: number }): string =>
-        `${what}: ${count} deletions; ${left} are still to be decided.`;
+        `${what}: ${count} deletions; ${left} are undecided.`;
       present(terminal, answer, options, oneOf<typeof answer>(text));
     });
 }
 
 function named(text: string): { type: string; id: string } {
   const [, type = '', id = ''] = /^(project|domain|user)\/(.+)$/s.exec(text) ?? [];
-  if (id === '') throw new UsageError(`${text}: write project/ID, domain/ID or user/ID`);
+  if (id === '')
+    throw new UsageError(`${text} is not an account; write project/ID, domain/ID or user/ID`);
   return { type, id };
 }
 
@@ -85,5 +91,5 @@ function show({ total, records }: z.infer<typeof Listed>): string {
     keystone === 'absent' ? 'answered 404' : keystone,
     dropped ? `dropped by ${dropped.by}: ${dropped.reason}` : '',
   ]);
-  return `${total} to be decided\n${table(['ACCOUNT', 'TAKEN IN', 'KEYSTONE', 'DECIDED'], rows)}`;
+  return `${total} undecided\n${table(['ACCOUNT', 'RECEIVED', 'KEYSTONE', 'DECISION'], rows)}`;
 }

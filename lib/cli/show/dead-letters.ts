@@ -1,8 +1,8 @@
 import { duration, quoted, table, time, wrapped } from '../output.ts';
 import type { DeadLetterShape, DecisionShape } from '../shapes.ts';
 
-const GAVE_UP = 'the function died on it again and again';
-const READ_THE_LOG = 'Read the log of this operation, mend the cause, then redrive.';
+const NO_ERROR_REPORT = 'the function failed each time without an error report';
+const READ_THE_LOG = 'Read the log of this operation, fix the cause, then redrive the message.';
 const nameOf = (queue: string): string => queue.replace(/^service-/, '');
 const count = (number: number, what: string): string =>
   `${number} ${what}${number === 1 ? '' : 's'}`;
@@ -15,9 +15,11 @@ const operationsOf = (some: readonly { readonly operationId?: string | undefined
  * Dead-letter messages grouped by cause, because each cause is fixed once: first a summary, then
  * each cause with its advice.
  */
-export function showDeadLetters(letters: readonly DeadLetterShape[], now: number): string {
-  if (letters.length === 0) return 'No dead letters.';
-  const groups = [...Map.groupBy(letters, ({ queue, cause }) => `${queue}\u0000${cause}`).values()];
+export function showDeadLetters(deadLetters: readonly DeadLetterShape[], now: number): string {
+  if (deadLetters.length === 0) return 'No dead letters.';
+  const groups = [
+    ...Map.groupBy(deadLetters, ({ queue, cause }) => `${queue}\u0000${cause}`).values(),
+  ];
   const rows = groups.map((group) => [
     nameOf(group[0]?.queue ?? ''),
     group.length,
@@ -25,7 +27,7 @@ export function showDeadLetters(letters: readonly DeadLetterShape[], now: number
     expiry(Math.min(...group.map(({ expiresAt }) => expiresAt ?? Number.POSITIVE_INFINITY)), now),
     group[0]?.cause ?? '',
   ]);
-  const all = table(['SERVICE', 'LETTERS', 'OLDEST', 'EXPIRES', 'CAUSE'], rows, ['LETTERS']);
+  const all = table(['SERVICE', 'COUNT', 'OLDEST', 'EXPIRES', 'CAUSE'], rows, ['COUNT']);
   return [all, ...groups.map(showCause)].join('\n\n');
 }
 
@@ -36,11 +38,11 @@ function showCause(group: readonly DeadLetterShape[]): string {
   const of = operationsOf(group);
   return [
     `${nameOf(queue)}, ${cause}${of === '' ? '' : `: ${of}`}`,
-    wrapped(error?.message ?? GAVE_UP, '  '),
+    wrapped(error?.message ?? NO_ERROR_REPORT, '  '),
     wrapped(error?.advice ?? READ_THE_LOG, '  '),
-    '  one in full:',
+    '  show one:',
     `    propagator dead-letter show ${quoted(id)}`,
-    '  once mended:',
+    '  after the fix:',
     `    propagator dead-letter redrive ${queue === nameOf(queue) ? '--queue' : '--service'} ${nameOf(queue)} --cause ${quoted(cause)}`,
   ].join('\n');
 }
@@ -51,7 +53,7 @@ const expiry = (at: number, now: number): string => {
 };
 
 /** All details of one dead-letter message. */
-export function showDeadLetter(letter: DeadLetterShape, now: number): string {
+export function showDeadLetter(deadLetter: DeadLetterShape, now: number): string {
   const {
     id,
     queue,
@@ -64,7 +66,7 @@ export function showDeadLetter(letter: DeadLetterShape, now: number): string {
     error,
     message,
     unreadable,
-  } = letter;
+  } = deadLetter;
   const lines = [
     ['queue', queue],
     [
@@ -74,13 +76,13 @@ export function showDeadLetter(letter: DeadLetterShape, now: number): string {
     [
       'kept',
       expiresAt === undefined
-        ? 'until a person decides'
+        ? 'until it is redriven or discarded'
         : `until ${time(expiresAt)}, expires ${expiry(expiresAt, now)}`,
     ],
     ['operation', operationId],
-    ['task', task && `${task.taskId}, pass ${task.run}`],
+    ['task', task && `${task.taskId}, run ${task.run}`],
     ['cause', error ? `${cause} (${error.class})` : cause],
-    ['error', error?.message ?? GAVE_UP],
+    ['error', error?.message ?? NO_ERROR_REPORT],
     ['status', error?.status],
     ['request id', error?.requestId],
     ['advice', error?.advice ?? READ_THE_LOG],
@@ -93,8 +95,8 @@ export function showDeadLetter(letter: DeadLetterShape, now: number): string {
   return [`${id}\n${lines.join('\n')}`, `${title}\n${body}`, next].join('\n\n');
 }
 
-const decided = ({ what, by, at, letters, queue, cause, reason }: DecisionShape): string =>
-  `${what} by ${by} at ${time(at)}: ${letters} of ${nameOf(queue)}, ${cause}${reason === undefined ? '' : `: ${reason}`}`;
+const decided = ({ what, by, at, count: number, queue, cause, reason }: DecisionShape): string =>
+  `${what} by ${by} at ${time(at)}: ${number} of ${nameOf(queue)}, ${cause}${reason === undefined ? '' : `: ${reason}`}`;
 
 /** The decisions on the page of an operation. */
 export const decisionLines = (decisions: readonly DecisionShape[]): string[] =>
@@ -102,20 +104,20 @@ export const decisionLines = (decisions: readonly DecisionShape[]): string[] =>
 
 /** Shows the records of one command as one decision, even if they are about several operations. */
 export function showDecisions(decisions: readonly DecisionShape[], most: number): string {
-  if (decisions.length === 0) return 'Nobody has decided anything yet.';
+  if (decisions.length === 0) return 'No decisions yet.';
   const groups = Map.groupBy(decisions, ({ what, by, at, queue, cause, reason }) =>
     JSON.stringify([what, by, at, queue, cause, reason]),
   );
   const lines = [...groups.values()].flatMap((group) => {
     const [first] = group;
-    const letters = group.reduce((sum, one) => sum + one.letters, 0);
+    const count = group.reduce((sum, one) => sum + one.count, 0);
     return first
       ? [
-          `${wrapped(decided({ ...first, letters }), '', '  ')}\n  ${operationsOf(group) || 'of no operation'}`,
+          `${wrapped(decided({ ...first, count }), '', '  ')}\n  ${operationsOf(group) || 'no operation'}`,
         ]
       : [];
   });
   return decisions.length < most
     ? lines.join('\n')
-    : `${lines.join('\n')}\n\nThese are the newest ${most}; more: --limit <number>`;
+    : `${lines.join('\n')}\n\nThese are the newest ${most}. For more, use --limit <number>`;
 }

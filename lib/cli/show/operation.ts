@@ -18,10 +18,10 @@ export function showOperation(
     head(seen.operation, now, color),
     states(seen, color),
     resourceTypes(seen),
-    titled('Found by this run and not by the earlier one', foundAgain(seen)),
-    titled('Waits on', waits(seen, now, color)),
-    titled('Out of reach', seen.tasks.filter(isUnreachable).flatMap(outOfReach)),
-    titled('Stays', seen.tasks.filter((task) => !isUnreachable(task)).flatMap(retained)),
+    titled('Found by this operation and not by the earlier one', foundAgain(seen)),
+    titled('Waiting for', waits(seen, now, color)),
+    titled('Unreachable', seen.tasks.filter(isUnreachable).flatMap(unreachableLines)),
+    titled('Retained', seen.tasks.filter((task) => !isUnreachable(task)).flatMap(retained)),
     coverage(seen.operation, waivers),
     titled('Dead letters', decisionLines(seen.decisions)),
     seen.notice ?? '',
@@ -33,21 +33,21 @@ const titled = (title: string, lines: readonly string[]): string =>
   lines.length > 0 ? `${title}\n${lines.join('\n')}` : '';
 
 function head(operation: OperationShape['operation'], now: number, color: Colors): string {
-  const keystoneActions = actUnderWay(operation, now);
+  const action = currentKeystoneAction(operation, now);
   const { released } = operation;
   return [
     `${color.bold(operation.id)}  cleanup of ${who(operation)} (${operation.scope.id})`,
     `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
     `because    ${because(operation)}`,
     ...(operation.generation > 1 ? [`run        ${generation(operation)}`] : []),
-    `Keystone   ${keystoneSays(operation)}`,
+    `Keystone   ${keystoneState(operation)}`,
     ...(released
       ? [`released   by ${released.by} at ${time(released.at)}: ${released.reason}`]
       : []),
-    ...(keystoneActions ? [`now        ${keystoneActions}`] : []),
+    ...(action ? [`now        ${action}`] : []),
     ...(operation.next
       ? [
-          `next       another deletion was announced (${operation.next.eventType}); its operation begins when this one ends`,
+          `next       another deletion was received (${operation.next.eventType}); its operation starts when this one ends`,
         ]
       : []),
   ].join('\n');
@@ -56,30 +56,30 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
 function because({ cause, request, openedAt }: OperationShape['operation']): string {
   if (request) {
     const confirmed = request.enabled ? 'enabled, confirmed by its name' : 'disabled';
-    return `${request.by} asked for it at ${time(request.at)}, the project was ${confirmed}: ${request.reason}`;
+    return `requested by ${request.by} at ${time(request.at)} while the project was ${confirmed}: ${request.reason}`;
   }
   const by = cause.initiator ? ` by ${cause.initiator.name ?? cause.initiator.userId}` : '';
-  return `${cause.eventType}${by}, taken in ${time(openedAt)}${cause.note ? `; ${cause.note}` : ''}`;
+  return `${cause.eventType}${by}, received at ${time(openedAt)}${cause.note ? `; ${cause.note}` : ''}`;
 }
 
 /** An account can have several cleanups: see `rerun`. */
 const generation = ({ generation: number, rerun }: OperationShape['operation']): string =>
   rerun
-    ? `number ${number} about this account; ${rerun.by} ran ${rerun.of} again at ${time(rerun.at)}: ${rerun.reason}`
-    : `number ${number} about this account: it was deleted again after the earlier one`;
+    ? `number ${number} for this account; ${rerun.by} ran ${rerun.of} again at ${time(rerun.at)}: ${rerun.reason}`
+    : `number ${number} for this account, which was deleted again after the earlier operation`;
 
 /** What a rerun found that the earlier operation had removed or not listed. */
 function foundAgain({ foundAgain: found, operation }: OperationShape): string[] {
   const { rerun } = operation;
   if (!found || !rerun) return [];
-  if (found.length === 0) return [`nothing that ${rerun.of} had not found`];
+  if (found.length === 0) return [`nothing; ${rerun.of} had found the same`];
   return found.map(
     ({ resourceType, region, found: count, leftBefore }) =>
       `${resourceType} in ${region}: ${count}; ${leftBefore === undefined ? `${rerun.of} did not list them` : `${rerun.of} had left ${leftBefore}`}`,
   );
 }
 
-function keystoneSays({
+function keystoneState({
   state,
   hold,
   keystoneAction,
@@ -89,28 +89,28 @@ function keystoneSays({
   if (confirmedAt.length > 0)
     return `answered 404 at ${confirmedAt.map((at) => time(at)).join(' and ')}`;
   if (!request || state === 'confirming' || state === 'refused')
-    return hold?.reason ?? 'not asked yet';
+    return hold?.reason ?? 'has not been asked yet';
   const first = `showed the project, ${request.enabled ? 'enabled' : 'disabled'}`;
   if (keystoneAction?.what === 'delete' && keystoneAction.done)
-    return `${first}, and shows it no more`;
+    return `${first}; it is now deleted`;
   const wasDisabled =
     keystoneAction?.what === 'delete' ||
     (keystoneAction?.what === 'disable' && keystoneAction.done);
-  return request.enabled && wasDisabled ? `${first}, and has disabled it` : first;
+  return request.enabled && wasDisabled ? `${first}; it is now disabled` : first;
 }
 
-const DOING = {
-  'assign-role': 'takes a role on the project',
-  'revoke-role': 'gives the role on the project back',
-  disable: 'disables the project',
-  delete: 'deletes the project',
+const IN_PROGRESS = {
+  'assign-role': 'assigning a role on the project',
+  'revoke-role': 'revoking the role on the project',
+  disable: 'disabling the project',
+  delete: 'deleting the project',
 } as const;
 
 /**
  * A failed Keystone action is the reason of a hold and not in progress. Only the revocation of a
  * role continues during a hold.
  */
-function actUnderWay(
+function currentKeystoneAction(
   { keystoneAction, state }: OperationShape['operation'],
   now: number,
 ): string | undefined {
@@ -120,7 +120,7 @@ function actUnderWay(
     (state === 'held' && keystoneAction.what !== 'revoke-role')
   )
     return undefined;
-  return `${DOING[keystoneAction.what]} in Keystone, for ${duration(now - keystoneAction.since)}`;
+  return `${IN_PROGRESS[keystoneAction.what]} in Keystone, for ${duration(now - keystoneAction.since)}`;
 }
 
 function states({ tasks }: OperationShape, color: Colors): string {
@@ -138,12 +138,12 @@ function states({ tasks }: OperationShape, color: Colors): string {
   const lacking = tasks.filter(isLacking).map(({ service }) => service);
   return [
     ...(rows.length > 0 ? [table(['SERVICE', 'REGION', 'STATE', 'NOTE'], rows)] : []),
-    ...(lacking.length > 0 ? [`this cloud does not have: ${lacking.join(', ')}`] : []),
+    ...(lacking.length > 0 ? [`not in this cloud: ${lacking.join(', ')}`] : []),
   ].join('\n');
 }
 
 const note = ({ phase, state }: TaskShape): string =>
-  phase === 'pre-delete' && state === 'requested' ? 'while the project lives' : '';
+  phase === 'pre-delete' && state === 'requested' ? 'before the deletion' : '';
 
 function resourceTypes({ tasks }: OperationShape): string {
   const rows = tasks.flatMap((task) =>
@@ -152,14 +152,14 @@ function resourceTypes({ tasks }: OperationShape): string {
       .map(([resourceType, { found, removed, left }]) => [resourceType, found, removed, left]),
   );
   return rows.length > 0
-    ? table(['KIND', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])
+    ? table(['TYPE', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])
     : '';
 }
 
 const waits = ({ waitsOn }: OperationShape, now: number, color: Colors): string[] =>
   waitsOn.flatMap(({ on, since, actor, advice, requestId }) => [
     `${actor === 'none' ? '·' : color.yellow('!')} ${on}`,
-    `    for ${duration(now - since)}; ${actor === 'none' ? 'goes on by itself' : `the ${actor} must act`}${requestId ? `; ${requestId}` : ''}`,
+    `    for ${duration(now - since)}; ${actor === 'none' ? 'no action needed' : `the ${actor} must act`}${requestId ? `; ${requestId}` : ''}`,
     ...(advice ? [`    ${advice}`] : []),
   ]);
 
@@ -168,8 +168,8 @@ const isUnreachable = ({ state }: TaskShape): boolean => state === 'unreachable'
 const forTheOperator = ({ conditions }: TaskShape) =>
   conditions.filter(({ class: is, actor }) => is === 'Unsupported' && actor === 'operator');
 
-const outOfReach = (task: TaskShape): string[] => [
-  `? ${task.service} in ${task.region}: ${task.because ?? 'it could not be reached'}`,
+const unreachableLines = (task: TaskShape): string[] => [
+  `? ${task.service} in ${task.region}: ${task.because ?? 'no reason was reported'}`,
   ...forTheOperator(task).flatMap(({ resourceType, message, advice }) => [
     `    ${resourceType ?? task.service}: ${message}`,
     ...(advice ? [`      ${advice}`] : []),
@@ -198,13 +198,13 @@ function coverage(
     return name === undefined ? type : `${type} (${name})`;
   };
   const advice =
-    'What they hold of it is not known. One that holds nothing of projects: propagator waiver add TYPE --reason "…"';
+    'Their resources are unknown. If a type has no resources of projects: propagator waiver add TYPE --reason "…"';
   return [
-    titled('Not covered: Keystone has these, and no operation looks at them', [
+    titled('Not covered: registered in Keystone, but no operation lists them', [
       ...uncoveredLines(open),
       ...(open.length > 0 ? [`    ${advice}`] : []),
     ]),
-    titled('Left out by a setting', leftOutLines(leftOut)),
+    titled('Excluded by a setting', leftOutLines(leftOut)),
     titled(
       'Waived',
       waived.map(

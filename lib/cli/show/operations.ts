@@ -40,7 +40,7 @@ export function showOperations(
   now: number,
   color: Colors,
 ): string {
-  if (operations.length === 0) return 'No operation yet.';
+  if (operations.length === 0) return 'No operations.';
   const rows = operations.map((seen) => [
     seen.operation.id,
     who(seen.operation),
@@ -53,7 +53,7 @@ export function showOperations(
     firstReason(seen).slice(0, 70),
   ]);
   const all = table(
-    ['OPERATION', 'ABOUT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'FOR', 'WAITS ON'],
+    ['OPERATION', 'ACCOUNT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'DURATION', 'WAITING FOR'],
     rows,
     ['FOUND', 'REMOVED', 'LEFT'],
   );

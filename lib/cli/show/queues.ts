@@ -4,7 +4,7 @@ import type { QuarantineShape, StatusShape } from '../shapes.ts';
 
 /** The quarantine as a table, newest first. */
 export function showQuarantine({ total, records }: z.infer<typeof QuarantineShape>): string {
-  if (total === 0) return 'Nothing in quarantine.';
+  if (total === 0) return 'The quarantine is empty.';
   const rows = records.map(({ receivedAt, source, bytes, reason }) => [
     time(receivedAt),
     source,

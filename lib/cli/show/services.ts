@@ -13,33 +13,25 @@ export function showServices(
   color: Colors,
 ): string {
   const rows = services.map((service) => row(service, services, color));
-  const asked = httpPlugins.map((name) => [
-    name,
-    '-',
-    '-',
-    '?',
-    '-',
-    'everywhere',
-    'your own, asked over HTTP',
-  ]);
+  const asked = httpPlugins.map((name) => [name, '-', '-', '?', '-', 'everywhere', 'HTTP plugin']);
   const blocks = [
     table(
-      ['SERVICE', 'CATALOG TYPES', 'CLASS', 'HOLDS', 'AFTER', 'HERE', 'NOTE'],
+      ['SERVICE', 'CATALOG TYPES', 'CLASS', 'RESOURCES', 'AFTER', 'REGIONS', 'NOTE'],
       [...rows, ...asked],
     ),
     services.some(({ until }) => Object.keys(until).length > 0)
-      ? `${LEGEND}\n${RESOURCE_TYPES}`
+      ? `${LEGEND}\n${TYPE_LEGEND}`
       : LEGEND,
     notCovered(uncovered, color),
-    outOfReach(uncovered, color),
-    titled('Left out by a setting', leftOutLines(leftOut)),
+    unreachable(uncovered, color),
+    titled('Excluded by a setting', leftOutLines(leftOut)),
     titled(color.yellow('Not permitted'), problems(services)),
     waivedTypes(waived),
   ];
   return blocks.filter((block) => block !== '').join('\n\n');
 }
 
-const RESOURCE_TYPES = '       ~service.kind: for the sake of that resource type alone';
+const TYPE_LEGEND = '       ~service.type: waits only for that resource type';
 const LEGEND = `CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
 AFTER  ~ gets its turn first, and holds it up only for a while`;
 
@@ -83,13 +75,13 @@ function notes({
   userResourceTypes,
 }: ServiceShape): string[] {
   return [
-    ...(noProjectResources ? [`holds nothing: ${noProjectResources}`] : []),
+    ...(noProjectResources ? [`no project resources: ${noProjectResources}`] : []),
     ...(offByDefault
-      ? [on ? 'on by PROPAGATOR_INCLUDE_SERVICES' : `off by default: ${offByDefault}`]
+      ? [on ? 'enabled by PROPAGATOR_INCLUDE_SERVICES' : `off by default: ${offByDefault}`]
       : []),
-    ...(preDelete ? ['begins while the project lives'] : []),
+    ...(preDelete ? ['runs before the deletion'] : []),
     ...(userResourceTypes.length > 0
-      ? [`of users: ${userResourceTypes.map(withoutService).join(', ')}`]
+      ? [`for users: ${userResourceTypes.map(withoutService).join(', ')}`]
       : []),
   ].map((note) => wrapped(note.split(' '), 44, ' '));
 }
@@ -112,16 +104,16 @@ const titled = (title: string, lines: readonly string[]): string =>
 function notCovered(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   const uncovered = all.filter(({ because }) => because === undefined);
   if (uncovered.length === 0) return '';
-  return `${color.yellow('Not covered')}: this cloud's catalog has them, and no service file does. What they hold of a project stays, and no operation ends as finished.
+  return `${color.yellow('Not covered')}: these types are in the catalog of this cloud, and no service file covers them. Their resources are not removed, and each operation ends as unverified.
 ${uncoveredTable(uncovered)}
 One that holds nothing of projects: propagator waiver add TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.`;
 }
 
 /** Services that Keystone has but that cannot be listed. */
-function outOfReach(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
+function unreachable(all: z.infer<typeof ServicesShape>['uncovered'], color: Colors): string {
   const lines = uncoveredLines(all.filter(({ because }) => because !== undefined));
   if (lines.length === 0) return '';
-  return `${titled(`${color.yellow('Out of reach')}: Keystone has these, and no operation can look at them. Each operation ends as unverified.`, lines)}
+  return `${titled(`${color.yellow('Unreachable')}: registered in Keystone, but no operation can list them. Each operation ends as unverified.`, lines)}
 One that holds nothing of projects: propagator waiver add TYPE --reason "…"`;
 }
 
@@ -133,5 +125,5 @@ const problems = (services: readonly ServiceShape[]): string[] =>
 function waivedTypes(waived: z.infer<typeof ServicesShape>['waived']): string {
   if (waived.length === 0) return '';
   const rows = waived.map(({ type, by, at, reason }) => [type, by, time(at), reason]);
-  return `Waived; "propagator waiver remove TYPE" takes it back\n${table(['TYPE', 'BY', 'AT', 'REASON'], rows)}`;
+  return `Waived (to remove a waiver: propagator waiver remove TYPE)\n${table(['TYPE', 'BY', 'AT', 'REASON'], rows)}`;
 }

@@ -64,7 +64,7 @@ export async function toAwsError(
   const secrets = [keys?.secretAccessKey ?? '', keys?.sessionToken ?? ''];
   const text = secrets
     .filter(({ length }) => length >= SHORTEST_SECRET)
-    .reduce((rest, secret) => rest.replaceAll(secret, '[cut out]'), redactText(message));
+    .reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), redactText(message));
   return new AwsError(
     name,
     text === '' ? `AWS answered ${action} with ${$metadata.httpStatusCode}` : text,

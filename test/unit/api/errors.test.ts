@@ -24,8 +24,8 @@ describe('an error that the API does not expect', () => {
     expect(body).toEqual({
       error: {
         code: 'api.unexpected',
-        message: 'the request failed for a reason that the API does not know',
-        advice: `Read the log of the propagator; it has the cause under the request id ${id}.`,
+        message: 'the request failed with an unexpected error',
+        advice: `Read the log of the propagator. The entry with the request id ${id} has the cause.`,
       },
       requestId: id,
     });

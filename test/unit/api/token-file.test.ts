@@ -45,7 +45,7 @@ describe('the token file', () => {
       const { token } = openTokenFile(path);
       chmodSync(path, mode);
       expect(() => openTokenFile(path)).toThrow(
-        `PROPAGATOR_API_TOKEN_FILE: other users may read or change ${path}: type chmod 600 ${path}`,
+        `PROPAGATOR_API_TOKEN_FILE: other users can read or change ${path}; run: chmod 600 ${path}`,
       );
       chmodSync(path, 0o600);
       expect(openTokenFile(path).token).toBe(token);
@@ -58,15 +58,15 @@ describe('the token file', () => {
       const path = join(folder, 'api-token');
       writeFileSync(path, content, { mode: 0o600 });
       expect(() => openTokenFile(path)).toThrow(
-        `${path} holds no token: delete the file, and the next start makes a new one`,
+        `${path} contains no token; delete the file, and the next start creates a new one`,
       );
     },
   );
 
-  it('that cannot be made stops the start and names the way on', () => {
+  it('that cannot be created stops the start and names the way on', () => {
     writeFileSync(join(folder, 'file'), '');
     expect(() => openTokenFile(join(folder, 'file', 'api-token'))).toThrow(
-      /api-token cannot be made \(E\w+\).*PROPAGATOR_API_TOKENS/,
+      /api-token cannot be created \(E\w+\).*PROPAGATOR_API_TOKENS/,
     );
   });
 });

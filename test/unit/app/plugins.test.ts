@@ -90,19 +90,19 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
     ['something else', 'export default { name: "billing" };'],
     ['nothing by its function', 'export default () => undefined;'],
   ])('stops the start when a module exports %s', async (_title, text) => {
-    expect(await refused(file(text))).toContain('no service');
+    expect(await refused(file(text))).toContain('not a service');
   });
 
   it('stops the start when a name or a catalog type is taken, also by another module', async () => {
     expect(await refused(file(making(`name: 'nova', catalogTypes: []`)))).toContain('nova');
     expect(
       await refused(file(making(`name: 'metering', catalogTypes: ['telemetry', 'metric']`))),
-    ).toContain('that of gnocchi');
+    ).toContain('as service gnocchi');
     const first = file(making(`name: 'billing', catalogTypes: []`));
     const second = file(making(`name: 'billing', catalogTypes: []`));
     const thrown = await loadPlugins(known, [first, second]).catch((error: unknown) => error);
     expect(String(thrown)).toContain(second);
-    expect(String(thrown)).toContain('that of billing');
+    expect(String(thrown)).toContain('as service billing');
   });
 
   it('stops the start when no order is possible any more', async () => {
@@ -138,17 +138,17 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
   it.each([
     [
       { PROPAGATOR_INCLUDE_SERVICES: 'nova' },
-      /^PROPAGATOR_INCLUDE_SERVICES: nova is not off by default; those that are: gnocchi$/,
+      /^PROPAGATOR_INCLUDE_SERVICES: nova is not a service that is off by default; these are: gnocchi$/,
     ],
-    [{ PROPAGATOR_CONCURRENCY: 'nvoa=4' }, /^PROPAGATOR_CONCURRENCY: there is no service nvoa; /],
+    [{ PROPAGATOR_CONCURRENCY: 'nvoa=4' }, /^PROPAGATOR_CONCURRENCY: there is no service nvoa; the services are: /],
     [{ PROPAGATOR_INCLUDE_SERVICES: 'gnochi' }, /^PROPAGATOR_INCLUDE_SERVICES: gnochi /],
     [
       { PROPAGATOR_REMOTE_SERVICES: 'nova=http://127.0.0.1/' },
-      /^PROPAGATOR_REMOTE_SERVICES: there is a service nova already$/,
+      /^PROPAGATOR_REMOTE_SERVICES: a service nova already exists$/,
     ],
     [
       { PROPAGATOR_REMOTE_SERVICES: 'a1=http://127.0.0.1/,a1=http://127.0.0.2/' },
-      /^PROPAGATOR_REMOTE_SERVICES: there is a service a1/,
+      /^PROPAGATOR_REMOTE_SERVICES: a service a1 already exists/,
     ],
     [{ PROPAGATOR_REMOTE_SERVICES: 'cmdb' }, /^PROPAGATOR_REMOTE_SERVICES: write name=url pairs/],
     [

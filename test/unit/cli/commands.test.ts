@@ -15,7 +15,7 @@ describe('the command line', () => {
     expect((await type('service list')).out).toMatch(/Not covered[\s\S]*rating {2}cloudkitty/);
     expect(await type('waiver add rating --reason "it counts, and keeps nothing"')).toEqual({
       code: 0,
-      out: 'rating is waived, for every operation that has not ended yet. One that is held because of it needs a release.\n',
+      out: 'rating is waived for every operation that has not ended yet. If an operation is held because of it, release that operation.\n',
       err: '',
     });
     const waiver = {
@@ -30,13 +30,13 @@ describe('the command line', () => {
     });
     expect(await type('waiver remove rating')).toMatchObject({
       code: 0,
-      out: 'rating counts again.\n',
+      out: 'The waiver for rating is removed. Operations report it as uncovered again.\n',
     });
     expect([...engine.waived]).toEqual([]);
     expect(await type('waiver remove rating')).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringContaining('rating is not waived'),
+      err: expect.stringContaining('there is no waiver for rating'),
     });
     expect(await type('waiver add first --reason x')).toMatchObject({
       code: 1,
@@ -58,7 +58,7 @@ describe('the command line', () => {
     expect(engine.operations.size).toBe(0);
     expect(await type(`project delete ${TARGET}`)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('no such project'),
+      err: expect.stringContaining('Keystone has no project with this id'),
     });
     expect(await type(`project delete ${CONTROL} --name shoo`)).toMatchObject({
       code: 1,
@@ -70,7 +70,7 @@ describe('the command line', () => {
     const [opened] = [...engine.operations.values()];
     expect({ code, out }).toEqual({
       code: 0,
-      out: `${opened?.id} begins. Follow it: propagator operation show ${opened?.id}\n`,
+      out: `${opened?.id} was opened. Follow it: propagator operation show ${opened?.id}\n`,
     });
     expect(opened?.request).toMatchObject({
       by: 'ann',
@@ -78,7 +78,7 @@ describe('the command line', () => {
       enabled: true,
     });
     const followed = await type(`operation show ${opened?.id}`);
-    expect(followed).toMatchObject({ code: 5, out: expect.stringContaining('ann asked for it') });
+    expect(followed).toMatchObject({ code: 5, out: expect.stringContaining('requested by ann') });
     expect(JSON.parse((await type(`operation show ${opened?.id} --json`)).out)).toMatchObject({
       operation: { id: opened?.id },
     });
@@ -115,7 +115,7 @@ describe('the command line', () => {
     expect(await type(`operation show ${shown.id}`)).toMatchObject({ code: 4 });
     expect(await type('operation show op-000000000000')).toMatchObject({
       code: 1,
-      err: expect.stringContaining('no such operation'),
+      err: expect.stringContaining('there is no operation with this id'),
     });
     expect(await type('operation list --state gone')).toMatchObject({ code: 64 });
     expect(await type('cleanse')).toMatchObject({ code: 64 });
@@ -204,7 +204,7 @@ describe('the command line', () => {
     });
     expect([code, complained.join('')]).toEqual([
       1,
-      expect.stringContaining('no propagator answers'),
+      expect.stringContaining('no propagator answered'),
     ]);
   });
 });

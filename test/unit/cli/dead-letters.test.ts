@@ -1,5 +1,5 @@
 import { time } from '../../../lib/cli/output.ts';
-import { engineError, LETTERS_BUSY } from '../../../lib/engine/engine-error.ts';
+import { DEAD_LETTERS_BUSY, engineError } from '../../../lib/engine/engine-error.ts';
 import { confirmation, operation, quarantined, requested } from '../../engine/samples.ts';
 import { SILENT_LOG, TELLINGS } from '../shared/secrets.ts';
 import { desk } from './desk.ts';
@@ -47,7 +47,7 @@ describe('propagator dead-letter list', () => {
     const { code, out } = await type('dead-letter list');
     expect(code).toBe(0);
     expect(words(out)).toEqual([
-      'SERVICE | LETTERS | OLDEST | EXPIRES | CAUSE',
+      'SERVICE | COUNT | OLDEST | EXPIRES | CAUSE',
       'nova | 2 | 1h 0m | in 13d 23h | nova.http.403',
       'nova | 1 | 0s | never | nova.http.409',
       'coordinate | 1 | 0s | never | engine.gave-up',
@@ -55,25 +55,25 @@ describe('propagator dead-letter list', () => {
       expect.stringMatching(/^nova, nova\.http\.403: op-\w+, op-\w+$/),
       '| nova refused: nova.http.403',
       '| Give the role back.',
-      '| one in full:',
+      '| show one:',
       '| propagator dead-letter show 1',
-      '| once mended:',
+      '| after the fix:',
       '| propagator dead-letter redrive --service nova --cause nova.http.403',
       '',
       `nova, nova.http.409: ${id}`,
       '| nova refused: nova.http.409',
       '| Give the role back.',
-      '| one in full:',
+      '| show one:',
       '| propagator dead-letter show 3',
-      '| once mended:',
+      '| after the fix:',
       '| propagator dead-letter redrive --service nova --cause nova.http.409',
       '',
       `coordinate, engine.gave-up: ${id}`,
-      '| the function died on it again and again',
-      '| Read the log of this operation, mend the cause, then redrive.',
-      '| one in full:',
+      '| the function failed each time without an error report',
+      '| Read the log of this operation, fix the cause, then redrive the message.',
+      '| show one:',
       '| propagator dead-letter show 4',
-      '| once mended:',
+      '| after the fix:',
       '| propagator dead-letter redrive --queue coordinate --cause engine.gave-up',
       '',
     ]);
@@ -81,7 +81,7 @@ describe('propagator dead-letter list', () => {
     const [command = ''] =
       out.match(/dead-letter redrive --service nova --cause nova\.http\.403/) ?? [];
     expect((await type(`${command} --dry-run`)).out).toMatch(
-      /\n2 would be sent back; none was\.\n$/,
+      /\n2 selected; none was sent back \(--dry-run\)\.\n$/,
     );
     expect(words((await type('dead-letter list --queue coordinate')).out)).toHaveLength(11);
     expect(
@@ -118,13 +118,13 @@ describe('propagator dead-letter list', () => {
     }
     expect((await type('dead-letter list')).out).toContain("--cause 'it'\\''s; rm -rf'");
     expect((await type('dead-letter redrive --cause nova.http.403')).out).toBe(
-      '500 sent back; see: propagator operation list\n',
+      '500 sent back. Follow the operations: propagator operation list\n',
     );
     const decisions = (await type('audit list --limit 1000')).out;
     expect(decisions).toMatch(
       /^redriven by ann at \S+Z: 500 of nova, nova\.http\.403\n {2}500 operations\n$/,
     );
-    expect((await type('audit list')).out).toMatch(/newest 100; more: --limit/);
+    expect((await type('audit list')).out).toMatch(/newest 100\. For more, use --limit/);
   });
 
   it('and what is in quarantine are shown without secrets', async () => {
@@ -147,7 +147,7 @@ describe('propagator dead-letter list', () => {
       const { code, out } = await type(line);
       expect([line, code, out.includes(SILENT_LOG)]).toEqual([line, 0, false]);
     }
-    expect((await type('quarantine list --json')).out).toContain('[cut out]');
+    expect((await type('quarantine list --json')).out).toContain('[redacted]');
   });
 
   it('show one with all that is known, and what can be done with it', async () => {
@@ -158,7 +158,7 @@ describe('propagator dead-letter list', () => {
       /given up {3}\S+Z, 1h 0m ago, after 9 deliveries/,
       /kept {7}until \S+Z, expires in 13d 23h/,
       `operation  ${id}`,
-      `task       ${id}/nova/RegionOne, pass 1`,
+      `task       ${id}/nova/RegionOne, run 1`,
       'cause      nova.http.403 (Denied)',
       'error      nova refused: nova.http.403',
       'status     403',
@@ -170,7 +170,7 @@ describe('propagator dead-letter list', () => {
     ])
       expect(out).toMatch(line);
     expect((await type('dead-letter show 4')).out).toMatch(
-      /kept {7}until a person decides[\s\S]*died on it again and again/,
+      /kept {7}until it is redriven or discarded[\s\S]*failed each time without an error report/,
     );
     expect(JSON.parse((await type('dead-letter show 1 --json')).out)).toMatchObject({
       id: '1',
@@ -193,7 +193,7 @@ describe('propagator dead-letter redrive', () => {
     const { out } = await type(
       'dead-letter redrive --service nova --cause nova.http.403 --dry-run',
     );
-    expect(out).toMatch(/nova +2 +1h 0m[\s\S]*\n2 would be sent back; none was\.\n$/);
+    expect(out).toMatch(/nova +2 +1h 0m[\s\S]*\n2 selected; none was sent back \(--dry-run\)\.\n$/);
     expect([engine.letters.length, engine.waiting.length, engine.decided]).toEqual([4, 0, []]);
   });
 
@@ -201,32 +201,32 @@ describe('propagator dead-letter redrive', () => {
     const { engine, type, id } = await laid();
     expect(await type('dead-letter redrive')).toMatchObject({
       code: 64,
-      err: expect.stringContaining('say which'),
+      err: expect.stringContaining('select messages with'),
     });
     expect(await type('dead-letter redrive --reason x')).toMatchObject({ code: 64 });
     expect(await type('dead-letter redrive --service Nova')).toMatchObject({
       code: 64,
-      err: expect.stringContaining('in small letters'),
+      err: expect.stringContaining('is lower case'),
     });
     expect(await type('dead-letter redrive --operation 7')).toMatchObject({
       code: 64,
-      err: expect.stringContaining('twelve hex digits'),
+      err: expect.stringContaining('twelve hexadecimal digits'),
     });
     expect(
       await type('dead-letter redrive --service nova --cause nova.http.409 --reason "role given"'),
     ).toMatchObject({
       code: 0,
-      out: '1 sent back; see: propagator operation list\n',
+      out: '1 sent back. Follow the operations: propagator operation list\n',
     });
     expect(engine.letters.map((letter) => letter.id)).toEqual(['1', '2', '4']);
     expect(engine.decided).toMatchObject([
       { what: 'redriven', by: 'ann', reason: 'role given', operationId: id },
     ]);
     expect((await type('dead-letter redrive --queue ingest')).out).toBe(
-      'Nothing matched. What there is: propagator dead-letter list\n',
+      'No dead letter matched. List all of them: propagator dead-letter list\n',
     );
     expect((await type('dead-letter redrive --all')).out).toBe(
-      '3 sent back; see: propagator operation list\n',
+      '3 sent back. Follow the operations: propagator operation list\n',
     );
     expect(engine.letters).toEqual([]);
   });
@@ -237,7 +237,7 @@ describe('propagator dead-letter discard', () => {
     const { engine, type, id } = await laid();
     expect(await type('dead-letter discard --reason x')).toMatchObject({
       code: 64,
-      err: expect.stringContaining('say which'),
+      err: expect.stringContaining('select messages with'),
     });
     expect(await type('dead-letter discard --service nova')).toMatchObject({
       code: 64,
@@ -246,12 +246,12 @@ describe('propagator dead-letter discard', () => {
     expect(await type('dead-letter discard --all --reason x')).toMatchObject({ code: 64 });
     expect(await type(`dead-letter discard --operation ${id} --reason x`)).toMatchObject({
       code: 1,
-      err: expect.stringContaining('waits for this operation.confirm'),
+      err: expect.stringContaining('cannot continue without this operation.confirm'),
     });
     expect(engine.letters).toHaveLength(4);
     const { out } = await type('dead-letter discard --service nova --id 3 --reason "torn down"');
     expect(out).toBe(
-      '1 thrown away. Their operations end without proof (unverified); see: propagator operation list\n',
+      '1 discarded. Their operations end as unverified. Follow them: propagator operation list\n',
     );
     const line = /discarded by ann at \S+Z: 1 of nova, nova\.http\.409: torn down/;
     expect((await type(`operation show ${id}`)).out).toMatch(
@@ -259,7 +259,7 @@ describe('propagator dead-letter discard', () => {
     );
     expect((await type('audit list')).out).toMatch(new RegExp(`^${line.source}\n  ${id}\n$`));
     expect((await type('audit list --operation op-000000000000')).out).toBe(
-      'Nobody has decided anything yet.\n',
+      'No decisions yet.\n',
     );
   });
 });
@@ -278,7 +278,7 @@ describe('while somebody else looks at the dead letters', () => {
   it('operations are shown all the same, with a word about what is missing', async () => {
     const { engine, type, id } = await laid();
     engine.deadLetters = () =>
-      Promise.reject(engineError(LETTERS_BUSY, 'Somebody else looks at them.', 'Try again.'));
+      Promise.reject(engineError(DEAD_LETTERS_BUSY, 'Somebody else looks at them.', 'Try again.'));
     for (const line of [
       'operation list',
       `operation show ${id}`,
@@ -287,7 +287,7 @@ describe('while somebody else looks at the dead letters', () => {
     ]) {
       const { out, err } = await type(line);
       expect([line, err, out.includes(id)]).toEqual([line, '', true]);
-      expect(out).toContain('Somebody else looks at the dead letters');
+      expect(out).toContain('Another command is listing the dead letters');
     }
     expect(await type('dead-letter list')).toMatchObject({
       code: 1,

@@ -40,24 +40,24 @@ describe('propagator operation', () => {
       `
 op-0123456789ab  cleanup of project shop (4f0c)
 state      running, mode enforce, for 1m 0s
-because    identity.project.deleted by ann, taken in 2026-03-01T11:59:00Z
+because    identity.project.deleted by ann, received at 2026-03-01T11:59:00Z
 Keystone   answered 404 at 2026-03-01T11:59:10Z and 2026-03-01T11:59:15Z
 
 SERVICE  REGION     STATE      NOTE
 nova     RegionOne  requested
 neutron  RegionOne  pending
 gnocchi  RegionOne  skipped    off by default: evidence
-this cloud does not have: heat, zun
+not in this cloud: heat, zun
 
-KIND         FOUND  REMOVED  LEFT
+TYPE         FOUND  REMOVED  LEFT
 nova.server      3        1     2
 
-Waits on
+Waiting for
 ! nova.server (2): it is locked
     for 20s; the operator must act; req-1
     Unlock it.
 · neutron: HTTP 503
-    for 5s; goes on by itself`.slice(1),
+    for 5s; no action needed`.slice(1),
     );
   });
 
@@ -73,31 +73,31 @@ Waits on
       `
 op-0123456789ab  cleanup of project shop (4f0c)
 state      pre-delete, mode enforce, for 1m 0s
-because    ann asked for it at 2026-03-01T11:59:00Z, the project was enabled, confirmed by its name: the customer left
+because    requested by ann at 2026-03-01T11:59:00Z while the project was enabled, confirmed by its name: the customer left
 Keystone   showed the project, enabled
-now        takes a role on the project in Keystone, for 3s
+now        assigning a role on the project in Keystone, for 3s
 
 SERVICE   REGION     STATE      NOTE
-barbican  RegionOne  requested  while the project lives
+barbican  RegionOne  requested  before the deletion
 nova      RegionOne  pending`.slice(1),
     );
   });
 
   it.each([
-    ['confirming', true, undefined, 'not asked yet', undefined],
+    ['confirming', true, undefined, 'has not been asked yet', undefined],
     ['pre-delete', true, { what: 'assign-role', done: true }, ENABLED, undefined],
     [
       'pre-delete',
       true,
       { what: 'disable', done: false },
       ENABLED,
-      'disables the project in Keystone, for 3s',
+      'disabling the project in Keystone, for 3s',
     ],
     [
       'running',
       true,
       { what: 'disable', done: true },
-      `${ENABLED}, and has disabled it`,
+      `${ENABLED}; it is now disabled`,
       undefined,
     ],
     ['running', false, undefined, DISABLED, undefined],
@@ -105,21 +105,21 @@ nova      RegionOne  pending`.slice(1),
       'closing',
       true,
       { what: 'delete', done: false },
-      `${ENABLED}, and has disabled it`,
-      'deletes the project in Keystone, for 3s',
+      `${ENABLED}; it is now disabled`,
+      'deleting the project in Keystone, for 3s',
     ],
     [
       'finished',
       true,
       { what: 'delete', done: true },
-      `${ENABLED}, and shows it no more`,
+      `${ENABLED}; it is now deleted`,
       undefined,
     ],
     [
       'finished',
       false,
       { what: 'delete', done: true },
-      `${DISABLED}, and shows it no more`,
+      `${DISABLED}; it is now deleted`,
       undefined,
     ],
     [
@@ -127,7 +127,7 @@ nova      RegionOne  pending`.slice(1),
       true,
       { what: 'revoke-role', done: false },
       ENABLED,
-      'gives the role on the project back in Keystone, for 3s',
+      'revoking the role on the project in Keystone, for 3s',
     ],
     ['held', false, { what: 'delete', done: false }, DISABLED, undefined],
   ])(
@@ -185,15 +185,15 @@ nova      RegionOne  pending`.slice(1),
       manila,
       taskOf('glance', { conditions }),
     ]);
-    expect(text.slice(text.indexOf('Out of reach'))).toBe(
+    expect(text.slice(text.indexOf('Unreachable'))).toBe(
       `
-Out of reach
+Unreachable
 ? barbican in RegionOne: secrets could not be reached
     barbican.secret: only a token on the project shows it
       Ask for the cleanup before.
-? manila in RegionOne: it could not be reached
+? manila in RegionOne: no reason was reported
 
-Stays
+Retained
 - glance.image: skipped: a slash is in its name
     Remove the row.`.slice(1),
     );
@@ -211,9 +211,9 @@ Stays
     const text = showOperation(seenAs({ uncovered }), waivers, NOON, plain);
     expect(text.slice(text.indexOf('Not covered'))).toBe(
       `
-Not covered: Keystone has these, and no operation looks at them
-? rating (cloudkitty): the catalog has it, and no service file covers it
-    What they hold of it is not known. One that holds nothing of projects: propagator waiver add TYPE --reason "…"
+Not covered: registered in Keystone, but no operation lists them
+? rating (cloudkitty): it is in the catalog, and no service file covers it
+    Their resources are unknown. If a type has no resources of projects: propagator waiver add TYPE --reason "…"
 
 Waived
 - dns (designate): by ann at 2026-03-01T12:00:00Z: no zones here`.slice(1),
@@ -244,10 +244,10 @@ describe('propagator operation list', () => {
       showOperations({ operations: [seenAs(held, [], { resources }), seenAs(user)] }, NOON, plain),
     ).toBe(
       `
-OPERATION        ABOUT         STATE     FOUND  REMOVED   LEFT  FOR    WAITS ON
-op-0123456789ab  project shop  held      30000        0  30000  1m 0s  it holds 30000 resources, the cap is 20000
+OPERATION        ACCOUNT       STATE     FOUND  REMOVED   LEFT  DURATION  WAITING FOR
+op-0123456789ab  project shop  held      30000        0  30000  1m 0s     it holds 30000 resources, the cap is 20000
 op-ba9876543210  user u2       finished      0        0      0  30s`.slice(1),
     );
-    expect(showOperations({ operations: [] }, NOON, plain)).toBe('No operation yet.');
+    expect(showOperations({ operations: [] }, NOON, plain)).toBe('No operations.');
   });
 });

@@ -57,7 +57,7 @@ describe('A process that is told to stop', () => {
     on.emit('SIGTERM', 'SIGTERM');
     await new Promise((done) => setTimeout(done, 50));
     expect(on.exits).toEqual([1]);
-    expect(lines.map(({ text }) => text)).toContain('stopping takes too long: ending at once');
+    expect(lines.map(({ text }) => text)).toContain('stopping took too long; ending at once');
     resolve();
     await running;
   });

@@ -56,27 +56,27 @@ describe('propagator service list', () => {
   it('is a table in the order of the cleanup; below it what nobody covers, and what was waived by whom', () => {
     expect(showServices(cloud, plain)).toBe(
       `
-SERVICE    CATALOG TYPES  CLASS  HOLDS                 AFTER                        HERE        NOTE
-nova       compute        A      server, server-group  -                            RegionOne   of users: keypair
-barbican   key-manager    A C    resource              ~nova                        -           begins while the project lives
+SERVICE    CATALOG TYPES  CLASS  RESOURCES             AFTER                        REGIONS     NOTE
+nova       compute        A      server, server-group  -                            RegionOne   for users: keypair
+barbican   key-manager    A C    resource              ~nova                        -           runs before the deletion
 gnocchi    metric         A      resource              nova                         RegionOne   off by default: metering is often billing
                                                                                                 evidence
-placement  placement      -      -                     -                            RegionOne   holds nothing: allocations go with their
-                                                                                                servers
+placement  placement      -      -                     -                            RegionOne   no project resources: allocations go with
+                                                                                                their servers
 keystone   identity       A      resource              ~nova, ~barbican, ~gnocchi,  RegionOne
                                                        ~placement
 billing    -              A      resource              keystone                     everywhere
-cmdb       -              -      ?                     -                            everywhere  your own, asked over HTTP
+cmdb       -              -      ?                     -                            everywhere  HTTP plugin
 
 CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
 AFTER  ~ gets its turn first, and holds it up only for a while
 
-Not covered: this cloud's catalog has them, and no service file does. What they hold of a project stays, and no operation ends as finished.
+Not covered: these types are in the catalog of this cloud, and no service file covers them. Their resources are not removed, and each operation ends as unverified.
 TYPE    NAME
 rating  cloudkitty
 One that holds nothing of projects: propagator waiver add TYPE --reason "…". One that does: CONTRIBUTING.md, or a service of your own.
 
-Waived; "propagator waiver remove TYPE" takes it back
+Waived (to remove a waiver: propagator waiver remove TYPE)
 TYPE  BY   AT                    REASON
 dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
     );
@@ -103,7 +103,7 @@ dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
     );
     expect(text).toBe(
       `
-SERVICE   CATALOG TYPES  CLASS  HOLDS                                  AFTER        HERE       NOTE
+SERVICE   CATALOG TYPES  CLASS  RESOURCES                              AFTER        REGIONS    NOTE
 nova      nova           A      resource                               -            RegionOne
 neutron   neutron        A      router, network, subnet, port, trunk,  nova         RegionOne
                                 floating-ip, security-group
@@ -129,6 +129,6 @@ AFTER  ~ gets its turn first, and holds it up only for a while`.slice(1),
       plain,
     );
     expect(text).toMatch(/^neutron .* ~designate\.ptr-record, ~heat /m);
-    expect(text).toContain('\n       ~service.kind: for the sake of that resource type alone');
+    expect(text).toContain('\n       ~service.type: waits only for that resource type');
   });
 });

@@ -49,7 +49,7 @@ describe('the token of a command', () => {
   it('that cannot be read stops the command and names the file and the settings', () => {
     const { sent, send } = sentBy({ PROPAGATOR_DATA: '/root/data' });
     expect(() => send('POST')).toThrow(
-      'the token file /root/data/api-token cannot be read: nothing was sent',
+      'the token file /root/data/api-token cannot be read; nothing was sent',
     );
     expect(sent).toEqual([]);
   });
@@ -57,7 +57,7 @@ describe('the token of a command', () => {
   it('of the file never leaves this machine', () => {
     const { sent, send } = sentBy({ PROPAGATOR_DATA: '/srv/data' }, 'https://propagator.example');
     expect(() => send('POST')).toThrow(
-      'a change on propagator.example needs a token of its API: nothing was sent',
+      'this command changes something on propagator.example, and PROPAGATOR_API_TOKEN is not set; nothing was sent',
     );
     expect(sent).toEqual([]);
   });
@@ -65,7 +65,7 @@ describe('the token of a command', () => {
   it('goes to another machine encrypted only', async () => {
     const environment = { PROPAGATOR_API_TOKEN: 'given' };
     expect(() => sentBy(environment, 'http://propagator.example').send('POST')).toThrow(
-      'unencrypted: nothing was sent',
+      'unencrypted; nothing was sent',
     );
     const { sent, send } = sentBy(environment, 'https://propagator.example');
     await send('POST');

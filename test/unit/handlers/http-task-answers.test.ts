@@ -136,7 +136,7 @@ describe('what a service of the operator’s own answers', () => {
       {
         conditions: Array(26).fill({ class: 'Blocked', message: 'x', actor: 'operator', count: 1 }),
       },
-      'the most is 25',
+      'the limit is 25',
     ],
     ['more than it may', { because: 'x'.repeat(300_000) }, 'larger than 256 KB'],
   ])('with %s is a failed try', async (_, data, message) => {
@@ -157,7 +157,7 @@ describe('what a service of the operator’s own answers', () => {
         .writeHead(200)
         .end(body('progressed', phase, { conditions, again: { afterSeconds: 60, error } }));
     await turn();
-    expect(billing().error).toMatchObject({ message: expect.stringContaining('[cut out]') });
+    expect(billing().error).toMatchObject({ message: expect.stringContaining('[redacted]') });
     expect(everything()).not.toContain(SILENT_LOG);
   });
 
@@ -207,7 +207,7 @@ describe('what a service of the operator’s own answers', () => {
     [
       'an end in another phase',
       body('finished', 'apply', { result: 'finished' }),
-      'the report is about apply',
+      'the report is about phase apply',
     ],
   ])('200 with %s: a failed try, told without a word of it', async (_, text, message) => {
     answer = (response) => response.writeHead(200).end(text);

@@ -191,7 +191,7 @@ describe('a service of the operator that is asked over HTTP', () => {
     [
       'the end of a survey to the order to remove',
       { status: 200, json: finished('plan') },
-      'the report is about plan',
+      'the report is about phase plan',
     ],
     [
       'an end with resources left',

@@ -98,7 +98,7 @@ describe('before anything is opened', () => {
     [
       'Keystone has no such project',
       () => world.ask({ project: 'nothing', name: 'nothing' }),
-      'no such project',
+      'Keystone has no project with this id',
     ],
     [
       'it is the own project',

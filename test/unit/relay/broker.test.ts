@@ -110,16 +110,16 @@ describe('TLS settings of the broker', () => {
   });
 
   it.each<[string, Record<string, string>]>([
-    ['RABBITMQ_CA_FILE: there is no readable file', { RABBITMQ_CA_FILE: 'gone' }],
+    ['RABBITMQ_CA_FILE: the file', { RABBITMQ_CA_FILE: 'gone' }],
     ['RABBITMQ_CA_FILE: /', { RABBITMQ_CA_FILE: 'text' }],
-    ['RABBITMQ_CERT_FILE: set RABBITMQ_KEY_FILE', { RABBITMQ_CERT_FILE: 'one.pem' }],
-    ['RABBITMQ_KEY_FILE: set RABBITMQ_CERT_FILE', { RABBITMQ_KEY_FILE: 'one.key' }],
+    ['RABBITMQ_CERT_FILE: also set RABBITMQ_KEY_FILE', { RABBITMQ_CERT_FILE: 'one.pem' }],
+    ['RABBITMQ_KEY_FILE: also set RABBITMQ_CERT_FILE', { RABBITMQ_KEY_FILE: 'one.key' }],
     [
-      'RABBITMQ_KEY_FILE: it does not belong',
+      'RABBITMQ_KEY_FILE: the key does not match',
       { RABBITMQ_CERT_FILE: 'one.pem', RABBITMQ_KEY_FILE: 'other.key' },
     ],
     [
-      'RABBITMQ_SERVER_NAME: it is for TLS',
+      'RABBITMQ_SERVER_NAME: it requires TLS',
       { RABBITMQ_SERVER_NAME: 'x', RABBITMQ_URL: 'amqp://u:p@h/' },
     ],
   ])('%s … stops the start', (expected, set) => {
@@ -142,7 +142,7 @@ describe('a failure of the broker', () => {
   const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
   it('says that the queue keeps everything only when this process has seen the queue', () => {
-    expect(report(away, true).advice).toContain('Queue ours keeps what Keystone sends');
+    expect(report(away, true).advice).toContain('Queue ours keeps the notifications of Keystone');
     const { advice } = report(away, false);
     expect(advice).toContain('has not seen queue ours');
     expect(advice).not.toMatch(/keeps|nothing is lost/i);
@@ -152,7 +152,7 @@ describe('a failure of the broker', () => {
     expect(report(new Error(said), false)).toMatchObject({
       code: 'rabbitmq.virtual-host',
       message:
-        'h:5672 does not open the virtual host nope: it does not exist, or the login may not use it',
+        'h:5672 refused the virtual host nope: it does not exist, or the login has no permission for it',
     });
   });
   it('tells a refused certificate, with the settings for it', () => {

@@ -27,9 +27,9 @@ describe('over AMQP alone', () => {
   it('it says what it found, and how to look for a policy that it can’t see', async () => {
     expect(await texts(BROKER, options(), server, 7)).toEqual([
       'connected to RabbitMQ 3.10.8 at 10.0.0.5:5672, virtual host keystone',
-      'queue keystone-propagator (classic, durable, our own): 7 messages wait',
+      'queue keystone-propagator (classic, durable, created by the relay): 7 waiting messages',
       expect.stringContaining(
-        'rabbitmqctl list_queues -p keystone name policy arguments, and rabbitmqctl list_policies -p keystone',
+        'rabbitmqctl list_queues -p keystone name policy arguments; rabbitmqctl list_policies -p keystone',
       ),
     ]);
   });
@@ -91,7 +91,7 @@ describe('with the management API', () => {
       await texts('amqp://propagator:s3cr3t@10.0.0.5/', options({ managementUrl }), server, 0),
     ).toEqual([
       'connected to RabbitMQ 3.10.8 at 10.0.0.5:5672, virtual host /',
-      'queue keystone-propagator (classic, durable): 0 messages wait',
+      'queue keystone-propagator (classic, durable): 0 waiting messages',
     ]);
     await findings(
       BROKER,
@@ -116,7 +116,7 @@ describe('with the management API', () => {
       },
     };
     expect(await warnings(BROKER, options({ managementUrl }), server, 0)).toEqual([
-      'policy ha_ttl_keystone drops messages after 70 s: what waits in keystone-propagator longer, while we are away, is lost until a sweep finds it',
+      'policy ha_ttl_keystone drops messages after 70 s: notifications in keystone-propagator can be lost while the relay is disconnected; only a sweep finds their changes',
     ]);
   });
   it('it warns of a topic’s queue that a restart of the broker empties', async () => {
@@ -131,12 +131,12 @@ describe('with the management API', () => {
       3,
     );
     expect(said[1]).toBe(
-      'queue ours.info (classic, NOT durable: a restart of the broker empties it): 3 messages wait',
+      'queue ours.info (classic, NOT durable: a restart of the broker deletes its messages): 3 waiting messages',
     );
   });
   it.each([
     [{ status: 401, body: { error: 'not_authorised' } }, 'answered 401'],
-    [{ status: 200, body: ['nothing'] }, 'answered something else than a queue'],
+    [{ status: 200, body: ['nothing'] }, 'did not answer with a queue'],
   ])('an answer that is none is said, and nothing fails', async (given, words) => {
     answer = given;
     const said = await texts(BROKER, options({ managementUrl }), server, 0);
@@ -171,7 +171,7 @@ describe('the settings of the relay', () => {
   });
   it('never take the queue that all services share, unless told to', () => {
     expect(() => from({ RABBITMQ_TOPIC_QUEUE: 'notifications.info' })).toThrow(
-      /shared by all services/,
+      /all services publish to/,
     );
     expect(
       from({ RABBITMQ_TOPIC_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' }).source
@@ -181,9 +181,9 @@ describe('the settings of the relay', () => {
   it('never declare a queue that Keystone declares', () => {
     expect(() =>
       from({ RABBITMQ_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' }),
-    ).toThrow(/Keystone itself declares/);
+    ).toThrow(/a queue that Keystone declares/);
     expect(() =>
       from({ RABBITMQ_QUEUE: 'audit.info', RABBITMQ_ROUTING_KEY: 'audit.info' }),
-    ).toThrow(/Keystone itself declares/);
+    ).toThrow(/a queue that Keystone declares/);
   });
 });

@@ -29,7 +29,7 @@ describe('the log', () => {
       'connected',
     );
     expect(lines.join('')).not.toContain('hunter2');
-    expect(lines.join('')).toContain('[cut out]');
+    expect(lines.join('')).toContain('[redacted]');
   });
 
   it.each(TELLINGS)('cuts %s out of every text, and out of what it says itself', (_, text) => {
@@ -40,7 +40,7 @@ describe('the log', () => {
     expect(lines.join('')).not.toContain(SILENT_LOG);
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({
       level: 'warn',
-      cause: expect.stringContaining('[cut out]'),
+      cause: expect.stringContaining('[redacted]'),
     });
   });
 

@@ -44,7 +44,7 @@ describe('text without secrets', () => {
     ['capitals', `{"id":"p1","TOKEN":"${SECRET}"}`],
   ])('lets go of %s', (_, text) => {
     expect(redactText(text)).not.toContain(SECRET);
-    expect(redactText(text)).toContain('[cut out]');
+    expect(redactText(text)).toContain('[redacted]');
     expect(redactText(text)).toContain('id');
   });
 
@@ -60,7 +60,7 @@ describe('text without secrets', () => {
       for (const depth of [0, 1, 2]) {
         const cut = redactText(depth === 0 ? text : nested({ text, id: 'p1' }, depth - 1));
         expect(cut).not.toContain(SILENT_LOG);
-        expect(cut).toContain('[cut out]');
+        expect(cut).toContain('[redacted]');
         expect(redactText(cut)).toBe(cut);
       }
     },
@@ -109,7 +109,7 @@ describe('a value of our own without secrets', () => {
     };
     expect(redactDeep(value)).toEqual({
       ...value,
-      more: [{ message: 'password=[cut out]' }, null, 3, true],
+      more: [{ message: 'password=[redacted]' }, null, 3, true],
     });
   });
 });
@@ -159,7 +159,7 @@ describe.each(TELLINGS)('%s in what somebody else says', (_, text) => {
       (await world.call('POST', `/v1/tasks/${encodeURIComponent(task.id)}/report`, report)).status,
     ).toBe(202);
     await world.settle();
-    expect(JSON.stringify(seen)).toContain('cut out');
+    expect(JSON.stringify(seen)).toContain('[redacted]');
     expect(JSON.stringify([seen, world.engine.letters])).not.toContain(SILENT_LOG);
   });
 });

@@ -103,7 +103,7 @@ describe('settings', () => {
   });
   it('a name of an earlier release is told with the new one', () => {
     expect(wrong({ PROPAGATOR_GRACE: '1h' }).report.message).toBe(
-      'PROPAGATOR_GRACE: it is called PROPAGATOR_GRACE_PERIOD now',
+      'PROPAGATOR_GRACE: this setting is now PROPAGATOR_GRACE_PERIOD',
     );
   });
   it('never repeat a value, for it may hold a password', () => {

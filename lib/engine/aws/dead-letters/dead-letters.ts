@@ -106,9 +106,9 @@ async function take(
           );
     for (const one of page) sent.add(aboutOf(one));
     const made = decisionsOf(what, lettersOf(page), decided, at).map((decision) => {
-      const { queue, operationId, cause, letters } = decision;
+      const { queue, operationId, cause, count } = decision;
       const known = decisions.get([queue, operationId, cause].join('\n'));
-      const now = known ? { ...known, letters: known.letters + letters } : decision;
+      const now = known ? { ...known, count: known.count + count } : decision;
       decisions.set([queue, operationId, cause].join('\n'), now);
       return now;
     });

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../../events/index.ts';
 import type { ErrorReport } from '../../../shared/errors.ts';
 import { matches, readLetter } from '../../dead-letters.ts';
-import { engineError, LETTERS_BUSY } from '../../engine-error.ts';
+import { DEAD_LETTERS_BUSY, engineError } from '../../engine-error.ts';
 import type { DeadLetter, DeadLetterFilter } from '../../port.ts';
 import { leaseKey } from '../dynamodb/keys.ts';
 import type { Store } from '../dynamodb/table.ts';
@@ -131,7 +131,7 @@ async function alone(
 
 const busy = (place: string, what: string, { hiddenSeconds }: DeadLetterDeps) =>
   engineError(
-    LETTERS_BUSY,
+    DEAD_LETTERS_BUSY,
     `${what} the dead letters in ${place}, or died on it a moment ago.`,
     `Nothing is lost. Try again; in ${hiddenSeconds} seconds at the latest all of them are seen again.`,
   );

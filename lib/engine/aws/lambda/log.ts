@@ -4,7 +4,7 @@ import { redactText, SECRET_FIELDS } from '../../../shared/redaction.ts';
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Redacts the same as `lib/shared/log.ts`: secret fields by name, and secrets in any text. */
 const shown = (field: string, value: unknown): unknown => {
-  if (SECRET_FIELDS.includes(field)) return '[cut out]';
+  if (SECRET_FIELDS.includes(field)) return '[redacted]';
   return typeof value === 'string' ? redactText(value) : value;
 };
 

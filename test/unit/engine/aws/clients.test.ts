@@ -128,7 +128,7 @@ describe('a call', () => {
     );
     expect(thrown).toMatchObject({
       name: 'InvalidSignatureException',
-      message: expect.stringContaining('[cut out]'),
+      message: expect.stringContaining('[redacted]'),
     });
     const all = inspect(thrown, { depth: 20, showHidden: true });
     for (const secret of [SILENT_LOG, credentials.secretAccessKey])

@@ -144,7 +144,7 @@ describe('the log of a function', () => {
       level: 'warn',
       time: expect.any(String),
       operation: 'op-1',
-      nested: { token: '[cut out]', fine: 1 },
+      nested: { token: '[redacted]', fine: 1 },
       msg: 'told',
     });
   });
@@ -157,7 +157,7 @@ describe.each(TELLINGS)('%s', (_, text) => {
       { cause: text, error: { list: [text] } },
       text,
     );
-    expect(lines.join('')).toContain('[cut out]');
+    expect(lines.join('')).toContain('[redacted]');
     expect(lines.join('')).not.toContain(SILENT_LOG);
   });
 
@@ -177,7 +177,7 @@ describe.each(TELLINGS)('%s', (_, text) => {
     );
     await fed({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context);
     expect([lines.length, reports.length]).toEqual([2, 1]);
-    expect(lines.join('')).toContain('[cut out]');
+    expect(lines.join('')).toContain('[redacted]');
     expect(JSON.stringify([lines, reports])).not.toContain(SILENT_LOG);
   });
 });

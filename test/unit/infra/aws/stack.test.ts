@@ -96,7 +96,7 @@ describe('a parameter', () => {
     [
       'PROPAGATOR_REMOTE_SERVICES',
       'nova=http://127.0.0.1/',
-      /^PROPAGATOR_REMOTE_SERVICES: there is a service nova already/,
+      /^PROPAGATOR_REMOTE_SERVICES: a service nova already exists/,
     ],
     ['alarmEmail', 'team', /^alarmEmail: write one address/],
     ['alarmEmail', 'a@example.org,b@example.org', /^alarmEmail: write one address/],
