@@ -1,5 +1,11 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Database } from '../../../lib/engine/postgres/database.ts';
+import { openEmbedded } from '../../../lib/engine/postgres/embedded.ts';
 import { StoreHealth } from '../../../lib/engine/postgres/health.ts';
+import { makeBoss } from '../../../lib/engine/postgres/queues.ts';
+import { migrate } from '../../../lib/engine/postgres/schema.ts';
 
 /** A database whose transactions do what the test says. */
 function database(transaction: () => Promise<unknown>) {
@@ -61,4 +67,56 @@ describe('The health of the store', () => {
     expect(seen.transactions).toBe(1);
     resolve();
   }, 10_000);
+});
+
+describe('The health of a real database', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'health-'));
+  let store: Database;
+  let boss: ReturnType<typeof makeBoss>;
+  /** A new one for each check: checks within 2 s share a write. */
+  const check = () => new StoreHealth(store).check();
+
+  beforeAll(async () => {
+    store = await openEmbedded(folder);
+    await migrate(store);
+    boss = makeBoss(store, () => undefined);
+    await boss.start();
+  }, 60_000);
+  afterAll(async () => {
+    await boss.stop({ close: false, graceful: false });
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is true while the database stores what it is given', async () => {
+    await expect(check()).resolves.toBeUndefined();
+  });
+
+  it('is false while the database is read-only, and true afterwards', async () => {
+    await store.script('SET default_transaction_read_only = on');
+    await expect(check()).rejects.toMatchObject(NOT_WRITABLE);
+    await expect(check()).rejects.toThrow('read-only transaction');
+    await store.script('SET default_transaction_read_only = off');
+    await expect(check()).resolves.toBeUndefined();
+  });
+
+  it('is false while the disk takes no row more, and true once it has space', async () => {
+    await store.script(`
+      CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE disk_full USING MESSAGE = 'No space left on device'; END $$;
+      CREATE TRIGGER no_space BEFORE INSERT ON propagator.counter EXECUTE FUNCTION no_space()`);
+    await expect(check()).rejects.toMatchObject(NOT_WRITABLE);
+    await expect(check()).rejects.toThrow('No space left on device');
+    await store.script('DROP TRIGGER no_space ON propagator.counter');
+    await expect(check()).resolves.toBeUndefined();
+  });
+
+  it('is false while another transaction holds the database', async () => {
+    const { promise: held, resolve: release } = Promise.withResolvers<void>();
+    const holder = store.transaction(async () => held);
+    await expect(check()).rejects.toMatchObject({ report: { code: 'engine.database.slow' } });
+    release();
+    await holder;
+    await expect(check()).resolves.toBeUndefined();
+  }, 20_000);
 });
