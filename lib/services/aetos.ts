@@ -4,6 +4,5 @@ import { defineService } from '../task/service.ts';
 export const aetos = defineService({
   name: 'aetos',
   catalogTypes: ['metric-storage'],
-  noProjectResources:
-    'it only shows measures out of Prometheus, which forgets them when its operator says so',
+  noProjectResources: 'it only reads metrics from Prometheus, which stores and expires them',
 });

@@ -90,8 +90,9 @@ const alarmOfUser = defineUserType({
   label: (row) => row.name ?? undefined,
   remove: async (row): Promise<Removal> => ({
     is: 'retained',
-    message: `an alarm of project ${row.project_id} acts with a trust of this user, which is gone`,
-    advice: 'Its action fails from now on: let another member make the alarm anew.',
+    message: `this alarm of project ${row.project_id} uses a trust of the deleted user`,
+    advice:
+      'The actions fail from now on. Ask another member of the project to recreate the alarm.',
   }),
 });
 
@@ -124,8 +125,10 @@ export const aodh = defineService({
     ...['octavia', 'designate', 'manila', 'barbican', 'gnocchi'],
   ],
   releases: [
-    'All: a quota row of the project stays, one number that does no harm ("openstack alarm quota delete" removes it); Aodh makes one for whoever looks.',
-    'All: a trust behind an action "trust+http" goes with its user or its project in Keystone, at the latest.',
+    'All: the quota of the project stays, because Aodh creates a quota whenever it ' +
+      'is read. It does no harm. To remove it: openstack alarm quota delete ' +
+      'PROJECT_ID',
+    'All: Keystone deletes the trust of an action "trust+http" with the user or the project.',
   ],
   resourceTypes: [alarm],
   userResourceTypes: [alarmOfUser],

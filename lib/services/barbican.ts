@@ -10,10 +10,11 @@ import { defineQuota } from './kit/quota.ts';
 
 const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
-  leftover:
-    'secrets, containers, orders, and the copies of the secrets in the secret store (an HSM, Vault)',
+  leftover: 'secrets, containers, orders, and the copies of the secrets in the secret store',
   advice:
-    "Let barbican-keystone-listener remove them ([keystone_notifications] enable), or an operator in Barbican's database; neither tells the secret store, and the listener leaves the orders.",
+    'Let barbican-keystone-listener remove them ([keystone_notifications] enable), ' +
+    'or delete them from the Barbican database. Neither removes the copies in the ' +
+    'secret store, and the listener does not remove orders.',
 };
 
 const text = z.string().nullish();
@@ -103,7 +104,8 @@ const secret = ofTheToken('secret', secretRow, { follows: ['container'], sort: '
 
 const quotas = z.object({ project_quotas: z.record(z.string(), z.number().nullish()) });
 const SERVICE_ADMIN =
-  'the role "key-manager:service-admin" (with enforce_new_defaults: admin, before 2023.2 with system scope)';
+  'the role "key-manager:service-admin" (with enforce_new_defaults: admin; before ' +
+  '2023.2: admin with system scope)';
 
 /**
  * Limits that were set for the project. By default Barbican shows and removes them only for a role
@@ -113,7 +115,8 @@ const projectQuota = defineQuota({
   name: 'project-quota',
   follows: ['secret'],
   blockers: [
-    `Seen and removed only with ${SERVICE_ADMIN}; left out, and that is said, without it.`,
+    `Only a user with ${SERVICE_ADMIN} can list and reset the quota. Without that ` +
+      'role the quota stays, and the report says so.',
   ],
   async list({ api, project, region }) {
     const path = `/v1/project-quotas/${encodeURIComponent(project)}`;
@@ -122,9 +125,10 @@ const projectQuota = defineQuota({
       throw new PropagatorError({
         code: 'barbican.project-quota.denied',
         class: 'Unsupported',
-        message: `whether the project has a quota of its own is not known: Barbican wants ${SERVICE_ADMIN}`,
-        advice:
-          'Give the propagator that role, or leave it: such a quota is a few numbers and does no harm.',
+        message:
+          'the propagator cannot check whether the project has its own quota: Barbican ' +
+          `requires ${SERVICE_ADMIN}`,
+        advice: 'Give the propagator that role, or ignore this: a leftover quota does no harm.',
         service: 'barbican',
         region,
       });
@@ -145,8 +149,8 @@ const projectQuota = defineQuota({
     if (answer.status !== 403) return undefined;
     return {
       is: 'retained',
-      message: "Barbican's policy lets us see the project's quota and not remove it",
-      advice: `Give the propagator ${SERVICE_ADMIN}, or leave it: such a quota is a few numbers and does no harm.`,
+      message: 'Barbican lets the propagator read the quota of the project but not reset it',
+      advice: `Give the propagator ${SERVICE_ADMIN}, or ignore this: the quota does no harm.`,
     };
   },
 });
@@ -162,11 +166,16 @@ export const barbican = defineService({
   // These services delete their keys themselves and accept a 404 when the keys are already gone.
   follows: ['nova', 'cinder', 'glance', 'octavia', 'manila', 'heat', 'magnum', 'tacker'],
   releases: [
-    'All: expired secrets are neither listed nor removed by any call; "barbican-manage db clean --soft-delete-expired-secrets" does it.',
-    "All: the key by which a project's secrets were encrypted stays in the database (kek_data); only barbican-keystone-listener takes it away.",
-    'All: a preferred secret store of the project stays; to ask for it would make a row.',
-    'From 2024.1 on, with enforce_new_defaults, any administrator may remove a secret whose id he knows; he still sees none.',
-    'From 2026.2 on microversion 1.2 refuses to remove a secret with consumers; it is not asked for.',
+    'All: no call lists or removes expired secrets. Run "barbican-manage db clean ' +
+      '--soft-delete-expired-secrets".',
+    'All: the key that encrypted the secrets of a project stays in the database ' +
+      '(kek_data). Only barbican-keystone-listener removes it.',
+    'All: the preferred secret store of a project stays, because reading it would ' +
+      'create a row.',
+    'From 2024.1 on, with enforce_new_defaults, any administrator may delete a ' +
+      'secret by its id, but still cannot list secrets.',
+    'From 2026.2 on, microversion 1.2 refuses to delete a secret with consumers. ' +
+      'The propagator does not use that microversion.',
   ],
   resourceTypes: [order, container, secret, projectQuota],
 });

@@ -48,7 +48,9 @@ async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
 }
 
 const BY_HAND =
-  'Take the hosts out of the aggregates that are named after its reservations (openstack aggregate remove host), then delete the lease from the database of Blazar.';
+  'Remove the hosts from the aggregates that are named after the reservations of ' +
+  'the lease (openstack aggregate remove host AGGREGATE HOST). Then delete the ' +
+  'lease from the Blazar database.';
 
 /**
  * Leases with their reservations. Deleting an active lease ends it: Blazar deletes its servers and
@@ -62,9 +64,11 @@ const lease = defineType({
     advice: BY_HAND,
   },
   blockers: [
-    'Blazar ends a lease with the trust of the one who made it: he must be there, enabled, with his role on the project.',
-    'A lease is refused while it starts, ends or is changed.',
-    'A lease whose deletion broke off stays in DELETING, and is refused from then on.',
+    'Blazar ends a lease with the trust of the user who created it. That user must ' +
+      'exist, be enabled, and have a role on the project.',
+    'Blazar refuses to delete a lease that is starting, ending or being changed.',
+    'A lease whose deletion was interrupted stays in DELETING. Blazar then refuses ' +
+      'every deletion of it.',
   ],
   list: async (context) =>
     (await leasesOf(context)).filter(
@@ -76,13 +80,14 @@ const lease = defineType({
   blocked(row, { now }): Blocker | undefined {
     if (!['CREATING', 'STARTING', 'UPDATING', 'TERMINATING'].includes(row.status ?? ''))
       return undefined;
-    const message = `it is busy (${row.status})`;
+    const message = `the lease is busy (${row.status})`;
     if (!(now() - changedAt(row) > LONG)) return { message, actor: 'none' };
     return {
       message,
       actor: 'operator',
       advice:
-        'Look at the log of blazar-manager for its id; Blazar has no call that resets the state of a lease.',
+        'Search the log of blazar-manager for the id of the lease. Blazar has no API ' +
+        'call that resets the state of a lease.',
     };
   },
   async remove(row, context): Promise<Removal> {
@@ -107,9 +112,11 @@ const lease = defineType({
         throw error;
       return {
         is: 'blocked',
-        message: `${error.message}; its last deletion failed, too, perhaps because its trust is dead`,
+        message:
+          `${error.message}; the previous deletion failed as well, possibly because the ` +
+          'trust of the lease no longer works',
         actor: 'operator',
-        advice: `Read the log of blazar-manager for its id. ${BY_HAND}`,
+        advice: `Search the log of blazar-manager for the id of the lease. ${BY_HAND}`,
       };
     }
     return { is: 'gone' };
@@ -133,18 +140,20 @@ async function missingCreator(
       accept: [404],
     });
     if (!answer) return undefined;
-    const message = 'the user who made it';
+    const message = (state: string): string =>
+      `the user who created the lease (${user_id}) is ${state}, and Blazar can end the lease ` +
+      'only with a trust of that user';
     if (answer.status === 404)
       return {
-        message: `${message} (${user_id}) is gone, and Blazar can end it only in his name`,
+        message: message('deleted'),
         actor: 'operator',
         advice: BY_HAND,
       };
     if (userNow.parse(answer.json).user.enabled !== false) return undefined;
     return {
-      message: `${message} (${user_id}) is disabled, and Blazar can end it only in his name`,
+      message: message('disabled'),
       actor: 'operator',
-      advice: 'Enable him (openstack user set --enable) until the lease is deleted.',
+      advice: `Enable the user until the lease is deleted: openstack user set --enable ${user_id}`,
     };
   });
 }
@@ -164,8 +173,10 @@ const leaseOfUser = defineUserType({
   label: (row) => row.name ?? undefined,
   remove: async (row): Promise<Removal> => ({
     is: 'retained',
-    message: `a lease of project ${row.project_id} can neither start nor end any more: Blazar acts in the name of this user, who is gone`,
-    advice: `Let another member reserve anew. ${BY_HAND}`,
+    message:
+      `Blazar can no longer start or end this lease of project ${row.project_id}: it ` +
+      'needs a trust of the deleted user',
+    advice: `Ask another member of the project to create a new lease. ${BY_HAND}`,
   }),
 });
 

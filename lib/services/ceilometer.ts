@@ -4,5 +4,6 @@ export const ceilometer = defineService({
   name: 'ceilometer',
   catalogTypes: ['meter', 'metering', 'telemetry'],
   noProjectResources:
-    'it has had no API since Queens, so that an entry in the catalog is an old one; what it measured lies in Gnocchi',
+    'it has had no API since Queens, so its catalog entry is obsolete; Gnocchi ' +
+    'stores its measurements',
 });

@@ -85,7 +85,8 @@ const defaultType = defineType({
         ...error.report,
         code: 'cinder.default-type.unsupported',
         class: 'Unsupported',
-        message: 'this Cinder has no default types by project (microversion 3.62, Victoria)',
+        message:
+          'this Cinder has no default volume types for projects (microversion 3.62, Victoria)',
         advice: 'Nothing to do.',
       });
     }
@@ -105,9 +106,11 @@ const defaultType = defineType({
     return {
       is: 'retained',
       message:
-        'this Cinder (before 2026.2) removes no default type of a project that is gone; all it does is to keep that volume type from being deleted',
+        'this Cinder (before 2026.2) cannot remove the default volume type of a deleted ' +
+        'project; the leftover only prevents the deletion of that volume type',
       advice:
-        'When the volume type itself has to go, delete the row from the table default_volume_types of Cinder first.',
+        'Before you delete that volume type, delete the row from the table ' +
+        'default_volume_types in the Cinder database.',
     };
   },
 });

@@ -10,9 +10,14 @@ export const cloudkitty = defineService({
   name: 'cloudkitty',
   catalogTypes: ['rating'],
   noProjectResources:
-    "what it keeps is what a project was charged and by which prices: evidence, and the administrators'; its last hours are rated after its end",
+    'it stores the charges and prices of a project, which are billing evidence and ' +
+    'belong to the administrators; it rates the last hours of a project after its ' +
+    'end',
   releases: [
-    'When the last bill is written, an administrator may end the rating of a project: PATCH /v2/scope {"scope_id": "<project>", "active": false} (since Yoga).',
-    'Prices for one project: GET /v1/rating/module_config/hashmap/mappings?filter_tenant=true&tenant_id=<project>, in older releases with one service_id after the other.',
+    'After the last bill, an administrator may stop the rating of a project: PATCH ' +
+      '/v2/scope {"scope_id": "PROJECT_ID", "active": false} (since Yoga).',
+    'Prices for one project: GET ' +
+      '/v1/rating/module_config/hashmap/mappings?filter_tenant=true&tenant_id=PROJECT_ID. ' +
+      'Older releases need one request for each service_id.',
   ],
 });

@@ -16,7 +16,8 @@ const requestRow = z.object({
 const acceleratorRequest = defineType({
   name: 'accelerator-request',
   blockers: [
-    'Since 15.0.1 (2025.2) and 16.0.1 (2026.1) only Nova may remove one that is bound to a server (403).',
+    'Since 15.0.1 (2025.2) and 16.0.1 (2026.1), only Nova may delete a request that ' +
+      'is bound to a server (403).',
   ],
   async list({ api, project }) {
     const { rows } = await api.list('/v2/accelerator_requests', {
@@ -37,10 +38,13 @@ const acceleratorRequest = defineType({
     if (answer.status !== 403) return { is: 'gone' };
     return {
       is: 'blocked',
-      message: `Cyborg lets only Nova remove what is bound to a server (${row.instance_uuid ?? 'unknown'}), and that server is gone`,
+      message:
+        'Cyborg lets only Nova delete a request that is bound to a server ' +
+        `(${row.instance_uuid ?? 'unknown'}), and that server is deleted`,
       actor: 'operator',
       advice:
-        'Remove its row from the table extended_accelerator_requests in the database of Cyborg, and see that its device is free.',
+        'Delete its row from the table extended_accelerator_requests in the Cyborg ' +
+        'database. Then check that its device is free.',
     };
   },
 });

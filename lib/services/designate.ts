@@ -108,10 +108,15 @@ export const designate = defineService({
   catalogTypes: ['dns'],
   follows: ['nova'],
   releases: [
-    'Before 2023.1 (16.0) zones can not be shared, and a recordset belongs to whom its zone belongs.',
-    'All: where Neutron publishes reverse lookups ([designate] allow_reverse_dns_lookup), those of floating IPs named in a zone of the project stay: Neutron looks for that zone first.',
-    'All: that a project accepted a zone is remembered until that zone is purged, seven days after its deletion; no call removes it before.',
-    'Wallaby to 2023.1, with enforce_new_defaults: the headers by which another project is seen want system scope; by default "admin" suffices.',
+    'Before 2023.1 (16.0) zones cannot be shared, and the owner of a recordset is ' +
+      'the owner of its zone.',
+    'All: if Neutron publishes reverse lookups ([designate] ' +
+      'allow_reverse_dns_lookup), the PTR records of floating IPs whose names are in ' +
+      'a zone of the project stay, because Neutron looks for that zone first.',
+    'All: the acceptance of a zone transfer stays in the database until the zone is ' +
+      'purged, seven days after its deletion. No call removes it earlier.',
+    'Wallaby to 2023.1 with enforce_new_defaults: the headers that select another ' +
+      'project require system scope. By default the role admin suffices.',
   ],
   resourceTypes: [
     ptrRecord,

@@ -15,8 +15,10 @@ import {
  */
 const apiOf = ({ api, projectApi }: Pick<ProjectContext, 'api' | 'projectApi'>): ServiceApi =>
   projectApi ?? api;
-const pathOf = (project: string, collection: string, id?: string): string =>
-  `/v2/${encodeURIComponent(project)}/${collection}${id === undefined ? '' : `/${encodeURIComponent(id)}`}`;
+const pathOf = (project: string, collection: string, id?: string): string => {
+  const path = `/v2/${encodeURIComponent(project)}/${collection}`;
+  return id === undefined ? path : `${path}/${encodeURIComponent(id)}`;
+};
 
 const home = z.object({ resources: z.record(z.string(), z.unknown()) });
 
@@ -34,9 +36,12 @@ async function assertOpen({ region, memoize, ...context }: ProjectContext): Prom
     code: 'freezer.hidden',
     class: 'Unsupported',
     message:
-      'this Freezer (before 2026.2) shows everybody only what he made himself; probably left: jobs that go on, sessions, clients, records of backups',
+      'this Freezer (before 2026.2) lists for each user only what that user created; ' +
+      'probably left: jobs that still run, sessions, clients, records of backups',
     advice:
-      'Let the members remove their jobs before the project ends, or set deleted = 1 on its rows in the database of Freezer; or upgrade Freezer.',
+      'Ask the members to delete their jobs before the project is deleted, or set ' +
+      'deleted = 1 on the rows of the project in the Freezer database, or upgrade ' +
+      'Freezer.',
     service: 'freezer',
     region,
   });
@@ -130,7 +135,8 @@ const client = defineType<z.infer<typeof clientRow>>({
   name: 'client',
   follows: ['job'],
   blockers: [
-    'A central client of another project with the same id hides it: Freezer then answers 403.',
+    'A central client of another project with the same id blocks a client: Freezer ' +
+      'then answers 403.',
   ],
   list: (context) => documentsOf(context, 'clients', clientRow),
   id: (row) => row.client.client_id,
@@ -146,9 +152,10 @@ const client = defineType<z.infer<typeof clientRow>>({
     return {
       is: 'blocked',
       message:
-        'Freezer forbids it (403), as it does when a central client of another project has the same id',
+        'Freezer refuses to delete the client (403); usually a central client of ' +
+        'another project has the same id',
       actor: 'operator',
-      advice: 'Remove its row from the table clients in the database of Freezer.',
+      advice: 'Delete its row from the table clients in the Freezer database.',
     };
   },
 });
@@ -166,8 +173,10 @@ export const freezer = defineService({
   preDelete: true,
   resourceTypes: [job, document('session'), document('action'), client, document('backup')],
   releases: [
-    'Before 2026.2 Freezer shows and removes only what its caller has made: out of reach, and reported so.',
-    'Backups on other storage than the Swift of the project (SSH, S3, NFS, local disks) keep their data; only their records go.',
-    'API v1, without the project in its path, is not supported.',
+    'Before 2026.2 Freezer lists and deletes only what the caller created. Its ' +
+      'resource types are then reported as unreachable.',
+    'Backups outside the Swift account of the project (SSH, S3, NFS, local disks) ' +
+      'keep their data. Only their records are deleted.',
+    'API v1, which has no project in its paths, is not supported.',
   ],
 });

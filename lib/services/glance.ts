@@ -41,10 +41,12 @@ const image = defineType({
   blocked: (row) =>
     row.visibility === 'public'
       ? {
-          message: 'the image is public: other projects may boot from it',
+          message: 'the image is public: other projects may boot servers from it',
           actor: 'operator',
           advice:
-            'Give it to a living project (openstack image set --project), make it private (--private), or delete it.',
+            'Move it to another project (openstack image set --project PROJECT IMAGE), make ' +
+            'it private (openstack image set --private IMAGE), or delete it (openstack ' +
+            'image delete IMAGE).',
         }
       : undefined,
   async remove(row, { api }): Promise<Removal> {
@@ -62,7 +64,8 @@ const image = defineType({
           message: error.message,
           actor: 'other-project',
           advice:
-            'Find the volumes and servers that were made from this image; it goes when they are gone or flattened.',
+            'Find the volumes and servers that were created from this image, and delete or ' +
+            'flatten them. The propagator then deletes the image.',
         };
       // With delayed_delete an image can't change from deactivated to pending_delete.
       if (!failedWith(error, 400) || row.status !== 'deactivated') throw error;
@@ -115,9 +118,11 @@ const metadefNamespace = defineType({
       return {
         is: 'retained',
         message:
-          'the API of Glance cannot address this namespace: a slash or a letter beyond ASCII is in its name',
+          'the Glance API cannot address this namespace because its name contains a slash ' +
+          'or a non-ASCII character',
         advice:
-          'Remove its row from the table metadef_namespaces in the database of Glance; it holds no data of the customer.',
+          'Delete its row from the table metadef_namespaces in the Glance database. It ' +
+          'holds no customer data.',
       };
     if (row.protected)
       // A field that this PUT leaves out gets its default value. The owner would become the

@@ -80,9 +80,12 @@ const metric = defineType({
         code: 'gnocchi.members.unknown',
         class: 'Unexpected',
         message:
-          'nobody recorded who the members of this project were, and Gnocchi finds a metric without a resource only by the user who made it',
+          'the members of the deleted project were not recorded, and Gnocchi finds a ' +
+          'metric without a resource only by the user who created it',
         advice:
-          'Look for them with "gnocchi metric list" (created_by_project_id), remove them, and discard this dead letter; let the inventory be filled before projects are deleted.',
+          'Find the metrics (gnocchi metric list; field created_by_project_id) and delete ' +
+          'them. Then discard this dead letter (propagator dead-letter discard). To ' +
+          'prevent this, let the inventory be filled before projects are deleted.',
         service: 'gnocchi',
         region,
       });
@@ -131,10 +134,11 @@ export const gnocchi = defineService({
     'magnum',
     'zun',
   ],
-  offByDefault: 'measures are often what a bill is made from, and its evidence',
+  offByDefault: 'measures are often the basis and the evidence of bills',
   resourceTypes: [resource, metric],
   releases: [
-    'The measures themselves go later: gnocchi-metricd removes them in its next round.',
-    'Ceilometer may write a last sample after the end of a server or a volume and make its resource anew; a later sweep finds it.',
+    'gnocchi-metricd deletes the measures themselves in its next run.',
+    'After the deletion of a server or a volume, Ceilometer may write a last sample ' +
+      'and so create its resource again. A later sweep finds it.',
   ],
 });

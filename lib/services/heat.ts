@@ -22,11 +22,18 @@ const ABANDONED = 70 * MINUTE;
 const stack = defineType({
   name: 'stack',
   blockers: [
-    'A keypair, Swift container, queue or workflow of the cleaner (a workflow or cron trigger of anybody) has the name of one in the stack: Heat deletes by name, with the token of whoever asks.',
-    'It has resources of the cloud or of other projects (quotas, flavors, Keystone), a workflow that runs at its deletion, or an association that its owner could not finish: an administrator’s deletion would reach further than the owner could.',
-    'A pre-delete hook waits until somebody clears it.',
-    'Another service refuses (DELETE_FAILED): Heat’s reason is shown, and every pass asks again.',
-    'A type in it is gone with its plugin: Heat lists the stack and can’t load it.',
+    'Heat deletes some resources by name, with the token of the caller. A stack is ' +
+      'blocked if a keypair, a Swift container or a queue of the propagator, or a ' +
+      'workflow or cron trigger of another project, has the same name.',
+    'The stack has resources that belong to the cloud or to other projects (quotas, ' +
+      'flavors, Keystone resources), a workflow that runs at deletion, or an ' +
+      'unfinished association. Its deletion by an administrator would change more ' +
+      'than the owner was allowed to change.',
+    'A pre-delete hook is set. The deletion waits until an operator clears the hook.',
+    'Another service refuses the deletion of a resource (DELETE_FAILED). The report ' +
+      'shows the reason from Heat. Each run requests the deletion again.',
+    'The plugin of a resource type in the stack is no longer installed. Heat lists ' +
+      'the stack but cannot load it.',
   ],
   list: rootsOf,
   id: (row) => row.id,
@@ -54,10 +61,13 @@ const stack = defineType({
 const LONGEST_REASON = 300;
 
 const failure = ({ stack_status_reason: reason }: StackRow) => ({
-  message: `Heat could not delete it and was asked again: ${(reason || 'it gives no reason').slice(0, LONGEST_REASON)}`,
+  message:
+    'Heat could not delete the stack; the propagator requested the deletion again. ' +
+    `Reason from Heat: ${(reason || 'none given').slice(0, LONGEST_REASON)}`,
   actor: 'operator' as const,
   advice:
-    'See to what the reason names (openstack stack failures list); it is asked for again in every pass.',
+    'Fix the cause that the reason names (openstack stack failures list STACK_ID). ' +
+    'Each run requests the deletion again.',
 });
 
 const deploymentRow = z.object({
@@ -134,11 +144,22 @@ export const heat = defineService({
   follows: ['magnum', 'tacker'],
   concurrency: 4,
   releases: [
-    'Up to 24 (2025.1) a stack goes whatever became of its owner, his project and his trust: the trust is given back last, and a failure is only logged (seen on 19).',
-    '25 (2025.2) logs in with the owner’s trust first: where owner or project is gone, it refuses. Empty projects while they live, or upgrade to 26.',
-    '26 (2026.1) goes on when that trust is gone, but takes one of the caller’s: the cleaner must not log in with an application credential. An owner who is disabled or lost his role blocks it while the project is enabled.',
-    '19 to 21 with enforce_new_defaults don’t let an administrator into another project’s path; that all stacks are seen is then proven by any stack of the cloud.',
-    'With deletion_policy: Retain a nested stack outlives its parent and is no root: it is found and deleted by itself.',
+    'Up to 24 (2025.1), the deletion of a stack does not depend on its owner, its ' +
+      'project or its trust. Heat deletes the trust last and only logs a failure ' +
+      '(seen on 19).',
+    '25 (2025.2) first logs in with the trust of the owner. If the owner or the ' +
+      'project is deleted, Heat refuses. Clean up projects before their deletion, or ' +
+      'upgrade to 26.',
+    '26 (2026.1) continues if that trust is gone, but creates a trust of the ' +
+      'caller: the propagator must not log in with an application credential. If the ' +
+      'owner is disabled or has lost the role, the deletion is blocked while the ' +
+      'project is enabled.',
+    '19 to 21 with enforce_new_defaults refuse an administrator the path of another ' +
+      'project. Any stack for which Heat shows the project then proves that the ' +
+      'propagator can list all stacks.',
+    'With deletion_policy: Retain, a nested stack remains when its parent is ' +
+      'deleted, and is not a root stack. The propagator finds it and deletes it ' +
+      'separately.',
   ],
   resourceTypes: [stack, softwareDeployment, softwareConfig],
   userResourceTypes: [trustedStack],

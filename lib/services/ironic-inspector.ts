@@ -4,5 +4,5 @@ import { defineService } from '../task/service.ts';
 export const ironicInspector = defineService({
   name: 'ironic-inspector',
   catalogTypes: ['baremetal-introspection'],
-  noProjectResources: "what it found out is about nodes, which are the operator's",
+  noProjectResources: 'its data describe nodes, which belong to the operator',
 });

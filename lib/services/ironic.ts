@@ -50,14 +50,16 @@ function stillUsed(row: NodeRow): Blocker | undefined {
     return {
       message: `the node is ${row.provision_state}`,
       actor: 'none',
-      advice: 'Its lessee is taken off when that has ended.',
+      advice: 'The propagator removes the lessee when that has ended.',
     };
   if (FREE.includes(row.provision_state) && !row.instance_uuid) return undefined;
+  const reservation = row.instance_uuid ? ` for instance ${row.instance_uuid}` : '';
   return {
-    message: `the node is ${row.provision_state}${row.instance_uuid ? `, for the instance ${row.instance_uuid}` : ''}`,
+    message: `the node is ${row.provision_state}${reservation}`,
     actor: 'operator',
     advice:
-      'When its machine is no longer needed: openstack baremetal node undeploy <node>; its lessee is taken off in the pass after.',
+      'If the machine is no longer needed, undeploy it: openstack baremetal node ' +
+      'undeploy NODE. The next run then removes the lessee.',
   };
 }
 
@@ -68,7 +70,7 @@ function stillUsed(row: NodeRow): Blocker | undefined {
 const lease = defineType({
   name: 'lease',
   follows: ['allocation'],
-  blockers: ['The node is deployed, or reserved for an instance.'],
+  blockers: ['The node is deployed or reserved for an instance.'],
   list: (context) => nodes(context, { lessee: context.project }),
   id: (row) => row.uuid,
   owner: (row) => row.lessee ?? undefined,
@@ -95,9 +97,12 @@ const node = defineType({
   remove: async (): Promise<Removal> => ({
     is: 'retained',
     message:
-      'the machine belongs to the project, and a machine is not removed or given away from here',
+      'the machine belongs to the project; the propagator neither deletes machines ' +
+      'nor changes their owner',
     advice:
-      'Give it to somebody (openstack baremetal node set --owner <project> <node>), or to nobody (node unset --owner), or remove it (node delete).',
+      'Assign another owner (openstack baremetal node set --owner PROJECT_ID NODE), ' +
+      'remove the owner (openstack baremetal node unset --owner NODE), or delete the ' +
+      'node (openstack baremetal node delete NODE).',
   }),
 });
 
@@ -110,7 +115,7 @@ const allocationRow = z.object({
 /** A request for a node. Ironic removes it when its node is undeployed. */
 const allocation = defineType({
   name: 'allocation',
-  blockers: ['Its node is deployed.'],
+  blockers: ['The node of the allocation is deployed.'],
   async list({ api, project }) {
     const query = { owner: project };
     const { rows } = await api.list('/v1/allocations', {
@@ -140,7 +145,8 @@ const allocation = defineType({
         message: error.message,
         actor: 'operator',
         advice:
-          'When its machine is no longer needed: openstack baremetal node undeploy <node>; the allocation goes along.',
+          'If the machine is no longer needed, undeploy it: openstack baremetal node ' +
+          'undeploy NODE. Ironic then deletes the allocation.',
       };
     }
     return { is: 'gone' };

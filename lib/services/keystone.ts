@@ -44,9 +44,15 @@ async function candidates({ api, region, members }: ProjectContext): Promise<rea
     throw new PropagatorError({
       code: 'keystone.members.unknown',
       class: 'Unexpected',
-      message: `nobody recorded who the members of this project were, and ${users.length} users are too many to ask for application credentials`,
+      message:
+        `the members of the deleted project were not recorded, and ${users.length} ` +
+        'users are too many to search for application credentials (limit: ' +
+        `${MOST_USERS})`,
       advice:
-        'Only unusable application credentials can be left. Discard this dead letter, or remove them with "openstack application credential delete"; let the inventory be filled before projects are deleted.',
+        'Only application credentials that no longer work can remain. Discard this dead ' +
+        'letter (propagator dead-letter discard), or delete them (openstack application ' +
+        'credential delete). To prevent this, let the inventory be filled before ' +
+        'projects are deleted.',
       service: 'keystone',
       region,
     });
@@ -82,10 +88,8 @@ const applicationCredential = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, { api }) {
-    await api.request(
-      'DELETE',
-      `/v3/users/${encodeURIComponent(row.user_id)}/application_credentials/${encodeURIComponent(row.id)}`,
-    );
+    const credentials = `/v3/users/${encodeURIComponent(row.user_id)}/application_credentials`;
+    await api.request('DELETE', `${credentials}/${encodeURIComponent(row.id)}`);
     return { is: 'gone' };
   },
 });

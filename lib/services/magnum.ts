@@ -19,8 +19,8 @@ const template = defineType({
   name: 'cluster-template',
   follows: ['cluster'],
   blockers: [
-    'A public template may be wanted by other projects: an operator decides.',
-    'A template stays as long as a cluster was made from it.',
+    'Other projects may use a public template, so an operator must decide about it.',
+    'Magnum does not delete a template while a cluster that was created from it exists.',
   ],
   async list(context) {
     const { rows } = await context.api.list('/clustertemplates/detail', {
@@ -44,20 +44,26 @@ const template = defineType({
     const foreign = row.users.filter((one) => one.project_id !== project);
     if (foreign.length > 0)
       return {
-        message: `${foreign.length} clusters of other projects were made from it, ${foreign[0]?.uuid} for one`,
+        message:
+          `${foreign.length} clusters of other projects were created from the template, ` +
+          `for example ${foreign[0]?.uuid}`,
         actor: 'other-project',
         advice:
-          'It goes when these clusters are gone; no call gives a template to another project.',
+          'The propagator deletes the template when these clusters are deleted. Magnum ' +
+          'cannot move a template to another project.',
       };
     // Only an administrator can have made it public.
     if (row.public)
       return {
-        message: 'the template is public: other projects may make clusters from it',
+        message: 'the template is public: other projects may create clusters from it',
         actor: 'operator',
         advice:
-          'Make it private (openstack coe cluster template update <id> replace public=False), or delete it.',
+          'Make it private (openstack coe cluster template update TEMPLATE replace ' +
+          'public=False), or delete it (openstack coe cluster template delete TEMPLATE).',
       };
-    return row.users.length > 0 ? { message: 'its clusters go first', actor: 'none' } : undefined;
+    return row.users.length > 0
+      ? { message: 'the clusters that were created from it must be deleted first', actor: 'none' }
+      : undefined;
   },
   async remove(row, { api }): Promise<Removal> {
     try {
@@ -68,7 +74,9 @@ const template = defineType({
         is: 'blocked',
         message: error.message,
         actor: 'operator',
-        advice: 'Find the cluster that was made from it meanwhile.',
+        advice:
+          'Find the cluster that was created from the template in the meantime, and ' +
+          'delete it.',
       };
     }
     return { is: 'gone' };
@@ -121,10 +129,13 @@ export const magnum = defineService({
   before: ['heat', 'octavia', 'neutron', 'cinder', 'nova', 'barbican'],
   preDelete: true,
   releases: [
-    'Before Queens an administrator sees neither the clusters of others nor whose they are.',
-    'Before Ussuri a project without a limit of its own is answered 404.',
-    'Up to 2026.1 a cluster of the Heat driver whose trust is dead hangs in DELETE_IN_PROGRESS after its stack is gone; the deletion is then repeated.',
-    '2026.2 has no Heat driver any more: delete its clusters before the upgrade.',
+    'Before Queens an administrator can neither list the clusters of other projects ' +
+      'nor see their owners.',
+    'Before Ussuri Magnum answers 404 for a project without its own limit.',
+    'Up to 2026.1, a cluster of the Heat driver whose trust no longer works stays ' +
+      'in DELETE_IN_PROGRESS after its stack is deleted. The propagator then repeats ' +
+      'the deletion.',
+    '2026.2 no longer has the Heat driver. Delete its clusters before the upgrade.',
   ],
   resourceTypes: [cluster, template, quota],
   userResourceTypes: [clusterOfUser],

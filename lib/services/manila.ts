@@ -54,9 +54,11 @@ export const manila = defineService({
   before: ['neutron', 'barbican'],
   microversion: { header: 'X-OpenStack-Manila-API-Version', floor: '2.56', ceiling: '2.81' },
   releases: [
-    'Older than Victoria (microversion 2.56): not emptied.',
-    'The recycle bin came with Yoga (2.69), transfers with 2023.1 (2.77), backups (2.80) and locks (2.81) with 2023.2.',
-    'All: limits for one share type are not looked for; they stay until the type is deleted, and do no harm.',
+    'Releases before Victoria (microversion 2.56) are not cleaned up.',
+    'The recycle bin exists since Yoga (2.69), transfers since 2023.1 (2.77), ' +
+      'backups (2.80) and locks (2.81) since 2023.2.',
+    'All: limits for a single share type are not listed. They stay until the type ' +
+      'is deleted, and do no harm.',
   ],
   resourceTypes: [
     lock,

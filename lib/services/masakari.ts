@@ -4,5 +4,6 @@ export const masakari = defineService({
   name: 'masakari',
   catalogTypes: ['instance-ha', 'ha'],
   noProjectResources:
-    "segments, hosts and notifications are the administrators', and so is every call of its API; the servers that it moves are Nova's",
+    'only administrators can use its API: segments, hosts and notifications belong ' +
+    'to them, and the servers that it moves belong to Nova',
 });

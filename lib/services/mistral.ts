@@ -58,10 +58,10 @@ const actionExecution = defineType({
   name: 'action-execution',
   requiresLiveProject: {
     ...requiresLiveProject,
-    leftover: 'what actions that were run without a workflow gave back',
+    leftover: 'results of actions that ran without a workflow',
   },
   follows: ['execution'],
-  blockers: ['It is still running.'],
+  blockers: ['The action is still running.'],
   async list({ api, project }) {
     const rows = await all(api, 'action_executions');
     return ofProject(rows, project).filter(
@@ -88,9 +88,12 @@ const actionExecution = defineType({
       return {
         is: 'retained',
         message:
-          'this Mistral removes no action that was run without a workflow ([api] allow_action_execution_deletion is off)',
+          'this Mistral does not delete actions that ran without a workflow ([api] ' +
+          'allow_action_execution_deletion is off)',
         advice:
-          'Turn it on when results must not be kept; Mistral expires executions only ([execution_expiration_policy]).',
+          'If the results must not be kept, set [api] allow_action_execution_deletion = ' +
+          'true. Mistral expires only workflow executions ' +
+          '([execution_expiration_policy]).',
       };
     }
     return { is: 'gone' };
@@ -122,10 +125,15 @@ export const mistral = defineService({
     'zaqar',
   ],
   releases: [
-    'All: environments and workbooks are removed by name, and a public one of another project with that name would go along; such a one is left, and said.',
-    'All: an action in a namespace of its own is found where the project has a workflow or a workbook in that namespace.',
-    'Before 2026.1 event triggers, code sources and dynamic actions of a project that is dead already stay, and do nothing any more.',
-    'From 2026.2 on, a cloud with more environments or workbooks than [api] max_limit can not list them all: raise it.',
+    'All: Mistral deletes environments and workbooks by name, and would also delete ' +
+      'a public one of another project with the same name. The propagator leaves such ' +
+      'a resource and reports it.',
+    'All: the propagator finds an action in a namespace only if the project has a ' +
+      'workflow or a workbook in that namespace.',
+    'Before 2026.1, event triggers, code sources and dynamic actions of a deleted ' +
+      'project stay. They no longer have any effect.',
+    'From 2026.2 on, a cloud with more environments or workbooks than [api] ' +
+      'max_limit cannot list all of them. Increase the limit.',
   ],
   resourceTypes: [
     cronTrigger,

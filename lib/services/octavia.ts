@@ -39,12 +39,17 @@ const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
 function busy(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;
   if (!isStuck(row, context))
-    return { message: `Octavia is at work on it (${status})`, actor: 'none' };
+    return { message: `Octavia is processing the load balancer (${status})`, actor: 'none' };
   return {
-    message: `it has been in ${status} since ${new Date(changedAt(row)).toISOString()}, and Octavia refuses every change to it`,
+    message:
+      `the load balancer has been in ${status} since ` +
+      `${new Date(changedAt(row)).toISOString()}, and Octavia refuses every change to ` +
+      'it',
     actor: 'operator',
     advice:
-      'Search the log of octavia-worker for its id. When nothing works on it any more, set its provisioning_status to ERROR in the database of Octavia: no API can. It is removed then.',
+      'Search the log of octavia-worker for its id. If no worker processes it any ' +
+      'more, set its provisioning_status to ERROR in the Octavia database; no API ' +
+      'can. The propagator then deletes it.',
   };
 }
 
@@ -58,8 +63,10 @@ const failedWith = (error: unknown, ...statuses: number[]): error is PropagatorE
 const loadBalancer = defineType({
   name: 'load-balancer',
   blockers: [
-    'It goes only from ACTIVE or ERROR; in PENDING_CREATE, PENDING_UPDATE or PENDING_DELETE Octavia refuses, and no API ends a state that is stuck.',
-    'Its provider driver is not enabled any more, or fails.',
+    'Octavia deletes a load balancer only in ACTIVE or ERROR. In PENDING_CREATE, ' +
+      'PENDING_UPDATE or PENDING_DELETE it refuses, and no API ends a state that is ' +
+      'stuck.',
+    'The provider driver of the load balancer is no longer enabled, or it fails.',
   ],
   async list({ api, project }) {
     const query = { project_id: project };
@@ -96,7 +103,8 @@ const loadBalancer = defineType({
       // neither case.
       if (!failedWith(error, 400, 501)) throw error;
       const advice =
-        'Enable its provider in [api_settings] enabled_provider_drivers again, or remove what is in it by hand first.';
+        'Enable its provider again in [api_settings] enabled_provider_drivers, or first ' +
+        'delete its listeners, pools and other parts one by one.';
       return { is: 'blocked', message: error.message, actor: 'operator', advice };
     }
     if (row.provisioning_status !== 'ERROR' || context.now() - changedAt(row) > LATELY)
@@ -104,10 +112,12 @@ const loadBalancer = defineType({
     return {
       is: 'blocked',
       message:
-        'it went to ERROR less than an hour ago, perhaps over its removal, which was asked for again',
+        'the load balancer changed to ERROR less than an hour ago, possibly because its ' +
+        'deletion failed; the propagator requested the deletion again',
       actor: 'operator',
       advice:
-        'If it comes back to ERROR, search the log of octavia-worker for its id: Nova, Neutron or its amphorae refuse something.',
+        'If it changes to ERROR again, search the log of octavia-worker for its id: ' +
+        'Nova, Neutron or an amphora refuses an operation.',
     };
   },
 });
@@ -198,8 +208,11 @@ export const octavia = defineService({
   catalogTypes: ['load-balancer'],
   before: ['neutron', 'barbican'],
   releases: [
-    '2026.2 (seen; Zed does not): a DELETE of a quota, and every GET of one, writes the defaults into the row of the project: limits that equal the defaults are none of its own.',
-    'Before 2025.1, with enforce_new_defaults, Octavia lets only "load-balancer_admin" or system scope see other projects; by default "admin" suffices.',
+    '2026.2 (seen; not Zed): each GET and each DELETE of a quota writes the default ' +
+      'limits into the row of the project. Limits that equal the defaults therefore ' +
+      'do not count as limits of the project.',
+    'Before 2025.1 with enforce_new_defaults, only the role "load-balancer_admin" ' +
+      'or system scope can list other projects. By default the role admin suffices.',
   ],
   resourceTypes: [loadBalancer, quota],
 });

@@ -8,5 +8,6 @@ export const placement = defineService({
   name: 'placement',
   catalogTypes: ['placement'],
   noProjectResources:
-    'allocations belong to what consumes them, a server, and go with it; the usages of a project are sums over them',
+    'an allocation belongs to its consumer (a server) and is removed with it; the ' +
+    'usage of a project is a sum of allocations',
 });

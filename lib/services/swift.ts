@@ -101,16 +101,23 @@ const container = defineType<ContainerRow>({
   owner: (row) => row.owner,
   async remove(row, context) {
     if ((await unseenOf(context)).has(row.name))
-      return { is: 'blocked', message: 'more objects are in it', actor: 'none' };
+      return {
+        is: 'blocked',
+        message: 'the container holds objects that this run has not listed yet',
+        actor: 'none',
+      };
     const answer = await ask(context, 'DELETE', pathOfContainer(row.name), { accept: [404, 409] });
     if (answer.status === 409)
       return {
         is: 'blocked',
         message:
-          'the container does not know yet that it is empty, or something was put into it (409)',
+          'Swift refuses to delete the container (409): its listing may lag behind, or ' +
+          'new objects were written to it',
         actor: 'none',
         advice:
-          'It is tried again; if it stays, look at the object-updater, the object-expirer (objects that expired and are not removed yet) and the replicators of Swift.',
+          'The propagator tries again. If this lasts, check the object-updater, the ' +
+          'object-expirer (expired objects that are not removed yet) and the replicators ' +
+          'of Swift.',
       };
     // 404 for a listed row: the account's listing is behind.
     return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };
@@ -118,9 +125,11 @@ const container = defineType<ContainerRow>({
 });
 
 const UNMANAGED =
-  'this cluster lets nobody delete an account (allow_account_management is off); an empty one stays and holds nothing';
+  'this cluster does not permit the deletion of accounts ' +
+  '(allow_account_management is off); the empty account stays';
 const MANAGE =
-  'Nothing to do. To have accounts removed, too, set allow_account_management = true on an internal proxy.';
+  'Nothing to do. To let the propagator delete accounts as well, set ' +
+  'allow_account_management = true on an internal proxy.';
 
 /**
  * The account with its temporary-URL keys and quotas. Swift's reaper frees its space later. A

@@ -16,7 +16,8 @@ const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
     class: 'D',
     leftover: 'subscriptions to notifications of VNFs',
     advice:
-      'Remove their rows from vnf_lcm_subscriptions in the database of Tacker: it goes on calling their URLs.',
+      'Delete their rows from vnf_lcm_subscriptions in the Tacker database: Tacker ' +
+      'continues to call their URLs.',
   },
   list: (context) => ownedBy(context, '/vnflcm/v1/subscriptions', subscriptionRow),
   id: (row) => row.id,
@@ -28,7 +29,7 @@ const subscription = defineType<Owned<z.infer<typeof subscriptionRow>>>({
     if (!projectApi)
       return {
         is: 'blocked',
-        message: 'Tacker removes it only for a token on its project',
+        message: 'Tacker deletes the subscription only with a token on its project',
         actor: 'operator',
       };
     await projectApi.request('DELETE', `/vnflcm/v1/subscriptions/${encodeURIComponent(row.id)}`);
@@ -77,7 +78,8 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
   name: 'vnf-package',
   follows: ['vnf-instance'],
   blockers: [
-    'Nobody can tell whose a package is, so none is ever removed; where the cloud has any, that is reported.',
+    'Tacker does not show the owner of a package, so the propagator never deletes ' +
+      'one. If the cloud has packages, the report says so.',
   ],
   async list({ api, region }) {
     const { rows } = await api.list('/vnfpkgm/v1/vnf_packages', {
@@ -89,9 +91,13 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
     throw new PropagatorError({
       code: 'tacker.vnf-package.hidden',
       class: 'Unsupported',
-      message: `Tacker has ${rows.length} VNF packages and tells nobody whose they are; probably left: those of this project`,
+      message:
+        `Tacker has ${rows.length} VNF packages and does not show their owners; ` +
+        'probably left: those of this project',
       advice:
-        'Find them in the table vnf_packages of Tacker by tenant_id, then disable and delete them (openstack vnf package delete).',
+        'Find the packages of the project by tenant_id in the table vnf_packages of the ' +
+        'Tacker database. Then disable and delete them: openstack vnf package delete ' +
+        'PACKAGE',
       service: 'tacker',
       region,
     });
@@ -100,7 +106,7 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
   owner: () => undefined,
   remove: async () => ({
     is: 'blocked',
-    message: 'Tacker tells nobody whose this package is',
+    message: 'Tacker does not show the owner of the package',
     actor: 'operator',
   }),
 });
@@ -117,8 +123,11 @@ export const tacker = defineService({
   preDelete: true,
   resourceTypes: [vnfInstance, vnfPackage, subscription, vim],
   releases: [
-    'VNF packages stay: no call of Tacker says whose a package is. Members see and remove their own before the project ends.',
-    'VNF instances of API v2 (/vnflcm/v2) stay: Tacker keeps no project for them. Their stacks in Heat go with Heat.',
-    'The legacy API (VNFs, descriptors and network services under /v1.0; gone since 2024.1) is not emptied; it shows VNFs of v1 a second time.',
+    'VNF packages stay: no call of Tacker shows the owner of a package. Members can ' +
+      'list and delete their own packages before the project is deleted.',
+    'VNF instances of API v2 (/vnflcm/v2) stay: Tacker stores no project for them. ' +
+      'The task of Heat deletes their stacks.',
+    'The legacy API (VNFs, descriptors and network services under /v1.0; removed in ' +
+      '2024.1) is not cleaned up. It lists the VNFs of v1 a second time.',
   ],
 });

@@ -51,7 +51,7 @@ const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefi
 const module = defineType({
   name: 'module',
   follows: ['instance', 'cluster'],
-  blockers: ['A module stays as long as it is applied to an instance.'],
+  blockers: ['Trove does not delete a module that is applied to an instance.'],
   async list(context) {
     const { api, project } = context;
     try {
@@ -65,9 +65,10 @@ const module = defineType({
         class: 'Unsupported',
         service: 'trove',
         region: context.region,
-        message: 'this Trove shows an administrator no modules: it answers 500 to the listing',
+        message: 'this Trove answers 500 when an administrator lists modules',
         advice:
-          'Modules hold files for databases and nothing else. Delete the rows of the project in the table modules of Trove.',
+          'Modules hold only files for databases. Delete the rows of the project from the ' +
+          'table modules in the Trove database.',
       });
     }
   },
@@ -101,11 +102,15 @@ const configuration = defineType({
     class: 'C',
     leftover: 'configuration groups',
     advice:
-      'They hold settings of databases and nothing else; delete the rows in the tables configurations and configuration_parameters of Trove.',
+      'Configuration groups hold only database settings. Delete the rows of the ' +
+      'project from the tables configurations and configuration_parameters in the ' +
+      'Trove database.',
   },
   follows: ['instance', 'cluster'],
   blockers: [
-    'They are listed with a token that carries the role member alone. Where Keystone gives the propagator no such token, they are left, and the operation says so.',
+    'The propagator lists configuration groups with a token that has only the role ' +
+      'member. If Keystone does not issue such a token, the groups stay, and the ' +
+      'operation reports them.',
   ],
   async list(context) {
     const { project } = context;
@@ -128,9 +133,11 @@ const configuration = defineType({
       return {
         is: 'retained',
         message:
-          'Trove shows an administrator the configuration groups of the whole cloud and not whose they are; some may be of this project',
+          'Trove lists the configuration groups of all projects to an administrator and ' +
+          'does not show their owners; some may belong to this project',
         advice:
-          'They hold settings of databases and nothing else; a member of the project can delete them (openstack database configuration delete).',
+          'Configuration groups hold only database settings. A member of the project can ' +
+          'delete them: openstack database configuration delete GROUP',
       };
     return unlessHeldByBuild(context, /associated with/i, async () => {
       await row.api.request('DELETE', `/configurations/${encodeURIComponent(row.id)}`);
@@ -150,9 +157,13 @@ export const trove = defineService({
   catalogTypes: ['database'],
   before: ['neutron', 'swift', 'nova', 'cinder'],
   releases: [
-    'Before Wallaby the instances, before Victoria the backups of one project can not be listed.',
-    '2023.2 and later: Trove answers 500 to an administrator who lists modules. They are emptied while the project lives, and out of reach after its death.',
-    'An answer of 403 to the listing of instances may mean that Nova has refused Trove.',
+    'Trove before Wallaby cannot list the instances of one project, and Trove ' +
+      'before Victoria cannot list the backups of one project.',
+    '2023.2 and later: Trove answers 500 when an administrator lists modules. The ' +
+      'propagator removes modules while the project exists. After its deletion they ' +
+      'are unreachable.',
+    'If Trove answers 403 to the listing of instances, Nova may have refused a call ' +
+      'from Trove.',
   ],
   resourceTypes: [backupStrategy, backup, cluster, instance, module, configuration],
 });

@@ -12,7 +12,8 @@ const requiresLiveProject: RequiresLiveProject = {
   leftover:
     'queues and topics (names and settings; messages and subscriptions expire by themselves)',
   advice:
-    "Nobody can reach them over the API any more; remove the project's rows from the queues in Zaqar's management store.",
+    'No API call can reach them any more. Delete the rows of the project from the ' +
+    'queues in the management store of Zaqar.',
 };
 
 /**
@@ -105,9 +106,12 @@ export const zaqar = defineService({
   catalogTypes: ['message', 'messaging'],
   follows: ['heat', 'mistral', 'aodh'],
   releases: [
-    'All: a project that is dead already keeps its queues for ever; messages and subscriptions expire.',
-    'All: a subscription to a queue that was deleted before is not found; it expires.',
-    'Before Ussuri there are no topics, and later only where the management store is MongoDB.',
+    'All: the queues of a project that is already deleted stay forever. Messages ' +
+      'and subscriptions expire.',
+    'All: the propagator does not find a subscription to a queue that was deleted ' +
+      'earlier. The subscription expires.',
+    'Before Ussuri there are no topics. Later releases have them only if the ' +
+      'management store is MongoDB.',
   ],
   resourceTypes: [queue, topic],
 });

@@ -41,9 +41,11 @@ async function removeFromHost(
       throw error;
     return {
       is: 'blocked',
-      message: `Zun answered 500, as it does when zun-compute on ${row.host} is not up`,
+      message: `Zun answered 500; the usual cause is that zun-compute on ${row.host} is down`,
       actor: 'operator',
-      advice: `Start zun-compute on ${row.host}. If it is running, search the log of zun-api for ${error.report.requestId ?? 'the time of the call'}.`,
+      advice:
+        `Start zun-compute on ${row.host}. If it runs, search the log of zun-api for ` +
+        `${error.report.requestId ?? 'the time of the call'}.`,
     };
   }
 }
@@ -51,8 +53,9 @@ async function removeFromHost(
 const container = defineType<ContainerRow>({
   name: 'container',
   blockers: [
-    'A paused container can not even be forced: it is resumed first.',
-    'Nothing goes while zun-compute on its host is down; Zun then answers 500.',
+    'Zun cannot delete a paused container, not even by force. The propagator ' +
+      'resumes it first.',
+    'While zun-compute on a host is down, Zun deletes nothing on that host and answers 500.',
   ],
   async list({ api, project }) {
     const query = { ...IN_ALL_PROJECTS, project_id: project };
@@ -96,7 +99,9 @@ const container = defineType<ContainerRow>({
  */
 const capsule = defineType<ContainerRow>({
   name: 'capsule',
-  blockers: ['Nothing goes while zun-compute on its host is down; Zun then answers 500.'],
+  blockers: [
+    'While zun-compute on a host is down, Zun deletes nothing on that host and answers 500.',
+  ],
   async list({ api, project }) {
     const { rows } = await api.list('/v1/capsules', {
       collection: 'capsules',
@@ -122,7 +127,9 @@ const registryRow = z.object({
 const registry = defineType({
   name: 'registry',
   follows: ['container', 'capsule'],
-  blockers: ['A registry waits for the containers that were made from it (409).'],
+  blockers: [
+    'Zun does not delete a registry while containers that were created from it exist (409).',
+  ],
   async list({ api, project }) {
     const query = { ...IN_ALL_PROJECTS, project_id: project };
     return (
@@ -142,7 +149,7 @@ const registry = defineType({
     if (answer.status !== 409) return { is: 'gone' };
     return {
       is: 'blocked',
-      message: 'a container was made from it and is still there',
+      message: 'a container that was created from the registry still exists',
       actor: 'none',
     };
   },
@@ -190,7 +197,9 @@ export const zun = defineService({
   microversion: { header: 'container', floor: '1.32', ceiling: '1.40' },
   resourceTypes: [container, capsule, registry, quota],
   releases: [
-    'Older than Stein (microversion 1.32): not emptied.',
-    "Images that Zun pulled to its hosts and the Docker networks that it made for Neutron's are the administrators'; no listing shows the latter.",
+    'Releases before Stein (microversion 1.32) are not cleaned up.',
+    'Images that Zun pulled to its hosts, and the Docker networks that it created ' +
+      'for Neutron networks, belong to the operator. No API lists these Docker ' +
+      'networks.',
   ],
 });

@@ -41,7 +41,7 @@ export const snapshot = defineType({
   owner: (row) => row['os-extended-snapshot-attributes:project_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row, context) {
-    if (row.isOfGroup) return waits('it goes with its group snapshot');
+    if (row.isOfGroup) return waits('Cinder deletes the snapshot with its group snapshot');
     return [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error')
       ? undefined
       : busy(row, context);
@@ -81,7 +81,7 @@ export const groupSnapshot = defineType({
   blocked: (row) =>
     [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error')
       ? undefined
-      : waits(`it is busy (${row.status})`),
+      : waits(`the group snapshot is busy (${row.status})`),
   async remove(row, { api, now }): Promise<Removal> {
     const path = `/group_snapshots/${encodeURIComponent(row.id)}`;
     const isStuck = row.status === 'deleting' && now() - row.changed > PATIENCE;
@@ -122,9 +122,9 @@ export const group = defineType({
         snapshots.some((one) => isMember(one.volume_id));
       const isAttached = attachments.some((one) => isMember(one.volume_id));
       const blocker = hasSnapshots
-        ? waits('its snapshots go first')
+        ? waits('the snapshots of the group must be deleted first')
         : isAttached
-          ? waits('a volume of it is attached to a server')
+          ? waits('a volume of the group is attached to a server')
           : undefined;
       return { ...row, blocker, changed: Math.max(...members.map(changedAt)) };
     });
@@ -168,9 +168,9 @@ async function foreignMembers(
   if (rows.every((row) => row.group_id !== id || row['os-vol-tenant-attr:tenant_id'] === project))
     return undefined;
   return {
-    message: 'volumes of another project are in this group',
+    message: 'the group contains volumes of another project',
     actor: 'operator',
-    advice: 'Take them out of it: cinder group-update --remove-volumes.',
+    advice: 'Remove them from the group: cinder group-update --remove-volumes VOLUME_ID GROUP_ID',
   };
 }
 
@@ -185,7 +185,8 @@ export const backup = defineType({
   owner: (row) => row['os-backup-project-attr:project_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row, context) {
-    if (row.has_dependent_backups) return waits('its increments go first');
+    if (row.has_dependent_backups)
+      return waits('the incremental backups that depend on it must be deleted first');
     return [...AT_REST, 'deleting', 'error_deleting'].includes(row.status)
       ? undefined
       : busy(row, context);
@@ -213,10 +214,11 @@ export const backup = defineType({
       )
         return {
           is: 'blocked',
-          message: 'no cinder-backup service is up that could remove it',
+          message: 'no cinder-backup service is up that can delete the backup',
           actor: 'operator',
           advice:
-            'Start cinder-backup with the driver that made this backup (openstack volume service list).',
+            'Start cinder-backup with the driver that created this backup. To list the ' +
+            'services: openstack volume service list',
         };
       return { is: 'blocked', ...refusal(error) };
     }

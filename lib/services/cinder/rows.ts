@@ -91,9 +91,10 @@ export const attachmentsOf = ({
         throw new PropagatorError({
           code: 'cinder.attachments.endless',
           class: 'Unexpected',
-          message: 'cinder: the pages of its attachments go round in a circle',
+          message: 'cinder: the pages of the list of attachments repeat endlessly',
           advice:
-            'The listing is not believed. Look at the proxy before Cinder: it may drop the parameter "marker".',
+            'The propagator does not trust this list. Check whether a proxy in front of ' +
+            'Cinder drops the query parameter "marker".',
           service: 'cinder',
           region: api.region,
         });
@@ -132,12 +133,15 @@ export function busy(
   row: { status: string } & Parameters<typeof changedAt>[0],
   { now }: ProjectContext,
 ): Blocker {
-  if (!(now() - changedAt(row) > LONG)) return waits(`it is busy (${row.status})`);
+  if (!(now() - changedAt(row) > LONG))
+    return waits(`Cinder is still working on it (status ${row.status})`);
   return {
-    message: `it has been busy (${row.status}) for more than an hour`,
+    message: `Cinder has been working on it for more than an hour (status ${row.status})`,
     actor: 'operator',
     advice:
-      'Look at the log of cinder-volume for its id; if nothing works on it any more, set its state to "error" and it will be removed.',
+      'Search the log of cinder-volume for its id. If Cinder does not work on it any ' +
+      'more, set its state to "error" (openstack volume set --state error ID; the ' +
+      'same for volume snapshot and volume backup). The propagator then deletes it.',
   };
 }
 

@@ -71,12 +71,13 @@ async function serverOf(id: string, context: ProjectContext): Promise<Blocker | 
   });
   if (!answer || answer.status === 404) return undefined;
   const owner = server.parse(answer.json).server.tenant_id;
-  if (owner === context.project) return waits('it is attached to a server of the project');
+  if (owner === context.project) return waits('the volume is attached to a server of the project');
   return {
-    message: 'it is attached to a server of another project',
+    message: 'the volume is attached to a server of another project',
     actor: 'other-project',
     advice:
-      'Ask the owner of that server to detach the volume, or detach it (openstack server remove volume).',
+      'Ask the owner of that server to detach the volume, or detach it: openstack ' +
+      'server remove volume SERVER VOLUME',
   };
 }
 
@@ -107,10 +108,12 @@ export const volume = defineType<Waiting<VolumeRow>>({
       // Both the attachments and the row must show no attachment before a volume counts as free.
       // Otherwise the service would detach it from a running server.
       if (attached.has(row.id) || (row.attachments ?? []).length > 0)
-        return waits('it is attached to a server');
-      if (offered.has(row.id)) return waits('its transfer to another project is cancelled first');
-      if (snapped.has(row.id)) return waits('its snapshots go first');
-      if (row.group_id && grouped.has(row.group_id)) return waits('it goes with its group');
+        return waits('the volume is attached to a server');
+      if (offered.has(row.id))
+        return waits('its transfer to another project must be canceled first');
+      if (snapped.has(row.id)) return waits('its snapshots must be deleted first');
+      if (row.group_id && grouped.has(row.group_id))
+        return waits('Cinder deletes the volume with its group');
       if (!MIGRATED.includes(row.migration_status))
         return busy({ ...row, status: 'migrating' }, context);
       return isFree(row, context) ? undefined : busy(row, context);
@@ -183,9 +186,10 @@ async function foreignSnapshots(
   );
   if (foreign.length === 0) return undefined;
   return {
-    message: 'another project has snapshots of it',
+    message: 'another project has snapshots of the volume',
     actor: 'other-project',
     advice:
-      'Find them (openstack snapshot list --all-projects --volume) and ask their owner; the volume goes when they are gone.',
+      'List them (openstack volume snapshot list --all-projects --volume VOLUME_ID) ' +
+      'and ask their owner to delete them. The propagator then deletes the volume.',
   };
 }

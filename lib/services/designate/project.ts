@@ -50,7 +50,8 @@ export function countedByOwner(
   const owners = [...new Set(rows.map((row) => ownerOf(row) ?? ''))].sort();
   const parts = owners.map((owner) => {
     const count = rows.filter((row) => (ownerOf(row) ?? '') === owner).length;
-    return `${count} ${count === 1 ? one : many} of ${owner === '' ? 'no project' : `project ${owner}`}`;
+    const project = owner === '' ? 'no project' : `project ${owner}`;
+    return `${count} ${count === 1 ? one : many} of ${project}`;
   });
   return parts.join(', ');
 }

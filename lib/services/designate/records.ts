@@ -41,7 +41,7 @@ export const ptrRecord = defineType({
   name: 'ptr-record',
   awaitedBy: ['neutron'],
   blockers: [
-    'Before 2023.1 the PTR record of a floating IP that was deleted earlier can not be found any more.',
+    'Before 2023.1 the PTR record of a floating IP that was deleted earlier cannot be found.',
   ],
   async list(context) {
     const { api, apiOf, project } = context;
@@ -138,9 +138,9 @@ export const recordset = defineType({
     if (!row.isGuest && address === undefined) return OF_ANOTHER_ZONE;
     if (!row.isGuest && address !== undefined && (await isOfOthersNow(address, context)))
       return OF_ANOTHER_ADDRESS;
-    const path = `/v2/zones/${encodeURIComponent(row.zone_id)}/recordsets/${encodeURIComponent(row.id)}`;
+    const recordsets = `/v2/zones/${encodeURIComponent(row.zone_id)}/recordsets`;
     try {
-      await context.api.request('DELETE', path, {
+      await context.api.request('DELETE', `${recordsets}/${encodeURIComponent(row.id)}`, {
         headers: { ...IN_ALL_PROJECTS, 'x-designate-edit-managed-records': 'true' },
       });
     } catch (error) {
@@ -158,13 +158,19 @@ async function isOfOthersNow(address: string, context: ProjectContext): Promise<
 
 const OF_ANOTHER_ADDRESS: Removal = {
   is: 'retained',
-  message: 'its floating IP is another project’s now, and its PTR record may be in this recordset',
+  message:
+    'its floating IP now belongs to another project, whose PTR record may be in ' +
+    'this recordset',
   advice:
-    'Nothing to do: Designate clears what is stale of it when that project looks at its PTR records.',
+    'Nothing to do: Designate removes the stale record when that project lists its ' +
+    'PTR records.',
 };
 const OF_ANOTHER_ZONE: Removal = {
   is: 'retained',
   message:
-    'it stands in a zone of another project that is not shared with this one: an administrator made it there from this project',
-  advice: 'Ask the owner of that zone whether he still needs it; he can remove it.',
+    'the recordset is in a zone of another project that is not shared with this ' +
+    'project; an administrator created it there',
+  advice:
+    'Ask the owner of the zone whether the recordset is still needed. The owner of ' +
+    'the zone can delete it.',
 };

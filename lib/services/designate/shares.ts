@@ -14,7 +14,10 @@ const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_
 export const zoneShare = defineType({
   name: 'zone-share',
   follows: ['recordset', 'zone'],
-  blockers: ['A share stays as long as the project has records in the zone, or zones below it.'],
+  blockers: [
+    'Designate does not remove a share while the project has records in the zone, ' +
+      'or zones below it.',
+  ],
   async list(context) {
     const shares = await Promise.all(
       (await lentZones(context)).map(({ id }) =>

@@ -52,9 +52,12 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   name: 'zone',
   follows: ['ptr-record', 'zone-transfer-request'],
   blockers: [
-    'Zones of other projects stand below it.',
-    'It is shared, and other projects have records in it, which would go with it.',
-    'The name servers do not let go of it; Designate tries again by itself. "openstack zone abandon" only forgets it: they would go on answering for it.',
+    'The zone has child zones of other projects.',
+    'The zone is shared, and other projects have records in it that Designate would ' +
+      'delete with the zone.',
+    'A name server does not remove the zone. Designate tries again by itself. ' +
+      '"openstack zone abandon" removes the zone only from Designate: the name ' +
+      'servers continue to answer for it.',
   ],
   async list(context) {
     const rows = (await zonesSeen(context)).filter((row) => !isLent(row, context.project));
@@ -65,7 +68,7 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   owner: ownerOf,
   label: (row) => row.name,
   blocked: (row) =>
-    row.hasChild ? { message: 'the zones below it go first', actor: 'none' } : undefined,
+    row.hasChild ? { message: 'its child zones must be deleted first', actor: 'none' } : undefined,
   async remove(row, context): Promise<Removal> {
     if (row.action === 'DELETE') return underWay(row, context);
     const guests = row.shared ? await recordsOfOthers(row, context) : undefined;
@@ -103,10 +106,13 @@ function underWay(row: ZoneRow, { now }: ProjectContext): Removal {
   return {
     is: 'blocked',
     message:
-      'its deletion ended in ERROR: a name server does not let go of it; Designate tries again by itself',
+      'the deletion ended in ERROR: a name server did not remove the zone; Designate ' +
+      'tries again by itself',
     actor: 'operator',
     advice:
-      'Look at the log of designate-worker and at the name servers of its pool. Only when they are gone for good: "openstack zone abandon", which makes Designate forget it.',
+      'Check the log of designate-worker and the name servers of the pool. Only if ' +
+      'the name servers are gone permanently, remove the zone from Designate: ' +
+      'openstack zone abandon ZONE',
   };
 }
 
@@ -129,12 +135,15 @@ async function zonesBelow(
   const below = rows.filter(({ name }) => name.endsWith(`.${row.name}`));
   if (below.length === 0) return undefined;
   const foreign = below.filter((one) => ownerOf(one) !== project);
-  if (foreign.length === 0) return { message: 'the zones below it go first', actor: 'none' };
+  if (foreign.length === 0)
+    return { message: 'its child zones must be deleted first', actor: 'none' };
   return {
-    message: `${countedByOwner(foreign, ['zone', 'zones'])} below it`,
+    message: `the zone has ${countedByOwner(foreign, ['child zone', 'child zones'])}`,
     actor: 'other-project',
     advice:
-      'Nothing of another project is touched: let its owner remove it, or give this zone to him (openstack zone transfer request create).',
+      'The propagator changes nothing in another project. Ask the owner to delete the ' +
+      'child zones, or transfer this zone to that owner: openstack zone transfer ' +
+      'request create ZONE',
   };
 }
 
@@ -168,9 +177,10 @@ async function recordsOfOthers(
   );
   if (foreign.length === 0) return undefined;
   return {
-    message: `it is shared, with ${countedByOwner(foreign, ['recordset', 'recordsets'])} in it`,
+    message: `the shared zone contains ${countedByOwner(foreign, ['recordset', 'recordsets'])}`,
     actor: 'other-project',
     advice:
-      'They would go with it: let their owners remove them, or give this zone to one of them (openstack zone transfer request create).',
+      'Designate would delete them with the zone. Ask their owners to remove them, or ' +
+      'transfer this zone to one of them: openstack zone transfer request create ZONE',
   };
 }

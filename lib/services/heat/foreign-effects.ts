@@ -115,7 +115,10 @@ const isUnfinished = ({ resource_status: status }: ResourceRow): boolean =>
 const SERVERS = ['OS::Nova::Server', 'OS::Heat::DeployedServer'];
 
 const BY_HAND =
-  'Read its template. Delete the stack with the token of a member of the project, or by hand if all that it does is wanted; or abandon it.';
+  'Read its template (openstack stack template show STACK_ID). Then delete the ' +
+  'stack with the token of a project member, or as an administrator if all its ' +
+  'effects are acceptable (openstack stack delete STACK_ID). To keep its ' +
+  'resources: openstack stack abandon STACK_ID';
 
 /**
  * Returns why an administrator must not delete this stack, or `undefined` if the deletion affects
@@ -141,7 +144,8 @@ export async function hazardOf(
     )
       throw error;
     const advice =
-      'If it stays: install the plugin of the type that is missing, or purge the stack from the database of Heat.';
+      'If this lasts: install the plugin of the missing resource type, or delete the ' +
+      'stack from the Heat database.';
     return { message: error.message, actor: 'operator', advice };
   }
 }
@@ -155,14 +159,20 @@ async function hazardIn(
     BEYOND.some((type) => means(word, type)),
   );
   if (beyond) {
-    const message = `it has resources (${beyond}) of the cloud, of other projects, or that act at its deletion, which Heat would do with the administrator's power`;
+    const message =
+      `the stack contains ${beyond}: its deletion by an administrator would change ` +
+      'resources of the cloud or of other projects, or run a workflow with the rights ' +
+      'of an administrator';
     return { message, actor: 'operator', advice: BY_HAND };
   }
   const couldBe = (resource: ResourceRow, types: readonly string[]): boolean =>
     [resource.resource_type, ...mapped].some((word) => types.some((type) => means(word, type)));
   const naming = resources.find((resource) => isUnfinished(resource) && couldBe(resource, NAMING));
   if (naming) {
-    const message = `its resource ${naming.resource_name} was not finished (${naming.resource_status}): Heat would undo it at whatever its template names, whosever that is`;
+    const message =
+      `the resource ${naming.resource_name} of the stack is unfinished ` +
+      `(${naming.resource_status}): Heat would undo its association with a resource ` +
+      'that the template names, and that resource may belong to another project';
     return { message, actor: 'operator', advice: BY_HAND };
   }
   for (const by of BY_NAME) {
@@ -181,7 +191,9 @@ async function hazardIn(
 }
 
 const takes = (by: ByName, name: string): Blocker => ({
-  message: `Heat deletes it by name, with the cleaner's own token, and would take the ${by.what} "${name}" ${by.whose}`,
+  message:
+    'Heat deletes a resource of the stack by name, with the token of the ' +
+    `propagator, and would also delete the ${by.what} "${name}" ${by.whose}`,
   actor: 'operator',
   advice: by.advice,
 });
@@ -233,8 +245,8 @@ export async function hookOf(row: StackRow, api: ServiceApi): Promise<Blocker | 
   const [hook] = (await environmentOf(row, api)).hooks;
   if (hook === undefined) return undefined;
   return {
-    message: `its deletion waits for its hook pre-delete on "${hook}"`,
+    message: `the deletion waits for the pre-delete hook on "${hook}"`,
     actor: 'operator',
-    advice: `Clear it: openstack stack hook clear --pre-delete ${row.id} ${hook}`,
+    advice: `Clear the hook: openstack stack hook clear --pre-delete ${row.id} ${hook}`,
   };
 }

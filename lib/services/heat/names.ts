@@ -22,9 +22,10 @@ export interface ByName {
 }
 
 const OWN = {
-  whose: 'of the cleaner itself',
+  whose: 'of the propagator',
   advice:
-    'Rename or remove it, or give the cleaner a user and a project of its own that hold nothing.',
+    'Rename or delete it, or give the propagator a separate user and project ' +
+    'without resources.',
 };
 
 /** Returns the API of the first name that the catalog has: a service may have several names. */
@@ -107,7 +108,8 @@ const mistral = (what: string, type: string, collection: string): ByName => ({
   what,
   whose: 'of another project',
   advice:
-    'Delete the stack with the token of a member of its project, who reaches the own ones only; or rename one of the two.',
+    'Delete the stack with the token of a member of its project (Heat then finds ' +
+    'only resources of that project), or rename one of the two resources.',
   types: [type],
   async others(asking) {
     const query = { all_projects: true, limit: undefined };

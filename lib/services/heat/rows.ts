@@ -70,7 +70,8 @@ async function assertAdministrator(api: ServiceApi, refused: PropagatorError): P
     throw new PropagatorError({
       ...refused.report,
       advice:
-        'Heat takes the cleaner for no administrator: give it the role admin, on the project that Keystone names as admin_project_name where it names one.',
+        'Heat does not treat the propagator as an administrator. Give its user the role ' +
+        'admin. If Keystone sets admin_project_name, assign the role on that project.',
     });
 }
 

@@ -38,9 +38,12 @@ export const trustedStack = defineUserType({
   remove: async () => ({
     is: 'retained',
     message:
-      'it ran with the trust of the deleted user: its autoscaling, signals and software deployments stop',
+      'the stack used a trust of the deleted user: its autoscaling, signals and ' +
+      'software deployments no longer work',
     advice:
-      'From Heat 25 on, let a member of its project update it (openstack stack update --existing): it takes his trust. Before, it must be made anew if it scales or is signalled.',
+      'Heat 25 and later: a member of the project must update the stack (openstack ' +
+      'stack update --existing STACK_ID). Heat then uses a trust of that member. ' +
+      'Earlier releases: recreate the stack if it scales or receives signals.',
   }),
 });
 

@@ -46,8 +46,13 @@ const removalOf =
     const { service } = context.api;
     return {
       is: 'retained',
-      message: `${service} answered that it reset the limits and still shows them: ${quota.label?.(still) ?? 'limits'}`,
-      advice: `Nothing has to be done: a few numbers do no harm. Where ${service} takes its limits from Keystone (unified limits), "openstack limit list --service ${service} --project ID" shows them.`,
+      message:
+        `${service} accepted the reset of the limits but still lists them: ` +
+        `${quota.label?.(still) ?? 'limits'}`,
+      advice:
+        `Nothing to do: these limits do no harm. If ${service} takes its limits from ` +
+        'Keystone (unified limits), this command lists them: openstack limit list ' +
+        `--service ${service} --project PROJECT_ID`,
     };
   };
 

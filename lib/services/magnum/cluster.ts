@@ -59,9 +59,13 @@ export const clustersOf = ({ api, memoize }: CommonContext): Promise<ClusterRow[
 export const cluster = defineType({
   name: 'cluster',
   blockers: [
-    'The driver logs in with a trust or an application credential of the one who made the cluster: once he or the project is gone, its deletion may hang.',
-    'A deletion is accepted, and nothing happens, where the driver of the cluster is not installed any more.',
-    'The listing fails for the whole cloud when the template of any cluster is missing in the database.',
+    'The driver logs in with a trust or an application credential of the user who ' +
+      'created the cluster. If that user or the project is deleted, the deletion of ' +
+      'the cluster may never end.',
+    'If the driver of the cluster is no longer installed, Magnum accepts the ' +
+      'deletion and does nothing.',
+    'If the template of any cluster is missing in the database, the listing fails ' +
+      'for the whole cloud.',
   ],
   list: async (context) =>
     (await clustersOf(context)).filter(
@@ -85,10 +89,11 @@ export const cluster = defineType({
     if (why === undefined) return { is: 'accepted', ...hangs };
     return {
       is: 'blocked',
-      message: `its deletion failed, and was asked for again: ${why}`,
+      message: `the deletion failed and was requested again: ${why}`,
       actor: 'operator',
       advice:
-        'Remove what the message names if it fails once more; the log of magnum-conductor has the rest.',
+        'If it fails again, remove the cause that the message names. The log of ' +
+        'magnum-conductor has the details.',
     };
   },
 });
@@ -132,7 +137,7 @@ async function failureOf(row: ClusterRow, api: ServiceApi): Promise<string> {
   const faults = Object.entries(detail.parse(answer.json).faults ?? {}).map(
     ([group, fault]) => `${group}: ${fault}`,
   );
-  return [row.status_reason, ...faults].filter(Boolean).join('; ') || 'Magnum does not say why';
+  return [row.status_reason, ...faults].filter(Boolean).join('; ') || 'Magnum gives no reason';
 }
 
 /**
@@ -148,8 +153,12 @@ export const clusterOfUser = defineUserType({
   label: (row) => row.name ?? undefined,
   remove: async (row): Promise<Removal> => ({
     is: 'retained',
-    message: `a cluster of project ${row.project_id} works with a trust or an application credential of this user, which is gone`,
+    message:
+      `this cluster of project ${row.project_id} uses a trust or an application ` +
+      'credential of the deleted user',
     advice:
-      'Its load balancers and volumes do not follow Kubernetes any more, and it may not be possible to delete it: let another member make a new one, or rotate its credential (Magnum API 1.12) where the driver can.',
+      'Its load balancers and volumes no longer follow Kubernetes, and its deletion ' +
+      'may fail. Ask another member of the project to create a new cluster, or rotate ' +
+      'its credential (Magnum API 1.12) if the driver supports it.',
   }),
 });

@@ -20,18 +20,21 @@ export function refusal(error: unknown): Blocker {
   if (!(error instanceof PropagatorError) || ![400, 403, 409].includes(status ?? 0)) throw error;
   if (status === 403 && /policy doesn't allow/i.test(error.message)) throw error;
   return {
-    message: error.message.replace('%(reason)s', 'it does not say why'),
+    message: error.message.replace('%(reason)s', 'no reason given'),
     actor: 'operator',
     advice:
-      'Look for locks, snapshots and backups of it that belong to somebody else, and at the log of manila-api for its id.',
+      'Look for locks, snapshots and backups of this resource that belong to other ' +
+      'projects, and search the log of manila-api for its id.',
   };
 }
 
 const instanceRow = z.object({ updated_at: z.string().nullish() });
 
-export const FAILED = 'the back end could not delete it; it was asked again';
+export const FAILED =
+  'the back end failed to delete it; the propagator requested the deletion again';
 export const adviceOnFailure =
-  'Look at the log of manila-share for its id. As a last resort, "force_delete" makes Manila forget it and leaves its data on the back end.';
+  'Search the log of manila-share for its id. As a last resort, "force_delete" ' +
+  'removes it from Manila and leaves its data on the back end.';
 
 /**
  * Deletes a resource. A failed one is first set to `error`, because Manila deletes it in no other
@@ -68,7 +71,8 @@ export async function deleted(
 /** States in which a deletion can be requested or is in progress. */
 export const AT_REST =
   /^(available|error|inactive|deleting|error_deleting|(error_)?deferred_deleting)$/;
-export const busy = (status: string): Blocker => waits(`it is busy (${status})`);
+export const busy = (status: string): Blocker =>
+  waits(`Manila is still working on it (status ${status})`);
 
 /**
  * Returns when a deletion began, from the instances of the resource: the resource itself has no

@@ -4,7 +4,9 @@ import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 
 /** These rows have no time of change, so that none of them counts as stuck. */
 const blockedByState = (status: string): Blocker | undefined =>
-  /^(available|deleting)$|error/.test(status) ? undefined : waits(`it is busy (${status})`);
+  /^(available|deleting)$|error/.test(status)
+    ? undefined
+    : waits(`Manila is still working on it (status ${status})`);
 
 async function remove(
   row: { readonly id: string; readonly status: string },
@@ -37,7 +39,7 @@ export const groupSnapshot = defineType({
 /** A group is deleted without its shares. */
 export const group = defineType({
   name: 'group',
-  blockers: ['Its shares and its snapshots go first.'],
+  blockers: ['The shares and snapshots of a group must be deleted first.'],
   async list(context) {
     const rows = await groupsOf(context);
     if (rows.length === 0) return [];
@@ -49,6 +51,8 @@ export const group = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
-    row.isHolding ? waits('its shares and snapshots go first') : blockedByState(row.status),
+    row.isHolding
+      ? waits('its shares and snapshots must be deleted first')
+      : blockedByState(row.status),
   remove: (row, context) => remove(row, 'share-groups', context),
 });

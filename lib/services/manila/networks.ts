@@ -11,7 +11,8 @@ import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from '.
 export const shareServer = defineType({
   name: 'share-server',
   blockers: [
-    'A server that was brought under management by an administrator is never deleted: it may serve shares that Manila does not know.',
+    'The propagator never deletes a share server that an administrator brought ' +
+      'under management: it may serve shares that Manila does not know.',
   ],
   async list(context) {
     const rows = await serversOf(context);
@@ -29,17 +30,20 @@ export const shareServer = defineType({
   owner: (row) => row.project_id || undefined,
   label: (row) => row.share_network_id ?? undefined,
   blocked(row): Blocker | undefined {
-    if (row.isServing) return waits('its shares go first');
+    if (row.isServing) return waits('its shares must be deleted first');
     if (row.is_auto_deletable === false)
       return {
-        message: 'Manila can not tell whether it serves shares that are not managed',
+        message:
+          'Manila cannot tell whether the share server also serves shares that it does ' +
+          'not manage',
         actor: 'operator',
         advice:
-          'Let Manila forget it (openstack share server abandon), or delete it (openstack share server delete).',
+          'Remove it from Manila and keep it running (openstack share server abandon ' +
+          'SERVER), or delete it (openstack share server delete SERVER).',
       };
     return /^(active|error|deleting)$/.test(row.status)
       ? undefined
-      : waits(`it is busy (${row.status})`);
+      : waits(`the share server is busy (${row.status})`);
   },
   async remove(row, { api, now }): Promise<Removal> {
     if (row.status === 'deleting') {
@@ -58,7 +62,7 @@ export const shareServer = defineType({
 /** Manila deletes a share network with one subnet only. The other subnets must be removed first. */
 export const shareNetwork = defineType({
   name: 'share-network',
-  blockers: ['Its shares, groups and share servers go first.'],
+  blockers: ['The shares, groups and share servers on a share network must be deleted first.'],
   async list(context) {
     const rows = await networksOf(context);
     if (rows.length === 0) return [];
@@ -74,7 +78,7 @@ export const shareNetwork = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
-    row.isUsed ? waits('its shares, groups and share servers go first') : undefined,
+    row.isUsed ? waits('its shares, groups and share servers must be deleted first') : undefined,
   async remove(row, { api }): Promise<Removal> {
     const path = `/share-networks/${encodeURIComponent(row.id)}`;
     try {
@@ -93,7 +97,7 @@ export const shareNetwork = defineType({
 /** The directory with the accounts of the shares' users: LDAP, Kerberos, Active Directory. */
 export const securityService = defineType({
   name: 'security-service',
-  blockers: ['Its share networks go first.'],
+  blockers: ['The share networks that use a security service must be deleted first.'],
   async list(context) {
     const rows = await securityServicesOf(context);
     if (rows.length === 0) return [];
@@ -106,7 +110,8 @@ export const securityService = defineType({
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? row.type ?? undefined,
-  blocked: (row) => (row.isOfOurs ? waits('its share networks go first') : undefined),
+  blocked: (row) =>
+    row.isOfOurs ? waits('the share networks that use it must be deleted first') : undefined,
   async remove(row, { api }): Promise<Removal> {
     try {
       await api.request('DELETE', `/security-services/${encodeURIComponent(row.id)}`);

@@ -80,7 +80,7 @@ function lacking({ api }: ProjectContext, resourceType: string, since: string): 
   return new PropagatorError({
     code: `manila.${resourceType}.unsupported`,
     class: 'Unsupported',
-    message: `this Manila has none (microversion ${since})`,
+    message: `this Manila does not have this resource type (microversion ${since})`,
     advice: 'Nothing to do.',
     service: 'manila',
     region: api.region,

@@ -59,8 +59,9 @@ type SeenShare = Deleting<ShareRow> & { readonly blocker: Blocker | undefined };
 export const share = defineType<SeenShare>({
   name: 'share',
   blockers: [
-    'Snapshots, replicas, backups and group snapshots of it go first.',
-    'A lock of another project on it (microversion 2.81) keeps it, even from an administrator.',
+    'The snapshots, replicas, backups and group snapshots of a share must be deleted first.',
+    'A lock of another project (microversion 2.81) protects a share, even from an ' +
+      'administrator.',
   ],
   async list(context) {
     const shares = counted(await sharesOf(context));
@@ -77,13 +78,14 @@ export const share = defineType<SeenShare>({
     const grouped = ids(groupSnapshots.flatMap((row) => row.members ?? []));
     const locked = new Set(locks.map((row) => row.resource_id));
     const blocker = (row: ShareRow): Blocker | undefined => {
-      if (locked.has(row.id)) return waits('its lock goes first');
+      if (locked.has(row.id)) return waits('its lock must be removed first');
       if (row.status === 'awaiting_transfer')
-        return waits('its transfer to another project is cancelled first');
-      if (snapped.has(row.id)) return waits('its snapshots go first');
-      if (saved.has(row.id)) return waits('its backups go first');
-      if (grouped.has(row.id)) return waits('the snapshots of its group go first');
-      if (row.has_replicas) return waits('its other replicas go first');
+        return waits('its transfer to another project must be canceled first');
+      if (snapped.has(row.id)) return waits('its snapshots must be deleted first');
+      if (saved.has(row.id)) return waits('its backups must be deleted first');
+      if (grouped.has(row.id))
+        return waits('the group snapshots that contain it must be deleted first');
+      if (row.has_replicas) return waits('its other replicas must be deleted first');
       if (row.task_state && !/_(success|error|cancelled)$/.test(row.task_state))
         return busy(row.task_state);
       return blockedByState(row);
@@ -111,17 +113,20 @@ function blockedByState({ status, is_soft_deleted: inBin }: ShareRow): Blocker |
   if (AT_REST.test(status) && !(inBin && status === 'error_deleting')) return undefined;
   if (inBin)
     return {
-      message: `it lies in the recycle bin, where its state (${status}) can not be set`,
+      message: `the share is in the recycle bin, where Manila cannot reset its state (${status})`,
       actor: 'operator',
       advice:
-        'Find out what is wrong with it on the back end, then "openstack share delete --force".',
+        'Fix the cause on the back end. Then delete the share: openstack share delete ' +
+        '--force SHARE',
     };
   if (/^(un)?manage_error/.test(status))
     return {
-      message: `it is only half managed by Manila (${status})`,
+      message: `Manila manages the share only partly (${status})`,
       actor: 'operator',
       advice:
-        'Let Manila forget it (openstack share abandon), or set its state to "error" and it will be deleted with its data.',
+        'Remove it from Manila and keep its data (openstack share abandon SHARE). Or ' +
+        'set its state to "error" (openstack share set --status error SHARE); the ' +
+        'propagator then deletes it with its data.',
     };
   return /error/.test(status) ? undefined : busy(status);
 }

@@ -31,8 +31,8 @@ export const workflow = defineType({
   after: ['action'],
   follows: ['cron-trigger', 'event-trigger', 'execution'],
   blockers: [
-    'A trigger of another project hangs on it (it was public, or shared).',
-    'It is public.',
+    'A trigger of another project uses the workflow (it was public or shared).',
+    'The workflow is public.',
   ],
   list: workflows,
   id: (row) => row.id,
@@ -54,16 +54,19 @@ export const workflow = defineType({
         return {
           is: 'retained',
           message:
-            'an event trigger of the project hangs on it, which this Mistral (before 2026.1) no longer removes',
+            'an event trigger of the project uses the workflow, and this Mistral (before ' +
+            '2026.1) can no longer delete that trigger',
           advice:
-            "Remove the rows of both from the tables event_triggers_v2 and workflow_definitions_v2 in Mistral's database.",
+            'Delete the rows of both from the tables event_triggers_v2 and ' +
+            'workflow_definitions_v2 in the Mistral database.',
         };
       return {
         is: 'blocked',
         message: error.message,
         actor: 'other-project',
         advice:
-          'Remove the triggers named there; those of the project itself are removed in its own pass.',
+          'Ask the owners of the triggers that the message names to delete them. The ' +
+          'propagator itself deletes the triggers of this project.',
       };
     }
     return { is: 'gone' };
@@ -79,7 +82,7 @@ export const workflow = defineType({
 export const action = defineType({
   name: 'action',
   requiresLiveProject,
-  blockers: ['It is public.'],
+  blockers: ['The action is public.'],
   async list(context) {
     const namespaces = new Set(['']);
     for (const { namespace } of [...(await workflows(context)), ...(await workbooks(context))])
@@ -120,8 +123,11 @@ export async function removeOurs(
   return {
     is: 'retained',
     message:
-      'this Mistral (before 2026.1) removes it only for a token on its project, which is gone; it can do nothing any more',
-    advice: `Remove its row from the table ${TABLES[collection] ?? collection} in Mistral's database.`,
+      'this Mistral (before 2026.1) deletes it only with a token on its project, ' +
+      'which is deleted; it no longer has any effect',
+    advice:
+      `Delete its row from the table ${TABLES[collection] ?? collection} in the ` +
+      'Mistral database.',
   };
 }
 
@@ -141,7 +147,7 @@ const ofCode = (name: string, collection: string, follows: readonly string[]) =>
   return defineType({
     name,
     follows,
-    blockers: ['It is public.'],
+    blockers: ['The resource is public.'],
     list,
     id: (row) => row.id,
     owner: (row) => row.project_id ?? undefined,

@@ -30,10 +30,13 @@ const blocked = (row: Named): Blocker | undefined =>
   publicOne(row) ??
   (row.clashes
     ? {
-        message: 'another project has a public one of the same name, and Mistral would remove both',
+        message:
+          'another project has a public resource with the same name, and Mistral would ' +
+          'delete both',
         actor: 'operator',
         advice:
-          'Make the public one private for the time being (update it with scope=private); this one goes in the next pass.',
+          'Temporarily make the public resource private (scope=private). The next run ' +
+          'then deletes this one.',
       }
     : undefined);
 
@@ -47,8 +50,9 @@ const isAddressable = (row: Row): boolean =>
 const unaddressable = (table: string): Removal => ({
   is: 'retained',
   message:
-    'the API of Mistral cannot address this name: a slash is in it, or it is nothing but dots',
-  advice: `Remove its row from the table ${table} in Mistral's database; it runs nothing.`,
+    'the Mistral API cannot address this name because it contains a slash or ' +
+    'consists only of dots',
+  advice: `Delete its row from the table ${table} in the Mistral database. It runs nothing.`,
 });
 
 /** Variables of workflows. */
@@ -56,8 +60,8 @@ export const environment = defineType({
   name: 'environment',
   requiresLiveProject,
   blockers: [
-    'It is public.',
-    'Another project has a public one of the same name, which Mistral would remove along with it.',
+    'The environment is public.',
+    'Another project has a public one with the same name, which Mistral would also delete.',
   ],
   list: async ({ api, project }) => named(await all(api, 'environments'), project),
   id: (row) => row.id,
@@ -80,8 +84,8 @@ export const workbook = defineType({
   requiresLiveProject,
   after: ['action'],
   blockers: [
-    'It is public.',
-    'Another project has a public one of the same name, which Mistral would remove along with it.',
+    'The workbook is public.',
+    'Another project has a public one with the same name, which Mistral would also delete.',
   ],
   list: async (context) => named(await workbooks(context), context.project),
   id: (row) => row.id,

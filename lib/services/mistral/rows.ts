@@ -69,7 +69,7 @@ export function lacking(error: unknown, resourceType: string, release: string): 
     ...error.report,
     code: `mistral.${resourceType}.unsupported`,
     class: 'Unsupported',
-    message: `this Mistral (before ${release}) has none`,
+    message: `this Mistral (before ${release}) does not have this resource type`,
     advice: 'Nothing to do.',
   });
 }
@@ -81,14 +81,17 @@ export const publicOne = (one: Row): Blocker | undefined =>
         message: 'it is public: other projects may use it',
         actor: 'operator',
         advice:
-          'Make it private (update it with --private or scope=private), or remove it, or keep it in a project of your own.',
+          'Delete it, or make it private (update it with --private or scope=private) so ' +
+          'that the propagator deletes it. If other projects need it, create it in ' +
+          'another project first.',
       }
     : undefined;
 
 export const requiresLiveProject: RequiresLiveProject = {
   class: 'C',
-  leftover:
-    'workbooks, environments and ad-hoc actions (definitions and variables, which may hold passwords)',
+  leftover: 'workbooks, environments and ad-hoc actions (their variables may hold passwords)',
   advice:
-    "They run nothing by themselves; remove the project's rows from workbooks_v2, environments_v2 and action_definitions_v2 in Mistral's database.",
+    'They run nothing by themselves. Delete the rows of the project from ' +
+    'workbooks_v2, environments_v2 and action_definitions_v2 in the Mistral ' +
+    'database.',
 };

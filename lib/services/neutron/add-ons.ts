@@ -153,9 +153,11 @@ const WATCHING = [
     blocked: (row) =>
       row.shared
         ? {
-            message: 'it is shared: the traffic of every project is counted by it',
+            message: 'the metering label is shared: it counts the traffic of every project',
             actor: 'operator',
-            advice: 'Make one like it in a living project, then delete this one by hand.',
+            advice:
+              'Create an equivalent label in another project. Then delete this one: openstack ' +
+              'network meter delete METER',
           }
         : undefined,
     remove: (row, { api }) => destroy(api, '/v2.0/metering/metering-labels', row),

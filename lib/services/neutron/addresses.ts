@@ -81,7 +81,8 @@ const floatingIp = defineType({
   // Neutron first removes the record from the zone, with our token, and does not handle Designate's
   // 400.
   blockers: [
-    'Where Neutron publishes its name in a zone of Designate that is being deleted: Neutron answers 500 until the zone is gone.',
+    'If Neutron publishes the name of the floating IP in a Designate zone that is ' +
+      'being deleted, Neutron answers 500 until the zone is gone.',
   ],
   list: floatingIps,
   id: (row) => row.id,

@@ -100,8 +100,10 @@ export function extensionsOf({
     throw new PropagatorError({
       code: 'neutron.extensions.empty',
       class: 'Unexpected',
-      message: 'neutron says that it has no extension at all, which no Neutron lacks',
-      advice: 'Check that the network endpoint in the catalog is really a Neutron.',
+      message: 'neutron: the list of extensions is empty, but every Neutron has some',
+      advice:
+        'Check that the network endpoint in the catalog is the URL of Neutron: ' +
+        'openstack catalog show network',
       service: 'neutron',
       region,
     });
@@ -117,8 +119,8 @@ export async function requireExtension(context: ProjectContext, wanted: string):
   throw new PropagatorError({
     code: 'neutron.extension.absent',
     class: 'Unsupported',
-    message: `this Neutron has no extension ${wanted}`,
-    advice: 'Nothing to do: without it there is nothing of this resource type.',
+    message: `this Neutron does not have the extension ${wanted}`,
+    advice: 'Nothing to do: without the extension there are no resources of this type.',
     service: 'neutron',
     region: context.region,
   });
@@ -168,11 +170,11 @@ export function refused(body: unknown, id: string): Blocker {
   const parsed = neutronError.safeParse(body);
   const message = parsed.success
     ? parsed.data.NeutronError.message.replaceAll(id, '{id}').trim()
-    : 'neutron refused and gave no reason';
+    : 'neutron refused the deletion and gave no reason';
   return {
     message,
     actor: 'operator',
-    advice: 'Find what the message names and remove it; this goes on by itself afterwards.',
+    advice: 'Remove the resource that the message names. The propagator then continues by itself.',
   };
 }
 

@@ -62,10 +62,12 @@ const network = defineType({
   blocked(row): Blocker | undefined {
     if (row['router:external'])
       return {
-        message: 'it is an external network: the cloud reaches the outside through it',
+        message: 'the network is external: the cloud may need it to reach other networks',
         actor: 'operator',
         advice:
-          'If nobody needs it, delete it by hand; else make another external network in a living project and move to it.',
+          'If it is not needed, delete it: openstack network delete NETWORK. Otherwise ' +
+          'create an external network in another project, and move the routers and ' +
+          'floating IPs to it first.',
       };
     return row.foreign.length > 0 ? heldByOthers(row.foreign, ['subnet', 'subnets']) : undefined;
   },
@@ -96,7 +98,9 @@ const subnet = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   blocked: (row) =>
-    row.goesWithNetwork ? { message: 'waits for its network', actor: 'none' } : undefined,
+    row.goesWithNetwork
+      ? { message: 'Neutron deletes the subnet with its network', actor: 'none' }
+      : undefined,
   remove: (row, context) =>
     destroy(context.api, '/v2.0/subnets', row, () =>
       heldBy(context, [portsOn('fixed_ips', `subnet_id=${row.id}`)]),
@@ -126,10 +130,12 @@ const subnetPool = defineType({
   blocked: (row) =>
     row.is_default
       ? {
-          message: "it is the cloud's default subnet pool",
+          message: 'the subnet pool is the default pool of the cloud',
           actor: 'operator',
           advice:
-            'Make another pool the default one (openstack subnet pool set --no-default); then it goes.',
+            'Clear the default: openstack subnet pool set --no-default POOL. The propagator ' +
+            'then deletes this pool. Make another pool the default: openstack subnet pool ' +
+            'set --default OTHER_POOL',
         }
       : undefined,
   remove: (row, context) =>

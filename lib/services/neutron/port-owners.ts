@@ -58,14 +58,14 @@ export async function heldBy(
     if (foreign.length > 0) return heldByOthers(foreign.map(ownerOf), place.noun);
     if (rows.length > 0)
       own ??= {
-        message: `waits for ${counted(rows.length, place.noun)} of its own project`,
+        message: `in use by ${counted(rows.length, place.noun)} of the same project`,
         actor: 'none',
       };
   }
   return own;
 }
 
-/** Example: `2 ports of project 4f…, 1 port of project 9a… are in the way`. */
+/** Example: `2 ports of project 4f…, 1 port of project 9a… prevent the deletion`. */
 export function heldByOthers(
   owners: readonly (string | undefined)[],
   noun: Place['noun'],
@@ -79,9 +79,11 @@ export function heldByOthers(
         `${counted(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
     );
   return {
-    message: `${parts.join(', ')} ${owners.length === 1 ? 'is' : 'are'} in the way`,
+    message: `${parts.join(', ')} ${owners.length === 1 ? 'prevents' : 'prevent'} the deletion`,
     actor: byOwner.size === 1 && byOwner.has('') ? 'operator' : 'other-project',
-    advice: 'Nothing of another project is touched: let its owner remove it, or remove it by hand.',
+    advice:
+      'The propagator changes nothing in another project. Ask the owner of that ' +
+      'resource to remove it, or remove it as an administrator.',
   };
 }
 

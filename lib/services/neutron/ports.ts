@@ -97,9 +97,11 @@ async function keptBy(port: Port, context: ProjectContext): Promise<Blocker | un
   if (path !== undefined && (await api.request('GET', path, { accept: [404] })).status === 404)
     return undefined;
   return {
-    message: `a ${maker.resource} of ${maker.service} still has it`,
+    message: `${maker.service} still has the ${maker.resource} that uses the port`,
     actor: path === undefined ? 'operator' : 'none',
-    advice: `It goes when ${maker.service} has removed ${maker.resource} ${port.device_id}.`,
+    advice:
+      `The propagator deletes the port when ${maker.service} no longer has ` +
+      `${maker.resource} ${port.device_id}.`,
   };
 }
 
@@ -122,7 +124,7 @@ async function partOf(
   const shown = z.object({ [one]: Owned.partial() }).safeParse(json);
   const owner = shown.success && shown.data[one] ? ownerOf(shown.data[one]) : undefined;
   if (status === 404 || owner === context.project)
-    return { message: `waits for its ${one}`, actor: 'none' };
+    return { message: `the ${one} that uses the port must be deleted first`, actor: 'none' };
   return heldByOthers([owner], [one, many]);
 }
 

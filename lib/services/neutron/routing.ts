@@ -137,7 +137,9 @@ const routerInterface = defineType({
     if (ownerOf(port) === project) return undefined;
     return {
       ...heldByOthers([ownerOf(port)], ['interface port', 'interface ports']),
-      advice: `Removing the interface deletes that port: ask its owner, then \`openstack router remove port ${router.id} ${port.id}\`.`,
+      advice:
+        'Removing the interface deletes a port of another project. Ask its owner. Then ' +
+        `run: openstack router remove port ${router.id} ${port.id}`,
     };
   },
   async remove({ port, router }, context): Promise<Removal> {
@@ -162,10 +164,11 @@ const routerInterface = defineType({
     if (shown.status === 404) return { is: 'gone' };
     return {
       is: 'blocked',
-      message: 'a router has an interface port that it does not know itself',
+      message: 'the port is marked as a router interface, but its router does not list it',
       actor: 'operator',
       advice:
-        'Clear device_owner and device_id of this port in the database of Neutron, then delete the port.',
+        'Clear device_owner and device_id of this port in the Neutron database. Then ' +
+        'delete the port: openstack port delete PORT',
     };
   },
 });
@@ -185,7 +188,7 @@ const router = defineType({
     destroy(context.api, path, row, async () =>
       // The blocker of the interface says why it is still there.
       (await interfacesOf(context, [row.id])).length > 0
-        ? { message: 'waits for its interfaces', actor: 'none' }
+        ? { message: 'the interfaces of the router must be removed first', actor: 'none' }
         : heldBy(context, ledThrough(row.id)),
     ),
 });

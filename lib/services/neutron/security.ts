@@ -60,10 +60,14 @@ const securityGroup = defineType({
   blocked: ({ namedBy }): Blocker | undefined =>
     namedBy > 0
       ? {
-          message: `${namedBy === 1 ? 'a rule' : `${namedBy} rules`} in security groups of other projects would vanish with it`,
+          message:
+            `${namedBy === 1 ? '1 rule' : `${namedBy} rules`} in security groups of other ` +
+            `projects ${namedBy === 1 ? 'refers' : 'refer'} to this group and would be deleted ` +
+            `with it`,
           actor: 'other-project',
           advice:
-            'Let the owners of those groups remove the rules that name it (openstack security group rule list --long).',
+            'Ask the owners of those groups to remove the rules that refer to this group. ' +
+            'To list them: openstack security group rule list --long',
         }
       : undefined,
   remove: (row, context) =>
@@ -98,10 +102,12 @@ const qosPolicy = plainType({
    * the remaining one belongs to another project.
    */
   explain: async () => ({
-    message: 'a port, network, floating IP or router of another project uses it',
+    message: 'a port, network, floating IP or router of another project uses the policy',
     actor: 'other-project',
     advice:
-      'It was lent by RBAC: let its users choose another policy (neutron names the first one in its answer to a DELETE).',
+      'The policy was shared by RBAC. Ask its users to choose another policy. The ' +
+      'answer of Neutron to "openstack network qos policy delete POLICY" names the ' +
+      'first user.',
   }),
 });
 

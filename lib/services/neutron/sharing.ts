@@ -28,7 +28,9 @@ const policies = async (context: ProjectContext, filters: Filters): Promise<Poli
 const inUse = (message: string, actor: Blocker['actor']) => async (): Promise<Blocker> => ({
   message,
   actor,
-  advice: 'It goes when nothing of the project that it lets in uses the object any more.',
+  advice:
+    'The propagator removes the RBAC policy when the receiving project no longer ' +
+    'uses the object.',
 });
 
 /**
@@ -56,7 +58,10 @@ const rbacPolicy = defineType({
       api,
       path,
       row,
-      inUse(`what it lends to project ${row.target_tenant} is in use there`, 'other-project'),
+      inUse(
+        `project ${row.target_tenant} still uses the object that this policy shares`,
+        'other-project',
+      ),
     ),
 });
 
@@ -91,7 +96,10 @@ const rbacGrant = defineType({
       api,
       path,
       row,
-      inUse(`a ${row.object_type} that was lent to the project is still in use by it`, 'operator'),
+      inUse(
+        `the project still uses the ${row.object_type} that another project shared with it`,
+        'operator',
+      ),
     ),
 });
 

@@ -150,10 +150,12 @@ async function removeServer(row: ServerRow, context: ProjectContext): Promise<Re
 const IGNORED: Removal = {
   is: 'blocked',
   message:
-    'Nova accepts the deletion and does nothing: the server is protected by disable_terminate in its database',
+    'Nova accepted the deletion but did nothing: disable_terminate is set for the ' +
+    'server in the database',
   actor: 'operator',
   advice:
-    'Set disable_terminate to 0 for this id in the table "instances" of its cell; no API can.',
+    'Set disable_terminate to 0 for this server in the table "instances" of its ' +
+    'cell database. No API can reset it.',
 };
 
 /**
@@ -207,10 +209,14 @@ export const server = defineType<ServerRow>({
     row.unlisted === undefined
       ? undefined
       : {
-          message: `Nova lists no server, but Placement still counts ${row.unlisted} for the project`,
+          message:
+            'Nova lists no servers of the project, but Placement still reports usage: ' +
+            `${row.unlisted}`,
           actor: 'operator',
           advice:
-            'If it stays, a cell is down (nova-manage cell_v2 list_cells; openstack compute service list) or allocations leaked (nova-manage placement audit).',
+            'If this lasts longer than some minutes, check whether a cell is down ' +
+            '(nova-manage cell_v2 list_cells; openstack compute service list) or ' +
+            'allocations are orphaned (nova-manage placement audit).',
         },
   remove: removeServer,
   batch: { most: MOST_TOGETHER, remove: removeServers },

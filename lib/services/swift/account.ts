@@ -33,9 +33,11 @@ export function accountOf({ api, project }: Pick<ProjectContext, 'api' | 'projec
       code: 'swift.endpoint.account',
       class: 'Denied',
       message:
-        'the endpoint of Swift does not end in the account of a project, so that no other account can be reached',
+        'the Swift endpoint in the catalog does not end in the account of a project, so ' +
+        'the propagator cannot address other accounts',
       advice:
-        'Register it as …/v1/AUTH_%(project_id)s in the catalog (Ceph: with rgw swift account in url = true).',
+        'Register the endpoint as …/v1/AUTH_%(project_id)s in the catalog. Ceph: set ' +
+        'rgw swift account in url = true.',
       service: 'swift',
       region: api.region,
     });
@@ -95,7 +97,9 @@ export async function speak<T>(call: Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof PropagatorError) || error.report.status !== 403) throw error;
     const advice =
-      'Give the cleaner, on its own project, the role named by reseller_admin_role in the proxy ([filter:keystoneauth]; default ResellerAdmin). "admin" opens no other account.';
+      'Assign the role that reseller_admin_role names in the proxy ' +
+      '([filter:keystoneauth]; default ResellerAdmin) to the propagator on its own ' +
+      'project. The role admin does not give access to other accounts.';
     throw new PropagatorError({ ...error.report, advice }, { cause: error });
   }
 }

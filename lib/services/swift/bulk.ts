@@ -51,7 +51,8 @@ export async function bulkDelete(
   return paths.map((path) => {
     const reason = reasons.get(plain(path));
     if (reason !== undefined) return fail(reason, 'an object was not deleted');
-    if (unfinished) return fail('503', 'the bulk delete ended before all its names');
+    if (unfinished)
+      return fail('503', 'the bulk delete stopped before it had processed all objects');
     return stale ? { is: 'accepted' } : { is: 'gone' };
   });
 }
@@ -82,8 +83,9 @@ function failure(
     class: errorClass,
     message: `swift answered ${status} within POST ?bulk-delete: ${what}`,
     advice: denied
-      ? 'Give the cleaner the role named by reseller_admin_role in the proxy.'
-      : 'It is tried again; if it stays, search the log of the proxy for the request id.',
+      ? 'Assign the role that reseller_admin_role names in the proxy to the propagator.'
+      : 'The propagator tries again. If this lasts, search the log of the proxy for the ' +
+        'request id.',
     service: 'swift',
     region,
     requestId,

@@ -40,9 +40,13 @@ const operations = '/vnflcm/v1/vnf_lcm_op_occs';
 export const vnfInstance = defineType<InstanceRow>({
   name: 'vnf-instance',
   blockers: [
-    'Tacker logs in to the VIM with the credentials that it was given. When they died with the project, the termination fails.',
-    'After a termination Tacker looks for a default VIM in the project of whoever asked for it, and fails without one.',
-    'An operation that failed half-way (FAILED_TEMP) refuses every other one: a failed instantiation is rolled back, any other is given up.',
+    'Tacker logs in to the VIM with stored credentials. If these ended with the ' +
+      'project, the termination fails.',
+    'After a termination Tacker looks for a default VIM in the project of the ' +
+      'caller, and fails if there is none.',
+    'An operation that failed half-way (FAILED_TEMP) blocks all others. The ' +
+      'propagator rolls back a failed instantiation, and marks any other operation as ' +
+      'failed.',
   ],
   list: (context) => ownedBy(context, instances, instanceRow),
   id: (row) => row.id,
@@ -101,9 +105,11 @@ async function giveUp(operation: Operation, api: ServiceApi): Promise<Removal> {
   if (operation.operation !== 'TERMINATE') return { is: 'accepted' };
   return {
     is: 'blocked',
-    message: `its termination failed: ${operation.error?.detail ?? 'no reason given'}`,
+    message: `the termination failed: ${operation.error?.detail ?? 'Tacker gives no reason'}`,
     actor: 'operator',
     advice:
-      'It is tried again. See that Tacker can log in to the VIM of this VNF, and that the project of the caller has a default VIM (openstack vim list); else remove its stack in Heat and its record in the database of Tacker.',
+      'The propagator tries again. Check that Tacker can log in to the VIM of this ' +
+      'VNF, and that the project of the caller has a default VIM (openstack vim ' +
+      'list). Otherwise delete its stack in Heat and its row in the Tacker database.',
   };
 }

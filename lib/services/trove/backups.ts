@@ -33,8 +33,11 @@ const backupsOf = async (
 export const backup = defineType({
   name: 'backup',
   blockers: [
-    'A running backup is called failed first; where its instance is gone, Trove lets go of it after three days (running_backups_expires).',
-    'Trove asks Swift with the caller’s token even where nothing of it is in Swift: without a role there it refuses.',
+    'The propagator first resets a running backup to failed. If its instance is ' +
+      'deleted, Trove refuses to delete the backup for three days ' +
+      '(running_backups_expires).',
+    'Trove calls Swift with the token of the caller, even if a backup has no data ' +
+      'in Swift. Without a role in Swift, Trove refuses the deletion.',
   ],
   async list(context) {
     const rows = await backupsOf(context, { project_id: context.project });
@@ -55,12 +58,14 @@ export const backup = defineType({
     const [foreign] = row.foreign;
     if (foreign)
       return {
-        message: `the backup ${foreign.id} of another project builds on it, and Trove would delete that along with it`,
+        message:
+          `backup ${foreign.id} of another project is an increment of this backup, and ` +
+          'Trove would delete it as well',
         actor: 'other-project',
         advice: 'Ask its owner to delete that backup.',
       };
     return row.parent && row.parent.foreign.length === 0
-      ? waits('it goes with the backup that it builds on')
+      ? waits('Trove deletes the backup with the backup that it is based on')
       : undefined;
   },
   async remove(row, context): Promise<Removal> {
@@ -87,8 +92,11 @@ export const backup = defineType({
         actor: 'operator',
         advice:
           status === 422
-            ? 'Set its state to FAILED in the table backups of Trove, or wait until running_backups_expires is over.'
-            : 'Trove could not reach Swift with this token: give the propagator a role that may use Swift, or end the project while it lives.',
+            ? 'Set its status to FAILED in the table backups of the Trove database, or wait ' +
+              'until running_backups_expires has passed.'
+            : 'Trove could not reach Swift with this token. Give the propagator a role that ' +
+              'may use Swift, or clean up projects while they exist (propagator project ' +
+              'delete PROJECT).',
       };
     }
     return { is: 'accepted' };

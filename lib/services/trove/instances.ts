@@ -47,9 +47,12 @@ export const instance = defineType({
   name: 'instance',
   follows: ['backup', 'cluster'],
   blockers: [
-    'Replicas go before their source, members of a cluster only with the cluster.',
-    'What is being built is left alone for an hour, then its state is reset. A living project waits five minutes for it; the rest of the hour passes after its deletion.',
-    'The deletion fails as long as the flavor of the instance is missing in Nova.',
+    'Replicas must be deleted before their source. Trove deletes members of a ' +
+      'cluster only with the cluster.',
+    'The propagator waits an hour for an instance that is being built, and then ' +
+      'resets its state. Phase pre-delete waits only five minutes; the rest of the ' +
+      'hour passes after the deletion of the project.',
+    'The deletion fails if Nova no longer has the flavor of the instance.',
   ],
   async list(context) {
     const rows = await instancesOf(context);
@@ -70,17 +73,19 @@ export const instance = defineType({
   blocked(row, context): Blocker | undefined {
     const { waitsForBuild: canFollowDeletion } = row;
     if (row.cluster_id && row.cluster)
-      return { ...waits('it goes with its cluster'), canFollowDeletion };
+      return { ...waits('Trove deletes the instance with its cluster'), canFollowDeletion };
     if (row.cluster_id)
       return {
         message:
-          'it is a member of a cluster that is gone, and Trove deletes members only with their cluster',
+          'the instance is a member of a deleted cluster, and Trove deletes members only ' +
+          'with their cluster',
         actor: 'operator',
         advice:
-          'Take the cluster_id out of its row in the table instances of Trove; then it is removed.',
+          'Set cluster_id to NULL in its row of the table instances in the Trove ' +
+          'database. The propagator then deletes the instance.',
       };
     if (row.replicas && row.replicas.length > 0)
-      return { ...waits('its replicas go first'), canFollowDeletion };
+      return { ...waits('its replicas must be deleted first'), canFollowDeletion };
     return row.status === 'BUILD' ? unlessBuilt(row, context, 'being built') : undefined;
   },
   async remove(row, context): Promise<Removal> {

@@ -99,7 +99,7 @@ export const unlessBuilt = (
   isOlderThan(row, LONG, context)
     ? undefined
     : {
-        ...waits(`it is ${doing}, and Trove is not interrupted for an hour`),
+        ...waits(`it is ${doing}; the propagator waits up to an hour before it interrupts Trove`),
         canFollowDeletion: isOlderThan(row, SHORT, context),
       };
 

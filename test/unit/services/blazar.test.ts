@@ -70,7 +70,7 @@ describe('Blazar, emptied while the project lives', () => {
   });
 
   it.each([
-    ['gone', 'is gone', () => timed.stage.rehearsal.state.identity.users.delete(creator().id)],
+    ['gone', 'is deleted', () => timed.stage.rehearsal.state.identity.users.delete(creator().id)],
     ['disabled', 'is disabled', () => Object.assign(creator(), { enabled: false })],
   ])(
     'does not even try when the creator is %s, for that would spoil the lease for good',

@@ -61,11 +61,11 @@ describe('Cinder, emptied of one project', () => {
       new Set(conditions.map(({ resourceType, message }) => `${resourceType}: ${message}`)),
     ).toEqual(
       new Set([
-        'cinder.backup: its increments go first',
-        'cinder.group: its snapshots go first',
-        'cinder.snapshot: it goes with its group snapshot',
-        'cinder.volume: its snapshots go first',
-        'cinder.volume: it goes with its group',
+        'cinder.backup: the incremental backups that depend on it must be deleted first',
+        'cinder.group: the snapshots of the group must be deleted first',
+        'cinder.snapshot: Cinder deletes the snapshot with its group snapshot',
+        'cinder.volume: its snapshots must be deleted first',
+        'cinder.volume: Cinder deletes the volume with its group',
       ]),
     );
   });
@@ -203,7 +203,10 @@ describe('A volume that does not go by itself', () => {
       const preDelete = await stage.empty(cinder);
       expect(preDelete.outcome.is).toBe('again');
       expect(preDelete.conditions).toContainEqual(
-        expect.objectContaining({ actor: 'none', message: `it is busy (${word})` }),
+        expect.objectContaining({
+          actor: 'none',
+          message: `Cinder is still working on it (status ${word})`,
+        }),
       );
       expect(left('volume')).toEqual(['cinder.volume data-3']);
       stage.clock.advance(61 * MINUTE);

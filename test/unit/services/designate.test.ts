@@ -71,7 +71,7 @@ describe('Designate, emptied of one project', () => {
       for (const { message, actor } of blocked(each)) reasons.add(`${message} (${actor})`);
     });
     expect(report.outcome).toEqual({ is: 'finished' });
-    expect([...reasons]).toEqual(['the zones below it go first (none)']);
+    expect([...reasons]).toEqual(['its child zones must be deleted first (none)']);
     const orders = stage.rehearsal.calls.filter(
       (call) => call.method === 'DELETE' && /zones\/[^/]+$/.test(call.path),
     );
@@ -182,7 +182,7 @@ describe('what others have to do with its zones', () => {
       expect.objectContaining({
         actor: 'other-project',
         example: zoneOf('').id,
-        message: '1 zone of project stranger below it',
+        message: 'the zone has 1 child zone of project stranger',
       }),
     ]);
     expect(stage.controlsAreUntouched).toBe(true);
@@ -207,7 +207,7 @@ describe('what others have to do with its zones', () => {
     expect(blocked(report)).toEqual([
       expect.objectContaining({
         actor: 'other-project',
-        message: 'it is shared, with 1 recordset of project lender in it',
+        message: 'the shared zone contains 1 recordset of project lender',
       }),
     ]);
     expect(stage.controlsAreUntouched).toBe(true);

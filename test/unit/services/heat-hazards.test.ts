@@ -118,7 +118,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
     ownContainer('backups');
     const stack = add('with-container', [resource('OS::Swift::Container', 'backups')]);
     expect((await empty()).conditions).toEqual([
-      blocked(stack, 'Swift container "backups" of the cleaner itself'),
+      blocked(stack, 'Swift container "backups" of the propagator'),
     ]);
     expect([...ownContainers().keys()]).toEqual(['backups']);
     await timed.stage.grantCleaner();

@@ -132,7 +132,7 @@ describe('Mistral, emptied while the project lives', () => {
       expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
       expect(stage.left('mistral')).toEqual([`mistral.${collection.slice(0, -1)} Shared`]);
       expect(report.conditions).toMatchObject([
-        { class: 'Blocked', actor: 'operator', message: expect.stringContaining('remove both') },
+        { class: 'Blocked', actor: 'operator', message: expect.stringContaining('delete both') },
       ]);
       expect(stage.controlsAreUntouched).toBe(true);
       theirs.scope = 'private';
@@ -356,8 +356,8 @@ describe('Mistral, before Wallaby', () => {
     const report = await stage.preDelete(mistral);
     expect(report.outcome).toEqual({ is: 'finished' });
     expect(report.conditions.map(({ message }) => message)).toEqual([
-      'skipped: this Mistral (before Wallaby) has none',
-      'skipped: this Mistral (before Wallaby) has none',
+      'skipped: this Mistral (before Wallaby) does not have this resource type',
+      'skipped: this Mistral (before Wallaby) does not have this resource type',
     ]);
   });
 

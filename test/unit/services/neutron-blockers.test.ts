@@ -40,8 +40,8 @@ describe('Neutron, what stands in the way', () => {
     });
     const conditions = report.conditions.filter(({ actor }) => actor === 'other-project');
     expect(conditions.map(({ resourceType, message }) => `${resourceType}: ${message}`)).toEqual([
-      `neutron.network: 1 port of project ${scene.neighbor} is in the way`,
-      `neutron.router-interface: 1 floating IP of project ${scene.neighbor} is in the way`,
+      `neutron.network: 1 port of project ${scene.neighbor} prevents the deletion`,
+      `neutron.router-interface: 1 floating IP of project ${scene.neighbor} prevents the deletion`,
     ]);
 
     scene.network.floatingips.delete(ip.id);
@@ -78,7 +78,7 @@ describe('Neutron, what stands in the way', () => {
     expect(scene.network.ports.get(apiUrl.id)).toBeDefined();
     expect(scene.network.routers.get(router.id)).toBeDefined();
     expect(report.conditions.map(({ message }) => message)).toContain(
-      `1 router of project ${scene.neighbor} is in the way`,
+      `1 router of project ${scene.neighbor} prevents the deletion`,
     );
   });
   it('is the trunk of a neighbor that carries a port of the project', async () => {
@@ -95,7 +95,7 @@ describe('Neutron, what stands in the way', () => {
     const report = await scene.cleaner.run(scene.dead);
     expect(scene.network.trunks.get(trunk.id)?.sub_ports).toEqual([{ port_id: sub.id }]);
     expect(report.conditions.map(({ message }) => message)).toContain(
-      `1 trunk of project ${scene.neighbor} is in the way`,
+      `1 trunk of project ${scene.neighbor} prevents the deletion`,
     );
   });
   it('is a subnet of somebody else on its network, which Neutron would take along', async () => {
@@ -109,7 +109,7 @@ describe('Neutron, what stands in the way', () => {
     expect(scene.network.subnets.get(theirs.id)).toBeDefined();
     expect(left(report)).toEqual({ 'neutron.network': 1, 'neutron.subnet': 1 });
     expect(report.conditions.map(({ message }) => message)).toContain(
-      `1 subnet of project ${scene.neighbor} is in the way`,
+      `1 subnet of project ${scene.neighbor} prevents the deletion`,
     );
   });
   it('is a rule in the security group of a neighbor, which would vanish with the group that it names', async () => {
@@ -144,8 +144,8 @@ describe('Neutron, what stands in the way', () => {
         .filter(({ actor }) => actor === 'other-project')
         .map(({ resourceType, message }) => `${resourceType}: ${message}`),
     ).toEqual([
-      `neutron.security-group: 1 port of project ${scene.neighbor} is in the way`,
-      `neutron.subnet: 1 port of project ${scene.neighbor} is in the way`,
+      `neutron.security-group: 1 port of project ${scene.neighbor} prevents the deletion`,
+      `neutron.subnet: 1 port of project ${scene.neighbor} prevents the deletion`,
     ]);
   });
   it('is the operator where the cloud itself hangs on it: an external network, the default subnet pool', async () => {
@@ -181,7 +181,7 @@ describe('Neutron, what stands in the way', () => {
     const report = await scene.cleaner.run(scene.dead);
     expect(report.outcome.is).toBe('again');
     expect(report.conditions.map(({ message }) => message)).toContain(
-      `1 subnet of project ${scene.neighbor} is in the way`,
+      `1 subnet of project ${scene.neighbor} prevents the deletion`,
     );
   });
 });
@@ -205,7 +205,7 @@ describe('Neutron, ports that another service made', () => {
     expect(scene.network.ports.get(kept.id)).toBeDefined();
     expect(scene.network.ports.get(forgotten.id)).toBeUndefined();
     expect(report.conditions.map(({ message }) => message)).toContain(
-      'a server of nova still has it',
+      'nova still has the server that uses the port',
     );
     scene.cloud.state.compute.servers.delete(server?.id ?? '');
     expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });

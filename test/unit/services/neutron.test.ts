@@ -237,7 +237,7 @@ describe('Neutron, extensions', () => {
     ])
       expect(asked.filter((each) => each.includes(path))).toEqual([]);
     expect(report.conditions.map(({ message }) => message)).toContain(
-      'skipped: this Neutron has no extension address-group',
+      'skipped: this Neutron does not have the extension address-group',
     );
   });
   it('walks the floating IPs where the listing does not show their port forwardings', async () => {

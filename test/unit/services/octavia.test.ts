@@ -62,7 +62,7 @@ describe('Octavia, emptied of one project', () => {
     expect(blocked(report)).toEqual([
       expect.objectContaining({
         actor: 'none',
-        message: 'Octavia is at work on it (PENDING_UPDATE)',
+        message: 'Octavia is processing the load balancer (PENDING_UPDATE)',
         example: balancer('web').id,
       }),
     ]);
@@ -85,7 +85,7 @@ describe('Octavia, emptied of one project', () => {
       expect(condition).toMatchObject({
         actor: 'operator',
         message: expect.stringMatching(/PENDING_(CREATE|UPDATE) since 20.*Z/),
-        advice: expect.stringMatching(/ERROR in the database/),
+        advice: expect.stringMatching(/ERROR in the Octavia database/),
       });
     expect(stage.left('octavia').sort()).toEqual([
       'octavia.load-balancer bare',
@@ -129,7 +129,7 @@ describe('Octavia, emptied of one project', () => {
       for (const one of blocked(report)) messages.add(JSON.stringify(one));
     });
     expect([...messages]).toEqual([
-      expect.stringMatching(/it went to ERROR less than an hour ago.*"operator"/),
+      expect.stringMatching(/the load balancer changed to ERROR less than an hour ago.*"operator"/),
     ]);
     expect(done.outcome).toEqual({ is: 'finished' });
     expect(stage.left('octavia')).toEqual([]);
@@ -196,7 +196,7 @@ describe('VIP ports, when Neutron is emptied', () => {
       expect.objectContaining({
         resourceType: 'neutron.port',
         actor: 'none',
-        message: 'a load balancer of octavia still has it',
+        message: 'octavia still has the load balancer that uses the port',
         count: 3,
       }),
     );

@@ -59,7 +59,7 @@ describe('a quota whose reset the service answers with success and does not do',
           resourceType: type,
           class: 'Unsupported',
           actor: 'operator',
-          message: expect.stringContaining('still shows them'),
+          message: expect.stringContaining('still lists them'),
         }),
       );
       expect(fault.hits).toBeLessThanOrEqual(3);
