@@ -13,6 +13,7 @@ import type {
   Reads,
 } from '../lib/engine/port.ts';
 import type { Operation, Task, Waiver } from '../lib/operation/model.ts';
+import type { StopDecision } from '../lib/operation/stop.ts';
 
 export interface Waiting {
   readonly message: Message;
@@ -32,6 +33,7 @@ export class MemoryEngine implements Engine {
   readonly accounts = new Map<string, AccountRecord>();
   readonly quarantined: QuarantineRecord[] = [];
   readonly waived = new Map<string, Waiver>();
+  readonly stops: StopDecision[] = [];
   readonly seenIds = new Set<string>();
   readonly counters = new Map<string, number>();
   readonly letters: DeadLetter[] = [];
@@ -57,6 +59,7 @@ export class MemoryEngine implements Engine {
       this.accounts.set(`${record.account.type}/${record.account.id}`, record);
     for (const waiver of change.waivers ?? []) this.waived.set(waiver.type, waiver);
     for (const type of change.unwaived ?? []) this.waived.delete(type);
+    if (change.stopDecision) this.stops.unshift(change.stopDecision);
     this.quarantined.push(...(change.quarantine ?? []));
     for (const [name, count] of Object.entries(change.counters ?? {}))
       this.counters.set(name, (this.counters.get(name) ?? 0) + count);
@@ -149,6 +152,8 @@ export class MemoryEngine implements Engine {
         ({ account, members }) => account.type === 'project' && members?.includes(userId),
       ),
     waivers: async () => [...this.waived.values()],
+    stopDecision: async () => this.stops[0],
+    stopDecisions: async (limit) => this.stops.slice(0, limit),
     accountCount: async () => this.accounts.size,
     seen: async (ids) => new Set(ids.filter((id) => this.seenIds.has(id))),
     decisions: async ({ operationId, limit }) =>

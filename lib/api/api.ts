@@ -1,12 +1,14 @@
 import { Hono } from 'hono';
 import * as z from 'zod';
 import { shownBody } from '../engine/dead-letters.ts';
+import { stopOf } from '../operation/stop.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
 import { notificationRoutes } from './notifications.ts';
 import { operationRoutes } from './operations.ts';
 import { protect } from './protect.ts';
 import { serviceRoutes } from './services.ts';
+import { stopRoutes } from './stop.ts';
 import { suspiciousRoutes } from './suspicious.ts';
 import { taskRoutes } from './tasks.ts';
 
@@ -36,6 +38,7 @@ export function api(deps: ApiDeps): Hono {
   deadLetterRoutes(app, deps);
   suspiciousRoutes(app, deps);
 
+  stopRoutes(app, deps);
   notificationRoutes(app, deps);
   app.get('/v1/quarantine', async (context) => {
     const { total, records } = await engine.reads.quarantine(
@@ -47,14 +50,17 @@ export function api(deps: ApiDeps): Hono {
     });
   });
   app.get('/v1/status', async (context) => {
-    const [counters, queues, accounts, suspicious] = await Promise.all([
+    const [counters, queues, accounts, suspicious, newestStop] = await Promise.all([
       engine.reads.counters(),
       engine.reads.depths(),
       engine.reads.accountCount(),
       engine.reads.suspicions(1),
+      engine.reads.stopDecision(),
     ]);
+    const stop = stopOf(newestStop);
     return context.json({
       ...deps.health(),
+      ...(stop ? { stopped: stop } : {}),
       accounts,
       suspicious: suspicious.total,
       counters,

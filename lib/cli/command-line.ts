@@ -4,6 +4,7 @@ import { deadLetterCommands } from './commands/dead-letters.ts';
 import { operationCommands } from './commands/operations.ts';
 import { queueCommands } from './commands/queues.ts';
 import { serviceCommands } from './commands/services.ts';
+import { stopCommands } from './commands/stop.ts';
 import { suspiciousCommands } from './commands/suspicious.ts';
 import { completionFor, SHELLS } from './completion.ts';
 import { escaped } from './format.ts';
@@ -84,6 +85,7 @@ function commands(terminal: Terminal): Command {
   deadLetterCommands(program, terminal);
   queueCommands(program, terminal);
   suspiciousCommands(program, terminal);
+  stopCommands(program, terminal);
   program
     .command('completion <shell>')
     .description(`print a shell script that completes commands and options: ${SHELLS.join(', ')}`)

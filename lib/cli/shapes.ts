@@ -184,8 +184,18 @@ export const QuarantineShape = z.object({
     }),
   ),
 });
+/** A decision to stop or resume all destructive work. */
+export const StopShape = z.object({
+  what: z.enum(['stopped', 'resumed']),
+  by: z.string(),
+  reason: z.string().optional(),
+  at: z.number(),
+});
+export const StopsShape = z.object({ stops: z.array(StopShape) });
+
 export const StatusShape = z.looseObject({
   ok: z.boolean(),
+  stopped: StopShape.optional(),
   accounts: z.number(),
   suspicious: z.number(),
   counters: z.record(z.string(), z.number()),

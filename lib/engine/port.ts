@@ -3,6 +3,7 @@ import type { Message, Outgoing, QueueName } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import type { Operation, OperationState, Scope, Task, Waiver } from '../operation/model.ts';
+import type { StopDecision } from '../operation/stop.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
 /**
@@ -36,6 +37,8 @@ export interface Change {
   readonly waivers?: readonly Waiver[];
   /** Catalog types whose waiver is withdrawn. */
   readonly unwaived?: readonly string[];
+  /** A person's decision to stop all destructive work, or to resume it. The newest one applies. */
+  readonly stopDecision?: StopDecision;
   /** Amounts to add, by counter name, for example `notification.dropped.identity.authenticate`. */
   readonly counters?: Readonly<Record<string, number>>;
 }
@@ -145,6 +148,10 @@ export interface Reads {
   accountCount(): Promise<number>;
   /** Sorted by catalog type. */
   waivers(): Promise<Waiver[]>;
+  /** The newest decision to stop or resume all destructive work, as of now and never from a cache. */
+  stopDecision(): Promise<StopDecision | undefined>;
+  /** All such decisions, newest first. */
+  stopDecisions(limit: number): Promise<StopDecision[]>;
   /** Those of the message ids that were ingested before. */
   seen(messageIds: readonly string[]): Promise<Set<string>>;
   /** Newest first. */

@@ -21,6 +21,7 @@ import {
   type Task,
   type Waiver,
 } from '../operation/model.ts';
+import type { StopDecision } from '../operation/stop.ts';
 import type { Decision } from './port.ts';
 
 /**
@@ -39,6 +40,13 @@ export const StoredWaiver: z.ZodType<Waiver> = z.looseObject({
   type: z.string(),
   by: z.string(),
   reason: z.string(),
+  at: z.number(),
+});
+
+export const StoredStopDecision: z.ZodType<StopDecision> = z.looseObject({
+  what: z.enum(['stopped', 'resumed']),
+  by: z.string(),
+  reason: z.string().exactOptional(),
   at: z.number(),
 });
 

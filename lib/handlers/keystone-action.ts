@@ -5,12 +5,14 @@ import { adviceOnRefusal, summarize } from '../operation/keystone-check.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { preflightAction } from '../operation/preflight.ts';
 import type { Input } from '../operation/step.ts';
+import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import { currentStop, type StopDeps } from './stop-switch.ts';
 import { fetchAccountState } from './task.ts';
 
 /** The dependencies of a Keystone action. */
-export interface ActDeps {
+export interface ActDeps extends StopDeps {
   readonly cloud: Cloud;
   readonly mode: Mode;
   readonly protection: () => Promise<Protection>;
@@ -35,6 +37,8 @@ export async function keystoneAction(
     if (due.what === 'disable' || due.what === 'revoke-role')
       await keystoneActions.leave(scope.id, roles);
     if (due.what === 'revoke-role') return { is: 'acted', number };
+    const stop = await currentStop(deps);
+    if (stop) return { is: 'acted', number, error: stoppedBy(stopCondition(stop)) };
     const shown = await fetchAccountState(operation, deps);
     const stopped = preflightAction(
       operation,

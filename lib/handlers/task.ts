@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Message } from '../../events/index.ts';
-import type { Counts, ServiceReport, ServiceRequested } from '../../events/service.ts';
+import type { Counts, Phase, ServiceReport, ServiceRequested } from '../../events/service.ts';
 import { plainOf } from '../../events/task-report.ts';
 import type { Delivery, Engine } from '../engine/port.ts';
 import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
@@ -8,6 +8,7 @@ import { lives } from '../operation/advance.ts';
 import { summarize } from '../operation/keystone-check.ts';
 import type { Mode, Operation, Task } from '../operation/model.ts';
 import { type AccountState, preflight } from '../operation/preflight.ts';
+import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import {
@@ -21,6 +22,7 @@ import { Confirmation, type Protection, protectedBecause } from '../task/safety-
 import type { Service, ServiceApi, Watch } from '../task/service.ts';
 import { missingEndpoint, otherServices } from './endpoints.ts';
 import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
+import { currentStop, type StopDeps, stoppable } from './stop-switch.ts';
 
 /** The dependencies of {@link runTask}. */
 export interface ServiceDeps {
@@ -132,7 +134,7 @@ async function reportOfRun(
       type: 'service.finished',
       data: { ...address, result: 'finished', counts: {}, conditions: [] },
     };
-  const api = watched(await apiFor(service, data.region, deps), watch);
+  const api = watched(await underStop(apiFor(service, data.region, deps), data.phase, deps), watch);
   if (!api) return failure(address, missingEndpoint(service, data.region));
   return unlessEnded(
     asReport(address, await run(service, message, subject, api, deps, watch)),
@@ -198,16 +200,28 @@ async function unlessEnded(
 export async function obstacle(
   { data }: ServiceRequested,
   operation: Operation,
-  deps: Pick<ServiceDeps, 'cloud' | 'mode' | 'protection'>,
+  deps: Pick<ServiceDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'>,
 ): Promise<ServiceReport | undefined> {
   if (data.phase === 'plan') return undefined;
+  const again = { afterSeconds: 60 };
+  const address = { ...addressOf(data), sequence: 0, counts: {} };
+  const stop = await currentStop(deps);
+  if (stop)
+    return {
+      type: 'service.progressed',
+      data: { ...address, again, conditions: [stopCondition(stop)] },
+    };
   const because = protectedBecause(operation.scope, await deps.protection());
   const shown = await fetchAccountState(operation, deps);
   const condition = preflight(operation, data.phase, deps.mode, because, shown);
   const isEnabledAgain = data.phase === 'apply' && lives(operation) && shown === 'enabled';
-  const again = { afterSeconds: 60, ...(isEnabledAgain ? { enabled: true as const } : {}) };
-  const stopped = { ...addressOf(data), sequence: 0, counts: {}, again };
-  return condition && { type: 'service.progressed', data: { ...stopped, conditions: [condition] } };
+  const enabled = isEnabledAgain ? { enabled: true as const } : {};
+  return (
+    condition && {
+      type: 'service.progressed',
+      data: { ...address, again: { ...again, ...enabled }, conditions: [condition] },
+    }
+  );
 }
 
 async function run(
@@ -228,6 +242,10 @@ async function run(
     concurrency: deps.concurrency[service.name] ?? service.concurrency,
     deadline: deps.now() + deps.budgetMillis,
     stopping: deps.stopping,
+    halted: async () => {
+      const stop = await currentStop(deps);
+      return stop && stopCondition(stop);
+    },
     onCounts: tellCounts(addressOf(data), deps),
   };
   const otherApi = otherServices(service, data.region, {
@@ -239,7 +257,8 @@ async function run(
     api,
     now: deps.now,
     memoize: freshMemoize(),
-    apiOf: async (name: string) => watched(await otherApi(name), watch),
+    apiOf: async (name: string) =>
+      watched(await underStop(otherApi(name), data.phase, deps), watch),
   };
   if (data.user) {
     const confirmation = Confirmation.of(
@@ -264,11 +283,12 @@ async function run(
     : Confirmation.of(data.project, data.confirmedAt, deps.confirmationIntervalMillis);
   const projectApi =
     data.phase === 'pre-delete'
-      ? await deps.cloud.api(service, data.region, data.project)
+      ? await underStop(deps.cloud.api(service, data.region, data.project), data.phase, deps)
       : undefined;
   const { project } = data;
   const memberApi = projectApi && {
-    memberApi: () => deps.cloud.api(service, data.region, project, 'member'),
+    memberApi: () =>
+      underStop(deps.cloud.api(service, data.region, project, 'member'), data.phase, deps),
   };
   return runProjectCleanup({
     ...common,
@@ -280,6 +300,16 @@ async function run(
 /** Returns the API under the control of the watch; `undefined` stays `undefined`. */
 const watched = <Api extends ServiceApi | undefined>(api: Api, watch: Watch | undefined) =>
   watch ? (api?.watched?.(watch) ?? api) : api;
+
+/** Returns the APIs under the control of the stop switch. Phase `plan` changes nothing. */
+const underStop = async (
+  api: Promise<ServiceApi | undefined>,
+  phase: Phase,
+  deps: StopDeps,
+): Promise<ServiceApi | undefined> => {
+  const found = await api;
+  return found && phase !== 'plan' ? stoppable(found, deps) : found;
+};
 
 const freshOf = (fresh: Fresh): { fresh?: Fresh } =>
   Object.keys(fresh).length === 0 ? {} : { fresh };

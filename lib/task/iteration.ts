@@ -61,6 +61,11 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
   readonly deadline: number;
   /** Aborted when the process stops. No removal begins after that. */
   readonly stopping?: AbortSignal | undefined;
+  /**
+   * Asked before each removal: the reason why nothing may be removed now (safety rule "Caps and a
+   * stop switch"), or `undefined`.
+   */
+  readonly halted?: (() => Promise<Condition | undefined>) | undefined;
   /** True if an earlier iteration of this run reported the resource as gone. */
   readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;
   readonly onType: (iteration: TypeIteration) => void;
@@ -448,9 +453,15 @@ async function removeAll<At extends CommonContext>(
   // After a 401 or 403 the service would refuse the other removals, too.
   const stopped = (): boolean =>
     refused || input.stopping?.aborted === true || input.context.now() >= input.deadline;
+  let halt: Condition | undefined;
+  const halted = async (): Promise<boolean> => {
+    halt ??= await input.halted?.();
+    return halt !== undefined;
+  };
   const one = async (resource: Resource): Promise<void> => {
     if (stopped()) return;
     try {
+      if (await halted()) return;
       settle(resource, await resource.remove());
     } catch (thrown) {
       failed(resource, thrown);
@@ -462,6 +473,7 @@ async function removeAll<At extends CommonContext>(
   ): Promise<void> => {
     if (stopped()) return;
     try {
+      if (await halted()) return;
       const answers = await batch.remove(some, input.context);
       for (const [index, resource] of some.entries()) {
         const answer =
@@ -480,6 +492,7 @@ async function removeAll<At extends CommonContext>(
   const { batch } = resourceType;
   if (batch) await Promise.all(chunks(free, batch.most).map((some) => limit(many, some, batch)));
   else await Promise.all(free.map((resource) => limit(one, resource)));
+  if (halt) conditions.push({ ...halt, resourceType: resourceType.name });
   return { gone, retained, deferred, conditions, errors };
 }
 

@@ -79,6 +79,8 @@ interface Common {
   readonly deadline: number;
   /** Aborted when the process stops. The run then begins nothing and returns `again`. */
   readonly stopping?: AbortSignal | undefined;
+  /** Asked before each removal: the reason why nothing may be removed now, or `undefined`. */
+  readonly halted?: () => Promise<Condition | undefined>;
   /** Called after each resource type. */
   readonly onCounts?: (counts: Counts, fresh: Fresh) => void;
 }
@@ -141,6 +143,7 @@ async function runTypes<At extends CommonContext>(
       concurrency: input.concurrency ?? service.concurrency,
       deadline: input.deadline,
       stopping: input.stopping,
+      halted: input.halted,
       wasRemoved: (resourceType, id) => ledger.wasRemoved(resourceType, id),
       onType: (done) => {
         if (!done.count) return;

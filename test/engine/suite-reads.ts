@@ -109,6 +109,19 @@ export function readSuite(open: () => Promise<Engine>): void {
       expect(await known()).toEqual([waiver(other, 'nothing in it')]);
     });
 
+    it('keep every decision to stop or resume all destructive work; the newest one applies', async () => {
+      const { reads } = engine;
+      const at = Date.now();
+      const stopped = { what: 'stopped', by: 'ann', reason: `by mistake ${unique()}`, at } as const;
+      const resumed = { what: 'resumed', by: 'bob', reason: 'corrected', at: at + 1 } as const;
+      await engine.commit({ stopDecision: stopped });
+      expect(await reads.stopDecision()).toEqual(stopped);
+      await engine.commit({ stopDecision: resumed });
+      expect(await reads.stopDecision()).toEqual(resumed);
+      expect((await reads.stopDecisions(2)).map(({ by }) => by)).toEqual(['bob', 'ann']);
+      expect(await reads.stopDecisions(1)).toEqual([resumed]);
+    });
+
     it('find the projects on which a user was known to have a role', async () => {
       const [ann, bob] = [userId(), userId()];
       const records = [

@@ -46,6 +46,8 @@ export class SmallWorld {
   readonly services: Service[];
   alive = new Set<string>([CONTROL]);
   keystoneAway = false;
+  /** Called after each accepted removal. */
+  onRemoval: ((service: string) => Promise<void>) | undefined;
   /**
    * Must stay empty: a resource that was removed while a resource that goes before it still
    * existed.
@@ -101,6 +103,7 @@ export class SmallWorld {
         if (before.some((name) => this.of(name, TARGET).length > 0))
           this.wrongOrder.push(`${service}/${row.id}`);
         row.deleting = true;
+        await this.onRemoval?.(service);
         return { is: 'accepted' };
       },
     });

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 import { table, time } from '../output.ts';
-import type { QuarantineShape, StatusShape } from '../shapes.ts';
+import type { QuarantineShape, StatusShape, StopShape } from '../shapes.ts';
 
 /** The quarantine as a table, newest first. */
 export function showQuarantine({ total, records }: z.infer<typeof QuarantineShape>): string {
@@ -14,9 +14,14 @@ export function showQuarantine({ total, records }: z.infer<typeof QuarantineShap
   return `${total} in quarantine, newest first\n${table(['RECEIVED', 'SOURCE', 'BYTES', 'REASON'], rows, ['BYTES'])}`;
 }
 
+/** A stop of all destructive work, with the command that ends it. */
+const showStop = ({ by, reason = '', at }: z.infer<typeof StopShape>): string =>
+  `ALL DESTRUCTIVE WORK IS STOPPED since ${time(at)} by ${by}: ${reason}\n` +
+  'When it may go on: propagator resume-all --reason "…"';
+
 /** Health, queues and counters as tables. */
 export function showStatus(status: z.infer<typeof StatusShape>): string {
-  const { accounts, suspicious, counters, queues, ...health } = status;
+  const { accounts, suspicious, counters, queues, stopped, ...health } = status;
   const lines = Object.entries(health).map(([part, value]) => [
     part,
     typeof value === 'object' ? JSON.stringify(value) : String(value),
@@ -31,6 +36,7 @@ export function showStatus(status: z.infer<typeof StatusShape>): string {
   const held =
     suspicious === 0 ? 'none' : `${suspicious} held; list them: propagator suspicious list`;
   return [
+    ...(stopped ? [showStop(stopped)] : []),
     table(
       ['PART', 'STATE'],
       [...lines, ['inventory', `${accounts} accounts`], ['suspicious deletions', held]],

@@ -114,6 +114,10 @@ async function write(session: Session, change: Change): Promise<void> {
       'DELETE FROM propagator.waiver WHERE type IN (SELECT jsonb_array_elements_text($1::text::jsonb))',
       [toJson(change.unwaived)],
     );
+  if (change.stopDecision)
+    await session.query('INSERT INTO propagator.stop_decision (body) VALUES ($1::text::jsonb)', [
+      toJson(change.stopDecision),
+    ]);
   if (change.quarantine?.length)
     await session.query(QUARANTINE, [
       toJson(change.quarantine.map(storableRecord)),

@@ -7,6 +7,7 @@ import {
   StoredDecision,
   StoredOperation,
   StoredQuarantine,
+  StoredStopDecision,
   StoredTask,
   StoredWaiver,
 } from '../records.ts';
@@ -36,6 +37,15 @@ export function readsOf(database: Database): Reads {
   const one = async (sql: string, ...values: unknown[]) => (await database.query(sql, values))[0];
   const number = async (sql: string, ...values: unknown[]) =>
     z.number().parse((await one(sql, ...values))?.number);
+
+  const stopDecisions = async (limit: number) =>
+    bodies(
+      StoredStopDecision,
+      await database.query(
+        'SELECT body FROM propagator.stop_decision ORDER BY sequence DESC LIMIT $1',
+        [limit],
+      ),
+    );
 
   return {
     async operation(id) {
@@ -158,6 +168,10 @@ export function readsOf(database: Database): Reads {
         await database.query('SELECT body FROM propagator.waiver ORDER BY type'),
       );
     },
+    async stopDecision() {
+      return (await stopDecisions(1))[0];
+    },
+    stopDecisions,
     accountCount: () => number('SELECT count(*)::int AS number FROM propagator.account'),
     async seen(messageIds) {
       const rows = await database.query(

@@ -101,6 +101,12 @@ const MIGRATIONS: readonly string[] = [
   CREATE INDEX account_folded ON propagator.account (type, folded);
   CREATE INDEX account_suspicion ON propagator.account (id) WHERE body ? 'suspicion';
   `,
+  `
+  CREATE TABLE propagator.stop_decision (
+    sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    body jsonb NOT NULL
+  );
+  `,
 ];
 
 /**

@@ -19,6 +19,7 @@ async function runOf(lateMillis: number): Promise<Message[]> {
   const deps = {
     engine: {
       reads: {
+        stopDecision: async () => undefined,
         operation: async () => operation({}),
         task: async () => task(message.data.operationId, 'nova', { run: message.data.run }),
       },

@@ -13,6 +13,7 @@ import {
   operationWrites,
   quarantineWrites,
   seenWrite,
+  stopWrites,
   taskWrites,
   waiverWrites,
 } from './writes.ts';
@@ -159,6 +160,7 @@ async function rowsOf(
       ...accounts.writes,
       ...(part.quarantine ?? []).flatMap(quarantineWrites),
       ...waiverWrites(part.waivers ?? [], part.unwaived ?? []),
+      ...(part.stopDecision ? stopWrites(part.stopDecision) : []),
       ...counterWrites(part.counters ?? {}, accounts.added),
     ],
     ahead: accounts.ahead,

@@ -26,6 +26,8 @@ import type { Key } from './table.ts';
  * - `quarantine` / `<received>#<id>`: pointer, in order of arrival
  * - `quarantine#<id>` / `record`: the record
  * - `waiver` / `<catalog type>`: a person's decision
+ * - `stop` / `newest`: the newest decision to stop or resume all destructive work
+ * - `stops` / `<time>#<uuid>`: every such decision
  * - `decisions` and `decisions#<operation>` / `<time>#<id>`: a person's decision on dead letters
  * - `counters` / `0` to `7`: shares of every counter, summed on read
  * - `outbox#<0 to 3>` / `<written>#<uuid>`: messages of a change that are not sent yet: `body`,
@@ -49,6 +51,11 @@ export const PART_SECONDS = 365 * DAY_SECONDS;
 /** Epoch milliseconds as text that sorts by time. */
 export const sortable = (millis: number): string =>
   String(Math.max(0, Math.floor(millis))).padStart(15, '0');
+
+/** The key of the newest decision to stop or resume all destructive work. */
+export const STOP_KEY: Key = { pk: 'stop', sk: 'newest' };
+/** The partition of every such decision. */
+export const STOPS_PK = 'stops';
 
 /** The key of an operation. */
 export const operationKey = (id: string): Key => ({ pk: `operation#${id}`, sk: 'operation' });

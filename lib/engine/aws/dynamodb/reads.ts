@@ -10,6 +10,7 @@ import {
   StoredDecision,
   StoredOperation,
   StoredQuarantine,
+  StoredStopDecision,
   StoredTask,
   StoredWaiver,
 } from '../../records.ts';
@@ -29,6 +30,8 @@ import {
   operationKey,
   projectsPk,
   quarantineKey,
+  STOP_KEY,
+  STOPS_PK,
   SUSPICION_PK,
   seenKey,
   sortable,
@@ -186,6 +189,16 @@ export function readsOf(
     },
     async waivers() {
       return bodies(StoredWaiver, await store.query({ pk: 'waiver' }));
+    },
+    async stopDecision() {
+      const [found] = bodies(StoredStopDecision, await store.many([STOP_KEY]));
+      return found;
+    },
+    async stopDecisions(limit) {
+      return bodies(
+        StoredStopDecision,
+        await store.query({ pk: STOPS_PK, limit, newestFirst: true }),
+      );
     },
     async accountCount() {
       return (await counters()).get(ACCOUNTS_COUNTER) ?? 0;

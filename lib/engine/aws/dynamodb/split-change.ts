@@ -84,6 +84,9 @@ function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
     ),
     ...(change.quarantine ?? []).map((record): Part => ({ quarantine: [record], outbounds: [] })),
     { waivers: change.waivers ?? [], unwaived: change.unwaived ?? [], outbounds: [] },
+    ...(change.stopDecision
+      ? [{ stopDecision: change.stopDecision, outbounds: [] } satisfies Part]
+      : []),
     ...outbounds('').map((outbound): Part => ({ outbounds: [outbound] })),
     ...others.map((operation): Part => {
       const own = { operations: [operation], tasks: tasks.get(operation.id) ?? [] };
@@ -105,6 +108,8 @@ const joined = (one: Part, other: Part): Part => ({
   tasks: [...(one.tasks ?? []), ...(other.tasks ?? [])],
   waivers: [...(one.waivers ?? []), ...(other.waivers ?? [])],
   unwaived: [...(one.unwaived ?? []), ...(other.unwaived ?? [])],
+  ...(one.stopDecision ? { stopDecision: one.stopDecision } : {}),
+  ...(other.stopDecision ? { stopDecision: other.stopDecision } : {}),
   counters: { ...one.counters, ...other.counters },
   outbounds: [...one.outbounds, ...other.outbounds],
 });
@@ -118,6 +123,7 @@ function rowsOf({
   tasks = [],
   waivers = [],
   unwaived = [],
+  stopDecision,
 }: Part): number {
   const regions = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
   return (
@@ -126,7 +132,8 @@ function rowsOf({
     5 * operations.length +
     regions.size +
     waivers.length +
-    unwaived.length
+    unwaived.length +
+    (stopDecision ? 2 : 0)
   );
 }
 

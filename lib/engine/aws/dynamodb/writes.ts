@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import type { QuarantineRecord } from '../../../account/inventory.ts';
 import type { Operation, Task, Waiver } from '../../../operation/model.ts';
+import type { StopDecision } from '../../../operation/stop.ts';
 import { engineError } from '../../engine-error.ts';
 import { storable, storableRecord } from '../../json.ts';
 import { unchanged } from './accounts.ts';
@@ -15,6 +17,8 @@ import {
   quarantineKey,
   SEEN_SECONDS,
   STARTED_SECONDS,
+  STOP_KEY,
+  STOPS_PK,
   seenKey,
   sortable,
   startedPk,
@@ -135,6 +139,19 @@ export function waiverWrites(waivers: readonly Waiver[], unwaived: readonly stri
     ...[...gone].map((type): Write => ({ Delete: { Key: keyOf({ pk: 'waiver', sk: type }) } })),
   ];
 }
+
+/** Rows of a decision to stop or resume: the newest one, and its place in the history. */
+export const stopWrites = (decision: StopDecision): Write[] => [
+  { Put: { Item: { ...keyOf(STOP_KEY), body: pack(decision) } } },
+  {
+    Put: {
+      Item: {
+        ...keyOf({ pk: STOPS_PK, sk: `${sortable(decision.at)}#${randomUUID()}` }),
+        body: pack(decision),
+      },
+    },
+  },
+];
 
 /** Names in one DynamoDB expression, whose length is limited. */
 const NAMES_AT_ONCE = 150;

@@ -1,0 +1,34 @@
+import type { Hono } from 'hono';
+import * as z from 'zod';
+import type { StopDecision } from '../operation/stop.ts';
+import { callerOf } from './authentication.ts';
+import { notBy, readJson, typedText } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+
+const Wish = z.strictObject({ by: notBy, reason: typedText(1000) });
+const StopsQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(100) });
+
+/**
+ * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is
+ * stored again, with its own reason. The decision is stored before the triggers of the functions
+ * are switched: running functions read it before each removal.
+ */
+export function stopRoutes(app: Hono, { engine, now, onStop }: ApiDeps): void {
+  const decide = async (decision: StopDecision) => {
+    await engine.commit({ stopDecision: decision });
+    await onStop?.(decision);
+    return decision;
+  };
+  for (const [path, what] of [
+    ['/v1/stop-all', 'stopped'],
+    ['/v1/resume-all', 'resumed'],
+  ] as const)
+    app.post(path, async (context) => {
+      const { reason } = await readJson(context, Wish);
+      return context.json(await decide({ what, by: callerOf(context), reason, at: now() }));
+    });
+  app.get('/v1/stops', async (context) => {
+    const { limit } = StopsQuery.parse(context.req.query());
+    return context.json({ stops: await engine.reads.stopDecisions(limit) });
+  });
+}

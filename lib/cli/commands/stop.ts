@@ -1,0 +1,60 @@
+import type { Command } from 'commander';
+import { oneOf, type Printed, present, printable } from '../format.ts';
+import { table, time } from '../output.ts';
+import { StopShape, StopsShape } from '../shapes.ts';
+import { query, type Terminal } from '../terminal.ts';
+
+const AFTER = {
+  'stop-all':
+    'All destructive work is stopped. A running task removes nothing after at most 2 seconds; a call\n' +
+    'that was already sent is not taken back. Operations wait and lose nothing.\n' +
+    'See: propagator status. Undo: propagator resume-all --reason "…"',
+  'resume-all': 'Destructive work goes on: each waiting task within a minute.',
+} as const;
+
+/** `stop-all`, `resume-all` and `audit stops`: the stop switch. `audit` must exist already. */
+export function stopCommands(program: Command, terminal: Terminal): void {
+  const { client } = terminal;
+  const switchTo = (name: keyof typeof AFTER, example: string, description: string) =>
+    printable(program.command(name), example)
+      .description(description)
+      .requiredOption('--reason <text>', 'why; it is kept with your name')
+      .action(async ({ reason, ...options }: Printed & { reason: string }) => {
+        const answer = await client.post(`/v1/${name}`, { reason }, StopShape);
+        present(
+          terminal,
+          answer,
+          options,
+          oneOf<typeof answer>(() => AFTER[name]),
+        );
+      });
+  switchTo(
+    'stop-all',
+    'stop-all --reason "projects are deleted by mistake"',
+    'stop all destructive work at once, on every engine',
+  );
+  switchTo('resume-all', 'resume-all --reason "the script is corrected"', 'end stop-all');
+  const audit = program.commands.find((command) => command.name() === 'audit') ?? program;
+  printable(audit.command('stops'), 'audit stops')
+    .description('list the decisions to stop or resume all destructive work, newest first')
+    .option('--limit <number>', 'at most so many (default: 100)')
+    .action(async ({ limit, ...options }: Printed & { limit?: string }) => {
+      const answer = await client.get(`/v1/stops${query({ limit })}`, StopsShape);
+      present(terminal, answer, options, {
+        text: ({ stops }) =>
+          stops.length === 0
+            ? 'Never stopped.'
+            : table(
+                ['AT', 'WHAT', 'BY', 'REASON'],
+                stops.map(({ at, what, by, reason = '' }) => [time(at), what, by, reason]),
+              ),
+        rows: ({ stops }) => stops,
+        columns: {
+          At: ({ at }) => time(at),
+          What: ({ what }) => what,
+          By: ({ by }) => by,
+          Reason: ({ reason }) => reason,
+        },
+      });
+    });
+}

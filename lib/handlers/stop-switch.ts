@@ -1,0 +1,78 @@
+import type { Reads } from '../engine/port.ts';
+import { type StopDecision, stopCondition, stopOf } from '../operation/stop.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import type { ServiceApi } from '../task/context.ts';
+
+/** Milliseconds for which one answer of the store is used. A stop takes effect within 2 s. */
+const FRESH_MILLIS = 1000;
+
+/** The dependencies of {@link currentStop}. */
+export interface StopDeps {
+  readonly engine: { readonly reads: Pick<Reads, 'stopDecision'> };
+  now(): number;
+}
+
+const answers = new WeakMap<
+  object,
+  { readonly at: number; readonly stop: Promise<StopDecision | undefined> }
+>();
+
+/**
+ * Returns the decision that stops all destructive work now, or `undefined`. The answer is at most
+ * {@link FRESH_MILLIS} old. Throws class `Transient` when the store does not answer: nothing is
+ * removed then, because a stop could not be seen.
+ */
+export async function currentStop({ engine, now }: StopDeps): Promise<StopDecision | undefined> {
+  const { reads } = engine;
+  const known = answers.get(reads);
+  const age = known ? now() - known.at : Number.POSITIVE_INFINITY;
+  if (known && age >= 0 && age < FRESH_MILLIS) return known.stop;
+  const stop = readStop(reads);
+  answers.set(reads, { at: now(), stop });
+  stop.catch(() => answers.delete(reads));
+  return stop;
+}
+
+async function readStop(reads: Pick<Reads, 'stopDecision'>): Promise<StopDecision | undefined> {
+  try {
+    return stopOf(await reads.stopDecision());
+  } catch (cause) {
+    throw new PropagatorError({
+      code: 'engine.stop-switch',
+      class: 'Transient',
+      message: `the stop switch could not be read: ${cause instanceof Error ? cause.message : cause}`,
+      advice: 'Nothing is removed until the store answers. It is tried again by itself.',
+    });
+  }
+}
+
+const READS: readonly string[] = ['GET', 'HEAD'];
+
+/**
+ * Returns the API with a check of the stop switch before each call that may change something, also
+ * between the calls of one removal. A stopped call throws class `Transient` and is not sent.
+ */
+export function stoppable(api: ServiceApi, deps: StopDeps): ServiceApi {
+  const { watched } = api;
+  return {
+    ...api,
+    async request(method, path, options) {
+      const stop = READS.includes(method) ? undefined : await currentStop(deps);
+      if (stop) throw stoppedError(stop, api);
+      return api.request(method, path, options);
+    },
+    ...(watched ? { watched: (watch) => stoppable(watched(watch), deps) } : {}),
+  };
+}
+
+function stoppedError(stop: StopDecision, { service, region }: ServiceApi): PropagatorError {
+  const { message, advice = '' } = stopCondition(stop);
+  return new PropagatorError({
+    code: 'operation.stopped',
+    class: 'Transient',
+    message,
+    advice,
+    service,
+    region,
+  });
+}

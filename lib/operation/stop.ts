@@ -1,0 +1,27 @@
+import type { Condition } from '../../events/service.ts';
+
+/**
+ * A person's decision to stop all destructive work of the propagator, or to resume it. The newest
+ * decision applies (safety rule "Caps and a stop switch").
+ */
+export interface StopDecision {
+  readonly what: 'stopped' | 'resumed';
+  readonly by: string;
+  /** Why. Always given for a stop. */
+  readonly reason?: string | undefined;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+/** The decision that stops the work now, or `undefined`. */
+export const stopOf = (newest: StopDecision | undefined): StopDecision | undefined =>
+  newest?.what === 'stopped' ? newest : undefined;
+
+/** What a task reports while all destructive work is stopped. */
+export const stopCondition = ({ by, reason = '' }: StopDecision): Condition => ({
+  class: 'Blocked',
+  message: `all destructive work is stopped (propagator stop-all) by ${by}: ${reason}`,
+  actor: 'operator',
+  advice: 'When it may go on: propagator resume-all --reason "…". It goes on within a minute then.',
+  count: 1,
+});
