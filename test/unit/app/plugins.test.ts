@@ -140,7 +140,10 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
       { PROPAGATOR_INCLUDE_SERVICES: 'nova' },
       /^PROPAGATOR_INCLUDE_SERVICES: nova is not a service that is off by default; these are: gnocchi$/,
     ],
-    [{ PROPAGATOR_CONCURRENCY: 'nvoa=4' }, /^PROPAGATOR_CONCURRENCY: there is no service nvoa; the services are: /],
+    [
+      { PROPAGATOR_CONCURRENCY: 'nvoa=4' },
+      /^PROPAGATOR_CONCURRENCY: there is no service nvoa; the services are: /,
+    ],
     [{ PROPAGATOR_INCLUDE_SERVICES: 'gnochi' }, /^PROPAGATOR_INCLUDE_SERVICES: gnochi /],
     [
       { PROPAGATOR_REMOTE_SERVICES: 'nova=http://127.0.0.1/' },

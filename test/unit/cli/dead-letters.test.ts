@@ -258,9 +258,7 @@ describe('propagator dead-letter discard', () => {
       new RegExp(`Dead letters\n- ${line.source}`),
     );
     expect((await type('audit list')).out).toMatch(new RegExp(`^${line.source}\n  ${id}\n$`));
-    expect((await type('audit list --operation op-000000000000')).out).toBe(
-      'No decisions yet.\n',
-    );
+    expect((await type('audit list --operation op-000000000000')).out).toBe('No decisions yet.\n');
   });
 });
 
