@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { CoverageWorld, clouds, type GeneratedCloud } from './coverage-world.ts';
+import { runs } from './runs.ts';
 
 const endpoint = {
   face: 'public',
@@ -66,7 +67,7 @@ describe('whatever the catalog, the list of services and the list of endpoints s
         expect(world.hasUnknown).toBe(false);
         expect(generated.lists).not.toBe('refused');
       }),
-      { numRuns: 600, examples: hiddenFirst.map((one) => [one]) },
+      { numRuns: runs(600), examples: hiddenFirst.map((one) => [one]) },
     );
     // The property is meaningful only if both outcomes occur.
     expect(finished).toBeGreaterThan(20);

@@ -3,6 +3,7 @@ import { decisionsOf, wordOf } from '../../lib/engine/dead-letters.ts';
 import type { DeadLetter } from '../../lib/engine/port.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
 import { calm, type Fate, fatesOfLetters, run } from './chaos-schedule.ts';
+import { runs } from './runs.ts';
 import { CONTROL, deleted, SmallWorld, TARGET, type WorldOptions } from './small-world.ts';
 
 /**
@@ -180,7 +181,7 @@ describe('an operation whose messages are given up, sent back, sent back twice a
         discards += unproven ? 1 : 0;
         ends += 1;
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
     // Both must occur, or the property is not meaningful.
     expect(discards / ends).toBeGreaterThan(0.05);
@@ -201,7 +202,7 @@ describe('an operation whose messages are given up, sent back, sent back twice a
         ]).toEqual(['finished', 0, 6]);
         expect(story.world.wrongOrder).toEqual([]);
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { notificationReceived } from '../../lib/account/received.ts';
 import { ingest } from '../../lib/handlers/ingest.ts';
 import { cadf, silent } from '../unit/account/world.ts';
 import { type Fate, fates, run } from './chaos-schedule.ts';
+import { runs } from './runs.ts';
 import { CONTROL, LivingWorld } from './stateful-world.ts';
 
 const SERVICES = [
@@ -126,7 +127,7 @@ describe('a project with any id', () => {
           expectControlUntouched(world);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });
@@ -168,7 +169,7 @@ describe('an id that is deleted, restored, forged and run again in any order', (
         );
         expect(ours.length).toBeLessThanOrEqual(deletions + history.length);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

@@ -12,6 +12,7 @@ import {
   user,
   World,
 } from '../unit/account/world.ts';
+import { runs } from './runs.ts';
 
 /**
  * PostgreSQL stores neither a NUL nor half of a surrogate pair. One such character would block a
@@ -149,7 +150,7 @@ describe('whatever comes in', () => {
         await world.take(...bodies);
         expectAccountedFor(world, bodies.length);
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -242,7 +243,7 @@ describe('the recorded scenario after it is over, the inventory filled before', 
         for (const batch of batches(order, sizes)) await world.take(...batch);
         expect(ending(world)).toEqual(expected);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 
@@ -280,7 +281,7 @@ describe('the recorded scenario after it is over, the inventory filled before', 
         while (world.delayed.length > 0) await world.takeDelayed();
         expect(ending(world)).toEqual(expected);
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { calm, fates, run } from './chaos-schedule.ts';
+import { runs } from './runs.ts';
 import { CONTROL, deleted, SmallWorld, TARGET, type WorldOptions } from './small-world.ts';
 
 const worlds = fc.record({
@@ -36,7 +37,7 @@ describe('an operation, whatever order its messages come in, doubled, and with c
         expect(world.resources(CONTROL)).toBe(6);
         expect(world.wrongOrder).toEqual([]);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -55,7 +56,7 @@ describe('an operation, whatever order its messages come in, doubled, and with c
             .sort((a, b) => (a.id < b.id ? -1 : 1));
         expect(accounts(disturbed)).toEqual(accounts(undisturbed));
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 
@@ -71,7 +72,7 @@ describe('an operation, whatever order its messages come in, doubled, and with c
         ]);
         expect(world.resources(TARGET)).toBe(before);
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 
@@ -90,7 +91,7 @@ describe('an operation, whatever order its messages come in, doubled, and with c
         expect(found).toBe(before);
         expect(world.resources(TARGET)).toBe(before);
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 });

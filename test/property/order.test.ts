@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { type Fate, fates, run } from './chaos-schedule.ts';
+import { runs } from './runs.ts';
 import type { Described } from './stateful-service.ts';
 import { deleted, failure, LivingWorld, TARGET } from './stateful-world.ts';
 
@@ -122,7 +123,7 @@ describe('whatever the order of the services, and whichever of them are held up'
         expect(world.left()).toEqual({});
         world.expectOthersUntouched();
       }),
-      { numRuns: 250 },
+      { numRuns: runs(250) },
     );
   });
 
@@ -134,7 +135,7 @@ describe('whatever the order of the services, and whichever of them are held up'
         expect(world.left()).toEqual({});
         world.expectOthersUntouched();
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     );
   });
 
@@ -155,7 +156,7 @@ describe('whatever the order of the services, and whichever of them are held up'
         );
         expect(world.left()).toEqual(Object.fromEntries(kept));
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 });

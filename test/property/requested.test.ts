@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { type Fate, fatesOfActs, run } from './chaos-schedule.ts';
+import { runs } from './runs.ts';
 import { EVERY_CLASS, failure, LivingWorld, TARGET } from './stateful-world.ts';
 
 const RESOURCE_TYPES = EVERY_CLASS.flatMap(({ name, resourceTypes = {} }) =>
@@ -104,7 +105,7 @@ describe('the end of a project that an administrator asks for, whatever anybody 
           for (const resourceType of left)
             expect(['vault.secret', 'booking.lease']).toContain(resourceType);
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 
@@ -118,7 +119,7 @@ describe('the end of a project that an administrator asks for, whatever anybody 
         expect(world.state).toBe('finished');
         expect(world.left()).toEqual({});
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 
@@ -144,7 +145,7 @@ describe('the end of a project that an administrator asks for, whatever anybody 
         confirmation();
         expect(world.state).toBe('observed');
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 });
