@@ -4,6 +4,7 @@ import { functionsOf } from '../infra/aws/template/functions.ts';
 import { stackOf } from '../infra/aws/template/stack.ts';
 import { PROGRESS_MILLIS } from '../lib/app/lambda/task-deps.ts';
 import type { Change } from '../lib/engine/port.ts';
+import { preferred } from '../test/dependencies.ts';
 import type { Described } from '../test/property/stateful-service.ts';
 import { deleted, LivingWorld, TARGET } from '../test/property/stateful-world.ts';
 
@@ -90,7 +91,7 @@ async function oneDeletion(): Promise<Counted> {
     (_, n): Described => ({
       name: `service-${String.fromCharCode(97 + n)}`,
       resourceTypes,
-      follows: n > 0 ? [`service-${String.fromCharCode(96 + n)}`] : [],
+      dependsOn: n > 0 ? [preferred(`service-${String.fromCharCode(96 + n)}`)] : [],
     }),
   );
   const world = new LivingWorld(described, THINGS_OF_A_KIND, LINGERS);

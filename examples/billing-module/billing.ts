@@ -79,10 +79,10 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
     return rows;
   }
 
-  const resourceType = (name: string, collection: string, after: string[]) =>
+  const resourceType = (name: string, collection: string, before: string[]) =>
     defineType({
       name,
-      after,
+      dependsOn: [{ types: before, strength: 'required', until: 'empty' }],
       list: ({ project }) => list(collection, project),
       id: ({ id }) => id,
       // The owner comes from the row itself and never from the query: the propagator compares it
@@ -101,7 +101,7 @@ export default ({ defineType, defineService, PropagatorError, z }: PluginKit) =>
     // configured.
     catalogTypes: [],
     // The last bill is written when the servers are gone.
-    follows: ['nova', 'cinder', 'neutron'],
+    dependsOn: [{ services: ['nova', 'cinder', 'neutron'], strength: 'preferred', until: 'done' }],
     resourceTypes: [
       resourceType('subscription', 'subscriptions', []),
       resourceType('payment-method', 'payment-methods', ['subscription']),

@@ -1,7 +1,7 @@
 import type { Hono } from 'hono';
 import * as z from 'zod';
 import { applyWaivers, type Coverage, coverageOf } from '../operation/coverage.ts';
-import { awaitedTypes, levels, predecessors } from '../operation/order.ts';
+import { dependenciesOf, levels } from '../operation/order.ts';
 import { typeKey } from '../operation/registry.ts';
 import type { Service } from '../task/service.ts';
 import { callerOf } from './authentication.ts';
@@ -117,13 +117,7 @@ function describe(service: Service, regions: readonly string[], { services, opte
     resourceTypes: service.resourceTypes.map((resourceType) => resourceType.name),
     userResourceTypes: service.userResourceTypes.map((resourceType) => resourceType.name),
     noProjectResources: service.noProjectResources,
-    after: service.after,
-    follows: predecessors(service, services),
-    until: Object.fromEntries(
-      services
-        .map((other) => [other.name, awaitedTypes(service, other)] as const)
-        .filter(([, resourceTypes]) => resourceTypes.length > 0),
-    ),
+    dependsOn: dependenciesOf(service, services),
     preDelete: service.preDelete,
     offByDefault: service.offByDefault,
     on: service.offByDefault === undefined || optedIn.includes(service.name),

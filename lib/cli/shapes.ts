@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ServiceDependency } from '../../events/dependency.ts';
 import { ErrorReport } from '../../events/service.ts';
 
 /** Schemas of the API's responses. Fields that only `--json` prints pass unchecked. */
@@ -153,10 +154,7 @@ const ServiceShape = z.looseObject({
   resourceTypes: z.array(z.string()),
   userResourceTypes: z.array(z.string()),
   noProjectResources: z.string().optional(),
-  after: z.array(z.string()),
-  follows: z.array(z.string()),
-  /** For services that it follows only because of some resource types: these types. */
-  until: z.record(z.string(), z.array(z.string())).default({}),
+  dependsOn: z.array(ServiceDependency),
   preDelete: z.boolean(),
   offByDefault: z.string().optional(),
   on: z.boolean(),

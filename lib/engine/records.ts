@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Account, AccountEvent, Cause } from '../../events/account.ts';
+import { TaskDependency } from '../../events/dependency.ts';
 import {
   DomainId,
   OperationId,
@@ -85,11 +86,7 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
       id: TaskId,
       service: ServiceName,
       region: z.string(),
-      after: z.array(TaskId),
-      follows: z.array(TaskId).default([]),
-      until: z
-        .array(z.looseObject({ task: TaskId, resourceTypes: z.array(ResourceTypeName) }))
-        .default([]),
+      dependsOn: z.array(TaskDependency),
       preDelete: z.boolean().default(false),
       types: z.array(z.string()).default([]),
     }),
@@ -157,7 +154,7 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   verifiedBeforeDeletion: z.array(ResourceTypeName).default([]),
   verifiedEmpty: z.array(ResourceTypeName).default([]),
   stale: unset(z.boolean()),
-  ahead: z.array(TaskId).default([]),
+  overtook: z.array(TaskId).default([]),
   run: z.number(),
   sequence: z.number(),
   counts: StoredCounts,

@@ -331,7 +331,7 @@ function firstTask(
     preDelete: planned.preDelete && !ended ? 'due' : 'no',
     verifiedBeforeDeletion: [],
     verifiedEmpty: [],
-    ahead: [],
+    overtook: [],
     run: 1,
     sequence: 0,
     counts: {},

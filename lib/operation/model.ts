@@ -1,4 +1,5 @@
 import type { Cause } from '../../events/account.ts';
+import type { TaskDependency } from '../../events/dependency.ts';
 import type {
   DomainId,
   OperationId,
@@ -85,14 +86,8 @@ export interface PlannedTask {
   readonly id: TaskId;
   readonly service: ServiceName;
   readonly region: string;
-  readonly after: readonly TaskId[];
-  /** Preferred dependencies. The task waits for them only while they make progress. */
-  readonly follows: readonly TaskId[];
-  /** The dependencies that concern only some resource types of the other task. */
-  readonly until: readonly {
-    readonly task: TaskId;
-    readonly resourceTypes: readonly ResourceTypeName[];
-  }[];
+  /** The tasks that this one depends on. Preferred ones may be overtaken (`order.ts`). */
+  readonly dependsOn: readonly TaskDependency[];
   /** True if the task has a pre-delete phase. */
   readonly preDelete: boolean;
   /** The catalog types of the service, under which a person can waive it. */
@@ -258,10 +253,10 @@ export interface Task {
    */
   readonly stale?: boolean | undefined;
   /**
-   * Tasks that this one overtook, because they were held up or had nothing left of the awaited
-   * types. This task runs once more when they have ended.
+   * Preferred dependencies that this task did not wait for, because they were held up or the awaited
+   * types were verified empty. This task runs once more when they have ended.
    */
-  readonly ahead: readonly TaskId[];
+  readonly overtook: readonly TaskId[];
   /** The number of the present run. A report of any other run is ignored. */
   readonly run: number;
   /** The last progress report of the run that was applied. */

@@ -1,3 +1,4 @@
+import { EVERY_OTHER, type ServiceDependency, type Strength } from '../../events/dependency.ts';
 import {
   type OperationId,
   type ResourceTypeName,
@@ -6,26 +7,45 @@ import {
 } from '../../events/ids.ts';
 import type { PlannedTask, Uncovered } from './model.ts';
 
+/*
+ * Why the order is safe.
+ *
+ * No cycle. `assertNoCycle` checks the dependencies of all services, of both strengths, when the
+ * program starts. `planOrder` checks those of one operation again and saves them in the operation.
+ * A later release cannot change the order of an operation that runs.
+ *
+ * No guard goes before its workload. A task with a required dependency is requested only when the
+ * task that it depends on has ended: a listing was empty, the cloud lacks the service, or nothing
+ * of it can be listed any more. A required dependency until `empty` on one type does not exist
+ * between services, because a verification of one type can become stale while the task runs.
+ *
+ * A task may overtake a preferred dependency that is held up, or whose awaited types were verified
+ * empty. The task records what it overtook. It runs once more after those tasks have ended, and the
+ * operation cannot end before that run. Everything that depends on this task runs once more, too.
+ *
+ * A stuck dependency. A dead-lettered required dependency stops its dependents until an operator
+ * redrives or discards it; the operation shows the dependency as the cause. A dead-lettered
+ * preferred dependency stops no task.
+ */
+
 /** The dependencies of a service. */
-export interface Edges {
+export interface Dependencies {
   readonly name: ServiceName;
-  /** Services that must have ended before this one. */
-  readonly after: readonly ServiceName[];
-  /** Services that run first. This service does not wait for them while they are held up. */
-  readonly follows?: readonly ServiceName[];
-  /** Services that follow this one. */
-  readonly before?: readonly ServiceName[];
-  /** True if it follows every other service. */
-  readonly last?: boolean;
-  /** Services that wait only for one resource type of this service. */
-  readonly resourceTypes?: readonly {
-    readonly name: ResourceTypeName;
-    readonly awaitedBy: readonly ServiceName[];
+  readonly dependsOn: readonly (
+    | ServiceDependency
+    | { readonly service: typeof EVERY_OTHER; readonly strength: Strength; readonly until: 'done' }
+  )[];
+  /** Services that depend on this one, declared here instead of in their own files. */
+  readonly dependents?: readonly {
+    readonly service: ServiceName;
+    readonly strength: Strength;
+    readonly until: 'done';
   }[];
+  readonly resourceTypes?: readonly { readonly name: ResourceTypeName }[];
 }
 
 /** A service with its dependencies and its regions in this cloud. */
-export interface PlacedService extends Edges {
+export interface PlacedService extends Dependencies {
   readonly regions: readonly string[];
   readonly catalogTypes?: readonly string[];
   /** True if the service has a pre-delete phase. */
@@ -45,34 +65,52 @@ export const NO_REGION = 'none';
 /** The region of a service of the operator that is in no catalog. */
 export const OWN_REGION = 'everywhere';
 
-/** Returns the names of the services that run before this one, in addition to `after`. */
-export function predecessors(service: Edges, services: readonly Edges[]): ServiceName[] {
-  return services
-    .filter((other) => other.name !== service.name && !service.after.includes(other.name))
-    .filter((other) => followsAll(service, other) || awaitedTypes(service, other).length > 0)
-    .map((other) => other.name);
-}
-
-const followsAll = (service: Edges, other: Edges): boolean =>
-  service.follows?.includes(other.name) ||
-  other.before?.includes(service.name) ||
-  (service.last === true && !other.last);
-
 /**
- * Returns the resource types of the other service that this service waits for. Empty if it follows
- * the whole service, or none of it.
+ * Returns the dependencies of a service on the others of `services`, from its own declaration and
+ * from theirs. For each other service it is one dependency on the whole service, or else one on
+ * each awaited type. The stronger declaration counts.
  */
-export function awaitedTypes(service: Edges, other: Edges): ResourceTypeName[] {
-  if (service.after.includes(other.name) || followsAll(service, other)) return [];
-  return (other.resourceTypes ?? [])
-    .filter(({ awaitedBy }) => awaitedBy.includes(service.name))
-    .map(({ name }) => name);
+export const dependenciesOf = (
+  service: Dependencies,
+  services: readonly Dependencies[],
+): ServiceDependency[] =>
+  services
+    .filter((other) => other.name !== service.name)
+    .flatMap((other): ServiceDependency[] => {
+      const strength = strengthOf(service, other);
+      if (strength) return [{ service: other.name, strength, until: 'done' }];
+      const prefix = `${other.name}.`;
+      return service.dependsOn.flatMap((one) =>
+        one.until === 'empty' && one.type.startsWith(prefix) ? [one] : [],
+      );
+    });
+
+/** Returns the strength of the dependency on all of the other service, if there is one. */
+function strengthOf(service: Dependencies, other: Dependencies): Strength | undefined {
+  const own = service.dependsOn.filter(
+    (one) =>
+      one.until === 'done' &&
+      (one.service === other.name || (one.service === EVERY_OTHER && !dependsOnEveryOther(other))),
+  );
+  const theirs = (other.dependents ?? []).filter((one) => one.service === service.name);
+  const strengths = [...own, ...theirs].map(({ strength }) => strength);
+  return strengths.includes('required') ? 'required' : strengths.at(0);
 }
+
+/** True if the service is cleaned up after all others. */
+export const dependsOnEveryOther = ({ dependsOn }: Dependencies): boolean =>
+  dependsOn.some((one) => one.until === 'done' && one.service === EVERY_OTHER);
+
+/** Returns the name of the other service of a dependency. */
+export const otherService = (dependency: ServiceDependency): string =>
+  dependency.until === 'done'
+    ? dependency.service
+    : dependency.type.slice(0, dependency.type.indexOf('.'));
 
 /**
  * Returns the order of an operation: one task for each service and region, with its dependencies. A
- * service waits for its predecessors in all regions, because a volume in one region may hold an
- * image of another. Predecessors outside of `services` are ignored. Throws `TypeError` on a cycle.
+ * service depends on another one in all regions, because a volume in one region may hold an image
+ * of another. Dependencies outside of `services` are ignored. Throws `TypeError` on a cycle.
  */
 export function planOrder(
   operationId: OperationId,
@@ -83,40 +121,44 @@ export function planOrder(
     (service.regions.length > 0 ? service.regions : [NO_REGION]).map((region) =>
       TaskId.parse(`${operationId}/${service.name}/${region}`),
     );
-  const idsOf = (names: readonly ServiceName[]): TaskId[] =>
-    services.filter((other) => names.includes(other.name)).flatMap(taskIds);
-  return services.flatMap((service) =>
-    taskIds(service).map((id, index) => ({
+  return services.flatMap((service) => {
+    const dependencies = dependenciesOf(service, services);
+    const dependsOn = services.flatMap((other) => {
+      const ofOther = dependencies.filter((one) => otherService(one) === other.name);
+      return taskIds(other).flatMap((task) => taskDependency(task, ofOther));
+    });
+    return taskIds(service).map((id, index) => ({
       id,
       service: service.name,
       region: service.regions[index] ?? NO_REGION,
-      after: idsOf(service.after),
-      follows: idsOf(predecessors(service, services)),
-      until: services.flatMap((other) => {
-        const resourceTypes = awaitedTypes(service, other);
-        return resourceTypes.length === 0
-          ? []
-          : taskIds(other).map((task) => ({ task, resourceTypes }));
-      }),
+      dependsOn,
       preDelete: service.preDelete ?? false,
       types: [...(service.catalogTypes ?? []), ...(service.catalogAliases ?? [])],
-    })),
-  );
+    }));
+  });
+}
+
+/** Returns the dependency on one task, from the dependencies on its service. */
+function taskDependency(
+  task: TaskId,
+  dependencies: readonly ServiceDependency[],
+): PlannedTask['dependsOn'] {
+  const [whole] = dependencies.flatMap((one) => (one.until === 'done' ? [one] : []));
+  if (whole) return [{ task, strength: whole.strength, until: 'done' }];
+  const types = dependencies.flatMap((one) => (one.until === 'empty' ? [one.type] : []));
+  return types.length === 0 ? [] : [{ task, strength: 'preferred', until: 'empty', types }];
 }
 
 /**
  * Returns the services in levels. No service of a level depends on another of the same level.
  * Throws `TypeError` with the names when no order is possible.
  */
-export function levels<S extends Edges>(services: readonly S[]): S[][] {
-  const names = new Set(services.map((service) => service.name));
-  const done = new Set<ServiceName>();
+export function levels<S extends Dependencies>(services: readonly S[]): S[][] {
+  const done = new Set<string>();
   const found: S[][] = [];
   for (let open = [...services]; open.length > 0; ) {
     const ready = open.filter((service) =>
-      [...service.after, ...predecessors(service, services)].every(
-        (name) => done.has(name) || !names.has(name),
-      ),
+      dependenciesOf(service, services).every((one) => done.has(otherService(one))),
     );
     if (ready.length === 0)
       throw new TypeError(
@@ -129,5 +171,21 @@ export function levels<S extends Edges>(services: readonly S[]): S[][] {
   return found;
 }
 
-/** Throws `TypeError` with the names of the services when no order is possible. */
-export const assertNoCycle = (services: readonly Edges[]): void => void levels(services);
+/**
+ * Throws `TypeError` with the names when the dependencies form a cycle, when a service depends on
+ * itself, or when it depends on a resource type that the other service does not have.
+ */
+export function assertNoCycle(services: readonly Dependencies[]): void {
+  levels(services);
+  for (const { name, dependsOn, dependents } of services) {
+    const named = [...dependsOn, ...(dependents ?? [])];
+    if (named.some((one) => one.until === 'done' && one.service === name))
+      throw new TypeError(`${name} depends on itself`);
+    for (const one of dependsOn) {
+      if (one.until !== 'empty') continue;
+      const other = services.find((service) => service.name === otherService(one));
+      if (other?.resourceTypes && !other.resourceTypes.some((type) => type.name === one.type))
+        throw new TypeError(`${name} depends on ${one.type}, and ${other.name} has no such type`);
+    }
+  }
+}

@@ -1,3 +1,4 @@
+import type { TaskDependency } from '../../events/dependency.ts';
 import type { TaskId } from '../../events/ids.ts';
 import { waitsForPeople } from './counts.ts';
 import { type PlannedTask, TASK_ENDED, type Task } from './model.ts';
@@ -29,9 +30,12 @@ function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): b
   const task = transaction.task(id);
   if (!task || task.state === 'dead-lettered' || task.error) return true;
   if (task.state === 'pending') {
-    const after = transaction.operation.order.find((planned) => planned.id === id)?.after ?? [];
-    return after.some(
-      (before) => !isEnded(transaction.task(before)) && isHeldUp(transaction, before, now),
+    const planned = transaction.operation.order.find((one) => one.id === id);
+    return (planned?.dependsOn ?? []).some(
+      ({ task: other, strength }) =>
+        strength === 'required' &&
+        !isEnded(transaction.task(other)) &&
+        isHeldUp(transaction, other, now),
     );
   }
   return (
@@ -42,24 +46,28 @@ function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): b
 }
 
 /**
- * True if the task still runs, and its last run verified that no resource of the awaited types is
- * left.
+ * True if the other task still runs, and its last run verified that no resource of the awaited
+ * types is left.
  */
-function isVerifiedEmpty(
-  transaction: OperationTransaction,
-  { until }: PlannedTask,
-  id: TaskId,
-): boolean {
-  const task = transaction.task(id);
-  const awaited = until.find((edge) => edge.task === id)?.resourceTypes ?? [];
-  if (task?.state !== 'requested' || task.phase !== 'apply' || awaited.length === 0) return false;
-  return awaited.every((resourceType) => task.verifiedEmpty.includes(resourceType));
+function isVerifiedEmpty(transaction: OperationTransaction, dependency: TaskDependency): boolean {
+  const task = transaction.task(dependency.task);
+  if (dependency.until !== 'empty' || task?.state !== 'requested' || task.phase !== 'apply')
+    return false;
+  return dependency.types.every((type) => task.verifiedEmpty.includes(type));
 }
 
+/** True if the task may begin although the task that it depends on has not ended. */
+const mayOvertake = (
+  transaction: OperationTransaction,
+  dependency: TaskDependency,
+  now: number,
+): boolean =>
+  dependency.strength === 'preferred' &&
+  (isHeldUp(transaction, dependency.task, now) || isVerifiedEmpty(transaction, dependency));
+
 /**
- * Requests every task whose dependencies allow it. The tasks in `after` have ended. The tasks in
- * `follows` have ended, are held up, or have nothing left of the awaited types. A task that
- * overtook another one, or depends on such a task, runs once more when that one has ended. New
+ * Requests every task whose dependencies have ended or may be overtaken. A task that overtook
+ * another one, or depends on such a task, runs once more when that one has ended, because new
  * resources may have been created meanwhile.
  */
 export function requestReady(transaction: OperationTransaction, now: number): void {
@@ -67,27 +75,19 @@ export function requestReady(transaction: OperationTransaction, now: number): vo
   const isFresh = now - (operation.confirmedAt.at(0) ?? 0) < SURVEY_IS_FRESH_MILLIS;
   for (const task of transaction.tasks)
     if (
-      task.ahead.length > 0 &&
+      task.overtook.length > 0 &&
       isEnded(task) &&
-      task.ahead.every((id) => isEnded(transaction.task(id)))
+      task.overtook.every((id) => isEnded(transaction.task(id)))
     )
       reopen(transaction, task);
-  for (const planned of operation.order) {
-    const task = transaction.task(planned.id);
-    if (task?.state !== 'pending' || !planned.after.every((id) => isEnded(transaction.task(id))))
-      continue;
-    const passed = planned.follows.filter((id) => !isEnded(transaction.task(id)));
-    if (
-      !passed.every(
-        (id) => isHeldUp(transaction, id, now) || isVerifiedEmpty(transaction, planned, id),
-      )
-    )
-      continue;
-    const passedBefore = [...planned.after, ...planned.follows].flatMap(
-      (id) => transaction.task(id)?.ahead ?? [],
-    );
-    const ahead = [...new Set([...passed, ...passedBefore])];
-    ask(transaction, { ...task, ahead }, 'apply', now, isFresh && task.startedAt === undefined);
+  for (const { id, dependsOn } of operation.order) {
+    const task = transaction.task(id);
+    if (task?.state !== 'pending') continue;
+    const open = dependsOn.filter((one) => !isEnded(transaction.task(one.task)));
+    if (!open.every((one) => mayOvertake(transaction, one, now))) continue;
+    const theirs = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
+    const overtook = [...new Set([...open.map((one) => one.task), ...theirs])];
+    ask(transaction, { ...task, overtook }, 'apply', now, isFresh && task.startedAt === undefined);
   }
 }
 
@@ -120,7 +120,7 @@ export function reopen(transaction: OperationTransaction, task: Task): void {
   if (task.state === 'skipped' || task.region === NO_REGION) return;
   transaction.put({
     ...moveTask(task, 'pending'),
-    ahead: [],
+    overtook: [],
     endedAt: undefined,
     because: undefined,
     stale: undefined,
@@ -145,13 +145,12 @@ function isPreDeleteTurn(
   transaction: OperationTransaction,
   now: number,
 ): boolean {
-  return due.every(({ id }) => {
-    if (isEnded(transaction.task(id))) return true;
-    return (
-      !planned.after.includes(id) &&
-      (!planned.follows.includes(id) || isHeldUp(transaction, id, now))
-    );
-  });
+  return planned.dependsOn.every(
+    ({ task, strength }) =>
+      isEnded(transaction.task(task)) ||
+      !due.some(({ id }) => id === task) ||
+      (strength === 'preferred' && isHeldUp(transaction, task, now)),
+  );
 }
 
 function ask(

@@ -106,8 +106,8 @@ function finish(
   else {
     // A service that the catalog lacks holds nothing, so it does not run again after the overtaken
     // tasks.
-    const ahead = report.data.result === 'skipped' ? [] : calm.ahead;
-    const over: Task = { ...moveTask(calm, report.data.result), ahead, endedAt: now };
+    const overtook = report.data.result === 'skipped' ? [] : calm.overtook;
+    const over: Task = { ...moveTask(calm, report.data.result), overtook, endedAt: now };
     transaction.put(over);
     if (task.stale) reopen(transaction, over);
   }
@@ -246,7 +246,7 @@ export function applyDiscard(
   if (!task || task.run !== run || task.endedAt !== undefined || task.state === 'pending') return;
   // The person does not want another run, so overtaken tasks do not reopen this one.
   const over = {
-    ahead: [],
+    overtook: [],
     because: `discarded by ${by}: ${reason}`,
     nextAt: undefined,
     endedAt: rules.now,

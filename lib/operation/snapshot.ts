@@ -67,7 +67,7 @@ export function cloudSnapshot(
   return {
     services: [
       ...placed,
-      ...own.map((name): PlacedService => ({ name, after: [], regions: [OWN_REGION] })),
+      ...own.map((name): PlacedService => ({ name, dependsOn: [], regions: [OWN_REGION] })),
     ],
     uncovered,
     leftOut: coverage.leftOut,

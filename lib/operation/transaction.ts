@@ -101,8 +101,8 @@ export class OperationTransaction {
   #needNoLook(task: Task): ResourceTypeName[] {
     const empty = emptyTypes(task);
     if (empty.length === Object.keys(task.counts).length) return empty;
-    const awaited = this.operation.order.flatMap(({ until }) =>
-      until.flatMap((edge) => (edge.task === task.id ? edge.resourceTypes : [])),
+    const awaited = this.operation.order.flatMap(({ dependsOn }) =>
+      dependsOn.flatMap((one) => (one.until === 'empty' && one.task === task.id ? one.types : [])),
     );
     return empty.filter((resourceType) => !awaited.includes(resourceType));
   }

@@ -5,6 +5,7 @@ import {
   defineType,
   type Removal,
   type RequiresLiveProject,
+  type TypeDependencies,
 } from '../task/service.ts';
 import { defineQuota } from './kit/quota.ts';
 
@@ -54,7 +55,7 @@ const ofTheToken = (
   name: string,
   row: z.ZodType<Named>,
   more: {
-    readonly follows?: readonly string[];
+    readonly dependsOn?: readonly TypeDependencies[];
     readonly sort?: string;
     readonly blockers?: readonly string[];
   } = {},
@@ -62,7 +63,7 @@ const ofTheToken = (
   defineType({
     name,
     requiresLiveProject,
-    follows: more.follows ?? [],
+    dependsOn: more.dependsOn ?? [],
     blockers: more.blockers ?? [],
     async list({ api }) {
       const query = { sort: more.sort };
@@ -93,14 +94,19 @@ const ofTheToken = (
 const order = ofTheToken('order', orderRow);
 
 /** Deletes the container and the list of its consumers, but not its secrets. */
-const container = ofTheToken('container', containerRow, { follows: ['order'] });
+const container = ofTheToken('container', containerRow, {
+  dependsOn: [{ types: ['order'], strength: 'preferred', until: 'done' }],
+});
 
 /**
  * Deletes the secret with its payload in the secret store, its metadata, its ACL and the list of
  * its consumers. The role admin on the project suffices for private secrets, too. Without `sort`
  * the pages of secrets have no order.
  */
-const secret = ofTheToken('secret', secretRow, { follows: ['container'], sort: 'created' });
+const secret = ofTheToken('secret', secretRow, {
+  dependsOn: [{ types: ['container'], strength: 'preferred', until: 'done' }],
+  sort: 'created',
+});
 
 const quotas = z.object({ project_quotas: z.record(z.string(), z.number().nullish()) });
 const SERVICE_ADMIN =
@@ -113,7 +119,7 @@ const SERVICE_ADMIN =
  */
 const projectQuota = defineQuota({
   name: 'project-quota',
-  follows: ['secret'],
+  dependsOn: [{ types: ['secret'], strength: 'preferred', until: 'done' }],
   blockers: [
     `Only a user with ${SERVICE_ADMIN} can list and reset the quota. Without that ` +
       'role the quota stays, and the report says so.',
@@ -164,7 +170,13 @@ export const barbican = defineService({
   name: 'barbican',
   catalogTypes: ['key-manager'],
   // These services delete their keys themselves and accept a 404 when the keys are already gone.
-  follows: ['nova', 'cinder', 'glance', 'octavia', 'manila', 'heat', 'magnum', 'tacker'],
+  dependsOn: [
+    {
+      services: ['nova', 'cinder', 'glance', 'octavia', 'manila', 'heat', 'magnum', 'tacker'],
+      strength: 'preferred',
+      until: 'done',
+    },
+  ],
   releases: [
     'All: no call lists or removes expired secrets. Run "barbican-manage db clean ' +
       '--soft-delete-expired-secrets".',

@@ -187,7 +187,7 @@ const leaseOfUser = defineUserType({
 export const blazar = defineService({
   name: 'blazar',
   catalogTypes: ['reservation'],
-  before: ['nova', 'neutron'],
+  dependents: [{ services: ['nova', 'neutron'], strength: 'preferred', until: 'done' }],
   resourceTypes: [lease],
   userResourceTypes: [leaseOfUser],
 });

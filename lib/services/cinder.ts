@@ -123,7 +123,9 @@ const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
  * The quota is reset last because the project would otherwise get the default limits.
  */
 const quota = defineQuota({
-  after: ['volume', 'snapshot', 'backup', 'group'],
+  dependsOn: [
+    { types: ['volume', 'snapshot', 'backup', 'group'], strength: 'required', until: 'empty' },
+  ],
   async list({ api, project }) {
     const path = `/os-quota-sets/${encodeURIComponent(project)}`;
     const [own, standard] = await Promise.all([
@@ -160,7 +162,7 @@ export const cinder = defineService({
   catalogTypes: ['block-storage', 'volumev3', 'block-store', 'volume'],
   // Cinder removed v2 in 2021.2 (Xena), but many catalogs still list it.
   catalogAliases: ['volumev2'],
-  after: ['nova'],
+  dependsOn: [{ services: ['nova'], strength: 'required', until: 'done' }],
   microversion: { header: 'volume', floor: '3.59', ceiling: '3.62' },
   resourceTypes: [
     transfer,

@@ -56,6 +56,6 @@ const acceleratorRequest = defineType({
 export const cyborg = defineService({
   name: 'cyborg',
   catalogTypes: ['accelerator'],
-  after: ['nova'],
+  dependsOn: [{ services: ['nova'], strength: 'required', until: 'done' }],
   resourceTypes: [acceleratorRequest],
 });

@@ -71,7 +71,7 @@ const NOBODY = 'nobody';
  * limits (perhaps 0) the project would get the default ones.
  */
 const quota = defineQuota({
-  after: ['zone'],
+  dependsOn: [{ types: ['zone'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const path = (whose: string): string => `/v2/quotas/${encodeURIComponent(whose)}`;
     const [own, standard] = await Promise.all([
@@ -106,7 +106,7 @@ const quota = defineQuota({
 export const designate = defineService({
   name: 'designate',
   catalogTypes: ['dns'],
-  follows: ['nova'],
+  dependsOn: [{ services: ['nova'], strength: 'preferred', until: 'done' }],
   releases: [
     'Before 2023.1 (16.0) zones cannot be shared, and the owner of a recordset is ' +
       'the owner of its zone.',

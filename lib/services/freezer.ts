@@ -110,7 +110,7 @@ function document(name: 'session' | 'action' | 'backup'): DefinedType {
     }));
   return defineType({
     name,
-    follows: ['job'],
+    dependsOn: [{ types: ['job'], strength: 'preferred', until: 'done' }],
     list: (context) => documentsOf(context, `${name}s`, row),
     id: ({ id }) => id,
     owner: ({ project_id }) => project_id ?? undefined,
@@ -133,7 +133,7 @@ const clientRow = z.object({
  */
 const client = defineType<z.infer<typeof clientRow>>({
   name: 'client',
-  follows: ['job'],
+  dependsOn: [{ types: ['job'], strength: 'preferred', until: 'done' }],
   blockers: [
     'A central client of another project with the same id blocks a client: Freezer ' +
       'then answers 403.',
@@ -169,7 +169,7 @@ const client = defineType<z.infer<typeof clientRow>>({
 export const freezer = defineService({
   name: 'freezer',
   catalogTypes: ['backup'],
-  before: ['nova', 'cinder', 'swift'],
+  dependents: [{ services: ['nova', 'cinder', 'swift'], strength: 'preferred', until: 'done' }],
   preDelete: true,
   resourceTypes: [job, document('session'), document('action'), client, document('backup')],
   releases: [

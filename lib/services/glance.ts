@@ -161,6 +161,6 @@ async function isReachable(row: NamespaceRow, api: ServiceApi): Promise<boolean>
 export const glance = defineService({
   name: 'glance',
   catalogTypes: ['image'],
-  after: ['nova', 'cinder'],
+  dependsOn: [{ services: ['nova', 'cinder'], strength: 'required', until: 'done' }],
   resourceTypes: [image, metadefNamespace],
 });

@@ -73,7 +73,7 @@ const metricRow = z.object({
  */
 const metric = defineType({
   name: 'metric',
-  follows: ['resource'],
+  dependsOn: [{ types: ['resource'], strength: 'preferred', until: 'done' }],
   async list({ api, project, members, region }) {
     if (!members)
       throw new PropagatorError({
@@ -118,21 +118,27 @@ const metric = defineType({
 export const gnocchi = defineService({
   name: 'gnocchi',
   catalogTypes: ['metric'],
-  follows: [
-    'aodh',
-    'heat',
-    'nova',
-    'cinder',
-    'neutron',
-    'glance',
-    'swift',
-    'octavia',
-    'manila',
-    'trove',
-    'designate',
-    'ironic',
-    'magnum',
-    'zun',
+  dependsOn: [
+    {
+      services: [
+        'aodh',
+        'heat',
+        'nova',
+        'cinder',
+        'neutron',
+        'glance',
+        'swift',
+        'octavia',
+        'manila',
+        'trove',
+        'designate',
+        'ironic',
+        'magnum',
+        'zun',
+      ],
+      strength: 'preferred',
+      until: 'done',
+    },
   ],
   offByDefault: 'measures are often the basis and the evidence of bills',
   resourceTypes: [resource, metric],

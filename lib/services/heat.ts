@@ -85,7 +85,7 @@ const deploymentRow = z.object({
 const softwareDeployment = defineType({
   name: 'software-deployment',
   // Deployments of a stack go with it, and some run at its deletion.
-  after: ['stack'],
+  dependsOn: [{ types: ['stack'], strength: 'required', until: 'empty' }],
   async list(context) {
     const owners = new Map((await configsOf(context)).map((row) => [row.id, row.project]));
     if (owners.size === 0) return [];
@@ -111,7 +111,7 @@ const softwareDeployment = defineType({
  */
 const softwareConfig = defineType({
   name: 'software-config',
-  after: ['stack', 'software-deployment'],
+  dependsOn: [{ types: ['stack', 'software-deployment'], strength: 'required', until: 'empty' }],
   list: configsOf,
   id: (row) => row.id,
   owner: (row) => row.project ?? undefined,
@@ -136,12 +136,28 @@ export const heat = defineService({
   // Heat's second API, compatible with CloudFormation, shows the same stacks.
   catalogAliases: ['cloudformation'],
   preDelete: true,
-  before: [
-    ...['trove', 'octavia', 'manila', 'designate', 'zun', 'mistral', 'zaqar'],
-    ...['nova', 'cinder', 'neutron', 'swift', 'barbican'],
-  ],
   // Magnum and Tacker create stacks and fail if a stack goes without them.
-  follows: ['magnum', 'tacker'],
+  dependsOn: [{ services: ['magnum', 'tacker'], strength: 'preferred', until: 'done' }],
+  dependents: [
+    {
+      services: [
+        'trove',
+        'octavia',
+        'manila',
+        'designate',
+        'zun',
+        'mistral',
+        'zaqar',
+        'nova',
+        'cinder',
+        'neutron',
+        'swift',
+        'barbican',
+      ],
+      strength: 'preferred',
+      until: 'done',
+    },
+  ],
   concurrency: 4,
   releases: [
     'Up to 24 (2025.1), the deletion of a stack does not depend on its owner, its ' +

@@ -69,7 +69,7 @@ function stillUsed(row: NodeRow): Blocker | undefined {
  */
 const lease = defineType({
   name: 'lease',
-  follows: ['allocation'],
+  dependsOn: [{ types: ['allocation'], strength: 'preferred', until: 'done' }],
   blockers: ['The node is deployed or reserved for an instance.'],
   list: (context) => nodes(context, { lessee: context.project }),
   id: (row) => row.uuid,
@@ -89,7 +89,7 @@ const lease = defineType({
  */
 const node = defineType({
   name: 'node',
-  follows: ['lease'],
+  dependsOn: [{ types: ['lease'], strength: 'preferred', until: 'done' }],
   list: (context) => nodes(context, { owner: context.project }),
   id: (row) => row.uuid,
   owner: (row) => row.owner ?? undefined,
@@ -202,7 +202,7 @@ export const ironic = defineService({
   name: 'ironic',
   catalogTypes: ['baremetal', 'bare-metal'],
   scope: 'system',
-  follows: ['nova', 'heat', 'mistral'],
+  dependsOn: [{ services: ['nova', 'heat', 'mistral'], strength: 'preferred', until: 'done' }],
   // Older releases don't know the standard header.
   microversion: { header: 'X-OpenStack-Ironic-API-Version', floor: '1.65', ceiling: '1.92' },
   releases: ['Before 2024.2 (1.92) there are no runbooks.'],

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
-import { defineService, defineType, type ProjectContext } from '../task/service.ts';
+import { defineService, defineType, EVERY_OTHER, type ProjectContext } from '../task/service.ts';
 
 const credentialRow = z.object({
   id: z.string(),
@@ -103,6 +103,6 @@ const applicationCredential = defineType({
 export const keystone = defineService({
   name: 'keystone',
   catalogTypes: ['identity'],
-  last: true,
+  dependsOn: [{ services: [EVERY_OTHER], strength: 'preferred', until: 'done' }],
   resourceTypes: [applicationCredential],
 });

@@ -17,7 +17,7 @@ const templateRow = z.object({
  */
 const template = defineType({
   name: 'cluster-template',
-  follows: ['cluster'],
+  dependsOn: [{ types: ['cluster'], strength: 'preferred', until: 'done' }],
   blockers: [
     'Other projects may use a public template, so an operator must decide about it.',
     'Magnum does not delete a template while a cluster that was created from it exists.',
@@ -95,7 +95,7 @@ const pathOfQuota = (project: string): string => `/quotas/${encodeURIComponent(p
  * get the default limit.
  */
 const quota = defineQuota({
-  after: ['cluster'],
+  dependsOn: [{ types: ['cluster'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const row = quotaRow.parse((await api.request('GET', pathOfQuota(project))).json);
     // Without a limit of the project Magnum shows the default, which has no id.
@@ -126,7 +126,13 @@ export const magnum = defineService({
     'container-infra',
     'container-infrastructure',
   ],
-  before: ['heat', 'octavia', 'neutron', 'cinder', 'nova', 'barbican'],
+  dependents: [
+    {
+      services: ['heat', 'octavia', 'neutron', 'cinder', 'nova', 'barbican'],
+      strength: 'preferred',
+      until: 'done',
+    },
+  ],
   preDelete: true,
   releases: [
     'Before Queens an administrator can neither list the clusters of other projects ' +

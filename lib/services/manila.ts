@@ -15,7 +15,13 @@ const quotaSet = z.object({ quota_set: z.looseObject({ id: z.string() }) });
  * it, and could not count later removals.
  */
 const quota = defineQuota({
-  after: ['share', 'snapshot', 'replica', 'backup', 'group', 'group-snapshot', 'share-network'],
+  dependsOn: [
+    {
+      types: ['share', 'snapshot', 'replica', 'backup', 'group', 'group-snapshot', 'share-network'],
+      strength: 'required',
+      until: 'empty',
+    },
+  ],
   async list({ api, project }) {
     const path = `/quota-sets/${encodeURIComponent(project)}`;
     const [own, standard] = await Promise.all([
@@ -51,7 +57,7 @@ export const manila = defineService({
   name: 'manila',
   catalogTypes: ['shared-file-system', 'sharev2', 'share'],
   // Share servers have ports in the project's subnets, and encrypted shares have keys in Barbican.
-  before: ['neutron', 'barbican'],
+  dependents: [{ services: ['neutron', 'barbican'], strength: 'preferred', until: 'done' }],
   microversion: { header: 'X-OpenStack-Manila-API-Version', floor: '2.56', ceiling: '2.81' },
   releases: [
     'Releases before Victoria (microversion 2.56) are not cleaned up.',

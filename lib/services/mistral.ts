@@ -40,7 +40,7 @@ const eventTrigger = defineType({
 /** Deletes the execution with its tasks and nested executions, also a running one (`force`). */
 const execution = defineType({
   name: 'execution',
-  follows: ['cron-trigger', 'event-trigger'],
+  dependsOn: [{ types: ['cron-trigger', 'event-trigger'], strength: 'preferred', until: 'done' }],
   list: (context) => all(apiOf(context), 'executions', { project_id: context.project }),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -60,7 +60,7 @@ const actionExecution = defineType({
     ...requiresLiveProject,
     leftover: 'results of actions that ran without a workflow',
   },
-  follows: ['execution'],
+  dependsOn: [{ types: ['execution'], strength: 'preferred', until: 'done' }],
   blockers: ['The action is still running.'],
   async list({ api, project }) {
     const rows = await all(api, 'action_executions');
@@ -109,20 +109,26 @@ const actionExecution = defineType({
 export const mistral = defineService({
   name: 'mistral',
   catalogTypes: ['workflow', 'workflowv2'],
-  follows: ['heat', 'aodh'],
-  before: [
-    'nova',
-    'neutron',
-    'cinder',
-    'glance',
-    'swift',
-    'octavia',
-    'designate',
-    'manila',
-    'trove',
-    'zun',
-    'barbican',
-    'zaqar',
+  dependsOn: [{ services: ['heat', 'aodh'], strength: 'preferred', until: 'done' }],
+  dependents: [
+    {
+      services: [
+        'nova',
+        'neutron',
+        'cinder',
+        'glance',
+        'swift',
+        'octavia',
+        'designate',
+        'manila',
+        'trove',
+        'zun',
+        'barbican',
+        'zaqar',
+      ],
+      strength: 'preferred',
+      until: 'done',
+    },
   ],
   releases: [
     'All: Mistral deletes environments and workbooks by name, and would also delete ' +

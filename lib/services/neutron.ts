@@ -19,7 +19,11 @@ import { SHARING } from './neutron/sharing.ts';
 export const neutron = defineService({
   name: 'neutron',
   catalogTypes: ['network'],
-  after: ['nova'],
+  dependsOn: [
+    { services: ['nova'], strength: 'required', until: 'done' },
+    // Designate finds the owner of a PTR record by its floating IP.
+    { types: ['designate.ptr-record'], strength: 'preferred', until: 'empty' },
+  ],
   concurrency: 6,
   resourceTypes: [
     ...ADD_ONS,

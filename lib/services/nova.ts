@@ -101,7 +101,7 @@ const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.un
  * otherwise get the default limits instead of its own (perhaps 0).
  */
 const quota = defineQuota({
-  after: ['server', 'server-group'],
+  dependsOn: [{ types: ['server', 'server-group'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const [own, standard] = await Promise.all([
       api.request('GET', '/limits', { query: { tenant_id: project } }),
@@ -140,7 +140,6 @@ export const nova = defineService({
   // Nova's API before microversions, and the one compatible with Amazon's EC2: both show the same
   // servers.
   catalogAliases: ['compute_legacy', 'ec2'],
-  after: [],
   microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },
   concurrency: CONCURRENCY,
   resourceTypes: [server, serverGroup, flavorAccess, quota],

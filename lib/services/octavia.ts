@@ -153,7 +153,7 @@ interface QuotaRow {
  * otherwise get the default limits.
  */
 const quota = defineQuota({
-  after: ['load-balancer'],
+  dependsOn: [{ types: ['load-balancer'], strength: 'required', until: 'empty' }],
   async list({ api, project }): Promise<QuotaRow[]> {
     const { rows } = await api.list('/v2.0/lbaas/quotas', {
       collection: 'quotas',
@@ -206,7 +206,7 @@ const limitsOf = (row: Limits, defaults: Limits): LimitName[] =>
 export const octavia = defineService({
   name: 'octavia',
   catalogTypes: ['load-balancer'],
-  before: ['neutron', 'barbican'],
+  dependents: [{ services: ['neutron', 'barbican'], strength: 'preferred', until: 'done' }],
   releases: [
     '2026.2 (seen; not Zed): each GET and each DELETE of a quota writes the default ' +
       'limits into the row of the project. Limits that equal the defaults therefore ' +

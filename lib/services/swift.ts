@@ -95,7 +95,7 @@ async function objectCount(context: ProjectContext): Promise<number> {
  */
 const container = defineType<ContainerRow>({
   name: 'container',
-  follows: ['object'],
+  dependsOn: [{ types: ['object'], strength: 'preferred', until: 'done' }],
   list: containersOf,
   id: (row) => row.name,
   owner: (row) => row.owner,
@@ -137,7 +137,7 @@ const MANAGE =
  */
 const account = defineType<{ readonly name: string; readonly owner: string }>({
   name: 'account',
-  after: ['container'],
+  dependsOn: [{ types: ['container'], strength: 'required', until: 'empty' }],
   async list(context) {
     const { endpoint, project } = accountOf(context);
     const answer = await ask(context, 'HEAD', '').catch(async (error: unknown) => {
@@ -185,6 +185,6 @@ export const swift = defineService({
   catalogAliases: ['s3'],
   // Backups and images may be in it. The dependency is only preferred: a public image that waits
   // for the operator must not block the rest.
-  follows: ['nova', 'cinder', 'glance'],
+  dependsOn: [{ services: ['nova', 'cinder', 'glance'], strength: 'preferred', until: 'done' }],
   resourceTypes: [object, container, account],
 });

@@ -49,7 +49,7 @@ const vimRow = z.object({
  */
 const vim = defineType({
   name: 'vim',
-  after: ['vnf-instance'],
+  dependsOn: [{ types: ['vnf-instance'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const { rows } = await api.list('/v1.0/vims', {
       collection: 'vims',
@@ -76,7 +76,7 @@ const packageRow = z.object({ id: z.string() });
  */
 const vnfPackage = defineType<z.infer<typeof packageRow>>({
   name: 'vnf-package',
-  follows: ['vnf-instance'],
+  dependsOn: [{ types: ['vnf-instance'], strength: 'preferred', until: 'done' }],
   blockers: [
     'Tacker does not show the owner of a package, so the propagator never deletes ' +
       'one. If the cloud has packages, the report says so.',
@@ -119,7 +119,13 @@ const vnfPackage = defineType<z.infer<typeof packageRow>>({
 export const tacker = defineService({
   name: 'tacker',
   catalogTypes: ['nfv-orchestration'],
-  before: ['heat', 'nova', 'neutron', 'cinder', 'glance', 'barbican'],
+  dependents: [
+    {
+      services: ['heat', 'nova', 'neutron', 'cinder', 'glance', 'barbican'],
+      strength: 'preferred',
+      until: 'done',
+    },
+  ],
   preDelete: true,
   resourceTypes: [vnfInstance, vnfPackage, subscription, vim],
   releases: [

@@ -50,7 +50,7 @@ const memberApiOf = ({ memberApi }: ProjectContext): Promise<ServiceApi | undefi
  */
 const module = defineType({
   name: 'module',
-  follows: ['instance', 'cluster'],
+  dependsOn: [{ types: ['instance', 'cluster'], strength: 'preferred', until: 'done' }],
   blockers: ['Trove does not delete a module that is applied to an instance.'],
   async list(context) {
     const { api, project } = context;
@@ -106,7 +106,7 @@ const configuration = defineType({
       'project from the tables configurations and configuration_parameters in the ' +
       'Trove database.',
   },
-  follows: ['instance', 'cluster'],
+  dependsOn: [{ types: ['instance', 'cluster'], strength: 'preferred', until: 'done' }],
   blockers: [
     'The propagator lists configuration groups with a token that has only the role ' +
       'member. If Keystone does not issue such a token, the groups stay, and the ' +
@@ -155,7 +155,9 @@ const configuration = defineType({
 export const trove = defineService({
   name: 'trove',
   catalogTypes: ['database'],
-  before: ['neutron', 'swift', 'nova', 'cinder'],
+  dependents: [
+    { services: ['neutron', 'swift', 'nova', 'cinder'], strength: 'preferred', until: 'done' },
+  ],
   releases: [
     'Trove before Wallaby cannot list the instances of one project, and Trove ' +
       'before Victoria cannot list the backups of one project.',

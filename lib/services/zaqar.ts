@@ -104,7 +104,7 @@ const topic = ofTheToken('topic', async (api) => {
 export const zaqar = defineService({
   name: 'zaqar',
   catalogTypes: ['message', 'messaging'],
-  follows: ['heat', 'mistral', 'aodh'],
+  dependsOn: [{ services: ['heat', 'mistral', 'aodh'], strength: 'preferred', until: 'done' }],
   releases: [
     'All: the queues of a project that is already deleted stay forever. Messages ' +
       'and subscriptions expire.',

@@ -126,7 +126,7 @@ const registryRow = z.object({
 /** Image registries, with the password that was entered for each. */
 const registry = defineType({
   name: 'registry',
-  follows: ['container', 'capsule'],
+  dependsOn: [{ types: ['container', 'capsule'], strength: 'preferred', until: 'done' }],
   blockers: [
     'Zun does not delete a registry while containers that were created from it exist (409).',
   ],
@@ -163,7 +163,7 @@ const limits = z.record(z.string(), z.number());
  * about this project only.
  */
 const quota = defineQuota({
-  after: ['container', 'capsule'],
+  dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const at = `/v1/quotas/${encodeURIComponent(project)}`;
     const [own, standard] = await Promise.all([
@@ -193,7 +193,7 @@ const quota = defineQuota({
 export const zun = defineService({
   name: 'zun',
   catalogTypes: ['application-container', 'container'],
-  before: ['neutron', 'cinder'],
+  dependents: [{ services: ['neutron', 'cinder'], strength: 'preferred', until: 'done' }],
   microversion: { header: 'container', floor: '1.32', ceiling: '1.40' },
   resourceTypes: [container, capsule, registry, quota],
   releases: [

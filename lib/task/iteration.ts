@@ -72,9 +72,9 @@ export interface IterationInput<At extends CommonContext = ProjectContext> {
 }
 
 /**
- * Lists every resource type once and, except in phase `plan`, removes what can go. A type in
- * `after` must be gone before the dependent type is listed. A type in `follows` only has to have
- * finished its own iteration. Independent types run concurrently. Never throws. An error of one
+ * Lists every resource type once and, except in phase `plan`, removes what can go. A dependency
+ * until `empty` must be gone before the dependent type is listed. A dependency until `done` only has
+ * to have finished its own iteration. Independent types run concurrently. Never throws. An error of one
  * type is in its own result and stops no other type (safety rule "One stuck project stops no
  * other").
  */
@@ -85,13 +85,16 @@ export async function iteration<At extends CommonContext>(
   const start = (resourceType: ResourceType<At>): Promise<TypeIteration> => {
     const known = results.get(resourceType.name);
     if (known) return known;
+    const { dependsOn } = resourceType;
     const before = input.resourceTypes
-      .filter((apiOf) => [...resourceType.after, ...resourceType.follows].includes(apiOf.name))
+      .filter(({ name }) => dependsOn.some(({ type }) => type === name))
       .map(start);
     const result = (async () => {
       const predecessors = input.phase === 'plan' ? [] : await Promise.all(before);
       const mustBeGone = predecessors.filter(
-        (done) => resourceType.after.includes(done.resourceType) && done.unreachable === undefined,
+        (done) =>
+          dependsOn.some((one) => one.type === done.resourceType && one.until === 'empty') &&
+          done.unreachable === undefined,
       );
       const mustWait = mustBeGone.some(
         (done) => !done.verifiedEmpty && (!done.count || done.count.left > 0),

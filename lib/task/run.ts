@@ -48,8 +48,7 @@ export interface RunReport {
   readonly conditions: readonly Condition[];
   readonly outcome: Outcome;
   /**
-   * Resource types that other services wait for, and that were empty in their last listing (safety
-   * rule "List again before finished").
+   * Resource types that were empty in their last listing (safety rule "List again before finished").
    */
   readonly verifiedEmpty: readonly ResourceTypeName[];
   readonly fresh: Fresh;
@@ -128,7 +127,6 @@ async function runTypes<At extends CommonContext>(
     );
 
   const ledger = new Ledger(input.seenIds, input.leftBefore ?? {});
-  const awaited = all.filter(({ awaitedBy }) => awaitedBy.length > 0);
   const proven = new Map<ResourceTypeName, boolean>();
   const holding = all.filter((resourceType) => !input.skipTypes?.includes(resourceType.name));
   let looked = holding.length > 0 && holding.length < all.length ? holding : all;
@@ -154,7 +152,7 @@ async function runTypes<At extends CommonContext>(
     for (const { resourceType, verifiedEmpty } of resourceTypes)
       proven.set(resourceType, verifiedEmpty);
     const report = (outcome: Outcome): RunReport => ({
-      verifiedEmpty: awaited.flatMap(({ name }) => (proven.get(name) ? [name] : [])),
+      verifiedEmpty: all.flatMap(({ name }) => (proven.get(name) ? [name] : [])),
       counts: ledger.counts,
       fresh: ledger.fresh,
       seenIds: ledger.seenIds,

@@ -1,6 +1,18 @@
 import { ResourceTypeName, ServiceName } from '../../events/ids.ts';
 import type { Actor, PropagatorError } from '../shared/errors.ts';
 import type { ProjectContext, UserContext } from './context.ts';
+import {
+  assertTypeOrder,
+  type DeclaredDependency,
+  type Dependent,
+  type ServiceDependencies,
+  type ServiceDependents,
+  serviceDependencies,
+  serviceDependents,
+  type TypeDependencies,
+  type TypeDependency,
+  typeDependencies,
+} from './dependencies.ts';
 
 export type {
   Answer,
@@ -13,6 +25,7 @@ export type {
   UserContext,
   Watch,
 } from './context.ts';
+export { EVERY_OTHER, type TypeDependencies } from './dependencies.ts';
 
 /** Why a resource cannot be removed now, and who can change that. */
 export interface Blocker {
@@ -79,15 +92,8 @@ export interface ResourceType<At = ProjectContext> {
   readonly requiresLiveProject: RequiresLiveProject | undefined;
   /** For the documentation page of the service: what refuses or delays the removal. */
   readonly blockers: readonly string[];
-  /** Resource types of the same service that must be gone before this one is listed. */
-  readonly after: readonly ResourceTypeName[];
-  /**
-   * Resource types of the same service that run first. Resources that remain of them do not delay
-   * this type.
-   */
-  readonly follows: readonly ResourceTypeName[];
-  /** Services that wait only for this resource type, not for the whole service. */
-  readonly awaitedBy: readonly ServiceName[];
+  /** The types of the same service that this one depends on. */
+  readonly dependsOn: readonly TypeDependency[];
   /**
    * Returns the resources. `more`: the listing was cut on purpose; `total` is then the full number.
    * Throws when the list may be wrong.
@@ -120,18 +126,13 @@ export interface ResourceTypeDefinition<Row, At = ProjectContext> {
    * service.
    */
   readonly blockers?: readonly string[];
-  /** Names within the service, without its prefix. */
-  readonly after?: readonly string[];
   /**
-   * Names of types that run first, for services that refuse to remove a resource in use. A stuck
-   * resource of them does not block this type (safety rule "One stuck project stops no other").
+   * The types of the same service that go first. A `required` dependency until `empty` is for a
+   * type that creates resources of this one, or guards them. A `preferred` one until `done` is for a
+   * service that refuses to remove a resource in use: a stuck resource of the other type does not
+   * block this type (safety rule "One stuck project stops no other").
    */
-  readonly follows?: readonly string[];
-  /**
-   * Services that wait only for this resource type. They start as soon as a listing proves that
-   * none is left. They run once more when this service has ended. Not for resource types of users.
-   */
-  readonly awaitedBy?: readonly string[];
+  readonly dependsOn?: readonly TypeDependencies[];
   /**
    * Lists the rows, without a cache. It must not create anything (safety rule "Listing must not
    * create"). Throws when the list may be wrong (safety rule "Not listed is not empty"). Throws
@@ -172,22 +173,14 @@ export interface Service {
    */
   readonly catalogAliases: readonly string[];
   /**
-   * Services that must have ended before this one, in any case (safety rule "Workloads before their
-   * guards").
+   * The services and types of other services that go first. A `required` service has ended before
+   * this one begins (safety rule "Workloads before their guards"). A `preferred` one does not delay
+   * this service while it is stuck; this service then runs once more after it (safety rule "One
+   * stuck project stops no other").
    */
-  readonly after: readonly ServiceName[];
-  /**
-   * Services that run first. One of them that cannot be listed does not delay this service. This
-   * service then runs once more after it (safety rule "One stuck project stops no other").
-   */
-  readonly follows: readonly ServiceName[];
-  /**
-   * Services that follow all of this one, the opposite of {@link Service.follows}. For services
-   * that follow only one resource type see {@link ResourceType.awaitedBy}.
-   */
-  readonly before: readonly ServiceName[];
-  /** True if it follows every other service. Keystone's own data of an account is last. */
-  readonly last: boolean;
+  readonly dependsOn: readonly DeclaredDependency[];
+  /** The services that depend on this one, beside those that declare it themselves. */
+  readonly dependents: readonly Dependent[];
   /**
    * The name in the header (`compute`), or the header itself where a service has its own
    * (`X-OpenStack-Manila-API-Version`). With the lowest and highest microversion that the file
@@ -237,7 +230,7 @@ export function defineType<Row>(definition: ResourceTypeDefinition<Row>): Define
  * `remove`, with advice for the operator.
  */
 export function defineUserType<Row>(
-  definition: Omit<ResourceTypeDefinition<Row, UserContext>, 'awaitedBy'>,
+  definition: ResourceTypeDefinition<Row, UserContext>,
 ): DefinedType<UserContext> {
   return close(definition);
 }
@@ -258,9 +251,7 @@ function close<Row, At>(definition: ResourceTypeDefinition<Row, At>): DefinedTyp
     name: ResourceTypeName.parse(`${service}.${definition.name}`),
     requiresLiveProject: definition.requiresLiveProject,
     blockers: definition.blockers ?? [],
-    after: (definition.after ?? []).map((name) => ResourceTypeName.parse(`${service}.${name}`)),
-    follows: (definition.follows ?? []).map((name) => ResourceTypeName.parse(`${service}.${name}`)),
-    awaitedBy: (definition.awaitedBy ?? []).map((name) => ServiceName.parse(name)),
+    dependsOn: typeDependencies(service, definition.dependsOn ?? []),
     async list(context) {
       const listed = await definition.list(context);
       const { rows, more, total } =
@@ -291,10 +282,8 @@ export interface ServiceDefinition {
   /** See {@link Service} for the fields. */
   readonly catalogTypes: readonly string[];
   readonly catalogAliases?: readonly string[];
-  readonly after?: readonly string[];
-  readonly follows?: readonly string[];
-  readonly before?: readonly string[];
-  readonly last?: boolean;
+  readonly dependsOn?: readonly ServiceDependencies[];
+  readonly dependents?: readonly ServiceDependents[];
   readonly microversion?: {
     readonly header: string;
     readonly floor: string;
@@ -315,38 +304,26 @@ export interface ServiceDefinition {
 
 /**
  * Defines a service. Its queue, order, contract test and documentation page follow from this value.
- * Throws `TypeError` when a resource type names an unknown predecessor, when a name occurs twice,
- * or when the order has a cycle. Also throws it when a service would follow both this whole service
- * and one type of it, and when there are neither resource types nor a reason.
+ * Throws `TypeError` when a resource type depends on an unknown one, when a name occurs twice, when
+ * the dependencies form a cycle, and when there are neither resource types nor a reason.
  */
 export function defineService(definition: ServiceDefinition): Service {
   const resourceTypes = (definition.resourceTypes ?? []).map((each) => each(definition.name));
   const userResourceTypes = (definition.userResourceTypes ?? []).map((each) =>
     each(definition.name),
   );
-  assertOrder(definition.name, resourceTypes);
-  assertOrder(definition.name, userResourceTypes);
+  assertTypeOrder(definition.name, resourceTypes);
+  assertTypeOrder(definition.name, userResourceTypes);
   if ((resourceTypes.length === 0) !== (definition.noProjectResources !== undefined))
     throw new TypeError(
       `${definition.name}: a service has resource types, or says why it holds nothing`,
     );
-  const both = resourceTypes
-    .flatMap((resourceType) => resourceType.awaitedBy)
-    .find((name) => definition.before?.includes(name));
-  if (both)
-    throw new TypeError(
-      `${definition.name}: ${both} follows all of it, or one resource type alone`,
-    );
-  const names = (services: readonly string[] | undefined): ServiceName[] =>
-    (services ?? []).map((name) => ServiceName.parse(name));
   return {
     name: ServiceName.parse(definition.name),
     catalogTypes: definition.catalogTypes,
     catalogAliases: definition.catalogAliases ?? [],
-    after: names(definition.after),
-    follows: names(definition.follows),
-    before: names(definition.before),
-    last: definition.last ?? false,
+    dependsOn: serviceDependencies(definition.dependsOn ?? []),
+    dependents: serviceDependents(definition.dependents ?? []),
     microversion: definition.microversion,
     scope: definition.scope ?? 'project',
     preDelete:
@@ -359,26 +336,4 @@ export function defineService(definition: ServiceDefinition): Service {
     resourceTypes,
     userResourceTypes,
   };
-}
-
-function assertOrder(
-  service: string,
-  resourceTypes: readonly Pick<ResourceType, 'name' | 'after' | 'follows'>[],
-): void {
-  const reached = new Set<ResourceTypeName>();
-  for (let open = [...resourceTypes]; open.length > 0; ) {
-    const ready = open.filter((resourceType) =>
-      [...resourceType.after, ...resourceType.follows].every((name) => reached.has(name)),
-    );
-    if (ready.length === 0)
-      throw new TypeError(
-        `${service}: no order is possible among ${open.map((resourceType) => resourceType.name).join(', ')}`,
-      );
-    for (const resourceType of ready) reached.add(resourceType.name);
-    open = open.filter((resourceType) => !reached.has(resourceType.name));
-  }
-  if (reached.size !== resourceTypes.length)
-    throw new TypeError(
-      `${service}: a resource type stands twice among ${resourceTypes.map((resourceType) => resourceType.name).join(', ')}`,
-    );
 }

@@ -1,5 +1,5 @@
-import type { ResourceTypeName } from '../../events/ids.ts';
-import { awaitedTypes, predecessors } from '../../lib/operation/order.ts';
+import type { ServiceDependency } from '../../events/dependency.ts';
+import { dependenciesOf, otherService } from '../../lib/operation/order.ts';
 import type { ResourceType, Service } from '../../lib/task/service.ts';
 
 export type ServiceClass = 'A' | 'B' | 'C' | 'D';
@@ -30,33 +30,44 @@ export const classesOf = (service: Service): ServiceClass[] =>
 /** `nova.server` is `server` on Nova's page. */
 export const bare = (name: string): string => name.slice(name.indexOf('.') + 1);
 
-/**
- * Services that get their turn before this one, the hard ones apart; with the resource types, where
- * it waits for these alone.
- */
+/** The required dependencies of a service. */
+export const requiredBefore = (service: Service, services: readonly Service[]): string[] =>
+  dependenciesOf(service, services)
+    .filter(({ strength }) => strength === 'required')
+    .map(otherService)
+    .sort();
+
+/** The preferred dependencies of a service, with the resource types where it awaits these alone. */
 export function softBefore(service: Service, services: readonly Service[]): string[] {
-  const before = predecessors(service, services);
-  return services
-    .filter(({ name }) => before.includes(name))
-    .map((apiOf) => withKinds(apiOf.name, awaitedTypes(service, apiOf)))
+  const soft = dependenciesOf(service, services).filter(({ strength }) => strength === 'preferred');
+  return [...new Set(soft.map(otherService))]
+    .map((name) =>
+      withTypes(
+        name,
+        soft.filter((one) => otherService(one) === name),
+      ),
+    )
     .sort();
 }
 
 /**
- * Services that get their turn after this one, however that was said; with the resource types,
- * where they wait for these alone.
+ * The services that depend on this one, wherever that is declared, with the resource types where
+ * they await these alone.
  */
 export function behind(service: Service, services: readonly Service[]): string[] {
   return services
-    .filter(
-      (apiOf) =>
-        apiOf.after.includes(service.name) || predecessors(apiOf, services).includes(service.name),
-    )
-    .map((apiOf) => withKinds(apiOf.name, awaitedTypes(apiOf, service)))
+    .map((other) => ({
+      name: other.name,
+      on: dependenciesOf(other, services).filter((one) => otherService(one) === service.name),
+    }))
+    .filter(({ on }) => on.length > 0)
+    .map(({ name, on }) => withTypes(name, on))
     .sort();
 }
 
-const withKinds = (service: string, resourceTypes: readonly ResourceTypeName[]): string =>
-  resourceTypes.length === 0
+function withTypes(service: string, dependencies: readonly ServiceDependency[]): string {
+  const types = dependencies.flatMap((one) => (one.until === 'empty' ? [one.type] : []));
+  return types.length === 0
     ? service
-    : `${service} (only ${resourceTypes.map((resourceType) => `\`${bare(resourceType)}\``).join(', ')})`;
+    : `${service} (only ${types.map((type) => `\`${bare(type)}\``).join(', ')})`;
+}

@@ -1,6 +1,6 @@
-import { levels } from '../../lib/operation/order.ts';
+import { dependsOnEveryOther, levels } from '../../lib/operation/order.ts';
 import type { Service } from '../../lib/task/service.ts';
-import { bare, CLASSES, classesOf, softBefore } from './glossary.ts';
+import { bare, CLASSES, classesOf, requiredBefore, softBefore } from './glossary.ts';
 import { joined, linked, quoted, table } from './markdown.ts';
 import { MADE } from './page.ts';
 import { UNCOVERED } from './service-types.ts';
@@ -65,8 +65,8 @@ function row(service: Service, services: readonly Service[]): string[] {
       : resourceTypes.join(', '),
     service.preDelete ? 'yes' : '',
     service.offByDefault === undefined ? 'on' : 'off',
-    [...service.after].sort().join(', '),
-    service.last ? 'all others' : soft.join(', '),
+    requiredBefore(service, services).join(', '),
+    dependsOnEveryOther(service) ? 'all others' : soft.join(', '),
   ];
 }
 

@@ -1,6 +1,15 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
+import { dependsOnEveryOther } from '../../lib/operation/order.ts';
 import type { ResourceType, Service } from '../../lib/task/service.ts';
-import { bare, behind, CLASSES, classesOf, classOf, softBefore } from './glossary.ts';
+import {
+  bare,
+  behind,
+  CLASSES,
+  classesOf,
+  classOf,
+  requiredBefore,
+  softBefore,
+} from './glossary.ts';
 import { code, joined, list, quoted, table } from './markdown.ts';
 import { type Calls, inOrder } from './rehearse.ts';
 
@@ -60,10 +69,13 @@ function summary(service: Service, services: readonly Service[]): string {
         ? 'on'
         : `**off**: ${service.offByDefault}. On with \`PROPAGATOR_INCLUDE_SERVICES=${service.name}\``,
     ]);
-    if (service.after.length > 0)
-      rows.push(['waits until these have ended', [...service.after].sort().join(', ')]);
+    const required = requiredBefore(service, services);
+    if (required.length > 0) rows.push(['waits until these have ended', required.join(', ')]);
     if (soft.length > 0)
-      rows.push(['gets its turn after', service.last ? 'all others' : soft.join(', ')]);
+      rows.push([
+        'gets its turn after',
+        dependsOnEveryOther(service) ? 'all others' : soft.join(', '),
+      ]);
     if (later.length > 0) rows.push(['gets its turn before', later.join(', ')]);
     if (microversion)
       rows.push([
@@ -84,7 +96,11 @@ function kindTable(resourceTypes: readonly ResourceType[], service: Service): st
   return table(['resource type', 'class', 'its turn'], rows);
 }
 
-function turn({ after, follows }: ResourceType): string {
+function turn({ dependsOn }: ResourceType): string {
+  const named = (until: 'empty' | 'done') =>
+    dependsOn.filter((one) => one.until === until).map(({ type }) => type);
+  const after = named('empty');
+  const follows = named('done');
   const parts = [
     after.length > 0
       ? `when no ${after.map((name) => `\`${bare(name)}\``).join(' and no ')} is left`

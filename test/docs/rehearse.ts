@@ -168,8 +168,7 @@ export function inOrder(resourceTypes: readonly ResourceType[]): ResourceType[] 
   for (let open = [...resourceTypes]; open.length > 0; ) {
     const names = open.map(({ name }) => name);
     const ready = open.filter(
-      (resourceType) =>
-        ![...resourceType.after, ...resourceType.follows].some((name) => names.includes(name)),
+      (resourceType) => !resourceType.dependsOn.some(({ type }) => names.includes(type)),
     );
     ordered.push(...ready);
     open = open.filter((resourceType) => !ready.includes(resourceType));

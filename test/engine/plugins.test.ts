@@ -127,7 +127,13 @@ describe('services of the operator', () => {
     expect(services.find(({ name }) => name === 'billing')).toMatchObject({
       regions: ['everywhere'],
       resourceTypes: ['billing.subscription', 'billing.payment-method'],
-      follows: expect.arrayContaining(['nova', 'cinder', 'neutron']),
+      dependsOn: expect.arrayContaining(
+        ['nova', 'cinder', 'neutron'].map((service) => ({
+          service,
+          strength: 'preferred',
+          until: 'done',
+        })),
+      ),
     });
     expect(httpPlugins).toEqual(['cmdb']);
   });

@@ -54,7 +54,7 @@ export const task = (of: OperationId, service = 'nova', fields: Partial<Task> = 
   preDelete: 'no',
   verifiedBeforeDeletion: [],
   verifiedEmpty: [],
-  ahead: [],
+  overtook: [],
   run: 1,
   sequence: 0,
   counts: {},

@@ -228,9 +228,6 @@ export function readSuite(open: () => Promise<Engine>): void {
 
     it('bring back what an operation that an administrator asked for remembers', async () => {
       const verifiedEmpty = [ResourceTypeName.parse('barbican.container')];
-      const until = [
-        { task: TaskId.parse('op-0123456789ab/barbican/RegionOne'), resourceTypes: verifiedEmpty },
-      ];
       const planned = {
         id: TaskId.parse('op-0123456789ab/heat/RegionOne'),
         service: ServiceName.parse('heat'),
@@ -241,9 +238,14 @@ export function readSuite(open: () => Promise<Engine>): void {
         order: [
           {
             ...planned,
-            after: [],
-            follows: until.map(({ task: id }) => id),
-            until,
+            dependsOn: [
+              {
+                task: TaskId.parse('op-0123456789ab/barbican/RegionOne'),
+                strength: 'preferred',
+                until: 'empty',
+                types: verifiedEmpty,
+              },
+            ],
             preDelete: false,
             types: [],
           },
@@ -258,7 +260,7 @@ export function readSuite(open: () => Promise<Engine>): void {
         preDelete: 'done',
         verifiedBeforeDeletion: [ResourceTypeName.parse('barbican.secret')],
         verifiedEmpty,
-        ahead: [],
+        overtook: [],
       });
       await engine.commit({ operations: [asked], tasks: [one] });
       expect(await engine.reads.operation(asked.id)).toEqual({ ...asked, version: 1 });

@@ -65,8 +65,7 @@ const ${constantOf(resourceType)} = defineType({
 export const ${constantOf(name)} = defineService({
   name: '${name}',
   catalogTypes: [${catalogTypes.map((type) => `'${type}'`).join(', ')}],
-  // TODO: before: ['nova'] (they follow this one), follows: [...] (the other way round), after:
-  // [...] (must have ended).
+  // TODO: dependsOn (the services that go first), dependents (the services that go later).
   releases: [],
   resourceTypes: [${constantOf(resourceType)}],
 });

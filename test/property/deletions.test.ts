@@ -4,6 +4,7 @@ import type { NotificationReceived } from '../../events/notification.ts';
 import type { Keystone } from '../../lib/account/keystone.ts';
 import { notificationReceived } from '../../lib/account/received.ts';
 import { ingest } from '../../lib/handlers/ingest.ts';
+import { required } from '../dependencies.ts';
 import { cadf, silent } from '../unit/account/world.ts';
 import { type Fate, fates, run } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
@@ -11,7 +12,7 @@ import { CONTROL, LivingWorld } from './stateful-world.ts';
 
 const SERVICES = [
   { name: 'compute', resourceTypes: { server: 'A' } },
-  { name: 'network', resourceTypes: { port: 'A' }, after: ['compute'] },
+  { name: 'network', resourceTypes: { port: 'A' }, dependsOn: [required('compute')] },
 ] as const;
 
 /** Keystone shows a project without a domain only if the project is a domain itself. */

@@ -1,14 +1,15 @@
 import fc from 'fast-check';
+import { awaited, preferred, required } from '../dependencies.ts';
 import { type Fate, fates, run } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
-import type { Described } from './stateful-service.ts';
+import { type Described, requiredOf } from './stateful-service.ts';
 import { deleted, failure, LivingWorld, TARGET } from './stateful-world.ts';
 
 const NAMES = ['alpha', 'beta', 'gamma', 'delta', 'epsilon'];
 const edge = fc.constantFrom(
-  'after',
-  'follows',
-  'before',
+  'required',
+  'preferred',
+  'dependent',
   'awaited',
   'nothing',
   'nothing',
@@ -51,19 +52,27 @@ function described(all: History['edges']): Described[] {
   return NAMES.map((name, index) => ({
     name,
     resourceTypes: { resource: 'A', slow: 'A' },
-    awaitedBy: { resource: from(index, 'awaited') },
-    after: to(index, 'after'),
-    follows: to(index, 'follows'),
-    before: from(index, 'before'),
+    dependsOn: [
+      required(...to(index, 'required')),
+      preferred(...to(index, 'preferred')),
+      awaited(...to(index, 'awaited').map((other) => `${other}.resource`)),
+    ],
+    dependents: [preferred(...from(index, 'dependent'))],
   }));
 }
 
 /** Returns the services that come after a service, by any kind of edge. */
 function behind(all: readonly Described[], name: string): string[] {
   const own = all.find((one) => one.name === name);
-  const after = [...(own?.before ?? []), ...(own?.awaitedBy?.resource ?? [])];
+  const dependents = (own?.dependents ?? []).flatMap(({ services }) => services);
   const next = all.filter(
-    (one) => one.after?.includes(name) || one.follows?.includes(name) || after.includes(one.name),
+    (one) =>
+      dependents.includes(one.name) ||
+      (one.dependsOn ?? []).some((edge) =>
+        edge.until === 'done'
+          ? edge.services.includes(name)
+          : edge.types.includes(`${name}.resource`),
+      ),
   );
   return [...new Set(next.flatMap((one) => [one.name, ...behind(all, one.name)]))];
 }
@@ -150,7 +159,9 @@ describe('whatever the order of the services, and whichever of them are held up'
         await run(world, fate);
         const hard = (name: string): boolean =>
           name === dead ||
-          (services.find((one) => one.name === name)?.after ?? []).some((before) => hard(before));
+          requiredOf(services.find((one) => one.name === name) ?? {}).some((before) =>
+            hard(before),
+          );
         const kept = NAMES.filter(hard).flatMap((name) =>
           ['resource', 'slow'].map((resourceType) => [`${name}.${resourceType}`, 2]),
         );

@@ -12,6 +12,7 @@ import {
   type Service,
   type ServiceApi,
 } from '../../lib/task/service.ts';
+import { required } from '../dependencies.ts';
 import { MemoryEngine } from '../memory.ts';
 import { registryWith } from '../registries.ts';
 
@@ -77,7 +78,7 @@ export class SmallWorld {
       defineService({
         name,
         catalogTypes: [name],
-        after: names.slice(0, index),
+        dependsOn: [required(...names.slice(0, index))],
         resourceTypes: [this.#resourceType(name, names.slice(0, index))],
       }),
     );

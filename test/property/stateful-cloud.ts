@@ -6,7 +6,7 @@ import { PropagatorError } from '../../lib/shared/errors.ts';
 import type { Blocker, Removal, ServiceApi } from '../../lib/task/service.ts';
 import { registryWith } from '../registries.ts';
 import { Died } from './chaos-schedule.ts';
-import type { Described } from './stateful-service.ts';
+import { awaitedOf, type Described } from './stateful-service.ts';
 
 export interface Resource {
   readonly resourceType: string;
@@ -188,9 +188,8 @@ export class LivingCloud {
   }
 
   #isAwaited(resourceType: string, by: string): boolean {
-    const [service = '', name = ''] = resourceType.split('.');
-    const awaitedBy = this.#described.find((one) => one.name === service)?.awaitedBy?.[name] ?? [];
-    return awaitedBy.includes(by.split('.')[0] ?? '');
+    const service = this.#described.find(({ name }) => name === by.split('.')[0]);
+    return service !== undefined && awaitedOf(service).includes(resourceType);
   }
 
   #childrenOf = (id: string) =>

@@ -1,3 +1,4 @@
+import type { ServiceDependencies, ServiceDependents } from '../../lib/task/dependencies.ts';
 import {
   defineService,
   defineType,
@@ -13,16 +14,12 @@ export interface Described {
   /** Resource types of a project's resources and the class of each. */
   readonly resourceTypes?: Readonly<Record<string, 'A' | 'C' | 'D'>>;
   /** Resource types of the same service that must be gone before a resource type. */
-  readonly kindsAfter?: Readonly<Record<string, readonly string[]>>;
-  /** Services that wait for one resource type only. */
-  readonly awaitedBy?: Readonly<Record<string, readonly string[]>>;
+  readonly typesBefore?: Readonly<Record<string, readonly string[]>>;
   readonly userResourceTypes?: readonly string[];
   /** User resource types that no release removes: they are only reported. */
   readonly retained?: readonly string[];
-  readonly after?: readonly string[];
-  readonly follows?: readonly string[];
-  readonly before?: readonly string[];
-  readonly last?: boolean;
+  readonly dependsOn?: readonly ServiceDependencies[];
+  readonly dependents?: readonly ServiceDependents[];
   readonly preDelete?: boolean;
 }
 
@@ -40,13 +37,22 @@ const requiresLiveProject = (
         },
       };
 
+/** The services that a service waits for in any case. */
+export const requiredOf = ({ dependsOn = [] }: Pick<Described, 'dependsOn'>): string[] =>
+  dependsOn.flatMap((one) =>
+    one.until === 'done' && one.strength === 'required' ? one.services : [],
+  );
+
+/** The types of other services of which a service awaits the end. */
+export const awaitedOf = ({ dependsOn = [] }: Pick<Described, 'dependsOn'>): string[] =>
+  dependsOn.flatMap((one) => (one.until === 'empty' ? one.types : []));
+
 /** Returns a service file over the resources of the cloud in memory. */
 export function serviceOf(
   {
     name,
     resourceTypes = {},
-    kindsAfter = {},
-    awaitedBy = {},
+    typesBefore = {},
     userResourceTypes = [],
     retained = [],
     ...order
@@ -61,13 +67,14 @@ export function serviceOf(
       defineType<Resource>({
         name: resourceType,
         ...requiresLiveProject(resourceType, which),
-        after: kindsAfter[resourceType] ?? [],
-        awaitedBy: awaitedBy[resourceType] ?? [],
+        dependsOn: [
+          { types: typesBefore[resourceType] ?? [], strength: 'required', until: 'empty' },
+        ],
         list: async ({ api, project }) =>
           cloud.list(`${name}.${resourceType}`, which, project, api.ownProject),
         id: (row) => row.id,
         owner: (row) => row.owner,
-        remove: async (row, { api }) => cloud.remove(row, which, api.ownProject, order.after ?? []),
+        remove: async (row, { api }) => cloud.remove(row, which, api.ownProject, requiredOf(order)),
       }),
     ),
     userResourceTypes: userResourceTypes.map((resourceType) =>

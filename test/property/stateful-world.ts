@@ -8,6 +8,7 @@ import type { Mode, Operation, Task } from '../../lib/operation/model.ts';
 import { type ErrorClass, PropagatorError } from '../../lib/shared/errors.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { apiAccess, type Caller, changeBy } from '../api-tokens.ts';
+import { preferred, required } from '../dependencies.ts';
 import { MemoryEngine, type Waiting } from '../memory.ts';
 import { LivingCloud } from './stateful-cloud.ts';
 import { type Described, serviceOf } from './stateful-service.ts';
@@ -228,7 +229,7 @@ export const deleted = (type: 'project' | 'user', id: string, messageId = `m-${i
  */
 export const EVERY_CLASS: readonly Described[] = [
   { name: 'compute', resourceTypes: { server: 'A' } },
-  { name: 'network', resourceTypes: { port: 'A' }, after: ['compute'] },
-  { name: 'vault', resourceTypes: { secret: 'C', label: 'A' }, follows: ['compute'] },
-  { name: 'booking', resourceTypes: { lease: 'D', host: 'A' }, before: ['compute'] },
+  { name: 'network', resourceTypes: { port: 'A' }, dependsOn: [required('compute')] },
+  { name: 'vault', resourceTypes: { secret: 'C', label: 'A' }, dependsOn: [preferred('compute')] },
+  { name: 'booking', resourceTypes: { lease: 'D', host: 'A' }, dependents: [preferred('compute')] },
 ];

@@ -16,10 +16,10 @@ export function showServices(
   const asked = httpPlugins.map((name) => [name, '-', '-', '?', '-', 'everywhere', 'HTTP plugin']);
   const blocks = [
     table(
-      ['SERVICE', 'CATALOG TYPES', 'CLASS', 'RESOURCES', 'AFTER', 'REGIONS', 'NOTE'],
+      ['SERVICE', 'CATALOG TYPES', 'CLASS', 'RESOURCES', 'DEPENDS ON', 'REGIONS', 'NOTE'],
       [...rows, ...asked],
     ),
-    services.some(({ until }) => Object.keys(until).length > 0)
+    services.some(({ dependsOn }) => dependsOn.some(({ until }) => until === 'empty'))
       ? `${LEGEND}\n${TYPE_LEGEND}`
       : LEGEND,
     notCovered(uncovered, color),
@@ -31,9 +31,10 @@ export function showServices(
   return blocks.filter((block) => block !== '').join('\n\n');
 }
 
-const TYPE_LEGEND = '       ~service.type: waits only for that resource type';
+const TYPE_LEGEND =
+  '            ~service.type: it waits only until no resource of that type is left';
 const LEGEND = `CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
-AFTER  ~ gets its turn first, and holds it up only for a while`;
+DEPENDS ON  waits until that service has ended; ~ not while that service is stuck`;
 
 function row(service: ServiceShape, all: readonly ServiceShape[], color: Colors): string[] {
   const isHere = service.regions.length > 0 && service.on;
@@ -42,7 +43,7 @@ function row(service: ServiceShape, all: readonly ServiceShape[], color: Colors)
     wrapped(service.catalogTypes, 30) || '-',
     service.classes.join(' ') || '-',
     wrapped(service.resourceTypes.map(withoutService), 40) || '-',
-    after(service, all),
+    dependencies(service, all),
     wrapped(service.regions, 20) || '-',
     notes(service).join('\n'),
   ];
@@ -51,20 +52,23 @@ function row(service: ServiceShape, all: readonly ServiceShape[], color: Colors)
 const withoutService = (resourceType: string): string =>
   resourceType.slice(resourceType.indexOf('.') + 1);
 
-function after(
-  { name, after: hard, follows, until }: ServiceShape,
-  all: readonly ServiceShape[],
-): string {
-  const before = new Set([...hard, ...follows]);
+/** Returns the service or the resource type of another service that a service depends on. */
+export const otherOf = (one: ServiceShape['dependsOn'][number]): string =>
+  one.until === 'done' ? one.service : one.type;
+
+function dependencies({ name, dependsOn }: ServiceShape, all: readonly ServiceShape[]): string {
+  const ordered = [
+    ...dependsOn.filter(({ strength }) => strength === 'required'),
+    ...dependsOn.filter(({ strength }) => strength === 'preferred'),
+  ];
+  const whole = new Set(ordered.map(otherOf));
   const others = all.filter((other) => other.name !== name);
-  if (others.length > 1 && others.every((other) => before.has(other.name)))
-    return hard.length > 0 ? 'all others' : '~all others';
-  return (
-    wrapped(
-      [...hard, ...follows.flatMap((other) => (until[other] ?? [other]).map((one) => `~${one}`))],
-      30,
-    ) || '-'
+  if (others.length > 1 && others.every((other) => whole.has(other.name)))
+    return ordered[0]?.strength === 'required' ? 'all others' : '~all others';
+  const texts = ordered.map((one) =>
+    one.strength === 'required' ? otherOf(one) : `~${otherOf(one)}`,
   );
+  return wrapped(texts, 30) || '-';
 }
 
 function notes({

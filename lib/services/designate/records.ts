@@ -39,7 +39,6 @@ const ptrRow = z.object({ id: z.string(), ptrdname: text });
  */
 export const ptrRecord = defineType({
   name: 'ptr-record',
-  awaitedBy: ['neutron'],
   blockers: [
     'Before 2023.1 the PTR record of a floating IP that was deleted earlier cannot be found.',
   ],
@@ -120,7 +119,7 @@ const addressOf = (row: RecordsetRow): string | undefined =>
  */
 export const recordset = defineType({
   name: 'recordset',
-  follows: ['ptr-record', 'zone'],
+  dependsOn: [{ types: ['ptr-record', 'zone'], strength: 'preferred', until: 'done' }],
   async list(context) {
     // The zones are listed first: otherwise the records of a zone that is deleted in between would
     // appear to be in a foreign zone.

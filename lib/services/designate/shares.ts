@@ -13,7 +13,7 @@ const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_
  */
 export const zoneShare = defineType({
   name: 'zone-share',
-  follows: ['recordset', 'zone'],
+  dependsOn: [{ types: ['recordset', 'zone'], strength: 'preferred', until: 'done' }],
   blockers: [
     'Designate does not remove a share while the project has records in the zone, ' +
       'or zones below it.',

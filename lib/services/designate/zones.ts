@@ -50,7 +50,9 @@ const PATIENCE = 15 * 60_000;
 /** Zones with their records and shares. A zone below another one goes first. */
 export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   name: 'zone',
-  follows: ['ptr-record', 'zone-transfer-request'],
+  dependsOn: [
+    { types: ['ptr-record', 'zone-transfer-request'], strength: 'preferred', until: 'done' },
+  ],
   blockers: [
     'The zone has child zones of other projects.',
     'The zone is shared, and other projects have records in it that Designate would ' +

@@ -28,7 +28,7 @@ export function defineQuota<Row>(definition: QuotaDefinition<Row>): DefinedType 
 
 /** Defines the limits of a user in the same way. */
 export function defineUserQuota<Row>(
-  definition: Omit<QuotaDefinition<Row, UserContext>, 'awaitedBy'>,
+  definition: QuotaDefinition<Row, UserContext>,
 ): DefinedType<UserContext> {
   const { reset, ...rest } = definition;
   return defineUserType<Row>({ name: 'quota', ...rest, remove: removalOf(definition) });

@@ -28,8 +28,10 @@ export const workbooks = ({ api, memoize }: ProjectContext): Promise<Row[]> =>
  */
 export const workflow = defineType({
   name: 'workflow',
-  after: ['action'],
-  follows: ['cron-trigger', 'event-trigger', 'execution'],
+  dependsOn: [
+    { types: ['action'], strength: 'required', until: 'empty' },
+    { types: ['cron-trigger', 'event-trigger', 'execution'], strength: 'preferred', until: 'done' },
+  ],
   blockers: [
     'A trigger of another project uses the workflow (it was public or shared).',
     'The workflow is public.',
@@ -136,7 +138,7 @@ const TABLES: Readonly<Record<string, string>> = {
   dynamic_actions: 'dynamic_action_definitions',
 };
 
-const ofCode = (name: string, collection: string, follows: readonly string[]) => {
+const ofCode = (name: string, collection: string, before: readonly string[]) => {
   const list = async (context: ProjectContext): Promise<Row[]> => {
     try {
       return await all(apiOf(context), collection, { project_id: context.project });
@@ -146,7 +148,7 @@ const ofCode = (name: string, collection: string, follows: readonly string[]) =>
   };
   return defineType({
     name,
-    follows,
+    dependsOn: [{ types: before, strength: 'preferred', until: 'done' }],
     blockers: ['The resource is public.'],
     list,
     id: (row) => row.id,

@@ -82,7 +82,7 @@ export const environment = defineType({
 export const workbook = defineType({
   name: 'workbook',
   requiresLiveProject,
-  after: ['action'],
+  dependsOn: [{ types: ['action'], strength: 'required', until: 'empty' }],
   blockers: [
     'The workbook is public.',
     'Another project has a public one with the same name, which Mistral would also delete.',

@@ -20,8 +20,15 @@ const plain = (
   path: string,
   collection: string,
   extension: string,
-  after: readonly string[] = [],
-): DefinedType => plainType({ name, path: `/v2.0${path}`, collection, extension, after });
+  before: readonly string[] = [],
+): DefinedType =>
+  plainType({
+    name,
+    path: `/v2.0${path}`,
+    collection,
+    extension,
+    dependsOn: [{ types: before, strength: 'required', until: 'empty' }],
+  });
 
 const VPN = [
   plain('ipsec-site-connection', '/vpn/ipsec-site-connections', 'ipsec_site_connections', 'vpnaas'),
@@ -44,12 +51,12 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
   path: string,
   collection: string,
   row: S,
-  after: readonly string[],
+  before: readonly string[],
   release: (row: z.infer<S>) => object | undefined,
 ): DefinedType =>
   defineType({
     name,
-    after,
+    dependsOn: [{ types: before, strength: 'required', until: 'empty' }],
     async list(context) {
       await requireExtension(context, 'fwaas_v2');
       const rows = await rowsOf(context.api, { path, collection, row }, withoutCreating(context));

@@ -77,7 +77,7 @@ const portForwarding = defineType({
 
 const floatingIp = defineType({
   name: 'floating-ip',
-  after: ['port-forwarding'],
+  dependsOn: [{ types: ['port-forwarding'], strength: 'required', until: 'empty' }],
   // Neutron first removes the record from the zone, with our token, and does not handle Designate's
   // 400.
   blockers: [
@@ -137,7 +137,7 @@ const localIpAssociation = defineType({
 
 const localIp = defineType({
   name: 'local-ip',
-  after: ['local-ip-association'],
+  dependsOn: [{ types: ['local-ip-association'], strength: 'required', until: 'empty' }],
   list: localIpsOf,
   id: (row) => row.id,
   owner: (row) => ownerOf(row),

@@ -7,6 +7,7 @@ import {
   type ProjectContext,
   type Removal,
   type ServiceApi,
+  type TypeDependencies,
 } from '../../task/service.ts';
 
 /**
@@ -183,8 +184,7 @@ export interface PlainType {
   readonly path: string;
   readonly collection: string;
   readonly extension: string;
-  readonly after?: readonly string[];
-  readonly follows?: readonly string[];
+  readonly dependsOn?: readonly TypeDependencies[];
   /** Finds the resource that prevents the deletion when Neutron refuses. */
   readonly explain?: (row: Owned, context: ProjectContext) => Promise<Blocker | undefined>;
 }
@@ -195,14 +195,12 @@ export function plainType({
   path,
   collection,
   extension,
-  after = [],
-  follows = [],
+  dependsOn = [],
   explain,
 }: PlainType): DefinedType {
   return defineType({
     name,
-    after,
-    follows,
+    dependsOn,
     async list(context) {
       await requireExtension(context, extension);
       return rowsOf(context.api, { path, collection, row: Owned }, [

@@ -47,7 +47,20 @@ async function foreignSubnets(
  */
 const network = defineType({
   name: 'network',
-  follows: ['port', 'router', 'router-interface', 'bgp-speaker', 'bgpvpn', 'l2-gateway-connection'],
+  dependsOn: [
+    {
+      types: [
+        'port',
+        'router',
+        'router-interface',
+        'bgp-speaker',
+        'bgpvpn',
+        'l2-gateway-connection',
+      ],
+      strength: 'preferred',
+      until: 'done',
+    },
+  ],
   async list(context) {
     const networks = await networksOf(context);
     const withSubnets = networks
@@ -83,7 +96,9 @@ const network = defineType({
  */
 const subnet = defineType({
   name: 'subnet',
-  follows: ['network', 'port', 'router-interface'],
+  dependsOn: [
+    { types: ['network', 'port', 'router-interface'], strength: 'preferred', until: 'done' },
+  ],
   async list(context) {
     const [rows, networks] = await Promise.all([
       rowsOf(context.api, subnets, [['project_id', context.project]]),
@@ -111,7 +126,7 @@ const SubnetPool = Owned.extend({ is_default: z.boolean().nullish() });
 
 const subnetPool = defineType({
   name: 'subnet-pool',
-  follows: ['subnet', 'network'],
+  dependsOn: [{ types: ['subnet', 'network'], strength: 'preferred', until: 'done' }],
   async list(context) {
     await requireExtension(context, 'subnet_allocation');
     return rowsOf(
@@ -151,7 +166,7 @@ const addressScope = plainType({
   path: '/v2.0/address-scopes',
   collection: 'address_scopes',
   extension: 'address-scope',
-  follows: ['subnet-pool'],
+  dependsOn: [{ types: ['subnet-pool'], strength: 'preferred', until: 'done' }],
   explain: (row, context) =>
     heldBy(context, [
       {
@@ -172,7 +187,7 @@ const networkSegmentRange = plainType({
   path: '/v2.0/network_segment_ranges',
   collection: 'network_segment_ranges',
   extension: 'network-segment-range',
-  after: ['network'],
+  dependsOn: [{ types: ['network'], strength: 'required', until: 'empty' }],
 });
 
 export const NETWORKS = [network, subnet, subnetPool, addressScope, networkSegmentRange];

@@ -135,16 +135,22 @@ async function partOf(
  */
 const port = defineType({
   name: 'port',
-  follows: [
-    'trunk',
-    'local-ip',
-    'router-interface',
-    'router',
-    'firewall-group',
-    'port-pair',
-    'tap-flow',
-    'tap-service',
-    'l2-gateway-connection',
+  dependsOn: [
+    {
+      types: [
+        'trunk',
+        'local-ip',
+        'router-interface',
+        'router',
+        'firewall-group',
+        'port-pair',
+        'tap-flow',
+        'tap-service',
+        'l2-gateway-connection',
+      ],
+      strength: 'preferred',
+      until: 'done',
+    },
   ],
   async list(context) {
     const [ports, routers] = await Promise.all([

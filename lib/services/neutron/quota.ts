@@ -10,7 +10,13 @@ const Quota = Owned.pick({ project_id: true, tenant_id: true });
  * that usage can't grow during the cleanup.
  */
 export const quota = defineQuota({
-  after: ['port', 'network', 'router', 'security-group'],
+  dependsOn: [
+    {
+      types: ['port', 'network', 'router', 'security-group'],
+      strength: 'required',
+      until: 'empty',
+    },
+  ],
   async list(context) {
     await requireExtension(context, 'quotas');
     const rows = await rowsOf(

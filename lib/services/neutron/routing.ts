@@ -113,13 +113,19 @@ const routerRoute = defineType({
  */
 const routerInterface = defineType({
   name: 'router-interface',
-  follows: [
-    'router-route',
-    'floating-ip',
-    'ndp-proxy',
-    'vpnservice',
-    'vpn-endpoint-group',
-    'firewall-group',
+  dependsOn: [
+    {
+      types: [
+        'router-route',
+        'floating-ip',
+        'ndp-proxy',
+        'vpnservice',
+        'vpn-endpoint-group',
+        'firewall-group',
+      ],
+      strength: 'preferred',
+      until: 'done',
+    },
   ],
   async list(context) {
     await requireExtension(context, 'router');
@@ -176,7 +182,13 @@ const routerInterface = defineType({
 /** Routers with their gateway, their HA ports and their conntrack helpers. */
 const router = defineType({
   name: 'router',
-  follows: ['router-interface', 'floating-ip', 'ndp-proxy', 'vpnservice', 'bgpvpn'],
+  dependsOn: [
+    {
+      types: ['router-interface', 'floating-ip', 'ndp-proxy', 'vpnservice', 'bgpvpn'],
+      strength: 'preferred',
+      until: 'done',
+    },
+  ],
   async list(context) {
     await requireExtension(context, 'router');
     return routersOf(context);

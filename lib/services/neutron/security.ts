@@ -30,7 +30,13 @@ const path = '/v2.0/security-groups';
  */
 const securityGroup = defineType({
   name: 'security-group',
-  follows: ['port', 'trunk', 'router', 'router-interface', 'network', 'local-ip', 'log'],
+  dependsOn: [
+    {
+      types: ['port', 'trunk', 'router', 'router-interface', 'network', 'local-ip', 'log'],
+      strength: 'preferred',
+      until: 'done',
+    },
+  ],
   async list(context) {
     await requireExtension(context, 'security-group');
     const listed = await rowsOf(
@@ -79,7 +85,7 @@ const addressGroup = plainType({
   path: '/v2.0/address-groups',
   collection: 'address_groups',
   extension: 'address-group',
-  follows: ['security-group', 'firewall-rule'],
+  dependsOn: [{ types: ['security-group', 'firewall-rule'], strength: 'preferred', until: 'done' }],
   explain: (row, context) =>
     heldBy(context, [
       {
@@ -96,7 +102,9 @@ const qosPolicy = plainType({
   path: '/v2.0/qos/policies',
   collection: 'policies',
   extension: 'qos',
-  after: ['port', 'network', 'router', 'floating-ip'],
+  dependsOn: [
+    { types: ['port', 'network', 'router', 'floating-ip'], strength: 'required', until: 'empty' },
+  ],
   /**
    * Not every release filters by policy. All users of the policy in the project are gone by now, so
    * the remaining one belongs to another project.
@@ -121,7 +129,7 @@ const defaultStatefulness = plainType({
   path: '/v2.0/security-groups-default-statefulness',
   collection: 'security_groups_default_statefulness',
   extension: 'security-groups-default-statefulness',
-  follows: ['security-group'],
+  dependsOn: [{ types: ['security-group'], strength: 'preferred', until: 'done' }],
 });
 
 export const SECURITY = [securityGroup, addressGroup, qosPolicy, defaultStatefulness];

@@ -40,14 +40,20 @@ const inUse = (message: string, actor: Blocker['actor']) => async (): Promise<Bl
  */
 const rbacPolicy = defineType({
   name: 'rbac-policy',
-  after: [
-    'network',
-    'subnet-pool',
-    'address-scope',
-    'security-group',
-    'address-group',
-    'qos-policy',
-    'bgpvpn',
+  dependsOn: [
+    {
+      types: [
+        'network',
+        'subnet-pool',
+        'address-scope',
+        'security-group',
+        'address-group',
+        'qos-policy',
+        'bgpvpn',
+      ],
+      strength: 'required',
+      until: 'empty',
+    },
   ],
   list: (context) => policies(context, [['project_id', context.project]]),
   id: (row) => row.id,
@@ -74,15 +80,21 @@ const rbacPolicy = defineType({
  */
 const rbacGrant = defineType({
   name: 'rbac-grant',
-  follows: [
-    'port',
-    'router',
-    'network',
-    'subnet',
-    'subnet-pool',
-    'security-group',
-    'floating-ip',
-    'bgpvpn',
+  dependsOn: [
+    {
+      types: [
+        'port',
+        'router',
+        'network',
+        'subnet',
+        'subnet-pool',
+        'security-group',
+        'floating-ip',
+        'bgpvpn',
+      ],
+      strength: 'preferred',
+      until: 'done',
+    },
   ],
   list: async (context) =>
     (await policies(context, [['target_tenant', context.project]])).filter(

@@ -17,7 +17,7 @@ const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean
 /** Clusters with their members, which Trove deletes only with the cluster. */
 export const cluster = defineType({
   name: 'cluster',
-  follows: ['backup'],
+  dependsOn: [{ types: ['backup'], strength: 'preferred', until: 'done' }],
   list: clustersOf,
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
@@ -45,7 +45,7 @@ export const cluster = defineType({
  */
 export const instance = defineType({
   name: 'instance',
-  follows: ['backup', 'cluster'],
+  dependsOn: [{ types: ['backup', 'cluster'], strength: 'preferred', until: 'done' }],
   blockers: [
     'Replicas must be deleted before their source. Trove deletes members of a ' +
       'cluster only with the cluster.',

@@ -106,10 +106,10 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
   });
 
   it('stops the start when no order is possible any more', async () => {
-    const one = file(making(`name: 'billing', catalogTypes: [], after: ['cmdb']`));
-    const other = file(
-      making(`name: 'cmdb', catalogTypes: [], follows: ['nova'], after: ['billing']`),
-    );
+    const required = (name: string) =>
+      `dependsOn: [{ services: ['${name}'], strength: 'required', until: 'done' }]`;
+    const one = file(making(`name: 'billing', catalogTypes: [], ${required('cmdb')}`));
+    const other = file(making(`name: 'cmdb', catalogTypes: [], ${required('billing')}`));
     expect(await refused(one, other)).toMatch(/no order is possible among billing, cmdb/);
   });
 });

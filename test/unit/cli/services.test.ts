@@ -8,12 +8,17 @@ const service = (name: string, fields: object) => ({
   classes: ['A'],
   resourceTypes: [`${name}.resource`],
   userResourceTypes: [],
-  after: [],
-  follows: [],
+  dependsOn: [],
   preDelete: false,
   on: true,
   regions: ['RegionOne'],
   ...fields,
+});
+
+const on = (service: string, strength: 'required' | 'preferred') => ({
+  service,
+  strength,
+  until: 'done',
 });
 
 const cloud = ServicesShape.parse({
@@ -27,14 +32,14 @@ const cloud = ServicesShape.parse({
       catalogTypes: ['key-manager'],
       classes: ['A', 'C'],
       preDelete: true,
-      follows: ['nova'],
+      dependsOn: [on('nova', 'preferred')],
       regions: [],
     }),
     service('gnocchi', {
       catalogTypes: ['metric'],
       on: false,
       offByDefault: 'metering is often billing evidence',
-      after: ['nova'],
+      dependsOn: [on('nova', 'required')],
     }),
     service('placement', {
       resourceTypes: [],
@@ -43,9 +48,18 @@ const cloud = ServicesShape.parse({
     }),
     service('keystone', {
       catalogTypes: ['identity'],
-      follows: ['nova', 'barbican', 'gnocchi', 'placement'],
+      dependsOn: [
+        on('nova', 'preferred'),
+        on('barbican', 'preferred'),
+        on('gnocchi', 'preferred'),
+        on('placement', 'preferred'),
+      ],
     }),
-    service('billing', { catalogTypes: [], regions: ['everywhere'], after: ['keystone'] }),
+    service('billing', {
+      catalogTypes: [],
+      regions: ['everywhere'],
+      dependsOn: [on('keystone', 'required')],
+    }),
   ],
   httpPlugins: ['cmdb'],
   uncovered: [{ type: 'rating', name: 'cloudkitty' }],
@@ -56,7 +70,7 @@ describe('propagator service list', () => {
   it('is a table in the order of the cleanup; below it what nobody covers, and what was waived by whom', () => {
     expect(showServices(cloud, plain)).toBe(
       `
-SERVICE    CATALOG TYPES  CLASS  RESOURCES             AFTER                        REGIONS     NOTE
+SERVICE    CATALOG TYPES  CLASS  RESOURCES             DEPENDS ON                   REGIONS     NOTE
 nova       compute        A      server, server-group  -                            RegionOne   for users: keypair
 barbican   key-manager    A C    resource              ~nova                        -           runs before the deletion
 gnocchi    metric         A      resource              nova                         RegionOne   off by default: metering is often billing
@@ -69,7 +83,7 @@ billing    -              A      resource              keystone                 
 cmdb       -              -      ?                     -                            everywhere  HTTP plugin
 
 CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
-AFTER  ~ gets its turn first, and holds it up only for a while
+DEPENDS ON  waits until that service has ended; ~ not while that service is stuck
 
 Not covered: these types are in the catalog of this cloud, and no service file covers them. Their resources are not removed, and each operation ends as unverified.
 TYPE    NAME
@@ -94,8 +108,8 @@ dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
     ].map((name) => `neutron.${name}`);
     const services = [
       service('nova', {}),
-      service('neutron', { resourceTypes, after: ['nova'] }),
-      service('keystone', { follows: ['nova', 'neutron'] }),
+      service('neutron', { resourceTypes, dependsOn: [on('nova', 'required')] }),
+      service('keystone', { dependsOn: [on('nova', 'preferred'), on('neutron', 'preferred')] }),
     ];
     const text = showServices(
       ServicesShape.parse({ services, httpPlugins: [], uncovered: [], waived: [] }),
@@ -103,14 +117,14 @@ dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
     );
     expect(text).toBe(
       `
-SERVICE   CATALOG TYPES  CLASS  RESOURCES                              AFTER        REGIONS    NOTE
+SERVICE   CATALOG TYPES  CLASS  RESOURCES                              DEPENDS ON   REGIONS    NOTE
 nova      nova           A      resource                               -            RegionOne
 neutron   neutron        A      router, network, subnet, port, trunk,  nova         RegionOne
                                 floating-ip, security-group
 keystone  keystone       A      resource                               ~all others  RegionOne
 
 CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
-AFTER  ~ gets its turn first, and holds it up only for a while`.slice(1),
+DEPENDS ON  waits until that service has ended; ~ not while that service is stuck`.slice(1),
     );
   });
 
@@ -118,8 +132,10 @@ AFTER  ~ gets its turn first, and holds it up only for a while`.slice(1),
     const services = [
       service('designate', { resourceTypes: ['designate.ptr-record'] }),
       service('neutron', {
-        follows: ['designate', 'heat'],
-        until: { designate: ['designate.ptr-record'] },
+        dependsOn: [
+          { type: 'designate.ptr-record', strength: 'preferred', until: 'empty' },
+          on('heat', 'preferred'),
+        ],
       }),
       service('heat', {}),
       service('glance', {}),
@@ -129,6 +145,8 @@ AFTER  ~ gets its turn first, and holds it up only for a while`.slice(1),
       plain,
     );
     expect(text).toMatch(/^neutron .* ~designate\.ptr-record, ~heat /m);
-    expect(text).toContain('\n       ~service.type: waits only for that resource type');
+    expect(text).toContain(
+      '\n            ~service.type: it waits only until no resource of that type is left',
+    );
   });
 });

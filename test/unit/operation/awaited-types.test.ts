@@ -2,7 +2,9 @@ import { ResourceTypeName, ServiceName } from '../../../events/ids.ts';
 import { StoredOperation, StoredTask } from '../../../lib/engine/records.ts';
 import { operationId } from '../../../lib/operation/open.ts';
 import { planOrder } from '../../../lib/operation/order.ts';
+import type { ServiceDependencies } from '../../../lib/task/dependencies.ts';
 import { defineService, defineType, type Service } from '../../../lib/task/service.ts';
+import { awaited, preferred, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
 import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
@@ -10,15 +12,18 @@ import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-w
 const DNS: Described = {
   name: 'dns',
   resourceTypes: { ptr: 'A', zone: 'A' },
-  awaitedBy: { ptr: ['network'] },
 };
 /** Takes its time before `network`, where that stands behind it. */
 const SLOW: Described = { name: 'compute', resourceTypes: { server: 'A' } };
-const NETWORK: Described = { name: 'network', resourceTypes: { ip: 'A' } };
+const NETWORK: Described = {
+  name: 'network',
+  resourceTypes: { ip: 'A' },
+  dependsOn: [awaited('dns.ptr')],
+};
 const ALL = [
   DNS,
   NETWORK,
-  { name: 'keeper', resourceTypes: { grant: 'A' }, last: true },
+  { name: 'keeper', resourceTypes: { grant: 'A' }, dependsOn: [preferred('*')] },
 ] satisfies Described[];
 
 let world: LivingWorld;
@@ -54,7 +59,7 @@ describe('a service that waits for one kind of another', () => {
     await begin();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
     expect(world.tasks).toMatchObject({ dns: 'requested', keeper: 'pending' });
-    expect(world.task('network').ahead).toEqual([world.task('dns').id]);
+    expect(world.task('network').overtook).toEqual([world.task('dns').id]);
     expect(await world.until(() => gone('keeper.grant'))).toBe(true);
     expect(gone('dns.zone')).toBe(true);
     await world.settle();
@@ -105,7 +110,7 @@ describe('a service that waits for one kind of another', () => {
   });
 
   it('waits for all of it where it follows all of it, too', async () => {
-    make([DNS, { ...NETWORK, follows: ['dns'] }]);
+    make([DNS, { ...NETWORK, dependsOn: [preferred('dns'), awaited('dns.ptr')] }]);
     await begin();
     expect(await leftWithoutNetwork()).toEqual({});
   });
@@ -123,7 +128,7 @@ describe('a service that waits for one kind of another', () => {
   it.each(['compute', 'dns'])(
     'does not believe what was seen before somebody enabled the project for a moment, as %s saw',
     async (witness) => {
-      make([SLOW, DNS, { ...NETWORK, after: ['compute'] }], {
+      make([SLOW, DNS, { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] }], {
         'compute.server': 12,
         'dns.zone': 60,
       });
@@ -150,7 +155,10 @@ describe('a service that waits for one kind of another', () => {
   );
 
   it('believes no proof any more when one of that resource type shows up again', async () => {
-    make([SLOW, DNS, { ...NETWORK, after: ['compute'] }], { 'compute.server': 12, 'dns.zone': 60 });
+    make([SLOW, DNS, { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] }], {
+      'compute.server': 12,
+      'dns.zone': 60,
+    });
     await begin();
     expect(await world.until(() => world.taskOf('dns')?.verifiedEmpty.length === 1)).toBe(true);
     world.cloud.make('dns.ptr', TARGET, 'target-late', 30);
@@ -159,7 +167,10 @@ describe('a service that waits for one kind of another', () => {
   });
 
   it('is looked at once more when the other one has ended, and so are those behind it', async () => {
-    make([...ALL, { name: 'meter', resourceTypes: { sample: 'A' }, after: ['network'] }]);
+    make([
+      ...ALL,
+      { name: 'meter', resourceTypes: { sample: 'A' }, dependsOn: [required('network')] },
+    ]);
     await begin();
     expect(await world.until(() => world.tasks.meter === 'finished')).toBe(true);
     expect(gone('dns.zone')).toBe(false);
@@ -169,7 +180,7 @@ describe('a service that waits for one kind of another', () => {
     expect(world.left()).toEqual({});
     expect(world.state).toBe('finished');
     expect(world.task('network')).toMatchObject({
-      ahead: [],
+      overtook: [],
       counts: { 'network.ip': { found: 3, removed: 3, left: 0 } },
     });
   });
@@ -193,7 +204,7 @@ describe('a service that waits for one kind of another', () => {
       'dns.zone',
       'dns.zone',
     ]);
-    expect(world.task('network').ahead).toEqual([]);
+    expect(world.task('network').overtook).toEqual([]);
   });
 
   it('goes ahead as ever when the other one is held up', async () => {
@@ -204,24 +215,7 @@ describe('a service that waits for one kind of another', () => {
   });
 });
 
-describe('an operation that an older release has saved', () => {
-  it('is read, and goes on as it was planned: who follows waits for all', async () => {
-    make();
-    await begin();
-    expect(await world.until(() => world.state === 'running')).toBe(true);
-    const asJson = <T extends object>(record: T, ...lacks: string[]): unknown =>
-      JSON.parse(JSON.stringify(record, (key, value) => (lacks.includes(key) ? undefined : value)));
-    const saved = asJson(world.operation, 'until');
-    expect(JSON.stringify(saved)).not.toContain('until');
-    world.engine.operations.set(world.operation.id, StoredOperation.parse(saved));
-    for (const [id, task] of world.engine.tasks)
-      world.engine.tasks.set(id, StoredTask.parse(asJson(task, 'cleared')));
-    expect(world.operation.order.map(({ until }) => until)).toEqual([[], [], []]);
-    expect(await leftWithoutNetwork()).toEqual({ 'keeper.grant': 2 });
-    await world.settle();
-    expect(world.state).toBe('finished');
-  });
-
+describe('a saved operation', () => {
   it('comes back from a store as it was, with the resource types', async () => {
     make();
     await begin();
@@ -236,12 +230,10 @@ describe('the saved order', () => {
   const defined = (
     name: string,
     more: Partial<Parameters<typeof defineService>[0]> = {},
-    awaitedBy: string[] = [],
   ): Service => {
     const never = () => Promise.reject(new Error('not called'));
     const resourceType = defineType<string>({
       name: 'resource',
-      awaitedBy,
       list: never,
       id: (id) => id,
       owner: (id) => id,
@@ -255,41 +247,59 @@ describe('the saved order', () => {
       ID,
       services.map((service) => ({ regions: ['one'], ...service })),
     );
+  const waiting = (...dependsOn: ServiceDependencies[]) =>
+    defined('network', { dependsOn: [awaited('dns.resource'), ...dependsOn] });
 
   it('names the resource types of each region', () => {
-    const planned = order(
-      { ...defined('dns', {}, ['network']), regions: ['one', 'two'] },
-      defined('network'),
-    );
+    const planned = order({ ...defined('dns'), regions: ['one', 'two'] }, waiting());
     expect(planned.at(-1)).toMatchObject({
       service: ServiceName.parse('network'),
-      follows: [`${ID}/dns/one`, `${ID}/dns/two`],
-      until: ['one', 'two'].map((region) => ({
+      dependsOn: ['one', 'two'].map((region) => ({
         task: `${ID}/dns/${region}`,
-        resourceTypes: [ResourceTypeName.parse('dns.resource')],
+        strength: 'preferred',
+        until: 'empty',
+        types: [ResourceTypeName.parse('dns.resource')],
       })),
     });
   });
 
   it.each([
-    ['stands behind all of the other', { after: ['dns'] }],
-    ['follows all of the other', { follows: ['dns'] }],
-    ['is the last', { last: true }],
-  ])('names none for a service that %s', (_, more) => {
-    expect(order(defined('dns', {}, ['network']), defined('network', more)).at(-1)).toMatchObject({
-      until: [],
+    ['requires all of the other', defined('dns'), waiting(required('dns')), 'required'],
+    ['prefers all of the other first', defined('dns'), waiting(preferred('dns')), 'preferred'],
+    ['depends on every other service', defined('dns'), waiting(preferred('*')), 'preferred'],
+    [
+      'is a declared dependent of the other',
+      defined('dns', { dependents: [preferred('network')] }),
+      waiting(),
+      'preferred',
+    ],
+  ])('names no types for a service that %s', (_, dns, network, strength) => {
+    expect(order(dns, network).at(-1)?.dependsOn).toEqual([
+      { task: `${ID}/dns/one`, strength, until: 'done' },
+    ]);
+  });
+
+  it('takes the stronger of two declarations', () => {
+    const dns = defined('dns', { dependents: [required('network')] });
+    expect(order(dns, waiting(preferred('dns'))).at(-1)?.dependsOn).toEqual([
+      { task: `${ID}/dns/one`, strength: 'required', until: 'done' },
+    ]);
+  });
+
+  it('has no cycle through a dependency on a resource type either', () => {
+    const network = defined('network', {
+      dependsOn: [awaited('dns.resource')],
+      dependents: [preferred('dns')],
     });
+    expect(() => order(defined('dns'), network)).toThrow('no order is possible');
   });
 
-  it('has no cycle by way of resource types either', () => {
+  it('refuses a dependency on an unknown type of a known service, and one on itself', () => {
     expect(() =>
-      order(defined('dns', {}, ['network']), defined('network', { before: ['dns'] })),
-    ).toThrow('no order is possible');
-  });
-
-  it('knows of no service that is to follow both all of another and one kind of it', () => {
-    expect(() => defined('dns', { before: ['network'] }, ['network'])).toThrow(
-      'dns: network follows all of it, or one resource type alone',
+      order(defined('dns'), defined('network', { dependsOn: [awaited('dns.zone')] })),
+    ).toThrow('network depends on dns.zone, and dns has no such type');
+    expect(() => order(defined('dns', { dependsOn: [required('dns')] }))).toThrow(
+      'dns depends on itself',
     );
   });
 });

@@ -13,13 +13,13 @@ async function told(
   const resourceTypes = Object.fromEntries(
     RESOURCE_TYPES.map((resourceType) => [resourceType, 'A' as const]),
   );
-  const kindsAfter = Object.fromEntries(
+  const typesBefore = Object.fromEntries(
     RESOURCE_TYPES.slice(1).map((resourceType, n) => [
       resourceType,
       RESOURCE_TYPES.slice(n, n + 1),
     ]),
   );
-  const world = new LivingWorld([{ name: 'shelf', resourceTypes, kindsAfter }], 1);
+  const world = new LivingWorld([{ name: 'shelf', resourceTypes, typesBefore }], 1);
   world.cloud.beforeRemoval = () => {
     world.engine.time += REMOVAL_MILLIS;
   };

@@ -3,6 +3,7 @@ import { mergeCounts, newRecords } from '../../../lib/operation/counts.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { IdFilter } from '../../../lib/task/id-filter.ts';
 import { defineService, defineType, type Removal } from '../../../lib/task/service.ts';
+import { preferred } from '../../dependencies.ts';
 import { deleted, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
 interface Row {
@@ -20,7 +21,7 @@ async function worldWith(
 ) {
   const world = new LivingWorld([
     { name: 'stubborn', resourceTypes: { quota: 'A' } },
-    { name: 'network', resourceTypes: { port: 'A' }, follows: ['stubborn'] },
+    { name: 'network', resourceTypes: { port: 'A' }, dependsOn: [preferred('stubborn')] },
   ]);
   const removed: string[] = [];
   world.services[0] = defineService({

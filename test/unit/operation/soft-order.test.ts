@@ -1,5 +1,6 @@
 import type { Condition } from '../../../events/service.ts';
 import { nextRunSeconds } from '../../../lib/operation/counts.ts';
+import { preferred, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
 import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
@@ -14,8 +15,8 @@ const service = (name: string, order: Partial<Described> = {}): Described => ({
 /** `maker` makes resources in the others; `soft` follows it; `hard` stands behind it for good. */
 const MAKER = [
   service('maker'),
-  service('soft', { follows: ['maker'] }),
-  service('hard', { after: ['maker'] }),
+  service('soft', { dependsOn: [preferred('maker')] }),
+  service('hard', { dependsOn: [required('maker')] }),
 ];
 
 async function begin(
@@ -42,8 +43,8 @@ async function orderOf(): Promise<string[]> {
 describe('the order of services', () => {
   it('gives those their turn first that others only follow', async () => {
     await begin([
-      service('soft', { follows: ['maker'] }),
-      service('early-bird', { before: ['maker'] }),
+      service('soft', { dependsOn: [preferred('maker')] }),
+      service('early-bird', { dependents: [preferred('maker')] }),
       service('maker'),
     ]);
     expect(await orderOf()).toEqual(['early-bird', 'maker', 'soft']);
@@ -51,8 +52,8 @@ describe('the order of services', () => {
 
   it('puts the last behind all others', async () => {
     await begin([
-      service('keeper', { last: true }),
-      service('soft', { follows: ['maker'] }),
+      service('keeper', { dependsOn: [preferred('*')] }),
+      service('soft', { dependsOn: [preferred('maker')] }),
       service('maker'),
     ]);
     expect(await orderOf()).toEqual(['maker', 'soft', 'keeper']);
@@ -94,7 +95,7 @@ describe('a predecessor that is held up', () => {
 
   it('that waits for people, and lacks an extension beside, lets them pass as well', async () => {
     const lacks = { name: 'maker', resourceTypes: { resource: 'A', extra: 'A' } } as const;
-    await begin([lacks, service('soft', { follows: ['maker'] })], () => {
+    await begin([lacks, service('soft', { dependsOn: [preferred('maker')] })], () => {
       world.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' });
       world.cloud.brokenKinds.set('maker.extra', failure('Unsupported', 'maker.extension'));
     });
@@ -140,7 +141,11 @@ describe('a predecessor that is held up', () => {
 
   it('lets those pass, too, who follow one that stands behind it', async () => {
     await begin(
-      [...MAKER, service('third', { follows: ['hard'] }), service('last', { last: true })],
+      [
+        ...MAKER,
+        service('third', { dependsOn: [preferred('hard')] }),
+        service('last', { dependsOn: [preferred('*')] }),
+      ],
       () => world.cloud.broken.set('maker', failure('Denied')),
     );
     await world.settle();
@@ -162,14 +167,14 @@ describe('when one that was held up has ended', () => {
     expect(world.left()).toEqual({});
     expect(world.state).toBe('finished');
     expect(world.task('soft')).toMatchObject({
-      ahead: [],
+      overtook: [],
       counts: { 'soft.resource': { found: 3, removed: 3, left: 0 } },
     });
     expect(world.task('soft').run).toBeGreaterThan(looked);
   });
 
   it('so are those behind them, after them', async () => {
-    const behind = service('behind', { after: ['soft'] });
+    const behind = service('behind', { dependsOn: [required('soft')] });
     await begin([behind, ...MAKER], () => world.cloud.broken.set('maker', failure('Denied')));
     expect(await world.until(() => world.tasks.behind === 'finished')).toBe(true);
     world.cloud.make('soft.resource', TARGET, 'target-made', 3);
@@ -185,7 +190,11 @@ describe('when one that was held up has ended', () => {
   it('whoever went ahead of one that went ahead itself is looked at after both', async () => {
     const zero = service('zero');
     await begin(
-      [zero, service('maker', { follows: ['zero'] }), service('soft', { follows: ['maker'] })],
+      [
+        zero,
+        service('maker', { dependsOn: [preferred('zero')] }),
+        service('soft', { dependsOn: [preferred('maker')] }),
+      ],
       () => {
         world.cloud.broken.set('zero', failure('Denied'));
         world.cloud.broken.set('maker', failure('Transient'));
@@ -250,8 +259,8 @@ describe('when one that was held up has ended', () => {
 
 describe('the order of what goes while the project lives', () => {
   it.each([
-    ['follows', { follows: ['maker'] }, true],
-    ['stands behind', { after: ['maker'] }, false],
+    ['follows', { dependsOn: [preferred('maker')] }, true],
+    ['stands behind', { dependsOn: [required('maker')] }, false],
   ])('a service that %s one that is away', async (_, order, runs) => {
     world = new LivingWorld([
       service('maker', { preDelete: true }),
@@ -274,12 +283,15 @@ describe('what went ahead of one that was held up, and was thrown away itself', 
     expect(await world.until(() => world.tasks.soft === 'requested')).toBe(true);
     world.cloud.broken.set('soft', failure('Denied'));
     expect(await world.until(() => world.tasks.soft === 'dead-lettered')).toBe(true);
-    expect(world.task('soft').ahead).toHaveLength(1);
+    expect(world.task('soft').overtook).toHaveLength(1);
     await world.engine.discard({ service: 'soft' }, { by: 'bob', reason: 'retired' });
     world.cloud.broken.clear();
     await world.settle();
     expect(world.tasks).toMatchObject({ maker: 'finished', soft: 'unreachable' });
-    expect(world.task('soft')).toMatchObject({ ahead: [], because: 'discarded by bob: retired' });
+    expect(world.task('soft')).toMatchObject({
+      overtook: [],
+      because: 'discarded by bob: retired',
+    });
     expect(world.state).toBe('unverified');
   });
 });

@@ -1,4 +1,5 @@
 import type { Caller } from '../../api-tokens.ts';
+import { preferred, required } from '../../dependencies.ts';
 import { deleted, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
 const COVERED = [{ name: 'compute', resourceTypes: { server: 'A' } }] as const;
@@ -158,8 +159,12 @@ describe('a waiver', () => {
 describe('GET /v1/services', () => {
   it('tells what is covered, what is not, and what was waived, with the order and the classes', async () => {
     world = new LivingWorld([
-      { name: 'network', resourceTypes: { port: 'A' }, after: ['compute'] },
-      { name: 'vault', resourceTypes: { secret: 'C', label: 'A' }, follows: ['compute'] },
+      { name: 'network', resourceTypes: { port: 'A' }, dependsOn: [required('compute')] },
+      {
+        name: 'vault',
+        resourceTypes: { secret: 'C', label: 'A' },
+        dependsOn: [preferred('compute')],
+      },
       { name: 'compute', resourceTypes: { server: 'A' }, userResourceTypes: ['keypair'] },
     ]);
     world.cloud.moreTypes.push('rating', 'fortune-telling');
@@ -181,8 +186,13 @@ describe('GET /v1/services', () => {
           on: true,
           preDelete: false,
         },
-        { name: 'network', after: ['compute'], follows: [] },
-        { name: 'vault', classes: ['A', 'C'], after: [], follows: ['compute'], preDelete: true },
+        { name: 'network', dependsOn: [{ service: 'compute', strength: 'required' }] },
+        {
+          name: 'vault',
+          classes: ['A', 'C'],
+          dependsOn: [{ service: 'compute', strength: 'preferred' }],
+          preDelete: true,
+        },
       ],
     });
   });

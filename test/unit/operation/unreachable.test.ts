@@ -1,5 +1,6 @@
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
+import { required } from '../../dependencies.ts';
 import {
   deleted,
   EVERY_CLASS,
@@ -117,12 +118,12 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
       {
         name: 'vault',
         resourceTypes: { secret: 'C', label: 'A' },
-        kindsAfter: { label: ['secret'] },
+        typesBefore: { label: ['secret'] },
       },
       {
         name: 'booking',
         resourceTypes: { lease: 'D', host: 'A' },
-        kindsAfter: { host: ['lease'] },
+        typesBefore: { host: ['lease'] },
       },
     ]);
     await notified();
@@ -133,7 +134,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
   it('does not keep what stands behind its service from its turn', async () => {
     world = new LivingWorld([
       ...EVERY_CLASS,
-      { name: 'shelf', resourceTypes: { board: 'A' }, after: ['vault', 'booking'] },
+      { name: 'shelf', resourceTypes: { board: 'A' }, dependsOn: [required('vault', 'booking')] },
     ]);
     await notified();
     await world.settle();

@@ -1,15 +1,16 @@
+import { preferred, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
 import { deleted, failure, GONE_USER, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
 const SERVICES: readonly Described[] = [
   { name: 'compute', resourceTypes: { server: 'A' }, userResourceTypes: ['keypair'] },
-  { name: 'network', resourceTypes: { port: 'A' }, after: ['compute'] },
+  { name: 'network', resourceTypes: { port: 'A' }, dependsOn: [required('compute')] },
   {
     name: 'stacks',
     resourceTypes: { stack: 'A' },
     userResourceTypes: ['trusted', 'note'],
     retained: ['trusted'],
-    follows: ['compute'],
+    dependsOn: [preferred('compute')],
   },
 ];
 let world: LivingWorld;

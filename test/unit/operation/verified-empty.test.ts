@@ -25,7 +25,6 @@ async function run(records: Records, at: () => number = () => 0) {
   const { rows, more = false, remove = () => ({ is: 'gone' }) } = records;
   const record = defineType<string>({
     name: 'record',
-    awaitedBy: ['network'],
     async list() {
       records.list?.();
       return { rows: [...rows], more };

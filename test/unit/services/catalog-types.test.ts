@@ -44,9 +44,8 @@ describe('a service that holds nothing of a project', () => {
     expect(service).toMatchObject({
       resourceTypes: [],
       userResourceTypes: [],
-      after: [],
-      follows: [],
-      before: [],
+      dependsOn: [],
+      dependents: [],
       preDelete: false,
     });
     expect(service.offByDefault).toBeUndefined();

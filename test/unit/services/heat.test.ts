@@ -1,10 +1,12 @@
 import { ProjectId, UserId } from '../../../events/ids.ts';
 import { heat as heatService } from '../../../lib/services/heat.ts';
 import { keystone } from '../../../lib/services/keystone.ts';
+import { serviceDependencies } from '../../../lib/task/dependencies.ts';
 import { freshMemoize, type RunReport, runUserCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { heat, heatOf } from '../../cloud/documented/heat.ts';
 import { heatIn, made, resource, type Stack } from '../../cloud/documented/heat-rows.ts';
+import { dependentsOf, preferred } from '../../dependencies.ts';
 import { testServiceContract } from './service-contract.ts';
 import { TimedStage } from './timed-stage.ts';
 
@@ -39,7 +41,7 @@ describe('Heat', () => {
 
   it('has its turn early, and before what stacks are made of', () => {
     expect(heatService.preDelete).toBe(true);
-    expect(heatService.before).toEqual(
+    expect(dependentsOf(heatService)).toEqual(
       expect.arrayContaining([
         'nova',
         'cinder',
@@ -50,7 +52,7 @@ describe('Heat', () => {
         'mistral',
       ]),
     );
-    expect(heatService.follows).toEqual(['magnum', 'tacker']);
+    expect(heatService.dependsOn).toEqual(serviceDependencies([preferred('magnum', 'tacker')]));
   });
 
   it('asks for the deletion of roots only, and of nested stacks that outlived their parent', async () => {

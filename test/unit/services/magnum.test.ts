@@ -6,6 +6,7 @@ import type { ProjectContext } from '../../../lib/task/service.ts';
 import { magnum } from '../../cloud/documented/magnum.ts';
 import { type Cluster, magnumOf, type Template } from '../../cloud/documented/magnum-rows.ts';
 import { type Documented, frontOf, Routes } from '../../cloud/documented.ts';
+import { dependentsOf } from '../../dependencies.ts';
 import { testServiceContract } from './service-contract.ts';
 import { TimedStage } from './timed-stage.ts';
 
@@ -84,7 +85,7 @@ const afterUser = async (user: UserId): Promise<RunReport> => {
 describe('Magnum, emptied while the project lives', () => {
   it('has its turn then, and before Heat and what clusters are made of', () => {
     expect(magnumService.preDelete).toBe(true);
-    expect(magnumService.before).toEqual(
+    expect(dependentsOf(magnumService)).toEqual(
       expect.arrayContaining(['heat', 'octavia', 'neutron', 'cinder', 'nova', 'barbican']),
     );
   });

@@ -47,7 +47,6 @@ function clean(
   const service = defineService({
     name: 'shelf',
     catalogTypes: ['shelf'],
-    after: [],
     concurrency: 1,
     resourceTypes: [book],
   });

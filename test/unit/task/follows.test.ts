@@ -15,10 +15,10 @@ describe('a resource type that only follows another', () => {
       boards: new Set(['board']),
       order: [] as string[],
     };
-    const resourceType = (name: string, rows: Set<string>, follows: string[]) =>
+    const resourceType = (name: string, rows: Set<string>, before: string[]) =>
       defineType<string>({
         name,
-        follows,
+        dependsOn: [{ types: before, strength: 'preferred', until: 'done' }],
         list: async () => [...rows],
         id: (id) => id,
         owner: () => PROJECT,
@@ -33,7 +33,6 @@ describe('a resource type that only follows another', () => {
     const service = defineService({
       name: 'shelf',
       catalogTypes: ['shelf'],
-      after: [],
       resourceTypes: [
         resourceType('board', world.boards, ['book']),
         resourceType('book', world.books, []),

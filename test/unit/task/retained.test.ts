@@ -26,7 +26,7 @@ function clean(shelf: Set<string>, boards = new Set<string>()) {
   // What stands behind it must not wait for ever for what nobody can remove.
   const board = defineType<string>({
     name: 'board',
-    after: ['resource'],
+    dependsOn: [{ types: ['resource'], strength: 'required', until: 'empty' }],
     list: async () => [...boards],
     id: (id) => id,
     owner: () => PROJECT,
@@ -38,7 +38,6 @@ function clean(shelf: Set<string>, boards = new Set<string>()) {
   const service = defineService({
     name: 'shelf',
     catalogTypes: ['shelf'],
-    after: [],
     concurrency: 1,
     resourceTypes: [label, board],
   });

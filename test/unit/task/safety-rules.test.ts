@@ -32,10 +32,10 @@ function shelf(
   remove: (rows: Row[], row: Row) => Promise<Removal>,
   list: (rows: Row[]) => Promise<Row[]> = async (rows) => [...rows],
 ) {
-  const resourceType = (name: string, rows: Row[], after: string[]) =>
+  const resourceType = (name: string, rows: Row[], before: string[]) =>
     defineType<Row>({
       name,
-      after,
+      dependsOn: [{ types: before, strength: 'required', until: 'empty' }],
       list: () => list(rows),
       id: ({ id }) => id,
       owner: ({ owner }) => owner,
@@ -44,7 +44,6 @@ function shelf(
   return defineService({
     name: 'shelf',
     catalogTypes: ['shelf'],
-    after: [],
     resourceTypes: [resourceType('board', boards, ['book']), resourceType('book', books, [])],
   });
 }
@@ -452,7 +451,6 @@ describe('safety rule: one stuck project stops no other', () => {
     const service = defineService({
       name: 'shelf',
       catalogTypes: ['shelf'],
-      after: [],
       resourceTypes: [
         defineType<Row>({
           name: 'board',

@@ -1,0 +1,125 @@
+import { EVERY_OTHER, type ServiceDependency, type Strength } from '../../events/dependency.ts';
+import { ResourceTypeName, ServiceName } from '../../events/ids.ts';
+
+export { EVERY_OTHER };
+
+/**
+ * What a service depends on, as its file declares it. `services` with `until: 'done'`: each of
+ * these services has ended. `types` with `until: 'empty'`: a listing showed none of these resource
+ * types of other services (`designate.ptr-record`).
+ */
+export type ServiceDependencies =
+  | {
+      readonly services: readonly string[];
+      readonly strength: Strength;
+      readonly until: 'done';
+    }
+  | {
+      readonly types: readonly string[];
+      readonly strength: 'preferred';
+      readonly until: 'empty';
+    };
+
+/**
+ * Services that depend on the declaring one. It is the same dependency, declared from the other
+ * end, so that a new service needs no change in the file of another one.
+ */
+export interface ServiceDependents {
+  readonly services: readonly string[];
+  readonly strength: Strength;
+  readonly until: 'done';
+}
+
+/**
+ * What a resource type depends on, within its service. Names have no prefix. `required` until
+ * `empty`: the type is not listed while one of these has resources. `preferred` until `done`: the
+ * type waits only until these have had their turn in the same iteration.
+ */
+export type TypeDependencies =
+  | { readonly types: readonly string[]; readonly strength: 'required'; readonly until: 'empty' }
+  | { readonly types: readonly string[]; readonly strength: 'preferred'; readonly until: 'done' };
+
+/** A declared dependency of a service, one entry for each name. */
+export type DeclaredDependency =
+  | ServiceDependency
+  | {
+      readonly service: typeof EVERY_OTHER;
+      readonly strength: Strength;
+      readonly until: 'done';
+    };
+
+/** A service that depends on the declaring one. */
+export interface Dependent {
+  readonly service: ServiceName;
+  readonly strength: Strength;
+  readonly until: 'done';
+}
+
+/** A dependency of a resource type on another type of the same service. */
+export type TypeDependency =
+  | { readonly type: ResourceTypeName; readonly strength: 'required'; readonly until: 'empty' }
+  | { readonly type: ResourceTypeName; readonly strength: 'preferred'; readonly until: 'done' };
+
+/** Returns the dependencies of a service with one entry for each name. */
+export const serviceDependencies = (declared: readonly ServiceDependencies[]) =>
+  declared.flatMap((one): DeclaredDependency[] =>
+    one.until === 'empty'
+      ? one.types.map((type) => ({
+          type: ResourceTypeName.parse(type),
+          strength: one.strength,
+          until: one.until,
+        }))
+      : one.services.map((name) => ({
+          service: name === EVERY_OTHER ? name : ServiceName.parse(name),
+          strength: one.strength,
+          until: one.until,
+        })),
+  );
+
+/** Returns the dependents of a service with one entry for each name. */
+export const serviceDependents = (declared: readonly ServiceDependents[]): Dependent[] =>
+  declared.flatMap(({ services, strength, until }) =>
+    services.map((name) => ({ service: ServiceName.parse(name), strength, until })),
+  );
+
+/** Returns the dependencies of a type of `service` with one entry for each name. */
+export const typeDependencies = (
+  service: string,
+  declared: readonly TypeDependencies[],
+): TypeDependency[] =>
+  declared.flatMap((one): TypeDependency[] =>
+    one.types.map((name) => {
+      const type = ResourceTypeName.parse(`${service}.${name}`);
+      return one.until === 'empty'
+        ? { type, strength: one.strength, until: one.until }
+        : { type, strength: one.strength, until: one.until };
+    }),
+  );
+
+/**
+ * Throws `TypeError` when a type depends on a type that the service does not have, when a name
+ * occurs twice, or when the dependencies form a cycle. The iteration over the types can therefore
+ * always end: there is always a type that waits for no other.
+ */
+export function assertTypeOrder(
+  service: string,
+  types: readonly {
+    readonly name: ResourceTypeName;
+    readonly dependsOn: readonly TypeDependency[];
+  }[],
+): void {
+  const ordered = new Set<ResourceTypeName>();
+  for (let open = [...types]; open.length > 0; ) {
+    const ready = open.filter(({ dependsOn }) => dependsOn.every(({ type }) => ordered.has(type)));
+    if (ready.length === 0)
+      throw new TypeError(
+        `${service}: no order is possible among ${open.map(({ name }) => name).join(', ')}`,
+      );
+    for (const { name } of ready) ordered.add(name);
+    open = open.filter(({ name }) => !ordered.has(name));
+  }
+  if (ordered.size !== types.length)
+    throw new TypeError(
+      `${service}: a resource type occurs twice among ${types.map(({ name }) => name).join(', ')}`,
+    );
+}
