@@ -166,8 +166,9 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
   const memberOf = (project: ProjectId): Session =>
     remember(`member ${project}`, () => {
       const whole = sessionFor({ is: 'project', id: project });
+      const { refresh: _, ...login } = credentials;
       const open = (own: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
-        createSession({ ...credentials, ...own }, transport, now, userAgent);
+        createSession({ ...login, ...own }, transport, now, userAgent);
       return createMemberSession(whole, identityOver(whole), open, now);
     });
   return {

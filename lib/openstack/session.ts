@@ -101,8 +101,18 @@ export function createSession(
   let current: Token | undefined;
   let underway: Promise<Token> | undefined;
   let renewedAt = Number.NEGATIVE_INFINITY;
+  const authenticateAnew = async (once: () => Promise<Token>): Promise<Token> => {
+    await credentials.refresh?.(false);
+    try {
+      return await once();
+    } catch (error) {
+      const isRefused = error instanceof PropagatorError && error.report.status === 401;
+      if (isRefused && (await credentials.refresh?.(true))) return once();
+      throw error;
+    }
+  };
   const logIn = (): Promise<Token> => {
-    underway ??= authenticate(credentials, transport, now, userAgent, scope)
+    underway ??= authenticateAnew(() => authenticate(credentials, transport, now, userAgent, scope))
       .then((token) => {
         current = token;
         return token;

@@ -12,6 +12,11 @@ export interface Login {
   readonly scope: Record<string, unknown> | undefined;
   /** The password or secret, only to redact it from texts. */
   readonly secret: () => string;
+  /**
+   * Set where the login can change while the program runs. Called before each login in Keystone,
+   * and after Keystone refused one. Returns true if the login has changed. Does not throw.
+   */
+  readonly refresh?: (isRefused: boolean) => Promise<boolean>;
 }
 
 type Name = CloudConfig['name'];

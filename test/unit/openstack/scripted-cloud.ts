@@ -38,6 +38,8 @@ export interface ScriptedCloud {
   lifetime: number;
   /** Replaces the login. */
   login: Script | undefined;
+  /** Answers a login with a new token, for use in {@link ScriptedCloud.login}. */
+  logIn(response: ServerResponse): void;
   script: Script;
   connect(options?: ConnectOptions): Cloud;
   network(options?: ConnectOptions): Promise<ServiceApi>;
@@ -136,6 +138,7 @@ export async function scriptedCloud(): Promise<ScriptedCloud> {
     valid: new Set(),
     lifetime: 3600,
     login: undefined,
+    logIn,
     script: (_asked, response) => json(response, 500, {}),
     connect(options) {
       const connected = connectCloud(cloud.credentials, options);

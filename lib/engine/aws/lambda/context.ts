@@ -1,17 +1,16 @@
 import * as z from 'zod';
 import type { Cloud } from '../../../openstack/cloud.ts';
 import { connectCloud } from '../../../openstack/connect.ts';
-import { type Credentials, readCredentials } from '../../../openstack/credentials.ts';
-import { PropagatorError } from '../../../shared/errors.ts';
 import type { Log } from '../../../shared/log.ts';
 import { readSettings, type Settings } from '../../../shared/settings.ts';
 import type { Protection } from '../../../task/safety-rules.ts';
 import { observedEngine } from '../../observed.ts';
 import type { Engine } from '../../port.ts';
-import { type Aws, createAws } from '../clients.ts';
+import { createAws } from '../clients.ts';
 import { type AwsEngine, openAwsEngine } from '../open.ts';
 import { functionLog } from './log.ts';
 import { metered, metricLine, type Values } from './metrics.ts';
+import { rotatingCredentials } from './secret.ts';
 
 /** Environment variables of a function: the settings, Lambda's own variables, and the stack's. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -88,7 +87,12 @@ async function lambda(
     }),
     ...CALL,
   });
-  const credentials = await credentialsFrom(aws, stack.STACK_SECRET_ARN);
+  const credentials = await rotatingCredentials({
+    aws,
+    secretId: stack.STACK_SECRET_ARN,
+    now: Date.now,
+    onWarning: (message, cause) => log.warn({ cause: String(cause) }, message),
+  });
   const cloud = connectCloud(credentials, {
     concurrency: settings.PROPAGATOR_CONCURRENCY,
     ...(stack.STACK_ANSWER_SECONDS === undefined
@@ -136,42 +140,3 @@ async function lambda(
     },
   };
 }
-
-/** The secret holds the CA as PEM text, because a function has no file for `OS_CACERT` to name. */
-const CA_FIELD = 'OS_CACERT_PEM';
-const CA_PATH = '/secret/ca.pem';
-const Secret = z.record(z.string(), z.string());
-
-/**
- * Reads the cloud's login from a secret that holds the `OS_*` variables as JSON. Throws
- * `PropagatorError`, which says what the secret lacks and never shows its content.
- */
-async function credentialsFrom(aws: Pick<Aws, 'secrets'>, SecretId: string): Promise<Credentials> {
-  const { SecretString } = await aws
-    .secrets('GetSecretValue', { SecretId })
-    .catch((cause: unknown) => {
-      throw secretError(`it can't be read: ${cause instanceof Error ? cause.name : 'no answer'}`);
-    });
-  let secret: z.infer<typeof Secret>;
-  try {
-    secret = Secret.parse(JSON.parse(SecretString ?? ''));
-  } catch {
-    // The parser's error text would contain a part of the secret.
-    throw secretError('it is not a JSON object of OS_* variables, all of them text');
-  }
-  const { [CA_FIELD]: ca, ...variables } = secret;
-  return readCredentials({
-    env: ca === undefined ? variables : { ...variables, OS_CACERT: CA_PATH },
-    readFile: (path) => (path === CA_PATH ? ca : undefined),
-    home: '/',
-    cwd: '/',
-  });
-}
-
-const secretError = (why: string): PropagatorError =>
-  new PropagatorError({
-    code: 'openstack.secret',
-    class: 'Denied',
-    message: `The secret with the login of the cloud: ${why}`,
-    advice: 'Put the OS_* variables into it as one JSON object; docs/aws.md has the command.',
-  });

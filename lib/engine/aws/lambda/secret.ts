@@ -1,0 +1,90 @@
+import * as z from 'zod';
+import { type Credentials, readCredentials } from '../../../openstack/credentials.ts';
+import { PropagatorError } from '../../../shared/errors.ts';
+import type { Aws } from '../clients.ts';
+
+/** The secret holds the CA as PEM text, because a function has no file for `OS_CACERT` to name. */
+const CA_FIELD = 'OS_CACERT_PEM';
+const CA_PATH = '/secret/ca.pem';
+const Secret = z.record(z.string(), z.string());
+
+/** A login with a secret that was read longer ago reads the secret again first. */
+const EXPIRY_MILLIS = 5 * 60_000;
+/** Shortest time between two reads because Keystone refused the login. */
+const REFUSAL_MILLIS = 10_000;
+
+/** The dependencies of {@link rotatingCredentials}. */
+export interface SecretDeps {
+  readonly aws: Pick<Aws, 'secrets'>;
+  /** ARN or name of the secret. */
+  readonly secretId: string;
+  readonly now: () => number;
+  /** Called when a later read fails. The earlier login stays in use. */
+  readonly onWarning: (message: string, cause: unknown) => void;
+}
+
+/**
+ * Reads the cloud's login from a secret that holds the `OS_*` variables as one JSON object. A later
+ * login in Keystone uses a secret of at most {@link EXPIRY_MILLIS}, and reads it at once when
+ * Keystone refuses it, so that a new user or password needs no deployment. All other variables are
+ * those of the first read. Throws `PropagatorError` when the first read fails; the error says what
+ * the secret lacks and never shows its content.
+ */
+export async function rotatingCredentials(deps: SecretDeps): Promise<Credentials> {
+  const first = await read(deps);
+  let { login, version } = first;
+  let readAt = deps.now();
+  return {
+    ...first.login,
+    identity: () => login.identity(),
+    secret: () => login.secret(),
+    async refresh(isRefused) {
+      const age = deps.now() - readAt;
+      if (age < (isRefused ? REFUSAL_MILLIS : EXPIRY_MILLIS)) return false;
+      readAt = deps.now();
+      try {
+        const newest = await read(deps);
+        const isNew = newest.version !== version;
+        ({ login, version } = newest);
+        return isNew;
+      } catch (thrown) {
+        deps.onWarning('the secret could not be read again; the earlier login stays', thrown);
+        return false;
+      }
+    },
+  };
+}
+
+async function read({
+  aws,
+  secretId,
+}: SecretDeps): Promise<{ login: Credentials; version: string | undefined }> {
+  const { SecretString, VersionId } = await aws
+    .secrets('GetSecretValue', { SecretId: secretId })
+    .catch((cause: unknown) => {
+      throw secretError(`it can't be read: ${cause instanceof Error ? cause.name : 'no answer'}`);
+    });
+  let secret: z.infer<typeof Secret>;
+  try {
+    secret = Secret.parse(JSON.parse(SecretString ?? ''));
+  } catch {
+    // The parser's error text would contain a part of the secret.
+    throw secretError('it is not a JSON object of OS_* variables, all of them text');
+  }
+  const { [CA_FIELD]: ca, ...variables } = secret;
+  const login = readCredentials({
+    env: ca === undefined ? variables : { ...variables, OS_CACERT: CA_PATH },
+    readFile: (path) => (path === CA_PATH ? ca : undefined),
+    home: '/',
+    cwd: '/',
+  });
+  return { login, version: VersionId };
+}
+
+const secretError = (why: string): PropagatorError =>
+  new PropagatorError({
+    code: 'openstack.secret',
+    class: 'Denied',
+    message: `The secret with the login of the cloud: ${why}`,
+    advice: 'Put the OS_* variables into it as one JSON object; docs/aws.md has the command.',
+  });
