@@ -1,5 +1,13 @@
 import { projectDeleted, sendTo } from './broker.ts';
-import { countsOf, isOver, isState, onlyWhileAlive, outOfReach, tell } from './driver.ts';
+import {
+  countsOf,
+  isOver,
+  isState,
+  OPERATION_SECONDS,
+  onlyWhileAlive,
+  outOfReach,
+  tell,
+} from './driver.ts';
 import { counts, linesOf } from './snapshot.ts';
 import { type Stage, stage } from './stage.ts';
 
@@ -70,7 +78,11 @@ describe('a customer whose projects hold at least one of every resource type', (
     await on.start({ mode: 'observe' });
     const red = on.idOf('red');
     await on.deleteProject('red');
-    const view = await on.propagator.operation({ project: red }, isState('observed'), 90);
+    const view = await on.propagator.operation(
+      { project: red },
+      isState('observed'),
+      OPERATION_SECONDS,
+    );
     console.log(tell(view));
     const now = await on.look(true);
     const held = (lines: string[]) =>
@@ -97,7 +109,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     await on.start({ mode: 'enforce' });
     const green = on.idOf('green');
     const deletedAt = await on.deleteProject('green');
-    const view = await on.propagator.operation({ project: green }, isOver, 180);
+    const view = await on.propagator.operation({ project: green }, isOver, OPERATION_SECONDS);
     console.log(
       `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`,
     );
@@ -133,7 +145,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     const moments: string[] = [];
     for (const wanted of [0, 1, 20, 60]) {
       await enforce();
-      const view = await on.propagator.operation(about, removed(wanted), 120);
+      const view = await on.propagator.operation(about, removed(wanted), OPERATION_SECONDS);
       await on.propagator.kill();
       moments.push(
         `${view.operation.state}, ${view.resources.removed} of ${view.resources.found} removed`,
@@ -144,7 +156,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     const view = await on.propagator.operation(
       about,
       (now) => now.operation.mode === 'enforce' && isOver(now),
-      240,
+      OPERATION_SECONDS,
     );
     const now = await on.look(true);
     expect(await on.remaining(now, 'red')).toEqual([]);
@@ -171,8 +183,8 @@ describe('a customer whose projects hold at least one of every resource type', (
     await admin.call('identity', 'PATCH', path, { json: { domain: { enabled: false } } });
     await admin.call('identity', 'DELETE', path);
     const blue = on.idOf('blue');
-    await on.propagator.operation({ project: blue }, isOver, 180);
-    const domain = await on.propagator.operation({ domain: domainId }, isOver, 60);
+    await on.propagator.operation({ project: blue }, isOver, OPERATION_SECONDS);
+    const domain = await on.propagator.operation({ domain: domainId }, isOver, OPERATION_SECONDS);
     expect(domain.operation.children.length).toBeGreaterThan(0);
     const now = await on.look(true);
     for (const name of ['red', 'green', 'blue']) {

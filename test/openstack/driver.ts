@@ -52,6 +52,12 @@ const Quarantine = z.object({
   records: z.array(z.looseObject({ reason: z.string() })),
 });
 
+/**
+ * Seconds within which an operation ends, on a busy machine with 27 services as well. An idle
+ * machine needs a fraction.
+ */
+export const OPERATION_SECONDS = 600;
+
 /** The account of an operation. */
 export interface About {
   readonly project?: string;
@@ -147,7 +153,7 @@ export class Propagator {
     child.once('exit', () => {
       if (this.#child === child) this.#child = undefined;
     });
-    await until('the propagator is ready', 90, async () => {
+    await until('the propagator is ready', 180, async () => {
       if (this.#child === undefined)
         throw new Error(`the propagator has ended:\n${this.lastWords()}`);
       const health = await this.health().catch(() => undefined);
@@ -181,7 +187,7 @@ export class Propagator {
   ): Promise<{ status: number; json: unknown }> {
     const url = `http://127.0.0.1:${this.#port}${path}`;
     const headers = { connection: 'close', 'content-type': 'application/json' };
-    const init = { method, signal: AbortSignal.timeout(20_000), headers };
+    const init = { method, signal: AbortSignal.timeout(60_000), headers };
     const send = callerOf(url, { PROPAGATOR_DATA: this.#data });
     const response = await send(url, body === undefined ? init : { ...init, body });
     return { status: response.status, json: await response.json() };

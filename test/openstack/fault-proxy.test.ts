@@ -1,4 +1,4 @@
-import { isOver, tell, type View } from './driver.ts';
+import { isOver, OPERATION_SECONDS, tell, type View } from './driver.ts';
 import { type Door, openDoor } from './fault-proxy.ts';
 import { type Stage, stage } from './stage.ts';
 
@@ -32,7 +32,11 @@ describe('a cloud in which one service is unwell', () => {
     await on.start({ mode: 'enforce' });
     const project = on.idOf('first');
     await on.deleteProject('first');
-    const view = await on.propagator.operation({ project }, (one) => othersEnded(one, 'heat'), 240);
+    const view = await on.propagator.operation(
+      { project },
+      (one) => othersEnded(one, 'heat'),
+      OPERATION_SECONDS,
+    );
     console.log(tell(view));
     expect(isOver(view)).toBe(false);
     expect(ENDED).not.toContain(taskOf(view, 'heat')?.state);
@@ -40,7 +44,7 @@ describe('a cloud in which one service is unwell', () => {
     expect(taskOf(view, 'nova')?.state).toBe('finished');
     expect(apiUrl.hits).toBeGreaterThan(0);
     apiUrl.answer(undefined);
-    const ended = await on.propagator.operation({ project }, isOver, 240);
+    const ended = await on.propagator.operation({ project }, isOver, OPERATION_SECONDS);
     expect(taskOf(ended, 'heat')?.state).toBe('finished');
     expect(await remaining('first')).toEqual([]);
     const { before, now } = on.others(await on.look(), 'first');
@@ -57,7 +61,7 @@ describe('a cloud in which one service is unwell', () => {
     const view = await on.propagator.operation(
       { project },
       (one) => othersEnded(one, 'octavia'),
-      240,
+      OPERATION_SECONDS,
     );
     expect(taskOf(view, 'octavia')?.state).toBe('dead-lettered');
     expect(view.waitsOn).toContainEqual(
@@ -72,7 +76,7 @@ describe('a cloud in which one service is unwell', () => {
       '/v1/dead-letters/redrive',
       JSON.stringify({ service: 'octavia' }),
     );
-    await on.propagator.operation({ project }, isOver, 120);
+    await on.propagator.operation({ project }, isOver, OPERATION_SECONDS);
     expect(await remaining('second')).toEqual([]);
     const { before, now } = on.others(await on.look(), 'first', 'second');
     expect(now).toEqual(before);

@@ -1,5 +1,5 @@
 import { until } from './cloud.ts';
-import { isOver, tell } from './driver.ts';
+import { isOver, OPERATION_SECONDS, tell } from './driver.ts';
 import { type Breakable, broker, nova } from './faults.ts';
 import { type Stage, stage } from './stage.ts';
 
@@ -43,7 +43,7 @@ describe('while parts of the cloud are away', () => {
         const view = await on.propagator.operation(
           { project: first },
           (one) => one.waitsOn.some(({ on: what }) => /nova/i.test(what)),
-          60,
+          OPERATION_SECONDS,
         );
         console.log(tell(view));
         await pause(Math.max(0, 60 - (Date.now() - stopped) / 1000));
@@ -54,7 +54,7 @@ describe('while parts of the cloud are away', () => {
       } finally {
         await fault.start();
       }
-      await on.propagator.operation({ project: first }, isOver, 180);
+      await on.propagator.operation({ project: first }, isOver, OPERATION_SECONDS);
       await until('Nova is back', 60, () => emptied('first').then(() => true));
       expect(await on.propagator.deadLetters()).toEqual([]);
     },
@@ -80,7 +80,7 @@ describe('while parts of the cloud are away', () => {
         (await on.propagator.health()).ok ? true : undefined,
       );
       await deleting;
-      await on.propagator.operation({ project: on.idOf('second') }, isOver, 180);
+      await on.propagator.operation({ project: on.idOf('second') }, isOver, OPERATION_SECONDS);
       await emptied('second');
       const { before, now } = on.others(await on.look(true), 'first', 'second');
       expect(now).toEqual(before);

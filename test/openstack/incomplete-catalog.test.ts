@@ -12,7 +12,7 @@ import {
 import { projectCreated, projectDeleted } from './broker.ts';
 import { Cloud, text, until } from './cloud.ts';
 import { loginVariables } from './credentials.ts';
-import { ENTRY, isState, onlyWhileAlive, Propagator, tell } from './driver.ts';
+import { ENTRY, isState, OPERATION_SECONDS, onlyWhileAlive, Propagator, tell } from './driver.ts';
 
 /**
  * A real cloud whose Keystone shows less than it has: a proxy changes the catalog and the lists.
@@ -108,7 +108,7 @@ describe('a cloud whose catalog does not show all that it has', () => {
     await cloud.admin.call('identity', 'DELETE', `/projects/${project}`);
     await propagator.api('POST', '/v1/notifications', projectDeleted(project));
     const ended = isState('finished', 'unverified', 'refused', 'held');
-    const view = await propagator.operation({ project }, ended, 120);
+    const view = await propagator.operation({ project }, ended, OPERATION_SECONDS);
     const shown = await command('operation', 'show', view.operation.id);
     return { view, shown, left: await hasImage(own), control: await hasImage(other) };
   }

@@ -8,5 +8,6 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/test/openstack/**/*.test.ts'],
   maxWorkers: 1,
-  testTimeout: 300_000,
+  // Above the waits of the tests, whose errors name what was awaited.
+  testTimeout: 900_000,
 };

@@ -1,6 +1,6 @@
 import { deleteQueue } from './broker.ts';
 import { Cloud, Row, rowsOf, text, until } from './cloud.ts';
-import { isState, Propagator } from './driver.ts';
+import { isState, OPERATION_SECONDS, Propagator } from './driver.ts';
 import { newPrefix } from './populate.ts';
 
 /**
@@ -106,7 +106,7 @@ describe('a project whose end Keystone would refuse', () => {
   const expectDone = async (name: string, { project, network }: typeof control) => {
     expect(await ask(project, name)).toMatchObject({ status: 202 });
     const over = isState('finished', 'unverified', 'held');
-    const view = await propagator.operation({ project }, over, 200);
+    const view = await propagator.operation({ project }, over, OPERATION_SECONDS);
     expect(view.operation.state).toBe('finished');
     expect(await hasNetwork(network)).toBe(false);
     expect((await identity('GET', `/projects/${project}`)).status).toBe(404);
@@ -161,14 +161,18 @@ describe('a project whose end Keystone would refuse', () => {
     const view = await propagator.operation(
       { project: made.project },
       ({ operation }) => operation.hold !== undefined || operation.state === 'finished',
-      60,
+      OPERATION_SECONDS,
     );
     if (view.operation.startedAt === undefined || view.operation.startedAt === null)
       expect(await hasNetwork(made.network)).toBe(true);
     expect(view.operation.hold?.advice).toContain('openstack project set --no-immutable');
     await setProject(made.project, { options: { immutable: false } });
     await until('it goes on', 90, async () => ((await isEnabled(made.project)) ? undefined : true));
-    const ended = await propagator.operation({ project: made.project }, isState('finished'), 200);
+    const ended = await propagator.operation(
+      { project: made.project },
+      isState('finished'),
+      OPERATION_SECONDS,
+    );
     expect(ended.operation.state).toBe('finished');
   });
 });

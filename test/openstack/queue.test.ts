@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { projectDeleted, sendTo } from './broker.ts';
 import { until } from './cloud.ts';
-import { isOver, isState } from './driver.ts';
+import { isOver, isState, OPERATION_SECONDS } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 
 const envelope = (message: unknown): string =>
@@ -45,7 +45,11 @@ describe('what anybody may put on the queue', () => {
   it('a forged deletion of a living project changes nothing and is reported', async () => {
     const alive = on.idOf('still');
     await sendTo(on.propagator.queue, [projectDeleted(alive)]);
-    const view = await on.propagator.operation({ project: alive }, isState('refused'), 120);
+    const view = await on.propagator.operation(
+      { project: alive },
+      isState('refused'),
+      OPERATION_SECONDS,
+    );
     expect(view.operation.hold?.reason).toMatch(/Keystone still shows it/);
     expect(view.operation.startedAt ?? undefined).toBeUndefined();
     expect(view.resources.removed).toBe(0);
@@ -59,7 +63,7 @@ describe('what anybody may put on the queue', () => {
     await sendTo(on.propagator.queue, bodies);
     await on.deleteProject('doomed');
     const doomed = on.idOf('doomed');
-    await on.propagator.operation({ project: doomed }, isOver, 120);
+    await on.propagator.operation({ project: doomed }, isOver, OPERATION_SECONDS);
     const quarantined = await until('all garbage is in quarantine', 30, async () => {
       const all = await on.propagator.quarantine();
       return all.total >= MESSAGES ? all : undefined;

@@ -1,5 +1,5 @@
 import { Row, rowsOf, text } from './cloud.ts';
-import { isState, tell } from './driver.ts';
+import { isState, OPERATION_SECONDS, tell } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 
 /**
@@ -57,7 +57,7 @@ describe('a project whose end an administrator asks for', () => {
     const view = await on.propagator.operation(
       { project },
       isState('finished', 'unverified', 'held'),
-      300,
+      OPERATION_SECONDS,
     );
     console.log(tell(view));
     expect(view.operation.state).toBe('finished');
@@ -79,14 +79,14 @@ describe('a project whose end an administrator asks for', () => {
     await on.propagator.operation(
       { project },
       isState('pre-delete', 'running', 'closing', 'finished'),
-      60,
+      OPERATION_SECONDS,
     );
     await on.propagator.kill();
     await on.start({ mode: 'enforce' });
     const view = await on.propagator.operation(
       { project },
       isState('finished', 'unverified', 'held'),
-      240,
+      OPERATION_SECONDS,
     );
     expect(view.operation.state).toBe('finished');
     expect(await keystoneHas(project)).toBe(false);
