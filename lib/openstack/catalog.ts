@@ -20,8 +20,12 @@ export function checkRegions(
   throw new PropagatorError({
     code: REGION_CODE,
     class: 'Denied',
-    message: `OS_REGION_NAME or ${credentials.source}: the catalog has no region ${unknown}, only ${[...known].sort().join(', ')}`,
-    advice: `Correct the region in the settings, or put the endpoints of ${unknown} back into Keystone's catalog.`,
+    message:
+      `OS_REGION_NAME or ${credentials.source}: the catalog has no region ${unknown}, ` +
+      `only ${[...known].sort().join(', ')}`,
+    advice:
+      `Correct the region in the settings, or register the endpoints of ${unknown} in ` +
+      'Keystone again.',
     service: 'keystone',
   });
 }

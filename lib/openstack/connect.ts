@@ -203,8 +203,10 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
         const isBound = error.report.code.endsWith('.bound');
         return {
           ...error.report,
-          message: `${name}: ${error.message}; each operation ends as a dead letter there`,
-          advice: isBound ? `${error.report.advice} Then: ${grant}` : `Grant it: ${grant}`,
+          message:
+            `${name}: ${error.message}; every task of ${name} is dead-lettered until this ` +
+            'is fixed',
+          advice: isBound ? `${error.report.advice} Then: ${grant}` : `Grant the role: ${grant}`,
         };
       }
     },
@@ -236,8 +238,8 @@ function noUrl(service: ServiceAddress, region: string): PropagatorError {
   const report: ErrorReport = {
     code: `${service.name}.endpoint.invalid`,
     class: 'Unsupported',
-    message: `the catalog's URL of ${service.name} in ${region} is no URL`,
-    advice: `Correct it: openstack endpoint set --url URL ENDPOINT`,
+    message: `the endpoint URL of ${service.name} in ${region} in the catalog is not a valid URL`,
+    advice: 'Correct the endpoint: openstack endpoint set --url URL ENDPOINT',
     service: service.name,
     region,
   };

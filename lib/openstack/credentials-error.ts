@@ -9,7 +9,9 @@ export function credentialsError(message: string): PropagatorError {
     code: 'openstack.credentials',
     class: 'Denied',
     message,
-    advice: 'Correct it and start again; `openstack token issue` with the same settings must work.',
+    advice:
+      'Correct the setting and start again. Check: "openstack token issue" must work ' +
+      'with the same settings.',
     service: 'keystone',
   });
 }

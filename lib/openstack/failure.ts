@@ -134,24 +134,41 @@ export function classOf(status: number, asksToWait = false): ErrorClass {
 
 function adviceOf(status: number, where: Where, waitSeconds: number | undefined): string {
   if (status >= 300 && status < 400)
-    return `The catalog's URL of ${where.service} is not the one that the service answers on: correct the endpoint (often http instead of https).`;
+    return (
+      `The endpoint of ${where.service} in the catalog redirects to another URL: ` +
+      'correct the endpoint (often http instead of https).'
+    );
   switch (classOf(status, waitSeconds !== undefined)) {
     case 'Gone':
-      return 'It is gone; nothing to do.';
+      return 'The resource is already gone; nothing to do.';
     case 'Denied':
       return status === 401
-        ? `A fresh token was refused, too: check the [keystone_authtoken] settings of ${where.service}.`
-        : `Give the propagator's user the role that ${where.service} asks for, then redrive.`;
+        ? `${where.service} refused a new token as well: check its [keystone_authtoken] ` +
+            'settings.'
+        : `Assign the role that ${where.service} requires to the user of the propagator, ` +
+            'then redrive.';
     case 'Unsupported':
-      return `This ${where.service} lacks the call; nothing to do.`;
+      return `This ${where.service} does not have the API call; nothing to do.`;
     case 'Transient':
       if (status === 409)
-        return 'The call is repeated; if it stays, look at what the message names.';
+        return (
+          'The propagator repeats the call. If this lasts, check the resource that the ' +
+          'message names.'
+        );
       if (status === 413 || status === 429 || status === SWIFT_RATE_LIMIT)
-        return `The call is repeated later; if this goes on, lower the calls at the same time: PROPAGATOR_CONCURRENCY=${where.service}=2.`;
+        return (
+          'The propagator repeats the call later. If this lasts, allow fewer concurrent ' +
+          `calls: PROPAGATOR_CONCURRENCY=${where.service}=2.`
+        );
       if (status === 503 && waitSeconds !== undefined)
-        return `${where.service} asks for ${waitSeconds} s without calls; the task goes on after that.`;
-      return `The call is repeated; if it stays, search the log of ${where.service} for the request id.`;
+        return (
+          `${where.service} asks for ${waitSeconds} s without calls. The task continues ` +
+          'after that.'
+        );
+      return (
+        'The propagator repeats the call. If this lasts, search the log of ' +
+        `${where.service} for the request id.`
+      );
     default:
       return `Search the log of ${where.service} for the request id, then redrive.`;
   }
@@ -171,7 +188,9 @@ export function httpFailure(
   const report: ErrorReport = {
     code: `${where.service}.http.${status}`,
     class: classOf(status, waitSeconds !== undefined),
-    message: `${where.service} answered ${status} to ${call}${location ? ` (redirect to ${location})` : ''}${words ? `: ${words}` : ''}`,
+    message:
+      `${where.service} answered ${status} to ${call}` +
+      `${location ? ` (redirect to ${location})` : ''}${words ? `: ${words}` : ''}`,
     advice: adviceOf(status, where, waitSeconds),
     service: where.service,
     region: where.region,
@@ -200,10 +219,13 @@ export function transportFailure(
   }[error.reason];
   const advice =
     error.reason === 'tls'
-      ? `Set OS_CACERT (clouds.yaml: cacert) to the CA that signed the certificate, and use the host name that stands in it instead of ${where.host}.`
+      ? 'Set OS_CACERT (clouds.yaml: cacert) to the CA that signed the certificate, and ' +
+        `check that the certificate is valid for the host name ${where.host}.`
       : error.reason === 'unreachable'
-        ? `Check that ${where.service} runs and that this machine reaches ${where.host}; it is tried again.`
-        : `It is tried again; if it stays, look at ${where.service} and at the proxy before it (${where.host}).`;
+        ? `Check that ${where.service} runs and that this machine can reach ` +
+          `${where.host}. The propagator tries again.`
+        : `The propagator tries again. If this lasts, check ${where.service} and any ` +
+          `proxy in front of it (${where.host}).`;
   return new PropagatorError(
     {
       code: `${where.service}.${code}`,
@@ -232,10 +254,14 @@ export function answerFailure(
     message: `${where.service}: ${what.message}`,
     advice:
       what.code === 'changed'
-        ? 'It is read again.'
+        ? 'The propagator reads the list again.'
         : what.code === 'truncated'
-          ? `Set list_limit in the configuration file of ${where.service} (keystone.conf: [DEFAULT] list_limit and the list_limit of [identity], [resource], [role], [assignment]) higher than the longest list, or remove it, and restart ${where.service}; then redrive.`
-          : `The answer is not believed. Check that ${where.host} is really ${where.service}, and search its log for the request id.`,
+          ? `Increase list_limit in the configuration file of ${where.service} ` +
+            '(keystone.conf: [DEFAULT] list_limit and the list_limit of [identity], ' +
+            '[resource], [role], [assignment]) above the length of the longest list, or ' +
+            `remove it. Restart ${where.service}, then redrive.`
+          : `The propagator does not trust this answer. Check that ${where.host} is ` +
+            `${where.service}, and search its log for the request id.`,
     service: where.service,
     region: where.region,
     requestId,

@@ -73,8 +73,8 @@ const unaskable = (type: string): PropagatorError =>
   new PropagatorError({
     code: 'keystone.id.hidden',
     class: 'Unsupported',
-    message: `Keystone can't be asked about a ${type} whose id has a slash in it`,
-    advice: `Ask the database of Keystone whether the ${type} is there.`,
+    message: `Keystone cannot be asked about a ${type} whose id contains a slash`,
+    advice: `Check in the Keystone database whether the ${type} exists.`,
     service: 'keystone',
   });
 
@@ -91,7 +91,9 @@ export function createKeystone(api: ServiceApi): Keystone {
       code: 'keystone.answer.unexpected',
       class: 'Unexpected',
       message: `keystone: ${message}`,
-      advice: `Nothing is taken for deleted on such an answer. Check what answers at ${api.endpoint}.`,
+      advice:
+        'The propagator does not treat the account as deleted. Check which service ' +
+        `answers at ${api.endpoint}.`,
       service: 'keystone',
       requestId,
       status,
@@ -136,14 +138,18 @@ export function createKeystone(api: ServiceApi): Keystone {
         // the id.
         if (own.success && names(own.data.error.message, id)) return { is: 'absent' };
         if (id.includes('/')) throw unaskable(type);
-        throw fail(`the 404 for a ${type} is not Keystone's own`, answer.status, answer.requestId);
+        throw fail(
+          `the 404 for a ${type} does not come from Keystone: it does not name the id`,
+          answer.status,
+          answer.requestId,
+        );
       }
       const parsed = shown[type].safeParse(answer.json);
       if (parsed.success && parsed.data.id !== id && areAlike(parsed.data.id, id))
         return { is: 'other', id: parsed.data.id };
       if (!parsed.success || parsed.data.id !== id || parsed.data.enabled === undefined)
         throw fail(
-          `its answer does not show the ${type} that was asked for`,
+          `the answer does not show the requested ${type}`,
           answer.status,
           answer.requestId,
         );

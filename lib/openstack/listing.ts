@@ -29,7 +29,7 @@ export async function readListing<S extends z.ZodType>(
     if (!('markerGone' in read)) return read;
     if (restarts >= MOST_RESTARTS)
       throw answerFailure(
-        { code: 'changed', message: `its listing changed while it was read (GET ${path})` },
+        { code: 'changed', message: `the list changed while it was read (GET ${path})` },
         where,
         read.markerGone,
       );
@@ -76,9 +76,10 @@ async function readOnce<S extends z.ZodType>(
       // A service that ignores `offset` repeats its first page; one that ignores `marker` repeats
       // the marker.
       const place = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
-      if (visited.has(place)) throw new PagingError('its pages go round in a circle', 'endless');
+      if (visited.has(place))
+        throw new PagingError('the pages of the list repeat endlessly', 'endless');
       if (visited.size >= MOST_PAGES)
-        throw new PagingError(`its listing has more than ${MOST_PAGES} pages`, 'endless');
+        throw new PagingError(`the list has more than ${MOST_PAGES} pages`, 'endless');
       visited.add(place);
       query = { ...first, ...next };
     } catch (error) {
@@ -98,6 +99,8 @@ function checked<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   throw new PagingError(
-    `a row is not as documented: ${issue?.path.map(String).join('.') || 'the row'}: ${issue?.message ?? 'refused'}`,
+    'a row does not have the documented format: ' +
+      `${issue?.path.map(String).join('.') || 'the row'}: ` +
+      `${issue?.message ?? 'refused'}`,
   );
 }

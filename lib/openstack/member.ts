@@ -42,7 +42,7 @@ export function createMemberSession(
         json: {
           application_credential: {
             name: `${PREFIX}${randomUUID()}`,
-            description: 'A member of a project that is being emptied',
+            description: 'Login of keystone-propagator with only the role member, for a cleanup',
             roles: [{ name: MEMBER }],
             expires_at: new Date(now() + LIFETIME).toISOString(),
           },
@@ -87,8 +87,10 @@ function withoutRole(): PropagatorError {
   return new PropagatorError({
     code: 'keystone.login.member',
     class: 'Denied',
-    message: `the propagator's token on the project does not carry the role ${MEMBER}`,
-    advice: `Let the role admin imply it: openstack implied role create admin --implied-role ${MEMBER}.`,
+    message: `the token of the propagator on the project does not have the role ${MEMBER}`,
+    advice:
+      'Make the role admin imply it: openstack implied role create admin ' +
+      `--implied-role ${MEMBER}`,
     service: 'keystone',
   });
 }

@@ -72,7 +72,7 @@ export function negotiate(
   const entries = parsed.success ? parsed.data : inHeaders(document.headers);
   if (entries.length === 0)
     throw answerFailure(
-      { code: 'unexpected', message: 'its version document can not be read' },
+      { code: 'unexpected', message: 'its version document cannot be read' },
       where,
       requestId,
     );
@@ -85,18 +85,22 @@ export function negotiate(
     .filter((one) => one.highest !== '')
     .sort((a, b) => compareVersions(b.highest, a.highest))
     .at(0);
-  if (
-    !best ||
-    compareVersions(best.highest, wanted.floor) < 0 ||
-    compareVersions(best.lowest || wanted.floor, wanted.ceiling) > 0
-  )
+  const isTooNew =
+    best !== undefined && compareVersions(best.lowest || wanted.floor, wanted.ceiling) > 0;
+  if (!best || isTooNew || compareVersions(best.highest, wanted.floor) < 0)
     throw new PropagatorError({
       code: `${where.service}.microversion`,
       class: 'Unsupported',
       message: best
-        ? `${where.service} speaks microversions ${best.lowest} to ${best.highest}; ${wanted.floor} to ${wanted.ceiling} is needed`
-        : `${where.service} speaks no microversions; at least ${wanted.floor} is needed`,
-      advice: `Older answers lack what the safety rules need (whose a row is), so nothing is touched: upgrade ${where.service}.`,
+        ? `${where.service} supports microversions ${best.lowest} to ${best.highest}, but ` +
+          `${wanted.floor} to ${wanted.ceiling} are required`
+        : `${where.service} supports no microversions, but at least ${wanted.floor} is ` +
+          'required',
+      advice: isTooNew
+        ? `This release of the propagator does not support ${where.service} of this cloud. ` +
+          `Upgrade the propagator.`
+        : `Older releases do not show the owner of each row, which the safety rules require, so ` +
+          `the propagator changes nothing there. Upgrade ${where.service}.`,
       service: where.service,
       region: where.region,
       requestId,

@@ -47,7 +47,7 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
   const next = links.find((link) => text(link, 'rel') === 'next');
   if (next === undefined) return undefined;
   const href = text(next, 'href');
-  if (href === undefined) throw new PagingError('its link to the next page is empty');
+  if (href === undefined) throw new PagingError('the link to the next page is empty');
   return href;
 }
 
@@ -58,9 +58,9 @@ function nextLink(body: unknown, collection: string | undefined): string | undef
  */
 function markerOf(href: string, page: Page): Next {
   const url = URL.parse(href, 'http://service.invalid');
-  if (!url) throw new PagingError('its link to the next page is no link');
+  if (!url) throw new PagingError('the link to the next page is not a valid URL');
   const marker = url.searchParams.get('marker') || text(page.rows.at(-1), 'id');
-  if (!marker) throw new PagingError('it links to a next page without saying where that begins');
+  if (!marker) throw new PagingError('the link to the next page has no marker');
   return { marker };
 }
 
@@ -80,11 +80,12 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
       page.body.truncated === true
     )
       throw new PagingError(
-        'it cut its list short (list_limit) and links to no next page',
+        'the list is truncated (list_limit) and has no link to a next page',
         'truncated',
       );
     if (next === undefined || next === null) return undefined;
-    if (typeof next !== 'string') throw new PagingError('its link to the next page is no link');
+    if (typeof next !== 'string')
+      throw new PagingError('the link to the next page is not a valid URL');
     return markerOf(next, page);
   },
   /**
@@ -97,10 +98,10 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
   total(page, _collection, seen) {
     const total = isObject(page.body) ? page.body.total : undefined;
     if (typeof total !== 'number')
-      throw new PagingError('it does not say how many rows there are in all');
+      throw new PagingError('the answer does not contain the total number of rows');
     if (seen >= total) return undefined;
     if (page.rows.length === 0)
-      throw new PagingError(`it says that there are ${total} rows and shows ${seen}`, 'changed');
+      throw new PagingError(`the answer reports ${total} rows but lists ${seen}`, 'changed');
     return { offset: String(seen) };
   },
   /** Versions of an object share its name; `version_marker` is the position among them. */
@@ -108,7 +109,7 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
     if (page.rows.length === 0) return undefined;
     const last = page.rows.at(-1);
     const marker = text(last, 'name') ?? text(last, 'subdir');
-    if (marker === undefined) throw new PagingError('its last row has no name');
+    if (marker === undefined) throw new PagingError('the last row has no name');
     const version = text(last, 'version_id');
     return version === undefined ? { marker } : { marker, version_marker: version };
   },
@@ -117,7 +118,7 @@ export const STYLES: Readonly<Record<Paging, Style>> = {
       nextLink(page.body, collection) !== undefined ||
       (isObject(page.body) && page.body.truncated === true)
     )
-      throw new PagingError('it has more pages where all was asked for at once');
+      throw new PagingError('the answer has further pages, but the complete list was requested');
     return undefined;
   },
 };
@@ -127,7 +128,7 @@ export function pageOf(body: unknown, collection: string | undefined): Page {
   const rows = collection === undefined ? body : isObject(body) ? body[collection] : undefined;
   if (!Array.isArray(rows))
     throw new PagingError(
-      collection === undefined ? 'its listing is not a list' : `its listing has no "${collection}"`,
+      collection === undefined ? 'the answer is not a list' : `the answer has no "${collection}"`,
     );
   return { body, rows };
 }

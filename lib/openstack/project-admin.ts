@@ -54,7 +54,8 @@ export function createProjectAdmin(
   const path = (project: ProjectId): string => `/v3/projects/${encodeURIComponent(project)}`;
   const rolePath = async (project: ProjectId, role: string): Promise<string> => {
     const { user } = await session.token();
-    return `${path(project)}/users/${encodeURIComponent(user.id)}/roles/${encodeURIComponent(role)}`;
+    const roles = `${path(project)}/users/${encodeURIComponent(user.id)}/roles`;
+    return `${roles}/${encodeURIComponent(role)}`;
   };
   /**
    * Keystone deletes these credentials neither with the role nor with the project (seen on Keystone
@@ -116,8 +117,8 @@ export function createProjectAdmin(
         throw new PropagatorError({
           code: 'keystone.project.still-there',
           class: 'Transient',
-          message: 'Keystone took the deletion of the project and still shows it',
-          advice: 'It may be a stale read; it is asked again.',
+          message: 'Keystone accepted the deletion of the project but still shows the project',
+          advice: 'The answer may be stale. The propagator checks again.',
           service: 'keystone',
           requestId: answer.requestId,
         });

@@ -103,7 +103,7 @@ async function mayDeleteProject(api: ServiceApi): Promise<Permission> {
   const json = { project: { id: noProject } };
   const update = await permissionFor(api, 'PATCH', projectPath(noProject), { json });
   if (update.is === 'granted') return answer;
-  return { is: 'unknown', because: `Keystone refuses it for an id that no project has` };
+  return { is: 'unknown', because: 'Keystone refuses the call for an id that no project has' };
 }
 
 /** Tests with a user that does not exist. Only a rule that compares users needs the real one. */
@@ -130,7 +130,7 @@ async function permissionFor(
   if (answer.status === 404 && message === undefined)
     return {
       is: 'unknown',
-      because: `the answer to ${method} is a 404 that is not Keystone's own`,
+      because: `the 404 for ${method} does not come from Keystone`,
     };
   if (answer.status < 300 || answer.status === 404) return { is: 'granted' };
   const words = message === undefined ? undefined : serviceMessage(message);
@@ -149,8 +149,8 @@ function parsed<S extends z.ZodType>(
   throw new PropagatorError({
     code: 'keystone.answer.unexpected',
     class: 'Unexpected',
-    message: `keystone: its answer is not a project or domain: ${z.prettifyError(result.error)}`,
-    advice: `Check what answers at ${api.endpoint}.`,
+    message: `keystone: the answer is not a project or domain: ${z.prettifyError(result.error)}`,
+    advice: `Check which service answers at ${api.endpoint}.`,
     service: 'keystone',
     requestId: answer.requestId,
   });

@@ -123,7 +123,8 @@ const DISABLED_SERVICE = 'the service is disabled in Keystone';
 const DISABLED_ENDPOINT = 'its endpoint is disabled in Keystone';
 const NO_ENDPOINT = 'it has no endpoint';
 const NOT_SHOWN =
-  "the catalog of the cleaner's project does not show its endpoint (endpoint filter, or a URL that Keystone can't fill in)";
+  "the catalog of the propagator's project does not show its endpoint (an " +
+  'endpoint filter, or a URL that Keystone cannot fill in)';
 
 /** Endpoints that only the lists show, and services without an endpoint. They cannot be called. */
 function hiddenRegistrations(
@@ -216,9 +217,12 @@ function incompleteness(catalog: readonly CatalogService[], lists: Lists): Error
     ({ type, endpoints }) => endpoints.length > 0 && !reachable.has(typeKey(type)),
   );
   if (missing)
-    return incomplete('services', `does not show ${missing.type}, which the catalog shows`);
+    return incomplete('services', `does not contain ${missing.type}, which is in the catalog`);
   if (without)
-    return incomplete('endpoints', `shows none of ${without.type}, which the catalog shows`);
+    return incomplete(
+      'endpoints',
+      `contains no endpoint of ${without.type}, which is in the catalog`,
+    );
   return lists.services.length === 0 ? incomplete('services', 'is empty') : undefined;
 }
 
@@ -227,7 +231,7 @@ const incomplete = (list: 'services' | 'endpoints', what: string): ErrorReport =
   class: 'Unexpected',
   service: 'keystone',
   message: `the list of GET /v3/${list} ${what}`,
-  advice: `Look at what stands before Keystone, and at its policy for identity:list_${list}.`,
+  advice: `Check any proxy in front of Keystone, and the Keystone policy identity:list_${list}.`,
 });
 
 /** Combines a catalog with an administrator's lists. */

@@ -189,7 +189,10 @@ export function createRest(options: RestOptions): ServiceApi {
 /** A missing listing means a wrong URL. The advice for a deleted resource would mislead. */
 function missingCollection(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') throw error;
-  const advice = `The URL of the listing is not there: check the endpoint of ${error.report.service} in the catalog, and that its extension is loaded.`;
+  const advice =
+    'The URL of the list does not exist: check the endpoint of ' +
+    `${error.report.service} in the catalog, and that the required extension is ` +
+    'loaded.';
   throw new PropagatorError({ ...error.report, advice });
 }
 
@@ -204,7 +207,7 @@ function answerOf(answer: RawAnswer, method: Method, call: string, where: Where)
   const requestId = requestIdOf(answer.headers);
   if (isWebPage(answer, method))
     throw answerFailure(
-      { code: 'page', message: `a web page came instead of an answer (${call})` },
+      { code: 'page', message: `the answer is a web page instead of JSON (${call})` },
       where,
       requestId,
     );
@@ -215,7 +218,7 @@ function answerOf(answer: RawAnswer, method: Method, call: string, where: Where)
   const json = isJson ? parseJson(answer.text) : undefined;
   if (isJson && json === undefined)
     throw answerFailure(
-      { code: 'broken', message: `half an answer: its JSON is broken (${call})` },
+      { code: 'broken', message: `the answer is incomplete or invalid JSON (${call})` },
       where,
       requestId,
     );

@@ -40,7 +40,7 @@ const unsafe = (service: string, where: 'URL' | 'header'): PropagatorError =>
   new PropagatorError({
     code: `${service}.id.hidden`,
     class: 'Unsupported',
-    message: `an id or a name in it can't be sent safely in a ${where}: it would arrive as another one`,
-    advice: `Look in ${service} for what belongs to this id, and remove it there.`,
+    message: `an id or a name cannot be sent in a ${where} without being changed on the way`,
+    advice: `Search ${service} for resources of this id, and remove them there.`,
     service,
   });

@@ -207,15 +207,17 @@ async function authenticate(
     throw new PropagatorError({
       code: 'keystone.login.unscoped',
       class: 'Denied',
-      message: 'Keystone gave a token that belongs to no project, or that has no catalog',
-      advice: `Name a project for the propagator's user (${credentials.source}: project_name or OS_PROJECT_NAME).`,
+      message: 'Keystone issued a token without a project, or without a catalog',
+      advice:
+        `Set a project for the propagator's user (${credentials.source}: project_name ` +
+        'or OS_PROJECT_NAME).',
       service: 'keystone',
       requestId,
     });
   const lifetime = Date.parse(token.expires_at) - Date.parse(token.issued_at);
   if (!(lifetime > 0))
     throw answerFailure(
-      { code: 'unexpected', message: `${url.host} gave a token with no lifetime` },
+      { code: 'unexpected', message: `${url.host} issued a token with no lifetime` },
       where,
       requestId,
     );
@@ -243,8 +245,10 @@ function boundToItsProject(credentials: Credentials): PropagatorError {
   return new PropagatorError({
     code: 'keystone.login.bound',
     class: 'Denied',
-    message: 'an application credential gives no token on another project or on the system',
-    advice: `Let the propagator log in with a password instead (${credentials.source}); then redrive what failed.`,
+    message: 'an application credential cannot get a token on another project or on the system',
+    advice:
+      `Use a password login for the propagator (${credentials.source}). Then redrive ` +
+      'the dead-lettered tasks.',
     service: 'keystone',
   });
 }
@@ -255,12 +259,15 @@ function deniedScope(error: PropagatorError, scope: Scope): PropagatorError {
   const [message, advice] =
     scope.is === 'system'
       ? [
-          'Keystone gives the propagator no token with system scope',
-          'Grant it: openstack role add --system all --user <its user> admin; then redrive what failed.',
+          'Keystone issues no token with system scope to the propagator',
+          'Grant the role: openstack role add --system all --user USER admin. Then ' +
+            'redrive the dead-lettered tasks.',
         ]
       : [
-          'Keystone gives the propagator no token on the project',
-          'The project may have been disabled, or the role on it was taken away: look at it in Keystone, then redrive what failed.',
+          'Keystone issues no token on the project to the propagator',
+          'The project may be disabled, or the propagator may have lost its role on it. ' +
+            'Check: openstack project show PROJECT; openstack role assignment list ' +
+            '--project PROJECT. Then redrive the dead-lettered tasks.',
         ];
   return new PropagatorError({
     ...error.report,
@@ -284,7 +291,11 @@ function denied(error: PropagatorError, credentials: Credentials): PropagatorErr
     code: wrongUrl ? 'keystone.login.wrong-url' : 'keystone.login.denied',
     class: 'Denied',
     advice: wrongUrl
-      ? `There is no Keystone v3 at ${credentials.authUrl}, or no application credential of this id or name: check auth_url (OS_AUTH_URL) and the credential in ${credentials.source}.`
-      : `Check user, secret, project and domains in ${credentials.source}, and that the user is enabled; then redrive what failed.`,
+      ? `${credentials.authUrl} is not a Keystone v3 API, or the application credential ` +
+        'does not exist. Check auth_url (OS_AUTH_URL) and the credential in ' +
+        `${credentials.source}.`
+      : 'Check the user, its secret, the project and the domains in ' +
+        `${credentials.source}, and that the user is enabled. Then redrive the ` +
+        'dead-lettered tasks.',
   });
 }

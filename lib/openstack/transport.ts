@@ -186,7 +186,7 @@ function transportError(thrown: unknown, timeouts: Timeouts): TransportError | u
       if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code))
         return new TransportError('tls', `the TLS certificate was refused (${code})`);
       if (/^HPE_|^HTTPParser|^UND_ERR_RES/.test(code))
-        return new TransportError('broken', `the answer is not whole HTTP (${code})`);
+        return new TransportError('broken', `the answer is not valid HTTP (${code})`);
       return new TransportError('unreachable', `the call failed (${code})`);
   }
 }

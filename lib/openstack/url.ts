@@ -16,8 +16,10 @@ export function locate(
 ): string {
   const base = new URL(endpoint);
   if (base.origin !== home.origin)
-    throw new TypeError(`a call to ${home.host} must not go to ${base.host}: the token goes along`);
-  if (path !== '' && !/^[/?]/.test(path)) throw new TypeError('a path begins with a slash');
+    throw new TypeError(
+      `a call to ${home.host} must not go to ${base.host}, because it carries the token`,
+    );
+  if (path !== '' && !/^[/?]/.test(path)) throw new TypeError('a path must begin with a slash');
   const segments = base.pathname.replace(/\/+$/, '').split('/');
   if (VERSION.test(segments.at(-1) ?? '') && VERSION.test(path.split(/[/?]/)[1] ?? ''))
     segments.pop();

@@ -49,10 +49,10 @@ async function candidates({ api, region, members }: ProjectContext): Promise<rea
         'users are too many to search for application credentials (limit: ' +
         `${MOST_USERS})`,
       advice:
-        'Only application credentials that no longer work can remain. Discard this dead ' +
-        'letter (propagator dead-letter discard), or delete them (openstack application ' +
-        'credential delete). To prevent this, let the inventory be filled before ' +
-        'projects are deleted.',
+        'Only application credentials that no longer work can remain. Delete them ' +
+        '(openstack application credential delete), or discard this dead letter ' +
+        '(propagator dead-letter discard). To prevent this, let the inventory be filled ' +
+        'before projects are deleted.',
       service: 'keystone',
       region,
     });

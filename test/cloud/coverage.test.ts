@@ -80,7 +80,7 @@ describe('a service that the cloud has is never taken for absent', () => {
     [
       'endpoint filtering',
       hideFromProject('volumev3'),
-      /does not show its endpoint \(endpoint filter/,
+      /does not show its endpoint \(an endpoint filter/,
     ],
     [
       'another region only',
@@ -257,7 +257,9 @@ describe('the start', () => {
     proxy.registry = disableService('volumev3');
     await checkCloud(cloud, SERVICES, log);
     expect(lines.map(([, text]) => text)).toEqual([
-      expect.stringMatching(/end unverified: volumev3: .* the service is disabled in Keystone/),
+      expect.stringMatching(
+        /volumev3: .* the service is disabled in Keystone; every operation will end as unverified/,
+      ),
     ]);
     proxy.add({ path: /./, effect: { does: 'reset' } });
     await checkCloud(connect(), SERVICES, log);
@@ -281,7 +283,7 @@ describe('the start', () => {
           advice: expect.stringMatching(/openstack role add --system all --user \w+ admin/),
         },
         expect.stringMatching(
-          /ironic: .*no token with system scope; each operation ends as a dead letter/,
+          /ironic: .*no token with system scope to the propagator; every task of ironic is dead-lett/,
         ),
       ],
     ]);

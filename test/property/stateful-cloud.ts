@@ -40,15 +40,15 @@ const no = (status: 403 | 404, message: string): PropagatorError =>
 const noToken = new PropagatorError({
   code: 'keystone.login.project',
   class: 'Denied',
-  message: 'Keystone gives the propagator no token on the project',
+  message: 'Keystone issues no token on the project to the propagator',
   advice: 'Look at it in Keystone.',
 });
 
 const bound = new PropagatorError({
   code: 'keystone.login.bound',
   class: 'Denied',
-  message: 'an application credential gives no token on another project or on the system',
-  advice: 'Let the propagator log in with a password instead.',
+  message: 'an application credential cannot get a token on another project or on the system',
+  advice: 'Use a password login for the propagator.',
 });
 
 /**

@@ -55,7 +55,8 @@ export function readCloudConfig(from: Surroundings): CloudConfig {
   const name = env.OS_CLOUD || (env.OS_AUTH_URL ? inVariables : undefined);
   if (name === undefined)
     throw credentialsError(
-      'OS_CLOUD: name a cloud of clouds.yaml, or set OS_AUTH_URL and the other OS_* variables',
+      'OS_CLOUD: set it to a cloud of clouds.yaml, or set OS_AUTH_URL and the other ' +
+        'OS_* variables',
     );
   const { own, path } =
     name === inVariables
@@ -103,7 +104,8 @@ function ownVariables(from: Surroundings, name: string): Tree {
     const { clouds, path } = readClouds(from);
     if (name in clouds)
       throw credentialsError(
-        `${path}: clouds.${name} has the name that stands for the OS_* variables; rename one of them`,
+        `${path}: clouds.${name} has the name that is reserved for the OS_* variables; ` +
+          'rename one of them',
       );
   }
   const set = Object.entries(from.env).flatMap(([key, value]) =>
@@ -118,8 +120,10 @@ function ownFields(name: string, from: Surroundings): { own: Tree; path: string 
   if (path === undefined)
     throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFolders(from)}`);
   if (!(name in clouds)) {
-    const known = Object.keys(clouds).join(', ') || 'no cloud at all';
-    throw credentialsError(`OS_CLOUD=${name}: ${path} knows only ${known}`);
+    const known = Object.keys(clouds).join(', ');
+    throw credentialsError(
+      `OS_CLOUD=${name}: ${path} has ${known === '' ? 'no clouds' : `only ${known}`}`,
+    );
   }
   const own = Tree.safeParse(clouds[name]);
   if (own.success) return { own: own.data, path };
@@ -131,7 +135,7 @@ function profileOf(own: Tree, from: Surroundings, field: (key: string) => string
   const named = own.profile ?? own.cloud;
   if (named === undefined || named === null || named === '') return {};
   const key = own.profile === undefined ? 'cloud' : 'profile';
-  if (typeof named !== 'string') throw credentialsError(`${field(key)} is not a text`);
+  if (typeof named !== 'string') throw credentialsError(`${field(key)} is not a string`);
   const shared = readPublicProfiles(from)[named];
   // Like openstacksdk, ignore a profile that is defined nowhere.
   const found = Tree.safeParse(shared ?? VENDOR_PROFILES[named] ?? {});
@@ -139,7 +143,8 @@ function profileOf(own: Tree, from: Surroundings, field: (key: string) => string
   const nested = shared === undefined ? found.data.profile : undefined;
   if (shared === undefined && [named, nested].some((one) => /^\w+:\/\//.test(String(one))))
     throw credentialsError(
-      `${field(key)}: a profile at a URL is not fetched; write auth.auth_url and regions themselves`,
+      `${field(key)}: a profile at a URL is not supported; set auth.auth_url and ` +
+        'regions instead',
     );
   const vendor = typeof nested === 'string' ? VENDOR_PROFILES[nested] : undefined;
   const { status, message, ...profile } = vendor ?? found.data;

@@ -44,7 +44,7 @@ function fieldsOf({ fields, auth, name }: CloudConfig): Fields {
     if (value === undefined || value === null || value === '') return undefined;
     if (typeof value === 'string') return value;
     throw credentialsError(
-      `${name(`auth.${field}`)} is not a text for YAML; put the value in quotes`,
+      `${name(`auth.${field}`)} is not a string in YAML; put the value in quotes`,
     );
   };
   const get = (field: string): string | undefined =>
@@ -63,16 +63,19 @@ function fieldsOf({ fields, auth, name }: CloudConfig): Fields {
 function refuseOtherScopes({ get }: Fields, name: Name): void {
   if (get('system_scope'))
     throw credentialsError(
-      `${name('auth.system_scope')}: nova, neutron and glance refuse a system-scoped token; name a project instead`,
+      `${name('auth.system_scope')}: Nova, Neutron and Glance refuse a token with ` +
+        'system scope; set a project instead',
     );
   if (get('trust_id'))
     throw credentialsError(
-      `${name('auth.trust_id')}: a trust is not supported; use a password or an application credential`,
+      `${name('auth.trust_id')}: trusts are not supported; use a password or an ` +
+        'application credential',
     );
   const scope = ['domain_id', 'domain_name'].find((field) => get(field));
   if (scope && !get('application_credential_secret'))
     throw credentialsError(
-      `${name(`auth.${scope}`)}: nova, neutron and glance refuse a domain-scoped token; name a project instead`,
+      `${name(`auth.${scope}`)}: Nova, Neutron and Glance refuse a token with domain ` +
+        'scope; set a project instead',
     );
 }
 
@@ -129,7 +132,8 @@ function identityOf(
   }
   if (type !== 'password' && type !== 'v3password')
     throw credentialsError(
-      `${name('auth_type')}=${type} is not supported: password, v3password or ${APPLICATION_CREDENTIAL}`,
+      `${name('auth_type')}=${type} is not supported; supported are password, ` +
+        `v3password and ${APPLICATION_CREDENTIAL}`,
     );
   const password = need('password');
   const who = user();
@@ -158,9 +162,9 @@ function authUrlOf(value: string, field: string): string {
   if (!url || !/^https?:$/.test(url.protocol))
     throw credentialsError(`${field} is not an http or https URL`);
   if (url.username || url.password || url.search || url.hash)
-    throw credentialsError(`${field}: only scheme, host, port and path belong in it`);
+    throw credentialsError(`${field} may contain only scheme, host, port and path`);
   const path = url.pathname.replace(/\/+$/, '');
   if (/\/v2\.0$/.test(path))
-    throw credentialsError(`${field}: Keystone's v2.0 API is gone since Queens; end it with /v3`);
+    throw credentialsError(`${field}: Keystone has no v2.0 API since Queens; end the URL with /v3`);
   return `${url.origin}${/\/v3$/.test(path) ? path : `${path}/v3`}`;
 }

@@ -32,7 +32,8 @@ export function regionsOf(
   const different = chosen.find((one) => !isDeepStrictEqual(one.values, first?.values));
   if (first && different)
     throw credentialsError(
-      `${field('regions')}: ${different.name} has other values than ${first.name}; set OS_REGION_NAME, and start one propagator for each`,
+      `${field('regions')}: ${first.name} and ${different.name} have different ` +
+        'values; set OS_REGION_NAME, and start one propagator for each',
     );
   return {
     regions: [...new Set(names.filter((name) => name !== ''))],

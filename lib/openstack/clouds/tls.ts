@@ -15,7 +15,7 @@ export function readTls(from: Surroundings, cloud: CloudConfig): Tls {
   const ca = authority && read(from, authority.path, authority.field);
   if (authority && !ca?.includes('-----BEGIN'))
     throw credentialsError(
-      `${authority.field}: ${authority.path} holds no certificate in PEM form`,
+      `${authority.field}: ${authority.path} contains no certificate in PEM format`,
     );
   return { ca, verify, ...client };
 }
@@ -46,7 +46,7 @@ function clientCertificate(
   const certPath = text(fields.cert, name('cert'));
   const keyPath = text(fields.key, name('key'));
   if (!certPath) {
-    if (keyPath) throw credentialsError(`${name('key')}: there is no ${name('cert')} beside it`);
+    if (keyPath) throw credentialsError(`${name('key')} is set without ${name('cert')}`);
     return {};
   }
   const cert = read(from, certPath, name('cert'));
@@ -54,14 +54,15 @@ function clientCertificate(
   if (!key.includes('PRIVATE KEY-----'))
     throw credentialsError(
       keyPath
-        ? `${name('key')}: ${keyPath} holds no private key in PEM form`
-        : `${name('cert')}: ${certPath} holds no private key; name its file with ${name('key')}`,
+        ? `${name('key')}: ${keyPath} contains no private key in PEM format`
+        : `${name('cert')}: ${certPath} contains no private key; set ${name('key')} to ` +
+            'its file',
     );
   try {
     createSecureContext({ cert, key });
   } catch {
     throw credentialsError(
-      `${name('cert')}: ${certPath} and its key do not belong together, or the key needs a passphrase`,
+      `${name('cert')}: ${certPath} and its key do not match, or the key has a passphrase`,
     );
   }
   return { cert: certificates(cert), key: () => key };

@@ -13,10 +13,22 @@ type Tag = Exclude<Tags[number], TagId>;
 export const YAML_DATE = Symbol('date');
 
 const INTEGER = /^[-+]?(0b[01_]+|0x[\da-fA-F_]+|0[0-7_]+|0|[1-9][\d_]*|[1-9][\d_]*(:[0-5]?\d)+)$/;
-const FLOAT =
-  /^([-+]?(\d[\d_]*)\.[\d_]*(e[-+]\d+)?|\.\d[\d_]*(e[-+]\d+)?|[-+]?\d[\d_]*(:[0-5]?\d)+\.[\d_]*|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$/i;
-const DATE =
-  /^\d{4}-\d\d-\d\d$|^\d{4}-\d\d?-\d\d?([Tt]|[ \t]+)\d\d?:\d\d:\d\d(\.\d*)?([ \t]*(Z|[-+]\d\d?(:\d\d)?))?$/;
+const anyOf = (alternatives: readonly RegExp[], flags = ''): RegExp =>
+  new RegExp(`^(?:${alternatives.map(({ source }) => source).join('|')})$`, flags);
+const FLOAT = anyOf(
+  [
+    /[-+]?\d[\d_]*\.[\d_]*(e[-+]\d+)?/,
+    /\.\d[\d_]*(e[-+]\d+)?/,
+    /[-+]?\d[\d_]*(:[0-5]?\d)+\.[\d_]*/,
+    /[-+]?\.inf/,
+    /\.nan/,
+  ],
+  'i',
+);
+const DATE = anyOf([
+  /\d{4}-\d\d-\d\d/,
+  /\d{4}-\d\d?-\d\d?([Tt]|[ \t]+)\d\d?:\d\d:\d\d(\.\d*)?([ \t]*(Z|[-+]\d\d?(:\d\d)?))?/,
+]);
 
 /**
  * The plain scalars of PyYAML, which openstacksdk uses: `1e3` and `0o17` are text, `0755` is octal,

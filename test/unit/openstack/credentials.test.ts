@@ -201,7 +201,7 @@ describe('credentials from clouds.yaml', () => {
 describe('wrong credentials are refused with one line that names the setting', () => {
   const without = (name: string) => ({ ...VARIABLES, [name]: undefined });
   it.each<[string, Record<string, string | undefined>, Record<string, string>]>([
-    ['OS_CLOUD: name a cloud', {}, {}],
+    ['OS_CLOUD: set it to a cloud', {}, {}],
     ['OS_USERNAME is missing (or OS_USER_ID)', without('OS_USERNAME'), {}],
     ['OS_PROJECT_NAME is missing (or OS_PROJECT_ID)', without('OS_PROJECT_NAME'), {}],
     ['OS_USER_DOMAIN_NAME is missing (or OS_USER_DOMAIN_ID)', without('OS_USER_DOMAIN_NAME'), {}],
@@ -213,7 +213,7 @@ describe('wrong credentials are refused with one line that names the setting', (
     ['OS_AUTH_URL is not an http or https URL', { ...VARIABLES, OS_AUTH_URL: 'keystone:5000' }, {}],
     ['OS_AUTH_URL: Keystone', { ...VARIABLES, OS_AUTH_URL: 'http://k:5000/v2.0' }, {}],
     ['OS_AUTH_TYPE=v3token is not supported', { ...VARIABLES, OS_AUTH_TYPE: 'v3token' }, {}],
-    ['OS_SYSTEM_SCOPE: nova', { ...VARIABLES, OS_SYSTEM_SCOPE: 'all' }, {}],
+    ['OS_SYSTEM_SCOPE: Nova', { ...VARIABLES, OS_SYSTEM_SCOPE: 'all' }, {}],
     ['OS_INTERFACE must be', { ...VARIABLES, OS_INTERFACE: 'privat' }, {}],
     [
       'OS_CACERT: there is no readable file /no/ca.pem',
@@ -221,7 +221,7 @@ describe('wrong credentials are refused with one line that names the setting', (
       {},
     ],
     [
-      'OS_CACERT: /ca.pem holds no certificate',
+      'OS_CACERT: /ca.pem contains no certificate',
       { ...VARIABLES, OS_CACERT: '/ca.pem' },
       { '/ca.pem': 'no pem' },
     ],
@@ -236,7 +236,7 @@ describe('wrong credentials are refused with one line that names the setting', (
       {},
     ],
     [
-      'OS_CLOUD=nope: /srv/clouds.yaml knows only prod, app',
+      'OS_CLOUD=nope: /srv/clouds.yaml has only prod, app',
       { OS_CLOUD: 'nope' },
       { '/srv/clouds.yaml': CLOUDS },
     ],
@@ -251,7 +251,7 @@ describe('wrong credentials are refused with one line that names the setting', (
       { '/srv/clouds.yaml': 'clouds: {x: {auth: {password: hunter2hunter2' },
     ],
     [
-      'OS_CLOUD=x: /srv/clouds.yaml knows only no cloud at all',
+      'OS_CLOUD=x: /srv/clouds.yaml has no clouds',
       { OS_CLOUD: 'x' },
       { '/srv/clouds.yaml': 'cloud: {}' },
     ],
@@ -261,7 +261,7 @@ describe('wrong credentials are refused with one line that names the setting', (
       { '/srv/clouds.yaml': 'clouds: {x: {auth: [hunter2hunter2]}}' },
     ],
     [
-      '/srv/clouds.yaml: clouds.x.profile: a profile at a URL is not fetched',
+      '/srv/clouds.yaml: clouds.x.profile: a profile at a URL is not supported',
       { OS_CLOUD: 'x' },
       { '/srv/clouds.yaml': 'clouds: {x: {profile: vexxhost}}' },
     ],

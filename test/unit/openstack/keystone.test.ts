@@ -166,7 +166,7 @@ describe('the lists of Keystone', () => {
     const report = await failureOf(cloud.connect().keystone.projects());
     expect(report).toMatchObject({ class: 'Unexpected' });
     expect(report.message).toContain('list_limit');
-    expect(report.advice).toContain('Set list_limit in the configuration file of keystone');
+    expect(report.advice).toContain('Increase list_limit in the configuration file of keystone');
   });
 
   it('of users are asked for domain by domain where Keystone shows one domain only, as it does with a driver per domain', async () => {
