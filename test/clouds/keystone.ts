@@ -98,6 +98,9 @@ export async function startKeystone(folder: string): Promise<FakeKeystone> {
     socket.on('error', () => to.destroy());
   });
   const servers = [plain, tls, proxy];
+  // Node closes an idle connection after 5 s. A client on a busy machine pauses longer between two
+  // calls, and its next one would be reset.
+  for (const server of servers) server.keepAliveTimeout = 0;
   const [httpPort, tlsPort, proxyPort] = [
     await listen(plain),
     await listen(tls),
