@@ -7,7 +7,7 @@ import { AccountEvent } from '../events/account.ts';
 import { ProjectId } from '../events/ids.ts';
 import type { Outgoing } from '../events/index.ts';
 import type { AccountRecord } from '../lib/account/inventory.ts';
-import type { Engine } from '../lib/engine/port.ts';
+import type { WorkerEngine } from '../lib/engine/port.ts';
 import { openPostgresEngine } from '../lib/engine/postgres/open.ts';
 import { startPostgresql } from '../test/engine/postgresql.ts';
 
@@ -91,7 +91,7 @@ const rate = (count: number, { wall, cpu }: { wall: number; cpu: number }) =>
 /** The first messages are not counted: the engine's WebAssembly is compiled during them. */
 const WARM_UP = 500;
 
-async function hops(engine: Engine, count: number): Promise<void> {
+async function hops(engine: WorkerEngine, count: number): Promise<void> {
   const times: number[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   let watch = stopwatch();
@@ -114,7 +114,7 @@ async function hops(engine: Engine, count: number): Promise<void> {
   );
 }
 
-async function ingest(engine: Engine, batches: number): Promise<void> {
+async function ingest(engine: WorkerEngine, batches: number): Promise<void> {
   const storing = stopwatch();
   for (let count = 0; count < batches; count += 1)
     await engine.commit({ messages: batch(notification) });
@@ -150,10 +150,10 @@ async function ingest(engine: Engine, batches: number): Promise<void> {
   );
 }
 
-async function measure(open: () => Promise<Engine>): Promise<void> {
+async function measure(open: () => Promise<WorkerEngine>): Promise<void> {
   for (const part of [
-    (engine: Engine) => hops(engine, 500),
-    (engine: Engine) => ingest(engine, 200),
+    (engine: WorkerEngine) => hops(engine, 500),
+    (engine: WorkerEngine) => ingest(engine, 200),
   ]) {
     const engine = await open();
     await part(engine);

@@ -118,7 +118,7 @@ async function start(
   };
   const common = { engine, cloud, services, optedIn, mode, protection, now };
 
-  await engine.work('ingest', { concurrency: 1, batch: 200 }, (deliveries) =>
+  await opened.work('ingest', { concurrency: 1, batch: 200 }, (deliveries) =>
     ingest(deliveries, {
       engine,
       keystone: cloud.keystone,
@@ -134,7 +134,7 @@ async function start(
     limits,
     httpPlugins: httpPlugins.map(({ name }) => name),
   };
-  await engine.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
+  await opened.work('coordinate', { concurrency: 4, batch: 10 }, async (deliveries) => {
     for (const delivery of deliveries) {
       // Returns the rest of the batch to the queue, because a message may request a deletion in
       // Keystone.
@@ -152,13 +152,13 @@ async function start(
       stopping: stopping.signal,
       progressMillis: PROGRESS_MILLIS,
     };
-    await engine.work(`service-${service.name}`, { concurrency: 4 }, (deliveries) =>
+    await opened.work(`service-${service.name}`, { concurrency: 4 }, (deliveries) =>
       runTask(service, deliveries, deps),
     );
   }
 
   for (const plugin of httpPlugins)
-    await engine.work(`service-${plugin.name}`, { concurrency: 4 }, (deliveries) =>
+    await opened.work(`service-${plugin.name}`, { concurrency: 4 }, (deliveries) =>
       runHttpTask(plugin, deliveries, { ...common, stallTimeoutMillis: limits.stallTimeoutMillis }),
     );
 

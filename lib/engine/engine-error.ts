@@ -13,6 +13,14 @@ export function engineError(
   );
 }
 
+/** The error of a call after {@link Engine.close}. */
+export const closedError = (): PropagatorError =>
+  engineError(
+    'closed',
+    'The engine is closed.',
+    'This process is ending. The message is delivered again to another process.',
+  );
+
 /**
  * Another listing of the dead-letter messages is running. The engine throws this, because a partial
  * list must not appear complete.

@@ -19,7 +19,6 @@ export function observedEngine(engine: Engine, log: Log): Engine {
   };
   return {
     reads: engine.reads,
-    work: engine.work.bind(engine),
     deadLetters: engine.deadLetters.bind(engine),
     health: engine.health.bind(engine),
     close: engine.close.bind(engine),

@@ -77,6 +77,8 @@ export interface DeadLetter {
   readonly expiresAt: number | undefined;
 }
 export const SHOWN_AT_MOST = 2000;
+/** Beyond this, the oldest records of the quarantine are deleted. */
+export const QUARANTINED_AT_MOST = 10_000;
 
 /** The person who decided, and the reason. */
 export interface Decided {
@@ -201,8 +203,8 @@ export interface WorkOptions {
 }
 
 /**
- * The platform that the project runs on. Two implementations: PostgreSQL (embedded as PGlite, or a
- * server) and AWS.
+ * The platform that the project runs on. Three implementations: memory, PostgreSQL (embedded as
+ * PGlite, or a server) and AWS.
  */
 export interface Engine {
   readonly reads: Reads;
@@ -210,15 +212,6 @@ export interface Engine {
    * Writes all or nothing. On `conflict` nothing was written: the caller reads and decides again.
    */
   commit(change: Change): Promise<'committed' | 'conflict'>;
-  /**
-   * Passes the messages of a queue to a handler until `close`. When the handler throws, the message
-   * is retried with back-off, and after the last delivery it becomes a dead-letter message.
-   */
-  work(
-    queue: QueueName,
-    options: WorkOptions,
-    handler: (deliveries: readonly Delivery[]) => Promise<void>,
-  ): Promise<void>;
   /**
    * Lists dead-letter messages, oldest first, at least the first 10,000. Listing does not consume
    * them.
@@ -243,4 +236,20 @@ export interface Engine {
   health(): Promise<void>;
   /** Waits for running handlers (at most `graceSeconds`, default 10), then closes the store. */
   close(graceSeconds?: number): Promise<void>;
+}
+
+/**
+ * An engine whose process receives its messages itself. On AWS, Lambda receives them and calls the
+ * functions.
+ */
+export interface WorkerEngine extends Engine {
+  /**
+   * Passes the messages of a queue to a handler until `close`. When the handler throws, the message
+   * is retried with back-off, and after the last delivery it becomes a dead-letter message.
+   */
+  work(
+    queue: QueueName,
+    options: WorkOptions,
+    handler: (deliveries: readonly Delivery[]) => Promise<void>,
+  ): Promise<void>;
 }

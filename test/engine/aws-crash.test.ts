@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { jest } from '@jest/globals';
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 import type { Stage } from './aws.ts';
 import { withEmulator } from './aws-emulator.ts';
 import { until } from './place.ts';
@@ -45,7 +45,7 @@ async function killedAt(
 
 /** Records the messages that arrive from now on. */
 async function arriving(
-  engine: Engine,
+  engine: WorkerEngine,
   service: string,
 ): Promise<{ runs: number[]; types: string[] }> {
   const subscriptionState: { runs: number[]; types: string[] } = { runs: [], types: [] };

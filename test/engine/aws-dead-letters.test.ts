@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 import type { Stage } from './aws.ts';
 import { numbers, passesArriving, withEmulator } from './aws-emulator.ts';
 import { until } from './place.ts';
@@ -42,7 +42,7 @@ const undeliverable = (stage: Stage, service: string) => ({
   TARGET_ARN: text(`arn:aws:sqs:eu-central-1:0:${stage.prefix}-service-${service}`),
 });
 const denied = (code: string) => ({ code, class: 'Denied', message: 'm', advice: 'a' }) as const;
-const moveToDeadLetters = (engine: Engine, runs: readonly number[], code = 'nova.http.403') =>
+const moveToDeadLetters = (engine: WorkerEngine, runs: readonly number[], code = 'nova.http.403') =>
   engine.commit({
     deadLetters: runs.map((run) => ({ message: requested('nova', run), error: denied(code) })),
   });

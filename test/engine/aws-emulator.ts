@@ -1,5 +1,5 @@
 import type { AwsEngine, AwsEngineOptions } from '../../lib/engine/aws/open.ts';
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { type Stage, TestAws } from './aws.ts';
 import { type Fault, withFault } from './aws-faults.ts';
 import { runOf } from './suite-delivery.ts';
@@ -14,7 +14,7 @@ export interface Opener {
 /** Starts an emulator for the tests of one file. Its engines are closed after each test. */
 export function withEmulator(): Opener {
   let aws: TestAws;
-  const engines: Engine[] = [];
+  const engines: WorkerEngine[] = [];
   beforeAll(async () => {
     aws = await TestAws.start();
   }, 180_000);
@@ -36,7 +36,7 @@ export function withEmulator(): Opener {
 }
 
 /** Records the runs that nova is requested to do from now on. */
-export async function passesArriving(engine: Engine): Promise<number[]> {
+export async function passesArriving(engine: WorkerEngine): Promise<number[]> {
   const runs: number[] = [];
   await engine.work(
     'service-nova',

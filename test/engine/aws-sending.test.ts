@@ -8,7 +8,7 @@ import { jest } from '@jest/globals';
 import type { Outgoing } from '../../events/index.ts';
 import { AwsError } from '../../lib/engine/aws/aws-error.ts';
 import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
-import type { Delivery, Engine } from '../../lib/engine/port.ts';
+import type { Delivery, WorkerEngine } from '../../lib/engine/port.ts';
 import { CREDENTIALS, REGION, SCHEDULER_ROLE } from './aws.ts';
 import { numbers, passesArriving, withEmulator } from './aws-emulator.ts';
 import { until } from './place.ts';
@@ -253,7 +253,7 @@ describe('A message that is big', () => {
     type: 'notification.received',
     data: { id: unique(), body, encoding: 'utf8', source: 'http', receivedAt: 1 },
   });
-  async function taken(engine: Engine): Promise<Delivery[]> {
+  async function taken(engine: WorkerEngine): Promise<Delivery[]> {
     const got: Delivery[] = [];
     await engine.work(
       'ingest',

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { openPostgresEngine, type PostgresEngineOptions } from '../../lib/engine/postgres/open.ts';
 import { until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
@@ -59,7 +59,7 @@ async function killAgainAndAgain(
   return { committed, handled };
 }
 
-async function drained(engine: Engine): Promise<string[]> {
+async function drained(engine: WorkerEngine): Promise<string[]> {
   const handled: string[] = [];
   await engine.work('coordinate', { concurrency: 1, batch: 200 }, async (deliveries) => {
     for (const { message } of deliveries)
@@ -73,10 +73,10 @@ async function drained(engine: Engine): Promise<string[]> {
   return handled;
 }
 
-const engines: Engine[] = [];
+const engines: WorkerEngine[] = [];
 const folders: string[] = [];
 /** Like `openPostgresEngine`, but always closed after the test. */
-async function open(options: PostgresEngineOptions): Promise<Engine> {
+async function open(options: PostgresEngineOptions): Promise<WorkerEngine> {
   const engine = await openPostgresEngine(options);
   engines.push(engine);
   return engine;

@@ -11,7 +11,7 @@ import fs, {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { forget } from '../../lib/engine/postgres/commit.ts';
 import type { Database } from '../../lib/engine/postgres/database.ts';
 import { openEmbedded } from '../../lib/engine/postgres/embedded.ts';
@@ -25,8 +25,8 @@ jest.setTimeout(60_000);
 /** Special properties of the embedded database: one process, one folder, no daemons. */
 describe('The folder of the embedded engine', () => {
   let folder: string;
-  const open: Engine[] = [];
-  const opened = async (options: PostgresEngineOptions = {}): Promise<Engine> => {
+  const open: WorkerEngine[] = [];
+  const opened = async (options: PostgresEngineOptions = {}): Promise<WorkerEngine> => {
     const engine = await openPostgresEngine({ dataFolder: folder, retry: QUICK_RETRY, ...options });
     open.push(engine);
     return engine;

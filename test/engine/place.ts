@@ -1,9 +1,9 @@
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 
 /** A store on which engines can be opened repeatedly. */
 export interface Place {
   /** Opens an engine with few and quick retries: three deliveries, about a second apart. */
-  open(): Promise<Engine>;
+  open(): Promise<WorkerEngine>;
   /**
    * The resolution of delays, if it is coarse: a message may arrive later by this time. Default 0.
    */

@@ -141,7 +141,7 @@ describe('A PostgreSQL server that goes away', () => {
       // The first message was handled, but that can't be recorded now.
       back.open();
       await until('a warning', () =>
-        warnings.some((message) => message.includes('could not be recorded yet')),
+        warnings.some((message) => message.includes('could not be stored yet')),
       );
     });
     await until('both messages', () => handled.length === 2);

@@ -1,4 +1,4 @@
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { until } from './place.ts';
 import {
   confirmation,
@@ -15,9 +15,9 @@ import {
 } from './samples.ts';
 
 /** State and messages change in one step or not at all. */
-export function commitSuite(open: () => Promise<Engine>): void {
+export function commitSuite(open: () => Promise<WorkerEngine>): void {
   describe('a change', () => {
-    let engine: Engine;
+    let engine: WorkerEngine;
     beforeAll(async () => {
       engine = await open();
     }, 60_000);

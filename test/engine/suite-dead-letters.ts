@@ -2,9 +2,9 @@ import type { Message } from '../../events/index.ts';
 import {
   type DeadLetter,
   type Delivery,
-  type Engine,
   NO_WORD,
   SHOWN_AT_MOST,
+  type WorkerEngine,
 } from '../../lib/engine/port.ts';
 import type { ErrorReport } from '../../lib/shared/errors.ts';
 import { until } from './place.ts';
@@ -22,9 +22,9 @@ const runs = (letters: readonly DeadLetter[]): number[] =>
   letters.map(({ message }) => runOf(message));
 
 /** A dead-letter message waits for a person, who finds it and redrives or discards it. */
-export function deadLetterSuite(open: () => Promise<Engine>): void {
+export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
   describe('dead letters', () => {
-    let engine: Engine;
+    let engine: WorkerEngine;
     const told: Message[] = [];
     const hurting = new Set<string>();
     beforeAll(async () => {

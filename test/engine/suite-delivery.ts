@@ -1,4 +1,4 @@
-import type { Delivery, Engine } from '../../lib/engine/port.ts';
+import type { Delivery, WorkerEngine } from '../../lib/engine/port.ts';
 import { apiUrl, median, until } from './place.ts';
 import { queue, requested, serviceOf, unique } from './samples.ts';
 
@@ -7,9 +7,12 @@ export const runOf = ({ message }: Delivery): number =>
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /** Which worker receives a message, when, in which batch, and how many run in parallel. */
-export function deliverySuite(open: () => Promise<Engine>, delayStepMillis: () => number): void {
+export function deliverySuite(
+  open: () => Promise<WorkerEngine>,
+  delayStepMillis: () => number,
+): void {
   describe('a message', () => {
-    let engine: Engine;
+    let engine: WorkerEngine;
     beforeAll(async () => {
       engine = await open();
     }, 60_000);

@@ -1,4 +1,4 @@
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
 import { until } from './place.ts';
 import { queue, requested, serviceOf } from './samples.ts';
@@ -7,9 +7,9 @@ import { runOf } from './suite-delivery.ts';
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /** What happens to a message whose handler throws. */
-export function failureSuite(open: () => Promise<Engine>): void {
+export function failureSuite(open: () => Promise<WorkerEngine>): void {
   describe('a message whose handler throws', () => {
-    let engine: Engine;
+    let engine: WorkerEngine;
     beforeAll(async () => {
       engine = await open();
     }, 60_000);

@@ -8,7 +8,7 @@ import {
   UserId,
 } from '../../events/ids.ts';
 import type { AccountRecord } from '../../lib/account/inventory.ts';
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 import {
   domainId,
   operation,
@@ -22,9 +22,9 @@ import {
 } from './samples.ts';
 
 /** The read operations of the store. */
-export function readSuite(open: () => Promise<Engine>): void {
+export function readSuite(open: () => Promise<WorkerEngine>): void {
   describe('reads', () => {
-    let engine: Engine;
+    let engine: WorkerEngine;
     beforeAll(async () => {
       engine = await open();
     }, 60_000);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Message } from '../../events/index.ts';
-import type { Engine } from '../../lib/engine/port.ts';
+import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
 import { sweep } from '../../lib/handlers/sweep.ts';
 import { syncInventory } from '../../lib/handlers/sync-inventory.ts';
@@ -11,7 +11,7 @@ import { domain, FakeKeystone, project, role, user } from '../unit/account/world
 import { QUICK_RETRY, until } from './place.ts';
 
 let folder: string;
-let engine: Engine;
+let engine: WorkerEngine;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'propagator-sweep-'));
   engine = await openPostgresEngine({ dataFolder: folder, retry: QUICK_RETRY });

@@ -1,8 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../events/index.ts';
 import type { ErrorReport } from '../../shared/errors.ts';
-import { engineError } from '../engine-error.ts';
-import type { Change, DeadLetterFilter, Decided, Delivery, Engine, WorkOptions } from '../port.ts';
+import { closedError, engineError } from '../engine-error.ts';
+import type {
+  Change,
+  DeadLetterFilter,
+  Decided,
+  Delivery,
+  WorkerEngine,
+  WorkOptions,
+} from '../port.ts';
 import type { Aws } from './clients.ts';
 import {
   discardDeadLetters,
@@ -56,7 +63,7 @@ export interface AwsEngineOptions {
 }
 
 /** The engine, with the functions that only AWS needs. */
-export interface AwsEngine extends Engine {
+export interface AwsEngine extends WorkerEngine {
   /**
    * Sends the outboxes of processes that died before they could send. Returns their number. Commits
    * also do this every few seconds.
@@ -278,11 +285,6 @@ class DynamoEngine implements AwsEngine {
   }
 
   #mustBeOpen(): void {
-    if (this.#closed)
-      throw engineError(
-        'closed',
-        'The engine is closed.',
-        'This process is ending; the message comes again elsewhere.',
-      );
+    if (this.#closed) throw closedError();
   }
 }

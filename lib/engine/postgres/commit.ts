@@ -4,14 +4,12 @@ import { deadLetterQueueOf, type Outgoing, queueOf } from '../../../events/index
 import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation } from '../../operation/model.ts';
 import { storable, storableMessage, storableRecord, toJson } from '../json.ts';
-import type { Change } from '../port.ts';
+import { type Change, QUARANTINED_AT_MOST } from '../port.ts';
+import type { WorkerWakeups } from '../worker-wakeups.ts';
 import { bossOn, type Database, detailOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
-import type { WorkerWakeups } from './worker-wakeups.ts';
 
-/** Beyond this, the oldest records are deleted. */
-const QUARANTINED_AT_MOST = 10_000;
 /**
  * PostgreSQL aborted one of two transactions in a deadlock. Nothing was written, so the caller
  * reads and decides again.
@@ -30,7 +28,7 @@ class Conflict extends Error {}
 export async function commit(
   database: Database,
   queues: Queues,
-  bells: WorkerWakeups,
+  wakeups: WorkerWakeups,
   change: Change,
 ): Promise<'committed' | 'conflict'> {
   const jobs = (change.messages ?? []).map(jobOf);
@@ -65,7 +63,7 @@ export async function commit(
   }
   for (const [queue, list] of messages)
     for (const [delay, same] of Map.groupBy(list, ({ delaySeconds }) => delaySeconds))
-      bells.ring(
+      wakeups.wake(
         queue,
         delay,
         same.map(({ job }) => job.id),

@@ -11,10 +11,10 @@ import {
   type Decision,
   NO_WORD,
 } from '../port.ts';
+import type { WorkerWakeups } from '../worker-wakeups.ts';
 import { bossOn, type Database, engineError, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
 import { BOSS_SCHEMA } from './schema.ts';
-import type { WorkerWakeups } from './worker-wakeups.ts';
 
 const LISTED_AT_MOST = 10_000;
 
@@ -132,7 +132,7 @@ export function discardDeadLetters(
 interface Store {
   readonly database: Database;
   readonly queues: Queues;
-  readonly bells: WorkerWakeups;
+  readonly wakeups: WorkerWakeups;
 }
 
 /**
@@ -140,7 +140,7 @@ interface Store {
  * the decision.
  */
 async function decide(
-  { database, queues, bells }: Store,
+  { database, queues, wakeups }: Store,
   filter: DeadLetterFilter,
   decided: Decided,
   deed: Deed,
@@ -164,7 +164,7 @@ async function decide(
     await database.announce(session, [...touched]);
     return { touched, letters: found.length };
   });
-  for (const queue of done.touched) bells.ring(queue);
+  for (const queue of done.touched) wakeups.wake(queue);
   return done.letters;
 }
 

@@ -1,18 +1,21 @@
 import type { QueueName } from '../../../events/index.ts';
-import type { Change, DeadLetterFilter, Decided, Delivery, Engine, WorkOptions } from '../port.ts';
+import { closedError } from '../engine-error.ts';
+import type { Handler } from '../message-loop.ts';
+import type { Change, DeadLetterFilter, Decided, WorkerEngine, WorkOptions } from '../port.ts';
+import { Worker } from '../worker.ts';
+import { WorkerWakeups } from '../worker-wakeups.ts';
 import { commit, forget } from './commit.ts';
 import { beginAnew, damageOf, isDamage } from './damage.ts';
 import { type Database, engineError } from './database.ts';
 import { discardDeadLetters, listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import { openEmbedded } from './embedded.ts';
 import { StoreHealth } from './health.ts';
+import { type JobRecord, jobSource, sendHeartbeat } from './job-source.ts';
 import { makeBoss, Queues, RETRY, type RetryOptions } from './queues.ts';
 import { readsOf } from './reads.ts';
-import { boundWaits, makeDue, putBack, requeueOrphaned, SIGN_OF_LIFE_SECONDS } from './recovery.ts';
+import { boundWaits, HEARTBEAT_SECONDS, makeDue, putBack, requeueOrphaned } from './recovery.ts';
 import { migrate } from './schema.ts';
 import { openServer } from './server.ts';
-import { Worker } from './work.ts';
-import { WorkerWakeups } from './worker-wakeups.ts';
 
 export interface PostgresEngineOptions {
   /**
@@ -45,7 +48,7 @@ const ROUNDS_TO_FORGET = 1080;
  * `engine.folder.incomplete`, `engine.database.unreachable`, `engine.schema.newer` or
  * `engine.settings`.
  */
-export async function openPostgresEngine(options: PostgresEngineOptions): Promise<Engine> {
+export async function openPostgresEngine(options: PostgresEngineOptions): Promise<WorkerEngine> {
   const warn = options.onWarning ?? (() => {});
   try {
     return await openOnce(options, warn);
@@ -59,7 +62,7 @@ export async function openPostgresEngine(options: PostgresEngineOptions): Promis
 async function openOnce(
   options: PostgresEngineOptions,
   warn: (message: string, cause?: unknown) => void,
-): Promise<Engine> {
+): Promise<WorkerEngine> {
   const database = await openDatabase(options, warn);
   const boss = makeBoss(database, warn);
   try {
@@ -90,14 +93,14 @@ function openDatabase(
   );
 }
 
-class PostgresEngine implements Engine {
+class PostgresEngine implements WorkerEngine {
   readonly reads;
   readonly #database: Database;
   readonly #queues: Queues;
   readonly #warn: (message: string, cause?: unknown) => void;
-  readonly #bells: WorkerWakeups;
+  readonly #wakeups: WorkerWakeups;
   readonly #health: StoreHealth;
-  readonly #workers: Worker[] = [];
+  readonly #workers: { readonly queue: QueueName; readonly worker: Worker<JobRecord> }[] = [];
   readonly #timers: NodeJS.Timeout[];
   #closing: Promise<void> | undefined;
   #closed = false;
@@ -112,12 +115,12 @@ class PostgresEngine implements Engine {
     this.#warn = warn;
     this.reads = readsOf(database);
     this.#health = new StoreHealth(database);
-    this.#bells = new WorkerWakeups((queue, ids) =>
+    this.#wakeups = new WorkerWakeups((queue, ids) =>
       makeDue(database, queue, ids).catch((error: unknown) =>
         warn('Delayed messages could not be made due', error),
       ),
     );
-    database.listen((queue) => this.#bells.ring(queue));
+    database.listen((queue) => this.#wakeups.wake(queue));
     this.#timers = [
       this.#every(TIDY_MILLIS, 'The database could not be tidied', (iteration) =>
         this.#housekeeping(iteration),
@@ -125,28 +128,25 @@ class PostgresEngine implements Engine {
     ];
     if (database.resourceType === 'server')
       this.#timers.push(
-        this.#every(SIGN_OF_LIFE_SECONDS * 1000, 'No sign of life could be given', () =>
-          this.#signOfLife(),
+        this.#every(HEARTBEAT_SECONDS * 1000, 'No sign of life could be given', () =>
+          this.#heartbeat(),
         ),
       );
   }
 
   async commit(change: Change): Promise<'committed' | 'conflict'> {
     this.#mustBeOpen();
-    return this.#health.observe(commit(this.#database, this.#queues, this.#bells, change));
+    return this.#health.observe(commit(this.#database, this.#queues, this.#wakeups, change));
   }
 
-  async work(
-    queue: QueueName,
-    options: WorkOptions,
-    handler: (deliveries: readonly Delivery[]) => Promise<void>,
-  ): Promise<void> {
+  async work(queue: QueueName, options: WorkOptions, handler: Handler): Promise<void> {
     this.#mustBeOpen();
     await this.#queues.ensure([queue]);
     if (this.#closing !== undefined) return;
-    const worker = new Worker(this.#queues.boss, queue, options, handler, this.#warn);
-    this.#workers.push(worker);
-    this.#bells.on(queue, () => worker.wake());
+    const source = jobSource(this.#queues.boss, queue);
+    const worker = new Worker(queue, source, options, handler, this.#warn);
+    this.#workers.push({ queue, worker });
+    this.#wakeups.on(queue, () => worker.wake());
   }
 
   deadLetters(filter: DeadLetterFilter) {
@@ -156,7 +156,7 @@ class PostgresEngine implements Engine {
   async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
     this.#mustBeOpen();
     return redriveDeadLetters(
-      { database: this.#database, queues: this.#queues, bells: this.#bells },
+      { database: this.#database, queues: this.#queues, wakeups: this.#wakeups },
       filter,
       decided,
     );
@@ -168,7 +168,7 @@ class PostgresEngine implements Engine {
   ): Promise<number> {
     this.#mustBeOpen();
     return discardDeadLetters(
-      { database: this.#database, queues: this.#queues, bells: this.#bells },
+      { database: this.#database, queues: this.#queues, wakeups: this.#wakeups },
       filter,
       decided,
     );
@@ -186,26 +186,22 @@ class PostgresEngine implements Engine {
 
   async #close(graceSeconds: number): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    this.#bells.silence();
+    this.#wakeups.silence();
     // Running handlers may still commit.
-    const held = await Promise.all(
-      this.#workers.map((worker) => worker.close(graceSeconds * 1000)),
+    const unfinished = await Promise.all(
+      this.#workers.map(({ worker }) => worker.close(graceSeconds * 1000)),
     );
     this.#closed = true;
-    await putBack(this.#database, held.flat()).catch((error: unknown) =>
-      this.#warn('Messages could not be put back', error),
+    const ids = unfinished.flat().map(({ id }) => id);
+    await putBack(this.#database, ids).catch((error: unknown) =>
+      this.#warn('Unfinished messages could not be returned to their queues', error),
     );
     await this.#queues.boss.stop({ close: false, graceful: false });
     await this.#database.close();
   }
 
   #mustBeOpen(): void {
-    if (this.#closed)
-      throw engineError(
-        'closed',
-        'The engine is closed.',
-        'This process is ending; the message comes again elsewhere.',
-      );
+    if (this.#closed) throw closedError();
   }
 
   #every(
@@ -226,10 +222,14 @@ class PostgresEngine implements Engine {
     }, millis);
   }
 
-  async #signOfLife(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.signOfLife()));
+  async #heartbeat(): Promise<void> {
+    await Promise.all(
+      this.#workers.map(({ queue, worker }) =>
+        sendHeartbeat(this.#queues.boss, queue, worker.held),
+      ),
+    );
     for (const queue of await requeueOrphaned(this.#database, this.#queues.boss, false))
-      this.#bells.ring(queue);
+      this.#wakeups.wake(queue);
   }
 
   async #housekeeping(iteration: number): Promise<void> {

@@ -11,7 +11,7 @@ export const SILENT_SECONDS = 30;
 /**
  * Interval of the heartbeat, at which each process also requeues the messages of dead processes.
  */
-export const SIGN_OF_LIFE_SECONDS = 8;
+export const HEARTBEAT_SECONDS = 8;
 
 /**
  * After a process died, the receive count of its messages increases, but another message or an

@@ -1,5 +1,6 @@
-import { foldId, type UserId } from '../../../../events/ids.ts';
+import { foldId } from '../../../../events/ids.ts';
 import type { AccountRecord } from '../../../account/inventory.ts';
+import { merged } from '../../accounts.ts';
 import { StoredAccount } from '../../records.ts';
 import { pack, unpack } from './codec.ts';
 import { accountKey, alikePk, memberPk, projectsPk, SUSPICION_PK } from './keys.ts';
@@ -77,22 +78,6 @@ function rowsOf(record: AccountRecord, item: Item | undefined): AccountRows {
     added: item ? 0 : 1,
   };
 }
-
-/**
- * Merges by the inventory's rules: `members` only grows, and the latest `deletedAt` and `seenAt`
- * win, in any order of writes.
- */
-export function merged(old: AccountRecord | undefined, now: AccountRecord): AccountRecord {
-  if (!old) return now;
-  const members =
-    old.members || now.members ? union(old.members ?? [], now.members ?? []) : undefined;
-  const deletedAt =
-    old.deletedAt === undefined ? now.deletedAt : Math.max(old.deletedAt, now.deletedAt ?? 0);
-  return { ...now, seenAt: Math.max(old.seenAt, now.seenAt), deletedAt, members };
-}
-
-const union = (one: readonly UserId[], other: readonly UserId[]): UserId[] =>
-  [...new Set([...one, ...other])].sort();
 
 /** Condition that a row still has the version that was read, or still does not exist. */
 export const unchanged = (attribute: 'version' | 'revision', read: number | undefined) =>

@@ -4,7 +4,7 @@ import type { AccountRecord } from '../../../account/inventory.ts';
 import { newestSuspicions } from '../../../account/suspicion.ts';
 import { OPERATION_STATES, type Operation } from '../../../operation/model.ts';
 import { storable } from '../../json.ts';
-import type { OperationFilter, Reads } from '../../port.ts';
+import { type OperationFilter, QUARANTINED_AT_MOST, type Reads } from '../../port.ts';
 import {
   StoredAccount,
   StoredDecision,
@@ -43,8 +43,6 @@ import { ACCOUNTS_COUNTER, COUNTER_PREFIX, domainOf } from './writes.ts';
 
 const LISTED_AT_MOST = 100;
 const READ_AT_ONCE = 100;
-/** Older records are not shown, and the next sweep deletes them. */
-export const QUARANTINED_AT_MOST = 10_000;
 
 const bodies = <Schema extends z.ZodType>(
   schema: Schema,

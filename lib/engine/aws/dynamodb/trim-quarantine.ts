@@ -1,5 +1,5 @@
+import { QUARANTINED_AT_MOST } from '../../port.ts';
 import { idIn, quarantineKey } from './keys.ts';
-import { QUARANTINED_AT_MOST } from './reads.ts';
 import type { Store } from './table.ts';
 
 /** Deletes the oldest quarantine records beyond the limit of 10,000. */

@@ -7,7 +7,7 @@ const LONGEST_TIMER_SECONDS = 20 * 24 * 60 * 60;
  * clock of the database may have been set back.
  */
 export class WorkerWakeups {
-  readonly #ringers = new Map<string, Set<() => void>>();
+  readonly #callbacks = new Map<string, Set<() => void>>();
   readonly #timers = new Set<NodeJS.Timeout>();
 
   readonly #makeDue: (queue: string, ids: readonly string[]) => Promise<unknown>;
@@ -17,15 +17,15 @@ export class WorkerWakeups {
   }
 
   on(queue: string, wake: () => void): void {
-    const ringers = this.#ringers.get(queue) ?? new Set();
-    this.#ringers.set(queue, ringers.add(wake));
+    const callbacks = this.#callbacks.get(queue) ?? new Set();
+    this.#callbacks.set(queue, callbacks.add(wake));
   }
 
-  ring(queue: string, delaySeconds = 0, ids: readonly string[] = []): void {
-    const ringers = this.#ringers.get(queue) ?? new Set();
+  wake(queue: string, delaySeconds = 0, ids: readonly string[] = []): void {
+    const callbacks = this.#callbacks.get(queue) ?? new Set();
     if (delaySeconds > LONGEST_TIMER_SECONDS) return;
     if (delaySeconds <= 0) {
-      for (const wake of ringers) wake();
+      for (const wake of callbacks) wake();
       return;
     }
     // The database counts from the start of the transaction, so the message is due by now. The
@@ -34,7 +34,7 @@ export class WorkerWakeups {
       () => {
         this.#timers.delete(timer);
         const wakeAll = (): void => {
-          for (const wake of ringers) wake();
+          for (const wake of callbacks) wake();
         };
         this.#makeDue(queue, ids).then(wakeAll, wakeAll);
       },
@@ -46,6 +46,6 @@ export class WorkerWakeups {
   silence(): void {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    this.#ringers.clear();
+    this.#callbacks.clear();
   }
 }

@@ -1,0 +1,18 @@
+import type { UserId } from '../../events/ids.ts';
+import type { AccountRecord } from '../account/inventory.ts';
+
+/**
+ * Merges a stored record with a new one by the inventory's rules: `members` only grows, and the
+ * latest `deletedAt` and `seenAt` win, in any order of writes. PostgreSQL does the same in SQL.
+ */
+export function merged(old: AccountRecord | undefined, now: AccountRecord): AccountRecord {
+  if (!old) return now;
+  const members =
+    old.members || now.members ? union(old.members ?? [], now.members ?? []) : undefined;
+  const deletedAt =
+    old.deletedAt === undefined ? now.deletedAt : Math.max(old.deletedAt, now.deletedAt ?? 0);
+  return { ...now, seenAt: Math.max(old.seenAt, now.seenAt), deletedAt, members };
+}
+
+const union = (one: readonly UserId[], other: readonly UserId[]): UserId[] =>
+  [...new Set([...one, ...other])].sort();
