@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { type Message, queueOf } from '../../events/index.ts';
+import type { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
 import type { Change, Engine } from '../../lib/engine/port.ts';
-import type { MemoryEngine } from '../memory.ts';
 
 /**
  * The fate of a delivery: which due message is delivered, and whether the process dies around the
@@ -59,7 +59,6 @@ function dying(engine: Engine, when: 'before' | 'after'): Engine {
       if (when === 'after') await engine.commit(change);
       throw new Died();
     },
-    work: engine.work.bind(engine),
     deadLetters: engine.deadLetters.bind(engine),
     redrive: engine.redrive.bind(engine),
     discard: engine.discard.bind(engine),
@@ -69,7 +68,7 @@ function dying(engine: Engine, when: 'before' | 'after'): Engine {
 }
 
 interface World<Ports extends { engine: Engine }> {
-  readonly engine: MemoryEngine;
+  readonly engine: SteppedEngine;
   readonly deps: Ports;
   handle(message: Message, deps?: Ports): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type { ProjectId } from '../../events/ids.ts';
 import { ProjectId as parseProjectId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
+import { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
 import type { Delivery } from '../../lib/engine/port.ts';
 import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
 import { runTask, type ServiceDeps } from '../../lib/handlers/task.ts';
@@ -13,7 +14,6 @@ import {
   type ServiceApi,
 } from '../../lib/task/service.ts';
 import { required } from '../dependencies.ts';
-import { MemoryEngine } from '../memory.ts';
 import { registryWith } from '../registries.ts';
 
 export const TARGET = parseProjectId.parse('target');
@@ -42,7 +42,7 @@ export interface WorldOptions {
  * project and of a control project.
  */
 export class SmallWorld {
-  readonly engine = new MemoryEngine();
+  readonly engine = new SteppedEngine();
   readonly held = new Map<string, Held[]>();
   readonly services: Service[];
   alive = new Set<string>([CONTROL]);

@@ -1,6 +1,7 @@
 import { ProjectId } from '../../events/ids.ts';
 import type { Message } from '../../events/index.ts';
 import { api } from '../../lib/api/api.ts';
+import { SteppedEngine, type Waiting } from '../../lib/engine/memory/stepped.ts';
 import type { Delivery } from '../../lib/engine/port.ts';
 import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
 import { runTask, type ServiceDeps } from '../../lib/handlers/task.ts';
@@ -9,7 +10,6 @@ import { type ErrorClass, PropagatorError } from '../../lib/shared/errors.ts';
 import type { Service } from '../../lib/task/service.ts';
 import { apiAccess, type Caller, changeBy } from '../api-tokens.ts';
 import { preferred, required } from '../dependencies.ts';
-import { MemoryEngine, type Waiting } from '../memory.ts';
 import { LivingCloud } from './stateful-cloud.ts';
 import { type Described, serviceOf } from './stateful-service.ts';
 
@@ -37,7 +37,7 @@ export interface Wish {
  * happen.
  */
 export class LivingWorld {
-  readonly engine = new MemoryEngine();
+  readonly engine = new SteppedEngine();
   readonly cloud: LivingCloud;
   readonly services: Service[];
   readonly httpPlugins: string[] = [];

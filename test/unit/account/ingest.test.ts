@@ -224,7 +224,7 @@ describe('the same notification', () => {
     const seen: typeof reads.seen = async (ids) => {
       const answer = await reads.seen(ids);
       asked += 1;
-      if (asked === 1) for (const id of ids) world.engine.seenIds.add(id);
+      if (asked === 1) for (const id of ids) world.engine.seenIds.set(id, 0);
       return answer;
     };
     const engine = { reads: { ...reads, seen }, commit: world.engine.commit.bind(world.engine) };
@@ -324,7 +324,7 @@ describe('members of a project', () => {
     world.keystone.roles.length = 0;
     world.keystone.roles.push(role('p2', 'u5'));
     await world.syncInventory();
-    expect(record('project/p1')?.members).toEqual(['u1', 'u9', 'u2', 'u3']);
+    expect(record('project/p1')?.members).toEqual(['u1', 'u2', 'u3', 'u9']);
     expect(world.said).toEqual([]);
   });
   it('are found in an application credential: made by the user, with a token of the project', async () => {

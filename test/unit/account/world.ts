@@ -4,13 +4,13 @@ import { DomainId, ProjectId, UserId } from '../../../events/ids.ts';
 import type { NotificationReceived } from '../../../events/notification.ts';
 import type { Keystone, KeystoneState } from '../../../lib/account/keystone.ts';
 import { notificationReceived } from '../../../lib/account/received.ts';
+import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import type { Engine } from '../../../lib/engine/port.ts';
 import { ingest } from '../../../lib/handlers/ingest.ts';
 import { type Swept, sweep } from '../../../lib/handlers/sweep.ts';
 import { syncInventory } from '../../../lib/handlers/sync-inventory.ts';
 import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
-import { MemoryEngine } from '../../memory.ts';
 
 type Living = Account & { enabled: boolean };
 
@@ -97,7 +97,7 @@ export const silent = createLogger('silent');
 
 /** An engine in memory, a Keystone, a clock, and ingest between them. */
 export class World {
-  readonly engine = new MemoryEngine();
+  readonly engine = new SteppedEngine();
   readonly keystone = new FakeKeystone();
   readonly deps = {
     engine: this.engine as Engine,

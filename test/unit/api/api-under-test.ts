@@ -1,7 +1,7 @@
 import { api } from '../../../lib/api/api.ts';
 import type { ApiDeps } from '../../../lib/api/deps.ts';
+import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { apiAccess } from '../../api-tokens.ts';
-import { MemoryEngine } from '../../memory.ts';
 import { SmallWorld } from '../../property/small-world.ts';
 
 export interface LogLine {
@@ -12,7 +12,7 @@ export interface LogLine {
 
 /** The API over an engine in memory, as it answers on loopback, with what it logged. */
 export function apiUnderTest(more: Partial<ApiDeps> = {}) {
-  const engine = new MemoryEngine();
+  const engine = new SteppedEngine();
   const lines: LogLine[] = [];
   const line = (level: LogLine['level']) => (fields: Record<string, unknown>, message: string) =>
     void lines.push({ level, fields, message });

@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { api } from '../../../lib/api/api.ts';
+import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';
-import { MemoryEngine } from '../../memory.ts';
 import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
 
 function apiUrl(
-  engine = new MemoryEngine(),
+  engine = new SteppedEngine(),
   healthy = true,
   mode: 'observe' | 'enforce' = 'enforce',
 ) {
@@ -44,11 +44,11 @@ async function finished(): Promise<SmallWorld> {
 describe('the HTTP door', () => {
   it('is healthy only when the database answers and every part is well', async () => {
     expect((await apiUrl().call('/healthz')).status).toBe(200);
-    expect(await apiUrl(new MemoryEngine(), false).call('/healthz')).toMatchObject({
+    expect(await apiUrl(new SteppedEngine(), false).call('/healthz')).toMatchObject({
       status: 503,
       body: { ok: false, relay: 'away' },
     });
-    const broken = new MemoryEngine();
+    const broken = new SteppedEngine();
     broken.health = () => Promise.reject(new Error('gone'));
     expect(await apiUrl(broken).call('/healthz')).toMatchObject({
       status: 503,

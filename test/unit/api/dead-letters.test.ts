@@ -1,11 +1,11 @@
 import { OperationId } from '../../../events/ids.ts';
 import { api } from '../../../lib/api/api.ts';
 import { DeadLettersShape, OperationShape, OperationsShape } from '../../../lib/cli/shapes.ts';
+import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { SHOWN_AT_MOST } from '../../../lib/engine/port.ts';
 import type { ErrorReport } from '../../../lib/shared/errors.ts';
 import { apiAccess, type Caller, changeBy } from '../../api-tokens.ts';
 import { confirmation, operation, quarantined, requested, task } from '../../engine/samples.ts';
-import { MemoryEngine } from '../../memory.ts';
 import { SmallWorld } from '../../property/small-world.ts';
 import { SILENT_LOG, TELLINGS } from '../shared/secrets.ts';
 
@@ -18,7 +18,7 @@ const denied: ErrorReport = {
   status: 403,
 };
 
-function apiUrl(engine = new MemoryEngine()) {
+function apiUrl(engine = new SteppedEngine()) {
   const { deps } = new SmallWorld({
     resources: [0, 0, 0],
     lingers: 0,

@@ -158,7 +158,7 @@ describe('a change that no notification announced', () => {
       world.keystone.remove('project', 'p1');
       await world.take(cadf('identity.project.deleted', 'p1'));
     };
-    world.engine.waiting.length = 0;
+    world.engine.clear();
     expect(await world.sweep()).toMatchObject({ deleted: 0, held: 0 });
     expect(world.said).toEqual([
       'account.project.created project late',
@@ -240,7 +240,7 @@ describe('a list that can’t be trusted', () => {
 
   it('leaves them held, whatever later lists show of others', async () => {
     await halfListing();
-    world.engine.waiting.length = 0;
+    world.engine.clear();
     for (const id of ['p0', 'p1', 'p2']) world.keystone.put(project(id));
     world.engine.time += 60_000;
     expect(await world.sweep()).toMatchObject({ held: 3, deleted: 0 });

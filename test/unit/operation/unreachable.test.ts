@@ -241,7 +241,7 @@ describe('a disabled project whose cleanup an administrator asks for', () => {
       hold: {
         about: 'leftovers',
         reason: expect.stringMatching(
-          /vault: secrets could not be reached; booking: leases could not be reached/,
+          /booking: leases could not be reached; vault: secrets could not be reached/,
         ),
       },
     });

@@ -88,7 +88,7 @@ describe('a user who was deleted in Keystone', () => {
     await member('gone-project', GONE_USER);
     await leftover();
     await world.settle();
-    expect(world.operation.scope).toMatchObject({ projects: ['target', 'gone-project'] });
+    expect(world.operation.scope).toMatchObject({ projects: ['gone-project', 'target'] });
     expect([...new Set(world.cloud.asked)].sort()).toEqual(['gone-project', 'target']);
   });
 

@@ -1,3 +1,4 @@
+import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { coordinate } from '../../../lib/handlers/coordinate.ts';
 import { runTask } from '../../../lib/handlers/task.ts';
 import { designate } from '../../../lib/services/designate.ts';
@@ -10,7 +11,6 @@ import {
   designateIn,
   designateWithShares,
 } from '../../cloud/documented/designate.ts';
-import { MemoryEngine } from '../../memory.ts';
 import { deleted } from '../../property/stateful-world.ts';
 import { Stage } from './emptying.ts';
 
@@ -25,14 +25,14 @@ const LIMITS = {
 };
 
 let stage: Stage;
-let engine: MemoryEngine;
+let engine: SteppedEngine;
 let clock: VirtualClock;
 let controls: unknown;
 afterEach(() => stage.close());
 
 const open = async (release = designateWithShares): Promise<void> => {
   clock = new VirtualClock();
-  engine = new MemoryEngine();
+  engine = new SteppedEngine();
   engine.time = clock.now();
   stage = await Stage.open({ with: [release], clock, durations: { documented: ZONES_TAKE } });
   controls = stage.rehearsal.world.resources(stage.control.project.id);

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
+import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { observedEngine } from '../../../lib/engine/observed.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
-import { MemoryEngine } from '../../memory.ts';
 import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
 import { SILENT_LOG, TELLINGS } from './secrets.ts';
 
@@ -71,7 +71,7 @@ describe('the log', () => {
 
   it('says nothing of a change that was not committed', async () => {
     const { lines, log } = capture();
-    const engine = new MemoryEngine();
+    const engine = new SteppedEngine();
     engine.commit = async () => 'conflict';
     await observedEngine(engine, log).commit({
       quarantine: [

@@ -5,8 +5,8 @@ import { readNotification } from '../../../../lib/account/notification.ts';
 import { notificationsIn } from '../../../../lib/engine/aws/lambda/event-sources.ts';
 import { readBody } from '../../../../lib/engine/aws/messaging/envelope.ts';
 import { HEARTBEAT } from '../../../../lib/engine/aws/messaging/relay-sink.ts';
+import { SteppedEngine } from '../../../../lib/engine/memory/stepped.ts';
 import { ingest } from '../../../../lib/handlers/ingest.ts';
-import { MemoryEngine } from '../../../memory.ts';
 
 const sample = (name: string): Record<string, unknown> =>
   JSON.parse(
@@ -39,7 +39,7 @@ describe('an event of a broker that Lambda reads by itself', () => {
 
   it('is taken in as what a relay brings: the account events are on their way', async () => {
     for (const name of ['amazon-mq', 'self-managed-kafka']) {
-      const engine = new MemoryEngine();
+      const engine = new SteppedEngine();
       const absent = async () => ({ is: 'absent' }) as const;
       const none = async () => [];
       const keystone = {

@@ -1,0 +1,88 @@
+import { type QueueName, queueOf } from '../../../events/index.ts';
+import type { QuarantineRecord } from '../../account/inventory.ts';
+import { merged } from '../accounts.ts';
+import { engineError } from '../engine-error.ts';
+import { storableMessage } from '../json.ts';
+import { type Change, QUARANTINED_AT_MOST } from '../port.ts';
+import { moveToDeadLetters } from './dead-letters.ts';
+import type { QueuedMessage } from './queues.ts';
+import { accountKey, type MemoryStore } from './store.ts';
+
+/** An older notification is no longer recognized as a duplicate. */
+const SEEN_MILLIS = 14 * 24 * 60 * 60 * 1000;
+
+export type Committed = readonly QueuedMessage[] | 'conflict';
+
+/**
+ * Writes a change, all or nothing. Returns the messages that were sent. `now` is in epoch
+ * milliseconds. Throws `engine.counter` for an amount that is not an integer.
+ */
+export function commit(store: MemoryStore, change: Change, now: number): Committed {
+  for (const queue of queuesOf(change)) store.queues.ensure(queue);
+  for (const [name, amount] of Object.entries(change.counters ?? {}))
+    if (!Number.isSafeInteger(amount))
+      throw engineError(
+        'counter',
+        `The amount ${amount} cannot be added to the counter ${name}.`,
+        'This is a defect of the caller: a counter adds integers.',
+      );
+  if (conflicts(store, change)) return 'conflict';
+  const { messages = [], deadLetters = [], ...state } = change;
+  write(store, structuredClone(state), now);
+  for (const { message, error } of deadLetters)
+    moveToDeadLetters(store, queueOf(message), storableMessage(message), { error, at: now });
+  return messages.map((message) =>
+    store.queues.send(message, now + (message.delaySeconds ?? 0) * 1000),
+  );
+}
+
+function queuesOf({ messages = [], deadLetters = [] }: Change): Set<QueueName> {
+  return new Set([...messages, ...deadLetters.map(({ message }) => message)].map(queueOf));
+}
+
+function conflicts(store: MemoryStore, { seen, operations, tasks }: Change): boolean {
+  return (
+    seen?.some((id) => store.seen.has(id)) === true ||
+    isOutdated(operations ?? [], store.operations) ||
+    isOutdated(tasks ?? [], store.tasks)
+  );
+}
+
+type Versioned = { readonly id: string; readonly version: number };
+
+/** True if a record has another version than the stored one, or occurs twice. */
+const isOutdated = (records: readonly Versioned[], stored: ReadonlyMap<string, Versioned>) =>
+  new Set(records.map(({ id }) => id)).size < records.length ||
+  records.some(({ id, version }) => (stored.get(id)?.version ?? 0) !== version);
+
+function write(store: MemoryStore, change: Change, now: number): void {
+  for (const operation of change.operations ?? [])
+    store.operations.set(operation.id, { ...operation, version: operation.version + 1 });
+  for (const task of change.tasks ?? [])
+    store.tasks.set(task.id, { ...task, version: task.version + 1 });
+  for (const record of change.accounts ?? []) {
+    const key = accountKey(record.account.type, record.account.id);
+    store.accounts.set(key, merged(store.accounts.get(key), record));
+  }
+  for (const waiver of change.waivers ?? []) store.waivers.set(waiver.type, waiver);
+  for (const type of change.unwaived ?? []) store.waivers.delete(type);
+  for (const id of change.seen ?? []) store.seen.set(id, now);
+  forgetOld(store.seen, now - SEEN_MILLIS);
+  quarantine(store.quarantined, change.quarantine ?? []);
+  for (const [name, amount] of Object.entries(change.counters ?? {}))
+    store.counters.set(name, (store.counters.get(name) ?? 0) + amount);
+}
+
+/** The ids are in the order of their times. */
+function forgetOld(seen: Map<string, number>, before: number): void {
+  for (const [id, at] of seen) {
+    if (at >= before) return;
+    seen.delete(id);
+  }
+}
+
+function quarantine(kept: QuarantineRecord[], records: readonly QuarantineRecord[]): void {
+  const known = new Set(records.length > 0 ? kept.map(({ id }) => id) : []);
+  kept.push(...records.filter(({ id }) => !known.has(id)));
+  kept.splice(0, Math.max(0, kept.length - QUARANTINED_AT_MOST));
+}

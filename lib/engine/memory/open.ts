@@ -1,0 +1,169 @@
+import type { QueueName } from '../../../events/index.ts';
+import { backoffMillis } from '../../shared/backoff.ts';
+import type { ErrorReport } from '../../shared/errors.ts';
+import { closedError } from '../engine-error.ts';
+import type { Handler } from '../message-loop.ts';
+import type { Change, DeadLetterFilter, Decided, WorkerEngine, WorkOptions } from '../port.ts';
+import { type Warn, Worker, type WorkerSource } from '../worker.ts';
+import { WorkerWakeups } from '../worker-wakeups.ts';
+import { commit } from './commit.ts';
+import { deadLetters, discard, moveToDeadLetters, type Outcome, redrive } from './dead-letters.ts';
+import type { QueuedMessage } from './queues.ts';
+import { readsOf } from './reads.ts';
+import { MemoryStore } from './store.ts';
+
+export interface MemoryEngineOptions {
+  /** Default: a new, empty store. */
+  readonly store?: MemoryStore;
+  /** Epoch milliseconds. Default: the monotonic clock of this process. */
+  readonly now?: () => number;
+  /**
+   * `limit`: deliveries after the first, default 8. `longestSeconds`: the longest back-off, default
+   * 300; it starts at 1 s and doubles.
+   */
+  readonly retry?: { readonly limit: number; readonly longestSeconds: number };
+  /** Called for a handler that failed and for messages that cannot be read. */
+  readonly onWarning?: Warn;
+}
+
+/** A timer may end this much too early. */
+const TIMER_MILLIS = 5;
+const RETRY = { limit: 8, longestSeconds: 300 };
+const preciseNow = (): number => performance.timeOrigin + performance.now();
+
+/**
+ * The engine in the memory of one process: for tests, and to try the propagator. Nothing remains
+ * after the process ends.
+ *
+ * @example
+ * const engine = new MemoryEngine();
+ * await engine.work('coordinate', { concurrency: 4 }, (deliveries) => coordinate(deliveries, deps));
+ */
+export class MemoryEngine implements WorkerEngine {
+  readonly reads;
+  protected readonly store: MemoryStore;
+  readonly #now: () => number;
+  readonly #retry: { readonly limit: number; readonly longestSeconds: number };
+  readonly #warn: Warn;
+  readonly #wakeups = new WorkerWakeups(async (_, ids) => this.#makeDue(new Set(ids)));
+  readonly #workers: Worker<QueuedMessage>[] = [];
+  readonly #worked = new Set<QueueName>();
+  #closing: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: MemoryEngineOptions = {}) {
+    this.store = options.store ?? new MemoryStore();
+    this.#now = options.now ?? preciseNow;
+    this.#retry = options.retry ?? RETRY;
+    this.#warn = options.onWarning ?? (() => {});
+    this.reads = readsOf(this.store, this.#now);
+  }
+
+  async commit(change: Change): Promise<'committed' | 'conflict'> {
+    this.#mustBeOpen();
+    const sent = commit(this.store, change, this.#now());
+    if (sent === 'conflict') return sent;
+    this.#wake(sent);
+    return 'committed';
+  }
+
+  async work(queue: QueueName, options: WorkOptions, handler: Handler): Promise<void> {
+    this.#mustBeOpen();
+    if (this.#closing !== undefined) return;
+    this.store.queues.ensure(queue);
+    const worker = new Worker(queue, this.#source(queue), options, handler, this.#warn);
+    this.#workers.push(worker);
+    this.#worked.add(queue);
+    this.#wakeups.on(queue, () => worker.wake());
+  }
+
+  async deadLetters(filter: DeadLetterFilter) {
+    return deadLetters(this.store, filter);
+  }
+
+  async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
+    this.#mustBeOpen();
+    return this.#decided(redrive(this.store, filter, decided, this.#now()));
+  }
+
+  async discard(
+    filter: DeadLetterFilter,
+    decided: Decided & { readonly reason: string },
+  ): Promise<number> {
+    this.#mustBeOpen();
+    return this.#decided(discard(this.store, filter, decided, this.#now()));
+  }
+
+  async health(): Promise<void> {
+    this.#mustBeOpen();
+  }
+
+  close(graceSeconds = 10): Promise<void> {
+    this.#closing ??= this.#close(graceSeconds);
+    return this.#closing;
+  }
+
+  async #close(graceSeconds: number): Promise<void> {
+    this.#wakeups.silence();
+    // Running handlers may still commit.
+    const held = await Promise.all(
+      this.#workers.map((worker) => worker.close(graceSeconds * 1000)),
+    );
+    this.#closed = true;
+    for (const unfinished of held.flat()) {
+      unfinished.active = false;
+      unfinished.receiveCount -= 1;
+    }
+  }
+
+  #source(queue: QueueName): WorkerSource<QueuedMessage> {
+    return {
+      bodyOf: ({ message }) => message,
+      receive: async (most) => this.store.queues.receive(queue, most, this.#now()),
+      complete: async (records) => {
+        for (const record of records) this.store.queues.delete(record);
+      },
+      fail: async (records, error) => {
+        for (const record of records) this.#fail(record, error);
+      },
+    };
+  }
+
+  #fail(record: QueuedMessage, error: ErrorReport): void {
+    const { queue, message, receiveCount } = record;
+    const { limit, longestSeconds } = this.#retry;
+    const now = this.#now();
+    if (receiveCount > limit) {
+      this.store.queues.delete(record);
+      moveToDeadLetters(this.store, queue, message, { error, receiveCount, at: now });
+      return;
+    }
+    const backoff = { firstMillis: 1000, longestMillis: longestSeconds * 1000 };
+    record.active = false;
+    record.dueAt = now + backoffMillis(receiveCount, backoff);
+    this.#wake([record]);
+  }
+
+  #decided({ letters, sent }: Outcome): number {
+    this.#wake(sent);
+    return letters;
+  }
+
+  /** Wakes the workers of this engine, now or when a message is due. */
+  #wake(sent: readonly QueuedMessage[]): void {
+    const now = this.#now();
+    for (const { queue, dueAt, id } of sent)
+      if (this.#worked.has(queue)) this.#wakeups.wake(queue, (dueAt - now) / 1000, [id]);
+  }
+
+  #makeDue(ids: ReadonlySet<string>): void {
+    const now = this.#now();
+    for (const queued of this.store.queues.all())
+      if (ids.has(queued.id) && queued.dueAt < now + TIMER_MILLIS)
+        queued.dueAt = Math.min(queued.dueAt, now);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw closedError();
+  }
+}

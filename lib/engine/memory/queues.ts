@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import { type Message, type QueueName, queueOf } from '../../../events/index.ts';
+import { storableMessage } from '../json.ts';
+import type { QueueRecord } from '../message-loop.ts';
+
+/** A message that waits in a queue or is being handled. */
+export interface QueuedMessage extends QueueRecord {
+  readonly queue: QueueName;
+  /** Grows with each message of the store. */
+  readonly sequence: number;
+  /** As it was sent. It is validated when it is delivered. */
+  readonly message: Message;
+  /** Epoch milliseconds before which it is not delivered. */
+  dueAt: number;
+  receiveCount: number;
+  /** True while a worker handles it. */
+  active: boolean;
+}
+
+export interface QueueDepth {
+  ready: number;
+  delayed: number;
+  active: number;
+}
+
+/** All queues of a store, each in the order of sending. */
+export class MemoryQueues {
+  readonly #queues = new Map<QueueName, Map<string, QueuedMessage>>();
+  #sequence = 0;
+
+  /** Creates a queue if it is missing, so that its depth is listed. */
+  ensure(queue: QueueName): Map<string, QueuedMessage> {
+    const known = this.#queues.get(queue) ?? new Map<string, QueuedMessage>();
+    this.#queues.set(queue, known);
+    return known;
+  }
+
+  send(message: Message, dueAt: number): QueuedMessage {
+    return this.put(queueOf(message), storableMessage(message), dueAt);
+  }
+
+  /** Puts a message body into a queue, also one that this release cannot read. */
+  put(queue: QueueName, body: unknown, dueAt: number): QueuedMessage {
+    const message = structuredClone(body) as Message;
+    const id = randomUUID();
+    const sequence = ++this.#sequence;
+    const queued = { id, queue, sequence, message, dueAt, receiveCount: 0, active: false };
+    this.ensure(queue).set(id, queued);
+    return queued;
+  }
+
+  /** Marks at most `most` due messages as active, the oldest first. */
+  receive(queue: QueueName, most: number, now: number): QueuedMessage[] {
+    const received: QueuedMessage[] = [];
+    for (const queued of this.ensure(queue).values()) {
+      if (received.length >= most) break;
+      if (queued.active || queued.dueAt > now) continue;
+      queued.active = true;
+      queued.receiveCount += 1;
+      received.push(queued);
+    }
+    return received;
+  }
+
+  delete({ queue, id }: QueuedMessage): void {
+    this.#queues.get(queue)?.delete(id);
+  }
+
+  /** The messages of all queues, in the order of sending. */
+  all(): QueuedMessage[] {
+    return [...this.#queues.values()]
+      .flatMap((queue) => [...queue.values()])
+      .sort((one, other) => one.sequence - other.sequence);
+  }
+
+  depths(now: number): Map<QueueName, QueueDepth> {
+    const depthOf = (queue: Map<string, QueuedMessage>): QueueDepth => {
+      const depth = { ready: 0, delayed: 0, active: 0 };
+      for (const { active, dueAt } of queue.values())
+        depth[active ? 'active' : dueAt > now ? 'delayed' : 'ready'] += 1;
+      return depth;
+    };
+    return new Map([...this.#queues].map(([name, queue]) => [name, depthOf(queue)]));
+  }
+}

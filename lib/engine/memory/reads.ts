@@ -1,0 +1,93 @@
+import { foldId } from '../../../events/ids.ts';
+import type { AccountRecord } from '../../account/inventory.ts';
+import { newestSuspicions } from '../../account/suspicion.ts';
+import type { Operation } from '../../operation/model.ts';
+import type { OperationFilter, Reads } from '../port.ts';
+import { accountKey, type MemoryStore } from './store.ts';
+
+const LISTED_AT_MOST = 100;
+
+/** Implements the reads of the port over the maps of a store. `now` is in epoch milliseconds. */
+export function readsOf(store: MemoryStore, now: () => number): Reads {
+  const operations = (isWanted: (operation: Operation) => boolean): Operation[] =>
+    [...store.operations.values()].filter(isWanted);
+  const accounts = (isWanted: (record: AccountRecord) => boolean): AccountRecord[] =>
+    [...store.accounts.values()]
+      .filter(isWanted)
+      .toSorted((one, other) => (one.account.id < other.account.id ? -1 : 1));
+  return {
+    operation: async (id) => store.operations.get(id),
+    operationsAbout: async (type, id) =>
+      operations(({ scope }) => scope.type === type && scope.id === id).toSorted(
+        (one, other) => other.generation - one.generation || other.openedAt - one.openedAt,
+      ),
+    operations: async (filter) =>
+      operations((operation) => isListed(operation, filter))
+        .toSorted((one, other) => other.openedAt - one.openedAt || (one.id < other.id ? -1 : 1))
+        .slice(0, filter.limit ?? LISTED_AT_MOST),
+    tasks: async (operationId) =>
+      [...store.tasks.values()]
+        .filter((task) => task.operationId === operationId)
+        .toSorted((one, other) => (one.id < other.id ? -1 : 1)),
+    task: async (id) => store.tasks.get(id),
+    startedSince: async (at, type) =>
+      operations(
+        ({ startedAt, scope, mode, cause }) =>
+          scope.type === type && mode === 'enforce' && (startedAt ?? -1) >= at && !cause.suspicious,
+      ).length,
+    account: async (type, id) => store.accounts.get(accountKey(type, id)),
+    accounts: async (type, ids) => {
+      const wanted = ids && new Set(ids);
+      return accounts(({ account: { type: is, id } }) => is === type && wanted?.has(id) !== false);
+    },
+    suspicions: async (limit) => newestSuspicions([...store.accounts.values()], limit),
+    accountsAlike: async (type, folded) =>
+      accounts(({ account }) => account.type === type && foldId(account.id) === folded),
+    accountsAfter: async (type, after, limit) =>
+      accounts(
+        ({ account }) => account.type === type && (after === undefined || account.id > after),
+      ).slice(0, limit),
+    projectsOf: async (domainId) =>
+      accounts(({ account }) => account.type === 'project' && account.domainId === domainId),
+    projectsOfMember: async (userId) =>
+      accounts(
+        ({ account, members }) => account.type === 'project' && members?.includes(userId) === true,
+      ),
+    accountCount: async () => store.accounts.size,
+    waivers: async () =>
+      [...store.waivers.values()].toSorted((one, other) => (one.type < other.type ? -1 : 1)),
+    seen: async (ids) => new Set(ids.filter((id) => store.seen.has(id))),
+    decisions: async ({ operationId, limit }) =>
+      store.decisions
+        .filter((decision) => operationId === undefined || decision.operationId === operationId)
+        .slice(0, limit),
+    quarantine: async (limit) => ({
+      total: store.quarantined.length,
+      records: store.quarantined.toReversed().slice(0, limit),
+    }),
+    counters: async () =>
+      Object.fromEntries([...store.counters].toSorted(([one], [other]) => (one < other ? -1 : 1))),
+    depths: async () => {
+      const dead = Map.groupBy(store.dead, ({ letter }) => letter.queue);
+      return Object.fromEntries(
+        [...store.queues.depths(now())].map(([queue, depth]) => [
+          queue,
+          { ...depth, dead: dead.get(queue)?.length ?? 0 },
+        ]),
+      );
+    },
+  };
+}
+
+function isListed(operation: Operation, filter: OperationFilter): boolean {
+  const { scope, state, parentId } = operation;
+  const { projectId, domainId, userId } = filter;
+  const home = scope.type === 'domain' ? scope.id : scope.domainId;
+  return (
+    (filter.state === undefined || state === filter.state) &&
+    (filter.parentId === undefined || parentId === filter.parentId) &&
+    (projectId === undefined || (scope.type === 'project' && scope.id === projectId)) &&
+    (userId === undefined || (scope.type === 'user' && scope.id === userId)) &&
+    (domainId === undefined || home === domainId)
+  );
+}

@@ -1,0 +1,106 @@
+import type { QueueName } from '../../../events/index.ts';
+import type { DeadLetter, DeadLetterFilter, Decided } from '../port.ts';
+import { StoredMessage } from '../records.ts';
+import { moveToDeadLetters } from './dead-letters.ts';
+import { MemoryEngine } from './open.ts';
+import type { QueuedMessage } from './queues.ts';
+
+/** A message that waits for its delivery. */
+export type Waiting = QueuedMessage;
+
+/**
+ * The engine in memory for tests that decide which message is delivered next: it delivers nothing
+ * by itself, and its clock moves only when the test moves it.
+ *
+ * @example
+ * for (const waiting of engine.due()) {
+ *   await coordinate([{ message: waiting.message, receiveCount: 1 }], deps);
+ *   engine.take(waiting);
+ * }
+ */
+export class SteppedEngine extends MemoryEngine {
+  readonly #clock: { time: number };
+  #number = 0;
+
+  constructor(clock = { time: 1_000_000_000 }) {
+    super({ now: () => clock.time });
+    this.#clock = clock;
+  }
+
+  /** Epoch milliseconds. */
+  get time(): number {
+    return this.#clock.time;
+  }
+  set time(time: number) {
+    this.#clock.time = time;
+  }
+
+  get operations() {
+    return this.store.operations;
+  }
+  get tasks() {
+    return this.store.tasks;
+  }
+  get accounts() {
+    return this.store.accounts;
+  }
+  get quarantined() {
+    return this.store.quarantined;
+  }
+  get waived() {
+    return this.store.waivers;
+  }
+  get seenIds() {
+    return this.store.seen;
+  }
+  get counters() {
+    return this.store.counters;
+  }
+  get decided() {
+    return this.store.decisions;
+  }
+  get letters(): readonly DeadLetter[] {
+    return this.store.dead.map(({ letter }) => letter);
+  }
+  get waiting(): readonly Waiting[] {
+    return this.store.queues.all();
+  }
+
+  /** The messages that may be delivered now. When none is due, the clock moves to the next one. */
+  due(): Waiting[] {
+    const { waiting } = this;
+    const next = Math.min(...waiting.map(({ dueAt }) => dueAt));
+    if (Number.isFinite(next)) this.time = Math.max(this.time, next);
+    return waiting.filter(({ dueAt }) => dueAt <= this.time);
+  }
+
+  /** Removes a message that was delivered. */
+  take(waiting: Waiting): void {
+    this.store.queues.delete(waiting);
+  }
+
+  /** Removes all waiting messages. */
+  clear(): void {
+    for (const waiting of this.waiting) this.take(waiting);
+  }
+
+  /** Adds a dead-letter message. `body` may be unreadable. Its ids are `1`, `2`, `3` … */
+  moveToDeadLetters(queue: QueueName, body: unknown, details: Partial<DeadLetter> = {}): void {
+    const id = String(++this.#number);
+    moveToDeadLetters(this.store, queue, body, { id, at: this.time, ...details });
+  }
+
+  /** A redriven message that cannot be read becomes a dead-letter message again at once. */
+  override async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
+    const unreadable = this.store.dead.filter(({ letter }) => letter.message === undefined);
+    const redriven = await super.redrive(filter, decided);
+    this.store.dead.push(...unreadable.filter((one) => !this.store.dead.includes(one)));
+    for (const waiting of this.waiting)
+      if (!StoredMessage.safeParse(waiting.message).success) this.take(waiting);
+    return redriven;
+  }
+
+  override work(): Promise<void> {
+    return Promise.reject(new TypeError('a stepped engine delivers nothing by itself'));
+  }
+}

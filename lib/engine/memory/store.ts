@@ -1,0 +1,33 @@
+import type { AccountRecord, QuarantineRecord } from '../../account/inventory.ts';
+import type { Operation, Task, Waiver } from '../../operation/model.ts';
+import type { DeadLetter, Decision } from '../port.ts';
+import { MemoryQueues } from './queues.ts';
+
+/** A dead-letter message, with the body that a redrive returns to the queue. */
+export interface DeadMessage {
+  readonly letter: DeadLetter;
+  readonly body: unknown;
+}
+
+/**
+ * The state of the engine in memory. It ends with the process. Several engines may be open on one
+ * store, one after the other or together.
+ */
+export class MemoryStore {
+  readonly operations = new Map<string, Operation>();
+  readonly tasks = new Map<string, Task>();
+  /** By {@link accountKey}. */
+  readonly accounts = new Map<string, AccountRecord>();
+  /** The oldest first. */
+  readonly quarantined: QuarantineRecord[] = [];
+  readonly waivers = new Map<string, Waiver>();
+  /** Ids of ingested notifications, with the time in epoch milliseconds; the oldest first. */
+  readonly seen = new Map<string, number>();
+  readonly counters = new Map<string, number>();
+  /** The newest first. */
+  readonly decisions: Decision[] = [];
+  readonly dead: DeadMessage[] = [];
+  readonly queues = new MemoryQueues();
+}
+
+export const accountKey = (type: string, id: string): string => `${type}/${id}`;
