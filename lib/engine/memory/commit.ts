@@ -66,6 +66,7 @@ function write(store: MemoryStore, change: Change, now: number): void {
   }
   for (const waiver of change.waivers ?? []) store.waivers.set(waiver.type, waiver);
   for (const type of change.unwaived ?? []) store.waivers.delete(type);
+  if (change.stopDecision) store.stopDecisions.unshift(change.stopDecision);
   for (const id of change.seen ?? []) store.seen.set(id, now);
   forgetOld(store.seen, now - SEEN_MILLIS);
   quarantine(store.quarantined, change.quarantine ?? []);

@@ -56,6 +56,8 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
     accountCount: async () => store.accounts.size,
     waivers: async () =>
       [...store.waivers.values()].toSorted((one, other) => (one.type < other.type ? -1 : 1)),
+    stopDecision: async () => store.stopDecisions[0],
+    stopDecisions: async (limit) => store.stopDecisions.slice(0, limit),
     seen: async (ids) => new Set(ids.filter((id) => store.seen.has(id))),
     decisions: async ({ operationId, limit }) =>
       store.decisions

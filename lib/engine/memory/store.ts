@@ -1,5 +1,6 @@
 import type { AccountRecord, QuarantineRecord } from '../../account/inventory.ts';
 import type { Operation, Task, Waiver } from '../../operation/model.ts';
+import type { StopDecision } from '../../operation/stop.ts';
 import type { DeadLetter, Decision } from '../port.ts';
 import { MemoryQueues } from './queues.ts';
 
@@ -26,6 +27,8 @@ export class MemoryStore {
   readonly counters = new Map<string, number>();
   /** The newest first. */
   readonly decisions: Decision[] = [];
+  /** The newest first. */
+  readonly stopDecisions: StopDecision[] = [];
   readonly dead: DeadMessage[] = [];
   readonly queues = new MemoryQueues();
 }

@@ -26,7 +26,7 @@ describe('a change that no notification announced', () => {
     world.keystone.put(domain('d2'));
     await world.sweep();
     expect(world.said).toEqual(['account.domain.created domain d2']);
-    world.engine.waiting.length = 0;
+    world.engine.clear();
     world.engine.time += 60_000;
     world.keystone.remove('project', 'p2');
     world.keystone.remove('domain', 'd2');
