@@ -56,8 +56,20 @@ export type Counts = z.infer<typeof Counts>;
 export const Phase = z.enum(['plan', 'pre-delete', 'apply']);
 export type Phase = z.infer<typeof Phase>;
 
-/** Ids in a report, besides the counts. Reports of HTTP plugins do not have them. */
-const ids = {
+/**
+ * What the last listing of a resource type in a run showed. `empty`: no resource of the account is
+ * left. `present`: there was at least one. `unknown`: the type could not be listed.
+ */
+export const VerificationStatus = z.enum(['unknown', 'present', 'empty']);
+export type VerificationStatus = z.infer<typeof VerificationStatus>;
+
+/** What a report has besides the counts. Reports of HTTP plugins do not have these fields. */
+const details = {
+  /**
+   * By resource type: what the last listing of the run showed. A type is missing if the run did not
+   * have to list it.
+   */
+  verification: z.record(ResourceTypeName, VerificationStatus).optional(),
   /**
    * By resource type: the number of resources that no earlier run of the task listed, as far as
    * known.
@@ -105,7 +117,7 @@ export const ServiceRequested = z.object({
      */
     members: z.array(UserId).optional(),
     /**
-     * Resource types that were empty at the last listing. The run lists them only after the others
+     * Resource types that a recent listing verified empty. The run lists them only after the others
      * are empty.
      */
     skipTypes: z.array(ResourceTypeName),
@@ -125,7 +137,7 @@ export const ServiceProgressed = z.object({
     sequence: z.number().int().min(0),
     counts: Counts,
     conditions: z.array(Condition),
-    ...ids,
+    ...details,
     /**
      * The minimum delay in seconds. The coordinator waits longer when the task makes no progress.
      */
@@ -143,11 +155,6 @@ export const ServiceProgressed = z.object({
          * again.
          */
         enabled: z.literal(true).optional(),
-        /**
-         * Resource types that other services wait for, and that were empty in the last listing of
-         * this run.
-         */
-        verifiedEmpty: z.array(ResourceTypeName).optional(),
       })
       .optional(),
   }),
@@ -161,7 +168,7 @@ export const ServiceFinished = z.object({
     because: z.string().optional(),
     counts: Counts,
     conditions: z.array(Condition),
-    ...ids,
+    ...details,
   }),
 });
 /** The run failed. */
@@ -171,7 +178,7 @@ export const ServiceFailed = z.object({
     ...address,
     counts: Counts,
     conditions: z.array(Condition),
-    ...ids,
+    ...details,
     error: ErrorReport,
   }),
 });

@@ -1,19 +1,17 @@
 import * as z from 'zod';
 import { Account, AccountEvent, Cause } from '../../events/account.ts';
 import { TaskDependency } from '../../events/dependency.ts';
-import {
-  DomainId,
-  OperationId,
-  ProjectId,
-  ResourceTypeName,
-  ServiceName,
-  TaskId,
-  UserId,
-} from '../../events/ids.ts';
+import { DomainId, OperationId, ProjectId, ServiceName, TaskId, UserId } from '../../events/ids.ts';
 import type { Message, QueueName } from '../../events/index.ts';
 import { NotificationReceived } from '../../events/notification.ts';
 import { OperationEvent } from '../../events/operation.ts';
-import { Condition, ErrorReport, Phase, ServiceEvent } from '../../events/service.ts';
+import {
+  Condition,
+  ErrorReport,
+  Phase,
+  ServiceEvent,
+  VerificationStatus,
+} from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import {
   OPERATION_STATES,
@@ -151,9 +149,18 @@ export const StoredTask: z.ZodType<Task> = z.looseObject({
   state: z.enum(TASK_STATES),
   phase: Phase,
   preDelete: z.enum(['no', 'due', 'done']).default('no'),
-  verifiedBeforeDeletion: z.array(ResourceTypeName).default([]),
-  verifiedEmpty: z.array(ResourceTypeName).default([]),
-  stale: unset(z.boolean()),
+  verifications: z
+    .record(
+      z.string(),
+      z.looseObject({
+        status: VerificationStatus,
+        verifiedAt: z.number(),
+        phase: Phase,
+        stale: z.boolean(),
+      }),
+    )
+    .default({}),
+  validFromRun: z.number().default(0),
   overtook: z.array(TaskId).default([]),
   run: z.number(),
   sequence: z.number(),

@@ -11,13 +11,8 @@ import { type AccountState, preflight } from '../operation/preflight.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
-import {
-  type Fresh,
-  freshMemoize,
-  type RunReport,
-  runProjectCleanup,
-  runUserCleanup,
-} from '../task/run.ts';
+import type { Fresh } from '../task/ledger.ts';
+import { freshMemoize, type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
 import { Confirmation, type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service, ServiceApi, Watch } from '../task/service.ts';
 import { missingEndpoint, otherServices } from './endpoints.ts';
@@ -340,10 +335,10 @@ type Address = Pick<
 
 function asReport(
   address: Address,
-  { counts, conditions, outcome, verifiedEmpty, fresh, seenIds }: RunReport,
+  { counts, conditions, outcome, verification, fresh, seenIds }: RunReport,
 ): ServiceReport {
   const ids = { ...freshOf(fresh), ...(seenIds === undefined ? {} : { seenIds }) };
-  const seen = { ...address, counts, conditions: conditions.map(plainOf), ...ids };
+  const seen = { ...address, counts, verification, conditions: conditions.map(plainOf), ...ids };
   if (outcome.is === 'finished')
     return { type: 'service.finished', data: { ...seen, result: 'finished' } };
   if (outcome.is === 'unreachable')
@@ -355,13 +350,12 @@ function asReport(
     return { type: 'service.failed', data: { ...seen, error: outcome.error } };
   const error = outcome.error ? { error: outcome.error } : {};
   const returned = outcome.returned ? { returned: outcome.returned } : {};
-  const proven = verifiedEmpty.length > 0 ? { verifiedEmpty: [...verifiedEmpty] } : {};
   return {
     type: 'service.progressed',
     data: {
       ...seen,
       sequence: 0,
-      again: { afterSeconds: outcome.afterSeconds, ...error, ...returned, ...proven },
+      again: { afterSeconds: outcome.afterSeconds, ...error, ...returned },
     },
   };
 }

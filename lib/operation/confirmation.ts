@@ -283,7 +283,7 @@ function plan(
     const service = services.find(({ name }) => name === planned.service);
     const task = firstTask(planned, transaction.operation.id, service, rules.now);
     transaction.put(task);
-    if (task.state === 'planning') transaction.messages.push(transaction.request(task));
+    if (task.state === 'planning') transaction.messages.push(transaction.request(task, rules.now));
   }
 }
 
@@ -329,8 +329,8 @@ function firstTask(
     region: planned.region,
     phase: 'plan',
     preDelete: planned.preDelete && !ended ? 'due' : 'no',
-    verifiedBeforeDeletion: [],
-    verifiedEmpty: [],
+    verifications: {},
+    validFromRun: 0,
     overtook: [],
     run: 1,
     sequence: 0,

@@ -4,13 +4,13 @@ import type {
   DomainId,
   OperationId,
   ProjectId,
-  ResourceTypeName,
   ServiceName,
   TaskId,
   UserId,
 } from '../../events/ids.ts';
 import type { Condition, Phase } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
+import type { Verifications } from './verification.ts';
 
 /** `observe`: count and change nothing. `enforce`: remove. */
 export type Mode = 'observe' | 'enforce';
@@ -243,15 +243,13 @@ export interface Task {
   readonly phase: Phase;
   /** The state of the pre-delete phase; `no` if the task has none. */
   readonly preDelete: 'no' | 'due' | 'done';
-  /** Resource types that were verified empty while the project existed. */
-  readonly verifiedBeforeDeletion: readonly ResourceTypeName[];
-  /** Resource types that other services wait for, and that were empty in the last run. */
-  readonly verifiedEmpty: readonly ResourceTypeName[];
+  /** By resource type: what its last listing showed (`verification.ts`). */
+  readonly verifications: Verifications;
   /**
-   * True if the project was enabled again during the current run. New resources may exist, so types
-   * that this run reports as empty must be listed again.
+   * Verifications of runs with a lower number are stale, because the project was enabled during
+   * such a run.
    */
-  readonly stale?: boolean | undefined;
+  readonly validFromRun: number;
   /**
    * Preferred dependencies that this task did not wait for, because they were held up or the awaited
    * types were verified empty. This task runs once more when they have ended.

@@ -5,17 +5,13 @@ import { type PlannedTask, TASK_ENDED, type Task } from './model.ts';
 import { NO_REGION } from './order.ts';
 import type { OperationTransaction } from './transaction.ts';
 import { moveTask } from './transitions.ts';
+import { ALL_PHASES, isVerifiedEmpty, staleVerifications } from './verification.ts';
 
-/**
- * Within a short grace period the counts of phase `plan` still show which types hold resources. The
- * end is proven by a full listing in any case.
- */
-const SURVEY_IS_FRESH_MILLIS = 10 * 60_000;
 /**
  * Once a task has been blocked for this long only by things that a person must fix, tasks with a
  * preferred dependency on it stop waiting.
  */
-const PEOPLE_MILLIS = 30_000;
+const MAX_WAIT_FOR_OPERATOR_MILLIS = 30_000;
 
 /** True if the task exists and is in one of its end states. */
 export const isEnded = (task: Task | undefined): boolean =>
@@ -41,19 +37,16 @@ function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): b
   return (
     task.state === 'requested' &&
     waitsForPeople(task.conditions) &&
-    now - task.progressAt >= PEOPLE_MILLIS
+    now - task.progressAt >= MAX_WAIT_FOR_OPERATOR_MILLIS
   );
 }
 
-/**
- * True if the other task still runs, and its last run verified that no resource of the awaited
- * types is left.
- */
-function isVerifiedEmpty(transaction: OperationTransaction, dependency: TaskDependency): boolean {
+/** True if the other task still runs, and no resource of the awaited types is left. */
+function isNothingLeft(transaction: OperationTransaction, dependency: TaskDependency): boolean {
   const task = transaction.task(dependency.task);
   if (dependency.until !== 'empty' || task?.state !== 'requested' || task.phase !== 'apply')
     return false;
-  return dependency.types.every((type) => task.verifiedEmpty.includes(type));
+  return dependency.types.every((type) => isVerifiedEmpty(task.verifications, type));
 }
 
 /** True if the task may begin although the task that it depends on has not ended. */
@@ -63,7 +56,7 @@ const mayOvertake = (
   now: number,
 ): boolean =>
   dependency.strength === 'preferred' &&
-  (isHeldUp(transaction, dependency.task, now) || isVerifiedEmpty(transaction, dependency));
+  (isHeldUp(transaction, dependency.task, now) || isNothingLeft(transaction, dependency));
 
 /**
  * Requests every task whose dependencies have ended or may be overtaken. A task that overtook
@@ -72,7 +65,6 @@ const mayOvertake = (
  */
 export function requestReady(transaction: OperationTransaction, now: number): void {
   const { operation } = transaction;
-  const isFresh = now - (operation.confirmedAt.at(0) ?? 0) < SURVEY_IS_FRESH_MILLIS;
   for (const task of transaction.tasks)
     if (
       task.overtook.length > 0 &&
@@ -87,33 +79,33 @@ export function requestReady(transaction: OperationTransaction, now: number): vo
     if (!open.every((one) => mayOvertake(transaction, one, now))) continue;
     const theirs = dependsOn.flatMap((one) => transaction.task(one.task)?.overtook ?? []);
     const overtook = [...new Set([...open.map((one) => one.task), ...theirs])];
-    ask(transaction, { ...task, overtook }, 'apply', now, isFresh && task.startedAt === undefined);
+    requestRun(transaction, { ...task, overtook }, 'apply', now);
   }
 }
 
 /**
- * Discards all verifications, because users could work in the project meanwhile. A run under way
- * may have listed before that, so its verifications are discarded, too. Returns false if no task
- * has to run again.
+ * Marks all verifications as stale, because users could work in the project meanwhile. A run under
+ * way may have listed before that, so its verifications will be stale, too. Returns false if no
+ * task has to run again.
  */
 export function invalidateVerifications(transaction: OperationTransaction): boolean {
   for (const task of transaction.tasks) {
     const isUnderWay = task.state === 'requested';
-    if (isUnderWay || task.verifiedBeforeDeletion.length > 0 || task.verifiedEmpty.length > 0)
-      transaction.put({
-        ...task,
-        verifiedBeforeDeletion: [],
-        verifiedEmpty: [],
-        stale: isUnderWay || undefined,
-      });
-    const now = transaction.task(task.id);
-    if (now && isEnded(now)) reopen(transaction, now);
+    const invalid: Task = {
+      ...task,
+      verifications: staleVerifications(task.verifications, ALL_PHASES),
+      validFromRun: isUnderWay ? task.run + 1 : task.validFromRun,
+    };
+    if (isUnderWay || Object.values(task.verifications).some(({ stale }) => !stale))
+      transaction.put(invalid);
+    if (isEnded(invalid)) reopen(transaction, invalid);
   }
   return transaction.tasks.some((task) => !isEnded(task));
 }
 
 /**
- * Puts an ended task back to `pending`, so that it runs once more. A skipped task stays as it is.
+ * Puts an ended task back to `pending`, so that it runs once more and lists every type. A skipped
+ * task stays as it is.
  */
 export function reopen(transaction: OperationTransaction, task: Task): void {
   // Without a region nothing can be listed again.
@@ -121,9 +113,9 @@ export function reopen(transaction: OperationTransaction, task: Task): void {
   transaction.put({
     ...moveTask(task, 'pending'),
     overtook: [],
+    verifications: staleVerifications(task.verifications, ['plan', 'apply']),
     endedAt: undefined,
     because: undefined,
-    stale: undefined,
   });
 }
 
@@ -134,12 +126,12 @@ export function requestPreDelete(transaction: OperationTransaction, now: number)
   );
   for (const planned of due) {
     const task = transaction.task(planned.id);
-    if (task?.state === 'pending' && isPreDeleteTurn(planned, due, transaction, now))
-      ask(transaction, task, 'pre-delete', now, false);
+    if (task?.state === 'pending' && mayRunBeforeDeletion(planned, due, transaction, now))
+      requestRun(transaction, task, 'pre-delete', now);
   }
 }
 
-function isPreDeleteTurn(
+function mayRunBeforeDeletion(
   planned: PlannedTask,
   due: readonly PlannedTask[],
   transaction: OperationTransaction,
@@ -153,19 +145,20 @@ function isPreDeleteTurn(
   );
 }
 
-function ask(
+function requestRun(
   transaction: OperationTransaction,
   task: Task,
   phase: Task['phase'],
   now: number,
-  isFresh: boolean,
 ): void {
+  // The count is used only if no user could work in the project since, and no run removed anything.
+  const isCountValid = transaction.operation.confirmedAt.length > 0 && task.startedAt === undefined;
   const requested: Task = {
     ...moveTask(task, 'requested'),
     phase,
-    // A verification of phase `plan` or `pre-delete` came before the task's turn.
-    verifiedEmpty: [],
-    stale: undefined,
+    verifications: isCountValid
+      ? task.verifications
+      : staleVerifications(task.verifications, ['plan']),
     run: task.run + 1,
     sequence: 0,
     attempts: 0,
@@ -177,5 +170,5 @@ function ask(
     nextAt: now,
   };
   transaction.put(requested);
-  transaction.messages.push(transaction.request(requested, isFresh));
+  transaction.messages.push(transaction.request(requested, now));
 }

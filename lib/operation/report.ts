@@ -1,5 +1,5 @@
-import { ResourceTypeName, type TaskId } from '../../events/ids.ts';
-import type { Counts, ServiceReport } from '../../events/service.ts';
+import type { TaskId } from '../../events/ids.ts';
+import type { ServiceReport } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance } from './advance.ts';
 import { addDistinct, keepSince, mergeCounts, newRecords, nextRunSeconds } from './counts.ts';
@@ -8,6 +8,12 @@ import type { Task, TaskState } from './model.ts';
 import { invalidateVerifications, reopen } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveTask } from './transitions.ts';
+import {
+  ALL_PHASES,
+  afterPreDelete,
+  applyVerification,
+  staleVerifications,
+} from './verification.ts';
 
 /** Returns the back-off in seconds after an unexpected error: 5, 10, 20, 40 … */
 const retrySeconds = (attempts: number): number => Math.min(300, 5 * 2 ** (attempts - 1));
@@ -55,6 +61,11 @@ export function applyReport(
     baseline: counted.counts,
     distinct: addDistinct(task.distinct, report.data.fresh),
     seenIds: report.data.seenIds ?? task.seenIds,
+    verifications: applyVerification(task.verifications, report.data.verification ?? {}, {
+      phase: task.phase,
+      now: rules.now,
+      isStale: task.run < task.validFromRun,
+    }),
   };
   if (report.type === 'service.finished') finish(transaction, runEnded, report, rules.now);
   else if (report.type === 'service.failed') fail(transaction, runEnded, report.data.error, rules);
@@ -101,7 +112,7 @@ function finish(
     transaction.put({
       ...moveTask(calm, 'pending'),
       preDelete: 'done',
-      verifiedBeforeDeletion: verifiedEmpty(report.data.counts),
+      verifications: afterPreDelete(task.verifications, report.data.verification ?? {}),
     });
   else {
     // A service that the catalog lacks holds nothing, so it does not run again after the overtaken
@@ -109,32 +120,21 @@ function finish(
     const overtook = report.data.result === 'skipped' ? [] : calm.overtook;
     const over: Task = { ...moveTask(calm, report.data.result), overtook, endedAt: now };
     transaction.put(over);
-    if (task.stale) reopen(transaction, over);
+    if (task.run < task.validFromRun) reopen(transaction, over);
   }
 }
-
-/**
- * Returns the types that this run listed as empty. Older counts prove nothing, because the project
- * may have been deleted meanwhile (safety rule "List again before finished").
- */
-const verifiedEmpty = (counts: Counts): ResourceTypeName[] =>
-  Object.entries(counts).flatMap(([resourceType, { left }]) =>
-    left === 0 ? [ResourceTypeName.parse(resourceType)] : [],
-  );
 
 type Wish = NonNullable<Extract<ServiceReport, { type: 'service.progressed' }>['data']['again']>;
 
 function again(transaction: OperationTransaction, reported: Task, wish: Wish, rules: Rules): void {
   if (wish.enabled) invalidateVerifications(transaction);
-  const seen: Task = {
-    ...reported,
-    verifiedEmpty: reported.stale ? [] : (wish.verifiedEmpty ?? []),
-  };
-  const task = wish.enabled ? { ...seen, verifiedBeforeDeletion: [] } : seen;
+  const task = wish.enabled
+    ? { ...reported, verifications: staleVerifications(reported.verifications, ALL_PHASES) }
+    : reported;
   const idleMillis = rules.now - task.progressAt;
   const lasting = wish.error ?? wish.returned;
   if (lasting && idleMillis - task.askedWaitMillis >= rules.stallTimeoutMillis) {
-    giveUp(transaction, task, lasting);
+    giveUp(transaction, task, lasting, rules.now);
     return;
   }
   // A listing may lag behind and briefly show removed resources. That is no error at first.
@@ -160,7 +160,7 @@ function fail(
   const attempts = task.runProgressed ? 0 : task.attempts + 1;
   // The service would refuse the call again, so the operator must act first (class `Denied`).
   if (!task.runProgressed && (error.class === 'Denied' || attempts >= rules.maxAttempts)) {
-    giveUp(transaction, { ...task, attempts }, error);
+    giveUp(transaction, { ...task, attempts }, error, rules.now);
     return;
   }
   const askedSeconds = Math.min(error.retryAfterSeconds ?? 0, rules.maxWaitMillis / 1000);
@@ -182,26 +182,29 @@ function askAgain(
     ...alive,
     run: task.run + 1,
     runProgressed: false,
-    stale: undefined,
     nextAt: now + delaySeconds * 1000,
   };
   transaction.put(next);
-  transaction.messages.push({ ...transaction.request(next), delaySeconds });
+  transaction.messages.push({ ...transaction.request(next, now), delaySeconds });
 }
 
 /** Dead-letters the task, with the run that a redrive will request. */
-function giveUp(transaction: OperationTransaction, task: Task, error: ErrorReport): void {
+function giveUp(
+  transaction: OperationTransaction,
+  task: Task,
+  error: ErrorReport,
+  now: number,
+): void {
   const dead = task.state === 'dead-lettered' ? task : moveTask(task, 'dead-lettered');
   const next: Task = {
     ...dead,
     run: task.run + 1,
     runProgressed: false,
-    stale: undefined,
     error,
     nextAt: undefined,
   };
   transaction.put(next);
-  transaction.deadLetters.push({ message: transaction.request(next), error });
+  transaction.deadLetters.push({ message: transaction.request(next, now), error });
 }
 
 /**

@@ -1,8 +1,9 @@
-import { ResourceTypeName, type TaskId } from '../../events/ids.ts';
+import type { ResourceTypeName, TaskId } from '../../events/ids.ts';
 import type { Outgoing } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import type { KeystoneAction, Operation, Scope, Task, Waiver } from './model.ts';
+import { emptyBeforeDeletion, skippableTypes } from './verification.ts';
 
 /** The settings and facts that a step uses besides the operation itself. Times are milliseconds. */
 export interface Rules {
@@ -70,11 +71,8 @@ export class OperationTransaction {
     this.#others.push(operation);
   }
 
-  /**
-   * Returns the message that requests the task's present run. With `isFresh` false, old counts are
-   * not used to skip types.
-   */
-  request(task: Task, isFresh = true): ServiceRequested {
+  /** Returns the message that requests the task's present run. */
+  request(task: Task, now: number): ServiceRequested {
     const { scope, confirmedAt } = this.operation;
     const removes = task.phase !== 'plan';
     return {
@@ -88,8 +86,8 @@ export class OperationTransaction {
         run: task.run,
         ...subjectOf(scope),
         confirmedAt: removes ? [...confirmedAt] : [],
-        verifiedBeforeDeletion: [...task.verifiedBeforeDeletion],
-        skipTypes: isFresh && removes ? this.#needNoLook(task) : [],
+        verifiedBeforeDeletion: emptyBeforeDeletion(task.verifications),
+        skipTypes: removes ? this.#skipTypes(task, now) : [],
       },
     };
   }
@@ -98,9 +96,9 @@ export class OperationTransaction {
    * Awaited types are listed together with the types that hold resources. Otherwise only phase
    * `plan` or the last listing would verify them.
    */
-  #needNoLook(task: Task): ResourceTypeName[] {
-    const empty = emptyTypes(task);
-    if (empty.length === Object.keys(task.counts).length) return empty;
+  #skipTypes(task: Task, now: number): ResourceTypeName[] {
+    const empty = skippableTypes(task.verifications, task.phase, now);
+    if (empty.length === Object.keys(task.verifications).length) return empty;
     const awaited = this.operation.order.flatMap(({ dependsOn }) =>
       dependsOn.flatMap((one) => (one.until === 'empty' && one.task === task.id ? one.types : [])),
     );
@@ -130,12 +128,6 @@ export class OperationTransaction {
     };
   }
 }
-
-/** Returns the resource types that were empty in the last listing. */
-export const emptyTypes = (task: Pick<Task, 'counts'>): ResourceTypeName[] =>
-  Object.entries(task.counts).flatMap(([resourceType, { left }]) =>
-    left === 0 ? [ResourceTypeName.parse(resourceType)] : [],
-  );
 
 function subjectOf(scope: Scope) {
   if (scope.type === 'domain')

@@ -1,4 +1,7 @@
+import type { ResourceTypeName } from '../../events/ids.ts';
 import type { Condition } from '../../events/service.ts';
+import type { Actor } from '../shared/errors.ts';
+import type { Blocker, Removal, Resource } from './service.ts';
 
 /** A longer list is hard to read in an incident. The counts stay exact. */
 const MOST = 25;
@@ -25,3 +28,130 @@ export function aggregate(conditions: readonly Condition[]): Condition[] {
     .slice(0, MOST)
     .map(([, condition]) => condition);
 }
+
+/** Returns a condition about a resource type. `resource` is the example; `count` is 1 by default. */
+export const condition = (
+  resourceType: ResourceTypeName,
+  errorClass: Condition['class'],
+  message: string,
+  actor: Actor,
+  resource: Resource | undefined,
+  { count = 1 }: { count?: number } = {},
+): Condition => ({
+  class: errorClass,
+  resourceType,
+  message,
+  actor,
+  count,
+  example: resource?.id,
+});
+
+/** Returns the condition of a resource that must not be removed now. */
+export const blockedCondition = (
+  resourceType: ResourceTypeName,
+  resource: Resource,
+  { message, actor, advice }: Blocker,
+): Condition => ({
+  ...condition(resourceType, 'Blocked', message, actor, resource),
+  advice,
+});
+
+/** Returns the conditions of those resources that must not be removed now. */
+export const blockedConditions = (
+  resourceType: ResourceTypeName,
+  resources: readonly Resource[],
+): Condition[] =>
+  resources.flatMap((one) =>
+    one.blocked ? [blockedCondition(resourceType, one, one.blocked)] : [],
+  );
+
+/** Returns the conditions of rows that are never touched (safety rule "Check the owner"). */
+export const ownershipConditions = (
+  resourceType: ResourceTypeName,
+  foreign: readonly Resource[],
+  ownerless: readonly Resource[],
+): Condition[] => [
+  ...foreign.map((one) => ({
+    ...condition(
+      resourceType,
+      'Unexpected',
+      'the listing contained resources of other owners; they were not touched',
+      'operator',
+      one,
+    ),
+    advice:
+      'The API ignored the filter by project. Report this to the vendor of the service. Nothing of other owners was changed.',
+  })),
+  ...ownerless.map((one) => ({
+    ...condition(
+      resourceType,
+      'Blocked',
+      'the resource has no owner field, so it is never removed',
+      'operator',
+      one,
+    ),
+    advice: 'Find out which project it belongs to, and remove it yourself.',
+  })),
+];
+
+/** Returns the condition of a resource whose removal did not end at once. */
+export function removalCondition(
+  resourceType: ResourceTypeName,
+  resource: Resource,
+  removal: Exclude<Removal, { is: 'gone' }>,
+): Condition {
+  if (removal.is === 'blocked') return blockedCondition(resourceType, resource, removal);
+  if (removal.is === 'retained')
+    return {
+      ...condition(
+        resourceType,
+        'Unsupported',
+        `skipped: ${removal.message}`,
+        'operator',
+        resource,
+      ),
+      advice: removal.advice,
+    };
+  if (removal.stuckSince === undefined)
+    return condition(
+      resourceType,
+      'InProgress',
+      'its deletion was accepted and is in progress',
+      'none',
+      resource,
+    );
+  return {
+    ...condition(
+      resourceType,
+      'InProgress',
+      'its deletion was accepted long ago and has not ended',
+      'operator',
+      resource,
+    ),
+    advice: 'Search the logs of the service and of its back end for this id.',
+    since: removal.stuckSince,
+  };
+}
+
+/** The reason for resources that were removed and are listed again. */
+export const RETURNED = 'the service reported it as removed, and lists it again';
+
+/**
+ * Returns one condition for all resources that were removed and are listed again. A listing may lag
+ * behind a removal, so no person has to act at first.
+ */
+export const returnedConditions = (
+  resourceType: ResourceTypeName,
+  back: readonly Resource[],
+): Condition[] =>
+  back.length === 0
+    ? []
+    : [
+        {
+          ...condition(resourceType, 'InProgress', RETURNED, 'none', back[0], {
+            count: back.length,
+          }),
+          advice:
+            'If this does not change: find out what creates it again, or why the service does not delete it.',
+        },
+      ];

@@ -1,11 +1,10 @@
 import type { ProjectId, ResourceTypeName, UserId } from '../../events/ids.ts';
-import type { Condition, Counts, Phase } from '../../events/service.ts';
+import type { Condition, Counts, Phase, VerificationStatus } from '../../events/service.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { aggregate } from './conditions.ts';
-import { IdFilter } from './id-filter.ts';
-import { iteration, type TypeIteration } from './iteration.ts';
+import { iteration } from './iteration.ts';
+import { type Fresh, Ledger } from './ledger.ts';
 import { type Confirmation, refuseOwnProject } from './safety-rules.ts';
-import { SeenResources } from './seen-resources.ts';
 import type {
   CommonContext,
   ProjectContext,
@@ -13,6 +12,7 @@ import type {
   Service,
   UserContext,
 } from './service.ts';
+import { hasNothingLeft, isSettled, type TypeIteration } from './type-iteration.ts';
 
 /** The outcome of one run. */
 export type Outcome =
@@ -36,23 +36,15 @@ export type Outcome =
   /** A retry alone does not help: a person must act, or the code is wrong. */
   | { readonly is: 'failed'; readonly error: ErrorReport };
 
-/**
- * By resource type: the number of resources that no earlier run of the task listed, as far as
- * known.
- */
-export type Fresh = Readonly<Record<string, number>>;
-
 /** The report of one run. */
 export interface RunReport {
   readonly counts: Counts;
   readonly conditions: readonly Condition[];
   readonly outcome: Outcome;
-  /**
-   * Resource types that were empty in their last listing (safety rule "List again before finished").
-   */
-  readonly verifiedEmpty: readonly ResourceTypeName[];
+  /** By resource type: what its last listing in this run showed. */
+  readonly verification: Readonly<Record<string, VerificationStatus>>;
   readonly fresh: Fresh;
-  /** The ids that the task has listed so far, with those of this run (see {@link IdFilter}). */
+  /** The ids that the task has listed so far, with those of this run (see `IdFilter`). */
   readonly seenIds: string | undefined;
 }
 
@@ -62,13 +54,13 @@ interface Common {
   /** Safety rule "Keystone decides": without a confirmation only phase `plan` may run. */
   readonly confirmation: Confirmation | undefined;
   /**
-   * Resource types that were empty in the last listing before this run. They are listed only after
-   * the others are empty.
+   * Resource types that a recent listing verified empty. They are listed only after the others are
+   * empty.
    */
   readonly skipTypes?: readonly ResourceTypeName[];
   /** Resource types that were verified empty while the project existed. */
   readonly verifiedBeforeDeletion?: readonly ResourceTypeName[];
-  /** The ids that earlier runs of the task listed (see {@link IdFilter}). */
+  /** The ids that earlier runs of the task listed (see `IdFilter`). */
   readonly seenIds?: string | undefined;
   /** By resource type: how many were left at the end of the previous run. */
   readonly leftBefore?: Readonly<Record<string, number>>;
@@ -127,13 +119,13 @@ async function runTypes<At extends CommonContext>(
     );
 
   const ledger = new Ledger(input.seenIds, input.leftBefore ?? {});
-  const proven = new Map<ResourceTypeName, boolean>();
-  const holding = all.filter((resourceType) => !input.skipTypes?.includes(resourceType.name));
-  let looked = holding.length > 0 && holding.length < all.length ? holding : all;
+  const verification: Record<string, VerificationStatus> = {};
+  const holding = all.filter(({ name }) => !input.skipTypes?.includes(name));
+  let selected = holding.length > 0 && holding.length < all.length ? holding : all;
   for (let iterations = 1; ; iterations += 1) {
-    const resourceTypes = await iteration({
+    const types = await iteration({
       service: service.name,
-      resourceTypes: looked,
+      resourceTypes: selected,
       owner,
       context: iterations === 1 ? context : { ...context, memoize: freshMemoize() },
       phase: input.phase,
@@ -149,124 +141,66 @@ async function runTypes<At extends CommonContext>(
         input.onCounts?.(ledger.counts, ledger.fresh);
       },
     });
-    for (const { resourceType, verifiedEmpty } of resourceTypes)
-      proven.set(resourceType, verifiedEmpty);
-    const report = (outcome: Outcome): RunReport => ({
-      verifiedEmpty: all.flatMap(({ name }) => (proven.get(name) ? [name] : [])),
-      counts: ledger.counts,
-      fresh: ledger.fresh,
-      seenIds: ledger.seenIds,
-      conditions: aggregate(resourceTypes.flatMap((resourceType) => resourceType.conditions)),
-      outcome,
-    });
-    const error = worst(resourceTypes);
-    if (error && error.class !== 'Transient') return report({ is: 'failed', error });
-    if (input.phase === 'plan')
-      return report(
-        error
-          ? { is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error }
-          : { is: 'finished' },
-      );
-    if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
-    // Only a listing of every resource type proves the end (safety rule "List again before
-    // finished").
-    if (
-      looked === all &&
-      resourceTypes.every(
-        (resourceType) =>
-          resourceType.verifiedEmpty ||
-          resourceType.unreachable !== undefined ||
-          resourceType.canFollowDeletion,
-      )
-    ) {
-      const beyond = [
-        ...new Set(resourceTypes.flatMap((resourceType) => resourceType.unreachable ?? [])),
-      ];
-      return report(
-        beyond.length > 0 ? { is: 'unreachable', because: beyond.join('; ') } : { is: 'finished' },
-      );
-    }
-    const returned = resourceTypes.find((resourceType) => resourceType.returned)?.returned;
-    const removed = resourceTypes.reduce(
-      (sum, resourceType) => sum + (resourceType.count?.gone ?? 0),
-      0,
-    );
-    const isEmpty = resourceTypes.every(
-      (resourceType) =>
-        resourceType.verifiedEmpty ||
-        resourceType.unreachable !== undefined ||
-        resourceType.canFollowDeletion ||
-        resourceType.count?.left === 0,
-    );
-    // The API reported at least one removal, or reports nothing left. Another iteration follows at
-    // once.
-    if (
-      (removed === 0 && !isEmpty) ||
-      context.now() >= input.deadline ||
-      input.stopping?.aborted ||
-      iterations >= MAX_ITERATIONS
-    )
-      return report({ is: 'again', afterSeconds: 0, error: undefined, returned });
-    if (isEmpty) looked = all;
+    // A status from before the deletion is known already, and this run cannot confirm it.
+    for (const { resourceType, status, isEarlierStatus } of types)
+      if (!isEarlierStatus) verification[resourceType] = status;
+    const outcome =
+      outcomeOf(types, { isPlan: input.phase === 'plan', isAll: selected === all }) ??
+      (mayContinue(types, iterations, input, context) ? undefined : runAgain(types));
+    if (outcome)
+      return {
+        verification,
+        counts: ledger.counts,
+        fresh: ledger.fresh,
+        seenIds: ledger.seenIds,
+        conditions: aggregate(types.flatMap(({ conditions }) => conditions)),
+        outcome,
+      };
+    if (types.every(hasNothingLeft)) selected = all;
   }
 }
 
-/** Collects what one run has listed, by resource type. */
-class Ledger {
-  readonly #seenBefore: IdFilter;
-  readonly #hasFilter: boolean;
-  readonly #leftBefore: Readonly<Record<string, number>>;
-  readonly #types = new Map<string, SeenResources>();
-  readonly #seenIds: string | undefined;
-
-  constructor(seenIds: string | undefined, leftBefore: Readonly<Record<string, number>>) {
-    this.#seenIds = seenIds;
-    this.#hasFilter = seenIds !== undefined;
-    this.#seenBefore = IdFilter.from(seenIds);
-    this.#leftBefore = leftBefore;
-  }
-
-  wasRemoved(resourceType: string, id: string): boolean {
-    return this.#types.get(resourceType)?.wasRemoved(id) ?? false;
-  }
-
-  add({ resourceType, count, seen }: TypeIteration): void {
-    const nothing = { listedIds: [], goneIds: [], listed: 0, gone: 0, isPartial: false };
-    this.#of(resourceType).add(seen ?? { ...nothing, ...count });
-  }
-
-  get counts(): Counts {
-    return Object.fromEntries([...this.#types].map(([name, seen]) => [name, seen.count]));
-  }
-
-  get fresh(): Fresh {
-    return Object.fromEntries(
-      [...this.#types].flatMap(([name, { fresh }]) => (fresh > 0 ? [[name, fresh]] : [])),
-    );
-  }
-
-  /** The filter of earlier runs with the ids of this run; `undefined` while nothing was listed. */
-  get seenIds(): string | undefined {
-    const filter = IdFilter.from(this.#seenIds);
-    let added = false;
-    for (const [name, seen] of this.#types)
-      added = seen.addTo(filter, (id) => keyOf(name, id)) || added;
-    return added || this.#hasFilter ? filter.toString() : undefined;
-  }
-
-  #of(resourceType: string): SeenResources {
-    const known = this.#types.get(resourceType);
-    if (known) return known;
-    const seen = new SeenResources(
-      (id) => this.#hasFilter && this.#seenBefore.has(keyOf(resourceType, id)),
-      this.#leftBefore[resourceType],
-    );
-    this.#types.set(resourceType, seen);
-    return seen;
-  }
+/** Returns the outcome if the run has ended or failed, or `undefined` if resources may be left. */
+function outcomeOf(
+  types: readonly TypeIteration[],
+  { isPlan, isAll }: { isPlan: boolean; isAll: boolean },
+): Outcome | undefined {
+  const error = worst(types);
+  if (error && error.class !== 'Transient') return { is: 'failed', error };
+  if (error) return { is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error };
+  if (isPlan) return { is: 'finished' };
+  // Only a listing of every resource type proves the end (safety rule "List again before
+  // finished").
+  if (!isAll || !types.every(isSettled)) return undefined;
+  const reasons = types.flatMap(({ exception }) =>
+    exception?.type === 'unreachable' ? [exception.because] : [],
+  );
+  return reasons.length > 0
+    ? { is: 'unreachable', because: [...new Set(reasons)].join('; ') }
+    : { is: 'finished' };
 }
 
-const keyOf = (resourceType: string, id: string): string => `${resourceType} ${id}`;
+/**
+ * True if another iteration follows at once: the service confirmed at least one removal, or nothing
+ * seems to be left.
+ */
+const mayContinue = (
+  types: readonly TypeIteration[],
+  iterations: number,
+  { deadline, stopping }: Pick<Common, 'deadline' | 'stopping'>,
+  { now }: Pick<CommonContext, 'now'>,
+): boolean =>
+  (types.some(({ count }) => (count?.gone ?? 0) > 0) || types.every(hasNothingLeft)) &&
+  now() < deadline &&
+  !stopping?.aborted &&
+  iterations < MAX_ITERATIONS;
+
+const runAgain = (types: readonly TypeIteration[]): Outcome => ({
+  is: 'again',
+  afterSeconds: 0,
+  error: undefined,
+  returned: types.find(({ returned }) => returned)?.returned,
+});
 
 /**
  * Returns the most important error: `Denied`, then `Unexpected`, then `Transient`. Among equals it

@@ -68,7 +68,7 @@ describe('services of the operator', () => {
     expect(bystanderHas()).toEqual(ALL);
     const [billing] = away.tasks.filter(({ service }) => service === 'billing');
     expect(billing?.conditions.map(({ message }) => message)).toContain(
-      'the listing held rows of others; they were left alone',
+      'the listing contained resources of other owners; they were not touched',
     );
     await stage.cmdb.start();
     const { operation } = await stage.waitFor(

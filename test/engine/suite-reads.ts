@@ -258,8 +258,11 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       });
       const one = task(asked.id, 'barbican', {
         preDelete: 'done',
-        verifiedBeforeDeletion: [ResourceTypeName.parse('barbican.secret')],
-        verifiedEmpty,
+        verifications: {
+          'barbican.secret': { status: 'empty', verifiedAt: 7, phase: 'pre-delete', stale: false },
+          'barbican.container': { status: 'present', verifiedAt: 8, phase: 'apply', stale: true },
+        },
+        validFromRun: 3,
         overtook: [],
       });
       await engine.commit({ operations: [asked], tasks: [one] });

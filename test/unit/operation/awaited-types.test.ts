@@ -47,6 +47,11 @@ const without = (resourceType: string): void => {
     (resource) => resource.owner !== TARGET || resource.resourceType !== resourceType,
   );
 };
+/** What a run verified of a type, outside of phase `plan`. */
+const statusOf = (type: string): string | undefined => {
+  const one = world.taskOf(type.split('.')[0] ?? '')?.verifications[type];
+  return one && one.phase !== 'plan' && !one.stale ? one.status : undefined;
+};
 /** Until the network has lost everything; what else was there then. */
 const leftWithoutNetwork = async () => {
   expect(await world.until(() => gone('network.ip'))).toBe(true);
@@ -118,7 +123,7 @@ describe('a service that waits for one kind of another', () => {
   it('does not believe what was seen while the project lived and people worked in it', async () => {
     make([{ ...DNS, preDelete: true }, NETWORK]);
     await world.ask();
-    expect(await world.until(() => world.taskOf('dns')?.verifiedEmpty.length === 1)).toBe(true);
+    expect(await world.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
     expect(world.task('dns')).toMatchObject({ phase: 'pre-delete', state: 'requested' });
     world.cloud.make('dns.ptr', TARGET, 'target-late', 3);
     await begin();
@@ -134,7 +139,7 @@ describe('a service that waits for one kind of another', () => {
       });
       world.cloud.enable(TARGET, false);
       await world.ask({});
-      expect(await world.until(() => world.taskOf('dns')?.verifiedEmpty.length === 1)).toBe(true);
+      expect(await world.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
       const isNext = (): boolean => {
         const [next] = world.engine.due();
         return next?.message.type === 'service.requested' && next.message.data.service === witness;
@@ -149,7 +154,7 @@ describe('a service that waits for one kind of another', () => {
       const isForgotten = () =>
         world.task(witness).conditions.some(({ message }) => message.includes('somebody enabled'));
       expect(await world.until(isForgotten)).toBe(true);
-      expect(world.task('dns').verifiedEmpty).toEqual([]);
+      expect(world.task('dns').verifications['dns.ptr']).toMatchObject({ stale: true });
       expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
     },
   );
@@ -160,7 +165,7 @@ describe('a service that waits for one kind of another', () => {
       'dns.zone': 60,
     });
     await begin();
-    expect(await world.until(() => world.taskOf('dns')?.verifiedEmpty.length === 1)).toBe(true);
+    expect(await world.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
     world.cloud.make('dns.ptr', TARGET, 'target-late', 30);
     expect(await world.until(() => gone('compute.server'))).toBe(true);
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
@@ -222,7 +227,9 @@ describe('a saved operation', () => {
     expect(await leftWithoutNetwork()).toMatchObject({ 'dns.zone': 2 });
     const again = (record: object) => JSON.parse(JSON.stringify(record));
     expect(StoredOperation.parse(again(world.operation)).order).toEqual(world.operation.order);
-    expect(StoredTask.parse(again(world.task('dns'))).verifiedEmpty).toEqual(['dns.ptr']);
+    expect(StoredTask.parse(again(world.task('dns'))).verifications).toMatchObject({
+      'dns.ptr': { status: 'empty', phase: 'apply', stale: false },
+    });
   });
 });
 

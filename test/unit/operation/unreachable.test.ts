@@ -1,3 +1,4 @@
+import { emptyBeforeDeletion } from '../../../lib/operation/verification.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { required } from '../../dependencies.ts';
@@ -204,7 +205,7 @@ describe('what was proven empty while the project lived', () => {
         () => world.engine.tasks.size > 0 && world.task('vault').preDelete === 'done',
       ),
     ).toBe(true);
-    expect(world.task('vault').verifiedBeforeDeletion).toContain('vault.secret');
+    expect(emptyBeforeDeletion(world.task('vault').verifications)).toContain('vault.secret');
     await world.settle();
     expect(world.state).toBe('finished');
     expect(world.tasks.vault).toBe('finished');

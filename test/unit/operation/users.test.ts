@@ -77,7 +77,9 @@ describe('a user who was deleted in Keystone', () => {
     expect(world.tasks.compute).not.toBe('finished');
     expect(world.task('compute').conditions).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ message: 'a row names no owner; it is never touched' }),
+        expect.objectContaining({
+          message: 'the resource has no owner field, so it is never removed',
+        }),
       ]),
     );
   });

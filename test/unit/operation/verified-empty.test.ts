@@ -71,7 +71,7 @@ describe('what a pass proves of a resource type that others wait for alone', () 
   ])('is that it is gone: %s', async (_, rows) => {
     expect(await run({ rows })).toMatchObject({
       outcome: { is: 'again' },
-      verifiedEmpty: ['dns.record'],
+      verification: { 'dns.record': 'empty' },
     });
   });
 
@@ -79,7 +79,10 @@ describe('what a pass proves of a resource type that others wait for alone', () 
     ['one of it stays for now', { rows: ['one'], remove: () => ({ is: 'accepted' }) }],
     ['the listing was cut and showed nothing of ours', { rows: [], more: true }],
   ])('is nothing when %s', async (_, records) => {
-    expect(await run(records)).toMatchObject({ outcome: { is: 'again' }, verifiedEmpty: [] });
+    expect(await run(records)).toMatchObject({
+      outcome: { is: 'again' },
+      verification: { 'dns.record': 'present' },
+    });
   });
 
   it('is nothing on the word of the API alone, without another look', async () => {
@@ -91,7 +94,7 @@ describe('what a pass proves of a resource type that others wait for alone', () 
     const report = await run({ rows: ['one'], remove }, () => time);
     expect(report).toMatchObject({
       counts: { 'dns.record': { listed: 1, gone: 1, left: 0 } },
-      verifiedEmpty: [],
+      verification: { 'dns.record': 'present' },
     });
   });
 
@@ -101,11 +104,13 @@ describe('what a pass proves of a resource type that others wait for alone', () 
       looks += 1;
       if (looks >= at) throw failure('Transient');
     };
-    expect(await run({ rows: [], list: breaks(1) })).toMatchObject({ verifiedEmpty: [] });
+    expect(await run({ rows: [], list: breaks(1) })).toMatchObject({
+      verification: { 'dns.record': 'unknown' },
+    });
     looks = 0;
     expect(await run({ rows: [], list: breaks(2), zoneGoes: true })).toMatchObject({
       counts: { 'dns.record': { left: 0 } },
-      verifiedEmpty: [],
+      verification: { 'dns.record': 'unknown' },
     });
   });
 });

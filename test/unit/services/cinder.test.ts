@@ -422,7 +422,7 @@ describe('Cinder, when it does not behave', () => {
     faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'ignore-filter' } });
     const report = await stage.empty(cinder);
     expect(report.conditions).toContainEqual(
-      expect.objectContaining({ message: expect.stringContaining('rows of others') }),
+      expect.objectContaining({ message: expect.stringContaining('resources of other owners') }),
     );
     expect(left()).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);

@@ -169,7 +169,7 @@ describe('Glance, when it does not behave', () => {
       {
         class: 'Unexpected',
         actor: 'operator',
-        message: expect.stringContaining('rows of others'),
+        message: expect.stringContaining('resources of other owners'),
       },
     ]);
     expect(stage.left('glance')).toEqual([]);

@@ -100,7 +100,7 @@ describe('Mistral, emptied while the project lives', () => {
       const report = await stage.preDelete(mistral);
       expect(report.outcome.is).toBe('again');
       expect(report.conditions).toContainEqual(
-        expect.objectContaining({ message: expect.stringContaining('names no owner') }),
+        expect.objectContaining({ message: expect.stringContaining('has no owner field') }),
       );
       expect(stage.left('mistral').length).toBeLessThan(before);
       expect(calls('DELETE', path)).toEqual([]);

@@ -159,7 +159,7 @@ describe('Neutron, when the API is not itself', () => {
     const report = await scene.cleaner.runs(scene.dead);
     for (const row of without) expect(scene.rows()).toContain(row);
     expect(report.conditions).toContainEqual(
-      expect.objectContaining({ message: expect.stringContaining('rows of others') }),
+      expect.objectContaining({ message: expect.stringContaining('resources of other owners') }),
     );
   });
   it('is not finished by deletions that are accepted and never end', async () => {

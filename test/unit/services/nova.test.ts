@@ -223,7 +223,7 @@ describe('Nova, when it does not behave', () => {
     });
     const report = await stage.empty(nova);
     expect(report.conditions).toContainEqual(
-      expect.objectContaining({ message: expect.stringContaining('rows of others') }),
+      expect.objectContaining({ message: expect.stringContaining('resources of other owners') }),
     );
     expect(left()).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);

@@ -181,7 +181,7 @@ describe('safety rule: every row is checked', () => {
       expect.objectContaining({
         count: 2,
         actor: 'operator',
-        message: expect.stringContaining('rows of others'),
+        message: expect.stringContaining('resources of other owners'),
       }),
     );
   });

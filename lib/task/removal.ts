@@ -1,0 +1,147 @@
+import pLimit from 'p-limit';
+import type { Condition } from '../../events/service.ts';
+import { type ErrorReport, reportOf } from '../shared/errors.ts';
+import { blockedCondition, blockedConditions, condition, removalCondition } from './conditions.ts';
+import type { BatchRemoval, CommonContext, Removal, Resource, ResourceType } from './service.ts';
+import type { IterationInput } from './type-iteration.ts';
+
+/** The result of the removals of one type in one iteration. */
+export interface Removals {
+  /** The resources that the service reported as gone. */
+  readonly gone: readonly Resource[];
+  /** How many resources this release of the service never removes. */
+  readonly retained: number;
+  /** How many resources can also be removed after the project's deletion. */
+  readonly deferred: number;
+  readonly conditions: readonly Condition[];
+  readonly errors: readonly ErrorReport[];
+}
+
+/**
+ * Removes the resources of one type with bounded concurrency. No removal begins after the deadline,
+ * after a stop of the process, or after the service refused one (401, 403). Never throws.
+ */
+export async function removeAll<At extends CommonContext>(
+  resourceType: ResourceType<At>,
+  resources: readonly Resource[],
+  input: IterationInput<At>,
+): Promise<Removals> {
+  const results = new RemovalResults(resourceType, input);
+  const limit = pLimit(input.concurrency);
+  // After a 401 or 403 the service would refuse the other removals, too.
+  const isStopped = async (): Promise<boolean> =>
+    results.isRefused ||
+    input.stopping?.aborted === true ||
+    input.context.now() >= input.deadline ||
+    results.haltFor(await input.halted?.());
+  const removeOne = async (resource: Resource): Promise<void> => {
+    try {
+      if (await isStopped()) return;
+      results.add(resource, await resource.remove());
+    } catch (thrown) {
+      results.addError(resource, thrown);
+    }
+  };
+  const removeBatch = async (
+    some: readonly Resource[],
+    batch: BatchRemoval<Resource, At>,
+  ): Promise<void> => {
+    try {
+      if (await isStopped()) return;
+      const answers = await batch.remove(some, input.context);
+      for (const [index, resource] of some.entries()) {
+        const answer =
+          answers[index] ??
+          new TypeError(`${resourceType.name}: no answer for one of ${some.length} resources`);
+        if (answer instanceof Error) results.addError(resource, answer);
+        else results.add(resource, answer);
+      }
+    } catch (thrown) {
+      for (const resource of some) results.addError(resource, thrown);
+    }
+  };
+  results.addBlocked(resources);
+  const free = resources.filter(({ blocked }) => !blocked);
+  const { batch } = resourceType;
+  if (batch)
+    await Promise.all(chunks(free, batch.most).map((some) => limit(removeBatch, some, batch)));
+  else await Promise.all(free.map((resource) => limit(removeOne, resource)));
+  return results;
+}
+
+function chunks<Item>(items: readonly Item[], most: number): Item[][] {
+  return Array.from({ length: Math.ceil(items.length / most) }, (_, index) =>
+    items.slice(index * most, (index + 1) * most),
+  );
+}
+
+/** Collects the results of the removals of one type. */
+class RemovalResults implements Removals {
+  readonly gone: Resource[] = [];
+  readonly conditions: Condition[] = [];
+  readonly errors: ErrorReport[] = [];
+  retained = 0;
+  deferred = 0;
+  /** True if the service refused a removal with 401 or 403. */
+  isRefused = false;
+  #halt: Condition | undefined;
+  readonly #name: ResourceType['name'];
+  readonly #input: Pick<IterationInput<CommonContext>, 'service' | 'context'>;
+
+  constructor(
+    { name }: Pick<ResourceType, 'name'>,
+    input: Pick<IterationInput<CommonContext>, 'service' | 'context'>,
+  ) {
+    this.#name = name;
+    this.#input = input;
+  }
+
+  /** Adds the resources that must not be removed now. */
+  addBlocked(resources: readonly Resource[]): void {
+    this.conditions.push(...blockedConditions(this.#name, resources));
+    this.deferred += resources.filter(({ blocked }) => blocked?.canFollowDeletion).length;
+  }
+
+  /** Records why nothing may be removed now. Returns true if there is such a reason. */
+  haltFor(reason: Condition | undefined): boolean {
+    if (reason && !this.#halt) {
+      this.#halt = reason;
+      this.conditions.push({ ...reason, resourceType: this.#name });
+    }
+    return this.#halt !== undefined;
+  }
+
+  add(resource: Resource, removal: Removal): void {
+    if (removal.is === 'gone') {
+      this.gone.push(resource);
+      return;
+    }
+    if (removal.is === 'blocked' && removal.canFollowDeletion) this.deferred += 1;
+    if (removal.is === 'retained') this.retained += 1;
+    this.conditions.push(removalCondition(this.#name, resource, removal));
+  }
+
+  addError(resource: Resource, thrown: unknown): void {
+    const error = reportOf(thrown, {
+      code: `${this.#name}.remove`,
+      service: this.#input.service,
+      region: this.#input.context.region,
+    });
+    const { message, advice, requestId } = error;
+    if (error.class === 'Gone') this.gone.push(resource);
+    else if (error.class === 'Blocked')
+      this.conditions.push(
+        blockedCondition(this.#name, resource, { message, actor: 'none', advice }),
+      );
+    else {
+      this.errors.push(error);
+      this.isRefused ||= error.class === 'Denied';
+      const actor = error.class === 'Transient' ? 'none' : 'operator';
+      this.conditions.push({
+        ...condition(this.#name, error.class, message, actor, resource),
+        advice,
+        requestId,
+      });
+    }
+  }
+}

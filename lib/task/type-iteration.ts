@@ -1,0 +1,90 @@
+import type { ProjectId, ResourceTypeName, UserId } from '../../events/ids.ts';
+import type { Condition, Count, Phase, VerificationStatus } from '../../events/service.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import type { Seen } from './seen-resources.ts';
+import type { CommonContext, ProjectContext, ResourceType } from './service.ts';
+
+/** The result of one iteration for one resource type. */
+export interface TypeIteration {
+  readonly resourceType: ResourceTypeName;
+  /**
+   * What a reliable listing showed (safety rule "List again before finished"). A removal that the
+   * service confirmed does not make a type empty; only the next listing does.
+   */
+  readonly status: VerificationStatus;
+  /** `undefined`: the type was not listed, or the listing failed. */
+  readonly count: Count | undefined;
+  readonly conditions: readonly Condition[];
+  /** Errors of the listing or of removals. */
+  readonly errors: readonly ErrorReport[];
+  /** The ids behind `count`; `undefined` where `count` is, or where it comes from no listing. */
+  readonly seen?: Seen;
+  /** Set when resources that an earlier iteration of the run removed were listed again. */
+  readonly returned?: ErrorReport;
+  /** Why the run may end although the type is not verified empty. */
+  readonly exception?: Exception;
+  /**
+   * True if the type cannot be listed now, and `status` is that of a listing that was made while the
+   * project existed.
+   */
+  readonly isEarlierStatus?: boolean;
+}
+
+/**
+ * Why a run may end although a type is not verified empty. `retained`: this release of the service
+ * never removes the remaining resources, and they do no harm. `after-deletion`: the remaining
+ * resources can also be removed after the project's deletion. `unreachable`: the project is deleted,
+ * and the type can no longer be listed or removed (classes C and D).
+ */
+export type Exception =
+  | { readonly type: 'retained' | 'after-deletion' }
+  | { readonly type: 'unreachable'; readonly because: string };
+
+/** The input of one iteration over the resource types of a service. */
+export interface IterationInput<At extends CommonContext = ProjectContext> {
+  readonly service: string;
+  readonly resourceTypes: readonly ResourceType<At>[];
+  readonly context: At;
+  /** The owner of the resources: the project or the user. */
+  readonly owner: ProjectId | UserId;
+  readonly phase: Phase;
+  /** Resource types that were verified empty while the project existed. */
+  readonly verifiedBeforeDeletion: readonly ResourceTypeName[];
+  readonly concurrency: number;
+  /** Epoch milliseconds after which no removal begins. */
+  readonly deadline: number;
+  /** Aborted when the process stops. No removal begins after that. */
+  readonly stopping?: AbortSignal | undefined;
+  /**
+   * Asked before each removal: the reason why nothing may be removed now (safety rule "Caps and a
+   * stop switch"), or `undefined`.
+   */
+  readonly halted?: (() => Promise<Condition | undefined>) | undefined;
+  /** True if an earlier iteration of this run reported the resource as gone. */
+  readonly wasRemoved?: (resourceType: ResourceTypeName, id: string) => boolean;
+  readonly onType: (iteration: TypeIteration) => void;
+}
+
+/** Returns the result for a type that was not listed, or whose listing failed. */
+export const notListed = (
+  resourceType: ResourceTypeName,
+  errors: readonly ErrorReport[] = [],
+): TypeIteration => ({ resourceType, status: 'unknown', count: undefined, conditions: [], errors });
+
+/** True if the run may end as far as this type is concerned. */
+export const isSettled = ({ status, exception }: TypeIteration): boolean =>
+  status === 'empty' || exception !== undefined;
+
+/** True if nothing of the type is left, as far as the run knows before the next listing. */
+export const hasNothingLeft = (done: TypeIteration): boolean =>
+  isSettled(done) || done.count?.left === 0;
+
+/**
+ * True if a type with a dependency until `empty` on this one may be listed. A type that nobody can
+ * reach any more, or that is never removed, must not stop others.
+ */
+export const allowsDependents = ({ status, count, exception }: TypeIteration): boolean =>
+  status === 'empty' ||
+  count?.left === 0 ||
+  exception?.type === 'unreachable' ||
+  exception?.type === 'retained';
