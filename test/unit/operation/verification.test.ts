@@ -1,0 +1,72 @@
+import { ResourceTypeName } from '../../../events/ids.ts';
+import type { Phase, VerificationStatus } from '../../../events/service.ts';
+import {
+  ALL_PHASES,
+  afterPreDelete,
+  applyVerification,
+  emptyBeforeDeletion,
+  isVerifiedEmpty,
+  skippableTypes,
+  staleVerifications,
+  type Verifications,
+} from '../../../lib/operation/verification.ts';
+
+const PORT = ResourceTypeName.parse('network.port');
+const MINUTE = 60_000;
+
+const reported = (
+  status: VerificationStatus,
+  phase: Phase,
+  {
+    before = {},
+    now = 0,
+    isStale = false,
+  }: { before?: Verifications; now?: number; isStale?: boolean } = {},
+): Verifications => applyVerification(before, { [PORT]: status }, { phase, now, isStale });
+
+describe('the verification of a resource type', () => {
+  it.each<[VerificationStatus, Phase, boolean]>([
+    ['empty', 'apply', true],
+    ['empty', 'plan', false],
+    ['empty', 'pre-delete', false],
+    ['present', 'apply', false],
+    ['unknown', 'apply', false],
+  ])('%s in phase %s lets a dependent begin: %s', (status, phase, expected) => {
+    expect(isVerifiedEmpty(reported(status, phase), PORT)).toBe(expected);
+  });
+
+  it('permits nothing once it is stale', () => {
+    for (const phase of ALL_PHASES) {
+      const stale = staleVerifications(reported('empty', phase), [phase]);
+      expect(isVerifiedEmpty(stale, PORT)).toBe(false);
+      expect(emptyBeforeDeletion(stale)).toEqual([]);
+      expect(skippableTypes(stale, phase, 0)).toEqual([]);
+      expect(skippableTypes(stale, 'apply', 0)).toEqual([]);
+    }
+  });
+
+  it('is stale from the start if the project was enabled during the run', () => {
+    expect(isVerifiedEmpty(reported('empty', 'apply', { isStale: true }), PORT)).toBe(false);
+  });
+
+  it('of a count is used for ten minutes, and only in phase apply', () => {
+    const counted = reported('empty', 'plan', { now: 5 });
+    expect(skippableTypes(counted, 'apply', 5 + 10 * MINUTE - 1)).toEqual([PORT]);
+    expect(skippableTypes(counted, 'apply', 5 + 10 * MINUTE)).toEqual([]);
+    expect(skippableTypes(counted, 'pre-delete', 5)).toEqual([]);
+  });
+
+  it('made while the project existed stays when the type can no longer be listed', () => {
+    const before = reported('empty', 'pre-delete');
+    expect(emptyBeforeDeletion(reported('unknown', 'apply', { before }))).toEqual([PORT]);
+    expect(emptyBeforeDeletion(reported('present', 'apply', { before }))).toEqual([]);
+    const stale = staleVerifications(before, ALL_PHASES);
+    expect(emptyBeforeDeletion(reported('unknown', 'apply', { before: stale }))).toEqual([]);
+  });
+
+  it('made while the project existed counts only from the last run of phase pre-delete', () => {
+    const before = reported('empty', 'pre-delete');
+    expect(emptyBeforeDeletion(afterPreDelete(before, { [PORT]: 'empty' }))).toEqual([PORT]);
+    expect(emptyBeforeDeletion(afterPreDelete(before, {}))).toEqual([]);
+  });
+});
