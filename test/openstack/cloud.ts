@@ -288,6 +288,12 @@ async function login(how: Credentials): Promise<Session> {
 }
 
 /**
+ * Seconds within which a cloud makes a resource, or ends a change, on a busy machine as well. An
+ * idle machine needs a fraction.
+ */
+export const CLOUD_SECONDS = 600;
+
+/**
  * Calls `ask` until it returns an answer, for at most `seconds`. `ask` returns undefined for "not
  * yet"; its errors are passed on. After the timeout it throws an error that names the expected
  * state.

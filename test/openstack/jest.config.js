@@ -9,5 +9,5 @@ export default {
   testMatch: ['<rootDir>/test/openstack/**/*.test.ts'],
   maxWorkers: 1,
   // Above the waits of the tests, whose errors name what was awaited.
-  testTimeout: 900_000,
+  testTimeout: 1_800_000,
 };

@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { Cloud, rowsOf, type ServiceKey, type Session, text, until } from './cloud.ts';
+import {
+  CLOUD_SECONDS,
+  Cloud,
+  rowsOf,
+  type ServiceKey,
+  type Session,
+  text,
+  until,
+} from './cloud.ts';
 import { attach, flavorAccess, fullCompute, server } from './populate/compute.ts';
 import { fullDns, reverseDns } from './populate/dns.ts';
 import { fullIdentity } from './populate/identity.ts';
@@ -51,7 +59,7 @@ export const newPrefix = (): string => `kp-${randomBytes(3).toString('hex')}`;
  * Until then no server finds a host.
  */
 const untilBootable = (cloud: Cloud): Promise<boolean> =>
-  until('Nova lists a compute host', 120, async () => {
+  until('Nova lists a compute host', CLOUD_SECONDS, async () => {
     const { json } = await cloud.admin.call('compute', 'GET', '/os-hypervisors');
     return rowsOf(json, 'hypervisors').length > 0 ? true : undefined;
   });

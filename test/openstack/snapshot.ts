@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Cloud, type Row, text, until } from './cloud.ts';
+import { CLOUD_SECONDS, Cloud, type Row, text, until } from './cloud.ts';
 import { records } from './snapshot/dns.ts';
 import { keys } from './snapshot/keys.ts';
 import { access, identity, nested, quotas } from './snapshot/nested.ts';
@@ -154,7 +154,7 @@ export function counts(all: Snapshot, projectId: string): Record<string, number>
 }
 
 /**
- * Returns a snapshot that was equal twice in a row: no change is in progress. After two minutes
+ * Returns a snapshot that was equal twice in a row: no change is in progress. After {@link CLOUD_SECONDS}
  * without it, the error names the lines that changed last.
  */
 export async function settledCensus(
@@ -165,7 +165,7 @@ export async function settledCensus(
   let before: readonly string[] = [];
   let changed: readonly string[] = [];
   try {
-    return await until('two equal censuses', 120, async () => {
+    return await until('two equal censuses', CLOUD_SECONDS, async () => {
       const now = await snapshot(cloud, projectIds, userIds);
       const lines = projectIds.flatMap((id) => linesOf(now, id));
       changed = [

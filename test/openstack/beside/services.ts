@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { Row, rowsOf, type ServiceKey, type Session, text, until } from '../cloud.ts';
+import {
+  CLOUD_SECONDS,
+  Row,
+  rowsOf,
+  type ServiceKey,
+  type Session,
+  text,
+  until,
+} from '../cloud.ts';
 import { database } from './database.ts';
 import { type SeedProject, still } from './plot.ts';
 
@@ -122,7 +130,7 @@ const workflow: Beside = {
       class_name: 'Own',
       code_source_name: 'own',
     });
-    await until('Mistral ends a workflow and an action', 180, async () => {
+    await until('Mistral ends a workflow and an action', CLOUD_SECONDS, async () => {
       const states = [
         ...(await member.rows('workflow', '/executions?workflow_name=flow', 'executions')),
         ...(await member.rows('workflow', '/action_executions', 'action_executions')),
@@ -260,7 +268,7 @@ const baremetal: Beside = {
       ['provide', 'available'],
     ]) {
       await call('PUT', `/nodes/${leased}/states/provision`, { target });
-      await until(`the node is ${state}`, 180, async () => {
+      await until(`the node is ${state}`, CLOUD_SECONDS, async () => {
         const { json } = await call('GET', `/nodes/${leased}`);
         return text(json, 'provision_state') === state && Row.parse(json).reservation === null
           ? true
@@ -279,7 +287,7 @@ const baremetal: Beside = {
         accept: [404],
       }),
     );
-    await until('the allocation has failed', 180, async () => {
+    await until('the allocation has failed', CLOUD_SECONDS, async () => {
       const { json } = await call('GET', `/allocations/${id}`);
       return text(json, 'state') === 'error' ? true : undefined;
     });

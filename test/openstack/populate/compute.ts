@@ -1,4 +1,4 @@
-import { Row, text, until } from '../cloud.ts';
+import { CLOUD_SECONDS, Row, text, until } from '../cloud.ts';
 import type { Wiring } from './network.ts';
 import { make, named, type SeedProject } from './seed.ts';
 
@@ -15,7 +15,7 @@ export async function server(
   };
   const { json } = await seedProject.member.call('compute', 'POST', '/servers', { json: body });
   const id = text(json, 'server', 'id');
-  await until(`server ${name} runs`, 180, async () => {
+  await until(`server ${name} runs`, CLOUD_SECONDS, async () => {
     const shown = Row.parse(
       (await seedProject.member.call('compute', 'GET', `/servers/${id}`)).json,
     );
@@ -36,7 +36,7 @@ export async function attach(
   await seedProject.member.call('compute', 'POST', `/servers/${serverId}/os-volume_attachments`, {
     json: body,
   });
-  await until(`volume ${volumeId} is in use`, 120, async () => {
+  await until(`volume ${volumeId} is in use`, CLOUD_SECONDS, async () => {
     const { json } = await seedProject.member.call('volume', 'GET', `/volumes/${volumeId}`);
     return text(json, 'volume', 'status') === 'in-use' ? true : undefined;
   });

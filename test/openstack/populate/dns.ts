@@ -1,4 +1,4 @@
-import { type Row, Row as RowSchema, text, until } from '../cloud.ts';
+import { CLOUD_SECONDS, type Row, Row as RowSchema, text, until } from '../cloud.ts';
 import type { SeedProject } from './seed.ts';
 
 /** Names of zones are unique in a cloud, so each project has its own. */
@@ -26,7 +26,7 @@ const settled = (
   path: string,
   wanted: string,
 ): Promise<string> =>
-  until(`${what} is ${wanted}`, 120, async () => {
+  until(`${what} is ${wanted}`, CLOUD_SECONDS, async () => {
     const { json } = await member.call('dns', 'GET', path);
     return text(json, 'status') === wanted ? text(json, 'id') : undefined;
   });

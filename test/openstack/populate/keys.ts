@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Row, until } from '../cloud.ts';
+import { CLOUD_SECONDS, Row, until } from '../cloud.ts';
 import { attempt, named, type SeedProject } from './seed.ts';
 
 const Made = z.record(z.string(), z.string()).transform((answer) => Object.values(answer)[0] ?? '');
@@ -23,7 +23,7 @@ export async function fullKeys(seedProject: SeedProject): Promise<void> {
   const pathOf = (ref: string) => ref.slice(ref.indexOf('/v1/') + '/v1'.length);
   const order = async (type: string, meta: object) => {
     const path = pathOf(await post('/orders', { type, meta }));
-    await until(`order ${path} is carried out`, 60, async () => {
+    await until(`order ${path} is carried out`, CLOUD_SECONDS, async () => {
       const { status } = Row.parse((await member.call('key-manager', 'GET', path)).json);
       return status === 'PENDING' ? undefined : true;
     });

@@ -1,4 +1,4 @@
-import { text, until } from '../cloud.ts';
+import { CLOUD_SECONDS, text, until } from '../cloud.ts';
 import type { Wiring } from './network.ts';
 import { make, named, type SeedProject } from './seed.ts';
 
@@ -40,7 +40,7 @@ async function loadBalancer(
 ): Promise<string> {
   const whole = { vip_subnet_id: subnetId, project_id: project.id, ...body };
   const { id } = await make(admin, 'load-balancer', '/lbaas/loadbalancers', 'loadbalancer', whole);
-  return until(`load balancer ${id} is made`, 300, async () => {
+  return until(`load balancer ${id} is made`, CLOUD_SECONDS, async () => {
     const { json } = await admin.call('load-balancer', 'GET', `/lbaas/loadbalancers/${id}`);
     return text(json, 'loadbalancer', 'provisioning_status').startsWith('PENDING_')
       ? undefined

@@ -1,9 +1,9 @@
-import { type Session, text, until } from '../cloud.ts';
+import { CLOUD_SECONDS, type Session, text, until } from '../cloud.ts';
 import type { Wiring } from './network.ts';
 import { attempt, make, named, Refused, type SeedProject } from './seed.ts';
 
 async function settled(session: Session, path: string, key: string): Promise<void> {
-  await until(`${path} is available`, 120, async () => {
+  await until(`${path} is available`, CLOUD_SECONDS, async () => {
     const status = text((await session.call('share', 'GET', path)).json, key, 'status');
     if (status.startsWith('error')) throw new Refused(`${path} is ${status}`);
     return status === 'available' ? true : undefined;

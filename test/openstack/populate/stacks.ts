@@ -1,4 +1,4 @@
-import { Row, rowsOf, text, until } from '../cloud.ts';
+import { CLOUD_SECONDS, Row, rowsOf, text, until } from '../cloud.ts';
 import { attempt, named, Refused, type SeedProject } from './seed.ts';
 
 const template = (resources: object): object => ({
@@ -30,7 +30,7 @@ async function stack(
     'id',
   );
   const path = `/stacks/${stack_name}/${id}`;
-  await until(`stack ${name} stands`, 180, async () => {
+  await until(`stack ${name} stands`, CLOUD_SECONDS, async () => {
     const shown = Row.parse((await seedProject.member.call('orchestration', 'GET', path)).json);
     const status = text(shown, 'stack', 'stack_status');
     if (status === 'CREATE_FAILED') throw new Refused(text(shown, 'stack', 'stack_status_reason'));
@@ -45,7 +45,7 @@ async function outlived(seedProject: SeedProject): Promise<void> {
     group: group({ deletion_policy: 'Retain' }),
   });
   await seedProject.member.call('orchestration', 'DELETE', path);
-  await until('the parent of what is kept is gone', 60, async () => {
+  await until('the parent of what is kept is gone', CLOUD_SECONDS, async () => {
     const { json } = await seedProject.member.call(
       'orchestration',
       'GET',

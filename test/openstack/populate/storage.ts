@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { Row, type Session, text, until } from '../cloud.ts';
+import { CLOUD_SECONDS, Row, type Session, text, until } from '../cloud.ts';
 import { attempt, make, named, Refused, type SeedProject } from './seed.ts';
 
 /**
@@ -7,7 +7,7 @@ import { attempt, make, named, Refused, type SeedProject } from './seed.ts';
  * error.
  */
 async function settled(session: Session, path: string, key: string, wanted: string): Promise<void> {
-  await until(`${path} is ${wanted}`, 120, async () => {
+  await until(`${path} is ${wanted}`, CLOUD_SECONDS, async () => {
     const { json } = await session.call('volume', 'GET', path);
     const status = text(json, key, 'status');
     if (status.startsWith('error')) throw new Refused(`${path} is ${status}`);
@@ -117,7 +117,7 @@ async function groups(seedProject: SeedProject): Promise<void> {
   await volume(seedProject, 'grouped', { volume_type: lent.volumeTypeId, group_id: group.id });
   const snapshot = { name: named(seedProject, 'group-snapshot'), group_id: group.id };
   const { id } = await make(member, 'volume', '/group_snapshots', 'group_snapshot', snapshot);
-  await until(`group snapshot ${id} is available`, 60, async () => {
+  await until(`group snapshot ${id} is available`, CLOUD_SECONDS, async () => {
     const { json } = await member.call('volume', 'GET', `/group_snapshots/${id}`);
     return Row.parse(Row.parse(json).group_snapshot).status === 'available' ? true : undefined;
   });
