@@ -15,19 +15,24 @@ interface Part {
 }
 
 const PARTS: readonly Part[] = [
-  { file: 'start.ts', measures: 'from the command to ready', needs: [], run: benchStart },
+  { file: 'start.ts', measures: 'time from the command to ready', needs: [], run: benchStart },
   { file: 'engine.ts embedded', measures: 'the engine on PGlite', needs: [], run: benchEmbedded },
   { file: 'engine.ts server', measures: 'the engine on PostgreSQL', needs: [], run: benchServer },
-  { file: 'bundles.ts', measures: 'what the functions on AWS weigh', needs: [], run: benchBundles },
+  {
+    file: 'bundles.ts',
+    measures: 'size and import time of the functions on AWS',
+    needs: [],
+    run: benchBundles,
+  },
   {
     file: 'cost.ts',
-    measures: 'what a stage on AWS costs, by list prices',
+    measures: 'cost of a stage on AWS, by list prices',
     needs: [],
     run: benchCost,
   },
   {
     file: 'stack.ts',
-    measures: 'the stack on an emulator of AWS, beside one process',
+    measures: 'the stack on an AWS emulator, compared with one process',
     needs: [],
     run: benchStack,
   },
@@ -39,14 +44,14 @@ const PARTS: readonly Part[] = [
   },
   {
     file: 'project-cleanup.ts',
-    measures: 'a project on a real cloud, beside the peer',
+    measures: 'a project on a real cloud, compared with openstack project cleanup',
     needs: ['OS_CLOUD', 'RABBITMQ_URL'],
     run: benchProjectCleanup,
   },
 ];
 
 /**
- * Measures every number of the README. Parts that need a service that this machine lacks are
+ * Measures every number in docs/measured.md. Parts that need a service that this machine lacks are
  * skipped, and the output says so. Asserts nothing.
  */
 const notMeasured: string[] = [];
@@ -54,8 +59,8 @@ for (const { file, measures, needs, run } of PARTS) {
   console.log(`\n== bench/${file}: ${measures}`);
   const lacking = needs.filter((name) => !process.env[name]);
   if (lacking.length > 0) {
-    console.log(`left out: ${lacking.join(' and ')} not set`);
-    notMeasured.push(`bench/${file} (${lacking.join(' and ')} not set)`);
+    console.log(`skipped: ${lacking.join(' and ')} is not set`);
+    notMeasured.push(`bench/${file} (${lacking.join(' and ')} is not set)`);
     continue;
   }
   try {

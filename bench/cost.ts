@@ -46,7 +46,7 @@ const HOURS = 730;
 /** Number of supported services in a typical cloud. The others are skipped without a message. */
 const SERVICES_IN_CLOUD = 12;
 const RESOURCE_TYPES = 5;
-const THINGS_OF_A_KIND = 3;
+const RESOURCES_PER_TYPE = 3;
 /** Number of listings that still show a resource after its deletion was accepted. */
 const LINGERS = 2;
 /** Run time of a function per message in seconds, most of it waiting for OpenStack or for AWS. */
@@ -84,7 +84,7 @@ interface Counted {
 /** Runs one deletion through a cloud of services in memory. */
 async function oneDeletion(): Promise<Counted> {
   const resourceTypes = Object.fromEntries(
-    Array.from({ length: RESOURCE_TYPES }, (_, n) => [`kind-${n}`, 'A' as const]),
+    Array.from({ length: RESOURCE_TYPES }, (_, n) => [`type-${n}`, 'A' as const]),
   );
   const described = Array.from(
     { length: SERVICES_IN_CLOUD },
@@ -94,11 +94,11 @@ async function oneDeletion(): Promise<Counted> {
       dependsOn: n > 0 ? [preferred(`service-${String.fromCharCode(96 + n)}`)] : [],
     }),
   );
-  const world = new LivingWorld(described, THINGS_OF_A_KIND, LINGERS);
+  const world = new LivingWorld(described, RESOURCES_PER_TYPE, LINGERS);
   // A run takes simulated time, so that progress is reported as often as on AWS.
   world.progressMillis = PROGRESS_MILLIS;
   world.cloud.beforeRemoval = () => {
-    world.engine.time += (SECONDS.service * 1000) / (RESOURCE_TYPES * THINGS_OF_A_KIND);
+    world.engine.time += (SECONDS.service * 1000) / (RESOURCE_TYPES * RESOURCES_PER_TYPE);
   };
   const messages: Record<string, number> = {};
   let [delayed, commits, writeUnits] = [0, 0, 0];
@@ -117,7 +117,7 @@ async function oneDeletion(): Promise<Counted> {
   world.cloud.delete(TARGET);
   await world.engine.commit({ messages: [deleted('project', TARGET) as Message] });
   await world.settle(5000);
-  if (world.state !== 'finished') throw new Error(`it ended as ${world.state}`);
+  if (world.state !== 'finished') throw new Error(`the operation ended as ${world.state}`);
   return { messages, delayed, commits, writeUnits };
 }
 
@@ -142,7 +142,7 @@ function unitsOf(change: Change): number {
   return bytes.reduce((sum, of) => sum + 2 * kilobytes(of), 0) + index + verifiedEmpty;
 }
 
-type Line = readonly [what: string, reckoning: string, dollars: number];
+type Line = readonly [what: string, basis: string, dollars: number];
 
 async function perThousand(): Promise<Line[]> {
   const { messages, delayed, commits, writeUnits } = await oneDeletion();
@@ -172,7 +172,7 @@ async function perThousand(): Promise<Line[]> {
     ],
     [
       'SQS',
-      `${of(notifications + all, 'messages')} each: sent, received, deleted`,
+      `${of(notifications + all, 'messages')} each: send, receive, delete`,
       thousand((notifications + all) * 3 * PRICE.queueRequest),
     ],
     ['Lambda, calls', of(invocations, 'each'), thousand(invocations * PRICE.invocation)],
@@ -202,7 +202,7 @@ async function perThousand(): Promise<Line[]> {
 function perMonth(): Line[] {
   const stack = stackOf('prod', {});
   const queues = stack.topology.queues.length;
-  const ringing = Object.keys(alarms(stack)).length;
+  const alarmCount = Object.keys(alarms(stack)).length;
   const polls = queues * POLLERS * ((HOURS * 3600) / POLL_SECONDS);
   const sweeps = HOURS * 12;
   const sweepSeconds = sweeps * SECONDS.sweep + HOURS * SECONDS.compare;
@@ -210,14 +210,14 @@ function perMonth(): Line[] {
   const metrics = queues * METRICS_OF_A_QUEUE + METRICS_OF_THE_STAGE;
   return [
     [
-      'SQS, asking for messages',
+      'SQS, long polling',
       `${queues} queues × ${POLLERS} pollers × every ${POLL_SECONDS} s`,
       polls * PRICE.queueRequest,
     ],
-    ['alarms', String(ringing), ringing * PRICE.alarmMonth],
+    ['alarms', String(alarmCount), alarmCount * PRICE.alarmMonth],
     [
       'own metrics',
-      `${metrics}, in a month in which each hour has a deletion; else in proportion`,
+      `${metrics}, for a month with a deletion in each hour; otherwise in proportion`,
       metrics * PRICE.metricMonth,
     ],
     ['dashboard', '1', PRICE.dashboardMonth],
@@ -241,11 +241,11 @@ const network: Line[] = [
   ['site-to-site VPN', 'one connection', HOURS * PRICE.vpnHour],
   ['NAT gateway', 'one, 10 GB', HOURS * PRICE.natHour + 10 * PRICE.natGigabyte],
   [
-    'or interface endpoints',
-    'SQS, EventBridge, Scheduler, Secrets Manager in one zone; that of DynamoDB is free',
+    'alternative: interface endpoints',
+    'SQS, EventBridge, Scheduler, Secrets Manager in one zone; the endpoint of DynamoDB is free',
     4 * HOURS * PRICE.endpointHour,
   ],
-  ['key of your own', '1', PRICE.keyMonth],
+  ['customer-managed key', '1', PRICE.keyMonth],
 ];
 
 const dollars = (amount: number): string => (amount < 0.005 ? '< 0.01' : amount.toFixed(2));
@@ -253,22 +253,22 @@ const sum = (lines: readonly Line[]): number =>
   lines.reduce((total, [, , amount]) => total + amount, 0);
 const table = (title: string, lines: readonly Line[], last: readonly string[] = []): string =>
   [
-    `| ${title} | reckoned from | USD |`,
+    `| ${title} | based on | USD |`,
     '|---|---|---:|',
-    ...lines.map(([what, reckoning, amount]) => `| ${what} | ${reckoning} | ${dollars(amount)} |`),
+    ...lines.map(([what, basis, amount]) => `| ${what} | ${basis} | ${dollars(amount)} |`),
     ...last,
   ].join('\n');
-const together = (lines: readonly Line[]): string[] => [
-  `| **together** | | **${dollars(sum(lines))}** |`,
+const total = (lines: readonly Line[]): string[] => [
+  `| **total** | | **${dollars(sum(lines))}** |`,
 ];
 
 /** Returns the tables of docs/aws.md in markdown. */
 export async function costTables(): Promise<string[]> {
   const [deletions, month] = [await perThousand(), perMonth()];
   return [
-    table('for 1,000 deleted projects', deletions, together(deletions)),
-    table('every month', month, together(month)),
-    table('if it needs a network of its own', network),
+    table('for 1,000 deleted projects', deletions, total(deletions)),
+    table('every month', month, total(month)),
+    table('if the stack needs its own network', network),
   ];
 }
 

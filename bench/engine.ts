@@ -118,7 +118,7 @@ async function ingest(engine: WorkerEngine, batches: number): Promise<void> {
   const storing = stopwatch();
   for (let count = 0; count < batches; count += 1)
     await engine.commit({ messages: batch(notification) });
-  line(`stored by the relay, 1 KB each, ${BATCH} a commit`, rate(batches * BATCH, storing()));
+  line(`stored by the relay, 1 KB each, ${BATCH} per commit`, rate(batches * BATCH, storing()));
 
   const half = (batches * BATCH) / 2;
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -126,7 +126,7 @@ async function ingest(engine: WorkerEngine, batches: number): Promise<void> {
   let taking = stopwatch();
   await engine.work('ingest', { concurrency: 1, batch: BATCH }, async (deliveries) => {
     if (taken === half) {
-      line(`taken, ${BATCH} a time, and nothing done with them`, rate(half, taking()));
+      line(`received, ${BATCH} per batch, without processing`, rate(half, taking()));
       taking = stopwatch();
     }
     const one = stopwatch();
@@ -143,7 +143,10 @@ async function ingest(engine: WorkerEngine, batches: number): Promise<void> {
     if (taken >= 2 * half) resolve();
   });
   await promise;
-  line(`taken, ${BATCH} a time, each with seen id, account and event stored`, rate(half, taking()));
+  line(
+    `received, ${BATCH} per batch, each stored with its id, account and event`,
+    rate(half, taking()),
+  );
   line(
     `  of that, the commit of ${BATCH} ids, ${BATCH} accounts, ${BATCH} events`,
     `${millis((committing * BATCH) / half)} processor time`,
@@ -168,7 +171,7 @@ export async function benchEmbedded(): Promise<void> {
   line('open a new folder (processor time)', `${millis(fresh.millis)} (${millis(fresh.cpu)})`);
   const old = opened(folder);
   line('open an old folder (processor time)', `${millis(old.millis)} (${millis(old.cpu)})`);
-  line('resident, idle on an old folder, seven workers', `${old.rss} MB`);
+  line('resident memory, idle on an old folder, seven workers', `${old.rss} MB`);
   await measure(() => openPostgresEngine({ dataFolder: folder }));
   rmSync(folder, { recursive: true });
 }

@@ -99,7 +99,7 @@ export async function benchNotifications(): Promise<void> {
     }
     const seconds = (Date.now() - begun) / 1000 - 1.5;
     process.stdout.write(
-      `notifications   ${WAITING} waiting in RabbitMQ, taken in within ${seconds.toFixed(1)} s: ${Math.round(WAITING / seconds)} a second (start included), at most ${Math.round(most)} MB resident\n`,
+      `notifications   ${WAITING} waiting in RabbitMQ, processed in ${seconds.toFixed(1)} s: ${Math.round(WAITING / seconds)} a second (start included), peak ${Math.round(most)} MB resident\n`,
     );
   } finally {
     await propagator.dispose();

@@ -35,7 +35,7 @@ const VOLUMES = size('BENCH_VOLUMES', 25);
 const NETWORKS = size('BENCH_NETWORKS', 10);
 const APART_SECONDS = 1;
 
-function plotOf(cloud: Cloud, customer: Customer, project: PopulatedProject): SeedProject {
+function seedProjectOf(cloud: Cloud, customer: Customer, project: PopulatedProject): SeedProject {
   const { prefix, lent, member: memberUser } = customer;
   const neighbor = { id: lent.projectId, session: cloud.admin };
   return {
@@ -55,7 +55,7 @@ function plotOf(cloud: Cloud, customer: Customer, project: PopulatedProject): Se
  * Servers are spread over the networks, and all networks are on one router. The first half of the
  * volumes is attached.
  */
-async function syncInventory(seedProject: SeedProject): Promise<void> {
+async function fillProject(seedProject: SeedProject): Promise<void> {
   await flavorAccess(seedProject);
   const atATime = pLimit(6);
   const numbers = (length: number) => Array.from({ length }, (_, n) => n);
@@ -117,7 +117,7 @@ function projectCleanup(
   cloud: Cloud,
   customer: Customer,
   project: PopulatedProject,
-): Promise<{ seconds: number; code: number | null; said: string }> {
+): Promise<{ seconds: number; code: number | null; output: string }> {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !/^OS_|^NODE_|^JEST_/.test(name),
   );
@@ -138,12 +138,12 @@ function projectCleanup(
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.end('y\n');
-  let said = '';
+  let output = '';
   child.stdout.on('data', (chunk) => {
-    said += String(chunk);
+    output += String(chunk);
   });
   child.stderr.on('data', (chunk) => {
-    said += String(chunk);
+    output += String(chunk);
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -151,7 +151,7 @@ function projectCleanup(
       resolve({
         seconds: (Date.now() - before) / 1000,
         code,
-        said: said.split('\n').slice(-6).join('\n'),
+        output: output.split('\n').slice(-6).join('\n'),
       }),
     );
   });
@@ -204,11 +204,13 @@ export async function benchProjectCleanup(): Promise<void> {
     const customer = await populate(cloud, { ours: 'empty', theirs: 'empty' }, prefix);
     ids = customer.projects.map((project) => project.id);
     const [ours, theirs] = customer.projects;
-    if (ours === undefined || theirs === undefined) throw new Error('two projects were wanted');
+    if (ours === undefined || theirs === undefined)
+      throw new Error('the customer must have two projects');
     console.log(
       `filling two projects with ${SERVERS} servers, ${VOLUMES} volumes, ${NETWORKS} networks each`,
     );
-    for (const project of customer.projects) await syncInventory(plotOf(cloud, customer, project));
+    for (const project of customer.projects)
+      await fillProject(seedProjectOf(cloud, customer, project));
     const before = await settledCensus(cloud, ids, customer.userIds);
     const domains = await cloud.admin.rows('identity', '/domains', 'domains');
     const protectedDomains = domains
@@ -246,7 +248,11 @@ export async function benchProjectCleanup(): Promise<void> {
         theirsNow[resourceType] ?? 0,
       ]);
     }
-    result.push(['the other project', untouched ? 'exactly as before' : 'CHANGED', 'gone already']);
+    result.push([
+      'the other project',
+      untouched ? 'exactly as before' : 'CHANGED',
+      'already deleted',
+    ]);
     console.log(result.toString());
     const beyond = mine.toFirst - APART_SECONDS;
     console.log(
@@ -256,18 +262,18 @@ export async function benchProjectCleanup(): Promise<void> {
       'service',
       'calls',
       'removed',
-      'calls per removed thing',
-      'the least',
-      'from second',
-      'to second',
-      'passes',
+      'calls per removal',
+      'minimum',
+      'started (s)',
+      'ended (s)',
+      'runs',
     );
     for (const [service, count] of Object.entries(mine.calls)) {
       const removed = removedOf(mine.view, service);
       const task = mine.view.tasks.find((one) => one.service === service);
       const at = (time: number | null | undefined) =>
         time ? ((time - mine.answered) / 1000).toFixed(1) : '-';
-      const least = service === 'swift' ? 'less than 1' : '1, and a listing';
+      const least = service === 'swift' ? 'less than 1' : '1 and a listing';
       const each = removed > 0 ? (count / removed).toFixed(2) : '-';
       calls.push([
         service,
@@ -282,7 +288,7 @@ export async function benchProjectCleanup(): Promise<void> {
     }
     console.log(calls.toString());
     console.log(tell(mine.view));
-    console.log(`the peer's last words:\n${peer.said}`);
+    console.log(`the last lines of the peer's output:\n${peer.output}`);
   } finally {
     await propagator.dispose();
     await deleteQueue(propagator.queue);

@@ -21,10 +21,10 @@ const DELETIONS = Number(process.env.BENCH_STACK_DELETIONS ?? 10);
 const AT_MOST_SECONDS = 600;
 
 /** A propagator under measurement. */
-interface Contestant {
+interface System {
   readonly name: string;
-  /** Returns when all are stored and before any is processed. */
-  hand(notifications: readonly string[]): Promise<void>;
+  /** Stores notifications. Returns before any of them is processed. */
+  enqueue(notifications: readonly string[]): Promise<void>;
   /** Returns the number of accounts in the inventory. */
   accounts(): Promise<number>;
   operation(project: string): Promise<View | undefined>;
@@ -32,9 +32,9 @@ interface Contestant {
 
 interface Measured {
   readonly storedSeconds: number;
-  readonly takenSeconds: number;
+  readonly processedSeconds: number;
   readonly deletionsSeconds: number;
-  /** Seconds of each deletion, from the first notification that was handed over. */
+  /** Seconds of each deletion, from the first notification. */
   readonly each: readonly number[];
   readonly resources: number;
   readonly messages: number;
@@ -43,11 +43,11 @@ interface Measured {
 
 async function until(
   what: string,
-  isSo: () => Promise<boolean>,
+  isDone: () => Promise<boolean>,
   everyMillis: number,
 ): Promise<void> {
   const last = Date.now() + AT_MOST_SECONDS * 1000;
-  while (!(await isSo())) {
+  while (!(await isDone())) {
     if (Date.now() > last) throw new Error(`${what}: not within ${AT_MOST_SECONDS} s`);
     await delay(everyMillis);
   }
@@ -55,27 +55,27 @@ async function until(
 const since = (moment: number): number => (Date.now() - moment) / 1000;
 
 /** Creates projects and returns the notification that Keystone sent for each. */
-function came(cloud: RehearsalCloud, count: number): string[] {
+function notificationsOfNewProjects(cloud: RehearsalCloud, count: number): string[] {
   const domain = cloud.seed.makeDomain(`domain-${randomUUID()}`);
-  const subscriptionState: string[] = [];
-  const silence = cloud.onNotification((notification) =>
-    subscriptionState.push(JSON.stringify(notification)),
+  const notifications: string[] = [];
+  const unsubscribe = cloud.onNotification((notification) =>
+    notifications.push(JSON.stringify(notification)),
   );
   for (let n = 0; n < count; n += 1) cloud.seed.makeProject(domain, `project-${n}`);
-  silence();
-  return subscriptionState;
+  unsubscribe();
+  return notifications;
 }
 
-async function ended(contestant: Contestant, projects: readonly string[]): Promise<View[]> {
+async function waitForEnd(system: System, projects: readonly string[]): Promise<View[]> {
   const views = new Map<string, View>();
   const missing = () => projects.filter((project) => !views.has(project));
-  const look = async (project: string) => {
-    const view = await contestant.operation(project);
+  const check = async (project: string) => {
+    const view = await system.operation(project);
     if (view && (ENDED as readonly string[]).includes(view.operation.state))
       views.set(project, view);
   };
   const all = async () => {
-    for (const project of missing()) await look(project);
+    for (const project of missing()) await check(project);
     return missing().length === 0;
   };
   await until(`the end of ${projects.length} deletions`, all, 500);
@@ -89,35 +89,27 @@ async function ended(contestant: Contestant, projects: readonly string[]): Promi
 const messagesOf = ({ tasks }: View): number =>
   2 + tasks.reduce((sum, { run }) => sum + 2 * run, 0);
 
-async function measure(contestant: Contestant, cloud: RehearsalCloud): Promise<Measured> {
+async function measure(system: System, cloud: RehearsalCloud): Promise<Measured> {
   // The first start of every function is not counted.
   const { id: first, created } = customerOf(cloud);
-  await contestant.hand([created]);
-  await until('the first account', async () => (await contestant.accounts()) > 0, 50);
-  await contestant.hand([await deletedIn(cloud, first)]);
-  await ended(contestant, [first]);
+  await system.enqueue([created]);
+  await until('the first account', async () => (await system.accounts()) > 0, 50);
+  await system.enqueue([await deletedIn(cloud, first)]);
+  await waitForEnd(system, [first]);
 
-  const notifications = came(cloud, NOTIFICATIONS);
-  const before = await contestant.accounts();
-  const handed = Date.now();
-  await contestant.hand(notifications);
-  const storedSeconds = since(handed);
-  await until(
-    'the inventory',
-    async () => (await contestant.accounts()) >= before + NOTIFICATIONS,
-    50,
-  );
-  const takenSeconds = since(handed);
+  const notifications = notificationsOfNewProjects(cloud, NOTIFICATIONS);
+  const before = await system.accounts();
+  const enqueuedAt = Date.now();
+  await system.enqueue(notifications);
+  const storedSeconds = since(enqueuedAt);
+  await until('the inventory', async () => (await system.accounts()) >= before + NOTIFICATIONS, 50);
+  const processedSeconds = since(enqueuedAt);
 
   const customers = Array.from({ length: DELETIONS }, () => customerOf(cloud));
   const projects = customers.map(({ id }) => id);
-  const known = await contestant.accounts();
-  await contestant.hand(customers.map((customer) => customer.created));
-  await until(
-    'the new accounts',
-    async () => (await contestant.accounts()) >= known + DELETIONS,
-    50,
-  );
+  const known = await system.accounts();
+  await system.enqueue(customers.map((customer) => customer.created));
+  await until('the new accounts', async () => (await system.accounts()) >= known + DELETIONS, 50);
   const resources = projects.reduce(
     (sum, project) => sum + cloud.world.resources(project).length,
     0,
@@ -125,8 +117,8 @@ async function measure(contestant: Contestant, cloud: RehearsalCloud): Promise<M
   const leaving: string[] = [];
   for (const project of projects) leaving.push(await deletedIn(cloud, project));
   const left = Date.now();
-  await contestant.hand(leaving);
-  const views = await ended(contestant, projects);
+  await system.enqueue(leaving);
+  const views = await waitForEnd(system, projects);
   const each = views
     .map(({ operation }) => ((operation.endedAt ?? Number.NaN) - left) / 1000)
     .toSorted((a, b) => a - b);
@@ -134,7 +126,7 @@ async function measure(contestant: Contestant, cloud: RehearsalCloud): Promise<M
   const states = views.map(({ operation }) => operation.state);
   return {
     storedSeconds,
-    takenSeconds,
+    processedSeconds,
     deletionsSeconds: each.at(-1) ?? Number.NaN,
     each,
     resources,
@@ -158,7 +150,7 @@ async function embedded(cloud: RehearsalCloud): Promise<Measured> {
     return await measure(
       {
         name: 'embedded',
-        async hand(notifications) {
+        async enqueue(notifications) {
           const body = `[${notifications.join(',')}]`;
           await propagator.api('POST', '/v1/notifications', body);
         },
@@ -182,7 +174,7 @@ async function deployed(cloud: RehearsalCloud): Promise<Measured> {
     return await measure(
       {
         name: 'deployed',
-        hand: (notifications) =>
+        enqueue: (notifications) =>
           stack.send('ingest', ...notifications.map((text) => stack.notification(text))),
         accounts: () => stack.engine.reads.accountCount(),
         operation: async (project) =>
@@ -199,7 +191,7 @@ const rate = (count: number, seconds: number): string =>
   `${seconds.toFixed(1)} s, ${Math.round(count / seconds)} a second`;
 function column({
   storedSeconds,
-  takenSeconds,
+  processedSeconds,
   deletionsSeconds,
   each,
   resources,
@@ -212,7 +204,7 @@ function column({
   );
   return [
     rate(NOTIFICATIONS, storedSeconds),
-    rate(NOTIFICATIONS, takenSeconds),
+    rate(NOTIFICATIONS, processedSeconds),
     `${deletionsSeconds.toFixed(1)} s, ${Math.round(resources / deletionsSeconds)} resources a second`,
     `${(each[0] ?? Number.NaN).toFixed(1)} / ${median.toFixed(1)} / ${deletionsSeconds.toFixed(1)} s`,
     `${messages}: ${(messages / deletionsSeconds).toFixed(1)} a second`,
@@ -226,25 +218,25 @@ export async function benchStack(): Promise<void> {
   try {
     const ours = [await embedded(cloud), await deployed(cloud)].map(column);
     const rows = [
-      `${NOTIFICATIONS} notifications that lead to nothing: stored`,
-      '  and taken in, Keystone asked about each',
-      `${DELETIONS} projects deleted at once: all ended`,
-      '  the quickest, the median, the slowest',
-      '  messages, without the looks of the coordinator',
-      '  they ended as',
+      `${NOTIFICATIONS} notifications without an effect: stored`,
+      '  and processed, with one request to Keystone for each',
+      `${DELETIONS} projects deleted at the same time: all ended`,
+      '  fastest, median, slowest',
+      '  messages, without those of the coordinator to itself',
+      '  states at the end',
     ];
     const table = new Table({
-      head: ['', 'embedded, one process', 'deployed, on the emulator'],
+      head: ['', 'embedded, one process', 'deployed on the emulator'],
       style: { head: [], border: [], compact: true },
     });
     table.push(...rows.map((row, n) => [row, ...ours.map((of) => of[n] ?? '')]));
     console.log(table.toString());
     console.log(
-      'Deployed: one process of the emulator is table, bus and queues, each function runs in up to five more, all on this machine. It says nothing of how fast AWS is.',
+      'Deployed: one process of the emulator is the table, the bus and the queues. Each function runs in up to five more processes, all on this machine. The figures do not show how fast AWS is.',
     );
     // Other load on the same processors affects every line above.
     console.log(
-      `Load of the machine before: ${load.toFixed(1)}, after: ${(loadavg()[0] ?? 0).toFixed(1)}, on ${availableParallelism()} processors.`,
+      `Machine load before: ${load.toFixed(1)}, after: ${(loadavg()[0] ?? 0).toFixed(1)}, on ${availableParallelism()} processors.`,
     );
   } finally {
     await cloud.close();

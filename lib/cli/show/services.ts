@@ -33,7 +33,7 @@ export function showServices(
 
 const TYPE_LEGEND =
   '            ~service.type: it waits only until no resource of that type is left';
-const LEGEND = `CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
+const LEGEND = `CLASS  A: needs an administrator's token · B: needs a system-scoped token · C, D: only while the project exists
 DEPENDS ON  waits until that service has ended; ~ not while that service is stuck`;
 
 function row(service: ServiceShape, all: readonly ServiceShape[], color: Colors): string[] {

@@ -82,7 +82,7 @@ keystone   identity       A      resource              ~nova, ~barbican, ~gnocch
 billing    -              A      resource              keystone                     everywhere
 cmdb       -              -      ?                     -                            everywhere  HTTP plugin
 
-CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
+CLASS  A: needs an administrator's token · B: needs a system-scoped token · C, D: only while the project exists
 DEPENDS ON  waits until that service has ended; ~ not while that service is stuck
 
 Not covered: these types are in the catalog of this cloud, and no service file covers them. Their resources are not removed, and each operation ends as unverified.
@@ -123,7 +123,7 @@ neutron   neutron        A      router, network, subnet, port, trunk,  nova     
                                 floating-ip, security-group
 keystone  keystone       A      resource                               ~all others  RegionOne
 
-CLASS  A any administrator's token removes it at any time · B with system scope · C, D only while the project lives
+CLASS  A: needs an administrator's token · B: needs a system-scoped token · C, D: only while the project exists
 DEPENDS ON  waits until that service has ended; ~ not while that service is stuck`.slice(1),
     );
   });
