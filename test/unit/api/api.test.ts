@@ -41,8 +41,8 @@ async function finished(): Promise<SmallWorld> {
   return world;
 }
 
-describe('the HTTP door', () => {
-  it('is healthy only when the database answers and every part is well', async () => {
+describe('the HTTP API', () => {
+  it('is healthy only when the database answers and every part is healthy', async () => {
     expect((await apiUrl().call('/healthz')).status).toBe(200);
     expect(await apiUrl(new SteppedEngine(), false).call('/healthz')).toMatchObject({
       status: 503,
@@ -56,14 +56,14 @@ describe('the HTTP door', () => {
     });
   });
 
-  it('opens on loopback only, whatever name the request came by', async () => {
+  it('accepts requests on loopback only, by the name of the Host header', async () => {
     const { app } = apiUrl();
     expect((await app.request('http://attacker.example/v1/operations')).status).toBe(403);
     expect((await app.request('http://localhost:8787/v1/operations')).status).toBe(200);
     expect((await app.request('http://[::1]:8787/v1/operations')).status).toBe(200);
   });
 
-  it('shows an operation with what it found, removed and left, in order', async () => {
+  it('shows an operation with its counts of found, removed and left resources', async () => {
     const { engine } = await finished();
     const { call } = apiUrl(engine);
     const [operation] = [...engine.operations.values()];
@@ -100,7 +100,7 @@ describe('the HTTP door', () => {
     });
   });
 
-  it('carries out what was only observed, once a person releases it in mode enforce', async () => {
+  it('carries out an observed operation after its release in mode enforce', async () => {
     const world = new SmallWorld({
       resources: [1, 1, 1],
       lingers: 0,

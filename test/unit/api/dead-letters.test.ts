@@ -50,8 +50,8 @@ const received = (body: string) => ({
   data: { body, encoding: 'utf8', source: 'http', receivedAt: 1 },
 });
 
-describe('the dead letters behind the door', () => {
-  it('are of every queue, with their cause, their task and when they expire', async () => {
+describe('dead letters in the API', () => {
+  it('are listed for every queue, with cause, task and expiry', async () => {
     const { engine, call } = apiUrl();
     const message = requested('nova', 3);
     engine.moveToDeadLetters('service-nova', message, {
@@ -92,7 +92,7 @@ describe('the dead letters behind the door', () => {
     expect(await ids('id=3')).toEqual(['3']);
   });
 
-  it('show no secret and no more than a page of what others wrote', async () => {
+  it('show no secret and at most one page of foreign text', async () => {
     const { engine, call } = apiUrl();
     const text = `{"_context_auth_token":"hush-1","event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
     engine.moveToDeadLetters('ingest', received(text));
@@ -183,7 +183,7 @@ describe('the dead letters behind the door', () => {
     },
   );
 
-  it('and what is in quarantine show a page of text, whatever they were stored as', async () => {
+  it('and quarantined notifications show one page of text in every encoding', async () => {
     const { engine, call } = apiUrl();
     const text = `{"event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
     await engine.commit({
@@ -212,7 +212,7 @@ describe('the dead letters behind the door', () => {
     ['discard', { all: true, reason: 'x' }],
     ['discard', { service: 'nova' }],
     ['discard', { service: 'nova', reason: '' }],
-  ])('stay where they are when it is not said which, or not why: %s %j', async (what, wish) => {
+  ])('are not changed without a selection or a reason: %s %j', async (what, wish) => {
     const { engine, call } = apiUrl();
     engine.moveToDeadLetters('service-nova', requested('nova'), { error: denied });
     engine.moveToDeadLetters('ingest', received('{}'));
@@ -220,7 +220,7 @@ describe('the dead letters behind the door', () => {
     expect([engine.letters.length, engine.decided]).toEqual([2, []]);
   });
 
-  it('go back or away with who and why, and the operation shows both', async () => {
+  it('are redriven or discarded with name and reason, and the operation shows both', async () => {
     const { engine, call } = apiUrl();
     const running = operation({ state: 'running' });
     await engine.commit({
@@ -267,7 +267,7 @@ describe('the dead letters behind the door', () => {
     expect((await call('/v1/decisions?operation=op-000000000000')).body).toEqual({ decisions: [] });
   });
 
-  it('of the coordinator are not thrown away while their operation waits for them, nor is anything beside them', async () => {
+  it('of the coordinator are not discarded while their operation needs them, nor is any other message of the selection', async () => {
     const { engine, call } = apiUrl();
     const [open, ended] = [
       operation({ state: 'confirming' }),
@@ -310,7 +310,7 @@ describe('the dead letters behind the door', () => {
     expect(await discard({ service: 'nova' })).toMatchObject({ body: { discarded: 1 } });
   });
 
-  it('that came while others were looked at are not thrown away with them', async () => {
+  it('that arrive during a discard are not discarded', async () => {
     const { engine, call } = apiUrl();
     const running = operation({ state: 'running' });
     await engine.commit({ operations: [running] });
@@ -329,7 +329,7 @@ describe('the dead letters behind the door', () => {
     expect(engine.letters.map(({ queue }) => queue)).toEqual(['coordinate']);
   });
 
-  it('hold up the operation that they are of, by name; one of an older pass does not', async () => {
+  it('block their operation and are named there; a message of an older run does not block it', async () => {
     const { engine, call } = apiUrl();
     const running = operation({ id: OperationId.parse('op-0123456789ab'), state: 'running' });
     const [nova, swift] = ['nova', 'swift'].map((service) =>

@@ -9,8 +9,8 @@ const waiver = {
   body: '{"type":"rating","reason":"looked"}',
 };
 
-describe('an error that the API does not expect', () => {
-  it('is logged with its cause under the request id that the answer carries, and is counted', async () => {
+describe('an unexpected error of the API', () => {
+  it('is logged with its cause and the request id of the response, and is counted', async () => {
     const counted: string[] = [];
     const { app, engine, lines } = apiUnderTest({ onUnexpected: () => void counted.push('one') });
     engine.commit = () =>
@@ -46,7 +46,7 @@ describe('an error that the API does not expect', () => {
     expect(counted).toEqual(['one']);
   });
 
-  it('is one on every route, not on those alone that write', async () => {
+  it('is handled in the same way on every route, also on read routes', async () => {
     const { app, engine, lines } = apiUnderTest();
     const broken = () => Promise.reject(new TypeError('nothing works'));
     for (const name of Object.keys(engine.reads)) Object.assign(engine.reads, { [name]: broken });
@@ -63,7 +63,7 @@ describe('an error that the API does not expect', () => {
     );
   });
 
-  it('carries the id that the caller gave, and never one that could break the log', async () => {
+  it('has the request id of the caller, except an id that could forge log lines', async () => {
     const { app } = apiUnderTest();
     const idOf = async (given: string) =>
       (await app.request(`${BASE}/v1/nothing`, { headers: { 'x-request-id': given } })).headers.get(
@@ -75,8 +75,8 @@ describe('an error that the API does not expect', () => {
   });
 });
 
-describe('an error that says what is wrong', () => {
-  it('is told as it is, with status 503, and logged as a warning', async () => {
+describe('a known error', () => {
+  it('is returned unchanged with status 503 and logged as a warning', async () => {
     const report = {
       code: 'keystone.http.503',
       class: 'Transient',
@@ -97,7 +97,7 @@ describe('an error that says what is wrong', () => {
   });
 });
 
-it('a client that goes away in the middle of its body is no error of the API', async () => {
+it('a client that disconnects while it sends its body causes no error of the API', async () => {
   const { app, lines } = apiUnderTest();
   const gone = new AbortController();
   const body = new ReadableStream({

@@ -75,11 +75,11 @@ describe.each([
     ['half a character', 'a\ud800b'],
     ['an escape sequence of a terminal', '\u001b[2J'],
     ['more than a page', 'x'.repeat(1001)],
-  ])('is refused with %s', async (_, reason) => {
+  ])('with %s is refused', async (_, reason) => {
     expect(await statusOf(reason)).toBe(400);
   });
 
-  it('may have lines, tabs and any script', async () => {
+  it('can have line breaks, tabs and characters of any script', async () => {
     expect(await statusOf('left\n\tagreed: \u5951\u7d04 \ud83d\ude00')).not.toBe(400);
   });
 });
@@ -95,7 +95,7 @@ describe('ids in a path', () => {
     "op-'%3B--",
     '😀',
     'x'.repeat(5000),
-  ])('%s is an error with a reason, never an unexpected one', async (id) => {
+  ])('%s gives an error with a reason, never an unexpected error', async (id) => {
     const { app, lines } = apiUnderTest();
     for (const [method = '', path = ''] of [
       ['GET', `/v1/operations/${id}`],
@@ -170,7 +170,7 @@ describe('POST /v1/notifications', () => {
     expect([status, answer, stored(engine)]).toEqual([202, { stored: expected.length }, expected]);
   });
 
-  it('stores bytes that are not UTF-8 as they are, for the quarantine', async () => {
+  it('stores bytes that are not UTF-8 unchanged, for the quarantine', async () => {
     const { status, engine } = await send(PATH, bytes(0xff, 0xfe, 0x00));
     expect([status, stored(engine)]).toEqual([202, ['//4A']]);
   });
@@ -196,13 +196,13 @@ describe('POST /v1/notifications', () => {
       'api.too-large',
     ],
     ['a body of 50 MB', LINES, 'x'.repeat(50_000_000), 413, 'api.too-large'],
-  ])('stores nothing of %s and says so', async (_, type, body, status, code) => {
+  ])('stores nothing of %s and answers with an error', async (_, type, body, status, code) => {
     const answer = await send(PATH, body, type);
     expect(answer).toMatchObject({ status, body: { error: { code } }, lines: [] });
     expect(answer.engine.waiting).toEqual([]);
   });
 
-  it('takes the largest that it allows', async () => {
+  it('accepts a body of exactly the maximum size', async () => {
     const lines = '{}\n'.repeat(MAX_NOTIFICATIONS);
     expect((await send(PATH, lines, LINES)).body).toEqual({ stored: MAX_NOTIFICATIONS });
     expect((await send(PATH, `"${'x'.repeat(MAX_NOTIFICATIONS_BODY - 2)}"`)).status).toBe(202);
@@ -217,7 +217,7 @@ describe('POST /v1/notifications', () => {
     ['short elements', 'application/json', `[${'1,'.repeat(MAX_NOTIFICATIONS_BODY / 2 - 1)}1]`],
     ['objects', 'application/json', `[${'{},'.repeat(MAX_NOTIFICATIONS_BODY / 3 - 2)}{}]`],
     ['brackets', 'application/json', '['.repeat(MAX_NOTIFICATIONS_BODY)],
-  ])('takes less than a second of the processor for a body full of %s', async (_, type, body) => {
+  ])('uses less than a second of processor time for a body of %s', async (_, type, body) => {
     // Time of the processor and not of the clock: other programs do not count.
     const before = process.threadCpuUsage();
     const { status } = await send(PATH, body, type);

@@ -43,7 +43,7 @@ const isWell = async () => (await fetch(`http://127.0.0.1:${server.port}/healthz
 const head = (path: string, more = '') =>
   `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: ${headersOf('ann').authorization}\r\n${more}`;
 
-describe('the HTTP server closes', () => {
+describe('the HTTP server closes a connection', () => {
   it.each([
     ['a connection that sends nothing', [], '408'],
     ['half a request line', ['POST /v1/wai'], '408'],
@@ -55,14 +55,14 @@ describe('the HTTP server closes', () => {
       [head('/v1/waivers', 'transfer-encoding: chunked\r\n\r\n'), '5\r\n{"a":\r\n'],
       '408',
     ],
-  ])('%s, and answers others meanwhile', async (_, written, status) => {
+  ])('%s, and answers other clients meanwhile', async (_, written, status) => {
     const { told } = await open(...written);
     expect(await isWell()).toBe(200);
     expect((await told).split(' ')[1]).toBe(status);
     expect(engine.waived.size).toBe(0);
   });
 
-  it('one that drips a byte at a time, whatever it drips', async () => {
+  it('that sends one byte at a time', async () => {
     const { socket, told } = await open(head('/v1/waivers', 'content-length: 5000\r\n\r\n'));
     const dripping = setInterval(() => socket.write(' '), 20);
     const before = performance.now();
@@ -71,7 +71,7 @@ describe('the HTTP server closes', () => {
     expect(performance.now() - before).toBeLessThan(10_000);
   });
 
-  it('300 of them at once, and is well before and after', async () => {
+  it('among 300 at the same time, and stays healthy', async () => {
     const slow = await Promise.all(
       Array.from({ length: 300 }, () => open('GET /healthz HTTP/1.1\r\nx: ')),
     );
@@ -125,7 +125,7 @@ describe('the HTTP server refuses', () => {
     expect(await isWell()).toBe(200);
   });
 
-  it('a body of 600 MB after a few hundred kilobytes of it', async () => {
+  it('a body of 600 MB after it has read a few hundred kilobytes', async () => {
     const size = 600 * 1024 * 1024;
     const before = process.memoryUsage().rss;
     const asked = request({
@@ -153,8 +153,8 @@ describe('the HTTP server refuses', () => {
   });
 });
 
-describe('stopping', () => {
-  it('closes by force what clients keep open, long before their own time-outs', async () => {
+describe('the stop of the HTTP server', () => {
+  it('closes connections that clients keep open, before their time-outs', async () => {
     const patient = await serveHttp(app, 0);
     const port = patient.port;
     for (const written of ['', 'GET /hea', head('/v1/waivers', 'content-length: 20\r\n\r\n')]) {
@@ -169,7 +169,7 @@ describe('stopping', () => {
     expect(performance.now() - before).toBeLessThan(5000);
   });
 
-  it('says that the port is taken instead of going on', async () => {
+  it('fails when the port is in use', async () => {
     await expect(serveHttp(app, server.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
   });
 });

@@ -76,7 +76,7 @@ describe('behind API Gateway', () => {
     ['no principal', undefined],
     ['an empty one', { userArn: '' }],
     ['one without a name', { userArn: null }],
-  ])('nothing is changed or read with %s: the route lost its authorizer', async (_, iam) => {
+  ])('a request with %s is refused, because the route has no authorizer', async (_, iam) => {
     for (const method of ['GET', 'POST']) {
       const { status, body: answer, engine } = await call(iam, method);
       expect([status, answer.error.code, engine.waived.size]).toEqual([403, 'api.principal', 0]);
@@ -86,7 +86,7 @@ describe('behind API Gateway', () => {
   it.each([
     [{ 'content-type': 'text/plain' }, 415],
     [{ origin: 'https://evil.example' }, 403],
-  ])('a page cannot act for the operator either: %j', async (headers, status) => {
+  ])('a foreign web page cannot act for the operator: %j', async (headers, status) => {
     const answer = await call({ userArn: ARN }, 'POST', headers);
     expect([answer.status, answer.engine.waived.size]).toEqual([status, 0]);
   });

@@ -130,7 +130,7 @@ describe.each(changes)('%s', (route) => {
     expect(JSON.stringify(answer.body)).not.toContain('[redacted]');
   });
 
-  it('refuses a name that a page has given to this machine, whatever the token', async () => {
+  it('refuses a foreign host name that resolves to this machine, also with a valid token', async () => {
     const answer = await attack({ ...token, ...json }, `http://rebound.example:8787${path}`);
     expect(answer).toMatchObject({ status: 403, body: { error: { code: 'api.host' } } });
   });
@@ -152,7 +152,7 @@ describe.each(changes)('%s', (route) => {
     expect(declared).toMatchObject({ status: 413, body: { error: { code: 'api.too-large' } } });
   });
 
-  it('reads no body of a caller without a token', async () => {
+  it('does not read the body of a request without a token', async () => {
     const unread = new ReadableStream(
       {
         pull() {
@@ -164,7 +164,7 @@ describe.each(changes)('%s', (route) => {
     expect(await attack(json, undefined, unread)).toMatchObject({ status: 401 });
   });
 
-  it('lets the token, JSON and this machine pass: what is wrong then is the request itself', async () => {
+  it('accepts a token, JSON and loopback, so that only the content of the request can be refused', async () => {
     const { app } = apiUnderTest();
     for (const more of [
       {},
@@ -199,7 +199,7 @@ describe.each(reads)('%s', (route) => {
     );
   });
 
-  it('needs no token on this machine, and may be opened from a link', async () => {
+  it('needs no token on this machine, and can be opened from a link', async () => {
     const link = {
       'sec-fetch-site': 'cross-site',
       'sec-fetch-mode': 'navigate',
@@ -215,7 +215,7 @@ describe.each(reads)('%s', (route) => {
   });
 });
 
-it('the walk finds the routes that change something', () => {
+it('the list of routes under test has every route that changes something', () => {
   expect(changes).toEqual(
     expect.arrayContaining([
       'POST /v1/operations',

@@ -35,7 +35,7 @@ describe('POST /v1/operations', () => {
     expect(world.engine.waiting).toEqual([]);
   });
 
-  it('opens nothing while Keystone does not say what is true', async () => {
+  it('opens no operation while Keystone does not answer', async () => {
     world.cloud.keystoneAway = true;
     expect(await world.ask()).toMatchObject({
       status: 503,
@@ -44,7 +44,7 @@ describe('POST /v1/operations', () => {
     expect(world.engine.operations.size).toBe(0);
   });
 
-  it('opens nothing while nobody knows which project is the own one', async () => {
+  it('opens no operation while the project of the cleaner is unknown', async () => {
     const protection = () => Promise.reject(new Error('password hunter2 refused'));
     Object.defineProperty(world, 'deps', { value: { ...world.deps, protection } });
     const answer = await world.ask();
@@ -53,7 +53,7 @@ describe('POST /v1/operations', () => {
     expect(world.engine.operations.size).toBe(0);
   });
 
-  it('names the operation that it opened, and who asked for it why', async () => {
+  it('returns the id of the opened operation, which has the name and the reason of the request', async () => {
     const { body } = await world.ask({ name: 'shop', by: 'carol', reason: 'ticket 4711' });
     const view = await world.call('GET', `/v1/operations/${body.opened}`);
     expect(view.body).toMatchObject({
@@ -67,7 +67,7 @@ describe('POST /v1/operations', () => {
     });
   });
 
-  it('says what is counted once Keystone has answered, and not that it waits for a second answer', async () => {
+  it('shows the counting services after the answer of Keystone, and no wait for a second answer', async () => {
     await world.ask();
     await world.until(() => world.engine.tasks.size > 0);
     const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
@@ -92,7 +92,7 @@ describe('POST /v1/operations/:id/release', () => {
     expect(world.operation.version).toBe(version);
   });
 
-  it('that comes twice counts once', async () => {
+  it('that is sent twice has an effect once', async () => {
     world.limits = { ...world.limits, maxResourcesPerOperation: 1 };
     await world.ask();
     await world.settle();

@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 describe('the token file', () => {
-  it('is made with a token of 256 bits that its owner alone can read, and kept', () => {
+  it('is created once with a token of 256 bits, readable only by its owner', () => {
     const path = join(folder, 'new', 'data', 'api-token');
     const made = openTokenFile(path);
     expect(made).toEqual({
@@ -63,7 +63,7 @@ describe('the token file', () => {
     },
   );
 
-  it('that cannot be created stops the start and names the way on', () => {
+  it('that cannot be created stops the start, and the error names the settings', () => {
     writeFileSync(join(folder, 'file'), '');
     expect(() => openTokenFile(join(folder, 'file', 'api-token'))).toThrow(
       /api-token cannot be created \(E\w+\).*PROPAGATOR_API_TOKENS/,

@@ -39,7 +39,7 @@ function start(name: string, sweepMillis = HOUR, sweep = async () => ({ held: 0 
 const count = (call: RegExp) => calls.filter((one) => call.test(one)).length;
 
 describe('the sweep', () => {
-  it('is done once in each span of time, by one of the processes', async () => {
+  it('runs once per interval, in one of the processes', async () => {
     start('a');
     start('b');
     await until('the fill', () => count(/fills/) === 2);
@@ -51,7 +51,7 @@ describe('the sweep', () => {
     }
   });
 
-  it('that fails is tried again by the process that has claimed it', async () => {
+  it('that fails is retried by the process that claimed it', async () => {
     let failures = 1;
     start('a', HOUR, async () => {
       if (failures-- > 0) throw new Error('Keystone is away');
@@ -65,7 +65,7 @@ describe('the sweep', () => {
     expect(running[0]?.state()).toContain('propagator operation list --state held');
   });
 
-  it('is switched off by 0', async () => {
+  it('is disabled by 0', async () => {
     start('a', 0);
     start('b');
     await until('the fill', () => count(/fills/) === 2);

@@ -2,8 +2,8 @@ import { createServer } from 'node:net';
 import { listen } from '../../../lib/app/listen.ts';
 import { startOrUndo } from '../../../lib/app/teardown.ts';
 
-describe('The port of the API', () => {
-  it('that is taken stops the start, and the error names it and the way on', async () => {
+describe('the port of the API', () => {
+  it('that is in use stops the start, and the error names the port and the commands', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const address = other.address();
@@ -18,7 +18,7 @@ describe('The port of the API', () => {
     await new Promise((resolve) => other.close(resolve));
   });
 
-  it('answers 503 until there is an API', async () => {
+  it('answers 503 until the API is ready', async () => {
     const server = await listen(0);
     const ask = async () => (await fetch(`http://127.0.0.1:${server.port}/healthz`)).status;
     expect(await ask()).toBe(503);
@@ -28,8 +28,8 @@ describe('The port of the API', () => {
   });
 });
 
-describe('A start that fails', () => {
-  it('stops what it had started, the newest first, and throws its own error', async () => {
+describe('a start that fails', () => {
+  it('stops all parts that it had started, the newest first, and throws the original error', async () => {
     const stopped: string[] = [];
     const started = startOrUndo(async (undo) => {
       undo.add(() => stopped.push('port'));

@@ -42,7 +42,7 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
     return thrown.message;
   };
 
-  it('puts services behind the known ones: a service, or what a function makes of the toolbox, in JavaScript or TypeScript', async () => {
+  it('adds services after the known ones: a service or a function that creates one, in JavaScript or TypeScript', async () => {
     const text = `export default ({ defineService, defineType, PropagatorError, z }: { [tool: string]: any }) => defineService({
       name: 'billing', catalogTypes: [], resourceTypes: [defineType({
         name: 'subscription',
@@ -72,11 +72,11 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
     expect(() => seen?.resources[0]?.remove()).toThrow(PropagatorError);
   });
 
-  it('is nothing when it names nothing', async () => {
+  it('loads nothing when it is empty', async () => {
     expect(await loadPlugins(known, [])).toEqual(known);
   });
 
-  it('stops the start with the module named when it is missing, broken, or throws', async () => {
+  it('stops the start when a module is missing, broken or throws, and names the module', async () => {
     expect(await refused(join(folder, 'absent.mjs'))).toMatch(/absent\.mjs/);
     expect(await refused(file('export default ('))).toMatch(/:/);
     expect(
@@ -93,7 +93,7 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
     expect(await refused(file(text))).toContain('not a service');
   });
 
-  it('stops the start when a name or a catalog type is taken, also by another module', async () => {
+  it('stops the start when a name or a catalog type exists already, also in another module', async () => {
     expect(await refused(file(making(`name: 'nova', catalogTypes: []`)))).toContain('nova');
     expect(
       await refused(file(making(`name: 'metering', catalogTypes: ['telemetry', 'metric']`))),
@@ -118,7 +118,7 @@ describe('PROPAGATOR_INCLUDE_SERVICES and PROPAGATOR_REMOTE_SERVICES', () => {
   const choose = (environment: Record<string, string>) =>
     resolvePlugins(readSettings(environment), known);
 
-  it('name what is off by default and shall be emptied, and who is asked where', () => {
+  it('name the enabled services and the URLs of HTTP plugins', () => {
     expect(choose({})).toEqual({ optedIn: [], httpPlugins: [] });
     expect(
       choose({

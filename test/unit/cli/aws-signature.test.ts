@@ -21,10 +21,10 @@ function client(
   };
 }
 
-describe('the API on AWS', () => {
+describe('a call of the API on AWS', () => {
   const API_URL = 'https://abc123.execute-api.eu-central-1.amazonaws.com';
 
-  it('is called with a signature over the address, the question and the body', async () => {
+  it('has a signature over the URL, the query and the body', async () => {
     const { sent, api } = client(API_URL);
     await api.get('/v1/dead-letters?service=nova&cause=nova.http.403', z.object({}));
     await api.post('/v1/dead-letters/redrive', { service: 'nova' }, z.object({}));
@@ -45,13 +45,13 @@ describe('the API on AWS', () => {
     ['cn-north-1', 'amazonaws.com.cn'],
     ['us-gov-west-1', 'amazonaws.com'],
     ['eusc-de-east-1', 'amazonaws.eu'],
-  ])('is signed for its region: %s', async (region, domain) => {
+  ])('is signed for the region of the URL: %s', async (region, domain) => {
     const { sent, api } = client(`https://abc123.execute-api.${region}.${domain}`);
     await api.get('/v1/status', z.object({}));
     expect(sent[0]?.headers.get('authorization')).toContain(`/${region}/execute-api/aws4_request`);
   });
 
-  it('is called so on an emulator, too, where the region stands in no name', async () => {
+  it('is signed on an emulator, whose host name has no region', async () => {
     const { sent, api } = client('http://127.0.0.1:4566/_aws/execute-api/abc123', {
       AWS_REGION: 'eu-central-1',
     });
@@ -62,7 +62,7 @@ describe('the API on AWS', () => {
     );
   });
 
-  it('is not called without credentials: what is missing is said', async () => {
+  it('is not made without credentials, and the error names what is missing', async () => {
     const { sent, api } = client(API_URL, {}, () =>
       Promise.reject(engineError('credentials', 'no source has any', 'Set AWS_PROFILE.')),
     );
@@ -78,7 +78,7 @@ describe('the API on AWS', () => {
       'Internal Server Error',
       'aws logs tail /aws/lambda/propagator-STAGE-api',
     ],
-  ])('that %s says so, and what to do', async (_title, status, message, advice) => {
+  ])('with the answer %s is an error with advice', async (_title, status, message, advice) => {
     const by = async () => new Response(JSON.stringify({ message }), { status });
     const api = new ApiClient(
       API_URL,
@@ -93,7 +93,7 @@ describe('the API on AWS', () => {
     'http://127.0.0.1:8787',
     'https://propagator.example',
     'https://execute-api.eu-central-1.amazonaws.com.example',
-  ])('elsewhere (%s) no signature is made', async (base) => {
+  ])('is not signed for another host: %s', async (base) => {
     const { sent, api } = client(base);
     await api.get('/v1/status', z.object({}));
     expect(sent[0]?.headers.get('authorization')).toBeNull();

@@ -10,7 +10,7 @@ import { plain } from './samples.ts';
 const Waivers = z.object({ waived: z.array(z.unknown()), uncovered: z.array(z.unknown()) });
 
 describe('the command line', () => {
-  it('waives a type of the catalog and takes it back, with who and why', async () => {
+  it('adds and removes a waiver, with name and reason', async () => {
     const { engine, type } = desk();
     expect((await type('service list')).out).toMatch(/Not covered[\s\S]*rating {2}cloudkitty/);
     expect(await type('waiver add rating --reason "it counts, and keeps nothing"')).toEqual({
@@ -48,7 +48,7 @@ describe('the command line', () => {
     });
   });
 
-  it('asks for a cleanup, by the name of the project when it is enabled, and says how to follow it', async () => {
+  it('requests a cleanup, requires the name of an enabled project, and prints the command that follows it', async () => {
     const { engine, type } = desk();
     expect(await type(`project delete ${CONTROL} --reason left`)).toMatchObject({
       code: 1,
@@ -99,7 +99,7 @@ describe('the command line', () => {
     expect(await type(`operation show ${shown.id}`)).toMatchObject({ code });
   });
 
-  it('exits with 4 when a dead letter waits, 1 when there is no such operation, 64 when it is asked the wrong way', async () => {
+  it('exits with 4 for a dead letter, 1 for an unknown operation, 64 for wrong usage', async () => {
     const { engine, type } = desk();
     const shown = operation({ state: 'running' });
     const error = {
@@ -125,7 +125,7 @@ describe('the command line', () => {
     });
   });
 
-  it('shows a waiver of today while an operation goes on, and those that counted when it has ended', async () => {
+  it('shows current waivers for a running operation and stored ones for an ended operation', async () => {
     const { engine, type } = desk();
     const uncovered = [{ type: 'rating', name: 'cloudkitty' }];
     const [running, ended] = [
@@ -162,7 +162,7 @@ describe('the command line', () => {
     expect(out).toContain(`${ours.id}  user bob`);
   });
 
-  it('counts the held deletions in the status, with the command that lists them', async () => {
+  it('shows the number of held deletions in the status, with the command that lists them', async () => {
     const { engine, type } = desk();
     expect((await type('status')).out).toMatch(/suspicious deletions +none/);
     await engine.commit({
@@ -184,7 +184,7 @@ describe('the command line', () => {
     expect(JSON.parse((await type('status --json')).out)).toMatchObject({ suspicious: 2 });
   });
 
-  it('says that nobody answers when none runs', async () => {
+  it('reports an error when no propagator is running', async () => {
     const nobody = new ApiClient('http://127.0.0.1:9', () =>
       Promise.reject(new TypeError('fetch failed')),
     );

@@ -42,7 +42,7 @@ const words = (text: string): string[] =>
   text.split('\n').map((line) => line.replace(/ {2,}/g, ' | ').trim());
 
 describe('propagator dead-letter list', () => {
-  it('groups them by queue and cause: how many, the oldest, when the first expires', async () => {
+  it('groups messages by queue and cause, with number, oldest age and first expiry', async () => {
     const { type, id } = await laid();
     const { code, out } = await type('dead-letter list');
     expect(code).toBe(0);
@@ -127,7 +127,7 @@ describe('propagator dead-letter list', () => {
     expect((await type('audit list')).out).toMatch(/newest 100\. For more, use --limit/);
   });
 
-  it('and what is in quarantine are shown without secrets', async () => {
+  it('and quarantine list show no secrets', async () => {
     const { engine, type } = desk();
     for (const [, text] of TELLINGS) {
       engine.moveToDeadLetters(
@@ -150,7 +150,7 @@ describe('propagator dead-letter list', () => {
     expect((await type('quarantine list --json')).out).toContain('[redacted]');
   });
 
-  it('show one with all that is known, and what can be done with it', async () => {
+  it('shows all details of one message and the possible commands', async () => {
     const { engine, type, id } = await laid();
     const { out } = await type('dead-letter show 1');
     for (const line of [
@@ -188,7 +188,7 @@ describe('propagator dead-letter list', () => {
 });
 
 describe('propagator dead-letter redrive', () => {
-  it('shows first and sends nothing, when asked so', async () => {
+  it('with --dry-run shows the selection and sends nothing', async () => {
     const { engine, type } = await laid();
     const { out } = await type(
       'dead-letter redrive --service nova --cause nova.http.403 --dry-run',
@@ -197,7 +197,7 @@ describe('propagator dead-letter redrive', () => {
     expect([engine.letters.length, engine.waiting.length, engine.decided]).toEqual([4, 0, []]);
   });
 
-  it('sends back what was chosen, in the name of who types, and refuses when nothing was', async () => {
+  it('sends the selection back under the name of the caller, and requires a selection', async () => {
     const { engine, type, id } = await laid();
     expect(await type('dead-letter redrive')).toMatchObject({
       code: 64,
@@ -233,7 +233,7 @@ describe('propagator dead-letter redrive', () => {
 });
 
 describe('propagator dead-letter discard', () => {
-  it('throws away what was chosen and says what that means; the operation and the decisions tell of it', async () => {
+  it('discards the selection, prints the consequence, and stores it in operation and audit log', async () => {
     const { engine, type, id } = await laid();
     expect(await type('dead-letter discard --reason x')).toMatchObject({
       code: 64,
@@ -262,8 +262,8 @@ describe('propagator dead-letter discard', () => {
   });
 });
 
-describe('a point in time', () => {
-  it('is shown in the zone of who looks, which is named', () => {
+describe('a time', () => {
+  it('is shown in the local time zone, with its offset', () => {
     expect([0, 60, -210].map((minutes) => time(NOON, minutes))).toEqual([
       '2026-03-01T12:00:00Z',
       '2026-03-01T13:00:00+01:00',
@@ -272,8 +272,8 @@ describe('a point in time', () => {
   });
 });
 
-describe('while somebody else looks at the dead letters', () => {
-  it('operations are shown all the same, with a word about what is missing', async () => {
+describe('while another command lists the dead letters', () => {
+  it('operations are shown with a notice about the missing dead letters', async () => {
     const { engine, type, id } = await laid();
     engine.deadLetters = () =>
       Promise.reject(engineError(DEAD_LETTERS_BUSY, 'Somebody else looks at them.', 'Try again.'));
@@ -293,7 +293,7 @@ describe('while somebody else looks at the dead letters', () => {
     });
   });
 
-  it('any other fault of the engine is told as one', async () => {
+  it('any other error of the engine is reported as an error', async () => {
     const { engine, type } = await laid();
     engine.deadLetters = () => Promise.reject(engineError('aws.slow', 'AWS is slow.', 'Wait.'));
     expect(await type('operation list')).toMatchObject({

@@ -44,7 +44,7 @@ describe('the help', () => {
     expect(out).toContain('64 wrong usage');
   });
 
-  it('is wrong usage where the verb is missing', async () => {
+  it('of a command without a verb is wrong usage', async () => {
     expect(await desk().type('operation')).toMatchObject({ code: 64 });
   });
 });
@@ -69,7 +69,7 @@ describe('a command of an earlier version', () => {
     ['release op-0123456789ab --reason x', 'operation release'],
     ['quarantine', 'quarantine list'],
     ['quarantine --json', 'quarantine list'],
-  ])('%s: one line names the new one, and nothing is done', async (old, now) => {
+  ])('%s is refused with one line that names the new command', async (old, now) => {
     const { engine, type } = desk();
     const { code, out, err } = await type(old);
     expect({ code, out }).toEqual({ code: 64, out: '' });
@@ -93,13 +93,13 @@ describe('the output', () => {
     return { type, first, second };
   };
 
-  it('as values has one line a row, of the chosen columns in their order', async () => {
+  it('as values has one line per row, with the selected columns in their order', async () => {
     const { type, first } = await filled();
     const { out } = await type('operation list --user u1 -f value -c State -c id');
     expect(out).toBe(`${first.state} ${first.id}\n`);
   });
 
-  it('as JSON or YAML with chosen columns is a list of objects', async () => {
+  it('as JSON or YAML with selected columns is a list of objects', async () => {
     const { type, first } = await filled();
     const line = 'operation list --user u1 -c ID -c Account';
     const wanted = [{ ID: first.id, Account: 'u1' }];
@@ -108,21 +108,21 @@ describe('the output', () => {
     expect(parse((await type(`${line} -f yaml`)).out)).toEqual(wanted);
   });
 
-  it('as JSON or YAML without columns is the whole answer of the API', async () => {
+  it('as JSON or YAML without columns is the complete response of the API', async () => {
     const { type, first } = await filled();
     const json: unknown = JSON.parse((await type('operation list --user u1 --json')).out);
     expect(json).toMatchObject({ operations: [{ operation: { id: first.id } }] });
     expect(parse((await type('operation list --user u1 -f yaml')).out)).toEqual(json);
   });
 
-  it('of one thing has one line a value', async () => {
+  it('of one object has one line per value', async () => {
     const { type, second } = await filled();
     const { code, out } = await type(`operation show ${second.id} -f value -c ID -c State`);
     expect({ code, out }).toEqual({ code: 3, out: `${second.id}\nheld\n` });
     expect((await type('status -f value -c ok')).out).toBe('true\n');
   });
 
-  it('as a table has the chosen columns only, and no control characters of others', async () => {
+  it('as a table has only the selected columns and no control characters', async () => {
     const { type } = await filled();
     const { out } = await type('operation list --user u1 -c Name -c State');
     expect(out.split('\n')[0]).toMatch(/^Name +State$/);
@@ -130,7 +130,7 @@ describe('the output', () => {
     expect(out).not.toContain('\u001b');
   });
 
-  it('is refused for a column or a format that does not exist, with those that do', async () => {
+  it('with an unknown column or format is an error that lists the known ones', async () => {
     const { type } = await filled();
     expect(await type('operation list -c Colour')).toMatchObject({
       code: 64,
@@ -152,7 +152,7 @@ COMP_CWORD=${words.length}\n_propagator\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
     return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split('\n');
   };
 
-  it('of bash knows nouns, verbs and options', async () => {
+  it('of bash has nouns, verbs and options', async () => {
     expect(await complete('op')).toEqual(['operation']);
     expect(await complete('operation', '')).toEqual(
       expect.arrayContaining(['list', 'show', 'release']),
@@ -162,7 +162,7 @@ COMP_CWORD=${words.length}\n_propagator\nprintf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(await complete('dead-letter', 're')).toEqual(['redrive']);
   });
 
-  it('of zsh and fish names the same words; another shell is wrong usage', async () => {
+  it('of zsh and fish has the same words, and another shell is wrong usage', async () => {
     const { type } = desk();
     expect((await type('completion zsh')).out).toMatch(/^#compdef propagator\n/);
     const { out } = await type('completion fish');

@@ -14,7 +14,7 @@ const line = (text: string, title: string): string | undefined =>
     ?.slice(11);
 
 describe('propagator operation', () => {
-  it('shows what was found, what it waits on and who must act', () => {
+  it('shows counts, blockers and who must act', () => {
     const nova = taskOf('nova', {
       state: 'requested',
       counts: { 'nova.server': { found: 3, removed: 1, left: 2 } },
@@ -61,7 +61,7 @@ Waiting for
     );
   });
 
-  it('shows who asked for it and why, and what is being done in Keystone', () => {
+  it('shows who requested it and why, and the current Keystone action', () => {
     const barbican = taskOf('barbican', { state: 'requested', phase: 'pre-delete' });
     const keystoneAction = { what: 'assign-role', number: 1, since: NOON - 3000, done: false };
     expect(
@@ -131,7 +131,7 @@ nova      RegionOne  pending`.slice(1),
     },
   );
 
-  it('says who released it, and why', () => {
+  it('shows who released it and why', () => {
     const released = { by: 'bob', reason: 'looked at it', at: NOON };
     expect(line(shown({ released }), 'released')).toBe(
       'by bob at 2026-03-01T12:00:00Z: looked at it',
@@ -139,7 +139,7 @@ nova      RegionOne  pending`.slice(1),
     expect(line(shown({}), 'released')).toBeUndefined();
   });
 
-  it('says what is out of reach with what the operator can do, once, and beside it what stays', () => {
+  it('shows unreachable resources once with advice, and retained resources', () => {
     const unsupported = { class: 'Unsupported', actor: 'operator', count: 1 };
     const barbican = taskOf('barbican', {
       state: 'unreachable',
@@ -187,7 +187,7 @@ Retained
     );
   });
 
-  it('tells what nobody covers from what was waived', () => {
+  it('shows uncovered and waived types in separate blocks', () => {
     const uncovered = [
       { type: 'dns', name: 'designate' },
       { type: 'rating', name: 'cloudkitty' },
@@ -211,7 +211,7 @@ Waived
     );
   });
 
-  it.each(['pre-delete', 'closing'])('paints %s as something that goes on', (state) => {
+  it.each(['pre-delete', 'closing'])('shows the state %s in the color of a running operation', (state) => {
     expect(showOperation(seenAs(asked(true, { state })), [], NOON, colourful)).toContain(
       `state      ${colourful.cyan(state)},`,
     );
@@ -219,7 +219,7 @@ Waived
 });
 
 describe('propagator operation list', () => {
-  it('is one line an operation', () => {
+  it('has one line per operation', () => {
     const held = { state: 'held', hold: { reason: 'it holds 30000 resources, the cap is 20000' } };
     const user = {
       id: 'op-ba9876543210',

@@ -17,8 +17,8 @@ function recorder() {
   return { lines, log: { debug: write, info: write, warn: write, error: write } };
 }
 
-describe('A process that is told to stop', () => {
-  it.each(['SIGTERM', 'SIGINT'])('stops on %s and leaves no listener behind', async (signal) => {
+describe('a process that receives a stop signal', () => {
+  it.each(['SIGTERM', 'SIGINT'])('stops on %s and removes its signal handlers', async (signal) => {
     const on = new FakeProcess();
     let stopped = 0;
     const running = runUntilSignal(
@@ -63,8 +63,8 @@ describe('A process that is told to stop', () => {
   });
 });
 
-describe('An error that no code handles', () => {
-  it('of a promise is logged with its cause, and the process goes on', () => {
+describe('an unhandled error', () => {
+  it('of a promise is logged with its cause, and the process continues', () => {
     const on = new FakeProcess();
     const { lines, log } = recorder();
     ownUnhandledErrors(log, { on });
@@ -93,7 +93,7 @@ describe('An error that no code handles', () => {
     expect(on.exits).toEqual([1]);
   });
 
-  it('outside of a promise ends the process with exit code 1', () => {
+  it('outside a promise ends the process with exit code 1', () => {
     const on = new FakeProcess();
     const release = ownUnhandledErrors(recorder().log, { on });
     on.emit('uncaughtException', new TypeError('x'));

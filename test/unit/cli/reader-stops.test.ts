@@ -39,7 +39,7 @@ const run = (...words: string[]) =>
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 
-describe('a command whose reader stops', () => {
+describe('a command whose output pipe is closed', () => {
   it.each(['operation list --json', 'operation list', 'operation list -f value'])(
     '%s ends without a word',
     async (line) => {
@@ -53,7 +53,7 @@ describe('a command whose reader stops', () => {
     },
   );
 
-  it('does so as well when nothing reads its complaint', async () => {
+  it('also ends quietly when the pipe of its error output is closed', async () => {
     const child = run('operation', 'list', '--state', 'nothing');
     child.stderr.destroy();
     const [code] = await once(child, 'exit');

@@ -67,7 +67,7 @@ const cloud = ServicesShape.parse({
 });
 
 describe('propagator service list', () => {
-  it('is a table in the order of the cleanup; below it what nobody covers, and what was waived by whom', () => {
+  it('prints services in the order of cleanup, then uncovered types and waivers', () => {
     expect(showServices(cloud, plain)).toBe(
       `
 SERVICE    CATALOG TYPES  CLASS  RESOURCES             DEPENDS ON                   REGIONS     NOTE
@@ -96,7 +96,7 @@ dns   ann  2026-03-01T12:00:00Z  no zones here`.slice(1),
     );
   });
 
-  it('says that Keystone comes after all others, and breaks a long list into lines', () => {
+  it('shows that Keystone comes after all others, and wraps a long list', () => {
     const resourceTypes = [
       'router',
       'network',
@@ -128,7 +128,7 @@ DEPENDS ON  waits until that service has ended; ~ not while that service is stuc
     );
   });
 
-  it('names the resource type for the sake of which alone a service comes after another', () => {
+  it('names the only resource type of a service that another service waits for', () => {
     const services = [
       service('designate', { resourceTypes: ['designate.ptr-record'] }),
       service('neutron', {

@@ -18,14 +18,14 @@ function sentBy(environment: Record<string, string>, base = LOCAL) {
   return { sent, send: (method?: string) => send(`${base}/v1/waivers`, method ? { method } : {}) };
 }
 
-describe('the token of a command', () => {
-  it.each(['POST', 'DELETE', 'PUT'])('goes with %s, which changes something', async (method) => {
+describe('the API token of a command', () => {
+  it.each(['POST', 'DELETE', 'PUT'])('is sent with %s, which changes something', async (method) => {
     const { sent, send } = sentBy({ PROPAGATOR_DATA: '/srv/data' });
     await send(method);
     expect(sent).toEqual(['Bearer token-of-the-file']);
   });
 
-  it('stays here with a command that reads, which needs none', async () => {
+  it('is not sent with a read request', async () => {
     const { sent, send } = sentBy({});
     await send();
     await send('GET');
@@ -40,13 +40,13 @@ describe('the token of a command', () => {
       'token-of-the-file',
     ],
     ['the environment', { PROPAGATOR_API_TOKEN: 'given', PROPAGATOR_DATA: '/srv/data' }, 'given'],
-  ])('is that of %s', async (_, environment: Record<string, string>, token) => {
+  ])('comes from %s', async (_, environment: Record<string, string>, token) => {
     const { sent, send } = sentBy(environment);
     await send('POST');
     expect(sent).toEqual([`Bearer ${token}`]);
   });
 
-  it('that cannot be read stops the command and names the file and the settings', () => {
+  it('that cannot be read stops the command; the error names the file and the settings', () => {
     const { sent, send } = sentBy({ PROPAGATOR_DATA: '/root/data' });
     expect(() => send('POST')).toThrow(
       'the token file /root/data/api-token cannot be read; nothing was sent',
@@ -54,7 +54,7 @@ describe('the token of a command', () => {
     expect(sent).toEqual([]);
   });
 
-  it('of the file never leaves this machine', () => {
+  it('in the token file is never sent to another machine', () => {
     const { sent, send } = sentBy({ PROPAGATOR_DATA: '/srv/data' }, 'https://propagator.example');
     expect(() => send('POST')).toThrow(
       'this command changes something on propagator.example, and PROPAGATOR_API_TOKEN is not set; nothing was sent',
@@ -62,7 +62,7 @@ describe('the token of a command', () => {
     expect(sent).toEqual([]);
   });
 
-  it('goes to another machine encrypted only', async () => {
+  it('is sent to another machine only over TLS', async () => {
     const environment = { PROPAGATOR_API_TOKEN: 'given' };
     expect(() => sentBy(environment, 'http://propagator.example').send('POST')).toThrow(
       'unencrypted; nothing was sent',

@@ -11,13 +11,13 @@ const samples = readdirSync(folder)
   .filter((name) => name.endsWith('.json'))
   .map((name) => [name, JSON.parse(readFileSync(new URL(name, folder), 'utf8'))] as const);
 
-describe('the samples beside the events', () => {
-  it.each(samples)('%s is what its schema says, to the last field', (name, sample) => {
+describe('the samples of the events', () => {
+  it.each(samples)('%s matches its schema in every field', (name, sample) => {
     expect(Travelling.parse(sample)).toEqual(sample);
     expect(`${sample.type}.json`).toBe(name);
   });
 
-  it('are there for each message of operations and services, and for what a deletion becomes', () => {
+  it('exist for each message of operations and services, and for the account events of a deletion', () => {
     const types = [...OperationEvent.options, ...ServiceEvent.options].map(
       ({ shape }) => shape.type.value,
     );

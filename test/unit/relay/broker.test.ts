@@ -57,7 +57,7 @@ describe('RABBITMQ_URL', () => {
     expect(message).not.toMatch(/hunter2|\n/);
   });
 
-  it('a comma in a password is refused with the form to write', () => {
+  it('a comma in a password is refused with its encoded form', () => {
     const message = refusal(() => readSettings({ RABBITMQ_URL: 'amqp://user:hunter2,x@host/v' }));
     expect(message).toContain('%2C');
     expect(message).not.toContain('hunter2');
@@ -94,7 +94,7 @@ describe('TLS settings of the broker', () => {
     );
   };
 
-  it('are read and handed to the connection', () => {
+  it('are read and passed to the connection', () => {
     const { tls } = options({
       RABBITMQ_CA_FILE: 'other.pem',
       RABBITMQ_CERT_FILE: 'one.pem',
@@ -141,7 +141,7 @@ describe('a failure of the broker', () => {
     brokerFailure(thrown, source, 'amqp://u:hunter2@h/nope', hasSeenQueue).report;
   const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
-  it('says that the queue keeps everything only when this process has seen the queue', () => {
+  it('states that the queue keeps notifications only if this process has seen the queue', () => {
     expect(report(away, true).advice).toContain('Queue ours keeps the notifications of Keystone');
     const { advice } = report(away, false);
     expect(advice).toContain('has not seen queue ours');
@@ -155,7 +155,7 @@ describe('a failure of the broker', () => {
         'h:5672 refused the virtual host nope: it does not exist, or the login has no permission for it',
     });
   });
-  it('tells a refused certificate, with the settings for it', () => {
+  it('reports a refused certificate with the settings for it', () => {
     const refused = Object.assign(new Error('self-signed certificate in certificate chain'), {
       code: 'SELF_SIGNED_CERT_IN_CHAIN',
     });

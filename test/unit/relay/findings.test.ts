@@ -23,8 +23,8 @@ const texts = async (...parameters: Parameters<typeof findings>) =>
 const warnings = async (...parameters: Parameters<typeof findings>) =>
   (await findings(...parameters)).filter(({ level }) => level === 'warn').map(({ text }) => text);
 
-describe('over AMQP alone', () => {
-  it('it says what it found, and how to look for a policy that it can’t see', async () => {
+describe('the findings over AMQP', () => {
+  it('name the queue, and the command that lists policies', async () => {
     expect(await texts(BROKER, options(), server, 7)).toEqual([
       'connected to RabbitMQ 3.10.8 at 10.0.0.5:5672, virtual host keystone',
       'queue keystone-propagator (classic, durable, created by the relay): 7 waiting messages',
@@ -33,7 +33,7 @@ describe('over AMQP alone', () => {
       ),
     ]);
   });
-  it('it warns of its own arguments that let messages expire', async () => {
+  it('warn of queue arguments that let messages expire', async () => {
     const source = {
       ...options().source,
       arguments: { 'x-message-ttl': 70_000 },
@@ -42,7 +42,7 @@ describe('over AMQP alone', () => {
       expect.stringContaining('argument x-message-ttl drops messages after 70 s'),
     ]);
   });
-  it('it warns that quorum queues of RabbitMQ 4 drop what is delivered too often', async () => {
+  it('warn that quorum queues of RabbitMQ 4 drop messages after too many deliveries', async () => {
     const source = {
       ...options().source,
       arguments: { 'x-queue-type': 'quorum' },
@@ -54,7 +54,7 @@ describe('over AMQP alone', () => {
   });
 });
 
-describe('with the management API', () => {
+describe('the findings over the management API', () => {
   let management: Server;
   let managementUrl = '';
   let answer: { status: number; body: unknown } = { status: 200, body: {} };
@@ -76,7 +76,7 @@ describe('with the management API', () => {
   });
   afterAll(() => management.close());
 
-  it('it asks for its own queue, with the broker’s login unless the address has one', async () => {
+  it('are read for the queue of the relay, with the login of the broker unless the URL has one', async () => {
     answer = {
       status: 200,
       body: {
@@ -104,7 +104,7 @@ describe('with the management API', () => {
       { path: '/api/queues/keystone/keystone-propagator', login: 'watcher:p@ss' },
     ]);
   });
-  it('it warns of a policy that lets messages expire, as openstack-helm installs one', async () => {
+  it('warn of a policy that lets messages expire, as openstack-helm installs it', async () => {
     answer = {
       status: 200,
       body: {
@@ -119,7 +119,7 @@ describe('with the management API', () => {
       'policy ha_ttl_keystone drops messages after 70 s: notifications in keystone-propagator can be lost while the relay is disconnected; only a sweep finds their changes',
     ]);
   });
-  it('it warns of a topic’s queue that a restart of the broker empties', async () => {
+  it('warn of a topic queue that is not durable', async () => {
     answer = {
       status: 200,
       body: { type: 'classic', durable: false, arguments: [], effective_policy_definition: [] },
@@ -137,13 +137,13 @@ describe('with the management API', () => {
   it.each([
     [{ status: 401, body: { error: 'not_authorised' } }, 'answered 401'],
     [{ status: 200, body: ['nothing'] }, 'did not answer with a queue'],
-  ])('an answer that is none is said, and nothing fails', async (given, words) => {
+  ])('report an unusable answer and do not fail', async (given, words) => {
     answer = given;
     const said = await texts(BROKER, options({ managementUrl }), server, 0);
     expect(said.at(-1)).toContain(words);
     expect(said.join()).not.toContain('s3cr3t');
   });
-  it('nobody there is said, too', async () => {
+  it('report a management API that does not answer', async () => {
     expect(
       (await texts(BROKER, options({ managementUrl: 'http://127.0.0.1:1' }), server, 0)).at(-1),
     ).toContain('did not answer');
@@ -153,7 +153,7 @@ describe('with the management API', () => {
 describe('the settings of the relay', () => {
   const from = (environment: Record<string, string>) =>
     relayOptions(readSettings({ RABBITMQ_URL: BROKER, ...environment }));
-  it('by default are a durable classic queue of its own, bound to Keystone’s exchange', () => {
+  it('by default are a durable classic queue, bound to the exchange of Keystone', () => {
     expect(from({}).source).toEqual({
       mode: 'own',
       queue: 'keystone-propagator',
@@ -169,7 +169,7 @@ describe('the settings of the relay', () => {
       queue: 'ours.info',
     });
   });
-  it('never take the queue that all services share, unless told to', () => {
+  it('refuse the queue that all services share, unless RABBITMQ_SHARED_QUEUE allows it', () => {
     expect(() => from({ RABBITMQ_TOPIC_QUEUE: 'notifications.info' })).toThrow(
       /all services publish to/,
     );
@@ -178,7 +178,7 @@ describe('the settings of the relay', () => {
         .queue,
     ).toBe('notifications.info');
   });
-  it('never declare a queue that Keystone declares', () => {
+  it('refuse the name of a queue that Keystone declares', () => {
     expect(() =>
       from({ RABBITMQ_QUEUE: 'notifications.info', RABBITMQ_SHARED_QUEUE: 'consume' }),
     ).toThrow(/a queue that Keystone declares/);

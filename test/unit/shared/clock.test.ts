@@ -11,8 +11,8 @@ const steps = fc.array(
 );
 const HOUR = 3_600_000;
 
-describe('The steady clock', () => {
-  it('goes on by what passed, whatever the system clock does', () =>
+describe('the steady clock', () => {
+  it('advances with the monotonic clock, whatever the system clock does', () =>
     fc.assert(
       fc.property(steps, (list) => {
         let [system, monotonic, passed] = [Date.UTC(2026, 0, 1), 17, 0];
@@ -30,13 +30,13 @@ describe('The steady clock', () => {
       }),
     ));
 
-  it('begins at the time of the system', () => {
+  it('starts at the system time', () => {
     expect(Math.abs(steadyClock()() - Date.now())).toBeLessThan(1000);
   });
 });
 
-describe('The jump detector', () => {
-  it('tells each jump once, and none where time only passed', () =>
+describe('the jump detector', () => {
+  it('reports each jump once, and none without a jump', () =>
     fc.assert(
       fc.property(steps, (list) => {
         let [system, monotonic] = [Date.UTC(2026, 0, 1), 17];

@@ -17,7 +17,7 @@ function capture() {
 }
 
 describe('the log', () => {
-  it('cuts out what is named like a secret, at the top and one level down', () => {
+  it('redacts fields with names of secrets, at the top and one level below', () => {
     const { lines, log } = capture();
     log.info(
       {
@@ -32,7 +32,7 @@ describe('the log', () => {
     expect(lines.join('')).toContain('[redacted]');
   });
 
-  it.each(TELLINGS)('cuts %s out of every text, and out of what it says itself', (_, text) => {
+  it.each(TELLINGS)('redacts %s in every text and in the message', (_, text) => {
     const { lines, log } = capture();
     log.warn({ cause: text, error: { message: text, list: [text] } }, text);
     log.error(text);
@@ -44,7 +44,7 @@ describe('the log', () => {
     });
   });
 
-  it('holds one line for each change of an operation and its tasks, as JSON', async () => {
+  it('has one JSON line for each change of an operation and its tasks', async () => {
     const { lines, log } = capture();
     const world = new SmallWorld({
       resources: [1, 1, 0],
@@ -69,7 +69,7 @@ describe('the log', () => {
     ]);
   });
 
-  it('says nothing of a change that was not committed', async () => {
+  it('has no line for a change that was not committed', async () => {
     const { lines, log } = capture();
     const engine = new SteppedEngine();
     engine.commit = async () => 'conflict';

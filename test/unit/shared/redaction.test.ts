@@ -9,7 +9,7 @@ const nested = (value: object, times: number): string =>
     ? JSON.stringify(value)
     : nested({ 'oslo.message': JSON.stringify(value) }, times - 1);
 
-describe('text without secrets', () => {
+describe('a redacted text', () => {
   it.each(
     [0, 1, 2].flatMap((depth) =>
       ['_context_auth_token', 'password', 'X-Auth-Token', 'client_secret'].map(
@@ -42,13 +42,13 @@ describe('text without secrets', () => {
     ],
     ['white space', `{"id" : "p1",\n  "token"\t:\n "${SECRET}"}`],
     ['capitals', `{"id":"p1","TOKEN":"${SECRET}"}`],
-  ])('lets go of %s', (_, text) => {
+  ])('does not contain %s', (_, text) => {
     expect(redactText(text)).not.toContain(SECRET);
     expect(redactText(text)).toContain('[redacted]');
     expect(redactText(text)).toContain('id');
   });
 
-  it('leaves what holds none to the letter', () => {
+  it('keeps text without secrets unchanged', () => {
     const text =
       '{"event_type":"identity.project.deleted","note":"the token of \\"ann\\" is gone"}';
     expect(redactText(text)).toBe(text);
@@ -74,7 +74,7 @@ describe('text without secrets', () => {
     'https://keystone:5000/v3/auth/tokens answered 503',
     'op-0123456789ab/barbican/RegionOne',
     'Credential rotation: see the log',
-  ])('leaves words about secrets: %s', (text) => {
+  ])('keeps sentences about secrets: %s', (text) => {
     expect(redactText(text)).toBe(text);
   });
 
@@ -88,15 +88,15 @@ describe('text without secrets', () => {
     ['letters', 'a'],
     ['beginnings of keys', '-----BEGIN PRIVATE KEY-----'],
     ['beginnings of addresses', 'a://b:'],
-  ])('takes no time on a long text of %s', (_, piece) => {
+  ])('is made quickly from a long text of %s', (_, piece) => {
     const began = performance.now();
     redactText(piece.repeat(60_000 / piece.length));
     expect(performance.now() - began).toBeLessThan(1000);
   });
 });
 
-describe('a value of our own without secrets', () => {
-  it('keeps its fields, whatever they are called, and lets go of what their texts hold', () => {
+describe('a redacted value', () => {
+  it('keeps fields of any name, and redacts secrets in their texts', () => {
     const counts = {
       'barbican.secret': { listed: 3, gone: 1, left: 2 },
       'keystone.credential': { listed: 1, gone: 1, left: 0 },
@@ -114,8 +114,8 @@ describe('a value of our own without secrets', () => {
   });
 });
 
-describe.each(TELLINGS)('%s in what somebody else says', (_, text) => {
-  it('stands in no error of ours', () => {
+describe.each(TELLINGS)('%s in text of another program', (_, text) => {
+  it('is in no error', () => {
     const report = { code: 'x', class: 'Unexpected', message: text, advice: text } as const;
     const error = new PropagatorError(report);
     expect(
@@ -129,7 +129,7 @@ describe.each(TELLINGS)('%s in what somebody else says', (_, text) => {
     ).not.toContain(SILENT_LOG);
   });
 
-  it('stands in no event of a service, no task and no dead letter', async () => {
+  it('is in no event of a service, no task and no dead letter', async () => {
     const world = new LivingWorld([
       ...EVERY_CLASS,
       { name: 'rating', resourceTypes: { quote: 'A' } },

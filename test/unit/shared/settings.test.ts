@@ -12,7 +12,7 @@ function wrong(environment: Record<string, string>): PropagatorError {
 }
 
 describe('settings', () => {
-  it('observe, wait an hour and need nothing when nothing is set', () => {
+  it('default to mode observe and a grace period of one hour, and none is required', () => {
     expect(readSettings({})).toMatchObject({
       PROPAGATOR_MODE: 'observe',
       PROPAGATOR_GRACE_PERIOD: 3_600_000,
@@ -21,7 +21,7 @@ describe('settings', () => {
     });
     expect(readSettings({ PROPAGATOR_MODE: '', RABBITMQ_URL: '' })).toEqual(readSettings({}));
   });
-  it('take what an operator writes', () => {
+  it('are parsed from text', () => {
     const settings = readSettings({
       PROPAGATOR_MODE: 'enforce',
       PROPAGATOR_GRACE_PERIOD: '0s',
@@ -73,7 +73,7 @@ describe('settings', () => {
     expect(message).toMatch(new RegExp(`^${name}: .+`));
     expect(message).not.toContain('\n');
   });
-  it('each have a wrong value in this table, but for those that are free text or checked elsewhere', () => {
+  it('each have an invalid value in this table, except free text and those that are checked elsewhere', () => {
     const free = [
       'PROPAGATOR_DATA',
       'PROPAGATOR_API_TOKEN',
@@ -98,20 +98,20 @@ describe('settings', () => {
     ['PROPAGATOR_MODUS', 'PROPAGATOR_MODE'],
     ['PROPAGATOR_GRACE_PERIODE', 'PROPAGATOR_GRACE_PERIOD'],
     ['RABBITMQ_CAFILE', 'RABBITMQ_CA_FILE'],
-  ])('%s, misspelt, is told from %s', (name, meant) => {
+  ])('%s is reported as unknown with the suggestion %s', (name, meant) => {
     expect(wrong({ [name]: 'x' }).report.message).toContain(`did you mean ${meant}`);
   });
-  it('a name of an earlier release is told with the new one', () => {
+  it('a name of an earlier release is refused with the new name', () => {
     expect(wrong({ PROPAGATOR_GRACE: '1h' }).report.message).toBe(
       'PROPAGATOR_GRACE: this setting is now PROPAGATOR_GRACE_PERIOD',
     );
   });
-  it('never repeat a value, for it may hold a password', () => {
+  it('never repeat a value in an error, because it may be a password', () => {
     expect(
       JSON.stringify(wrong({ RABBITMQ_URL: 'http://user:hunter2@rabbit' }).report),
     ).not.toContain('hunter2');
   });
-  it('stand in the table of docs/settings.md with their defaults, and nothing else does', () => {
+  it('are exactly those of the table in docs/settings.md, with their defaults', () => {
     const [, table = ''] =
       /\| setting \| default \|[^\n]*\n\|[-|]+\|\n([\s\S]*?)\n\n/.exec(
         readFileSync('docs/settings.md', 'utf8'),
@@ -132,12 +132,12 @@ describe('settings', () => {
     );
     expect(Object.keys(said).toSorted()).toEqual(set.toSorted());
   });
-  it('let a shell start a relay that names the door of the commands', () => {
+  it('allow settings of the commands in a shell that starts a relay', () => {
     expect(
       readSettings({ PROPAGATOR_API_URL: 'https://abc.execute-api.eu-central-1.amazonaws.com' }),
     ).toMatchObject(readSettings({}));
   });
-  it('have names that say whose they are', () => {
+  it('have names with the prefix of their program', () => {
     for (const name of Object.keys(Settings.shape))
       expect(name).toMatch(/^(PROPAGATOR|RABBITMQ)_|^DATABASE_URL$/);
   });
