@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
+import { makeCertificates } from '../certificates.ts';
 
 /** One login as Keystone received it. */
 export interface Login {
@@ -35,11 +35,11 @@ const REGIONS = ['North', 'South'];
 const INTERFACES = ['public', 'internal', 'admin'];
 
 /**
- * A Keystone and an image service on loopback, over HTTP and over TLS, and an HTTP proxy before them.
- * `folder` receives the certificates: `ca.pem`, `other-ca.pem`, `client.pem`, `client.key`, `client-both.pem`.
+ * Starts a Keystone and an image service on loopback, over HTTP and over TLS, and an HTTP proxy.
+ * `folder` receives the certificates of `makeCertificates`.
  */
 export async function startKeystone(folder: string): Promise<FakeKeystone> {
-  makeCertificates(folder);
+  makeCertificates(folder, 'IP:127.0.0.1,DNS:localhost');
   let seen: Seen = { logins: [], images: [], proxied: false };
   const sockets = new Set<Socket>();
   const listen = async (server: Server): Promise<number> => {
@@ -206,51 +206,6 @@ function token(base: string): unknown {
 }
 
 const pair = (folder: string, name: string) => ({
-  cert: execFileSync('cat', [join(folder, `${name}.pem`)]),
-  key: execFileSync('cat', [join(folder, `${name}.key`)]),
+  cert: readFileSync(join(folder, `${name}.pem`)),
+  key: readFileSync(join(folder, `${name}.key`)),
 });
-
-function makeCertificates(folder: string): void {
-  const openssl = (...args: string[]): void =>
-    void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
-  for (const name of ['ca', 'other-ca'])
-    openssl(
-      'req',
-      '-x509',
-      ...key,
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.pem`,
-      '-subj',
-      `/CN=${name}`,
-    );
-  writeFileSync(join(folder, 'names'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
-  for (const name of ['server', 'client']) {
-    openssl(
-      'req',
-      ...key.slice(0, -2),
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.csr`,
-      '-subj',
-      `/CN=${name}`,
-    );
-    const signed = [
-      '-CA',
-      'ca.pem',
-      '-CAkey',
-      'ca.key',
-      '-CAcreateserial',
-      '-days',
-      '2',
-      '-extfile',
-      'names',
-    ];
-    openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, ...signed);
-  }
-  const both = execFileSync('cat', [join(folder, 'client.pem'), join(folder, 'client.key')]);
-  writeFileSync(join(folder, 'client-both.pem'), both);
-}

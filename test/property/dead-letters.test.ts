@@ -65,14 +65,14 @@ class Troubled {
   }
 
   #note(): void {
-    for (const letter of this.world.engine.letters) this.laid.set(letter.id, letter);
+    for (const letter of this.world.engine.deadLetterList) this.laid.set(letter.id, letter);
   }
 
   #meddle(step: number): void {
     this.#note();
-    const { letters } = this.world.engine;
+    const { deadLetterList } = this.world.engine;
     const { pick, deed } = this.#deeds.next().value as { pick: number; deed: Deed };
-    const letter = letters[pick % letters.length];
+    const letter = deadLetterList[pick % deadLetterList.length];
     // In the end operators make no more mistakes.
     if (!letter || deed === 'nothing' || step > 400) return;
     if (deed.startsWith('redrive')) this.#redrive(letter, deed);
@@ -117,7 +117,7 @@ class Troubled {
 
   expectNothingLost(): void {
     const { engine } = this.world;
-    const here = new Set(engine.letters.map(({ id }) => id));
+    const here = new Set(engine.deadLetterList.map(({ id }) => id));
     for (const [id, { operationId, queue }] of this.laid) {
       if (here.has(id)) continue;
       const what = this.thrownAway.has(id) ? 'discarded' : 'redriven';
@@ -131,7 +131,8 @@ class Troubled {
     const runs = new Map(this.tasks.map(({ id, run }) => [id, run]));
     const says = ({ queue, task }: DeadLetter) =>
       queue === 'coordinate' || (task !== undefined && runs.get(task.taskId) === task.run);
-    if (isOpen || operation === undefined) expect(engine.letters.filter(says)).not.toEqual([]);
+    if (isOpen || operation === undefined)
+      expect(engine.deadLetterList.filter(says)).not.toEqual([]);
   }
 
   expectNoFalseEnd(): void {
@@ -156,12 +157,12 @@ async function troubled(options: WorldOptions, deeds: Deeds): Promise<Troubled> 
 /** Redrives all remaining dead-letter messages, as often as necessary. */
 async function mended(story: Troubled): Promise<void> {
   const { engine } = story.world;
-  for (let n = 0; n < 12 && engine.letters.length > 0; n += 1) {
-    for (const { id } of engine.letters) story.sentBack.add(id);
+  for (let n = 0; n < 12 && engine.deadLetterList.length > 0; n += 1) {
+    for (const { id } of engine.deadLetterList) story.sentBack.add(id);
     await engine.redrive({}, { by: 'operator' });
     await story.live(calm);
   }
-  expect(engine.letters).toEqual([]);
+  expect(engine.deadLetterList).toEqual([]);
 }
 
 describe('an operation whose messages are given up, sent back, sent back twice and thrown away, by people who are killed in the middle', () => {

@@ -22,7 +22,7 @@ describe('an operation, whatever order its messages come in, doubled, and with c
         const world = await opened(options);
         await run(world, fate);
         // Dead-lettered after too many failures: a person redrives as often as necessary.
-        for (let n = 0; n < 3 && world.engine.letters.length > 0; n += 1) {
+        for (let n = 0; n < 3 && world.engine.deadLetterList.length > 0; n += 1) {
           await world.engine.redrive({}, { by: 'operator' });
           await run(world, fate);
         }

@@ -114,7 +114,7 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     }
   };
   await run(world, fate, { before });
-  for (let n = 0; n < 3 && world.engine.letters.length > 0; n += 1) {
+  for (let n = 0; n < 3 && world.engine.deadLetterList.length > 0; n += 1) {
     // The operator repairs the service before the redrive.
     total = Math.max(total, 200);
     await world.engine.redrive({}, { by: 'operator' });

@@ -70,7 +70,11 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
   };
   await run(world, fate, { before, cut });
   // An operation that waits for a person gets a decision.
-  for (let n = 0; n < 12 && (world.state === 'held' || world.engine.letters.length > 0); n += 1) {
+  for (
+    let n = 0;
+    n < 12 && (world.state === 'held' || world.engine.deadLetterList.length > 0);
+    n += 1
+  ) {
     if (world.state === 'held') await world.release();
     await world.engine.redrive({}, { by: 'operator' });
     await run(world, fate, { before, cut });

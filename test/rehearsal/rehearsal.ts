@@ -9,35 +9,35 @@ import { openScreen } from './screen.ts';
 import { type Stage, setStage } from './stage.ts';
 
 /**
- * The whole way, without a cloud: a customer leaves, a neighbor stays. Exit code 0 only if nothing
- * of the customer is left, the neighbor has everything, and the service that failed at first became
- * a dead letter, was redriven and ended.
+ * A complete cleanup on a cloud in memory: one customer is deleted, a neighbor is not. The exit code
+ * is 0 only if no resource of the customer is left, the neighbor is unchanged, and the service that
+ * failed at first was dead-lettered, redriven and finished.
  */
 const AT_MOST_MILLIS = 55_000;
 const startedAt = Date.now();
 const screen = openScreen();
-screen.say(
-  'A rehearsal: a customer leaves an OpenStack cloud. Everything runs on this machine; nothing real is touched.',
+screen.print(
+  'A rehearsal of the cleanup after a customer is deleted. Everything runs on this machine, on a cloud in memory.',
 );
 
 const stage = await setStage();
 const { cloud, customer, neighbor, client } = stage;
-const neighbourBefore = neighbor.projects.map(({ id }) => cloud.world.resources(id));
+const neighborBefore = neighbor.projects.map(({ id }) => cloud.world.resources(id));
 const held = customer.projects.reduce((sum, { id }) => sum + cloud.world.resources(id).length, 0);
-screen.say(
-  `The customer "acme" has ${customer.projects.length} projects with ${held} resources; so has the neighbor "globex", under the same names.`,
+screen.print(
+  `The customer "acme" has ${customer.projects.length} projects with ${held} resources. The neighbor "globex" has the same, with the same names.`,
 );
 
-const mend = cloud.faults.add({
+const repairNova = cloud.faults.add({
   service: 'nova',
   method: 'DELETE',
   path: /^\/v2\.1\/servers\//,
   effect: { does: 'answer', status: 409, message: 'Cannot delete: the server is busy' },
 });
-screen.say(
-  'Nova answers 409 to every deletion of a server, for now. The projects and then the domain are deleted in Keystone.',
+screen.print(
+  'For now, Nova answers 409 to every deletion of a server. Now the projects and the domain are deleted in Keystone.',
 );
-await leave(stage);
+await deleteCustomer(stage);
 
 let redriven = 0;
 let operations: OperationShape[] = [];
@@ -57,8 +57,8 @@ const isTrue = report();
 await stage.close();
 process.exitCode = isTrue ? 0 : 1;
 
-/** What an administrator of the cloud does: delete the projects, disable the domain, delete it. */
-async function leave({ cloud: from, customer: leaving }: Stage): Promise<void> {
+/** Acts as an administrator of the cloud: deletes the projects, disables the domain and deletes it. */
+async function deleteCustomer({ cloud: from, customer: leaving }: Stage): Promise<void> {
   const admin = connectCloud(
     readCredentials({
       env: from.credentials,
@@ -86,17 +86,16 @@ async function leave({ cloud: from, customer: leaving }: Stage): Promise<void> {
 }
 
 /**
- * Once every project's Nova is in the dead-letter queue: the cause is mended, and a person
- * redrives.
+ * When the Nova task of every project is dead-lettered, repairs Nova and redrives the messages.
  */
 async function redriveOnce(): Promise<number> {
   const { deadLetters } = await client.get('/v1/dead-letters?service=nova', DeadLettersShape);
   if (deadLetters.length < customer.projects.length) return 0;
   const [first] = deadLetters;
-  screen.say(
-    `${deadLetters.length} dead letters of Nova (${first?.error?.code}: ${first?.error?.message}). Nova is mended, a person redrives.`,
+  screen.print(
+    `${deadLetters.length} dead letters of Nova (${first?.error?.code}: ${first?.error?.message}). Nova is repaired, and the dead letters are redriven.`,
   );
-  mend();
+  repairNova();
   const answer = await client.post(
     '/v1/dead-letters/redrive',
     { service: 'nova' },
@@ -123,13 +122,13 @@ function report(): boolean {
     .filter(([, { found }]) => found > 0)
     .map(([resourceType, { found, removed, left }]) => [resourceType, found, removed, left]);
   process.stdout.write(
-    `\n${table(['KIND', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])}\n\n`,
+    `\n${table(['TYPE', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])}\n\n`,
   );
 
   const unwaivedLeftovers = customer.projects.flatMap(({ id }) => cloud.world.resources(id));
   const untouched = neighbor.projects.every(
     ({ id }, index) =>
-      JSON.stringify(cloud.world.resources(id)) === JSON.stringify(neighbourBefore[index]),
+      JSON.stringify(cloud.world.resources(id)) === JSON.stringify(neighborBefore[index]),
   );
   const ended =
     operations.length > customer.projects.length &&
@@ -139,17 +138,17 @@ function report(): boolean {
     [
       unwaivedLeftovers.length === 0,
       unwaivedLeftovers.length === 0
-        ? 'nothing of the customer is left'
+        ? 'no resource of the customer is left'
         : `left: ${unwaivedLeftovers.map(({ resourceType, label }) => `${resourceType} ${label}`).join(', ')}`,
     ],
     [
       untouched,
-      `the neighbor still has everything (${neighbourBefore.flat().length} resources, compared one by one)`,
+      `all resources of the neighbor are unchanged (${neighborBefore.flat().length}, compared one by one)`,
     ],
-    [redriven > 0, `what failed became a dead letter and was redriven (${redriven})`],
+    [redriven > 0, `the failed tasks were dead-lettered and redriven (${redriven})`],
   ];
   for (const [isTrue, text] of verdicts)
     process.stdout.write(`${isTrue ? color.green('✔') : color.red('✖')} ${text}\n`);
-  process.stdout.write(`  it took ${duration(Date.now() - startedAt)}\n`);
+  process.stdout.write(`  duration: ${duration(Date.now() - startedAt)}\n`);
   return verdicts.every(([isTrue]) => isTrue);
 }

@@ -3,12 +3,12 @@ import { colors, duration, table } from '../../lib/cli/output.ts';
 import type { OperationShape } from '../../lib/cli/shapes.ts';
 
 /**
- * Where the rehearsal shows itself: a picture that is redrawn on a terminal, plain lines of what
- * has changed elsewhere.
+ * The output of the rehearsal: a table that is redrawn on a terminal, or lines with the changes
+ * elsewhere.
  */
 export interface Screen {
-  /** A line that stays. */
-  say(line: string): void;
+  /** Prints a permanent line. */
+  print(line: string): void;
   show(operations: readonly OperationShape[]): void;
   done(): void;
 }
@@ -16,9 +16,9 @@ export interface Screen {
 const MARKS: Readonly<Record<string, string>> = {
   finished: '✔',
   skipped: '–',
-  errored: '✖',
+  'dead-lettered': '✖',
   pending: '·',
-  surveying: '?',
+  planning: '?',
   requested: '▸',
   unreachable: '!',
 };
@@ -46,49 +46,42 @@ function rows(
     ];
   });
 }
-const HEAD = [
-  'PROJECT',
-  'STATE',
-  'FOUND',
-  'REMOVED',
-  'LEFT',
-  'SERVICES, WITH WHAT IS LEFT IN EACH',
-];
+const HEAD = ['PROJECT', 'STATE', 'FOUND', 'REMOVED', 'LEFT', 'SERVICES, WITH RESOURCES LEFT'];
 const RIGHT = ['FOUND', 'REMOVED', 'LEFT'];
 
 function terminal(): Screen {
   const color = colors(process.stdout, process.env);
-  const picture = createLogUpdate(process.stdout);
+  const tableOutput = createLogUpdate(process.stdout);
   const paint = (state: string, text: string): string =>
     (
       ({
         finished: color.green,
-        errored: color.red,
+        'dead-lettered': color.red,
         requested: color.cyan,
-        surveying: color.yellow,
+        planning: color.yellow,
       })[state] ?? color.dim
     )(text);
   const startedAt = Date.now();
   let last = '';
   return {
-    say(line) {
-      picture.clear();
+    print(line) {
+      tableOutput.clear();
       process.stdout.write(`${color.bold(line)}\n`);
-      picture(last);
+      tableOutput(last);
     },
     show(operations) {
       last = `\n${table(HEAD, rows(operations, paint), RIGHT)}\n\n${color.dim(duration(Date.now() - startedAt))}`;
-      picture(last);
+      tableOutput(last);
     },
-    done: () => picture.done(),
+    done: () => tableOutput.done(),
   };
 }
 
 function plain(): Screen {
-  const said = new Map<string, string>();
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const printed = new Map<string, string>();
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
   return {
-    say,
+    print,
     show(operations) {
       for (const { operation, tasks } of operations) {
         const name = operation.scope.name ?? operation.scope.id;
@@ -96,20 +89,20 @@ function plain(): Screen {
           const counts = Object.values(task.counts);
           const sum = (what: 'found' | 'removed' | 'left'): number =>
             counts.reduce((total, count) => total + count[what], 0);
-          tell(
+          printOnce(
             `${name}/${task.service}`,
             `  ${name.padEnd(11)} ${task.service.padEnd(9)} ${task.state.padEnd(10)} found ${sum('found')}, removed ${sum('removed')}, left ${sum('left')}`,
           );
         }
-        tell(name, `  ${name.padEnd(11)} operation ${operation.state}`);
+        printOnce(name, `  ${name.padEnd(11)} operation ${operation.state}`);
       }
     },
     done() {},
   };
-  function tell(key: string, line: string): void {
-    if (said.get(key) === line) return;
-    said.set(key, line);
-    say(line);
+  function printOnce(key: string, line: string): void {
+    if (printed.get(key) === line) return;
+    printed.set(key, line);
+    print(line);
   }
 }
 

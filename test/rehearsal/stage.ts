@@ -13,14 +13,14 @@ import { type RehearsalCloud, startCloud } from '../cloud/cloud.ts';
 export interface Stage {
   readonly cloud: RehearsalCloud;
   readonly propagator: Embedded;
-  /** Calls its API as a command does. */
+  /** Calls the API in the way of the commands. */
   readonly client: ApiClient;
-  /** The customer who leaves. */
+  /** The customer that is deleted. */
   readonly customer: {
     readonly domainId: string;
     readonly projects: readonly { readonly id: string; readonly name: string }[];
   };
-  /** The neighbor who stays, with resources of the same names. */
+  /** The neighbor that must not change, with resources of the same names. */
   readonly neighbor: {
     readonly projects: readonly { readonly id: string; readonly name: string }[];
   };
@@ -30,19 +30,19 @@ export interface Stage {
 const NAMES = ['web', 'database', 'laboratory'];
 
 /**
- * A rehearsal cloud with a customer and a neighbor in it, and a propagator with a new database that
- * hears its Keystone.
+ * Starts a rehearsal cloud with a customer and a neighbor, and a propagator with a new database that
+ * receives the notifications of its Keystone.
  */
 export async function setStage(): Promise<Stage> {
   const cloud = await startCloud();
-  const people = (domain: string) => {
+  const makeDomain = (domain: string) => {
     const domainId = cloud.seed.makeDomain(domain);
     const projects = NAMES.map((name) => ({ id: cloud.seed.makeProject(domainId, name), name }));
     for (const { id } of projects) cloud.seed.fill(id, 'small');
     return { domainId, projects };
   };
-  const customer = people('acme');
-  const neighbor = people('globex');
+  const customer = makeDomain('acme');
+  const neighbor = makeDomain('globex');
 
   const folder = mkdtempSync(join(tmpdir(), 'rehearsal-'));
   const settings = readSettings({

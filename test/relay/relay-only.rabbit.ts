@@ -14,13 +14,13 @@ const Batch = z.object({
   Entries: z.array(z.object({ Id: z.string(), MessageBody: z.string() })),
 });
 
-/** What a relay sees of SQS: it may be away, or refuse half of what it is sent. */
+/** A fake of SQS. It can be unavailable, or refuse half of the messages. */
 class Sqs {
   readonly taken: string[] = [];
   readonly #bodies = new Set<string>();
   #read = 0;
   readonly #server: Server;
-  mood: 'well' | 'away' | 'half' = 'well';
+  mode: 'available' | 'unavailable' | 'half' = 'available';
   calls = 0;
 
   constructor() {
@@ -31,10 +31,10 @@ class Sqs {
       });
       request.on('end', () => {
         this.calls += 1;
-        if (this.mood === 'away') return void response.writeHead(503).end();
+        if (this.mode === 'unavailable') return void response.writeHead(503).end();
         const { Entries } = Batch.parse(JSON.parse(text));
         const refused =
-          this.mood === 'half' ? Entries.filter((_, index) => (index + this.calls) % 2 === 0) : [];
+          this.mode === 'half' ? Entries.filter((_, index) => (index + this.calls) % 2 === 0) : [];
         const taken = Entries.filter((entry) => !refused.includes(entry));
         this.taken.push(...taken.map(({ MessageBody }) => MessageBody));
         const Failed = refused.map(({ Id }) => ({
@@ -86,7 +86,7 @@ beforeEach(async () => {
     settings: readSettings({
       PROPAGATOR_INGEST_QUEUE_URL: await sqs.open(),
       PROPAGATOR_PORT: '0',
-      RABBITMQ_URL: world.road.url,
+      RABBITMQ_URL: world.proxy.url,
       RABBITMQ_EXCHANGE: world.exchange,
       RABBITMQ_QUEUE: world.queue,
     }),
@@ -95,15 +95,15 @@ beforeEach(async () => {
     log: createLogger('silent'),
     beatMillis: 100,
   });
-  // It is connected before its queue is bound to the exchange, and what is published in between
-  // goes nowhere.
+  // The relay connects before its queue is bound to the exchange. Messages that are published in
+  // between are lost.
   await eventually('it is bound', async () => {
     await world.publish('bound?');
     return sqs.bodies.has('bound?');
   });
 });
 afterEach(async () => {
-  sqs.mood = 'well';
+  sqs.mode = 'available';
   await relay.stop();
   await world.close();
   sqs.close();
@@ -117,44 +117,50 @@ const hasAll = (wanted: readonly string[]) => () => {
 };
 
 describe('a relay from a real RabbitMQ to a queue of AWS', () => {
-  it('loses nothing while AWS is away: the broker keeps it, and the relay says so', async () => {
+  it('loses nothing while AWS is unavailable: the broker keeps the messages, and the state names the error', async () => {
     await world.publish(...numbered(100, 'before'));
-    await eventually('the first are there', hasAll(numbered(100, 'before')));
-    sqs.mood = 'away';
+    await eventually('the first messages are in the queue', hasAll(numbered(100, 'before')));
+    sqs.mode = 'unavailable';
     await world.publish(...numbered(1500, 'during'));
     await eventually(
-      'it says so',
-      () => /store takes no notifications/.test(relay.state().waiting ?? ''),
+      'the state names the error',
+      () => /notifications cannot be stored/.test(relay.state().waiting ?? ''),
       30_000,
     );
-    // No more than the prefetch limit is in its hands.
-    expect((await world.look())?.messages).toBeGreaterThanOrEqual(1000);
+    // The relay holds at most as many messages as the prefetch limit.
+    expect((await world.queueState())?.messages).toBeGreaterThanOrEqual(1000);
     expect(sqs.bodies.has('during0')).toBe(false);
-    sqs.mood = 'well';
-    await eventually('all are there', hasAll(numbered(1500, 'during')), 60_000);
-    await eventually('the broker has none left', async () => (await world.look())?.messages === 0);
+    sqs.mode = 'available';
+    await eventually('all messages are in the queue', hasAll(numbered(1500, 'during')), 60_000);
+    await eventually(
+      'the broker queue is empty',
+      async () => (await world.queueState())?.messages === 0,
+    );
     expect(relay.state().waiting).toBeUndefined();
   }, 120_000);
 
   it('loses nothing when half of every call is refused', async () => {
-    sqs.mood = 'half';
+    sqs.mode = 'half';
     await world.publish(...numbered(500, 'n'));
-    await eventually('all are there', hasAll(numbered(500, 'n')), 60_000);
-    await eventually('the broker has none left', async () => (await world.look())?.messages === 0);
+    await eventually('all messages are in the queue', hasAll(numbered(500, 'n')), 60_000);
+    await eventually(
+      'the broker queue is empty',
+      async () => (await world.queueState())?.messages === 0,
+    );
   }, 90_000);
 
-  it('gives a sign of life while Keystone is silent, and none while the broker is away', async () => {
-    await eventually('two beats', () => sqs.beats >= 2);
+  it('sends heartbeats while Keystone sends nothing, and none while the broker is unavailable', async () => {
+    await eventually('two heartbeats', () => sqs.beats >= 2);
     const health = async () => (await fetch(`http://127.0.0.1:${relay.port}/healthz`)).status;
     expect(await health()).toBe(200);
-    world.road.isOpen = false;
-    world.road.cut();
-    await eventually('it is told', () => !relay.state().connected);
+    world.proxy.isOpen = false;
+    world.proxy.cut();
+    await eventually('the relay notices the lost connection', () => !relay.state().connected);
     expect(await health()).toBe(503);
     const { beats } = sqs;
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(sqs.beats - beats).toBeLessThanOrEqual(1);
-    world.road.isOpen = true;
-    await eventually('it beats again', () => sqs.beats > beats + 2);
+    world.proxy.isOpen = true;
+    await eventually('more heartbeats', () => sqs.beats > beats + 2);
   }, 60_000);
 });

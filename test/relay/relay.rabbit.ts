@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { deflateSync } from 'node:zlib';
 import { bodyBytes } from '../../lib/account/received.ts';
 import { recorded } from '../unit/account/world.ts';
-import { BROKER, eventually, RelayWorld, Road } from './world.ts';
+import { BROKER, BrokerProxy, eventually, RelayWorld } from './world.ts';
 
 let world: RelayWorld;
 beforeEach(async () => {
@@ -17,20 +17,20 @@ const has =
   (...bodies: string[]) =>
   () =>
     bodies.every((body) => world.store.bodies.includes(body));
-const isDrained = async (): Promise<boolean> => (await world.look())?.messages === 0;
+const isDrained = async (): Promise<boolean> => (await world.queueState())?.messages === 0;
 
 describe('between a real RabbitMQ and the store', () => {
   it('of several hosts the next is tried at once, and again when it fails', async () => {
-    const other = await new Road().open();
+    const other = await new BrokerProxy().open();
     try {
       const gone = new URL(BROKER);
       gone.port = '1';
-      const urls = [gone.href, world.road.url, other.url];
+      const urls = [gone.href, world.proxy.url, other.url];
       // A wait between two hosts would outlast the test.
       const backOff = { firstMillis: 60_000, maxMillis: 60_000 };
       await world.started({ urls, backOff });
-      world.road.isOpen = false;
-      world.road.cut();
+      world.proxy.isOpen = false;
+      world.proxy.cut();
       await world.publish('over the third host');
       await eventually('stored over the third host', has('over the third host'));
     } finally {
@@ -58,7 +58,7 @@ describe('between a real RabbitMQ and the store', () => {
     ).toBe(true);
     expect(relay.state().lastReceivedAt).toBeGreaterThan(0);
     await relay.stop();
-    expect(await world.look()).toEqual({ messages: 0, consumers: 0 });
+    expect(await world.queueState()).toEqual({ messages: 0, consumers: 0 });
   });
 
   it('nothing is acknowledged before it is stored: with the store stuck and the connection lost, all is in the queue again', async () => {
@@ -67,11 +67,14 @@ describe('between a real RabbitMQ and the store', () => {
     world.store.hold = promise;
     await world.publish(...numbered(300));
     await eventually('the relay holds all of them', isDrained);
-    world.road.isOpen = false;
-    world.road.cut();
-    await eventually('all are back', async () => ((await world.look())?.messages ?? 0) >= 300);
+    world.proxy.isOpen = false;
+    world.proxy.cut();
+    await eventually(
+      'all are back',
+      async () => ((await world.queueState())?.messages ?? 0) >= 300,
+    );
     resolve();
-    world.road.isOpen = true;
+    world.proxy.isOpen = true;
     await eventually('all are stored', has(...numbered(300)));
     await eventually('the queue is empty', isDrained);
   });
@@ -81,7 +84,7 @@ describe('between a real RabbitMQ and the store', () => {
     const bodies = numbered(3000);
     for (let from = 0; from < bodies.length; from += 25) {
       await world.publish(...bodies.slice(from, from + 25));
-      world.road.cut();
+      world.proxy.cut();
       // Swept over the time that a connection takes until it consumes, so that each step of it is
       // hit.
       await delay((from / 25) % 40);
@@ -97,12 +100,12 @@ describe('between a real RabbitMQ and the store', () => {
 
   it('a broker that is away is waited for, in words', async () => {
     const relay = await world.started();
-    world.road.isOpen = false;
-    world.road.cut();
+    world.proxy.isOpen = false;
+    world.proxy.cut();
     await eventually('it notices', () => !relay.state().connected);
     await world.publish('while away');
     await eventually('it says so', () => /cannot be used/.test(relay.state().waiting ?? ''));
-    world.road.isOpen = true;
+    world.proxy.isOpen = true;
     await eventually('it goes on', has('while away'));
     expect(relay.state().connected).toBe(true);
   });
@@ -118,7 +121,7 @@ describe('between a real RabbitMQ and the store', () => {
     const before = world.store.stored.length;
     await eventually('it tries again', () => world.store.calls > 3);
     // Back-pressure: the broker keeps what is beyond the prefetch limit.
-    expect((await world.look())?.messages).toBe(150);
+    expect((await world.queueState())?.messages).toBe(150);
     expect(world.store.stored).toHaveLength(before);
     world.store.fails = false;
     await eventually('all are stored', has(...numbered(200)));
@@ -177,7 +180,7 @@ describe('between a real RabbitMQ and the store', () => {
     await stopped;
     const done = world.store.stored.length;
     expect(done).toBeLessThanOrEqual(10);
-    expect(await world.look()).toEqual({ messages: 100 - done, consumers: 0 });
+    expect(await world.queueState()).toEqual({ messages: 100 - done, consumers: 0 });
     world.start();
     await eventually('the rest is stored', has(...numbered(100)));
     expect(world.store.bodies.filter((body) => body !== 'bound?')).toHaveLength(100);
@@ -202,14 +205,16 @@ describe('what belongs to Keystone', () => {
   it('an exchange that was deleted and made anew is bound again without a reconnect', async () => {
     const relay = await world.started();
     await world.keystone.deleteExchange(world.exchange);
-    await eventually('it notices', () => /no publisher yet/.test(relay.state().waiting ?? ''));
+    await eventually('it notices', () =>
+      /exchange .* does not exist yet/.test(relay.state().waiting ?? ''),
+    );
     await world.makeExchange();
     await eventually('it is bound', () => relay.state().waiting === undefined);
     await world.publish('again');
     await eventually('it arrives', has('again'));
   });
 
-  it('our queue, deleted by somebody, is made and bound again', async () => {
+  it('a deleted queue of the relay is created and bound again', async () => {
     await world.started();
     await world.keystone.deleteQueue(world.queue);
     await eventually('it arrives', async () => {
@@ -218,7 +223,7 @@ describe('what belongs to Keystone', () => {
     });
   });
 
-  it('a queue of ours with other properties is said in words, with what to set, and taken once that is mended', async () => {
+  it('a queue of ours with other properties is log in words, with what to set, and taken once that is mended', async () => {
     await world.makeExchange();
     await world.keystone.assertQueue(world.queue, {
       durable: true,
@@ -229,7 +234,7 @@ describe('what belongs to Keystone', () => {
       /already exists with other properties: .*x-queue-type/.test(relay.state().waiting ?? ''),
     );
     expect(relay.state().connected).toBe(false);
-    expect(world.log.join()).toContain('Set RABBITMQ_QUEUE_TYPE to what it is');
+    expect(world.log.join()).toContain('Set RABBITMQ_QUEUE_TYPE to the type of the queue');
     await world.keystone.deleteQueue(world.queue);
     await eventually('it goes on', () => relay.state().connected);
   });
@@ -249,9 +254,9 @@ describe('what belongs to Keystone', () => {
   it('the queue of a topic of its own is waited for, consumed as it is, and never declared', async () => {
     const relay = world.start({ source: { mode: 'topic', queue: world.queue } });
     await eventually('it says so', () =>
-      /queue .* does not exist yet: Keystone makes it/.test(relay.state().waiting ?? ''),
+      /queue .* does not exist yet; Keystone creates it/.test(relay.state().waiting ?? ''),
     );
-    expect(await world.look()).toBeUndefined();
+    expect(await world.queueState()).toBeUndefined();
     // As Keystone makes it by default: transient, without arguments. Declaring it otherwise would
     // fail.
     await world.keystone.assertQueue(world.queue, { durable: false });
@@ -267,21 +272,19 @@ describe('what it says', () => {
     await eventually('it has spoken', () =>
       world.log.some((line) => line.includes('rabbitmqctl list_policies')),
     );
-    const said = world.log.join('\n');
-    expect(said).toMatch(
-      /connected to RabbitMQ \d+\.\d+\.\d+ at 127\.0\.0\.1:\d+, virtual host \//,
-    );
-    expect(said).toMatch(
+    const log = world.log.join('\n');
+    expect(log).toMatch(/connected to RabbitMQ \d+\.\d+\.\d+ at 127\.0\.0\.1:\d+, virtual host \//);
+    expect(log).toMatch(
       /queue relay-test-\w+-queue \(classic, durable, created by the relay\): \d+ waiting messages/,
     );
   });
 
   it('of a login that is refused names what it needs, and never the password', async () => {
-    const url = new URL(world.road.url);
+    const url = new URL(world.proxy.url);
     url.password = 'hunter2-secret';
     const relay = world.start({ urls: [url.href] });
-    await eventually('it says so', () => /refuses/.test(relay.state().waiting ?? ''));
-    expect(world.log.join()).toContain('The login in RABBITMQ_URL needs');
+    await eventually('it says so', () => /refused the login/.test(relay.state().waiting ?? ''));
+    expect(world.log.join()).toContain('Grant the login in RABBITMQ_URL');
     expect(JSON.stringify([relay.state(), world.log])).not.toContain('hunter2');
   });
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { relayOptions } from '../../lib/relay/options.ts';
 import { type Relay, startRelay } from '../../lib/relay/relay.ts';
 import { createLogger } from '../../lib/shared/log.ts';
 import { readSettings } from '../../lib/shared/settings.ts';
+import { makeCertificates } from '../certificates.ts';
 import { eventually, Store } from './world.ts';
 
 /** The broker's certificate is for this name and for no address. */
@@ -28,30 +29,6 @@ async function freePort(): Promise<number> {
   return free;
 }
 
-function makeCertificates(): void {
-  const openssl = (...args: string[]): void =>
-    void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
-  const key = ['-newkey', 'rsa:2048', '-nodes'];
-  for (const name of ['ca', 'other-ca'])
-    openssl(
-      'req',
-      '-x509',
-      ...key,
-      '-keyout',
-      `${name}.key`,
-      '-out',
-      `${name}.pem`,
-      '-subj',
-      `/CN=${name}`,
-    );
-  writeFileSync(join(folder, 'names'), `subjectAltName=DNS:${SERVER_NAME}\n`);
-  for (const name of ['server', 'client']) {
-    openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
-    const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'names'];
-    openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, ...signed);
-  }
-}
-
 const asClient = (): Promise<ChannelModel> =>
   connect(`amqps://guest:guest@127.0.0.1:${port}/`, {
     ca: read('ca.pem'),
@@ -60,10 +37,10 @@ const asClient = (): Promise<ChannelModel> =>
     servername: SERVER_NAME,
   });
 
-/** A RabbitMQ of its own that takes TLS alone, and only clients that show a certificate. */
+/** Starts a RabbitMQ that accepts only TLS connections with a client certificate. */
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'relay-tls-'));
-  makeCertificates();
+  makeCertificates(folder, `DNS:${SERVER_NAME}`);
   port = await freePort();
   const lines = [
     'listeners.tcp = none',
@@ -96,7 +73,7 @@ beforeAll(async () => {
     await connection?.close();
     return connection !== undefined;
   };
-  await eventually('the broker takes TLS connections', isUp, 120_000);
+  await eventually('the broker accepts TLS connections', isUp, 120_000);
 }, 150_000);
 afterAll(async () => {
   await Promise.all(relays.map((relay) => relay.stop()));
@@ -131,8 +108,8 @@ function start(set: Readonly<Record<string, string>>): { relay: Relay; store: St
   return { relay, store };
 }
 
-describe('a broker that takes TLS alone', () => {
-  it('is used with the CA, the certificate and the server name of the settings', async () => {
+describe('a broker that accepts only TLS', () => {
+  it('is reached with the CA, the certificate and the server name of the settings', async () => {
     const connection = await asClient();
     const channel = await connection.createConfirmChannel();
     await channel.assertExchange('keystone', 'topic', { durable: false });
@@ -149,7 +126,7 @@ describe('a broker that takes TLS alone', () => {
     ['no CA', { RABBITMQ_CA_FILE: '' }],
     ['another server name', { RABBITMQ_SERVER_NAME: 'other.example.org' }],
     ['no certificate', { RABBITMQ_CERT_FILE: '', RABBITMQ_KEY_FILE: '' }],
-  ])('with %s the relay waits and names TLS', async (_what, set) => {
+  ])('with %s makes the relay wait, with an error about TLS', async (_what, set) => {
     const { relay } = start(set);
     await eventually('the failure is named', () => relay.state().waiting !== 'connecting');
     expect(relay.state()).toMatchObject({

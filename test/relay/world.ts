@@ -11,7 +11,7 @@ import { createLogger } from '../../lib/shared/log.ts';
 
 export const BROKER = process.env.RABBITMQ_URL ?? 'amqp://guest:guest@127.0.0.1:5672/';
 
-/** Until it is so; says what was still missing when it never came. */
+/** Waits until `isSo` is true. After `maxMillis` throws an error that names `what`. */
 export async function eventually(
   what: string,
   isSo: () => boolean | Promise<boolean>,
@@ -19,16 +19,15 @@ export async function eventually(
 ): Promise<void> {
   const end = Date.now() + maxMillis;
   while (!(await isSo())) {
-    if (Date.now() > end) throw new Error(`never happened: ${what}`);
+    if (Date.now() > end) throw new Error(`not within ${maxMillis / 1000} s: ${what}`);
     await delay(20);
   }
 }
 
 /**
- * A road to the broker that can be cut: to the relay it looks like a broker that dies and comes
- * back.
+ * A TCP proxy to the broker that can be cut. For the relay it is a broker that fails and returns.
  */
-export class Road {
+export class BrokerProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   isOpen = true;
@@ -73,7 +72,7 @@ export class Road {
   }
 }
 
-/** Where the relay stores: can refuse, and can be slow. */
+/** The store of the relay. It can fail, and it can be slow. */
 export class Store {
   readonly stored: NotificationReceived[] = [];
   fails = false;
@@ -92,14 +91,13 @@ export class Store {
 }
 
 /**
- * Names that nobody else uses, a Keystone's side of the broker, a road, a store, and relays between
- * them.
+ * Unique names, a broker channel for the messages of Keystone, a proxy, a store, and relays.
  */
 export class RelayWorld {
   readonly name = `relay-test-${randomUUID().slice(0, 8)}`;
   readonly exchange = `${this.name}-keystone`;
   readonly queue = `${this.name}-queue`;
-  readonly road = new Road();
+  readonly proxy = new BrokerProxy();
   readonly store = new Store();
   readonly log: string[] = [];
   readonly #relays: Relay[] = [];
@@ -107,7 +105,7 @@ export class RelayWorld {
   #channel: ConfirmChannel | undefined;
 
   async open(): Promise<this> {
-    await this.road.open();
+    await this.proxy.open();
     this.#connection = await connect(BROKER);
     this.#channel = await this.#connection.createConfirmChannel();
     return this;
@@ -116,7 +114,7 @@ export class RelayWorld {
     if (!this.#channel) throw new Error('not open');
     return this.#channel;
   }
-  /** As Keystone makes it by default: a transient topic exchange. */
+  /** Creates the exchange as Keystone does by default: a transient topic exchange. */
   async makeExchange(): Promise<void> {
     await this.keystone.assertExchange(this.exchange, 'topic', { durable: false });
   }
@@ -126,8 +124,10 @@ export class RelayWorld {
       this.keystone.publish(this.exchange, 'notifications.info', Buffer.from(body), options);
     await this.keystone.waitForConfirms();
   }
-  /** Looked up on a channel of its own, for a missing queue closes it. */
-  async look(queue = this.queue): Promise<{ messages: number; consumers: number } | undefined> {
+  /** Reads the state of the queue on a separate channel, because a missing queue closes the channel. */
+  async queueState(
+    queue = this.queue,
+  ): Promise<{ messages: number; consumers: number } | undefined> {
     const channel = await this.#connection?.createChannel();
     channel?.on('error', () => undefined);
     try {
@@ -141,7 +141,7 @@ export class RelayWorld {
   options(rest: Partial<RelayOptions> = {}): RelayOptions {
     return {
       ...DEFAULTS,
-      urls: [this.road.url],
+      urls: [this.proxy.url],
       source: {
         mode: 'own',
         queue: this.queue,
@@ -171,21 +171,21 @@ export class RelayWorld {
     await eventually('the relay is bound', async () => {
       if (!relay.state().connected || relay.state().waiting !== undefined) return false;
       await this.publish('bound?');
-      return this.store.bodies.includes('bound?') || (await this.look())?.messages !== 0;
+      return this.store.bodies.includes('bound?') || (await this.queueState())?.messages !== 0;
     });
     await eventually(
       'the probes are stored',
-      async () => (await this.look())?.messages === 0 || this.store.fails,
+      async () => (await this.queueState())?.messages === 0 || this.store.fails,
     );
     return relay;
   }
   async close(): Promise<void> {
-    this.road.isOpen = true;
+    this.proxy.isOpen = true;
     this.store.fails = false;
     await Promise.all(this.#relays.map((relay) => relay.stop()));
     await this.keystone.deleteQueue(this.queue);
     await this.keystone.deleteExchange(this.exchange);
     await this.#connection?.close();
-    await this.road.close();
+    await this.proxy.close();
   }
 }

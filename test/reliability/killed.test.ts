@@ -26,13 +26,13 @@ afterEach(async () => {
   await stage.close();
 }, 60_000);
 
-/** Kills a random one of `processes` again and again while the targets are emptied. */
-async function killRounds(where: string, store: Store, processes: number): Promise<void> {
+/** Kills a random process again and again while the targets are cleaned up. */
+async function killDuringCleanup(where: string, store: Store, processes: number): Promise<void> {
   const random = seeded(SEED);
   const begin = () => new PropagatorProcess(store, stage.cloud.credentials);
   const before = stage.others();
   const start = performance.now();
-  let [kills, killsInTheMiddle, rounds] = [0, 0, 0];
+  let [batches, killsInTheMiddle, kills] = [0, 0, 0];
   const doubled: string[] = [];
   for (let number = 0; number < processes; number += 1) stage.processes.push(begin());
   const [first] = stage.processes;
@@ -42,7 +42,7 @@ async function killRounds(where: string, store: Store, processes: number): Promi
     stage.cloud.calls.length = 0;
     await stage.deleteInKeystone(targets);
     for (let kill = 0; kill < KILLS; kill += 1) {
-      // Every other life ends at its start, the others in the middle of the removals.
+      // Every second kill is at the start of a process, the others during the removals.
       if (kill % 2 === 0) await Promise.all(stage.processes.map((process) => process.ready()));
       await delay(random() * LONGEST_LIFE_MILLIS);
       const place = Math.floor(random() * processes);
@@ -54,20 +54,20 @@ async function killRounds(where: string, store: Store, processes: number): Promi
     await stage.finished(targets);
     await stage.verify(targets, before);
     doubled.push(...stage.doubledRemovals());
-    rounds += 1;
+    batches += 1;
   } while (performance.now() - start < SECONDS * 1000);
   const seconds = Math.round((performance.now() - start) / 1000);
   console.log(
-    `${where}: seed ${SEED}, ${rounds} rounds of ${TARGETS} targets, ${kills} kills (${killsInTheMiddle} before the targets were empty), ${doubled.length} addresses deleted twice, ${seconds} s`,
+    `${where}: seed ${SEED}, ${batches} batches of ${TARGETS} targets, ${kills} kills (${killsInTheMiddle} before the targets were empty), ${doubled.length} addresses deleted twice, ${seconds} s`,
   );
   expect(killsInTheMiddle).toBeGreaterThan(1);
 }
 
-describe(`A propagator that is killed at random moments (RELIABILITY_SEED=${SEED})`, () => {
+describe(`a propagator that is killed at random times (RELIABILITY_SEED=${SEED})`, () => {
   it('removes everything of the targets and nothing else, on the embedded database', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'propagator-killed-'));
     try {
-      await killRounds('embedded', { PROPAGATOR_DATA: join(folder, 'data') }, 1);
+      await killDuringCleanup('embedded', { PROPAGATOR_DATA: join(folder, 'data') }, 1);
     } finally {
       await PropagatorProcess.killAll();
       rmSync(folder, { recursive: true });
@@ -81,8 +81,8 @@ describe(`A propagator that is killed at random moments (RELIABILITY_SEED=${SEED
     }, 60_000);
     afterAll(() => postgresql.stop(), 30_000);
 
-    it('removes everything of the targets and nothing else, while another process goes on', async () => {
-      await killRounds('PostgreSQL', { DATABASE_URL: await postgresql.createDatabase() }, 2);
+    it('removes everything of the targets and nothing else, while another process continues', async () => {
+      await killDuringCleanup('PostgreSQL', { DATABASE_URL: await postgresql.createDatabase() }, 2);
     });
   });
 });

@@ -37,9 +37,9 @@ it('A propagator whose PostgreSQL stops and starts again is unhealthy meanwhile,
     await until('removals', () => stage.removals() > 20 * outage, 150);
     await postgresql.whileDown(async () => {
       await delay(OUTAGE_MILLIS);
-      const said = () => `${running.log.slice(-20).join('\n')} ${running.pid}`;
+      const lines = () => `${running.log.slice(-20).join('\n')} ${running.pid}`;
       const answer = await fetch(`${api}/healthz`).catch((cause: unknown) => {
-        throw new Error(`the API does not answer: ${said()}`, { cause });
+        throw new Error(`the API does not answer: ${lines()}`, { cause });
       });
       statuses.push(answer.status);
     });

@@ -75,12 +75,12 @@ it('SIGTERM stops the removals within a second although clients keep connections
   stage.cloud.calls.length = 0;
   await stage.deleteInKeystone(targets);
   await until('the first removals', () => stage.removals() > 10, 150);
-  const told = performance.now();
+  const message = performance.now();
   const ended = running.end('SIGTERM');
   await delay(1000);
   const after = stage.removals();
   expect(await ended).toMatchObject({ code: 0, signal: null });
-  const seconds = (performance.now() - told) / 1000;
+  const seconds = (performance.now() - message) / 1000;
   console.log(`SIGTERM: ended after ${seconds.toFixed(1)} s`);
   expect(seconds).toBeLessThan(15);
   expect(stage.removals()).toBe(after);

@@ -213,10 +213,10 @@ export class Stage {
   }
 
   async #deliver(): Promise<void> {
-    for (let turn = 0; !this.#closing.signal.aborted; turn += 1) {
+    for (let attempt = 0; !this.#closing.signal.aborted; attempt += 1) {
       const [next] = this.#undelivered;
       const apis = this.apis();
-      const api = apis[turn % Math.max(1, apis.length)];
+      const api = apis[attempt % Math.max(1, apis.length)];
       const taken =
         next !== undefined &&
         api !== undefined &&

@@ -112,10 +112,10 @@ describe('the HTTP API', () => {
     await world.settle();
     const path = `/v1/operations/${[...world.engine.operations.keys()][0]}/release`;
     expect(
-      await apiUrl(world.engine, true, 'observe').post(path, '{"reason":"looked"}'),
+      await apiUrl(world.engine, true, 'observe').post(path, '{"reason":"checked"}'),
     ).toMatchObject({ status: 409 });
     expect(world.resources(TARGET)).toBe(3);
-    expect(await apiUrl(world.engine).post(path, '{"reason":"looked"}')).toMatchObject({
+    expect(await apiUrl(world.engine).post(path, '{"reason":"checked"}')).toMatchObject({
       status: 202,
     });
     await world.settle({ ...world.deps, mode: 'enforce' });
@@ -123,7 +123,7 @@ describe('the HTTP API', () => {
       [...world.engine.operations.values()].map(({ state, cause }) => [state, cause.note]),
     ).toEqual([
       ['observed', undefined],
-      ['finished', 'released by ann: looked'],
+      ['finished', 'released by ann: checked'],
     ]);
     expect(world.resources(TARGET)).toBe(0);
   });

@@ -7,7 +7,7 @@ import type { ErrorReport } from '../../../lib/shared/errors.ts';
 import { apiAccess, type Caller, changeBy } from '../../api-tokens.ts';
 import { confirmation, operation, quarantined, requested, task } from '../../engine/samples.ts';
 import { SmallWorld } from '../../property/small-world.ts';
-import { SILENT_LOG, TELLINGS } from '../shared/secrets.ts';
+import { SECRET_PART, SECRET_TEXTS } from '../shared/secrets.ts';
 
 const denied: ErrorReport = {
   code: 'nova.http.403',
@@ -44,7 +44,7 @@ function apiUrl(engine = new SteppedEngine()) {
   };
   return { engine, call };
 }
-const lettersIn = (body: unknown) => DeadLettersShape.parse(body).deadLetters;
+const deadLettersIn = (body: unknown) => DeadLettersShape.parse(body).deadLetters;
 const received = (body: string) => ({
   type: 'notification.received',
   data: { body, encoding: 'utf8', source: 'http', receivedAt: 1 },
@@ -63,7 +63,7 @@ describe('dead letters in the API', () => {
     engine.moveToDeadLetters('coordinate', confirmation(message.data.operationId, 2));
     const { operationId, taskId } = message.data;
     const { body } = await call('/v1/dead-letters');
-    expect(lettersIn(body)).toEqual([
+    expect(deadLettersIn(body)).toEqual([
       {
         id: '1',
         queue: 'service-nova',
@@ -84,7 +84,7 @@ describe('dead letters in the API', () => {
       expect.objectContaining({ queue: 'coordinate', operationId }),
     ]);
     const ids = async (query: string) =>
-      lettersIn((await call(`/v1/dead-letters?${query}`)).body).map(({ id }) => id);
+      deadLettersIn((await call(`/v1/dead-letters?${query}`)).body).map(({ id }) => id);
     expect(await ids('service=nova')).toEqual(['1']);
     expect(await ids('queue=ingest')).toEqual(['2']);
     expect(await ids(`operation=${operationId}`)).toEqual(['1', '3']);
@@ -111,7 +111,7 @@ describe('dead letters in the API', () => {
     const { body } = await call('/v1/dead-letters');
     expect(JSON.stringify(body)).not.toContain('hush');
     expect(JSON.stringify(body).length).toBeLessThan(3 * SHOWN_AT_MOST);
-    const [plain, encoded, unreadable] = lettersIn(body);
+    const [plain, encoded, unreadable] = deadLettersIn(body);
     expect(plain?.message?.data).toMatchObject({
       body: expect.stringContaining('"event_type":"x"'),
       bytes: text.length,
@@ -124,19 +124,19 @@ describe('dead letters in the API', () => {
     expect(unreadable).not.toHaveProperty('message');
   });
 
-  it.each(TELLINGS)(
-    'and all else behind the door show nothing of %s, however it is wrapped, and not half of it',
+  it.each(SECRET_TEXTS)(
+    'and all other routes show no part of %s, in any encoding',
     async (_, text) => {
       const { engine, call } = apiUrl();
-      const said = { ...denied, message: text, advice: text };
+      const error = { ...denied, message: text, advice: text };
       const base64 = (body: string) => ({
         body: Buffer.from(`\u0000${body}`).toString('base64'),
         encoding: 'base64' as const,
       });
-      const atTheEdge = ' '.repeat(SHOWN_AT_MOST - text.indexOf(SILENT_LOG) - 2) + text;
+      const atTheEdge = ' '.repeat(SHOWN_AT_MOST - text.indexOf(SECRET_PART) - 2) + text;
       const { id } = operation();
       for (const body of [text, JSON.stringify({ 'oslo.message': text }), atTheEdge]) {
-        engine.moveToDeadLetters('ingest', received(body), { error: said });
+        engine.moveToDeadLetters('ingest', received(body), { error });
         engine.moveToDeadLetters('ingest', {
           type: 'notification.received',
           data: { ...received('').data, ...base64(body) },
@@ -145,7 +145,7 @@ describe('dead letters in the API', () => {
         engine.moveToDeadLetters('service-nova', body);
         await engine.commit({ quarantine: [quarantined({ body }), quarantined(base64(body))] });
       }
-      engine.moveToDeadLetters('service-nova', requested('nova', 1, id), { error: said });
+      engine.moveToDeadLetters('service-nova', requested('nova', 1, id), { error });
       const condition = { class: 'Blocked', message: text, actor: 'operator', count: 1 } as const;
       await engine.commit({
         operations: [
@@ -158,7 +158,7 @@ describe('dead letters in the API', () => {
         tasks: [
           task(id, 'nova', {
             state: 'dead-lettered',
-            error: said,
+            error,
             conditions: [condition],
             because: text,
           }),
@@ -178,8 +178,8 @@ describe('dead letters in the API', () => {
       expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 200));
       const shown = JSON.stringify(answers.map(({ body }) => body));
       expect(shown.split('[redacted]').length).toBeGreaterThan(10);
-      expect(shown).not.toContain(SILENT_LOG);
-      expect(shown).not.toContain(SILENT_LOG.slice(0, 2));
+      expect(shown).not.toContain(SECRET_PART);
+      expect(shown).not.toContain(SECRET_PART.slice(0, 2));
     },
   );
 
@@ -217,7 +217,7 @@ describe('dead letters in the API', () => {
     engine.moveToDeadLetters('service-nova', requested('nova'), { error: denied });
     engine.moveToDeadLetters('ingest', received('{}'));
     expect((await call(`/v1/dead-letters/${what}`, wish)).status).toBe(400);
-    expect([engine.letters.length, engine.decided]).toEqual([2, []]);
+    expect([engine.deadLetterList.length, engine.decided]).toEqual([2, []]);
   });
 
   it('are redriven or discarded with name and reason, and the operation shows both', async () => {
@@ -247,7 +247,7 @@ describe('dead letters in the API', () => {
       status: 200,
       body: { discarded: 1 },
     });
-    expect(engine.letters).toEqual([]);
+    expect(engine.deadLetterList).toEqual([]);
     const common = {
       id: expect.any(String),
       at: engine.time,
@@ -303,7 +303,7 @@ describe('dead letters in the API', () => {
       status: 409,
       body: { error: { message: expect.stringContaining(parent.id) } },
     });
-    expect(engine.letters).toHaveLength(5);
+    expect(engine.deadLetterList).toHaveLength(5);
     // Of what has ended, and what nobody can read any more.
     expect(await discard({ id: '3' })).toMatchObject({ body: { discarded: 1 } });
     expect(await discard({ id: '5' })).toMatchObject({ body: { discarded: 1 } });
@@ -326,7 +326,7 @@ describe('dead letters in the API', () => {
     ).toMatchObject({
       body: { discarded: 1 },
     });
-    expect(engine.letters.map(({ queue }) => queue)).toEqual(['coordinate']);
+    expect(engine.deadLetterList.map(({ queue }) => queue)).toEqual(['coordinate']);
   });
 
   it('block their operation and are named there; a message of an older run does not block it', async () => {

@@ -6,7 +6,7 @@ import { apiUnderTest, BASE } from './api-under-test.ts';
 const waiver = {
   method: 'POST',
   headers: headersOf('bob'),
-  body: '{"type":"rating","reason":"looked"}',
+  body: '{"type":"rating","reason":"checked"}',
 };
 
 describe('an unexpected error of the API', () => {

@@ -132,7 +132,7 @@ describe('a selection', () => {
       headers: headersOf('ann'),
       body,
     });
-    expect([answer.status, engine.letters.length]).toEqual([400, 1]);
+    expect([answer.status, engine.deadLetterList.length]).toEqual([400, 1]);
     const listed = await app.request(`${BASE}/v1/operations?projct=x`);
     expect(listed.status).toBe(400);
   });

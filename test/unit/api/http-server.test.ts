@@ -6,7 +6,7 @@ import { type HttpServer, serveHttp } from '../../../lib/api/http-server.ts';
 import { headersOf } from '../../api-tokens.ts';
 import { apiUnderTest } from './api-under-test.ts';
 
-/** As in production, but ten to fifty times as impatient. */
+/** Limits ten to fifty times shorter than in production. */
 const LIMITS = {
   headersTimeout: 200,
   requestTimeout: 600,
@@ -24,8 +24,8 @@ afterEach(async () => {
   await server.close();
 });
 
-/** A connection of a client that does as it likes; what it was told, once it was closed. */
-async function open(...written: string[]): Promise<{ socket: Socket; told: Promise<string> }> {
+/** Opens a connection and writes to it. `received` resolves with the response after the close. */
+async function open(...written: string[]): Promise<{ socket: Socket; received: Promise<string> }> {
   const socket = connect(server.port, '127.0.0.1');
   sockets.push(socket);
   let text = '';
@@ -34,12 +34,12 @@ async function open(...written: string[]): Promise<{ socket: Socket; told: Promi
   });
   socket.on('error', () => undefined);
   // Not `once` of events: a connection that the server resets is closed, too.
-  const told = new Promise<string>((resolve) => socket.once('close', () => resolve(text)));
+  const received = new Promise<string>((resolve) => socket.once('close', () => resolve(text)));
   await once(socket, 'connect');
   for (const part of written) socket.write(part);
-  return { socket, told };
+  return { socket, received };
 }
-const isWell = async () => (await fetch(`http://127.0.0.1:${server.port}/healthz`)).status;
+const healthStatus = async () => (await fetch(`http://127.0.0.1:${server.port}/healthz`)).status;
 const head = (path: string, more = '') =>
   `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\nauthorization: ${headersOf('ann').authorization}\r\n${more}`;
 
@@ -56,17 +56,17 @@ describe('the HTTP server closes a connection', () => {
       '408',
     ],
   ])('%s, and answers other clients meanwhile', async (_, written, status) => {
-    const { told } = await open(...written);
-    expect(await isWell()).toBe(200);
-    expect((await told).split(' ')[1]).toBe(status);
+    const { received } = await open(...written);
+    expect(await healthStatus()).toBe(200);
+    expect((await received).split(' ')[1]).toBe(status);
     expect(engine.waived.size).toBe(0);
   });
 
   it('that sends one byte at a time', async () => {
-    const { socket, told } = await open(head('/v1/waivers', 'content-length: 5000\r\n\r\n'));
+    const { socket, received } = await open(head('/v1/waivers', 'content-length: 5000\r\n\r\n'));
     const dripping = setInterval(() => socket.write(' '), 20);
     const before = performance.now();
-    expect(await told).toContain('408');
+    expect(await received).toContain('408');
     clearInterval(dripping);
     expect(performance.now() - before).toBeLessThan(10_000);
   });
@@ -75,9 +75,9 @@ describe('the HTTP server closes a connection', () => {
     const slow = await Promise.all(
       Array.from({ length: 300 }, () => open('GET /healthz HTTP/1.1\r\nx: ')),
     );
-    expect(await isWell()).toBe(200);
-    await Promise.all(slow.map(({ told }) => told));
-    expect(await isWell()).toBe(200);
+    expect(await healthStatus()).toBe(200);
+    await Promise.all(slow.map(({ received }) => received));
+    expect(await healthStatus()).toBe(200);
   });
 });
 
@@ -120,9 +120,9 @@ describe('the HTTP server refuses', () => {
     ],
     ['what is no HTTP', ['\x16\x03\x01\x02\x00\x01\x00'], '400'],
   ])('%s', async (_, written, status) => {
-    const { told } = await open(...written);
-    expect((await told).split(' ')[1]).toBe(status);
-    expect(await isWell()).toBe(200);
+    const { received } = await open(...written);
+    expect((await received).split(' ')[1]).toBe(status);
+    expect(await healthStatus()).toBe(200);
   });
 
   it('a body of 600 MB after it has read a few hundred kilobytes', async () => {
@@ -155,8 +155,8 @@ describe('the HTTP server refuses', () => {
 
 describe('the stop of the HTTP server', () => {
   it('closes connections that clients keep open, before their time-outs', async () => {
-    const patient = await serveHttp(app, 0);
-    const port = patient.port;
+    const unusedServer = await serveHttp(app, 0);
+    const port = unusedServer.port;
     for (const written of ['', 'GET /hea', head('/v1/waivers', 'content-length: 20\r\n\r\n')]) {
       const socket = connect(port, '127.0.0.1');
       sockets.push(socket.on('error', () => undefined));
@@ -165,7 +165,7 @@ describe('the stop of the HTTP server', () => {
     }
     await delay(50);
     const before = performance.now();
-    await patient.close();
+    await unusedServer.close();
     expect(performance.now() - before).toBeLessThan(5000);
   });
 

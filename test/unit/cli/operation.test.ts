@@ -119,15 +119,15 @@ nova      RegionOne  pending`.slice(1),
     ],
     ['held', false, { what: 'delete', done: false }, DISABLED, undefined],
   ])(
-    'says what Keystone shows: %s, enabled %s, %j',
-    (state, enabled, keystoneAction, says, does) => {
+    'keystone what Keystone shows: %s, enabled %s, %j',
+    (state, enabled, keystoneAction, keystone, now) => {
       const text = shown(
         asked(enabled, {
           state,
           keystoneAction: keystoneAction && { ...keystoneAction, number: 1, since: NOON - 3000 },
         }),
       );
-      expect([line(text, 'Keystone'), line(text, 'now')]).toEqual([says, does]);
+      expect([line(text, 'Keystone'), line(text, 'now')]).toEqual([keystone, now]);
     },
   );
 
@@ -211,11 +211,14 @@ Waived
     );
   });
 
-  it.each(['pre-delete', 'closing'])('shows the state %s in the color of a running operation', (state) => {
-    expect(showOperation(seenAs(asked(true, { state })), [], NOON, colourful)).toContain(
-      `state      ${colourful.cyan(state)},`,
-    );
-  });
+  it.each(['pre-delete', 'closing'])(
+    'shows the state %s in the color of a running operation',
+    (state) => {
+      expect(showOperation(seenAs(asked(true, { state })), [], NOON, colourful)).toContain(
+        `state      ${colourful.cyan(state)},`,
+      );
+    },
+  );
 });
 
 describe('propagator operation list', () => {

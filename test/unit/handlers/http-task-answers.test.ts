@@ -4,7 +4,7 @@ import { runHttpTask } from '../../../lib/handlers/http-task.ts';
 import type { Task } from '../../../lib/operation/model.ts';
 import { listen, readBody } from '../../cloud/http.ts';
 import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
-import { SILENT_LOG, TELLINGS } from '../shared/secrets.ts';
+import { SECRET_PART, SECRET_TEXTS } from '../shared/secrets.ts';
 
 const SECRET = 'hunter2-and-a-token';
 let world: LivingWorld;
@@ -66,7 +66,7 @@ const everything = () =>
   JSON.stringify([
     ...world.engine.tasks.values(),
     ...world.engine.operations.values(),
-    world.engine.letters,
+    world.engine.deadLetterList,
     world.engine.waiting,
   ]);
 
@@ -87,8 +87,8 @@ const TEXTS = (text: string) => {
 };
 
 describe('a secret in any free text of a report', () => {
-  const SENTENCE = `cannot log in: the password is ${SILENT_LOG}-4711 for admin`;
-  const PLANTED = [...TELLINGS, ['a sentence', SENTENCE] as const];
+  const SENTENCE = `cannot log in: the password is ${SECRET_PART}-4711 for admin`;
+  const PLANTED = [...SECRET_TEXTS, ['a sentence', SENTENCE] as const];
   const CASES = PLANTED.flatMap(([name, text]) =>
     TEXTS(text).map(([type, data]) => [name, type, data] as const),
   );
@@ -101,8 +101,8 @@ describe('a secret in any free text of a report', () => {
   it.each(CASES)('%s, answered as %s, is neither stored nor shown', async (_, type, data) => {
     answer = (response, { phase }) => response.writeHead(200).end(body(type, phase, data));
     await turn();
-    expect(everything()).not.toContain(SILENT_LOG);
-    expect(await shown()).not.toContain(SILENT_LOG);
+    expect(everything()).not.toContain(SECRET_PART);
+    expect(await shown()).not.toContain(SECRET_PART);
   });
 
   it.each(CASES)('%s, reported as %s, is neither stored nor shown', async (_, type, data) => {
@@ -111,8 +111,8 @@ describe('a secret in any free text of a report', () => {
     const path = `/v1/tasks/${encodeURIComponent(billing().id)}/report`;
     expect(await world.call('POST', path, report)).toMatchObject({ status: 202 });
     await turn();
-    expect(everything()).not.toContain(SILENT_LOG);
-    expect(await shown()).not.toContain(SILENT_LOG);
+    expect(everything()).not.toContain(SECRET_PART);
+    expect(await shown()).not.toContain(SECRET_PART);
   });
 });
 
@@ -149,7 +149,7 @@ describe('what a service of the operator’s own answers', () => {
     });
   });
 
-  it.each(TELLINGS)('is kept without %s', async (_, text) => {
+  it.each(SECRET_TEXTS)('is kept without %s', async (_, text) => {
     const conditions = [{ class: 'Blocked', message: text, actor: 'operator', count: 1 }];
     const error = { code: 'billing.500', class: 'Transient', message: text, advice: text };
     answer = (response, { phase }) =>
@@ -158,7 +158,7 @@ describe('what a service of the operator’s own answers', () => {
         .end(body('progressed', phase, { conditions, again: { afterSeconds: 60, error } }));
     await turn();
     expect(billing().error).toMatchObject({ message: expect.stringContaining('[redacted]') });
-    expect(everything()).not.toContain(SILENT_LOG);
+    expect(everything()).not.toContain(SECRET_PART);
   });
 
   it.each<[string, (response: ServerResponse) => void, string]>([
@@ -252,7 +252,7 @@ describe('what a service of the operator’s own answers', () => {
     await turn();
     for (let n = 0; n < 8; n += 1) await wait(300);
     expect(billing().state).toBe('dead-lettered');
-    expect(world.engine.letters.map(({ queue }) => queue)).toEqual(['service-billing']);
+    expect(world.engine.deadLetterList.map(({ queue }) => queue)).toEqual(['service-billing']);
     answer = wellAgain;
     await world.engine.redrive({}, { by: 'bob' });
     for (let n = 0; n < 4; n += 1) await wait(60);

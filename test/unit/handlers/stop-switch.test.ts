@@ -44,7 +44,7 @@ describe('the stop switch', () => {
         advice: expect.stringContaining('propagator resume-all'),
       },
     ]);
-    expect(engine.letters).toEqual([]);
+    expect(engine.deadLetterList).toEqual([]);
 
     await decide(world, 'resumed');
     await world.settle(deps, 200);
@@ -59,7 +59,7 @@ describe('the stop switch', () => {
     await world.handle(deleted(TARGET));
     await world.settle(world.deps, 300);
     expect(world.resources(TARGET)).toBe(12);
-    expect(world.engine.letters).toEqual([]);
+    expect(world.engine.deadLetterList).toEqual([]);
     await decide(world, 'resumed');
     await world.settle(world.deps, 200);
     expect(world.resources(TARGET)).toBe(0);

@@ -40,7 +40,7 @@ describe('A clock that was set forward while the process was down', () => {
         world.cloud.broken.delete('shelf');
         expect(await world.until(() => world.state === 'finished')).toBe(true);
         expect(world.engine.time - back).toBeLessThan(LONGEST_DELAY);
-        expect(world.engine.letters).toEqual([]);
+        expect(world.engine.deadLetterList).toEqual([]);
         expect(world.left()).toEqual({});
         world.expectOthersUntouched();
       }),

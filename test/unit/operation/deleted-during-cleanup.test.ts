@@ -38,7 +38,7 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
     });
     expect(advices('vault')).toEqual(['Remove the secrets by hand.']);
     expect(advices('booking')).toEqual(['Remove the leases by hand.']);
-    expect(world.engine.letters).toEqual([]);
+    expect(world.engine.deadLetterList).toEqual([]);
   });
 
   it.each([

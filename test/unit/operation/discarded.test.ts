@@ -46,12 +46,12 @@ describe('a task whose dead letter was thrown away', () => {
       0, 3, 0,
     ]);
     expect(world.resources(CONTROL)).toBe(6);
-    expect([world.engine.letters, world.engine.waiting]).toEqual([[], []]);
+    expect([world.engine.deadLetterList, world.engine.waiting]).toEqual([[], []]);
   });
 
   it('is not asked any more, whatever still comes of it', async () => {
     const { world, task } = await broken();
-    const [letter] = world.engine.letters;
+    const [letter] = world.engine.deadLetterList;
     await world.engine.discard({}, decided);
     await world.settle();
     const ended = task('middle');
@@ -75,7 +75,7 @@ describe('a task whose dead letter was thrown away', () => {
 
   it('goes on when the letter is of an older pass: the task went on without it', async () => {
     const { world, task, operation } = await broken();
-    const [letter] = world.engine.letters;
+    const [letter] = world.engine.deadLetterList;
     await world.engine.redrive({}, { by: 'bob' });
     await world.settle();
     const again = task('middle');
@@ -114,7 +114,7 @@ describe('a task whose dead letter was thrown away', () => {
         else await world.handle(waiting.message);
         world.engine.take(waiting);
       }
-    expect([task('middle')?.state, world.engine.letters.length]).toEqual(['requested', 1]);
+    expect([task('middle')?.state, world.engine.deadLetterList.length]).toEqual(['requested', 1]);
     await world.engine.discard({ service: 'middle' }, decided);
     await world.settle();
     expect([task('middle')?.state, task('last')?.state, operation()?.state]).toEqual([

@@ -220,7 +220,7 @@ describe('somebody disables the project too early', () => {
     await world.settle(60);
     expect(world.state).toBe('pre-delete');
     expect(told()).toEqual(people('somebody disabled the project'));
-    expect(world.engine.letters).toEqual([]);
+    expect(world.engine.deadLetterList).toEqual([]);
     world.cloud.beforeRemoval = undefined;
     world.cloud.enable(TARGET, true);
     await world.settle();

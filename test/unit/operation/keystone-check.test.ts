@@ -235,7 +235,7 @@ describe('a request whose end Keystone would refuse', () => {
     world.cloud.isDomainEnabled = false;
     await world.settle(60);
     expect(world.state).toBe('pre-delete');
-    expect(world.engine.letters).toEqual([]);
+    expect(world.engine.deadLetterList).toEqual([]);
     const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
     expect(body.waitsOn).toContainEqual(
       expect.objectContaining({

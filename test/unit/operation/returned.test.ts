@@ -98,7 +98,7 @@ describe('a resource that the service says is gone, and that is listed again', (
       counts: { 'stubborn.quota': { found: 1, left: 0, removed: 1 } },
     });
     expect(removed).toEqual(['limits', 'limits']);
-    expect(world.engine.letters).toEqual([]);
+    expect(world.engine.deadLetterList).toEqual([]);
   });
 
   it('counts once, however often it was removed, beside others that go', async () => {

@@ -148,8 +148,8 @@ describe('a failure of the broker', () => {
     expect(advice).not.toMatch(/keeps|nothing is lost/i);
   });
   it('names a virtual host that does not exist', () => {
-    const said = 'Expected ConnectionOpenOk; got <ConnectionClose channel:0>';
-    expect(report(new Error(said), false)).toMatchObject({
+    const error = 'Expected ConnectionOpenOk; got <ConnectionClose channel:0>';
+    expect(report(new Error(error), false)).toMatchObject({
       code: 'rabbitmq.virtual-host',
       message:
         'h:5672 refused the virtual host nope: it does not exist, or the login has no permission for it',

@@ -124,13 +124,13 @@ describe('the findings over the management API', () => {
       status: 200,
       body: { type: 'classic', durable: false, arguments: [], effective_policy_definition: [] },
     };
-    const said = await texts(
+    const found = await texts(
       BROKER,
       options({ managementUrl, source: { mode: 'topic', queue: 'ours.info' } }),
       server,
       3,
     );
-    expect(said[1]).toBe(
+    expect(found[1]).toBe(
       'queue ours.info (classic, NOT durable: a restart of the broker deletes its messages): 3 waiting messages',
     );
   });
@@ -139,9 +139,9 @@ describe('the findings over the management API', () => {
     [{ status: 200, body: ['nothing'] }, 'did not answer with a queue'],
   ])('report an unusable answer and do not fail', async (given, words) => {
     answer = given;
-    const said = await texts(BROKER, options({ managementUrl }), server, 0);
-    expect(said.at(-1)).toContain(words);
-    expect(said.join()).not.toContain('s3cr3t');
+    const found = await texts(BROKER, options({ managementUrl }), server, 0);
+    expect(found.at(-1)).toContain(words);
+    expect(found.join()).not.toContain('s3cr3t');
   });
   it('report a management API that does not answer', async () => {
     expect(

@@ -92,7 +92,7 @@ const floatingIps = () =>
 
 async function isFinished(): Promise<void> {
   expect([...engine.operations.values()].map(({ state }) => state)).toEqual(['finished']);
-  expect(engine.letters).toEqual([]);
+  expect(engine.deadLetterList).toEqual([]);
   expect(stage.rehearsal.world.resources(stage.project)).toEqual([]);
   expect(stage.rehearsal.world.resources(stage.control.project.id)).toEqual(controls);
 }

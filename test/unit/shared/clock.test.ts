@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { jumpDetector, steadyClock } from '../../../lib/shared/clock.ts';
 
-/** Steps of time that pass, and jumps of the system clock in hours. */
+/** Elapsed milliseconds, and jumps of the system clock in hours. */
 const steps = fc.array(
   fc.record({
-    passes: fc.integer({ min: 0, max: 600_000 }),
-    jumps: fc.constantFrom(0, 0, -24, -3, 1, 6, 48),
+    elapsed: fc.integer({ min: 0, max: 600_000 }),
+    jumpHours: fc.constantFrom(0, 0, -24, -3, 1, 6, 48),
   }),
   { maxLength: 50 },
 );
@@ -21,10 +21,10 @@ describe('the steady clock', () => {
           () => monotonic,
         );
         const began = now();
-        for (const { passes, jumps } of list) {
-          passed += passes;
-          monotonic += passes;
-          system += passes + jumps * HOUR;
+        for (const { elapsed, jumpHours } of list) {
+          passed += elapsed;
+          monotonic += elapsed;
+          system += elapsed + jumpHours * HOUR;
           expect(now() - began).toBe(passed);
         }
       }),
@@ -44,10 +44,10 @@ describe('the jump detector', () => {
           () => system,
           () => monotonic,
         );
-        for (const { passes, jumps } of list) {
-          monotonic += passes;
-          system += passes + jumps * HOUR;
-          expect(jump()).toBe(jumps * HOUR);
+        for (const { elapsed, jumpHours } of list) {
+          monotonic += elapsed;
+          system += elapsed + jumpHours * HOUR;
+          expect(jump()).toBe(jumpHours * HOUR);
           expect(jump()).toBe(0);
         }
       }),

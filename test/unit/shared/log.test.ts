@@ -3,7 +3,7 @@ import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { observedEngine } from '../../../lib/engine/observed.ts';
 import { createLogger } from '../../../lib/shared/log.ts';
 import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
-import { SILENT_LOG, TELLINGS } from './secrets.ts';
+import { SECRET_PART, SECRET_TEXTS } from './secrets.ts';
 
 function capture() {
   const lines: string[] = [];
@@ -32,12 +32,12 @@ describe('the log', () => {
     expect(lines.join('')).toContain('[redacted]');
   });
 
-  it.each(TELLINGS)('redacts %s in every text and in the message', (_, text) => {
+  it.each(SECRET_TEXTS)('redacts %s in every text and in the message', (_, text) => {
     const { lines, log } = capture();
     log.warn({ cause: text, error: { message: text, list: [text] } }, text);
     log.error(text);
     expect(lines).toHaveLength(2);
-    expect(lines.join('')).not.toContain(SILENT_LOG);
+    expect(lines.join('')).not.toContain(SECRET_PART);
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({
       level: 'warn',
       cause: expect.stringContaining('[redacted]'),
@@ -55,13 +55,13 @@ describe('the log', () => {
     const engine = observedEngine(world.engine, log);
     await engine.commit({ messages: [deleted(TARGET)] });
     await world.settle({ ...world.deps, engine });
-    const said = lines.map((line): { msg: string; service?: string } => JSON.parse(line));
-    expect(said.filter(({ msg }) => msg.startsWith('operation')).map(({ msg }) => msg)).toEqual([
+    const logged = lines.map((line): { msg: string; service?: string } => JSON.parse(line));
+    expect(logged.filter(({ msg }) => msg.startsWith('operation')).map(({ msg }) => msg)).toEqual([
       'operation confirming',
       'operation running',
       'operation finished',
     ]);
-    expect(said.filter(({ service }) => service === 'first').map(({ msg }) => msg)).toEqual([
+    expect(logged.filter(({ service }) => service === 'first').map(({ msg }) => msg)).toEqual([
       'task planning',
       'task pending',
       'task requested',

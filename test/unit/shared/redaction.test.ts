@@ -1,7 +1,7 @@
 import { PropagatorError, reportOf } from '../../../lib/shared/errors.ts';
 import { redactDeep, redactText } from '../../../lib/shared/redaction.ts';
 import { EVERY_CLASS, LivingWorld } from '../../property/stateful-world.ts';
-import { SILENT_LOG, TELLINGS } from './secrets.ts';
+import { SECRET_PART, SECRET_TEXTS } from './secrets.ts';
 
 const SECRET = 'gAAAAABk-hush';
 const nested = (value: object, times: number): string =>
@@ -54,12 +54,12 @@ describe('a redacted text', () => {
     expect(redactText(text)).toBe(text);
   });
 
-  it.each(TELLINGS)(
+  it.each(SECRET_TEXTS)(
     'lets go of %s, wherever it stands, and has nothing more to do then',
     (_, text) => {
       for (const depth of [0, 1, 2]) {
         const cut = redactText(depth === 0 ? text : nested({ text, id: 'p1' }, depth - 1));
-        expect(cut).not.toContain(SILENT_LOG);
+        expect(cut).not.toContain(SECRET_PART);
         expect(cut).toContain('[redacted]');
         expect(redactText(cut)).toBe(cut);
       }
@@ -85,7 +85,7 @@ describe('a redacted text', () => {
     ['names and equal signs', 'token='],
     ['slashes', '\\'],
     ['names with dashes', 'x-token-'],
-    ['letters', 'a'],
+    ['one character', 'a'],
     ['beginnings of keys', '-----BEGIN PRIVATE KEY-----'],
     ['beginnings of addresses', 'a://b:'],
   ])('is made quickly from a long text of %s', (_, piece) => {
@@ -105,7 +105,7 @@ describe('a redacted value', () => {
       counts,
       skipTypes: ['barbican.secret'],
       again: undefined,
-      more: [{ message: `password=${SILENT_LOG}` }, null, 3, true],
+      more: [{ message: `password=${SECRET_PART}` }, null, 3, true],
     };
     expect(redactDeep(value)).toEqual({
       ...value,
@@ -114,7 +114,7 @@ describe('a redacted value', () => {
   });
 });
 
-describe.each(TELLINGS)('%s in text of another program', (_, text) => {
+describe.each(SECRET_TEXTS)('%s in text of another program', (_, text) => {
   it('is in no error', () => {
     const report = { code: 'x', class: 'Unexpected', message: text, advice: text } as const;
     const error = new PropagatorError(report);
@@ -126,7 +126,7 @@ describe.each(TELLINGS)('%s in text of another program', (_, text) => {
         reportOf(new Error(text), { code: 'x' }),
         reportOf(text, { code: 'x' }),
       ]),
-    ).not.toContain(SILENT_LOG);
+    ).not.toContain(SECRET_PART);
   });
 
   it('is in no event of a service, no task and no dead letter', async () => {
@@ -160,6 +160,6 @@ describe.each(TELLINGS)('%s in text of another program', (_, text) => {
     ).toBe(202);
     await world.settle();
     expect(JSON.stringify(seen)).toContain('[redacted]');
-    expect(JSON.stringify([seen, world.engine.letters])).not.toContain(SILENT_LOG);
+    expect(JSON.stringify([seen, world.engine.deadLetterList])).not.toContain(SECRET_PART);
   });
 });

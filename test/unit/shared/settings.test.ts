@@ -98,8 +98,8 @@ describe('settings', () => {
     ['PROPAGATOR_MODUS', 'PROPAGATOR_MODE'],
     ['PROPAGATOR_GRACE_PERIODE', 'PROPAGATOR_GRACE_PERIOD'],
     ['RABBITMQ_CAFILE', 'RABBITMQ_CA_FILE'],
-  ])('%s is reported as unknown with the suggestion %s', (name, meant) => {
-    expect(wrong({ [name]: 'x' }).report.message).toContain(`did you mean ${meant}`);
+  ])('%s is reported as unknown with the suggestion %s', (name, suggested) => {
+    expect(wrong({ [name]: 'x' }).report.message).toContain(`did you mean ${suggested}`);
   });
   it('a name of an earlier release is refused with the new name', () => {
     expect(wrong({ PROPAGATOR_GRACE: '1h' }).report.message).toBe(
@@ -123,14 +123,14 @@ describe('settings', () => {
       Object.keys(Settings.shape).toSorted(),
     );
     const standard = readSettings({});
-    const said = Object.fromEntries(
+    const documented = Object.fromEntries(
       shown.flatMap(([, name, value]) => (name && value ? [[name, value]] : [])),
     );
-    expect(readSettings(said)).toEqual(standard);
+    expect(readSettings(documented)).toEqual(standard);
     const set = Object.entries(standard).flatMap(([name, value]) =>
       Array.isArray(value) || typeof value === 'object' ? [] : [name],
     );
-    expect(Object.keys(said).toSorted()).toEqual(set.toSorted());
+    expect(Object.keys(documented).toSorted()).toEqual(set.toSorted());
   });
   it('allow settings of the commands in a shell that starts a relay', () => {
     expect(

@@ -607,6 +607,6 @@ describe('safety rule: every failure has an owner, and one cause is said once', 
       ['middle', 'pending'],
       ['last', 'pending'],
     ]);
-    expect(world.engine.letters.map(({ error: cause }) => cause?.class)).toEqual(['Denied']);
+    expect(world.engine.deadLetterList.map(({ error: cause }) => cause?.class)).toEqual(['Denied']);
   });
 });

@@ -4,14 +4,14 @@ import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { AwsError } from '../../../../lib/engine/aws/aws-error.ts';
 import { type AwsOptions, createAws } from '../../../../lib/engine/aws/clients.ts';
-import { SILENT_LOG, TELLINGS } from '../../shared/secrets.ts';
+import { SECRET_PART, SECRET_TEXTS } from '../../shared/secrets.ts';
 
 const credentials = {
   accessKeyId: 'AKIDEXAMPLE',
   secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY',
 };
 
-const shortLived = { ...credentials, sessionToken: `IQoJb3JpZ2luX2VjE-${SILENT_LOG}/+=` };
+const shortLived = { ...credentials, sessionToken: `IQoJb3JpZ2luX2VjE-${SECRET_PART}/+=` };
 
 describe('a call', () => {
   type Answer = readonly [status: number, body: string, headers?: Record<string, string>];
@@ -108,8 +108,8 @@ describe('a call', () => {
   });
 
   it.each([
-    ...TELLINGS,
-    ['its own session token', `not the token IQoJb3JpZ2luX2VjE-${SILENT_LOG}/+= again`],
+    ...SECRET_TEXTS,
+    ['its own session token', `not the token IQoJb3JpZ2luX2VjE-${SECRET_PART}/+= again`],
     ['its own secret key', `not the key ${credentials.secretAccessKey} again`],
   ])('that is refused with %s in the words of AWS tells nothing of it', async (_, message) => {
     const reasons = [
@@ -131,7 +131,7 @@ describe('a call', () => {
       message: expect.stringContaining('[redacted]'),
     });
     const all = inspect(thrown, { depth: 20, showHidden: true });
-    for (const secret of [SILENT_LOG, credentials.secretAccessKey])
+    for (const secret of [SECRET_PART, credentials.secretAccessKey])
       expect(all).not.toContain(secret);
   });
 

@@ -4,7 +4,7 @@ import { metered, metricLine, valuesOf } from '../../../../lib/engine/aws/lambda
 import { sqsHandler } from '../../../../lib/engine/aws/lambda/sqs-handler.ts';
 import type { Engine } from '../../../../lib/engine/port.ts';
 import { operation, quarantined, requested } from '../../../engine/samples.ts';
-import { SILENT_LOG, TELLINGS } from '../../shared/secrets.ts';
+import { SECRET_PART, SECRET_TEXTS } from '../../shared/secrets.ts';
 
 const toEventBody = ({ type, data }: { type: string; data: object }) =>
   JSON.stringify({ 'detail-type': type, source: 'x', detail: data });
@@ -150,7 +150,7 @@ describe('the log of a function', () => {
   });
 });
 
-describe.each(TELLINGS)('%s', (_, text) => {
+describe.each(SECRET_TEXTS)('%s', (_, text) => {
   it('is cut out of every text that the log holds, and of what it says itself', () => {
     const lines: string[] = [];
     functionLog('warn', (line) => lines.push(line)).warn(
@@ -158,7 +158,7 @@ describe.each(TELLINGS)('%s', (_, text) => {
       text,
     );
     expect(lines.join('')).toContain('[redacted]');
-    expect(lines.join('')).not.toContain(SILENT_LOG);
+    expect(lines.join('')).not.toContain(SECRET_PART);
   });
 
   it('in an error that a handler throws stands neither in the log nor at the dead letter', async () => {
@@ -178,7 +178,7 @@ describe.each(TELLINGS)('%s', (_, text) => {
     await fed({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context);
     expect([lines.length, reports.length]).toEqual([2, 1]);
     expect(lines.join('')).toContain('[redacted]');
-    expect(JSON.stringify([lines, reports])).not.toContain(SILENT_LOG);
+    expect(JSON.stringify([lines, reports])).not.toContain(SECRET_PART);
   });
 });
 
