@@ -105,7 +105,7 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
     expect(String(thrown)).toContain('as service billing');
   });
 
-  it('stops the start when no order is possible any more', async () => {
+  it('stops the start when the dependencies have a cycle', async () => {
     const required = (name: string) =>
       `dependsOn: [{ services: ['${name}'], strength: 'required', until: 'done' }]`;
     const one = file(making(`name: 'billing', catalogTypes: [], ${required('cmdb')}`));

@@ -14,9 +14,9 @@ describe('docs/commands.md', () => {
     const paths = [...alternatives.matchAll(/"([^"]+)"/g)].map(([, path = '']) => path);
     const commands = paths.filter((path) => !paths.some((other) => other.startsWith(`${path} `)));
     expect(commands.length).toBeGreaterThan(15);
-    expect(firstCells(/^\| `npx propagator ([a-z-]+(?: [a-z][a-z-]*)?)/gm).map(withoutArgument)).toEqual(
-      commands.toSorted(),
-    );
+    expect(
+      firstCells(/^\| `npx propagator ([a-z-]+(?: [a-z][a-z-]*)?)/gm).map(withoutArgument),
+    ).toEqual(commands.toSorted());
   });
 
   it('lists every route, and no other', () => {
