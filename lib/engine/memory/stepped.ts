@@ -59,7 +59,7 @@ export class SteppedEngine extends MemoryEngine {
   get decided() {
     return this.store.decisions;
   }
-  get letters(): readonly DeadLetter[] {
+  get deadLetterList(): readonly DeadLetter[] {
     return this.store.dead.map(({ letter }) => letter);
   }
   get waiting(): readonly Waiting[] {
