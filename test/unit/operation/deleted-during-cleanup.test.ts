@@ -71,7 +71,7 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
     expect(world.state).toBe('unverified');
     expect(world.task('vault').state).toBe('unreachable');
     expect(emptyBeforeDeletion(world.task('vault').verifications)).toEqual([]);
-    expect(world.engine.letters).toEqual([]);
+    expect(world.engine.deadLetterList).toEqual([]);
   });
 
   it('does not take what an API said for proof: a resource type is proven only by a look at it', async () => {
