@@ -51,7 +51,7 @@ const secretRow = z
  * is therefore the token's project and not the target project: with any token that is not on the
  * target project the rows count as foreign and stay.
  */
-const ofTheToken = (
+const ownedByTokenProject = (
   name: string,
   row: z.ZodType<Named>,
   more: {
@@ -91,10 +91,10 @@ const ofTheToken = (
  * The result of an order stays behind as secrets and containers. Cinder and Nova leave one order
  * for each key that they created.
  */
-const order = ofTheToken('order', orderRow);
+const order = ownedByTokenProject('order', orderRow);
 
 /** Deletes the container and the list of its consumers, but not its secrets. */
-const container = ofTheToken('container', containerRow, {
+const container = ownedByTokenProject('container', containerRow, {
   dependsOn: [{ types: ['order'], strength: 'preferred', until: 'done' }],
 });
 
@@ -103,7 +103,7 @@ const container = ofTheToken('container', containerRow, {
  * its consumers. The role admin on the project suffices for private secrets, too. Without `sort`
  * the pages of secrets have no order.
  */
-const secret = ofTheToken('secret', secretRow, {
+const secret = ownedByTokenProject('secret', secretRow, {
   dependsOn: [{ types: ['container'], strength: 'preferred', until: 'done' }],
   sort: 'created',
 });

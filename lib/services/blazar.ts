@@ -25,8 +25,8 @@ type LeaseRow = z.infer<typeof leaseRow>;
 
 const MINUTE = 60_000;
 /** Blazar waits up to ten minutes until the servers on the hosts of a lease are gone. */
-const PATIENCE = 15 * MINUTE;
-const LONG = 60 * MINUTE;
+const STUCK_AFTER_MILLIS = 15 * MINUTE;
+const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 const changedAt = (row: LeaseRow): number => epochOf(row.updated_at ?? row.created_at);
 
 /**
@@ -47,7 +47,7 @@ async function leasesOf({ api }: CommonContext): Promise<LeaseRow[]> {
   return rows;
 }
 
-const BY_HAND =
+const MANUAL_DELETION =
   'Remove the hosts from the aggregates that are named after the reservations of ' +
   'the lease (openstack aggregate remove host AGGREGATE HOST). Then delete the ' +
   'lease from the Blazar database.';
@@ -61,7 +61,7 @@ const lease = defineType({
   requiresLiveProject: {
     class: 'D',
     leftover: 'leases, with the hosts, flavors and floating IPs that they reserve',
-    advice: BY_HAND,
+    advice: MANUAL_DELETION,
   },
   blockers: [
     'Blazar ends a lease with the trust of the user who created it. That user must ' +
@@ -81,7 +81,7 @@ const lease = defineType({
     if (!['CREATING', 'STARTING', 'UPDATING', 'TERMINATING'].includes(row.status ?? ''))
       return undefined;
     const message = `the lease is busy (${row.status})`;
-    if (!(now() - changedAt(row) > LONG)) return { message, actor: 'none' };
+    if (!(now() - changedAt(row) > BUSY_LIMIT_MILLIS)) return { message, actor: 'none' };
     return {
       message,
       actor: 'operator',
@@ -92,13 +92,13 @@ const lease = defineType({
   },
   async remove(row, context): Promise<Removal> {
     if (row.status === 'DELETING')
-      return context.now() - changedAt(row) > PATIENCE
+      return context.now() - changedAt(row) > STUCK_AFTER_MILLIS
         ? { is: 'accepted', stuckSince: changedAt(row) }
         : { is: 'accepted' };
     // A deletion that fails at the trust leaves the lease half ended, and Blazar never resumes it.
     // The service therefore checks the user of the trust before it sends the request.
-    const missing = await missingCreator(row, context);
-    if (missing) return { is: 'blocked', ...missing };
+    const unusable = await unusableTrust(row, context);
+    if (unusable) return { is: 'blocked', ...unusable };
     try {
       await context.api.request('DELETE', `/leases/${encodeURIComponent(row.id)}`);
     } catch (error) {
@@ -116,20 +116,20 @@ const lease = defineType({
           `${error.message}; the previous deletion failed as well, possibly because the ` +
           'trust of the lease no longer works',
         actor: 'operator',
-        advice: `Search the log of blazar-manager for the id of the lease. ${BY_HAND}`,
+        advice: `Search the log of blazar-manager for the id of the lease. ${MANUAL_DELETION}`,
       };
     }
     return { is: 'gone' };
   },
 });
 
-const userNow = z.object({ user: z.object({ enabled: z.boolean().nullish() }) });
+const shownUser = z.object({ user: z.object({ enabled: z.boolean().nullish() }) });
 
 /**
  * Returns why the trust of a lease can't work. A lost role of its creator on the project can't be
  * detected reliably (groups, federation).
  */
-async function missingCreator(
+async function unusableTrust(
   { user_id }: LeaseRow,
   { memoize, apiOf }: ProjectContext,
 ): Promise<Blocker | undefined> {
@@ -147,9 +147,9 @@ async function missingCreator(
       return {
         message: message('deleted'),
         actor: 'operator',
-        advice: BY_HAND,
+        advice: MANUAL_DELETION,
       };
-    if (userNow.parse(answer.json).user.enabled !== false) return undefined;
+    if (shownUser.parse(answer.json).user.enabled !== false) return undefined;
     return {
       message: message('disabled'),
       actor: 'operator',
@@ -176,7 +176,7 @@ const leaseOfUser = defineUserType({
     message:
       `Blazar can no longer start or end this lease of project ${row.project_id}: it ` +
       'needs a trust of the deleted user',
-    advice: `Ask another member of the project to create a new lease. ${BY_HAND}`,
+    advice: `Ask another member of the project to create a new lease. ${MANUAL_DELETION}`,
   }),
 });
 

@@ -3,54 +3,23 @@ import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
 import { backup, group, groupSnapshot, snapshot } from './cinder/copies.ts';
 import { attachment, transfer, volume } from './cinder/volume.ts';
-import { defineQuota } from './kit/quota.ts';
-
-const typeRow = z.object({ id: z.string(), name: z.string().nullish() });
-const accessRow = z.object({ volume_type_id: z.string(), project_id: z.string().nullish() });
+import { defineQuota, differingLimits } from './kit/quota.ts';
+import { defineTypeAccess } from './kit/type-access.ts';
 
 const isGone = (error: unknown): boolean =>
   error instanceof PropagatorError && error.class === 'Gone';
 
-/**
- * Access to a private volume type. Cinder lists access by volume type only: one call for each
- * private type of the cloud.
- */
-const typeAccess = defineType({
+const typeAccess = defineTypeAccess({
   name: 'type-access',
-  async list({ api, project }) {
-    const query = { is_public: false };
-    const types = await api.list('/types', {
-      collection: 'volume_types',
-      row: typeRow,
-      paging: 'marker',
-      query,
-    });
-    const accesses = types.rows.map(async ({ id, name }) => {
-      try {
-        const path = `/types/${encodeURIComponent(id)}/os-volume-type-access`;
-        const { rows } = await api.list(path, {
-          collection: 'volume_type_access',
-          row: accessRow,
-          paging: 'none',
-        });
-        return rows.filter((row) => row.project_id === project).map((row) => ({ ...row, name }));
-      } catch (error) {
-        // An administrator removed the type after it was listed.
-        if (isGone(error)) return [];
-        throw error;
-      }
-    });
-    return (await Promise.all(accesses)).flat();
+  path: '/types',
+  collection: 'volume_types',
+  paging: 'marker',
+  access: {
+    path: 'os-volume-type-access',
+    collection: 'volume_type_access',
+    owner: 'project_id',
   },
-  id: (row) => row.volume_type_id,
-  owner: (row) => row.project_id ?? undefined,
-  label: (row) => row.name ?? undefined,
-  async remove(row, { api, project }) {
-    await api.request('POST', `/types/${encodeURIComponent(row.volume_type_id)}/action`, {
-      json: { removeProjectAccess: { project } },
-    });
-    return { is: 'gone' };
-  },
+  removal: (project) => ({ removeProjectAccess: { project } }),
 });
 
 const defaultTypeRow = z.object({ project_id: z.string(), default_type_id: z.string().nullish() });
@@ -58,7 +27,7 @@ const defaultTypeRow = z.object({ project_id: z.string(), default_type_id: z.str
  * Default types are the only Cinder resource without a project in its path, even if the catalog's
  * endpoint contains one.
  */
-const withoutProject = (api: ServiceApi): string =>
+const endpointWithoutProject = (api: ServiceApi): string =>
   api.endpoint.endsWith(`/${api.ownProject}`)
     ? api.endpoint.slice(0, -api.ownProject.length - 1)
     : api.endpoint;
@@ -70,7 +39,7 @@ const withoutProject = (api: ServiceApi): string =>
 const defaultType = defineType({
   name: 'default-type',
   async list({ api, project }) {
-    const endpoint = withoutProject(api);
+    const endpoint = endpointWithoutProject(api);
     try {
       const { rows } = await api.list('/default-types', {
         collection: 'default_types',
@@ -97,7 +66,7 @@ const defaultType = defineType({
   async remove(row, { api }): Promise<Removal> {
     const path = `/default-types/${encodeURIComponent(row.project_id)}`;
     const answer = await api.request('DELETE', path, {
-      endpoint: withoutProject(api),
+      endpoint: endpointWithoutProject(api),
       accept: [404],
     });
     if (answer.status !== 404) return { is: 'gone' };
@@ -128,15 +97,13 @@ const quota = defineQuota({
   ],
   async list({ api, project }) {
     const path = `/os-quota-sets/${encodeURIComponent(project)}`;
-    const [own, standard] = await Promise.all([
+    const [own, defaultSet] = await Promise.all([
       api.request('GET', path),
       api.request('GET', `${path}/defaults`),
     ]);
     const limits = quotaSet.parse(own.json).quota_set;
-    const defaults = quotaSet.parse(standard.json).quota_set;
-    const differing = Object.keys(defaults).filter(
-      (name) => limits[name] !== undefined && limits[name] !== defaults[name],
-    );
+    const defaults = quotaSet.parse(defaultSet.json).quota_set;
+    const differing = differingLimits(limits, defaults);
     return differing.length === 0 ? [] : [{ id: limits.id, limits: differing.join(', ') }];
   },
   id: (row) => row.id,

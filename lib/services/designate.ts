@@ -63,7 +63,7 @@ const limits = z.record(z.string(), z.number());
 /**
  * An id that Keystone never assigns: Designate answers with the default limits and creates no row.
  */
-const NOBODY = 'nobody';
+const UNUSED_PROJECT_ID = 'nobody';
 
 /**
  * Limits that were set for the project. The answer names no project. The path names it, and
@@ -74,11 +74,11 @@ const quota = defineQuota({
   dependsOn: [{ types: ['zone'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const path = (whose: string): string => `/v2/quotas/${encodeURIComponent(whose)}`;
-    const [own, standard] = await Promise.all([
+    const [own, defaultSet] = await Promise.all([
       api.request('GET', path(project), { headers: inProject(project) }),
-      api.request('GET', path(NOBODY), { headers: IN_ALL_PROJECTS }),
+      api.request('GET', path(UNUSED_PROJECT_ID), { headers: IN_ALL_PROJECTS }),
     ]);
-    const defaults = limits.parse(standard.json);
+    const defaults = limits.parse(defaultSet.json);
     const differing = Object.entries(limits.parse(own.json)).filter(
       ([name, limit]) => defaults[name] !== limit,
     );

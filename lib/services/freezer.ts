@@ -20,18 +20,22 @@ const pathOf = (project: string, collection: string, id?: string): string => {
   return id === undefined ? path : `${path}/${encodeURIComponent(id)}`;
 };
 
-const home = z.object({ resources: z.record(z.string(), z.unknown()) });
+const homeDocument = z.object({ resources: z.record(z.string(), z.unknown()) });
 
 /**
  * Before 2026.2 every listing and deletion is limited to what the caller created, and Freezer
  * answers as if nothing else existed. Freezer has no version number that tells. Its home document
  * links to single jobs since the release in which administrators see those of others.
  */
-async function assertOpen({ region, memoize, ...context }: ProjectContext): Promise<void> {
-  const document = await memoize('freezer.home', async () =>
-    home.parse((await apiOf(context).request('GET', '/v2/')).json),
+async function assertListsAllOwners({
+  region,
+  memoize,
+  ...context
+}: ProjectContext): Promise<void> {
+  const documentType = await memoize('freezer.home', async () =>
+    homeDocument.parse((await apiOf(context).request('GET', '/v2/')).json),
   );
-  if ('rel/job' in document.resources) return;
+  if ('rel/job' in documentType.resources) return;
   throw new PropagatorError({
     code: 'freezer.hidden',
     class: 'Unsupported',
@@ -57,7 +61,7 @@ async function documentsOf<Row extends { readonly project_id?: string | null | u
   collection: string,
   row: z.ZodType<Row>,
 ): Promise<Row[]> {
-  await assertOpen(context);
+  await assertListsAllOwners(context);
   const { rows } = await apiOf(context).list(pathOf(context.project, collection), {
     collection,
     row,

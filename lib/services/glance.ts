@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal, type ServiceApi } from '../task/service.ts';
+import { hasStatus } from './kit/errors.ts';
 
 const imageRow = z.object({
   id: z.string(),
@@ -13,8 +13,6 @@ const imageRow = z.object({
 type ImageRow = z.infer<typeof imageRow>;
 
 const pathOfImage = (row: ImageRow): string => `/v2/images/${encodeURIComponent(row.id)}`;
-const failedWith = (error: unknown, status: number): error is PropagatorError =>
-  error instanceof PropagatorError && error.report.status === status;
 
 /**
  * Images with their data and their members. Two listings are necessary: for a filter by owner alone
@@ -58,7 +56,7 @@ const image = defineType({
     } catch (error) {
       // 409: the back end still needs the image (RBD clones: volumes and servers of any project
       // that were created from it).
-      if (failedWith(error, 409))
+      if (hasStatus(error, 409))
         return {
           is: 'blocked',
           message: error.message,
@@ -68,7 +66,7 @@ const image = defineType({
             'flatten them. The propagator then deletes the image.',
         };
       // With delayed_delete an image can't change from deactivated to pending_delete.
-      if (!failedWith(error, 400) || row.status !== 'deactivated') throw error;
+      if (!hasStatus(error, 400) || row.status !== 'deactivated') throw error;
       await api.request('POST', `${pathOfImage(row)}/actions/reactivate`);
       await api.request('DELETE', pathOfImage(row));
     }
@@ -114,7 +112,7 @@ const metadefNamespace = defineType({
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.display_name ?? row.namespace,
   async remove(row, { api }): Promise<Removal> {
-    if (!(await isReachable(row, api)))
+    if (!(await isAddressable(row, api)))
       return {
         is: 'retained',
         message:
@@ -145,7 +143,7 @@ const metadefNamespace = defineType({
  * belong to another project. A slash, escaped or not, matches none of its routes. Such a name is
  * used only after Glance returned exactly this name for it; names are unique.
  */
-async function isReachable(row: NamespaceRow, api: ServiceApi): Promise<boolean> {
+async function isAddressable(row: NamespaceRow, api: ServiceApi): Promise<boolean> {
   if (/^[\x20-\x2e\x30-\x7e]+$/.test(row.namespace)) return true;
   const answer = await api.request('GET', pathOfNamespace(row), { accept: [404] });
   if (answer.status === 404) return false;

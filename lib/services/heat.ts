@@ -1,18 +1,18 @@
 import * as z from 'zod';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
-import { hazardOf, hookOf } from './heat/foreign-effects.ts';
+import { foreignEffectOf, preDeleteHookOf } from './heat/foreign-effects.ts';
 import { configsOf, pathOfStack, rootsOf, type StackRow } from './heat/rows.ts';
 import { trustedStack } from './heat/trusts.ts';
 import { epochOf } from './kit/time.ts';
 
 const MINUTE = 60_000;
 /** Most stacks are gone by then. A large stack takes longer, and the report only says so. */
-const PATIENCE = 15 * MINUTE;
+const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
  * Heat's own timeout is one hour ([DEFAULT] stack_action_timeout). A deletion that is still in
  * progress after this time has lost its engine and is requested again.
  */
-const ABANDONED = 70 * MINUTE;
+const ABANDONED_AFTER_MILLIS = 70 * MINUTE;
 
 /**
  * Stacks with all their resources and nested stacks. Resources that Heat deletes by name with
@@ -44,26 +44,26 @@ const stack = defineType({
     const age = context.now() - since;
     const isDeleting = row.stack_status === 'DELETE_IN_PROGRESS';
     if (isDeleting && !(age > MINUTE)) return { is: 'accepted' };
-    const hook = isDeleting ? await hookOf(row, context.api) : undefined;
-    if (hook) return { is: 'blocked', ...hook };
-    if (isDeleting && !(age > ABANDONED))
-      return age > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
-    const hazard = await hazardOf(row, context);
-    if (hazard) return { is: 'blocked', ...hazard };
+    const hookBlocker = isDeleting ? await preDeleteHookOf(row, context.api) : undefined;
+    if (hookBlocker) return { is: 'blocked', ...hookBlocker };
+    if (isDeleting && !(age > ABANDONED_AFTER_MILLIS))
+      return age > STUCK_AFTER_MILLIS ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+    const foreignEffect = await foreignEffectOf(row, context);
+    if (foreignEffect) return { is: 'blocked', ...foreignEffect };
     // With a token on the project Heat finds only names of that project. Only keypairs belong to
     // the user of the token.
     await (context.projectApi ?? context.api).request('DELETE', pathOfStack(row));
-    if (row.stack_status === 'DELETE_FAILED') return { is: 'blocked', ...failure(row) };
+    if (row.stack_status === 'DELETE_FAILED') return { is: 'blocked', ...failureBlocker(row) };
     return isDeleting ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
   },
 });
 
-const LONGEST_REASON = 300;
+const MAX_REASON_LENGTH = 300;
 
-const failure = ({ stack_status_reason: reason }: StackRow) => ({
+const failureBlocker = ({ stack_status_reason: reason }: StackRow) => ({
   message:
     'Heat could not delete the stack; the propagator requested the deletion again. ' +
-    `Reason from Heat: ${(reason || 'none given').slice(0, LONGEST_REASON)}`,
+    `Reason from Heat: ${(reason || 'none given').slice(0, MAX_REASON_LENGTH)}`,
   actor: 'operator' as const,
   advice:
     'Fix the cause that the reason names (openstack stack failures list STACK_ID). ' +
@@ -102,7 +102,8 @@ const softwareDeployment = defineType({
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.server_id ?? undefined,
-  remove: (row, context) => gone(context, `/software_deployments/${encodeURIComponent(row.id)}`),
+  remove: (row, context) =>
+    deleteResource(context, `/software_deployments/${encodeURIComponent(row.id)}`),
 });
 
 /**
@@ -116,10 +117,11 @@ const softwareConfig = defineType({
   id: (row) => row.id,
   owner: (row) => row.project ?? undefined,
   label: (row) => row.name ?? undefined,
-  remove: (row, context) => gone(context, `/software_configs/${encodeURIComponent(row.id)}`),
+  remove: (row, context) =>
+    deleteResource(context, `/software_configs/${encodeURIComponent(row.id)}`),
 });
 
-async function gone({ api }: ProjectContext, path: string): Promise<Removal> {
+async function deleteResource({ api }: ProjectContext, path: string): Promise<Removal> {
   await api.request('DELETE', path);
   return { is: 'gone' };
 }

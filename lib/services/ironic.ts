@@ -9,7 +9,7 @@ import {
 } from '../task/service.ts';
 
 /** Undeployed and unlocked states: nothing of the lessee is on the machine. */
-const FREE = [
+const UNDEPLOYED_STATES = [
   'enroll',
   'verifying',
   'manageable',
@@ -19,7 +19,7 @@ const FREE = [
   'inspect failed',
   'clean failed',
 ];
-const LEAVING = ['deleting', 'cleaning', 'clean wait', 'clean hold'];
+const CLEANING_STATES = ['deleting', 'cleaning', 'clean wait', 'clean hold'];
 
 const nodeRow = z.object({
   uuid: z.string(),
@@ -45,14 +45,14 @@ async function nodes(
   return rows;
 }
 
-function stillUsed(row: NodeRow): Blocker | undefined {
-  if (LEAVING.includes(row.provision_state))
+function nodeBlocker(row: NodeRow): Blocker | undefined {
+  if (CLEANING_STATES.includes(row.provision_state))
     return {
       message: `the node is ${row.provision_state}`,
       actor: 'none',
       advice: 'The propagator removes the lessee when that has ended.',
     };
-  if (FREE.includes(row.provision_state) && !row.instance_uuid) return undefined;
+  if (UNDEPLOYED_STATES.includes(row.provision_state) && !row.instance_uuid) return undefined;
   const reservation = row.instance_uuid ? ` for instance ${row.instance_uuid}` : '';
   return {
     message: `the node is ${row.provision_state}${reservation}`,
@@ -75,7 +75,7 @@ const lease = defineType({
   id: (row) => row.uuid,
   owner: (row) => row.lessee ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: stillUsed,
+  blocked: nodeBlocker,
   async remove(row, { api }) {
     await api.request('PATCH', `/v1/nodes/${encodeURIComponent(row.uuid)}`, {
       json: [{ op: 'remove', path: '/lessee' }],

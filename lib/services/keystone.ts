@@ -13,14 +13,18 @@ const account = z.object({ id: z.string() });
 /**
  * Listing needs one call per user: with 8 parallel calls of 20 ms, 10,000 users take half a minute.
  */
-const MOST_USERS = 10_000;
+const MAX_USERS = 10_000;
 
 /**
  * Returns the users whose application credentials are listed. Without recorded members these are
  * all users of all domains: Keystone can't list users by project, and the role assignments went
  * with the project.
  */
-async function candidates({ api, region, members }: ProjectContext): Promise<readonly string[]> {
+async function candidateUsers({
+  api,
+  region,
+  members,
+}: ProjectContext): Promise<readonly string[]> {
   if (members) return members;
   const domains = await api.list('/v3/domains', {
     collection: 'domains',
@@ -40,14 +44,14 @@ async function candidates({ api, region, members }: ProjectContext): Promise<rea
     });
     users.push(...listed.rows.map((user) => user.id));
   }
-  if (users.length > MOST_USERS)
+  if (users.length > MAX_USERS)
     throw new PropagatorError({
       code: 'keystone.members.unknown',
       class: 'Unexpected',
       message:
         `the members of the deleted project were not recorded, and ${users.length} ` +
         'users are too many to search for application credentials (limit: ' +
-        `${MOST_USERS})`,
+        `${MAX_USERS})`,
       advice:
         'Only application credentials that no longer work can remain. Delete them ' +
         '(openstack application credential delete), or discard this dead letter ' +
@@ -68,7 +72,7 @@ async function candidates({ api, region, members }: ProjectContext): Promise<rea
 const applicationCredential = defineType({
   name: 'application-credential',
   async list(context) {
-    const users = [...new Set(await candidates(context))];
+    const users = [...new Set(await candidateUsers(context))];
     const listings = await Promise.all(
       users.map((user) =>
         context.api.list(`/v3/users/${encodeURIComponent(user)}/application_credentials`, {
@@ -80,9 +84,9 @@ const applicationCredential = defineType({
     );
     // Keystone lists by user only. Credentials for the user's other projects and for the system
     // (null) are not wanted here.
-    const mayBeOurs = (row: z.infer<typeof credentialRow>): boolean =>
+    const mayBelongToProject = (row: z.infer<typeof credentialRow>): boolean =>
       row.project_id === context.project || row.project_id === undefined;
-    return listings.flatMap(({ rows }) => rows).filter(mayBeOurs);
+    return listings.flatMap(({ rows }) => rows).filter(mayBelongToProject);
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,

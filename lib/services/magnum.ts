@@ -29,10 +29,10 @@ const template = defineType({
       paging: 'next',
     });
     // Magnum has no filter by project here either.
-    const mine = rows.filter((row) => row.project_id === context.project || !row.project_id);
-    if (mine.length === 0) return [];
+    const own = rows.filter((row) => row.project_id === context.project || !row.project_id);
+    if (own.length === 0) return [];
     const clusters = await clustersOf(context);
-    return mine.map((row) => ({
+    return own.map((row) => ({
       ...row,
       users: clusters.filter((one) => one.cluster_template_id === row.uuid),
     }));

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { defineService } from '../task/service.ts';
-import { defineQuota } from './kit/quota.ts';
+import { defineQuota, differingLimits } from './kit/quota.ts';
 import { backup, replica, snapshot } from './manila/copies.ts';
 import { group, groupSnapshot } from './manila/groups.ts';
 import { securityService, shareNetwork, shareServer } from './manila/networks.ts';
@@ -24,15 +24,13 @@ const quota = defineQuota({
   ],
   async list({ api, project }) {
     const path = `/quota-sets/${encodeURIComponent(project)}`;
-    const [own, standard] = await Promise.all([
+    const [own, defaultSet] = await Promise.all([
       api.request('GET', path),
       api.request('GET', `${path}/defaults`),
     ]);
     const limits = quotaSet.parse(own.json).quota_set;
-    const defaults = quotaSet.parse(standard.json).quota_set;
-    const differing = Object.keys(defaults).filter(
-      (name) => limits[name] !== undefined && limits[name] !== defaults[name],
-    );
+    const defaults = quotaSet.parse(defaultSet.json).quota_set;
+    const differing = differingLimits(limits, defaults);
     return differing.length === 0 ? [] : [{ id: limits.id, limits: differing.join(', ') }];
   },
   id: (row) => row.id,

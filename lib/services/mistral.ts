@@ -1,12 +1,18 @@
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type Removal } from '../task/service.ts';
-import { action, codeSource, dynamicAction, removeOurs, workflow } from './mistral/definitions.ts';
+import {
+  action,
+  codeSource,
+  dynamicAction,
+  removeAndVerify,
+  workflow,
+} from './mistral/definitions.ts';
 import { environment, workbook } from './mistral/named.ts';
 import {
-  all,
   apiOf,
   eventTriggers,
   eventTriggersAgain,
+  listAll,
   ofProject,
   requiresLiveProject,
 } from './mistral/rows.ts';
@@ -17,7 +23,7 @@ import {
  */
 const cronTrigger = defineType({
   name: 'cron-trigger',
-  list: (context) => all(apiOf(context), 'cron_triggers', { project_id: context.project }),
+  list: (context) => listAll(apiOf(context), 'cron_triggers', { project_id: context.project }),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
@@ -34,14 +40,14 @@ const eventTrigger = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: (row, context) =>
-    removeOurs(row, context, 'event_triggers', () => eventTriggersAgain(context)),
+    removeAndVerify(row, context, 'event_triggers', () => eventTriggersAgain(context)),
 });
 
 /** Deletes the execution with its tasks and nested executions, also a running one (`force`). */
 const execution = defineType({
   name: 'execution',
   dependsOn: [{ types: ['cron-trigger', 'event-trigger'], strength: 'preferred', until: 'done' }],
-  list: (context) => all(apiOf(context), 'executions', { project_id: context.project }),
+  list: (context) => listAll(apiOf(context), 'executions', { project_id: context.project }),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.state ?? undefined,
@@ -63,7 +69,7 @@ const actionExecution = defineType({
   dependsOn: [{ types: ['execution'], strength: 'preferred', until: 'done' }],
   blockers: ['The action is still running.'],
   async list({ api, project }) {
-    const rows = await all(api, 'action_executions');
+    const rows = await listAll(api, 'action_executions');
     return ofProject(rows, project).filter(
       (row) => (row.task_execution_id ?? undefined) === undefined,
     );

@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType } from '../task/service.ts';
 import { defineQuota } from './kit/quota.ts';
-import { CONCURRENCY, server } from './nova/server.ts';
+import { defineTypeAccess } from './kit/type-access.ts';
+import { NOVA_CONCURRENCY, server } from './nova/server.ts';
 import { keypair, userQuota } from './nova/user.ts';
 
 const serverGroupRow = z.object({
@@ -36,49 +36,13 @@ const serverGroup = defineType({
   },
 });
 
-const flavorRow = z.object({ id: z.string(), name: z.string().nullish() });
-const accessRow = z.object({ flavor_id: z.string(), tenant_id: z.string().nullish() });
-
-/**
- * Access to a private flavor. Nova lists access by flavor only: one call for each private flavor of
- * the cloud.
- */
-const flavorAccess = defineType({
+const flavorAccess = defineTypeAccess({
   name: 'flavor-access',
-  async list({ api, project }) {
-    const query = { is_public: false };
-    const flavors = await api.list('/flavors', {
-      collection: 'flavors',
-      row: flavorRow,
-      paging: 'marker',
-      query,
-    });
-    const accesses = flavors.rows.map(async ({ id, name }) => {
-      try {
-        const path = `/flavors/${encodeURIComponent(id)}/os-flavor-access`;
-        const { rows } = await api.list(path, {
-          collection: 'flavor_access',
-          row: accessRow,
-          paging: 'none',
-        });
-        return rows.filter((row) => row.tenant_id === project).map((row) => ({ ...row, name }));
-      } catch (error) {
-        // An administrator removed the flavor after it was listed.
-        if (error instanceof PropagatorError && error.class === 'Gone') return [];
-        throw error;
-      }
-    });
-    return (await Promise.all(accesses)).flat();
-  },
-  id: (row) => row.flavor_id,
-  owner: (row) => row.tenant_id ?? undefined,
-  label: (row) => row.name ?? undefined,
-  async remove(row, { api, project }) {
-    await api.request('POST', `/flavors/${encodeURIComponent(row.flavor_id)}/action`, {
-      json: { removeTenantAccess: { tenant: project } },
-    });
-    return { is: 'gone' };
-  },
+  path: '/flavors',
+  collection: 'flavors',
+  paging: 'marker',
+  access: { path: 'os-flavor-access', collection: 'flavor_access', owner: 'tenant_id' },
+  removal: (tenant) => ({ removeTenantAccess: { tenant } }),
 });
 
 /** The same limit has one name in `quota_class_set` and another in `limits`. */
@@ -103,12 +67,12 @@ const limits = z.object({ limits: z.object({ absolute: z.record(z.string(), z.un
 const quota = defineQuota({
   dependsOn: [{ types: ['server', 'server-group'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
-    const [own, standard] = await Promise.all([
+    const [own, defaultSet] = await Promise.all([
       api.request('GET', '/limits', { query: { tenant_id: project } }),
       api.request('GET', '/os-quota-class-sets/default'),
     ]);
     const { absolute } = limits.parse(own.json).limits;
-    const { quota_class_set: defaults } = quotaClass.parse(standard.json);
+    const { quota_class_set: defaults } = quotaClass.parse(defaultSet.json);
     const differing = Object.entries(LIMITS).filter(
       ([name, limit]) =>
         defaults[name] !== undefined &&
@@ -141,7 +105,7 @@ export const nova = defineService({
   // servers.
   catalogAliases: ['compute_legacy', 'ec2'],
   microversion: { header: 'compute', floor: '2.75', ceiling: '2.75' },
-  concurrency: CONCURRENCY,
+  concurrency: NOVA_CONCURRENCY,
   resourceTypes: [server, serverGroup, flavorAccess, quota],
   userResourceTypes: [keypair, userQuota],
 });

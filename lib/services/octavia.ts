@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { PropagatorError } from '../shared/errors.ts';
 import {
   type Blocker,
   defineService,
@@ -8,6 +7,7 @@ import {
   type Removal,
   type ServiceApi,
 } from '../task/service.ts';
+import { hasStatus } from './kit/errors.ts';
 import { defineQuota } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 
@@ -23,20 +23,20 @@ const loadBalancerRow = z.object({
 type LoadBalancerRow = z.infer<typeof loadBalancerRow>;
 
 /** `DELETABLE_STATUSES` of Octavia. In any other state it answers 409. */
-const DELETABLE = ['ACTIVE', 'ERROR'];
+const DELETABLE_STATES = ['ACTIVE', 'ERROR'];
 /**
  * An amphora that never answers keeps its load balancer in PENDING_CREATE for 15 minutes (Octavia's
  * own retries). Then the load balancer changes to ERROR.
  */
-const PATIENCE = 20 * 60_000;
+const STUCK_AFTER_MILLIS = 20 * 60_000;
 /** A load balancer that changed to ERROR within this time may have failed during its removal. */
-const LATELY = 60 * 60_000;
+const RECENT_ERROR_MILLIS = 60 * 60_000;
 const changedAt = (row: LoadBalancerRow): number => epochOf(row.updated_at ?? row.created_at);
 const isStuck = (row: LoadBalancerRow, { now }: ProjectContext): boolean =>
-  now() - changedAt(row) > PATIENCE;
+  now() - changedAt(row) > STUCK_AFTER_MILLIS;
 
 /** A worker is processing it, or died while doing so: no API call ends this state. */
-function busy(row: LoadBalancerRow, context: ProjectContext): Blocker {
+function busyBlocker(row: LoadBalancerRow, context: ProjectContext): Blocker {
   const status = row.provisioning_status;
   if (!isStuck(row, context))
     return { message: `Octavia is processing the load balancer (${status})`, actor: 'none' };
@@ -52,9 +52,6 @@ function busy(row: LoadBalancerRow, context: ProjectContext): Blocker {
       'can. The propagator then deletes it.',
   };
 }
-
-const failedWith = (error: unknown, ...statuses: number[]): error is PropagatorError =>
-  error instanceof PropagatorError && statuses.includes(error.report.status ?? 0);
 
 /**
  * Load balancers with their listeners, pools, members, monitors, L7 policies, amphorae and VIP
@@ -84,9 +81,10 @@ const loadBalancer = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name || undefined,
   blocked: (row, context) =>
-    DELETABLE.includes(row.provisioning_status) || row.provisioning_status === 'PENDING_DELETE'
+    DELETABLE_STATES.includes(row.provisioning_status) ||
+    row.provisioning_status === 'PENDING_DELETE'
       ? undefined
-      : busy(row, context),
+      : busyBlocker(row, context),
   async remove(row, context): Promise<Removal> {
     if (row.provisioning_status === 'PENDING_DELETE')
       return isStuck(row, context)
@@ -101,13 +99,13 @@ const loadBalancer = defineType({
     } catch (error) {
       // 400: the provider is not enabled; 501: it does not support cascade. A retry helps in
       // neither case.
-      if (!failedWith(error, 400, 501)) throw error;
+      if (!hasStatus(error, 400, 501)) throw error;
       const advice =
         'Enable its provider again in [api_settings] enabled_provider_drivers, or first ' +
         'delete its listeners, pools and other parts one by one.';
       return { is: 'blocked', message: error.message, actor: 'operator', advice };
     }
-    if (row.provisioning_status !== 'ERROR' || context.now() - changedAt(row) > LATELY)
+    if (row.provisioning_status !== 'ERROR' || context.now() - changedAt(row) > RECENT_ERROR_MILLIS)
       return { is: 'accepted' };
     return {
       is: 'blocked',

@@ -1,16 +1,23 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type ProjectContext } from '../task/service.ts';
-import { accountOf, ask, CAREFUL_PAGE, infoOf, isMissingAccount, speak } from './swift/account.ts';
+import {
+  accountOf,
+  DEFAULT_PAGE_SIZE,
+  infoOf,
+  isMissingAccount,
+  requestAccount,
+  withRoleAdvice,
+} from './swift/account.ts';
 import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift/object.ts';
 
 /**
  * Maximum number of objects in one listing: an iteration over them takes a minute or two and needs
  * little memory.
  */
-const MOST_OBJECTS = 10_000;
+const MAX_LISTED_OBJECTS = 10_000;
 /** Containers listed in parallel. */
-const AT_ONCE = 8;
+const PARALLEL_LISTINGS = 8;
 
 const containerRow = z.object({ name: z.string() });
 interface ContainerRow {
@@ -25,9 +32,9 @@ interface ContainerRow {
 function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]> {
   return context.memoize('swift.containers', async () => {
     const { endpoint, project } = accountOf(context);
-    const limit = (await infoOf(context))?.swift?.account_listing_limit ?? CAREFUL_PAGE;
+    const limit = (await infoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
     try {
-      const { rows } = await speak(
+      const { rows } = await withRoleAdvice(
         context.api.list('', { row: containerRow, paging: 'swift', limit, endpoint }),
       );
       return rows.map(({ name }) => ({ name, owner: project }));
@@ -42,7 +49,7 @@ function containersOf(context: ProjectContext): Promise<readonly ContainerRow[]>
  * Containers whose objects this iteration has not listed completely: they can't be empty when the
  * iteration reaches them.
  */
-const unseenOf = (context: ProjectContext): Promise<Set<string>> =>
+const incompleteContainers = (context: ProjectContext): Promise<Set<string>> =>
   context.memoize('swift.unseen', async () => new Set<string>());
 
 /**
@@ -53,20 +60,20 @@ const object = defineType<ObjectRow>({
   name: 'object',
   async list(context) {
     const containers = await containersOf(context);
-    const unseen = await unseenOf(context);
+    const unseen = await incompleteContainers(context);
     for (const { name } of containers) unseen.add(name);
     const rows: ObjectRow[] = [];
-    for (let at = 0; at < containers.length; at += AT_ONCE) {
-      const some = containers.slice(at, at + AT_ONCE);
+    for (let at = 0; at < containers.length; at += PARALLEL_LISTINGS) {
+      const some = containers.slice(at, at + PARALLEL_LISTINGS);
       const listed = await Promise.all(
-        some.map(({ name }) => objectsOf(context, name, MOST_OBJECTS)),
+        some.map(({ name }) => objectsOf(context, name, MAX_LISTED_OBJECTS)),
       );
       for (const [index, { rows: found, more }] of listed.entries()) {
         for (const row of found) rows.push(row);
         const name = some[index]?.name;
         if (!more && name !== undefined) unseen.delete(name);
       }
-      const cut = rows.length >= MOST_OBJECTS && at + AT_ONCE < containers.length;
+      const cut = rows.length >= MAX_LISTED_OBJECTS && at + PARALLEL_LISTINGS < containers.length;
       if (cut || listed.some(({ more }) => more))
         return { rows, more: true, total: Math.max(rows.length, await objectCount(context)) };
     }
@@ -85,7 +92,7 @@ const object = defineType<ObjectRow>({
 
 /** The number that the containers last reported to the account, which is some minutes old. */
 async function objectCount(context: ProjectContext): Promise<number> {
-  const { headers } = await ask(context, 'HEAD', '');
+  const { headers } = await requestAccount(context, 'HEAD', '');
   return Number(headers.get('x-account-object-count') ?? 0) || 0;
 }
 
@@ -100,13 +107,15 @@ const container = defineType<ContainerRow>({
   id: (row) => row.name,
   owner: (row) => row.owner,
   async remove(row, context) {
-    if ((await unseenOf(context)).has(row.name))
+    if ((await incompleteContainers(context)).has(row.name))
       return {
         is: 'blocked',
         message: 'the container holds objects that this run has not listed yet',
         actor: 'none',
       };
-    const answer = await ask(context, 'DELETE', pathOfContainer(row.name), { accept: [404, 409] });
+    const answer = await requestAccount(context, 'DELETE', pathOfContainer(row.name), {
+      accept: [404, 409],
+    });
     if (answer.status === 409)
       return {
         is: 'blocked',
@@ -124,10 +133,10 @@ const container = defineType<ContainerRow>({
   },
 });
 
-const UNMANAGED =
+const ACCOUNT_STAYS =
   'this cluster does not permit the deletion of accounts ' +
   '(allow_account_management is off); the empty account stays';
-const MANAGE =
+const ACCOUNT_ADVICE =
   'Nothing to do. To let the propagator delete accounts as well, set ' +
   'allow_account_management = true on an internal proxy.';
 
@@ -140,7 +149,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
   dependsOn: [{ types: ['container'], strength: 'required', until: 'empty' }],
   async list(context) {
     const { endpoint, project } = accountOf(context);
-    const answer = await ask(context, 'HEAD', '').catch(async (error: unknown) => {
+    const answer = await requestAccount(context, 'HEAD', '').catch(async (error: unknown) => {
       if (await isMissingAccount(error, context)) return undefined;
       throw error;
     });
@@ -151,8 +160,8 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
       throw new PropagatorError({
         code: 'swift.account.unmanaged',
         class: 'Unsupported',
-        message: UNMANAGED,
-        advice: MANAGE,
+        message: ACCOUNT_STAYS,
+        advice: ACCOUNT_ADVICE,
         service: 'swift',
         region: context.region,
       });
@@ -162,15 +171,15 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
   owner: (row) => row.owner,
   async remove(_row, context) {
     const { endpoint } = accountOf(context);
-    const left = await speak(
+    const left = await withRoleAdvice(
       context.api.list('', { row: containerRow, paging: 'swift', limit: 1, atMost: 1, endpoint }),
     );
     if (left.rows.length > 0)
       return { is: 'blocked', message: 'the account still lists containers', actor: 'none' };
     // No query: Swift interprets an account DELETE with a query as a mistyped bulk delete.
-    const answer = await ask(context, 'DELETE', '', { accept: [404, 405, 410] });
+    const answer = await requestAccount(context, 'DELETE', '', { accept: [404, 405, 410] });
     if (answer.status !== 405) return { is: 'gone' };
-    return { is: 'retained', message: UNMANAGED, advice: MANAGE };
+    return { is: 'retained', message: ACCOUNT_STAYS, advice: ACCOUNT_ADVICE };
   },
 });
 

@@ -9,7 +9,7 @@ import {
 } from '../task/service.ts';
 import { backup, backupStrategy } from './trove/backups.ts';
 import { cluster, instance } from './trove/instances.ts';
-import { unlessHeldByBuild } from './trove/rows.ts';
+import { blockedWhileInUse } from './trove/rows.ts';
 
 const moduleRow = z.object({
   id: z.string(),
@@ -31,7 +31,7 @@ const modulesOf = async (api: ServiceApi, project: string) => {
  * UnboundLocalError in its `Modules.load`). If the listing of clusters succeeds at the same time,
  * the 500 is this fault, and Trove is not down.
  */
-async function isListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
+async function isModuleListingBroken(error: unknown, api: ServiceApi): Promise<boolean> {
   if (!(error instanceof PropagatorError) || error.report.status !== 500) return false;
   return isAdministrator(api).catch(() => false);
 }
@@ -57,7 +57,7 @@ const module = defineType({
     try {
       return await modulesOf(api, project);
     } catch (error) {
-      if (!(await isListingBroken(error, api))) throw error;
+      if (!(await isModuleListingBroken(error, api))) throw error;
       const member = await memberApiOf(context);
       if (member) return modulesOf(member, project);
       throw new PropagatorError({
@@ -76,7 +76,7 @@ const module = defineType({
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
   remove: (row, context) =>
-    unlessHeldByBuild(context, /applied to/i, async () => {
+    blockedWhileInUse(context, /applied to/i, async () => {
       // Only an administrator may delete hidden modules and those that are applied automatically.
       await context.api.request('DELETE', `/modules/${encodeURIComponent(row.id)}`);
       return { is: 'gone' };
@@ -139,7 +139,7 @@ const configuration = defineType({
           'Configuration groups hold only database settings. A member of the project can ' +
           'delete them: openstack database configuration delete GROUP',
       };
-    return unlessHeldByBuild(context, /associated with/i, async () => {
+    return blockedWhileInUse(context, /associated with/i, async () => {
       await row.api.request('DELETE', `/configurations/${encodeURIComponent(row.id)}`);
       return { is: 'gone' };
     });

@@ -60,7 +60,7 @@ const listNames = async (api: ServiceApi, collection: string): Promise<string[]>
  * administrator (the auth middleware overwrites any other project). The token's project is
  * therefore the owner: with any other token the rows count as foreign.
  */
-const ofTheToken = (name: string, list: (api: ServiceApi) => Promise<readonly string[]>) =>
+const ownedByTokenProject = (name: string, list: (api: ServiceApi) => Promise<readonly string[]>) =>
   defineType({
     name,
     requiresLiveProject,
@@ -74,13 +74,13 @@ const ofTheToken = (name: string, list: (api: ServiceApi) => Promise<readonly st
     },
   });
 
-const queue = ofTheToken('queue', (api) => listNames(api, 'queues'));
+const queue = ownedByTokenProject('queue', (api) => listNames(api, 'queues'));
 
 /**
  * Topics exist only on MongoDB. With any other store Zaqar answers 503 to all calls about topics,
  * as if the store were down.
  */
-const topic = ofTheToken('topic', async (api) => {
+const topic = ownedByTokenProject('topic', async (api) => {
   const ask = (): Promise<string[] | PropagatorError> =>
     listNames(api, 'topics').catch((error: unknown) => {
       if (error instanceof PropagatorError && error.report.status === 503) return error;

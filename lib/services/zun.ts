@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import { defineService, defineType, type ProjectContext, type Removal } from '../task/service.ts';
-import { defineQuota } from './kit/quota.ts';
+import { defineQuota, differingLimits } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
 
 /** Zun deletes a container on a running host within seconds. */
-const PATIENCE = 900_000;
+const STUCK_AFTER_MILLIS = 900_000;
 
 const containerRow = z.object({
   uuid: z.string(),
@@ -73,9 +73,10 @@ const container = defineType<ContainerRow>({
   label: (row) => row.name ?? undefined,
   async remove(row, context): Promise<Removal> {
     const changed = epochOf(row.updated_at);
-    const isGoing = row.status === 'Deleting' || row.task_state === 'container_deleting';
-    const stuckSince = isGoing && context.now() - changed > PATIENCE ? changed : undefined;
-    if (isGoing && stuckSince === undefined) return { is: 'accepted' };
+    const isDeleting = row.status === 'Deleting' || row.task_state === 'container_deleting';
+    const stuckSince =
+      isDeleting && context.now() - changed > STUCK_AFTER_MILLIS ? changed : undefined;
+    if (isDeleting && stuckSince === undefined) return { is: 'accepted' };
     if (row.status === 'Paused') {
       if (row.task_state !== 'container_unpausing')
         await context.api.request('POST', `${path('containers', row)}/unpause`);
@@ -166,14 +167,12 @@ const quota = defineQuota({
   dependsOn: [{ types: ['container', 'capsule'], strength: 'required', until: 'empty' }],
   async list({ api, project }) {
     const at = `/v1/quotas/${encodeURIComponent(project)}`;
-    const [own, standard] = await Promise.all([
+    const [own, defaultSet] = await Promise.all([
       api.request('GET', at),
       api.request('GET', `${at}/defaults`),
     ]);
-    const [set, defaults] = [limits.parse(own.json), limits.parse(standard.json)];
-    const differing = Object.keys(defaults).filter(
-      (name) => set[name] !== undefined && set[name] !== defaults[name],
-    );
+    const [set, defaults] = [limits.parse(own.json), limits.parse(defaultSet.json)];
+    const differing = differingLimits(set, defaults);
     return differing.length === 0 ? [] : [{ project, limits: differing.join(', ') }];
   },
   id: (row) => row.project,

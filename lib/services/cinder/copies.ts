@@ -1,27 +1,27 @@
 import { PropagatorError } from '../../shared/errors.ts';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
 import {
   attachmentsOf,
   backupsOf,
-  busy,
+  busyBlocker,
   changedAt,
   groupSnapshotsOf,
   groupsOf,
   MINUTE,
-  PATIENCE,
-  refusal,
+  refusalBlocker,
+  STUCK_AFTER_MILLIS,
   snapshotsOf,
   volumeRow,
   volumesOf,
-  waits,
 } from './rows.ts';
 
-const isOld = (
+const isOlderThan = (
   row: Parameters<typeof changedAt>[0],
   { now }: ProjectContext,
   patience: number,
 ): boolean => now() - changedAt(row) > patience;
-const AT_REST = ['available', 'error'];
+const DELETABLE_STATES = ['available', 'error'];
 
 /**
  * Cinder sets a snapshot with clones (RBD) back to `available`. The service requests its deletion
@@ -41,20 +41,21 @@ export const snapshot = defineType({
   owner: (row) => row['os-extended-snapshot-attributes:project_id'] ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked(row, context) {
-    if (row.isOfGroup) return waits('Cinder deletes the snapshot with its group snapshot');
-    return [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error')
+    if (row.isOfGroup)
+      return temporaryBlocker('Cinder deletes the snapshot with its group snapshot');
+    return [...DELETABLE_STATES, 'deleting'].includes(row.status) || row.status.startsWith('error')
       ? undefined
-      : busy(row, context);
+      : busyBlocker(row, context);
   },
   async remove(row, context): Promise<Removal> {
     const path = `/snapshots/${encodeURIComponent(row.id)}`;
-    const isStuck = row.status === 'deleting' && isOld(row, context, PATIENCE);
+    const isStuck = row.status === 'deleting' && isOlderThan(row, context, STUCK_AFTER_MILLIS);
     if (row.status === 'deleting' && !isStuck) return { is: 'accepted' };
     try {
-      if (AT_REST.includes(row.status)) await context.api.request('DELETE', path);
+      if (DELETABLE_STATES.includes(row.status)) await context.api.request('DELETE', path);
       else await context.api.request('POST', `${path}/action`, { json: { 'os-force_delete': {} } });
     } catch (error) {
-      return { is: 'blocked', ...refusal(error) };
+      return { is: 'blocked', ...refusalBlocker(error) };
     }
     return isStuck ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
   },
@@ -79,21 +80,21 @@ export const groupSnapshot = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
-    [...AT_REST, 'deleting'].includes(row.status) || row.status.startsWith('error')
+    [...DELETABLE_STATES, 'deleting'].includes(row.status) || row.status.startsWith('error')
       ? undefined
-      : waits(`the group snapshot is busy (${row.status})`),
+      : temporaryBlocker(`the group snapshot is busy (${row.status})`),
   async remove(row, { api, now }): Promise<Removal> {
     const path = `/group_snapshots/${encodeURIComponent(row.id)}`;
-    const isStuck = row.status === 'deleting' && now() - row.changed > PATIENCE;
+    const isStuck = row.status === 'deleting' && now() - row.changed > STUCK_AFTER_MILLIS;
     if (row.status === 'deleting' && !isStuck) return { is: 'accepted' };
     try {
-      if (!AT_REST.includes(row.status))
+      if (!DELETABLE_STATES.includes(row.status))
         await api.request('POST', `${path}/action`, {
           json: { reset_status: { status: 'error' } },
         });
       await api.request('DELETE', path);
     } catch (error) {
-      return { is: 'blocked', ...refusal(error) };
+      return { is: 'blocked', ...refusalBlocker(error) };
     }
     return isStuck && Number.isFinite(row.changed)
       ? { is: 'accepted', stuckSince: row.changed }
@@ -122,9 +123,9 @@ export const group = defineType({
         snapshots.some((one) => isMember(one.volume_id));
       const isAttached = attachments.some((one) => isMember(one.volume_id));
       const blocker = hasSnapshots
-        ? waits('the snapshots of the group must be deleted first')
+        ? temporaryBlocker('the snapshots of the group must be deleted first')
         : isAttached
-          ? waits('a volume of the group is attached to a server')
+          ? temporaryBlocker('a volume of the group is attached to a server')
           : undefined;
       return { ...row, blocker, changed: Math.max(...members.map(changedAt)) };
     });
@@ -135,9 +136,10 @@ export const group = defineType({
   blocked: (row) => row.blocker,
   async remove(row, context): Promise<Removal> {
     // The row of a group has no time of change, but the rows of its volumes have one.
-    const isOnItsWay = row.status === 'deleting' && context.now() - row.changed <= PATIENCE;
-    if (isOnItsWay) return { is: 'accepted' };
-    const foreign = await foreignMembers(row.id, context);
+    const isDeleting =
+      row.status === 'deleting' && context.now() - row.changed <= STUCK_AFTER_MILLIS;
+    if (isDeleting) return { is: 'accepted' };
+    const foreign = await foreignVolumeBlocker(row.id, context);
     if (foreign) return { is: 'blocked', ...foreign };
     try {
       // With `delete-volumes` Cinder accepts the deletion of a group in any state.
@@ -145,7 +147,7 @@ export const group = defineType({
         json: { delete: { 'delete-volumes': true } },
       });
     } catch (error) {
-      return { is: 'blocked', ...refusal(error) };
+      return { is: 'blocked', ...refusalBlocker(error) };
     }
     return row.status === 'deleting' && Number.isFinite(row.changed)
       ? { is: 'accepted', stuckSince: row.changed }
@@ -154,7 +156,7 @@ export const group = defineType({
 });
 
 /** The owner check also applies to the volumes that would be deleted with the group. */
-async function foreignMembers(
+async function foreignVolumeBlocker(
   id: string,
   { api, project }: ProjectContext,
 ): Promise<Blocker | undefined> {
@@ -186,16 +188,17 @@ export const backup = defineType({
   label: (row) => row.name ?? undefined,
   blocked(row, context) {
     if (row.has_dependent_backups)
-      return waits('the incremental backups that depend on it must be deleted first');
-    return [...AT_REST, 'deleting', 'error_deleting'].includes(row.status)
+      return temporaryBlocker('the incremental backups that depend on it must be deleted first');
+    return [...DELETABLE_STATES, 'deleting', 'error_deleting'].includes(row.status)
       ? undefined
-      : busy(row, context);
+      : busyBlocker(row, context);
   },
   async remove(row, context): Promise<Removal> {
     const path = `/backups/${encodeURIComponent(row.id)}`;
-    if (row.status === 'deleting' && !isOld(row, context, 60 * MINUTE)) return { is: 'accepted' };
+    if (row.status === 'deleting' && !isOlderThan(row, context, 60 * MINUTE))
+      return { is: 'accepted' };
     try {
-      if (AT_REST.includes(row.status)) {
+      if (DELETABLE_STATES.includes(row.status)) {
         await context.api.request('DELETE', path);
         return { is: 'accepted' };
       }
@@ -220,7 +223,7 @@ export const backup = defineType({
             'Start cinder-backup with the driver that created this backup. To list the ' +
             'services: openstack volume service list',
         };
-      return { is: 'blocked', ...refusal(error) };
+      return { is: 'blocked', ...refusalBlocker(error) };
     }
   },
 });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 
 const text = z.string().nullish();
@@ -109,12 +110,12 @@ export const MINUTE = 60_000;
  * After this time the service requests a deletion again. A second request finds the lock of the
  * first one and waits.
  */
-export const PATIENCE = 10 * MINUTE;
+export const STUCK_AFTER_MILLIS = 10 * MINUTE;
 /** Copies of large volumes may take this long. The service does not interrupt them. */
-const LONG = 60 * MINUTE;
+const BUSY_LIMIT_MILLIS = 60 * MINUTE;
 
 /** A row with the reason why its removal must wait. */
-export type Waiting<Row> = Row & { readonly blocker?: Blocker | undefined };
+export type WithBlocker<Row> = Row & { readonly blocker?: Blocker | undefined };
 
 /** Returns the time of the last change in epoch milliseconds. */
 export const changedAt = (row: {
@@ -122,19 +123,16 @@ export const changedAt = (row: {
   created_at?: string | null | undefined;
 }): number => epochOf(row.updated_at ?? row.created_at);
 
-/** Returns a blocker that resolves by itself. */
-export const waits = (message: string): Blocker => ({ message, actor: 'none' });
-
 /**
  * Blocks a resource that Cinder is working on (`uploading`, `backing-up`, `maintenance`): Cinder
  * would refuse the deletion.
  */
-export function busy(
+export function busyBlocker(
   row: { status: string } & Parameters<typeof changedAt>[0],
   { now }: ProjectContext,
 ): Blocker {
-  if (!(now() - changedAt(row) > LONG))
-    return waits(`Cinder is still working on it (status ${row.status})`);
+  if (!(now() - changedAt(row) > BUSY_LIMIT_MILLIS))
+    return temporaryBlocker(`Cinder is still working on it (status ${row.status})`);
   return {
     message: `Cinder has been working on it for more than an hour (status ${row.status})`,
     actor: 'operator',
@@ -149,7 +147,7 @@ export function busy(
  * Turns a 400 into a blocker. Cinder answers 400 if something prevents a deletion, and its message
  * names the reason. Any other error is thrown again.
  */
-export function refusal(error: unknown): Blocker {
+export function refusalBlocker(error: unknown): Blocker {
   if (!(error instanceof PropagatorError) || error.report.status !== 400) throw error;
   return { message: error.message, actor: 'operator', advice: error.report.advice };
 }

@@ -1,20 +1,20 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
 import {
   attachmentsOf,
-  busy,
+  busyBlocker,
   changedAt,
   groupsOf,
   MINUTE,
-  PATIENCE,
-  refusal,
+  refusalBlocker,
+  STUCK_AFTER_MILLIS,
   snapshotRow,
   snapshotsOf,
   transfersOf,
   type VolumeRow,
   volumesOf,
-  type Waiting,
-  waits,
+  type WithBlocker,
 } from './rows.ts';
 
 /**
@@ -51,8 +51,8 @@ export const attachment = defineType({
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   async remove(row, context): Promise<Removal> {
-    const living = row.instance ? await serverOf(row.instance, context) : undefined;
-    if (living) return { is: 'blocked', ...living };
+    const attached = row.instance ? await attachedServerBlocker(row.instance, context) : undefined;
+    if (attached) return { is: 'blocked', ...attached };
     await context.api.request('DELETE', `/attachments/${encodeURIComponent(row.id)}`);
     return { is: 'gone' };
   },
@@ -64,14 +64,18 @@ const server = z.object({ server: z.object({ tenant_id: z.string().nullish() }) 
  * A volume is never detached from an existing server. Cinder checks this with Nova, too, but only
  * since the fix of CVE-2023-2088.
  */
-async function serverOf(id: string, context: ProjectContext): Promise<Blocker | undefined> {
+async function attachedServerBlocker(
+  id: string,
+  context: ProjectContext,
+): Promise<Blocker | undefined> {
   const nova = await context.apiOf('nova');
   const answer = await nova?.request('GET', `/servers/${encodeURIComponent(id)}`, {
     accept: [404],
   });
   if (!answer || answer.status === 404) return undefined;
   const owner = server.parse(answer.json).server.tenant_id;
-  if (owner === context.project) return waits('the volume is attached to a server of the project');
+  if (owner === context.project)
+    return temporaryBlocker('the volume is attached to a server of the project');
   return {
     message: 'the volume is attached to a server of another project',
     actor: 'other-project',
@@ -82,14 +86,20 @@ async function serverOf(id: string, context: ProjectContext): Promise<Blocker | 
 }
 
 /** Cinder deletes volumes in these states without `force`. */
-const AT_REST = ['available', 'error', 'error_restoring', 'error_extending', 'error_managing'];
+const DELETABLE_STATES = [
+  'available',
+  'error',
+  'error_restoring',
+  'error_extending',
+  'error_managing',
+];
 /**
  * These states belong to an attachment. Without an attachment they remain from a deleted server.
  */
-const ATTACHED = ['in-use', 'reserved', 'attaching', 'detaching'];
-const MIGRATED = [undefined, null, 'none', 'success', 'error', 'deleting'];
+const ATTACHMENT_STATES = ['in-use', 'reserved', 'attaching', 'detaching'];
+const NOT_MIGRATING = [undefined, null, 'none', 'success', 'error', 'deleting'];
 
-export const volume = defineType<Waiting<VolumeRow>>({
+export const volume = defineType<WithBlocker<VolumeRow>>({
   name: 'volume',
   async list(context) {
     const rows = await volumesOf(context);
@@ -101,22 +111,22 @@ export const volume = defineType<Waiting<VolumeRow>>({
       groupsOf(context),
     ]);
     const attached = new Set(attachments.map((row) => row.volume_id));
-    const snapped = new Set(snapshots.map((row) => row.volume_id));
-    const offered = new Set(transfers.map((row) => row.volume_id));
-    const grouped = new Set(groups.map((row) => row.id));
+    const withSnapshots = new Set(snapshots.map((row) => row.volume_id));
+    const inTransfer = new Set(transfers.map((row) => row.volume_id));
+    const groupIds = new Set(groups.map((row) => row.id));
     const blocker = (row: VolumeRow): Blocker | undefined => {
       // Both the attachments and the row must show no attachment before a volume counts as free.
       // Otherwise the service would detach it from a running server.
       if (attached.has(row.id) || (row.attachments ?? []).length > 0)
-        return waits('the volume is attached to a server');
-      if (offered.has(row.id))
-        return waits('its transfer to another project must be canceled first');
-      if (snapped.has(row.id)) return waits('its snapshots must be deleted first');
-      if (row.group_id && grouped.has(row.group_id))
-        return waits('Cinder deletes the volume with its group');
-      if (!MIGRATED.includes(row.migration_status))
-        return busy({ ...row, status: 'migrating' }, context);
-      return isFree(row, context) ? undefined : busy(row, context);
+        return temporaryBlocker('the volume is attached to a server');
+      if (inTransfer.has(row.id))
+        return temporaryBlocker('its transfer to another project must be canceled first');
+      if (withSnapshots.has(row.id)) return temporaryBlocker('its snapshots must be deleted first');
+      if (row.group_id && groupIds.has(row.group_id))
+        return temporaryBlocker('Cinder deletes the volume with its group');
+      if (!NOT_MIGRATING.includes(row.migration_status))
+        return busyBlocker({ ...row, status: 'migrating' }, context);
+      return isDeletable(row, context) ? undefined : busyBlocker(row, context);
     };
     return rows.map((row) => ({ ...row, blocker: blocker(row) }));
   },
@@ -128,20 +138,25 @@ export const volume = defineType<Waiting<VolumeRow>>({
     const path = `/volumes/${encodeURIComponent(row.id)}`;
     const reset = (state: object) =>
       context.api.request('POST', `${path}/action`, { json: { 'os-reset_status': state } });
-    const isStuck = row.status === 'deleting' && context.now() - changedAt(row) > PATIENCE;
+    const isStuck =
+      row.status === 'deleting' && context.now() - changedAt(row) > STUCK_AFTER_MILLIS;
     if (row.status === 'deleting' && !isStuck) return { is: 'accepted' };
-    if (ATTACHED.includes(row.status))
+    if (ATTACHMENT_STATES.includes(row.status))
       await reset({ status: 'available', attach_status: 'detached' });
     if (row.status === 'awaiting-transfer') await reset({ status: 'available' });
     const needsForce =
-      !AT_REST.includes(row.status) &&
-      !ATTACHED.includes(row.status) &&
+      !DELETABLE_STATES.includes(row.status) &&
+      !ATTACHMENT_STATES.includes(row.status) &&
       row.status !== 'awaiting-transfer';
     try {
       // Never `cascade`: it would also delete snapshots that other projects have of this volume.
       await context.api.request('DELETE', path, needsForce ? { query: { force: true } } : {});
     } catch (error) {
-      return { is: 'blocked', ...refusal(error), ...(await foreignSnapshots(row, context)) };
+      return {
+        is: 'blocked',
+        ...refusalBlocker(error),
+        ...(await foreignSnapshotBlocker(row, context)),
+      };
     }
     return isStuck ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
   },
@@ -151,7 +166,7 @@ export const volume = defineType<Waiting<VolumeRow>>({
  * A new, empty volume that hangs in `creating` may be forced after a minute. A volume that Cinder
  * fills from another source is not forced.
  */
-function isFree(row: VolumeRow, { now }: ProjectContext): boolean {
+function isDeletable(row: VolumeRow, { now }: ProjectContext): boolean {
   if (row.status === 'creating') {
     const isCopy =
       row.snapshot_id ||
@@ -160,8 +175,8 @@ function isFree(row: VolumeRow, { now }: ProjectContext): boolean {
     return !isCopy && now() - changedAt(row) > MINUTE;
   }
   return (
-    AT_REST.includes(row.status) ||
-    ATTACHED.includes(row.status) ||
+    DELETABLE_STATES.includes(row.status) ||
+    ATTACHMENT_STATES.includes(row.status) ||
     /^(deleting|awaiting-transfer|error.*)$/.test(row.status)
   );
 }
@@ -170,7 +185,7 @@ function isFree(row: VolumeRow, { now }: ProjectContext): boolean {
  * Snapshots stay in their project when a volume is transferred to another one (3.55,
  * `no_snapshots`).
  */
-async function foreignSnapshots(
+async function foreignSnapshotBlocker(
   row: VolumeRow,
   { api, project }: ProjectContext,
 ): Promise<Blocker | undefined> {

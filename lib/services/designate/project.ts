@@ -1,5 +1,4 @@
 import * as z from 'zod';
-import { PropagatorError } from '../../shared/errors.ts';
 import type { ProjectContext } from '../../task/service.ts';
 
 export const text = z.string().nullish();
@@ -38,9 +37,6 @@ export async function rowsOf<S extends z.ZodType<Owned>>(
 }
 
 export const ownerOf = (row: Owned): string | undefined => row.project_id ?? undefined;
-
-export const failedWith = (error: unknown, status: number): error is PropagatorError =>
-  error instanceof PropagatorError && error.report.status === status;
 
 /** Example: `2 zones of project 4f…, 1 zone of project 9a…`. */
 export function countedByOwner(

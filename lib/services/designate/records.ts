@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
-import { failedWith, IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './project.ts';
-import { zonesSeen } from './zones.ts';
+import { hasStatus } from '../kit/errors.ts';
+import { IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './project.ts';
+import { visibleZones } from './zones.ts';
 
 const floatingIpRow = z.object({ id: z.string(), project_id: text });
 type FloatingIpRow = z.infer<typeof floatingIpRow>;
@@ -20,7 +21,7 @@ const floatingIps = async (context: ProjectContext, filter: string): Promise<Flo
  * Without Neutron the owners of the addresses are not known, so that the PTR records can't be
  * listed.
  */
-function hiddenOwners(error: unknown): never {
+function toHidden(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Blocked') throw error;
   const code = 'designate.ptr-record.hidden';
   throw new PropagatorError({ ...error.report, code, class: 'Unsupported' });
@@ -44,7 +45,7 @@ export const ptrRecord = defineType({
   ],
   async list(context) {
     const { api, apiOf, project } = context;
-    if (!(await apiOf('neutron').catch(hiddenOwners))) return [];
+    if (!(await apiOf('neutron').catch(toHidden))) return [];
     // Not paged: Designate links to a next page after twenty rows, but returns the same rows again
     // (15.0.2).
     const options = {
@@ -72,15 +73,15 @@ export const ptrRecord = defineType({
       // floating IP.
       await api.request('PATCH', path, { json: { ptrdname: null }, headers: inProject(project) });
     } catch (error) {
-      return zoneGoes(error);
+      return zoneDeletionBlocker(error);
     }
     return { is: 'gone' };
   },
 });
 
 /** A 400 means that the zone is being deleted, and the record with it. */
-function zoneGoes(error: unknown): Removal {
-  if (!failedWith(error, 400)) throw error;
+function zoneDeletionBlocker(error: unknown): Removal {
+  if (!hasStatus(error, 400)) throw error;
   return { is: 'blocked', message: error.message, actor: 'none' };
 }
 
@@ -98,7 +99,7 @@ type RecordsetRow = z.infer<typeof recordsetRow>;
  * SOA records, and NS records at the top of the zone. Designate creates them with the zone, in the
  * project of that request, and the zone needs them.
  */
-const isOfTheZone = (row: RecordsetRow): boolean =>
+const isZoneRecord = (row: RecordsetRow): boolean =>
   row.type === 'SOA' || (row.type === 'NS' && row.name === row.zone_name);
 
 /** Returns `203.0.113.7` for `7.113.0.203.in-addr.arpa.`; floating IPs are IPv4. */
@@ -123,10 +124,10 @@ export const recordset = defineType({
   async list(context) {
     // The zones are listed first: otherwise the records of a zone that is deleted in between would
     // appear to be in a foreign zone.
-    const zones = new Map((await zonesSeen(context)).map((zone) => [zone.id, zone]));
+    const zones = new Map((await visibleZones(context)).map((zone) => [zone.id, zone]));
     const rows = await rowsOf(context, '/v2/recordsets', 'recordsets', recordsetRow);
     return rows
-      .filter((row) => zones.get(row.zone_id)?.project_id !== context.project && !isOfTheZone(row))
+      .filter((row) => zones.get(row.zone_id)?.project_id !== context.project && !isZoneRecord(row))
       .map((row) => ({ ...row, isGuest: zones.has(row.zone_id) }));
   },
   id: (row) => row.id,
@@ -134,28 +135,28 @@ export const recordset = defineType({
   label: (row) => row.name,
   async remove(row, context): Promise<Removal> {
     const address = addressOf(row);
-    if (!row.isGuest && address === undefined) return OF_ANOTHER_ZONE;
-    if (!row.isGuest && address !== undefined && (await isOfOthersNow(address, context)))
-      return OF_ANOTHER_ADDRESS;
+    if (!row.isGuest && address === undefined) return FOREIGN_ZONE;
+    if (!row.isGuest && address !== undefined && (await belongsToAnotherProject(address, context)))
+      return ADDRESS_REASSIGNED;
     const recordsets = `/v2/zones/${encodeURIComponent(row.zone_id)}/recordsets`;
     try {
       await context.api.request('DELETE', `${recordsets}/${encodeURIComponent(row.id)}`, {
         headers: { ...IN_ALL_PROJECTS, 'x-designate-edit-managed-records': 'true' },
       });
     } catch (error) {
-      return zoneGoes(error);
+      return zoneDeletionBlocker(error);
     }
     return { is: 'gone' };
   },
 });
 
 /** The PTR record of a new owner is in the same recordset as that of the owner before. */
-async function isOfOthersNow(address: string, context: ProjectContext): Promise<boolean> {
+async function belongsToAnotherProject(address: string, context: ProjectContext): Promise<boolean> {
   const holders = await floatingIps(context, `floating_ip_address=${address}`);
   return holders.some((holder) => ownerOf(holder) !== context.project);
 }
 
-const OF_ANOTHER_ADDRESS: Removal = {
+const ADDRESS_REASSIGNED: Removal = {
   is: 'retained',
   message:
     'its floating IP now belongs to another project, whose PTR record may be in ' +
@@ -164,7 +165,7 @@ const OF_ANOTHER_ADDRESS: Removal = {
     'Nothing to do: Designate removes the stale record when that project lists its ' +
     'PTR records.',
 };
-const OF_ANOTHER_ZONE: Removal = {
+const FOREIGN_ZONE: Removal = {
   is: 'retained',
   message:
     'the recordset is in a zone of another project that is not shared with this ' +

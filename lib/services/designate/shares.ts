@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { defineType, type Removal } from '../../task/service.ts';
-import { failedWith, IN_ALL_PROJECTS, text } from './project.ts';
-import { lentZones } from './zones.ts';
+import { hasStatus } from '../kit/errors.ts';
+import { IN_ALL_PROJECTS, text } from './project.ts';
+import { zonesSharedWithProject } from './zones.ts';
 
 const shareRow = z.object({ id: z.string(), zone_id: z.string(), target_project_id: text });
 
@@ -20,7 +21,7 @@ export const zoneShare = defineType({
   ],
   async list(context) {
     const shares = await Promise.all(
-      (await lentZones(context)).map(({ id }) =>
+      (await zonesSharedWithProject(context)).map(({ id }) =>
         context.api.list(`/v2/zones/${encodeURIComponent(id)}/shares`, {
           collection: 'shared_zones',
           row: shareRow,
@@ -44,7 +45,7 @@ export const zoneShare = defineType({
         headers: IN_ALL_PROJECTS,
       });
     } catch (error) {
-      if (!failedWith(error, 400)) throw error;
+      if (!hasStatus(error, 400)) throw error;
       // Records with a pending change count as records. The next listing shows the share again.
       return { is: 'blocked', message: error.message, actor: 'none' };
     }

@@ -1,15 +1,8 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
+import { hasStatus } from '../kit/errors.ts';
 import { epochOf } from '../kit/time.ts';
-import {
-  countedByOwner,
-  failedWith,
-  IN_ALL_PROJECTS,
-  inProject,
-  ownerOf,
-  rowsOf,
-  text,
-} from './project.ts';
+import { countedByOwner, IN_ALL_PROJECTS, inProject, ownerOf, rowsOf, text } from './project.ts';
 
 const zoneRow = z.object({
   id: z.string(),
@@ -25,27 +18,27 @@ const zoneRow = z.object({
 type ZoneRow = z.infer<typeof zoneRow>;
 
 /** Returns the zones of the project and the zones that others share with it. */
-export const zonesSeen = (context: ProjectContext): Promise<ZoneRow[]> =>
+export const visibleZones = (context: ProjectContext): Promise<ZoneRow[]> =>
   context.memoize('designate.zones', () => rowsOf(context, '/v2/zones', 'zones', zoneRow));
 
-const isLent = (row: ZoneRow, project: string): boolean =>
+const isSharedWith = (row: ZoneRow, project: string): boolean =>
   row.shared === true && ownerOf(row) !== undefined && ownerOf(row) !== project;
 
 /** Returns the zones of other projects that are shared with the project. */
-export const lentZones = async (context: ProjectContext): Promise<ZoneRow[]> =>
-  (await zonesSeen(context)).filter((row) => isLent(row, context.project));
+export const zonesSharedWithProject = async (context: ProjectContext): Promise<ZoneRow[]> =>
+  (await visibleZones(context)).filter((row) => isSharedWith(row, context.project));
 
 /**
  * Returns the names of all possible parent zones: for `a.b.example.` these are `b.example.` and
  * `example.`.
  */
-function above(name: string): string[] {
+function parentNames(name: string): string[] {
   const labels = name.split('.');
   return labels.slice(1, -1).map((_label, index) => labels.slice(index + 1).join('.'));
 }
 
 /** The worker asks the name servers ten times within five minutes before it sets ERROR. */
-const PATIENCE = 15 * 60_000;
+const STUCK_AFTER_MILLIS = 15 * 60_000;
 
 /** Zones with their records and shares. A zone below another one goes first. */
 export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
@@ -62,8 +55,8 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
       'servers continue to answer for it.',
   ],
   async list(context) {
-    const rows = (await zonesSeen(context)).filter((row) => !isLent(row, context.project));
-    const parents = new Set(rows.flatMap((row) => above(row.name)));
+    const rows = (await visibleZones(context)).filter((row) => !isSharedWith(row, context.project));
+    const parents = new Set(rows.flatMap((row) => parentNames(row.name)));
     return rows.map((row) => ({ ...row, hasChild: parents.has(row.name) }));
   },
   id: (row) => row.id,
@@ -72,9 +65,9 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
   blocked: (row) =>
     row.hasChild ? { message: 'its child zones must be deleted first', actor: 'none' } : undefined,
   async remove(row, context): Promise<Removal> {
-    if (row.action === 'DELETE') return underWay(row, context);
-    const guests = row.shared ? await recordsOfOthers(row, context) : undefined;
-    if (guests) return { is: 'blocked', ...guests };
+    if (row.action === 'DELETE') return deletionState(row, context);
+    const foreignRecords = row.shared ? await foreignRecordBlocker(row, context) : undefined;
+    if (foreignRecords) return { is: 'blocked', ...foreignRecords };
     const headers = {
       ...inProject(context.project),
       // Since 2023.1; older releases ignore both headers. The second one makes the name server also
@@ -85,10 +78,10 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
     try {
       await context.api.request('DELETE', pathOf(row), { headers });
     } catch (error) {
-      if (!failedWith(error, 400)) throw error;
+      if (!hasStatus(error, 400)) throw error;
       return {
         is: 'blocked',
-        ...((await zonesBelow(row, context)) ?? {
+        ...((await childZoneBlocker(row, context)) ?? {
           message: error.message,
           actor: 'operator',
           advice: error.report.advice,
@@ -101,10 +94,12 @@ export const zone = defineType<ZoneRow & { readonly hasChild: boolean }>({
 
 const pathOf = (row: ZoneRow): string => `/v2/zones/${encodeURIComponent(row.id)}`;
 
-function underWay(row: ZoneRow, { now }: ProjectContext): Removal {
+function deletionState(row: ZoneRow, { now }: ProjectContext): Removal {
   const since = epochOf(row.updated_at ?? row.created_at);
   if (row.status !== 'ERROR')
-    return now() - since > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+    return now() - since > STUCK_AFTER_MILLIS
+      ? { is: 'accepted', stuckSince: since }
+      : { is: 'accepted' };
   return {
     is: 'blocked',
     message:
@@ -122,7 +117,7 @@ function underWay(row: ZoneRow, { now }: ProjectContext): Removal {
  * Returns the child zones that make Designate refuse, of any project (a zone transfer can give a
  * child zone to another project).
  */
-async function zonesBelow(
+async function childZoneBlocker(
   row: ZoneRow,
   { api, project }: ProjectContext,
 ): Promise<Blocker | undefined> {
@@ -156,7 +151,7 @@ const recordsetRow = z.object({ project_id: text });
  * The owner check also applies to records that other projects created in a shared zone and that
  * would be deleted with it.
  */
-async function recordsOfOthers(
+async function foreignRecordBlocker(
   row: ZoneRow,
   { api, project }: ProjectContext,
 ): Promise<Blocker | undefined> {

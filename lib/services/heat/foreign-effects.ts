@@ -1,7 +1,13 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext, ServiceApi } from '../../task/service.ts';
-import { BY_NAME, type ByName, containers, folded, othersNames } from './names.ts';
+import { foldName } from '../kit/fold-name.ts';
+import {
+  conflictingNames,
+  containers,
+  TYPES_REMOVED_BY_NAME,
+  type TypeRemovedByName,
+} from './names.ts';
 import { pathOfStack, type StackRow } from './rows.ts';
 
 /*
@@ -60,12 +66,12 @@ async function environmentOf(row: StackRow, api: ServiceApi): Promise<Environmen
  * Compares by prefix: `OS::Keystone::` means all types of Keystone. A mapping may end in a star,
  * `OS::Nova::*`. Heat still accepts Neutron's former name (Quantum).
  */
-const means = (word: string, type: string): boolean => {
+const matchesType = (word: string, type: string): boolean => {
   const name = word.replace(/^OS::Quantum/, 'OS::Neutron');
   return name.startsWith(type) || (name.endsWith('*') && type.startsWith(name.slice(0, -1)));
 };
 /** A type of the operator's global environment, which no API shows. It may stand for any type. */
-const isUnknown = (type: string): boolean =>
+const isCustomType = (type: string): boolean =>
   !/^(OS|AWS)::|^[a-z]+:\/\/|\.(yaml|template)$/.test(type);
 
 /**
@@ -76,7 +82,7 @@ const isUnknown = (type: string): boolean =>
  * The list also has the workflow that a template runs at the deletion, with the rights of the
  * caller.
  */
-const BEYOND = [
+const PRIVILEGED_TYPES = [
   ...[
     'OS::Keystone::',
     'OS::Ironic::',
@@ -100,7 +106,7 @@ const BEYOND = [
  * failed update look complete on purpose; only a token without an administrator's role prevents
  * that.
  */
-const NAMING = [
+const ASSOCIATION_TYPES = [
   ...[
     'OS::Neutron::FloatingIPAssociation',
     'OS::Nova::FloatingIPAssociation',
@@ -112,9 +118,9 @@ const isUnfinished = ({ resource_status: status }: ResourceRow): boolean =>
   !status.endsWith('_COMPLETE') && !status.startsWith('DELETE_');
 
 /** Servers whose metadata are an object in Swift, under a name that the template may choose. */
-const SERVERS = ['OS::Nova::Server', 'OS::Heat::DeployedServer'];
+const SERVER_TYPES = ['OS::Nova::Server', 'OS::Heat::DeployedServer'];
 
-const BY_HAND =
+const MANUAL_DELETION =
   'Read its template (openstack stack template show STACK_ID). Then delete the ' +
   'stack with the token of a project member, or as an administrator if all its ' +
   'effects are acceptable (openstack stack delete STACK_ID). To keep its ' +
@@ -124,12 +130,12 @@ const BY_HAND =
  * Returns why an administrator must not delete this stack, or `undefined` if the deletion affects
  * only the stack's own resources.
  */
-export async function hazardOf(
+export async function foreignEffectOf(
   row: StackRow,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
   try {
-    return await hazardIn(
+    return await findForeignEffect(
       await resourcesOf(row, context.api),
       await environmentOf(row, context.api),
       context,
@@ -150,47 +156,53 @@ export async function hazardOf(
   }
 }
 
-async function hazardIn(
+async function findForeignEffect(
   resources: readonly ResourceRow[],
   { mapped }: Environment,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  const beyond = [...resources.map((resource) => resource.resource_type), ...mapped].find((word) =>
-    BEYOND.some((type) => means(word, type)),
+  const privileged = [...resources.map((resource) => resource.resource_type), ...mapped].find(
+    (word) => PRIVILEGED_TYPES.some((type) => matchesType(word, type)),
   );
-  if (beyond) {
+  if (privileged) {
     const message =
-      `the stack contains ${beyond}: its deletion by an administrator would change ` +
+      `the stack contains ${privileged}: its deletion by an administrator would change ` +
       'resources of the cloud or of other projects, or run a workflow with the rights ' +
       'of an administrator';
-    return { message, actor: 'operator', advice: BY_HAND };
+    return { message, actor: 'operator', advice: MANUAL_DELETION };
   }
-  const couldBe = (resource: ResourceRow, types: readonly string[]): boolean =>
-    [resource.resource_type, ...mapped].some((word) => types.some((type) => means(word, type)));
-  const naming = resources.find((resource) => isUnfinished(resource) && couldBe(resource, NAMING));
-  if (naming) {
+  const mayBeOfType = (resource: ResourceRow, types: readonly string[]): boolean =>
+    [resource.resource_type, ...mapped].some((word) =>
+      types.some((type) => matchesType(word, type)),
+    );
+  const unfinished = resources.find(
+    (resource) => isUnfinished(resource) && mayBeOfType(resource, ASSOCIATION_TYPES),
+  );
+  if (unfinished) {
     const message =
-      `the resource ${naming.resource_name} of the stack is unfinished ` +
-      `(${naming.resource_status}): Heat would undo its association with a resource ` +
+      `the resource ${unfinished.resource_name} of the stack is unfinished ` +
+      `(${unfinished.resource_status}): Heat would undo its association with a resource ` +
       'that the template names, and that resource may belong to another project';
-    return { message, actor: 'operator', advice: BY_HAND };
+    return { message, actor: 'operator', advice: MANUAL_DELETION };
   }
-  for (const by of BY_NAME) {
+  for (const by of TYPES_REMOVED_BY_NAME) {
     const suspects = resources.filter(
-      (resource) => isUnknown(resource.resource_type) || couldBe(resource, by.types),
+      (resource) => isCustomType(resource.resource_type) || mayBeOfType(resource, by.types),
     );
     if (suspects.length === 0) continue;
-    const names = await othersNames(context, by);
-    const hit = suspects.find(({ physical_resource_id: id }) => id && names.has(folded(id)));
-    if (hit) return takes(by, hit.physical_resource_id ?? '');
+    const names = await conflictingNames(context, by);
+    const conflict = suspects.find(({ physical_resource_id: id }) => id && names.has(foldName(id)));
+    if (conflict) return nameConflict(by, conflict.physical_resource_id ?? '');
   }
-  return ownObject(
-    resources.filter((resource) => isUnknown(resource.resource_type) || couldBe(resource, SERVERS)),
+  return metadataObjectConflict(
+    resources.filter(
+      (resource) => isCustomType(resource.resource_type) || mayBeOfType(resource, SERVER_TYPES),
+    ),
     context,
   );
 }
 
-const takes = (by: ByName, name: string): Blocker => ({
+const nameConflict = (by: TypeRemovedByName, name: string): Blocker => ({
   message:
     'Heat deletes a resource of the stack by name, with the token of the ' +
     `propagator, and would also delete the ${by.what} "${name}" ${by.whose}`,
@@ -210,12 +222,13 @@ const metadata = z.object({
  * Checks the objects that `POLL_TEMP_URL` creates. From Xena on Heat fails to remove such an
  * object, but a later release may fix this.
  */
-async function ownObject(
+async function metadataObjectConflict(
   servers: readonly ResourceRow[],
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  if (servers.length === 0 || (await othersNames(context, containers)).size === 0) return undefined;
-  const names = await othersNames(context, containers);
+  if (servers.length === 0 || (await conflictingNames(context, containers)).size === 0)
+    return undefined;
+  const names = await conflictingNames(context, containers);
   for (const server of servers) {
     const path = /\/stacks\/.*/.exec(
       server.links.find((link) => link.rel === 'self')?.href ?? '',
@@ -231,8 +244,8 @@ async function ownObject(
     const name = URL.parse(url)
       ?.pathname.split('/')
       .map(decodeURIComponent)
-      .find((part) => names.has(folded(part)));
-    if (name) return takes(containers, name);
+      .find((part) => names.has(foldName(part)));
+    if (name) return nameConflict(containers, name);
   }
   return undefined;
 }
@@ -241,7 +254,10 @@ async function ownObject(
  * Returns the pre-delete hook of the owner that holds up a deletion. The deletion continues when
  * the hook is cleared.
  */
-export async function hookOf(row: StackRow, api: ServiceApi): Promise<Blocker | undefined> {
+export async function preDeleteHookOf(
+  row: StackRow,
+  api: ServiceApi,
+): Promise<Blocker | undefined> {
   const [hook] = (await environmentOf(row, api)).hooks;
   if (hook === undefined) return undefined;
   return {

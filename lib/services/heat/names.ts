@@ -1,15 +1,16 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { CommonContext, ServiceApi } from '../../task/service.ts';
+import { foldName } from '../kit/fold-name.ts';
 
 /** The project whose stack is to be deleted, and a token on that project if there is one. */
-export type Asking = CommonContext & { readonly project: string };
+export type NameContext = CommonContext & { readonly project: string };
 
 /**
  * A resource type that Heat removes by name, with the token of the caller. Another resource with
  * that name in the scope of the token would be removed, too.
  */
-export interface ByName {
+export interface TypeRemovedByName {
   /** The service's term, for the operator. */
   readonly what: string;
   /** The owner of the resource that would be removed. */
@@ -18,10 +19,10 @@ export interface ByName {
   /** The Heat resource types that are removed by name. */
   readonly types: readonly string[];
   /** Returns the names of resources that do not belong to the stack and could be removed. */
-  others(asking: Asking): Promise<readonly string[]>;
+  others(asking: NameContext): Promise<readonly string[]>;
 }
 
-const OWN = {
+const OF_PROPAGATOR = {
   whose: 'of the propagator',
   advice:
     'Rename or delete it, or give the propagator a separate user and project ' +
@@ -29,7 +30,10 @@ const OWN = {
 };
 
 /** Returns the API of the first name that the catalog has: a service may have several names. */
-async function api(asking: Asking, ...names: readonly string[]): Promise<ServiceApi | undefined> {
+async function firstApi(
+  asking: NameContext,
+  ...names: readonly string[]
+): Promise<ServiceApi | undefined> {
   for (const name of names) {
     const found = await asking.apiOf(name);
     if (found) return found;
@@ -41,12 +45,12 @@ const keypairRow = z.object({ keypair: z.object({ name: z.string() }) });
 const namedRow = z.object({ name: z.string() });
 const ownedRow = namedRow.extend({ project_id: z.string().nullish() });
 
-const keypairs: ByName = {
+const keypairs: TypeRemovedByName = {
   what: 'keypair',
-  ...OWN,
+  ...OF_PROPAGATOR,
   types: ['OS::Nova::KeyPair'],
   async others(asking) {
-    const nova = await api(asking, 'nova');
+    const nova = await firstApi(asking, 'nova');
     const listed = await nova?.list('/os-keypairs', {
       collection: 'keypairs',
       row: keypairRow,
@@ -60,12 +64,12 @@ const keypairs: ByName = {
  * Heat looks in the account of the token's project. With a token on the stack's own project the
  * container is the stack's.
  */
-export const containers: ByName = {
+export const containers: TypeRemovedByName = {
   what: 'Swift container',
-  ...OWN,
+  ...OF_PROPAGATOR,
   types: ['OS::Swift::Container', 'AWS::S3::Bucket'],
   async others(asking) {
-    const swift = asking.projectApi ? undefined : await api(asking, 'swift');
+    const swift = asking.projectApi ? undefined : await firstApi(asking, 'swift');
     try {
       return (
         (await swift?.list('', { row: namedRow, paging: 'swift' }))?.rows.map(({ name }) => name) ??
@@ -79,12 +83,12 @@ export const containers: ByName = {
   },
 };
 
-const queues: ByName = {
+const queues: TypeRemovedByName = {
   what: 'Zaqar queue',
-  ...OWN,
+  ...OF_PROPAGATOR,
   types: ['OS::Zaqar::Queue'],
   async others(asking) {
-    const zaqar = asking.projectApi ? undefined : await api(asking, 'zaqar', 'messaging');
+    const zaqar = asking.projectApi ? undefined : await firstApi(asking, 'zaqar', 'messaging');
     // Zaqar requires any client id, and refuses a limit above its configured maximum.
     const headers = { 'client-id': '6b65797a-6171-4172-8761-6e6f6e796d73' };
     const query = { limit: undefined };
@@ -104,7 +108,7 @@ const queues: ByName = {
  * (seen on 15). The names of all other projects therefore count. Without `limit` Mistral returns
  * all rows; with a limit it returns no page that begins after another project's row.
  */
-const mistral = (what: string, type: string, collection: string): ByName => ({
+const mistralType = (what: string, type: string, collection: string): TypeRemovedByName => ({
   what,
   whose: 'of another project',
   advice:
@@ -113,7 +117,7 @@ const mistral = (what: string, type: string, collection: string): ByName => ({
   types: [type],
   async others(asking) {
     const query = { all_projects: true, limit: undefined };
-    const found = await api(asking, 'mistral', 'workflowv2', 'workflow');
+    const found = await firstApi(asking, 'mistral', 'workflowv2', 'workflow');
     const listed = await found?.list(`/v2/${collection}`, {
       collection,
       row: ownedRow,
@@ -126,27 +130,23 @@ const mistral = (what: string, type: string, collection: string): ByName => ({
   },
 });
 
-export const BY_NAME: readonly ByName[] = [
+export const TYPES_REMOVED_BY_NAME: readonly TypeRemovedByName[] = [
   keypairs,
   containers,
   queues,
-  mistral('Mistral workflow', 'OS::Mistral::Workflow', 'workflows'),
-  mistral('Mistral cron trigger', 'OS::Mistral::CronTrigger', 'cron_triggers'),
+  mistralType('Mistral workflow', 'OS::Mistral::Workflow', 'workflows'),
+  mistralType('Mistral cron trigger', 'OS::Mistral::CronTrigger', 'cron_triggers'),
 ];
 
 /**
  * Requests the names once per iteration, and only if a stack has such a resource. Names are
  * compared as the databases compare them, which is not exact.
  */
-export const othersNames = (asking: Asking, by: ByName): Promise<ReadonlySet<string>> =>
+export const conflictingNames = (
+  asking: NameContext,
+  by: TypeRemovedByName,
+): Promise<ReadonlySet<string>> =>
   asking.memoize(
     `heat.names.${by.what}`,
-    async () => new Set((await by.others(asking)).map(folded)),
+    async () => new Set((await by.others(asking)).map(foldName)),
   );
-
-/**
- * MySQL's usual collations ignore case, accents and trailing spaces: `KEY` removes `key` (seen on
- * Nova 26).
- */
-export const folded = (name: string): string =>
-  name.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().trimEnd();

@@ -57,7 +57,7 @@ export async function listAsAdministrator<S extends z.ZodType>(
  * Heat shows the project of a row to administrators only. Any stack of the cloud proves this, also
  * a deleted one.
  */
-async function assertAdministrator(api: ServiceApi, refused: PropagatorError): Promise<void> {
+async function assertAdministrator(api: ServiceApi, refusal: PropagatorError): Promise<void> {
   const query = { show_deleted: true, show_hidden: true, show_nested: true };
   const { rows } = await api.list('/stacks', {
     collection: 'stacks',
@@ -68,7 +68,7 @@ async function assertAdministrator(api: ServiceApi, refused: PropagatorError): P
   });
   if (!rows.some((row) => row.project))
     throw new PropagatorError({
-      ...refused.report,
+      ...refusal.report,
       advice:
         'Heat does not treat the propagator as an administrator. Give its user the role ' +
         'admin. If Keystone sets admin_project_name, assign the role on that project.',

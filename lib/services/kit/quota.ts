@@ -23,7 +23,7 @@ export interface QuotaDefinition<Row, At = ProjectContext>
  */
 export function defineQuota<Row>(definition: QuotaDefinition<Row>): DefinedType {
   const { reset, ...rest } = definition;
-  return defineType<Row>({ name: 'quota', ...rest, remove: removalOf(definition) });
+  return defineType<Row>({ name: 'quota', ...rest, remove: quotaRemoval(definition) });
 }
 
 /** Defines the limits of a user in the same way. */
@@ -31,17 +31,17 @@ export function defineUserQuota<Row>(
   definition: QuotaDefinition<Row, UserContext>,
 ): DefinedType<UserContext> {
   const { reset, ...rest } = definition;
-  return defineUserType<Row>({ name: 'quota', ...rest, remove: removalOf(definition) });
+  return defineUserType<Row>({ name: 'quota', ...rest, remove: quotaRemoval(definition) });
 }
 
-const removalOf =
+const quotaRemoval =
   <Row, At extends { readonly api: { readonly service: string } }>(
     quota: Pick<QuotaDefinition<Row, At>, 'reset' | 'list' | 'id' | 'label'>,
   ) =>
   async (row: Row, context: At): Promise<Removal> => {
     const done = await quota.reset(row, context);
     if (done) return done;
-    const still = await shownAgain(quota, row, context);
+    const still = await listAgain(quota, row, context);
     if (!still) return { is: 'gone' };
     const { service } = context.api;
     return {
@@ -57,7 +57,7 @@ const removalOf =
   };
 
 /** A failed listing proves nothing: the next iteration lists the limits anyway. */
-async function shownAgain<Row, At>(
+async function listAgain<Row, At>(
   quota: Pick<QuotaDefinition<Row, At>, 'list' | 'id'>,
   row: Row,
   context: At,
@@ -70,3 +70,13 @@ async function shownAgain<Row, At>(
     return undefined;
   }
 }
+
+/**
+ * Returns the names of the limits that differ from the defaults. A limit that only one of the two
+ * answers contains does not count.
+ */
+export const differingLimits = (
+  own: Readonly<Record<string, unknown>>,
+  defaults: Readonly<Record<string, unknown>>,
+): string[] =>
+  Object.keys(defaults).filter((name) => own[name] !== undefined && own[name] !== defaults[name]);

@@ -26,7 +26,7 @@ const clusterRow = z.object({
 type ClusterRow = z.infer<typeof clusterRow>;
 
 /** The deletion of a stack with many nodes takes about a quarter of an hour. */
-const PATIENCE = 30 * 60_000;
+const STUCK_AFTER_MILLIS = 30 * 60_000;
 
 const pathOf = (row: ClusterRow): string => `/clusters/${encodeURIComponent(row.uuid)}`;
 const changedAt = (row: ClusterRow): number => epochOf(row.updated_at ?? row.created_at);
@@ -76,20 +76,21 @@ export const cluster = defineType({
   label: (row) => row.name ?? undefined,
   async remove(row, context): Promise<Removal> {
     const isUnderWay = row.status === 'DELETE_IN_PROGRESS';
-    const hangs =
-      isUnderWay && context.now() - changedAt(row) > PATIENCE
+    const stuck =
+      isUnderWay && context.now() - changedAt(row) > STUCK_AFTER_MILLIS
         ? { stuckSince: changedAt(row) }
         : undefined;
-    if (isUnderWay && (!hangs || (await heatIsAtIt(row, context))))
-      return { is: 'accepted', ...hangs };
-    const why = row.status === 'DELETE_FAILED' ? await failureOf(row, context.api) : undefined;
+    if (isUnderWay && (!stuck || (await isHeatDeleting(row, context))))
+      return { is: 'accepted', ...stuck };
+    const reason =
+      row.status === 'DELETE_FAILED' ? await failureReason(row, context.api) : undefined;
     // The deletion is also requested for a stuck cluster: its stack is gone, but Magnum can't log
     // in with its trust to notice. Heat's 404 makes the conductor drop the row.
     await (context.projectApi ?? context.api).request('DELETE', pathOf(row));
-    if (why === undefined) return { is: 'accepted', ...hangs };
+    if (reason === undefined) return { is: 'accepted', ...stuck };
     return {
       is: 'blocked',
-      message: `the deletion failed and was requested again: ${why}`,
+      message: `the deletion failed and was requested again: ${reason}`,
       actor: 'operator',
       advice:
         'If it fails again, remove the cause that the message names. The log of ' +
@@ -105,7 +106,7 @@ const stackRow = z.object({ id: z.string(), stack_status: z.string() });
  * the beginning. If Heat is missing (Cluster API drivers) or refuses access, a repeated deletion
  * does no harm.
  */
-async function heatIsAtIt(
+async function isHeatDeleting(
   row: ClusterRow,
   { memoize, apiOf, project }: ProjectContext,
 ): Promise<boolean> {
@@ -132,7 +133,7 @@ async function heatIsAtIt(
 const detail = z.object({ faults: z.record(z.string(), z.string().nullable()).nullish() });
 
 /** Only the single cluster shows why its node groups failed. */
-async function failureOf(row: ClusterRow, api: ServiceApi): Promise<string> {
+async function failureReason(row: ClusterRow, api: ServiceApi): Promise<string> {
   const answer = await api.request('GET', pathOf(row));
   const faults = Object.entries(detail.parse(answer.json).faults ?? {}).map(
     ([group, fault]) => `${group}: ${fault}`,

@@ -1,15 +1,15 @@
 import * as z from 'zod';
 import { defineType, type Removal } from '../../task/service.ts';
 import {
-  AT_REST,
-  adviceOnFailure,
-  busy,
-  counted,
-  type Deleting,
-  deleted,
+  ADVICE_ON_FAILURE,
+  busyBlocker,
+  DELETABLE_STATES,
+  deleteResource,
+  deletionInProgress,
   FAILED,
-  refusal,
-  underway,
+  refusalBlocker,
+  type WithDeletionCount,
+  withDeletionCount,
 } from './deletion.ts';
 import {
   backupsOf,
@@ -17,7 +17,7 @@ import {
   type SnapshotRow,
   sharesOf,
   snapshotsOf,
-  speaks,
+  supports,
 } from './rows.ts';
 
 /**
@@ -29,7 +29,7 @@ export const backup = defineType({
   async list(context) {
     const shares = await sharesOf(context);
     const owners = new Map(shares.map((row) => [row.id, row.project_id]));
-    const rows = shares.length === 0 && speaks(context, '2.80') ? [] : await backupsOf(context);
+    const rows = shares.length === 0 && supports(context, '2.80') ? [] : await backupsOf(context);
     return rows
       .filter((row) => owners.has(row.share_id))
       .map((row) => ({ ...row, owner: owners.get(row.share_id) }));
@@ -37,10 +37,10 @@ export const backup = defineType({
   id: (row) => row.id,
   owner: (row) => row.owner ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: (row) => (AT_REST.test(row.status) ? undefined : busy(row.status)),
+  blocked: (row) => (DELETABLE_STATES.test(row.status) ? undefined : busyBlocker(row.status)),
   async remove(row, context): Promise<Removal> {
     if (row.status === 'deleting') return { is: 'accepted' };
-    return deleted(row, `/share-backups/${encodeURIComponent(row.id)}`, context, {
+    return deleteResource(row, `/share-backups/${encodeURIComponent(row.id)}`, context, {
       headers: EXPERIMENTAL,
     });
   },
@@ -86,30 +86,30 @@ export const replica = defineType({
       // Manila deletes a replica in any state.
       await context.api.request('DELETE', `/share-replicas/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      return { is: 'blocked', ...refusal(error) };
+      return { is: 'blocked', ...refusalBlocker(error) };
     }
     return row.status === 'error_deleting'
-      ? { is: 'blocked', message: FAILED, actor: 'operator', advice: adviceOnFailure }
+      ? { is: 'blocked', message: FAILED, actor: 'operator', advice: ADVICE_ON_FAILURE }
       : { is: 'accepted' };
   },
 });
 
-export const snapshot = defineType<Deleting<SnapshotRow>>({
+export const snapshot = defineType<WithDeletionCount<SnapshotRow>>({
   name: 'snapshot',
-  list: async (context) => counted(await snapshotsOf(context)),
+  list: async (context) => withDeletionCount(await snapshotsOf(context)),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: (row) => (AT_REST.test(row.status) ? undefined : busy(row.status)),
+  blocked: (row) => (DELETABLE_STATES.test(row.status) ? undefined : busyBlocker(row.status)),
   async remove(row, context): Promise<Removal> {
     const id = encodeURIComponent(row.id);
     if (row.status === 'deleting')
-      return underway(
+      return deletionInProgress(
         row,
         `/snapshot-instances/detail?snapshot_id=${id}`,
         'snapshot_instances',
         context,
       );
-    return deleted(row, `/snapshots/${id}`, context);
+    return deleteResource(row, `/snapshots/${id}`, context);
   },
 });

@@ -1,21 +1,19 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext, Removal } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 
 const MINUTE = 60_000;
 /** A deletion that takes longer is reported to the operator. */
-export const PATIENCE = 30 * MINUTE;
-
-/** Returns a blocker that resolves by itself. */
-export const waits = (message: string): Blocker => ({ message, actor: 'none' });
+export const STUCK_AFTER_MILLIS = 30 * MINUTE;
 
 /**
  * Turns a refusal into a blocker. Manila answers 400, 403 or 409 if something prevents a deletion.
  * A 403 of its policy concerns the token and is thrown again. Some releases lose the reason:
  * `Invalid share: %(reason)s.`
  */
-export function refusal(error: unknown): Blocker {
+export function refusalBlocker(error: unknown): Blocker {
   const status = error instanceof PropagatorError ? error.report.status : undefined;
   if (!(error instanceof PropagatorError) || ![400, 403, 409].includes(status ?? 0)) throw error;
   if (status === 403 && /policy doesn't allow/i.test(error.message)) throw error;
@@ -32,7 +30,7 @@ const instanceRow = z.object({ updated_at: z.string().nullish() });
 
 export const FAILED =
   'the back end failed to delete it; the propagator requested the deletion again';
-export const adviceOnFailure =
+export const ADVICE_ON_FAILURE =
   'Search the log of manila-share for its id. As a last resort, "force_delete" ' +
   'removes it from Manila and leaves its data on the back end.';
 
@@ -40,7 +38,7 @@ export const adviceOnFailure =
  * Deletes a resource. A failed one is first set to `error`, because Manila deletes it in no other
  * state.
  */
-export async function deleted(
+export async function deleteResource(
   row: { readonly status: string },
   path: string,
   { api }: ProjectContext,
@@ -61,18 +59,18 @@ export async function deleted(
       });
     await api.request('DELETE', path, options);
   } catch (error) {
-    return { is: 'blocked', ...refusal(error) };
+    return { is: 'blocked', ...refusalBlocker(error) };
   }
   return row.status === 'error_deleting'
-    ? { is: 'blocked', message: FAILED, actor: 'operator', advice: adviceOnFailure }
+    ? { is: 'blocked', message: FAILED, actor: 'operator', advice: ADVICE_ON_FAILURE }
     : { is: 'accepted' };
 }
 
 /** States in which a deletion can be requested or is in progress. */
-export const AT_REST =
+export const DELETABLE_STATES =
   /^(available|error|inactive|deleting|error_deleting|(error_)?deferred_deleting)$/;
-export const busy = (status: string): Blocker =>
-  waits(`Manila is still working on it (status ${status})`);
+export const busyBlocker = (status: string): Blocker =>
+  temporaryBlocker(`Manila is still working on it (status ${status})`);
 
 /**
  * Returns when a deletion began, from the instances of the resource: the resource itself has no
@@ -85,27 +83,28 @@ async function stuckSince(
 ): Promise<number | undefined> {
   const { rows } = await api.list(path, { collection, row: instanceRow, paging: 'none' });
   const since = Math.max(...rows.map((row) => epochOf(row.updated_at)));
-  return Number.isFinite(since) && now() - since > PATIENCE ? since : undefined;
+  return Number.isFinite(since) && now() - since > STUCK_AFTER_MILLIS ? since : undefined;
 }
 
 /**
  * The start of a deletion is requested only if at most this many are in progress. If there are
  * more, the stuck ones remain and are checked later.
  */
-const FEW = 5;
+const MAX_CHECKED_DELETIONS = 5;
 
 /** The row, and whether so few deletions are in progress that their start may be requested. */
-export type Deleting<Row> = Row & { readonly isOneOfFew: boolean };
-export const counted = <Row extends { readonly status: string }>(
+export type WithDeletionCount<Row> = Row & { readonly isOneOfFew: boolean };
+export const withDeletionCount = <Row extends { readonly status: string }>(
   rows: readonly Row[],
-): Deleting<Row>[] => {
-  const isOneOfFew = rows.filter((row) => row.status === 'deleting').length <= FEW;
+): WithDeletionCount<Row>[] => {
+  const isOneOfFew =
+    rows.filter((row) => row.status === 'deleting').length <= MAX_CHECKED_DELETIONS;
   return rows.map((row) => ({ ...row, isOneOfFew }));
 };
 
 /** Reports a deletion in progress, with its start if that is long ago. */
-export async function underway(
-  row: Deleting<unknown>,
+export async function deletionInProgress(
+  row: WithDeletionCount<unknown>,
   path: string,
   collection: string,
   context: ProjectContext,

@@ -1,14 +1,15 @@
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
-import { refusal, waits } from './deletion.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
+import { refusalBlocker } from './deletion.ts';
 import { groupSnapshotsOf, groupsOf, sharesOf } from './rows.ts';
 
 /** These rows have no time of change, so that none of them counts as stuck. */
-const blockedByState = (status: string): Blocker | undefined =>
+const stateBlocker = (status: string): Blocker | undefined =>
   /^(available|deleting)$|error/.test(status)
     ? undefined
-    : waits(`Manila is still working on it (status ${status})`);
+    : temporaryBlocker(`Manila is still working on it (status ${status})`);
 
-async function remove(
+async function removeGroup(
   row: { readonly id: string; readonly status: string },
   collection: string,
   { api }: ProjectContext,
@@ -21,7 +22,7 @@ async function remove(
       await api.request('POST', `${path}/action`, { json: { reset_status: { status: 'error' } } });
     await api.request('DELETE', path);
   } catch (error) {
-    return { is: 'blocked', ...refusal(error) };
+    return { is: 'blocked', ...refusalBlocker(error) };
   }
   return { is: 'accepted' };
 }
@@ -32,8 +33,8 @@ export const groupSnapshot = defineType({
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: (row) => blockedByState(row.status),
-  remove: (row, context) => remove(row, 'share-group-snapshots', context),
+  blocked: (row) => stateBlocker(row.status),
+  remove: (row, context) => removeGroup(row, 'share-group-snapshots', context),
 });
 
 /** A group is deleted without its shares. */
@@ -44,15 +45,15 @@ export const group = defineType({
     const rows = await groupsOf(context);
     if (rows.length === 0) return [];
     const [shares, snapshots] = await Promise.all([sharesOf(context), groupSnapshotsOf(context)]);
-    const holding = new Set([...shares, ...snapshots].map((row) => row.share_group_id));
-    return rows.map((row) => ({ ...row, isHolding: holding.has(row.id) }));
+    const inUse = new Set([...shares, ...snapshots].map((row) => row.share_group_id));
+    return rows.map((row) => ({ ...row, isHolding: inUse.has(row.id) }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
     row.isHolding
-      ? waits('its shares and snapshots must be deleted first')
-      : blockedByState(row.status),
-  remove: (row, context) => remove(row, 'share-groups', context),
+      ? temporaryBlocker('its shares and snapshots must be deleted first')
+      : stateBlocker(row.status),
+  remove: (row, context) => removeGroup(row, 'share-groups', context),
 });

@@ -1,6 +1,7 @@
 import { type Blocker, defineType, type Removal } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
-import { PATIENCE, refusal, waits } from './deletion.ts';
+import { refusalBlocker, STUCK_AFTER_MILLIS } from './deletion.ts';
 import { groupsOf, networksOf, securityServicesOf, serversOf, sharesOf } from './rows.ts';
 
 /**
@@ -30,7 +31,7 @@ export const shareServer = defineType({
   owner: (row) => row.project_id || undefined,
   label: (row) => row.share_network_id ?? undefined,
   blocked(row): Blocker | undefined {
-    if (row.isServing) return waits('its shares must be deleted first');
+    if (row.isServing) return temporaryBlocker('its shares must be deleted first');
     if (row.is_auto_deletable === false)
       return {
         message:
@@ -43,17 +44,19 @@ export const shareServer = defineType({
       };
     return /^(active|error|deleting)$/.test(row.status)
       ? undefined
-      : waits(`the share server is busy (${row.status})`);
+      : temporaryBlocker(`the share server is busy (${row.status})`);
   },
   async remove(row, { api, now }): Promise<Removal> {
     if (row.status === 'deleting') {
       const since = epochOf(row.updated_at);
-      return now() - since > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+      return now() - since > STUCK_AFTER_MILLIS
+        ? { is: 'accepted', stuckSince: since }
+        : { is: 'accepted' };
     }
     try {
       await api.request('DELETE', `/share-servers/${encodeURIComponent(row.id)}`);
     } catch (error) {
-      return { is: 'blocked', ...refusal(error) };
+      return { is: 'blocked', ...refusalBlocker(error) };
     }
     return { is: 'accepted' };
   },
@@ -78,7 +81,9 @@ export const shareNetwork = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row) =>
-    row.isUsed ? waits('its shares, groups and share servers must be deleted first') : undefined,
+    row.isUsed
+      ? temporaryBlocker('its shares, groups and share servers must be deleted first')
+      : undefined,
   async remove(row, { api }): Promise<Removal> {
     const path = `/share-networks/${encodeURIComponent(row.id)}`;
     try {
@@ -88,7 +93,7 @@ export const shareNetwork = defineType({
         });
       await api.request('DELETE', path);
     } catch (error) {
-      return { is: 'blocked', ...refusal(error) };
+      return { is: 'blocked', ...refusalBlocker(error) };
     }
     return { is: 'gone' };
   },
@@ -111,13 +116,15 @@ export const securityService = defineType({
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? row.type ?? undefined,
   blocked: (row) =>
-    row.isOfOurs ? waits('the share networks that use it must be deleted first') : undefined,
+    row.isOfOurs
+      ? temporaryBlocker('the share networks that use it must be deleted first')
+      : undefined,
   async remove(row, { api }): Promise<Removal> {
     try {
       await api.request('DELETE', `/security-services/${encodeURIComponent(row.id)}`);
       return { is: 'gone' };
     } catch (error) {
-      return { is: 'blocked', ...refusal(error) };
+      return { is: 'blocked', ...refusalBlocker(error) };
     }
   },
 });

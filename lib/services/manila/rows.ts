@@ -71,12 +71,16 @@ const securityServiceRow = z.object({
  * Returns true if the negotiated microversion is at least `version`. Versions are compared as pairs
  * of numbers: 2.9 is older than 2.75.
  */
-export function speaks({ api }: Pick<ProjectContext, 'api'>, version: string): boolean {
+export function supports({ api }: Pick<ProjectContext, 'api'>, version: string): boolean {
   const minor = (of: string | undefined): number => Number(of?.split('.')[1] ?? 0);
   return minor(api.microversion) >= minor(version);
 }
 
-function lacking({ api }: ProjectContext, resourceType: string, since: string): PropagatorError {
+function unsupportedType(
+  { api }: ProjectContext,
+  resourceType: string,
+  since: string,
+): PropagatorError {
   return new PropagatorError({
     code: `manila.${resourceType}.unsupported`,
     class: 'Unsupported',
@@ -98,8 +102,8 @@ const listing =
     since?: { resourceType: string; version: string },
   ) =>
   async (context: ProjectContext): Promise<z.infer<S>[]> => {
-    if (since && !speaks(context, since.version))
-      throw lacking(context, since.resourceType, since.version);
+    if (since && !supports(context, since.version))
+      throw unsupportedType(context, since.resourceType, since.version);
     return context.memoize(
       `manila${path}`,
       async () => (await context.api.list(path, options(context))).rows,
@@ -110,7 +114,7 @@ const listing =
  * Without `all_tenants` Manila silently lists the token's own project. With `with_count` it ignores
  * the filter by project.
  */
-const ofProject = ({ project }: ProjectContext) => ({ all_tenants: 1, project_id: project });
+const projectQuery = ({ project }: ProjectContext) => ({ all_tenants: 1, project_id: project });
 
 /**
  * Shares and snapshots are listed without a limit, in one answer: with a limit, a page counts a
@@ -119,13 +123,13 @@ const ofProject = ({ project }: ProjectContext) => ({ all_tenants: 1, project_id
  */
 export const sharesOf = (context: ProjectContext): Promise<ShareRow[]> =>
   context.memoize('manila shares', async () => {
-    const bins = speaks(context, '2.69') ? [{}, { is_soft_deleted: true }] : [{}];
+    const bins = supports(context, '2.69') ? [{}, { is_soft_deleted: true }] : [{}];
     const listed = bins.map((bin) =>
       context.api.list('/shares/detail', {
         collection: 'shares',
         row: shareRow,
         paging: 'none',
-        query: { ...ofProject(context), ...bin },
+        query: { ...projectQuery(context), ...bin },
       }),
     );
     const rows = (await Promise.all(listed)).flatMap((one) => one.rows);
@@ -135,25 +139,25 @@ export const snapshotsOf = listing('/snapshots/detail', (context) => ({
   collection: 'snapshots',
   row: snapshotRow,
   paging: 'none',
-  query: ofProject(context),
+  query: projectQuery(context),
 }));
 export const groupsOf = listing('/share-groups/detail', (context) => ({
   collection: 'share_groups',
   row: groupRow,
   paging: 'offset',
-  query: ofProject(context),
+  query: projectQuery(context),
 }));
 export const groupSnapshotsOf = listing('/share-group-snapshots/detail', (context) => ({
   collection: 'share_group_snapshots',
   row: groupSnapshotRow,
   paging: 'offset',
-  query: ofProject(context),
+  query: projectQuery(context),
 }));
 export const networksOf = listing('/share-networks/detail', (context) => ({
   collection: 'share_networks',
   row: networkRow,
   paging: 'offset',
-  query: ofProject(context),
+  query: projectQuery(context),
 }));
 /**
  * Manila treats `limit` as a field that no security service has, and returns an empty list (seen on
@@ -163,7 +167,7 @@ export const securityServicesOf = listing('/security-services/detail', (context)
   collection: 'security_services',
   row: securityServiceRow,
   paging: 'none',
-  query: ofProject(context),
+  query: projectQuery(context),
 }));
 /**
  * A server shows its project as long as its share network exists. Any parameter that is not a
@@ -217,8 +221,8 @@ export const EXPERIMENTAL = { 'X-OpenStack-Manila-API-Experimental': 'true' };
 /**
  * For resources that only block others: returns an empty list if the release does not have them.
  */
-export const orNone = <Row>(
+export const listIfSupported = <Row>(
   version: string,
   list: (context: ProjectContext) => Promise<Row[]>,
   context: ProjectContext,
-): Promise<Row[]> => (speaks(context, version) ? list(context) : Promise.resolve([]));
+): Promise<Row[]> => (supports(context, version) ? list(context) : Promise.resolve([]));

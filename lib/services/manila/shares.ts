@@ -1,19 +1,19 @@
 import { type Blocker, defineType, type Removal } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
 import {
-  AT_REST,
-  busy,
-  counted,
-  type Deleting,
-  deleted,
-  refusal,
-  underway,
-  waits,
+  busyBlocker,
+  DELETABLE_STATES,
+  deleteResource,
+  deletionInProgress,
+  refusalBlocker,
+  type WithDeletionCount,
+  withDeletionCount,
 } from './deletion.ts';
 import {
   backupsOf,
   groupSnapshotsOf,
+  listIfSupported,
   locksOf,
-  orNone,
   type ShareRow,
   sharesOf,
   snapshotsOf,
@@ -48,15 +48,15 @@ export const transfer = defineType({
       await api.request('DELETE', `/share-transfers/${encodeURIComponent(row.id)}`);
       return { is: 'gone' };
     } catch (error) {
-      return { is: 'blocked', ...refusal(error) };
+      return { is: 'blocked', ...refusalBlocker(error) };
     }
   },
 });
 
-type SeenShare = Deleting<ShareRow> & { readonly blocker: Blocker | undefined };
+type ShareWithBlocker = WithDeletionCount<ShareRow> & { readonly blocker: Blocker | undefined };
 
 /** Shares with their access rules, also those in the recycle bin. */
-export const share = defineType<SeenShare>({
+export const share = defineType<ShareWithBlocker>({
   name: 'share',
   blockers: [
     'The snapshots, replicas, backups and group snapshots of a share must be deleted first.',
@@ -64,31 +64,31 @@ export const share = defineType<SeenShare>({
       'administrator.',
   ],
   async list(context) {
-    const shares = counted(await sharesOf(context));
+    const shares = withDeletionCount(await sharesOf(context));
     if (shares.length === 0) return [];
     const [snapshots, groupSnapshots, backups, locks] = await Promise.all([
       snapshotsOf(context),
       groupSnapshotsOf(context),
-      orNone('2.80', backupsOf, context),
-      orNone('2.81', locksOf, context),
+      listIfSupported('2.80', backupsOf, context),
+      listIfSupported('2.81', locksOf, context),
     ]);
     const ids = (rows: readonly { readonly share_id?: string | null | undefined }[]) =>
       new Set(rows.map((row) => row.share_id));
-    const [snapped, saved] = [ids(snapshots), ids(backups)];
-    const grouped = ids(groupSnapshots.flatMap((row) => row.members ?? []));
-    const locked = new Set(locks.map((row) => row.resource_id));
+    const [withSnapshots, withBackups] = [ids(snapshots), ids(backups)];
+    const inGroupSnapshots = ids(groupSnapshots.flatMap((row) => row.members ?? []));
+    const withLocks = new Set(locks.map((row) => row.resource_id));
     const blocker = (row: ShareRow): Blocker | undefined => {
-      if (locked.has(row.id)) return waits('its lock must be removed first');
+      if (withLocks.has(row.id)) return temporaryBlocker('its lock must be removed first');
       if (row.status === 'awaiting_transfer')
-        return waits('its transfer to another project must be canceled first');
-      if (snapped.has(row.id)) return waits('its snapshots must be deleted first');
-      if (saved.has(row.id)) return waits('its backups must be deleted first');
-      if (grouped.has(row.id))
-        return waits('the group snapshots that contain it must be deleted first');
-      if (row.has_replicas) return waits('its other replicas must be deleted first');
+        return temporaryBlocker('its transfer to another project must be canceled first');
+      if (withSnapshots.has(row.id)) return temporaryBlocker('its snapshots must be deleted first');
+      if (withBackups.has(row.id)) return temporaryBlocker('its backups must be deleted first');
+      if (inGroupSnapshots.has(row.id))
+        return temporaryBlocker('the group snapshots that contain it must be deleted first');
+      if (row.has_replicas) return temporaryBlocker('its other replicas must be deleted first');
       if (row.task_state && !/_(success|error|cancelled)$/.test(row.task_state))
-        return busy(row.task_state);
-      return blockedByState(row);
+        return busyBlocker(row.task_state);
+      return stateBlocker(row);
     };
     return shares.map((row) => ({ ...row, blocker: blocker(row) }));
   },
@@ -99,8 +99,8 @@ export const share = defineType<SeenShare>({
   async remove(row, context): Promise<Removal> {
     const path = `/shares/${encodeURIComponent(row.id)}`;
     if (row.status === 'deleting')
-      return underway(row, `${path}/instances`, 'share_instances', context);
-    return deleted(
+      return deletionInProgress(row, `${path}/instances`, 'share_instances', context);
+    return deleteResource(
       row,
       path,
       context,
@@ -109,8 +109,8 @@ export const share = defineType<SeenShare>({
   },
 });
 
-function blockedByState({ status, is_soft_deleted: inBin }: ShareRow): Blocker | undefined {
-  if (AT_REST.test(status) && !(inBin && status === 'error_deleting')) return undefined;
+function stateBlocker({ status, is_soft_deleted: inBin }: ShareRow): Blocker | undefined {
+  if (DELETABLE_STATES.test(status) && !(inBin && status === 'error_deleting')) return undefined;
   if (inBin)
     return {
       message: `the share is in the recycle bin, where Manila cannot reset its state (${status})`,
@@ -128,5 +128,5 @@ function blockedByState({ status, is_soft_deleted: inBin }: ShareRow): Blocker |
         'set its state to "error" (openstack share set --status error SHARE); the ' +
         'propagator then deletes it with its data.',
     };
-  return /error/.test(status) ? undefined : busy(status);
+  return /error/.test(status) ? undefined : busyBlocker(status);
 }

@@ -1,14 +1,14 @@
 import { PropagatorError } from '../../shared/errors.ts';
 import { defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
-  all,
   apiOf,
   eventTriggersAgain,
-  lacking,
+  listAll,
   ofProject,
-  publicOne,
+  publicBlocker,
   type Row,
   requiresLiveProject,
+  toUnsupported,
 } from './rows.ts';
 
 /**
@@ -17,10 +17,10 @@ import {
  */
 export const workflows = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.workflows', () =>
-    all(apiOf(context), 'workflows', { project_id: context.project }),
+    listAll(apiOf(context), 'workflows', { project_id: context.project }),
   );
 export const workbooks = ({ api, memoize }: ProjectContext): Promise<Row[]> =>
-  memoize('mistral.workbooks', () => all(api, 'workbooks'));
+  memoize('mistral.workbooks', () => listAll(api, 'workbooks'));
 
 /**
  * A workflow goes with its members. It waits for the actions, which are found by the namespaces of
@@ -40,7 +40,7 @@ export const workflow = defineType({
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: publicOne,
+  blocked: publicBlocker,
   async remove(row, context): Promise<Removal> {
     try {
       await apiOf(context).request('DELETE', `/v2/workflows/${encodeURIComponent(row.id)}`);
@@ -91,7 +91,7 @@ export const action = defineType({
       namespaces.add(namespace ?? '');
     const listings = await Promise.all(
       [...namespaces].map((namespace) =>
-        all(context.api, 'actions', namespace === '' ? {} : { namespace }),
+        listAll(context.api, 'actions', namespace === '' ? {} : { namespace }),
       ),
     );
     return ofProject(listings.flat(), context.project).filter((row) => row.id !== row.name);
@@ -99,7 +99,7 @@ export const action = defineType({
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
-  blocked: publicOne,
+  blocked: publicBlocker,
   async remove(row, { api }) {
     await api.request('DELETE', `/v2/actions/${encodeURIComponent(row.id)}`);
     return { is: 'gone' };
@@ -111,7 +111,7 @@ export const action = defineType({
  * with a token on the project: for any other token they answer 404. The resource counts as gone if
  * a new listing no longer has it.
  */
-export async function removeOurs(
+export async function removeAndVerify(
   row: Row,
   context: ProjectContext,
   collection: string,
@@ -138,12 +138,12 @@ const TABLES: Readonly<Record<string, string>> = {
   dynamic_actions: 'dynamic_action_definitions',
 };
 
-const ofCode = (name: string, collection: string, before: readonly string[]) => {
+const codeType = (name: string, collection: string, before: readonly string[]) => {
   const list = async (context: ProjectContext): Promise<Row[]> => {
     try {
-      return await all(apiOf(context), collection, { project_id: context.project });
+      return await listAll(apiOf(context), collection, { project_id: context.project });
     } catch (error) {
-      throw lacking(error, name, 'Wallaby');
+      throw toUnsupported(error, name, 'Wallaby');
     }
   };
   return defineType({
@@ -154,14 +154,14 @@ const ofCode = (name: string, collection: string, before: readonly string[]) => 
     id: (row) => row.id,
     owner: (row) => row.project_id ?? undefined,
     label: (row) => row.name ?? undefined,
-    blocked: publicOne,
+    blocked: publicBlocker,
     remove: (row, context) =>
-      removeOurs(row, context, collection, () =>
+      removeAndVerify(row, context, collection, () =>
         context.memoize(`mistral.${collection}.again`, () => list(context)),
       ),
   });
 };
 
-export const dynamicAction = ofCode('dynamic-action', 'dynamic_actions', []);
+export const dynamicAction = codeType('dynamic-action', 'dynamic_actions', []);
 /** A code source is deleted with its dynamic actions. */
-export const codeSource = ofCode('code-source', 'code_sources', ['dynamic-action']);
+export const codeSource = codeType('code-source', 'code_sources', ['dynamic-action']);

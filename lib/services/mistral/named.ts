@@ -1,23 +1,22 @@
 import { type Blocker, defineType, type Removal } from '../../task/service.ts';
+import { foldName } from '../kit/fold-name.ts';
 import { workbooks } from './definitions.ts';
-import { all, ofProject, publicOne, type Row, requiresLiveProject } from './rows.ts';
+import { listAll, ofProject, publicBlocker, type Row, requiresLiveProject } from './rows.ts';
 
-interface Named extends Row {
+interface NamedRow extends Row {
   readonly clashes: boolean;
 }
 
-/** MySQL compares names without regard to case, accents and trailing blanks. */
-const folded = (text: string | null | undefined): string =>
-  (text ?? '').normalize('NFKD').replace(/\p{M}/gu, '').trimEnd().toLowerCase();
 const sameName = (a: Row, b: Row): boolean =>
-  folded(a.name) === folded(b.name) && folded(a.namespace) === folded(b.namespace);
+  foldName(a.name ?? '') === foldName(b.name ?? '') &&
+  foldName(a.namespace ?? '') === foldName(b.namespace ?? '');
 
 /**
  * Mistral removes these resources by name, and with the project's own also every public one of that
  * name in any project (seen on 15.0, unchanged in 2026.2). A resource that shares its name with a
  * foreign public one must not be removed.
  */
-function named(rows: readonly Row[], project: string): Named[] {
+function withNameConflicts(rows: readonly Row[], project: string): NamedRow[] {
   const ours = ofProject(rows, project);
   const foreign = rows.filter((one) => one.project_id !== project && one.scope !== 'private');
   return ours.map((one) => ({
@@ -26,8 +25,8 @@ function named(rows: readonly Row[], project: string): Named[] {
   }));
 }
 
-const blocked = (row: Named): Blocker | undefined =>
-  publicOne(row) ??
+const blocked = (row: NamedRow): Blocker | undefined =>
+  publicBlocker(row) ??
   (row.clashes
     ? {
         message:
@@ -63,7 +62,7 @@ export const environment = defineType({
     'The environment is public.',
     'Another project has a public one with the same name, which Mistral would also delete.',
   ],
-  list: async ({ api, project }) => named(await all(api, 'environments'), project),
+  list: async ({ api, project }) => withNameConflicts(await listAll(api, 'environments'), project),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
@@ -87,7 +86,7 @@ export const workbook = defineType({
     'The workbook is public.',
     'Another project has a public one with the same name, which Mistral would also delete.',
   ],
-  list: async (context) => named(await workbooks(context), context.project),
+  list: async (context) => withNameConflicts(await workbooks(context), context.project),
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,

@@ -30,7 +30,7 @@ export const apiOf = ({ api, projectApi }: ProjectContext): ServiceApi => projec
  * with one it finds the first row of a page only for a token on that row's project. From 2026.2 on
  * Mistral limits the answer to [api] max_limit anyway and links to the next page.
  */
-export async function all(
+export async function listAll(
   api: ServiceApi,
   collection: string,
   query: Readonly<Record<string, string | boolean>> = {},
@@ -56,14 +56,17 @@ export const ofProject = (rows: readonly Row[], project: string): Row[] =>
  * listed.
  */
 export const eventTriggers = async (context: ProjectContext): Promise<Row[]> =>
-  ofProject(await all(apiOf(context), 'event_triggers', { all_projects: true }), context.project);
+  ofProject(
+    await listAll(apiOf(context), 'event_triggers', { all_projects: true }),
+    context.project,
+  );
 
 /** Lists the event triggers again within the same iteration, to see which remain. */
 export const eventTriggersAgain = (context: ProjectContext): Promise<Row[]> =>
   context.memoize('mistral.event_triggers.again', () => eventTriggers(context));
 
 /** Turns the 404 of a collection that came with a later release into `Unsupported`. */
-export function lacking(error: unknown, resourceType: string, release: string): unknown {
+export function toUnsupported(error: unknown, resourceType: string, release: string): unknown {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') return error;
   return new PropagatorError({
     ...error.report,
@@ -75,7 +78,7 @@ export function lacking(error: unknown, resourceType: string, release: string): 
 }
 
 /** Only an administrator can make a resource public, and other projects may use it since. */
-export const publicOne = (one: Row): Blocker | undefined =>
+export const publicBlocker = (one: Row): Blocker | undefined =>
   one.scope === 'public'
     ? {
         message: 'it is public: other projects may use it',

@@ -1,21 +1,21 @@
 import * as z from 'zod';
 import { type DefinedType, defineType, type Removal } from '../../task/service.ts';
 import {
-  destroy,
+  deleteResource,
   escaped,
   labelOf,
   Owned,
   ownerOf,
   plainType,
+  projectFilterWithoutSideEffect,
   requireExtension,
   rowsOf,
-  withoutCreating,
 } from './collection.ts';
 
 /**
  * Defines a resource type of a Neutron extension. It exists only where the cloud has the extension.
  */
-const plain = (
+const extensionType = (
   name: string,
   path: string,
   collection: string,
@@ -31,13 +31,28 @@ const plain = (
   });
 
 const VPN = [
-  plain('ipsec-site-connection', '/vpn/ipsec-site-connections', 'ipsec_site_connections', 'vpnaas'),
-  plain('vpnservice', '/vpn/vpnservices', 'vpnservices', 'vpnaas', ['ipsec-site-connection']),
-  plain('vpn-endpoint-group', '/vpn/endpoint-groups', 'endpoint_groups', 'vpn-endpoint-groups', [
+  extensionType(
+    'ipsec-site-connection',
+    '/vpn/ipsec-site-connections',
+    'ipsec_site_connections',
+    'vpnaas',
+  ),
+  extensionType('vpnservice', '/vpn/vpnservices', 'vpnservices', 'vpnaas', [
     'ipsec-site-connection',
   ]),
-  plain('ikepolicy', '/vpn/ikepolicies', 'ikepolicies', 'vpnaas', ['ipsec-site-connection']),
-  plain('ipsecpolicy', '/vpn/ipsecpolicies', 'ipsecpolicies', 'vpnaas', ['ipsec-site-connection']),
+  extensionType(
+    'vpn-endpoint-group',
+    '/vpn/endpoint-groups',
+    'endpoint_groups',
+    'vpn-endpoint-groups',
+    ['ipsec-site-connection'],
+  ),
+  extensionType('ikepolicy', '/vpn/ikepolicies', 'ikepolicies', 'vpnaas', [
+    'ipsec-site-connection',
+  ]),
+  extensionType('ipsecpolicy', '/vpn/ipsecpolicies', 'ipsecpolicies', 'vpnaas', [
+    'ipsec-site-connection',
+  ]),
 ];
 
 const FirewallGroup = Owned.extend({ ports: z.array(z.string()).nullish() });
@@ -59,7 +74,11 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
     dependsOn: [{ types: before, strength: 'required', until: 'empty' }],
     async list(context) {
       await requireExtension(context, 'fwaas_v2');
-      const rows = await rowsOf(context.api, { path, collection, row }, withoutCreating(context));
+      const rows = await rowsOf(
+        context.api,
+        { path, collection, row },
+        projectFilterWithoutSideEffect(context),
+      );
       return rows.filter((one) => ownerOf(one) !== context.api.ownProject);
     },
     id: (one) => one.id,
@@ -69,7 +88,7 @@ const firewall = <S extends typeof Owned | typeof FirewallGroup>(
       const first = release(one);
       if (first)
         await api.request('PUT', `${path}/${escaped(one.id)}`, { json: first, accept: [404] });
-      const removal = await destroy(api, path, one);
+      const removal = await deleteResource(api, path, one);
       // The agents first take the rules off the ports. Until then Neutron answers 409
       // (FirewallGroupInPendingState).
       return first && removal.is === 'blocked' ? { is: 'accepted' } : removal;
@@ -108,41 +127,45 @@ const FIREWALL = [
  * (neutron-dynamic-routing 21 ignores `project_id`), mostly the operator's.
  */
 const BGP = [
-  plain('bgp-speaker', '/bgp-speakers', 'bgp_speakers', 'bgp'),
-  plain('bgp-peer', '/bgp-peers', 'bgp_peers', 'bgp', ['bgp-speaker']),
-  plain('bgpvpn', '/bgpvpn/bgpvpns', 'bgpvpns', 'bgpvpn'),
+  extensionType('bgp-speaker', '/bgp-speakers', 'bgp_speakers', 'bgp'),
+  extensionType('bgp-peer', '/bgp-peers', 'bgp_peers', 'bgp', ['bgp-speaker']),
+  extensionType('bgpvpn', '/bgpvpn/bgpvpns', 'bgpvpns', 'bgpvpn'),
 ];
 
 const CHAINS = [
-  plain('service-graph', '/sfc/service_graphs', 'service_graphs', 'service_graph'),
-  plain('port-chain', '/sfc/port_chains', 'port_chains', 'sfc', ['service-graph']),
-  plain('port-pair-group', '/sfc/port_pair_groups', 'port_pair_groups', 'sfc', ['port-chain']),
-  plain('port-pair', '/sfc/port_pairs', 'port_pairs', 'sfc', ['port-pair-group']),
-  plain('flow-classifier', '/sfc/flow_classifiers', 'flow_classifiers', 'flow_classifier', [
+  extensionType('service-graph', '/sfc/service_graphs', 'service_graphs', 'service_graph'),
+  extensionType('port-chain', '/sfc/port_chains', 'port_chains', 'sfc', ['service-graph']),
+  extensionType('port-pair-group', '/sfc/port_pair_groups', 'port_pair_groups', 'sfc', [
+    'port-chain',
+  ]),
+  extensionType('port-pair', '/sfc/port_pairs', 'port_pairs', 'sfc', ['port-pair-group']),
+  extensionType('flow-classifier', '/sfc/flow_classifiers', 'flow_classifiers', 'flow_classifier', [
     'port-chain',
   ]),
 ];
 
 const TAPS = [
-  plain('tap-flow', '/taas/tap_flows', 'tap_flows', 'taas'),
-  plain('tap-service', '/taas/tap_services', 'tap_services', 'taas', ['tap-flow']),
-  plain('tap-mirror', '/taas/tap_mirrors', 'tap_mirrors', 'tap-mirror'),
+  extensionType('tap-flow', '/taas/tap_flows', 'tap_flows', 'taas'),
+  extensionType('tap-service', '/taas/tap_services', 'tap_services', 'taas', ['tap-flow']),
+  extensionType('tap-mirror', '/taas/tap_mirrors', 'tap_mirrors', 'tap-mirror'),
 ];
 
 const L2_GATEWAYS = [
-  plain(
+  extensionType(
     'l2-gateway-connection',
     '/l2-gateway-connections',
     'l2_gateway_connections',
     'l2-gateway-connection',
   ),
-  plain('l2-gateway', '/l2-gateways', 'l2_gateways', 'l2-gateway', ['l2-gateway-connection']),
+  extensionType('l2-gateway', '/l2-gateways', 'l2_gateways', 'l2-gateway', [
+    'l2-gateway-connection',
+  ]),
 ];
 
 const MeteringLabel = Owned.extend({ shared: z.boolean().nullish() });
 
-const WATCHING = [
-  plain('log', '/log/logs', 'logs', 'logging'),
+const MONITORING = [
+  extensionType('log', '/log/logs', 'logs', 'logging'),
   defineType({
     name: 'metering-label',
     async list(context) {
@@ -167,7 +190,7 @@ const WATCHING = [
               'network meter delete METER',
           }
         : undefined,
-    remove: (row, { api }) => destroy(api, '/v2.0/metering/metering-labels', row),
+    remove: (row, { api }) => deleteResource(api, '/v2.0/metering/metering-labels', row),
   }),
 ];
 
@@ -178,5 +201,5 @@ export const ADD_ONS = [
   ...CHAINS,
   ...TAPS,
   ...L2_GATEWAYS,
-  ...WATCHING,
+  ...MONITORING,
 ];

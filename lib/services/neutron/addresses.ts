@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { defineType, type ProjectContext } from '../../task/service.ts';
 import {
-  destroy,
+  deleteResource,
   escaped,
   extensionsOf,
   labelOf,
@@ -72,7 +72,7 @@ const portForwarding = defineType({
   owner: (row) => ownerOf(row.floatingIp),
   label: (row) => row.floatingIp.floating_ip_address ?? undefined,
   remove: (row, { api }) =>
-    destroy(api, `${path}/${escaped(row.floatingIp.id)}/port_forwardings`, row),
+    deleteResource(api, `${path}/${escaped(row.floatingIp.id)}/port_forwardings`, row),
 });
 
 const floatingIp = defineType({
@@ -88,7 +88,7 @@ const floatingIp = defineType({
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => row.floating_ip_address ?? undefined,
-  remove: (row, { api }) => destroy(api, path, row),
+  remove: (row, { api }) => deleteResource(api, path, row),
 });
 
 /** An NDP proxy holds the interface and the gateway of its router. */
@@ -132,7 +132,7 @@ const localIpAssociation = defineType({
   owner: (row) => ownerOf(row.localIp),
   label: (row) => labelOf(row.localIp),
   remove: (row, { api }) =>
-    destroy(api, `${localIps}/${escaped(row.localIp.id)}/port_associations`, row),
+    deleteResource(api, `${localIps}/${escaped(row.localIp.id)}/port_associations`, row),
 });
 
 const localIp = defineType({
@@ -142,7 +142,7 @@ const localIp = defineType({
   id: (row) => row.id,
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
-  remove: (row, { api }) => destroy(api, localIps, row),
+  remove: (row, { api }) => deleteResource(api, localIps, row),
 });
 
 export const ADDRESSES = [portForwarding, floatingIp, ndpProxy, localIpAssociation, localIp];

@@ -61,7 +61,7 @@ export async function rowsOf<S extends z.ZodObject>(
 }
 
 /** Number of ids that fit in one URL: proxies refuse lines beyond 8 kB. */
-const IDS_A_CALL = 100;
+const IDS_PER_CALL = 100;
 
 /** Returns the rows in which `filter` is one of `values`, in as few calls as possible. */
 export async function rowsWhere<S extends z.ZodObject>(
@@ -72,8 +72,8 @@ export async function rowsWhere<S extends z.ZodObject>(
   more: Filters = [],
 ): Promise<z.infer<S>[]> {
   const chunks: (readonly string[])[] = [];
-  for (let at = 0; at < values.length; at += IDS_A_CALL)
-    chunks.push(values.slice(at, at + IDS_A_CALL));
+  for (let at = 0; at < values.length; at += IDS_PER_CALL)
+    chunks.push(values.slice(at, at + IDS_PER_CALL));
   const answers = chunks.map((chunk) =>
     rowsOf(api, from, [...chunk.map((value) => [filter, value] as const), ...more]),
   );
@@ -134,7 +134,7 @@ export async function requireExtension(context: ProjectContext, wanted: string):
  * neutron-fwaas `get_firewall_groups`: `project_id[0]`). The cleaner's own project is therefore
  * named first, for which any listing creates it anyway. Seen on Neutron 21.
  */
-export const withoutCreating = ({ api, project }: ProjectContext): Filters => [
+export const projectFilterWithoutSideEffect = ({ api, project }: ProjectContext): Filters => [
   ['project_id', api.ownProject],
   ['project_id', project],
 ];
@@ -149,7 +149,7 @@ const neutronError = z.object({
  * (SubnetPoolDeleteError, EndpointGroupInUse; seen on Neutron 21). `explain` finds the resource
  * that prevents the deletion; without an explanation the operator must find it.
  */
-export async function destroy(
+export async function deleteResource(
   api: ServiceApi,
   path: string,
   row: Pick<Owned, 'id'>,
@@ -159,7 +159,7 @@ export async function destroy(
     accept: [400, 404, 409],
   });
   if (answer.status !== 400 && answer.status !== 409) return { is: 'gone' };
-  const said = refused(answer.json, row.id);
+  const said = refusalOf(answer.json, row.id);
   return { is: 'blocked', ...((await explain?.(said)) ?? said) };
 }
 
@@ -167,7 +167,7 @@ export async function destroy(
  * Returns a refusal in Neutron's words, without the id of the resource itself, so that equal
  * refusals count as one.
  */
-export function refused(body: unknown, id: string): Blocker {
+export function refusalOf(body: unknown, id: string): Blocker {
   const parsed = neutronError.safeParse(body);
   const message = parsed.success
     ? parsed.data.NeutronError.message.replaceAll(id, '{id}').trim()
@@ -211,6 +211,6 @@ export function plainType({
     owner: (row) => ownerOf(row),
     label: (row) => labelOf(row),
     remove: (row, context) =>
-      destroy(context.api, path, row, explain && (() => explain(row, context))),
+      deleteResource(context.api, path, row, explain && (() => explain(row, context))),
   });
 }

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext } from '../../task/service.ts';
 import {
-  destroy,
+  deleteResource,
   labelOf,
   Owned,
   ownerOf,
@@ -10,7 +10,7 @@ import {
   rowsOf,
   rowsWhere,
 } from './collection.ts';
-import { heldBy, heldByOthers, portsOn } from './port-owners.ts';
+import { findBlocker, foreignBlocker, portsWhere } from './port-owners.ts';
 
 const Network = Owned.extend({
   'router:external': z.boolean().nullish(),
@@ -82,11 +82,11 @@ const network = defineType({
           'create an external network in another project, and move the routers and ' +
           'floating IPs to it first.',
       };
-    return row.foreign.length > 0 ? heldByOthers(row.foreign, ['subnet', 'subnets']) : undefined;
+    return row.foreign.length > 0 ? foreignBlocker(row.foreign, ['subnet', 'subnets']) : undefined;
   },
   remove: (row, context) =>
-    destroy(context.api, '/v2.0/networks', row, () =>
-      heldBy(context, [portsOn('network_id', row.id)]),
+    deleteResource(context.api, '/v2.0/networks', row, () =>
+      findBlocker(context, [portsWhere('network_id', row.id)]),
     ),
 });
 
@@ -117,8 +117,8 @@ const subnet = defineType({
       ? { message: 'Neutron deletes the subnet with its network', actor: 'none' }
       : undefined,
   remove: (row, context) =>
-    destroy(context.api, '/v2.0/subnets', row, () =>
-      heldBy(context, [portsOn('fixed_ips', `subnet_id=${row.id}`)]),
+    deleteResource(context.api, '/v2.0/subnets', row, () =>
+      findBlocker(context, [portsWhere('fixed_ips', `subnet_id=${row.id}`)]),
     ),
 });
 
@@ -154,8 +154,8 @@ const subnetPool = defineType({
         }
       : undefined,
   remove: (row, context) =>
-    destroy(context.api, '/v2.0/subnetpools', row, () =>
-      heldBy(context, [
+    deleteResource(context.api, '/v2.0/subnetpools', row, () =>
+      findBlocker(context, [
         { ...subnets, filters: [['subnetpool_id', row.id]], noun: ['subnet', 'subnets'] },
       ]),
     ),
@@ -168,7 +168,7 @@ const addressScope = plainType({
   extension: 'address-scope',
   dependsOn: [{ types: ['subnet-pool'], strength: 'preferred', until: 'done' }],
   explain: (row, context) =>
-    heldBy(context, [
+    findBlocker(context, [
       {
         path: '/v2.0/subnetpools',
         collection: 'subnetpools',

@@ -6,17 +6,17 @@ import { extensionsOf, type Filters, Owned, ownerOf, rowsOf } from './collection
  * Ports that Neutron removes with their network (`AUTO_DELETE_PORT_OWNERS`), and that its agents
  * recreate.
  */
-export const OF_THE_NETWORK: readonly string[] = [
+export const NETWORK_PORT_OWNERS: readonly string[] = [
   'network:dhcp',
   'network:distributed',
   'network:floatingip_agent_gateway',
 ];
 
-const Held = Owned.pick({ id: true, project_id: true, tenant_id: true });
-const HeldPort = Held.extend({ device_owner: z.string().nullish() });
+const BlockingRow = Owned.pick({ id: true, project_id: true, tenant_id: true });
+const BlockingPort = BlockingRow.extend({ device_owner: z.string().nullish() });
 
 /** A collection that may contain the resource that prevents a deletion. */
-export interface Place {
+export interface BlockingCollection {
   readonly path: string;
   readonly collection: string;
   readonly filters: Filters;
@@ -25,7 +25,7 @@ export interface Place {
   readonly extension?: string;
 }
 
-export const portsOn = (filter: string, id: string): Place => ({
+export const portsWhere = (filter: string, id: string): BlockingCollection => ({
   path: '/v2.0/ports',
   collection: 'ports',
   filters: [[filter, id]],
@@ -37,9 +37,9 @@ export const portsOn = (filter: string, id: string): Place => ({
  * or else the first with a resource of the project itself. Resources of the project go by
  * themselves, so that no action is necessary. `undefined` means that no place has such a resource.
  */
-export async function heldBy(
+export async function findBlocker(
   context: ProjectContext,
-  places: readonly Place[],
+  places: readonly BlockingCollection[],
 ): Promise<Blocker | undefined> {
   let own: Blocker | undefined;
   for (const place of places) {
@@ -48,17 +48,17 @@ export async function heldBy(
     const isPort = place.collection === 'ports';
     const listed = await rowsOf(
       context.api,
-      { ...place, row: isPort ? HeldPort : Held },
+      { ...place, row: isPort ? BlockingPort : BlockingRow },
       place.filters,
     );
     const rows = listed.filter(
-      (row) => !('device_owner' in row && OF_THE_NETWORK.includes(String(row.device_owner))),
+      (row) => !('device_owner' in row && NETWORK_PORT_OWNERS.includes(String(row.device_owner))),
     );
     const foreign = rows.filter((row) => ownerOf(row) !== context.project);
-    if (foreign.length > 0) return heldByOthers(foreign.map(ownerOf), place.noun);
+    if (foreign.length > 0) return foreignBlocker(foreign.map(ownerOf), place.noun);
     if (rows.length > 0)
       own ??= {
-        message: `in use by ${counted(rows.length, place.noun)} of the same project`,
+        message: `in use by ${countOf(rows.length, place.noun)} of the same project`,
         actor: 'none',
       };
   }
@@ -66,9 +66,9 @@ export async function heldBy(
 }
 
 /** Example: `2 ports of project 4f…, 1 port of project 9a… prevent the deletion`. */
-export function heldByOthers(
+export function foreignBlocker(
   owners: readonly (string | undefined)[],
-  noun: Place['noun'],
+  noun: BlockingCollection['noun'],
 ): Blocker {
   const byOwner = new Map<string, number>();
   for (const owner of owners) byOwner.set(owner ?? '', (byOwner.get(owner ?? '') ?? 0) + 1);
@@ -76,7 +76,7 @@ export function heldByOthers(
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(
       ([owner, count]) =>
-        `${counted(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
+        `${countOf(count, noun)} of ${owner === '' ? 'no project' : `project ${owner}`}`,
     );
   return {
     message: `${parts.join(', ')} ${owners.length === 1 ? 'prevents' : 'prevent'} the deletion`,
@@ -87,5 +87,5 @@ export function heldByOthers(
   };
 }
 
-const counted = (count: number, [one, many]: Place['noun']): string =>
+const countOf = (count: number, [one, many]: BlockingCollection['noun']): string =>
   `${count} ${count === 1 ? one : many}`;

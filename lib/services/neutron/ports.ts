@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
-  destroy,
+  deleteResource,
   escaped,
   labelOf,
   Owned,
@@ -9,7 +9,7 @@ import {
   requireExtension,
   rowsOf,
 } from './collection.ts';
-import { heldByOthers, OF_THE_NETWORK } from './port-owners.ts';
+import { foreignBlocker, NETWORK_PORT_OWNERS } from './port-owners.ts';
 import { INTERFACE_OWNERS, routersOf } from './routing.ts';
 
 const Trunk = Owned.extend({ admin_state_up: z.boolean().nullish() });
@@ -33,7 +33,7 @@ const trunk = defineType({
         json: { trunk: { admin_state_up: true } },
         accept: [404],
       });
-    return destroy(api, '/v2.0/trunks', row);
+    return deleteResource(api, '/v2.0/trunks', row);
   },
 });
 
@@ -41,7 +41,7 @@ const Port = Owned.extend({ device_owner: z.string().nullish(), device_id: z.str
 type Port = z.infer<typeof Port>;
 
 /** Services that create ports for their resources, and the path of the resource in that service. */
-interface Maker {
+interface PortCreator {
   readonly owns: RegExp;
   readonly service: string;
   readonly catalogType: string;
@@ -49,7 +49,7 @@ interface Maker {
   /** `undefined`: the service can't interpret the device id. */
   pathOf(deviceId: string): string | undefined;
 }
-const MAKERS: readonly Maker[] = [
+const PORT_CREATORS: readonly PortCreator[] = [
   {
     owns: /^compute:/,
     service: 'nova',
@@ -88,8 +88,8 @@ const MAKERS: readonly Maker[] = [
  * that service until it answers 404 for the device, or until the cloud no longer has that service.
  * Throws if the service can't be asked.
  */
-async function keptBy(port: Port, context: ProjectContext): Promise<Blocker | undefined> {
-  const maker = MAKERS.find(({ owns }) => owns.test(port.device_owner ?? ''));
+async function creatorBlocker(port: Port, context: ProjectContext): Promise<Blocker | undefined> {
+  const maker = PORT_CREATORS.find(({ owns }) => owns.test(port.device_owner ?? ''));
   if (!maker || !port.device_id) return undefined;
   const api = (await context.apiOf(maker.service)) ?? (await context.apiOf(maker.catalogType));
   if (!api) return undefined;
@@ -109,7 +109,7 @@ async function keptBy(port: Port, context: ProjectContext): Promise<Blocker | un
  * Finds the router or trunk that the port is part of: Neutron does not delete the port before. Only
  * Neutron's message names the trunk.
  */
-async function partOf(
+async function parentBlocker(
   port: Port,
   said: Blocker,
   context: ProjectContext,
@@ -125,7 +125,7 @@ async function partOf(
   const owner = shown.success && shown.data[one] ? ownerOf(shown.data[one]) : undefined;
   if (status === 404 || owner === context.project)
     return { message: `the ${one} that uses the port must be deleted first`, actor: 'none' };
-  return heldByOthers([owner], [one, many]);
+  return foreignBlocker([owner], [one, many]);
 }
 
 /**
@@ -161,7 +161,7 @@ const port = defineType({
     ]);
     const own = new Set(routers.map(({ id }) => id));
     return ports.filter(({ device_owner: owner, device_id: device }) => {
-      if (OF_THE_NETWORK.includes(owner ?? '')) return false;
+      if (NETWORK_PORT_OWNERS.includes(owner ?? '')) return false;
       return !(INTERFACE_OWNERS.includes(owner ?? '') && own.has(device ?? ''));
     });
   },
@@ -169,9 +169,11 @@ const port = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   async remove(row, context): Promise<Removal> {
-    const kept = await keptBy(row, context);
-    if (kept) return { is: 'blocked', ...kept };
-    return destroy(context.api, '/v2.0/ports', row, (said) => partOf(row, said, context));
+    const blocker = await creatorBlocker(row, context);
+    if (blocker) return { is: 'blocked', ...blocker };
+    return deleteResource(context.api, '/v2.0/ports', row, (said) =>
+      parentBlocker(row, said, context),
+    );
   },
 });
 

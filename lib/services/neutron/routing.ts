@@ -1,18 +1,18 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
 import {
-  destroy,
+  deleteResource,
   escaped,
   extensionsOf,
   labelOf,
   Owned,
   ownerOf,
-  refused,
+  refusalOf,
   requireExtension,
   rowsOf,
   rowsWhere,
 } from './collection.ts';
-import { heldBy, heldByOthers, type Place } from './port-owners.ts';
+import { type BlockingCollection, findBlocker, foreignBlocker } from './port-owners.ts';
 
 const Router = Owned.extend({ routes: z.array(z.unknown()).nullish() });
 type Router = z.infer<typeof Router>;
@@ -48,7 +48,7 @@ export async function routersOf(context: ProjectContext): Promise<Router[]> {
  * Floating IPs, NDP proxies and VPN services of any project that use a router. Neutron keeps the
  * router and its interfaces for them.
  */
-const ledThrough = (routerId: string): Place[] => [
+const routerUsers = (routerId: string): BlockingCollection[] => [
   {
     path: '/v2.0/floatingips',
     collection: 'floatingips',
@@ -142,7 +142,7 @@ const routerInterface = defineType({
   blocked({ port, router }, { project }): Blocker | undefined {
     if (ownerOf(port) === project) return undefined;
     return {
-      ...heldByOthers([ownerOf(port)], ['interface port', 'interface ports']),
+      ...foreignBlocker([ownerOf(port)], ['interface port', 'interface ports']),
       advice:
         'Removing the interface deletes a port of another project. Ask its owner. Then ' +
         `run: openstack router remove port ${router.id} ${port.id}`,
@@ -161,7 +161,8 @@ const routerInterface = defineType({
     if (answer.status === 409)
       return {
         is: 'blocked',
-        ...((await heldBy(context, ledThrough(router.id))) ?? refused(answer.json, port.id)),
+        ...((await findBlocker(context, routerUsers(router.id))) ??
+          refusalOf(answer.json, port.id)),
       };
     if (answer.status !== 404) return { is: 'gone' };
     // The router is gone, or it does not know this interface: a change to HA or DVR that failed
@@ -197,11 +198,11 @@ const router = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => labelOf(row),
   remove: (row, context) =>
-    destroy(context.api, path, row, async () =>
+    deleteResource(context.api, path, row, async () =>
       // The blocker of the interface says why it is still there.
       (await interfacesOf(context, [row.id])).length > 0
         ? { message: 'the interfaces of the router must be removed first', actor: 'none' }
-        : heldBy(context, ledThrough(row.id)),
+        : findBlocker(context, routerUsers(row.id)),
     ),
 });
 

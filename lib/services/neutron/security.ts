@@ -1,17 +1,17 @@
 import * as z from 'zod';
 import { type Blocker, defineType } from '../../task/service.ts';
 import {
-  destroy,
+  deleteResource,
   labelOf,
   Owned,
   ownerOf,
   plainType,
+  projectFilterWithoutSideEffect,
   requireExtension,
   rowsOf,
   rowsWhere,
-  withoutCreating,
 } from './collection.ts';
-import { heldBy, portsOn } from './port-owners.ts';
+import { findBlocker, portsWhere } from './port-owners.ts';
 
 const Rule = z.object({
   id: z.string(),
@@ -42,7 +42,7 @@ const securityGroup = defineType({
     const listed = await rowsOf(
       context.api,
       { path, collection: 'security_groups', row: Owned },
-      withoutCreating(context),
+      projectFilterWithoutSideEffect(context),
     );
     const groups = listed.filter((row) => ownerOf(row) !== context.api.ownProject);
     const own = new Set(
@@ -77,7 +77,9 @@ const securityGroup = defineType({
         }
       : undefined,
   remove: (row, context) =>
-    destroy(context.api, path, row, () => heldBy(context, [portsOn('security_groups', row.id)])),
+    deleteResource(context.api, path, row, () =>
+      findBlocker(context, [portsWhere('security_groups', row.id)]),
+    ),
 });
 
 const addressGroup = plainType({
@@ -87,7 +89,7 @@ const addressGroup = plainType({
   extension: 'address-group',
   dependsOn: [{ types: ['security-group', 'firewall-rule'], strength: 'preferred', until: 'done' }],
   explain: (row, context) =>
-    heldBy(context, [
+    findBlocker(context, [
       {
         path: '/v2.0/security-group-rules',
         collection: 'security_group_rules',

@@ -1,6 +1,13 @@
 import * as z from 'zod';
 import { type Blocker, defineType, type ProjectContext } from '../../task/service.ts';
-import { destroy, type Filters, Owned, ownerOf, requireExtension, rowsOf } from './collection.ts';
+import {
+  deleteResource,
+  type Filters,
+  Owned,
+  ownerOf,
+  requireExtension,
+  rowsOf,
+} from './collection.ts';
 
 const Policy = Owned.omit({ name: true }).extend({
   target_tenant: z.string(),
@@ -25,7 +32,7 @@ const policies = async (context: ProjectContext, filters: Filters): Promise<Poli
 };
 
 /** The project that received the grant still uses the object. */
-const inUse = (message: string, actor: Blocker['actor']) => async (): Promise<Blocker> => ({
+const inUseBlocker = (message: string, actor: Blocker['actor']) => async (): Promise<Blocker> => ({
   message,
   actor,
   advice:
@@ -60,11 +67,11 @@ const rbacPolicy = defineType({
   owner: (row) => ownerOf(row),
   label: (row) => `${row.object_type} ${row.object_id}`,
   remove: (row, { api }) =>
-    destroy(
+    deleteResource(
       api,
       path,
       row,
-      inUse(
+      inUseBlocker(
         `project ${row.target_tenant} still uses the object that this policy shares`,
         'other-project',
       ),
@@ -104,11 +111,11 @@ const rbacGrant = defineType({
   owner: (row) => row.target_tenant,
   label: (row) => `${row.object_type} ${row.object_id}`,
   remove: (row, { api }) =>
-    destroy(
+    deleteResource(
       api,
       path,
       row,
-      inUse(
+      inUseBlocker(
         `the project still uses the ${row.object_type} that another project shared with it`,
         'operator',
       ),

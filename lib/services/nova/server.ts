@@ -9,14 +9,14 @@ import {
 import { epochOf } from '../kit/time.ts';
 
 /** Parallel calls to Nova, unless the settings name another number. */
-export const CONCURRENCY = 8;
+export const NOVA_CONCURRENCY = 8;
 /**
  * Nova completes most deletions in seconds. It does not repeat a message to the compute host that
  * was lost.
  */
-const PATIENCE = 5 * 60_000;
+const STUCK_AFTER_MILLIS = 5 * 60_000;
 /** Number of deletions to request before the servers are listed again. */
-const MOST_TOGETHER = 100;
+const DELETE_BATCH_SIZE = 100;
 
 const serverRow = z.object({
   id: z.string(),
@@ -41,7 +41,7 @@ const isDeleting = (row: ServerRow): boolean =>
  * lists the servers of the token's own project. Without `soft_deleted` it hides those that wait for
  * `reclaim_instance_interval`.
  */
-async function servers({ api, project }: ProjectContext): Promise<ServerRow[]> {
+async function listServers({ api, project }: ProjectContext): Promise<ServerRow[]> {
   const query = { all_tenants: 1, project_id: project, soft_deleted: true };
   return (
     await api.list('/servers/detail', {
@@ -60,7 +60,7 @@ const usages = z.object({ usages: z.record(z.string(), z.number()) });
  * list_records_by_skipping_down_cells). Placement still has their allocations. Allocations end a
  * moment after the server, so this may also be that moment.
  */
-async function unlisted(context: ProjectContext): Promise<ServerRow[]> {
+async function usageWithoutServers(context: ProjectContext): Promise<ServerRow[]> {
   const { project } = context;
   // Placement only checks Nova's list. The cleanup continues if Placement can't be reached.
   const placement = await context.apiOf('placement').catch((error: unknown) => {
@@ -79,14 +79,14 @@ async function unlisted(context: ProjectContext): Promise<ServerRow[]> {
   );
   if (counted.length === 0) return [];
   // The owner is the project in the request to Placement: the answer names none.
-  const words = counted.map(([name, amount]) => `${amount} ${name}`).join(', ');
+  const usage = counted.map(([name, amount]) => `${amount} ${name}`).join(', ');
   return [
     {
       id: `usages-of-${project}`,
       name: 'servers that Nova does not list',
       tenant_id: project,
       status: 'UNKNOWN',
-      unlisted: words,
+      unlisted: usage,
     },
   ];
 }
@@ -105,49 +105,49 @@ async function deletingSince(row: ServerRow, api: ServiceApi): Promise<number | 
     .parse(answer.json)
     .instanceActions.map(({ action, start_time }) => ({ action, at: epochOf(start_time) }))
     .sort((a, b) => b.at - a.at);
-  const others = newestFirst.findIndex(
+  const lastOther = newestFirst.findIndex(
     ({ action }) => action !== 'delete' && action !== 'resetState',
   );
-  const deletions = (others < 0 ? newestFirst : newestFirst.slice(0, others)).filter(
+  const deletions = (lastOther < 0 ? newestFirst : newestFirst.slice(0, lastOther)).filter(
     ({ action }) => action === 'delete',
   );
   return deletions.at(-1)?.at;
 }
 
-async function accepted(row: ServerRow, { api, now }: ProjectContext): Promise<Removal> {
+async function acceptedRemoval(row: ServerRow, { api, now }: ProjectContext): Promise<Removal> {
   const since = await deletingSince(row, api);
-  return since !== undefined && now() - since > PATIENCE
+  return since !== undefined && now() - since > STUCK_AFTER_MILLIS
     ? { is: 'accepted', stuckSince: since }
     : { is: 'accepted' };
 }
 
 async function removeServer(row: ServerRow, context: ProjectContext): Promise<Removal> {
   const { api, now } = context;
-  const act = (json: object) => api.request('POST', `${pathOf(row)}/action`, { json });
+  const postAction = (json: object) => api.request('POST', `${pathOf(row)}/action`, { json });
   // Nova shows a server as deleted for a moment before it is gone.
   if (row.status === 'DELETED') return { is: 'accepted' };
   if (row.status === 'SOFT_DELETED') {
-    await act({ forceDelete: null });
+    await postAction({ forceDelete: null });
     return { is: 'accepted' };
   }
   if (isDeleting(row)) {
-    const asked = epochOf(row.updated);
-    if (!(now() - asked > PATIENCE)) return { is: 'accepted' };
+    const requestedAt = epochOf(row.updated);
+    if (!(now() - requestedAt > STUCK_AFTER_MILLIS)) return { is: 'accepted' };
     // While the host is up, Nova ignores both DELETE and forceDelete for a server in task state
     // "deleting" (seen on 26.2).
-    await act({ 'os-resetState': { state: 'error' } });
+    await postAction({ 'os-resetState': { state: 'error' } });
     await api.request('DELETE', pathOf(row));
     return {
       is: 'accepted',
-      stuckSince: Math.min(asked, (await deletingSince(row, api)) ?? asked),
+      stuckSince: Math.min(requestedAt, (await deletingSince(row, api)) ?? requestedAt),
     };
   }
   // A lock does not stop an administrator.
   await api.request('DELETE', pathOf(row));
-  return row.status === 'ERROR' ? accepted(row, context) : { is: 'accepted' };
+  return row.status === 'ERROR' ? acceptedRemoval(row, context) : { is: 'accepted' };
 }
 
-const IGNORED: Removal = {
+const IGNORED_DELETION: Removal = {
   is: 'blocked',
   message:
     'Nova accepted the deletion but did nothing: disable_terminate is set for the ' +
@@ -170,7 +170,7 @@ async function removeServers(
   const answers = new Array<Removal | PropagatorError>(rows.length);
   let refusal: PropagatorError | undefined;
   const queue = rows.entries();
-  const work = async (): Promise<void> => {
+  const worker = async (): Promise<void> => {
     for (const [index, row] of queue) {
       try {
         answers[index] = refusal ?? (await removeServer(row, context));
@@ -181,17 +181,17 @@ async function removeServers(
       }
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, work));
-  const after = new Map((await servers(context)).map((row) => [row.id, row]));
+  await Promise.all(Array.from({ length: NOVA_CONCURRENCY }, worker));
+  const after = new Map((await listServers(context)).map((row) => [row.id, row]));
   return rows.map((row, index) => {
-    const answer = answers[index] ?? IGNORED;
+    const answer = answers[index] ?? IGNORED_DELETION;
     const now = after.get(row.id);
     if (answer instanceof Error || answer.is !== 'accepted') return answer;
     if (!now) return { is: 'gone' };
     const isUntouched =
       !['SOFT_DELETED', 'DELETED'].includes(row.status) && !isDeleting(row) && !isDeleting(now);
     return isUntouched && now.status === row.status && now.updated === row.updated
-      ? IGNORED
+      ? IGNORED_DELETION
       : answer;
   });
 }
@@ -199,8 +199,8 @@ async function removeServers(
 export const server = defineType<ServerRow>({
   name: 'server',
   async list(context) {
-    const rows = await servers(context);
-    return rows.length > 0 ? rows : unlisted(context);
+    const rows = await listServers(context);
+    return rows.length > 0 ? rows : usageWithoutServers(context);
   },
   id: (row) => row.id,
   owner: (row) => row.tenant_id ?? undefined,
@@ -219,5 +219,5 @@ export const server = defineType<ServerRow>({
             'allocations are orphaned (nova-manage placement audit).',
         },
   remove: removeServer,
-  batch: { most: MOST_TOGETHER, remove: removeServers },
+  batch: { most: DELETE_BATCH_SIZE, remove: removeServers },
 });

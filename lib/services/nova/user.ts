@@ -49,7 +49,7 @@ const quotaSet = z.object({ quota_set: z.record(z.string(), z.unknown()) });
 export const userQuota = defineUserQuota({
   name: 'user-quota',
   list: async (context) =>
-    (await Promise.all(context.projects.map((project) => differing(project, context)))).flat(),
+    (await Promise.all(context.projects.map((project) => limitsOfUser(project, context)))).flat(),
   id: (row) => `${row.project}/${row.user}`,
   // Project and user are the address of the row: the answer names only the project.
   owner: (row) => row.user,
@@ -62,16 +62,16 @@ export const userQuota = defineUserQuota({
   },
 });
 
-async function differing(project: string, { api, user }: UserContext) {
+async function limitsOfUser(project: string, { api, user }: UserContext) {
   const path = `/os-quota-sets/${encodeURIComponent(project)}`;
   try {
-    const [own, common] = await Promise.all([
+    const [own, projectSet] = await Promise.all([
       api.request('GET', path, { query: { user_id: user } }),
       api.request('GET', path),
     ]);
-    const standard = quotaSet.parse(common.json).quota_set;
+    const projectLimits = quotaSet.parse(projectSet.json).quota_set;
     const limits = Object.entries(quotaSet.parse(own.json).quota_set).filter(
-      ([name, value]) => standard[name] !== value,
+      ([name, value]) => projectLimits[name] !== value,
     );
     return limits.length === 0
       ? []

@@ -6,7 +6,7 @@ import type { Answer, ProjectContext, RequestOptions, ServiceApi } from '../../t
  * Page size if the cluster does not report its maximum. A larger page than the maximum is answered
  * with 412.
  */
-export const CAREFUL_PAGE = 1000;
+export const DEFAULT_PAGE_SIZE = 1000;
 
 /** The account of a project in Swift. */
 export interface SwiftAccount {
@@ -23,11 +23,11 @@ export interface SwiftAccount {
  * catalog's URL does not end in our own project, because then no other account can be addressed.
  */
 export function accountOf({ api, project }: Pick<ProjectContext, 'api' | 'project'>): SwiftAccount {
-  const { endpoint: home, ownProject } = api;
+  const { endpoint: ownEndpoint, ownProject } = api;
   if (
     ownProject === '' ||
-    !home.endsWith(ownProject) ||
-    !home.slice(0, -ownProject.length).includes('/v1/')
+    !ownEndpoint.endsWith(ownProject) ||
+    !ownEndpoint.slice(0, -ownProject.length).includes('/v1/')
   )
     throw new PropagatorError({
       code: 'swift.endpoint.account',
@@ -41,7 +41,7 @@ export function accountOf({ api, project }: Pick<ProjectContext, 'api' | 'projec
       service: 'swift',
       region: api.region,
     });
-  const prefix = home.slice(0, -ownProject.length);
+  const prefix = ownEndpoint.slice(0, -ownProject.length);
   const endpoint = `${prefix}${encodeURIComponent(project)}`;
   return { endpoint, project: endpoint.slice(prefix.length) };
 }
@@ -79,19 +79,19 @@ export function infoOf(context: ProjectContext): Promise<Info | undefined> {
 }
 
 /** Sends a request to the project's account; `path` starts below the account. */
-export function ask(
+export function requestAccount(
   context: ProjectContext,
   method: Parameters<ServiceApi['request']>[0],
   path: string,
   options: RequestOptions = {},
 ): Promise<Answer> {
-  return speak(
+  return withRoleAdvice(
     context.api.request(method, path, { ...options, endpoint: accountOf(context).endpoint }),
   );
 }
 
 /** Adds advice to a 403, which has only one cause in Swift. */
-export async function speak<T>(call: Promise<T>): Promise<T> {
+export async function withRoleAdvice<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (error) {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type ErrorClass, PropagatorError } from '../../shared/errors.ts';
 import type { ProjectContext, Removal } from '../../task/service.ts';
-import { ask } from './account.ts';
+import { requestAccount } from './account.ts';
 
 /** The answer of the bulk middleware, which has HTTP status 200 even after failures. */
 const report = z.object({
@@ -24,15 +24,15 @@ export async function bulkDelete(
   paths: readonly string[],
   context: ProjectContext,
 ): Promise<(Removal | PropagatorError)[]> {
-  const answer = await ask(context, 'POST', '', {
+  const answer = await requestAccount(context, 'POST', '', {
     query: { 'bulk-delete': true },
     headers: { 'content-type': 'text/plain', accept: 'application/json' },
     body: paths.join('\n'),
   });
   const parsed = report.safeParse(answer.json);
-  const fail = (status: string, what: string): PropagatorError =>
+  const errorOf = (status: string, what: string): PropagatorError =>
     failure(status, what, context.region, answer.requestId);
-  if (!parsed.success) throw fail('502', 'the answer is not the report of a bulk delete');
+  if (!parsed.success) throw errorOf('502', 'the answer is not the report of a bulk delete');
   const {
     Errors: failed,
     'Response Status': status,
@@ -41,18 +41,18 @@ export async function bulkDelete(
   } = parsed.data;
   const succeeded = status.startsWith('2');
   if (!succeeded && failed.length === 0)
-    throw fail(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
-  const reasons = new Map(failed.map(([name, reason]) => [plain(name), reason]));
+    throw errorOf(status, parsed.data['Response Body'] || 'the bulk delete failed as a whole');
+  const reasons = new Map(failed.map(([name, reason]) => [unescaped(name), reason]));
   // The middleware stops after many failures and does not tell at which name.
   const unfinished = deleted + notFound + failed.length < paths.length;
   // The report does not tell which names were not found. If none was found, the container's listing
   // is behind.
   const stale = notFound === paths.length;
   return paths.map((path) => {
-    const reason = reasons.get(plain(path));
-    if (reason !== undefined) return fail(reason, 'an object was not deleted');
+    const reason = reasons.get(unescaped(path));
+    if (reason !== undefined) return errorOf(reason, 'an object was not deleted');
     if (unfinished)
-      return fail('503', 'the bulk delete stopped before it had processed all objects');
+      return errorOf('503', 'the bulk delete stopped before it had processed all objects');
     return stale ? { is: 'accepted' } : { is: 'gone' };
   });
 }
@@ -61,7 +61,7 @@ export async function bulkDelete(
  * Returns `container/object` without escapes. A container's name has no slash, so leading slashes
  * belong to neither.
  */
-const plain = (path: string): string => decodeURIComponent(path).replace(/^\/+/, '');
+const unescaped = (path: string): string => decodeURIComponent(path).replace(/^\/+/, '');
 
 function failure(
   status: string,

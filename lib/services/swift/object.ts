@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { ProjectContext, Removal } from '../../task/service.ts';
-import { accountOf, ask, CAREFUL_PAGE, infoOf, speak } from './account.ts';
+import { accountOf, DEFAULT_PAGE_SIZE, infoOf, requestAccount, withRoleAdvice } from './account.ts';
 import { bulkDelete } from './bulk.ts';
 
 export interface ObjectRow {
@@ -31,13 +31,13 @@ export async function objectsOf(
   container: string,
   atMost: number,
 ): Promise<{ rows: ObjectRow[]; more: boolean }> {
-  const known = await infoOf(context);
+  const info = await infoOf(context);
   const { endpoint, project } = accountOf(context);
   // Without versioning the parameter is unknown and has no effect.
-  const query = known === undefined || known.object_versioning ? { versions: true } : {};
-  const limit = known?.swift?.container_listing_limit ?? CAREFUL_PAGE;
+  const query = info === undefined || info.object_versioning ? { versions: true } : {};
+  const limit = info?.swift?.container_listing_limit ?? DEFAULT_PAGE_SIZE;
   try {
-    const { rows, more } = await speak(
+    const { rows, more } = await withRoleAdvice(
       context.api.list(pathOfContainer(container), {
         row: listed,
         paging: 'swift',
@@ -78,22 +78,23 @@ export async function removeObjects(
   const bulk = (await infoOf(context))?.bulk_delete;
   const answers = new Map<ObjectRow, Removal | PropagatorError>();
   // The bulk delete does not support version ids.
-  const isWhole = (row: ObjectRow): boolean => bulk !== undefined && row.version === undefined;
-  const single = rows.filter((row) => !isWhole(row));
-  const whole = rows.filter(isWhole);
-  await removeEach(single, context, answers);
+  const canBulkDelete = (row: ObjectRow): boolean =>
+    bulk !== undefined && row.version === undefined;
+  const oneByOne = rows.filter((row) => !canBulkDelete(row));
+  const inBulk = rows.filter(canBulkDelete);
+  await removeEach(oneByOne, context, answers);
   const most = bulk?.max_deletes_per_request ?? rows.length;
-  for (let at = 0; at < whole.length; at += most) {
-    const some = whole.slice(at, at + most);
-    const removals = await bulkDelete(some.map(pathOfObject), context);
-    for (const [index, row] of some.entries())
+  for (let at = 0; at < inBulk.length; at += most) {
+    const chunk = inBulk.slice(at, at + most);
+    const removals = await bulkDelete(chunk.map(pathOfObject), context);
+    for (const [index, row] of chunk.entries())
       answers.set(row, removals[index] ?? { is: 'accepted' });
   }
   return rows.map((row) => answers.get(row) ?? { is: 'accepted' });
 }
 
 /** Parallel calls for one batch of rows. The API's own limit also applies. */
-const AT_ONCE = 8;
+const PARALLEL_DELETIONS = 8;
 
 async function removeEach(
   rows: readonly ObjectRow[],
@@ -110,7 +111,7 @@ async function removeEach(
       if (answer instanceof PropagatorError && answer.class === 'Denied') refused = answer;
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await Promise.all(Array.from({ length: PARALLEL_DELETIONS }, worker));
 }
 
 /**
@@ -123,7 +124,10 @@ async function removeObject(
 ): Promise<Removal | PropagatorError> {
   try {
     const query = row.version === undefined ? {} : { 'version-id': row.version };
-    const answer = await ask(context, 'DELETE', pathOfObject(row), { query, accept: [404] });
+    const answer = await requestAccount(context, 'DELETE', pathOfObject(row), {
+      query,
+      accept: [404],
+    });
     // 404 for a listed row: the container's listing is behind, and only the listing proves the
     // removal.
     return answer.status === 404 ? { is: 'accepted' } : { is: 'gone' };
@@ -142,9 +146,14 @@ async function stopOldVersioning(container: string, context: ProjectContext): Pr
   const known = await infoOf(context);
   if (known !== undefined && !known.versioned_writes) return;
   await context.memoize(`swift.old-versioning/${container}`, async () => {
-    const { headers } = await ask(context, 'HEAD', pathOfContainer(container), { accept: [404] });
+    const { headers } = await requestAccount(context, 'HEAD', pathOfContainer(container), {
+      accept: [404],
+    });
     if (!headers.has('x-versions-location') && !headers.has('x-history-location')) return;
     const off = { 'x-remove-versions-location': 'x', 'x-remove-history-location': 'x' };
-    await ask(context, 'POST', pathOfContainer(container), { headers: off, accept: [404] });
+    await requestAccount(context, 'POST', pathOfContainer(container), {
+      headers: off,
+      accept: [404],
+    });
   });
 }

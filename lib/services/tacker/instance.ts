@@ -10,7 +10,7 @@ import { epochOf } from '../kit/time.ts';
 import { type Owned, ownedBy } from './tenant.ts';
 
 /** The removal of a large VNF's stack takes an hour at most ([openstack_vim] stack_retries). */
-const PATIENCE = 3_600_000;
+const STUCK_AFTER_MILLIS = 3_600_000;
 
 const instanceRow = z.object({
   id: z.string(),
@@ -64,13 +64,13 @@ export const vnfInstance = defineType<InstanceRow>({
       return { is: 'accepted' };
     } catch (error) {
       if (!(error instanceof PropagatorError) || error.report.status !== 409) throw error;
-      return afterRefusal(row, error.message, api, context);
+      return removalAfterRefusal(row, error.message, api, context);
     }
   },
 });
 
 /** The row of an instance does not show the operation in progress; the list of operations does. */
-async function afterRefusal(
+async function removalAfterRefusal(
   row: InstanceRow,
   refusal: string,
   api: ServiceApi,
@@ -84,9 +84,11 @@ async function afterRefusal(
     .at(-1);
   if (latest && ['STARTING', 'PROCESSING', 'ROLLING_BACK'].includes(latest.operationState)) {
     const since = epochOf(latest.startTime);
-    return now() - since > PATIENCE ? { is: 'accepted', stuckSince: since } : { is: 'accepted' };
+    return now() - since > STUCK_AFTER_MILLIS
+      ? { is: 'accepted', stuckSince: since }
+      : { is: 'accepted' };
   }
-  if (latest?.operationState === 'FAILED_TEMP') return giveUp(latest, api);
+  if (latest?.operationState === 'FAILED_TEMP') return endFailedOperation(latest, api);
   return {
     is: 'blocked',
     message: refusal,
@@ -95,7 +97,7 @@ async function afterRefusal(
   };
 }
 
-async function giveUp(operation: Operation, api: ServiceApi): Promise<Removal> {
+async function endFailedOperation(operation: Operation, api: ServiceApi): Promise<Removal> {
   const at = `${operations}/${encodeURIComponent(operation.id)}`;
   if (operation.operation === 'INSTANTIATE') {
     await api.request('POST', `${at}/rollback`);

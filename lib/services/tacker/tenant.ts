@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import type { ProjectContext } from '../../task/service.ts';
 
 /** An id that no project has. */
-const NOBODY = '0'.repeat(32);
+const UNUSED_PROJECT_ID = '0'.repeat(32);
 
 /** A row of an ETSI listing, and the project that was proven to be its owner. */
 export type Owned<Row> = Row & { readonly owner: string | undefined };
@@ -19,12 +19,15 @@ export async function ownedBy<Row extends { readonly id: string }>(
   path: string,
   row: z.ZodType<Row>,
 ): Promise<Owned<Row>[]> {
-  const of = async (tenant: string): Promise<Row[]> => {
+  const listFor = async (tenant: string): Promise<Row[]> => {
     const query = { all_records: 'yes', filter: `(eq,tenantId,${tenant})` };
     return (await api.list(path, { row, paging: 'none', query })).rows;
   };
-  const found = await of(project);
+  const found = await listFor(project);
   if (found.length === 0) return [];
-  const anybodys = new Set((await of(NOBODY)).map(({ id }) => id));
-  return found.map((one) => ({ ...one, owner: anybodys.has(one.id) ? undefined : project }));
+  const returnedForAnyProject = new Set((await listFor(UNUSED_PROJECT_ID)).map(({ id }) => id));
+  return found.map((one) => ({
+    ...one,
+    owner: returnedForAnyProject.has(one.id) ? undefined : project,
+  }));
 }

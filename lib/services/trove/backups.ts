@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import { type Blocker, defineType, type ProjectContext, type Removal } from '../../task/service.ts';
-import { instancesOf, waits } from './rows.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
+import { instancesOf } from './rows.ts';
 
 const text = z.string().nullish();
 const backupRow = z.object({
@@ -45,11 +46,14 @@ export const backup = defineType({
     // Trove also deletes all backups that are based on a backup, of any project. An administrator
     // may have created one in another project.
     const all = await backupsOf(context, { all_projects: true });
-    const judged = rows.map((row) => ({
+    const withForeign = rows.map((row) => ({
       ...row,
       foreign: descendants(row, all).filter((child) => child.project_id !== row.project_id),
     }));
-    return judged.map((row) => ({ ...row, parent: judged.find(({ id }) => id === row.parent_id) }));
+    return withForeign.map((row) => ({
+      ...row,
+      parent: withForeign.find(({ id }) => id === row.parent_id),
+    }));
   },
   id: (row) => row.id,
   owner: (row) => row.project_id ?? undefined,
@@ -65,11 +69,11 @@ export const backup = defineType({
         advice: 'Ask its owner to delete that backup.',
       };
     return row.parent && row.parent.foreign.length === 0
-      ? waits('Trove deletes the backup with the backup that it is based on')
+      ? temporaryBlocker('Trove deletes the backup with the backup that it is based on')
       : undefined;
   },
   async remove(row, context): Promise<Removal> {
-    if (RUNNING.includes(row.status ?? '')) await callFailed(row, context);
+    if (RUNNING.includes(row.status ?? '')) await resetToFailed(row, context);
     const path = `/backups/${encodeURIComponent(row.id)}`;
     try {
       await (context.projectApi ?? context.api).request('DELETE', path);
@@ -120,7 +124,7 @@ function descendants(row: BackupRow, all: readonly BackupRow[]): BackupRow[] {
  * This is the only call that ends a stuck backup. It resets the task of the instance, so the
  * instance must belong to the project.
  */
-async function callFailed(row: BackupRow, context: ProjectContext): Promise<void> {
+async function resetToFailed(row: BackupRow, context: ProjectContext): Promise<void> {
   const own = (await instancesOf(context)).find(
     (one) => one.id === row.instance_id && one.tenant_id === context.project,
   );

@@ -1,14 +1,14 @@
 import { type Blocker, defineType, type Removal } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
 import {
+  blockedIfRefused,
+  buildBlocker,
   changedAt,
   clustersOf,
   instancesOf,
   isOlderThan,
   isSlowBuild,
-  PATIENCE,
-  unlessBuilt,
-  unlessInTheWay,
-  waits,
+  STUCK_AFTER_MILLIS,
 } from './rows.ts';
 
 const isBusy = ({ task }: { readonly task: { readonly name: string } }): boolean =>
@@ -23,15 +23,15 @@ export const cluster = defineType({
   owner: (row) => row.tenant_id ?? undefined,
   label: (row) => row.name ?? undefined,
   blocked: (row, context) =>
-    isBusy(row) ? unlessBuilt(row, context, `busy (${row.task.name})`) : undefined,
+    isBusy(row) ? buildBlocker(row, context, `busy (${row.task.name})`) : undefined,
   async remove(row, context): Promise<Removal> {
     const path = `/clusters/${encodeURIComponent(row.id)}`;
     const isUnderWay = row.task.name === 'DELETING';
-    if (isUnderWay && !isOlderThan(row, PATIENCE, context)) return { is: 'accepted' };
+    if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { is: 'accepted' };
     // Trove answers 422 otherwise. If a deletion is stuck, one of the members may be the cause.
     if (row.task.name !== 'NONE')
       await context.api.request('POST', path, { json: { 'reset-status': { force_delete: true } } });
-    return unlessInTheWay(/not ready|current cluster task/i, async () => {
+    return blockedIfRefused(/not ready|current cluster task/i, async () => {
       await (context.projectApi ?? context.api).request('DELETE', path);
       return isUnderWay ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
     });
@@ -73,7 +73,10 @@ export const instance = defineType({
   blocked(row, context): Blocker | undefined {
     const { waitsForBuild: canFollowDeletion } = row;
     if (row.cluster_id && row.cluster)
-      return { ...waits('Trove deletes the instance with its cluster'), canFollowDeletion };
+      return {
+        ...temporaryBlocker('Trove deletes the instance with its cluster'),
+        canFollowDeletion,
+      };
     if (row.cluster_id)
       return {
         message:
@@ -85,20 +88,20 @@ export const instance = defineType({
           'database. The propagator then deletes the instance.',
       };
     if (row.replicas && row.replicas.length > 0)
-      return { ...waits('its replicas must be deleted first'), canFollowDeletion };
-    return row.status === 'BUILD' ? unlessBuilt(row, context, 'being built') : undefined;
+      return { ...temporaryBlocker('its replicas must be deleted first'), canFollowDeletion };
+    return row.status === 'BUILD' ? buildBlocker(row, context, 'being built') : undefined;
   },
   async remove(row, context): Promise<Removal> {
     const path = `/instances/${encodeURIComponent(row.id)}`;
     // The state SHUTDOWN is also that of a stopped server.
     const isUnderWay = /^deleting/i.test(row.task_description ?? '');
-    if (isUnderWay && !isOlderThan(row, PATIENCE, context)) return { is: 'accepted' };
+    if (isUnderWay && !isOlderThan(row, STUCK_AFTER_MILLIS, context)) return { is: 'accepted' };
     // Trove answers 422 otherwise.
     if (row.status === 'BUILD')
       await context.api.request('POST', `${path}/action`, {
         json: { reset_status: { force_delete: true } },
       });
-    return unlessInTheWay(/not ready|replica/i, async () => {
+    return blockedIfRefused(/not ready|replica/i, async () => {
       await (context.projectApi ?? context.api).request('DELETE', path);
       return isUnderWay ? { is: 'accepted', stuckSince: changedAt(row) } : { is: 'accepted' };
     });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../../shared/errors.ts';
 import type { Blocker, ProjectContext, Removal } from '../../task/service.ts';
+import { temporaryBlocker } from '../kit/blockers.ts';
 import { epochOf } from '../kit/time.ts';
 
 const text = z.string().nullish();
@@ -63,17 +64,17 @@ export const clustersOf = ({
 
 const MINUTE = 60_000;
 /** After this time a deletion is requested again. */
-export const PATIENCE = 15 * MINUTE;
+export const STUCK_AFTER_MILLIS = 15 * MINUTE;
 /**
  * A build that takes longer than Trove itself waits (`usage_timeout`, `restore_usage_timeout`) has
  * failed.
  */
-const LONG = 60 * MINUTE;
+const BUILD_LIMIT_MILLIS = 60 * MINUTE;
 /**
  * A living project waits this long for a build. A slower instance is removed after the project's
  * deletion.
  */
-const SHORT = 5 * MINUTE;
+const PRE_DELETE_BUILD_LIMIT_MILLIS = 5 * MINUTE;
 
 /** Returns the time of the last change in epoch milliseconds. */
 export const changedAt = (row: z.infer<z.ZodObject<typeof dated>>): number =>
@@ -84,37 +85,36 @@ export const isOlderThan = (
   { now }: Pick<ProjectContext, 'now'>,
 ): boolean => now() - changedAt(row) > millis;
 
-/** Returns a blocker that resolves by itself. */
-export const waits = (message: string): Blocker => ({ message, actor: 'none' });
-
 /**
  * Blocks the removal during a build: an interrupted build would leave servers and volumes behind in
  * Trove's own project.
  */
-export const unlessBuilt = (
+export const buildBlocker = (
   row: Parameters<typeof changedAt>[0],
   context: Pick<ProjectContext, 'now'>,
   doing: string,
 ): Blocker | undefined =>
-  isOlderThan(row, LONG, context)
+  isOlderThan(row, BUILD_LIMIT_MILLIS, context)
     ? undefined
     : {
-        ...waits(`it is ${doing}; the propagator waits up to an hour before it interrupts Trove`),
-        canFollowDeletion: isOlderThan(row, SHORT, context),
+        ...temporaryBlocker(
+          `it is ${doing}; the propagator waits up to an hour before it interrupts Trove`,
+        ),
+        canFollowDeletion: isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context),
       };
 
 /** Returns true if a build takes so long that the phase `pre-delete` ends without it. */
 export const isSlowBuild = (
   row: Parameters<typeof changedAt>[0],
   context: Pick<ProjectContext, 'now'>,
-): boolean => isOlderThan(row, SHORT, context);
+): boolean => isOlderThan(row, PRE_DELETE_BUILD_LIMIT_MILLIS, context);
 
 /**
  * Runs a removal and turns a refusal into a blocker. Trove also answers 400, 403 and 422 where
  * other services answer 409, and only the message tells the cases apart. An error without one of
  * the words is thrown again.
  */
-export async function unlessInTheWay(
+export async function blockedIfRefused(
   words: RegExp,
   remove: () => Promise<Removal>,
 ): Promise<Removal> {
@@ -127,7 +127,7 @@ export async function unlessInTheWay(
       !words.test(error.message)
     )
       throw error;
-    return { is: 'blocked', ...waits(error.message) };
+    return { is: 'blocked', ...temporaryBlocker(error.message) };
   }
 }
 
@@ -135,12 +135,12 @@ export async function unlessInTheWay(
  * Does the same for resources that an instance holds: if a build in the project takes long, the
  * resource does not delay the phase `pre-delete` either.
  */
-export async function unlessHeldByBuild(
+export async function blockedWhileInUse(
   context: ProjectContext,
   words: RegExp,
   remove: () => Promise<Removal>,
 ): Promise<Removal> {
-  const removal = await unlessInTheWay(words, remove);
+  const removal = await blockedIfRefused(words, remove);
   if (removal.is !== 'blocked') return removal;
   const rows = (await instancesOf(context)).filter((row) => row.tenant_id === context.project);
   const canFollowDeletion = rows.some((row) => row.status === 'BUILD' && isSlowBuild(row, context));
