@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMillis } from '../shared/backoff.ts';
 import { reportOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 
@@ -41,7 +42,7 @@ const POLL_MILLIS = 1000;
  */
 const QUIET_MILLIS = 5000;
 const LONGEST_MILLIS = 60_000;
-const AGAIN_SECONDS = [2, 5, 10, 30, 60];
+const RETRY = { firstMillis: 2000, longestMillis: 60_000 };
 
 /**
  * Fills the inventory at the start, with retries. After each gap in which notifications may have
@@ -107,7 +108,7 @@ export function startInventorySync({
   /** All processes use the same time slots, so that they claim the same sweep. */
   const slotOf = (at: number): number => (sweepMillis > 0 ? Math.floor(at / sweepMillis) : 0);
   const untilDone = async (work: () => Promise<unknown>): Promise<void> => {
-    for (let n = 0; !signal.aborted; n += 1) {
+    for (let attempt = 1; !signal.aborted; attempt += 1) {
       try {
         await work();
         state = afterwards;
@@ -117,7 +118,7 @@ export function startInventorySync({
         const error = reportOf(thrown, { code: 'inventory.fill', service: 'keystone' });
         if (state !== afterwards) state = `not synchronized: ${error.message}`;
         log.warn(error, 'accounts could not be listed in Keystone; retrying');
-        await wait((AGAIN_SECONDS[n] ?? 60) * 1000);
+        await wait(backoffMillis(attempt, RETRY));
       }
     }
   };

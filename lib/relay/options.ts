@@ -1,3 +1,4 @@
+import type { Backoff } from '../shared/backoff.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Settings } from '../shared/settings.ts';
 import { type BrokerTls, brokerTls, type TlsSettings } from './tls.ts';
@@ -29,8 +30,8 @@ export interface RelayOptions {
   readonly prefetch: number;
   /** Notifications per batch, and how long the first one waits for more. */
   readonly batch: { readonly size: number; readonly waitMillis: number };
-  /** Back-off after failures: starts at `firstMillis`, doubles, limited to `maxMillis`. */
-  readonly backOff: { readonly firstMillis: number; readonly maxMillis: number };
+  /** Back-off after failures. */
+  readonly backOff: Backoff;
   /**
    * Polling interval for a missing exchange or queue. Notifications from before the binding are
    * lost.
@@ -57,7 +58,7 @@ export const DEFAULTS = {
   tls: {},
   prefetch: 500,
   batch: { size: 100, waitMillis: 20 },
-  backOff: { firstMillis: 500, maxMillis: 30_000 },
+  backOff: { firstMillis: 500, longestMillis: 30_000 },
   pollMillis: 5_000,
   renewMillis: 30_000,
   managementUrl: undefined,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NotificationReceived } from '../../events/notification.ts';
+import { backoffMillis } from '../shared/backoff.ts';
 import { reportOf } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { brokerFailure } from './failure.ts';
@@ -41,9 +42,6 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
-/** Jitter between half and all of the back-off, so that two relays do not retry in step. */
-const jittered = (millis: number): number => millis * (0.5 + Math.random() / 2);
-
 /**
  * Consumes notifications from RabbitMQ until stopped. It never throws: each failure is logged,
  * shown in `state` and retried with back-off.
@@ -69,13 +67,9 @@ export function startRelay(options: RelayOptions, deps: RelayDeps): Relay {
     if (state.connected !== connected || state.waiting !== waiting)
       state = { ...state, connected, waiting, since: deps.now() };
   };
+  /** At least half of the back-off. Jitter prevents two relays from retrying in step. */
   const waitAfter = (count: number): number =>
-    jittered(
-      Math.min(
-        options.backOff.maxMillis,
-        options.backOff.firstMillis * 2 ** Math.min(count - 1, 16),
-      ),
-    );
+    backoffMillis(count, options.backOff, 0.5 + Math.random() / 2);
   const updateState = (): void => change(state.connected, storeError ?? absent);
 
   const session = async (url: string): Promise<void> => {

@@ -97,7 +97,7 @@ beforeEach(async () => {
   });
   // The relay connects before its queue is bound to the exchange. Messages that are published in
   // between are lost.
-  await eventually('it is bound', async () => {
+  await eventually('the queue is bound', async () => {
     await world.publish('bound?');
     return sqs.bodies.has('bound?');
   });
@@ -116,7 +116,7 @@ const hasAll = (wanted: readonly string[]) => () => {
   return wanted.every((body) => bodies.has(body));
 };
 
-describe('a relay from a real RabbitMQ to a queue of AWS', () => {
+describe('the relay from RabbitMQ to an SQS queue', () => {
   it('loses nothing while AWS is unavailable: the broker keeps the messages, and the state names the error', async () => {
     await world.publish(...numbered(100, 'before'));
     await eventually('the first messages are in the queue', hasAll(numbered(100, 'before')));

@@ -19,15 +19,15 @@ const has =
     bodies.every((body) => world.store.bodies.includes(body));
 const isDrained = async (): Promise<boolean> => (await world.queueState())?.messages === 0;
 
-describe('between a real RabbitMQ and the store', () => {
-  it('of several hosts the next is tried at once, and again when it fails', async () => {
+describe('the relay between RabbitMQ and the store', () => {
+  it('tries the next of several hosts at once, and fails over again', async () => {
     const other = await new BrokerProxy().open();
     try {
       const gone = new URL(BROKER);
       gone.port = '1';
       const urls = [gone.href, world.proxy.url, other.url];
       // A wait between two hosts would outlast the test.
-      const backOff = { firstMillis: 60_000, maxMillis: 60_000 };
+      const backOff = { firstMillis: 60_000, longestMillis: 60_000 };
       await world.started({ urls, backOff });
       world.proxy.isOpen = false;
       world.proxy.cut();
@@ -38,7 +38,7 @@ describe('between a real RabbitMQ and the store', () => {
     }
   });
 
-  it('a virtual host that does not exist is named', async () => {
+  it('names a virtual host that does not exist', async () => {
     const url = new URL(BROKER);
     url.pathname = '/no-such-host';
     const relay = world.start({ urls: [url.href] });
@@ -46,7 +46,7 @@ describe('between a real RabbitMQ and the store', () => {
     expect(relay.state().waiting).toContain('refused the virtual host no-such-host');
   });
 
-  it('what Keystone published is stored, byte by byte and in order, and leaves the queue', async () => {
+  it('stores published notifications unchanged and in order, and removes them from the queue', async () => {
     const relay = await world.started();
     world.store.stored.length = 0;
     const bodies = recorded('cadf-messagingv2');
@@ -61,7 +61,7 @@ describe('between a real RabbitMQ and the store', () => {
     expect(await world.queueState()).toEqual({ messages: 0, consumers: 0 });
   });
 
-  it('nothing is acknowledged before it is stored: with the store stuck and the connection lost, all is in the queue again', async () => {
+  it('acknowledges no message before it is stored: after a lost connection all messages are in the queue', async () => {
     await world.started();
     const { promise, resolve } = Promise.withResolvers<void>();
     world.store.hold = promise;
@@ -79,7 +79,7 @@ describe('between a real RabbitMQ and the store', () => {
     await eventually('the queue is empty', isDrained);
   });
 
-  it('a connection that is lost again and again, at every moment of its beginning, loses nothing', async () => {
+  it('loses no message when the connection is lost repeatedly, at any time during its start', async () => {
     const relay = await world.started();
     const bodies = numbered(3000);
     for (let from = 0; from < bodies.length; from += 25) {
@@ -98,28 +98,30 @@ describe('between a real RabbitMQ and the store', () => {
     expect(relay.state()).toMatchObject({ connected: true, waiting: undefined });
   }, 60_000);
 
-  it('a broker that is away is waited for, in words', async () => {
+  it('waits for an unavailable broker, and the state names the failure', async () => {
     const relay = await world.started();
     world.proxy.isOpen = false;
     world.proxy.cut();
-    await eventually('it notices', () => !relay.state().connected);
+    await eventually('the relay notices the failure', () => !relay.state().connected);
     await world.publish('while away');
-    await eventually('it says so', () => /cannot be used/.test(relay.state().waiting ?? ''));
+    await eventually('the state names the failure', () =>
+      /cannot be used/.test(relay.state().waiting ?? ''),
+    );
     world.proxy.isOpen = true;
-    await eventually('it goes on', has('while away'));
+    await eventually('the relay continues', has('while away'));
     expect(relay.state().connected).toBe(true);
   });
 
-  it('a store that fails is waited for: nothing is acknowledged, nothing is lost, and it says so', async () => {
+  it('waits for a failing store: it acknowledges and loses no message, and the state names the failure', async () => {
     const relay = await world.started({ prefetch: 50 });
     world.store.fails = true;
     await world.publish(...numbered(200));
     await eventually(
-      'it says so',
+      'the state names the failure',
       () => relay.state().waiting === 'notifications cannot be stored: Error: the disk is full',
     );
     const before = world.store.stored.length;
-    await eventually('it tries again', () => world.store.calls > 3);
+    await eventually('the relay retries', () => world.store.calls > 3);
     // Back-pressure: the broker keeps what is beyond the prefetch limit.
     expect((await world.queueState())?.messages).toBe(150);
     expect(world.store.stored).toHaveLength(before);
@@ -128,7 +130,7 @@ describe('between a real RabbitMQ and the store', () => {
     expect(relay.state()).toMatchObject({ connected: true, waiting: undefined });
   });
 
-  it('a thousand garbage messages are all handed over, whatever is in them', async () => {
+  it('stores a thousand messages with random bytes', async () => {
     await world.started();
     world.store.stored.length = 0;
     const garbage = Array.from({ length: 1000 }, (_, n) =>
@@ -143,7 +145,7 @@ describe('between a real RabbitMQ and the store', () => {
     expect(new Set(world.store.stored.map(({ data }) => data.id)).size).toBe(1002);
   });
 
-  it('a message too big for a notification is cut and goes on with its size', async () => {
+  it('cuts a message that is too large, and records its size', async () => {
     await world.started();
     world.store.stored.length = 0;
     await world.publish(Buffer.alloc(3 * 1024 * 1024, 'x'), 'after');
@@ -154,7 +156,7 @@ describe('between a real RabbitMQ and the store', () => {
     });
   });
 
-  it('a body that kombu compressed is inflated; one that only says so is handed over as it is', async () => {
+  it('decompresses a body of kombu, and stores a body with a wrong header unchanged', async () => {
     await world.started();
     world.store.stored.length = 0;
     const headers = { compression: 'application/x-gzip' };
@@ -168,7 +170,7 @@ describe('between a real RabbitMQ and the store', () => {
     expect(world.store.bodies).toEqual(['squeezed', 'not squeezed']);
   });
 
-  it('stopping lets the batch under way end, and leaves the rest to the next one', async () => {
+  it('finishes the current batch when it stops, and leaves all other messages in the queue', async () => {
     const relay = await world.started({ batch: { size: 10, waitMillis: 20 } });
     world.store.stored.length = 0;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -187,59 +189,59 @@ describe('between a real RabbitMQ and the store', () => {
   });
 });
 
-describe('what belongs to Keystone', () => {
-  it('an exchange that is missing is waited for and never made; what is in our queue is taken meanwhile', async () => {
+describe('the queue and the exchange', () => {
+  it('of Keystone: the relay waits for a missing exchange, never declares it, and consumes the queue meanwhile', async () => {
     const relay = world.start();
-    await eventually('it says so', () =>
+    await eventually('the state names the failure', () =>
       /exchange .* does not exist yet/.test(relay.state().waiting ?? ''),
     );
     expect(relay.state().connected).toBe(true);
     world.keystone.sendToQueue(world.queue, Buffer.from('already there'));
-    await eventually('it is taken', has('already there'));
+    await eventually('the message is stored', has('already there'));
     await world.makeExchange();
-    await eventually('it is bound', () => relay.state().waiting === undefined);
+    await eventually('the queue is bound', () => relay.state().waiting === undefined);
     await world.publish('first');
-    await eventually('it arrives', has('first'));
+    await eventually('the message arrives', has('first'));
   });
 
-  it('an exchange that was deleted and made anew is bound again without a reconnect', async () => {
+  it('of Keystone: a recreated exchange is bound again without a new connection', async () => {
     const relay = await world.started();
     await world.keystone.deleteExchange(world.exchange);
-    await eventually('it notices', () =>
+    await eventually('the relay notices the failure', () =>
       /exchange .* does not exist yet/.test(relay.state().waiting ?? ''),
     );
     await world.makeExchange();
-    await eventually('it is bound', () => relay.state().waiting === undefined);
+    await eventually('the queue is bound', () => relay.state().waiting === undefined);
     await world.publish('again');
-    await eventually('it arrives', has('again'));
+    await eventually('the message arrives', has('again'));
   });
 
-  it('a deleted queue of the relay is created and bound again', async () => {
+  it('of the relay: a deleted queue is created and bound again', async () => {
     await world.started();
     await world.keystone.deleteQueue(world.queue);
-    await eventually('it arrives', async () => {
+    await eventually('the message arrives', async () => {
       await world.publish('anew');
       return has('anew')();
     });
   });
 
-  it('a queue of ours with other properties is log in words, with what to set, and taken once that is mended', async () => {
+  it('of the relay: other properties of an existing queue are reported with the setting, and the queue is used after the correction', async () => {
     await world.makeExchange();
     await world.keystone.assertQueue(world.queue, {
       durable: true,
       arguments: { 'x-queue-type': 'quorum' },
     });
     const relay = world.start();
-    await eventually('it says so', () =>
+    await eventually('the state names the failure', () =>
       /already exists with other properties: .*x-queue-type/.test(relay.state().waiting ?? ''),
     );
     expect(relay.state().connected).toBe(false);
     expect(world.log.join()).toContain('Set RABBITMQ_QUEUE_TYPE to the type of the queue');
     await world.keystone.deleteQueue(world.queue);
-    await eventually('it goes on', () => relay.state().connected);
+    await eventually('the relay continues', () => relay.state().connected);
   });
 
-  it('works over a quorum queue as well', async () => {
+  it('of the relay: a quorum queue works as well', async () => {
     const own = {
       mode: 'own',
       queue: world.queue,
@@ -251,9 +253,9 @@ describe('what belongs to Keystone', () => {
     await eventually('all are stored', has(...numbered(150)));
   });
 
-  it('the queue of a topic of its own is waited for, consumed as it is, and never declared', async () => {
+  it('of a topic: the relay waits for the queue, consumes it and never declares it', async () => {
     const relay = world.start({ source: { mode: 'topic', queue: world.queue } });
-    await eventually('it says so', () =>
+    await eventually('the state names the failure', () =>
       /queue .* does not exist yet; Keystone creates it/.test(relay.state().waiting ?? ''),
     );
     expect(await world.queueState()).toBeUndefined();
@@ -261,15 +263,15 @@ describe('what belongs to Keystone', () => {
     // fail.
     await world.keystone.assertQueue(world.queue, { durable: false });
     world.keystone.sendToQueue(world.queue, Buffer.from('from the topic'));
-    await eventually('it is taken', has('from the topic'));
+    await eventually('the message is stored', has('from the topic'));
     expect(relay.state()).toMatchObject({ connected: true, waiting: undefined });
   });
 });
 
-describe('what it says', () => {
-  it('at the start: the broker, the queue and what waits in it, and what can’t be known', async () => {
+describe('the log of the relay', () => {
+  it('names the broker, the queue with its number of messages, and what could not be checked', async () => {
     await world.started();
-    await eventually('it has spoken', () =>
+    await eventually('the findings are logged', () =>
       world.log.some((line) => line.includes('rabbitmqctl list_policies')),
     );
     const log = world.log.join('\n');
@@ -279,16 +281,18 @@ describe('what it says', () => {
     );
   });
 
-  it('of a login that is refused names what it needs, and never the password', async () => {
+  it('names the permissions for a refused login, and never the password', async () => {
     const url = new URL(world.proxy.url);
     url.password = 'hunter2-secret';
     const relay = world.start({ urls: [url.href] });
-    await eventually('it says so', () => /refused the login/.test(relay.state().waiting ?? ''));
+    await eventually('the state names the failure', () =>
+      /refused the login/.test(relay.state().waiting ?? ''),
+    );
     expect(world.log.join()).toContain('Grant the login in RABBITMQ_URL');
     expect(JSON.stringify([relay.state(), world.log])).not.toContain('hunter2');
   });
 
-  it('of a first broker that is dead goes on to the second', async () => {
+  it('the relay connects to the second broker if the first does not answer', async () => {
     await world.makeExchange();
     const relay = world.start({ urls: ['amqp://127.0.0.1:1/', BROKER] });
     await eventually('connected', () => relay.state().connected);

@@ -75,7 +75,7 @@ const send = (api: string): Promise<boolean> =>
       () => false,
     );
 
-it('A propagator whose disk is full is unhealthy, and goes on when there is space again', async () => {
+it('a propagator with a full disk is unhealthy, and continues after space is freed', async () => {
   const before = stage.others();
   const store = { PROPAGATOR_DATA: join(folder, 'data') };
   const running = new PropagatorProcess(store, stage.cloud.credentials);

@@ -22,7 +22,7 @@ afterAll(async () => {
   await postgresql.stop();
 }, 60_000);
 
-it('A propagator whose PostgreSQL stops and starts again is unhealthy meanwhile, and finishes', async () => {
+it('a propagator is unhealthy while PostgreSQL is stopped, and finishes afterwards', async () => {
   const before = stage.others();
   const store = { DATABASE_URL: await postgresql.createDatabase() };
   const running = new PropagatorProcess(store, stage.cloud.credentials);

@@ -29,7 +29,7 @@ const begin = () =>
 /** What a refused start wrote: one line that says what is wrong, one that says what to do. */
 const lines = (stderr: string) => stderr.trimEnd().split('\n');
 
-it('A second process on the same folder is refused by one message, and the first goes on', async () => {
+it('a second process on the same folder ends with one error, and the first continues', async () => {
   const first = begin();
   await first.ready();
   const { code, stderr } = await begin().ended;
@@ -41,7 +41,7 @@ it('A second process on the same folder is refused by one message, and the first
   expect((await fetch(`${first.api}/healthz`)).status).toBe(200);
 });
 
-it('A database without PG_VERSION is refused by one message with the way on, which works', async () => {
+it('a database without PG_VERSION is refused with one error, and the advice of the error works', async () => {
   const first = begin();
   await first.ready();
   await first.end('SIGTERM');
@@ -61,7 +61,7 @@ it('A database without PG_VERSION is refused by one message with the way on, whi
   await next.ready();
 });
 
-it('SIGTERM stops the removals within a second although clients keep connections open', async () => {
+it('SIGTERM stops the removals within a second while clients keep connections open', async () => {
   const before = stage.others();
   let running = begin();
   stage.processes[0] = running;

@@ -3,20 +3,20 @@ import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-/** A house with wrong bricks in it; the rules that the linter says each of them breaks. */
+/** Lints a copy of the project with additional files. Returns the rules that each file breaks. */
 function lint(files: Readonly<Record<string, string>>): Record<string, string[]> {
-  const house = mkdtempSync(join(tmpdir(), 'boundaries-'));
+  const root = mkdtempSync(join(tmpdir(), 'boundaries-'));
   const broken: Record<string, string[]> = Object.fromEntries(
     Object.keys(files).map((path) => [path, []]),
   );
   try {
     for (const name of ['biome.json', 'package.json', 'tsconfig.json', 'lib', 'events'])
-      cpSync(resolve(name), join(house, name), { recursive: true });
-    symlinkSync(resolve('node_modules'), join(house, 'node_modules'));
-    for (const [path, text] of Object.entries(files)) writeFileSync(join(house, path), text);
+      cpSync(resolve(name), join(root, name), { recursive: true });
+    symlinkSync(resolve('node_modules'), join(root, 'node_modules'));
+    for (const [path, text] of Object.entries(files)) writeFileSync(join(root, path), text);
     const options = ['lint', '--vcs-enabled=false', '--colors=off', '--max-diagnostics=200'];
     execFileSync(resolve('node_modules/.bin/biome'), [...options, ...Object.keys(files)], {
-      cwd: house,
+      cwd: root,
       stdio: 'pipe',
     });
   } catch (failed) {
@@ -26,7 +26,7 @@ function lint(files: Readonly<Record<string, string>>): Record<string, string[]>
     ))
       broken[path ?? '']?.push(rule ?? '');
   } finally {
-    rmSync(house, { recursive: true });
+    rmSync(root, { recursive: true });
   }
   return broken;
 }
@@ -34,7 +34,7 @@ function lint(files: Readonly<Record<string, string>>): Record<string, string[]>
 const importing = (module: string): string =>
   `import * as wrong from '${module}';\nexport const use = wrong;\n`;
 
-describe('the boundaries of the house', () => {
+describe('the import boundaries', () => {
   it.each(['account', 'operation', 'task'])(
     'lib/%s may not import an SDK, a driver or another side, nor read the environment or a clock',
     (side) => {
@@ -67,7 +67,7 @@ describe('the boundaries of the house', () => {
     },
   );
 
-  it('a service file reaches OpenStack only through what it is given', () => {
+  it('a service file may not import the OpenStack client or the engine', () => {
     const broken = lint({
       'lib/services/wrong.ts': importing('../openstack/connect.ts'),
       'lib/services/nova/wrong.ts': importing('../../engine/port.ts'),

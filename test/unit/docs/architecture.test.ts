@@ -24,7 +24,7 @@ describe.each([
 ] as const)('the states of docs/architecture.md: %s', (heading, table, first, ended) => {
   const text = section(heading);
 
-  it('are joined by the transitions of the code, and by no others', () => {
+  it('have exactly the transitions of the code', () => {
     expect(edgesOf(text)).toEqual(
       [
         `[*] --> ${first}`,

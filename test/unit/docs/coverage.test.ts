@@ -12,7 +12,7 @@ import { COVERAGE_PAGE, coveragePage } from '../../docs/project-columns/page.ts'
 const dispositions = readDispositions();
 const releases = snapshot();
 
-describe('the page of what names a project in the tables of each release', () => {
+describe('the page of columns that name a project in each release', () => {
   it('explains every column that was read', () => {
     for (const columns of Object.values(releases))
       expect(undisposed(dispositions, columns)).toEqual([]);
@@ -29,7 +29,7 @@ describe('the page of what names a project in the tables of each release', () =>
     expect(mentionedTypes(dispositions).filter((type) => !types.has(type))).toEqual([]);
   });
 
-  it('is what `npm run docs` makes of them', () => {
+  it('is up to date (`npm run docs`)', () => {
     expect(readFileSync(COVERAGE_PAGE, 'utf8')).toBe(coveragePage(releases, dispositions));
   });
 

@@ -6,7 +6,7 @@ import { FOLDER, pages } from '../../docs/pages.ts';
 const made = await pages(SERVICES);
 
 describe('the pages of the services', () => {
-  it('are one for each service, and one of all', () => {
+  it('exist for each service, with an overview', () => {
     expect(readdirSync(FOLDER).sort()).toEqual([...made.keys()].sort());
   });
 

@@ -19,7 +19,7 @@ const QUESTIONS = [
 ];
 
 describe.each(RUNBOOKS.filter((page) => !page.endsWith('README.md')))('%s', (page) => {
-  it('answers every question', () => {
+  it('has every section', () => {
     const places = QUESTIONS.map((question) => read(page).indexOf(`**${question}`));
     expect(places).not.toContain(-1);
     // The last one is a page's own.
@@ -27,7 +27,7 @@ describe.each(RUNBOOKS.filter((page) => !page.endsWith('README.md')))('%s', (pag
     expect(read('docs/runbooks/README.md')).toContain(`](${page.slice('docs/runbooks/'.length)})`);
   });
 
-  it('begins with a command to type', () => {
+  it('begins with a command', () => {
     const [, first = ''] = /\*\*First look\.\*\*([\s\S]*?)\n\n/.exec(read(page)) ?? [];
     expect(first).toMatch(/`(npx propagator|aws|curl) [^`]+`/);
   });
