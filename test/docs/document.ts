@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import { freshMemoize } from '../../lib/task/run.ts';
 import type { Answer, ProjectContext, ServiceApi } from '../../lib/task/service.ts';
 
-/** What every extension of Neutron has in its rows, and more than most of them ask for. */
+/** Fields of the rows of all extensions of Neutron. */
 const rowOf = (project: string): Record<string, unknown> => ({
   id: randomUUID(),
   name: 'something',
@@ -12,7 +12,7 @@ const rowOf = (project: string): Record<string, unknown> => ({
   ports: [randomUUID()],
 });
 
-/** A row that this schema takes; `undefined` when five guesses were not enough. */
+/** Creates a row that matches the schema; `undefined` after five unsuccessful attempts. */
 function madeUp<S extends z.ZodType>(schema: S, project: string): z.infer<S> | undefined {
   const row = rowOf(project);
   for (let guesses = 0; guesses < 5; guesses += 1) {
@@ -28,11 +28,10 @@ function madeUp<S extends z.ZodType>(schema: S, project: string): z.infer<S> | u
 }
 
 /**
- * An API that has one of everything, for resource types that the rehearsal cloud lacks: a listing
- * that fails there shows one made-up row, and every removal succeeds. Only what was asked is of
- * interest.
+ * Simulates an API for resource types that the rehearsal cloud does not have. A failing listing
+ * returns one made-up row, and every removal succeeds. Only the calls are recorded.
  */
-function onPaper(api: ServiceApi, project: string): ServiceApi {
+function simulatedApi(api: ServiceApi, project: string): ServiceApi {
   const done: Answer = {
     status: 204,
     headers: new Headers(),
@@ -58,12 +57,12 @@ class Everything extends Set<string> {
   }
 }
 
-/** The same reach, on paper: with every extension of Neutron. */
-export function paperReach(context: ProjectContext): ProjectContext {
+/** Returns the context with a simulated API that has every extension of Neutron. */
+export function simulatedContext(context: ProjectContext): ProjectContext {
   const memoize = freshMemoize();
   return {
     ...context,
-    api: onPaper(context.api, context.project),
+    api: simulatedApi(context.api, context.project),
     memoize: (key, ask) =>
       memoize(
         key,

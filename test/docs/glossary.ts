@@ -5,13 +5,13 @@ import type { ResourceType, Service } from '../../lib/task/service.ts';
 export type ServiceClass = 'A' | 'B' | 'C' | 'D';
 
 /**
- * Who can see and remove something, and when. One short sentence each: they stand on every page.
+ * What the listing and the removal of each class need. The texts are on every page.
  */
 export const CLASSES: Readonly<Record<ServiceClass, string>> = {
-  A: "any administrator's token, at any time, also after the project is gone",
-  B: 'a token with system scope, at any time',
-  C: 'only a token on the project itself: it can be emptied while the project lives and is enabled, and never after',
-  D: 'an administrator sees it, but the service removes it with a login that dies with the project or its members: while they live, and not after',
+  A: "an administrator's token, before and after the deletion of the project",
+  B: 'a token with system scope, before and after the deletion of the project',
+  C: 'a token on the project. The type can be cleaned up only while the project exists and is enabled',
+  D: 'an administrator can list the type, but the removal needs a trust or a credential that is deleted with the project or its members',
 };
 
 export function classOf(

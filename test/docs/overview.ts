@@ -17,39 +17,39 @@ export function overview(services: readonly Service[]): string {
   return joined([
     MADE,
     '# Services',
-    `${services.length} services are covered. Each has a page: what it holds, in which order it goes, what stands in its way, and the very calls.`,
-    '## What is emptied',
-    'From the first to the last. One that `waits for` others begins when they have ended, whatever became of them; one that comes `after` others gives them their turn first and is not held up by them for long; where a resource type is named, it waits for that alone.',
+    `${services.length} services are covered. The page of each service lists its resource types, the order of removal, what blocks it, and the API calls.`,
+    '## Services with resources of projects',
+    'In the order of cleanup. A service starts after all services of the column `required` have ended, with any result. It also starts after the services of the column `preferred`, unless these are stuck. If a resource type is named, the service waits only until no resource of that type is left.',
     table(
       [
         'service',
-        'types in the catalog',
+        'catalog types',
         'class',
         'resource types',
         'pre-delete',
         'default',
-        'waits for',
-        'after',
+        'required',
+        'preferred',
       ],
       holding.map((service) => row(service, services)),
     ),
     legend(),
-    '## What holds nothing of a project',
+    '## Services without resources of projects',
     table(
-      ['service', 'types in the catalog', 'why'],
+      ['service', 'catalog types', 'reason'],
       empty.map((service) => [
         linked([service.name]),
         quoted(service.catalogTypes),
         service.noProjectResources ?? '',
       ]),
     ),
-    '## Types of the catalog that nobody covers',
-    'Where a cloud has one of these, no operation ends as `finished`: what it holds is not known. `propagator waiver add TYPE --reason "…"` says that it is of no concern; a service file, or a service of your own (`PROPAGATOR_SERVICE_MODULES`), covers it.',
+    '## Catalog types that are not covered',
+    'If a cloud has one of these types, operations end as `unverified`, because the resources of the type are unknown. If the type has no resources of projects, type `propagator waiver add TYPE --reason "…"`. A service file or a plugin (`PROPAGATOR_SERVICE_MODULES`) covers a type.',
     table(
-      ['type', 'project', 'what it holds'],
+      ['type', 'project', 'resources'],
       UNCOVERED.map(({ type, project, note }) => [`\`${type}\``, project, note]),
     ),
-    'Any other type that a catalog has is treated alike: `propagator service list` shows them.',
+    'Any other unknown type in a catalog is treated in the same way. `propagator service list` shows these types.',
   ]);
 }
 
@@ -72,8 +72,8 @@ function row(service: Service, services: readonly Service[]): string[] {
 
 function legend(): string {
   return joined([
-    table(['class', 'what it takes to see and remove it'], Object.entries(CLASSES)),
-    '`early`: emptied while the project still lives, when an administrator asked for its end. Without such a request, resource types of class C and D are out of reach, and the operation says what is probably left.',
-    '`default` off: left alone unless `PROPAGATOR_INCLUDE_SERVICES` names it.',
+    table(['class', 'what its listing and removal need'], Object.entries(CLASSES)),
+    '`pre-delete`: cleaned up before the deletion if an administrator requests it (`project delete`). Without such a request, resource types of class C and D are unreachable, and the operation reports what is probably left.',
+    '`default` off: not cleaned up unless `PROPAGATOR_INCLUDE_SERVICES` names the service.',
   ]).trimEnd();
 }

@@ -14,7 +14,7 @@ interface Call {
 }
 
 /** Pages, and which fields of a row: in every listing, and of no interest. */
-const UNSAID = ['limit', 'marker', 'offset', 'version_marker', 'fields'];
+const OMITTED = ['limit', 'marker', 'offset', 'version_marker', 'fields'];
 
 /** What stands after one of these is a name, and no id. */
 const NAMING = [
@@ -73,7 +73,7 @@ export class Recorder {
     };
   }
 
-  wrapReach(context: ProjectContext): ProjectContext {
+  wrapContext(context: ProjectContext): ProjectContext {
     return {
       ...context,
       api: this.wrap(context.api),
@@ -86,18 +86,18 @@ export class Recorder {
   }
 
   /**
-   * The calls of a resource type in words that are the same for every run, each once; lists first,
-   * deletions last.
+   * Returns the calls of a resource type as texts that are the same in every run, each once; listings
+   * first, deletions last.
    */
-  said(resourceType: ResourceTypeName, what: 'list' | 'remove', service: string): string[] {
+  textsOf(resourceType: ResourceTypeName, what: 'list' | 'remove', service: string): string[] {
     const calls = this.#calls.get(`${resourceType} ${what}`) ?? [];
     const order = ['HEAD', 'GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-    const said = calls.map((call) => ({ call, words: this.#words(call, service) }));
-    said.sort(
+    const texts = calls.map((call) => ({ call, words: this.#words(call, service) }));
+    texts.sort(
       (a, b) =>
         order.indexOf(a.call.method) - order.indexOf(b.call.method) || (a.words < b.words ? -1 : 1),
     );
-    return [...new Set(said.map(({ words }) => words))];
+    return [...new Set(texts.map(({ words }) => words))];
   }
 
   #words(call: Call, service: string): string {
@@ -135,7 +135,7 @@ export class Recorder {
 
   #query(query: string): string {
     const shown = [...new URLSearchParams(query)]
-      .filter(([name]) => !UNSAID.includes(name))
+      .filter(([name]) => !OMITTED.includes(name))
       .map(([name, value]) => `${name}${value === '' ? '' : `=${this.#value(name, value)}`}`);
     return shown.length === 0 ? '' : `?${[...new Set(shown)].join('&')}`;
   }
@@ -156,12 +156,12 @@ export class Recorder {
   #body({ json, body }: RequestOptions): string {
     if (json === undefined && body === undefined) return '';
     const value: unknown = json ?? parsed(body);
-    if (value === undefined) return '  (names, one a line)';
+    if (value === undefined) return '  (names, one per line)';
     const text = JSON.stringify(value, (key, part: unknown) => this.#part(key, part));
     return `  ${text.length > 140 ? `${text.slice(0, 139)}…` : text}`;
   }
 
-  /** One of many is enough to see what is sent. */
+  /** Shortens a list of texts to its first element. */
   #part(key: string, part: unknown): unknown {
     if (typeof part === 'string' && this.#names.has(part))
       return ['name', 'namespace'].includes(key) ? '{name}' : this.#id(part);
@@ -171,16 +171,16 @@ export class Recorder {
     return part;
   }
 
-  /** An id with a word of its own keeps it. */
+  /** Replaces an id, by its placeholder if it has one. */
   #id(text: string): string {
     const ids = this.#ids(text);
     return /^\{[^{}]+\}$/.test(ids) ? ids : '{id}';
   }
 
   #ids(text: string): string {
-    let said = text;
-    for (const [id, word] of this.#known) said = said.replaceAll(id, word);
-    return said.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b/g, '{id}');
+    let replaced = text;
+    for (const [id, word] of this.#known) replaced = replaced.replaceAll(id, word);
+    return replaced.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{32}\b/g, '{id}');
   }
 }
 

@@ -7,19 +7,19 @@ import type { ProjectContext, Resource, ResourceType, Service } from '../../lib/
 import { serviceNames, VirtualClock } from '../cloud/cloud.ts';
 import type { Documented } from '../cloud/documented.ts';
 import { Stage } from '../unit/services/emptying.ts';
-import { paperReach } from './document.ts';
+import { simulatedContext } from './document.ts';
 import { Recorder } from './record.ts';
 
-/** What one resource type asks of its API, as it was seen to. */
+/** The recorded API calls of one resource type. */
 export interface Calls {
   readonly list: readonly string[];
   readonly remove: readonly string[];
-  /** The rehearsal cloud lacks it: asked of an API that would have one. */
-  readonly isOnPaper: boolean;
+  /** The rehearsal cloud does not have the type. The calls were recorded with a simulated API. */
+  readonly isSimulated: boolean;
 }
 
 const camel = (name: string): string =>
-  name.replace(/-(.)/g, (_dash, letter: string) => letter.toUpperCase());
+  name.replace(/-(.)/g, (_dash, character: string) => character.toUpperCase());
 
 /** The fake of a service beyond the core, if there is one: `test/cloud/documented/`. */
 async function fakeOf(service: string): Promise<Documented | undefined> {
@@ -34,17 +34,16 @@ const isDocumented = (value: unknown): value is Documented =>
   typeof value === 'object' && value !== null && 'open' in value && 'endpoint' in value;
 
 /**
- * Services that are asked with another role on the project than the administrator's; as in their
- * contract tests.
+ * The role of the cleaner on the project, for services that need another one than `admin`.
  */
 const ROLES: Readonly<Record<string, string>> = { trove: 'member' };
-/** Ten seconds go by between two rounds; after so many, what is left is left. */
+/** The maximum number of iterations, with ten seconds between two of them. */
 const MAX_ITERATIONS = 12;
 
 /**
- * The calls of every resource type, from a run on the rehearsal cloud in which a project is
- * emptied; `undefined` for a service that it does not have. Early, with a token on the project,
- * where the service wants that; else as after the project's end.
+ * Returns the calls of every resource type, from the cleanup of a project on the rehearsal cloud;
+ * `undefined` for a service that it does not have. A service with `preDelete` is cleaned up with a
+ * token on the project, any other as after the deletion.
  */
 export async function rehearse(
   service: Service,
@@ -64,20 +63,20 @@ export async function rehearse(
       [stage.project as string, '{project}'],
       [(await stage.cloud.ownProject()).id, '{own project}'],
       [stage.customer.user.id, '{user}'],
-      ['0'.repeat(32), '{nobody}'],
+      ['0'.repeat(32), '{no project}'],
     ]);
     const recorder = new Recorder(known);
     for (let iterations = 1; iterations <= MAX_ITERATIONS; iterations += 1) {
-      if (!(await oneRound(service, recorder.wrapReach(context), recorder))) break;
+      if (!(await oneIteration(service, recorder.wrapContext(context), recorder))) break;
       clock.advance(10_000);
     }
-    const lacking = await kindsWithout(service, context);
+    const lacking = await typesWithout(service, context);
     for (const resourceType of lacking)
-      await lookAndRemove(resourceType, recorder.wrapReach(paperReach(context)), recorder);
+      await listAndRemove(resourceType, recorder.wrapContext(simulatedContext(context)), recorder);
     const calls = (resourceType: ResourceType): Calls => ({
-      list: recorder.said(resourceType.name, 'list', service.name),
-      remove: recorder.said(resourceType.name, 'remove', service.name),
-      isOnPaper: lacking.includes(resourceType),
+      list: recorder.textsOf(resourceType.name, 'list', service.name),
+      remove: recorder.textsOf(resourceType.name, 'remove', service.name),
+      isSimulated: lacking.includes(resourceType),
     });
     return new Map(
       service.resourceTypes.map((resourceType) => [resourceType.name, calls(resourceType)]),
@@ -88,28 +87,28 @@ export async function rehearse(
 }
 
 /**
- * One look at each resource type in its order, and a removal of each thing; whether anything of the
- * project was there.
+ * Lists each resource type in order, and removes each resource. Returns whether the project had any.
  */
-async function oneRound(
+async function oneIteration(
   service: Service,
   context: ProjectContext,
   recorder: Recorder,
 ): Promise<boolean> {
-  let isSomethingThere = false;
+  let hasFound = false;
   for (const resourceType of inOrder(service.resourceTypes)) {
-    // Each kind asks for itself what others may have asked already, so that its page is whole.
-    const found = await lookAndRemove(
+    // Each type makes its own calls, also those that another type has made, so that its section is
+    // complete.
+    const found = await listAndRemove(
       resourceType,
       { ...context, memoize: freshMemoize() },
       recorder,
     );
-    isSomethingThere ||= found;
+    hasFound ||= found;
   }
-  return isSomethingThere;
+  return hasFound;
 }
 
-async function lookAndRemove(
+async function listAndRemove(
   resourceType: ResourceType,
   context: ProjectContext,
   recorder: Recorder,
@@ -131,8 +130,8 @@ async function lookAndRemove(
   return ours.length > 0;
 }
 
-/** Resource types of which the service file itself says that this cloud lacks them. */
-async function kindsWithout(service: Service, context: ProjectContext): Promise<ResourceType[]> {
+/** Returns the resource types that the service file reports as absent in this cloud. */
+async function typesWithout(service: Service, context: ProjectContext): Promise<ResourceType[]> {
   const lacking: ResourceType[] = [];
   for (const resourceType of inOrder(service.resourceTypes)) {
     const thrown = await resourceType
@@ -145,8 +144,8 @@ async function kindsWithout(service: Service, context: ProjectContext): Promise<
 }
 
 /**
- * One after the other, so that every run is the same; what one refuses is tried in the next round,
- * as in earnest.
+ * Removes resources one after the other, so that each run makes the same calls. A refused removal is
+ * retried in the next iteration.
  */
 async function removeAll(
   resourceType: ResourceType,
@@ -160,8 +159,7 @@ async function removeAll(
 }
 
 /**
- * Resource types behind those that they stand after or follow; beside that as the service file has
- * them.
+ * Sorts resource types after those that they depend on, otherwise in the order of the service file.
  */
 export function inOrder(resourceTypes: readonly ResourceType[]): ResourceType[] {
   const ordered: ResourceType[] = [];

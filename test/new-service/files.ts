@@ -10,7 +10,7 @@ export interface NewService {
 
 /** `cloud-shelf` as a constant: `cloudShelf`. */
 export const constantOf = (name: string): string =>
-  name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  name.replace(/-([a-z0-9])/g, (_, character: string) => character.toUpperCase());
 
 const titled = (name: string): string => {
   const constant = constantOf(name);
@@ -132,7 +132,7 @@ import { testServiceContract } from './service-contract.ts';
 
 testServiceContract(${constantOf(name)}, { with: [fake] });
 
-// TODO: a test of each thing that is odd about this API: what is left afterwards, of the customer
+// TODO: one test for each special behavior of this API. Compare what is left of the target project
 // and of the control project.
 `;
 }

@@ -15,17 +15,17 @@ function write(service: NewService): void {
   const index = withService(readFileSync(INDEX, 'utf8'), service.name);
   for (const [path, text] of Object.entries(files)) writeFileSync(path, text);
   writeFileSync(INDEX, index);
-  const tidied = spawnSync(
+  const formatted = spawnSync(
     'node_modules/.bin/biome',
     ['check', '--write', ...Object.keys(files), INDEX],
     {
       stdio: ['ignore', 'ignore', 'inherit'],
     },
   );
-  if (tidied.status !== 0) throw new Error('biome does not like what was written');
+  if (formatted.status !== 0) throw new Error('biome reports errors in the generated files');
   process.stdout.write(`${[...Object.keys(files), INDEX].join('\n')}
 
-It keeps the contract against its own fake. Now make both true to the real API: look for TODO. Then
+The service passes the contract with its own fake. Now adapt both to the real API (TODO). Then run
   npm run check && npm run test:fast -- test/unit/services/${service.name}
   npm run docs
 `);
@@ -33,12 +33,12 @@ It keeps the contract against its own fake. Now make both true to the real API: 
 
 new Command('npm run new:service --')
   .description('write the files of a new service')
-  .argument('<name>', "by its project's name: aodh")
+  .argument('<name>', 'the name of the project, for example aodh')
   .requiredOption(
     '--type <types>',
-    'its type in the catalog of Keystone, the official one first, aliases behind commas: alarm,alarming',
+    'its catalog types, the official one first, separated by commas, for example alarm,alarming',
   )
-  .option('--resource-type <name>', 'the first resource type that it holds: alarm', 'thing')
+  .option('--resource-type <name>', 'its first resource type, for example alarm', 'resource')
   .action((name: string, { type, resourceType }: { type: string; resourceType: string }) => {
     const service = { name, catalogTypes: type.split(','), resourceType };
     const because = refusal(service, existsSync);
