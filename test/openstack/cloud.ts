@@ -138,7 +138,7 @@ export class Session {
         const init = {
           method,
           headers,
-          signal: AbortSignal.timeout(90_000),
+          signal: AbortSignal.timeout(CLOUD_SECONDS * 1000),
           redirect: 'manual' as const,
         };
         const response = await fetch(
@@ -158,7 +158,7 @@ export class Session {
           attempt >= 4 ||
           (method !== 'GET' && method !== 'HEAD' && method !== 'DELETE' && method !== 'PUT')
         )
-          throw error;
+          throw new Error(`${method} ${url}: ${String(error)}`, { cause: error });
       }
       if (reply !== undefined) {
         if ((reply.status >= 200 && reply.status < 300) || call.accept?.includes(reply.status))
