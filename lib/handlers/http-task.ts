@@ -11,7 +11,8 @@ import type { Delivery } from '../engine/port.ts';
 import type { Operation, Task } from '../operation/model.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
-import { obstacle, type ServiceDeps } from './task.ts';
+import type { ServiceDeps } from './task-deps.ts';
+import { obstacle } from './task-preflight.ts';
 
 /** A service that the operator adds and that is called over HTTP. */
 export interface HttpPlugin {

@@ -9,7 +9,7 @@ import { stopCondition } from '../operation/stop.ts';
 import { type ErrorReport, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import { currentStop, type StopDeps } from './stop-switch.ts';
-import { fetchAccountState } from './task.ts';
+import { fetchAccountState } from './task-preflight.ts';
 
 /** The dependencies of a Keystone action. */
 export interface ActDeps extends StopDeps {

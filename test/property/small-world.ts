@@ -4,7 +4,8 @@ import type { Message } from '../../events/index.ts';
 import { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
 import type { Delivery } from '../../lib/engine/port.ts';
 import { type CoordinateDeps, coordinate } from '../../lib/handlers/coordinate.ts';
-import { runTask, type ServiceDeps } from '../../lib/handlers/task.ts';
+import { runTask } from '../../lib/handlers/task.ts';
+import type { ServiceDeps } from '../../lib/handlers/task-deps.ts';
 import type { Cloud } from '../../lib/openstack/cloud.ts';
 import { PropagatorError } from '../../lib/shared/errors.ts';
 import {

@@ -2,7 +2,8 @@ import type { Message } from '../../../events/index.ts';
 import { taskDeps } from '../../../lib/app/lambda/task-deps.ts';
 import type { LambdaContext } from '../../../lib/engine/aws/lambda/context.ts';
 import { topologyOf } from '../../../lib/engine/aws/topology.ts';
-import { runTask, type ServiceDeps } from '../../../lib/handlers/task.ts';
+import { runTask } from '../../../lib/handlers/task.ts';
+import type { ServiceDeps } from '../../../lib/handlers/task-deps.ts';
 import { defineService } from '../../../lib/task/service.ts';
 import { operation, requested, task } from '../../engine/samples.ts';
 

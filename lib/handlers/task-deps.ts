@@ -1,0 +1,45 @@
+import type { Engine } from '../engine/port.ts';
+import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
+import type { Mode, Operation, Task } from '../operation/model.ts';
+import type { Protection } from '../task/safety-rules.ts';
+
+/** The dependencies of `runTask` (`task.ts`). */
+export interface ServiceDeps {
+  readonly engine: Engine;
+  readonly cloud: Cloud;
+  /** Where the other services are, because a service may call another one. */
+  readonly services: readonly ServiceAddress[];
+  readonly mode: Mode;
+  readonly confirmationIntervalMillis: number;
+  readonly protection: () => Promise<Protection>;
+  readonly concurrency: Readonly<Record<string, number>>;
+  /** Milliseconds during which one run may begin new removals. */
+  readonly budgetMillis: number;
+  /**
+   * Aborted when the process stops. The run then begins no further removals and reports `again`.
+   */
+  readonly stopping?: AbortSignal;
+  /**
+   * Set this where the runtime kills the function at a fixed time (Lambda). A run that is still
+   * working after this many milliseconds is reported as unfinished. If unset, the function waits
+   * until the run ends.
+   */
+  readonly lateMillis?: number;
+  /**
+   * The longest time in milliseconds without a complete answer while a service is counted; default:
+   * 20 s.
+   */
+  readonly maxSilenceMillis?: number;
+  /**
+   * The shortest time in milliseconds between two progress reports of a run. The final report is
+   * always sent.
+   */
+  readonly progressMillis: number;
+  now(): number;
+}
+
+/** The stored operation and task of a run. */
+export interface Subject {
+  readonly operation: Operation;
+  readonly task: Task;
+}

@@ -1,0 +1,89 @@
+import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
+import { lives } from '../operation/advance.ts';
+import { summarize } from '../operation/keystone-check.ts';
+import type { Operation } from '../operation/model.ts';
+import { type AccountState, preflight } from '../operation/preflight.ts';
+import { stopCondition } from '../operation/stop.ts';
+import { PropagatorError } from '../shared/errors.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import { currentStop } from './stop-switch.ts';
+import type { ServiceDeps } from './task-deps.ts';
+import { addressOf } from './task-report.ts';
+
+/**
+ * Returns the report of a run that must not begin now, or `undefined` if it may begin. Throws when
+ * Keystone gives no certain answer.
+ */
+export async function obstacle(
+  { data }: ServiceRequested,
+  operation: Operation,
+  deps: Pick<ServiceDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'>,
+): Promise<ServiceReport | undefined> {
+  if (data.phase === 'plan') return undefined;
+  const again = { afterSeconds: 60 };
+  const address = { ...addressOf(data), sequence: 0, counts: {} };
+  const stop = await currentStop(deps);
+  if (stop)
+    return {
+      type: 'service.progressed',
+      data: { ...address, again, conditions: [stopCondition(stop)] },
+    };
+  const because = protectedBecause(operation.scope, await deps.protection());
+  const shown = await fetchAccountState(operation, deps);
+  const condition = preflight(operation, data.phase, deps.mode, because, shown);
+  const isEnabledAgain = data.phase === 'apply' && lives(operation) && shown === 'enabled';
+  const enabled = isEnabledAgain ? { enabled: true as const } : {};
+  return (
+    condition && {
+      type: 'service.progressed',
+      data: { ...address, again: { ...again, ...enabled }, conditions: [condition] },
+    }
+  );
+}
+
+/**
+ * A token on the project becomes invalid when the project is disabled or deleted during a
+ * pre-delete run. The next run sees that. The token also becomes invalid when the domain is
+ * disabled. The task then waits until the domain is enabled, and names the domain and the command.
+ */
+export async function unlessProjectEnded(
+  report: ServiceReport,
+  operation: Operation,
+  deps: Pick<ServiceDeps, 'cloud'>,
+): Promise<ServiceReport> {
+  if (report.type !== 'service.failed' || report.data.phase !== 'pre-delete') return report;
+  const shown = await fetchAccountState(operation, deps).catch(() => 'enabled');
+  const { error, ...seen } = report.data;
+  if (shown === 'enabled') {
+    const { scope } = operation;
+    if (error?.code !== 'keystone.login.project' || scope.type !== 'project') return report;
+    const check = await deps.cloud.keystoneActions.checkEnd(scope.id).catch(() => undefined);
+    if (!check || check.obstacles.length === 0) return report;
+    const { message, advice } = summarize(check.obstacles);
+    const condition = { class: 'Blocked', message, advice, actor: 'operator', count: 1 } as const;
+    const again = { afterSeconds: 60 };
+    const conditions = [condition];
+    return { type: 'service.progressed', data: { ...seen, sequence: 0, again, conditions } };
+  }
+  return { type: 'service.progressed', data: { ...seen, sequence: 0, again: { afterSeconds: 0 } } };
+}
+
+/**
+ * Returns the state in which Keystone shows the account now. Throws when the answer is not certain.
+ */
+export async function fetchAccountState(
+  { scope }: Operation,
+  deps: Pick<ServiceDeps, 'cloud'>,
+): Promise<AccountState> {
+  const shown = await deps.cloud.keystone.show(scope.type, scope.id);
+  if (shown.is === 'absent') return 'absent';
+  if (shown.is === 'other')
+    throw new PropagatorError({
+      code: 'keystone.id.alike',
+      class: 'Denied',
+      message: `Keystone shows ${shown.id} for ${scope.id}: its database takes the two ids for one`,
+      advice: `Nothing is removed. Give the living ${scope.type} another id, or clean up by hand.`,
+      service: 'keystone',
+    });
+  return shown.account.enabled ? 'enabled' : 'disabled';
+}

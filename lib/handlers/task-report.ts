@@ -1,0 +1,99 @@
+import type { Message } from '../../events/index.ts';
+import type { Counts, ServiceReport, ServiceRequested } from '../../events/service.ts';
+import { plainOf } from '../../events/task-report.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import type { Fresh } from '../task/ledger.ts';
+import type { RunReport } from '../task/run.ts';
+import type { ServiceDeps } from './task-deps.ts';
+
+/** Returns the part of a request that its reports repeat. */
+export const addressOf = ({
+  operationId,
+  taskId,
+  service,
+  region,
+  phase,
+  run: number,
+}: ServiceRequested['data']): Address => ({
+  operationId,
+  taskId,
+  service,
+  region,
+  phase,
+  run: number,
+});
+
+/** The task and the run that a report is about. */
+export type Address = Pick<
+  ServiceRequested['data'],
+  'operationId' | 'taskId' | 'service' | 'region' | 'phase' | 'run'
+>;
+
+/** Returns the report of a run that has ended. */
+export function reportOfOutcome(
+  address: Address,
+  { counts, conditions, outcome, verification, fresh, seenIds }: RunReport,
+): ServiceReport {
+  const ids = { ...freshOf(fresh), ...(seenIds === undefined ? {} : { seenIds }) };
+  const seen = { ...address, counts, verification, conditions: conditions.map(plainOf), ...ids };
+  if (outcome.is === 'finished')
+    return { type: 'service.finished', data: { ...seen, result: 'finished' } };
+  if (outcome.is === 'unreachable')
+    return {
+      type: 'service.finished',
+      data: { ...seen, result: 'unreachable', because: outcome.because },
+    };
+  if (outcome.is === 'failed')
+    return { type: 'service.failed', data: { ...seen, error: outcome.error } };
+  const error = outcome.error ? { error: outcome.error } : {};
+  const returned = outcome.returned ? { returned: outcome.returned } : {};
+  return {
+    type: 'service.progressed',
+    data: {
+      ...seen,
+      sequence: 0,
+      again: { afterSeconds: outcome.afterSeconds, ...error, ...returned },
+    },
+  };
+}
+
+/**
+ * A service that does not answer is retried. A service without a supported version is unreachable.
+ * Every other error fails the run.
+ */
+export function reportOfError(address: Address, error: ErrorReport): ServiceReport {
+  const none = { ...address, counts: {}, conditions: [] };
+  // The service exists and cannot be called. Its resources are unknown, so the task must not end as
+  // finished.
+  if (error.class === 'Unsupported')
+    return {
+      type: 'service.finished',
+      data: { ...none, result: 'unreachable', because: error.message },
+    };
+  if (error.class !== 'Transient') return { type: 'service.failed', data: { ...none, error } };
+  return {
+    type: 'service.progressed',
+    data: { ...none, sequence: 0, again: { afterSeconds: error.retryAfterSeconds ?? 0, error } },
+  };
+}
+
+const freshOf = (fresh: Fresh): { fresh?: Fresh } =>
+  Object.keys(fresh).length === 0 ? {} : { fresh };
+
+/** Returns a function that sends the counts of a run, at most once in `progressMillis`. */
+export function progressReporter(address: Address, deps: ServiceDeps): (counts: Counts, fresh: Fresh) => void {
+  let reportedAt = deps.now();
+  let sequence = 0;
+  return (counts, fresh) => {
+    if (deps.now() - reportedAt < deps.progressMillis) return;
+    reportedAt = deps.now();
+    sequence += 1;
+    const message: Message = {
+      type: 'service.progressed',
+      data: { ...address, sequence, counts, conditions: [], ...freshOf(fresh) },
+    };
+    // A lost progress report is replaced by the final report. A failing store is noticed there,
+    // too.
+    deps.engine.commit({ messages: [message] }).catch(() => undefined);
+  };
+}

@@ -1,0 +1,124 @@
+import type { Phase, ServiceRequested } from '../../events/service.ts';
+import { lives } from '../operation/advance.ts';
+import type { Task } from '../operation/model.ts';
+import { stopCondition } from '../operation/stop.ts';
+import { freshMemoize, type RunReport, runProjectCleanup, runUserCleanup } from '../task/run.ts';
+import { Confirmation } from '../task/safety-rules.ts';
+import type { Service, ServiceApi, Watch } from '../task/service.ts';
+import { otherServices } from './endpoints.ts';
+import { currentStop, type StopDeps, stoppable } from './stop-switch.ts';
+import type { ServiceDeps, Subject } from './task-deps.ts';
+import { addressOf, progressReporter } from './task-report.ts';
+
+/** Runs the service on the project or on the resources of the user that the request names. */
+export async function runService(
+  service: Service,
+  { data }: ServiceRequested,
+  { operation, task }: Subject,
+  api: ServiceApi,
+  deps: ServiceDeps,
+  watch: Watch | undefined,
+): Promise<RunReport> {
+  const common = {
+    service,
+    phase: data.phase,
+    skipTypes: data.skipTypes,
+    seenIds: task.seenIds,
+    leftBefore: leftOf(task),
+    verifiedBeforeDeletion: data.verifiedBeforeDeletion,
+    concurrency: deps.concurrency[service.name] ?? service.concurrency,
+    deadline: deps.now() + deps.budgetMillis,
+    stopping: deps.stopping,
+    halted: async () => {
+      const stop = await currentStop(deps);
+      return stop && stopCondition(stop);
+    },
+    onCounts: progressReporter(addressOf(data), deps),
+  };
+  const otherApi = otherServices(service, data.region, {
+    ...deps,
+    waivers: () => deps.engine.reads.waivers(),
+  });
+  const context = {
+    region: data.region,
+    api,
+    now: deps.now,
+    memoize: freshMemoize(),
+    apiOf: async (name: string) =>
+      watched(await underStop(otherApi(name), data.phase, deps), watch),
+  };
+  if (data.user) {
+    const confirmation = Confirmation.of(
+      data.user,
+      data.confirmedAt,
+      deps.confirmationIntervalMillis,
+    );
+    const at = {
+      ...context,
+      projectApi: undefined,
+      user: data.user,
+      userName: data.name,
+      projects: data.projects ?? [],
+    };
+    return runUserCleanup({ ...common, confirmation, context: at });
+  }
+  if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);
+  // The request is read from the stored operation and never from the message, because a forged
+  // message must not confirm anything.
+  const confirmation = lives(operation)
+    ? Confirmation.asked(data.project, operation.request?.at ?? 0)
+    : Confirmation.of(data.project, data.confirmedAt, deps.confirmationIntervalMillis);
+  const projectApi =
+    data.phase === 'pre-delete'
+      ? await underStop(deps.cloud.api(service, data.region, data.project), data.phase, deps)
+      : undefined;
+  const { project } = data;
+  const memberApi = projectApi && {
+    memberApi: () =>
+      underStop(deps.cloud.api(service, data.region, project, 'member'), data.phase, deps),
+  };
+  return runProjectCleanup({
+    ...common,
+    confirmation,
+    context: { ...context, projectApi, ...memberApi, project, members: data.members },
+  });
+}
+
+/** Returns the API under the control of the watch; `undefined` stays `undefined`. */
+export const watched = <Api extends ServiceApi | undefined>(api: Api, watch: Watch | undefined) =>
+  watch ? (api?.watched?.(watch) ?? api) : api;
+
+/** Returns the APIs under the control of the stop switch. Phase `plan` changes nothing. */
+export const underStop = async (
+  api: Promise<ServiceApi | undefined>,
+  phase: Phase,
+  deps: StopDeps,
+): Promise<ServiceApi | undefined> => {
+  const found = await api;
+  return found && phase !== 'plan' ? stoppable(found, deps) : found;
+};
+
+const leftOf = ({ counts }: Task): Record<string, number> =>
+  Object.fromEntries(Object.entries(counts).map(([name, { left }]) => [name, left]));
+
+/**
+ * Returns the API of a service. A service without a catalog type (of the operator) calls its API by
+ * itself.
+ */
+export async function apiFor(
+  service: Service,
+  region: string,
+  deps: ServiceDeps,
+): Promise<ServiceApi | undefined> {
+  if (service.catalogTypes.length > 0) return deps.cloud.api(service, region);
+  const none = () =>
+    Promise.reject(new TypeError(`${service.name} names no catalog type, so it has no API here`));
+  return {
+    service: service.name,
+    region,
+    endpoint: '',
+    ownProject: (await deps.cloud.ownProject()).id,
+    request: none,
+    list: none,
+  };
+}
