@@ -81,7 +81,10 @@ const freshOf = (fresh: Fresh): { fresh?: Fresh } =>
   Object.keys(fresh).length === 0 ? {} : { fresh };
 
 /** Returns a function that sends the counts of a run, at most once in `progressMillis`. */
-export function progressReporter(address: Address, deps: ServiceDeps): (counts: Counts, fresh: Fresh) => void {
+export function progressReporter(
+  address: Address,
+  deps: ServiceDeps,
+): (counts: Counts, fresh: Fresh) => void {
   let reportedAt = deps.now();
   let sequence = 0;
   return (counts, fresh) => {

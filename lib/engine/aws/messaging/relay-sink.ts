@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import type { NotificationReceived } from '../../../../events/notification.ts';
 import { engineError } from '../../engine-error.ts';
 import type { Aws } from '../clients.ts';
@@ -71,3 +72,14 @@ export function queueSink(
 
 /** Type of the heartbeat record in the ingest queue. */
 export const HEARTBEAT = 'relay.heartbeat';
+
+const Heartbeat = z.object({ 'detail-type': z.literal(HEARTBEAT) });
+
+/** True for the body of a heartbeat. The ingest function only counts it. */
+export function isHeartbeat(body: string): boolean {
+  try {
+    return Heartbeat.safeParse(JSON.parse(body)).success;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,35 @@
+import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
+import { sweep } from '../../handlers/sweep.ts';
+import { syncInventory } from '../../handlers/sync-inventory.ts';
+import { commonDeps } from './task-deps.ts';
+
+const MAX_COUNTED = 1000;
+
+/**
+ * Sends the messages that a failed function left in the outbox, and counts the operations that wait
+ * for an operator. With `compare`, or while the inventory is empty, it also compares the inventory
+ * with Keystone's lists, which finds deletions without a notification.
+ */
+export async function sweepStage(lambda: LambdaContext, compare: boolean): Promise<void> {
+  const { engine, told, count, settings } = lambda;
+  count({ Repaired: await engine.flushOutbox() });
+  await engine.housekeeping();
+  const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
+  const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
+  count({ Held: held.length, Capped: held.filter(({ hold }) => isCapped(hold?.about)).length });
+  // The inventory of a new stage is empty, so the first run fills it at once. Without it, the owner
+  // of a deleted project is unknown.
+  if (!compare && (await engine.reads.accountCount()) > 0) return;
+  await engine.pollDeadLetterMetrics();
+  const deps = { ...commonDeps(lambda), engine: told };
+  // Also lists the members of the projects again, which the sweep does not do.
+  await syncInventory(deps);
+  await sweep({
+    ...deps,
+    gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
+    protectedIds: {
+      projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
+      domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
+    },
+  });
+}
