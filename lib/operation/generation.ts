@@ -19,7 +19,7 @@ export interface Deletion {
 const OWN_DELETION_MILLIS = 60_000;
 
 /**
- * Safety rule "Never closed for ever": true if this is another deletion than the one that `last`
+ * Safety rule "Every ended operation can be run again": true if this is another deletion than the one that `last`
  * handles. It is, if the account was deleted or shown after the time up to which the operation
  * covers the account's resources. Keystone's 404 alone proves nothing here. In doubt the result is
  * true, because a second cleanup does no harm.

@@ -17,7 +17,7 @@ export interface RerunInput {
 }
 
 /**
- * Safety rule "Never closed for ever": opens a new operation about the same account, whatever the
+ * Safety rule "Every ended operation can be run again": opens a new operation about the same account, whatever the
  * end of the earlier one was. It is confirmed like any other, so Keystone must answer 404 for the
  * account. Returns a refusal with its reason if it must not begin.
  */
