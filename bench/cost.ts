@@ -3,6 +3,7 @@ import { alarms } from '../infra/aws/template/alarms.ts';
 import { functionsOf } from '../infra/aws/template/functions.ts';
 import { stackOf } from '../infra/aws/template/stack.ts';
 import { PROGRESS_MILLIS } from '../lib/app/lambda/task-deps.ts';
+import { METRICS } from '../lib/engine/aws/lambda/metrics.ts';
 import type { Change } from '../lib/engine/port.ts';
 import { preferred } from '../test/dependencies.ts';
 import type { Described } from '../test/property/stateful-service.ts';
@@ -50,7 +51,18 @@ const RESOURCES_PER_TYPE = 3;
 /** Number of listings that still show a resource after its deletion was accepted. */
 const LINGERS = 2;
 /** Run time of a function per message in seconds, most of it waiting for OpenStack or for AWS. */
-const SECONDS = { ingest: 1, coordinate: 0.2, service: 6, sweep: 1, compare: 30 } as const;
+const SECONDS = {
+  ingest: 1,
+  coordinate: 0.2,
+  service: 6,
+  sweep: 1,
+  compare: 30,
+  init: 0.6,
+} as const;
+/** Calls of a function between two cold starts, assumed for a quiet cloud. */
+const CALLS_PER_START = 5;
+/** Availability zones of the interface endpoints. */
+const ZONES = 2;
 /** Bytes of a compressed row, to count units of a kilobyte. */
 const ROW_BYTES = { operation: 2500, tasks: 4000, outbox: 1500, other: 500 } as const;
 /**
@@ -62,12 +74,6 @@ const POLL_SECONDS = 20;
 /** Size of a log line of a function, and the number of lines per message including Lambda's own. */
 const LOG_BYTES = 400;
 const LOG_LINES = 5;
-/**
- * The propagator's own metrics: those of each queue while its function works (Handled, Failed,
- * Duration and one more), and those of the whole stage.
- */
-const METRICS_OF_A_QUEUE = 4;
-const METRICS_OF_THE_STAGE = 11;
 /**
  * Keystone notifications that are no deletions, for each deletion. Logins are not included; roles
  * and users are.
@@ -175,6 +181,11 @@ async function perThousand(): Promise<Line[]> {
       `${of(notifications + all, 'messages')} each: send, receive, delete`,
       thousand((notifications + all) * 3 * PRICE.queueRequest),
     ],
+    [
+      'Lambda, INIT',
+      `one cold start in ${CALLS_PER_START} calls, ${SECONDS.init} s each, charged since August 2025`,
+      thousand((invocations / CALLS_PER_START) * SECONDS.init * 0.5 * PRICE.gigabyteSecond),
+    ],
     ['Lambda, calls', of(invocations, 'each'), thousand(invocations * PRICE.invocation)],
     [
       'Lambda, time',
@@ -207,7 +218,7 @@ function perMonth(): Line[] {
   const sweeps = HOURS * 12;
   const sweepSeconds = sweeps * SECONDS.sweep + HOURS * SECONDS.compare;
   const beats = HOURS * 60;
-  const metrics = queues * METRICS_OF_A_QUEUE + METRICS_OF_THE_STAGE;
+  const metrics = Object.keys(METRICS).length;
   return [
     [
       'SQS, long polling',
@@ -220,7 +231,7 @@ function perMonth(): Line[] {
       `${metrics}, for a month with a deletion in each hour; otherwise in proportion`,
       metrics * PRICE.metricMonth,
     ],
-    ['dashboard', '1', PRICE.dashboardMonth],
+    ['dashboards', '2', 2 * PRICE.dashboardMonth],
     ['secret', '1', PRICE.secretMonth],
     [
       'sweep',
@@ -242,8 +253,8 @@ const network: Line[] = [
   ['NAT gateway', 'one, 10 GB', HOURS * PRICE.natHour + 10 * PRICE.natGigabyte],
   [
     'alternative: interface endpoints',
-    'SQS, EventBridge, Scheduler, Secrets Manager in one zone; the endpoint of DynamoDB is free',
-    4 * HOURS * PRICE.endpointHour,
+    `SQS, EventBridge, Scheduler, Secrets Manager in ${ZONES} zones; the endpoint of DynamoDB is free`,
+    4 * ZONES * HOURS * PRICE.endpointHour,
   ],
   ['customer-managed key', '1', PRICE.keyMonth],
 ];

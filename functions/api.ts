@@ -3,6 +3,7 @@ import { api } from '../lib/api/api.ts';
 import { problem } from '../lib/api/problem.ts';
 import { allServicesDeps } from '../lib/app/lambda/all-services-deps.ts';
 import { type Environment, lazyContext } from '../lib/engine/aws/lambda/context.ts';
+import { beginInvocation } from '../lib/engine/aws/lambda/log.ts';
 
 /** Lambda refuses a larger response with an error that does not name the reason. */
 const LARGEST_ANSWER = 6 * 1000 * 1000;
@@ -13,7 +14,8 @@ const LARGEST_ANSWER = 6 * 1000 * 1000;
  */
 export function apiFunction(environment: Environment) {
   const open = lazyContext(environment);
-  return async (event: LambdaEvent) => {
+  return async (event: LambdaEvent, context?: Parameters<typeof beginInvocation>[0]) => {
+    beginInvocation(context);
     const lambda = await open();
     const { mode, ...deps } = allServicesDeps(lambda);
     const health = () => ({ ok: true, mode, services: lambda.services });

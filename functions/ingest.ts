@@ -1,6 +1,7 @@
 import { ingestDirect, isQueueEvent } from '../lib/app/lambda/ingest.ts';
 import { commonDeps } from '../lib/app/lambda/task-deps.ts';
 import { type Environment, lazyContext } from '../lib/engine/aws/lambda/context.ts';
+import { beginInvocation } from '../lib/engine/aws/lambda/log.ts';
 import { sqsHandler } from '../lib/engine/aws/lambda/sqs-handler.ts';
 import { isHeartbeat } from '../lib/engine/aws/messaging/relay-sink.ts';
 import { ingest } from '../lib/handlers/ingest.ts';
@@ -17,6 +18,8 @@ export function ingestFunction(environment: Environment) {
     (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)),
     { together: true, knows: isHeartbeat },
   );
-  return async (event: unknown, context: Parameters<typeof fromQueue>[1]) =>
-    isQueueEvent(event) ? fromQueue(event, context) : ingestDirect(event, await open());
+  return async (event: unknown, context: Parameters<typeof fromQueue>[1]) => {
+    beginInvocation(context);
+    return isQueueEvent(event) ? fromQueue(event, context) : ingestDirect(event, await open());
+  };
 }

@@ -216,6 +216,7 @@ describe.each(fed)('%s', (queue) => {
       Architectures: ['arm64'],
       Handler: 'index.handler',
       RecursiveLoop: 'Allow',
+      LoggingConfig: { LogFormat: 'JSON' },
     });
     const window = Number(mapping.MaximumBatchingWindowInSeconds ?? 0);
     expect(Number(source.properties.VisibilityTimeout)).toBeGreaterThanOrEqual(
@@ -262,6 +263,13 @@ describe.each(fed)('%s', (queue) => {
         Action: ['sqs:SendMessage'],
         Resource: { 'Fn::GetAtt': [source.id, 'Arn'] },
         Condition: { ArnEquals: { 'aws:SourceArn': [{ 'Fn::GetAtt': [id, 'Arn'] }] } },
+      },
+      {
+        Effect: 'Deny',
+        Principal: '*',
+        Action: ['sqs:*'],
+        Resource: { 'Fn::GetAtt': [source.id, 'Arn'] },
+        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
       },
     ]);
   });
@@ -314,7 +322,7 @@ describe.each(fed)('%s', (queue) => {
   });
 
   it('has a row on the dashboard', () => {
-    const [[, { DashboardBody }] = ['', {}]] = ofType('AWS::CloudWatch::Dashboard');
+    const { DashboardBody } = get('Dashboard');
     const text = String(Object(DashboardBody)['Fn::Sub']);
     const { widgets } = z
       .object({
@@ -373,13 +381,15 @@ describe('the stack', () => {
     }
   });
 
-  it('links a runbook that is there from every alarm, and rings at the topic', () => {
+  it('names an existing runbook in every alarm, and notifies the topic of its severity', () => {
     const alarms = ofType('AWS::CloudWatch::Alarm');
     expect(alarms.length).toBeGreaterThan(5 * fed.length);
     for (const [id, { AlarmDescription, AlarmActions }] of alarms) {
-      const [, page] = /(docs\/runbooks\/[a-z-]+\.md)$/.exec(String(AlarmDescription)) ?? [];
-      expect([id, page && existsSync(join(ROOT, page))]).toEqual([id, true]);
-      expect([id, list(AlarmActions).map(named)]).toEqual([id, ['Alarms']]);
+      const text = String(Object(AlarmDescription)['Fn::Sub']);
+      const [, severity, page] = /^\[(page|ticket)\] .*\(([a-z-]+)\)$/.exec(text) ?? [];
+      expect([id, existsSync(join(ROOT, `docs/runbooks/${page}.md`))]).toEqual([id, true]);
+      const topic = severity === 'page' ? 'PageTopic' : 'TicketTopic';
+      expect([id, list(AlarmActions).map(named)]).toEqual([id, [topic]]);
     }
   });
 
@@ -458,9 +468,28 @@ describe('the stack', () => {
     ]);
   });
 
+  it('logs each request to the API with its caller, and limits their rate', () => {
+    const [[, stage] = ['', {}]] = ofType('AWS::ApiGatewayV2::Stage');
+    expect(stage).toMatchObject({
+      DefaultRouteSettings: { ThrottlingRateLimit: 50, ThrottlingBurstLimit: 100 },
+    });
+    expect(JSON.parse(Object(stage.AccessLogSettings).Format)).toMatchObject({
+      requestId: '$context.requestId',
+      principal: '$context.identity.userArn',
+      status: '$context.status',
+    });
+    expect(get('HttpApiLogGroup')).toMatchObject({ RetentionInDays: 90 });
+  });
+
   it('says what the next steps need', () => {
     expect(Object.keys(stack.outputs)).toEqual(
-      expect.arrayContaining(['IngestQueueUrl', 'HttpApiUrl', 'AlarmTopicArn', 'SecretArn']),
+      expect.arrayContaining([
+        'IngestQueueUrl',
+        'HttpApiUrl',
+        'PageTopicArn',
+        'TicketTopicArn',
+        'SecretArn',
+      ]),
     );
   });
 });
@@ -496,8 +525,8 @@ describe('parameters', () => {
       expect.arrayContaining([secret, key]),
     );
     expect(JSON.stringify(role.ManagedPolicyArns)).toContain('AWSLambdaVPCAccessExecutionRole');
-    for (const [, { RetentionInDays }] of ofType('AWS::Logs::LogGroup', own))
-      expect(RetentionInDays).toBe(30);
+    for (const [, { RetentionInDays, KmsKeyId }] of ofType('AWS::Logs::LogGroup', own))
+      expect([RetentionInDays, KmsKeyId]).toEqual([30, key]);
     expect(inOrder(own.resources)).toHaveLength(Object.keys(own.resources).length);
   });
 

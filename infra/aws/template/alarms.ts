@@ -1,129 +1,42 @@
 import { NAMESPACE } from '../../../lib/engine/aws/lambda/metrics.ts';
-import { logicalId, type Resource, type Resources, ref } from './cloudformation.ts';
+import { alarm, type Runbook, type Severity, type Sign } from './alarm.ts';
+import { logicalId, type Resources, ref } from './cloudformation.ts';
 import { functionsOf } from './functions.ts';
 import type { Stack } from './stack.ts';
 
-/** Files in docs/runbooks/ that alarms link. A test checks that each exists. */
-export type Runbook =
-  | 'dead-letters'
-  | 'dead-letters-expire'
-  | 'oldest-message'
-  | 'function-errors'
-  | 'function-throttles'
-  | 'undelivered'
-  | 'silent-source'
-  | 'tripped-cap'
-  | 'quarantine'
-  | 'sweep-missing';
-
-/**
- * Maximum age in seconds of the oldest message of a queue. A delayed message waits for up to 900 s,
- * and AWS does not document whether that counts as age.
- */
-const TOO_OLD = { ingest: 1200, coordinate: 1200, service: 1800 } as const;
 const HOUR = 3600;
 const DAY = 24 * HOUR;
-/** Failed invocations are retried, so a few within five minutes need no alarm. */
-const ERRORS = 5;
 
-interface Sign {
-  readonly namespace: string;
-  readonly metric: string;
-  readonly dimensions: Readonly<Record<string, string>>;
-  readonly statistic: 'Maximum' | 'Sum';
-  readonly above: number;
-  readonly seconds?: number;
-  readonly times?: number;
-  /** Missing data is the alarm. */
-  readonly silence?: true;
-  readonly says: string;
-  readonly runbook: Runbook;
-}
+/** The numbers of the alarms. The runbooks say the same ones; a test compares them. */
+export const THRESHOLDS = {
+  /**
+   * Maximum age in seconds of the oldest message of a queue. A delayed message waits for up to
+   * 900 s, and AWS does not document whether that counts as age.
+   */
+  oldestSeconds: { ingest: 1200, coordinate: 1200, service: 1800 },
+  /** An alarm about age covers this many minutes. */
+  oldestMinutes: 5,
+  /** Failed invocations are retried, so a few within five minutes need no alarm. */
+  errors: 5,
+  errorMinutes: 5,
+  throttleMinutes: 15,
+  sweepMinutes: 30,
+  api5xx: 5,
+  apiMinutes: 5,
+  /** The API's function ends after 29 s. */
+  apiSeconds: 10,
+  apiSlowMinutes: 15,
+} as const;
 
-/** All alarms of the stack. They notify the topic when they start and when they end. */
+/** All alarms of the stack. */
 export function alarms(stack: Stack): Resources {
-  const { topology, prefix } = stack;
-  const own = (metric: string) => ({ namespace: NAMESPACE, metric, dimensions: { stage: prefix } });
-  const silence = silenceOf(Number(stack.parameters.silentMinutes));
+  const { prefix, topology } = stack;
   const signs: [string, Sign][] = [
     ...topology.queues.flatMap((queue) => ofQueue(queue)),
     ...functionsOf(stack).flatMap(({ name }) => ofFunction(name, prefix)),
-    [
-      'undelivered',
-      {
-        ...onQueue(topology.undelivered.name, 'ApproximateNumberOfMessagesVisible'),
-        above: 0,
-        says: 'EventBridge could not deliver events to a queue for a day.',
-        runbook: 'undelivered',
-      },
-    ],
-    ['undelivered-expires', expiring(topology.undelivered, 'undelivered', 'Undelivered events')],
-    // Only for the two queues that every operation passes through. A fault of the shared queue for
-    // undelivered events shows there.
-    ...(['ingest', 'coordinate'] as const).map((queue): [string, Sign] => [
-      `${queue}-deliveries`,
-      {
-        namespace: 'AWS/Events',
-        // Events in the dead-letter queue of the rule have an alarm there. FailedInvocations covers
-        // neither these nor events that are still retried.
-        metric: 'InvocationsFailedToBeSentToDlq',
-        dimensions: { EventBusName: topology.bus, RuleName: `${prefix}-${queue}` },
-        statistic: 'Sum',
-        above: 0,
-        seconds: 300,
-        says: `Events for ${queue} are lost: neither its queue nor that of the undelivered took them.`,
-        runbook: 'undelivered',
-      },
-    ]),
-    [
-      'silent-source',
-      {
-        ...own('Heard'),
-        statistic: 'Sum',
-        above: 0,
-        ...silence,
-        silence: true,
-        says: `No notification and no heartbeat of a relay for ${(silence.times * silence.seconds) / 60} minutes.`,
-        runbook: 'silent-source',
-      },
-    ],
-    [
-      'tripped-cap',
-      {
-        ...own('Capped'),
-        statistic: 'Maximum',
-        above: 0,
-        seconds: 300,
-        says: 'A cap has stopped operations; a person must look and release them.',
-        runbook: 'tripped-cap',
-      },
-    ],
-    [
-      'quarantine',
-      {
-        ...own('Quarantined'),
-        statistic: 'Sum',
-        above: 0,
-        seconds: 300,
-        says: 'A notification could not be read and lies in quarantine.',
-        runbook: 'quarantine',
-      },
-    ],
-    [
-      'sweep-missing',
-      {
-        namespace: 'AWS/Lambda',
-        metric: 'Invocations',
-        dimensions: { FunctionName: `${prefix}-sweep` },
-        statistic: 'Sum',
-        above: 0,
-        seconds: 900,
-        times: 2,
-        silence: true,
-        says: 'The sweep did not run for half an hour.',
-        runbook: 'sweep-missing',
-      },
-    ],
+    ...ofDelivery(stack),
+    ...ofApi(stack),
+    ...ofStage(stack),
   ];
   return Object.fromEntries(
     signs.map(([name, sign]) => [
@@ -140,29 +53,37 @@ const onQueue = (name: string, metric: string) => ({
   statistic: 'Maximum' as const,
 });
 
+/** Every operation passes through these functions, so all stand still without one of them. */
+const severityOf = (name: string): Severity => (name.startsWith('service-') ? 'ticket' : 'page');
+
 function ofQueue({ queue, name, dead }: Stack['topology']['queues'][number]): [string, Sign][] {
-  const tooOld = queue === 'ingest' || queue === 'coordinate' ? TOO_OLD[queue] : TOO_OLD.service;
+  const { oldestSeconds, oldestMinutes } = THRESHOLDS;
+  const tooOld =
+    queue === 'ingest' || queue === 'coordinate' ? oldestSeconds[queue] : oldestSeconds.service;
+  const severity = severityOf(queue);
   return [
     [
       `${queue}-dead-letters`,
       {
         ...onQueue(dead.name, 'ApproximateNumberOfMessagesVisible'),
+        severity,
         above: 0,
-        says: `${queue} has given messages up.`,
+        says: `The queue ${queue} has dead-letter messages.`,
         runbook: 'dead-letters',
       },
     ],
     [
       `${queue}-dead-letters-expire`,
-      expiring(dead, 'dead-letters-expire', `Dead letters of ${queue}`),
+      expiring(dead, 'dead-letters-expire', `Dead-letter messages of ${queue}`),
     ],
     [
       `${queue}-oldest`,
       {
         ...onQueue(name, 'ApproximateAgeOfOldestMessage'),
+        severity,
         above: tooOld,
-        times: 5,
-        says: `The oldest message of ${queue} has waited for more than ${tooOld} s.`,
+        times: oldestMinutes,
+        says: `The oldest message of the queue ${queue} has waited for more than ${tooOld} s.`,
         runbook: 'oldest-message',
       },
     ],
@@ -181,34 +102,32 @@ const expiring = (
   what: string,
 ): Sign => ({
   ...onQueue(dead.name, 'ApproximateNumberOfMessagesVisible'),
+  severity: 'page',
   above: 0,
   seconds: HOUR,
   times: dead.retentionSeconds / 2 / HOUR,
-  says: `${what} have lain there for ${dead.retentionSeconds / 2 / DAY} days: the oldest are gone for good in a few more.`,
+  says: `${what} have waited for ${dead.retentionSeconds / 2 / DAY} days; SQS deletes each after ${dead.retentionSeconds / DAY} days.`,
   runbook,
 });
 
-/** An alarm covers at most a day, or a week if its periods are hours. */
-function silenceOf(minutes: number): { seconds: number; times: number } {
-  const seconds = minutes * 60 > DAY ? HOUR : 300;
-  return { seconds, times: Math.max(1, Math.round((minutes * 60) / seconds)) };
-}
-
 const ofFunction = (name: string, prefix: string): [string, Sign][] => {
   const of = (metric: string) => ({
+    severity: severityOf(name),
     namespace: 'AWS/Lambda',
     metric,
     dimensions: { FunctionName: `${prefix}-${name}` },
     statistic: 'Sum' as const,
     seconds: 300,
   });
+  const { errors, errorMinutes, throttleMinutes } = THRESHOLDS;
   return [
     [
       `${name}-errors`,
       {
         ...of('Errors'),
-        above: name === 'sweep' ? 0 : ERRORS,
-        says: `The function ${name} dies.`,
+        above: name === 'sweep' ? 0 : errors,
+        times: errorMinutes / 5,
+        says: `Invocations of the function ${name} end with an error.`,
         runbook: 'function-errors',
       },
     ],
@@ -217,30 +136,171 @@ const ofFunction = (name: string, prefix: string): [string, Sign][] => {
       {
         ...of('Throttles'),
         above: 0,
-        times: 3,
-        says: `The function ${name} is not let run.`,
+        times: throttleMinutes / 5,
+        says: `Lambda does not start the function ${name}: its concurrency is used up.`,
         runbook: 'function-throttles',
       },
     ],
   ];
 };
 
-const alarm = (name: string, sign: Sign, { parameters: { runbooks } }: Stack): Resource => ({
-  Type: 'AWS::CloudWatch::Alarm',
-  Properties: {
-    AlarmName: name,
-    AlarmDescription: `${sign.says} ${runbooks.replace(/\/$/, '')}/${sign.runbook}.md`,
-    Namespace: sign.namespace,
-    MetricName: sign.metric,
-    Dimensions: Object.entries(sign.dimensions).map(([Name, Value]) => ({ Name, Value })),
-    Statistic: sign.statistic,
-    Period: sign.seconds ?? 60,
-    EvaluationPeriods: sign.times ?? 1,
-    Threshold: sign.above,
-    ComparisonOperator: sign.silence ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
-    // An unused queue sends no metrics, which is no fault. A silent source is one.
-    TreatMissingData: sign.silence ? 'breaching' : 'notBreaching',
-    AlarmActions: [ref('Alarms')],
-    OKActions: [ref('Alarms')],
-  },
-});
+function ofDelivery({ topology, prefix }: Stack): [string, Sign][] {
+  return [
+    [
+      'undelivered',
+      {
+        ...onQueue(topology.undelivered.name, 'ApproximateNumberOfMessagesVisible'),
+        severity: 'page',
+        above: 0,
+        says: 'EventBridge could not deliver events to a queue.',
+        runbook: 'undelivered',
+      },
+    ],
+    ['undelivered-expires', expiring(topology.undelivered, 'undelivered', 'Undelivered events')],
+    // Only for the two queues that every operation passes through. A fault of the shared queue for
+    // undelivered events shows there.
+    ...(['ingest', 'coordinate'] as const).map((queue): [string, Sign] => [
+      `${queue}-deliveries`,
+      {
+        severity: 'page',
+        namespace: 'AWS/Events',
+        // Events in the dead-letter queue of the rule have an alarm there. FailedInvocations covers
+        // neither these nor events that are still retried.
+        metric: 'InvocationsFailedToBeSentToDlq',
+        dimensions: { EventBusName: topology.bus, RuleName: `${prefix}-${queue}` },
+        statistic: 'Sum',
+        above: 0,
+        seconds: 300,
+        says: `Events for ${queue} are lost: neither its queue nor the queue for undelivered events accepted them.`,
+        runbook: 'undelivered',
+      },
+    ]),
+  ];
+}
+
+function ofApi({ prefix }: Stack): [string, Sign][] {
+  const gateway = { namespace: 'AWS/ApiGateway', dimensions: { ApiId: ref('HttpApi') } };
+  const { api5xx, apiMinutes, apiSeconds, apiSlowMinutes } = THRESHOLDS;
+  return [
+    [
+      'api-errors',
+      {
+        severity: 'ticket',
+        namespace: NAMESPACE,
+        metric: 'ApiErrors',
+        dimensions: { stage: prefix },
+        statistic: 'Sum',
+        above: 0,
+        seconds: apiMinutes * 60,
+        says: 'A request to the API ended with an unexpected error.',
+        runbook: 'api-errors',
+      },
+    ],
+    [
+      'api-5xx',
+      {
+        ...gateway,
+        // Without the API no person can stop, release or redrive anything.
+        severity: 'page',
+        metric: '5xx',
+        statistic: 'Sum',
+        above: api5xx,
+        seconds: apiMinutes * 60,
+        says: `More than ${api5xx} requests to the API failed (5xx) within ${apiMinutes} minutes.`,
+        runbook: 'api-errors',
+      },
+    ],
+    [
+      'api-latency',
+      {
+        ...gateway,
+        severity: 'ticket',
+        metric: 'Latency',
+        statistic: 'p99',
+        above: apiSeconds * 1000,
+        seconds: 300,
+        times: apiSlowMinutes / 5,
+        says: `Requests to the API take longer than ${apiSeconds} s (p99, ${apiSlowMinutes} minutes).`,
+        runbook: 'api-errors',
+      },
+    ],
+  ];
+}
+
+function ofStage({ prefix, parameters }: Stack): [string, Sign][] {
+  const own = (metric: string) => ({ namespace: NAMESPACE, metric, dimensions: { stage: prefix } });
+  const silence = silenceOf(Number(parameters.silentMinutes));
+  return [
+    [
+      'silent-source',
+      {
+        ...own('Heard'),
+        severity: 'page',
+        statistic: 'Sum',
+        above: 0,
+        ...silence,
+        silence: true,
+        says: `No notification and no heartbeat of a relay arrived for ${(silence.times * silence.seconds) / 60} minutes.`,
+        runbook: 'silent-source',
+      },
+    ],
+    [
+      'tripped-cap',
+      {
+        ...own('Capped'),
+        severity: 'page',
+        statistic: 'Maximum',
+        above: 0,
+        seconds: 300,
+        says: 'A cap holds operations until a person releases them. It may be a mass deletion by mistake.',
+        runbook: 'tripped-cap',
+      },
+    ],
+    [
+      'suspicious-deletions',
+      {
+        ...own('Suspicious'),
+        severity: 'ticket',
+        statistic: 'Maximum',
+        above: 0,
+        seconds: 900,
+        says: 'Deletions of accounts that were never seen alive are held until a person decides.',
+        runbook: 'suspicious-deletions',
+      },
+    ],
+    [
+      'quarantine',
+      {
+        ...own('Quarantined'),
+        severity: 'ticket',
+        statistic: 'Sum',
+        above: 0,
+        seconds: 300,
+        says: 'A notification could not be read and is in quarantine.',
+        runbook: 'quarantine',
+      },
+    ],
+    [
+      'sweep-missing',
+      {
+        severity: 'page',
+        namespace: 'AWS/Lambda',
+        metric: 'Invocations',
+        dimensions: { FunctionName: `${prefix}-sweep` },
+        statistic: 'Sum',
+        above: 0,
+        seconds: 900,
+        times: (THRESHOLDS.sweepMinutes * 60) / 900,
+        silence: true,
+        says: `The sweep did not run for ${THRESHOLDS.sweepMinutes} minutes.`,
+        runbook: 'sweep-missing',
+      },
+    ],
+  ];
+}
+
+/** An alarm covers at most a day, or a week if its periods are hours. */
+function silenceOf(minutes: number): { seconds: number; times: number } {
+  const seconds = minutes * 60 > DAY ? HOUR : 300;
+  return { seconds, times: Math.max(1, Math.round((minutes * 60) / seconds)) };
+}

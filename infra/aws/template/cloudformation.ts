@@ -32,6 +32,15 @@ export const allow = (actions: readonly string[], resource: unknown, condition?:
   Resource: resource,
   ...(condition ? { Condition: condition } : {}),
 });
+/** A statement of a resource policy that refuses every call without TLS. */
+export const denyWithoutTls = (actions: readonly string[], resource: unknown) => ({
+  Effect: 'Deny',
+  Principal: '*',
+  Action: actions,
+  Resource: resource,
+  Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+});
+
 /** An IAM policy document. */
 export const policy = (statements: readonly object[]) => ({
   Version: '2012-10-17',

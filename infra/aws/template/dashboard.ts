@@ -1,56 +1,70 @@
+import { readFileSync } from 'node:fs';
 import { NAMESPACE } from '../../../lib/engine/aws/lambda/metrics.ts';
-import { pseudo, type Resource, sub } from './cloudformation.ts';
+import { RUNBOOKS, runbooksDashboard } from './alarm.ts';
+import { pseudo, type Resource, type Resources, sub } from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 const WIDTH = 6;
 const HEIGHT = 4;
+/** CloudWatch's grid. */
+const WHOLE_WIDTH = 24;
+const RUNBOOK_HEIGHT = 16;
 
-/**
- * A dashboard with one row per queue: waiting messages, dead-letter messages, the function's
- * metrics and its results.
- */
-export function dashboard({ prefix, topology }: Stack): Resource {
-  const widget = (x: number, y: number, title: string, metrics: unknown[], stat: string) => ({
-    type: 'metric',
-    x: x * WIDTH,
-    y,
-    width: WIDTH,
-    height: HEIGHT,
-    properties: { title, region: pseudo('Region'), stat, period: 300, view: 'timeSeries', metrics },
-  });
-  const own = (metric: string, queue: string) => [
-    NAMESPACE,
-    metric,
-    'stage',
-    prefix,
-    'queue',
-    queue,
+/** The dashboard with the metrics, and the one with the runbooks of this release. */
+export function dashboards(stack: Stack): Resources {
+  const metrics = [...stageRow(stack), ...queueRows(stack)];
+  return {
+    Dashboard: dashboard(stack.prefix, metrics),
+    RunbooksDashboard: dashboard(runbooksDashboard(stack), runbookTexts()),
+  };
+}
+
+const dashboard = (DashboardName: string, widgets: readonly object[]): Resource => ({
+  Type: 'AWS::CloudWatch::Dashboard',
+  Properties: { DashboardName, DashboardBody: sub(JSON.stringify({ widgets })) },
+});
+
+const widget = (x: number, y: number, title: string, metrics: unknown[], stat: string) => ({
+  type: 'metric',
+  x: x * WIDTH,
+  y,
+  width: WIDTH,
+  height: HEIGHT,
+  properties: { title, region: pseudo('Region'), stat, period: 300, view: 'timeSeries', metrics },
+});
+
+function stageRow({ prefix }: Stack) {
+  const own = (metric: string) => [NAMESPACE, metric, 'stage', prefix];
+  return [
+    widget(0, 0, 'stage: notifications', [own('Heard'), own('Quarantined')], 'Sum'),
+    widget(1, 0, 'stage: results', [own('Removed'), own('Finished'), own('Failed')], 'Sum'),
+    widget(2, 0, 'stage: for a person', [own('Held'), own('Suspicious')], 'Maximum'),
+    widget(3, 0, 'stage: API errors', [own('ApiErrors')], 'Sum'),
   ];
-  const rows = topology.queues.map(({ queue, name, dead }, row) => {
+}
+
+/** One row per queue: waiting messages, dead-letter messages, the function's metrics, work done. */
+const queueRows = ({ prefix, topology }: Stack) =>
+  topology.queues.flatMap(({ queue, name, dead }, row) => {
     const lambda = (metric: string) => ['AWS/Lambda', metric, 'FunctionName', `${prefix}-${queue}`];
-    const y = row * HEIGHT;
+    const sqs = (metric: string, of: string, more: object[] = []) => [
+      'AWS/SQS',
+      metric,
+      'QueueName',
+      of,
+      ...more,
+    ];
+    const y = (row + 1) * HEIGHT;
     const label = queue.replace(/^service-/, '');
+    const right = [{ yAxis: 'right' }];
+    const depths = (of: string) => [
+      sqs('ApproximateNumberOfMessagesVisible', of),
+      sqs('ApproximateAgeOfOldestMessage', of, right),
+    ];
+    const done = [sqs('NumberOfMessagesReceived', name), sqs('NumberOfMessagesDeleted', name)];
     return [
-      widget(
-        0,
-        y,
-        `${label}: waiting`,
-        [
-          ['AWS/SQS', 'ApproximateNumberOfMessagesVisible', 'QueueName', name],
-          ['AWS/SQS', 'ApproximateAgeOfOldestMessage', 'QueueName', name, { yAxis: 'right' }],
-        ],
-        'Maximum',
-      ),
-      widget(
-        1,
-        y,
-        `${label}: dead letters`,
-        [
-          ['AWS/SQS', 'ApproximateNumberOfMessagesVisible', 'QueueName', dead.name],
-          ['AWS/SQS', 'ApproximateAgeOfOldestMessage', 'QueueName', dead.name, { yAxis: 'right' }],
-        ],
-        'Maximum',
-      ),
+      widget(0, y, `${label}: waiting`, depths(name), 'Maximum'),
+      widget(1, y, `${label}: dead-letter messages`, depths(dead.name), 'Maximum'),
       widget(
         2,
         y,
@@ -58,24 +72,17 @@ export function dashboard({ prefix, topology }: Stack): Resource {
         [lambda('Invocations'), lambda('Errors'), lambda('Throttles')],
         'Sum',
       ),
-      widget(
-        3,
-        y,
-        `${label}: done`,
-        [
-          own('Handled', queue),
-          own('Failed', queue),
-          own(queue === 'ingest' ? 'Heard' : 'Removed', queue),
-        ],
-        'Sum',
-      ),
+      widget(3, y, `${label}: done`, done, 'Sum'),
     ];
   });
-  return {
-    Type: 'AWS::CloudWatch::Dashboard',
-    Properties: {
-      DashboardName: prefix,
-      DashboardBody: sub(JSON.stringify({ widgets: rows.flat() })),
-    },
-  };
-}
+
+/** The runbooks as text, one below the other. Their links lead to files and become plain text. */
+const runbookTexts = () =>
+  RUNBOOKS.map((name, index) => {
+    const page = new URL(`../../../docs/runbooks/${name}.md`, import.meta.url);
+    const text = readFileSync(page, 'utf8').replace(/\[([^\]]+)\]\([^)]+\)/g, '$1');
+    // `Fn::Sub` would replace a shell variable.
+    const markdown = `(${name})\n\n${text}`.replaceAll('${', '${!');
+    const [y, height] = [index * RUNBOOK_HEIGHT, RUNBOOK_HEIGHT];
+    return { type: 'text', x: 0, y, width: WHOLE_WIDTH, height, properties: { markdown } };
+  });

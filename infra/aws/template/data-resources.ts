@@ -1,4 +1,15 @@
-import { attribute, pseudo, type Resource, type Resources, sub } from './cloudformation.ts';
+import { type Severity, topicId } from './alarm.ts';
+import {
+  allow,
+  attribute,
+  denyWithoutTls,
+  policy,
+  pseudo,
+  type Resource,
+  type Resources,
+  ref,
+  sub,
+} from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /**
@@ -8,10 +19,10 @@ import type { Stack } from './stack.ts';
  */
 const KEPT = { DeletionPolicy: 'RetainExceptOnCreate', UpdateReplacePolicy: 'Retain' } as const;
 
-/** The table, the secret and the alarm topic. */
+/** The table, the secret and the topics of the alarms. */
 export function state(stack: Stack): Resources {
   const { parameters, prefix } = stack;
-  const { kmsKey, alarmEmail } = parameters;
+  const { kmsKey } = parameters;
   return {
     ...(parameters.keptTable ? {} : { [TABLE_ID]: tableResource(stack) }),
     ...(parameters.secret
@@ -28,12 +39,38 @@ export function state(stack: Stack): Resources {
             },
           },
         }),
-    Alarms: {
-      Type: 'AWS::SNS::Topic',
+    ...topics(stack),
+  };
+}
+
+/** A topic per severity. CloudWatch alarms of this account may publish, and only over TLS. */
+function topics({ parameters, prefix }: Stack): Resources {
+  const { kmsKey, alarmEmail, pageEmail } = parameters;
+  const topic = (severity: Severity, email: string): Resource => ({
+    Type: 'AWS::SNS::Topic',
+    Properties: {
+      TopicName: `${prefix}-${severity}`,
+      ...(kmsKey ? { KmsMasterKeyId: kmsKey } : {}),
+      ...(email ? { Subscription: [{ Protocol: 'email', Endpoint: email }] } : {}),
+    },
+  });
+  const all = [ref(topicId('page')), ref(topicId('ticket'))];
+  return {
+    [topicId('page')]: topic('page', pageEmail || alarmEmail),
+    [topicId('ticket')]: topic('ticket', alarmEmail),
+    TopicPolicy: {
+      Type: 'AWS::SNS::TopicPolicy',
       Properties: {
-        TopicName: `${prefix}-alarms`,
-        ...(kmsKey ? { KmsMasterKeyId: kmsKey } : {}),
-        ...(alarmEmail ? { Subscription: [{ Protocol: 'email', Endpoint: alarmEmail }] } : {}),
+        Topics: all,
+        PolicyDocument: policy([
+          {
+            ...allow(['sns:Publish'], all, {
+              StringEquals: { 'aws:SourceAccount': ref('AWS::AccountId') },
+            }),
+            Principal: { Service: 'cloudwatch.amazonaws.com' },
+          },
+          denyWithoutTls(['sns:Publish'], all),
+        ]),
       },
     },
   };

@@ -113,6 +113,9 @@ export function serverlessFunctions(stack: Stack): Record<string, object> {
         // queue, and between the coordinator and the services. Lambda would stop such a chain after
         // some 16 invocations. The caps, the back-off and the stall time-out end a chain here.
         ...(of.queue ? { recursiveLoop: 'Allow' } : {}),
+        // The functions filter by PROPAGATOR_LOG_LEVEL themselves.
+        logs: { logFormat: 'JSON', applicationLogLevel: 'TRACE', systemLogLevel: 'INFO' },
+        ...(parameters.tracing ? { tracing: 'Active' } : {}),
         ...(network ? { vpc: network } : {}),
         ...(parameters.kmsKey ? { kmsKeyArn: parameters.kmsKey } : {}),
       },

@@ -52,11 +52,16 @@ const Parameters = z.object({
     .string()
     .regex(/^[^\s@,]+@[^\s@,]+$|^$/, 'write one address')
     .default(''),
+  /** Address for urgent alarms (severity `page`). Default: `alarmEmail`. */
+  pageEmail: z
+    .string()
+    .regex(/^[^\s@,]+@[^\s@,]+$|^$/, 'write one address')
+    .default(''),
   /** The network that reaches OpenStack's APIs, as comma-separated ids. Set both or none. */
   subnets: listOf(/^subnet-\w+$/, 'subnet-1,subnet-2').default(''),
   securityGroups: listOf(/^sg-\w+$/, 'sg-1').default(''),
   /**
-   * ARN of the operator's KMS key for bus, queues, table and secret, in place of the AWS key. Its
+   * ARN of the operator's KMS key for bus, queues, table, secret, topics and logs, in place of the AWS key. Its
    * policy must permit the services: docs/aws.md.
    */
   kmsKey: z
@@ -94,8 +99,18 @@ const Parameters = z.object({
    * CloudWatch covers at most a week.
    */
   silentMinutes: whole(5, 10_080).default('30'),
-  /** Base URL or path of the runbooks, for the links in alarms. */
-  runbooks: z.string().default('docs/runbooks'),
+  /**
+   * URL of the folder with the runbooks, for the texts of the alarms. Default: the dashboard of the
+   * stack that shows them.
+   */
+  runbooks: z
+    .string()
+    .regex(/^https?:\/\/\S+$|^$/, 'write a whole URL: https://…')
+    .default(''),
+  /** `yes`: X-Ray traces the functions, one trace through the bus and the queues. */
+  tracing: z.literal(['', 'yes'], 'write yes, or leave it out').default(''),
+  /** Requests to the API per second, and the burst. API Gateway refuses more with 429. */
+  apiRate: whole(1, 10_000).default('50'),
 });
 export type Parameters = Readonly<z.infer<typeof Parameters>>;
 

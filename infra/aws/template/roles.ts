@@ -98,6 +98,10 @@ function rightsOf(of: FunctionDefinition, stack: Stack): object[] {
           ),
         ]
       : []),
+    // X-Ray has no resources that a policy could name.
+    ...(parameters.tracing
+      ? [allow(['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], '*')]
+      : []),
     ...(mayWaitLong(of) ? schedules(stack) : []),
     // A schedule names the queue for events that it could not deliver.
     ...(mayWaitLong(of) && !repairs ? [allow(FIND, attribute('Undelivered'))] : []),

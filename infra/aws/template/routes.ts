@@ -1,6 +1,14 @@
 import type { Message } from '../../../events/index.ts';
 import { SOURCE } from '../../../lib/engine/aws/names.ts';
-import { allow, attribute, logicalId, policy, type Resources, ref } from './cloudformation.ts';
+import {
+  allow,
+  attribute,
+  denyWithoutTls,
+  logicalId,
+  policy,
+  type Resources,
+  ref,
+} from './cloudformation.ts';
 import type { Stack } from './stack.ts';
 
 /** EventBridge retries a delivery for a day. */
@@ -72,6 +80,15 @@ export function routes(stack: Stack): Resources {
       ...(parameters.kmsKey ? [attribute('Bus')] : []),
     ]),
     ...Object.assign({}, ...topology.queues.map((queue) => queueWithDeadLetters(queue, stack))),
+    // One policy for all of them, because CloudFormation limits the number of resources. A policy of
+    // a queue applies to no other queue.
+    DeadLettersPolicy: {
+      Type: 'AWS::SQS::QueuePolicy',
+      Properties: {
+        Queues: topology.queues.map(({ queue }) => ref(deadId(queue))),
+        PolicyDocument: policy([denyWithoutTls(['sqs:*'], '*')]),
+      },
+    },
     ...Object.assign({}, ...topology.rules.map((rule) => ruleInto(rule))),
   };
 }
@@ -136,6 +153,7 @@ const senders = (queue: string, rules: readonly object[]) => ({
         ...allow(['sqs:SendMessage'], attribute(queue), { ArnEquals: { 'aws:SourceArn': rules } }),
         Principal: { Service: 'events.amazonaws.com' },
       },
+      denyWithoutTls(['sqs:*'], attribute(queue)),
     ]),
   },
 });

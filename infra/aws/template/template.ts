@@ -1,7 +1,9 @@
+import { topicId } from './alarm.ts';
 import { alarms } from './alarms.ts';
 import { type Resources, ref } from './cloudformation.ts';
-import { dashboard } from './dashboard.ts';
+import { dashboards } from './dashboard.ts';
 import { secretArn, state } from './data-resources.ts';
+import { extensions } from './extensions.ts';
 import { environmentOf, functionsOf } from './functions.ts';
 import { checkLimits } from './limits.ts';
 import { roles } from './roles.ts';
@@ -18,7 +20,7 @@ export function serverlessResources(stack: Stack) {
     ...routes(stack),
     ...roles(stack),
     ...alarms(stack),
-    Dashboard: dashboard(stack),
+    ...dashboards(stack),
   };
   checkLimits(
     stack,
@@ -26,6 +28,7 @@ export function serverlessResources(stack: Stack) {
     functionsOf(stack).map((of) => environmentOf(of, stack)),
   );
   return {
+    extensions: extensions(stack),
     Description: 'Carries account changes of OpenStack Keystone to every service',
     Resources: resources,
     Outputs: {
@@ -39,7 +42,14 @@ export function serverlessResources(stack: Stack) {
         Description: 'Put the OS_* variables in it as one JSON object',
         Value: secretArn(stack),
       },
-      AlarmTopicArn: { Value: ref('Alarms') },
+      PageTopicArn: {
+        Description: 'Alarms that need a person now',
+        Value: ref(topicId('page')),
+      },
+      TicketTopicArn: {
+        Description: 'Alarms that need a person within days',
+        Value: ref(topicId('ticket')),
+      },
     },
   };
 }

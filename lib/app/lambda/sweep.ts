@@ -14,6 +14,7 @@ export async function sweepStage(lambda: LambdaContext, compare: boolean): Promi
   const { engine, told, count, settings } = lambda;
   count({ Repaired: await engine.flushOutbox() });
   await engine.housekeeping();
+  const { total: suspicious } = await engine.reads.suspicions(1);
   const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
   const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
   count({ Held: held.length, Capped: held.filter(({ hold }) => isCapped(hold?.about)).length });

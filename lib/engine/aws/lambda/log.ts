@@ -1,6 +1,14 @@
 import type { Log } from '../../../shared/log.ts';
 import { redactText, SECRET_FIELDS } from '../../../shared/redaction.ts';
 
+/** The id that AWS gave to the current invocation. A function runs one invocation at a time. */
+let requestId: string | undefined;
+
+/** Adds the id of the invocation to every later log line. Call it first in each handler. */
+export function beginInvocation(context: { readonly awsRequestId?: string } | undefined): void {
+  requestId = context?.awsRequestId;
+}
+
 const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 /** Redacts the same as `lib/shared/log.ts`: secret fields by name, and secrets in any text. */
 const shown = (field: string, value: unknown): unknown => {
@@ -21,7 +29,13 @@ export function functionLog(
     ((fields: unknown, message?: string) => {
       if (LEVELS.indexOf(name) < least) return;
       const [own, text] = typeof fields === 'string' ? [{}, fields] : [fields, message];
-      const line = { level: name, time: new Date().toISOString(), ...(own as object), msg: text };
+      const line = {
+        level: name,
+        time: new Date().toISOString(),
+        ...(requestId === undefined ? {} : { lambdaRequestId: requestId }),
+        ...(own as object),
+        msg: text,
+      };
       write(`${JSON.stringify(line, (field, value: unknown) => shown(field, value))}\n`);
     }) as Log['info'];
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };

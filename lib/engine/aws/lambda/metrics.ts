@@ -5,20 +5,19 @@ export const NAMESPACE = 'KeystonePropagator';
 
 /**
  * The project's metrics with their units. `Heard`: notifications and heartbeats received.
- * `Handled`, `Failed`: records of a queue. `Removed`: resources. `Held`: operations that wait for a
+ * `Failed`: records of a queue that come again; Lambda counts no error for them. `Removed`:
+ * resources. `Suspicious`: deletions that are held because the account was never seen alive. `Held`: operations that wait for a
  * person; `Capped`: those of them that a cap stopped. `Quarantined`: unreadable notifications.
  * `Repaired`: outboxes that another process sent. `ApiErrors`: requests that ended in an unexpected
  * error.
  */
 export const METRICS = {
   Heard: 'Count',
-  Handled: 'Count',
   Failed: 'Count',
-  Duration: 'Milliseconds',
   Removed: 'Count',
   Finished: 'Count',
-  DeadLetters: 'Count',
   Held: 'Count',
+  Suspicious: 'Count',
   Capped: 'Count',
   Quarantined: 'Count',
   Repaired: 'Count',
@@ -29,7 +28,8 @@ export type Values = Partial<Record<MetricName, number>>;
 
 /**
  * Formats metrics as a log line (CloudWatch embedded metric format), which needs no API call and no
- * permission. The line has one dimension set for the stage and one for the queue.
+ * permission. Only the stage is a dimension, because each combination of dimensions is charged as a
+ * metric of its own. The queue is a field that CloudWatch Logs Insights can query.
  */
 export function metricLine(
   values: Values,
@@ -37,19 +37,12 @@ export function metricLine(
 ): string {
   const names = Object.keys(values) as MetricName[];
   const Metrics = names.map((Name) => ({ Name, Unit: METRICS[Name] }));
-  const CloudWatchMetrics = [
-    { Namespace: NAMESPACE, Dimensions: [['stage'], ['stage', 'queue']], Metrics },
-  ];
+  const CloudWatchMetrics = [{ Namespace: NAMESPACE, Dimensions: [['stage']], Metrics }];
   return `${JSON.stringify({ _aws: { Timestamp: at, CloudWatchMetrics }, stage, queue, ...values })}\n`;
 }
 
 /** The metrics that a committed change implies. */
-export function valuesOf({
-  operations = [],
-  messages = [],
-  deadLetters = [],
-  quarantine = [],
-}: Change): Values {
+export function valuesOf({ operations = [], messages = [], quarantine = [] }: Change): Values {
   // A hold because one listing lacks too many accounts also counts as a tripped cap.
   const capped = operations.filter(
     ({ state, hold }) => hold?.about === 'cap' || (state === 'held' && hold?.about === 'listing'),
@@ -67,7 +60,6 @@ export function valuesOf({
     Capped: capped,
     Finished: finished,
     Removed: removed,
-    DeadLetters: deadLetters.length,
     Quarantined: quarantine.length,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value > 0));

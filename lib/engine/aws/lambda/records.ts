@@ -1,5 +1,6 @@
 import type { MiddlewareObj } from '@middy/core';
 import * as z from 'zod';
+import { beginInvocation } from './log.ts';
 
 /** The event that SQS passes to a function. Each body is parsed later, on its own. */
 const SqsEvent = z.object({
@@ -28,6 +29,7 @@ export type QueueRecord = z.infer<typeof SqsEvent>['Records'][number];
  */
 export const partialBatches = (): MiddlewareObj<unknown, unknown> => ({
   before(request) {
+    beginInvocation(request.context);
     request.event = SqsEvent.parse(request.event).Records;
   },
   after(request) {

@@ -30,7 +30,6 @@ export function sqsHandler(
     .handler(async (event: unknown) => {
       const records = event as readonly QueueRecord[];
       const lambda = await open();
-      const since = Date.now();
       const again = (
         await Promise.all(
           groups(records, options).map((group) => handle(queue, group, lambda, work)),
@@ -38,9 +37,7 @@ export function sqsHandler(
       ).flat();
       const { length } = records;
       lambda.count({
-        Handled: length - again.length,
-        Failed: again.length,
-        Duration: Date.now() - since,
+        ...(again.length > 0 ? { Failed: again.length } : {}),
         ...(queue === 'ingest' ? { Heard: length } : {}),
       });
       lambda.flush(queue);

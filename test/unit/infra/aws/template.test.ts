@@ -102,6 +102,108 @@ describe('the order of a deployment', () => {
   });
 });
 
+describe('the severity of an alarm', () => {
+  const alarmsOf = (severity: string) =>
+    ofType('AWS::CloudWatch::Alarm')
+      .filter(([, { Properties }]) =>
+        JSON.stringify(Properties.AlarmActions).includes(`"${severity}Topic"`),
+      )
+      .map(([id]) => id.replace(/Alarm$/, ''));
+
+  it('decides its topic; both topics get the end of an alarm as well', () => {
+    const [pages, tickets] = [alarmsOf('Page'), alarmsOf('Ticket')];
+    expect(pages.length + tickets.length).toBe(ofType('AWS::CloudWatch::Alarm').length);
+    expect(pages).toEqual(
+      expect.arrayContaining(['TrippedCap', 'SilentSource', 'CoordinateErrors', 'Api5xx']),
+    );
+    expect(tickets).toEqual(
+      expect.arrayContaining(['ServiceNovaErrors', 'SuspiciousDeletions', 'ApiErrors']),
+    );
+    for (const [, { Properties }] of ofType('AWS::CloudWatch::Alarm'))
+      expect(Properties.OKActions).toEqual(Properties.AlarmActions);
+  });
+
+  it('sends pages to an address of their own, else to that of the tickets', () => {
+    const emails = (given: Record<string, string>) =>
+      ['PageTopic', 'TicketTopic'].map(
+        (id) => Object(resourcesOf(given)[id]?.Properties.Subscription)[0]?.Endpoint,
+      );
+    expect(emails({})).toEqual([undefined, undefined]);
+    expect(emails({ alarmEmail: 'a@x.org' })).toEqual(['a@x.org', 'a@x.org']);
+    expect(emails({ alarmEmail: 'a@x.org', pageEmail: 'p@x.org' })).toEqual(['p@x.org', 'a@x.org']);
+  });
+});
+
+describe('the text of an alarm', () => {
+  const texts = (given: Record<string, string> = {}) =>
+    ofType('AWS::CloudWatch::Alarm', resourcesOf(given)).map(([, { Properties }]) =>
+      String(Object(Properties.AlarmDescription)['Fn::Sub']),
+    );
+
+  it('ends with a whole URL by default: the dashboard with the runbooks of this release', () => {
+    const shown = JSON.stringify(resourcesOf().RunbooksDashboard?.Properties);
+    for (const text of texts()) {
+      const [, dashboard, runbook] =
+        / Runbook: https:\/\/\$\{AWS::Region\}\.console\.aws\.amazon\.com\/\S+\/dashboard\/(\S+) \((\S+)\)$/.exec(
+          text,
+        ) ?? [];
+      expect([text, dashboard]).toEqual([text, 'propagator-test-runbooks']);
+      expect(shown).toContain(`(${runbook})`);
+      expect(text.length).toBeLessThan(1024);
+    }
+  });
+
+  it('ends with the URL of the operator', () => {
+    for (const text of texts({ runbooks: 'https://wiki.example/runbooks/' }))
+      expect(text).toMatch(/ Runbook: https:\/\/wiki\.example\/runbooks\/[a-z-]+\.md$/);
+  });
+});
+
+describe('queues and topics', () => {
+  it('refuse every call without TLS', () => {
+    const resources = resourcesOf();
+    const statements = Object.values(resources).flatMap(({ Type, Properties }) =>
+      /QueuePolicy|TopicPolicy/.test(Type)
+        ? [{ of: Properties.Queues ?? Properties.Topics, policy: Properties.PolicyDocument }]
+        : [],
+    );
+    const covered = statements
+      .filter(({ policy }) =>
+        Object(policy).Statement.some(
+          (one: { Effect: string; Principal: string; Condition: object }) =>
+            one.Effect === 'Deny' &&
+            one.Principal === '*' &&
+            JSON.stringify(one.Condition) === '{"Bool":{"aws:SecureTransport":"false"}}',
+        ),
+      )
+      .flatMap(({ of }) => of as { Ref: string }[])
+      .map(({ Ref }) => Ref);
+    const all = Object.entries(resources).filter(([, { Type }]) =>
+      /^AWS::S[QN]S::(Queue|Topic)$/.test(Type),
+    );
+    expect(covered.toSorted()).toEqual(all.map(([id]) => id).toSorted());
+  });
+});
+
+describe('the API', () => {
+  it('has throttling, and the operator can set the rate', () => {
+    const { extensions } = serverlessResources(stackOf('test', { apiRate: '5' }));
+    expect(extensions.HttpApiStage).toEqual({
+      Properties: { DefaultRouteSettings: { ThrottlingRateLimit: 5, ThrottlingBurstLimit: 10 } },
+    });
+  });
+});
+
+describe('tracing', () => {
+  it('is off by default, and needs two rights of X-Ray when it is on', () => {
+    const text = (given: Record<string, string>) =>
+      JSON.stringify([serverlessFunctions(stackOf('test', given)), resourcesOf(given)]);
+    expect(text({})).not.toMatch(/xray|"tracing"/);
+    expect(text({ tracing: 'yes' })).toMatch(/"tracing":"Active"/);
+    expect(text({ tracing: 'yes' })).toContain('xray:PutTraceSegments');
+  });
+});
+
 describe('the archive', () => {
   it('keeps nothing that a person decided, for a replay would decide it again', () => {
     const pattern = resourcesOf().Archive?.Properties.EventPattern;
@@ -130,6 +232,9 @@ describe('a key of your own', () => {
       SSESpecification: { KMSMasterKeyId: KEY.kmsKey },
     });
     expect(resourcesOf().Bus?.Properties).toEqual({ Name: 'propagator-test' });
+    const { extensions } = serverlessResources(stackOf('test', KEY));
+    for (const logGroup of ['ApiLogGroup', 'ServiceNovaLogGroup', 'HttpApiLogGroup'])
+      expect(extensions[logGroup]).toEqual({ Properties: { KmsKeyId: KEY.kmsKey } });
   });
 });
 

@@ -1,0 +1,84 @@
+import { pseudo, type Resource, ref, sub } from './cloudformation.ts';
+import type { Stack } from './stack.ts';
+
+/** Files in docs/runbooks/ that alarms name. */
+export const RUNBOOKS = [
+  'api-errors',
+  'dead-letters',
+  'dead-letters-expire',
+  'function-errors',
+  'function-throttles',
+  'oldest-message',
+  'quarantine',
+  'silent-source',
+  'suspicious-deletions',
+  'sweep-missing',
+  'tripped-cap',
+  'undelivered',
+] as const;
+export type Runbook = (typeof RUNBOOKS)[number];
+
+/**
+ * `page`: a person must act now, also at night, because data is lost, all operations stand still,
+ * or a mass deletion may be under way. `ticket`: a person must act within days.
+ */
+export type Severity = 'page' | 'ticket';
+export const topicId = (severity: Severity): string =>
+  severity === 'page' ? 'PageTopic' : 'TicketTopic';
+
+/** What one alarm watches, and what it says. */
+export interface Sign {
+  readonly severity: Severity;
+  readonly namespace: string;
+  readonly metric: string;
+  readonly dimensions: Readonly<Record<string, unknown>>;
+  readonly statistic: 'Maximum' | 'Sum' | 'p99';
+  readonly above: number;
+  /** Length of one period; default 60. */
+  readonly seconds?: number;
+  /** Number of periods; default 1. */
+  readonly times?: number;
+  /** Missing data starts the alarm. */
+  readonly silence?: true;
+  readonly says: string;
+  readonly runbook: Runbook;
+}
+
+/** The name of the dashboard with the text of the runbooks. */
+export const runbooksDashboard = ({ prefix }: Pick<Stack, 'prefix'>): string =>
+  `${prefix}-runbooks`;
+
+/**
+ * The URL that an alarm text ends with. By default it is the dashboard of the stack with the
+ * runbooks of this release, so that it is complete without a web server of the operator.
+ */
+function runbookUrl({ runbook }: Sign, stack: Stack): string {
+  const { runbooks } = stack.parameters;
+  if (runbooks !== '') return `${runbooks.replace(/\/$/, '')}/${runbook}.md`;
+  const region = pseudo('Region');
+  const console_ = `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}`;
+  return `${console_}#dashboards/dashboard/${runbooksDashboard(stack)} (${runbook})`;
+}
+
+/** The alarm. It notifies the topic of its severity when it starts and when it ends. */
+export const alarm = (name: string, sign: Sign, stack: Stack): Resource => ({
+  Type: 'AWS::CloudWatch::Alarm',
+  Properties: {
+    AlarmName: name,
+    AlarmDescription: sub(`[${sign.severity}] ${sign.says} Runbook: ${runbookUrl(sign, stack)}`),
+    Namespace: sign.namespace,
+    MetricName: sign.metric,
+    Dimensions: Object.entries(sign.dimensions).map(([Name, Value]) => ({ Name, Value })),
+    ...(sign.statistic === 'p99'
+      ? { ExtendedStatistic: sign.statistic }
+      : { Statistic: sign.statistic }),
+    Period: sign.seconds ?? 60,
+    EvaluationPeriods: sign.times ?? 1,
+    Threshold: sign.above,
+    ComparisonOperator: sign.silence ? 'LessThanOrEqualToThreshold' : 'GreaterThanThreshold',
+    // An unused queue sends no metrics, which is no fault. A silent source is one.
+    TreatMissingData: sign.silence ? 'breaching' : 'notBreaching',
+    AlarmActions: [ref(topicId(sign.severity))],
+    OKActions: [ref(topicId(sign.severity))],
+  },
+});

@@ -1,0 +1,19 @@
+import { functionsOf, logGroupId } from './functions.ts';
+import type { Stack } from './stack.ts';
+
+/** Properties of resources that the packaging creates and serverless.yml has no key for. */
+export function extensions(stack: Stack): Record<string, { readonly Properties: object }> {
+  const { kmsKey, apiRate } = stack.parameters;
+  const rate = Number(apiRate);
+  const logGroups = [...functionsOf(stack).map(({ name }) => logGroupId(name)), 'HttpApiLogGroup'];
+  return {
+    HttpApiStage: {
+      Properties: {
+        DefaultRouteSettings: { ThrottlingRateLimit: rate, ThrottlingBurstLimit: 2 * rate },
+      },
+    },
+    ...(kmsKey
+      ? Object.fromEntries(logGroups.map((id) => [id, { Properties: { KmsKeyId: kmsKey } }]))
+      : {}),
+  };
+}
