@@ -1,10 +1,15 @@
+import middy from '@middy/core';
 import { allServicesDeps } from '../lib/app/lambda/all-services-deps.ts';
-import type { Environment } from '../lib/engine/aws/lambda/context.ts';
-import { createSqsFunction } from '../lib/engine/aws/lambda/sqs-handler.ts';
+import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
+import { handleRecords, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { coordinate } from '../lib/handlers/coordinate.ts';
 
 /** Creates the Lambda handler of the coordinator. */
 export const coordinateFunction = (environment: Environment) =>
-  createSqsFunction('coordinate', environment, (deliveries, lambda) =>
-    coordinate(deliveries, allServicesDeps(lambda)),
-  );
+  middy()
+    .use(sqsMiddlewares('coordinate', lazyContext(environment)))
+    .handler(
+      handleRecords('coordinate', (deliveries, lambda) =>
+        coordinate(deliveries, allServicesDeps(lambda)),
+      ),
+    );

@@ -1,8 +1,10 @@
-import { ingestDirect, isQueueEvent } from '../lib/app/lambda/ingest.ts';
+import middy from '@middy/core';
+import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
+import { ingestBroker, ingestHttp } from '../lib/app/lambda/ingest.ts';
 import { commonDeps } from '../lib/app/lambda/task-deps.ts';
-import { type Environment, lazyContext } from '../lib/engine/aws/lambda/context.ts';
-import { beginInvocation } from '../lib/engine/aws/lambda/log.ts';
-import { sqsHandler } from '../lib/engine/aws/lambda/sqs-handler.ts';
+import { isBrokerEvent } from '../lib/engine/aws/lambda/event-sources.ts';
+import { errorReport, withPropagator } from '../lib/engine/aws/lambda/middlewares.ts';
+import { handleRecords, isSqsEvent, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { isHeartbeat } from '../lib/engine/aws/messaging/relay-sink.ts';
 import { ingest } from '../lib/handlers/ingest.ts';
 
@@ -12,14 +14,19 @@ import { ingest } from '../lib/handlers/ingest.ts';
  */
 export function ingestFunction(environment: Environment) {
   const open = lazyContext(environment);
-  const fromQueue = sqsHandler(
-    'ingest',
-    open,
-    (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)),
-    { together: true, knows: isHeartbeat },
-  );
-  return async (event: unknown, context: Parameters<typeof fromQueue>[1]) => {
-    beginInvocation(context);
-    return isQueueEvent(event) ? fromQueue(event, context) : ingestDirect(event, await open());
+  const common = [withPropagator('ingest', open), errorReport()];
+  const broker = middy().use(common).handler(ingestBroker);
+  const http = middy().use(common).handler(ingestHttp);
+  const queue = middy()
+    .use(sqsMiddlewares('ingest', open))
+    .handler(
+      handleRecords('ingest', (deliveries, lambda) => ingest(deliveries, commonDeps(lambda)), {
+        together: true,
+        isKnown: isHeartbeat,
+      }),
+    );
+  return (event: unknown, context: Parameters<typeof queue>[1]): Promise<unknown> => {
+    if (isSqsEvent(event)) return queue(event, context);
+    return isBrokerEvent(event) ? broker(event, context) : http(event, context);
   };
 }

@@ -1,12 +1,13 @@
+import middy from '@middy/core';
+import { type Environment, lazyContext } from '../lib/app/lambda/context.ts';
 import { taskDeps } from '../lib/app/lambda/task-deps.ts';
-import type { Environment } from '../lib/engine/aws/lambda/context.ts';
-import { createSqsFunction } from '../lib/engine/aws/lambda/sqs-handler.ts';
+import { handleRecords, sqsMiddlewares } from '../lib/engine/aws/lambda/sqs.ts';
 import { runTask } from '../lib/handlers/task.ts';
 import type { ServiceAddress } from '../lib/openstack/cloud.ts';
 import type { Service } from '../lib/task/service.ts';
 
 /**
- * Creates the Lambda handler of one service. `services` tells where the other services are, because
+ * Creates the Lambda handler of one service. `services` has the addresses of all services, because
  * a service may call another one.
  */
 export const serviceFunction = (
@@ -14,6 +15,10 @@ export const serviceFunction = (
   service: Service,
   services: readonly ServiceAddress[],
 ) =>
-  createSqsFunction(`service-${service.name}`, environment, (deliveries, lambda) =>
-    runTask(service, deliveries, { ...taskDeps(lambda), services }),
-  );
+  middy()
+    .use(sqsMiddlewares(`service-${service.name}`, lazyContext(environment)))
+    .handler(
+      handleRecords(`service-${service.name}`, (deliveries, lambda) =>
+        runTask(service, deliveries, { ...taskDeps(lambda), services }),
+      ),
+    );

@@ -1,14 +1,15 @@
-import type { AwsEngine, AwsEngineOptions } from '../../lib/engine/aws/open.ts';
+import type { AwsEngineOptions } from '../../lib/engine/aws/open.ts';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 import { type Stage, TestAws } from './aws.ts';
+import type { AwsWorkerEngine } from './aws-event-source.ts';
 import { type Fault, withFault } from './aws-faults.ts';
 import { runOf } from './suite-delivery.ts';
 
 export interface Opener {
   /** The emulator; available as soon as the tests run. */
   aws(): TestAws;
-  open(stage: Stage, options?: Partial<AwsEngineOptions>): AwsEngine;
-  openWith(stage: Stage, fault: Fault, options?: Partial<AwsEngineOptions>): AwsEngine;
+  open(stage: Stage, options?: Partial<AwsEngineOptions>): AwsWorkerEngine;
+  openWith(stage: Stage, fault: Fault, options?: Partial<AwsEngineOptions>): AwsWorkerEngine;
 }
 
 /** Starts an emulator for the tests of one file. Its engines are closed after each test. */

@@ -1,6 +1,7 @@
 import { createAws } from '../../lib/engine/aws/clients.ts';
 import { openAwsEngine } from '../../lib/engine/aws/open.ts';
 import { CREDENTIALS, REGION } from './aws.ts';
+import { withEventSources } from './aws-event-source.ts';
 import { withFault } from './aws-faults.ts';
 import { confirmation, operation, requested } from './samples.ts';
 
@@ -24,13 +25,10 @@ const aws = withFault(
     return what === 'redrive' && action === 'DeleteMessageBatch' && isDead ? stand() : undefined;
   },
 );
-const engine = openAwsEngine({
-  aws,
-  prefix,
-  services: [service],
-  visibilitySeconds: 3,
-  pollSeconds: 1,
-});
+const engine = withEventSources(
+  openAwsEngine({ aws, prefix, services: [service], visibilitySeconds: 3 }),
+  { aws, prefix, visibilitySeconds: 3 },
+);
 if (what === 'commit') {
   const opened = operation();
   say('writes', opened.id);

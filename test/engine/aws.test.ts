@@ -7,11 +7,15 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => aws.stop(), 30_000);
 
-engineSuite('The engine on AWS', async () => {
-  const stage = await aws.stage();
-  return {
-    open: async () => stage.openWithAnyQueue(),
-    delayStepMillis: 1000,
-    end: () => Promise.resolve(),
-  };
-});
+engineSuite(
+  'The engine on AWS',
+  async () => {
+    const stage = await aws.stage();
+    return {
+      open: async () => stage.openWithAnyQueue(),
+      delayStepMillis: 1000,
+      end: () => Promise.resolve(),
+    };
+  },
+  { isServerless: true },
+);

@@ -11,9 +11,10 @@ import { CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-sch
 import { CreateQueueCommand, GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { type Message, queueOf } from '../../events/index.ts';
 import { type Aws, createAws } from '../../lib/engine/aws/clients.ts';
-import { type AwsEngine, type AwsEngineOptions, openAwsEngine } from '../../lib/engine/aws/open.ts';
+import { type AwsEngineOptions, openAwsEngine } from '../../lib/engine/aws/open.ts';
 import { type QueueDefinition, type Topology, topologyOf } from '../../lib/engine/aws/topology.ts';
 import { startEmulator } from '../../localstack/emulator.ts';
+import { type AwsWorkerEngine, withEventSources } from './aws-event-source.ts';
 import { unique } from './samples.ts';
 
 export const REGION = 'eu-central-1';
@@ -167,21 +168,22 @@ export class Stage {
     if (!this.services.includes(service)) this.services.push(service);
   }
 
-  open(options: Partial<AwsEngineOptions> = {}): AwsEngine {
-    return openAwsEngine({
-      aws: this.aws.aws,
+  open(options: Partial<AwsEngineOptions> = {}): AwsWorkerEngine {
+    const { aws = this.aws.aws, visibilitySeconds } = options;
+    const engine = openAwsEngine({
+      aws,
       prefix: this.prefix,
       services: this.services,
       schedulerRoleArn: SCHEDULER_ROLE,
       retry: { mostReceives: FEW_RECEIVES, longestSeconds: 1 },
-      pollSeconds: 1,
       visibilitySeconds: 30,
       ...options,
     });
+    return withEventSources(engine, { aws, prefix: this.prefix, visibilitySeconds });
   }
 
   /** The same, for tests that add a service with every queue. */
-  openWithAnyQueue(options: Partial<AwsEngineOptions> = {}): AwsEngine {
+  openWithAnyQueue(options: Partial<AwsEngineOptions> = {}): AwsWorkerEngine {
     const engine = this.open(options);
     const deployFor = (messages: readonly Message[]) =>
       Promise.all(
@@ -193,8 +195,8 @@ export class Stage {
         }),
       );
     return {
-      reads: engine.reads,
-      async commit(change) {
+      ...engine,
+      commit: async (change) => {
         await deployFor([
           ...(change.messages ?? []),
           ...(change.deadLetters ?? []).map(({ message }) => message),
@@ -205,15 +207,6 @@ export class Stage {
         if (queue.startsWith('service-')) await this.deploy(queue.slice('service-'.length));
         return engine.work(queue, workOptions, handler);
       },
-      deadLetters: engine.deadLetters.bind(engine),
-      redrive: engine.redrive.bind(engine),
-      discard: engine.discard.bind(engine),
-      health: engine.health.bind(engine),
-      close: engine.close.bind(engine),
-      flushOutbox: engine.flushOutbox.bind(engine),
-      housekeeping: engine.housekeeping.bind(engine),
-      pollDeadLetterMetrics: engine.pollDeadLetterMetrics.bind(engine),
-      failed: engine.failed.bind(engine),
     };
   }
 }

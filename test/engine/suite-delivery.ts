@@ -10,6 +10,7 @@ const numbers = (count: number) => Array.from({ length: count }, (_, index) => i
 export function deliverySuite(
   open: () => Promise<WorkerEngine>,
   delayStepMillis: () => number,
+  isServerless: boolean,
 ): void {
   describe('a message', () => {
     let engine: WorkerEngine;
@@ -147,28 +148,35 @@ export function deliverySuite(
       await next.close();
     }, 30_000);
 
-    it('gives back what did not end in time, and what it had not begun, as if it had not been taken', async () => {
-      const name = queue();
-      const engine = await open();
-      const begun = apiUrl();
-      const never = apiUrl();
-      await engine.work(name, { concurrency: 2, batch: 3 }, async () => {
-        begun.open();
-        await never.passed;
-      });
-      await engine.commit({ messages: numbers(8).map((run) => requested(serviceOf(name), run)) });
-      await begun.passed;
-      await engine.close(0.1);
-      never.open();
-      const next = await open();
-      const got: [number, number][] = [];
-      await next.work(name, { concurrency: 1 }, async (deliveries) => {
-        for (const delivery of deliveries) got.push([runOf(delivery), delivery.receiveCount]);
-      });
-      await until('all eight', () => got.length === 8);
-      expect(got.toSorted(([a], [b]) => a - b)).toEqual(numbers(8).map((run) => [run, 1]));
-      await next.close();
-    }, 30_000);
+    // On AWS no process receives messages: SQS delivers those of a function that ends too late again,
+    // and counts the delivery.
+    const inProcess = isServerless ? undefined : it;
+    inProcess?.(
+      'returns messages that did not end in time, and does not count the delivery',
+      async () => {
+        const name = queue();
+        const engine = await open();
+        const begun = apiUrl();
+        const never = apiUrl();
+        await engine.work(name, { concurrency: 2, batch: 3 }, async () => {
+          begun.open();
+          await never.passed;
+        });
+        await engine.commit({ messages: numbers(8).map((run) => requested(serviceOf(name), run)) });
+        await begun.passed;
+        await engine.close(0.1);
+        never.open();
+        const next = await open();
+        const got: [number, number][] = [];
+        await next.work(name, { concurrency: 1 }, async (deliveries) => {
+          for (const delivery of deliveries) got.push([runOf(delivery), delivery.receiveCount]);
+        });
+        await until('all eight', () => got.length === 8);
+        expect(got.toSorted(([a], [b]) => a - b)).toEqual(numbers(8).map((run) => [run, 1]));
+        await next.close();
+      },
+      30_000,
+    );
 
     it('leaves what waits to the next one, each at its time', async () => {
       const name = queue();

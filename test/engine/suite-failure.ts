@@ -7,7 +7,7 @@ import { runOf } from './suite-delivery.ts';
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
 /** What happens to a message whose handler throws. */
-export function failureSuite(open: () => Promise<WorkerEngine>): void {
+export function failureSuite(open: () => Promise<WorkerEngine>, isServerless: boolean): void {
   describe('a message whose handler throws', () => {
     let engine: WorkerEngine;
     beforeAll(async () => {
@@ -80,7 +80,8 @@ export function failureSuite(open: () => Promise<WorkerEngine>): void {
       await engine.commit({ messages: numbers(50).map((run) => requested(serviceOf(name), run)) });
       await until('a dead letter', async () => (await engine.reads.depths())[name]?.dead === 1);
       expect(handled.toSorted((a, b) => a - b)).toEqual(numbers(50).filter((run) => run !== 13));
-      expect(most).toBe(2);
+      // One invocation of a function handles the records that it retries side by side.
+      if (!isServerless) expect(most).toBe(2);
       const letters = await engine.deadLetters({ service: serviceOf(name) });
       expect(letters).toMatchObject([
         {

@@ -8,8 +8,15 @@ import { readSuite } from './suite-reads.ts';
 
 jest.setTimeout(60_000);
 
-/** The requirements forevery engine. `place` creates one empty store for the whole suite. */
-export function engineSuite(name: string, place: () => Promise<Place>): void {
+/**
+ * The requirements for every engine. `place` creates one empty store for the whole suite.
+ * `isServerless`: the platform receives the messages and not the process that opened the engine.
+ */
+export function engineSuite(
+  name: string,
+  place: () => Promise<Place>,
+  { isServerless = false } = {},
+): void {
   describe(name, () => {
     let standing: Place;
     beforeAll(async () => {
@@ -19,8 +26,8 @@ export function engineSuite(name: string, place: () => Promise<Place>): void {
 
     const open = () => standing.open();
     commitSuite(open);
-    deliverySuite(open, () => standing.delayStepMillis ?? 0);
-    failureSuite(open);
+    deliverySuite(open, () => standing.delayStepMillis ?? 0, isServerless);
+    failureSuite(open, isServerless);
     deadLetterSuite(open);
     readSuite(open);
   });

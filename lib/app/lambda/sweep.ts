@@ -1,28 +1,35 @@
-import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
+import * as z from 'zod';
+import type { InvocationContext } from '../../engine/aws/lambda/context.ts';
 import { sweep } from '../../handlers/sweep.ts';
 import { syncInventory } from '../../handlers/sync-inventory.ts';
 import { commonDeps } from './task-deps.ts';
 
 const MAX_COUNTED = 1000;
 
+/** The input of the schedule. */
+export const ScheduleInput = z.object({ compare: z.boolean().default(false) });
+
 /**
  * Sends the messages that a failed function left in the outbox, and counts the operations that wait
  * for an operator. With `compare`, or while the inventory is empty, it also compares the inventory
  * with Keystone's lists, which finds deletions without a notification.
  */
-export async function sweepStage(lambda: LambdaContext, compare: boolean): Promise<void> {
-  const { engine, told, count, settings } = lambda;
+export async function sweepStage(event: unknown, context: unknown): Promise<void> {
+  const { compare } = event as z.infer<typeof ScheduleInput>;
+  const { propagator } = context as InvocationContext;
+  const { engine, count, settings } = propagator;
   count({ Repaired: await engine.flushOutbox() });
   await engine.housekeeping();
   const { total: suspicious } = await engine.reads.suspicions(1);
   const held = await engine.reads.operations({ state: 'held', limit: MAX_COUNTED });
   const isCapped = (about: string | undefined): boolean => about === 'cap' || about === 'listing';
-  count({ Held: held.length, Capped: held.filter(({ hold }) => isCapped(hold?.about)).length });
+  const capped = held.filter(({ hold }) => isCapped(hold?.about));
+  count({ Held: held.length, Capped: capped.length, Suspicious: suspicious });
   // The inventory of a new stage is empty, so the first run fills it at once. Without it, the owner
   // of a deleted project is unknown.
   if (!compare && (await engine.reads.accountCount()) > 0) return;
   await engine.pollDeadLetterMetrics();
-  const deps = { ...commonDeps(lambda), engine: told };
+  const deps = commonDeps(propagator);
   // Also lists the members of the projects again, which the sweep does not do.
   await syncInventory(deps);
   await sweep({

@@ -13,7 +13,13 @@ const RUN_END_MILLIS = 150_000;
 export const PROGRESS_MILLIS = 10_000;
 
 /** Returns the dependencies of all functions, without the list of services. */
-export const commonDeps = ({ told: engine, cloud, settings, log, protection }: LambdaContext) => ({
+export const commonDeps = ({
+  observed: engine,
+  cloud,
+  settings,
+  log,
+  protection,
+}: LambdaContext) => ({
   engine,
   cloud,
   keystone: cloud.keystone,

@@ -2,14 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../events/index.ts';
 import type { ErrorReport } from '../../shared/errors.ts';
 import { closedError, engineError } from '../engine-error.ts';
-import type {
-  Change,
-  DeadLetterFilter,
-  Decided,
-  Delivery,
-  WorkerEngine,
-  WorkOptions,
-} from '../port.ts';
+import type { Change, DeadLetterFilter, Decided, Engine } from '../port.ts';
 import type { Aws } from './clients.ts';
 import {
   discardDeadLetters,
@@ -27,7 +20,6 @@ import { Queues, type Received } from './messaging/queues.ts';
 import { Sender } from './messaging/sender.ts';
 import { namesOf } from './names.ts';
 import { failed, RETRY, type RetryOptions } from './retry.ts';
-import { Worker } from './work.ts';
 
 export interface AwsEngineOptions {
   readonly aws: Aws;
@@ -46,11 +38,9 @@ export interface AwsEngineOptions {
    */
   readonly onWarning?: ((message: string, cause?: unknown) => void) | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
-  /** Long-polling time in seconds of a process that calls {@link Engine.work}. Default 10. */
-  readonly pollSeconds?: number | undefined;
   /**
-   * Visibility timeout in seconds for such a process and for scans of dead-letter messages: after a
-   * crash, other processes see its messages again this much later. Default 60.
+   * Visibility timeout in seconds for scans of dead-letter messages: after a crash of a process that
+   * lists them, other processes see the messages again this much later. Default 60.
    */
   readonly visibilitySeconds?: number | undefined;
   /**
@@ -63,7 +53,7 @@ export interface AwsEngineOptions {
 }
 
 /** The engine, with the functions that only AWS needs. */
-export interface AwsEngine extends WorkerEngine {
+export interface AwsEngine extends Engine {
   /**
    * Sends the outboxes of processes that died before they could send. Returns their number. Commits
    * also do this every few seconds.
@@ -89,11 +79,9 @@ export interface AwsEngine extends WorkerEngine {
   ): Promise<R[]>;
 }
 
-const POLL_SECONDS = 10;
 const VISIBILITY_SECONDS = 60;
 const FORGOTTEN_MILLIS = 10_000;
 const PATIENCE_MILLIS = 15_000;
-const TIDY_MILLIS = 15 * 60_000;
 const HEALTH_MILLIS = 5000;
 
 /** Makes no AWS call: the first call, or `health`, finds missing resources. */
@@ -111,10 +99,7 @@ class DynamoEngine implements AwsEngine {
   readonly #retry: RetryOptions;
   readonly #outboxGraceMillis: number;
   readonly #warn: (message: string, cause?: unknown) => void;
-  readonly #workers: Worker[] = [];
-  #timers: NodeJS.Timeout[] | undefined;
   #repairedAt = 0;
-  #closing: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: AwsEngineOptions) {
@@ -141,36 +126,6 @@ class DynamoEngine implements AwsEngine {
       this.#repairInPassing(),
     ]);
     return outcome;
-  }
-
-  async work(
-    queue: QueueName,
-    options: WorkOptions,
-    handler: (deliveries: readonly Delivery[]) => Promise<void>,
-  ): Promise<void> {
-    this.#mustBeOpen();
-    if (this.#closing !== undefined) return;
-    const { pollSeconds = POLL_SECONDS, visibilitySeconds = VISIBILITY_SECONDS } = this.#options;
-    const deps = {
-      queues: this.#queues,
-      names: this.#names,
-      retry: this.#retry,
-      warn: this.#warn,
-      pollSeconds,
-      visibilitySeconds,
-    };
-    this.#workers.push(new Worker(queue, options, handler, deps));
-    // Where Lambda functions handle the messages, the sweep does this instead.
-    this.#timers ??= [
-      setInterval(() => void this.#repairInPassing(), this.#outboxGraceMillis),
-      setInterval(
-        () =>
-          void this.housekeeping().catch((error: unknown) =>
-            this.#warn('The table could not be tidied', error),
-          ),
-        TIDY_MILLIS,
-      ),
-    ];
   }
 
   deadLetters(filter: DeadLetterFilter) {
@@ -239,15 +194,8 @@ class DynamoEngine implements AwsEngine {
     await Promise.race([asked, late]).finally(() => done.abort());
   }
 
-  close(graceSeconds = 10): Promise<void> {
-    this.#closing ??= this.#close(graceSeconds);
-    return this.#closing;
-  }
-
-  async #close(graceSeconds: number): Promise<void> {
-    for (const timer of this.#timers ?? []) clearInterval(timer);
-    // Running handlers may still commit.
-    await Promise.all(this.#workers.map((worker) => worker.close(graceSeconds * 1000)));
+  /** Nothing runs by itself: Lambda ends the handlers. */
+  async close(): Promise<void> {
     this.#closed = true;
   }
 

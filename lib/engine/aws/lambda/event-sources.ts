@@ -30,8 +30,12 @@ const Kafka = z.object({
   ),
 });
 
+/** True for an event of a broker that Lambda polls. */
+export const isBrokerEvent = (event: unknown): boolean =>
+  AmazonMq.safeParse(event).success || Kafka.safeParse(event).success;
+
 /**
- * The raw notifications in such an event, in order; `undefined` for another kind of event.
+ * The raw notifications in such an event, in order; `undefined` for any other event.
  * `receivedAt` is in epoch milliseconds.
  */
 export function notificationsIn(

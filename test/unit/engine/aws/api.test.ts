@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { carried } from '../../../../functions/api.ts';
+import { carried } from '../../../../lib/app/lambda/answer-api.ts';
 
 describe('an answer of the API on Lambda', () => {
   const answer = (characters: number) => ({

@@ -1,8 +1,16 @@
+import middy from '@middy/core';
+import type { QueueName } from '../../../../events/index.ts';
 import type { LambdaContext } from '../../../../lib/engine/aws/lambda/context.ts';
 import { beginInvocation, functionLog } from '../../../../lib/engine/aws/lambda/log.ts';
 import { metered, metricLine, valuesOf } from '../../../../lib/engine/aws/lambda/metrics.ts';
-import { sqsHandler } from '../../../../lib/engine/aws/lambda/sqs-handler.ts';
+import {
+  handleRecords,
+  type RecordsOptions,
+  sqsMiddlewares,
+  type Work,
+} from '../../../../lib/engine/aws/lambda/sqs.ts';
 import type { Engine } from '../../../../lib/engine/port.ts';
+import { PropagatorError } from '../../../../lib/shared/errors.ts';
 import { operation, quarantined, requested } from '../../../engine/samples.ts';
 import { SECRET_PART, SECRET_TEXTS } from '../../shared/secrets.ts';
 
@@ -36,6 +44,16 @@ function surroundings() {
   } as unknown as LambdaContext;
   return { lambda, counted, failed, lines, open: async () => lambda };
 }
+/** A deployed function, with a context of the test. */
+const sqsHandler = (
+  queue: QueueName,
+  open: () => Promise<LambdaContext>,
+  work: Work,
+  options: RecordsOptions = {},
+) =>
+  middy()
+    .use(sqsMiddlewares(queue, open))
+    .handler(handleRecords(queue, work, options));
 const context = { awsRequestId: 'request-1' } as Parameters<ReturnType<typeof sqsHandler>>[1];
 
 describe('a function that a queue feeds', () => {
@@ -59,12 +77,48 @@ describe('a function that a queue feeds', () => {
       ['service-nova', ['c'], 'engine.message.unreadable'],
     ]);
     expect(counted).toEqual({ Failed: 2 });
-    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
-      operation: message.data.operationId,
-      code: 'handler.failed',
-      message: 'TypeError: two',
-      lambdaRequestId: 'request-1',
+    const logged = lines.map((line): { code: string } => JSON.parse(line));
+    expect(logged).toHaveLength(2);
+    expect(logged).toContainEqual(
+      expect.objectContaining({
+        operation: message.data.operationId,
+        code: 'handler.failed',
+        message: 'TypeError: two',
+        lambdaRequestId: 'request-1',
+      }),
+    );
+    expect(logged.map(({ code }) => code)).toContain('engine.message.unreadable');
+  });
+
+  it('fails as a whole, with an error report, when its context cannot be opened', async () => {
+    const secret = new PropagatorError({
+      code: 'openstack.secret',
+      class: 'Denied',
+      message: 'The secret cannot be read.',
+      advice: 'Check its ARN.',
     });
+    const fed = sqsHandler(
+      'service-nova',
+      () => Promise.reject(secret),
+      async () => {},
+    );
+    const invoked = fed({ Records: [record('a', '{}')] }, context);
+    await expect(invoked).rejects.toMatchObject({
+      name: 'openstack.secret',
+      message: 'The secret cannot be read. Check its ARN.',
+    });
+  });
+
+  it('fails as a whole for an event that is not from SQS, and still writes its metrics', async () => {
+    const { lambda } = surroundings();
+    let flushed = 0;
+    const fed = sqsHandler(
+      'service-nova',
+      async () => ({ ...lambda, flush: () => (flushed += 1) }) as unknown as LambdaContext,
+      async () => {},
+    );
+    await expect(fed({ records: [] }, context)).rejects.toMatchObject({ name: 'function.failed' });
+    expect(flushed).toBe(1);
   });
 
   it('hands new records over together, and alone what failed before', async () => {
@@ -125,7 +179,7 @@ describe('a function that a queue feeds', () => {
       async () => {
         throw new Error('none');
       },
-      { together: true, knows: (body) => body === 'beat' },
+      { together: true, isKnown: (body: string) => body === 'beat' },
     );
     expect(await fed({ Records: [record('a', 'beat')] }, context)).toEqual({
       batchItemFailures: [],

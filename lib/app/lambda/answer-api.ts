@@ -1,0 +1,40 @@
+import { handle, type LambdaEvent } from 'hono/aws-lambda';
+import { api } from '../../api/api.ts';
+import { problem } from '../../api/problem.ts';
+import type { InvocationContext } from '../../engine/aws/lambda/context.ts';
+import { allServicesDeps } from './all-services-deps.ts';
+
+/** Lambda refuses a larger response with an error that does not name the reason. */
+const LARGEST_ANSWER = 6 * 1000 * 1000;
+
+/** Answers one request of the HTTP API, as API Gateway passes it. */
+export async function answerApi(event: unknown, context: unknown): Promise<unknown> {
+  const { propagator } = context as InvocationContext;
+  const { mode, ...deps } = allServicesDeps(propagator);
+  const app = api({
+    ...deps,
+    mode,
+    health: () => ({ ok: true, mode, services: propagator.services }),
+    authentication: { by: 'iam' },
+    onUnexpected: () => propagator.count({ ApiErrors: 1 }),
+  });
+  return carried(await handle(app)(event as LambdaEvent));
+}
+
+/**
+ * Returns the response, or status 413 with advice to ask for less where the response is too large
+ * for Lambda.
+ */
+export function carried<Answer extends object>(
+  answer: Answer,
+): Answer | { statusCode: number; headers: object; body: string } {
+  if (Buffer.byteLength(JSON.stringify(answer)) <= LARGEST_ANSWER) return answer;
+  const body = JSON.stringify(
+    problem(
+      'too-much',
+      'The answer is larger than Lambda carries. Ask for fewer records at once: limit, service, ' +
+        'operation, cause.',
+    ),
+  );
+  return { statusCode: 413, headers: { 'content-type': 'application/json' }, body };
+}

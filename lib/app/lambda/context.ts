@@ -1,0 +1,122 @@
+import * as z from 'zod';
+import { createAws } from '../../engine/aws/clients.ts';
+import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
+import { functionLog } from '../../engine/aws/lambda/log.ts';
+import { metered, metricLine, type Values } from '../../engine/aws/lambda/metrics.ts';
+import { rotatingCredentials } from '../../engine/aws/lambda/secret.ts';
+import { openAwsEngine } from '../../engine/aws/open.ts';
+import { observedEngine } from '../../engine/observed.ts';
+import { connectCloud } from '../../openstack/connect.ts';
+import { readSettings } from '../../shared/settings.ts';
+
+/** Environment variables of a function: the settings, Lambda's own variables, and the stack's. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const Stack = z.object({
+  AWS_REGION: z.string(),
+  AWS_ACCESS_KEY_ID: z.string(),
+  AWS_SECRET_ACCESS_KEY: z.string(),
+  AWS_SESSION_TOKEN: z.string().optional(),
+  /** Set for an emulator. */
+  AWS_ENDPOINT_URL: z.string().optional(),
+  STACK_PREFIX: z.string(),
+  STACK_SERVICES: z.string(),
+  STACK_SECRET_ARN: z.string(),
+  STACK_SCHEDULER_ROLE_ARN: z.string().optional(),
+  STACK_REPAIRS: z.literal('yes').optional(),
+  /** Time-out in seconds for one answer of OpenStack. Default 60. */
+  STACK_ANSWER_SECONDS: z.coerce.number().optional(),
+});
+
+/**
+ * An AWS call without an answer ends after 15 s and two short pauses. That is within 29 s, the
+ * shortest function time-out of the stack (the API). Functions never poll a queue, so no call is
+ * slow by design.
+ */
+const CALL = { answerMillis: 5000, tries: 3 };
+
+/** Creates the context once. A failure, such as an unreadable secret, is not cached. */
+export function lazyContext(
+  environment: Environment,
+  write = (line: string): unknown => process.stdout.write(line),
+): () => Promise<LambdaContext> {
+  let made: Promise<LambdaContext> | undefined;
+  return () => {
+    made ??= openContext(environment, write).catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}
+
+async function openContext(
+  environment: Environment,
+  write: (line: string) => unknown,
+): Promise<LambdaContext> {
+  const stack = Stack.parse(environment);
+  const settings = readSettings(environment);
+  const log = functionLog(settings.PROPAGATOR_LOG_LEVEL, write);
+  const aws = createAws({
+    region: stack.AWS_REGION,
+    endpoint: stack.AWS_ENDPOINT_URL,
+    credentials: async () => ({
+      accessKeyId: stack.AWS_ACCESS_KEY_ID,
+      secretAccessKey: stack.AWS_SECRET_ACCESS_KEY,
+      sessionToken: stack.AWS_SESSION_TOKEN,
+    }),
+    ...CALL,
+  });
+  const credentials = await rotatingCredentials({
+    aws,
+    secretId: stack.STACK_SECRET_ARN,
+    now: Date.now,
+    onWarning: (message, cause) => log.warn({ cause: String(cause) }, message),
+  });
+  const cloud = connectCloud(credentials, {
+    concurrency: settings.PROPAGATOR_CONCURRENCY,
+    ...(stack.STACK_ANSWER_SECONDS === undefined
+      ? {}
+      : { timeouts: { answer: stack.STACK_ANSWER_SECONDS } }),
+  });
+  const services = stack.STACK_SERVICES.split(',');
+  const engine = openAwsEngine({
+    aws,
+    prefix: stack.STACK_PREFIX,
+    services,
+    schedulerRoleArn: stack.STACK_SCHEDULER_ROLE_ARN,
+    onWarning: (message, cause) => log.warn({ cause: String(cause ?? '') }, message),
+    // A function that may send only to its own queue cannot flush the outboxes of others.
+    ...(stack.STACK_REPAIRS ? {} : { outboxGraceMillis: Number.POSITIVE_INFINITY }),
+  });
+  const counted = new Map<keyof Values, number>();
+  const count = (values: Values) => {
+    for (const [name, value] of Object.entries(values))
+      counted.set(name as keyof Values, (counted.get(name as keyof Values) ?? 0) + value);
+  };
+  const protectedIds = {
+    projects: settings.PROPAGATOR_PROTECTED_PROJECTS,
+    domains: settings.PROPAGATOR_PROTECTED_DOMAINS,
+  };
+  return {
+    engine,
+    observed: metered(observedEngine(engine, log), count),
+    cloud,
+    settings,
+    log,
+    services,
+    protection: async () => ({ ...protectedIds, ownProject: (await cloud.ownProject()).id }),
+    count,
+    flush(functionName) {
+      if (counted.size > 0)
+        write(
+          metricLine(Object.fromEntries(counted), {
+            stage: stack.STACK_PREFIX,
+            queue: functionName,
+            at: Date.now(),
+          }),
+        );
+      counted.clear();
+    },
+  };
+}
