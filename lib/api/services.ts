@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import * as z from 'zod';
-import { applyWaivers, type Coverage, coverageOf } from '../operation/coverage.ts';
+import { type Coverage, coverageOf } from '../operation/coverage.ts';
+import { applyWaivers } from '../operation/leftovers.ts';
 import { dependenciesOf, levels } from '../operation/order.ts';
 import { typeKey } from '../operation/registry.ts';
 import type { Service } from '../task/service.ts';

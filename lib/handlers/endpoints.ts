@@ -1,5 +1,5 @@
 import type { Cloud, ServiceAddress } from '../openstack/cloud.ts';
-import { applyWaivers } from '../operation/coverage.ts';
+import { applyWaivers } from '../operation/leftovers.ts';
 import type { Waiver } from '../operation/model.ts';
 import { typeKey } from '../operation/registry.ts';
 import { type ErrorReport, PropagatorError } from '../shared/errors.ts';

@@ -1,6 +1,6 @@
 import { Account } from '../../events/account.ts';
 import { total } from './counts.ts';
-import { applyWaivers, leftoversOf } from './coverage.ts';
+import { applyWaivers, leftoversOf } from './leftovers.ts';
 import type { Hold, Operation } from './model.ts';
 import { isEnded, requestPreDelete, requestReady } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';

@@ -1,10 +1,10 @@
-import type { OperationId, UserId } from '../../events/ids.ts';
+import type { UserId } from '../../events/ids.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance, holdForLeftovers, isConfirmed, lives } from './advance.ts';
 import { withoutFuture } from './elapsed.ts';
-import type { Operation, PlannedTask, Task } from './model.ts';
+import type { Operation } from './model.ts';
 import { refuse } from './open.ts';
-import { type PlacedService, planOrder } from './order.ts';
+import { planTasks } from './plan-tasks.ts';
 import { isEnded } from './ready.ts';
 import { REGION_CODE } from './registry.ts';
 import type { CloudSnapshot } from './snapshot.ts';
@@ -173,7 +173,7 @@ function applyAlive(
     request: { ...operation.request, enabled },
     roles: alive.roles,
   };
-  if (transaction.tasks.length === 0) plan(transaction, alive, rules);
+  if (transaction.tasks.length === 0) planTasks(transaction, alive, rules);
   advance(transaction, rules);
 }
 
@@ -186,7 +186,7 @@ function applyAbsent(transaction: OperationTransaction, cloud: CloudSnapshot, ru
     confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
   };
   if (operation.scope.type !== 'domain' && transaction.tasks.length === 0)
-    plan(transaction, cloud, rules);
+    planTasks(transaction, cloud, rules);
   if (isConfirmed(transaction.operation, rules)) {
     if (operation.scope.type !== 'domain') advance(transaction, rules);
     return;
@@ -269,85 +269,4 @@ function askAgain(transaction: OperationTransaction, delaySeconds: number): void
     data: { operationId: transaction.operation.id, confirmation },
     delaySeconds,
   });
-}
-
-/** Saves the order and requests a count from every service, during the grace period. */
-function plan(
-  transaction: OperationTransaction,
-  { services, uncovered, leftOut }: CloudSnapshot,
-  rules: Rules,
-): void {
-  const order = planOrder(transaction.operation.id, services);
-  transaction.operation = { ...transaction.operation, order, uncovered, leftOut };
-  for (const planned of order) {
-    const service = services.find(({ name }) => name === planned.service);
-    const task = firstTask(planned, transaction.operation.id, service, rules.now);
-    transaction.put(task);
-    if (task.state === 'planning') transaction.messages.push(transaction.request(task, rules.now));
-  }
-}
-
-/**
- * Returns the end of a task that ends before its first run, because its service is left out, absent
- * or unreachable.
- */
-function endedAtOnce(
-  planned: PlannedTask,
-  service: PlacedService | undefined,
-): Pick<Task, 'state' | 'because' | 'conditions'> | undefined {
-  const unseen = service?.unseen ?? [];
-  if (unseen.length > 0)
-    return {
-      state: 'unreachable',
-      because: [...new Set(unseen.map(({ type, because }) => `${type}: ${because}`))].join('; '),
-      conditions: unseen.map(({ because, advice }) => ({
-        class: 'Unsupported',
-        message: because ?? 'it is out of reach',
-        actor: 'operator',
-        count: 1,
-        ...(advice === undefined ? {} : { advice }),
-      })),
-    };
-  if (service?.skipped !== undefined)
-    return { state: 'skipped', because: service.skipped, conditions: [] };
-  if (service?.regions.includes(planned.region)) return undefined;
-  const because = service?.lacking ?? `no region of this cloud has ${planned.service}`;
-  return { state: 'skipped', because, conditions: [] };
-}
-
-function firstTask(
-  planned: PlannedTask,
-  operationId: OperationId,
-  service: PlacedService | undefined,
-  now: number,
-): Task {
-  const ended = endedAtOnce(planned, service);
-  return {
-    id: planned.id,
-    operationId,
-    service: planned.service,
-    region: planned.region,
-    phase: 'plan',
-    preDelete: planned.preDelete && !ended ? 'due' : 'no',
-    verifications: {},
-    validFromRun: 0,
-    overtook: [],
-    run: 1,
-    sequence: 0,
-    counts: {},
-    baseline: {},
-    error: undefined,
-    attempts: 0,
-    progressAt: now,
-    runProgressed: false,
-    askedWaitMillis: 0,
-    mostRemoved: {},
-    distinct: {},
-    seenIds: undefined,
-    nextAt: ended ? undefined : now,
-    startedAt: undefined,
-    endedAt: ended ? now : undefined,
-    version: 0,
-    ...(ended ?? { state: 'planning', because: undefined, conditions: [] }),
-  };
 }

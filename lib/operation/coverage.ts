@@ -1,5 +1,13 @@
-import type { ServiceName } from '../../events/ids.ts';
-import type { LeftOut, Operation, Task, Uncovered, Waiver } from './model.ts';
+import {
+  type Covering,
+  distinct,
+  finding,
+  isConfigured,
+  isLeftOut,
+  isMain,
+  unknownType,
+} from './coverage-findings.ts';
+import type { LeftOut, Uncovered } from './model.ts';
 import {
   type Chosen,
   chooseEndpoint,
@@ -9,14 +17,6 @@ import {
   type Registry,
   typeKey,
 } from './registry.ts';
-
-/** A service, built in or added by the operator, that covers types of the catalog. */
-export interface Covering {
-  readonly name: ServiceName;
-  readonly catalogTypes: readonly string[];
-  readonly catalogAliases?: readonly string[];
-  readonly noProjectResources?: string | undefined;
-}
 
 /** The coverage of one service: the regions of its cleanup, and its unreachable registrations. */
 export interface ServiceCoverage {
@@ -38,9 +38,6 @@ export interface Coverage {
 
 /** The name under which a person can waive unreadable lists of Keystone. */
 export const UNLISTED = 'unlisted';
-/** The name under which a person can waive a registration without a type. */
-export const UNTYPED = 'untyped';
-
 /**
  * Assigns every registration of Keystone to one of three groups: cleaned up, left out by a named
  * setting, or unverified. A service without any registration is absent, unless Keystone's lists
@@ -119,11 +116,6 @@ function chosenEndpoints(
     : here;
 }
 
-const isConfigured = ({ regions }: Registry, region: string): boolean =>
-  regions.length === 0 || regions.includes(region);
-const isLeftOut = (registry: Registry, { region }: Registration): boolean =>
-  region !== undefined && !isConfigured(registry, region);
-
 /**
  * Returns the places of the service behind a chosen endpoint: its own and those of its other
  * interfaces.
@@ -167,144 +159,4 @@ function isCovered(
   return (
     !isMain(service, one) && chosen.some(({ registration }) => registration.region === one.region)
   );
-}
-
-/** True if the type is one that the propagator calls, and not only an older one. */
-const isMain = ({ catalogTypes }: Covering, { type }: Registration): boolean =>
-  catalogTypes.some((main) => typeKey(main) === typeKey(type));
-
-/** Returns why a registration is not cleaned up, and what the operator can do. */
-function finding(
-  registry: Registry,
-  service: Covering,
-  one: Registration,
-  chosen: readonly Chosen[],
-): Uncovered {
-  const [main = ''] = service.catalogTypes;
-  const at = {
-    type: one.type,
-    name: one.name,
-    ...(one.region === undefined ? {} : { region: one.region }),
-  };
-  const where = one.region === undefined ? '' : ` in ${one.region}`;
-  if (one.hidden !== undefined)
-    return {
-      ...at,
-      because: `it is registered${where}, but ${one.hidden}`,
-      advice: 'Enable it, or show it to the project of the cleaner, and run the operation again.',
-    };
-  if (one.region === undefined)
-    return {
-      ...at,
-      because: 'its endpoint names no region',
-      advice: 'Set one: openstack endpoint set --region REGION ENDPOINT',
-    };
-  if (isLeftOut(registry, one))
-    return {
-      ...at,
-      because: `it is registered only${where}, and ${registry.setting} names only ${registry.regions.join(', ')}`,
-      advice: `Add ${one.region} to the regions in clouds.yaml (regions: [${[...registry.regions, one.region].join(', ')}]).`,
-    };
-  const called = chosen.find(({ registration }) => registration.region === one.region);
-  if (called)
-    return {
-      ...at,
-      because: `it is registered twice${where}; only ${called.endpoint.place} is emptied, and not ${places(one, called)}`,
-      advice: 'Delete the endpoint that is not used any more, or empty that service by hand.',
-    };
-  if (isMain(service, one))
-    return {
-      ...at,
-      because: `the catalog has no public, internal or admin endpoint of it${where}`,
-      advice: 'Correct the interface: openstack endpoint set --interface public ENDPOINT',
-    };
-  return {
-    ...at,
-    because: `the catalog has it${where} under ${one.type} only, and not under ${service.catalogTypes.join(' or ')}`,
-    advice: `Register its present API: openstack service create --name ${service.name} ${main}`,
-  };
-}
-
-const places = ({ endpoints }: Registration, { endpoint }: Chosen): string =>
-  [...new Set(endpoints.map(({ place }) => place))]
-    .filter((place) => place !== endpoint.place)
-    .join(', ');
-
-function unknownType({ type, name, hidden, region, isOverride }: Registration): Uncovered {
-  if (isOverride)
-    return {
-      type,
-      name,
-      because: 'the settings name an endpoint of it, and no service file covers it',
-    };
-  const where = hidden !== undefined && region !== undefined ? { region } : {};
-  const because =
-    hidden === undefined
-      ? {}
-      : { because: `it is registered, and no service file covers it; ${hidden}` };
-  return { type: type.trim() === '' ? UNTYPED : type, name: name || type, ...where, ...because };
-}
-
-/**
- * Returns one entry for each type and region. An entry from the catalog replaces other entries of
- * its type.
- */
-function distinct(all: readonly Uncovered[]): Uncovered[] {
-  const shown = new Set(all.filter(({ because }) => because === undefined).map(({ type }) => type));
-  const kept = all.filter(({ type, because }) => because === undefined || !shown.has(type));
-  const byPlace = new Map(
-    kept.map((one) => [`${one.type}\n${one.region ?? ''}\n${one.because ?? ''}`, one]),
-  );
-  return [...byPlace.values()].sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
-}
-
-/**
- * A registration or task that may have left resources of the account, with the types under which a
- * person can waive it.
- */
-export interface Leftover {
-  readonly types: readonly string[];
-  readonly what: string;
-}
-
-/**
- * Returns what may be left when every task has ended: registrations that are not cleaned up, and
- * tasks that ended unreachable.
- */
-export function leftoversOf(
-  operation: Pick<Operation, 'order' | 'uncovered'>,
-  tasks: readonly Task[],
-): Leftover[] {
-  const typesOf = (task: Task): readonly string[] =>
-    operation.order.find(({ id }) => id === task.id)?.types ?? [];
-  return [
-    ...tasks
-      .filter((task) => task.state === 'unreachable')
-      .map((task) => ({
-        types: typesOf(task),
-        what: `${task.service}: ${task.because ?? 'unreachable'}`,
-      })),
-    ...operation.uncovered.map(({ type, because }) => ({
-      types: [type],
-      what: `${type}: ${because ?? 'it is in the catalog, and no service file covers it'}`,
-    })),
-  ];
-}
-
-/** Returns the items that no waiver covers, and the waivers that applied. */
-export function applyWaivers<R extends Pick<Leftover, 'types'>>(
-  leftovers: readonly R[],
-  waivers: readonly Waiver[],
-): { open: R[]; waived: Waiver[] } {
-  const names = ({ types }: R, { type }: Waiver): boolean =>
-    types.some((one) => typeKey(one) === typeKey(type));
-  const waived = waivers.filter((waiver) =>
-    leftovers.some((unwaivedLeftovers) => names(unwaivedLeftovers, waiver)),
-  );
-  return {
-    open: leftovers.filter(
-      (unwaivedLeftovers) => !waivers.some((waiver) => names(unwaivedLeftovers, waiver)),
-    ),
-    waived,
-  };
 }

@@ -1,5 +1,6 @@
 import type { ServiceName } from '../../events/ids.ts';
-import { type Covering, coverageOf } from './coverage.ts';
+import { coverageOf } from './coverage.ts';
+import type { Covering } from './coverage-findings.ts';
 import type { LeftOut, Scope, Uncovered } from './model.ts';
 import { OWN_REGION, type PlacedService } from './order.ts';
 import type { Registry } from './registry.ts';

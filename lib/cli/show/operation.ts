@@ -1,4 +1,4 @@
-import { applyWaivers } from '../../operation/coverage.ts';
+import { applyWaivers } from '../../operation/leftovers.ts';
 import { NO_REGION } from '../../operation/order.ts';
 import { duration, table, time } from '../output.ts';
 import type { OperationShape, TaskShape, WaiverShape } from '../shapes.ts';

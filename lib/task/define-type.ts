@@ -1,0 +1,68 @@
+import { ResourceTypeName } from '../../events/ids.ts';
+import type { ProjectContext, UserContext } from './context.ts';
+import { typeDependencies } from './dependencies.ts';
+import type { Resource, ResourceType, ResourceTypeDefinition } from './resource-type.ts';
+
+/** A resource type whose row type is checked and hidden. */
+export type DefinedType<At = ProjectContext> = (service: string) => ResourceType<At>;
+
+/**
+ * Defines one resource type of a service file. The row type is inferred from `list` and checked in
+ * the other functions. `remove` must be repeatable, and must return `gone` only for a synchronous
+ * API and `accepted` for an asynchronous one.
+ */
+export function defineType<Row>(definition: ResourceTypeDefinition<Row>): DefinedType {
+  return close(definition);
+}
+
+/**
+ * Defines one resource type of a user. The owner of a row is the user's id. A resource that should
+ * stay and only breaks without the user (a stack with the user's trust) returns `retained` from
+ * `remove`, with advice for the operator.
+ */
+export function defineUserType<Row>(
+  definition: ResourceTypeDefinition<Row, UserContext>,
+): DefinedType<UserContext> {
+  return close(definition);
+}
+
+function close<Row, At>(definition: ResourceTypeDefinition<Row, At>): DefinedType<At> {
+  const { batch } = definition;
+  const rowOf = new WeakMap<Resource, { readonly row: Row }>();
+  const rowsOf = (resources: readonly Resource[]): Row[] =>
+    resources.map((resource) => {
+      const known = rowOf.get(resource);
+      if (!known)
+        throw new TypeError(
+          `${definition.name}: ${resource.id} was not listed by this resource type`,
+        );
+      return known.row;
+    });
+  return (service) => ({
+    name: ResourceTypeName.parse(`${service}.${definition.name}`),
+    requiresLiveProject: definition.requiresLiveProject,
+    blockers: definition.blockers ?? [],
+    dependsOn: typeDependencies(service, definition.dependsOn ?? []),
+    async list(context) {
+      const listed = await definition.list(context);
+      const { rows, more, total } =
+        'rows' in listed ? listed : { rows: listed, more: false, total: undefined };
+      const resources = rows.map((row) => {
+        const resource: Resource = {
+          id: definition.id(row),
+          owner: definition.owner(row),
+          label: definition.label?.(row),
+          blocked: definition.blocked?.(row, context),
+          remove: () => definition.remove(row, context),
+        };
+        rowOf.set(resource, { row });
+        return resource;
+      });
+      return { more, total, resources };
+    },
+    batch: batch && {
+      most: batch.most,
+      remove: (resources, context) => batch.remove(rowsOf(resources), context),
+    },
+  });
+}

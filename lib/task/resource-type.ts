@@ -1,0 +1,136 @@
+import type { ResourceTypeName } from '../../events/ids.ts';
+import type { Actor, PropagatorError } from '../shared/errors.ts';
+import type { ProjectContext, UserContext } from './context.ts';
+import type { TypeDependencies, TypeDependency } from './dependencies.ts';
+
+/** Why a resource cannot be removed now, and who can change that. */
+export interface Blocker {
+  /** In the words of the service if it gave any: `2 ports of project 4f… are on it`. */
+  readonly message: string;
+  readonly actor: Actor;
+  readonly advice?: string;
+  /**
+   * True if the resource can also be removed after the project's deletion. Phase `pre-delete` then
+   * ends without it, and phase `apply` removes it.
+   */
+  readonly canFollowDeletion?: boolean;
+}
+
+/**
+ * The result of one removal. `gone`: the API is synchronous and confirmed it, or the resource was
+ * gone already. `accepted`: the deletion was accepted and is in progress; `stuckSince` (epoch
+ * milliseconds) is set when it takes too long. `blocked`: something prevents it. `retained`: this
+ * release of the service never removes the resource, and the resource does no harm. A condition
+ * reports it, and the task ends without it.
+ */
+export type Removal =
+  | { readonly is: 'gone' }
+  | { readonly is: 'accepted'; readonly stuckSince?: number }
+  | ({ readonly is: 'blocked' } & Blocker)
+  | { readonly is: 'retained'; readonly message: string; readonly advice: string };
+
+/** One resource of a service. */
+export interface Resource {
+  readonly id: string;
+  /** The owner that this row shows; `undefined` if the row shows none. */
+  readonly owner: string | undefined;
+  /** The name for logs and the operator. */
+  readonly label: string | undefined;
+  /** Set when the resource must not be removed now, in any phase. */
+  readonly blocked: Blocker | undefined;
+  /** Requests the removal. It may be repeated. Throws {@link PropagatorError}. */
+  remove(): Promise<Removal>;
+}
+
+/**
+ * Why a resource type can only be removed while the project exists, and what that means afterwards.
+ * `C`: only a token on the project can list and remove it (Barbican's secrets). `D`: any
+ * administrator can list it, but the service removes it with a trust or an application credential
+ * of the deleted account (Blazar's leases).
+ */
+export interface RequiresLiveProject {
+  readonly class: 'C' | 'D';
+  /**
+   * The resources that probably remain after the project's deletion, in a few words: `secrets,
+   * containers and their copies in the secret store`.
+   */
+  readonly leftover: string;
+  /** What the operator can do then, in one sentence. */
+  readonly advice: string;
+}
+
+/**
+ * One resource type without its row type, as `lib/task` uses it. `At` is {@link UserContext} for
+ * the resources of a user.
+ */
+export interface ResourceType<At = ProjectContext> {
+  readonly name: ResourceTypeName;
+  readonly requiresLiveProject: RequiresLiveProject | undefined;
+  /** For the documentation page of the service: what refuses or delays the removal. */
+  readonly blockers: readonly string[];
+  /** The types of the same service that this one depends on. */
+  readonly dependsOn: readonly TypeDependency[];
+  /**
+   * Returns the resources. `more`: the listing was cut on purpose; `total` is then the full number.
+   * Throws when the list may be wrong.
+   */
+  list(context: At): Promise<{ resources: Resource[]; more: boolean; total?: number | undefined }>;
+  /** Removes up to `most` resources of one listing with fewer calls. */
+  readonly batch?: BatchRemoval<Resource, At> | undefined;
+}
+
+/**
+ * A bulk removal. It returns one result for each item, in the same order. An error that it throws
+ * is valid for all of them.
+ */
+export interface BatchRemoval<Item, At = ProjectContext> {
+  readonly most: number;
+  remove(items: readonly Item[], context: At): Promise<readonly (Removal | PropagatorError)[]>;
+}
+
+/** The definition of one resource type in a service file. */
+export interface ResourceTypeDefinition<Row, At = ProjectContext> {
+  /** For example `server`. The name of the service is added as prefix. */
+  readonly name: string;
+  /**
+   * Set when the type cannot be removed after the project's deletion (classes C and D). Not set for
+   * class A, which any administrator's token removes at any time.
+   */
+  readonly requiresLiveProject?: RequiresLiveProject;
+  /**
+   * What refuses or delays the removal, one short sentence each, for the documentation page of the
+   * service.
+   */
+  readonly blockers?: readonly string[];
+  /**
+   * The types of the same service that go first. A `required` dependency until `empty` is for a
+   * type that creates resources of this one, or guards them. A `preferred` one until `done` is for a
+   * service that refuses to remove a resource in use: a stuck resource of the other type does not
+   * block this type (safety rule "One stuck project stops no other").
+   */
+  readonly dependsOn?: readonly TypeDependencies[];
+  /**
+   * Lists the rows, without a cache. It must not create anything (safety rule "Listing must not
+   * create"). Throws when the list may be wrong (safety rule "Not listed is not empty"). Throws
+   * class `Unsupported` where the cloud lacks the extension. A code that ends with `.hidden` means
+   * that this release has such resources and lists none for an administrator. Such a type is
+   * unreachable and never empty.
+   */
+  list(
+    context: At,
+  ): Promise<
+    | readonly Row[]
+    | { readonly rows: readonly Row[]; readonly more: boolean; readonly total?: number }
+  >;
+  id(row: Row): string;
+  owner(row: Row): string | undefined;
+  label?(row: Row): string | undefined;
+  /**
+   * Returns a reason not to remove this row now, for example a port that its load balancer still
+   * owns. The row counts as left.
+   */
+  blocked?(row: Row, context: At): Blocker | undefined;
+  remove(row: Row, context: At): Promise<Removal>;
+  /** Used instead of `remove` if set: Swift's bulk delete. */
+  readonly batch?: BatchRemoval<Row, At>;
+}
