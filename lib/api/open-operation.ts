@@ -64,7 +64,7 @@ export async function request(
   // Check Keystone in depth only if no other rule refuses the request.
   const refused = openRequest({ ...input, keystoneCheck: { obstacles: [], unknown: [] } });
   if (refused.is === 'refused') return refused;
-  return openRequest({ ...input, keystoneCheck: await keystoneActions.checkEnd(id) });
+  return openRequest({ ...input, keystoneCheck: await keystoneActions.checkDeletion(id) });
 }
 
 const domainRefused = ({

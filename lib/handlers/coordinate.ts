@@ -217,7 +217,7 @@ async function ask(
     if (!request || scope.type !== 'project' || state !== 'confirming')
       return { keystoneAnswer: { is: 'present', enabled } };
     if (because) return { keystoneAnswer: { is: 'protected', because } };
-    const { obstacles } = await keystoneActions.checkEnd(scope.id);
+    const { obstacles } = await keystoneActions.checkDeletion(scope.id);
     if (obstacles.length > 0) return { keystoneAnswer: { is: 'blocked', ...summarize(obstacles) } };
     const [cloud, roles, members] = await Promise.all([
       cloudNow(operation, deps),

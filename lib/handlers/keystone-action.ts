@@ -35,7 +35,7 @@ export async function keystoneAction(
     // Revoked before the project is disabled, so that the role is revoked even if the disabling
     // fails or is not allowed.
     if (due.what === 'disable' || due.what === 'revoke-role')
-      await keystoneActions.leave(scope.id, roles);
+      await keystoneActions.revokeRoles(scope.id, roles);
     if (due.what === 'revoke-role') return { is: 'acted', number };
     const stop = await currentStop(deps);
     if (stop) return { is: 'acted', number, error: stoppedBy(stopCondition(stop)) };
@@ -51,7 +51,7 @@ export async function keystoneAction(
     if (due.what === 'assign-role' && shown !== 'absent') {
       // The request was checked when it came in. Hours may have passed since, for example during a
       // hold.
-      const { obstacles } = await keystoneActions.checkEnd(scope.id);
+      const { obstacles } = await keystoneActions.checkDeletion(scope.id);
       if (obstacles.length > 0)
         return { is: 'acted', number, shown, error: stoppedBy(summarize(obstacles)) };
       await enter(scope.id, roles, keystoneActions);
@@ -75,9 +75,9 @@ async function enter(
   keystoneActions: Cloud['keystoneActions'],
 ): Promise<void> {
   try {
-    await keystoneActions.enter(project, roles);
+    await keystoneActions.assignRoles(project, roles);
   } catch (thrown) {
-    await keystoneActions.leave(project, roles).catch(() => undefined);
+    await keystoneActions.revokeRoles(project, roles).catch(() => undefined);
     throw thrown;
   }
 }
@@ -89,7 +89,7 @@ async function explained(
   keystoneActions: Cloud['keystoneActions'],
 ): Promise<ErrorReport> {
   if (error.code !== 'keystone.http.403') return error;
-  const found = await keystoneActions.checkEnd(project).catch(() => undefined);
+  const found = await keystoneActions.checkDeletion(project).catch(() => undefined);
   return { ...error, advice: adviceOnRefusal(error, found?.obstacles ?? []) };
 }
 

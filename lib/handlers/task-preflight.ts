@@ -57,7 +57,7 @@ export async function unlessProjectEnded(
   if (shown === 'enabled') {
     const { scope } = operation;
     if (error?.code !== 'keystone.login.project' || scope.type !== 'project') return report;
-    const check = await deps.cloud.keystoneActions.checkEnd(scope.id).catch(() => undefined);
+    const check = await deps.cloud.keystoneActions.checkDeletion(scope.id).catch(() => undefined);
     if (!check || check.obstacles.length === 0) return report;
     const { message, advice } = summarize(check.obstacles);
     const condition = { class: 'Blocked', message, advice, actor: 'operator', count: 1 } as const;

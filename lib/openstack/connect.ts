@@ -44,13 +44,13 @@ export interface ConnectOptions {
 }
 
 /** Cached sessions with a scope other than the propagator's own. */
-const MOST_SCOPES = 16;
+const MAX_SCOPED_SESSIONS = 16;
 
 /** An older catalog is read again before an endpoint counts as hidden. */
-const CATALOG_MILLIS = 5_000;
+const MAX_CATALOG_AGE_MILLIS = 5_000;
 
 /** Microversions are negotiated again after an hour, because the service may have been upgraded. */
-const SPOKEN_MILLIS = 3_600_000;
+const MICROVERSION_CACHE_MILLIS = 3_600_000;
 
 /**
  * Connects to a cloud over REST, without a call until the first use. Does not throw itself; the
@@ -68,14 +68,15 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
    * login.
    */
   const sessionFor = (scope: Scope): Session =>
-    remember(scope.is === 'system' ? 'system' : `project ${scope.id}`, () =>
+    cachedSession(scope.is === 'system' ? 'system' : `project ${scope.id}`, () =>
       createSession(credentials, transport, now, userAgent, scope),
     );
-  const remember = (key: string, make: () => Session): Session => {
+  const cachedSession = (key: string, make: () => Session): Session => {
     const known = scoped.get(key) ?? make();
     scoped.delete(key);
     scoped.set(key, known);
-    for (const oldest of scoped.keys()) if (scoped.size > MOST_SCOPES) scoped.delete(oldest);
+    for (const oldest of scoped.keys())
+      if (scoped.size > MAX_SCOPED_SESSIONS) scoped.delete(oldest);
     return known;
   };
   const sleep = options.sleep ?? ((seconds: number) => delay(seconds * 1000));
@@ -110,10 +111,10 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       service.microversion?.ceiling,
       scope,
     ].join(' ');
-    const spoken = known.get(key);
-    if (spoken && now() < spoken.until) return spoken.api;
+    const cached = known.get(key);
+    if (cached && now() < cached.until) return cached.api;
     const limit = limitOf(service.name, region, service.concurrency);
-    const api = agree(service, endpoint, (at, apiVersion) =>
+    const api = negotiateApi(service, endpoint, (at, apiVersion) =>
       rest({
         session: as,
         service: service.name,
@@ -124,7 +125,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
         apiVersion,
       }),
     );
-    known.set(key, { until: now() + SPOKEN_MILLIS, api });
+    known.set(key, { until: now() + MICROVERSION_CACHE_MILLIS, api });
     api.catch(() => known.delete(key));
     return api;
   };
@@ -146,13 +147,13 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       .map(at)
       .find((one) => one !== undefined);
     const url = chosen?.endpoint.url.trim().replace(/\/+$/, '');
-    if (url !== undefined && !URL.canParse(url)) throw noUrl(service, region);
+    if (url !== undefined && !URL.canParse(url)) throw invalidUrl(service, region);
     return url;
   };
   const registryOf = ({ catalog, project }: Token, read: ReadLists): Registry =>
     assembleRegistry(catalog, project.id, read, credentials);
 
-  const identityOver = (as: Session): ServiceApi =>
+  const identityApi = (as: Session): ServiceApi =>
     rest({
       session: as,
       service: 'keystone',
@@ -162,14 +163,14 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       apiVersion: undefined,
       limit: limitOf('keystone', '', 8),
     });
-  const identity = identityOver(session);
-  const memberOf = (project: ProjectId): Session =>
-    remember(`member ${project}`, () => {
+  const identity = identityApi(session);
+  const memberSession = (project: ProjectId): Session =>
+    cachedSession(`member ${project}`, () => {
       const whole = sessionFor({ is: 'project', id: project });
       const { refresh: _, ...login } = credentials;
       const open = (own: Pick<Credentials, 'identity' | 'scope' | 'secret'>): Session =>
         createSession({ ...login, ...own }, transport, now, userAgent);
-      return createMemberSession(whole, identityOver(whole), open, now);
+      return createMemberSession(whole, identityApi(whole), open, now);
     });
   return {
     keystone: createKeystone(identity),
@@ -187,7 +188,9 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
       const isOld =
         known.registrations.some(({ hidden }) => hidden !== undefined) ||
         known.unlisted !== undefined;
-      const registry = isOld ? registryOf(await session.fresh(CATALOG_MILLIS), read) : known;
+      const registry = isOld
+        ? registryOf(await session.fresh(MAX_CATALOG_AGE_MILLIS), read)
+        : known;
       checkRegions(registry.registrations, credentials);
       return registry;
     },
@@ -219,7 +222,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
           ? undefined
           : apiAt(service, region, endpoint, own.project.id, as, service.scope ?? 'project');
       }
-      const as = role ? memberOf(projectApi) : sessionFor({ is: 'project', id: projectApi });
+      const as = role ? memberSession(projectApi) : sessionFor({ is: 'project', id: projectApi });
       const token = await as.token();
       // Endpoint URLs may contain the project id.
       const endpoint = endpointIn(token.catalog, token.project.id, service, region);
@@ -234,7 +237,7 @@ export function connectCloud(credentials: Credentials, options: ConnectOptions =
 }
 
 /** The catalog's URL is invalid: the service exists, but cannot be listed. */
-function noUrl(service: ServiceAddress, region: string): PropagatorError {
+function invalidUrl(service: ServiceAddress, region: string): PropagatorError {
   const report: ErrorReport = {
     code: `${service.name}.endpoint.invalid`,
     class: 'Unsupported',
@@ -250,7 +253,7 @@ function noUrl(service: ServiceAddress, region: string): PropagatorError {
  * The API with the highest microversion that both sides support. Throws class `Unsupported` below
  * the minimum.
  */
-async function agree(
+async function negotiateApi(
   service: ServiceAddress,
   endpoint: string,
   open: (endpoint: string, apiVersion: ApiVersion | undefined) => ServiceApi,

@@ -1,13 +1,13 @@
 import { readCloudConfig } from './clouds/cloud.ts';
-import type { Surroundings } from './clouds/files.ts';
+import type { CredentialSources } from './clouds/files.ts';
 import { type Login, loginOf } from './clouds/login.ts';
-import type { CloudConfig } from './clouds/settle.ts';
+import type { CloudConfig } from './clouds/normalize-config.ts';
 import { readTls } from './clouds/tls.ts';
 import { credentialsError } from './credentials-error.ts';
 import type { Proxies } from './proxies.ts';
 import type { Tls } from './transport.ts';
 
-export type { Surroundings } from './clouds/files.ts';
+export type { CredentialSources as Surroundings } from './clouds/files.ts';
 export type Interface = 'public' | 'internal' | 'admin';
 
 /**
@@ -32,7 +32,7 @@ export interface Credentials extends Login {
  * clouds-public.yaml, or `OS_*` variables, which override the file. Throws `PropagatorError`
  * (`openstack.credentials`) with one line that names the setting.
  */
-export function readCredentials(from: Surroundings): Credentials {
+export function readCredentials(from: CredentialSources): Credentials {
   const cloud = readCloudConfig(from);
   refuseServiceFields(cloud);
   return {
@@ -57,7 +57,7 @@ function refuseServiceFields({ fields, name }: CloudConfig): void {
     );
 }
 
-function interfacesOf(env: Surroundings['env'], { fields, name }: CloudConfig): Interface[] {
+function interfacesOf(env: CredentialSources['env'], { fields, name }: CloudConfig): Interface[] {
   const old = env.OS_INTERFACE ? undefined : env.OS_ENDPOINT_TYPE;
   const value = env.OS_INTERFACE || old || fields.interface || 'public';
   const wanted = (Array.isArray(value) ? value : [value]).map((one) =>
@@ -90,7 +90,7 @@ function overridesOf({ fields, regions, name }: CloudConfig): Record<string, str
 /**
  * Reads proxies like Python's `requests`: lower case before upper case, `all_proxy` as fallback.
  */
-function proxiesOf(env: Surroundings['env']): Proxies {
+function proxiesOf(env: CredentialSources['env']): Proxies {
   const read = (key: string): { name: string; value: string } | undefined => {
     const name = [key, key.toUpperCase()].find((one) => env[one]);
     return name === undefined ? undefined : { name, value: env[name] ?? '' };

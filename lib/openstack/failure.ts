@@ -6,14 +6,14 @@ import { parseJson } from './json.ts';
 import type { RawAnswer, TransportError } from './transport.ts';
 
 /** The service that a failure is about. `secrets` are redacted from every text of the service. */
-export interface Where {
+export interface FailureContext {
   readonly service: string;
   readonly region: string | undefined;
   readonly host: string;
   readonly secrets?: readonly string[];
 }
 
-const LONGEST_MESSAGE = 300;
+const MAX_MESSAGE_LENGTH = 300;
 /** Characters of an HTML page that are searched for a message. */
 const MAX_PAGE = 20_000;
 
@@ -95,15 +95,15 @@ const bodies = z.union([
 export function serviceMessage(text: string, secrets: readonly string[] = []): string | undefined {
   const json = parseJson(text);
   const parsed = json === undefined ? undefined : bodies.safeParse(json);
-  const words = parsed
+  const messageText = parsed
     ? (parsed.data ?? '')
     : (/<body[^>]*>([\s\S]*)<\/body>/i.exec(text.slice(0, MAX_PAGE))?.[1] ?? text);
-  const line = words
+  const line = messageText
     .slice(0, MAX_PAGE)
     .replace(/<(script|style|title|h1)\b[\s\S]*?<\/\1>/gi, ' ')
     .replace(/<\/?[a-z][^>]*>/gi, ' ')
     .replace(/&(lt|gt|quot|#x27|#39|amp);/g, (entity) => ENTITIES[entity] ?? entity);
-  return plainText(line, LONGEST_MESSAGE, secrets) || undefined;
+  return plainText(line, MAX_MESSAGE_LENGTH, secrets) || undefined;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -118,7 +118,17 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** Swift's rate limit. */
 const SWIFT_RATE_LIMIT = 498;
 /** Temporary redirects, time-outs, conflicts, locks and rate limits. */
-const PASSING: readonly number[] = [302, 303, 307, 408, 409, 423, 425, 429, SWIFT_RATE_LIMIT];
+const TRANSIENT_STATUSES: readonly number[] = [
+  302,
+  303,
+  307,
+  408,
+  409,
+  423,
+  425,
+  429,
+  SWIFT_RATE_LIMIT,
+];
 
 /**
  * The class of a status, as `ServiceApi.request` documents it. `asksToWait`: the response has a
@@ -128,11 +138,11 @@ export function classOf(status: number, asksToWait = false): ErrorClass {
   if (status === 404 || status === 410) return 'Gone';
   if (status === 401 || status === 403) return 'Denied';
   if (status === 405 || status === 501) return 'Unsupported';
-  if (PASSING.includes(status) || status >= 500) return 'Transient';
+  if (TRANSIENT_STATUSES.includes(status) || status >= 500) return 'Transient';
   return status === 413 && asksToWait ? 'Transient' : 'Unexpected';
 }
 
-function adviceOf(status: number, where: Where, waitSeconds: number | undefined): string {
+function adviceOf(status: number, where: FailureContext, waitSeconds: number | undefined): string {
   if (status >= 300 && status < 400)
     return (
       `The endpoint of ${where.service} in the catalog redirects to another URL: ` +
@@ -178,7 +188,7 @@ function adviceOf(status: number, where: Where, waitSeconds: number | undefined)
 export function httpFailure(
   answer: RawAnswer,
   call: string,
-  where: Where,
+  where: FailureContext,
   now: number,
 ): PropagatorError {
   const { status, headers } = answer;
@@ -208,7 +218,7 @@ export function httpFailure(
 export function transportFailure(
   error: TransportError,
   call: string,
-  where: Where,
+  where: FailureContext,
 ): PropagatorError {
   const code = {
     timeout: 'timeout',
@@ -245,7 +255,7 @@ export function answerFailure(
     readonly code: 'broken' | 'changed' | 'page' | 'unexpected' | 'endless' | 'truncated';
     readonly message: string;
   },
-  where: Where,
+  where: FailureContext,
   requestId: string | undefined,
 ): PropagatorError {
   return new PropagatorError({

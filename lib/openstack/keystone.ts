@@ -55,7 +55,7 @@ const shown = {
   user: z.object({ user }).transform((body) => body.user),
 };
 
-const isAbout = (error: unknown, id: string): boolean =>
+const isNotFoundOf = (error: unknown, id: string): boolean =>
   error instanceof PropagatorError && error.class === 'Gone' && error.message.includes(id);
 
 /**
@@ -65,11 +65,11 @@ const isAbout = (error: unknown, id: string): boolean =>
 const notFound = z.object({ error: z.object({ code: z.literal(404), message: z.string() }) });
 
 /** Matches `Could not find project: 4f….` with exactly this id at the end. */
-const names = (message: string, id: string): boolean =>
+const namesId = (message: string, id: string): boolean =>
   message.endsWith(`: ${id}.`) || message.endsWith(`: ${id}`);
 
 /** Web servers decode `%2F` before routing, so a request with such an id never reaches Keystone. */
-const unaskable = (type: string): PropagatorError =>
+const unaddressableId = (type: string): PropagatorError =>
   new PropagatorError({
     code: 'keystone.id.hidden',
     class: 'Unsupported',
@@ -136,8 +136,8 @@ export function createKeystone(api: ServiceApi): Keystone {
         const own = notFound.safeParse(answer.json);
         // A proxy, another web server or a wrong URL may also answer 404, but only Keystone names
         // the id.
-        if (own.success && names(own.data.error.message, id)) return { is: 'absent' };
-        if (id.includes('/')) throw unaskable(type);
+        if (own.success && namesId(own.data.error.message, id)) return { is: 'absent' };
+        if (id.includes('/')) throw unaddressableId(type);
         throw fail(
           `the 404 for a ${type} does not come from Keystone: it does not name the id`,
           answer.status,
@@ -161,15 +161,15 @@ export function createKeystone(api: ServiceApi): Keystone {
         return pages(type, project, (rows) =>
           take(rows.filter((account) => account.type === 'project')),
         );
-      const homes = new Set<string | undefined>();
+      const domainIds = new Set<string | undefined>();
       const takeUsers = (rows: Account[]): Promise<void> => {
         for (const account of rows)
-          homes.add(account.type === 'user' ? account.domainId : undefined);
+          domainIds.add(account.type === 'user' ? account.domainId : undefined);
         return take(rows);
       };
       await pages(type, user, takeUsers);
       // As in `users`: a list with a single domain may be limited to that domain.
-      if (homes.size > 1) return;
+      if (domainIds.size > 1) return;
       for (const one of await domains()) await pages(type, user, takeUsers, { domain_id: one.id });
     },
     async projects(domainId) {
@@ -203,7 +203,7 @@ export function createKeystone(api: ServiceApi): Keystone {
       const rows = await list('/v3/role_assignments', 'role_assignments', assignment, query).catch(
         (error: unknown) => {
           // Keystone answers 404 with the id for a deleted project: it has no members.
-          if (projectId === undefined || !isAbout(error, projectId)) throw error;
+          if (projectId === undefined || !isNotFoundOf(error, projectId)) throw error;
           return [];
         },
       );

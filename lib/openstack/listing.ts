@@ -1,16 +1,16 @@
 import type * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Answer, ListOptions, RequestOptions } from '../task/service.ts';
-import { answerFailure, type Where } from './failure.ts';
-import { PagingError, pageOf, STYLES } from './paging.ts';
+import { answerFailure, type FailureContext } from './failure.ts';
+import { PAGING_STYLES, PagingError, pageOf } from './paging.ts';
 
 const PAGE_ROWS = 1000;
 /** A million rows at 100 per page. A longer listing counts as endless. */
-const MOST_PAGES = 10_000;
-const MOST_RESTARTS = 2;
+const MAX_PAGES = 10_000;
+const MAX_RESTARTS = 2;
 
 /** Reads one page: `GET` with this query. */
-type Ask = (request: RequestOptions) => Promise<Answer>;
+type FetchPage = (request: RequestOptions) => Promise<Answer>;
 
 /**
  * All rows of a listing. Throws on an incomplete page, a missing collection, a row that does not
@@ -19,15 +19,15 @@ type Ask = (request: RequestOptions) => Promise<Answer>;
  * marker, Neutron 404 (seen on 2023.1).
  */
 export async function readListing<S extends z.ZodType>(
-  ask: Ask,
+  ask: FetchPage,
   path: string,
   options: ListOptions<S>,
-  where: Where,
+  where: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; more: boolean }> {
   for (let restarts = 0; ; restarts += 1) {
     const read = await readOnce(ask, path, options, where);
     if (!('markerGone' in read)) return read;
-    if (restarts >= MOST_RESTARTS)
+    if (restarts >= MAX_RESTARTS)
       throw answerFailure(
         { code: 'changed', message: `the list changed while it was read (GET ${path})` },
         where,
@@ -37,10 +37,10 @@ export async function readListing<S extends z.ZodType>(
 }
 
 async function readOnce<S extends z.ZodType>(
-  ask: Ask,
+  ask: FetchPage,
   path: string,
   options: ListOptions<S>,
-  where: Where,
+  where: FailureContext,
 ): Promise<{ rows: z.infer<S>[]; more: boolean } | { markerGone: string | undefined }> {
   const { collection, row, paging, limit = PAGE_ROWS, atMost, onPage, ...request } = options;
   const first: RequestOptions['query'] = {
@@ -65,9 +65,9 @@ async function readOnce<S extends z.ZodType>(
     if (answer instanceof PropagatorError) return { markerGone: answer.report.requestId };
     try {
       const page = pageOf(answer.json, collection);
-      const checkedRows = page.rows.map((one) => checked(row, one));
+      const checkedRows = page.rows.map((one) => validRow(row, one));
       seen += checkedRows.length;
-      const next = STYLES[paging](page, collection, seen);
+      const next = PAGING_STYLES[paging](page, collection, seen);
       // Only after the paging check, so that a truncated page is never passed on.
       if (onPage) await onPage(checkedRows);
       else for (const one of checkedRows) rows.push(one);
@@ -75,12 +75,12 @@ async function readOnce<S extends z.ZodType>(
       if (atMost !== undefined && seen >= atMost) return { rows, more: true };
       // A service that ignores `offset` repeats its first page; one that ignores `marker` repeats
       // the marker.
-      const place = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
-      if (visited.has(place))
+      const position = 'offset' in next ? JSON.stringify(page.rows[0]) : JSON.stringify(next);
+      if (visited.has(position))
         throw new PagingError('the pages of the list repeat endlessly', 'endless');
-      if (visited.size >= MOST_PAGES)
-        throw new PagingError(`the list has more than ${MOST_PAGES} pages`, 'endless');
-      visited.add(place);
+      if (visited.size >= MAX_PAGES)
+        throw new PagingError(`the list has more than ${MAX_PAGES} pages`, 'endless');
+      visited.add(position);
       query = { ...first, ...next };
     } catch (error) {
       if (!(error instanceof PagingError)) throw error;
@@ -94,7 +94,7 @@ async function readOnce<S extends z.ZodType>(
 }
 
 /** The message does not show the value, which may be a customer's, only what was expected. */
-function checked<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {
+function validRow<S extends z.ZodType>(row: S, value: unknown): z.infer<S> {
   const parsed = row.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -34,7 +34,7 @@ export function createMemberSession(
   let current: Promise<Session> | undefined;
   const make = async (): Promise<Session> => {
     const { user, roles } = await project.token();
-    if (!roles.some(({ name }) => name === MEMBER)) throw withoutRole();
+    if (!roles.some(({ name }) => name === MEMBER)) throw missingRole();
     const answer = await identity.request(
       'POST',
       `/v3/users/${encodeURIComponent(user.id)}/application_credentials`,
@@ -83,7 +83,7 @@ export function createMemberSession(
   };
 }
 
-function withoutRole(): PropagatorError {
+function missingRole(): PropagatorError {
   return new PropagatorError({
     code: 'keystone.login.member',
     class: 'Denied',

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { PropagatorError } from '../shared/errors.ts';
 import type { Answer, Service } from '../task/service.ts';
-import { answerFailure, type Where } from './failure.ts';
+import { answerFailure, type FailureContext } from './failure.ts';
 
 const entry = z.object({
   id: z.string(),
@@ -50,7 +50,7 @@ function apiOf(one: z.infer<typeof entry>): string {
  * Zun and Magnum list links at `/v1/` and show their microversions in the headers of every
  * response: `container 1.40`.
  */
-function inHeaders(headers: Headers): z.infer<typeof entry>[] {
+function entriesInHeaders(headers: Headers): z.infer<typeof entry>[] {
   const [lowest, highest] = ['minimum', 'maximum'].map(
     (end) => /[\d.]+$/.exec(headers.get(`openstack-api-${end}-version`) ?? '')?.[0],
   );
@@ -65,11 +65,11 @@ function inHeaders(headers: Headers): z.infer<typeof entry>[] {
 export function negotiate(
   document: Pick<Answer, 'json' | 'headers' | 'requestId'>,
   wanted: Microversion,
-  where: Where,
+  where: FailureContext,
 ): { version: string; api: string } {
   const { requestId } = document;
   const parsed = versionDocument.safeParse(document.json);
-  const entries = parsed.success ? parsed.data : inHeaders(document.headers);
+  const entries = parsed.success ? parsed.data : entriesInHeaders(document.headers);
   if (entries.length === 0)
     throw answerFailure(
       { code: 'unexpected', message: 'its version document cannot be read' },

@@ -23,7 +23,11 @@ export class PagingError extends Error {
  * A paging style: returns the parameters of the next page, or `undefined` at the end. `seen`: rows
  * up to and including this page.
  */
-export type Style = (page: Page, collection: string | undefined, seen: number) => Next | undefined;
+export type PagingStyle = (
+  page: Page,
+  collection: string | undefined,
+  seen: number,
+) => Next | undefined;
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -64,7 +68,7 @@ function markerOf(href: string, page: Page): Next {
   return { marker };
 }
 
-export const STYLES: Readonly<Record<Paging, Style>> = {
+export const PAGING_STYLES: Readonly<Record<Paging, PagingStyle>> = {
   marker(page, collection) {
     const href = nextLink(page.body, collection);
     return href === undefined ? undefined : markerOf(href, page);

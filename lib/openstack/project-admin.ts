@@ -15,11 +15,11 @@ export interface ProjectAdmin {
    * Assigns the roles on the project and gets a token with them. Throws when Keystone refuses the
    * token, as it does for an application credential.
    */
-  enter(project: ProjectId, roles: readonly string[]): Promise<void>;
+  assignRoles(project: ProjectId, roles: readonly string[]): Promise<void>;
   /**
    * Revokes the roles. A role that is already gone, with or without the project, counts as revoked.
    */
-  leave(project: ProjectId, roles: readonly string[]): Promise<void>;
+  revokeRoles(project: ProjectId, roles: readonly string[]): Promise<void>;
   /**
    * Disables the project: Keystone issues no more tokens on it and revokes the existing ones
    * (Identity API v3).
@@ -35,7 +35,7 @@ export interface ProjectAdmin {
    * disabling or the deletion of the project. Changes nothing. Throws class `Gone` when the project
    * does not exist.
    */
-  checkEnd(project: ProjectId): Promise<KeystoneCheck>;
+  checkDeletion(project: ProjectId): Promise<KeystoneCheck>;
 }
 
 const assignment = z.object({ role: z.object({ id: z.string() }) });
@@ -43,13 +43,13 @@ const credential = z.object({ id: z.string(), name: z.string(), project_id: z.st
 
 /**
  * Implements the actions with Keystone's API v3, as the user of `session`. `on`: the session on a
- * project. `isBoundToItsProject`: the credentials give no token on another project.
+ * project. `isProjectBound`: the credentials give no token on another project.
  */
 export function createProjectAdmin(
   api: ServiceApi,
   session: Session,
   on: (project: ProjectId) => Session,
-  isBoundToItsProject: boolean,
+  isProjectBound: boolean,
 ): ProjectAdmin {
   const path = (project: ProjectId): string => `/v3/projects/${encodeURIComponent(project)}`;
   const rolePath = async (project: ProjectId, role: string): Promise<string> => {
@@ -61,7 +61,7 @@ export function createProjectAdmin(
    * Keystone deletes these credentials neither with the role nor with the project (seen on Keystone
    * 30).
    */
-  const forgetMemberCredentials = async (project: ProjectId): Promise<void> => {
+  const deleteMemberCredentials = async (project: ProjectId): Promise<void> => {
     const { user } = await session.token();
     const own = `/v3/users/${encodeURIComponent(user.id)}/application_credentials`;
     const { rows } = await api.list(own, {
@@ -92,14 +92,14 @@ export function createProjectAdmin(
       const there = new Set(rows.map((row) => row.role.id));
       return wanted.filter((role) => !there.has(role));
     },
-    async enter(project, roles) {
+    async assignRoles(project, roles) {
       for (const role of roles) await api.request('PUT', await rolePath(project, role));
       // Get a new token, because Keystone has revoked that of an earlier assignment.
       const session = on(project);
       await session.replace(await session.token());
     },
-    async leave(project, roles) {
-      await forgetMemberCredentials(project);
+    async revokeRoles(project, roles) {
+      await deleteMemberCredentials(project);
       for (const role of roles)
         await api.request('DELETE', await rolePath(project, role), { accept: [404] });
     },
@@ -110,7 +110,7 @@ export function createProjectAdmin(
       });
     },
     async delete(project) {
-      await forgetMemberCredentials(project);
+      await deleteMemberCredentials(project);
       await api.request('DELETE', path(project), { accept: [404] });
       const answer = await api.request('GET', path(project), { accept: [404] });
       if (answer.status !== 404)
@@ -123,12 +123,12 @@ export function createProjectAdmin(
           requestId: answer.requestId,
         });
     },
-    async checkEnd(project) {
+    async checkDeletion(project) {
       const [token, missingRoles] = await Promise.all([
         session.token(),
         keystoneActions.missingRoles(project),
       ]);
-      const cleaner = { ...token, isBoundToItsProject };
+      const cleaner = { ...token, isProjectBound };
       return checkKeystone(await readKeystoneFacts(api, cleaner, project, missingRoles));
     },
   };

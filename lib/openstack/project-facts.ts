@@ -37,9 +37,9 @@ export async function readKeystoneFacts(
     user,
     roles,
     project: own,
-    isBoundToItsProject,
+    isProjectBound,
   }: Pick<Token, 'user' | 'roles' | 'project'> & {
-    isBoundToItsProject: boolean;
+    isProjectBound: boolean;
   },
   id: ProjectId,
   missingRoles: readonly string[],
@@ -62,7 +62,7 @@ export async function readKeystoneFacts(
       userId: user.id,
       ownProject: own.id,
       isAdmin: roles.some(({ name }) => name === 'admin'),
-      isBoundToItsProject,
+      isProjectBound,
     },
     mayUpdate,
     mayRevokeRole,

@@ -122,7 +122,7 @@ const endpointOf = (endpoint: { interface: string; url: string }, projectId: str
 const DISABLED_SERVICE = 'the service is disabled in Keystone';
 const DISABLED_ENDPOINT = 'its endpoint is disabled in Keystone';
 const NO_ENDPOINT = 'it has no endpoint';
-const NOT_SHOWN =
+const NOT_IN_CATALOG =
   "the catalog of the propagator's project does not show its endpoint (an " +
   'endpoint filter, or a URL that Keystone cannot fill in)';
 
@@ -137,14 +137,14 @@ function hiddenRegistrations(
   // A templated catalog from a file has no ids, or different ones.
   const alike = new Set(
     catalog.flatMap(({ id = '', type, endpoints }) =>
-      endpoints.map((one) => likeness(rows.has(id) ? id : '', type, one, projectId)),
+      endpoints.map((one) => endpointKey(rows.has(id) ? id : '', type, one, projectId)),
     ),
   );
   const hidden = (lists?.endpoints ?? []).flatMap((endpoint): Registration[] => {
     const row = rows.get(endpoint.service_id);
     const isOff = row?.enabled === false || endpoint.enabled === false;
     const isAlike = (id: string): boolean =>
-      row !== undefined && alike.has(likeness(id, row.type, endpoint, projectId));
+      row !== undefined && alike.has(endpointKey(id, row.type, endpoint, projectId));
     if (!isOff && (shown.has(endpoint.id) || isAlike(endpoint.service_id) || isAlike('')))
       return [];
     const common = { type: row?.type ?? '', name: row?.name ?? '', serviceId: endpoint.service_id };
@@ -153,7 +153,7 @@ function hiddenRegistrations(
         ? DISABLED_SERVICE
         : endpoint.enabled === false
           ? DISABLED_ENDPOINT
-          : NOT_SHOWN;
+          : NOT_IN_CATALOG;
     return [
       {
         ...common,
@@ -166,7 +166,7 @@ function hiddenRegistrations(
   return [...hidden, ...withoutEndpoint(catalog, lists)];
 }
 
-const likeness = (
+const endpointKey = (
   serviceId: string,
   type: string,
   endpoint: z.infer<typeof endpointRow> | CatalogService['endpoints'][number],
@@ -208,7 +208,10 @@ function withoutEndpoint(
  * A list that lacks a service of the catalog is incomplete: a policy or a proxy filters it. An
  * empty list is also incomplete, because the cleaner is logged in to a service of this cloud.
  */
-function incompleteness(catalog: readonly CatalogService[], lists: Lists): ErrorReport | undefined {
+function findIncompleteness(
+  catalog: readonly CatalogService[],
+  lists: Lists,
+): ErrorReport | undefined {
   const types = new Set(lists.services.map(({ type }) => typeKey(type)));
   const ofType = new Map(lists.services.map(({ id, type }) => [id, typeKey(type)]));
   const reachable = new Set(lists.endpoints.map(({ service_id }) => ofType.get(service_id)));
@@ -251,6 +254,6 @@ export function assembleRegistry(
     regions: credentials.regions,
     setting: `OS_REGION_NAME or ${credentials.source}`,
     interfaces: credentials.interfaces,
-    unlisted: 'unlisted' in read ? read.unlisted : incompleteness(catalog, read),
+    unlisted: 'unlisted' in read ? read.unlisted : findIncompleteness(catalog, read),
   };
 }

@@ -3,18 +3,18 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Answer, RequestOptions, ServiceApi, Watch } from '../task/service.ts';
 import {
   answerFailure,
+  type FailureContext,
   httpFailure,
   requestIdOf,
   retryAfterSeconds,
   transportFailure,
-  type Where,
 } from './failure.ts';
 import { parseJson } from './json.ts';
 import { readListing } from './listing.ts';
 import { refuseUnsafeHeaders, refuseUnsafePath } from './safe-url.ts';
 import type { Session, Token } from './session.ts';
 import { type Method, type RawAnswer, type Transport, TransportError } from './transport.ts';
-import { locate, withoutNames } from './url.ts';
+import { buildPath, withoutNames } from './url.ts';
 
 /** A call for metrics, without ids, names or query. `status` is `undefined` without a response. */
 export interface Call {
@@ -62,8 +62,8 @@ export interface RestOptions {
 }
 
 /** The call itself waits this long at most; the queue handles longer waits. */
-const LONGEST_WAIT_SECONDS = 5;
-const MOST_WAITS = 2;
+const MAX_WAIT_SECONDS = 5;
+const MAX_WAITS = 2;
 /** 413: Cinder and Manila. 498: Swift. */
 const RATE_LIMITS: readonly number[] = [413, 429, 498];
 const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
@@ -71,14 +71,14 @@ const REPEATABLE: readonly Method[] = ['GET', 'HEAD', 'PUT', 'DELETE'];
  * After a service has refused a fresh token, wait this long before the next new login, to protect
  * Keystone from a storm of logins.
  */
-const REFUSAL_MILLIS = 30_000;
+const LOGIN_PAUSE_MILLIS = 30_000;
 
 /** The REST API of one service in one region, over a shared session and transport. */
 export function createRest(options: RestOptions): ServiceApi {
   const { service, region, session, transport, now } = options;
   const home = new URL(options.endpoint);
-  const where: Where = { service, region: region || undefined, host: home.host };
-  let refusedFresh = Number.NEGATIVE_INFINITY;
+  const where: FailureContext = { service, region: region || undefined, host: home.host };
+  let newTokenRefusedAt = Number.NEGATIVE_INFINITY;
 
   const send = async (
     token: Token,
@@ -136,29 +136,29 @@ export function createRest(options: RestOptions): ServiceApi {
     // A Swift object may have any name, including `..`, and Swift uses the path unchanged.
     if (service !== 'swift') refuseUnsafePath(service, path);
     refuseUnsafeHeaders(service, request.headers);
-    const target = locate(home, endpoint, path, request.query);
+    const target = buildPath(home, endpoint, path, request.query);
     const call = `${method} ${withoutNames(service, path)}`;
     let token = await session.token();
-    let loggedInAnew = now() < refusedFresh + REFUSAL_MILLIS;
+    let hasNewToken = now() < newTokenRefusedAt + LOGIN_PAUSE_MILLIS;
     for (let waits = 0; ; ) {
       const answer = await send(token, method, target, call, request, watch);
       if ((answer.status >= 200 && answer.status < 300) || request.accept?.includes(answer.status))
         return answerOf(answer, method, call, where);
       if (answer.status === 401) {
-        if (!loggedInAnew) {
-          loggedInAnew = true;
+        if (!hasNewToken) {
+          hasNewToken = true;
           token = await session.replace(token);
           continue;
         }
-        refusedFresh = now();
+        newTokenRefusedAt = now();
       }
       const wait = retryAfterSeconds(answer.headers, now());
       // A rate limit refuses a call before its execution. After a 503 the service may have executed
       // the call, so only idempotent methods are repeated.
-      const patient =
+      const mayRetry =
         RATE_LIMITS.includes(answer.status) ||
         (answer.status === 503 && REPEATABLE.includes(method));
-      if (patient && wait !== undefined && wait <= LONGEST_WAIT_SECONDS && waits < MOST_WAITS) {
+      if (mayRetry && wait !== undefined && wait <= MAX_WAIT_SECONDS && waits < MAX_WAITS) {
         waits += 1;
         await options.sleep(wait);
         continue;
@@ -176,7 +176,7 @@ export function createRest(options: RestOptions): ServiceApi {
     request: (method, path, request = {}) => options.limit(exchange, method, path, request, watch),
     list: (path, asked) =>
       readListing(
-        (request) => options.limit(exchange, 'GET', path, request, watch).catch(missingCollection),
+        (request) => options.limit(exchange, 'GET', path, request, watch).catch(toMissingList),
         withoutNames(service, path),
         asked,
         where,
@@ -187,7 +187,7 @@ export function createRest(options: RestOptions): ServiceApi {
 }
 
 /** A missing listing means a wrong URL. The advice for a deleted resource would mislead. */
-function missingCollection(error: unknown): never {
+function toMissingList(error: unknown): never {
   if (!(error instanceof PropagatorError) || error.class !== 'Gone') throw error;
   const advice =
     'The URL of the list does not exist: check the endpoint of ' +
@@ -203,7 +203,7 @@ const isWebPage = ({ status, headers, text }: RawAnswer, method: Method): boolea
   /\bhtml\b/i.test(headers.get('content-type') ?? '') &&
   text.trimStart().startsWith('<');
 
-function answerOf(answer: RawAnswer, method: Method, call: string, where: Where): Answer {
+function answerOf(answer: RawAnswer, method: Method, call: string, where: FailureContext): Answer {
   const requestId = requestIdOf(answer.headers);
   if (isWebPage(answer, method))
     throw answerFailure(

@@ -3,10 +3,10 @@ import { PropagatorError } from '../shared/errors.ts';
 import type { Credentials } from './credentials.ts';
 import {
   answerFailure,
+  type FailureContext,
   httpFailure,
   requestIdOf,
   transportFailure,
-  type Where,
 } from './failure.ts';
 import { parseJson } from './json.ts';
 import { type Transport, TransportError } from './transport.ts';
@@ -82,10 +82,10 @@ export interface Session {
  * Nova uses the token of a call for many minutes: its compute hosts call Neutron and Cinder with
  * it.
  */
-const LONGEST_MARGIN = 60 * 60_000;
+const MAX_RENEWAL_MARGIN = 60 * 60_000;
 /** A token in its last minute is not used for new calls. */
-const LAST_MINUTE = 60_000;
-const RENEWAL_PAUSE = 30_000;
+const LAST_MINUTE_MILLIS = 60_000;
+const RENEWAL_PAUSE_MILLIS = 30_000;
 
 /**
  * Creates a session. `scope`: the project to clean up or the system, instead of the credentials'
@@ -99,7 +99,7 @@ export function createSession(
   scope?: Scope,
 ): Session {
   let current: Token | undefined;
-  let underway: Promise<Token> | undefined;
+  let pendingLogin: Promise<Token> | undefined;
   let renewedAt = Number.NEGATIVE_INFINITY;
   const authenticateAnew = async (once: () => Promise<Token>): Promise<Token> => {
     await credentials.refresh?.(false);
@@ -112,20 +112,22 @@ export function createSession(
     }
   };
   const logIn = (): Promise<Token> => {
-    underway ??= authenticateAnew(() => authenticate(credentials, transport, now, userAgent, scope))
+    pendingLogin ??= authenticateAnew(() =>
+      authenticate(credentials, transport, now, userAgent, scope),
+    )
       .then((token) => {
         current = token;
         return token;
       })
       .finally(() => {
-        underway = undefined;
+        pendingLogin = undefined;
       });
-    return underway;
+    return pendingLogin;
   };
   return {
     async token() {
       if (!current || now() >= current.lastUseAt) return logIn();
-      if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE) {
+      if (now() >= current.renewAt && now() >= renewedAt + RENEWAL_PAUSE_MILLIS) {
         renewedAt = now();
         // In the background: the old token works while Keystone is briefly unavailable. Once that
         // token has expired, the failure is thrown.
@@ -157,11 +159,11 @@ async function authenticate(
   userAgent: string,
   scope: Scope | undefined,
 ): Promise<Token> {
-  if (scope && !credentials.scope) throw boundToItsProject(credentials);
+  if (scope && !credentials.scope) throw projectBoundCredential(credentials);
   const asked = scope ? scopeOf(scope) : credentials.scope;
   const url = new URL(credentials.authUrl);
   const call = 'POST /v3/auth/tokens';
-  const where: Where = {
+  const where: FailureContext = {
     service: 'keystone',
     region: undefined,
     host: url.host,
@@ -229,8 +231,8 @@ async function authenticate(
     roles: token.roles,
     catalog: token.catalog,
     since: startedAt,
-    renewAt: expiresAt - Math.min(lifetime / 2, LONGEST_MARGIN),
-    lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE),
+    renewAt: expiresAt - Math.min(lifetime / 2, MAX_RENEWAL_MARGIN),
+    lastUseAt: expiresAt - Math.min(lifetime / 10, LAST_MINUTE_MILLIS),
   };
 }
 
@@ -241,7 +243,7 @@ const scopeOf = (scope: Scope): Record<string, unknown> =>
  * An application credential permanently belongs to one project (Identity API, application
  * credentials).
  */
-function boundToItsProject(credentials: Credentials): PropagatorError {
+function projectBoundCredential(credentials: Credentials): PropagatorError {
   return new PropagatorError({
     code: 'keystone.login.bound',
     class: 'Denied',

@@ -79,7 +79,7 @@ const REPEATS: Readonly<Record<Method, number>> = {
   PATCH: 0,
 };
 /** A page of 1000 servers has about 4 MB. A much larger response would exhaust the memory. */
-const LARGEST_ANSWER = 256 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
 /** Keep-alive connections to all services of one cloud, through a proxy where `proxies` has one. */
 export function createTransport(
@@ -96,7 +96,7 @@ export function createTransport(
   const common = {
     headersTimeout: timeouts.answer * 1000,
     bodyTimeout: timeouts.answer * 1000,
-    maxResponseSize: LARGEST_ANSWER,
+    maxResponseSize: MAX_RESPONSE_BYTES,
   };
   const agent = new Agent({ ...common, connect });
   const proxyAgents = new Map<string, ProxyAgent>();
@@ -114,7 +114,7 @@ export function createTransport(
     async send(exchange) {
       for (let repeats = exchange.repeatable ? 2 : REPEATS[exchange.method]; ; repeats -= 1) {
         try {
-          return await once(agentFor(exchange.origin), exchange, timeouts);
+          return await sendOnce(agentFor(exchange.origin), exchange, timeouts);
         } catch (thrown) {
           const error = transportError(thrown, timeouts);
           if (!error) throw thrown;
@@ -128,7 +128,11 @@ export function createTransport(
   };
 }
 
-async function once(agent: Dispatcher, exchange: Exchange, timeouts: Timeouts): Promise<RawAnswer> {
+async function sendOnce(
+  agent: Dispatcher,
+  exchange: Exchange,
+  timeouts: Timeouts,
+): Promise<RawAnswer> {
   const answer = await agent.request({
     origin: exchange.origin,
     path: exchange.path,

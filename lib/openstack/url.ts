@@ -8,7 +8,7 @@ const VERSION = /^v\d+(\.\d+)?$/;
  * `TypeError` when the endpoint is on another host than `home`, which must not receive the token,
  * or when the path is invalid.
  */
-export function locate(
+export function buildPath(
   home: URL,
   endpoint: string,
   path: string,
@@ -33,7 +33,7 @@ export function locate(
 }
 
 /** The segment after one of these is a name that a customer chose. */
-const NAMED: readonly string[] = [
+const PARENTS_OF_NAMES: readonly string[] = [
   ...['os-keypairs', 'namespaces', 'objects', 'properties', 'tags', 'metadata', 'members', 'users'],
   ...['environments', 'workbooks', 'queues', 'topics', 'stacks', 'resources'],
 ];
@@ -47,7 +47,7 @@ export function withoutNames(service: string, path: string): string {
   const isWord = (segment: string, index: number): boolean =>
     service !== 'swift' &&
     /^[a-z][a-z_-]*$/i.test(segment) &&
-    !NAMED.includes(segments[index - 1] ?? '');
+    !PARENTS_OF_NAMES.includes(segments[index - 1] ?? '');
   return segments
     .map((segment, index) =>
       segment === '' || VERSION.test(segment) || isWord(segment, index) ? segment : '{id}',

@@ -21,7 +21,7 @@ export interface KeystoneFacts {
     readonly ownProject: string;
     readonly isAdmin: boolean;
     /** An application credential gives a token on its own project only. */
-    readonly isBoundToItsProject: boolean;
+    readonly isProjectBound: boolean;
   };
   /** `undefined`: not asked, because another fact decides or the answer is not needed. */
   readonly mayUpdate: Permission | undefined;
@@ -60,7 +60,7 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
     if (domain === undefined)
       unknown.push('Keystone does not show the domain of the project: the domain may be disabled');
     else if (!domain.enabled) obstacles.push(disabledDomain(project.id, domain));
-    if (facts.cleaner.isBoundToItsProject) obstacles.push(boundToItsProject(project.id));
+    if (facts.cleaner.isProjectBound) obstacles.push(boundToItsProject(project.id));
   }
   const permissions = [
     ['disable the project', 'identity:update_project', facts.mayUpdate],

@@ -10,6 +10,23 @@ export type DefinedType<At = ProjectContext> = (service: string) => ResourceType
  * Defines one resource type of a service file. The row type is inferred from `list` and checked in
  * the other functions. `remove` must be repeatable, and must return `gone` only for a synchronous
  * API and `accepted` for an asynchronous one.
+ *
+ * @example
+ * const alarm = defineType({
+ *   name: 'alarm',
+ *   async list({ api, project }) {
+ *     const query = { project_id: project };
+ *     const options = { collection: 'alarms', row: alarmRow, paging: 'marker', query } as const;
+ *     return (await api.list('/v1/alarms', options)).rows;
+ *   },
+ *   id: (row) => row.id,
+ *   owner: (row) => row.project_id ?? undefined,
+ *   label: (row) => row.name,
+ *   async remove(row, { api }) {
+ *     await api.request('DELETE', `/v1/alarms/${encodeURIComponent(row.id)}`);
+ *     return { is: 'gone' };
+ *   },
+ * });
  */
 export function defineType<Row>(definition: ResourceTypeDefinition<Row>): DefinedType {
   return close(definition);
@@ -19,6 +36,19 @@ export function defineType<Row>(definition: ResourceTypeDefinition<Row>): Define
  * Defines one resource type of a user. The owner of a row is the user's id. A resource that should
  * stay and only breaks without the user (a stack with the user's trust) returns `retained` from
  * `remove`, with advice for the operator.
+ *
+ * @example
+ * const alarmOfUser = defineUserType({
+ *   name: 'alarm-of-user',
+ *   list: ({ api, user }) => alarmsWithTrustOf(api, user),
+ *   id: (row) => row.id,
+ *   owner: (row) => row.user_id ?? undefined,
+ *   remove: async () => ({
+ *     is: 'retained',
+ *     message: 'this alarm uses a trust of the deleted user',
+ *     advice: 'Ask another member of the project to recreate the alarm.',
+ *   }),
+ * });
  */
 export function defineUserType<Row>(
   definition: ResourceTypeDefinition<Row, UserContext>,

@@ -110,6 +110,15 @@ export interface ServiceDefinition {
  * Defines a service. Its queue, order, contract test and documentation page follow from this value.
  * Throws `TypeError` when a resource type depends on an unknown one, when a name occurs twice, when
  * the dependencies form a cycle, and when there are neither resource types nor a reason.
+ *
+ * @example
+ * export const aodh = defineService({
+ *   name: 'aodh',
+ *   catalogTypes: ['alarm', 'alarming'],
+ *   preDelete: true,
+ *   dependents: [{ services: ['nova'], strength: 'preferred', until: 'done' }],
+ *   resourceTypes: [alarm],
+ * });
  */
 export function defineService(definition: ServiceDefinition): Service {
   const resourceTypes = (definition.resourceTypes ?? []).map((each) => each(definition.name));

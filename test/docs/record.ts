@@ -1,5 +1,5 @@
 import type { ResourceTypeName } from '../../events/ids.ts';
-import { locate } from '../../lib/openstack/url.ts';
+import { buildPath } from '../../lib/openstack/url.ts';
 import type { ProjectContext, RequestOptions, ServiceApi } from '../../lib/task/service.ts';
 
 type Method = Parameters<ServiceApi['request']>[0];
@@ -57,7 +57,7 @@ export class Recorder {
   wrap(api: ServiceApi, isOnProject = false): ServiceApi {
     const home = new URL(api.endpoint);
     const note = (method: Method, path: string, options: RequestOptions = {}): void => {
-      const sent = locate(home, options.endpoint ?? api.endpoint, path, options.query);
+      const sent = buildPath(home, options.endpoint ?? api.endpoint, path, options.query);
       this.#now.push({ service: api.service, isOnProject, method, path: sent, options });
     };
     return {

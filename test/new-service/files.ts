@@ -1,32 +1,32 @@
-/** What a new service is called, everywhere. */
+/** The names of a new service. */
 export interface NewService {
-  /** `cloud-shelf`: the name of its files, of its queue, of the task. */
+  /** The name of its files, its queue and its task: `key-store`. */
   readonly name: string;
   /** The official type first, then aliases. */
   readonly catalogTypes: readonly string[];
-  /** The first resource type that it holds. */
+  /** Its first resource type. */
   readonly resourceType: string;
 }
 
-/** `cloud-shelf` as a constant: `cloudShelf`. */
+/** Returns `key-store` as a constant: `keyStore`. */
 export const constantOf = (name: string): string =>
   name.replace(/-([a-z0-9])/g, (_, character: string) => character.toUpperCase());
 
-const titled = (name: string): string => {
+const typeNameOf = (name: string): string => {
   const constant = constantOf(name);
   return constant.charAt(0).toUpperCase() + constant.slice(1);
 };
 
 /**
- * The texts of the files of a new service by path: it works, and keeps the contract against its own
- * fake.
+ * Returns the texts of the files of a new service, by path. The service works, and passes the
+ * contract test with its own fake API.
  */
 export function filesOf(service: NewService): Readonly<Record<string, string>> {
   const { name } = service;
   return {
     [`lib/services/${name}.ts`]: serviceFile(service),
     [`test/cloud/documented/${name}.ts`]: fake(service),
-    [`test/unit/services/${name}.test.ts`]: contract(service),
+    [`test/unit/services/${name}.test.ts`]: contractTest(service),
   };
 }
 
@@ -35,37 +35,37 @@ function serviceFile({ name, catalogTypes, resourceType }: NewService): string {
   return `import * as z from 'zod';
 import { defineService, defineType, type Removal } from '../task/service.ts';
 
-// TODO: only the fields that are branched on. The owner may be missing; the safety rules deal with
-// such a row.
+// TODO: only the fields that the code reads. The owner may be missing: the safety rules handle such
+// a row.
 const ${row} = z.object({ id: z.string(), name: z.string().nullish(), project_id: z.string().nullish() });
 
-/** TODO: what one is, and what goes along with it. */
+/** TODO: what the resource is, and what the service deletes with it. */
 const ${constantOf(resourceType)} = defineType({
   name: '${resourceType}',
-  // TODO: what refuses or delays the removal, one short sentence each.
+  // TODO: what blocks or delays the removal, one short sentence each.
   blockers: [],
   async list({ api, project }) {
-    // TODO: the path, the filter, and how this API goes on to the next page. Without a filter, take
-    // what is ours or has no owner.
+    // TODO: the path, the filter, and the paging of this API. If the API has no filter, keep the
+    // rows of the project and the rows without an owner.
     const query = { all_projects: true, project_id: project };
     return (await api.list('/v1/${resourceType}s', { collection: '${resourceType}s', row: ${row}, paging: 'marker', query })).rows;
   },
   id: (row) => row.id,
-  // From the row, never from the question: the safety rules compare it with the project.
+  // From the row, never from the request: the safety rules compare it with the project.
   owner: (row) => row.project_id ?? undefined,
   label: (row) => row.name ?? undefined,
   async remove(row, { api }): Promise<Removal> {
     await api.request('DELETE', \`/v1/${resourceType}s/\${encodeURIComponent(row.id)}\`);
-    // TODO: { is: 'gone' } where the API is synchronous.
+    // TODO: { is: 'gone' } if the API is synchronous.
     return { is: 'accepted' };
   },
 });
 
-/** TODO: which API, which version, and why it stands where it stands in the order. */
+/** TODO: which API, which version, and the reason for its place in the order. */
 export const ${constantOf(name)} = defineService({
   name: '${name}',
   catalogTypes: [${catalogTypes.map((type) => `'${type}'`).join(', ')}],
-  // TODO: dependsOn (the services that go first), dependents (the services that go later).
+  // TODO: dependsOn (services that run first), dependents (services that run later).
   releases: [],
   resourceTypes: [${constantOf(resourceType)}],
 });
@@ -73,7 +73,7 @@ export const ${constantOf(name)} = defineService({
 }
 
 function fake({ name, catalogTypes, resourceType }: NewService): string {
-  const Row = titled(resourceType);
+  const Row = typeNameOf(resourceType);
   const rows = `${constantOf(resourceType)}s`;
   return `import { type Documented, frontOf, later, maySee, Routes } from '../documented.ts';
 import { param, Refusal } from '../http.ts';
@@ -88,18 +88,18 @@ interface ${Row} extends Row {
 }
 
 /**
- * TODO: which release was seen or read. It answers as the real one does, with what is odd about it.
+ * TODO: the release that this fake copies. It answers like the real API, including its oddities.
  */
 export const ${constantOf(name)}: Documented = {
   name: '${name}',
   endpoint: { type: '${catalogTypes[0]}', path: '' },
   open(state) {
-    // Named as the resource type in the service file is.
+    // The name of the resource type in the service file.
     const ${rows} = state.world.table<${Row}>('${name}.${resourceType}', { owner: (row) => row.project_id, label: (row) => row.name });
     const missing = (id: string) => new Refusal(404, \`${Row} \${id} could not be found.\`);
     const routes = new Routes()
       .on('GET', '/v1/${resourceType}s', (call) => {
-        // A fault may have taken the filter away: then everybody's rows come back.
+        // A test may drop the filter: then the rows of all projects are returned.
         const wanted = call.query.get('project_id');
         const seen = ${rows}.where((row) => maySee(call.token, row.project_id) && (wanted === null || row.project_id === wanted));
         const shown = page(call, seen, (row) => row.id, { max: 1000, href: \`\${call.base}/v1/${resourceType}s\`, missing });
@@ -114,7 +114,7 @@ export const ${constantOf(name)}: Documented = {
       });
     return {
       ...frontOf(state, { name: '${name}', routes }),
-      // At least one of every resource type, named alike in all projects.
+      // At least one resource of every type, with the same names in all projects.
       seed(project: Project) {
         for (const title of ['first', 'second'])
           ${rows}.add({ id: uuid(), name: title, project_id: project.id, status: 'available' });
@@ -125,7 +125,7 @@ export const ${constantOf(name)}: Documented = {
 `;
 }
 
-function contract({ name }: NewService): string {
+function contractTest({ name }: NewService): string {
   return `import { ${constantOf(name)} } from '../../../lib/services/${name}.ts';
 import { ${constantOf(name)} as fake } from '../../cloud/documented/${name}.ts';
 import { testServiceContract } from './service-contract.ts';
@@ -138,8 +138,8 @@ testServiceContract(${constantOf(name)}, { with: [fake] });
 }
 
 /**
- * The text of \`lib/services/index.ts\` with the service in it; \`biome check --write\` puts the
- * import into its place.
+ * Returns the text of \`lib/services/index.ts\` with the service added. \`biome check --write\` then
+ * sorts the imports.
  */
 export function withService(index: string, name: string): string {
   const constant = constantOf(name);
@@ -148,7 +148,6 @@ export function withService(index: string, name: string): string {
     /(export const SERVICES[^=]*= \[)([^\]]*?),?\s*\];/,
     (_, open: string, names: string) => `${open}${names}, ${constant}];`,
   );
-  if (listed === index)
-    throw new TypeError('lib/services/index.ts has no list SERVICES that could be added to');
+  if (listed === index) throw new TypeError('lib/services/index.ts has no list SERVICES to extend');
   return listed.replace(/^(?=import \{ assertNoCycle)/m, line);
 }

@@ -98,7 +98,7 @@ describe('npm run new:service', () => {
     const before = read(index);
     expect(await newService('glance', '--type', 'pictures')).toEqual({
       code: 1,
-      text: 'glance is there already, with image\n',
+      text: 'glance already exists, with image\n',
     });
     expect(await newService('pictures')).toEqual({
       code: 1,
@@ -112,36 +112,32 @@ describe('npm run new:service', () => {
 describe('a new service', () => {
   const nothing = { name: 'pictures', catalogTypes: ['pictures'], resourceType: 'picture' };
   it.each([
-    ['a name that is there', { name: 'glance' }, 'glance is there already, with image'],
+    ['a name that is there', { name: 'glance' }, 'glance already exists, with image'],
     [
       'a type that is there',
       { catalogTypes: ['picture', 'image'] },
-      'glance is there already, with image',
+      'glance already exists, with image',
     ],
     [
       'a name with a capital',
       { name: 'Glance' },
-      'Glance: a name is a word of small letters, digits and hyphens',
+      'Glance: a name must be a word of lower-case letters, digits and hyphens',
     ],
     [
       'a path',
       { name: '../glance' },
-      '../glance: a name is a word of small letters, digits and hyphens',
+      '../glance: a name must be a word of lower-case letters, digits and hyphens',
     ],
     [
       'a name that is the index',
       { name: 'index' },
-      'index: a name is a word of small letters, digits and hyphens',
+      'index: a name must be a word of lower-case letters, digits and hyphens',
     ],
-    [
-      'an empty type',
-      { catalogTypes: [''] },
-      ": a type as Keystone's catalog has it: load-balancer",
-    ],
+    ['an empty type', { catalogTypes: [''] }, ': a catalog type must have the form load-balancer'],
     [
       'a resource type that would break out of its string',
       { resourceType: "a'b" },
-      "a'b: a resource type is a word of small letters, digits and hyphens",
+      "a'b: a resource type must be a word of lower-case letters, digits and hyphens",
     ],
   ])('is refused with %s', (_title, more, reason) => {
     expect(refusal({ ...nothing, ...more }, () => false)).toBe(reason);
@@ -149,7 +145,7 @@ describe('a new service', () => {
 
   it('is refused when a file of it is there, and taken otherwise', () => {
     const ghost = 'test/cloud/documented/pictures.ts';
-    expect(refusal(nothing, (path) => path === ghost)).toBe(`${ghost} is there already`);
+    expect(refusal(nothing, (path) => path === ghost)).toBe(`${ghost} already exists`);
     expect(refusal(nothing, () => false)).toBeUndefined();
   });
 });

@@ -258,7 +258,7 @@ export class LivingCloud {
     keystoneActions: {
       missingRoles: async (project) =>
         ['admin', 'keeper'].filter((role) => !this.roles.has(`${project}/${role}`)),
-      enter: async (project, roles) => {
+      assignRoles: async (project, roles) => {
         this.#answer('assign-role');
         for (const role of roles) {
           if (!this.projects.has(project)) throw no(404, 'no such project');
@@ -268,7 +268,7 @@ export class LivingCloud {
         }
         if (this.isBound) throw bound;
       },
-      leave: async (project, roles) => {
+      revokeRoles: async (project, roles) => {
         this.#answer('revoke-role');
         for (const role of roles) {
           this.roles.delete(`${project}/${role}`);
@@ -293,14 +293,14 @@ export class LivingCloud {
         this.delete(project);
         this.#cut();
       },
-      checkEnd: async (id) => {
+      checkDeletion: async (id) => {
         const shown = this.projects.get(id);
         if (!shown) throw no(404, 'no such project');
         return checkKeystone({
           project: { id, enabled: shown.enabled, immutable: shown.immutable === true },
           domain: { id: 'default', enabled: this.isDomainEnabled, immutable: false },
           children: this.#childrenOf(id),
-          cleaner: { ...CLEANER, isBoundToItsProject: this.isBound },
+          cleaner: { ...CLEANER, isProjectBound: this.isBound },
           mayUpdate: undefined,
           mayRevokeRole: undefined,
           mayDelete: this.mayDelete,

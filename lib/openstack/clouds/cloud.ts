@@ -1,13 +1,13 @@
 import { credentialsError } from '../credentials-error.ts';
 import {
+  type CredentialSources,
   readClouds,
   readPublicProfiles,
-  type Surroundings,
   searchedFolders,
-  Tree,
+  YamlMapping,
 } from './files.ts';
+import { type CloudConfig, normalizeConfig } from './normalize-config.ts';
 import { regionsOf } from './regions.ts';
-import { type CloudConfig, settle } from './settle.ts';
 import { VENDOR_PROFILES } from './vendor-profiles.ts';
 
 /** Variables that `openstack` treats as options; they override clouds.yaml. */
@@ -45,10 +45,10 @@ const OTHER_VARIABLES = [
   'key',
   'region_name',
 ];
-const DEFAULTS: Tree = { auth_type: 'password', interface: 'public' };
+const DEFAULTS: YamlMapping = { auth_type: 'password', interface: 'public' };
 
 /** Reads the configuration of one cloud. Throws one line that names the file, variable or field. */
-export function readCloudConfig(from: Surroundings): CloudConfig {
+export function readCloudConfig(from: CredentialSources): CloudConfig {
   const { env } = from;
   const variables = variablesOf(env);
   const inVariables = env.OS_CLOUD_NAME || 'envvars';
@@ -71,17 +71,17 @@ export function readCloudConfig(from: Surroundings): CloudConfig {
   // Regions of the cloud override those of its profile, under either key.
   const isOwn = Object.keys(own).some((key) => /^(regions|region[_-]name)$/.test(key));
   const { regions, values } = regionsOf(isOwn ? own : profile, variables.region_name, field);
-  return settle(update(base, values), variables, regions, source, field);
+  return normalizeConfig(update(base, values), variables, regions, source, field);
 }
 
 const asVariable = (field: string): string => `OS_${field.replace(/^auth\./, '').toUpperCase()}`;
-const overridden = (field: string, env: Surroundings['env']): boolean => {
+const overridden = (field: string, env: CredentialSources['env']): boolean => {
   const key = field.replace(/^auth\./, '');
   const isVariable = LOGIN_VARIABLES.includes(key) || OTHER_VARIABLES.includes(key);
   return isVariable && Boolean(env[asVariable(key)]);
 };
 
-function variablesOf(env: Surroundings['env']): Tree {
+function variablesOf(env: CredentialSources['env']): YamlMapping {
   const set = [...LOGIN_VARIABLES, ...OTHER_VARIABLES].flatMap((name) => {
     const value = env[`OS_${name.toUpperCase()}`];
     return value ? [[name, value]] : [];
@@ -99,7 +99,7 @@ function variablesOf(env: Surroundings['env']): Tree {
 }
 
 /** The cloud of the `OS_*` variables: for `OS_CLOUD=envvars`, or without `OS_CLOUD`. */
-function ownVariables(from: Surroundings, name: string): Tree {
+function ownVariables(from: CredentialSources, name: string): YamlMapping {
   if (from.env.OS_CLOUD) {
     const { clouds, path } = readClouds(from);
     if (name in clouds)
@@ -115,7 +115,7 @@ function ownVariables(from: Surroundings, name: string): Tree {
   return own;
 }
 
-function ownFields(name: string, from: Surroundings): { own: Tree; path: string } {
+function ownFields(name: string, from: CredentialSources): { own: YamlMapping; path: string } {
   const { clouds, path } = readClouds(from);
   if (path === undefined)
     throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFolders(from)}`);
@@ -125,20 +125,24 @@ function ownFields(name: string, from: Surroundings): { own: Tree; path: string 
       `OS_CLOUD=${name}: ${path} has ${known === '' ? 'no clouds' : `only ${known}`}`,
     );
   }
-  const own = Tree.safeParse(clouds[name]);
+  const own = YamlMapping.safeParse(clouds[name]);
   if (own.success) return { own: own.data, path };
   throw credentialsError(`${path}: clouds.${name} is not a mapping of fields`);
 }
 
 /** The fields of the cloud's profile; `cloud` is the old key for `profile`. */
-function profileOf(own: Tree, from: Surroundings, field: (key: string) => string): Tree {
+function profileOf(
+  own: YamlMapping,
+  from: CredentialSources,
+  field: (key: string) => string,
+): YamlMapping {
   const named = own.profile ?? own.cloud;
   if (named === undefined || named === null || named === '') return {};
   const key = own.profile === undefined ? 'cloud' : 'profile';
   if (typeof named !== 'string') throw credentialsError(`${field(key)} is not a string`);
   const shared = readPublicProfiles(from)[named];
   // Like openstacksdk, ignore a profile that is defined nowhere.
-  const found = Tree.safeParse(shared ?? VENDOR_PROFILES[named] ?? {});
+  const found = YamlMapping.safeParse(shared ?? VENDOR_PROFILES[named] ?? {});
   if (!found.success) throw credentialsError(`${field(key)}: profile ${named} is not a mapping`);
   const nested = shared === undefined ? found.data.profile : undefined;
   if (shared === undefined && [named, nested].some((one) => /^\w+:\/\//.test(String(one))))
@@ -154,16 +158,20 @@ function profileOf(own: Tree, from: Surroundings, field: (key: string) => string
 }
 
 /** Like Python's `dict.update`, except that `auth` is merged field by field. */
-function update(under: Tree, over: Tree, field: (key: string) => string = asVariable): Tree {
-  const updated: Tree = { ...under };
+function update(
+  under: YamlMapping,
+  over: YamlMapping,
+  field: (key: string) => string = asVariable,
+): YamlMapping {
+  const updated: YamlMapping = { ...under };
   for (const [key, value] of Object.entries(over)) {
     if (key !== 'auth') {
       updated[key] = value;
       continue;
     }
-    const login = Tree.safeParse(value);
+    const login = YamlMapping.safeParse(value);
     if (!login.success) throw credentialsError(`${field('auth')} is not a mapping of fields`);
-    updated.auth = { ...Tree.parse(under.auth ?? {}), ...login.data };
+    updated.auth = { ...YamlMapping.parse(under.auth ?? {}), ...login.data };
   }
   return updated;
 }

@@ -3,7 +3,7 @@ import { credentialsError } from '../credentials-error.ts';
 import { parseYaml } from './yaml.ts';
 
 /** The environment for reading credentials, passed in so that reading is a pure function. */
-export interface Surroundings {
+export interface CredentialSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file; `undefined` when it is missing or unreadable. */
   readonly readFile: (path: string) => string | undefined;
@@ -12,18 +12,18 @@ export interface Surroundings {
 }
 
 /** A YAML mapping. */
-export const Tree = z.record(z.string(), z.unknown());
-export type Tree = z.infer<typeof Tree>;
+export const YamlMapping = z.record(z.string(), z.unknown());
+export type YamlMapping = z.infer<typeof YamlMapping>;
 
 interface Source {
   readonly path: string;
-  readonly content: Tree;
+  readonly content: YamlMapping;
 }
 
 /** File endings in the order in which openstacksdk tries them in each folder. */
 const ENDINGS = ['yaml', 'yml', 'json'];
 
-const foldersOf = ({ cwd, home, env }: Surroundings): string[] => [
+const foldersOf = ({ cwd, home, env }: CredentialSources): string[] => [
   cwd,
   ...new Set([
     `${env.XDG_CONFIG_HOME || `${home}/.config`}/openstack`,
@@ -34,33 +34,36 @@ const foldersOf = ({ cwd, home, env }: Surroundings): string[] => [
 ];
 
 /** The folders that are searched for clouds.yaml, for messages. */
-export const searchedFolders = (from: Surroundings): string => foldersOf(from).join(', ');
+export const searchedFolders = (from: CredentialSources): string => foldersOf(from).join(', ');
 
 /**
  * The clouds by name, with secure.yaml merged over clouds.yaml, and the path of clouds.yaml.
  * `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` take precedence over the folders of
  * openstacksdk, and a file that they name must exist. Throws one line that names the file.
  */
-export function readClouds(from: Surroundings): { clouds: Tree; path: string | undefined } {
+export function readClouds(from: CredentialSources): {
+  clouds: YamlMapping;
+  path: string | undefined;
+} {
   const file = find(from, 'clouds', 'OS_CLIENT_CONFIG_FILE');
   const secure = find(from, 'secure', 'OS_CLIENT_SECURE_FILE');
   const clouds = file ? cloudsOf(file) : {};
   return {
-    clouds: secure ? Tree.parse(merge(clouds, cloudsOf(secure))) : clouds,
+    clouds: secure ? YamlMapping.parse(merge(clouds, cloudsOf(secure))) : clouds,
     path: file?.path ?? secure?.path,
   };
 }
 
 /** The profiles of clouds-public.yaml, by name. */
-export function readPublicProfiles(from: Surroundings): Tree {
+export function readPublicProfiles(from: CredentialSources): YamlMapping {
   const file = find(from, 'clouds-public');
   if (file?.content['public-clouds'] === undefined) return {};
-  const profiles = Tree.safeParse(file.content['public-clouds']);
+  const profiles = YamlMapping.safeParse(file.content['public-clouds']);
   if (profiles.success) return profiles.data;
   throw credentialsError(`${file.path}: public-clouds is not a mapping of profiles by name`);
 }
 
-function find(from: Surroundings, base: string, setting?: string): Source | undefined {
+function find(from: CredentialSources, base: string, setting?: string): Source | undefined {
   const chosen = setting && from.env[setting];
   const paths = chosen
     ? [chosen]
@@ -73,7 +76,7 @@ function find(from: Surroundings, base: string, setting?: string): Source | unde
   return undefined;
 }
 
-function parse(path: string, text: string): Tree {
+function parse(path: string, text: string): YamlMapping {
   let content: unknown;
   try {
     content = parseYaml(text) ?? {};
@@ -81,22 +84,22 @@ function parse(path: string, text: string): Tree {
     // The parser's message quotes the line, which may hold a password.
     throw credentialsError(`${path}: this is not valid YAML`);
   }
-  const tree = Tree.safeParse(content);
+  const tree = YamlMapping.safeParse(content);
   if (tree.success) return tree.data;
   throw credentialsError(`${path}: a mapping with the key "clouds" is expected`);
 }
 
-function cloudsOf({ path, content }: Source): Tree {
-  const clouds = Tree.safeParse(content.clouds ?? {});
+function cloudsOf({ path, content }: Source): YamlMapping {
+  const clouds = YamlMapping.safeParse(content.clouds ?? {});
   if (clouds.success) return clouds.data;
   throw credentialsError(`${path}: "clouds" is not a mapping of clouds by name`);
 }
 
 /** secure.yaml has the same structure and only contains secrets. */
 function merge(under: unknown, over: unknown): unknown {
-  const [below, above] = [Tree.safeParse(under), Tree.safeParse(over)];
+  const [below, above] = [YamlMapping.safeParse(under), YamlMapping.safeParse(over)];
   if (!above.success || !below.success) return over ?? under;
-  const merged: Tree = { ...below.data };
+  const merged: YamlMapping = { ...below.data };
   for (const [key, value] of Object.entries(above.data))
     merged[key] = merge(below.data[key], value);
   return merged;

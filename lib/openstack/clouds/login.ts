@@ -1,6 +1,6 @@
 import { credentialsError } from '../credentials-error.ts';
-import type { Tree } from './files.ts';
-import type { CloudConfig } from './settle.ts';
+import type { YamlMapping } from './files.ts';
+import type { CloudConfig } from './normalize-config.ts';
 
 /** A login. Its secrets are functions, so that printing this object does not print them. */
 export interface Login {
@@ -34,7 +34,7 @@ export function loginOf(cloud: CloudConfig): Login {
   const fields = fieldsOf(cloud);
   const { name } = cloud;
   refuseOtherScopes(fields, name);
-  const url = filledIn(fields.need('auth_url'), cloud.fields, name);
+  const url = expandUrl(fields.need('auth_url'), cloud.fields, name);
   return { authUrl: authUrlOf(url, name('auth.auth_url')), ...identityOf(cloud, fields) };
 }
 
@@ -149,7 +149,7 @@ function identityOf(
 }
 
 /** Fills `{region_name}` and other fields into a URL, like openstacksdk. */
-function filledIn(url: string, fields: Tree, name: Name): string {
+function expandUrl(url: string, fields: YamlMapping, name: Name): string {
   return url.replaceAll(/\{(\w*)\}/g, (_whole, field: string) => {
     const value = fields[field];
     if (typeof value === 'string') return value;

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { credentialsError } from '../credentials-error.ts';
-import { Tree } from './files.ts';
-import { normalized } from './settle.ts';
+import { YamlMapping } from './files.ts';
+import { normalized } from './normalize-config.ts';
 
 interface Region {
   readonly name: string;
-  readonly values: Tree;
+  readonly values: YamlMapping;
 }
 
 /**
@@ -13,10 +13,10 @@ interface Region {
  * region is refused.
  */
 export function regionsOf(
-  base: Tree,
+  base: YamlMapping,
   asked: unknown,
   field: (key: string) => string,
-): { regions: string[]; values: Tree } {
+): { regions: string[]; values: YamlMapping } {
   const known = knownRegions(normalized(base), field);
   const wanted = listOf(asked);
   const other = wanted.find((name) => known.length > 0 && !known.some((one) => one.name === name));
@@ -41,14 +41,14 @@ export function regionsOf(
   };
 }
 
-function knownRegions(cloud: Tree, field: (key: string) => string): Region[] {
+function knownRegions(cloud: YamlMapping, field: (key: string) => string): Region[] {
   const listed = cloud.regions === undefined || cloud.regions === null ? undefined : cloud.regions;
   if (listed === undefined) return listOf(cloud.region_name).map((name) => ({ name, values: {} }));
   if (!Array.isArray(listed)) throw credentialsError(`${field('regions')} is not a list`);
   return listed.map((entry: unknown): Region => {
     if (typeof entry === 'string') return { name: entry, values: {} };
-    const tree = Tree.safeParse(entry);
-    const values = Tree.safeParse(tree.data?.values ?? {});
+    const tree = YamlMapping.safeParse(entry);
+    const values = YamlMapping.safeParse(tree.data?.values ?? {});
     const name = tree.data?.name;
     const others = Object.keys(tree.data ?? {}).filter((key) => key !== 'name' && key !== 'values');
     if (typeof name !== 'string' || !values.success || others.length > 0)

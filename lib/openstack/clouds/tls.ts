@@ -1,14 +1,14 @@
 import { createSecureContext } from 'node:tls';
 import { credentialsError } from '../credentials-error.ts';
 import type { Tls } from '../transport.ts';
-import type { Surroundings } from './files.ts';
-import type { CloudConfig } from './settle.ts';
+import type { CredentialSources } from './files.ts';
+import type { CloudConfig } from './normalize-config.ts';
 
 /**
  * TLS options: `verify`, `insecure`, `cacert`, `cert` and `key`, like openstacksdk. With `verify:
  * false`, the CA file is not read. Throws one line that names the field and the file.
  */
-export function readTls(from: Surroundings, cloud: CloudConfig): Tls {
+export function readTls(from: CredentialSources, cloud: CloudConfig): Tls {
   const verify = verifies(from, cloud);
   const client = clientCertificate(from, cloud);
   const authority = verify ? caFile(from, cloud) : undefined;
@@ -20,7 +20,7 @@ export function readTls(from: Surroundings, cloud: CloudConfig): Tls {
   return { ca, verify, ...client };
 }
 
-function verifies({ env }: Surroundings, { fields, name }: CloudConfig): boolean {
+function verifies({ env }: CredentialSources, { fields, name }: CloudConfig): boolean {
   if (/^(true|yes|1|on)$/i.test(env.OS_INSECURE ?? '')) return false;
   if (/^true$/i.test(String(fields.insecure ?? ''))) return false;
   const { verify } = fields;
@@ -30,7 +30,7 @@ function verifies({ env }: Surroundings, { fields, name }: CloudConfig): boolean
 
 /** Like Python tools, use `REQUESTS_CA_BUNDLE` when no CA is configured. */
 function caFile(
-  { env }: Surroundings,
+  { env }: CredentialSources,
   { fields, name }: CloudConfig,
 ): { path: string; field: string } | undefined {
   const path = text(fields.cacert, name('cacert'));
@@ -40,7 +40,7 @@ function caFile(
 }
 
 function clientCertificate(
-  from: Surroundings,
+  from: CredentialSources,
   { fields, name }: CloudConfig,
 ): Pick<Tls, 'cert' | 'key'> {
   const certPath = text(fields.cert, name('cert'));
@@ -74,7 +74,7 @@ function text(value: unknown, field: string): string | undefined {
   throw credentialsError(`${field} is not the path of a file`);
 }
 
-function read(from: Surroundings, path: string, field: string): string {
+function read(from: CredentialSources, path: string, field: string): string {
   const content = from.readFile(path.replace(/^~(?=\/)/, from.home));
   if (content !== undefined) return content;
   throw credentialsError(`${field}: there is no readable file ${path}`);

@@ -20,6 +20,19 @@ export interface QuotaDefinition<Row, At = ProjectContext>
  * The limits are therefore listed again after the reset. Limits that are still shown count as
  * retained: the report tells the operator, and the task ends without their removal because a few
  * numbers do no harm.
+ *
+ * @example
+ * const quota = defineQuota({
+ *   dependsOn: [{ types: ['server'], strength: 'required', until: 'empty' }],
+ *   list: ({ api, project }) => limitsOf(api, project),
+ *   id: (row) => row.project,
+ *   owner: (row) => row.project,
+ *   label: (row) => row.limits,
+ *   async reset(row, { api }) {
+ *     await api.request('DELETE', `/os-quota-sets/${encodeURIComponent(row.project)}`);
+ *     return undefined;
+ *   },
+ * });
  */
 export function defineQuota<Row>(definition: QuotaDefinition<Row>): DefinedType {
   const { reset, ...rest } = definition;

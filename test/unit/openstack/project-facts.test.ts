@@ -29,7 +29,7 @@ const add = (name: string, parent: string | null, is_domain = false): Project =>
     ...{ id: `${name}0000`, name, parent_id: parent, domain_id: is_domain ? null : domain.id },
     ...{ is_domain, enabled: true, tags: ['kept'], options: {}, description: 'kept' },
   });
-const run = (as = cloud) => as.keystoneActions.checkEnd(ProjectId.parse(project.id));
+const run = (as = cloud) => as.keystoneActions.checkDeletion(ProjectId.parse(project.id));
 /** Keystone's whole state: what a check must leave as it is. */
 const stored = () => {
   const { projects, assignments, roles, users } = rehearsal.state.identity;

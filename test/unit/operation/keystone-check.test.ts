@@ -10,7 +10,7 @@ const FACTS: KeystoneFacts = {
   project: { id: 'p1', enabled: true, immutable: false },
   domain: { id: 'd1', enabled: true, immutable: false },
   children: [],
-  cleaner: { userId: 'u1', ownProject: 'own', isAdmin: true, isBoundToItsProject: false },
+  cleaner: { userId: 'u1', ownProject: 'own', isAdmin: true, isProjectBound: false },
   mayUpdate: { is: 'granted' },
   mayRevokeRole: { is: 'granted' },
   mayDelete: { is: 'granted' },
@@ -19,7 +19,7 @@ const refused = (rule: string) =>
   ({ is: 'refused', message: `You are not authorized: identity:${rule}.` }) as const;
 const project = { ...FACTS.project, immutable: true };
 const disabled = { ...FACTS.project, enabled: false };
-const bound = { ...FACTS.cleaner, isBoundToItsProject: true };
+const bound = { ...FACTS.cleaner, isProjectBound: true };
 const noAdmin = { ...FACTS.cleaner, isAdmin: false };
 const children = Array.from({ length: 7 }, (_, n) => ({ id: `c${n}`, name: `child ${n}` }));
 

@@ -40,10 +40,10 @@ const shown = () => rehearsal.state.identity.projects.get(project);
 describe('what is done in Keystone to a project', () => {
   it('takes the role that is missing, and gives exactly that back, as often as it is told', async () => {
     const roles = await cloud.keystoneActions.missingRoles(project);
-    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.enter(project, roles);
+    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.assignRoles(project, roles);
     expect(assignments()).toEqual([['admin', admin()]]);
     expect(await cloud.keystoneActions.missingRoles(project)).toEqual([]);
-    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.leave(project, roles);
+    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.revokeRoles(project, roles);
     expect(assignments()).toEqual([]);
     expect(shown()).toMatchObject({ enabled: true });
   });
@@ -51,7 +51,7 @@ describe('what is done in Keystone to a project', () => {
   it('removes its credentials of a member with the role, and no other credential', async () => {
     const { applicationCredentials } = rehearsal.state.identity;
     const roles = await cloud.keystoneActions.missingRoles(project);
-    await cloud.keystoneActions.enter(project, roles);
+    await cloud.keystoneActions.assignRoles(project, roles);
     const address = { name: 'trove', catalogTypes: ['identity'], concurrency: 1 };
     const member = { ...address, name: ServiceName.parse(address.name), microversion: undefined };
     await cloud.api(member, 'RegionOne', project, 'member');
@@ -62,7 +62,7 @@ describe('what is done in Keystone to a project', () => {
       { id: 'a', name: 'of a person', project_id: project, ...own },
       { id: 'b', name: 'keystone-propagator-member-x', project_id: 'other', ...own },
     ].map((row) => applicationCredentials.add(row).id);
-    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.leave(project, roles);
+    for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.revokeRoles(project, roles);
     const ids = applicationCredentials.all().map(({ id }) => id);
     expect(ids).toEqual(expect.arrayContaining(kept));
     expect(ids).not.toContain(made[0]?.id);
@@ -70,20 +70,20 @@ describe('what is done in Keystone to a project', () => {
 
   it('disables it, and deletes it, and is content with one that is gone', async () => {
     const roles = await cloud.keystoneActions.missingRoles(project);
-    await cloud.keystoneActions.enter(project, roles);
+    await cloud.keystoneActions.assignRoles(project, roles);
     await cloud.keystoneActions.disable(project);
     expect(shown()).toMatchObject({ enabled: false });
     await cloud.keystoneActions.delete(project);
     expect(shown()).toBeUndefined();
     await cloud.keystoneActions.delete(project);
     await cloud.keystoneActions.disable(project);
-    await cloud.keystoneActions.leave(project, roles);
+    await cloud.keystoneActions.revokeRoles(project, roles);
     expect(assignments()).toEqual([]);
   });
 
   it('does not delete what has projects below it', async () => {
     addProject('branch', project);
-    expect(await cloud.keystoneActions.checkEnd(project)).toMatchObject({
+    expect(await cloud.keystoneActions.checkDeletion(project)).toMatchObject({
       obstacles: [{ message: expect.stringContaining('1 project is below it') }],
     });
     await expect(cloud.keystoneActions.delete(project)).rejects.toMatchObject({
@@ -103,7 +103,7 @@ describe('what is done in Keystone to a project', () => {
   it('fails where no token on the project is to be had: an application credential is bound to its own', async () => {
     const bound = connect(rehearsal.applicationCredentials);
     const roles = await bound.keystoneActions.missingRoles(project);
-    await expect(bound.keystoneActions.enter(project, roles)).rejects.toMatchObject({
+    await expect(bound.keystoneActions.assignRoles(project, roles)).rejects.toMatchObject({
       report: { code: 'keystone.login.bound', class: 'Denied' },
     });
     await bound.close();
@@ -111,10 +111,10 @@ describe('what is done in Keystone to a project', () => {
 
   it('fails where the project was disabled meanwhile', async () => {
     const roles = await cloud.keystoneActions.missingRoles(project);
-    await cloud.keystoneActions.enter(project, roles);
-    await cloud.keystoneActions.leave(project, roles);
+    await cloud.keystoneActions.assignRoles(project, roles);
+    await cloud.keystoneActions.revokeRoles(project, roles);
     await cloud.keystoneActions.disable(project);
-    await expect(cloud.keystoneActions.enter(project, roles)).rejects.toMatchObject({
+    await expect(cloud.keystoneActions.assignRoles(project, roles)).rejects.toMatchObject({
       report: { code: 'keystone.login.project', class: 'Denied' },
     });
   });

@@ -1,4 +1,4 @@
-import { Tree } from './files.ts';
+import { YamlMapping } from './files.ts';
 
 /**
  * The settings of one cloud from variables, clouds.yaml, secure.yaml and profiles, merged like
@@ -6,9 +6,9 @@ import { Tree } from './files.ts';
  */
 export interface CloudConfig {
   /** Fields under the cloud; keys have underscores. */
-  readonly fields: Tree;
+  readonly fields: YamlMapping;
   /** Login fields: `auth_url`, `username`, … */
-  readonly auth: Tree;
+  readonly auth: YamlMapping;
   /** Regions to work in, in the order of the file. Empty: all regions of the catalog. */
   readonly regions: readonly string[];
   /** For messages: `the OS_* variables` or `/etc/openstack/clouds.yaml (lab)`. */
@@ -18,7 +18,7 @@ export interface CloudConfig {
 }
 
 /** Login fields that openstacksdk also accepts directly under the cloud, or with dashes. */
-const MOVED: Readonly<Record<string, readonly string[]>> = {
+const LOGIN_FIELD_ALIASES: Readonly<Record<string, readonly string[]>> = {
   domain_id: ['domain_id', 'domain-id'],
   domain_name: ['domain_name', 'domain-name'],
   user_domain_id: ['user_domain_id', 'user-domain-id'],
@@ -30,30 +30,30 @@ const MOVED: Readonly<Record<string, readonly string[]>> = {
   project_name: ['tenant_name', 'tenant-name', 'project_name', 'project-name'],
 };
 /** Replaces dashes in keys with underscores. */
-export function normalized(tree: Tree): Tree {
+export function normalized(tree: YamlMapping): YamlMapping {
   return Object.fromEntries(
     Object.entries(tree).map(([key, value]) => {
-      const below = Tree.safeParse(value);
+      const below = YamlMapping.safeParse(value);
       return [key.replaceAll('-', '_'), below.success ? normalized(below.data) : value];
     }),
   );
 }
 
 /** Applies the rules of openstacksdk's `magic_fixes` and osc-lib's `auth_config_hook`, in order. */
-export function settle(
-  cloud: Tree,
-  variables: Tree,
+export function normalizeConfig(
+  cloud: YamlMapping,
+  variables: YamlMapping,
   regions: readonly string[],
   source: string,
   name: (field: string) => string,
 ): CloudConfig {
   const { region_name: _region, ...others } = variables;
-  const fields: Tree = { ...cloud, ...others };
-  const auth: Tree = { ...Tree.parse(fields.auth) };
+  const fields: YamlMapping = { ...cloud, ...others };
+  const auth: YamlMapping = { ...YamlMapping.parse(fields.auth) };
   delete fields.auth;
   if (fields.auth_plugin !== undefined && variables.auth_type === undefined)
     fields.auth_type = fields.auth_plugin;
-  for (const [target, keys] of Object.entries(MOVED)) {
+  for (const [target, keys] of Object.entries(LOGIN_FIELD_ALIASES)) {
     let value: unknown;
     for (const key of keys) {
       // A field outside `auth` wins, because it may come from a variable.
@@ -64,12 +64,12 @@ export function settle(
     }
     if (value !== undefined && value !== null && value !== '') auth[target] = value;
   }
-  const settled = interfaceNamed(normalized(fields));
-  return { fields: settled, auth: domained(normalized(auth)), regions, source, name };
+  const settled = withInterfaceNames(normalized(fields));
+  return { fields: settled, auth: withDomains(normalized(auth)), regions, source, name };
 }
 
 /** `endpoint_type` is the old name of `interface`, also with a service prefix. */
-const interfaceNamed = (fields: Tree): Tree =>
+const withInterfaceNames = (fields: YamlMapping): YamlMapping =>
   Object.fromEntries(
     Object.entries(fields).map(([key, value]) => [
       key.endsWith('endpoint_type') ? key.replace('endpoint_type', 'interface') : key,
@@ -78,8 +78,8 @@ const interfaceNamed = (fields: Tree): Tree =>
   );
 
 /** With a project, `domain_id` and `domain_name` set the domains of user and project. */
-function domained({ domain_id, domain_name, ...auth }: Tree): Tree {
-  const filled: Tree = { ...auth };
+function withDomains({ domain_id, domain_name, ...auth }: YamlMapping): YamlMapping {
+  const filled: YamlMapping = { ...auth };
   if (!auth.project_id && !auth.project_name)
     return {
       ...filled,
