@@ -23,7 +23,7 @@ export interface Deployment {
   readonly parameters?: Readonly<Record<string, string>>;
   readonly region?: string;
   /** Called at each step; all steps together take half a minute. */
-  readonly tell?: (step: string) => void;
+  readonly onStep?: (step: string) => void;
 }
 
 /**
@@ -53,16 +53,16 @@ export async function deploy({
   stage,
   parameters = {},
   region = REGION,
-  tell = () => undefined,
+  onStep = () => undefined,
 }: Deployment): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'propagator-package-'));
   try {
     const named = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
     const about = ['--stage', stage, '--region', region, ...named, '--package', folder];
-    tell(`Packaging the stack propagator-${stage} …`);
+    onStep(`Packaging the stack propagator-${stage} …`);
     await serverless(['package', ...about], {});
     const archive = mended(folder);
-    tell(`Deploying it at ${endpoint} …`);
+    onStep(`Deploying it at ${endpoint} …`);
     await serverless(['deploy', ...about], surroundings(endpoint, region));
     await makeArchive(archive, stage, endpoint, region);
   } finally {
@@ -82,11 +82,11 @@ async function serverless(
     env,
     maxBuffer: 1 << 26,
   }).catch((error: unknown) => {
-    const said =
+    const output =
       error instanceof Error && 'stderr' in error && 'stdout' in error
         ? `${error.stdout}${error.stderr}`
         : String(error);
-    throw new Error(`serverless ${args[0]} failed:\n${said}`);
+    throw new Error(`serverless ${args[0]} failed:\n${output}`);
   });
 }
 
@@ -184,7 +184,7 @@ export async function endpointHere(): Promise<string> {
   const answer = await fetch(endpoint).catch(() => undefined);
   if (!answer)
     throw new Error(
-      `Nobody answers at ${endpoint}: start an emulator with npm run aws:up, or unset AWS_ENDPOINT_URL.`,
+      `No AWS emulator answers at ${endpoint}. Start one with npm run aws:up, or unset AWS_ENDPOINT_URL.`,
     );
   return endpoint;
 }
@@ -255,7 +255,7 @@ async function main(): Promise<void> {
     }),
   );
   const endpoint = await endpointHere();
-  await deploy({ endpoint, stage, parameters, tell: (step) => console.error(step) });
+  await deploy({ endpoint, stage, parameters, onStep: (step) => console.error(step) });
   console.log(await whatNext(endpoint, stage));
 }
 

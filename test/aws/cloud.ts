@@ -29,9 +29,9 @@ export function customerOf(cloud: RehearsalCloud): { id: string; created: string
 
 /** Deletes a project in Keystone; gives its notification as Keystone sent it. */
 export async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string> {
-  const told = Promise.withResolvers<string>();
+  const notified = Promise.withResolvers<string>();
   const silence = cloud.onNotification((notification) =>
-    told.resolve(JSON.stringify(notification)),
+    notified.resolve(JSON.stringify(notification)),
   );
   const admin = connectCloud(
     readCredentials({
@@ -43,7 +43,7 @@ export async function deletedIn(cloud: RehearsalCloud, project: string): Promise
   );
   await (await admin.api(keystone, 'RegionOne'))?.request('DELETE', `/v3/projects/${project}`);
   await admin.close();
-  const notification = await told.promise;
+  const notification = await notified.promise;
   silence();
   return notification;
 }

@@ -44,7 +44,7 @@ describe('the deployed stack', () => {
         data: { ...data, confirmedAt: [], skipTypes: [], verifiedBeforeDeletion: [] },
       } as unknown as Message;
     };
-    for (const queue of stage.fed) {
+    for (const queue of stage.queues) {
       const record = {
         messageId: 'one',
         receiptHandle: 'none',
@@ -102,11 +102,11 @@ describe('the deployed stack', () => {
     await quiet();
   });
 
-  it('takes a notification over HTTP from who signed, and from nobody else', async () => {
+  it('accepts a notification over HTTP only with a signature', async () => {
     const customer = stage.project();
     const notification = await stage.deleted(customer);
-    expect((await stage.apiUrl('/v1/notifications', notification, 'none')).status).toBe(403);
-    expect(await stage.apiUrl('/v1/notifications', notification, 'administrator')).toEqual({
+    expect((await stage.callApi('/v1/notifications', notification, 'none')).status).toBe(403);
+    expect(await stage.callApi('/v1/notifications', notification, 'administrator')).toEqual({
       status: 202,
       body: '{"stored":1}',
     });
@@ -155,9 +155,9 @@ describe('the deployed stack', () => {
       '{"detail-type":"of.another.release","detail":{}}',
     );
     expect((await stage.ended(customer, 150)).state).toBe('finished');
-    await until('two dead letters', async () => (await dead()) === before + 2, 60);
-    const letters = await stage.engine.deadLetters({ queue: 'ingest' });
-    expect(letters.map(({ unreadable }) => unreadable)).toEqual(
+    await until('two dead found', async () => (await dead()) === before + 2, 60);
+    const found = await stage.engine.deadLetters({ queue: 'ingest' });
+    expect(found.map(({ unreadable }) => unreadable)).toEqual(
       expect.arrayContaining(['no JSON at all']),
     );
     // What is no notification, but was handed over as one, is read and put into quarantine instead.
@@ -174,8 +174,8 @@ describe('the deployed stack', () => {
       effect: { does: 'answer', status: 500 },
     });
     await stage.send('ingest', stage.notification(await stage.deleted(customer)));
-    const letters = async () => (await stage.engine.deadLetters({ service: 'glance' })).length;
-    await until('a dead letter of glance', async () => (await letters()) === 1, 170);
+    const found = async () => (await stage.engine.deadLetters({ service: 'glance' })).length;
+    await until('a dead letter of glance', async () => (await found()) === 1, 170);
     expect(resources(customer).every((resource) => /^(glance|keystone)\./.test(resource))).toBe(
       true,
     );
@@ -200,7 +200,7 @@ describe('the deployed stack', () => {
     expect((await stage.type('dead-letter', 'redrive', ...selection, '--dry-run')).out).toMatch(
       /\n1 would be sent back; none was\.\n$/,
     );
-    expect(await letters()).toBe(1);
+    expect(await found()).toBe(1);
     expect(await stage.type('dead-letter', 'discard', '--service', 'glance')).toMatchObject({
       code: 64,
       out: '',
@@ -222,11 +222,11 @@ describe('the deployed stack', () => {
     );
     expect(await stage.type('dead-letter', 'list', '--service', 'glance')).toMatchObject({
       code: 0,
-      out: 'No dead letters.\n',
+      out: 'No dead found.\n',
     });
     expect((await stage.ended(customer, 150)).state).toBe('finished');
     expect(resources(customer)).toEqual([]);
-    expect(await letters()).toBe(0);
+    expect(await found()).toBe(0);
     expect(await stage.rings('service-glance-dead-letters')).toBe(false);
   }, 400_000);
 

@@ -107,7 +107,7 @@ const named = (value: unknown): string => {
 const services = SERVICES.filter(
   ({ resourceTypes, userResourceTypes }) => resourceTypes.length + userResourceTypes.length > 0,
 ).map(({ name }) => name as string);
-const fed = ['ingest', 'coordinate', ...services.map((name) => `service-${name}`)];
+const sqsFunctions = ['ingest', 'coordinate', ...services.map((name) => `service-${name}`)];
 
 /** Everything of one queue, found from its name. */
 function partsOf(queue: string, from = stack) {
@@ -208,8 +208,8 @@ describe('the package', () => {
   });
 });
 
-describe.each(fed)('%s', (queue) => {
-  it('has a function on arm64 and Node 24, fed by a queue that waits six times its time-out, with partial batches', () => {
+describe.each(sqsFunctions)('%s', (queue) => {
+  it('has a function on arm64 and Node 24, sqsFunctions by a queue that waits six times its time-out, with partial batches', () => {
     const { source, lambda, mapping } = partsOf(queue);
     expect(lambda.properties).toMatchObject({
       Runtime: 'nodejs24.x',
@@ -237,7 +237,7 @@ describe.each(fed)('%s', (queue) => {
     expect(Number(source.properties.MessageRetentionPeriod)).toBeLessThan(14 * 86_400);
   });
 
-  it('is fed by a rule with a target dead-letter queue and retries, and by nobody else', () => {
+  it('is triggered only by a rule with a dead-letter queue and retries', () => {
     const { source } = partsOf(queue);
     const rules = ofType('AWS::Events::Rule').filter(([, { Targets }]) =>
       JSON.stringify(Targets).includes(`"${source.id}"`),
@@ -342,7 +342,7 @@ describe('the stack', () => {
     const names = ofType('AWS::Lambda::Function').map(([, { FunctionName }]) =>
       String(FunctionName).replace('propagator-test-', ''),
     );
-    expect(names.toSorted()).toEqual([...fed, 'api', 'sweep'].toSorted());
+    expect(names.toSorted()).toEqual([...sqsFunctions, 'api', 'sweep'].toSorted());
   });
 
   it('lets no role do anything with everything', () => {
@@ -364,7 +364,7 @@ describe('the stack', () => {
     }
   });
 
-  it('passes the role of the scheduler to the scheduler only, and trusts nobody else with any', () => {
+  it('passes the role of the scheduler to the scheduler only, and passes no other role', () => {
     for (const [id, role] of ofType('AWS::IAM::Role')) {
       for (const { Action, Resource, Condition } of statementsOf(role).filter(({ Action }) =>
         Action.includes('iam:PassRole'),
@@ -383,7 +383,7 @@ describe('the stack', () => {
 
   it('names an existing runbook in every alarm, and notifies the topic of its severity', () => {
     const alarms = ofType('AWS::CloudWatch::Alarm');
-    expect(alarms.length).toBeGreaterThan(5 * fed.length);
+    expect(alarms.length).toBeGreaterThan(5 * sqsFunctions.length);
     for (const [id, { AlarmDescription, AlarmActions }] of alarms) {
       const text = String(Object(AlarmDescription)['Fn::Sub']);
       const [, severity, page] = /^\[(page|ticket)\] .*\(([a-z-]+)\)$/.exec(text) ?? [];
@@ -457,7 +457,7 @@ describe('the stack', () => {
       );
   });
 
-  it('lets in over HTTP only who signed his request', () => {
+  it('accepts only signed HTTP requests', () => {
     const routes = ofType('AWS::ApiGatewayV2::Route').map(([, { RouteKey, AuthorizationType }]) => [
       RouteKey,
       AuthorizationType,
@@ -537,11 +537,11 @@ describe('parameters', () => {
     expect(() => packaged('--param=subnets=subnet-1')).toThrow(/subnets and securityGroups/);
   });
 
-  it('that do not exist are refused, in one line: whoever misspelt one believes that it is set', () => {
+  it('that do not exist are refused in one line, because a misspelled parameter would have no effect', () => {
     expect(() => packaged('--param=PROPAGATOR_MOD=enforce')).toThrow(
       /PROPAGATOR_MOD: there is no such parameter; there are .*PROPAGATOR_MODE/,
     );
-    const said = (): string => {
+    const output = (): string => {
       try {
         return `packaged ${packaged('--param=alarmMail=a@example.org').text.length} bytes`;
       } catch (error) {
@@ -549,10 +549,10 @@ describe('parameters', () => {
       }
     };
     expect(
-      said()
+      output()
         .split('\n')
         .filter((line) => line.includes('alarmMail')),
     ).toHaveLength(1);
-    expect(said()).not.toMatch(/^\s+at /m);
+    expect(output()).not.toMatch(/^\s+at /m);
   });
 });

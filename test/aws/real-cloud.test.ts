@@ -24,7 +24,7 @@ describe('a real cloud and the deployed stack', () => {
   let on: Stage;
   let stack: DeployedStack;
   let relay: ChildProcess;
-  let said = '';
+  let output = '';
   beforeAll(async () => {
     on = await stage({ red: 'full', green: 'simple' });
     stack = await deployStack(loginVariables(), {
@@ -33,7 +33,7 @@ describe('a real cloud and the deployed stack', () => {
     // As the schedule does: who has been deleted is recognised by what was recorded before.
     await stack.invoke('sweep', { compare: false });
     relay = await startRelay(stack, on.propagator.queue, (line) => {
-      said += line;
+      output += line;
     });
   }, 600_000);
   afterAll(async () => {
@@ -44,14 +44,14 @@ describe('a real cloud and the deployed stack', () => {
 
   async function over(project: string, seconds: number): Promise<View> {
     let last: View | undefined;
-    const look = async () => {
+    const check = async () => {
       const { body } = await stack.api('GET', `/v1/operations?project=${project}`);
       [last] = viewsIn(body);
       if (last?.operation.state === 'refused') throw new Error('refused');
       return last !== undefined && isOver(last);
     };
-    await until('the end of an operation', look, seconds).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${last ? tell(last) : said}`);
+    await until('the end of an operation', check, seconds).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${last ? tell(last) : output}`);
     });
     return last as unknown as View;
   }
@@ -75,7 +75,7 @@ describe('a real cloud and the deployed stack', () => {
     await ended(relay, 'SIGKILL');
     await on.deleteProject('green');
     relay = await startRelay(stack, on.propagator.queue, (line) => {
-      said += line;
+      output += line;
     });
     const view = await over(on.idOf('green'), 200);
     expect(outOfReach(view).filter((service) => service !== 'barbican')).toEqual([]);
@@ -93,7 +93,7 @@ describe('a real cloud and the deployed stack', () => {
 async function startRelay(
   { ingestUrl, endpoint }: DeployedStack,
   queue: string,
-  hear: (line: string) => void,
+  onLine: (line: string) => void,
 ): Promise<ChildProcess> {
   const port = await freePort();
   const env = {
@@ -110,9 +110,9 @@ async function startRelay(
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  child.stdout?.setEncoding('utf8').on('data', hear);
+  child.stdout?.setEncoding('utf8').on('data', onLine);
   await until(
-    'a relay that hears the broker',
+    'a relay that is connected to the broker',
     () =>
       fetch(`http://127.0.0.1:${port}/healthz`).then(
         ({ ok }) => ok,

@@ -50,11 +50,11 @@ export interface DeployedStack {
     body?: object,
   ): Promise<{ status: number; body: unknown }>;
   /** What every function is called that a queue feeds, without the prefix. */
-  readonly fed: readonly QueueName[];
+  readonly queues: readonly QueueName[];
   /** Hands a function records as SQS does; what it answered, or how it died. */
   invoke(name: string, event: object): Promise<unknown>;
   /** The door that the stack has for HTTP, as a caller without or with a signature. */
-  apiUrl(
+  callApi(
     path: string,
     body: string,
     caller: 'none' | 'administrator',
@@ -164,9 +164,9 @@ export async function deployStack(
         await sqs.send(new SetQueueAttributesCommand({ QueueUrl: await urlOf(queue), Attributes }));
         sqs.destroy();
       },
-      fed: stack.topology.queues.map(({ queue }) => queue),
+      queues: stack.topology.queues.map(({ queue }) => queue),
       invoke: (name, event) => invoke(config, `${names.table}-${name}`, event),
-      apiUrl: (path, text, caller) => knock(config, names.table, path, text, caller),
+      callApi: (path, text, caller) => knock(config, names.table, path, text, caller),
       type: async (...words) =>
         commandLine(
           endpoint,

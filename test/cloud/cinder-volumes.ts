@@ -127,7 +127,7 @@ export function volumeRoutes(state: CloudState, routes: Routes): void {
       });
       return accepted;
     })
-    .on('POST', '/volumes/:id/action', (call) => act(state, call, volume(call)))
+    .on('POST', '/volumes/:id/action', (call) => volumeAction(state, call, volume(call)))
     .on('GET', '/snapshots', (call) =>
       list(state, call, snapshots.all(), {
         ...snapshotList,
@@ -319,7 +319,7 @@ const resetStatus = z.object({
   migration_status: z.string().optional(),
 });
 
-function act(state: CloudState, call: Call, row: Volume): Reply {
+function volumeAction(state: CloudState, call: Call, row: Volume): Reply {
   const { attachments } = state.storage;
   const [what, input] = action(call);
   if (what === 'os-force_delete')

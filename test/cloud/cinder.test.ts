@@ -14,7 +14,7 @@ const id = <T extends Row & { name: string; project_id: string }>(
   `no ${name}`;
 const volume = (name: string): string => id(there.cloud.state.storage.volumes, name);
 const remove = (path: string) => there.status('storage', 'DELETE', path);
-const act = (path: string, name: string, value: unknown) =>
+const callAction = (path: string, name: string, value: unknown) =>
   there.status('storage', 'POST', `${path}/action`, { json: { [name]: value } });
 const listed = async (path: string, key: string): Promise<unknown[]> =>
   rows((await there.ask('storage', 'GET', path)).json, key).map((row) => row.name);
@@ -101,7 +101,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     there.clock.advance(3_600_000);
     expect(at((await there.ask('storage', 'GET', path)).json, 'volume.status')).toBe('deleting');
     expect(await remove(path)).toBe(400);
-    expect(await act(path, 'os-reset_status', { status: 'error' })).toBe(202);
+    expect(await callAction(path, 'os-reset_status', { status: 'error' })).toBe(202);
     expect(await remove(path)).toBe(202);
     there.clock.advance(200);
     expect(await there.status('storage', 'GET', path)).toBe(404);
@@ -117,8 +117,8 @@ describe('the Cinder of the rehearsal cloud', () => {
     expect(text).toContain('Group has existing snapshots');
     expect(await remove(snapshot)).toBe(202);
     there.clock.advance(200);
-    expect(await act(group, 'delete', { 'delete-volumes': false })).toBe(400);
-    expect(await act(group, 'delete', { 'delete-volumes': true })).toBe(202);
+    expect(await callAction(group, 'delete', { 'delete-volumes': false })).toBe(400);
+    expect(await callAction(group, 'delete', { 'delete-volumes': true })).toBe(202);
     there.clock.advance(300);
     expect(await listed(`/volumes?${mine()}`, 'volumes')).not.toContain('member-0');
     expect(await listed(`/groups?${mine()}`, 'groups')).toEqual([]);
@@ -151,7 +151,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     there.cloud.state.compute.servers.delete(row?.instance ?? '');
     expect(await remove(`/attachments/${row?.id}`)).toBe(200);
     expect(
-      await act(`/volumes/${volume('data-0')}`, 'os-reset_status', {
+      await callAction(`/volumes/${volume('data-0')}`, 'os-reset_status', {
         status: 'available',
         attach_status: 'detached',
       }),

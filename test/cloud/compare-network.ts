@@ -49,15 +49,20 @@ export async function networkScript(ask: Ask): Promise<void> {
   });
   const router = await post('routers', 'router', { name: 'r' });
   await put(`routers/${router}/add_router_interface`, '', { subnet_id: subnet });
-  const door = /"id": ?"([^"]+)"/.exec((await get(`ports?device_id=${router}`)).text)?.[1];
-  for (const path of [`ports/${door}`, `routers/${router}`, `networks/${net}`, `subnets/${subnet}`])
+  const interfacePort = /"id": ?"([^"]+)"/.exec((await get(`ports?device_id=${router}`)).text)?.[1];
+  for (const path of [
+    `ports/${interfacePort}`,
+    `routers/${router}`,
+    `networks/${net}`,
+    `subnets/${subnet}`,
+  ])
     await remove(path);
   await put(`routers/${router}`, 'router', { external_gateway_info: { network_id: outside } });
   await get(`ports?device_id=${router}&device_owner=network:router_gateway`);
   await put(`routers/${router}`, 'router', {
     routes: [{ destination: '10.99.0.0/24', nexthop: '10.9.0.77' }],
   });
-  await put(`routers/${router}/remove_router_interface`, '', { port_id: door });
+  await put(`routers/${router}/remove_router_interface`, '', { port_id: interfacePort });
   await put(`routers/${router}`, 'router', { routes: [] });
 
   const port = await post('ports', 'port', { network_id: net, name: 'p' });
@@ -66,7 +71,7 @@ export async function networkScript(ask: Ask): Promise<void> {
     floating_network_id: outside,
     port_id: port,
   });
-  await put(`routers/${router}/remove_router_interface`, '', { port_id: door });
+  await put(`routers/${router}/remove_router_interface`, '', { port_id: interfacePort });
   await put(`routers/${router}`, 'router', { external_gateway_info: {} });
   await put(`floatingips/${ip}`, 'floatingip', { port_id: null });
   const forwarding = {
@@ -159,8 +164,8 @@ export async function networkScript(ask: Ask): Promise<void> {
   await remove(`subnetpools/${pool}`);
   await remove(`address-scopes/${scope}`);
 
-  await put(`routers/${router}/remove_router_interface`, '', { port_id: door });
-  await put(`routers/${router}/remove_router_interface`, '', { port_id: door });
+  await put(`routers/${router}/remove_router_interface`, '', { port_id: interfacePort });
+  await put(`routers/${router}/remove_router_interface`, '', { port_id: interfacePort });
   for (const path of [
     `routers/${router}`,
     `ports/${sub}`,

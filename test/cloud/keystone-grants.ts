@@ -84,7 +84,7 @@ export function grants(state: CloudState, routes: Routes): void {
               404,
               `Could not find ${where.slice(0, -1)}: ${param(call, 'target')}.`,
             );
-          const tell = (what: string): void =>
+          const notify = (what: string): void =>
             state.notify(
               `identity.role_assignment.${what}`,
               { ...target, ...actor, inherited_to_projects: false, role: row.role },
@@ -92,12 +92,12 @@ export function grants(state: CloudState, routes: Routes): void {
             );
           if (call.method === 'PUT') {
             grant(state, row);
-            tell('created');
+            notify('created');
           } else if (!assignments.get(assignmentId(row)))
             throw new Refusal(404, `Could not find role assignment with role: ${row.role}.`);
           else if (call.method === 'DELETE') {
             assignments.delete(assignmentId(row));
-            tell('deleted');
+            notify('deleted');
           }
           return { status: 204 };
         },

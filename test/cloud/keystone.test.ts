@@ -113,13 +113,13 @@ describe('the Keystone of the rehearsal cloud', () => {
 
 describe("Keystone's notifications", () => {
   /** Event type, id, and whether somebody is named who did it. */
-  const heard: string[] = [];
+  const received: string[] = [];
   beforeEach(() => {
-    heard.length = 0;
+    received.length = 0;
     there.cloud.onNotification((notification) => {
       expect(notification['oslo.version']).toBe('2.0');
       const message: unknown = JSON.parse(notification['oslo.message']);
-      heard.push(
+      received.push(
         `${at(message, 'event_type')} ${at(message, 'payload.resource_info')} ${at(message, 'payload.initiator') ? 'by someone' : 'by itself'}`,
       );
     });
@@ -138,10 +138,10 @@ describe("Keystone's notifications", () => {
       secret: 's',
       roles: [],
     });
-    heard.length = 0;
+    received.length = 0;
     await ask('identity', 'PATCH', `/domains/${domain}`, { json: { domain: { enabled: false } } });
     await ask('identity', 'DELETE', `/domains/${domain}`);
-    expect(heard).toEqual([
+    expect(received).toEqual([
       `identity.project.updated ${domain} by someone`,
       `identity.domain.updated ${domain} by someone`,
       `identity.project.deleted ${child} by itself`,
@@ -158,11 +158,11 @@ describe("Keystone's notifications", () => {
     await there.ask('identity', 'PATCH', `/projects/${there.project}`, {
       json: { project: { enabled: false } },
     });
-    expect(heard).toEqual([`identity.project.updated ${there.project} by someone`]);
+    expect(received).toEqual([`identity.project.updated ${there.project} by someone`]);
   });
 
   it('do not come for what was refused', async () => {
     await there.ask('identity', 'DELETE', `/domains/${there.domain}`);
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
   });
 });

@@ -113,7 +113,7 @@ export function keystone(state: CloudState): Front {
       if (!call.token) throw new Refusal(401, 'The request you have made requires authentication.');
       const handler = routes.find(call, call.path);
       if (!handler) throw new Refusal(404, 'The resource could not be found.');
-      if (!call.path.endsWith('/auth/tokens') && !ownThings(call) && !isAdmin(call.token))
+      if (!call.path.endsWith('/auth/tokens') && !isOwnResource(call) && !isAdmin(call.token))
         throw new Refusal(403, 'You are not authorized to perform the requested action: identity.');
       return handler(call);
     },
@@ -130,7 +130,8 @@ export function keystone(state: CloudState): Front {
 }
 
 /** A user may look after the application credentials and EC2 credentials that are his own. */
-const ownThings = (call: Call): boolean => call.path.startsWith(`/v3/users/${call.token?.userId}/`);
+const isOwnResource = (call: Call): boolean =>
+  call.path.startsWith(`/v3/users/${call.token?.userId}/`);
 
 function found(state: CloudState, call: Call, what: 'project' | 'domain'): Project {
   const row = state.identity.projects.get(param(call, 'id'));
@@ -155,7 +156,7 @@ function createProject(state: CloudState, call: Call): Reply {
     input.domain_id ?? parent?.domain_id ?? parent?.id ?? call.token?.domainId ?? 'default';
   if (!projects.get(domainId)?.is_domain)
     throw new Refusal(404, `Could not find domain: ${domainId}.`);
-  refuseTwin(state, input.name, domainId);
+  refuseDuplicate(state, input.name, domainId);
   const project = projects.add({
     ...blank(input),
     id: hex(),
@@ -169,7 +170,7 @@ function createProject(state: CloudState, call: Call): Reply {
 
 function createDomain(state: CloudState, call: Call): Reply {
   const input = body(call, z.object({ domain: newProject })).domain;
-  refuseTwin(state, input.name, null);
+  refuseDuplicate(state, input.name, null);
   const domain = state.identity.projects.add({
     ...blank(input),
     id: hex(),
@@ -188,12 +189,12 @@ const newProject = z.object({
 });
 const blank = (input: z.infer<typeof newProject>) => ({ ...input, tags: [], options: {} });
 
-function refuseTwin(state: CloudState, name: string, domainId: string | null): void {
-  const [twin] = state.identity.projects.where(
+function refuseDuplicate(state: CloudState, name: string, domainId: string | null): void {
+  const [duplicate] = state.identity.projects.where(
     (row) => row.name === name && row.domain_id === domainId,
   );
-  if (!twin) return;
-  const message = `Conflict occurred attempting to store project - it is not permitted to have two projects with either the same name or same id in the same domain: name is ${name}, project id ${twin.id}.`;
+  if (!duplicate) return;
+  const message = `Conflict occurred attempting to store project - it is not permitted to have two projects with either the same name or same id in the same domain: name is ${name}, project id ${duplicate.id}.`;
   throw new Refusal(409, message);
 }
 

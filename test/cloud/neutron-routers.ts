@@ -309,12 +309,12 @@ function routerFor(
   const subnets = addresses(ports.get(String(portId)) ?? blank(state, '', {})).map(
     (fixed) => fixed.subnet_id,
   );
-  const doors = ports.where(
+  const interfacePorts = ports.where(
     (port) =>
       interfaceOwners.includes(text(port, 'device_owner')) &&
       addresses(port).some((fixed) => subnets.includes(fixed.subnet_id)),
   );
-  return doors
+  return interfacePorts
     .flatMap((port) => all.get(text(port, 'device_id')) ?? [])
     .find(
       (row) =>

@@ -75,7 +75,7 @@ export function securityGroups(state: CloudState): Resource {
     extension: 'security-group',
     missing: ['SecurityGroupNotFound', (id) => `Security group ${id} does not exist`],
     filters: ['shared', 'stateful'],
-    looked: (_, project) => void ensureDefaultGroup(state, project),
+    onList: (_, project) => void ensureDefaultGroup(state, project),
     show: (row) => ({
       security_group_rules: securityGroupRules
         .where((rule) => rule.security_group_id === row.id)
@@ -121,7 +121,7 @@ export function securityGroupRules(state: CloudState): Resource {
       'remote_address_group_id',
       'protocol',
     ],
-    looked: (_, project) => void ensureDefaultGroup(state, project),
+    onList: (_, project) => void ensureDefaultGroup(state, project),
     create: (input) => {
       const group = groups.get(String(input.security_group_id));
       if (!group)
@@ -205,7 +205,7 @@ export function rbacPolicies(state: CloudState): Resource {
   };
 }
 
-export type Look = (call: Call, routes: Routes) => void;
+export type OnList = (call: Call, routes: Routes) => void;
 
 /**
  * Of Neutron 29 (2026.2): one row per project, of which `project_id` null is that of the cloud. It has

@@ -55,7 +55,7 @@ export interface Resource {
   /** False: `limit` and `marker` are ignored. */
   readonly pages?: boolean;
   /** Before a list by project: what looking creates. */
-  looked?(call: Call, project: string): void;
+  onList?(call: Call, project: string): void;
   show?(row: NetworkRow): Record<string, unknown>;
   create(input: Record<string, unknown>, project: string, call: Call): NetworkRow;
   update?(row: NetworkRow, input: Record<string, unknown>): void;
@@ -165,8 +165,8 @@ function list(
       type: 'HTTPBadRequest',
     });
   const project = call.query.get('project_id') ?? call.query.get('tenant_id');
-  if (project !== null) resource.looked?.(call, project);
-  else if (!isAdmin(call.token)) resource.looked?.(call, ownProject(call.token));
+  if (project !== null) resource.onList?.(call, project);
+  else if (!isAdmin(call.token)) resource.onList?.(call, ownProject(call.token));
   const wanted = names.map(
     (name) =>
       [

@@ -34,7 +34,7 @@ describe('the Neutron of the rehearsal cloud', () => {
 
   it('refuses whatever something else still needs, and says by what name', async () => {
     const { network } = there.cloud.state;
-    const door = find(
+    const interfacePort = find(
       network.ports,
       (row) =>
         row.device_owner === 'network:router_interface' &&
@@ -42,7 +42,7 @@ describe('the Neutron of the rehearsal cloud', () => {
     );
     const forwarded = network.floatingips.get(String(find(network.portForwardings).floatingip_id));
     const router = named(network.routers, 'router-0');
-    expect(await remove(`ports/${door.id}`)).toBe('409 ServicePortInUse');
+    expect(await remove(`ports/${interfacePort.id}`)).toBe('409 ServicePortInUse');
     expect(await remove(`ports/${named(network.ports, 'parent').id}`)).toBe(
       '409 PortInUseAsTrunkParent',
     );
@@ -54,13 +54,13 @@ describe('the Neutron of the rehearsal cloud', () => {
     expect(await remove(`routers/${named(network.routers, 'router-1').id}`)).toBe(
       '409 RouterInUse',
     );
-    expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe(
-      '409 RouterInterfaceInUseByRoute',
-    );
+    expect(
+      await put(`routers/${router.id}/remove_router_interface`, { port_id: interfacePort.id }),
+    ).toBe('409 RouterInterfaceInUseByRoute');
     await put(`routers/${router.id}`, { router: { routes: [] } });
-    expect(await put(`routers/${router.id}/remove_router_interface`, { port_id: door.id })).toBe(
-      '409 RouterInterfaceInUseByFloatingIP',
-    );
+    expect(
+      await put(`routers/${router.id}/remove_router_interface`, { port_id: interfacePort.id }),
+    ).toBe('409 RouterInterfaceInUseByFloatingIP');
     expect(await put(`routers/${router.id}`, { router: { external_gateway_info: {} } })).toBe(
       '409 RouterExternalGatewayInUseByFloatingIp',
     );
@@ -176,7 +176,7 @@ describe('the Neutron of the rehearsal cloud', () => {
     expect(rules.some((rule) => rule.remote_group_id === group.id)).toBe(false);
   });
 
-  it('keeps a shared network open as long as somebody else is on it', async () => {
+  it('keeps a network shared while another project uses it', async () => {
     const { network } = there.cloud.state;
     const policy = find(network.rbacPolicies);
     const guest = await there.ask('network', 'POST', '/v2.0/ports', {

@@ -3,12 +3,12 @@ import * as z from 'zod';
 import { at, type Visit, visit } from './visitor.ts';
 
 let there: Visit;
-const heard: unknown[] = [];
+const received: unknown[] = [];
 beforeEach(async () => {
   there = await visit();
-  heard.length = 0;
+  received.length = 0;
   there.cloud.onNotification((notification) =>
-    heard.push(JSON.parse(notification['oslo.message'])),
+    received.push(JSON.parse(notification['oslo.message'])),
   );
 });
 afterEach(() => there.close());
@@ -83,7 +83,7 @@ it('tells of changes in the very shape that a real Keystone was recorded with', 
   const message = (line: string): unknown =>
     JSON.parse(envelope.parse(JSON.parse(body.parse(JSON.parse(line)).body))['oslo.message']);
   const recorded = shapes(lines.map(message));
-  const made = shapes(heard);
+  const made = shapes(received);
   expect(made.size).toBeGreaterThan(15);
   for (const [about, wanted] of made)
     expect(`${about} ${wanted}`).toBe(`${about} ${recorded.get(about)}`);

@@ -63,7 +63,7 @@ export function serverRoutes(
       else startDeletion(state, server, call);
       return { status: 204, headers: { 'Content-Type': 'application/json' } };
     })
-    .on('POST', '/v2.1/servers/:id/action', (call) => act(state, call))
+    .on('POST', '/v2.1/servers/:id/action', (call) => serverAction(state, call))
     .on('GET', '/v2.1/servers/:id/os-instance-actions', (call) => {
       const server = find(state, call);
       const shown = server.actions.toReversed().map((each) => ({
@@ -281,7 +281,7 @@ function refuseLocked(call: Call, server: Server): void {
     throw new Refusal(409, `Instance ${server.id} is locked`);
 }
 
-function act(state: CloudState, call: Call): Reply {
+function serverAction(state: CloudState, call: Call): Reply {
   const server = state.compute.servers.get(param(call, 'id'));
   if (!server) throw new Refusal(404, `Instance ${param(call, 'id')} could not be found.`);
   const [what, input] = action(call);

@@ -172,14 +172,14 @@ describe('the Nova of the rehearsal cloud', () => {
   it('lets an admin remove the flavor access of a project that is gone, but not give it', async () => {
     const [flavor] = there.cloud.state.compute.flavors.where((row) => !row.is_public);
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);
-    const act = (name: string) =>
+    const accessAction = (name: string) =>
       there.status('compute', 'POST', `/flavors/${flavor?.id}/action`, {
         json: { [name]: { tenant: there.project } },
       });
     expect([
-      await act('removeTenantAccess'),
-      await act('removeTenantAccess'),
-      await act('addTenantAccess'),
+      await accessAction('removeTenantAccess'),
+      await accessAction('removeTenantAccess'),
+      await accessAction('addTenantAccess'),
     ]).toEqual([200, 404, 400]);
   });
 });

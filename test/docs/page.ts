@@ -202,10 +202,7 @@ function legend(service: Service, calls: readonly Calls[]): string {
     places.length > 0
       ? table(
           ['in a call', 'meaning'],
-          [...places, ...elsewhere].map(([place, interpretation]) => [
-            `\`${place}\``,
-            interpretation,
-          ]),
+          [...places, ...elsewhere].map(([place, meaning]) => [`\`${place}\``, meaning]),
         )
       : undefined,
     text === ''

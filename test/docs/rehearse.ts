@@ -53,7 +53,7 @@ export async function rehearse(
   const clock = new VirtualClock();
   const stage = await Stage.open({ clock, with: fake ? [fake] : [] });
   try {
-    stage.others = SERVICES.filter((apiOf) => serviceNames.some((name) => name === apiOf.name));
+    stage.others = SERVICES.filter((other) => serviceNames.some((name) => name === other.name));
     if (service.preDelete) await stage.grantCleaner(ROLES[service.name]);
     const projectApi = service.preDelete
       ? await stage.cloud.api(service, 'RegionOne', stage.project)

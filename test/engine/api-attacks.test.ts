@@ -43,7 +43,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'api-attacks-'));
   cloud = await startCloud();
   domain = cloud.seed.makeDomain('customers');
-  control = cloud.seed.makeProject(domain, 'stays');
+  control = cloud.seed.makeProject(domain, 'control');
   cloud.seed.fill(control, 'tiny');
   const data = join(folder, 'data');
   const settings = readSettings({
@@ -75,7 +75,7 @@ const forged = (id: string, messageId: string, timestamp = '2026-03-01 12:00:00.
   payload: { resource_info: id },
 });
 const idOf = (n: number): string => n.toString(16).padStart(32, '0');
-const tell = (body: string, contentType = 'application/x-ndjson') =>
+const notify = (body: string, contentType = 'application/x-ndjson') =>
   send(`${base}/v1/notifications`, {
     method: 'POST',
     headers: { 'content-type': contentType },
@@ -105,7 +105,7 @@ async function knownProject(name: string): Promise<{ id: string; deletion: objec
   const id = cloud.seed.makeProject(domain, name);
   cloud.seed.fill(id, 'tiny');
   const created = { ...forged(id, `${name}-created`), event_type: 'identity.project.created' };
-  expect((await tell(JSON.stringify([created]), 'application/json')).status).toBe(202);
+  expect((await notify(JSON.stringify([created]), 'application/json')).status).toBe(202);
   await until('its creation is read', isIngested, 120);
   const project = cloud.state.identity.projects.get(id);
   if (project === undefined) throw new Error(`there is no project ${name}`);
@@ -138,7 +138,7 @@ it(`a flood of ${FLOOD} forged deletions leaves the health check answering and t
         announcedAt = performance.now();
         lines[Math.floor(size / 2)] = JSON.stringify(real.deletion);
       }
-      const answer = await tell(lines.join('\n'));
+      const answer = await notify(lines.join('\n'));
       expect(answer.status).toBe(202);
       stored += z.object({ stored: z.number() }).parse(await answer.json()).stored;
     }
@@ -181,7 +181,7 @@ it('replayed ids, and times in the far past and future, delete nothing that Keys
     forged(control, 'the-same-id', time),
     forged(control.toUpperCase(), `upper-${n}`, time),
   ]);
-  expect((await tell(JSON.stringify(notifications), 'application/json')).status).toBe(202);
+  expect((await notify(JSON.stringify(notifications), 'application/json')).status).toBe(202);
   await until('they are read', isIngested, 120);
   const { operations } = await client.get(`/v1/operations?project=${control}`, OperationsShape);
   expect(operations.filter(({ operation }) => operation.state === 'finished')).toEqual([]);
@@ -192,8 +192,8 @@ it('bodies of 600 MB and of 200,000 short lines are refused while the health che
   const statuses: (number | undefined)[] = [];
   const before = process.memoryUsage().rss;
   const slowest = await slowestHealth(async () => {
-    statuses.push((await tell('{}\n'.repeat(200_000))).status);
-    statuses.push((await tell(' '.repeat(17_000_000))).status);
+    statuses.push((await notify('{}\n'.repeat(200_000))).status);
+    statuses.push((await notify(' '.repeat(17_000_000))).status);
     statuses.push(await pour('/v1/waivers', 600 * 2 ** 20));
     statuses.push(await pour('/v1/notifications', 600 * 2 ** 20));
   });

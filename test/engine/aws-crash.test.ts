@@ -14,9 +14,9 @@ jest.setTimeout(60_000);
 
 const emulator = withEmulator();
 const { open } = emulator;
-const victims: ChildProcess[] = [];
+const processes: ChildProcess[] = [];
 afterEach(() => {
-  for (const target of victims.splice(0)) target.kill('SIGKILL');
+  for (const target of processes.splice(0)) target.kill('SIGKILL');
 });
 
 /** Starts a process that runs to the given point and is killed there. Returns its output. */
@@ -33,7 +33,7 @@ async function killedAt(
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
-  victims.push(target);
+  processes.push(target);
   const lines: string[] = [];
   createInterface(target.stdout).on('line', (line) => lines.push(line));
   await until(`a process that stands at ${what}`, () => lines.includes('stands'));
@@ -48,20 +48,20 @@ async function arriving(
   engine: WorkerEngine,
   service: string,
 ): Promise<{ runs: number[]; types: string[] }> {
-  const subscriptionState: { runs: number[]; types: string[] } = { runs: [], types: [] };
+  const delivered: { runs: number[]; types: string[] } = { runs: [], types: [] };
   await engine.work(
     `service-${service}`,
     { concurrency: 1 },
-    async (deliveries) => void subscriptionState.runs.push(...deliveries.map(runOf)),
+    async (deliveries) => void delivered.runs.push(...deliveries.map(runOf)),
   );
   await engine.work('coordinate', { concurrency: 1 }, async (deliveries) => {
-    subscriptionState.types.push(...deliveries.map(({ message }) => message.type));
+    delivered.types.push(...deliveries.map(({ message }) => message.type));
   });
-  return subscriptionState;
+  return delivered;
 }
 
 describe('A process that is killed with SIGKILL', () => {
-  it('between its rows and its messages leaves both to whoever commits next', async () => {
+  it('between its rows and its messages: the next commit completes both', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const [written] = await killedAt(stage, 'nova', 'commit');
     const engine = open(stage, { outboxGraceMillis: 0 });
@@ -70,12 +70,9 @@ describe('A process that is killed with SIGKILL', () => {
     ]);
     expect((await engine.reads.depths()).coordinate?.ready).toBe(0);
     await engine.commit({ operations: [operation()] });
-    const subscriptionState = await arriving(engine, 'nova');
-    await until(
-      'both messages',
-      () => subscriptionState.runs.length === 1 && subscriptionState.types.length === 1,
-    );
-    expect(subscriptionState).toEqual({ runs: [7], types: ['operation.confirm'] });
+    const delivered = await arriving(engine, 'nova');
+    await until('both messages', () => delivered.runs.length === 1 && delivered.types.length === 1);
+    expect(delivered).toEqual({ runs: [7], types: ['operation.confirm'] });
     // No other message is waiting.
     expect(await engine.flushOutbox()).toBe(0);
   });
@@ -104,7 +101,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect(received).toEqual([2]);
   });
 
-  it('in the middle of a redrive loses no letter: what it sent comes, and may be sent once more', async () => {
+  it('during a redrive loses no dead letter; a sent message may be sent again', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage, { visibilitySeconds: 3 });
     const error = { code: unique(), class: 'Denied', message: 'm', advice: 'a' } as const;
@@ -113,16 +110,15 @@ describe('A process that is killed with SIGKILL', () => {
       deadLetters: runs.map((run) => ({ message: requested('nova', run), error })),
     });
     await killedAt(stage, 'nova', 'redrive');
-    const subscriptionState = await arriving(engine, 'nova');
-    await until('those that it had sent', () => subscriptionState.runs.length >= 10);
+    const delivered = await arriving(engine, 'nova');
+    await until('those that it had sent', () => delivered.runs.length >= 10);
     // The next listing shows all of them at once: it waits until they are visible again.
     expect(await engine.deadLetters({ service: 'nova' })).toHaveLength(runs.length);
     expect(await engine.redrive({ service: 'nova' }, { by: 'bob' })).toBe(runs.length);
-    await until('all of them', () => runs.every((run) => subscriptionState.runs.includes(run)));
+    await until('all of them', () => runs.every((run) => delivered.runs.includes(run)));
     await until(
       'word of each',
-      () =>
-        subscriptionState.types.filter((type) => type === 'task.redriven').length >= runs.length,
+      () => delivered.types.filter((type) => type === 'task.redriven').length >= runs.length,
     );
     expect(await engine.deadLetters({})).toEqual([]);
   });

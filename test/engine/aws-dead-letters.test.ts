@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import type { Message } from '../../events/index.ts';
 import type { WorkerEngine } from '../../lib/engine/port.ts';
 import type { Stage } from './aws.ts';
-import { numbers, passesArriving, withEmulator } from './aws-emulator.ts';
+import { arrivingRuns, numbers, withEmulator } from './aws-emulator.ts';
 import { until } from './place.ts';
 import { operationId, requested, unique } from './samples.ts';
 
@@ -47,7 +47,7 @@ const moveToDeadLetters = (engine: WorkerEngine, runs: readonly number[], code =
     deadLetters: runs.map((run) => ({ message: requested('nova', run), error: denied(code) })),
   });
 
-describe('Dead letters in a queue that is long', () => {
+describe('Dead found in a queue that is long', () => {
   it('are found one by one: a few go back, all others are there the moment after', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
@@ -59,7 +59,7 @@ describe('Dead letters in a queue that is long', () => {
         all.slice(at, at + 50).filter((run) => !few.includes(run)),
       );
     await moveToDeadLetters(engine, few, 'nova.http.500');
-    const runs = await passesArriving(engine);
+    const runs = await arrivingRuns(engine);
     expect(await engine.redrive({ service: 'nova', cause: 'nova.http.500' }, { by: 'ann' })).toBe(
       3,
     );
@@ -82,7 +82,7 @@ describe('Dead letters in a queue that is long', () => {
       [one, other, one].map((engine) => engine.deadLetters({ service: 'nova' })),
     );
     expect(seen.map(({ length }) => length)).toEqual([45, 45, 45]);
-    const runs = await passesArriving(open(stage));
+    const runs = await arrivingRuns(open(stage));
     const sent = await Promise.all(
       [one, other].map((engine) => engine.redrive({ service: 'nova' }, { by: 'ann' })),
     );
@@ -104,7 +104,7 @@ describe('Dead letters in a queue that is long', () => {
         });
     });
     await moveToDeadLetters(engine, [1, 2]);
-    await put(stage, 'service-nova-dead', 'nobody can read this');
+    await put(stage, 'service-nova-dead', 'not a message');
     expect(await engine.redrive({ service: 'nova' }, { by: 'ann' })).toBe(3);
     await until(
       'the two again',
@@ -114,8 +114,8 @@ describe('Dead letters in a queue that is long', () => {
   });
 });
 
-describe('Who looks at dead letters while another does', () => {
-  it('waits for him; is told so when it takes too long, and never that there are none', async () => {
+describe('Who looks at dead found while another does', () => {
+  it('waits for the other listing, reports a long wait, and never returns an empty list', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     await moveToDeadLetters(engine, numbers(3));
@@ -127,7 +127,7 @@ describe('Who looks at dead letters while another does', () => {
       return goOn.then(onwards);
     });
     const first = slow.deadLetters({ service: 'nova' });
-    await until('a look that lasts', () => isHolding);
+    await until('a listing in progress', () => isHolding);
     const hasty = open(stage, { stallTimeoutMillis: 300 });
     await expect(hasty.deadLetters({ service: 'nova' })).rejects.toMatchObject({
       report: {
@@ -138,9 +138,9 @@ describe('Who looks at dead letters while another does', () => {
     await expect(hasty.redrive({ service: 'nova' }, { by: 'ann' })).rejects.toMatchObject({
       report: { code: 'engine.dead-letters.busy' },
     });
-    const patient = engine.deadLetters({ service: 'nova' });
+    const waitingListing = engine.deadLetters({ service: 'nova' });
     resolve();
-    expect([(await first).length, (await patient).length]).toEqual([3, 3]);
+    expect([(await first).length, (await waitingListing).length]).toEqual([3, 3]);
   });
 
   it('sees all of the other queues even when one can not be looked at, the moment after', async () => {
@@ -162,7 +162,7 @@ describe('Who looks at dead letters while another does', () => {
     expect(await open(stage, { stallTimeoutMillis: 300 }).deadLetters({})).toHaveLength(12);
   });
 
-  it('is not let in by one who came too late to the end of his own look', async () => {
+  it('is not admitted by a listing that ended after its lease', async () => {
     const stage = await emulator.aws().stage(['nova']);
     await moveToDeadLetters(open(stage), numbers(2));
     const [late, next] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
@@ -198,21 +198,21 @@ describe('A message that SQS itself gave up', () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     const message = requested('nova', 6);
-    const strange = { ...message, data: { ...message.data, run: 7, phase: 'tidy' } };
+    const strange = { ...message, data: { ...message.data, run: 7, phase: 'unknown-phase' } };
     await engine.commit({ messages: [message, strange as unknown as Message] });
     const QueueUrl = await urlOf(stage, 'service-nova');
-    await until('two dead letters', async () => {
+    await until('two dead found', async () => {
       await emulator
         .aws()
         .aws.sqs('ReceiveMessage', { QueueUrl, VisibilityTimeout: 0, MaxNumberOfMessages: 10 });
       return (await engine.reads.depths())['service-nova']?.dead === 2;
     });
-    const letters = await engine.deadLetters({ service: 'nova', cause: 'engine.gave-up' });
+    const found = await engine.deadLetters({ service: 'nova', cause: 'engine.gave-up' });
     const { operationId: of, taskId } = message.data;
-    expect(letters.map(({ task, error, operationId }) => [task, error, operationId])).toEqual(
+    expect(found.map(({ task, error, operationId }) => [task, error, operationId])).toEqual(
       expect.arrayContaining([6, 7].map((run) => [{ taskId, run }, undefined, of])),
     );
-    expect(letters.map(({ unreadable }) => unreadable === undefined).toSorted()).toEqual([
+    expect(found.map(({ unreadable }) => unreadable === undefined).toSorted()).toEqual([
       false,
       true,
     ]);
@@ -243,7 +243,7 @@ describe('A message that EventBridge could not deliver', () => {
     await put(
       stage,
       'undelivered',
-      event('service.tidied', { operationId: operationId() }),
+      event('service.unknown', { operationId: operationId() }),
       undeliverable(stage, 'nova'),
     );
     expect(await engine.redrive({}, { by: 'ann' })).toBe(0);
@@ -277,7 +277,7 @@ describe('A message that EventBridge could not deliver', () => {
         error: { code: 'delivery.no_permissions', message: expect.stringContaining('not allowed') },
       },
     ]);
-    const runs = await passesArriving(engine);
+    const runs = await arrivingRuns(engine);
     expect(await engine.redrive({}, { by: 'ann' })).toBe(1);
     await until('it', () => runs.length === 1);
     expect(runs).toEqual([4]);

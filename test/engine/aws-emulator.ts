@@ -37,7 +37,7 @@ export function withEmulator(): Opener {
 }
 
 /** Records the runs that nova is requested to do from now on. */
-export async function passesArriving(engine: WorkerEngine): Promise<number[]> {
+export async function arrivingRuns(engine: WorkerEngine): Promise<number[]> {
   const runs: number[] = [];
   await engine.work(
     'service-nova',

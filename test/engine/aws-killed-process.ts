@@ -12,9 +12,9 @@ import { confirmation, operation, requested } from './samples.ts';
  * message is being handled.
  */
 const [endpoint = '', prefix = '', service = '', what] = process.argv.slice(2);
-const say = (...words: string[]) => process.stdout.write(`${words.join(' ')}\n`);
+const print = (...words: string[]) => process.stdout.write(`${words.join(' ')}\n`);
 const stand = () => {
-  say('stands');
+  print('stands');
   return new Promise<never>(() => setInterval(() => {}, 1000));
 };
 const aws = withFault(
@@ -31,7 +31,7 @@ const engine = withEventSources(
 );
 if (what === 'commit') {
   const opened = operation();
-  say('writes', opened.id);
+  print('writes', opened.id);
   await engine.commit({
     operations: [opened],
     messages: [confirmation(opened.id), requested(service, 7, opened.id)],

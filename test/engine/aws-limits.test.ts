@@ -172,7 +172,7 @@ describe('Two writers', () => {
     expect(await engine.reads.accountCount()).toBe(1);
   });
 
-  it('leave nothing of the one who lost, though he had written how it is found', async () => {
+  it('leave no row of the process that lost, although it had written the pointers', async () => {
     const engine = open(await emulator.aws().stage());
     const [ann, bob] = [userId(), userId()];
     const [known, fresh] = [
@@ -189,7 +189,7 @@ describe('Two writers', () => {
     expect(await engine.reads.accountCount()).toBe(1);
   });
 
-  it('who meet in the middle of their transactions try again, and in the end one hears of a conflict', async () => {
+  it('retry when their transactions collide, and one of them returns a conflict', async () => {
     const stage = await emulator.aws().stage();
     const busy = (reasons: string[]) =>
       Promise.reject(

@@ -10,7 +10,7 @@ import { AwsError } from '../../lib/engine/aws/aws-error.ts';
 import { readBody } from '../../lib/engine/aws/messaging/envelope.ts';
 import type { Delivery, WorkerEngine } from '../../lib/engine/port.ts';
 import { CREDENTIALS, REGION, SCHEDULER_ROLE } from './aws.ts';
-import { numbers, passesArriving, withEmulator } from './aws-emulator.ts';
+import { arrivingRuns, numbers, withEmulator } from './aws-emulator.ts';
 import { until } from './place.ts';
 import { confirmation, operation, operationId, requested, unique } from './samples.ts';
 
@@ -39,13 +39,13 @@ describe('Sending', () => {
         }));
     });
     await engine.commit({ messages: numbers(10).map((run) => requested('nova', run)) });
-    const runs = await passesArriving(engine);
+    const runs = await arrivingRuns(engine);
     await until('ten messages', () => runs.length >= 10);
     expect(runs.toSorted((a, b) => a - b)).toEqual(numbers(10));
     expect(sent).toEqual([10, 1]);
   });
 
-  it('says when it could not: whoever commits messages alone hears it; what stands beside rows waits and goes later', async () => {
+  it('throws if the commit has only messages; messages beside rows wait and are sent later', async () => {
     const stage = await emulator.aws().stage(['nova']);
     let away = true;
     const warnings: string[] = [];
@@ -72,7 +72,7 @@ describe('Sending', () => {
     expect(await engine.reads.operation(opened.id)).toMatchObject({ version: 1 });
     away = false;
     await new Promise((resolve) => setTimeout(resolve, 10));
-    const runs = await passesArriving(engine);
+    const runs = await arrivingRuns(engine);
     // The lease of the first message may still run.
     await until(
       'the second',

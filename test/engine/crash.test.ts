@@ -11,10 +11,10 @@ import { type Postgresql, startPostgresql } from './postgresql.ts';
 import { confirmation, operationId } from './samples.ts';
 
 /** A separate process, and the lines that it printed before it was killed. */
-class Victim {
-  static readonly #living = new Set<Victim>();
+class KilledProcess {
+  static readonly #living = new Set<KilledProcess>();
   static async killAll(): Promise<void> {
-    for (const target of Victim.#living) await target.kill();
+    for (const target of KilledProcess.#living) await target.kill();
   }
   readonly lines: string[] = [];
   readonly process: ChildProcess;
@@ -23,7 +23,7 @@ class Victim {
     this.process = spawn(process.execPath, [script, where, what], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    Victim.#living.add(this);
+    KilledProcess.#living.add(this);
     if (this.process.stdout)
       createInterface(this.process.stdout).on('line', (line) => this.lines.push(line));
   }
@@ -33,7 +33,7 @@ class Victim {
       .map((line) => line.split(' ')[1] ?? '');
   }
   async kill(): Promise<void> {
-    Victim.#living.delete(this);
+    KilledProcess.#living.delete(this);
     const ended = once(this.process, 'close');
     this.process.kill('SIGKILL');
     await ended;
@@ -49,7 +49,7 @@ async function killAgainAndAgain(
 ): Promise<{ committed: string[]; handled: string[] }> {
   const [committed, handled]: [string[], string[]] = [[], []];
   for (let iteration = 0; iteration < 5; iteration += 1) {
-    const target = new Victim(where, what);
+    const target = new KilledProcess(where, what);
     await until('a first commit', () => target.reported('committed').length > 0, 40);
     await someTime();
     await target.kill();
@@ -82,7 +82,7 @@ async function open(options: PostgresEngineOptions): Promise<WorkerEngine> {
   return engine;
 }
 afterEach(async () => {
-  await Victim.killAll();
+  await KilledProcess.killAll();
   for (const engine of engines.splice(0)) await engine.close();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
@@ -122,7 +122,7 @@ describe('A process that is killed with SIGKILL', () => {
     const before = await open({ dataFolder: folder });
     await before.commit({ messages: [confirmation(id)] });
     await before.close();
-    const target = new Victim(folder, 'hold');
+    const target = new KilledProcess(folder, 'hold');
     await until('the message in hand', () => target.reported('handled').length === 1, 40);
     await target.kill();
     const engine = await open({ dataFolder: folder });
@@ -137,7 +137,7 @@ describe('A process that is killed with SIGKILL', () => {
   }, 90_000);
 
   it('keeps the folder for itself until then, and the next one takes it over', async () => {
-    const target = new Victim(folder, 'hold');
+    const target = new KilledProcess(folder, 'hold');
     await until('an open engine', () => target.lines.includes('open'), 40);
     await expect(open({ dataFolder: folder })).rejects.toMatchObject({
       report: {
@@ -166,7 +166,7 @@ describe('A process on a PostgreSQL server that is killed with SIGKILL', () => {
     const engine = await open({ databaseUrl: where });
     const id = operationId();
     await engine.commit({ messages: [confirmation(id)] });
-    const target = new Victim(where, 'hold');
+    const target = new KilledProcess(where, 'hold');
     await until('the message in hand', () => target.reported('handled').length === 1, 40);
     let received: number | undefined;
     await engine.work('coordinate', { concurrency: 1 }, async ([delivery]) => {

@@ -10,17 +10,17 @@ import { confirmation, unique } from './samples.ts';
 const [where = '', what] = process.argv.slice(2);
 const place = where.startsWith('postgres://') ? { databaseUrl: where } : { dataFolder: where };
 const engine = await openPostgresEngine(place);
-const say = (...words: (string | number)[]) => process.stdout.write(`${words.join(' ')}\n`);
-say('open');
+const print = (...words: (string | number)[]) => process.stdout.write(`${words.join(' ')}\n`);
+print('open');
 
 if (what !== 'write')
   await engine.work('coordinate', { concurrency: 2 }, async ([delivery]) => {
     if (delivery?.message.type !== 'operation.confirm') return;
-    say('handled', delivery.message.data.operationId, delivery.receiveCount);
+    print('handled', delivery.message.data.operationId, delivery.receiveCount);
     if (what === 'hold') await new Promise(() => {});
   });
 while (what !== 'hold') {
   const id = OperationId.parse(`op-${unique()}`);
   await engine.commit({ seen: [id], messages: [confirmation(id)], counters: { commits: 1 } });
-  say('committed', id);
+  print('committed', id);
 }

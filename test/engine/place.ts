@@ -32,7 +32,7 @@ export async function until(
 }
 
 /** A gate that holds handlers back until the test opens it. */
-export function apiUrl(): { passed: Promise<void>; open(): void } {
+export function barrier(): { passed: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   return { passed: promise, open: resolve };
 }

@@ -16,17 +16,20 @@ describe('services of the operator', () => {
     control = stage.project('control');
   });
   afterAll(() => stage.close());
-  const bystanderHas = () => ({ billing: stage.billing.of(control), cmdb: stage.cmdb.of(control) });
+  const controlResources = () => ({
+    billing: stage.billing.of(control),
+    cmdb: stage.cmdb.of(control),
+  });
   const ALL = {
     billing: ['control-machines', 'control-support', 'control-card'],
     cmdb: ['laptop', 'rack'],
   };
   afterEach(() => {
-    expect(bystanderHas()).toEqual(ALL);
+    expect(controlResources()).toEqual(ALL);
     expect(stage.cloud.world.resources(control).length).toBeGreaterThan(0);
   });
 
-  it('are emptied of a deleted project as Nova is, in order, and of nobody else', async () => {
+  it('are cleaned up in order for the deleted project, like Nova, and for no other project', async () => {
     const project = stage.project('leaver');
     await stage.delete(project);
     const { operation, tasks } = await stage.waitFor(
@@ -65,7 +68,7 @@ describe('services of the operator', () => {
       expect.objectContaining({ on: 'cmdb: cmdb does not answer', actor: 'none' }),
     ]);
     expect([stage.billing.of(project), stage.cmdb.of(project)]).toEqual([[], ['laptop', 'rack']]);
-    expect(bystanderHas()).toEqual(ALL);
+    expect(controlResources()).toEqual(ALL);
     const [billing] = away.tasks.filter(({ service }) => service === 'billing');
     expect(billing?.conditions.map(({ message }) => message)).toContain(
       'the listing contained resources of other owners; they were not touched',
@@ -96,12 +99,12 @@ describe('services of the operator', () => {
       phase: 'apply',
       data: { result: 'finished', counts: { 'cmdb.asset': { listed: 1, gone: 0, left: 1 } } },
     };
-    const told = stage.client.post(
+    const reported = stage.client.post(
       `/v1/tasks/${encodeURIComponent(task)}/report`,
       lie,
       z.unknown(),
     );
-    await expect(told).rejects.toThrow('1 resources are left by its own count');
+    await expect(reported).rejects.toThrow('1 resources are left by its own count');
     expect((await stage.operationOf(project))?.operation.state).toBe('running');
     expect(stage.cmdb.of(project)).toEqual(['safe']);
     stage.cmdb.endAudits();

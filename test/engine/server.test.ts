@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { openPostgresEngine } from '../../lib/engine/postgres/open.ts';
-import { apiUrl, QUICK_RETRY, until } from './place.ts';
+import { barrier, QUICK_RETRY, until } from './place.ts';
 import { type Postgresql, startPostgresql } from './postgresql.ts';
 import { operation, queue, requested, serviceOf, unique } from './samples.ts';
 import { engineSuite } from './suite.ts';
@@ -80,7 +80,7 @@ describe('Several processes on one PostgreSQL server', () => {
     await Promise.all([sender.close(), receiver.close()]);
   }, 30_000);
 
-  it('let only one of two win who change the same thing, whatever else is in the changes', async () => {
+  it('accept only one of two concurrent changes of the same row', async () => {
     const databaseUrl = await postgresql.createDatabase();
     const engines = await Promise.all([
       openPostgresEngine({ databaseUrl }),
@@ -125,7 +125,7 @@ describe('A PostgreSQL server that goes away', () => {
     ]);
     const name = queue();
     const handled: number[] = [];
-    const [begun, back] = [apiUrl(), apiUrl()];
+    const [begun, back] = [barrier(), barrier()];
     await engine.work(name, { concurrency: 1 }, async ([delivery]) => {
       begun.open();
       await back.passed;

@@ -13,19 +13,18 @@ import { confirmation, operationId, requested, unique } from './samples.ts';
 const report = (code: string): ErrorReport => ({
   code,
   class: 'Denied',
-  message: `said ${code}`,
+  message: `failed: ${code}`,
   advice: 'ask',
 });
 const runOf = (message: Message | undefined): number =>
   message?.type === 'service.requested' ? message.data.run : Number.NaN;
-const runs = (letters: readonly DeadLetter[]): number[] =>
-  letters.map(({ message }) => runOf(message));
+const runs = (found: readonly DeadLetter[]): number[] => found.map(({ message }) => runOf(message));
 
 /** A dead-letter message waits for a person, who finds it and redrives or discards it. */
 export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
-  describe('dead letters', () => {
+  describe('dead found', () => {
     let engine: WorkerEngine;
-    const told: Message[] = [];
+    const received: Message[] = [];
     const hurting = new Set<string>();
     beforeAll(async () => {
       engine = await open();
@@ -34,7 +33,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
         const { message } = delivery;
         if ('operationId' in message.data && hurting.has(message.data.operationId))
           throw new Error('it hurts');
-        told.push(message);
+        received.push(message);
       });
     }, 60_000);
     afterAll(() => engine.close());
@@ -59,8 +58,8 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
         await engine.commit({ deadLetters: [{ message: messages[name], error: error[name] }] });
       return { a, b, x, y, first, second, messages, error };
     }
-    const subscriptionState = (type: Message['type'], operations: readonly string[]) =>
-      told
+    const receivedOf = (type: Message['type'], operations: readonly string[]) =>
+      received
         .filter(
           ({ type: is, data }) =>
             is === type && 'operationId' in data && operations.includes(data.operationId),
@@ -77,9 +76,9 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       expect(runs(await engine.deadLetters({ cause: x, operationId: first, service: a }))).toEqual([
         1,
       ]);
-      const [letter] = await engine.deadLetters({ service: b });
+      const [deadLetter] = await engine.deadLetters({ service: b });
       const { operationId: of, taskId, run } = messages.b1x.data;
-      expect(letter).toEqual({
+      expect(deadLetter).toEqual({
         id: expect.any(String),
         queue: `service-${b}`,
         message: messages.b1x,
@@ -89,13 +88,13 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
         error: error.b1x,
         receiveCount: undefined,
         at: expect.any(Number),
-        expiresAt: letter?.expiresAt,
+        expiresAt: deadLetter?.expiresAt,
       });
       // If dead-letter messages expire, their expiry is days ahead.
-      expect((letter?.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()).toBeGreaterThan(
+      expect((deadLetter?.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now()).toBeGreaterThan(
         7 * 24 * 3_600_000,
       );
-      expect(await engine.deadLetters({ id: letter?.id ?? '' })).toEqual([letter]);
+      expect(await engine.deadLetters({ id: deadLetter?.id ?? '' })).toEqual([deadLetter]);
       expect(await engine.deadLetters({ id: 'no such id' })).toEqual([]);
       const ids = (await engine.deadLetters({ service: a })).map(({ id }) => id);
       expect(runs(await engine.deadLetters({ operationId: first, ids: ids.slice(1) }))).toEqual([
@@ -106,7 +105,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.deadLetters({ service: 'no\0such' })).toEqual([]);
     });
 
-    it('that were chosen go back to their queue, and only those; the coordinator hears of each, and the decision is kept', async () => {
+    it('that are selected return to their queue; the coordinator is notified of each, and the decision is stored', async () => {
       const { a, x, y, first, second, messages } = await moveToDeadLetters();
       expect(await engine.redrive({ service: a, cause: x }, { by: 'ann', reason: 'mended' })).toBe(
         2,
@@ -122,14 +121,14 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       );
       await until(
         'both messages',
-        () => got.length === 2 && subscriptionState('task.redriven', [first, second]).length === 2,
+        () => got.length === 2 && receivedOf('task.redriven', [first, second]).length === 2,
       );
       const received = got.map(({ message, receiveCount }) => [runOf(message), receiveCount]);
       expect(received.toSorted(([one = 0], [other = 0]) => one - other)).toEqual([
         [1, 1],
         [3, 1],
       ]);
-      expect(subscriptionState('task.redriven', [first, second])).toEqual(
+      expect(receivedOf('task.redriven', [first, second])).toEqual(
         expect.arrayContaining([
           { operationId: first, taskId: messages.a1x.data.taskId, by: 'ann' },
           { operationId: second, taskId: messages.a2x.data.taskId, by: 'ann' },
@@ -149,7 +148,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       ]);
     });
 
-    it('that were chosen are thrown away, and only those; the coordinator hears of each and why, and the decisions are kept', async () => {
+    it('that are selected are discarded; the coordinator is notified of each with the reason, and the decisions are stored', async () => {
       const { a, b, x, y, first, messages } = await moveToDeadLetters();
       const got: Delivery[] = [];
       await engine.work(
@@ -166,12 +165,15 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       expect(
         await engine.discard(
           { operationId: first, service: b, cause: y },
-          { by: 'bob', reason: 'no such letter' },
+          { by: 'bob', reason: 'no such message' },
         ),
       ).toBe(0);
       expect(runs(await engine.deadLetters({ service: a }))).toEqual([3]);
       expect(runs(await engine.deadLetters({ service: b }))).toEqual([4]);
-      await until('word of both', () => subscriptionState('task.discarded', [first]).length === 2);
+      await until(
+        'the messages to the coordinator',
+        () => receivedOf('task.discarded', [first]).length === 2,
+      );
       const word = (of: 'a1x' | 'a1y', run: number) => ({
         operationId: first,
         taskId: messages[of].data.taskId,
@@ -179,10 +181,10 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
         by: 'bob',
         reason: 'torn down',
       });
-      expect(subscriptionState('task.discarded', [first])).toEqual(
+      expect(receivedOf('task.discarded', [first])).toEqual(
         expect.arrayContaining([word('a1x', 1), word('a1y', 2)]),
       );
-      expect(subscriptionState('task.redriven', [first])).toEqual([]);
+      expect(receivedOf('task.redriven', [first])).toEqual([]);
 
       expect(await engine.redrive({ operationId: first }, { by: 'ann' })).toBe(1);
       const decisions = await engine.reads.decisions({ operationId: first, limit: 10 });
@@ -214,7 +216,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
         deadLetters: [{ message: requested(service, 2), error: report('x') }],
       });
       await until(
-        'two dead letters',
+        'two dead found',
         async () => (await engine.deadLetters({ service })).length === 2,
       );
       const counts = (await engine.deadLetters({ service })).map(({ message, receiveCount }) => [
@@ -254,20 +256,20 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       ]);
       hurting.delete(of);
       expect(await engine.redrive({ queue: 'coordinate' }, { by: 'ann' })).toBe(1);
-      await until('the look', () => subscriptionState('operation.confirm', [of]).length === 1);
+      await until('the confirmation', () => receivedOf('operation.confirm', [of]).length === 1);
       expect(await engine.deadLetters({ queue: 'coordinate' })).toEqual([]);
       expect(await engine.reads.decisions({ operationId: of, limit: 10 })).toMatchObject([
         { queue: 'coordinate', count: 1 },
       ]);
     }, 30_000);
 
-    it('that this release cannot read are shown as they are, cut, and can be thrown away', async () => {
+    it('that this release cannot read are shown shortened, and can be discarded', async () => {
       const service = `t${unique()}`;
       const message = requested(service, 5);
       // As a later release may write it: the routing is the same, but a field differs.
       const strange = {
         ...message,
-        data: { ...message.data, phase: 'tidy', detailsOfIt: 'x'.repeat(SHOWN_AT_MOST) },
+        data: { ...message.data, phase: 'unknown-phase', detailsOfIt: 'x'.repeat(SHOWN_AT_MOST) },
       };
       const got: Delivery[] = [];
       await engine.work(
@@ -281,27 +283,30 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
         async () => (await engine.deadLetters({ service })).length === 1,
       );
       const { operationId: of, taskId } = message.data;
-      const [letter] = await engine.deadLetters({ operationId: of });
-      expect(letter).toMatchObject({
+      const [deadLetter] = await engine.deadLetters({ operationId: of });
+      expect(deadLetter).toMatchObject({
         queue: `service-${service}`,
         operationId: of,
         task: { taskId, run: 5 },
       });
-      expect([letter?.message, letter?.unreadable?.length, got]).toEqual([
+      expect([deadLetter?.message, deadLetter?.unreadable?.length, got]).toEqual([
         undefined,
         SHOWN_AT_MOST + 1,
         [],
       ]);
-      expect(letter?.unreadable).toMatch(/"tidy"[\s\S]*…$/);
-      expect(['engine.message.unreadable', NO_WORD]).toContain(letter?.error?.code ?? NO_WORD);
+      expect(deadLetter?.unreadable).toMatch(/"unknown-phase"[\s\S]*…$/);
+      expect(['engine.message.unreadable', NO_WORD]).toContain(deadLetter?.error?.code ?? NO_WORD);
       expect(
         await engine.discard(
-          { id: letter?.id ?? '' },
+          { id: deadLetter?.id ?? '' },
           { by: 'ann', reason: 'of a release that we left' },
         ),
       ).toBe(1);
       expect(await engine.deadLetters({ service })).toEqual([]);
-      await until('word of it', () => subscriptionState('task.discarded', [of]).length === 1);
+      await until(
+        'the message to the coordinator',
+        () => receivedOf('task.discarded', [of]).length === 1,
+      );
     }, 30_000);
   });
 }

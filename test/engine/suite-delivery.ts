@@ -1,5 +1,5 @@
 import type { Delivery, WorkerEngine } from '../../lib/engine/port.ts';
-import { apiUrl, median, until } from './place.ts';
+import { barrier, median, until } from './place.ts';
 import { queue, requested, serviceOf, unique } from './samples.ts';
 
 export const runOf = ({ message }: Delivery): number =>
@@ -81,7 +81,7 @@ export function deliverySuite(
 
     it('is handled beside as many others as allowed, and never beside more', async () => {
       const name = queue();
-      const [four, all] = [apiUrl(), apiUrl()];
+      const [four, all] = [barrier(), barrier()];
       let [inside, most, done] = [0, 0, 0];
       await engine.work(name, { concurrency: 4 }, async () => {
         inside += 1;
@@ -100,7 +100,7 @@ export function deliverySuite(
 
     it('goes past a handler that is stuck', async () => {
       const name = queue();
-      const stuck = apiUrl();
+      const stuck = barrier();
       const handled: number[] = [];
       await engine.work(name, { concurrency: 2 }, async ([delivery]) => {
         const run = delivery ? runOf(delivery) : 0;
@@ -121,7 +121,7 @@ export function deliverySuite(
     it('lets a running handler end and commit, and its message is done', async () => {
       const name = queue();
       const engine = await open();
-      const begun = apiUrl();
+      const begun = barrier();
       const counter = unique();
       let ended: unknown;
       await engine.work(name, { concurrency: 1 }, async () => {
@@ -156,8 +156,8 @@ export function deliverySuite(
       async () => {
         const name = queue();
         const engine = await open();
-        const begun = apiUrl();
-        const never = apiUrl();
+        const begun = barrier();
+        const never = barrier();
         await engine.work(name, { concurrency: 2, batch: 3 }, async () => {
           begun.open();
           await never.passed;

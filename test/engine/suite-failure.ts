@@ -49,13 +49,13 @@ export function failureSuite(open: () => Promise<WorkerEngine>, isServerless: bo
       expect(received.map(({ count }) => count)).toEqual([1, 2, 3]);
       const pauses = received.slice(1).map(({ at }, index) => at - (received[index]?.at ?? 0));
       expect(Math.min(...pauses)).toBeGreaterThan(900);
-      const [letter] = await engine.deadLetters({ service: serviceOf(name) });
-      expect(letter).toMatchObject({
+      const [deadLetter] = await engine.deadLetters({ service: serviceOf(name) });
+      expect(deadLetter).toMatchObject({
         queue: name,
         message: bad,
         error: { code: 'nova.http.500', message: 'broken', requestId: 'req-1' },
       });
-      expect(Math.abs(Date.now() - (letter?.at ?? 0))).toBeLessThan(60_000);
+      expect(Math.abs(Date.now() - (deadLetter?.at ?? 0))).toBeLessThan(60_000);
       expect((await engine.reads.depths())[name]).toEqual({
         ready: 0,
         delayed: 0,

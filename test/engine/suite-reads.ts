@@ -94,7 +94,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect(ids(await engine.reads.operations({ parentId, state: 'running' }))).toEqual([]);
     });
 
-    it('keep what a person said of catalog types that nobody covers: the newest word of a type, until it is taken back', async () => {
+    it('keep the newest waiver of each catalog type until it is removed', async () => {
       const [type, other] = [`t-${unique()}`, `t-${unique()}`];
       const waiver = (of: string, reason: string) => ({ type: of, by: 'ann', reason, at: 1 });
       const known = async () =>

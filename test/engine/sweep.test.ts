@@ -38,17 +38,17 @@ it('The sweep finds in a real store what no notification announced, and holds wh
     now: () => time,
   } as const;
   await syncInventory(deps);
-  const heard: Message[] = [];
+  const received: Message[] = [];
   await engine.work('coordinate', { concurrency: 1 }, async (deliveries) => {
-    heard.push(...deliveries.map(({ message }) => message));
+    received.push(...deliveries.map(({ message }) => message));
   });
 
   time += 60_000;
   keystone.remove('project', 'p1');
   keystone.enable('project', 'p2', false);
   expect(await sweep(deps)).toMatchObject({ deleted: 1, moved: 1, held: 0 });
-  await until('both events', () => heard.length === 2);
-  expect(heard.map(({ type }) => type).toSorted()).toEqual([
+  await until('both events', () => received.length === 2);
+  expect(received.map(({ type }) => type).toSorted()).toEqual([
     'account.project.deleted',
     'account.project.disabled',
   ]);
@@ -64,7 +64,7 @@ it('The sweep finds in a real store what no notification announced, and holds wh
   expect(await sweep(deps)).toMatchObject({ deleted: 0, held: 10 });
   const held = await engine.reads.operations({ state: 'held' });
   expect(held.map(({ hold }) => hold?.about)).toEqual(Array(10).fill('listing'));
-  expect(heard).toHaveLength(2);
+  expect(received).toHaveLength(2);
 
   // Of several processes one may do a sweep.
   expect(await engine.commit({ seen: ['sweep/3600000/7'] })).toBe('committed');

@@ -4,37 +4,39 @@ import type { SteppedEngine } from '../../lib/engine/memory/stepped.ts';
 import type { Change, Engine } from '../../lib/engine/port.ts';
 
 /**
- * The fate of a delivery: which due message is delivered, and whether the process dies around the
- * commit or the message arrives twice.
+ * One delivery of the schedule: which due message is delivered, and whether the process ends around the
+ * commit or the message is delivered twice.
  */
-export interface Fate {
+export interface ScheduledDelivery {
   readonly pick: number;
-  readonly fate:
+  readonly outcome:
     | 'fine'
     | 'twice'
     | 'dies before the commit'
     | 'dies after the commit'
-    | 'dies in the middle of an act'
+    | 'dies during a Keystone action'
     | 'is given up';
 }
 
-/** The probability of a fate is the number of times that it is listed. */
-const anyOf = (...among: readonly Fate['fate'][]) =>
-  fc.infiniteStream<Fate>(fc.record({ pick: fc.nat(1000), fate: fc.constantFrom(...among) }));
+/** The probability of an outcome is proportional to the number of times that it is listed. */
+const anyOf = (...among: readonly ScheduledDelivery['outcome'][]) =>
+  fc.infiniteStream<ScheduledDelivery>(
+    fc.record({ pick: fc.nat(1000), outcome: fc.constantFrom(...among) }),
+  );
 const DEATHS = ['dies before the commit', 'dies after the commit'] as const;
 
-export const fates = anyOf('fine', 'fine', 'fine', 'twice', ...DEATHS);
+export const deliveries = anyOf('fine', 'fine', 'fine', 'twice', ...DEATHS);
 /** The same, for operations that also write to Keystone. */
-export const fatesOfActs = anyOf(
+export const deliveriesWithActionFailures = anyOf(
   'fine',
   'fine',
   'fine',
   'twice',
   ...DEATHS,
-  'dies in the middle of an act',
+  'dies during a Keystone action',
 );
 /** The same, with queues that dead-letter a message after repeated deaths of its function. */
-export const fatesOfLetters = anyOf(
+export const deliveriesWithDeadLetters = anyOf(
   'fine',
   'fine',
   'fine',
@@ -45,8 +47,8 @@ export const fatesOfLetters = anyOf(
   ...DEATHS,
   'is given up',
 );
-export const calm: Iterator<Fate> = {
-  next: () => ({ value: { pick: 0, fate: 'fine' }, done: false }),
+export const calm: Iterator<ScheduledDelivery> = {
+  next: () => ({ value: { pick: 0, outcome: 'fine' }, done: false }),
 };
 
 export class Died extends Error {}
@@ -85,14 +87,14 @@ export interface RunOptions {
 /** Delivers messages in the given order and with the given failures until none waits any more. */
 export async function run<Ports extends { engine: Engine }>(
   world: World<Ports>,
-  fate: Iterator<Fate>,
+  schedule: Iterator<ScheduledDelivery>,
   { most = 3000, before, cut }: RunOptions = {},
 ): Promise<void> {
   for (let step = 0; step < most; step += 1) {
     const due = world.engine.due();
     if (due.length === 0) return;
     before?.(step);
-    const { pick, fate: what } = fate.next().value as Fate;
+    const { pick, outcome: what } = schedule.next().value as ScheduledDelivery;
     const waiting = due[pick % due.length];
     if (!waiting) return;
     const deps = world.deps;
@@ -105,12 +107,12 @@ export async function run<Ports extends { engine: Engine }>(
     }
     if (what.startsWith('dies')) {
       const engine = dying(world.engine, what === 'dies after the commit' ? 'after' : 'before');
-      cut?.(what === 'dies in the middle of an act');
+      cut?.(what === 'dies during a Keystone action');
       await world.handle(waiting.message, { ...deps, engine }).catch((error: unknown) => {
         if (!(error instanceof Died)) throw error;
       });
       cut?.(false);
-      continue; // it is delivered again
+      continue; // The message stays in the queue.
     }
     await world.handle(waiting.message, deps);
     if (what !== 'twice') world.engine.take(waiting);

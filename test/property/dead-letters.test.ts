@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { decisionsOf, wordOf } from '../../lib/engine/dead-letters.ts';
 import type { DeadLetter } from '../../lib/engine/port.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
-import { calm, type Fate, fatesOfLetters, run } from './chaos-schedule.ts';
+import { calm, deliveriesWithDeadLetters, run, type ScheduledDelivery } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
 import { CONTROL, deleted, SmallWorld, TARGET, type WorldOptions } from './small-world.ts';
 
@@ -12,27 +12,29 @@ import { CONTROL, deleted, SmallWorld, TARGET, type WorldOptions } from './small
  * the dead-letter message. A process that dies in between leaves the dead-letter message in its
  * place.
  */
-const DEEDS = [
+const ACTIONS = [
   'nothing',
   'nothing',
   'nothing',
   'redrive',
   'redrive, killed after the record',
   'redrive, killed after the message was sent',
-  'redrive, killed after the coordinator was told',
+  'redrive, killed after the message to the coordinator',
   'discard',
   'discard, killed after the record',
-  'discard, killed after the coordinator was told',
+  'discard, killed after the message to the coordinator',
 ] as const;
-type Deed = (typeof DEEDS)[number];
-const deeds = fc.infiniteStream(fc.record({ pick: fc.nat(1000), deed: fc.constantFrom(...DEEDS) }));
+type Action = (typeof ACTIONS)[number];
+const actions = fc.infiniteStream(
+  fc.record({ pick: fc.nat(1000), action: fc.constantFrom(...ACTIONS) }),
+);
 const redrives = fc.infiniteStream(
   fc.record({
     pick: fc.nat(1000),
-    deed: fc.constantFrom(...DEEDS.filter((deed) => !deed.startsWith('discard'))),
+    action: fc.constantFrom(...ACTIONS.filter((action) => !action.startsWith('discard'))),
   }),
 );
-type Deeds = Iterator<{ readonly pick: number; readonly deed: Deed }>;
+type Actions = Iterator<{ readonly pick: number; readonly action: Action }>;
 
 const worlds = fc.record({
   resources: fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3)),
@@ -45,67 +47,68 @@ const worlds = fc.record({
  * A world in which operators redrive or discard dead-letter messages, also those that no longer
  * exist.
  */
-class Troubled {
+class OperatedWorld {
   readonly world: SmallWorld;
   /** All dead-letter messages that ever existed, by id. */
-  readonly laid = new Map<string, DeadLetter>();
+  readonly known = new Map<string, DeadLetter>();
   readonly sentBack = new Set<string>();
-  readonly thrownAway = new Set<string>();
-  readonly #deeds: Deeds;
+  readonly discarded = new Set<string>();
+  readonly #actions: Actions;
 
-  constructor(world: SmallWorld, deeds: Deeds) {
+  constructor(world: SmallWorld, actions: Actions) {
     this.world = world;
-    this.#deeds = deeds;
+    this.#actions = actions;
   }
 
   /** Runs until no message waits any more. */
-  async live(fate: Iterator<Fate>): Promise<void> {
-    await run(this.world, fate, { before: (step) => this.#meddle(step), most: 5000 });
+  async live(schedule: Iterator<ScheduledDelivery>): Promise<void> {
+    await run(this.world, schedule, { before: (step) => this.#operate(step), most: 5000 });
     this.#note();
   }
 
   #note(): void {
-    for (const letter of this.world.engine.deadLetterList) this.laid.set(letter.id, letter);
+    for (const deadLetter of this.world.engine.deadLetterList)
+      this.known.set(deadLetter.id, deadLetter);
   }
 
-  #meddle(step: number): void {
+  #operate(step: number): void {
     this.#note();
     const { deadLetterList } = this.world.engine;
-    const { pick, deed } = this.#deeds.next().value as { pick: number; deed: Deed };
-    const letter = deadLetterList[pick % deadLetterList.length];
+    const { pick, action } = this.#actions.next().value as { pick: number; action: Action };
+    const deadLetter = deadLetterList[pick % deadLetterList.length];
     // In the end operators make no more mistakes.
-    if (!letter || deed === 'nothing' || step > 400) return;
-    if (deed.startsWith('redrive')) this.#redrive(letter, deed);
+    if (!deadLetter || action === 'nothing' || step > 400) return;
+    if (action.startsWith('redrive')) this.#redrive(deadLetter, action);
     // A dead-letter message of the coordinator is not discarded while its operation waits for it.
-    else if (letter.queue.startsWith('service-')) this.#discard(letter, deed);
+    else if (deadLetter.queue.startsWith('service-')) this.#discard(deadLetter, action);
   }
 
-  #redrive(letter: DeadLetter, deed: Deed): void {
+  #redrive(deadLetter: DeadLetter, action: Action): void {
     const { engine } = this.world;
     const decided = { by: 'ann' };
-    if (deed === 'redrive') {
-      this.sentBack.add(letter.id);
-      void engine.redrive({ id: letter.id }, decided);
+    if (action === 'redrive') {
+      this.sentBack.add(deadLetter.id);
+      void engine.redrive({ id: deadLetter.id }, decided);
       return;
     }
-    engine.decided.unshift(...decisionsOf('redriven', [letter], decided, engine.time));
-    if (deed === 'redrive, killed after the record' || !letter.message) return;
-    void engine.commit({ messages: [letter.message] });
-    if (deed === 'redrive, killed after the coordinator was told')
-      void engine.commit({ messages: wordOf('redriven', [letter], decided) });
+    engine.decided.unshift(...decisionsOf('redriven', [deadLetter], decided, engine.time));
+    if (action === 'redrive, killed after the record' || !deadLetter.message) return;
+    void engine.commit({ messages: [deadLetter.message] });
+    if (action === 'redrive, killed after the message to the coordinator')
+      void engine.commit({ messages: wordOf('redriven', [deadLetter], decided) });
   }
 
-  #discard(letter: DeadLetter, deed: Deed): void {
+  #discard(deadLetter: DeadLetter, action: Action): void {
     const { engine } = this.world;
     const decided = { by: 'bob', reason: 'torn down' };
-    if (deed === 'discard') {
-      this.thrownAway.add(letter.id);
-      void engine.discard({ id: letter.id }, decided);
+    if (action === 'discard') {
+      this.discarded.add(deadLetter.id);
+      void engine.discard({ id: deadLetter.id }, decided);
       return;
     }
-    engine.decided.unshift(...decisionsOf('discarded', [letter], decided, engine.time));
-    if (deed === 'discard, killed after the coordinator was told')
-      void engine.commit({ messages: wordOf('discarded', [letter], decided) });
+    engine.decided.unshift(...decisionsOf('discarded', [deadLetter], decided, engine.time));
+    if (action === 'discard, killed after the message to the coordinator')
+      void engine.commit({ messages: wordOf('discarded', [deadLetter], decided) });
   }
 
   get operation() {
@@ -118,9 +121,9 @@ class Troubled {
   expectNothingLost(): void {
     const { engine } = this.world;
     const here = new Set(engine.deadLetterList.map(({ id }) => id));
-    for (const [id, { operationId, queue }] of this.laid) {
+    for (const [id, { operationId, queue }] of this.known) {
       if (here.has(id)) continue;
-      const what = this.thrownAway.has(id) ? 'discarded' : 'redriven';
+      const what = this.discarded.has(id) ? 'discarded' : 'redriven';
       expect(what === 'discarded' || this.sentBack.has(id)).toBe(true);
       expect(engine.decided).toContainEqual(expect.objectContaining({ what, queue, operationId }));
     }
@@ -129,16 +132,16 @@ class Troubled {
     const { operation } = this;
     const isOpen = operation !== undefined && !hasEnded(operation);
     const runs = new Map(this.tasks.map(({ id, run }) => [id, run]));
-    const says = ({ queue, task }: DeadLetter) =>
+    const showsWait = ({ queue, task }: DeadLetter) =>
       queue === 'coordinate' || (task !== undefined && runs.get(task.taskId) === task.run);
     if (isOpen || operation === undefined)
-      expect(engine.deadLetterList.filter(says)).not.toEqual([]);
+      expect(engine.deadLetterList.filter(showsWait)).not.toEqual([]);
   }
 
   expectNoFalseEnd(): void {
-    const unproven = this.tasks.some(({ state }) => state === 'unreachable');
+    const isUnreachable = this.tasks.some(({ state }) => state === 'unreachable');
     if (this.operation?.state === 'finished')
-      expect([unproven, this.world.resources(TARGET)]).toEqual([false, 0]);
+      expect([isUnreachable, this.world.resources(TARGET)]).toEqual([false, 0]);
     expect(
       this.tasks
         .filter(({ because }) => because?.startsWith('discarded'))
@@ -148,40 +151,45 @@ class Troubled {
   }
 }
 
-async function troubled(options: WorldOptions, deeds: Deeds): Promise<Troubled> {
+async function operatedWorld(options: WorldOptions, actions: Actions): Promise<OperatedWorld> {
   const world = new SmallWorld(options);
   await world.engine.commit({ messages: [deleted(TARGET)] });
-  return new Troubled(world, deeds);
+  return new OperatedWorld(world, actions);
 }
 
 /** Redrives all remaining dead-letter messages, as often as necessary. */
-async function mended(story: Troubled): Promise<void> {
-  const { engine } = story.world;
+async function redriveAll(operated: OperatedWorld): Promise<void> {
+  const { engine } = operated.world;
   for (let n = 0; n < 12 && engine.deadLetterList.length > 0; n += 1) {
-    for (const { id } of engine.deadLetterList) story.sentBack.add(id);
+    for (const { id } of engine.deadLetterList) operated.sentBack.add(id);
     await engine.redrive({}, { by: 'operator' });
-    await story.live(calm);
+    await operated.live(calm);
   }
   expect(engine.deadLetterList).toEqual([]);
 }
 
-describe('an operation whose messages are given up, sent back, sent back twice and thrown away, by people who are killed in the middle', () => {
+describe('an operation whose dead letters are redriven and discarded, with interrupted decisions', () => {
   let [discards, ends] = [0, 0];
-  it('loses nothing, claims nothing that was not proven, and ends once all was sent back or thrown away', async () => {
+  it('loses no message, never ends finished without proof, and ends after all dead letters are decided', async () => {
     await fc.assert(
-      fc.asyncProperty(worlds, fatesOfLetters, deeds, async (options, fate, doing) => {
-        const story = await troubled(options, doing);
-        await story.live(fate);
-        story.expectNothingLost();
-        story.expectNoFalseEnd();
-        await mended(story);
-        story.expectNothingLost();
-        story.expectNoFalseEnd();
-        const unproven = story.tasks.some(({ state }) => state === 'unreachable');
-        expect(story.operation?.state).toBe(unproven ? 'unverified' : 'finished');
-        discards += unproven ? 1 : 0;
-        ends += 1;
-      }),
+      fc.asyncProperty(
+        worlds,
+        deliveriesWithDeadLetters,
+        actions,
+        async (options, schedule, doing) => {
+          const operated = await operatedWorld(options, doing);
+          await operated.live(schedule);
+          operated.expectNothingLost();
+          operated.expectNoFalseEnd();
+          await redriveAll(operated);
+          operated.expectNothingLost();
+          operated.expectNoFalseEnd();
+          const isUnreachable = operated.tasks.some(({ state }) => state === 'unreachable');
+          expect(operated.operation?.state).toBe(isUnreachable ? 'unverified' : 'finished');
+          discards += isUnreachable ? 1 : 0;
+          ends += 1;
+        },
+      ),
       { numRuns: runs(400) },
     );
     // Both must occur, or the property is not meaningful.
@@ -189,20 +197,25 @@ describe('an operation whose messages are given up, sent back, sent back twice a
     expect(discards / ends).toBeLessThan(0.95);
   });
 
-  it('is finished in order where nothing was thrown away, however often what was sent back', async () => {
+  it('finishes in order if no dead letter is discarded', async () => {
     await fc.assert(
-      fc.asyncProperty(worlds, fatesOfLetters, redrives, async (options, fate, doing) => {
-        const story = await troubled(options, doing);
-        await story.live(fate);
-        story.expectNothingLost();
-        await mended(story);
-        expect([
-          story.operation?.state,
-          story.world.resources(TARGET),
-          story.world.resources(CONTROL),
-        ]).toEqual(['finished', 0, 6]);
-        expect(story.world.wrongOrder).toEqual([]);
-      }),
+      fc.asyncProperty(
+        worlds,
+        deliveriesWithDeadLetters,
+        redrives,
+        async (options, schedule, doing) => {
+          const operated = await operatedWorld(options, doing);
+          await operated.live(schedule);
+          operated.expectNothingLost();
+          await redriveAll(operated);
+          expect([
+            operated.operation?.state,
+            operated.world.resources(TARGET),
+            operated.world.resources(CONTROL),
+          ]).toEqual(['finished', 0, 6]);
+          expect(operated.world.wrongOrder).toEqual([]);
+        },
+      ),
       { numRuns: runs(200) },
     );
   });

@@ -6,7 +6,7 @@ import { notificationReceived } from '../../lib/account/received.ts';
 import { ingest } from '../../lib/handlers/ingest.ts';
 import { required } from '../dependencies.ts';
 import { cadf, silent } from '../unit/account/world.ts';
-import { type Fate, fates, run } from './chaos-schedule.ts';
+import { deliveries, run, type ScheduledDelivery } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
 import { CONTROL, LivingWorld } from './stateful-world.ts';
 
@@ -105,15 +105,15 @@ describe('a project with any id', () => {
     await fc.assert(
       fc.asyncProperty(
         id.chain((one) => fc.tuple(fc.constant(one), neighbor(one))),
-        fates,
-        async ([target, control], fate) => {
+        deliveries,
+        async ([target, control], schedule) => {
           const world = new AnnouncedWorld();
           for (const one of [target, control]) world.live(one);
           await world.take(world.body(target, 'created'), world.body(control, 'created'));
           world.engine.time += 60_000;
           world.cloud.delete(target);
           await world.take(world.body(target));
-          await run(world, fate);
+          await run(world, schedule);
           const { state, hold } = world.operation;
           if (areAlike(target, control)) {
             expect(state).toBe('refused');
@@ -145,7 +145,7 @@ const steps = fc.array(
 describe('an id that is deleted, restored, forged and run again in any order', () => {
   it('leaves nothing behind after its last deletion, and nothing of a living project is removed', async () => {
     await fc.assert(
-      fc.asyncProperty(steps, fates, async (history, fate) => {
+      fc.asyncProperty(steps, deliveries, async (history, schedule) => {
         const world = new AnnouncedWorld();
         world.live(TARGET);
         await world.take(world.body(TARGET, 'created'));
@@ -155,7 +155,7 @@ describe('an id that is deleted, restored, forged and run again in any order', (
           await happen(world, step, announced);
           const isAlive = world.cloud.projects.has(TARGET);
           const before = world.left(TARGET);
-          await run(world, fate as Iterator<Fate>);
+          await run(world, schedule as Iterator<ScheduledDelivery>);
           if (isAlive) expect(world.left(TARGET)).toEqual(before);
         }
         if (!world.cloud.projects.has(TARGET)) expect(world.left(TARGET)).toEqual({});

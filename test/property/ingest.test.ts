@@ -192,14 +192,14 @@ describe('the recorded scenario after it is over, the inventory filled before', 
     return world;
   }
   const ending = (world: World) => ({
-    said: world.said.toSorted(),
+    logged: world.logged.toSorted(),
     gone: [...world.engine.accounts.values()]
       .filter(isGone)
       .map(({ account, members }) => [account.name, members])
       .toSorted(),
   });
   const expected = {
-    said: [
+    logged: [
       'account.domain.deleted acme',
       'account.project.deleted a',
       'account.project.deleted b',

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { calm, fates, run } from './chaos-schedule.ts';
+import { calm, deliveries, run } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
 import { CONTROL, deleted, SmallWorld, TARGET, type WorldOptions } from './small-world.ts';
 
@@ -18,13 +18,13 @@ async function opened(options: WorldOptions): Promise<SmallWorld> {
 describe('an operation, whatever order its messages come in, doubled, and with crashes between any two writes', () => {
   it('empties the project, in order, and nothing else', async () => {
     await fc.assert(
-      fc.asyncProperty(worlds, fates, async (options, fate) => {
+      fc.asyncProperty(worlds, deliveries, async (options, schedule) => {
         const world = await opened(options);
-        await run(world, fate);
+        await run(world, schedule);
         // Dead-lettered after too many failures: a person redrives as often as necessary.
         for (let n = 0; n < 3 && world.engine.deadLetterList.length > 0; n += 1) {
           await world.engine.redrive({}, { by: 'operator' });
-          await run(world, fate);
+          await run(world, schedule);
         }
         const operations = [...world.engine.operations.values()];
         expect(operations.map(({ state }) => state)).toEqual(['finished']);
@@ -43,12 +43,12 @@ describe('an operation, whatever order its messages come in, doubled, and with c
 
   it('ends in the same accounts as an undisturbed run', async () => {
     await fc.assert(
-      fc.asyncProperty(worlds, fates, async (options, fate) => {
+      fc.asyncProperty(worlds, deliveries, async (options, schedule) => {
         const [disturbed, undisturbed] = [
           await opened({ ...options, failures: 0 }),
           await opened({ ...options, failures: 0 }),
         ];
-        await run(disturbed, fate);
+        await run(disturbed, schedule);
         await run(undisturbed, calm);
         const accounts = (world: SmallWorld) =>
           [...world.engine.tasks.values()]
@@ -62,11 +62,11 @@ describe('an operation, whatever order its messages come in, doubled, and with c
 
   it('touches nothing of a project that Keystone still shows', async () => {
     await fc.assert(
-      fc.asyncProperty(worlds, fates, async (options, fate) => {
+      fc.asyncProperty(worlds, deliveries, async (options, schedule) => {
         const world = await opened(options);
         world.alive.add(TARGET);
         const before = world.resources(TARGET);
-        await run(world, fate);
+        await run(world, schedule);
         expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual([
           'refused',
         ]);
@@ -78,10 +78,10 @@ describe('an operation, whatever order its messages come in, doubled, and with c
 
   it('in mode observe counts the same and removes nothing', async () => {
     await fc.assert(
-      fc.asyncProperty(worlds, fates, async (options, fate) => {
+      fc.asyncProperty(worlds, deliveries, async (options, schedule) => {
         const world = await opened({ ...options, failures: 0, mode: 'observe' });
         const before = world.resources(TARGET);
-        await run(world, fate);
+        await run(world, schedule);
         expect([...world.engine.operations.values()].map(({ state }) => state)).toEqual([
           'observed',
         ]);

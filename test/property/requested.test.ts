@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { type Fate, fatesOfActs, run } from './chaos-schedule.ts';
+import { deliveriesWithActionFailures, run, type ScheduledDelivery } from './chaos-schedule.ts';
 import { runs } from './runs.ts';
 import { EVERY_CLASS, failure, LivingWorld, TARGET } from './stateful-world.ts';
 
@@ -37,7 +37,7 @@ type History = typeof histories extends fc.Arbitrary<infer One> ? One : never;
 /** After this number of deliveries, interference ends and all services work. */
 const HEALED = 90;
 
-async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld> {
+async function live(history: History, schedule: Iterator<ScheduledDelivery>): Promise<LivingWorld> {
   const world = new LivingWorld(EVERY_CLASS, 1);
   const { cloud } = world;
   cloud.resources = cloud.resources.filter(({ owner }) => owner !== TARGET);
@@ -61,14 +61,14 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
     else cloud.broken.clear();
     if (step === history.meddling.step) meddle(world, history.meddling.what);
     // The person who enabled the project disables it again after being told.
-    const isEarly = world.state === 'pre-delete' || world.state === 'confirming';
-    if (!isEarly && (step > HEALED || sawIt())) cloud.enable(TARGET, false);
-    if (isEarly && step > HEALED) cloud.enable(TARGET, true);
+    const isBeforeDeletion = world.state === 'pre-delete' || world.state === 'confirming';
+    if (!isBeforeDeletion && (step > HEALED || sawIt())) cloud.enable(TARGET, false);
+    if (isBeforeDeletion && step > HEALED) cloud.enable(TARGET, true);
   };
   const cut = (isOff: boolean) => {
     cloud.powerCut = isOff;
   };
-  await run(world, fate, { before, cut });
+  await run(world, schedule, { before, cut });
   // An operation that waits for a person gets a decision.
   for (
     let n = 0;
@@ -77,7 +77,7 @@ async function live(history: History, fate: Iterator<Fate>): Promise<LivingWorld
   ) {
     if (world.state === 'held') await world.release();
     await world.engine.redrive({}, { by: 'operator' });
-    await run(world, fate, { before, cut });
+    await run(world, schedule, { before, cut });
   }
   return world;
 }
@@ -91,10 +91,10 @@ function meddle({ cloud }: LivingWorld, what: string): void {
 }
 
 describe('the end of a project that an administrator asks for, whatever anybody does meanwhile', () => {
-  it('comes; no role of ours stays, nobody else is touched, and nothing that could have been removed is left', async () => {
+  it('ends; no role of the propagator is left, no other project is changed, and no removable resource is left', async () => {
     await fc.assert(
-      fc.asyncProperty(histories, fatesOfActs, async (history, fate) => {
-        const world = await live(history, fate);
+      fc.asyncProperty(histories, deliveriesWithActionFailures, async (history, schedule) => {
+        const world = await live(history, schedule);
         expect(['finished', 'unverified', 'refused']).toContain(world.state);
         expect([...world.cloud.roles]).toEqual([]);
         world.expectOthersUntouched();
@@ -113,12 +113,12 @@ describe('the end of a project that an administrator asks for, whatever anybody 
     );
   });
 
-  it('leaves nothing at all when nobody meddles', async () => {
+  it('leaves no resource without interference', async () => {
     await fc.assert(
-      fc.asyncProperty(histories, fatesOfActs, async (history, fate) => {
+      fc.asyncProperty(histories, deliveriesWithActionFailures, async (history, schedule) => {
         const world = await live(
           { ...history, wasDisabled: false, meddling: { step: 0, what: 'nothing' } },
-          fate,
+          schedule,
         );
         expect(world.state).toBe('finished');
         expect(world.left()).toEqual({});
@@ -129,26 +129,30 @@ describe('the end of a project that an administrator asks for, whatever anybody 
 
   it('changes nothing in mode observe', async () => {
     await fc.assert(
-      fc.asyncProperty(fatesOfActs, fc.boolean(), async (fate, wasDisabled) => {
-        const world = new LivingWorld(EVERY_CLASS, 1);
-        world.mode = 'observe';
-        if (wasDisabled) world.cloud.enable(TARGET, false);
-        await world.ask();
-        const before = structuredClone([
-          world.cloud.resources,
-          [...world.cloud.projects],
-          [...world.cloud.roles],
-        ]);
-        const confirmation = () =>
-          expect([
+      fc.asyncProperty(
+        deliveriesWithActionFailures,
+        fc.boolean(),
+        async (schedule, wasDisabled) => {
+          const world = new LivingWorld(EVERY_CLASS, 1);
+          world.mode = 'observe';
+          if (wasDisabled) world.cloud.enable(TARGET, false);
+          await world.ask();
+          const before = structuredClone([
             world.cloud.resources,
             [...world.cloud.projects],
             [...world.cloud.roles],
-          ]).toEqual(before);
-        await run(world, fate, { before: confirmation });
-        confirmation();
-        expect(world.state).toBe('observed');
-      }),
+          ]);
+          const confirmation = () =>
+            expect([
+              world.cloud.resources,
+              [...world.cloud.projects],
+              [...world.cloud.roles],
+            ]).toEqual(before);
+          await run(world, schedule, { before: confirmation });
+          confirmation();
+          expect(world.state).toBe('observed');
+        },
+      ),
       { numRuns: runs(50) },
     );
   });

@@ -77,7 +77,7 @@ export class LivingCloud {
   /** By service: the error that its listings answer instead. */
   readonly broken = new Map<string, PropagatorError>();
   /** The same, by resource type. */
-  readonly brokenKinds = new Map<string, PropagatorError>();
+  readonly brokenTypes = new Map<string, PropagatorError>();
   /** By service: the blocker of every removal. */
   readonly blocks = new Map<string, Blocker>();
   /** Services that have left the catalog. */
@@ -123,7 +123,7 @@ export class LivingCloud {
   /** Class C shows only resources of the token's project. */
   list(resourceType: string, which: 'A' | 'C' | 'D', owner: string, tokenOn: string): Resource[] {
     const [service = ''] = resourceType.split('.');
-    const broken = this.broken.get(service) ?? this.brokenKinds.get(resourceType);
+    const broken = this.broken.get(service) ?? this.brokenTypes.get(resourceType);
     if (broken) throw broken;
     if (which === 'C') this.#mustCount(tokenOn);
     for (const resource of this.resources)

@@ -90,8 +90,8 @@ export function serviceOf(
           retained.includes(resourceType)
             ? {
                 is: 'retained',
-                message: `${row.id} works with his trust`,
-                advice: 'Update it as somebody else.',
+                message: `${row.id} uses a trust of the user`,
+                advice: 'Update it as another user.',
               }
             : cloud.remove(row, 'A', 'cleaner', []),
       }),

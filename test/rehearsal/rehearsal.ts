@@ -125,7 +125,7 @@ function report(): boolean {
     `\n${table(['TYPE', 'FOUND', 'REMOVED', 'LEFT'], rows, ['FOUND', 'REMOVED', 'LEFT'])}\n\n`,
   );
 
-  const unwaivedLeftovers = customer.projects.flatMap(({ id }) => cloud.world.resources(id));
+  const leftovers = customer.projects.flatMap(({ id }) => cloud.world.resources(id));
   const untouched = neighbor.projects.every(
     ({ id }, index) =>
       JSON.stringify(cloud.world.resources(id)) === JSON.stringify(neighborBefore[index]),
@@ -136,10 +136,10 @@ function report(): boolean {
   const verdicts: [boolean, string][] = [
     [ended, `every operation has finished (${operations.length})`],
     [
-      unwaivedLeftovers.length === 0,
-      unwaivedLeftovers.length === 0
+      leftovers.length === 0,
+      leftovers.length === 0
         ? 'no resource of the customer is left'
-        : `left: ${unwaivedLeftovers.map(({ resourceType, label }) => `${resourceType} ${label}`).join(', ')}`,
+        : `left: ${leftovers.map(({ resourceType, label }) => `${resourceType} ${label}`).join(', ')}`,
     ],
     [
       untouched,

@@ -12,7 +12,7 @@ export interface Alarm extends Row {
   readonly alarm_actions: readonly string[];
   readonly timestamp: number;
   /** Keystone refuses to remove the trust of its action: an error after the row has gone. */
-  readonly trustStays?: boolean;
+  readonly trustIsKept?: boolean;
 }
 interface Quota extends Row {
   readonly limit: number;
@@ -60,7 +60,7 @@ export const aodh: Documented = {
       .on('DELETE', '/v2/alarms/:id', (call) => {
         const row = found(call);
         if (!call.endless) alarms.delete(row.id);
-        if (row.trustStays)
+        if (row.trustIsKept)
           throw new Refusal(
             500,
             'You are not authorized to perform the requested action: identity:delete_trust.',
@@ -108,7 +108,7 @@ export const aodh: Documented = {
           });
         add('scale-up', ['http://heat.example/signal']);
         add('scale-down', ['trust+http://heat.example/signal']);
-        add('restart', ['trust+heat://'], { trustStays: true });
+        add('restart', ['trust+heat://'], { trustIsKept: true });
       },
     };
   },

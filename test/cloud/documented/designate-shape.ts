@@ -126,13 +126,14 @@ export interface Context {
 }
 
 export function contextOf(call: Call): Context {
-  const said = (name: string): string | undefined => String(call.headers[name] ?? '') || undefined;
-  const sudo = said('x-auth-sudo-project-id');
-  const all = said('x-auth-all-projects') === 'true';
-  const editManaged = said('x-designate-edit-managed-records') === 'true';
+  const header = (name: string): string | undefined =>
+    String(call.headers[name] ?? '') || undefined;
+  const sudo = header('x-auth-sudo-project-id');
+  const all = header('x-auth-all-projects') === 'true';
+  const editManaged = header('x-designate-edit-managed-records') === 'true';
   if ((sudo !== undefined || all || editManaged) && !isAdmin(call.token))
     throw new Refusal(403, '');
-  const deleteShares = said('x-designate-delete-shares') === 'true';
+  const deleteShares = header('x-designate-delete-shares') === 'true';
   const filtered = { project: sudo ?? ownProject(call.token), all, editManaged, deleteShares };
   return call.unfiltered ? { ...filtered, project: ownProject(call.token), all: true } : filtered;
 }

@@ -154,5 +154,5 @@ export function seed(
   });
   add('kept', { parent: uuid(), retained: true, resources: [resource('OS::Neutron::Net')] });
   add('configured', { resources: [resource('OS::Heat::SoftwareConfig', config('of-a-stack').id)] });
-  deployments.add({ id: uuid(), config_id: config('by-hand').id, project_id: project.id });
+  deployments.add({ id: uuid(), config_id: config('manual').id, project_id: project.id });
 }

@@ -7,7 +7,7 @@ import { isoMicros, type Table } from '../world.ts';
 import {
   fits,
   limited,
-  type ManilaKind,
+  type ManilaResourceType,
   type ManilaRow,
   type ManilaTables,
   type ManilaType,
@@ -22,16 +22,16 @@ const page = ['limit', 'offset', 'sort_key', 'sort_dir'];
 
 export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaTables): void {
   const { of } = tables;
-  const found = (resourceType: ManilaKind, call: Call): ManilaRow => {
+  const found = (resourceType: ManilaResourceType, call: Call): ManilaRow => {
     const row = of[resourceType].get(param(call, 'id'));
     if (!row) throw notFound();
     return row;
   };
-  const uses = (network: ManilaRow, resourceTypes: readonly ManilaKind[]): boolean =>
+  const uses = (network: ManilaRow, resourceTypes: readonly ManilaResourceType[]): boolean =>
     resourceTypes.some((resourceType) =>
       of[resourceType].some((row) => row.share_network_id === network.id),
     );
-  const remove = (resourceType: ManilaKind, row: ManilaRow, call: Call, status = 202) => {
+  const remove = (resourceType: ManilaResourceType, row: ManilaRow, call: Call, status = 202) => {
     if (!call.endless) of[resourceType].delete(row.id);
     return { status };
   };

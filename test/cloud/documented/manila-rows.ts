@@ -29,14 +29,14 @@ const RESOURCE_TYPES = [
   'group-type-access',
   'quota',
 ] as const;
-export type ManilaKind = (typeof RESOURCE_TYPES)[number];
+export type ManilaResourceType = (typeof RESOURCE_TYPES)[number];
 
 export interface ManilaType extends Row {
   readonly name: string;
 }
 
 export interface ManilaTables {
-  readonly of: Readonly<Record<ManilaKind, Table<ManilaRow>>>;
+  readonly of: Readonly<Record<ManilaResourceType, Table<ManilaRow>>>;
   /** Private share types and share group types: nobody's. */
   readonly types: Table<ManilaType>;
   readonly groupTypes: Table<ManilaType>;
@@ -62,11 +62,14 @@ export function openTables(state: CloudState): ManilaTables {
     owner: (row: ManilaRow) => row.project_id,
     label: (row: ManilaRow) => String(row.name),
   };
-  const table = (resourceType: ManilaKind) =>
+  const table = (resourceType: ManilaResourceType) =>
     [resourceType, state.world.table<ManilaRow>(`manila.${resourceType}`, described)] as const;
   const nobodys = { owner: () => undefined, label: (row: ManilaType) => row.name };
   const tables: ManilaTables = {
-    of: Object.fromEntries(RESOURCE_TYPES.map(table)) as Record<ManilaKind, Table<ManilaRow>>,
+    of: Object.fromEntries(RESOURCE_TYPES.map(table)) as Record<
+      ManilaResourceType,
+      Table<ManilaRow>
+    >,
     types: state.world.table<ManilaType>('manila.type', nobodys),
     groupTypes: state.world.table<ManilaType>('manila.group-type', nobodys),
     stubborn: new Set(),

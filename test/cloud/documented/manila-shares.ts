@@ -4,7 +4,7 @@ import type { CloudState } from '../state.ts';
 import { isoMicros } from '../world.ts';
 import {
   limited,
-  type ManilaKind,
+  type ManilaResourceType,
   type ManilaRow,
   type ManilaTables,
   show,
@@ -19,18 +19,18 @@ const notFound = (): Refusal => new Refusal(404, 'The resource could not be foun
 
 export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTables): void {
   const { of, stubborn, forgotten } = tables;
-  const ofProject = (resourceType: ManilaKind, call: Call): ManilaRow[] => {
+  const ofProject = (resourceType: ManilaResourceType, call: Call): ManilaRow[] => {
     const project = wantedProject(call);
     return of[resourceType].where((row) => project === undefined || row.project_id === project);
   };
-  const found = (resourceType: ManilaKind, call: Call): ManilaRow => {
+  const found = (resourceType: ManilaResourceType, call: Call): ManilaRow => {
     const row = of[resourceType].get(param(call, 'id'));
     if (!row) throw notFound();
     return row;
   };
   /** In the back end's time; what it fails to delete ends as `error_deleting`. */
   const begin = (
-    resourceType: ManilaKind,
+    resourceType: ManilaResourceType,
     row: ManilaRow,
     call: Call,
     gone: () => void = () => undefined,
@@ -50,7 +50,7 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
   ): void => {
     if (!states.includes(row.status)) throw refusal;
   };
-  const set = (resourceType: ManilaKind) => (call: Call) => {
+  const set = (resourceType: ManilaResourceType) => (call: Call) => {
     const row = found(resourceType, call);
     const [name, value] = action(call);
     if (name === 'force_delete') {
@@ -169,7 +169,7 @@ export function shareRoutes(routes: Routes, state: CloudState, tables: ManilaTab
     .on('POST', '/v2/share-groups/:id/action', set('group'))
     .on('DELETE', '/v2/share-groups/:id', (call) => {
       const row = found('group', call);
-      const holds = (resourceType: ManilaKind): boolean =>
+      const holds = (resourceType: ManilaResourceType): boolean =>
         of[resourceType].some((one) => one.share_group_id === row.id);
       mustRest(row, lost(409, 'share group'), ['available', 'error']);
       if (holds('share') || holds('group-snapshot')) throw lost(409, 'share group');

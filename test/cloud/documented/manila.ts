@@ -4,7 +4,12 @@ import type { Project, User } from '../rows.ts';
 import type { CloudState } from '../state.ts';
 import { uuid } from '../world.ts';
 import { networkRoutes } from './manila-networks.ts';
-import { type ManilaKind, type ManilaRow, type ManilaTables, openTables } from './manila-rows.ts';
+import {
+  type ManilaResourceType,
+  type ManilaRow,
+  type ManilaTables,
+  openTables,
+} from './manila-rows.ts';
 import { shareRoutes } from './manila-shares.ts';
 
 export { type ManilaRow, manilaIn } from './manila-rows.ts';
@@ -91,7 +96,11 @@ function seed(
   release: number,
 ): void {
   const project_id = project.id;
-  const add = (resourceType: ManilaKind, name: string, more: Partial<ManilaRow> = {}): ManilaRow =>
+  const add = (
+    resourceType: ManilaResourceType,
+    name: string,
+    more: Partial<ManilaRow> = {},
+  ): ManilaRow =>
     of[resourceType].add({
       id: uuid(),
       name,

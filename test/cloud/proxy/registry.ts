@@ -62,14 +62,14 @@ export function rewriteRegistry(
   const json: unknown = JSON.parse(answer.text);
   if (table === 'services' && call.method === 'GET') {
     const body = z.looseObject({ services: z.array(ServiceRow) }).parse(json);
-    return told(answer, {
+    return withJson(answer, {
       ...body,
       services: change({ ...NONE, services: body.services }).services,
     });
   }
   if (table === 'endpoints' && call.method === 'GET') {
     const body = z.looseObject({ endpoints: z.array(EndpointRow) }).parse(json);
-    return told(answer, {
+    return withJson(answer, {
       ...body,
       endpoints: change({ ...NONE, endpoints: body.endpoints }).endpoints,
     });
@@ -77,13 +77,16 @@ export function rewriteRegistry(
   const body = WithCatalog.safeParse(json);
   if (!body.success) return answer;
   const { token } = body.data;
-  return told(answer, {
+  return withJson(answer, {
     ...body.data,
     token: { ...token, catalog: change({ ...NONE, catalog: token.catalog }).catalog },
   });
 }
 
-const told = (answer: Answer, json: unknown): Answer => ({ ...answer, text: JSON.stringify(json) });
+const withJson = (answer: Answer, json: unknown): Answer => ({
+  ...answer,
+  text: JSON.stringify(json),
+});
 
 /** Several changes, one after the other. */
 export const changes =

@@ -30,7 +30,7 @@ describe('an update', () => {
     await world.take(cadf('identity.project.updated', 'p1'));
     world.keystone.enable('project', 'p1', true);
     await world.take(cadf('identity.project.updated', 'p1'));
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.project.disabled project p1',
       'account.project.updated project p1',
       'account.project.enabled project p1',
@@ -40,7 +40,7 @@ describe('an update', () => {
   it('carries the name that Keystone has now, and the inventory keeps it', async () => {
     world.keystone.put({ ...project('p1'), name: 'renamed' });
     await world.take(cadf('identity.project.updated', 'p1'));
-    expect(world.said).toEqual(['account.project.updated renamed']);
+    expect(world.logged).toEqual(['account.project.updated renamed']);
     expect(record('project/p1')?.account.name).toBe('renamed');
     expect(record('project/p1')?.members).toEqual(['u1']);
   });
@@ -48,7 +48,7 @@ describe('an update', () => {
   it('of an account that Keystone does not have says nothing, and what is known stays', async () => {
     world.keystone.remove('project', 'p1');
     await world.take(cadf('identity.project.updated', 'p1'));
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
     expect(record('project/p1')).toMatchObject({
       deletedAt: undefined,
       account: { name: 'project p1' },
@@ -59,14 +59,14 @@ describe('an update', () => {
   it('of a project that nobody knew and that is disabled is a disabling', async () => {
     world.keystone.put(project('p3', { enabled: false }));
     await world.take(cadf('identity.project.updated', 'p3'));
-    expect(world.said).toEqual(['account.project.disabled project p3']);
+    expect(world.logged).toEqual(['account.project.disabled project p3']);
   });
 
   it('is not mistaken for old news when a full listing saw the change first', async () => {
     world.keystone.enable('project', 'p1', false);
     await world.syncInventory();
     await world.take(cadf('identity.project.updated', 'p1'));
-    expect(world.said).toEqual(['account.project.disabled project p1']);
+    expect(world.logged).toEqual(['account.project.disabled project p1']);
   });
 });
 
@@ -89,7 +89,7 @@ describe('a creation', () => {
     world.keystone.put(user('u3', false));
     await world.take(cadf('identity.user.created', 'u3'));
     await world.take(cadf('identity.user.updated', 'u3'));
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.user.created user u3',
       'account.user.disabled user u3',
       'account.user.updated user u3',
@@ -115,13 +115,13 @@ describe('a deletion', () => {
   });
   it('of an id that was never seen alive is held', async () => {
     await world.take(cadf('identity.project.deleted', 'px'));
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
     expect(record('project/px')).toMatchObject({ suspicion: { at: world.engine.time } });
   });
   it('that is announced once more, with another message id, is told once more: the first may have been forged', async () => {
     await world.take(cadf('identity.project.deleted', 'p1'));
     await world.take(cadf('identity.project.deleted', 'p1'));
-    expect(world.said).toHaveLength(2);
+    expect(world.logged).toHaveLength(2);
   });
   it('of a project that Keystone shows again leaves a tombstone that no longer counts, until it is deleted again', async () => {
     await world.take(cadf('identity.project.deleted', 'p1'));
@@ -153,7 +153,7 @@ describe('a domain', () => {
     await world.take(second);
     await world.take(...twice('d2', 'req-2'));
     await world.take(...twice('d3'));
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.domain.deleted domain d1',
       'account.domain.deleted domain d2',
     ]);
@@ -162,7 +162,7 @@ describe('a domain', () => {
     world.engine.time += 3_600_000;
     await world.take(cadf('identity.domain.deleted', 'd1'));
     // An old tombstone stops nothing: the first announcement may have been forged.
-    expect(world.said).toHaveLength(3);
+    expect(world.logged).toHaveLength(3);
   });
   it('that is disabled is told once, and everything in it is written down while Keystone still lists it', async () => {
     world.keystone.put(project('p3'));
@@ -173,7 +173,7 @@ describe('a domain', () => {
       cadf('identity.project.updated', 'd1', { requestId: 'req-1' }),
       cadf('identity.domain.updated', 'd1', { requestId: 'req-1' }),
     );
-    expect(world.said).toEqual(['account.domain.disabled domain d1']);
+    expect(world.logged).toEqual(['account.domain.disabled domain d1']);
     expect(record('project/p3')).toMatchObject({
       account: { name: 'project p3' },
       members: ['u3'],
@@ -185,7 +185,7 @@ describe('a domain', () => {
     world.keystone.put(domain('d4', false));
     await world.take(cadf('identity.project.updated', 'd4', { requestId: 'req-1' }));
     await world.take(cadf('identity.domain.updated', 'd4', { requestId: 'req-1' }));
-    expect(world.said).toEqual(['account.domain.disabled domain d4']);
+    expect(world.logged).toEqual(['account.domain.disabled domain d4']);
   });
   it('with more projects than are worth asking one by one keeps its members too', async () => {
     for (let n = 0; n < 15; n += 1) {
@@ -204,7 +204,7 @@ describe('the same notification', () => {
     await world.take(cadf('identity.project.updated', 'p1', { messageId: 'm' }));
     await world.take(cadf('identity.user.deleted', 'u1', { messageId: 'm' }));
     await world.take(cadf('identity.project.deleted', 'p1', { messageId: 'm' }));
-    expect(world.said.filter((one) => one.includes('deleted'))).toEqual([
+    expect(world.logged.filter((one) => one.includes('deleted'))).toEqual([
       'account.user.deleted user u1',
       'account.project.deleted project p1',
     ]);
@@ -214,7 +214,7 @@ describe('the same notification', () => {
     const body = cadf('identity.project.deleted', 'p1');
     await world.take(body, body);
     await world.take(body);
-    expect(world.said).toEqual(['account.project.deleted project p1']);
+    expect(world.logged).toEqual(['account.project.deleted project p1']);
     expect(world.count('notification.duplicate')).toBe(2);
   });
   it('taken in by somebody else between reading and writing is decided again', async () => {
@@ -229,7 +229,7 @@ describe('the same notification', () => {
     };
     const engine = { reads: { ...reads, seen }, commit: world.engine.commit.bind(world.engine) };
     await ingest([{ message: world.received(body), receiveCount: 1 }], { ...world.deps, engine });
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
     expect(world.count('notification.duplicate')).toBe(1);
   });
 });
@@ -244,7 +244,7 @@ describe('while Keystone is away', () => {
       cadf('identity.user.updated', 'u1'),
       'garbage',
     );
-    expect(world.said).toEqual(['account.project.deleted project p2']);
+    expect(world.logged).toEqual(['account.project.deleted project p2']);
     expect(world.delayed.map(({ dueAt }) => dueAt - world.engine.time)).toEqual([5_000, 5_000]);
     expect(world.engine.quarantined).toHaveLength(1);
     for (let hour = 0; hour < 3; hour += 1) await world.takeDelayed();
@@ -252,7 +252,7 @@ describe('while Keystone is away', () => {
     world.keystone.fault = () => undefined;
     await world.takeDelayed();
     await world.takeDelayed();
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.project.deleted project p2',
       'account.project.disabled project p1',
       'account.user.updated user u1',
@@ -294,7 +294,7 @@ describe('while Keystone is away', () => {
     world.keystone.enable('domain', 'd1', false);
     world.keystone.fault = (call) => call === 'users' && away();
     await world.take(cadf('identity.domain.updated', 'd1'));
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
     expect(record('domain/d1')?.account.enabled).toBe(true);
     expect(world.delayed).toHaveLength(1);
   });
@@ -325,7 +325,7 @@ describe('members of a project', () => {
     world.keystone.roles.push(role('p2', 'u5'));
     await world.syncInventory();
     expect(record('project/p1')?.members).toEqual(['u1', 'u2', 'u3', 'u9']);
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
   });
   it('are found in an application credential: made by the user, with a token of the project', async () => {
     await world.take(
@@ -347,7 +347,7 @@ describe('members of a project', () => {
     });
     expect(record('project/p4')).toBeUndefined();
     await world.take(cadf('identity.project.updated', 'p3'));
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.project.created project p3',
       'account.project.disabled project p3',
     ]);
@@ -384,14 +384,14 @@ describe('what is not acted on', () => {
       reason: { reasonType: 'Password does not meet expectations', reasonCode: '400' },
     };
     await world.take(cadf('identity.user.updated', 'u1', { payload }));
-    expect([world.said, world.count('notification.dropped.rejected-password-change')]).toEqual([
+    expect([world.logged, world.count('notification.dropped.rejected-password-change')]).toEqual([
       [],
       1,
     ]);
   });
   it('a failed attempt', async () => {
     await world.take(cadf('identity.project.deleted', 'p1', { payload: { outcome: 'failure' } }));
-    expect([world.said, world.count('notification.dropped.outcome')]).toEqual([[], 1]);
+    expect([world.logged, world.count('notification.dropped.outcome')]).toEqual([[], 1]);
   });
   it('strangers’ event types, all counted under one name', async () => {
     await world.take(
@@ -434,7 +434,7 @@ describe('what can’t be read', () => {
       'what identity.project.deleted is about has no id of Keystone',
       'what identity.user.deleted is about has no id of Keystone',
     ]);
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
   });
   it('keeps one record when it is handed over twice, and two when it came twice', async () => {
     const [one, other] = [world.received('same'), world.received('same')];

@@ -103,7 +103,7 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
 
   it('becomes these account events, one for each change, with the names that are gone from Keystone by then', async () => {
     const world = await play();
-    expect(world.said).toEqual(EXPECTED);
+    expect(world.logged).toEqual(EXPECTED);
     expect(world.engine.quarantined).toEqual([]);
     expect(world.delayed).toEqual([]);
     expect(world.count('notification.received')).toBe(29);
@@ -170,7 +170,7 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
     await world.syncInventory();
     for (let line = 14; line <= 28; line += 1) at(line);
     await world.take(...bodies);
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.project.deleted c',
       'account.project.deleted b',
       'account.project.deleted a, renamed',

@@ -9,7 +9,7 @@ describe('the deletion of an account that was never seen alive', () => {
   it('is held apart with what Keystone says, and nothing follows', async () => {
     const world = new World();
     await world.take(...forged(1));
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
     expect(await world.engine.reads.suspicions(10)).toMatchObject({
       total: 1,
       records: [{ account: { type: 'project', id: 'never-0' }, suspicion: { keystone: 'absent' } }],
@@ -20,10 +20,10 @@ describe('the deletion of an account that was never seen alive', () => {
     const world = new World();
     world.keystone.put(project('p1'));
     await world.take(cadf('identity.project.deleted', 'p1'));
-    expect(world.said).toEqual(['account.project.deleted project p1']);
+    expect(world.logged).toEqual(['account.project.deleted project p1']);
     world.keystone.remove('project', 'p1');
     await world.take(cadf('identity.project.deleted', 'p1'));
-    expect(world.said).toHaveLength(2);
+    expect(world.logged).toHaveLength(2);
     expect((await world.engine.reads.suspicions(10)).total).toBe(0);
   });
 
@@ -46,7 +46,7 @@ describe('the deletion of an account that was never seen alive', () => {
     world.keystone.asked = [];
     await world.take(...forged(100), cadf('identity.project.deleted', 'p1'), ...forged(100));
     expect(world.keystone.asked.length).toBeLessThanOrEqual(20);
-    expect(world.said.at(-1)).toBe('account.project.deleted project p1');
+    expect(world.logged.at(-1)).toBe('account.project.deleted project p1');
     expect((await world.engine.reads.suspicions(10)).total).toBe(100);
   });
 
@@ -56,7 +56,7 @@ describe('the deletion of an account that was never seen alive', () => {
     await world.take(cadf('identity.project.created', 'p1'));
     await world.take(cadf('identity.domain.deleted', 'p1'));
     await world.take(cadf('identity.project.deleted', 'p1'));
-    expect(world.said.at(-1)).toBe('account.project.deleted project p1');
+    expect(world.logged.at(-1)).toBe('account.project.deleted project p1');
   });
 });
 

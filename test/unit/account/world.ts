@@ -142,7 +142,7 @@ export class World {
     );
   }
   /** `account.project.deleted b`, with the name where it is known. */
-  get said(): string[] {
+  get logged(): string[] {
     return this.events.map(
       ({ type, data: { account } }) => `${type} ${account.name ?? account.id}`,
     );

@@ -4,7 +4,7 @@ import { SteppedEngine } from '../../../lib/engine/memory/stepped.ts';
 import { apiAccess, changeBy } from '../../api-tokens.ts';
 import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
 
-function apiUrl(
+function openApi(
   engine = new SteppedEngine(),
   healthy = true,
   mode: 'observe' | 'enforce' = 'enforce',
@@ -43,21 +43,21 @@ async function finished(): Promise<SmallWorld> {
 
 describe('the HTTP API', () => {
   it('is healthy only when the database answers and every part is healthy', async () => {
-    expect((await apiUrl().call('/healthz')).status).toBe(200);
-    expect(await apiUrl(new SteppedEngine(), false).call('/healthz')).toMatchObject({
+    expect((await openApi().call('/healthz')).status).toBe(200);
+    expect(await openApi(new SteppedEngine(), false).call('/healthz')).toMatchObject({
       status: 503,
       body: { ok: false, relay: 'away' },
     });
     const broken = new SteppedEngine();
     broken.health = () => Promise.reject(new Error('gone'));
-    expect(await apiUrl(broken).call('/healthz')).toMatchObject({
+    expect(await openApi(broken).call('/healthz')).toMatchObject({
       status: 503,
       body: { ok: false, database: 'does not answer' },
     });
   });
 
   it('accepts requests on loopback only, by the name of the Host header', async () => {
-    const { app } = apiUrl();
+    const { app } = openApi();
     expect((await app.request('http://attacker.example/v1/operations')).status).toBe(403);
     expect((await app.request('http://localhost:8787/v1/operations')).status).toBe(200);
     expect((await app.request('http://[::1]:8787/v1/operations')).status).toBe(200);
@@ -65,7 +65,7 @@ describe('the HTTP API', () => {
 
   it('shows an operation with its counts of found, removed and left resources', async () => {
     const { engine } = await finished();
-    const { call } = apiUrl(engine);
+    const { call } = openApi(engine);
     const [operation] = [...engine.operations.values()];
     const { status, body } = await call(`/v1/operations/${operation?.id}`);
     expect(status).toBe(200);
@@ -93,7 +93,7 @@ describe('the HTTP API', () => {
     ['POST', '/v1/notifications', '', 400],
   ])('%s %s with %s is answered %i with a reason', async (method, path, body, status) => {
     const init = method === 'GET' ? {} : changeBy('ann', body);
-    const answer = await apiUrl().call(path, init);
+    const answer = await openApi().call(path, init);
     expect(answer).toMatchObject({
       status,
       body: { error: { code: expect.any(String), message: expect.any(String) } },
@@ -112,10 +112,10 @@ describe('the HTTP API', () => {
     await world.settle();
     const path = `/v1/operations/${[...world.engine.operations.keys()][0]}/release`;
     expect(
-      await apiUrl(world.engine, true, 'observe').post(path, '{"reason":"checked"}'),
+      await openApi(world.engine, true, 'observe').post(path, '{"reason":"checked"}'),
     ).toMatchObject({ status: 409 });
     expect(world.resources(TARGET)).toBe(3);
-    expect(await apiUrl(world.engine).post(path, '{"reason":"checked"}')).toMatchObject({
+    expect(await openApi(world.engine).post(path, '{"reason":"checked"}')).toMatchObject({
       status: 202,
     });
     await world.settle({ ...world.deps, mode: 'enforce' });

@@ -18,7 +18,7 @@ const denied: ErrorReport = {
   status: 403,
 };
 
-function apiUrl(engine = new SteppedEngine()) {
+function openApi(engine = new SteppedEngine()) {
   const { deps } = new SmallWorld({
     resources: [0, 0, 0],
     lingers: 0,
@@ -52,7 +52,7 @@ const received = (body: string) => ({
 
 describe('dead letters in the API', () => {
   it('are listed for every queue, with cause, task and expiry', async () => {
-    const { engine, call } = apiUrl();
+    const { engine, call } = openApi();
     const message = requested('nova', 3);
     engine.moveToDeadLetters('service-nova', message, {
       error: denied,
@@ -93,7 +93,7 @@ describe('dead letters in the API', () => {
   });
 
   it('show no secret and at most one page of foreign text', async () => {
-    const { engine, call } = apiUrl();
+    const { engine, call } = openApi();
     const text = `{"_context_auth_token":"hush-1","event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
     engine.moveToDeadLetters('ingest', received(text));
     engine.moveToDeadLetters('ingest', {
@@ -127,7 +127,7 @@ describe('dead letters in the API', () => {
   it.each(SECRET_TEXTS)(
     'and all other routes show no part of %s, in any encoding',
     async (_, text) => {
-      const { engine, call } = apiUrl();
+      const { engine, call } = openApi();
       const error = { ...denied, message: text, advice: text };
       const base64 = (body: string) => ({
         body: Buffer.from(`\u0000${body}`).toString('base64'),
@@ -184,7 +184,7 @@ describe('dead letters in the API', () => {
   );
 
   it('and quarantined notifications show one page of text in every encoding', async () => {
-    const { engine, call } = apiUrl();
+    const { engine, call } = openApi();
     const text = `{"event_type":"x","more":"${'y'.repeat(2 * SHOWN_AT_MOST)}"}`;
     await engine.commit({
       quarantine: [
@@ -213,7 +213,7 @@ describe('dead letters in the API', () => {
     ['discard', { service: 'nova' }],
     ['discard', { service: 'nova', reason: '' }],
   ])('are not changed without a selection or a reason: %s %j', async (what, wish) => {
-    const { engine, call } = apiUrl();
+    const { engine, call } = openApi();
     engine.moveToDeadLetters('service-nova', requested('nova'), { error: denied });
     engine.moveToDeadLetters('ingest', received('{}'));
     expect((await call(`/v1/dead-letters/${what}`, wish)).status).toBe(400);
@@ -221,7 +221,7 @@ describe('dead letters in the API', () => {
   });
 
   it('are redriven or discarded with name and reason, and the operation shows both', async () => {
-    const { engine, call } = apiUrl();
+    const { engine, call } = openApi();
     const running = operation({ state: 'running' });
     await engine.commit({
       operations: [running],
@@ -268,7 +268,7 @@ describe('dead letters in the API', () => {
   });
 
   it('of the coordinator are not discarded while their operation needs them, nor is any other message of the selection', async () => {
-    const { engine, call } = apiUrl();
+    const { engine, call } = openApi();
     const [open, ended] = [
       operation({ state: 'confirming' }),
       operation({ state: 'finished', endedAt: 2 }),
@@ -311,7 +311,7 @@ describe('dead letters in the API', () => {
   });
 
   it('that arrive during a discard are not discarded', async () => {
-    const { engine, call } = apiUrl();
+    const { engine, call } = openApi();
     const running = operation({ state: 'running' });
     await engine.commit({ operations: [running] });
     engine.moveToDeadLetters('service-nova', requested('nova', 1, running.id));
@@ -330,7 +330,7 @@ describe('dead letters in the API', () => {
   });
 
   it('block their operation and are named there; a message of an older run does not block it', async () => {
-    const { engine, call } = apiUrl();
+    const { engine, call } = openApi();
     const running = operation({ id: OperationId.parse('op-0123456789ab'), state: 'running' });
     const [nova, swift] = ['nova', 'swift'].map((service) =>
       task(running.id, service, { state: 'requested', run: 3, progressAt: 7 }),

@@ -25,14 +25,14 @@ describe('a change that no notification announced', () => {
   it('opens the operation of an announced one: a deleted project, domain and user', async () => {
     world.keystone.put(domain('d2'));
     await world.sweep();
-    expect(world.said).toEqual(['account.domain.created domain d2']);
+    expect(world.logged).toEqual(['account.domain.created domain d2']);
     world.engine.clear();
     world.engine.time += 60_000;
     world.keystone.remove('project', 'p2');
     world.keystone.remove('domain', 'd2');
     world.keystone.remove('user', 'u3');
     expect(await world.sweep()).toMatchObject({ deleted: 3, moved: 0, held: 0 });
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.domain.deleted domain d2',
       'account.project.deleted project p2',
       'account.user.deleted user u3',
@@ -42,7 +42,7 @@ describe('a change that no notification announced', () => {
     expect(record('project/p3')?.deletedAt).toBeUndefined();
     world.engine.time += 60_000;
     expect(await world.sweep()).toMatchObject({ deleted: 0 });
-    expect(world.said).toHaveLength(3);
+    expect(world.logged).toHaveLength(3);
   });
 
   it('is recorded and announced once when an account was disabled or enabled', async () => {
@@ -58,7 +58,7 @@ describe('a change that no notification announced', () => {
     world.engine.time += 60_000;
     await world.sweep();
     expect(record('project/p1')?.account.enabled).toBe(true);
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.project.disabled project p1',
       'account.user.disabled user u1',
       'account.project.enabled project p1',
@@ -70,7 +70,7 @@ describe('a change that no notification announced', () => {
     world.keystone.roles.push(role('late', 'u1'), role('late', 'u1'));
     await world.sweep();
     expect(record('project/late')).toMatchObject({ members: ['u1'], deletedAt: undefined });
-    expect(world.said).toEqual(['account.project.created project late']);
+    expect(world.logged).toEqual(['account.project.created project late']);
   });
 
   it('is announced for an account that the comparison at a start showed first', async () => {
@@ -78,11 +78,11 @@ describe('a change that no notification announced', () => {
     world.keystone.put(user('new'));
     world.keystone.enable('project', 'p1', false);
     await world.syncInventory();
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
     expect(record('project/p1')?.account.enabled).toBe(true);
     world.engine.time += 60_000;
     expect(await world.sweep()).toMatchObject({ moved: 4 });
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.project.disabled project p1',
       'account.project.created project late',
       'account.project.disabled project late',
@@ -109,7 +109,7 @@ describe('a change that no notification announced', () => {
     await world.syncInventory();
     world.engine.time += 60_000;
     await world.sweep();
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
     expect(record('project/old')?.account.enabled).toBe(false);
   });
 
@@ -123,7 +123,7 @@ describe('a change that no notification announced', () => {
     await world.take(cadf('identity.project.updated', 'later'));
     world.engine.time += 60_000;
     await world.sweep();
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.project.created project late',
       'account.project.created project later',
       'account.project.disabled project later',
@@ -140,7 +140,7 @@ describe('a change that no notification announced', () => {
     expect(record('project/quiet')?.account.enabled).toBeUndefined();
     world.engine.time += 60_000;
     await world.sweep();
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.project.created project quiet',
       'account.project.disabled project quiet',
     ]);
@@ -160,7 +160,7 @@ describe('a change that no notification announced', () => {
     };
     world.engine.clear();
     expect(await world.sweep()).toMatchObject({ deleted: 0, held: 0 });
-    expect(world.said).toEqual([
+    expect(world.logged).toEqual([
       'account.project.created project late',
       'account.project.deleted project p1',
     ]);
@@ -190,7 +190,7 @@ describe('a list that can’t be trusted', () => {
       });
       expect(world.engine.accounts).toEqual(before);
       expect(world.engine.operations.size).toBe(0);
-      expect(world.said).toEqual([]);
+      expect(world.logged).toEqual([]);
     },
   );
 
@@ -204,7 +204,7 @@ describe('a list that can’t be trusted', () => {
   it('for more than a fifth is missing holds each of them, and announces none', async () => {
     expect(await halfListing()).toMatchObject({ held: 6, deleted: 1 });
     // The list of users is another list: one of twenty is missing there.
-    expect(world.said).toEqual(['account.user.deleted user u1']);
+    expect(world.logged).toEqual(['account.user.deleted user u1']);
     expect([...world.engine.operations.values()].map(({ scope }) => scope.id)).toEqual(MISSING);
     expect(operationAbout('p0')).toMatchObject({
       state: 'held',
@@ -244,7 +244,7 @@ describe('a list that can’t be trusted', () => {
     for (const id of ['p0', 'p1', 'p2']) world.keystone.put(project(id));
     world.engine.time += 60_000;
     expect(await world.sweep()).toMatchObject({ held: 3, deleted: 0 });
-    expect(world.said).toEqual([]);
+    expect(world.logged).toEqual([]);
     // Those that are listed again were never deleted.
     expect(operationAbout('p0')).toMatchObject({
       state: 'refused',

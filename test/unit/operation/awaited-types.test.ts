@@ -91,7 +91,7 @@ describe('a service that waits for one kind of another', () => {
     ['that went well', () => {}],
     [
       'in which the listing of another resource type failed',
-      () => world.cloud.brokenKinds.set('dns.zone', failure('Transient')),
+      () => world.cloud.brokenTypes.set('dns.zone', failure('Transient')),
     ],
   ])('does not believe the survey, even one %s', async (_, trouble) => {
     make();
@@ -100,16 +100,16 @@ describe('a service that waits for one kind of another', () => {
     await begin();
     const counted = (): boolean => world.taskOf('dns')?.counts['dns.ptr'] !== undefined;
     expect(await world.until(counted)).toBe(true);
-    if (world.cloud.brokenKinds.size > 0)
+    if (world.cloud.brokenTypes.size > 0)
       await world.until(() => (world.taskOf('dns')?.run ?? 0) > 1);
-    world.cloud.brokenKinds.clear();
+    world.cloud.brokenTypes.clear();
     world.cloud.make('dns.ptr', TARGET, 'target-late', 8);
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
   });
 
   it('waits for all of it where the resource type can not be listed', async () => {
     make();
-    world.cloud.brokenKinds.set('dns.ptr', failure('Unsupported', 'dns.ptr.hidden'));
+    world.cloud.brokenTypes.set('dns.ptr', failure('Unsupported', 'dns.ptr.hidden'));
     await begin();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.ptr': 2, 'keeper.grant': 2 });
   });

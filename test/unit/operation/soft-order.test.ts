@@ -97,7 +97,7 @@ describe('a predecessor that is held up', () => {
     const lacks = { name: 'maker', resourceTypes: { resource: 'A', extra: 'A' } } as const;
     await begin([lacks, service('soft', { dependsOn: [preferred('maker')] })], () => {
       world.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' });
-      world.cloud.brokenKinds.set('maker.extra', failure('Unsupported', 'maker.extension'));
+      world.cloud.brokenTypes.set('maker.extra', failure('Unsupported', 'maker.extension'));
     });
     expect(await world.until(() => gone('soft'), 200)).toBe(true);
     expect(world.left()).toMatchObject({ 'maker.resource': 2 });

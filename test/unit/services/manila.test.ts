@@ -6,7 +6,7 @@ import {
   manilaIn,
   manilaOf,
 } from '../../cloud/documented/manila.ts';
-import type { ManilaKind } from '../../cloud/documented/manila-rows.ts';
+import type { ManilaResourceType } from '../../cloud/documented/manila-rows.ts';
 import { Stage } from './emptying.ts';
 import { testServiceContract } from './service-contract.ts';
 
@@ -19,7 +19,7 @@ const open = async (documented = fake): Promise<void> => {
   stage = await Stage.open({ with: [documented], durations: { documented: 5 } });
 };
 const tables = () => manilaIn(stage.rehearsal.state);
-const rowOf = (resourceType: ManilaKind, name: string): ManilaRow => {
+const rowOf = (resourceType: ManilaResourceType, name: string): ManilaRow => {
   const [row] = tables().of[resourceType].where(
     (one) => one.project_id === stage.project && one.name === name,
   );
@@ -27,7 +27,7 @@ const rowOf = (resourceType: ManilaKind, name: string): ManilaRow => {
   return row;
 };
 /** Changes a row of the customer before anything happens. */
-const bend = (resourceType: ManilaKind, name: string, change: object): ManilaRow =>
+const bend = (resourceType: ManilaResourceType, name: string, change: object): ManilaRow =>
   Object.assign(rowOf(resourceType, name), change);
 const asked = (path: RegExp, method = 'GET') =>
   stage.rehearsal.calls.filter(
@@ -167,7 +167,7 @@ describe('what Manila does not delete', () => {
     finished(await stage.expectEmptied(manila));
   });
 
-  it.each<[string, ManilaKind, string, object, string[], 'operator' | 'none']>([
+  it.each<[string, ManilaResourceType, string, object, string[], 'operator' | 'none']>([
     [
       'a failed share in the recycle bin',
       'share',
@@ -305,7 +305,7 @@ describe('a deletion in Manila that hangs', () => {
       (condition) => condition.resourceType === resourceType && condition.since !== undefined,
     );
 
-  it.each<[ManilaKind, string]>([
+  it.each<[ManilaResourceType, string]>([
     ['share', 'plain'],
     ['snapshot', 'snapshot'],
     ['share-server', 'server'],

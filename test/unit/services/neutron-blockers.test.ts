@@ -26,12 +26,12 @@ describe('Neutron, what stands in the way', () => {
       floating_network_id: outside,
       port_id: guest.id,
     });
-    const { net: apiOf } = scene.wire(scene.dead, 'free', '10.8.0.0/24');
+    const { net: free } = scene.wire(scene.dead, 'free', '10.8.0.0/24');
 
     const report = await scene.cleaner.run(scene.dead);
     expect(scene.network.floatingips.get(ip.id)).toBeDefined();
     expect(scene.network.ports.get(guest.id)).toBeDefined();
-    expect(scene.network.networks.get(apiOf.id)).toBeUndefined();
+    expect(scene.network.networks.get(free.id)).toBeUndefined();
     expect(left(report)).toEqual({
       'neutron.router-interface': 1,
       'neutron.router': 1,
@@ -54,10 +54,10 @@ describe('Neutron, what stands in the way', () => {
     const { state } = scene.cloud;
     const { net, sub } = scene.wire(scene.neighbor, 'theirs');
     const router = addRouter(state, scene.dead, { name: 'own' });
-    const apiUrl = addInterface(state, router, sub);
-    Object.assign(apiUrl, { project_id: scene.neighbor, tenant_id: scene.neighbor });
+    const interfacePort = addInterface(state, router, sub);
+    Object.assign(interfacePort, { project_id: scene.neighbor, tenant_id: scene.neighbor });
     const report = await scene.cleaner.run(scene.dead);
-    expect(scene.network.ports.get(apiUrl.id)?.device_id).toBe(router.id);
+    expect(scene.network.ports.get(interfacePort.id)?.device_id).toBe(router.id);
     expect(scene.network.networks.get(net.id)).toBeDefined();
     expect(report.outcome.is).toBe('again');
     expect(report.conditions).toContainEqual(
@@ -72,10 +72,10 @@ describe('Neutron, what stands in the way', () => {
     await start();
     const { sub } = scene.wire(scene.dead, 'own');
     const router = addRouter(scene.cloud.state, scene.neighbor, { name: 'theirs' });
-    const apiUrl = addInterface(scene.cloud.state, router, sub);
-    Object.assign(apiUrl, { project_id: scene.dead, tenant_id: scene.dead });
+    const interfacePort = addInterface(scene.cloud.state, router, sub);
+    Object.assign(interfacePort, { project_id: scene.dead, tenant_id: scene.dead });
     const report = await scene.cleaner.run(scene.dead);
-    expect(scene.network.ports.get(apiUrl.id)).toBeDefined();
+    expect(scene.network.ports.get(interfacePort.id)).toBeDefined();
     expect(scene.network.routers.get(router.id)).toBeDefined();
     expect(report.conditions.map(({ message }) => message)).toContain(
       `1 router of project ${scene.neighbor} prevents the deletion`,

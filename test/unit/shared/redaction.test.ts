@@ -142,7 +142,7 @@ describe.each(SECRET_TEXTS)('%s in text of another program', (_, text) => {
     };
     world.httpPlugins.push('rating');
     world.cloud.blocks.set('compute', { message: text, actor: 'operator', advice: text });
-    world.cloud.brokenKinds.set('network.port', new Error(text) as never);
+    world.cloud.brokenTypes.set('network.port', new Error(text) as never);
     await world.ask();
     await world.settle();
     const task = world.task('rating');
