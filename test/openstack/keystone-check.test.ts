@@ -167,7 +167,9 @@ describe('a project whose end Keystone would refuse', () => {
       expect(await hasNetwork(made.network)).toBe(true);
     expect(view.operation.hold?.advice).toContain('openstack project set --no-immutable');
     await setProject(made.project, { options: { immutable: false } });
-    await until('it goes on', 90, async () => ((await isEnabled(made.project)) ? undefined : true));
+    await until('it goes on', OPERATION_SECONDS, async () =>
+      (await isEnabled(made.project)) ? undefined : true,
+    );
     const ended = await propagator.operation(
       { project: made.project },
       isState('finished'),

@@ -56,13 +56,19 @@ export const newPrefix = (): string => `kp-${randomBytes(3).toString('hex')}`;
 
 /**
  * A new cloud maps its compute hosts to a cell only after a while (nova-scheduler discovers them).
- * Until then no server finds a host.
+ * Until then no server finds a host, and neither does it while no nova-compute is up.
  */
-const untilBootable = (cloud: Cloud): Promise<boolean> =>
-  until('Nova lists a compute host', CLOUD_SECONDS, async () => {
-    const { json } = await cloud.admin.call('compute', 'GET', '/os-hypervisors');
-    return rowsOf(json, 'hypervisors').length > 0 ? true : undefined;
+const untilBootable = async (cloud: Cloud): Promise<void> => {
+  await until('a nova-compute is up', CLOUD_SECONDS, async () => {
+    const path = '/os-services?binary=nova-compute';
+    const services = await cloud.admin.rows('compute', path, 'services');
+    return services.some((row) => row.state === 'up' && row.status === 'enabled') || undefined;
   });
+  await until('Nova lists a compute host', CLOUD_SECONDS, async () => {
+    const { json } = await cloud.admin.call('compute', 'GET', '/os-hypervisors');
+    return rowsOf(json, 'hypervisors').length > 0 || undefined;
+  });
+};
 
 /** Creates a domain with one project for each entry of `fills` and fills them in parallel. */
 export async function populate(

@@ -64,7 +64,7 @@ describe('what anybody may put on the queue', () => {
     await on.deleteProject('doomed');
     const doomed = on.idOf('doomed');
     await on.propagator.operation({ project: doomed }, isOver, OPERATION_SECONDS);
-    const quarantined = await until('all garbage is in quarantine', 30, async () => {
+    const quarantined = await until('all garbage is in quarantine', OPERATION_SECONDS, async () => {
       const all = await on.propagator.quarantine();
       return all.total >= MESSAGES ? all : undefined;
     });
