@@ -14,14 +14,16 @@ const RUNBOOK_HEIGHT = 16;
 export function dashboards(stack: Stack): Resources {
   const metrics = [...stageRow(stack), ...queueRows(stack)];
   return {
-    Dashboard: dashboard(stack.prefix, metrics),
-    RunbooksDashboard: dashboard(runbooksDashboard(stack), runbookTexts()),
+    Dashboard: dashboard(stack.prefix, sub(bodyOf(metrics))),
+    RunbooksDashboard: dashboard(runbooksDashboard(stack), bodyOf(runbookTexts())),
   };
 }
 
-const dashboard = (DashboardName: string, widgets: readonly object[]): Resource => ({
+const bodyOf = (widgets: readonly object[]): string => JSON.stringify({ widgets });
+
+const dashboard = (DashboardName: string, DashboardBody: unknown): Resource => ({
   Type: 'AWS::CloudWatch::Dashboard',
-  Properties: { DashboardName, DashboardBody: sub(JSON.stringify({ widgets })) },
+  Properties: { DashboardName, DashboardBody },
 });
 
 const widget = (x: number, y: number, title: string, metrics: unknown[], stat: string) => ({
@@ -81,8 +83,7 @@ const runbookTexts = () =>
   RUNBOOKS.map((name, index) => {
     const page = new URL(`../../../docs/runbooks/${name}.md`, import.meta.url);
     const text = readFileSync(page, 'utf8').replace(/\[([^\]]+)\]\([^)]+\)/g, '$1');
-    // `Fn::Sub` would replace a shell variable.
-    const markdown = `(${name})\n\n${text}`.replaceAll('${', '${!');
+    const markdown = `(${name})\n\n${text}`;
     const [y, height] = [index * RUNBOOK_HEIGHT, RUNBOOK_HEIGHT];
     return { type: 'text', x: 0, y, width: WHOLE_WIDTH, height, properties: { markdown } };
   });

@@ -1,0 +1,122 @@
+// node infra/aws/lint/lint.ts: checks the packaged template with cfn-lint and checkov, which it
+// installs from PyPI into .lint in this folder, once for each content of requirements.txt.
+// baseline.json names each accepted rule with the reason. The exit code is 1 for a finding that is
+// not accepted, and for an accepted rule that finds nothing any more.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as z from 'zod';
+
+const HERE = import.meta.dirname;
+const ROOT = join(HERE, '../../..');
+const VENV = join(HERE, '.lint');
+const TEMPLATE = 'cloudformation-template-update-stack.json';
+/** With a key of the operator, because the rules about encryption with such a key apply then. */
+const PARAMETERS = ['kmsKey=arn:aws:kms:eu-central-1:123456789012:key/k', 'alarmEmail=a@b.example'];
+
+export interface Finding {
+  readonly rule: string;
+  readonly resource: string;
+  readonly message: string;
+}
+/** Accepted rules of one tool, each with the reason. */
+export type Baseline = Readonly<Record<string, string>>;
+
+/** The lines to print for one tool: findings outside of the baseline, and outdated entries of it. */
+export function complaints(
+  tool: string,
+  findings: readonly Finding[],
+  baseline: Baseline,
+): string[] {
+  const found = new Set(findings.map(({ rule }) => rule));
+  return [
+    ...findings
+      .filter(({ rule }) => !(rule in baseline))
+      .map(({ rule, resource, message }) => `${tool} ${rule} ${resource}: ${message}`),
+    ...Object.keys(baseline)
+      .filter((rule) => !found.has(rule))
+      .map((rule) => `${tool} ${rule} finds nothing any more: remove it from baseline.json`),
+  ];
+}
+
+function install(): void {
+  const [wanted, stamp] = [join(HERE, 'requirements.txt'), join(VENV, 'installed')];
+  const text = readFileSync(wanted, 'utf8');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === text) return;
+  rmSync(VENV, { recursive: true, force: true });
+  execFileSync('python3', ['-m', 'venv', VENV], { stdio: 'inherit' });
+  const pip = ['install', '--quiet', '--disable-pip-version-check', '--requirement', wanted];
+  execFileSync(join(VENV, 'bin/pip'), pip, { stdio: 'inherit' });
+  writeFileSync(stamp, text);
+}
+
+const run = (tool: string, args: readonly string[]): unknown => {
+  const { stdout, stderr, error } = spawnSync(join(VENV, 'bin', tool), args, {
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
+  if (error) throw error;
+  if (stdout.trim() === '') throw new Error(`${tool} printed nothing:\n${stderr}`);
+  return JSON.parse(stdout);
+};
+
+const CfnLint = z.array(
+  z.object({
+    Rule: z.object({ Id: z.string() }),
+    Message: z.string(),
+    Location: z.object({ Path: z.array(z.union([z.string(), z.number()])).nullable() }),
+  }),
+);
+const cfnLint = (template: string): Finding[] =>
+  CfnLint.parse(run('cfn-lint', ['--format', 'json', template])).map(
+    ({ Rule, Message, Location }) => ({
+      rule: Rule.Id,
+      resource: String(Location.Path?.[1] ?? ''),
+      message: Message,
+    }),
+  );
+
+const Checkov = z.object({
+  results: z.object({
+    failed_checks: z.array(
+      z.object({ check_id: z.string(), check_name: z.string(), resource: z.string() }),
+    ),
+  }),
+  summary: z.object({ parsing_errors: z.literal(0), passed: z.number().min(100) }),
+});
+const checkov = (template: string): Finding[] =>
+  Checkov.parse(
+    run('checkov', ['-f', template, '--framework', 'cloudformation', '--quiet', '-o', 'json']),
+  ).results.failed_checks.map(({ check_id, check_name, resource }) => ({
+    rule: check_id,
+    resource,
+    message: check_name,
+  }));
+
+const Baselines = z.object({
+  'cfn-lint': z.record(z.string(), z.string().min(20)),
+  checkov: z.record(z.string(), z.string().min(20)),
+});
+
+function main(): void {
+  const baseline = Baselines.parse(JSON.parse(readFileSync(join(HERE, 'baseline.json'), 'utf8')));
+  install();
+  const folder = mkdtempSync(join(tmpdir(), 'propagator-lint-'));
+  try {
+    const parameters = PARAMETERS.map((one) => `--param=${one}`);
+    const args = ['package', '--stage', 'lint', '--package', folder, ...parameters];
+    execFileSync(join(ROOT, 'node_modules/.bin/serverless'), args, { cwd: ROOT, stdio: 'pipe' });
+    const template = join(folder, TEMPLATE);
+    const lines = [
+      ...complaints('cfn-lint', cfnLint(template), baseline['cfn-lint']),
+      ...complaints('checkov', checkov(template), baseline.checkov),
+    ];
+    process.stdout.write(lines.map((line) => `${line}\n`).join('') || 'No finding.\n');
+    process.exitCode = lines.length > 0 ? 1 : 0;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+if (import.meta.main) main();

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { THRESHOLDS } from '../../../infra/aws/template/alarms.ts';
+import { functionsOf } from '../../../infra/aws/template/functions.ts';
+import { stackOf } from '../../../infra/aws/template/stack.ts';
+
+const stack = stackOf('prod', {});
+const queueOf = (name: string) => {
+  const found = stack.topology.queues.find(({ queue }) => queue === name);
+  if (!found) throw new Error(`the template has no queue ${name}`);
+  return found;
+};
+const [ingest, coordinate, nova] = ['ingest', 'coordinate', 'service-nova'].map(queueOf);
+const atOnce = (name: string) =>
+  functionsOf(stack).find((one) => one.name === name)?.queue?.maxConcurrency;
+const days = (seconds = 0) => seconds / 86_400;
+const minutes = (seconds = 0) => Math.floor(seconds / 60);
+/** How long a message of a service takes to its dead-letter queue if each delivery ends in death. */
+const toDeath = minutes((nova?.mostReceives ?? 0) * (nova?.visibilitySeconds ?? 0));
+const { oldestSeconds, ...limit } = THRESHOLDS;
+
+/** Every number that a runbook takes from the template, as the sentence has it. */
+const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
+  [
+    'oldest-message',
+    `For ${limit.oldestMinutes} minutes the oldest message of a queue has been older than ${oldestSeconds.ingest} s`,
+  ],
+  ['oldest-message', `${oldestSeconds.service} s (a service)`],
+  ['oldest-message', `keeps messages for ${days(nova?.retentionSeconds)} days`],
+  ['oldest-message', `dead-letter messages for ${days(nova?.dead.retentionSeconds)} days`],
+  ['oldest-message', `emptied by ${atOnce('service-nova')} functions`],
+  ['oldest-message', `after ${nova?.mostReceives} deliveries`],
+  [
+    'function-errors',
+    `More than ${limit.errors} invocations of a function within ${limit.errorMinutes} minutes`,
+  ],
+  ['function-errors', `${minutes(ingest?.visibilitySeconds)} minutes for \`ingest\` and`],
+  ['function-errors', `${minutes(coordinate?.visibilitySeconds)} minutes for \`ingest\` and`],
+  ['function-errors', `${minutes(nova?.visibilitySeconds)} minutes for a service`],
+  ['function-errors', `after ${nova?.mostReceives} such deliveries`],
+  ['dead-letters', `after ${nova?.mostReceives} deliveries`],
+  ['dead-letters', `up to ${Math.floor(toDeath / 60)} hours ${toDeath % 60} minutes`],
+  ['function-throttles', `For ${limit.throttleMinutes} minutes Lambda`],
+  ['function-throttles', `At most ${atOnce('service-nova')} functions work on a queue`],
+  ['function-throttles', `\`coordinate\` ${atOnce('coordinate')}, \`ingest\` ${atOnce('ingest')}`],
+  ['silent-source', `For ${stack.parameters.silentMinutes} minutes`],
+  ['sweep-missing', `has not for ${limit.sweepMinutes} minutes`],
+  ['dead-letters-expire', `the last ${days(nova?.dead.retentionSeconds) / 2} days`],
+  ['dead-letters-expire', `after ${days(nova?.dead.retentionSeconds)} days`],
+  ['dead-letters-expire', `up to ${days(nova?.retentionSeconds)} days are gone`],
+  ['api-errors', `more than ${limit.api5xx} requests failed within ${limit.apiMinutes} minutes`],
+  ['api-errors', `longer than ${limit.apiSeconds} s (p99) for ${limit.apiSlowMinutes} minutes`],
+  ['README', `arrived for ${stack.parameters.silentMinutes} minutes`],
+  ['README', `has not run for ${limit.sweepMinutes} minutes`],
+];
+
+describe('the numbers of the runbooks', () => {
+  it.each(SENTENCES)('%s says what the template has: %s', (page, sentence) => {
+    const file = new URL(`../../../docs/runbooks/${page}.md`, import.meta.url);
+    const text = readFileSync(file, 'utf8').replace(/\s+/g, ' ');
+    expect(text).toContain(sentence);
+  });
+
+  it('include the concurrency of a service, which docs/settings.md multiplies', () => {
+    const file = new URL('../../../docs/settings.md', import.meta.url);
+    expect(readFileSync(file, 'utf8')).toContain(
+      `a queue has up to ${atOnce('service-nova')} functions, so a service gets up to ` +
+        `${atOnce('service-nova')} times as many calls`,
+    );
+  });
+});
