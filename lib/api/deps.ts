@@ -1,7 +1,6 @@
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { Mode } from '../operation/model.ts';
-import type { StopDecision } from '../operation/stop.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import type { Authentication } from './authentication.ts';
@@ -21,11 +20,6 @@ export interface ApiDeps {
   readonly log: ErrorDeps['log'];
   /** Called for each request that ends in an unexpected error. */
   readonly onUnexpected?: () => void;
-  /**
-   * Called after a person has stopped or resumed all destructive work. On AWS it switches the
-   * triggers of the service functions.
-   */
-  readonly onStop?: (decision: StopDecision) => Promise<void>;
   readonly protection: () => Promise<Protection>;
   /** The parts of `/healthz` other than the database. `ok: false` makes it 503. */
   health(): { readonly ok: boolean; readonly [part: string]: unknown };

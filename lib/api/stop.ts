@@ -10,13 +10,12 @@ const StopsQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).de
 
 /**
  * Routes that stop all destructive work, resume it, and list these decisions. A repeated stop is
- * stored again, with its own reason. The decision is stored before the triggers of the functions
- * are switched: running functions read it before each removal.
+ * stored again, with its own reason. Running
+ * functions read the decision before each removal.
  */
-export function stopRoutes(app: Hono, { engine, now, onStop }: ApiDeps): void {
+export function stopRoutes(app: Hono, { engine, now }: ApiDeps): void {
   const decide = async (decision: StopDecision) => {
     await engine.commit({ stopDecision: decision });
-    await onStop?.(decision);
     return decision;
   };
   for (const [path, what] of [
