@@ -10,8 +10,8 @@ const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 /** What a person at three in the morning asks, in this order. */
 const QUESTIONS = [
   'What it means.',
-  'Who is hurt.',
-  'First look.',
+  'Effect.',
+  'First check.',
   'Causes',
   'The safe action.',
   'It is over when',
@@ -28,7 +28,7 @@ describe.each(RUNBOOKS.filter((page) => !page.endsWith('README.md')))('%s', (pag
   });
 
   it('begins with a command', () => {
-    const [, first = ''] = /\*\*First look\.\*\*([\s\S]*?)\n\n/.exec(read(page)) ?? [];
+    const [, first = ''] = /\*\*First check\.\*\*([\s\S]*?)\n\n/.exec(read(page)) ?? [];
     expect(first).toMatch(/`(npx propagator|aws|curl) [^`]+`/);
   });
 });
