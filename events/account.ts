@@ -40,6 +40,8 @@ export const ProjectAccount = z.object({
   id: ProjectId,
   domainId: DomainId.optional(),
   parentId: z.string().optional(),
+  /** Absent: the project has none, or they are not known. */
+  tags: z.array(z.string()).optional(),
   ...known,
 });
 /** A domain as an account event shows it. */

@@ -6,6 +6,7 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import type { ApiDeps } from './deps.ts';
 import { notificationRoutes } from './notifications.ts';
 import { operationRoutes } from './operations.ts';
+import { projectRoutes } from './projects.ts';
 import { protect } from './protect.ts';
 import { serviceRoutes } from './services.ts';
 import { stopRoutes } from './stop.ts';
@@ -33,6 +34,7 @@ export function api(deps: ApiDeps): Hono {
   });
 
   operationRoutes(app, deps);
+  projectRoutes(app, deps);
   serviceRoutes(app, deps);
   taskRoutes(app, deps);
   deadLetterRoutes(app, deps);

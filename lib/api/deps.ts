@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/port.ts';
 import type { Cloud } from '../openstack/cloud.ts';
 import type { Mode } from '../operation/model.ts';
+import type { Policy } from '../policy/schema.ts';
 import type { Protection } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import type { Authentication } from './authentication.ts';
@@ -9,6 +10,8 @@ import type { ErrorDeps } from './errors.ts';
 export interface ApiDeps {
   readonly engine: Engine;
   readonly mode: Mode;
+  /** The policy file; without it, a disabled project is only reported. */
+  readonly policy?: Policy;
   readonly cloud: Pick<Cloud, 'keystone' | 'keystoneActions' | 'registry' | 'access'>;
   readonly services: readonly Service[];
   /** Services that are off by default and that the settings turn on. */

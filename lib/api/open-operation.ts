@@ -1,5 +1,6 @@
 import type { OperationId, ProjectId } from '../../events/ids.ts';
 import type { Engine } from '../engine/port.ts';
+import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Operation } from '../operation/model.ts';
 import { openRequest, type RequestAnswer } from '../operation/request.ts';
 import { openRerun, whyNotAgain } from '../operation/rerun.ts';
@@ -27,7 +28,7 @@ export async function request(
   const { keystone, keystoneActions } = deps.cloud;
   const [shown, existing, protection] = await Promise.all([
     keystone.show('project', requested.project),
-    deps.engine.reads.operationsAbout('project', requested.project),
+    deps.engine.reads.operationsAbout('project', requested.project).then(cleanupsOf),
     deps.protection(),
   ]);
   if (shown.is === 'present' && shown.account.type === 'domain')
@@ -90,10 +91,16 @@ export async function rerun(
   requested: AdministratorRequest,
   deps: ApiDeps,
 ): Promise<RequestAnswer> {
+  if (earlier.action !== 'cleanup')
+    return {
+      is: 'refused',
+      because: `${earlier.id} is a ${earlier.action}, and only a cleanup can be run again`,
+      advice: `Type: propagator project ${earlier.action} ${earlier.scope.id} --reason "…"`,
+    };
   const { reads } = deps.engine;
   const { type, id } = earlier.scope;
   const [existing, record, projects, protection] = await Promise.all([
-    reads.operationsAbout(type, id),
+    reads.operationsAbout(type, id).then(cleanupsOf),
     reads.account(type, id),
     type === 'user' ? reads.projectsOfMember(earlier.scope.id) : [],
     deps.protection(),

@@ -162,7 +162,9 @@ function releaseOf(
       type: 'operation.released',
       data: { operationId: id, ...decision, since: hold?.since },
     };
-  if (state !== 'observed' || mode !== 'enforce' || request) return undefined;
+  // The policy decides about the mode of a suspend or resume, so a release cannot enforce one.
+  if (state !== 'observed' || mode !== 'enforce' || request || operation.action !== 'cleanup')
+    return undefined;
   const again = {
     ...cause,
     messageId: `released/${id}`,

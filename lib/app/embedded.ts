@@ -23,6 +23,7 @@ import { checkCloud } from './check-cloud.ts';
 import { startInventorySync } from './inventory-sync.ts';
 import { listen } from './listen.ts';
 import { loadPlugins, resolvePlugins } from './plugins.ts';
+import { loadPolicy } from './policy-file.ts';
 import { startOrUndo, type Teardown } from './teardown.ts';
 
 /** The options of {@link startEmbedded}. */
@@ -116,7 +117,9 @@ async function start(
     maxResourcesPerOperation: settings.PROPAGATOR_MAX_RESOURCES_PER_OPERATION,
     maxOperationsPerHour: settings.PROPAGATOR_MAX_OPERATIONS_PER_HOUR,
   };
-  const common = { engine, cloud, services, optedIn, mode, protection, now };
+  const policy = loadPolicy(settings.PROPAGATOR_POLICY);
+  const tokenCacheMillis = settings.PROPAGATOR_TOKEN_CACHE_TIME;
+  const common = { engine, cloud, services, optedIn, mode, policy, protection, now };
 
   await opened.work('ingest', { concurrency: 1, batch: 200 }, (deliveries) =>
     ingest(deliveries, {
@@ -147,6 +150,7 @@ async function start(
     const deps = {
       ...common,
       confirmationIntervalMillis,
+      tokenCacheMillis,
       concurrency,
       budgetMillis: RUN_BUDGET_MILLIS,
       stopping: stopping.signal,

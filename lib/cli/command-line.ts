@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { PropagatorError } from '../shared/errors.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
+import { policyCommands } from './commands/lifecycle.ts';
 import { operationCommands } from './commands/operations.ts';
 import { queueCommands } from './commands/queues.ts';
 import { serviceCommands } from './commands/services.ts';
@@ -81,6 +82,7 @@ function commands(terminal: Terminal): Command {
       await relay(process.env);
     });
   operationCommands(program, terminal);
+  policyCommands(program, terminal);
   serviceCommands(program, terminal);
   deadLetterCommands(program, terminal);
   queueCommands(program, terminal);

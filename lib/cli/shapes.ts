@@ -70,6 +70,7 @@ export type TaskShape = z.infer<typeof TaskShape>;
 export const OperationShape = z.looseObject({
   operation: z.looseObject({
     id: z.string(),
+    action: z.string().default('cleanup'),
     mode: z.string(),
     state: z.string(),
     scope: z.looseObject({

@@ -2,7 +2,7 @@ import type { DomainId, OperationId, TaskId, UserId } from '../../events/ids.ts'
 import type { Message, Outgoing, QueueName } from '../../events/index.ts';
 import type { ServiceRequested } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
-import type { Operation, OperationState, Scope, Task, Waiver } from '../operation/model.ts';
+import type { Action, Operation, OperationState, Scope, Task, Waiver } from '../operation/model.ts';
 import type { StopDecision } from '../operation/stop.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 
@@ -39,8 +39,34 @@ export interface Change {
   readonly unwaived?: readonly string[];
   /** A person's decision to stop all destructive work, or to resume it. The newest one applies. */
   readonly stopDecision?: StopDecision;
+  /** Records that other modules define. A wrong version is a `conflict`. */
+  readonly documents?: readonly WrittenDocument[];
   /** Amounts to add, by counter name, for example `notification.dropped.identity.authenticate`. */
   readonly counters?: Readonly<Record<string, number>>;
+}
+
+/**
+ * The place of a document. `collection`: `suspension` (what suspend recorded, by project) or `hold`
+ * (suspensions by an operator). `id` is unique in the partition, and at most 1000 bytes long.
+ */
+export interface DocumentKey {
+  readonly collection: 'suspension' | 'hold';
+  readonly partition: string;
+  readonly id: string;
+}
+/** A stored document. `value` is JSON; its module parses it. `version` counts the writes. */
+export interface StoredDocument extends DocumentKey {
+  readonly version: number;
+  readonly value: unknown;
+}
+/**
+ * A document to write: `version` is the version that was read (0: new). Without `value` it is
+ * deleted. One change should hold at most 50 documents, because AWS may write more of them in part
+ * before a conflict.
+ */
+export interface WrittenDocument extends DocumentKey {
+  readonly version: number;
+  readonly value?: unknown;
 }
 
 /** A dead-letter message: the queue or the task gave it up. Every queue has them. */
@@ -120,10 +146,11 @@ export interface Reads {
   tasks(operationId: OperationId): Promise<Task[]>;
   task(id: TaskId): Promise<Task | undefined>;
   /**
-   * Number of operations about accounts of this type in mode `enforce` that began to delete since
-   * `at` (epoch milliseconds). The hourly cap uses it.
+   * Number of operations of this action (default `cleanup`) about accounts of this type, in mode
+   * `enforce`, that began to change anything since `at` (epoch milliseconds). The hourly cap uses
+   * it.
    */
-  startedSince(at: number, type: Scope['type']): Promise<number>;
+  startedSince(at: number, type: Scope['type'], action?: Action): Promise<number>;
   account(type: 'project' | 'domain' | 'user', id: string): Promise<AccountRecord | undefined>;
   /**
    * The known accounts among `ids`, or without `ids` all accounts of the type, including deleted
@@ -154,6 +181,12 @@ export interface Reads {
   stopDecision(): Promise<StopDecision | undefined>;
   /** All such decisions, newest first. */
   stopDecisions(limit: number): Promise<StopDecision[]>;
+  /** The documents of a partition whose ids begin with `prefix`, in the order of their ids. */
+  documents(
+    collection: DocumentKey['collection'],
+    partition: string,
+    prefix?: string,
+  ): Promise<StoredDocument[]>;
   /** Those of the message ids that were ingested before. */
   seen(messageIds: readonly string[]): Promise<Set<string>>;
   /** Newest first. */

@@ -14,6 +14,7 @@ import {
 } from '../../events/service.ts';
 import type { AccountRecord, QuarantineRecord } from '../account/inventory.ts';
 import {
+  ACTIONS,
   OPERATION_STATES,
   type Operation,
   TASK_STATES,
@@ -69,7 +70,7 @@ const StoredScope = z.discriminatedUnion('type', [
 
 export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   id: OperationId,
-  action: z.literal('cleanup'),
+  action: z.enum(ACTIONS),
   scope: StoredScope,
   generation: z.number(),
   mode: z.enum(['observe', 'enforce']),
@@ -133,6 +134,14 @@ export const StoredOperation: z.ZodType<Operation> = z.looseObject({
   openedAt: z.number(),
   startedAt: unset(z.number()),
   endedAt: unset(z.number()),
+  lifecycle: z
+    .looseObject({
+      hasSuperseded: unset(z.boolean()),
+      asked: unset(z.looseObject({ by: z.string(), reason: z.string() })),
+      rule: unset(z.number()),
+      settleAt: unset(z.number()),
+    })
+    .optional(),
   version: z.number(),
 });
 

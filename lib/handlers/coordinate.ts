@@ -6,17 +6,21 @@ import type { Cloud } from '../openstack/cloud.ts';
 import { awaitsConfirmation, type KeystoneAnswer } from '../operation/confirmation.ts';
 import type { DomainProject } from '../operation/domain.ts';
 import { summarize } from '../operation/keystone-check.ts';
+import { askAgainMessages, cleanupsOf, lifecyclesOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { openCleanup } from '../operation/open.ts';
 import { projectScope, scopeOf } from '../operation/scope.ts';
 import { type CloudSnapshot, cloudSnapshot } from '../operation/snapshot.ts';
 import { type Input, step } from '../operation/step.ts';
 import type { Rules, Step } from '../operation/transaction.ts';
+import type { Policy } from '../policy/schema.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
 import type { Service } from '../task/service.ts';
 import { livingAlike } from './alike.ts';
 import { keystoneAction } from './keystone-action.ts';
+import { lifecycleConfirmation, openForChange } from './lifecycle.ts';
+import { forgetSuspension } from './suspension-store.ts';
 
 /** The dependencies of {@link coordinate}. */
 export interface CoordinateDeps {
@@ -25,6 +29,8 @@ export interface CoordinateDeps {
   readonly services: readonly Service[];
   readonly mode: Mode;
   readonly gracePeriodMillis: number;
+  /** The policy file; without it, a disabled project is only reported. */
+  readonly policy?: Policy;
   /** The accounts that the settings protect. */
   readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
   /**
@@ -74,9 +80,16 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
     case 'account.domain.deleted':
     case 'account.user.deleted':
       return open(message, deps);
+    case 'account.project.disabled':
+    case 'account.project.enabled':
+    case 'account.domain.disabled':
+    case 'account.domain.enabled':
+      return openForChange(message, deps);
     case 'operation.confirm':
       return withOperation(message.data.operationId, deps, (operation) =>
-        confirmation(operation, message.data.confirmation, deps),
+        operation.action === 'cleanup'
+          ? confirmation(operation, message.data.confirmation, deps)
+          : lifecycleConfirmation(operation, message.data.confirmation, deps),
       );
     case 'operation.keystone-action':
       return withOperation(message.data.operationId, deps, (operation) =>
@@ -106,7 +119,8 @@ async function decide(message: Message, deps: CoordinateDeps): Promise<Step | un
         report: message,
       }));
     case 'operation.finished': {
-      const { parentId } = message.data;
+      const { parentId, operationId } = message.data;
+      await forgetAfterCleanup(operationId, deps);
       if (!parentId) return undefined;
       return withOperation(parentId, deps, async () => ({
         is: 'child-ended',
@@ -130,7 +144,7 @@ async function withOperation(
   const [tasks, happened, startedLastHour, waivers] = await Promise.all([
     reads.tasks(id),
     input(operation),
-    reads.startedSince(deps.now() - HOUR, operation.scope.type),
+    reads.startedSince(deps.now() - HOUR, operation.scope.type, operation.action),
     reads.waivers(),
   ]);
   return (
@@ -139,14 +153,23 @@ async function withOperation(
   );
 }
 
+/** A project that was cleaned up is never resumed, so what its suspension recorded is removed. */
+async function forgetAfterCleanup(id: OperationId, { engine }: CoordinateDeps): Promise<void> {
+  const operation = await engine.reads.operation(id);
+  if (operation?.action !== 'cleanup' || operation.scope.type !== 'project') return;
+  if (operation.state === 'finished' || operation.state === 'unverified')
+    await forgetSuspension(operation.scope.id, engine);
+}
+
 async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | undefined> {
   const { account, cause } = event.data;
   const { reads } = deps.engine;
-  const [record, existing, projects] = await Promise.all([
+  const [record, all, projects] = await Promise.all([
     reads.account(account.type, account.id),
     reads.operationsAbout(account.type, account.id),
     account.type === 'user' ? reads.projectsOfMember(account.id) : [],
   ]);
+  const existing = cleanupsOf(all);
   const scope = scopeOf(account, { record, projects });
   const opened = openCleanup({
     scope,
@@ -164,7 +187,7 @@ async function open(event: AccountEvent, deps: CoordinateDeps): Promise<Step | u
     return {
       operations: [opened.operation],
       tasks: [],
-      messages: opened.messages,
+      messages: [...opened.messages, ...askAgainMessages(lifecyclesOf(all))],
       deadLetters: [],
     };
   // The deletion may concern an operation that an administrator requested. That operation asks
@@ -258,7 +281,7 @@ async function projectsOf(domainId: DomainId, deps: CoordinateDeps): Promise<Dom
   const projects = records.map(async (record): Promise<DomainProject | undefined> => {
     if (record.account.type !== 'project') return undefined;
     const scope = projectScope(record.account, record);
-    const existing = await deps.engine.reads.operationsAbout('project', scope.id);
+    const existing = cleanupsOf(await deps.engine.reads.operationsAbout('project', scope.id));
     return {
       scope,
       existing,

@@ -5,6 +5,7 @@ import type { AccountRecord } from '../account/inventory.ts';
 import type { Keystone } from '../account/keystone.ts';
 import { comparePage, doubtAbout, isAlive, isMissing, sweptEvent } from '../account/sweep.ts';
 import type { Engine } from '../engine/port.ts';
+import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
 import { hasEnded, isInDoubt, openCleanup, refuse } from '../operation/open.ts';
 import { scopeOf } from '../operation/scope.ts';
@@ -173,7 +174,7 @@ async function takeMissing(
 ): Promise<'deleted' | Operation | undefined> {
   const { engine, log, now } = deps;
   const { account } = record;
-  const existing = await engine.reads.operationsAbout(account.type, account.id);
+  const existing = cleanupsOf(await engine.reads.operationsAbout(account.type, account.id));
   const last = existing[0];
   // A later listing with fewer missing accounts does not replace the decision of a person.
   if (last && isInDoubt(last)) return last;

@@ -11,6 +11,8 @@ export interface ServiceDeps {
   readonly services: readonly ServiceAddress[];
   readonly mode: Mode;
   readonly confirmationIntervalMillis: number;
+  /** How long the services accept a token that they have validated; default: 300 s. */
+  readonly tokenCacheMillis?: number | undefined;
   readonly protection: () => Promise<Protection>;
   readonly concurrency: Readonly<Record<string, number>>;
   /** Milliseconds during which one run may begin new removals. */

@@ -6,6 +6,7 @@ import { type AccountState, preflight } from '../operation/preflight.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
+import { lifecycleObstacle } from './lifecycle-task.ts';
 import { currentStop } from './stop-switch.ts';
 import type { ServiceDeps } from './task-deps.ts';
 import { addressOf } from './task-report.ts';
@@ -28,6 +29,15 @@ export async function obstacle(
       type: 'service.progressed',
       data: { ...address, again, conditions: [stopCondition(stop)] },
     };
+  if (operation.action !== 'cleanup') {
+    const condition = await lifecycleObstacle(operation, deps);
+    return (
+      condition && {
+        type: 'service.progressed',
+        data: { ...address, again, conditions: [condition] },
+      }
+    );
+  }
   const because = protectedBecause(operation.scope, await deps.protection());
   const shown = await fetchAccountState(operation, deps);
   const condition = preflight(operation, data.phase, deps.mode, because, shown);

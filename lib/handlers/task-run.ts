@@ -1,4 +1,4 @@
-import type { Phase, ServiceRequested } from '../../events/service.ts';
+import type { Counts, Phase, ServiceRequested } from '../../events/service.ts';
 import { lives } from '../operation/advance.ts';
 import type { Task } from '../operation/model.ts';
 import { stopCondition } from '../operation/stop.ts';
@@ -6,6 +6,7 @@ import { freshMemoize, type RunReport, runProjectCleanup, runUserCleanup } from 
 import { Confirmation } from '../task/safety-rules.ts';
 import type { Service, ServiceApi, Watch } from '../task/service.ts';
 import { otherServices } from './endpoints.ts';
+import { runLifecycle } from './lifecycle-task.ts';
 import { currentStop, type StopDeps, stoppable } from './stop-switch.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
 import { addressOf, progressReporter } from './task-report.ts';
@@ -63,6 +64,11 @@ export async function runService(
     return runUserCleanup({ ...common, confirmation, context: at });
   }
   if (!data.project) throw new TypeError(`${data.taskId}: neither a project nor a user`);
+  if (operation.action !== 'cleanup') {
+    const at = { ...context, projectApi: undefined, project: data.project, members: data.members };
+    const onCounts = (counts: Counts): void => common.onCounts(counts, {});
+    return runLifecycle(service, data, operation, at, deps, onCounts);
+  }
   // The request is read from the stored operation and never from the message, because a forged
   // message must not confirm anything.
   const confirmation = lives(operation)

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceReport, ServiceRequested } from '../../events/service.ts';
 import type { Delivery } from '../engine/port.ts';
+import { hasEnded } from '../operation/open.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { Service, Watch } from '../task/service.ts';
@@ -29,6 +30,8 @@ export async function runTask(
     ]);
     // Fence: a late or duplicate message requests a run that has ended.
     if (!operation || !task || task.run !== request.run || task.endedAt !== undefined) continue;
+    // A later operation has superseded this one.
+    if (operation.action !== 'cleanup' && hasEnded(operation)) continue;
     await deps.engine.commit({
       messages: [redactDeep(await report(service, message, { operation, task }, deps))],
     });

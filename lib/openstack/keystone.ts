@@ -11,6 +11,7 @@ const projectRow = z.object({
   domain_id: z.string().nullish(),
   parent_id: z.string().nullish(),
   is_domain: z.boolean().default(false),
+  tags: z.array(z.string()).nullish(),
 });
 
 function toAccount(value: unknown, context: z.core.$RefinementCtx): Account {
@@ -28,7 +29,7 @@ function toAccount(value: unknown, context: z.core.$RefinementCtx): Account {
 /**
  * Keystone shows a domain also as a project (`is_domain`, Identity API 3.6); it counts as a domain.
  */
-const project = projectRow.transform(({ domain_id, parent_id, is_domain, ...row }, context) =>
+const project = projectRow.transform(({ domain_id, parent_id, is_domain, tags, ...row }, context) =>
   toAccount(
     is_domain
       ? { type: 'domain', ...row }
@@ -37,6 +38,7 @@ const project = projectRow.transform(({ domain_id, parent_id, is_domain, ...row 
           ...row,
           domainId: domain_id ?? undefined,
           parentId: parent_id ?? undefined,
+          ...(tags && tags.length > 0 ? { tags } : {}),
         },
     context,
   ),

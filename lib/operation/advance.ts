@@ -6,8 +6,12 @@ import { isEnded, requestPreDelete, requestReady } from './ready.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
-/** A released operation ignores the caps, because a person has checked it. */
-const mayPassCaps = (operation: Operation): boolean => operation.released !== undefined;
+/**
+ * A released operation ignores the caps, because a person has checked it. A resume ignores them,
+ * because a customer waits for it.
+ */
+const mayPassCaps = (operation: Operation): boolean =>
+  operation.released !== undefined || operation.action === 'resume';
 
 /**
  * True if an administrator requested the operation and Keystone still has the project. The

@@ -28,10 +28,37 @@ export const OPERATION_STATES = [
   'observed',
   'refused',
   'unverified',
+  'superseded',
 ] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
 /** The end states of an operation. */
-export const ENDED: readonly OperationState[] = ['finished', 'observed', 'refused', 'unverified'];
+export const ENDED: readonly OperationState[] = [
+  'finished',
+  'observed',
+  'refused',
+  'unverified',
+  'superseded',
+];
+
+/** `cleanup` follows from a deletion, `suspend` from a disable, `resume` from an enable. */
+export const ACTIONS = ['cleanup', 'suspend', 'resume'] as const;
+export type Action = (typeof ACTIONS)[number];
+export type LifecycleAction = Exclude<Action, 'cleanup'>;
+
+/** What only suspend and resume operations have. */
+export interface Lifecycle {
+  /** Set when an administrator asked for it by a command. The policy then does not apply. */
+  readonly asked?: { readonly by: string; readonly reason: string } | undefined;
+  /** True if this operation superseded one of the opposite action that had not ended. */
+  readonly hasSuperseded?: boolean | undefined;
+  /** The number of the rule in the policy file that decided. */
+  readonly rule?: number | undefined;
+  /**
+   * Epoch milliseconds. Until then a run of a superseded operation may still make its last call, so
+   * only a later listing proves the end.
+   */
+  readonly settleAt?: number | undefined;
+}
 
 /** `members`: users who had a role on the project, recorded before the deletion. */
 export type ProjectScope = Extract<Scope, { type: 'project' }>;
@@ -122,7 +149,7 @@ export interface Hold {
 /** One account change in all services. All times are epoch milliseconds. */
 export interface Operation {
   readonly id: OperationId;
-  readonly action: 'cleanup';
+  readonly action: Action;
   readonly scope: Scope;
   /**
    * Counts the operations about this account, from 1. Each new deletion of the same id and each
@@ -174,6 +201,8 @@ export interface Operation {
   readonly openedAt: number;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
+  /** Set for suspend and resume. */
+  readonly lifecycle?: Lifecycle | undefined;
   /** Optimistic lock: counts the writes. */
   readonly version: number;
 }

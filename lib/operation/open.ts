@@ -73,33 +73,10 @@ export function openCleanup(input: OpenInput): Opened | undefined {
   const generation = (last?.generation ?? 0) + 1;
   const id = operationId(input.scope, generation);
   const operation: Operation = {
-    id,
-    action: 'cleanup',
-    scope: input.scope,
-    generation,
-    mode: input.mode,
-    state: 'confirming',
-    cause: input.cause,
+    ...newOperation({ ...input, id, generation, notBefore: now + input.gracePeriodMillis }),
     parentId: input.parentId,
-    confirmedAt: [],
-    confirmation: 1,
-    notBefore: now + input.gracePeriodMillis,
-    order: [],
-    children: [],
-    hold: undefined,
     request: input.request,
     rerun: input.rerun,
-    next: undefined,
-    keystoneAction: undefined,
-    roles: [],
-    uncovered: [],
-    leftOut: [],
-    waived: [],
-    released: undefined,
-    openedAt: now,
-    startedAt: undefined,
-    endedAt: undefined,
-    version: 0,
   };
   if (input.protectedBecause)
     return {
@@ -112,6 +89,42 @@ export function openCleanup(input: OpenInput): Opened | undefined {
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
   };
 }
+
+/** Returns the record of a cleanup that has just been opened and waits for Keystone. */
+export const newOperation = (
+  input: Pick<Operation, 'id' | 'scope' | 'generation' | 'mode' | 'cause' | 'notBefore'> & {
+    readonly now: number;
+    readonly parentId?: OperationId | undefined;
+  },
+): Operation => ({
+  id: input.id,
+  action: 'cleanup',
+  scope: input.scope,
+  generation: input.generation,
+  mode: input.mode,
+  state: 'confirming',
+  cause: input.cause,
+  parentId: input.parentId,
+  confirmedAt: [],
+  confirmation: 1,
+  notBefore: input.notBefore,
+  order: [],
+  children: [],
+  hold: undefined,
+  request: undefined,
+  rerun: undefined,
+  next: undefined,
+  keystoneAction: undefined,
+  roles: [],
+  uncovered: [],
+  leftOut: [],
+  waived: [],
+  released: undefined,
+  openedAt: input.now,
+  startedAt: undefined,
+  endedAt: undefined,
+  version: 0,
+});
 
 /** Records another deletion during a running operation. The next operation handles it. */
 const followed = (running: Operation, cause: Cause): Opened | undefined =>
@@ -165,10 +178,14 @@ export function refuse(operation: Operation, reason: string, now: number): Opera
   };
 }
 
-/** Returns `op-` and the start of a SHA-256 of the account and the generation. */
-export function operationId(scope: Pick<Scope, 'type' | 'id'>, generation: number): OperationId {
+/** Returns `op-` and the start of a SHA-256 of the action, the account and the generation. */
+export function operationId(
+  scope: Pick<Scope, 'type' | 'id'>,
+  generation: number,
+  action: Operation['action'] = 'cleanup',
+): OperationId {
   const digest = createHash('sha256')
-    .update(['cleanup', scope.type, scope.id, generation].join('\n'))
+    .update([action, scope.type, scope.id, generation].join('\n'))
     .digest('hex');
   return OperationId.parse(`op-${digest.slice(0, 12)}`);
 }

@@ -4,6 +4,8 @@ import { announceEnd } from './advance.ts';
 import { applyConfirmation, type KeystoneAnswer } from './confirmation.ts';
 import { applyChildren, type DomainProject, openProjects } from './domain.ts';
 import { applyKeystoneAction, type KeystoneActionResult } from './keystone-actions.ts';
+import { applyLifecycleConfirmation, type LifecycleAnswer } from './lifecycle-confirmation.ts';
+import { applyLifecycleChildren } from './lifecycle-domain.ts';
 import type { Operation, Task } from './model.ts';
 import { hasEnded } from './open.ts';
 import { applyRelease } from './release.ts';
@@ -17,6 +19,11 @@ export type Input =
       readonly confirmation: number;
       readonly keystoneAnswer: KeystoneAnswer;
       readonly projects?: readonly DomainProject[];
+    }
+  | {
+      readonly is: 'lifecycle-confirmation';
+      readonly confirmation: number;
+      readonly answer: LifecycleAnswer;
     }
   | { readonly is: 'report'; readonly report: ServiceReport }
   | ({ readonly is: 'acted' } & KeystoneActionResult)
@@ -48,8 +55,13 @@ export function step(
       if (input.keystoneAnswer.is === 'absent' && input.projects)
         openProjects(transaction, input.projects, rules);
       break;
+    case 'lifecycle-confirmation':
+      applyLifecycleConfirmation(transaction, input.confirmation, input.answer, rules);
+      break;
     case 'report':
-      applyReport(transaction, input.report, rules);
+      // A superseded operation has ended, and a run of it may still report.
+      if (operation.action === 'cleanup' || !hasEnded(operation))
+        applyReport(transaction, input.report, rules);
       break;
     case 'acted':
       applyKeystoneAction(transaction, input, rules);
@@ -64,7 +76,8 @@ export function step(
       applyRelease(transaction, input, rules);
       break;
     case 'child-ended':
-      applyChildren(transaction, input.children, rules.now);
+      if (operation.action === 'cleanup') applyChildren(transaction, input.children, rules.now);
+      else applyLifecycleChildren(transaction, input.children, rules.now);
       break;
   }
   // The operation of the domain waits for this end, also if the operation is refused.

@@ -2,21 +2,22 @@ import type { Operation, OperationState, Task, TaskState } from './model.ts';
 
 /** All allowed state changes of an operation. */
 export const OPERATION_TRANSITIONS: Readonly<Record<OperationState, readonly OperationState[]>> = {
-  confirming: ['pre-delete', 'running', 'waiting', 'held', 'observed', 'refused'],
+  confirming: ['pre-delete', 'running', 'waiting', 'held', 'observed', 'refused', 'superseded'],
   // To `confirming`: a person released an operation that was held before Keystone was asked. To
   // `refused`: Keystone lists the account again, or an administrator requests the cleanup of a
   // project that Keystone shows.
-  held: ['confirming', 'pre-delete', 'running', 'waiting', 'closing', 'refused'],
+  held: ['confirming', 'pre-delete', 'running', 'waiting', 'closing', 'refused', 'superseded'],
   'pre-delete': ['held', 'running'],
-  running: ['held', 'closing', 'finished', 'unverified'],
+  running: ['held', 'closing', 'finished', 'unverified', 'superseded'],
   // The project was enabled again before its deletion.
   closing: ['running', 'held', 'finished', 'unverified'],
-  waiting: ['finished', 'observed', 'unverified'],
+  waiting: ['finished', 'observed', 'unverified', 'superseded'],
   // A later notification may be true, so Keystone is asked again.
   refused: ['confirming'],
   finished: [],
   observed: [],
   unverified: [],
+  superseded: [],
 };
 
 /** All allowed state changes of a task. */

@@ -8,6 +8,7 @@ import {
   type Removal,
   type ServiceApi,
 } from '../task/service.ts';
+import { alarmSuspension } from './aodh/suspend.ts';
 
 const alarmRow = z.object({
   alarm_id: z.string(),
@@ -140,4 +141,5 @@ export const aodh = defineService({
   ],
   resourceTypes: [alarm],
   userResourceTypes: [alarmOfUser],
+  suspension: { after: [], types: [alarmSuspension] },
 });

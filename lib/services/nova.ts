@@ -3,6 +3,7 @@ import { defineService, defineType } from '../task/service.ts';
 import { defineQuota } from './kit/quota.ts';
 import { defineTypeAccess } from './kit/type-access.ts';
 import { NOVA_CONCURRENCY, server } from './nova/server.ts';
+import { serverSuspension } from './nova/suspend.ts';
 import { keypair, userQuota } from './nova/user.ts';
 
 const serverGroupRow = z.object({
@@ -108,4 +109,5 @@ export const nova = defineService({
   concurrency: NOVA_CONCURRENCY,
   resourceTypes: [server, serverGroup, flavorAccess, quota],
   userResourceTypes: [keypair, userQuota],
+  suspension: { after: ['aodh', 'octavia', 'swift'], types: [serverSuspension] },
 });

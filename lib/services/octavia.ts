@@ -10,6 +10,7 @@ import {
 import { hasStatus } from './kit/errors.ts';
 import { defineQuota } from './kit/quota.ts';
 import { epochOf } from './kit/time.ts';
+import { loadBalancerSuspension } from './octavia/suspend.ts';
 
 const text = z.string().nullish();
 const loadBalancerRow = z.object({
@@ -213,4 +214,5 @@ export const octavia = defineService({
       'or system scope can list other projects. By default the role admin suffices.',
   ],
   resourceTypes: [loadBalancer, quota],
+  suspension: { after: ['aodh'], types: [loadBalancerSuspension] },
 });

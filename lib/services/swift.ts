@@ -10,6 +10,7 @@ import {
   withRoleAdvice,
 } from './swift/account.ts';
 import { type ObjectRow, objectsOf, pathOfContainer, removeObjects } from './swift/object.ts';
+import { placeSuspension } from './swift/suspend.ts';
 
 /**
  * Maximum number of objects in one listing: an iteration over them takes a minute or two and needs
@@ -196,4 +197,5 @@ export const swift = defineService({
   // for the operator must not block the rest.
   dependsOn: [{ services: ['nova', 'cinder', 'glance'], strength: 'preferred', until: 'done' }],
   resourceTypes: [object, container, account],
+  suspension: { after: ['aodh'], types: [placeSuspension] },
 });

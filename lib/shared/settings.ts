@@ -6,7 +6,7 @@ import { PropagatorError } from './errors.ts';
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
 /** A number with a unit (`0s`, `1500ms`, `30m`, `1h`), as milliseconds. */
-const duration = z
+export const duration = z
   .string()
   .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'write a number and a unit: 0s, 90s, 30m, 1h')
   .transform((text) => {
@@ -118,6 +118,14 @@ export const Settings = z.object({
       (millis) => millis >= 1000,
       'the interval between two answers of Keystone must be at least 1s',
     ),
+  /** What follows from which account change; without it, a disabled project is only reported. */
+  PROPAGATOR_POLICY: z
+    .string()
+    .min(1)
+    .transform((path) => resolve(path))
+    .optional(),
+  /** `token_cache_time` of the services: how long they accept a token that they have validated. */
+  PROPAGATOR_TOKEN_CACHE_TIME: duration.prefault('300s'),
   PROPAGATOR_STALL_TIMEOUT: duration.prefault('1h'),
   PROPAGATOR_MAX_WAIT: duration
     .prefault('1h')

@@ -11,6 +11,7 @@ import {
   serviceDependents,
 } from './dependencies.ts';
 import type { ResourceType } from './resource-type.ts';
+import type { ServiceSuspension } from './suspension.ts';
 
 export type {
   Answer,
@@ -26,6 +27,12 @@ export type {
 export { type DefinedType, defineType, defineUserType } from './define-type.ts';
 export { EVERY_OTHER, type TypeDependencies } from './dependencies.ts';
 export type * from './resource-type.ts';
+export {
+  type Comparison,
+  defineSuspension,
+  type ServiceSuspension,
+  type Suspension,
+} from './suspension.ts';
 
 /** One service with all that other modules derive from its file. */
 export interface Service {
@@ -78,6 +85,8 @@ export interface Service {
   readonly resourceTypes: readonly ResourceType[];
   /** The resource types of a deleted user. */
   readonly userResourceTypes: readonly ResourceType<UserContext>[];
+  /** How a project is suspended and resumed here; `undefined`: everything is left as it is. */
+  readonly suspension?: ServiceSuspension | undefined;
 }
 
 /** The input of {@link defineService}. */
@@ -104,6 +113,7 @@ export interface ServiceDefinition {
   readonly concurrency?: number;
   readonly resourceTypes?: readonly DefinedType[];
   readonly userResourceTypes?: readonly DefinedType<UserContext>[];
+  readonly suspension?: ServiceSuspension;
 }
 
 /**
@@ -148,5 +158,6 @@ export function defineService(definition: ServiceDefinition): Service {
     concurrency: definition.concurrency ?? 8,
     resourceTypes,
     userResourceTypes,
+    suspension: definition.suspension,
   };
 }

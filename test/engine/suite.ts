@@ -3,6 +3,7 @@ import type { Place } from './place.ts';
 import { commitSuite } from './suite-commit.ts';
 import { deadLetterSuite } from './suite-dead-letters.ts';
 import { deliverySuite } from './suite-delivery.ts';
+import { documentSuite } from './suite-documents.ts';
 import { failureSuite } from './suite-failure.ts';
 import { readSuite } from './suite-reads.ts';
 
@@ -30,5 +31,6 @@ export function engineSuite(
     failureSuite(open, isServerless);
     deadLetterSuite(open);
     readSuite(open);
+    documentSuite(open);
   });
 }

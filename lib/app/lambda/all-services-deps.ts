@@ -1,6 +1,7 @@
 import type { LambdaContext } from '../../engine/aws/lambda/context.ts';
 import { SERVICES } from '../../services/index.ts';
 import { resolvePlugins } from '../plugins.ts';
+import { loadPolicy } from '../policy-file.ts';
 import { commonDeps } from './task-deps.ts';
 
 /** Returns the dependencies of the functions that know all services. */
@@ -11,6 +12,7 @@ export function allServicesDeps(lambda: LambdaContext) {
     ...commonDeps(lambda),
     services: SERVICES,
     optedIn,
+    policy: loadPolicy(settings.PROPAGATOR_POLICY),
     httpPlugins: httpPlugins.map(({ name }) => name),
     gracePeriodMillis: settings.PROPAGATOR_GRACE_PERIOD,
     protectedIds: {

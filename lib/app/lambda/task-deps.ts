@@ -37,6 +37,7 @@ export const commonDeps = ({
 export const taskDeps = (lambda: LambdaContext) => ({
   ...commonDeps(lambda),
   confirmationIntervalMillis: lambda.settings.PROPAGATOR_CONFIRMATION_INTERVAL,
+  tokenCacheMillis: lambda.settings.PROPAGATOR_TOKEN_CACHE_TIME,
   stallTimeoutMillis: lambda.settings.PROPAGATOR_STALL_TIMEOUT,
   concurrency: lambda.settings.PROPAGATOR_CONCURRENCY,
   budgetMillis: RUN_BUDGET_MILLIS,

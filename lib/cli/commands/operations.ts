@@ -7,6 +7,7 @@ import { OperationShape, OperationsShape, WaiversShape } from '../shapes.ts';
 import { showOperation } from '../show/operation.ts';
 import { firstReason, showOperations } from '../show/operations.ts';
 import { EXIT, query, type Terminal } from '../terminal.ts';
+import { projectCommands } from './lifecycle.ts';
 
 interface ListOptions extends Printed {
   state?: string;
@@ -24,6 +25,7 @@ const Opened = z.object({ opened: z.string(), unknown: z.array(z.string()).defau
 
 const COLUMNS: Presentation<unknown, OperationShape>['columns'] = {
   ID: ({ operation }) => operation.id,
+  Action: ({ operation }) => operation.action,
   Type: ({ operation }) => operation.scope.type,
   Account: ({ operation }) => operation.scope.id,
   Name: ({ operation }) => operation.scope.name,
@@ -165,6 +167,7 @@ Exit codes: 0 finished or observed, 3 unverified, refused or held, 4 dead letter
         ),
       );
     });
+  projectCommands(project, terminal);
 }
 
 const hasEnded = ({ operation }: OperationShape): boolean =>

@@ -36,7 +36,7 @@ function head(operation: OperationShape['operation'], now: number, color: Colors
   const action = currentKeystoneAction(operation, now);
   const { released } = operation;
   return [
-    `${color.bold(operation.id)}  cleanup of ${who(operation)} (${operation.scope.id})`,
+    `${color.bold(operation.id)}  ${operation.action} of ${who(operation)} (${operation.scope.id})`,
     `state      ${colored(operation.state, color)}, mode ${operation.mode}, for ${lasted(operation, now)}`,
     `because    ${because(operation)}`,
     ...(operation.generation > 1 ? [`run        ${generation(operation)}`] : []),
@@ -80,12 +80,17 @@ function foundAgain({ foundAgain: found, operation }: OperationShape): string[] 
 }
 
 function keystoneState({
+  action,
   state,
   hold,
   keystoneAction,
   request,
   confirmedAt,
 }: OperationShape['operation']): string {
+  if (action !== 'cleanup')
+    return confirmedAt.length > 0
+      ? `asked for it at ${confirmedAt.map((at) => time(at)).join(' and ')}`
+      : (hold?.reason ?? 'has not been asked yet');
   if (confirmedAt.length > 0)
     return `answered 404 at ${confirmedAt.map((at) => time(at)).join(' and ')}`;
   if (!request || state === 'confirming' || state === 'refused')

@@ -6,7 +6,7 @@ import { storableMessage } from '../json.ts';
 import { type Change, QUARANTINED_AT_MOST } from '../port.ts';
 import { moveToDeadLetters } from './dead-letters.ts';
 import type { QueuedMessage } from './queues.ts';
-import { accountKey, type MemoryStore } from './store.ts';
+import { accountKey, documentKey, type MemoryStore } from './store.ts';
 
 /** An older notification is no longer recognized as a duplicate. */
 const SEEN_MILLIS = 14 * 24 * 60 * 60 * 1000;
@@ -40,11 +40,15 @@ function queuesOf({ messages = [], deadLetters = [] }: Change): Set<QueueName> {
   return new Set([...messages, ...deadLetters.map(({ message }) => message)].map(queueOf));
 }
 
-function conflicts(store: MemoryStore, { seen, operations, tasks }: Change): boolean {
+function conflicts(store: MemoryStore, { seen, operations, tasks, documents }: Change): boolean {
   return (
     seen?.some((id) => store.seen.has(id)) === true ||
     isOutdated(operations ?? [], store.operations) ||
-    isOutdated(tasks ?? [], store.tasks)
+    isOutdated(tasks ?? [], store.tasks) ||
+    isOutdated(
+      (documents ?? []).map((document) => ({ ...document, id: documentKey(document) })),
+      store.documents,
+    )
   );
 }
 
@@ -67,6 +71,12 @@ function write(store: MemoryStore, change: Change, now: number): void {
   for (const waiver of change.waivers ?? []) store.waivers.set(waiver.type, waiver);
   for (const type of change.unwaived ?? []) store.waivers.delete(type);
   if (change.stopDecision) store.stopDecisions.unshift(change.stopDecision);
+  for (const document of change.documents ?? []) {
+    const { value, ...rest } = document;
+    const key = documentKey(document);
+    if (value === undefined) store.documents.delete(key);
+    else store.documents.set(key, { ...rest, value, version: document.version + 1 });
+  }
   for (const id of change.seen ?? []) store.seen.set(id, now);
   forgetOld(store.seen, now - SEEN_MILLIS);
   quarantine(store.quarantined, change.quarantine ?? []);

@@ -30,10 +30,14 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
         .filter((task) => task.operationId === operationId)
         .toSorted((one, other) => (one.id < other.id ? -1 : 1)),
     task: async (id) => store.tasks.get(id),
-    startedSince: async (at, type) =>
+    startedSince: async (at, type, action = 'cleanup') =>
       operations(
-        ({ startedAt, scope, mode, cause }) =>
-          scope.type === type && mode === 'enforce' && (startedAt ?? -1) >= at && !cause.suspicious,
+        ({ action: one, startedAt, scope, mode, cause }) =>
+          one === action &&
+          scope.type === type &&
+          mode === 'enforce' &&
+          (startedAt ?? -1) >= at &&
+          !cause.suspicious,
       ).length,
     account: async (type, id) => store.accounts.get(accountKey(type, id)),
     accounts: async (type, ids) => {
@@ -53,6 +57,15 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
       accounts(
         ({ account, members }) => account.type === 'project' && members?.includes(userId) === true,
       ),
+    documents: async (collection, partition, prefix = '') =>
+      [...store.documents.values()]
+        .filter(
+          (document) =>
+            document.collection === collection &&
+            document.partition === partition &&
+            document.id.startsWith(prefix),
+        )
+        .toSorted((one, other) => (one.id < other.id ? -1 : 1)),
     accountCount: async () => store.accounts.size,
     waivers: async () =>
       [...store.waivers.values()].toSorted((one, other) => (one.type < other.type ? -1 : 1)),

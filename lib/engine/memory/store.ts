@@ -1,7 +1,7 @@
 import type { AccountRecord, QuarantineRecord } from '../../account/inventory.ts';
 import type { Operation, Task, Waiver } from '../../operation/model.ts';
 import type { StopDecision } from '../../operation/stop.ts';
-import type { DeadLetter, Decision } from '../port.ts';
+import type { DeadLetter, Decision, DocumentKey, StoredDocument } from '../port.ts';
 import { MemoryQueues } from './queues.ts';
 
 /** A dead-letter message, with the body that a redrive returns to the queue. */
@@ -22,6 +22,8 @@ export class MemoryStore {
   /** The oldest first. */
   readonly quarantined: QuarantineRecord[] = [];
   readonly waivers = new Map<string, Waiver>();
+  /** By {@link documentKey}. */
+  readonly documents = new Map<string, StoredDocument>();
   /** Ids of ingested notifications, with the time in epoch milliseconds; the oldest first. */
   readonly seen = new Map<string, number>();
   readonly counters = new Map<string, number>();
@@ -33,4 +35,6 @@ export class MemoryStore {
   readonly queues = new MemoryQueues();
 }
 
+export const documentKey = ({ collection, partition, id }: DocumentKey): string =>
+  JSON.stringify([collection, partition, id]);
 export const accountKey = (type: string, id: string): string => `${type}/${id}`;

@@ -4,7 +4,12 @@ import { deadLetterQueueOf, type Outgoing, queueOf } from '../../../events/index
 import type { AccountRecord } from '../../account/inventory.ts';
 import type { Operation } from '../../operation/model.ts';
 import { storable, storableMessage, storableRecord, toJson } from '../json.ts';
-import { type Change, QUARANTINED_AT_MOST } from '../port.ts';
+import {
+  type Change,
+  type DocumentKey,
+  QUARANTINED_AT_MOST,
+  type WrittenDocument,
+} from '../port.ts';
 import type { WorkerWakeups } from '../worker-wakeups.ts';
 import { bossOn, type Database, detailOf, type Session } from './database.ts';
 import type { Queues } from './queues.ts';
@@ -96,6 +101,7 @@ async function write(session: Session, change: Change): Promise<void> {
         body: { ...task, version: task.version + 1 },
       })),
     );
+  if (change.documents?.length) await writeDocuments(session, change.documents);
   if (change.seen?.length) {
     const ids = [...new Set(change.seen.map(storable))];
     const added = await session.query(
@@ -175,6 +181,42 @@ async function writeVersioned(
   const written = await session.query(statement, [toJson(rows)]);
   if (written.length < rows.length) throw new Conflict();
 }
+
+const DOCUMENT = versioned('document', 'collection text, partition text, key text');
+const documentId = ({ collection, partition, id }: DocumentKey): string =>
+  storable([collection, partition, id].join('\n'));
+
+async function writeDocuments(
+  session: Session,
+  documents: readonly WrittenDocument[],
+): Promise<void> {
+  const written = documents.filter(({ value }) => value !== undefined);
+  const deleted = documents.filter(({ value }) => value === undefined);
+  if (written.length > 0)
+    await writeVersioned(
+      session,
+      DOCUMENT,
+      written.map((document) => ({
+        id: documentId(document),
+        version: document.version,
+        collection: document.collection,
+        partition: storable(document.partition),
+        key: storable(document.id),
+        body: document.value,
+      })),
+    );
+  if (deleted.length > 0)
+    await writeVersioned(
+      session,
+      DELETE_DOCUMENTS,
+      deleted.map((document) => ({ id: documentId(document), version: document.version })),
+    );
+}
+
+const DELETE_DOCUMENTS = `
+  DELETE FROM propagator.document t
+  USING jsonb_to_recordset($1::text::jsonb) AS i (id text, version int)
+  WHERE t.id = i.id AND t.version = i.version RETURNING 1`;
 
 const accountRow = (record: AccountRecord) => ({
   type: record.account.type,

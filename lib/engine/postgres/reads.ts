@@ -96,12 +96,13 @@ export function readsOf(database: Database): Reads {
       );
       return task;
     },
-    startedSince: (at, type) =>
+    startedSince: (at, type, action = 'cleanup') =>
       number(
         `SELECT count(*)::int AS number FROM propagator.operation WHERE started_at >= $1 AND mode = 'enforce' AND scope_type = $2
-         AND NOT body->'cause' ? 'suspicious'`,
+         AND body->>'action' = $3 AND NOT body->'cause' ? 'suspicious'`,
         at,
         type,
+        action,
       ),
     async account(type, id) {
       const rows = await database.query(
@@ -172,6 +173,21 @@ export function readsOf(database: Database): Reads {
       return (await stopDecisions(1))[0];
     },
     stopDecisions,
+    async documents(collection, partition, prefix = '') {
+      const rows = await database.query(
+        `SELECT key, version, body FROM propagator.document
+         WHERE collection = $1 AND partition = $2 AND starts_with(key, $3)
+         ORDER BY key COLLATE "C"`,
+        [collection, storable(partition), storable(prefix)],
+      );
+      return rows.map(({ key, version, body }) => ({
+        collection,
+        partition,
+        id: String(key),
+        version: Number(version),
+        value: body,
+      }));
+    },
     accountCount: () => number('SELECT count(*)::int AS number FROM propagator.account'),
     async seen(messageIds) {
       const rows = await database.query(

@@ -16,6 +16,7 @@ export const BUSY_TABLES = [
   'propagator.counter',
   'propagator.quarantine',
   'propagator.seen',
+  'propagator.document',
 ];
 
 /**
@@ -106,6 +107,17 @@ const MIGRATIONS: readonly string[] = [
     sequence bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     body jsonb NOT NULL
   );
+  `,
+  `
+  CREATE TABLE propagator.document (
+    id text PRIMARY KEY,
+    collection text NOT NULL,
+    partition text NOT NULL,
+    key text NOT NULL,
+    version int NOT NULL,
+    body jsonb NOT NULL
+  );
+  CREATE INDEX document_partition ON propagator.document (collection, partition);
   `,
 ];
 

@@ -135,7 +135,7 @@ describe('the output', () => {
     expect(await type('operation list -c Colour')).toMatchObject({
       code: 64,
       out: '',
-      err: expect.stringContaining('the columns are ID, Type'),
+      err: expect.stringContaining('the columns are ID, Action, Type'),
     });
     expect(await type('operation list -f xml')).toMatchObject({
       code: 64,

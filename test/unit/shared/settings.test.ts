@@ -44,6 +44,7 @@ describe('settings', () => {
     ['PROPAGATOR_CONFIRMATION_INTERVAL', '10ms'],
     ['PROPAGATOR_STALL_TIMEOUT', 'never'],
     ['PROPAGATOR_MAX_WAIT', '400d'],
+    ['PROPAGATOR_TOKEN_CACHE_TIME', '300'],
     ['PROPAGATOR_SWEEP', '1s'],
     ['PROPAGATOR_API_TOKENS', 'ann'],
     ['PROPAGATOR_PORT', '99999'],
@@ -76,6 +77,7 @@ describe('settings', () => {
   it('each have an invalid value in this table, except free text and those that are checked elsewhere', () => {
     const free = [
       'PROPAGATOR_DATA',
+      'PROPAGATOR_POLICY',
       'PROPAGATOR_API_TOKEN',
       'PROPAGATOR_API_TOKEN_FILE',
       'PROPAGATOR_INCLUDE_SERVICES',

@@ -10,6 +10,7 @@ import { type Addressed, type Part, split } from './split-change.ts';
 import { type Item, pause, type Store, type Write } from './table.ts';
 import {
   counterWrites,
+  documentWrite,
   operationWrites,
   quarantineWrites,
   seenWrite,
@@ -153,6 +154,7 @@ async function rowsOf(
     guards: [
       ...operations.flatMap(([row]) => (row ? [row] : [])),
       ...(part.seen ?? []).map((id) => seenWrite(id, now)),
+      ...(part.documents ?? []).map(documentWrite),
     ],
     others: [
       ...operations.flatMap(([, ...pointers]) => pointers),

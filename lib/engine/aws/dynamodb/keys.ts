@@ -1,6 +1,6 @@
 import type { OperationId, TaskId } from '../../../../events/ids.ts';
 import type { AccountRecord } from '../../../account/inventory.ts';
-import type { Operation, Scope } from '../../../operation/model.ts';
+import type { Action, Operation, Scope } from '../../../operation/model.ts';
 import type { Decision } from '../../port.ts';
 import type { Key } from './table.ts';
 
@@ -16,7 +16,8 @@ import type { Key } from './table.ts';
  * - `about#<type>#<id>` / `<opened>#<operation>`: pointer to the operations about an account
  * - `domain#<id>` / `<opened>#<operation>`: pointer to the operations in a domain
  * - `below#<operation>` / `<opened>#<operation>`: pointer from a domain to its projects'
- * - `started#<type>` / `<started>#<operation>`: pointer to those that began to remove; for a day
+ * - `started#<type>` / `<started>#<operation>`: pointer to those that began to remove; for a day.
+ *   `started#<type>#<action>` for the other actions
  * - `account#<type>` / `<id>`: the inventory's record; `revision`
  * - `projects#<domain>` / `<id>`: pointer to the projects of a domain
  * - `member#<user>` / `<project>`: pointer to the projects on which a user had a role
@@ -28,6 +29,7 @@ import type { Key } from './table.ts';
  * - `waiver` / `<catalog type>`: a person's decision
  * - `stop` / `newest`: the newest decision to stop or resume all destructive work
  * - `stops` / `<time>#<uuid>`: every such decision
+ * - `document#<collection>#<partition>` / `<id>`: a document of another module; `version`
  * - `decisions` and `decisions#<operation>` / `<time>#<id>`: a person's decision on dead letters
  * - `counters` / `0` to `7`: shares of every counter, summed on read
  * - `outbox#<0 to 3>` / `<written>#<uuid>`: messages of a change that are not sent yet: `body`,
@@ -67,7 +69,8 @@ export const tasksKey = (id: TaskId): Key => {
 export const aboutPk = (type: Scope['type'], id: string): string => `about#${type}#${id}`;
 export const domainPk = (id: string): string => `domain#${id}`;
 export const belowPk = (parent: OperationId): string => `below#${parent}`;
-export const startedPk = (type: Scope['type']): string => `started#${type}`;
+export const startedPk = (type: Scope['type'], action: Action = 'cleanup'): string =>
+  action === 'cleanup' ? `started#${type}` : `started#${type}#${action}`;
 export const accountPk = (type: AccountRecord['account']['type']): string => `account#${type}`;
 export const accountKey = (type: AccountRecord['account']['type'], id: string): Key => ({
   pk: accountPk(type),
@@ -75,6 +78,8 @@ export const accountKey = (type: AccountRecord['account']['type'], id: string): 
 });
 export const alikePk = (type: AccountRecord['account']['type'], folded: string): string =>
   `alike#${type}#${folded}`;
+export const documentPk = (collection: string, partition: string): string =>
+  `document#${collection}#${partition}`;
 export const SUSPICION_PK = 'suspicion';
 export const projectsPk = (domain: string): string => `projects#${domain}`;
 export const memberPk = (user: string): string => `member#${user}`;

@@ -24,6 +24,7 @@ import {
   alikePk,
   belowPk,
   decisionsPk,
+  documentPk,
   domainPk,
   idIn,
   memberPk,
@@ -143,8 +144,8 @@ export function readsOf(
           .find((task) => task.id === id)
       );
     },
-    async startedSince(at, type) {
-      const started = await store.sortKeys({ pk: startedPk(type), from: sortable(at) });
+    async startedSince(at, type, action) {
+      const started = await store.sortKeys({ pk: startedPk(type, action), from: sortable(at) });
       return new Set(started.map(idIn)).size;
     },
     async account(type, id) {
@@ -197,6 +198,18 @@ export function readsOf(
         StoredStopDecision,
         await store.query({ pk: STOPS_PK, limit, newestFirst: true }),
       );
+    },
+    async documents(collection, partition, prefix = '') {
+      const pk = documentPk(collection, storable(partition));
+      const begins = storable(prefix);
+      const rows = await store.query({ pk, ...(begins === '' ? {} : { begins }) });
+      return rows.map((item) => ({
+        collection,
+        partition,
+        id: textOf(item, 'sk'),
+        version: numberOf(item, 'version'),
+        value: unpack(item.body),
+      }));
     },
     async accountCount() {
       return (await counters()).get(ACCOUNTS_COUNTER) ?? 0;

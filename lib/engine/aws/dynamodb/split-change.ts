@@ -95,6 +95,7 @@ function groupsOf(change: Change, messages: readonly Addressed[]): Part[] {
     ...withoutOperation.map(
       (id): Part => ({ tasks: tasks.get(id) ?? [], outbounds: outbounds(`operation ${id}`) }),
     ),
+    ...(change.documents ?? []).map((one): Part => ({ documents: [one], outbounds: [] })),
     ...(change.seen ?? []).map((id): Part => ({ seen: [id], outbounds: [] })),
     guard,
   ];
@@ -110,6 +111,7 @@ const joined = (one: Part, other: Part): Part => ({
   unwaived: [...(one.unwaived ?? []), ...(other.unwaived ?? [])],
   ...(one.stopDecision ? { stopDecision: one.stopDecision } : {}),
   ...(other.stopDecision ? { stopDecision: other.stopDecision } : {}),
+  documents: [...(one.documents ?? []), ...(other.documents ?? [])],
   counters: { ...one.counters, ...other.counters },
   outbounds: [...one.outbounds, ...other.outbounds],
 });
@@ -124,6 +126,7 @@ function rowsOf({
   waivers = [],
   unwaived = [],
   stopDecision,
+  documents = [],
 }: Part): number {
   const regions = new Set(tasks.map(({ id }) => Object.values(tasksKey(id)).join()));
   return (
@@ -133,7 +136,8 @@ function rowsOf({
     regions.size +
     waivers.length +
     unwaived.length +
-    (stopDecision ? 2 : 0)
+    (stopDecision ? 2 : 0) +
+    documents.length
   );
 }
 

@@ -5,12 +5,14 @@ import type { Operation, Task, Waiver } from '../../../operation/model.ts';
 import type { StopDecision } from '../../../operation/stop.ts';
 import { engineError } from '../../engine-error.ts';
 import { storable, storableRecord } from '../../json.ts';
+import type { WrittenDocument } from '../../port.ts';
 import { unchanged } from './accounts.ts';
 import { pack, unpack } from './codec.ts';
 import {
   aboutPk,
   belowPk,
   COUNTER_SHARES,
+  documentPk,
   domainPk,
   openedSk,
   operationKey,
@@ -55,7 +57,7 @@ export function operationWrites(operation: Operation, now: number): Write[] {
   if (startedAt !== undefined && counts && startedAt > now - STARTED_JUST_NOW_MILLIS) {
     const expires = { N: String(Math.floor(startedAt / 1000) + STARTED_SECONDS) };
     pointers.push({
-      ...keyOf({ pk: startedPk(scope.type), sk: `${sortable(startedAt)}#${id}` }),
+      ...keyOf({ pk: startedPk(scope.type, operation.action), sk: `${sortable(startedAt)}#${id}` }),
       expires,
     });
   }
@@ -152,6 +154,16 @@ export const stopWrites = (decision: StopDecision): Write[] => [
     },
   },
 ];
+
+/** Writes or deletes a document that still has the version that was read. */
+export function documentWrite(document: WrittenDocument): Write {
+  const { collection, partition, id, version, value } = document;
+  const key = keyOf({ pk: documentPk(collection, storable(partition)), sk: storable(id) });
+  const condition = unchanged('version', version === 0 ? undefined : version);
+  if (value === undefined) return { Delete: { Key: key, ...condition } };
+  const Item = { ...key, version: { N: String(version + 1) }, body: pack(value) };
+  return { Put: { Item, ...condition } };
+}
 
 /** Names in one DynamoDB expression, whose length is limited. */
 const NAMES_AT_ONCE = 150;

@@ -1,0 +1,39 @@
+/**
+ * Why a project is suspended. A project is active only when no cause is left: Keystone refuses it
+ * tokens when it or its domain is disabled, and an operator may hold it suspended whatever Keystone
+ * shows. Disabling a domain changes no project in Keystone, so the domain is a cause of its own.
+ */
+export type SuspensionCause =
+  | { readonly is: 'project-disabled' }
+  | { readonly is: 'domain-disabled'; readonly domainId: string }
+  | { readonly is: 'operator-hold'; readonly by: string; readonly reason: string };
+
+/** The facts from which the causes follow. */
+export interface ProjectState {
+  readonly enabled: boolean;
+  /** `undefined`: the project has no domain that Keystone shows. */
+  readonly domain: { readonly id: string; readonly enabled: boolean } | undefined;
+  /** The hold of an operator, if there is one. */
+  readonly hold: { readonly by: string; readonly reason: string } | undefined;
+}
+
+/** Returns all causes for which the project is suspended. Empty: it is active. */
+export function causesOf({ enabled, domain, hold }: ProjectState): SuspensionCause[] {
+  const causes: SuspensionCause[] = [];
+  if (!enabled) causes.push({ is: 'project-disabled' });
+  if (domain?.enabled === false) causes.push({ is: 'domain-disabled', domainId: domain.id });
+  if (hold) causes.push({ is: 'operator-hold', by: hold.by, reason: hold.reason });
+  return causes;
+}
+
+/** Returns the causes as one text for an operator. */
+export const describeCauses = (causes: readonly SuspensionCause[]): string =>
+  causes.length === 0
+    ? 'it and its domain are enabled, and no operator holds it suspended'
+    : causes.map(describe).join('; ');
+
+function describe(cause: SuspensionCause): string {
+  if (cause.is === 'project-disabled') return 'the project is disabled';
+  if (cause.is === 'domain-disabled') return `its domain ${cause.domainId} is disabled`;
+  return `${cause.by} holds it suspended: ${cause.reason}`;
+}

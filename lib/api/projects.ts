@@ -1,0 +1,155 @@
+import type { Hono } from 'hono';
+import * as z from 'zod';
+import { ProjectId } from '../../events/ids.ts';
+import { describeCauses } from '../account/causes.ts';
+import { holdDocument, holdOf } from '../handlers/holds.ts';
+import { stepOf } from '../handlers/lifecycle.ts';
+import { type EffectiveState, fetchEffectiveState } from '../handlers/project-state.ts';
+import { openLifecycle } from '../operation/lifecycle.ts';
+import type { LifecycleAction } from '../operation/model.ts';
+import { projectScope } from '../operation/scope.ts';
+import { decideChange } from '../policy/decide.ts';
+import { NO_POLICY } from '../policy/schema.ts';
+import { protectedBecause } from '../task/safety-rules.ts';
+import { callerOf } from './authentication.ts';
+import { notBy, readJson, typedText } from './body.ts';
+import type { ApiDeps } from './deps.ts';
+import { problem } from './problem.ts';
+
+const Asked = z.strictObject({ reason: typedText(1000), by: notBy });
+type Present = Extract<EffectiveState, { is: 'present' }>;
+
+/** Routes that suspend and resume a project, and that show what the policy says about one. */
+export function projectRoutes(app: Hono, deps: ApiDeps): void {
+  const { engine } = deps;
+  const stateOf = (id: ProjectId): Promise<EffectiveState> =>
+    fetchEffectiveState(id, { keystone: deps.cloud.keystone, reads: engine.reads });
+
+  app.get('/v1/projects/:id/policy', async (context) => {
+    const id = ProjectId.parse(context.req.param('id'));
+    const state = await stateOf(id);
+    if (state.is !== 'present') return context.json(problem('project', notThere(state)), 404);
+    const policy = deps.policy ?? NO_POLICY;
+    return context.json({
+      facts: state.facts,
+      state: describeCauses(state.causes),
+      mode: deps.mode,
+      suspend: policy.suspend,
+      changes: {
+        'project.disabled': decideChange(policy, 'project.disabled', state.facts),
+        'project.enabled': decideChange(policy, 'project.enabled', state.facts),
+      },
+    });
+  });
+
+  app.post('/v1/projects/:id/suspend', async (context) => {
+    const id = ProjectId.parse(context.req.param('id'));
+    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const [state, hold, protection] = await Promise.all([
+      stateOf(id),
+      holdOf(id, engine.reads),
+      deps.protection(),
+    ]);
+    if (state.is !== 'present') return context.json(problem('refused', notThere(state)), 409);
+    const scope = scopeOf(state);
+    const because = protectedBecause(scope, protection);
+    if (because) return context.json(problem('refused', `it is protected: ${because}`), 409);
+    if (hold)
+      return context.json(
+        problem(
+          'refused',
+          `${hold.by} holds it suspended already: ${hold.reason}`,
+          `To end that: propagator project resume ${id} --reason "…"`,
+        ),
+        409,
+      );
+    const document = holdDocument(id, 0, { by: asked.by, reason: asked.reason, at: deps.now() });
+    return answer(await open('suspend', state, asked, document));
+  });
+
+  app.post('/v1/projects/:id/resume', async (context) => {
+    const id = ProjectId.parse(context.req.param('id'));
+    const asked = { ...(await readJson(context, Asked)), by: callerOf(context) };
+    const [state, hold] = await Promise.all([stateOf(id), holdOf(id, engine.reads)]);
+    if (state.is !== 'present') return context.json(problem('refused', notThere(state)), 409);
+    const left = state.causes.filter(({ is }) => is !== 'operator-hold');
+    if (!hold && left.length > 0)
+      return context.json(
+        problem(
+          'refused',
+          `no operator holds it suspended; ${describeCauses(left)}`,
+          'Enable it in Keystone: the resume follows by itself.',
+        ),
+        409,
+      );
+    const document = hold && holdDocument(id, hold.version, undefined);
+    if (left.length > 0 && document) {
+      if ((await engine.commit({ documents: [document] })) === 'conflict') return conflict();
+      return Response.json({ opened: null, because: describeCauses(left) }, { status: 202 });
+    }
+    return answer(await open('resume', state, asked, document));
+  });
+
+  async function open(
+    action: LifecycleAction,
+    state: Present,
+    asked: { by: string; reason: string },
+    document: ReturnType<typeof holdDocument> | undefined,
+  ) {
+    const scope = scopeOf(state);
+    const now = deps.now();
+    const opened = openLifecycle({
+      action,
+      scope,
+      cause: {
+        messageId: `${action}/${scope.id}/${now}`,
+        eventType: 'requested',
+        at: now,
+        note: `${asked.by}: ${asked.reason}`,
+      },
+      existing: await engine.reads.operationsAbout('project', scope.id),
+      mode: deps.mode,
+      now,
+      protectedBecause: undefined,
+      asked,
+    });
+    const documents = document ? [document] : [];
+    const step = opened && stepOf(opened);
+    const change = {
+      documents,
+      operations: step?.operations ?? [],
+      messages: step?.messages ?? [],
+    };
+    const done = await engine.commit(change);
+    return done === 'conflict' ? done : { opened: opened?.opened?.id ?? null };
+  }
+}
+
+const answer = (opened: 'conflict' | { opened: string | null }): Response =>
+  opened === 'conflict'
+    ? conflict()
+    : Response.json(
+        opened.opened === null
+          ? { ...opened, because: 'nothing of it has been switched, so nothing is put back' }
+          : opened,
+        { status: 202 },
+      );
+
+const conflict = (): Response =>
+  Response.json(problem('conflict', 'the project was changed at the same moment; try again'), {
+    status: 409,
+  });
+
+const notThere = (state: Exclude<EffectiveState, Present>): string =>
+  state.is === 'absent'
+    ? 'Keystone has no such project'
+    : `Keystone shows ${state.id} instead: write the id of a project as Keystone does`;
+
+const scopeOf = ({ facts }: Present) => {
+  const { id, name, domainId } = facts;
+  const account = { type: 'project' as const, id: ProjectId.parse(id), name };
+  return projectScope(
+    { ...account, domainId: domainId as Parameters<typeof projectScope>[0]['domainId'] },
+    undefined,
+  );
+};

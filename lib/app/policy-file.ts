@@ -1,0 +1,27 @@
+import { readFileSync } from 'node:fs';
+import { readPolicy } from '../policy/read.ts';
+import { NO_POLICY, type Policy } from '../policy/schema.ts';
+import { settingError } from '../shared/settings.ts';
+
+/**
+ * Returns the policy of the file that `PROPAGATOR_POLICY` names, or the policy of a cloud without
+ * one. Throws `PropagatorError` in one line when the file cannot be read or has an error: a policy
+ * that is half understood must not decide.
+ */
+export function loadPolicy(path: string | undefined): Policy {
+  if (path === undefined) return NO_POLICY;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw settingError('PROPAGATOR_POLICY', `the file cannot be read: ${why}`);
+  }
+  const read = readPolicy(text);
+  if (read.is === 'policy') return read.policy;
+  const [first] = read.problems;
+  throw settingError(
+    'PROPAGATOR_POLICY',
+    `line ${first?.line}: ${first?.message} (all errors: propagator policy check ${path})`,
+  );
+}

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import * as z from 'zod';
+import { decideChange, type PolicyDecision, type ProjectFacts } from '../../policy/decide.ts';
+import { readPolicy } from '../../policy/read.ts';
+import type { Policy, PolicyChange } from '../../policy/schema.ts';
+import { PropagatorError } from '../../shared/errors.ts';
+import { oneOf, type Printed, present, printable } from '../format.ts';
+import { EXIT, type Terminal } from '../terminal.ts';
+
+const text = z.string().optional();
+const Facts = z.looseObject({
+  id: z.string(),
+  name: text,
+  domainId: text,
+  domainName: text,
+  parentId: text,
+  tags: z.array(z.string()),
+});
+const Decision = z.looseObject({
+  action: z.enum(['suspend', 'resume', 'none']),
+  afterMillis: z.number().optional(),
+  mode: z.enum(['observe', 'enforce']),
+  rule: z.number().optional(),
+});
+const Shown = z.looseObject({
+  facts: Facts,
+  state: z.string(),
+  mode: z.string(),
+  changes: z.record(z.string(), Decision),
+});
+const Opened = z.object({ opened: z.string().nullable(), because: text });
+const CHANGES: readonly PolicyChange[] = ['project.disabled', 'project.enabled'];
+
+/** `project suspend` and `project resume`. */
+export function projectCommands(project: Command, terminal: Terminal): void {
+  const { client } = terminal;
+  for (const [action, description, example] of [
+    [
+      'suspend',
+      'suspend a project in every service, and hold it suspended whatever Keystone shows',
+      'the invoice is not paid',
+    ],
+    [
+      'resume',
+      'end the hold of an operator, and put back what was suspended',
+      'the invoice is paid',
+    ],
+  ] as const)
+    printable(
+      project.command(`${action} <project>`),
+      `project ${action} 4f0c1a2b3c4d --reason "${example}"`,
+    )
+      .description(description)
+      .requiredOption('--reason <text>', 'why; it is kept')
+      .action(async (id: string, { reason, ...options }: Printed & { reason: string }) => {
+        const path = `/v1/projects/${encodeURIComponent(id)}/${action}`;
+        const answer = await client.post(path, { reason }, Opened);
+        present(
+          terminal,
+          answer,
+          options,
+          oneOf<typeof answer>(({ opened, because }) =>
+            opened === null
+              ? `No operation begins: ${because ?? 'there is nothing to do'}.`
+              : `${opened} begins. Follow it: propagator operation show ${opened}`,
+          ),
+        );
+      });
+}
+
+/** `policy check` and `policy show`. */
+export function policyCommands(program: Command, terminal: Terminal): void {
+  const { client } = terminal;
+  const policy = program
+    .command('policy')
+    .description('the policy file: what follows from which account change');
+  const factsOf = async (id: string) =>
+    client.get(`/v1/projects/${encodeURIComponent(id)}/policy`, Shown);
+  policy
+    .command('check <file>')
+    .description('check a policy file, and show what it would do to projects of this cloud')
+    .option('--project <id...>', 'show what it would do to this project')
+    .addHelpText(
+      'after',
+      '\nExample:\n  propagator policy check policy.yaml --project 4f0c1a2b3c4d',
+    )
+    .action(async (file: string, { project = [] }: { project?: string[] }) => {
+      const read = readPolicy(contentOf(file));
+      if (read.is === 'wrong') {
+        for (const { line, message } of read.problems)
+          terminal.complain(`${file}:${line}: ${message}\n`);
+        terminal.exitCode = EXIT.error;
+        return;
+      }
+      const count = read.policy.rules.length;
+      terminal.write(`${file} is right: ${count === 1 ? '1 rule' : `${count} rules`}.\n`);
+      for (const id of project) {
+        const { facts } = await factsOf(id);
+        terminal.write(decisions(known(facts), (change) => decide(read.policy, change, facts)));
+      }
+    });
+  printable(policy.command('show <project>'), 'policy show 4f0c1a2b3c4d')
+    .description('show which rules of the running propagator match a project')
+    .action(async (id: string, options: Printed) => {
+      const answer = await factsOf(id);
+      present(
+        terminal,
+        answer,
+        options,
+        oneOf<typeof answer>(({ facts, state, mode, changes }) =>
+          [
+            decisions(known(facts), (change) => changes[change]).trimEnd(),
+            `now: ${state}; the mode of the settings is ${mode}`,
+          ].join('\n'),
+        ),
+      );
+    });
+}
+
+const known = (facts: z.infer<typeof Facts>): ProjectFacts => ({
+  id: facts.id,
+  name: facts.name,
+  domainId: facts.domainId,
+  domainName: facts.domainName,
+  parentId: facts.parentId,
+  tags: facts.tags,
+});
+
+const decide = (policy: Policy, change: PolicyChange, facts: z.infer<typeof Facts>) =>
+  decideChange(policy, change, known(facts));
+
+type Decided = Partial<PolicyDecision> | z.infer<typeof Decision> | undefined;
+
+function decisions(facts: ProjectFacts, of: (change: PolicyChange) => Decided): string {
+  const { id, name, domainName, tags } = facts;
+  const about = [name, domainName && `domain ${domainName}`, tags.length > 0 && tags.join(', ')];
+  const lines = CHANGES.map((change) => `  ${change.padEnd(17)} ${inWords(of(change))}`);
+  return `${[id, about.filter(Boolean).join('; ')].join('  ')}\n${lines.join('\n')}\n`;
+}
+
+function inWords(decision: Decided): string {
+  if (!decision || decision.action === 'none') return `nothing (${ruleOf(decision)})`;
+  const { action, afterMillis, mode } = decision;
+  const after = afterMillis === undefined ? '' : `, after ${afterMillis / 1000} s`;
+  return `${action}${after}, mode ${mode} (${ruleOf(decision)})`;
+}
+
+const ruleOf = (decision: Decided): string =>
+  decision?.rule === undefined ? 'no rule matches' : `rule ${decision.rule}`;
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new PropagatorError({
+      code: 'policy.file',
+      class: 'Denied',
+      message: `${file} cannot be read: ${error instanceof Error ? error.message : error}`,
+      advice: 'Name a file that exists: propagator policy check policy.yaml',
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import type { Condition, Counts, ServiceRequested } from '../../events/service.ts';
+import { describeCauses } from '../account/causes.ts';
+import type { Engine } from '../engine/port.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import type { Mode, Operation } from '../operation/model.ts';
+import type { ProjectContext } from '../task/context.ts';
+import { resumeRun } from '../task/resume-run.ts';
+import type { RunReport } from '../task/run.ts';
+import { type Protection, protectedBecause, refuseOwnProject } from '../task/safety-rules.ts';
+import type { Service } from '../task/service.ts';
+import { suspendRun } from '../task/suspend-run.ts';
+import { fetchEffectiveState } from './project-state.ts';
+import { currentStop } from './stop-switch.ts';
+import { suspensionStore } from './suspension-store.ts';
+
+/** Tokens that a service has validated count for so long (`token_cache_time` of its middleware). */
+export const TOKEN_CACHE_MILLIS = 300_000;
+
+/** The dependencies of a run that suspends or resumes. */
+export interface LifecycleTaskDeps {
+  readonly engine: Engine;
+  readonly cloud: Pick<Cloud, 'keystone'>;
+  readonly mode: Mode;
+  readonly protection: () => Promise<Protection>;
+  readonly concurrency: Readonly<Record<string, number>>;
+  readonly budgetMillis: number;
+  /** How long the services accept a token after the disable; default {@link TOKEN_CACHE_MILLIS}. */
+  readonly tokenCacheMillis?: number | undefined;
+  readonly stopping?: AbortSignal;
+  now(): number;
+}
+
+/**
+ * Returns what forbids a run that suspends or resumes, or `undefined`. It asks Keystone for the
+ * effective state before each run. When Keystone wants something else now, the operation is made to
+ * ask as well, and ends.
+ */
+export async function lifecycleObstacle(
+  operation: Operation,
+  deps: Pick<LifecycleTaskDeps, 'engine' | 'cloud' | 'mode' | 'protection'>,
+): Promise<Condition | undefined> {
+  const { action, confirmation, id, scope, state: current } = operation;
+  if (deps.mode === 'observe')
+    return blocked(
+      'the mode is observe: nothing is changed',
+      'Start with PROPAGATOR_MODE=enforce to let it go on.',
+    );
+  const because = protectedBecause(scope, await deps.protection());
+  if (because)
+    return blocked(
+      `protected: ${because}`,
+      'Remove the protection, or leave the operation as it is.',
+    );
+  if (current === 'held')
+    return blocked(
+      `the operation is held: ${operation.hold?.reason ?? 'for an operator'}`,
+      `Type: propagator operation release ${id} --reason "…"`,
+    );
+  const { keystone } = deps.cloud;
+  const state = await fetchEffectiveState(scope.id, { keystone, reads: deps.engine.reads });
+  const isWanted = state.is === 'present' && (action === 'suspend') === state.causes.length > 0;
+  if (isWanted) return undefined;
+  await deps.engine.commit({
+    messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation } }],
+  });
+  const shown =
+    state.is === 'present' ? describeCauses(state.causes) : `the project is ${state.is}`;
+  return blocked(
+    `nothing more is changed, because Keystone shows: ${shown}`,
+    'Nothing has to be done: the operation ends when Keystone shows this for a minute.',
+  );
+}
+
+const blocked = (message: string, advice: string): Condition => ({
+  class: 'Blocked',
+  message,
+  actor: 'operator',
+  advice,
+  count: 1,
+});
+
+/** Runs one service of a suspend or resume operation. */
+export async function runLifecycle(
+  service: Service,
+  { phase, region }: ServiceRequested['data'],
+  operation: Operation,
+  context: ProjectContext,
+  deps: LifecycleTaskDeps,
+  onCounts: (counts: Counts) => void,
+): Promise<RunReport> {
+  const { action, confirmedAt, lifecycle } = operation;
+  refuseOwnProject(context.project, context.api.ownProject, service.name);
+  const types = (service.suspension?.types ?? []).map((type) => type(service.name));
+  const cached = (confirmedAt[0] ?? 0) + (deps.tokenCacheMillis ?? TOKEN_CACHE_MILLIS);
+  const input = {
+    service: service.name,
+    types: action === 'suspend' ? types : types.toReversed(),
+    context,
+    records: suspensionStore(
+      { project: context.project, service: service.name, region },
+      deps.engine,
+    ),
+    phase: phase === 'plan' ? ('plan' as const) : ('apply' as const),
+    settleAt: Math.max(lifecycle?.settleAt ?? 0, action === 'suspend' ? cached : 0),
+    deadline: deps.now() + deps.budgetMillis,
+    concurrency: deps.concurrency[service.name] ?? service.concurrency,
+    stopping: deps.stopping,
+    // A later operation may have superseded this one since the run began.
+    mayContinue: async () =>
+      (await deps.engine.reads.operation(operation.id))?.state === 'running' &&
+      (await currentStop(deps)) === undefined,
+    onCounts,
+  };
+  return action === 'suspend' ? suspendRun(input) : resumeRun(input);
+}

@@ -1,0 +1,195 @@
+import type { AccountEvent } from '../../events/account.ts';
+import type { DomainId } from '../../events/ids.ts';
+import { describeCauses } from '../account/causes.ts';
+import { isGone } from '../account/inventory.ts';
+import type { Engine } from '../engine/port.ts';
+import type { Cloud } from '../openstack/cloud.ts';
+import { type OpenedLifecycle, openLifecycle } from '../operation/lifecycle.ts';
+import {
+  awaitsLifecycleConfirmation,
+  type LifecycleAnswer,
+} from '../operation/lifecycle-confirmation.ts';
+import type { LifecycleProject } from '../operation/lifecycle-domain.ts';
+import { lifecycleSnapshot } from '../operation/lifecycle-order.ts';
+import type { LifecycleAction, Mode, Operation } from '../operation/model.ts';
+import { projectScope, scopeOf } from '../operation/scope.ts';
+import { cloudSnapshot, type Known } from '../operation/snapshot.ts';
+import type { Input } from '../operation/step.ts';
+import type { Step } from '../operation/transaction.ts';
+import { decideChange } from '../policy/decide.ts';
+import { NO_POLICY, type Policy } from '../policy/schema.ts';
+import { PropagatorError, reportOf } from '../shared/errors.ts';
+import { type Protection, protectedBecause } from '../task/safety-rules.ts';
+import type { Service } from '../task/service.ts';
+import { holdOf } from './holds.ts';
+import { fetchEffectiveState } from './project-state.ts';
+
+/** The dependencies of the coordinator for suspend and resume. */
+export interface LifecycleDeps extends Omit<Known, 'services'> {
+  readonly engine: Pick<Engine, 'reads' | 'commit'>;
+  readonly cloud: Pick<Cloud, 'keystone' | 'registry'>;
+  readonly services: readonly Service[];
+  readonly mode: Mode;
+  /** The policy file; without it, a disabled project is only reported. */
+  readonly policy?: Policy;
+  readonly protectedIds: Pick<Protection, 'projects' | 'domains'>;
+  readonly protection: () => Promise<Protection>;
+  now(): number;
+}
+
+const ACTION_OF: Readonly<Record<string, LifecycleAction>> = {
+  disabled: 'suspend',
+  enabled: 'resume',
+};
+
+/** Opens the operation that follows when a project or a domain was disabled or enabled. */
+export async function openForChange(
+  { type, data: { account, cause } }: AccountEvent,
+  deps: LifecycleDeps,
+): Promise<Step | undefined> {
+  const action = ACTION_OF[type.split('.')[2] ?? ''];
+  if (!action || account.type === 'user') return undefined;
+  const { reads } = deps.engine;
+  // A hold is a cause of its own: enabling the project in Keystone does not end it.
+  if (action === 'resume' && account.type === 'project' && (await holdOf(account.id, reads)))
+    return undefined;
+  const [record, existing] = await Promise.all([
+    reads.account(account.type, account.id),
+    reads.operationsAbout(account.type, account.id),
+  ]);
+  const scope = scopeOf(account, { record, projects: [] });
+  const opened = openLifecycle({
+    action,
+    scope,
+    cause,
+    existing,
+    mode: deps.mode,
+    now: deps.now(),
+    protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
+  });
+  return opened && stepOf(opened);
+}
+
+/** Returns the step that commits an opened operation. */
+export const stepOf = ({ opened, superseded, messages }: OpenedLifecycle): Step => ({
+  operations: [...(opened ? [opened] : []), ...superseded],
+  tasks: [],
+  messages,
+  deadLetters: [],
+});
+
+/** Asks Keystone whether it still wants what a suspend or resume operation does. */
+export async function lifecycleConfirmation(
+  operation: Operation,
+  confirmation: number,
+  deps: LifecycleDeps,
+): Promise<Input | undefined> {
+  if (!awaitsLifecycleConfirmation(operation, confirmation)) return undefined;
+  const answer = await ask(operation, deps).catch((thrown: unknown): LifecycleAnswer => {
+    const error = reportOf(thrown, { code: 'keystone.show', service: 'keystone' });
+    return { is: 'unknown', error };
+  });
+  return { is: 'lifecycle-confirmation', confirmation, answer };
+}
+
+async function ask(operation: Operation, deps: LifecycleDeps): Promise<LifecycleAnswer> {
+  const { scope } = operation;
+  const because = protectedBecause(scope, await deps.protection());
+  if (because) return { is: 'refused', because: `protected: ${because}` };
+  if (scope.type === 'project') return askProject(operation, scope.id, deps);
+  if (scope.type === 'domain') return askDomain(operation, scope.id, deps);
+  return { is: 'refused', because: 'a user is neither suspended nor resumed' };
+}
+
+const other = (id: string): LifecycleAnswer => ({
+  is: 'refused',
+  because: `Keystone shows ${id} instead: its database takes the two ids for one`,
+});
+
+async function askProject(
+  operation: Operation,
+  id: string,
+  deps: LifecycleDeps,
+): Promise<LifecycleAnswer> {
+  const { keystone } = deps.cloud;
+  const state = await fetchEffectiveState(id, { keystone, reads: deps.engine.reads });
+  if (state.is === 'absent') return { is: 'absent' };
+  if (state.is === 'other') return other(state.id);
+  const { action, lifecycle } = operation;
+  const policy = deps.policy ?? NO_POLICY;
+  const isSuspend = action === 'suspend';
+  const decided = decideChange(
+    policy,
+    isSuspend ? 'project.disabled' : 'project.enabled',
+    state.facts,
+  );
+  // An administrator's command decides instead of the policy. The mode of the settings still counts.
+  const isAsked = lifecycle?.asked || state.causes.some((cause) => cause.is === 'operator-hold');
+  const isEnforced = deps.mode === 'enforce' && (isAsked || decided.mode === 'enforce');
+  const registry = await deps.cloud.registry();
+  if (registry.unlisted?.class === 'Transient') throw new PropagatorError(registry.unlisted);
+  return {
+    is: 'present',
+    isWanted: isSuspend === state.causes.length > 0,
+    because: describeCauses(state.causes),
+    decision: {
+      follows: Boolean(isAsked) || decided.action !== 'none',
+      mode: isEnforced ? 'enforce' : 'observe',
+      afterMillis: isAsked ? 0 : (decided.afterMillis ?? 0),
+      rule: isAsked ? undefined : decided.rule,
+    },
+    cloud: lifecycleSnapshot(
+      cloudSnapshot(registry, 'project', deps),
+      isSuspend ? 'suspend' : 'resume',
+      deps.services.flatMap(({ name, suspension }) =>
+        suspension
+          ? [
+              {
+                name,
+                after: suspension.after,
+                types: suspension.types.map((type) => type(name).resourceType),
+                skipped: isSuspend ? leftOut(name, policy) : undefined,
+              },
+            ]
+          : [],
+      ),
+    ),
+  };
+}
+
+/** Only suspend leaves a service out. Resume puts back all that was recorded. */
+const leftOut = (service: string, { suspend }: Policy): string | undefined =>
+  Object.entries(suspend).some(([name, option]) => name === service && option === 'none')
+    ? `the policy leaves it alone (suspend.${service}: none)`
+    : undefined;
+
+async function askDomain(
+  operation: Operation,
+  id: DomainId,
+  deps: LifecycleDeps,
+): Promise<LifecycleAnswer> {
+  const shown = await deps.cloud.keystone.show('domain', id);
+  if (shown.is === 'absent') return { is: 'absent' };
+  if (shown.is === 'other') return other(shown.id);
+  const { enabled } = shown.account;
+  return {
+    is: 'present',
+    isWanted: (operation.action === 'suspend') === !enabled,
+    because: `it is ${enabled ? 'enabled' : 'disabled'}`,
+    decision: { follows: true, mode: deps.mode, afterMillis: 0, rule: undefined },
+    projects: await projectsOf(id, deps),
+  };
+}
+
+async function projectsOf(domainId: DomainId, deps: LifecycleDeps): Promise<LifecycleProject[]> {
+  const protection = await deps.protection();
+  const records = await deps.engine.reads.projectsOf(domainId);
+  const living = records.filter((record) => !isGone(record));
+  const projects = living.map(async (record): Promise<LifecycleProject[]> => {
+    if (record.account.type !== 'project') return [];
+    const scope = projectScope(record.account, record);
+    const existing = await deps.engine.reads.operationsAbout('project', scope.id);
+    return [{ scope, existing, protectedBecause: protectedBecause(scope, protection) }];
+  });
+  return (await Promise.all(projects)).flat();
+}

@@ -1,0 +1,169 @@
+import { Account } from '../../events/account.ts';
+import type { ErrorReport } from '../shared/errors.ts';
+import { advance, isConfirmed } from './advance.ts';
+import { withoutFuture } from './elapsed.ts';
+import { supersede } from './lifecycle.ts';
+import { type LifecycleProject, openLifecycleProjects } from './lifecycle-domain.ts';
+import type { Mode, Operation } from './model.ts';
+import { hasEnded, refuse } from './open.ts';
+import { planTasks } from './plan-tasks.ts';
+import type { CloudSnapshot } from './snapshot.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
+
+/** What the policy says about the change, in the words of an operation. */
+export interface LifecycleDecision {
+  /** False: nothing follows from the change. */
+  readonly follows: boolean;
+  readonly mode: Mode;
+  readonly afterMillis: number;
+  /** The number of the rule in the policy file. */
+  readonly rule: number | undefined;
+}
+
+/** Keystone's answer about an account that is to be suspended or resumed. */
+export type LifecycleAnswer =
+  | {
+      readonly is: 'present';
+      /** True if Keystone, and the holds, want what the operation does. */
+      readonly isWanted: boolean;
+      /** Why, in words for an operator. */
+      readonly because: string;
+      readonly decision: LifecycleDecision;
+      /** Projects only: the services that take part, with their order. */
+      readonly cloud?: CloudSnapshot;
+      /** Domains only. */
+      readonly projects?: readonly LifecycleProject[];
+    }
+  | { readonly is: 'absent' }
+  | { readonly is: 'refused'; readonly because: string }
+  | { readonly is: 'unknown'; readonly error: ErrorReport };
+
+const LONGEST_WAIT_SECONDS = 60;
+/** A read right after a change may be stale. Only an answer that stays for this long counts. */
+const SHOWN_FOR_MILLIS = 60_000;
+
+/**
+ * True if a suspend or resume operation waits for Keystone's answer number `confirmation`. It asks
+ * while it is confirmed, and whenever its account may have changed since.
+ */
+export const awaitsLifecycleConfirmation = (operation: Operation, confirmation: number): boolean =>
+  operation.action !== 'cleanup' && operation.confirmation === confirmation && !hasEnded(operation);
+
+/** Applies Keystone's answer number `confirmation` to a suspend or resume operation. */
+export function applyLifecycleConfirmation(
+  transaction: OperationTransaction,
+  confirmation: number,
+  answer: LifecycleAnswer,
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  if (!awaitsLifecycleConfirmation(operation, confirmation)) return;
+  if (answer.is === 'unknown') applyUnknown(transaction, answer.error, rules);
+  else if (answer.is === 'refused') {
+    if (operation.state === 'confirming')
+      transaction.operation = refuse(operation, answer.because, rules.now);
+  } else if (answer.is === 'absent')
+    applyContrary(transaction, 'Keystone no longer shows it', undefined, rules);
+  else if (!answer.isWanted)
+    applyContrary(transaction, `Keystone shows it: ${answer.because}`, answer, rules);
+  else if (operation.state === 'confirming') applyWanted(transaction, answer, rules);
+  else
+    transaction.operation = {
+      ...operation,
+      hold: operation.state === 'held' ? operation.hold : undefined,
+      confirmation: operation.confirmation + 1,
+    };
+}
+
+type Present = Extract<LifecycleAnswer, { is: 'present' }>;
+
+function applyWanted(transaction: OperationTransaction, answer: Present, rules: Rules): void {
+  const operation = withoutFuture(transaction.operation, rules.now);
+  const { decision } = answer;
+  if (!decision.follows) {
+    const because =
+      decision.rule === undefined
+        ? 'nothing follows from it'
+        : `rule ${decision.rule} of the policy says that nothing follows from it`;
+    transaction.operation = refuse(operation, because, rules.now);
+    return;
+  }
+  const first = operation.confirmedAt.at(0);
+  transaction.operation = {
+    ...operation,
+    hold: undefined,
+    // The policy of the first answer counts for the whole operation.
+    ...(first === undefined
+      ? {
+          mode: decision.mode,
+          notBefore: operation.openedAt + decision.afterMillis,
+          lifecycle: { ...operation.lifecycle, rule: decision.rule },
+        }
+      : {}),
+    confirmedAt: first === undefined ? [rules.now] : [first, rules.now],
+  };
+  if (answer.cloud && transaction.tasks.length === 0) planTasks(transaction, answer.cloud, rules);
+  if (isConfirmed(transaction.operation, rules)) {
+    if (answer.projects) openLifecycleProjects(transaction, answer.projects, rules);
+    else advance(transaction, rules);
+    return;
+  }
+  const { notBefore } = transaction.operation;
+  const due = Math.max(notBefore, (first ?? rules.now) + rules.confirmationIntervalMillis);
+  askAgain(transaction, Math.max(0.05, (due - rules.now) / 1000));
+}
+
+/**
+ * Keystone wants something else than the operation does. When it still does after a minute, the
+ * operation ends, and the opposite one is opened, also without a notification.
+ */
+function applyContrary(
+  transaction: OperationTransaction,
+  reason: string,
+  answer: Present | undefined,
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  if (operation.state === 'held') return;
+  const since = Math.min(
+    operation.hold?.reason === reason ? operation.hold.since : rules.now,
+    rules.now,
+  );
+  if (rules.now - since < SHOWN_FOR_MILLIS) {
+    const advice = 'Nothing is changed meanwhile. Keystone is asked again for a minute.';
+    transaction.operation = { ...operation, hold: { reason, since, advice } };
+    const elapsed = Math.max(rules.confirmationIntervalMillis, rules.now - since) / 1000;
+    askAgain(transaction, Math.min(20, elapsed));
+    return;
+  }
+  transaction.operation = supersede(operation, reason, rules.now);
+  const { action, cause, id, lifecycle, mode, scope, startedAt } = operation;
+  const hasActed = (startedAt !== undefined && mode === 'enforce') || lifecycle?.hasSuperseded;
+  if (!answer || !hasActed || scope.type === 'user') return;
+  transaction.messages.push({
+    type: `account.${scope.type}.${action === 'suspend' ? 'enabled' : 'disabled'}`,
+    data: {
+      account: Account.parse(scope),
+      cause: { messageId: `superseded/${id}`, eventType: cause.eventType, at: rules.now },
+    },
+  });
+}
+
+function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
+  const { operation } = transaction;
+  if (operation.state !== 'confirming') return;
+  const since = operation.hold?.since ?? rules.now;
+  const reason = `Keystone gave no certain answer: ${error.message}`;
+  transaction.operation = { ...operation, hold: { reason, since, advice: error.advice } };
+  askAgain(transaction, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - since) / 1000)));
+}
+
+function askAgain(transaction: OperationTransaction, delaySeconds: number): void {
+  const confirmation = transaction.operation.confirmation + 1;
+  transaction.operation = { ...transaction.operation, confirmation };
+  transaction.messages.push({
+    type: 'operation.confirm',
+    data: { operationId: transaction.operation.id, confirmation },
+    delaySeconds,
+  });
+}

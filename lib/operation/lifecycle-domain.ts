@@ -1,0 +1,68 @@
+import { openLifecycle } from './lifecycle.ts';
+import type { Operation, ProjectScope } from './model.ts';
+import { hasEnded } from './open.ts';
+import type { OperationTransaction, Rules } from './transaction.ts';
+import { moveOperation } from './transitions.ts';
+
+/** A project of the domain, with all operations about it. */
+export interface LifecycleProject {
+  readonly scope: ProjectScope;
+  readonly existing: readonly Operation[];
+  readonly protectedBecause: string | undefined;
+}
+
+/**
+ * Opens one operation for each project of a domain that was disabled or enabled. Keystone confirms
+ * each of them with all causes of the project: a project that is disabled by itself stays suspended
+ * when its domain is enabled.
+ */
+export function openLifecycleProjects(
+  transaction: OperationTransaction,
+  projects: readonly LifecycleProject[],
+  rules: Rules,
+): void {
+  const { operation } = transaction;
+  const { action } = operation;
+  if (operation.state !== 'confirming' || action === 'cleanup') return;
+  const children: Operation[] = [];
+  for (const { scope, existing, protectedBecause } of projects) {
+    const opened = openLifecycle({
+      action,
+      scope,
+      cause: operation.cause,
+      existing,
+      mode: operation.mode,
+      now: rules.now,
+      protectedBecause,
+      parentId: operation.id,
+    });
+    if (!opened) continue;
+    transaction.messages.push(...opened.messages);
+    for (const one of opened.superseded) transaction.alsoPut(one);
+    if (!opened.opened) continue;
+    transaction.alsoPut(opened.opened);
+    children.push(opened.opened);
+  }
+  transaction.operation = {
+    ...moveOperation(operation, 'waiting'),
+    startedAt: rules.now,
+    children: children.map(({ id }) => id),
+  };
+  applyLifecycleChildren(transaction, children, rules.now);
+}
+
+/** Ends the operation of a domain with the last operation of its projects. */
+export function applyLifecycleChildren(
+  transaction: OperationTransaction,
+  children: readonly Operation[],
+  now: number,
+): void {
+  const { operation } = transaction;
+  if (operation.state !== 'waiting') return;
+  const own = children.filter(({ id }) => operation.children.includes(id));
+  if (own.length < operation.children.length || !own.every(hasEnded)) return;
+  const isUnverified = own.some(({ state }) => state === 'unverified');
+  const hasActed = own.some(({ state }) => state === 'finished' || state === 'superseded');
+  const state = isUnverified ? 'unverified' : own.length > 0 && !hasActed ? 'observed' : 'finished';
+  transaction.operation = { ...moveOperation(operation, state), endedAt: now };
+}

@@ -1,0 +1,54 @@
+import type { ResourceTypeName } from '../../events/ids.ts';
+import type { LifecycleAction } from './model.ts';
+import type { PlacedService } from './order.ts';
+import type { CloudSnapshot } from './snapshot.ts';
+
+/** A service that takes part in suspend and resume. */
+export interface TakesPart {
+  readonly name: string;
+  /** The services that suspend comes after and that resume comes before. */
+  readonly after: readonly string[];
+  /** The resource types that it switches. */
+  readonly types: readonly ResourceTypeName[];
+  /** Why this cloud's policy leaves the service alone. */
+  readonly skipped: string | undefined;
+}
+
+/**
+ * Returns the part of a snapshot that suspends or resumes: the services that take part, with their
+ * dependencies. Resume has the same levels backwards. A service begins when the resources of the
+ * earlier ones are at rest, or when those services are stuck (safety rule "One stuck project stops
+ * no other"). It does not wait until the cached tokens have expired.
+ */
+export function lifecycleSnapshot(
+  snapshot: CloudSnapshot,
+  action: LifecycleAction,
+  services: readonly TakesPart[],
+): CloudSnapshot {
+  const before = ({ name, after }: TakesPart): readonly string[] =>
+    action === 'suspend'
+      ? after
+      : services.filter((other) => other.after.includes(name)).map((other) => other.name);
+  const placed = services.flatMap((one): PlacedService[] => {
+    const known = snapshot.services.find(({ name }) => name === one.name);
+    if (!known) return [];
+    const { name, regions, catalogTypes, catalogAliases, lacking, unseen } = known;
+    return [
+      {
+        name,
+        regions,
+        ...(catalogTypes ? { catalogTypes } : {}),
+        ...(catalogAliases ? { catalogAliases } : {}),
+        ...(unseen ? { unseen } : {}),
+        lacking,
+        skipped: one.skipped ?? known.skipped,
+        resourceTypes: one.types.map((type) => ({ name: type })),
+        dependsOn: services
+          .filter((other) => before(one).includes(other.name))
+          .flatMap(({ types }) => types)
+          .map((type) => ({ type, strength: 'preferred' as const, until: 'empty' as const })),
+      },
+    ];
+  });
+  return { services: placed, uncovered: [], leftOut: snapshot.leftOut };
+}

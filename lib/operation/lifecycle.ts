@@ -1,0 +1,134 @@
+import type { Cause } from '../../events/account.ts';
+import type { OperationId } from '../../events/ids.ts';
+import type { Outgoing } from '../../events/index.ts';
+import { isSameMessage } from './generation.ts';
+import type { LifecycleAction, Mode, Operation, Scope } from './model.ts';
+import { hasEnded, newOperation, operationId, refuse } from './open.ts';
+import { moveOperation } from './transitions.ts';
+
+/** The input of {@link openLifecycle}. Times are epoch milliseconds. */
+export interface OpenLifecycleInput {
+  readonly action: LifecycleAction;
+  readonly scope: Scope;
+  readonly cause: Cause;
+  /** All operations about the account, of every action. */
+  readonly existing: readonly Operation[];
+  /** The mode of the settings. The policy can only make it `observe`. */
+  readonly mode: Mode;
+  readonly now: number;
+  readonly protectedBecause: string | undefined;
+  readonly parentId?: OperationId;
+  /** Set when an administrator asked for it by a command. The policy then does not apply. */
+  readonly asked?: { readonly by: string; readonly reason: string } | undefined;
+}
+
+/** The operations that a change of state opens and ends, and the messages to send. */
+export interface OpenedLifecycle {
+  /** `undefined`: only a suspension that has switched nothing yet asks Keystone again. */
+  readonly opened: Operation | undefined;
+  readonly superseded: readonly Operation[];
+  readonly messages: readonly Outgoing[];
+}
+
+/**
+ * A run that is under way when its operation is superseded may still make one call. Its API gives
+ * up an answer within this time.
+ */
+const LAST_CALL_MILLIS = 120_000;
+
+/** Returns the suspend and resume operations, newest first. */
+export const lifecyclesOf = (existing: readonly Operation[]): Operation[] =>
+  existing
+    .filter(({ action }) => action !== 'cleanup')
+    .toSorted((one, other) => other.generation - one.generation);
+
+/** Returns the cleanups, newest first. */
+export const cleanupsOf = (existing: readonly Operation[]): Operation[] =>
+  existing.filter(({ action }) => action === 'cleanup');
+
+/**
+ * True if an operation may have switched something that no later operation has put back. Then, and
+ * only then, an enabled project needs a resume.
+ */
+export function mayBeSuspended(existing: readonly Operation[]): boolean {
+  for (const { action, mode, startedAt, state } of lifecyclesOf(existing)) {
+    if (startedAt === undefined || mode === 'observe') continue;
+    if (action === 'suspend') return true;
+    if (state === 'finished') return false;
+  }
+  return false;
+}
+
+/**
+ * Returns the operation that follows when a project or domain was disabled or enabled, or
+ * `undefined` if nothing follows. Safety rule "The last word of Keystone wins": it supersedes an
+ * operation of the opposite action. Nothing opens while a cleanup that has begun is under way,
+ * because a cleanup supersedes both actions. Keystone confirms the operation before it acts.
+ */
+export function openLifecycle(input: OpenLifecycleInput): OpenedLifecycle | undefined {
+  const { action, cause, existing, now, scope } = input;
+  if (existing.some((operation) => isSameMessage(operation.cause, cause))) return undefined;
+  if (cleanupsOf(existing).some(isUnderWay)) return undefined;
+  const before = lifecyclesOf(existing);
+  const active = before.filter((operation) => !hasEnded(operation));
+  const same = active.find((operation) => operation.action === action);
+  // A request of an administrator replaces an operation that the policy may still refuse.
+  if (same && (input.asked === undefined || same.lifecycle?.asked)) return undefined;
+  if (action === 'resume' && scope.type === 'project' && !mayBeSuspended(existing)) {
+    if (active.length === 0) return undefined;
+    // Nothing was switched yet. Keystone decides whether the suspension still has a cause.
+    return { opened: undefined, superseded: [], messages: askAgainMessages(active) };
+  }
+  const generation = (before[0]?.generation ?? 0) + 1;
+  const id = operationId(scope, generation, action);
+  const hasStarted = active.some(({ startedAt }) => startedAt !== undefined);
+  const operation: Operation = {
+    ...newOperation({ ...input, id, generation, notBefore: now }),
+    action,
+    lifecycle: {
+      asked: input.asked,
+      hasSuperseded: active.length > 0 || undefined,
+      settleAt: hasStarted ? now + LAST_CALL_MILLIS : undefined,
+    },
+  };
+  if (input.protectedBecause) {
+    const reason = `protected: ${input.protectedBecause}`;
+    return { opened: refuse(operation, reason, now), superseded: [], messages: [] };
+  }
+  const superseded = active.map((one) => supersede(one, `${id} has taken its place`, now));
+  return {
+    opened: operation,
+    superseded,
+    messages: [
+      { type: 'operation.confirm', data: { operationId: id, confirmation: 1 } },
+      ...superseded.flatMap(finishedMessage),
+    ],
+  };
+}
+
+const isUnderWay = (cleanup: Operation): boolean =>
+  !hasEnded(cleanup) && (cleanup.startedAt !== undefined || cleanup.request !== undefined);
+
+/** Returns the messages that let operations that have not ended ask Keystone again. */
+export const askAgainMessages = (operations: readonly Operation[]): Outgoing[] =>
+  operations
+    .filter((operation) => !hasEnded(operation))
+    .map(({ id, confirmation }) => ({
+      type: 'operation.confirm',
+      data: { operationId: id, confirmation },
+    }));
+
+/** Ends an operation because Keystone, or a later decision, wants something else now. */
+export const supersede = (operation: Operation, reason: string, now: number): Operation => ({
+  ...moveOperation(operation, 'superseded'),
+  hold: { reason, since: now, advice: 'Nothing has to be done: the newer operation decides.' },
+  endedAt: now,
+});
+
+/** The operation of a domain waits for this message. */
+export const finishedMessage = ({ id, state, parentId }: Operation): Outgoing[] => [
+  {
+    type: 'operation.finished',
+    data: { operationId: id, state, ...(parentId ? { parentId } : {}) },
+  },
+];

@@ -1,0 +1,72 @@
+import type { Policy, PolicyChange, Rule } from './schema.ts';
+
+/** What a rule can match. `domainName` is absent when it is not known. */
+export interface ProjectFacts {
+  readonly id: string;
+  readonly name: string | undefined;
+  readonly domainId: string | undefined;
+  readonly domainName: string | undefined;
+  readonly parentId: string | undefined;
+  readonly tags: readonly string[];
+}
+
+/** What follows from one change of a project. */
+export interface PolicyDecision {
+  readonly action: 'suspend' | 'resume' | 'none';
+  /** The least delay in milliseconds; `undefined`: the rule names none. */
+  readonly afterMillis: number | undefined;
+  readonly mode: 'observe' | 'enforce';
+  /** The number of the rule in the file, from 1; `undefined` if none matches. */
+  readonly rule: number | undefined;
+}
+
+/** The action of each change for which no rule matches. */
+const DEFAULT_ACTION = {
+  'project.disabled': 'suspend',
+  'project.enabled': 'resume',
+} as const satisfies Record<PolicyChange, PolicyDecision['action']>;
+
+/** A suspension then only reports. A resume puts back what was suspended all the same. */
+const DEFAULT_MODE: Readonly<Record<PolicyChange, PolicyDecision['mode']>> = {
+  'project.disabled': 'observe',
+  'project.enabled': 'enforce',
+};
+
+/** Returns what the policy says about a change: the first rule that matches and names it decides. */
+export function decideChange(
+  policy: Policy,
+  change: PolicyChange,
+  facts: ProjectFacts,
+): PolicyDecision {
+  const index = policy.rules.findIndex((rule) => rule.on[change] && matches(rule, facts));
+  const reaction = policy.rules[index]?.on[change];
+  if (!reaction)
+    return {
+      action: DEFAULT_ACTION[change],
+      afterMillis: undefined,
+      mode: DEFAULT_MODE[change],
+      rule: undefined,
+    };
+  const { action, after, mode } = reaction;
+  return { action, afterMillis: after, mode, rule: index + 1 };
+}
+
+/** True if all parts of the rule's `match` fit the project. */
+export function matches({ match }: Rule, facts: ProjectFacts): boolean {
+  const { domain, parent, tags, name } = match;
+  const known = (values: readonly (string | undefined)[], wanted: string | readonly string[]) =>
+    [wanted].flat().some((one) => values.includes(one));
+  return (
+    (domain === undefined || known([facts.domainId, facts.domainName], domain)) &&
+    (parent === undefined || known([facts.parentId], parent)) &&
+    (tags === undefined || tags.every((tag) => facts.tags.includes(tag))) &&
+    (name === undefined || (facts.name !== undefined && patternOf(name).test(facts.name)))
+  );
+}
+
+function patternOf(pattern: string): RegExp {
+  const parts = [...pattern].map((letter) =>
+    letter === '*' ? '.*' : letter === '?' ? '.' : letter.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&'),
+  );
+  return new RegExp(`^${parts.join('')}$`, 'su');
+}

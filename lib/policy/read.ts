@@ -1,0 +1,67 @@
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import type * as z from 'zod';
+import { Policy } from './schema.ts';
+
+/** One error of a policy file. `line` counts from 1. */
+export interface PolicyProblem {
+  readonly line: number;
+  readonly message: string;
+}
+/** A policy, or everything that is wrong with its file. */
+export type ReadPolicy =
+  | { readonly is: 'policy'; readonly policy: Policy }
+  | { readonly is: 'wrong'; readonly problems: readonly PolicyProblem[] };
+
+/** Reads a policy file. Returns every error with its line. Never throws. */
+export function readPolicy(text: string): ReadPolicy {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: 'error',
+  });
+  const lineAt = (offset: number): number => Math.max(1, lines.linePos(offset).line);
+  if (document.errors.length > 0)
+    return {
+      is: 'wrong',
+      problems: document.errors.map(({ pos, message }) => ({ line: lineAt(pos[0]), message })),
+    };
+  const parsed = Policy.safeParse(document.toJS() ?? {});
+  if (parsed.success) return { is: 'policy', policy: parsed.data };
+  const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, document, lineAt));
+  return { is: 'wrong', problems: problems.toSorted((one, other) => one.line - other.line) };
+}
+
+function problemsOf(
+  issue: z.core.$ZodIssue,
+  document: Document,
+  lineAt: (offset: number) => number,
+): PolicyProblem[] {
+  const lineOf = (path: readonly PropertyKey[]): number => lineAt(offsetOf(document, path));
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => ({
+      line: lineOf([...issue.path, key]),
+      message: at(issue.path, `there is no field "${key}"`),
+    }));
+  return [{ line: lineOf(issue.path), message: at(issue.path, issue.message) }];
+}
+
+const at = (path: readonly PropertyKey[], message: string): string =>
+  path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`;
+
+/** Returns the place of the key or list item that a path names, or of its nearest parent. */
+function offsetOf(document: Document, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent =
+      length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const last = path[length - 1];
+    if (isMap(parent)) {
+      const pair = parent.items.find(({ key }) => isScalar(key) && key.value === last);
+      if (pair && isScalar(pair.key) && pair.key.range) return pair.key.range[0];
+    }
+    const node: unknown = document.getIn(path.slice(0, length), true);
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
+      return Number(node.range[0]);
+  }
+  return 0;
+}

@@ -1,0 +1,48 @@
+import * as z from 'zod';
+import { defineSuspension, type ProjectContext } from '../../task/service.ts';
+
+const alarmRow = z.object({
+  alarm_id: z.string(),
+  project_id: z.string().nullish(),
+  enabled: z.boolean(),
+});
+type AlarmRow = z.infer<typeof alarmRow>;
+
+/** Only enabled alarms are switched, so there is nothing more to record. */
+const before = z.object({});
+/** The whole alarm. A PUT replaces it, so every field is sent back as it was read. */
+const alarmBody = z.looseObject({ enabled: z.boolean() });
+
+async function set(row: AlarmRow, enabled: boolean, { api }: ProjectContext): Promise<void> {
+  const path = `/v2/alarms/${encodeURIComponent(row.alarm_id)}`;
+  const alarm = alarmBody.parse((await api.request('GET', path)).json);
+  if (alarm.enabled !== enabled) await api.request('PUT', path, { json: { ...alarm, enabled } });
+}
+
+/**
+ * Alarms: disabled before anything else is switched. Otherwise they fire because the servers stop.
+ */
+export const alarmSuspension = defineSuspension<AlarmRow, object>({
+  name: 'alarm',
+  summary: {
+    suspend: 'Enabled alarms are disabled, before anything else is switched: otherwise they fire.',
+    record: 'The id.',
+    resume: 'The alarm is enabled again, after everything else runs.',
+    leaves: ['An alarm that is disabled already stays disabled.'],
+  },
+  before,
+  async list({ api, project }) {
+    const { rows } = await api.list('/v2/alarms', {
+      row: alarmRow,
+      paging: 'none',
+      query: { 'q.field': 'project_id', 'q.op': 'eq', 'q.value': project },
+    });
+    return rows;
+  },
+  id: (row) => row.alarm_id,
+  owner: (row) => row.project_id ?? undefined,
+  assess: (row) => (row.enabled ? { is: 'switch', before: {} } : { is: 'at-rest' }),
+  suspend: (row, _before, context) => set(row, false, context),
+  compare: (row) => (row.enabled ? { is: 'as-before' } : { is: 'suspended' }),
+  resume: (row, _before, context) => set(row, true, context),
+});

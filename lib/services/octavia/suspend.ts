@@ -1,0 +1,117 @@
+import * as z from 'zod';
+import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
+
+const text = z.string().nullish();
+const balancerRow = z.object({
+  id: z.string(),
+  project_id: text,
+  admin_state_up: z.boolean(),
+  provisioning_status: z.string(),
+});
+const parents = z.array(z.object({ id: z.string() })).nullish();
+const listenerRow = z.object({
+  loadbalancers: parents,
+  default_tls_container_ref: text,
+  client_ca_tls_container_ref: text,
+  sni_container_refs: z.array(z.string()).nullish(),
+});
+const poolRow = z.object({
+  loadbalancers: parents,
+  tls_container_ref: text,
+  ca_tls_container_ref: text,
+});
+type BalancerRow = z.infer<typeof balancerRow> & { readonly hasCertificate: boolean };
+
+/** Only load balancers that are up are switched, so there is nothing more to record. */
+const before = z.object({});
+
+async function balancers({ api, project }: ProjectContext): Promise<BalancerRow[]> {
+  const read = async <Row extends z.ZodType>(name: string, row: Row) =>
+    (
+      await api.list(`/v2.0/lbaas/${name}`, {
+        collection: name,
+        row,
+        paging: 'marker',
+        query: { project_id: project },
+      })
+    ).rows;
+  const rows = await read('loadbalancers', balancerRow);
+  if (rows.length === 0) return [];
+  const [listeners, pools] = await Promise.all([
+    read('listeners', listenerRow),
+    read('pools', poolRow),
+  ]);
+  const withCertificate = new Set(
+    [
+      ...listeners.filter(
+        (one) =>
+          one.default_tls_container_ref ||
+          one.client_ca_tls_container_ref ||
+          (one.sni_container_refs ?? []).length > 0,
+      ),
+      ...pools.filter((one) => one.tls_container_ref || one.ca_tls_container_ref),
+    ].flatMap((one) => (one.loadbalancers ?? []).map(({ id }) => id)),
+  );
+  return rows.map((row) => ({ ...row, hasCertificate: withCertificate.has(row.id) }));
+}
+
+const pending = (status: string): string => `Octavia is at work on a load balancer (${status})`;
+
+function compare(row: BalancerRow): Comparison {
+  const status = row.provisioning_status;
+  if (status.startsWith('PENDING')) return { is: 'changing', message: pending(status) };
+  if (status !== 'ACTIVE')
+    return { is: 'changed', message: `its provisioning status is ${status}` };
+  return row.admin_state_up ? { is: 'as-before' } : { is: 'suspended' };
+}
+
+const set = (row: BalancerRow, admin_state_up: boolean, { api }: ProjectContext) =>
+  api.request('PUT', `/v2.0/lbaas/loadbalancers/${encodeURIComponent(row.id)}`, {
+    json: { loadbalancer: { admin_state_up } },
+  });
+
+/**
+ * Load balancers: administratively down. Every update renders all listeners again, and a listener
+ * whose certificate cannot be read any more is dropped. A load balancer with certificates is
+ * therefore left up.
+ */
+export const loadBalancerSuspension = defineSuspension<BalancerRow, object>({
+  name: 'load-balancer',
+  summary: {
+    suspend:
+      'Load balancers that are up are set administratively down: the address stays and nothing answers.',
+    record: 'The id.',
+    resume: 'The load balancer is set administratively up again.',
+    leaves: [
+      'A load balancer with certificates stays up: an update reads them again, and drops a listener whose certificate is gone.',
+      'A load balancer in provisioning status ERROR is reported: Octavia refuses every update to it.',
+    ],
+  },
+  before,
+  list: balancers,
+  id: (row) => row.id,
+  owner: (row) => row.project_id ?? undefined,
+  assess(row) {
+    const status = row.provisioning_status;
+    if (!row.admin_state_up) return { is: 'at-rest' };
+    if (status.startsWith('PENDING')) return { is: 'wait', message: pending(status) };
+    if (status !== 'ACTIVE')
+      return {
+        is: 'leave',
+        message: `a load balancer is in provisioning status ${status}, in which Octavia refuses every update`,
+        advice: 'Repair it (openstack loadbalancer failover), then run the operation again.',
+      };
+    if (row.hasCertificate)
+      return {
+        is: 'leave',
+        message:
+          'a load balancer with certificates stays up: an update would drop a listener whose certificate is gone',
+        advice:
+          'Set it down by hand if it must not answer: openstack loadbalancer set --disable ID.',
+      };
+    return { is: 'switch', before: {} };
+  },
+  suspend: async (row, _before, context) => void (await set(row, false, context)),
+  compare,
+  resume: async (row, _before, context) => void (await set(row, true, context)),
+});

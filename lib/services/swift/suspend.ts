@@ -1,0 +1,187 @@
+import * as z from 'zod';
+import { type Comparison, defineSuspension, type ProjectContext } from '../../task/service.ts';
+import {
+  accountOf,
+  DEFAULT_PAGE_SIZE,
+  infoOf,
+  isMissingAccount,
+  requestAccount,
+  withRoleAdvice,
+} from './account.ts';
+import { pathOfContainer } from './object.ts';
+
+/** The account (`path` is empty) or a container, as HEAD shows it. */
+interface PlaceRow {
+  readonly id: string;
+  readonly owner: string;
+  readonly path: string;
+  readonly level: 'Account' | 'Container';
+  /** The read ACL of a container; empty for the account. */
+  readonly read: string;
+  /** The temporary-URL keys by their names. They stay in memory for the time of a run. */
+  readonly keys: ReadonlyMap<string, string>;
+}
+
+const before = z.object({
+  /** The read ACL, if it admits the public. */
+  read: z.string().optional(),
+  /** The names of the temporary-URL keys, without their values. */
+  keys: z.array(z.string()),
+});
+type Before = z.infer<typeof before>;
+
+const KEY_NAMES = ['Temp-URL-Key', 'Temp-URL-Key-2'];
+/**
+ * A masked key is the old one behind a random prefix. Both are in Swift alone: a key is a secret,
+ * and only these headers hide it from users that can read the container.
+ */
+const MASK = /^kp1:[0-9a-f]{32}:/;
+const LONGEST_VALUE = 256;
+const MASK_LENGTH = 37;
+
+const isMasked = (key: string): boolean => MASK.test(key);
+const isPublic = (entry: string): boolean => /^\s*\.(r:|rlistings)/.test(entry);
+const entriesOf = (read: string): string[] => read.split(',').filter((one) => one.trim() !== '');
+/** The read ACL without the entries that admit the public. */
+const closed = (read: string): string =>
+  entriesOf(read)
+    .filter((entry) => !isPublic(entry))
+    .join(',');
+const normal = (read: string): string =>
+  entriesOf(read)
+    .map((entry) => entry.trim())
+    .join(',');
+
+function mask(key: string): string {
+  const random = [...globalThis.crypto.getRandomValues(new Uint8Array(16))];
+  return `kp1:${random.map((byte) => byte.toString(16).padStart(2, '0')).join('')}:${key}`;
+}
+
+async function placeOf(
+  name: string | undefined,
+  context: ProjectContext,
+): Promise<PlaceRow | undefined> {
+  const { project } = accountOf(context);
+  const path = name === undefined ? '' : pathOfContainer(name);
+  const level = name === undefined ? 'Account' : 'Container';
+  const { status, headers } = await requestAccount(context, 'HEAD', path, { accept: [404] });
+  // 404: the container was deleted since. 200: Swift invents an account that was never created.
+  if (status === 404 || (name === undefined && status !== 204)) return undefined;
+  const keys = KEY_NAMES.flatMap((key): [string, string][] => {
+    const value = headers.get(`x-${level}-meta-${key}`);
+    return value ? [[key, value]] : [];
+  });
+  return {
+    id: name === undefined ? 'account' : `container/${name}`,
+    owner: project,
+    path,
+    level,
+    read: name === undefined ? '' : (headers.get('x-container-read') ?? ''),
+    keys: new Map(keys),
+  };
+}
+
+const AT_ONCE = 8;
+
+async function places(context: ProjectContext): Promise<PlaceRow[]> {
+  const { endpoint } = accountOf(context);
+  const limit = (await infoOf(context))?.swift?.account_listing_limit ?? DEFAULT_PAGE_SIZE;
+  let names: (string | undefined)[];
+  try {
+    const row = z.object({ name: z.string() });
+    const { rows } = await withRoleAdvice(
+      context.api.list('', { row, paging: 'swift', limit, endpoint }),
+    );
+    names = [undefined, ...rows.map(({ name }) => name)];
+  } catch (error) {
+    if (await isMissingAccount(error, context)) return [];
+    throw error;
+  }
+  const found: PlaceRow[] = [];
+  for (let from = 0; from < names.length; from += AT_ONCE) {
+    const some = names.slice(from, from + AT_ONCE).map((name) => placeOf(name, context));
+    found.push(...(await Promise.all(some)).filter((place) => place !== undefined));
+  }
+  return found;
+}
+
+function compare(row: PlaceRow, { read, keys }: Before): Comparison {
+  const states: ('suspended' | 'as-before')[] = [];
+  if (read !== undefined) {
+    if (normal(row.read) === normal(read)) states.push('as-before');
+    else if (normal(row.read) === normal(closed(read))) states.push('suspended');
+    else return { is: 'changed', message: 'its read ACL is another one' };
+  }
+  for (const name of keys) {
+    const key = row.keys.get(name);
+    if (key === undefined) return { is: 'changed', message: `its ${name} is gone` };
+    states.push(isMasked(key) ? 'suspended' : 'as-before');
+  }
+  if (states.every((state) => state === 'suspended')) return { is: 'suspended' };
+  return states.every((state) => state === 'as-before') ? { is: 'as-before' } : { is: 'partly' };
+}
+
+/** One POST changes the ACL and the keys of a place together. */
+async function write(
+  row: PlaceRow,
+  record: Before,
+  change: (key: string) => string,
+  read: (read: string) => string,
+  context: ProjectContext,
+): Promise<void> {
+  const headers: Record<string, string> = {};
+  if (record.read !== undefined) headers['X-Container-Read'] = read(record.read);
+  for (const name of record.keys) {
+    const key = row.keys.get(name);
+    if (key !== undefined) headers[`X-${row.level}-Meta-${name}`] = change(key);
+  }
+  await requestAccount(context, 'POST', row.path, { headers });
+}
+
+/**
+ * The account and its containers: closed for the public. Public entries are taken out of the read
+ * ACLs, and the keys of temporary URLs are masked where they are, so that no signature of before is
+ * valid.
+ */
+export const placeSuspension = defineSuspension<PlaceRow, Before>({
+  name: 'public-access',
+  summary: {
+    suspend:
+      'Entries for the public (.r:, .rlistings) are taken out of the read ACL of each container. Keys of temporary URLs get a random prefix in place, so that signed URLs are refused.',
+    record: 'The read ACL, and the names of the keys. The keys themselves never leave Swift.',
+    resume: 'The read ACL is written back, and the prefix is taken off the keys.',
+    leaves: [
+      'ACL entries for users and projects stay: their tokens are refused or accepted by Keystone.',
+      'A key that is too long for the prefix is reported.',
+    ],
+  },
+  before,
+  list: places,
+  id: (row) => row.id,
+  owner: (row) => row.owner,
+  assess(row) {
+    const open = entriesOf(row.read).some(isPublic);
+    const keys = [...row.keys].filter(([, key]) => !isMasked(key));
+    if (keys.some(([, key]) => key.length + MASK_LENGTH > LONGEST_VALUE))
+      return {
+        is: 'leave',
+        message: 'a key for temporary URLs is too long to be masked, so its signed URLs stay valid',
+        advice:
+          'Let the owner set a shorter key, or remove it (openstack object store account unset).',
+      };
+    if (!open && keys.length === 0) return { is: 'at-rest' };
+    const names = keys.map(([name]) => name);
+    return { is: 'switch', before: { ...(open ? { read: row.read } : {}), keys: names } };
+  },
+  suspend: (row, record, context) =>
+    write(row, record, (key) => (isMasked(key) ? key : mask(key)), closed, context),
+  compare,
+  resume: (row, record, context) =>
+    write(
+      row,
+      record,
+      (key) => key.replace(MASK, ''),
+      (read) => read,
+      context,
+    ),
+});

@@ -1,0 +1,233 @@
+import pLimit from 'p-limit';
+import type { ProjectId, ResourceTypeName } from '../../events/ids.ts';
+import type { Condition, Counts } from '../../events/service.ts';
+import { type ErrorReport, reportOf } from '../shared/errors.ts';
+import { aggregate } from './conditions.ts';
+import type { ProjectContext } from './context.ts';
+import type { Outcome, RunReport } from './run.ts';
+import { ownership } from './safety-rules.ts';
+import type { Suspension, SuspensionRow } from './suspension.ts';
+import type { SuspensionRecords } from './suspension-records.ts';
+import { withoutDeletion } from './without-deletion.ts';
+
+/** The input of a run that suspends or resumes one service for one project. */
+export interface LifecycleRunInput {
+  readonly service: string;
+  /** In the order of the run: resume gets them backwards. */
+  readonly types: readonly Suspension[];
+  readonly context: ProjectContext;
+  readonly records: SuspensionRecords;
+  /** `plan`: count and change nothing. */
+  readonly phase: 'plan' | 'apply';
+  /**
+   * Epoch milliseconds. Only a listing that began at this time or later proves the end. Services
+   * accept a token that they have validated for some minutes after the project was disabled.
+   */
+  readonly settleAt: number;
+  readonly deadline: number;
+  readonly concurrency: number;
+  readonly stopping?: AbortSignal | undefined;
+  /** Asked before each change. False: a later operation has superseded this one, or it is held. */
+  mayContinue(): Promise<boolean>;
+  readonly onCounts?: ((counts: Counts) => void) | undefined;
+}
+
+/** What one listing of a resource type leads to. */
+export interface TypeWork {
+  readonly resourceType: ResourceTypeName;
+  /** All resources that the action is about, including those that need nothing more. */
+  readonly total: number;
+  /** The resources that are not there yet. */
+  readonly left: number;
+  readonly conditions: readonly Condition[];
+  /** The changes to make now. */
+  readonly changes: readonly (() => Promise<void>)[];
+}
+
+/** The steps in which suspend and resume differ. */
+export interface LifecycleSteps {
+  /** Compares the rows of one type with the records, and returns the changes to make. */
+  work(type: Suspension, listedAt: number): Promise<TypeWork>;
+  /** Called once when a listing has proved the end. */
+  finish(): Promise<void>;
+  readonly waitsForSettling: string;
+}
+
+/** All changes usually take effect at once. Two iterations then prove it. */
+const MAX_ITERATIONS = 4;
+
+/** A type whose listing failed. */
+interface Failed {
+  readonly error: ErrorReport;
+}
+
+/**
+ * Runs the steps until a listing shows that nothing is left to change, or until only time helps. An
+ * error of one type stops no other type. Never throws for an API error: it is in the outcome.
+ */
+export async function lifecycleRun(
+  input: LifecycleRunInput,
+  steps: LifecycleSteps,
+): Promise<RunReport> {
+  const totals = new Map<ResourceTypeName, TypeWork>();
+  const { now } = input.context;
+  for (let iteration = 1; ; iteration += 1) {
+    const listedAt = now();
+    const done = await Promise.all(input.types.map((type) => workOf(type, listedAt, input, steps)));
+    const works = done.flatMap((one) => ('error' in one ? [] : [one]));
+    const errors = done.flatMap((one) => ('error' in one ? [one.error] : []));
+    for (const work of works) totals.set(work.resourceType, work);
+    const counts = countsOf(totals);
+    input.onCounts?.(counts);
+    const conditions = works.flatMap((work) => work.conditions);
+    const report = (outcome: Outcome, more: readonly Condition[] = []): RunReport => ({
+      counts,
+      conditions: aggregate([...conditions, ...more]),
+      outcome,
+      // At rest: the next services can begin, while this one still waits for the cached tokens.
+      verification: Object.fromEntries(
+        works.map((work) => [work.resourceType, work.left === 0 ? 'empty' : 'present'] as const),
+      ),
+      fresh: {},
+      seenIds: undefined,
+    });
+    const changes = input.phase === 'plan' ? [] : works.flatMap((work) => work.changes);
+    errors.push(...(await makeChanges(changes, input)));
+    const error = worst(errors);
+    if (error && error.class !== 'Transient') return report({ is: 'failed', error });
+    if (error) return report({ is: 'again', afterSeconds: error.retryAfterSeconds ?? 0, error });
+    if (input.phase === 'plan') return report({ is: 'finished' });
+    if (works.every((work) => work.left === 0 && work.changes.length === 0)) {
+      if (listedAt >= input.settleAt) {
+        await steps.finish();
+        return report({ is: 'finished' });
+      }
+      const afterSeconds = (input.settleAt - now()) / 1000;
+      const waits = { ...inProgress(input.service, steps.waitsForSettling), count: 1 };
+      return report({ is: 'again', afterSeconds: Math.max(0.1, afterSeconds), error: undefined }, [
+        waits,
+      ]);
+    }
+    if (
+      changes.length === 0 ||
+      iteration >= MAX_ITERATIONS ||
+      now() >= input.deadline ||
+      input.stopping?.aborted ||
+      !(await input.mayContinue())
+    )
+      return report({ is: 'again', afterSeconds: 0, error: undefined });
+  }
+}
+
+async function workOf(
+  type: Suspension,
+  listedAt: number,
+  input: LifecycleRunInput,
+  steps: LifecycleSteps,
+): Promise<TypeWork | Failed> {
+  try {
+    return await steps.work(type, listedAt);
+  } catch (thrown) {
+    const code = `${type.resourceType}.list`;
+    return {
+      error: reportOf(thrown, { code, service: input.service, region: input.context.region }),
+    };
+  }
+}
+
+async function makeChanges(
+  changes: readonly (() => Promise<void>)[],
+  { concurrency, context, deadline, service, stopping, mayContinue }: LifecycleRunInput,
+): Promise<ErrorReport[]> {
+  const limit = pLimit(concurrency);
+  let isOver = false;
+  const errors = changes.map((change) =>
+    limit(async (): Promise<ErrorReport | undefined> => {
+      if (isOver || stopping?.aborted || context.now() >= deadline) return undefined;
+      if (!(await mayContinue())) {
+        isOver = true;
+        return undefined;
+      }
+      try {
+        await change();
+        return undefined;
+      } catch (thrown) {
+        const error = reportOf(thrown, {
+          code: `${service}.change`,
+          service,
+          region: context.region,
+        });
+        if (error.class === 'Denied') isOver = true;
+        // A resource that vanished needs no change. The next listing shows it.
+        return error.class === 'Gone' ? undefined : error;
+      }
+    }),
+  );
+  return (await Promise.all(errors)).filter((error) => error !== undefined);
+}
+
+/**
+ * Lists a type with an API client that cannot delete, and keeps the rows of the project (safety
+ * rule "Check the owner of every row").
+ */
+export async function ownRows(
+  type: Suspension,
+  context: ProjectContext,
+): Promise<{ rows: SuspensionRow[]; conditions: Condition[] }> {
+  const listed = await type.list(guarded(context));
+  const rows: SuspensionRow[] = [];
+  const foreign: SuspensionRow[] = [];
+  for (const row of listed)
+    (ownership(row, context.project as ProjectId) === 'ours' ? rows : foreign).push(row);
+  const [first] = foreign;
+  if (!first) return { rows, conditions: [] };
+  const condition: Condition = {
+    class: 'Blocked',
+    resourceType: type.resourceType,
+    message:
+      'the listing showed resources of another owner, or without an owner; they are left alone',
+    actor: 'operator',
+    advice: `Ask why ${type.resourceType} lists them for this project.`,
+    count: foreign.length,
+    example: first.id,
+  };
+  return { rows, conditions: [condition] };
+}
+
+const guarded = (context: ProjectContext): ProjectContext => ({
+  ...context,
+  api: withoutDeletion(context.api),
+  projectApi: context.projectApi && withoutDeletion(context.projectApi),
+  apiOf: async (name) => {
+    const api = await context.apiOf(name);
+    return api && withoutDeletion(api);
+  },
+});
+
+/** A condition that only needs time. */
+export const inProgress = (resourceType: string, message: string, example?: string): Condition => ({
+  class: 'InProgress',
+  ...(resourceType.includes('.') ? { resourceType: resourceType as ResourceTypeName } : {}),
+  message,
+  actor: 'none',
+  count: 1,
+  ...(example === undefined ? {} : { example }),
+});
+
+const countsOf = (totals: ReadonlyMap<ResourceTypeName, TypeWork>): Counts =>
+  Object.fromEntries(
+    [...totals].map(([name, { total, left }]) => [
+      name,
+      { listed: total, gone: total - left, left },
+    ]),
+  );
+
+/** `Denied` first, then `Unexpected`, then the `Transient` error with the longest delay. */
+function worst(errors: readonly ErrorReport[]): ErrorReport | undefined {
+  const rank = ({ class: kind }: ErrorReport): number =>
+    kind === 'Denied' ? 2 : kind === 'Transient' ? 0 : 1;
+  return errors.toSorted(
+    (one, other) =>
+      rank(other) - rank(one) || (other.retryAfterSeconds ?? 0) - (one.retryAfterSeconds ?? 0),
+  )[0];
+}

@@ -1,0 +1,67 @@
+import type { Condition } from '../../events/service.ts';
+import {
+  inProgress,
+  type LifecycleRunInput,
+  lifecycleRun,
+  ownRows,
+  type TypeWork,
+} from './lifecycle-run.ts';
+import type { RunReport } from './run.ts';
+import type { Suspension } from './suspension.ts';
+import { recordKey, type SuspensionRecord } from './suspension-records.ts';
+
+/**
+ * Resumes one service of a project. It puts back what the records say, only where the resource is
+ * still as suspend left it. It reports resources that another actor has changed since, and leaves
+ * them alone. A record is removed when a listing at `settleAt` or later shows the resource as it
+ * was before. It has finished when no record is left.
+ */
+export function resumeRun(input: LifecycleRunInput): Promise<RunReport> {
+  return lifecycleRun(input, {
+    work: (type, listedAt) => resumeType(type, listedAt, input),
+    finish: async () => {
+      if (input.phase === 'apply') await input.records.remove(await input.records.all());
+    },
+    waitsForSettling:
+      'all is as before; it is listed once more when the run that suspended can no longer act',
+  });
+}
+
+async function resumeType(
+  type: Suspension,
+  listedAt: number,
+  input: LifecycleRunInput,
+): Promise<TypeWork> {
+  const { resourceType } = type;
+  const all = (await input.records.all()).filter((one) => one.resourceType === resourceType);
+  if (all.length === 0) return { resourceType, total: 0, left: 0, conditions: [], changes: [] };
+  const { rows, conditions } = await ownRows(type, input.context);
+  const rowOf = new Map(rows.map((row) => [recordKey({ resourceType, id: row.id }), row]));
+  const changes: (() => Promise<void>)[] = [];
+  const closed: SuspensionRecord[] = [];
+  let left = 0;
+  for (const record of all) {
+    const row = rowOf.get(recordKey(record));
+    const comparison = row?.compare(record.before) ?? { is: 'as-before' as const };
+    if (comparison.is === 'as-before') closed.push(record);
+    else if (comparison.is === 'changed') conditions.push(changed(record, comparison.message));
+    else {
+      left += 1;
+      if (comparison.is === 'changing')
+        conditions.push(inProgress(resourceType, comparison.message, record.id));
+      else changes.push(() => row?.resume(record.before) ?? Promise.resolve());
+    }
+  }
+  if (input.phase === 'apply' && listedAt >= input.settleAt) await input.records.remove(closed);
+  return { resourceType, total: all.length, left, conditions, changes };
+}
+
+const changed = ({ resourceType, id }: SuspensionRecord, message: string): Condition => ({
+  class: 'Unsupported',
+  resourceType: resourceType as NonNullable<Condition['resourceType']>,
+  message: `it was changed while it was suspended and is left alone: ${message}`,
+  actor: 'operator',
+  advice: 'Ask the owner of the project whether it shall run again.',
+  count: 1,
+  example: id,
+});

@@ -1,0 +1,121 @@
+import type { Condition } from '../../events/service.ts';
+import {
+  inProgress,
+  type LifecycleRunInput,
+  lifecycleRun,
+  ownRows,
+  type TypeWork,
+} from './lifecycle-run.ts';
+import type { RunReport } from './run.ts';
+import type { Suspension, SuspensionRow } from './suspension.ts';
+import { recordKey, type SuspensionRecord } from './suspension-records.ts';
+
+/**
+ * Suspends one service of a project. For each resource it first stores the state to return to
+ * (safety rule "Record before you act; the first record wins"), and then switches the resource. It
+ * has finished when a listing at `settleAt` or later shows everything at rest.
+ */
+export function suspendRun(input: LifecycleRunInput): Promise<RunReport> {
+  return lifecycleRun(input, {
+    work: (type) => suspendType(type, input),
+    finish: async () => undefined,
+    waitsForSettling: 'all is at rest; it is listed once more when the cached tokens have expired',
+  });
+}
+
+async function suspendType(type: Suspension, input: LifecycleRunInput): Promise<TypeWork> {
+  const { rows, conditions } = await ownRows(type, input.context);
+  const known = new Map((await input.records.all()).map((one) => [recordKey(one), one]));
+  const { resourceType } = type;
+  const work = { total: 0, left: 0, conditions, changes: [] as (() => Promise<void>)[] };
+  const unrecorded: { row: SuspensionRow; record: SuspensionRecord }[] = [];
+  for (const row of rows) {
+    const known1 = known.get(recordKey({ resourceType, id: row.id }));
+    const condition = known1
+      ? continueWith(row, known1, work, input)
+      : begin(row, resourceType, work, unrecorded, input);
+    if (condition) work.conditions.push({ ...condition, resourceType, example: row.id });
+  }
+  if (input.phase === 'apply') await recordAll(unrecorded, work, input);
+  return { resourceType, ...work };
+}
+
+type Work = { total: number; left: number; changes: (() => Promise<void>)[] };
+
+function begin(
+  row: SuspensionRow,
+  resourceType: string,
+  work: Work,
+  unrecorded: { row: SuspensionRow; record: SuspensionRecord }[],
+  { context }: LifecycleRunInput,
+): Condition | undefined {
+  const assessment = row.assess();
+  if (assessment.is === 'at-rest') return undefined;
+  if (assessment.is === 'leave')
+    return {
+      class: 'Unsupported',
+      message: assessment.message,
+      actor: 'operator',
+      advice: assessment.advice,
+      count: 1,
+    };
+  work.total += 1;
+  work.left += 1;
+  if (assessment.is === 'wait') return inProgress(resourceType, assessment.message);
+  const { before } = assessment;
+  unrecorded.push({
+    row,
+    record: { resourceType, id: row.id, before, at: context.now(), version: 0 },
+  });
+  return undefined;
+}
+
+function continueWith(
+  row: SuspensionRow,
+  record: SuspensionRecord,
+  work: Work,
+  { records }: LifecycleRunInput,
+): Condition | undefined {
+  const comparison = row.compare(record.before);
+  work.total += 1;
+  if (comparison.is === 'suspended') return undefined;
+  if (comparison.is === 'changing') {
+    work.left += 1;
+    return inProgress(record.resourceType, comparison.message);
+  }
+  if (comparison.is === 'changed') {
+    // Another actor has changed it since the record. If it runs, its present state is the one to
+    // return to.
+    const assessment = row.assess();
+    if (assessment.is !== 'switch') {
+      work.total -= 1;
+      return undefined;
+    }
+    work.left += 1;
+    const { before } = assessment;
+    work.changes.push(async () => {
+      await records.replace({ ...record, before });
+      await row.suspend(before);
+    });
+    return undefined;
+  }
+  work.left += 1;
+  work.changes.push(() => row.suspend(record.before));
+  return undefined;
+}
+
+/** Stores the records first. A change uses the record that is stored, which may be an older one. */
+async function recordAll(
+  unrecorded: readonly { row: SuspensionRow; record: SuspensionRecord }[],
+  work: Work,
+  { records, mayContinue }: LifecycleRunInput,
+): Promise<void> {
+  if (unrecorded.length === 0 || !(await mayContinue())) return;
+  const stored = new Map(
+    (await records.add(unrecorded.map(({ record }) => record))).map((one) => [recordKey(one), one]),
+  );
+  for (const { row, record } of unrecorded) {
+    const kept = stored.get(recordKey(record));
+    if (kept) work.changes.push(() => row.suspend(kept.before));
+  }
+}

@@ -1,0 +1,30 @@
+/** What suspend recorded about one resource before its first call. */
+export interface SuspensionRecord {
+  readonly resourceType: string;
+  readonly id: string;
+  /** The state of the resource before. The resource type's own schema validates it. */
+  readonly before: unknown;
+  /** Epoch milliseconds when it was recorded. */
+  readonly at: number;
+  /** Optimistic lock; 0 for a new record. */
+  readonly version: number;
+}
+
+/** The records of one project, service and region. */
+export interface SuspensionRecords {
+  all(): Promise<SuspensionRecord[]>;
+  /**
+   * Stores new records. The first record of a resource wins: returns the records that are stored
+   * now, which may be older ones.
+   */
+  add(records: readonly SuspensionRecord[]): Promise<SuspensionRecord[]>;
+  /** Replaces the record of a resource that another actor has changed since. */
+  replace(record: SuspensionRecord): Promise<void>;
+  remove(records: readonly SuspensionRecord[]): Promise<void>;
+}
+
+/** Returns the key of a record within its service and region. */
+export const recordKey = ({
+  resourceType,
+  id,
+}: Pick<SuspensionRecord, 'resourceType' | 'id'>): string => `${resourceType}/${id}`;

@@ -1,0 +1,97 @@
+import type * as z from 'zod';
+import { ResourceTypeName } from '../../events/ids.ts';
+import type { ProjectContext } from './context.ts';
+
+/** What suspend does with a resource as it is now. */
+export type Assessment<Before> =
+  /** Suspend switches it. `before`: what resume needs; small JSON without secrets. */
+  | { readonly is: 'switch'; readonly before: Before }
+  /** It is at rest already, or nothing of it runs. Neither suspend nor resume touches it. */
+  | { readonly is: 'at-rest' }
+  /** It stays as it is, because a switch could not be undone exactly. The reason is reported. */
+  | { readonly is: 'leave'; readonly message: string; readonly advice: string }
+  /** It is changing. Suspend looks at it again. */
+  | { readonly is: 'wait'; readonly message: string };
+
+/** A resource compared with what suspend recorded about it. */
+export type Comparison =
+  | { readonly is: 'as-before' }
+  | { readonly is: 'suspended' }
+  /** Suspend or resume has done a part of its calls. */
+  | { readonly is: 'partly' }
+  | { readonly is: 'changing'; readonly message: string }
+  /** Another actor has changed it since, so it stays as it is. `message`: what changed. */
+  | { readonly is: 'changed'; readonly message: string };
+
+/**
+ * How one resource type is suspended and resumed. `Row` is what a listing shows, and `Before` is
+ * what suspend records. The calls must be repeatable.
+ */
+export interface SuspensionDefinition<Row, Before> {
+  /** The resource type within the service, for example `server`. */
+  readonly name: string;
+  /** For the documentation: what suspend does, what it records, and what resume puts back. */
+  readonly summary: {
+    readonly suspend: string;
+    readonly record: string;
+    readonly resume: string;
+    /** What is left alone, and why. */
+    readonly leaves?: readonly string[];
+  };
+  /** Validates a stored record. */
+  readonly before: z.ZodType<Before>;
+  list(context: ProjectContext): Promise<readonly Row[]>;
+  id(row: Row): string;
+  owner(row: Row): string | undefined;
+  assess(row: Row, context: ProjectContext): Assessment<Before>;
+  suspend(row: Row, before: Before, context: ProjectContext): Promise<void>;
+  compare(row: Row, before: Before): Comparison;
+  resume(row: Row, before: Before, context: ProjectContext): Promise<void>;
+}
+
+/** One row of a suspension, with its row type and record type hidden. */
+export interface SuspensionRow {
+  readonly id: string;
+  readonly owner: string | undefined;
+  assess(): Assessment<unknown>;
+  /** These three throw when the stored record does not fit the definition. */
+  compare(before: unknown): Comparison;
+  suspend(before: unknown): Promise<void>;
+  resume(before: unknown): Promise<void>;
+}
+
+/** A suspension as the runs use it. */
+export interface Suspension {
+  readonly resourceType: ResourceTypeName;
+  readonly summary: SuspensionDefinition<unknown, unknown>['summary'];
+  list(context: ProjectContext): Promise<readonly SuspensionRow[]>;
+}
+
+/** What a service file says about suspend and resume. */
+export interface ServiceSuspension {
+  /** The services that suspend comes after and that resume comes before. */
+  readonly after: readonly string[];
+  /** In the order of suspend. Resume takes them backwards. */
+  readonly types: readonly ((service: string) => Suspension)[];
+}
+
+/** Defines how one resource type is suspended and resumed. */
+export function defineSuspension<Row, Before>(
+  definition: SuspensionDefinition<Row, Before>,
+): (service: string) => Suspension {
+  return (service) => ({
+    resourceType: ResourceTypeName.parse(`${service}.${definition.name}`),
+    summary: definition.summary,
+    async list(context) {
+      const rows = await definition.list(context);
+      return rows.map((row) => ({
+        id: definition.id(row),
+        owner: definition.owner(row),
+        assess: () => definition.assess(row, context),
+        compare: (before) => definition.compare(row, definition.before.parse(before)),
+        suspend: (before) => definition.suspend(row, definition.before.parse(before), context),
+        resume: (before) => definition.resume(row, definition.before.parse(before), context),
+      }));
+    },
+  });
+}

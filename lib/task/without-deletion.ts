@@ -1,0 +1,51 @@
+import { PropagatorError } from '../shared/errors.ts';
+import type { RequestOptions, ServiceApi } from './context.ts';
+
+/** Names of actions and paths that delete something, or that overwrite a disk. */
+const DELETING =
+  /delete|destroy|purge|remove|rebuild|shelve|resetstate|reset_status|force|evacuate|revert|confirmresize/i;
+
+/**
+ * Safety rule "Record before you act": a suspension destroys nothing. Returns an API client that
+ * refuses the method DELETE, a body or path that names a deleting action, and in Swift every method
+ * that can replace an object. It does so whatever a service file asks for.
+ */
+export function withoutDeletion(api: ServiceApi): ServiceApi {
+  return {
+    ...api,
+    request: async (method, path, options = {}) => {
+      const because = whyRefused(api.service, method, path, options);
+      if (because) throw refused(api, `${method} ${path}`, because);
+      return api.request(method, path, options);
+    },
+    list: (path, options) => api.list(path, options),
+    ...(api.watched ? { watched: (watch) => withoutDeletion(api.watched?.(watch) ?? api) } : {}),
+  };
+}
+
+function whyRefused(
+  service: string,
+  method: string,
+  path: string,
+  { json, query }: RequestOptions,
+): string | undefined {
+  if (method === 'GET' || method === 'HEAD') return undefined;
+  if (method === 'DELETE') return 'the method is DELETE';
+  if (service === 'swift' && method !== 'POST') return `${method} can replace an object`;
+  const [last = '', parent] = path.split('/').toReversed();
+  const isAction = last === 'action' || last === 'actions';
+  const action = isAction && typeof json === 'object' ? Object.keys(json ?? {}) : [];
+  const names = [...action, ...Object.keys(query ?? {}), ...(parent === 'actions' ? [last] : [])];
+  const deleting = names.find((name) => DELETING.test(name));
+  return deleting === undefined ? undefined : `${deleting} deletes something`;
+}
+
+const refused = (api: ServiceApi, call: string, because: string): PropagatorError =>
+  new PropagatorError({
+    code: 'safety-rules.suspension-deletes',
+    class: 'Denied',
+    service: api.service,
+    region: api.region,
+    message: `A suspension asked for ${call}, and ${because}; the call was not sent.`,
+    advice: 'Report this as a defect of the service file.',
+  });

@@ -1,0 +1,139 @@
+import { decideChange, type ProjectFacts } from '../../../lib/policy/decide.ts';
+import { readPolicy } from '../../../lib/policy/read.ts';
+import { NO_POLICY, type Policy } from '../../../lib/policy/schema.ts';
+
+const facts = (parts: Partial<ProjectFacts> = {}): ProjectFacts => ({
+  id: 'p1',
+  name: 'shop-7',
+  domainId: 'd1',
+  domainName: 'customers',
+  parentId: 'd1',
+  tags: ['trial', 'eu'],
+  ...parts,
+});
+
+function policyOf(text: string): Policy {
+  const read = readPolicy(text);
+  if (read.is === 'wrong') throw new TypeError(JSON.stringify(read.problems));
+  return read.policy;
+}
+
+const EXAMPLE = `
+version: 1
+rules:
+  - match: { domain: customers, tags: [trial] }
+    on:
+      project.disabled: { action: suspend, after: 15m, mode: enforce }
+  - match: { domain: [d1, d2] }
+    on:
+      project.disabled: { action: none }
+      project.enabled:  { action: resume, after: 1h, mode: observe }
+suspend:
+  nova: stop
+  aodh: none
+`;
+
+describe('the policy file', () => {
+  it('decides by the first rule that matches the project and names the change', () => {
+    const policy = policyOf(EXAMPLE);
+    expect(decideChange(policy, 'project.disabled', facts())).toEqual({
+      action: 'suspend',
+      afterMillis: 900_000,
+      mode: 'enforce',
+      rule: 1,
+    });
+    // The first rule matches as well and does not name this change.
+    expect(decideChange(policy, 'project.enabled', facts())).toEqual({
+      action: 'resume',
+      afterMillis: 3_600_000,
+      mode: 'observe',
+      rule: 2,
+    });
+    expect(decideChange(policy, 'project.disabled', facts({ tags: ['eu'] }))).toMatchObject({
+      action: 'none',
+      rule: 2,
+    });
+    const elsewhere = facts({ domainId: 'd3', domainName: 'internal' });
+    expect(decideChange(policy, 'project.disabled', elsewhere)).toEqual({
+      action: 'suspend',
+      afterMillis: undefined,
+      mode: 'observe',
+      rule: undefined,
+    });
+    expect(policy.suspend).toEqual({ aodh: 'none', octavia: 'down', swift: 'close', nova: 'stop' });
+  });
+
+  it.each([
+    [{ domain: 'd1' }, true],
+    [{ domain: 'customers' }, true],
+    [{ domain: 'Customers' }, false],
+    [{ parent: ['x', 'd1'] }, true],
+    [{ parent: 'customers' }, false],
+    [{ tags: ['trial', 'eu'] }, true],
+    [{ tags: ['trial', 'us'] }, false],
+    [{ name: 'shop-*' }, true],
+    [{ name: 'shop-?' }, true],
+    [{ name: 'shop-??' }, false],
+    [{ name: 'shop.7' }, false],
+    [{ name: 'shop' }, false],
+    [{ domain: 'd1', name: 'x*' }, false],
+    [{}, true],
+  ])('matches %j: %j', (match, isMatch) => {
+    const rule = { match, on: { 'project.disabled': { action: 'suspend', mode: 'enforce' } } };
+    const policy = policyOf(JSON.stringify({ version: 1, rules: [rule] }));
+    expect(decideChange(policy, 'project.disabled', facts()).rule === 1).toBe(isMatch);
+  });
+
+  it('of a cloud without one only reports a disabled project', () => {
+    expect(decideChange(NO_POLICY, 'project.disabled', facts())).toMatchObject({
+      action: 'suspend',
+      mode: 'observe',
+    });
+    expect(decideChange(NO_POLICY, 'project.enabled', facts())).toMatchObject({
+      action: 'resume',
+      mode: 'enforce',
+    });
+  });
+
+  it('reports every error with its line', () => {
+    const text = `version: 2
+rules:
+  - match: { domian: customers }
+    on:
+      project.disabled:
+        action: suspend
+        after: 15 minutes
+      project.created: { action: provision }
+  - on: { project.enabled: { action: suspend, mode: maybe } }
+suspend:
+  nova: shelve
+  cinder: off
+`;
+    expect(readPolicy(text)).toEqual({
+      is: 'wrong',
+      problems: [
+        { line: 1, message: 'version: write version: 1' },
+        { line: 3, message: 'rules.0.match: there is no field "domian"' },
+        {
+          line: 7,
+          message: 'rules.0.on.project.disabled.after: write a number and a unit: 0s, 90s, 30m, 1h',
+        },
+        { line: 8, message: 'rules.0.on: there is no field "project.created"' },
+        { line: 9, message: 'rules.1.on.project.enabled.action: write resume or none' },
+        { line: 9, message: 'rules.1.on.project.enabled.mode: write observe or enforce' },
+        { line: 11, message: 'suspend.nova: write stop or none' },
+        { line: 12, message: 'suspend: there is no field "cinder"' },
+      ],
+    });
+  });
+
+  it.each([
+    ['rules: [', 1],
+    ['version: 1\nversion: 1\n', 2],
+    ['version: 1\nrules:\n  - match: {}\n   on: {}\n', 4],
+    ['', 1],
+    ['- version: 1', 1],
+  ])('that is no such file is refused: %j', (text, line) => {
+    expect(readPolicy(text)).toMatchObject({ is: 'wrong', problems: [{ line }] });
+  });
+});

@@ -1,0 +1,300 @@
+import { readFileSync } from 'node:fs';
+import { ProjectId } from '../../../events/ids.ts';
+import { aodh } from '../../../lib/services/aodh.ts';
+import { SERVICES } from '../../../lib/services/index.ts';
+import { LOCK_REASON } from '../../../lib/services/nova/suspend.ts';
+import { nova } from '../../../lib/services/nova.ts';
+import { octavia } from '../../../lib/services/octavia.ts';
+import { swift } from '../../../lib/services/swift.ts';
+import type { ProjectContext, RequestOptions, ServiceApi } from '../../../lib/task/context.ts';
+import type { Service } from '../../../lib/task/service.ts';
+import { withoutDeletion } from '../../../lib/task/without-deletion.ts';
+
+type Call = readonly [string, string, unknown];
+
+/** An API that answers from tables, and records every call that is not a read. */
+function stage(
+  service: string,
+  lists: Readonly<Record<string, readonly object[]>>,
+  heads: Readonly<Record<string, { status: number; headers: Record<string, string> }>> = {},
+) {
+  const calls: Call[] = [];
+  const api: ServiceApi = {
+    service,
+    region: 'one',
+    endpoint: 'https://cloud/v1/AUTH_cleaner',
+    ownProject: 'cleaner',
+    async request(method, path, options: RequestOptions = {}) {
+      const head = heads[path] ?? { status: 204, headers: {} };
+      if (method !== 'GET' && method !== 'HEAD')
+        calls.push([method, path, options.json ?? options.headers]);
+      const id = path.split('/').at(-1);
+      const json = (lists['/v2/alarms'] ?? []).find(
+        (row) => 'alarm_id' in row && row.alarm_id === id,
+      );
+      const headers = new Headers(head.headers);
+      return { status: head.status, headers, json, requestId: undefined };
+    },
+    async list(path, { row }) {
+      return { rows: (lists[path] ?? []).map((one) => row.parse(one)), more: false } as never;
+    },
+  };
+  const context: ProjectContext = {
+    region: 'one',
+    api: withoutDeletion(api),
+    projectApi: undefined,
+    apiOf: async () => undefined,
+    now: () => 0,
+    memoize: (_key, ask) => ask(),
+    project: ProjectId.parse('p1'),
+    members: undefined,
+  };
+  return { calls, context };
+}
+
+async function rowOf(service: Service, { context }: ReturnType<typeof stage>, id: string) {
+  const [type] = service.suspension?.types ?? [];
+  const rows = await type?.(service.name).list(context);
+  const row = rows?.find((one) => one.id === id);
+  if (!row) throw new TypeError(`no row ${id}`);
+  return row;
+}
+
+const server = (vm: string, more: object = {}) => ({
+  id: 's1',
+  tenant_id: 'p1',
+  'OS-EXT-STS:vm_state': vm,
+  'OS-EXT-STS:task_state': null,
+  locked: false,
+  locked_reason: null,
+  ...more,
+});
+const ours = { locked: true, locked_reason: LOCK_REASON };
+const compute = (row: object) => stage('nova', { '/servers/detail': [row] });
+
+describe('Nova: a server', () => {
+  it.each([
+    ['active', {}, { vmState: 'active', lock: true, stop: true }],
+    ['active', { locked: true }, { vmState: 'active', lock: false, stop: true }],
+    ['paused', {}, { vmState: 'paused', lock: true, stop: false }],
+    ['suspended', {}, { vmState: 'suspended', lock: true, stop: false }],
+  ])('that is %s %j is switched', async (vm, more, before) => {
+    const row = await rowOf(nova, compute(server(vm, more)), 's1');
+    expect(row.assess()).toEqual({ is: 'switch', before });
+  });
+
+  it.each([
+    ['stopped', {}, 'at-rest'],
+    ['shelved_offloaded', {}, 'at-rest'],
+    ['paused', { locked: true }, 'at-rest'],
+    ['rescued', {}, 'leave'],
+    ['resized', {}, 'leave'],
+    ['error', {}, 'leave'],
+    ['building', {}, 'wait'],
+    ['active', { 'OS-EXT-STS:task_state': 'rebooting' }, 'wait'],
+  ])('that is %s %j is not switched: %s', async (vm, more, is) => {
+    const row = await rowOf(nova, compute(server(vm, more)), 's1');
+    expect(row.assess()).toMatchObject({ is });
+  });
+
+  const before = { vmState: 'active', lock: true, stop: true };
+  it('is locked, then stopped, and started, then unlocked', async () => {
+    const active = compute(server('active'));
+    await (await rowOf(nova, active, 's1')).suspend(before);
+    expect(active.calls.map(([, , json]) => json)).toEqual([
+      { lock: { locked_reason: LOCK_REASON } },
+      { 'os-stop': null },
+    ]);
+    const stopped = compute(server('stopped', ours));
+    await (await rowOf(nova, stopped, 's1')).resume(before);
+    expect(stopped.calls.map(([, , json]) => json)).toEqual([{ 'os-start': null }]);
+    const started = compute(server('active', ours));
+    await (await rowOf(nova, started, 's1')).resume(before);
+    expect(started.calls.map(([, , json]) => json)).toEqual([{ unlock: null }]);
+  });
+
+  it('that its owner had locked is stopped, and keeps that lock', async () => {
+    const locked = compute(server('active', { locked: true, locked_reason: 'mine' }));
+    await (await rowOf(nova, locked, 's1')).suspend({ ...before, lock: false });
+    expect(locked.calls.map(([, , json]) => json)).toEqual([{ 'os-stop': null }]);
+  });
+
+  it.each([
+    [server('stopped', ours), 'suspended'],
+    [server('active', ours), 'partly'],
+    [server('active'), 'as-before'],
+    [server('stopped'), 'changed'],
+    [server('stopped', { locked: true, locked_reason: 'other' }), 'changed'],
+    [server('resized', ours), 'changed'],
+    [server('stopped', { ...ours, 'OS-EXT-STS:task_state': 'powering-on' }), 'changing'],
+  ])('is compared with its record: %j', async (row, is) => {
+    expect((await rowOf(nova, compute(row), 's1')).compare(before)).toMatchObject({ is });
+  });
+});
+
+describe('Octavia: a load balancer', () => {
+  const balancer = (more: object = {}) => ({
+    id: 'b1',
+    project_id: 'p1',
+    admin_state_up: true,
+    provisioning_status: 'ACTIVE',
+    ...more,
+  });
+  const staged = (row: object, listeners: object[] = [], pools: object[] = []) =>
+    stage('octavia', {
+      '/v2.0/lbaas/loadbalancers': [row],
+      '/v2.0/lbaas/listeners': listeners,
+      '/v2.0/lbaas/pools': pools,
+    });
+  const on = { loadbalancers: [{ id: 'b1' }] };
+
+  it.each([
+    ['that is up is switched', balancer(), [], 'switch'],
+    ['that is down stays down', balancer({ admin_state_up: false }), [], 'at-rest'],
+    ['in PENDING_UPDATE', balancer({ provisioning_status: 'PENDING_UPDATE' }), [], 'wait'],
+    ['in ERROR', balancer({ provisioning_status: 'ERROR' }), [], 'leave'],
+    ['with a certificate', balancer(), [{ ...on, default_tls_container_ref: 'x' }], 'leave'],
+    ['with an SNI certificate', balancer(), [{ ...on, sni_container_refs: ['x'] }], 'leave'],
+    ['without one', balancer(), [{ ...on, sni_container_refs: [] }], 'switch'],
+  ])('%s', async (_title, row, listeners, is) => {
+    const found = await rowOf(octavia, staged(row, listeners), 'b1');
+    expect(found.assess()).toMatchObject({ is });
+  });
+
+  it('whose pool has a certificate is left up', async () => {
+    const row = await rowOf(
+      octavia,
+      staged(balancer(), [], [{ ...on, tls_container_ref: 'x' }]),
+      'b1',
+    );
+    expect(row.assess()).toMatchObject({ is: 'leave' });
+  });
+
+  it('is set down and up by its own flag alone', async () => {
+    const up = staged(balancer());
+    await (await rowOf(octavia, up, 'b1')).suspend({});
+    await (await rowOf(octavia, up, 'b1')).resume({});
+    expect(up.calls).toEqual([
+      ['PUT', '/v2.0/lbaas/loadbalancers/b1', { loadbalancer: { admin_state_up: false } }],
+      ['PUT', '/v2.0/lbaas/loadbalancers/b1', { loadbalancer: { admin_state_up: true } }],
+    ]);
+  });
+});
+
+describe('Swift: the public access', () => {
+  const staged = (headers: Record<string, string>, account: Record<string, string> = {}) =>
+    stage(
+      'swift',
+      { '': [{ name: 'open' }] },
+      {
+        '': { status: 204, headers: account },
+        '/open': { status: 204, headers },
+      },
+    );
+  const read = '.r:*,.rlistings,other:user';
+
+  it('of a container is closed, and written back as it was', async () => {
+    const open = staged({ 'x-container-read': read });
+    const row = await rowOf(swift, open, 'container/open');
+    expect(row.assess()).toEqual({ is: 'switch', before: { read, keys: [] } });
+    await row.suspend({ read, keys: [] });
+    await row.resume({ read, keys: [] });
+    expect(open.calls).toEqual([
+      ['POST', '/open', { 'X-Container-Read': 'other:user' }],
+      ['POST', '/open', { 'X-Container-Read': read }],
+    ]);
+    const closed = await rowOf(
+      swift,
+      staged({ 'x-container-read': 'other:user' }),
+      'container/open',
+    );
+    expect(closed.compare({ read, keys: [] })).toEqual({ is: 'suspended' });
+    const other = await rowOf(swift, staged({ 'x-container-read': '.r:b' }), 'container/open');
+    expect(other.compare({ read, keys: [] })).toMatchObject({ is: 'changed' });
+  });
+
+  it('by a key is masked in place, and the record does not hold the key', async () => {
+    const keyed = staged({}, { 'x-account-meta-temp-url-key': 'secret' });
+    const row = await rowOf(swift, keyed, 'account');
+    const assessment = row.assess();
+    expect(assessment).toEqual({ is: 'switch', before: { keys: ['Temp-URL-Key'] } });
+    expect(JSON.stringify(assessment)).not.toContain('secret');
+    await row.suspend({ keys: ['Temp-URL-Key'] });
+    const [[, , headers] = ['', '', {}]] = keyed.calls;
+    const masked = Object.values(headers as Record<string, string>)[0] ?? '';
+    expect(masked).toMatch(/^kp1:[0-9a-f]{32}:secret$/);
+    const after = staged({}, { 'x-account-meta-temp-url-key': masked });
+    const suspended = await rowOf(swift, after, 'account');
+    expect(suspended.compare({ keys: ['Temp-URL-Key'] })).toEqual({ is: 'suspended' });
+    expect(suspended.assess()).toEqual({ is: 'at-rest' });
+    await suspended.suspend({ keys: ['Temp-URL-Key'] });
+    await suspended.resume({ keys: ['Temp-URL-Key'] });
+    expect(after.calls).toEqual([
+      ['POST', '', { 'X-Account-Meta-Temp-URL-Key': masked }],
+      ['POST', '', { 'X-Account-Meta-Temp-URL-Key': 'secret' }],
+    ]);
+  });
+
+  it('by a key that is too long for the mask is left and reported', async () => {
+    const keyed = staged({}, { 'x-account-meta-temp-url-key': 'k'.repeat(250) });
+    expect((await rowOf(swift, keyed, 'account')).assess()).toMatchObject({ is: 'leave' });
+  });
+
+  it('is not there without public entries and keys', async () => {
+    const row = await rowOf(swift, staged({ 'x-container-read': 'p:u' }), 'container/open');
+    expect(row.assess()).toEqual({ is: 'at-rest' });
+  });
+});
+
+describe('Aodh: an alarm', () => {
+  it('is sent back as it was read, with its flag alone changed', async () => {
+    const alarm = {
+      alarm_id: 'a1',
+      project_id: 'p1',
+      enabled: true,
+      alarm_actions: ['trust+http://x'],
+    };
+    const staged = stage('aodh', { '/v2/alarms': [alarm] });
+    const row = await rowOf(aodh, staged, 'a1');
+    await row.suspend({});
+    await row.resume({});
+    expect(staged.calls).toEqual([['PUT', '/v2/alarms/a1', { ...alarm, enabled: false }]]);
+  });
+});
+
+describe('The API client of a suspension', () => {
+  it.each([
+    ['DELETE', '/servers/s1', undefined],
+    ['POST', '/servers/s1/action', { forceDelete: null }],
+    ['POST', '/servers/s1/action', { rebuild: {} }],
+    ['POST', '/servers/s1/action', { shelveOffload: null }],
+  ] as const)('refuses %s %s %j, and sends nothing', async (method, path, json) => {
+    const { calls, context } = compute(server('active'));
+    await expect(context.api.request(method, path, json ? { json } : {})).rejects.toMatchObject({
+      report: { code: 'safety-rules.suspension-deletes', class: 'Denied' },
+    });
+    expect(calls).toEqual([]);
+  });
+
+  it('refuses in Swift what can replace an object, and lets a name be any', async () => {
+    const { calls, context } = stage('swift', {});
+    await expect(context.api.request('PUT', '/c/o', { body: '' })).rejects.toThrow('replace');
+    await expect(
+      context.api.request('POST', '', { query: { 'bulk-delete': true } }),
+    ).rejects.toThrow('deletes');
+    await context.api.request('POST', '/delete-me', { headers: {} });
+    expect(calls).toEqual([['POST', '/delete-me', {}]]);
+  });
+});
+
+describe('docs/lifecycle.md', () => {
+  it('says of every service what suspend does there, or why nothing is done', () => {
+    const page = readFileSync(new URL('../../../docs/lifecycle.md', import.meta.url), 'utf8');
+    for (const service of SERVICES) {
+      if (service.resourceTypes.length === 0) continue;
+      const types = (service.suspension?.types ?? []).map((type) => type(service.name));
+      for (const { resourceType } of types) expect(page).toContain(`\`${resourceType}\``);
+      if (types.length === 0) expect(page).toMatch(new RegExp(`^\\|.*\\b${service.name}\\b`, 'm'));
+    }
+  });
+});
