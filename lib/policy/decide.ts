@@ -65,8 +65,12 @@ export function matches({ match }: Rule, facts: ProjectFacts): boolean {
 }
 
 function patternOf(pattern: string): RegExp {
-  const parts = [...pattern].map((letter) =>
-    letter === '*' ? '.*' : letter === '?' ? '.' : letter.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&'),
+  const parts = [...pattern].map((character) =>
+    character === '*'
+      ? '.*'
+      : character === '?'
+        ? '.'
+        : character.replace(/[\\^$.*+?()[\]{}|/]/, '\\$&'),
   );
   return new RegExp(`^${parts.join('')}$`, 'su');
 }

@@ -224,8 +224,8 @@ const countsOf = (totals: ReadonlyMap<ResourceTypeName, TypeWork>): Counts =>
 
 /** `Denied` first, then `Unexpected`, then the `Transient` error with the longest delay. */
 function worst(errors: readonly ErrorReport[]): ErrorReport | undefined {
-  const rank = ({ class: kind }: ErrorReport): number =>
-    kind === 'Denied' ? 2 : kind === 'Transient' ? 0 : 1;
+  const rank = ({ class: errorClass }: ErrorReport): number =>
+    errorClass === 'Denied' ? 2 : errorClass === 'Transient' ? 0 : 1;
   return errors.toSorted(
     (one, other) =>
       rank(other) - rank(one) || (other.retryAfterSeconds ?? 0) - (one.retryAfterSeconds ?? 0),

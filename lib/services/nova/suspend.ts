@@ -28,7 +28,7 @@ const stateOf = (row: ServerRow): string => row['OS-EXT-STS:vm_state'] ?? 'unkno
 const isOursLocked = (row: ServerRow): boolean =>
   row.locked === true && row.locked_reason === LOCK_REASON;
 
-const act = (row: ServerRow, json: object, { api }: ProjectContext) =>
+const callAction = (row: ServerRow, json: object, { api }: ProjectContext) =>
   api.request('POST', `/servers/${encodeURIComponent(row.id)}/action`, { json });
 
 const LEFT: Readonly<Record<string, { message: string; advice: string }>> = {
@@ -115,13 +115,13 @@ export const serverSuspension = defineSuspension<ServerRow, Before>({
   },
   async suspend(row, { lock, stop }, context) {
     if (lock && !isOursLocked(row))
-      await act(row, { lock: { locked_reason: LOCK_REASON } }, context);
-    if (stop && stateOf(row) === 'active') await act(row, { 'os-stop': null }, context);
+      await callAction(row, { lock: { locked_reason: LOCK_REASON } }, context);
+    if (stop && stateOf(row) === 'active') await callAction(row, { 'os-stop': null }, context);
   },
   compare,
   async resume(row, { lock, stop, vmState }, context) {
     // The lock goes last: it marks the server as ours until it runs again.
-    if (stop && stateOf(row) === 'stopped') await act(row, { 'os-start': null }, context);
-    else if (lock && stateOf(row) === vmState) await act(row, { unlock: null }, context);
+    if (stop && stateOf(row) === 'stopped') await callAction(row, { 'os-start': null }, context);
+    else if (lock && stateOf(row) === vmState) await callAction(row, { unlock: null }, context);
   },
 });

@@ -57,10 +57,10 @@ describe('a user who was deleted in Keystone', () => {
       expect.objectContaining({
         class: 'Unsupported',
         actor: 'operator',
-        message: 'skipped: gone-user-0 works with his trust',
-        advice: 'Update it as somebody else.',
+        message: 'skipped: gone-user-0 uses a trust of the user',
+        advice: 'Update it as another user.',
       }),
-      expect.objectContaining({ message: 'skipped: gone-user-1 works with his trust' }),
+      expect.objectContaining({ message: 'skipped: gone-user-1 uses a trust of the user' }),
     ]);
     const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
     expect(body).toMatchObject({ resources: { found: 6, removed: 4, left: 2 }, waitsOn: [] });

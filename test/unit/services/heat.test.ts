@@ -96,7 +96,7 @@ describe('Heat', () => {
       await run();
       timed.clock.advance(10_000);
     }
-    expect(left()).toContain('heat.software-config by-hand');
+    expect(left()).toContain('heat.software-config manual');
     delete named('network').fails;
     expect((await timed.empty(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
