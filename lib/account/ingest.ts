@@ -43,10 +43,10 @@ const TWIN_MILLIS = 60_000;
  * project. The second one is a duplicate. Returns `undefined` if the notification has no request
  * id.
  */
-function twinKey({ id, operation, cause }: AccountHint): string | undefined {
+function domainEchoKey({ id, operation, cause }: AccountHint): string | undefined {
   return cause.requestId === undefined
     ? undefined
-    : JSON.stringify(['twin', operation, id, cause.requestId]);
+    : JSON.stringify(['domain-echo', operation, id, cause.requestId]);
 }
 
 /**
@@ -63,8 +63,8 @@ const messageKey = ({ cause }: AccountHint): string =>
 export function keysAgainstDuplicates(items: readonly Item[]): string[] {
   return items.flatMap(({ interpretation }) => {
     if (interpretation.is !== 'account') return [];
-    const twin = interpretation.type === 'user' ? undefined : twinKey(interpretation);
-    return twin === undefined ? [messageKey(interpretation)] : [messageKey(interpretation), twin];
+    const echo = interpretation.type === 'user' ? undefined : domainEchoKey(interpretation);
+    return echo === undefined ? [messageKey(interpretation)] : [messageKey(interpretation), echo];
   });
 }
 
@@ -115,7 +115,7 @@ type Taken =
   | 'announced'
   | 'recorded'
   | 'duplicate'
-  | 'twin'
+  | 'domain-echo'
   | 'absent'
   | 'suspicious'
   | ErrorReport;
@@ -139,7 +139,7 @@ function applyAccount(
         : hint.type;
   const record = update.record(type, hint.id);
   update.see(messageKey(hint));
-  if (type === 'domain' && isTwin(update, hint, record, batch.now)) return 'twin';
+  if (type === 'domain' && isDomainEcho(update, hint, record, batch.now)) return 'domain-echo';
   if (isDeletion && record.seenAt === 0 && shown?.is !== 'present')
     return holdApart(update, hint, record, shown, batch.now);
   if (isDeletion) {
@@ -176,13 +176,13 @@ function holdApart(
   return 'suspicious';
 }
 
-function isTwin(
+function isDomainEcho(
   update: InventoryUpdate,
   hint: AccountHint,
   record: AccountRecord,
   now: number,
 ): boolean {
-  const key = twinKey(hint);
+  const key = domainEchoKey(hint);
   if (key === undefined) {
     // The first notification has set `deletedAt` and published the event. This rule is for domains
     // only, because `deletedAt` of a project may come from a forged notification.

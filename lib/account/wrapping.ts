@@ -26,8 +26,8 @@ function search(value: unknown, path: readonly string[], depth: number): string 
   }
   if (typeof value !== 'object' || value === null || depth > MOST_LAYERS) return undefined;
   if (depth > 0 || path.length > 0) {
-    if (Envelope.safeParse(value).success) return told('envelope of oslo.messaging', path);
-    if (Bare.safeParse(value).success) return told('notification', path);
+    if (Envelope.safeParse(value).success) return wrappedTwice('envelope of oslo.messaging', path);
+    if (Bare.safeParse(value).success) return wrappedTwice('notification', path);
   }
   for (const [key, inner] of Object.entries(value).slice(0, 50)) {
     const found = search(inner, [...path, label(key)], depth + 1);
@@ -36,7 +36,7 @@ function search(value: unknown, path: readonly string[], depth: number): string 
   return undefined;
 }
 
-const told = (what: string, path: readonly string[]): string =>
+const wrappedTwice = (what: string, path: readonly string[]): string =>
   path.length === 1 && path[0] === 'oslo.message'
     ? `wrapped twice: the text in oslo.message is an ${what} of its own`
     : `wrapped twice: it holds a whole ${what} (in ${path.join(' > ')}); ` +

@@ -63,7 +63,7 @@ export async function request(
     ...(requested.rerunOf ? { rerunOf: requested.rerunOf } : {}),
   };
   // Check Keystone in depth only if no other rule refuses the request.
-  const refused = openRequest({ ...input, keystoneCheck: { obstacles: [], unknown: [] } });
+  const refused = openRequest({ ...input, keystoneCheck: { refusals: [], unknown: [] } });
   if (refused.is === 'refused') return refused;
   return openRequest({ ...input, keystoneCheck: await keystoneActions.checkDeletion(id) });
 }

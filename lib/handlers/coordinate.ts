@@ -69,7 +69,9 @@ export async function coordinate(
       const decided = await decide(message, deps);
       if (!decided || (await deps.engine.commit(decided)) === 'committed') break;
       if (tries >= MOST_CONFLICTS)
-        throw new Error(`${message.type}: somebody else wrote the same operation ${tries} times`);
+        throw new Error(
+          `${message.type}: the operation was changed by another process ${tries} times`,
+        );
     }
   }
 }
@@ -240,8 +242,8 @@ async function ask(
     if (!request || scope.type !== 'project' || state !== 'confirming')
       return { keystoneAnswer: { is: 'present', enabled } };
     if (because) return { keystoneAnswer: { is: 'protected', because } };
-    const { obstacles } = await keystoneActions.checkDeletion(scope.id);
-    if (obstacles.length > 0) return { keystoneAnswer: { is: 'blocked', ...summarize(obstacles) } };
+    const { refusals } = await keystoneActions.checkDeletion(scope.id);
+    if (refusals.length > 0) return { keystoneAnswer: { is: 'blocked', ...summarize(refusals) } };
     const [cloud, roles, members] = await Promise.all([
       cloudNow(operation, deps),
       keystoneActions.missingRoles(scope.id),

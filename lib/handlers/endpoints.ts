@@ -37,7 +37,7 @@ export function otherServices(
   region: string,
   { cloud, services, waivers }: OtherServices,
 ): (name: string) => Promise<ServiceApi | undefined> {
-  const outOfReach = new Map<string, Promise<PropagatorError | undefined>>();
+  const unreachable = new Map<string, Promise<PropagatorError | undefined>>();
   return async (name) => {
     const known = services.find((other) => other.name === name);
     const address: ServiceAddress = known ?? {
@@ -48,15 +48,15 @@ export function otherServices(
     };
     const api = await cloud.api(address, region);
     if (api) return api;
-    const checked = outOfReach.get(name) ?? whyOutOfReach(name, address, region, cloud, waivers);
-    outOfReach.set(name, checked);
+    const checked = unreachable.get(name) ?? whyUnreachable(name, address, region, cloud, waivers);
+    unreachable.set(name, checked);
     const because = await checked;
     if (because) throw because;
     return undefined;
   };
 }
 
-async function whyOutOfReach(
+async function whyUnreachable(
   name: string,
   { catalogTypes }: ServiceAddress,
   region: string,
@@ -70,7 +70,7 @@ async function whyOutOfReach(
   const { open } = applyWaivers([{ types: own.map(({ type }) => type) }], await waivers());
   if (open.length === 0) return undefined;
   return new PropagatorError({
-    code: `${name}.out-of-reach`,
+    code: `${name}.unreachable`,
     class: 'Blocked',
     message: `Keystone has ${name} (${own[0]?.type}), and its catalog shows no endpoint in ${region}`,
     advice: `Enable its endpoint in ${region}; or, if it holds nothing of projects: propagator waiver add ${own[0]?.type} --reason "…"`,

@@ -12,7 +12,7 @@ import type { Operation, Task } from '../operation/model.ts';
 import { PropagatorError, reportOf } from '../shared/errors.ts';
 import { redactDeep } from '../shared/redaction.ts';
 import type { ServiceDeps } from './task-deps.ts';
-import { obstacle } from './task-preflight.ts';
+import { preflightReport } from './task-preflight.ts';
 
 /** A service that the operator adds and that is called over HTTP. */
 export interface HttpPlugin {
@@ -69,8 +69,8 @@ async function reportTo(
   deps: RemoteDeps,
 ): Promise<Outgoing[]> {
   try {
-    const standsInTheWay = await obstacle(message, operation, deps);
-    return standsInTheWay ? [standsInTheWay] : await ask(remote, message, task, deps);
+    const notNow = await preflightReport(message, operation, deps);
+    return notNow ? [notNow] : await ask(remote, message, task, deps);
   } catch (thrown) {
     return [failed(remote, message, thrown)];
   }
@@ -114,7 +114,7 @@ const odd = (remote: HttpPlugin, message: string): PropagatorError =>
     class: 'Unexpected',
     service: remote.name,
     message: `${remote.name}: ${message}`,
-    advice: `Look at what answers where PROPAGATOR_REMOTE_SERVICES says that ${remote.name} is asked, then redrive.`,
+    advice: `Check the server at the URL of ${remote.name} in PROPAGATOR_REMOTE_SERVICES, then redrive.`,
   });
 
 /**

@@ -53,9 +53,9 @@ export async function ingest(deliveries: readonly Delivery[], deps: IngestDeps):
   for (let tries = 1; ; tries += 1) {
     const { decision, uncertain } = await decideNow(items, deps);
     if ((await deps.engine.commit(decision)) === 'committed')
-      return tell(decision, uncertain, deps.log);
+      return logDecision(decision, uncertain, deps.log);
     if (tries >= MOST_CONFLICTS)
-      throw new Error(`somebody else took in the same notifications ${tries} times`);
+      throw new Error(`another process handled the same notifications ${tries} times`);
   }
 }
 
@@ -127,7 +127,7 @@ async function recordsOf(
   );
 }
 
-function tell(
+function logDecision(
   { messages, quarantine, counters }: Decision,
   uncertain: ErrorReport | undefined,
   log: IngestDeps['log'],
@@ -139,7 +139,7 @@ function tell(
   if (uncertain)
     log.warn(
       { error: uncertain, waiting: counters['notification.delayed'] ?? 0 },
-      'Keystone gave no certain answer: notifications wait',
+      'Keystone gave no certain answer: the notifications are tried again',
     );
   const suspicious = counters['notification.suspicious'] ?? 0;
   if (suspicious > 0)

@@ -12,7 +12,7 @@ import { currentStop, type StopDeps } from './stop-switch.ts';
 import { fetchAccountState } from './task-preflight.ts';
 
 /** The dependencies of a Keystone action. */
-export interface ActDeps extends StopDeps {
+export interface KeystoneActionDeps extends StopDeps {
   readonly cloud: Cloud;
   readonly mode: Mode;
   readonly protection: () => Promise<Protection>;
@@ -25,7 +25,7 @@ export interface ActDeps extends StopDeps {
 export async function keystoneAction(
   operation: Operation,
   number: number,
-  deps: ActDeps,
+  deps: KeystoneActionDeps,
 ): Promise<Input | undefined> {
   const { keystoneAction: due, scope, roles, state } = operation;
   if (!due || due.number !== number || due.done || scope.type !== 'project') return undefined;
@@ -51,9 +51,9 @@ export async function keystoneAction(
     if (due.what === 'assign-role' && shown !== 'absent') {
       // The request was checked when it came in. Hours may have passed since, for example during a
       // hold.
-      const { obstacles } = await keystoneActions.checkDeletion(scope.id);
-      if (obstacles.length > 0)
-        return { is: 'acted', number, shown, error: stoppedBy(summarize(obstacles)) };
+      const { refusals } = await keystoneActions.checkDeletion(scope.id);
+      if (refusals.length > 0)
+        return { is: 'acted', number, shown, error: stoppedBy(summarize(refusals)) };
       await enter(scope.id, roles, keystoneActions);
     }
     if (due.what === 'disable') await keystoneActions.disable(scope.id);
@@ -90,7 +90,7 @@ async function explained(
 ): Promise<ErrorReport> {
   if (error.code !== 'keystone.http.403') return error;
   const found = await keystoneActions.checkDeletion(project).catch(() => undefined);
-  return { ...error, advice: adviceOnRefusal(error, found?.obstacles ?? []) };
+  return { ...error, advice: adviceOnRefusal(error, found?.refusals ?? []) };
 }
 
 const stoppedBy = ({

@@ -35,7 +35,7 @@ export interface LifecycleTaskDeps {
  * effective state before each run. When Keystone wants something else now, the operation is made to
  * ask as well, and ends.
  */
-export async function lifecycleObstacle(
+export async function lifecycleRefusal(
   operation: Operation,
   deps: Pick<LifecycleTaskDeps, 'engine' | 'cloud' | 'mode' | 'protection'>,
 ): Promise<Condition | undefined> {

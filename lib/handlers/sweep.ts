@@ -3,11 +3,17 @@ import type { ProjectId, UserId } from '../../events/ids.ts';
 import { emptyListing } from '../account/compare.ts';
 import type { AccountRecord } from '../account/inventory.ts';
 import type { Keystone } from '../account/keystone.ts';
-import { comparePage, doubtAbout, isAlive, isMissing, sweptEvent } from '../account/sweep.ts';
+import {
+  comparePage,
+  isAlive,
+  isMissing,
+  suspiciousListing,
+  sweptEvent,
+} from '../account/sweep.ts';
 import type { Engine } from '../engine/port.ts';
 import { cleanupsOf } from '../operation/lifecycle.ts';
 import type { Mode, Operation } from '../operation/model.ts';
-import { hasEnded, isInDoubt, openCleanup, refuse } from '../operation/open.ts';
+import { hasEnded, isHeldForListing, openCleanup, refuse } from '../operation/open.ts';
 import { scopeOf } from '../operation/scope.ts';
 import type { Logger } from '../shared/log.ts';
 import { type Protection, protectedBecause } from '../task/safety-rules.ts';
@@ -55,7 +61,7 @@ const IDS_A_LINE = 100;
  * Compares Keystone's lists of domains, projects and users with the inventory, page by page. It
  * keeps only the ids of a list in memory. A creation, a deletion or a change of `enabled` without a
  * notification is published as an account event with the cause `sweep`. When too many accounts of a
- * type are missing ({@link doubtAbout}), no deletion is published. Each missing account gets a held
+ * type are missing ({@link suspiciousListing}), no deletion is published. Each missing account gets a held
  * operation instead. It stays held until a person releases it, a notification announces the
  * deletion, or Keystone lists the account again. Throws `PropagatorError` when a list is empty,
  * truncated or cannot be read to its end. No account counts as missing then.
@@ -128,7 +134,7 @@ async function endRefuted(
 ): Promise<void> {
   const held = await engine.reads.operations({ state: 'held', limit: MOST_HELD });
   for (const operation of held)
-    if (isInDoubt(operation) && lists.get(operation.scope.type)?.has(operation.scope.id))
+    if (isHeldForListing(operation) && lists.get(operation.scope.type)?.has(operation.scope.id))
       // On a lock conflict a person has just released the operation, and Keystone is asked in any
       // case.
       await engine.commit({ operations: [refuse(operation, 'Keystone lists it again', now())] });
@@ -149,7 +155,7 @@ async function announceMissing(
       if (isMissing(record, listed, listedAt)) missing.push(record.account.id);
     }
   }
-  const doubt = doubtAbout(type, missing.length, living);
+  const listingProblem = suspiciousListing(type, missing.length, living);
   const held: Operation[] = [];
   let deleted = 0;
   for (const ids of batches(missing)) {
@@ -158,18 +164,18 @@ async function announceMissing(
       isMissing(record, listed, listedAt),
     );
     for (const record of records) {
-      const done = await takeMissing(record, doubt, deps);
+      const done = await applyMissing(record, listingProblem, deps);
       if (done === 'deleted') deleted += 1;
       else if (done) held.push(done);
     }
   }
-  if (held.length > 0) tellHeld(type, held, doubt, log);
+  if (held.length > 0) logHeld(type, held, listingProblem, log);
   return { deleted, held: held.length };
 }
 
-async function takeMissing(
+async function applyMissing(
   record: AccountRecord,
-  doubt: string | undefined,
+  listingProblem: string | undefined,
   deps: SweepDeps,
 ): Promise<'deleted' | Operation | undefined> {
   const { engine, log, now } = deps;
@@ -177,9 +183,9 @@ async function takeMissing(
   const existing = cleanupsOf(await engine.reads.operationsAbout(account.type, account.id));
   const last = existing[0];
   // A later listing with fewer missing accounts does not replace the decision of a person.
-  if (last && isInDoubt(last)) return last;
+  if (last && isHeldForListing(last)) return last;
   const gone = { ...record, deletedAt: now() };
-  if (doubt === undefined) {
+  if (listingProblem === undefined) {
     log.warn({ account }, `Keystone no longer lists ${account.type} ${account.id}`);
     await engine.commit({
       accounts: [gone],
@@ -200,10 +206,10 @@ async function takeMissing(
     now: now(),
     gracePeriodMillis: deps.gracePeriodMillis,
     protectedBecause: protectedBecause(scope, { ...deps.protectedIds, ownProject: '' }),
-    doubt,
+    listingProblem,
     deletion: { announcedAt: record.seenAt, seenAliveAt: record.seenAt },
   });
-  if (!opened || !isInDoubt(opened.operation)) {
+  if (!opened || !isHeldForListing(opened.operation)) {
     // An operation has already handled this deletion, or the account is protected.
     await engine.commit({
       accounts: [gone],
@@ -218,16 +224,16 @@ async function takeMissing(
   return done === 'committed' ? opened.operation : undefined;
 }
 
-function tellHeld(
+function logHeld(
   type: Type,
   held: readonly Operation[],
-  doubt: string | undefined,
+  listingProblem: string | undefined,
   log: SweepDeps['log'],
 ): void {
   const message =
-    doubt === undefined
+    listingProblem === undefined
       ? `${held.length} ${type}s that were missing from an earlier list of Keystone are still missing, and held`
-      : `${doubt}. Nothing is announced; each has an operation that is held`;
+      : `${listingProblem}. No deletion is announced; each account has a held operation`;
   for (const [n, operations] of batches(held, IDS_A_LINE).entries())
     log.warn(
       {
@@ -236,7 +242,7 @@ function tellHeld(
         accounts: operations.map(({ scope }) => scope.id),
         operations: operations.map(({ id }) => id),
         advice:
-          'Look at Keystone and its database. Let those go on that are really gone, one by one: propagator operation release OPERATION --reason "…". Those that Keystone lists again are ended by the next sweep.',
+          'Check Keystone and its database. Release each operation whose account is really deleted: propagator operation release OPERATION --reason "…". The next sweep ends the operations whose accounts Keystone lists again.',
       },
       message,
     );

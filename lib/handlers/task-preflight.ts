@@ -6,7 +6,7 @@ import { type AccountState, preflight } from '../operation/preflight.ts';
 import { stopCondition } from '../operation/stop.ts';
 import { PropagatorError } from '../shared/errors.ts';
 import { protectedBecause } from '../task/safety-rules.ts';
-import { lifecycleObstacle } from './lifecycle-task.ts';
+import { lifecycleRefusal } from './lifecycle-task.ts';
 import { currentStop } from './stop-switch.ts';
 import type { ServiceDeps } from './task-deps.ts';
 import { addressOf } from './task-report.ts';
@@ -15,7 +15,7 @@ import { addressOf } from './task-report.ts';
  * Returns the report of a run that must not begin now, or `undefined` if it may begin. Throws when
  * Keystone gives no certain answer.
  */
-export async function obstacle(
+export async function preflightReport(
   { data }: ServiceRequested,
   operation: Operation,
   deps: Pick<ServiceDeps, 'engine' | 'cloud' | 'mode' | 'protection' | 'now'>,
@@ -30,7 +30,7 @@ export async function obstacle(
       data: { ...address, again, conditions: [stopCondition(stop)] },
     };
   if (operation.action !== 'cleanup') {
-    const condition = await lifecycleObstacle(operation, deps);
+    const condition = await lifecycleRefusal(operation, deps);
     return (
       condition && {
         type: 'service.progressed',
@@ -68,8 +68,8 @@ export async function unlessProjectEnded(
     const { scope } = operation;
     if (error?.code !== 'keystone.login.project' || scope.type !== 'project') return report;
     const check = await deps.cloud.keystoneActions.checkDeletion(scope.id).catch(() => undefined);
-    if (!check || check.obstacles.length === 0) return report;
-    const { message, advice } = summarize(check.obstacles);
+    if (!check || check.refusals.length === 0) return report;
+    const { message, advice } = summarize(check.refusals);
     const condition = { class: 'Blocked', message, advice, actor: 'operator', count: 1 } as const;
     const again = { afterSeconds: 60 };
     const conditions = [condition];
@@ -91,7 +91,7 @@ export async function fetchAccountState(
     throw new PropagatorError({
       code: 'keystone.id.alike',
       class: 'Denied',
-      message: `Keystone shows ${shown.id} for ${scope.id}: its database takes the two ids for one`,
+      message: `Keystone shows ${shown.id} for ${scope.id}: its database treats the two ids as equal`,
       advice: `Nothing is removed. Give the living ${scope.type} another id, or clean up by hand.`,
       service: 'keystone',
     });

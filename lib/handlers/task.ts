@@ -8,7 +8,7 @@ import type { Service, Watch } from '../task/service.ts';
 import { missingEndpoint } from './endpoints.ts';
 import { MAX_SILENCE_MILLIS, unlessSilent } from './silence.ts';
 import type { ServiceDeps, Subject } from './task-deps.ts';
-import { fetchAccountState, obstacle, unlessProjectEnded } from './task-preflight.ts';
+import { fetchAccountState, preflightReport, unlessProjectEnded } from './task-preflight.ts';
 import { addressOf, reportOfError, reportOfOutcome } from './task-report.ts';
 import { apiFor, runService, underStop, watched } from './task-run.ts';
 
@@ -74,7 +74,7 @@ async function reportOfRun(
   const { data } = message;
   const { operation } = subject;
   const address = addressOf(data);
-  const notNow = await obstacle(message, operation, deps);
+  const notNow = await preflightReport(message, operation, deps);
   if (notNow) return notNow;
   // The project was deleted in Keystone meanwhile, so the pre-delete phase is over. The task
   // continues as after any deletion.

@@ -10,7 +10,7 @@ import { moveOperation } from './transitions.ts';
  * A released operation ignores the caps, because a person has checked it. A resume ignores them,
  * because a customer waits for it.
  */
-const mayPassCaps = (operation: Operation): boolean =>
+const mayExceedCaps = (operation: Operation): boolean =>
   operation.released !== undefined || operation.action === 'resume';
 
 /**
@@ -67,7 +67,7 @@ function start(transaction: OperationTransaction, rules: Rules): void {
   if (uncounted.length > 0) return;
   // The person who released its deletion has decided. Such an operation also does not count towards
   // the hourly cap.
-  const isExempt = mayPassCaps(operation) || operation.cause.suspicious === true;
+  const isExempt = mayExceedCaps(operation) || operation.cause.suspicious === true;
   if (!isExempt && rules.startedLastHour >= rules.maxOperationsPerHour) {
     hold(
       transaction,
@@ -115,7 +115,7 @@ function preDelete(transaction: OperationTransaction, rules: Rules): void {
 
 function overCap(transaction: OperationTransaction, rules: Rules): string | undefined {
   const found = transaction.tasks.reduce((sum, task) => sum + total(task.counts).found, 0);
-  if (mayPassCaps(transaction.operation) || found <= rules.maxResourcesPerOperation)
+  if (mayExceedCaps(transaction.operation) || found <= rules.maxResourcesPerOperation)
     return undefined;
   return `it holds ${found} resources, the cap is ${rules.maxResourcesPerOperation}`;
 }
@@ -130,7 +130,7 @@ export function hold(
   const release = `propagator operation release ${transaction.operation.id} --reason "…"`;
   const advice =
     more.advice === undefined
-      ? `Look at it, then release it by name: ${release}`
+      ? `Check the operation, then release it: ${release}`
       : `${more.advice} Then: ${release}`;
   transaction.operation = {
     ...moveOperation(transaction.operation, 'held'),
@@ -202,7 +202,7 @@ export function holdForLeftovers(transaction: OperationTransaction, rules: Rules
   const unknown = unwaivedLeftovers(transaction, rules);
   if (unknown.length === 0) return;
   const advice =
-    'What is listed may still hold resources of this project: look there. Releasing it deletes the project in Keystone all the same.';
+    'The listed services may still hold resources of this project: check them. A release deletes the project in Keystone in any case.';
   hold(
     transaction,
     `the project is not deleted in Keystone yet: ${unknown.join('; ')}`,

@@ -98,12 +98,12 @@ export function applyConfirmation(
       transaction.operation = refuse(operation, `protected: ${keystoneAnswer.because}`, rules.now);
       break;
     case 'blocked':
-      takeBlocked(transaction, keystoneAnswer, rules);
+      applyBlocked(transaction, keystoneAnswer, rules);
       break;
     case 'alike':
       transaction.operation = refuse(
         operation,
-        `a living ${operation.scope.type} has an id that databases may take for this one (${keystoneAnswer.living}): they differ in upper and lower case, accents or spaces only, and what is removed of one may be the other's`,
+        `an existing ${operation.scope.type} has an id that databases may treat as equal to this one (${keystoneAnswer.living}): they differ only in case, accents or spaces, and a removal could affect the wrong account`,
         rules.now,
       );
       break;
@@ -158,7 +158,7 @@ function applyAlive(
   if (enabled && !operation.request.enabled) {
     transaction.operation = refuse(
       operation,
-      'the project was disabled when its cleanup was asked for, and Keystone shows it enabled now',
+      'the project was disabled when its cleanup was requested, and Keystone shows it enabled now',
       rules.now,
     );
     return;
@@ -225,14 +225,14 @@ function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rul
  * Holds an operation that has removed nothing yet. It continues by itself once the reason is
  * cleared.
  */
-function takeBlocked(
+function applyBlocked(
   transaction: OperationTransaction,
   { message, advice }: Extract<KeystoneAnswer, { is: 'blocked' }>,
   rules: Rules,
 ): void {
   const { operation } = transaction;
   const since = operation.hold?.since ?? rules.now;
-  const reason = `nothing is removed yet, for Keystone would refuse the end: ${message}`;
+  const reason = `nothing was removed, because Keystone would refuse to delete the project: ${message}`;
   transaction.operation = {
     ...operation,
     hold: { reason, since, advice, about: 'keystoneAction' },
@@ -253,7 +253,7 @@ function applyPresent(transaction: OperationTransaction, reason: string, rules: 
   }
   // Keystone shows the account again, so an earlier 404 does not count.
   const advice =
-    'It may be a stale read, or a forged notification; nothing is touched. Keystone is asked again for a minute.';
+    'The answer may be stale, or the notification forged. Nothing is removed. Keystone is asked again for one minute.';
   transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
   askAgain(
     transaction,

@@ -30,7 +30,7 @@ export interface KeystoneFacts {
 }
 
 /** One reason for which Keystone would refuse, and the command that clears it. */
-export interface Obstacle {
+export interface Refusal {
   readonly message: string;
   readonly advice: string;
 }
@@ -38,7 +38,7 @@ export interface Obstacle {
 /** The result of {@link checkKeystone}. */
 export interface KeystoneCheck {
   /** Empty if no reason is known for which a Keystone action would fail. */
-  readonly obstacles: readonly Obstacle[];
+  readonly refusals: readonly Refusal[];
   /** What cannot be found out without a change. */
   readonly unknown: readonly string[];
 }
@@ -52,15 +52,15 @@ export interface KeystoneCheck {
  */
 export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   const { project, domain, children } = facts;
-  const obstacles: Obstacle[] = [];
+  const refusals: Refusal[] = [];
   const unknown: string[] = [];
-  if (project.immutable) obstacles.push(immutableProject(project.id));
-  if (children.length > 0) obstacles.push(hasChildren(children));
+  if (project.immutable) refusals.push(immutableProject(project.id));
+  if (children.length > 0) refusals.push(hasChildren(children));
   if (project.enabled) {
     if (domain === undefined)
       unknown.push('Keystone does not show the domain of the project: the domain may be disabled');
-    else if (!domain.enabled) obstacles.push(disabledDomain(project.id, domain));
-    if (facts.cleaner.isProjectBound) obstacles.push(boundToItsProject(project.id));
+    else if (!domain.enabled) refusals.push(disabledDomain(project.id, domain));
+    if (facts.cleaner.isProjectBound) refusals.push(boundToItsProject(project.id));
   }
   const permissions = [
     ['disable the project', 'identity:update_project', facts.mayUpdate],
@@ -69,28 +69,28 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
   ] as const;
   for (const [what, rule, permission] of permissions) {
     if (permission?.is === 'refused')
-      obstacles.push(deniedByPolicy(what, rule, permission.message, facts.cleaner));
+      refusals.push(deniedByPolicy(what, rule, permission.message, facts.cleaner));
     if (permission?.is === 'unknown')
       unknown.push(`whether the propagator may ${what} (${rule}): ${permission.because}`);
   }
-  return { obstacles, unknown };
+  return { refusals, unknown };
 }
 
-/** Joins several obstacles into one. The list must not be empty. */
-export function summarize(obstacles: readonly Obstacle[]): Obstacle {
+/** Joins several refusals into one. The list must not be empty. */
+export function summarize(refusals: readonly Refusal[]): Refusal {
   return {
-    message: obstacles.map(({ message }) => message).join('; '),
-    advice: obstacles.map(({ advice }) => advice).join(' '),
+    message: refusals.map(({ message }) => message).join('; '),
+    advice: refusals.map(({ advice }) => advice).join(' '),
   };
 }
 
 /**
  * Returns the advice for a Keystone action that Keystone refused in spite of the check. A known
- * obstacle names its command. Without one the advice points to Keystone's own message.
+ * refusal names its command. Without one the advice points to Keystone's own message.
  */
-export function adviceOnRefusal(error: ErrorReport, obstacles: readonly Obstacle[]): string {
-  if (obstacles.length > 0) {
-    const { message, advice } = summarize(obstacles);
+export function adviceOnRefusal(error: ErrorReport, refusals: readonly Refusal[]): string {
+  if (refusals.length > 0) {
+    const { message, advice } = summarize(refusals);
     return `${message[0]?.toUpperCase() ?? ''}${message.slice(1)}. ${advice}`;
   }
   const rule = /requested action: ?(identity:[a-z_]+)/.exec(error.message)?.[1];
@@ -99,14 +99,14 @@ export function adviceOnRefusal(error: ErrorReport, obstacles: readonly Obstacle
   return 'Clear the reason that Keystone gives in this message.';
 }
 
-const immutableProject = (id: string): Obstacle => ({
+const immutableProject = (id: string): Refusal => ({
   message: `the project is immutable, so Keystone neither disables nor deletes it`,
   advice: `Type: openstack project set --no-immutable ${id}`,
 });
 
 const SHOWN_CHILDREN = 5;
 
-function hasChildren(children: KeystoneFacts['children']): Obstacle {
+function hasChildren(children: KeystoneFacts['children']): Refusal {
   const shown = children.slice(0, SHOWN_CHILDREN).map(({ id, name }) => `${name} (${id})`);
   const more = children.length - shown.length;
   const list = `${shown.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
@@ -119,7 +119,7 @@ function hasChildren(children: KeystoneFacts['children']): Obstacle {
 }
 
 /** Zed refuses `openstack domain set --no-immutable`. The command works on the domain's project. */
-function disabledDomain(project: string, domain: { id: string; immutable: boolean }): Obstacle {
+function disabledDomain(project: string, domain: { id: string; immutable: boolean }): Refusal {
   const mutable = domain.immutable ? `openstack project set --no-immutable ${domain.id} && ` : '';
   return {
     message: `its domain ${domain.id} is disabled, so Keystone gives no token on the project`,
@@ -129,7 +129,7 @@ function disabledDomain(project: string, domain: { id: string; immutable: boolea
   };
 }
 
-const boundToItsProject = (id: string): Obstacle => ({
+const boundToItsProject = (id: string): Refusal => ({
   message:
     'the propagator is logged in with an application credential, ' +
     'to which Keystone gives no token on another project',
@@ -143,7 +143,7 @@ const deniedByPolicy = (
   rule: string,
   message: string,
   { userId, ownProject, isAdmin }: KeystoneFacts['cleaner'],
-): Obstacle => ({
+): Refusal => ({
   message: `Keystone does not let the propagator's user ${userId} ${what}: ${message}`,
   advice: isAdmin
     ? `The user has the role admin, so the policy file of Keystone refuses it: change its rule ${rule}.`

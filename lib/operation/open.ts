@@ -25,10 +25,10 @@ export interface OpenInput {
   /** The times that tell a new deletion from the one that the last operation handled. */
   readonly deletion?: Deletion;
   /**
-   * Why Keystone's lists are in doubt. The operation is then held. Keystone is asked only after a
+   * Why Keystone's lists may be wrong. The operation is then held. Keystone is asked only after a
    * person releases it or a notification announces the deletion.
    */
-  readonly doubt?: string;
+  readonly listingProblem?: string;
 }
 
 /** An opened or changed operation and the messages to send. */
@@ -60,13 +60,13 @@ export function openCleanup(input: OpenInput): Opened | undefined {
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
   if (last && !isByPerson) {
     // Another doubtful list does not change the held operation. A notification resumes it.
-    if (isInDoubt(last))
-      return input.doubt || input.protectedBecause ? undefined : takeUp(last, input);
-    if (input.doubt && !hasEnded(last)) return undefined;
+    if (isHeldForListing(last))
+      return input.listingProblem || input.protectedBecause ? undefined : resume(last, input);
+    if (input.listingProblem && !hasEnded(last)) return undefined;
     const isNew = input.deletion !== undefined && isNewDeletion(last, input.deletion);
     if (!hasEnded(last)) return isNew ? followed(last, cause) : undefined;
     if (last.state === 'refused' && !last.request)
-      return input.protectedBecause ? undefined : takeUp(last, input);
+      return input.protectedBecause ? undefined : resume(last, input);
     const mayBeCarriedOut = last.state === 'observed' && input.mode === 'enforce';
     if (!isNew && !mayBeCarriedOut && last.state !== 'refused') return undefined;
   }
@@ -83,7 +83,8 @@ export function openCleanup(input: OpenInput): Opened | undefined {
       operation: refuse(operation, `protected: ${input.protectedBecause}`, now),
       messages: [],
     };
-  if (input.doubt) return { operation: holdInDoubt(operation, input.doubt, now), messages: [] };
+  if (input.listingProblem)
+    return { operation: holdForListing(operation, input.listingProblem, now), messages: [] };
   return {
     operation,
     messages: [{ type: 'operation.confirm', data: { operationId: id, confirmation: 1 } }],
@@ -132,7 +133,7 @@ const followed = (running: Operation, cause: Cause): Opened | undefined =>
     ? undefined
     : { operation: { ...running, next: cause }, messages: [] };
 
-function takeUp(refused: Operation, input: OpenInput): Opened {
+function resume(refused: Operation, input: OpenInput): Opened {
   const operation: Operation = {
     ...moveOperation(refused, 'confirming'),
     cause: input.cause,
@@ -143,8 +144,8 @@ function takeUp(refused: Operation, input: OpenInput): Opened {
     hold: undefined,
     endedAt: undefined,
   };
-  if (input.doubt)
-    return { operation: holdInDoubt(operation, input.doubt, input.now), messages: [] };
+  if (input.listingProblem)
+    return { operation: holdForListing(operation, input.listingProblem, input.now), messages: [] };
   return {
     operation,
     messages: [
@@ -157,10 +158,10 @@ function takeUp(refused: Operation, input: OpenInput): Opened {
 }
 
 /** True if the operation is held because too many accounts were missing from Keystone's lists. */
-export const isInDoubt = ({ state, hold }: Operation): boolean =>
+export const isHeldForListing = ({ state, hold }: Operation): boolean =>
   state === 'held' && hold?.about === 'listing';
 
-function holdInDoubt(operation: Operation, reason: string, now: number): Operation {
+function holdForListing(operation: Operation, reason: string, now: number): Operation {
   const advice = `Check with \`openstack ${operation.scope.type} show ${operation.scope.id}\` whether it is gone. If it is: propagator operation release ${operation.id} --reason "…". If Keystone lists it again, the next sweep ends this operation.`;
   return {
     ...moveOperation(operation, 'held'),

@@ -40,12 +40,12 @@ export function preflight(
   if (shown === wanted) return undefined;
   return phase === 'pre-delete'
     ? stop(
-        'somebody disabled the project: what needs it alive waits',
-        'Enable it in Keystone to let this go on, or delete it there: the rest goes then.',
+        'the project is disabled in Keystone: the tasks that need it enabled wait',
+        'Enable the project in Keystone (openstack project set --enable), or delete it there. The operation then continues by itself.',
       )
     : stop(
-        'somebody enabled the project again: nothing more is removed',
-        'Disable it in Keystone to let this go on.',
+        'the project was enabled again in Keystone: nothing more is removed',
+        'Disable the project in Keystone (openstack project set --disable). The operation then continues by itself.',
       );
 }
 

@@ -11,7 +11,7 @@ import { ALL_PHASES, isVerifiedEmpty, staleVerifications } from './verification.
  * Once a task has been blocked for this long only by things that a person must fix, tasks with a
  * preferred dependency on it stop waiting.
  */
-const MAX_WAIT_FOR_OPERATOR_MILLIS = 30_000;
+const OPERATOR_GRACE_MILLIS = 30_000;
 
 /** True if the task exists and is in one of its end states. */
 export const isEnded = (task: Task | undefined): boolean =>
@@ -37,7 +37,7 @@ function isHeldUp(transaction: OperationTransaction, id: TaskId, now: number): b
   return (
     task.state === 'requested' &&
     waitsForPeople(task.conditions) &&
-    now - task.progressAt >= MAX_WAIT_FOR_OPERATOR_MILLIS
+    now - task.progressAt >= OPERATOR_GRACE_MILLIS
   );
 }
 

@@ -1,5 +1,5 @@
 import { advance, begin } from './advance.ts';
-import { isInDoubt } from './open.ts';
+import { isHeldForListing } from './open.ts';
 import type { OperationTransaction, Rules } from './transaction.ts';
 import { moveOperation } from './transitions.ts';
 
@@ -22,7 +22,7 @@ export function applyRelease(
   const { operation } = transaction;
   const { hold, keystoneAction } = operation;
   if (operation.state !== 'held' || (since !== undefined && since !== hold?.since)) return;
-  if (isInDoubt(operation)) {
+  if (isHeldForListing(operation)) {
     // After this release Keystone is asked. The caps still apply, because the person has not
     // decided about them.
     transaction.operation = {

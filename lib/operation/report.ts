@@ -1,5 +1,6 @@
 import type { TaskId } from '../../events/ids.ts';
 import type { ServiceReport } from '../../events/service.ts';
+import { backoffMillis } from '../shared/backoff.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance } from './advance.ts';
 import { addDistinct, keepSince, mergeCounts, newRecords, nextRunSeconds } from './counts.ts';
@@ -15,8 +16,8 @@ import {
   staleVerifications,
 } from './verification.ts';
 
-/** Returns the back-off in seconds after an unexpected error: 5, 10, 20, 40 … */
-const retrySeconds = (attempts: number): number => Math.min(300, 5 * 2 ** (attempts - 1));
+/** The back-off after an unexpected error: 5 s, 10 s, 20 s … 300 s. */
+const BACKOFF = { firstMillis: 5000, longestMillis: 300_000 };
 
 /** How long a listing may lag behind a removal before the task shows an error. */
 const LAG_MILLIS = 30_000;
@@ -164,7 +165,7 @@ function fail(
     return;
   }
   const askedSeconds = Math.min(error.retryAfterSeconds ?? 0, rules.maxWaitMillis / 1000);
-  const delaySeconds = Math.max(retrySeconds(Math.max(1, attempts)), askedSeconds);
+  const delaySeconds = Math.max(backoffMillis(Math.max(1, attempts), BACKOFF) / 1000, askedSeconds);
   askAgain(transaction, { ...task, error, attempts }, delaySeconds, rules.now);
 }
 

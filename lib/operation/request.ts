@@ -51,8 +51,8 @@ export function openRequest(input: RequestInput): RequestAnswer {
   const open = input.existing.find((operation) => !hasEnded(operation));
   if (open && !isRefuted(open))
     return no(`there is an operation about it already: ${open.id} is ${open.state}`);
-  if (input.keystoneCheck.obstacles.length > 0) {
-    const { message, advice } = summarize(input.keystoneCheck.obstacles);
+  if (input.keystoneCheck.refusals.length > 0) {
+    const { message, advice } = summarize(input.keystoneCheck.refusals);
     return { is: 'refused', because: message, advice: `Nothing was changed. ${advice}` };
   }
   const superseded = open && supersede(open, input);

@@ -138,7 +138,7 @@ function taskWaitsOn(task: Task): Waiting[] {
 }
 
 const onLost = (id: OperationId, what: string, since: number): Waiting => ({
-  on: `the coordinator gave up a message of it: ${what}`,
+  on: `the coordinator could not handle a message of this operation: ${what}`,
   since,
   actor: 'operator',
   advice: `Read the log for ${id}. Then: propagator dead-letter redrive --operation ${id} --queue coordinate`,
@@ -147,7 +147,7 @@ const onLost = (id: OperationId, what: string, since: number): Waiting => ({
 });
 
 const onSilence = (task: Task): Waiting => ({
-  on: `${task.service}: its function died on this task again and again`,
+  on: `${task.service}: its function ended without a report, again and again`,
   since: task.progressAt,
   actor: 'operator',
   advice: `Read the log for ${task.operationId}. Then: propagator dead-letter redrive --operation ${task.operationId}`,

@@ -134,8 +134,7 @@ export function refuseOwnProject(project: ProjectId, ownProject: string, service
     class: 'Denied',
     service,
     message:
-      'The cleaner was asked to empty the project that it is logged in to; nothing was touched.',
-    advice:
-      'Find out who sent this request; give the cleaner a project of its own that nobody deletes.',
+      'The run was requested for the project that the propagator is logged in to. Nothing was removed.',
+    advice: 'Find out which client sent this request. Give the propagator a project of its own.',
   });
 }

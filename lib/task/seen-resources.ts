@@ -62,9 +62,9 @@ export class SeenResources {
    * are subtracted from the total before them. The listing was cut, so at least one more resource
    * than the rows is left.
    */
-  #estimate(rows: number, bySaidTotal: number): number {
+  #estimate(rows: number, byReportedTotal: number): number {
     const before = Math.min(this.#most, this.#leftBefore || this.#most);
-    return Math.max(rows + 1, Math.min(bySaidTotal, before - this.#gone.size));
+    return Math.max(rows + 1, Math.min(byReportedTotal, before - this.#gone.size));
   }
 
   /** The count of the run so far. */

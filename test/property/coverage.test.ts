@@ -51,8 +51,8 @@ const hiddenFirst: GeneratedCloud[] = [
   },
 ];
 
-describe('whatever the catalog, the list of services and the list of endpoints say', () => {
-  it('an operation that says finished has emptied every deployment, or a setting that it names leaves it out', async () => {
+describe('any catalog, list of services and list of endpoints', () => {
+  it('an operation that ends finished has emptied every deployment, or names the setting that excludes it', async () => {
     let finished = 0;
     let unverified = 0;
     await fc.assert(

@@ -101,7 +101,7 @@ const neighbor = (of: string): fc.Arbitrary<string> =>
     .filter((text) => text !== of && ProjectId.safeParse(text).success);
 
 describe('a project with any id', () => {
-  it('is emptied when it is deleted, or left alone with a reason; one with an id near to it keeps everything', async () => {
+  it('is emptied when it is deleted, or kept with a reason; a project with a similar id keeps everything', async () => {
     await fc.assert(
       fc.asyncProperty(
         id.chain((one) => fc.tuple(fc.constant(one), neighbor(one))),
@@ -143,7 +143,7 @@ const steps = fc.array(
 );
 
 describe('an id that is deleted, restored, forged and run again in any order', () => {
-  it('leaves nothing behind after its last deletion, and nothing of a living project is removed', async () => {
+  it('has no resource left after its last deletion, and an existing project loses no resource', async () => {
     await fc.assert(
       fc.asyncProperty(steps, deliveries, async (history, schedule) => {
         const world = new AnnouncedWorld();

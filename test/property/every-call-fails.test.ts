@@ -9,7 +9,7 @@ interface Answer {
   readonly runs: readonly Run[];
 }
 
-describe('Every call of every port, failing one at a time', () => {
+describe('every call of every port, failing one at a time', () => {
   let answer: Answer;
   beforeAll(async () => {
     const script = join(import.meta.dirname, 'every-call-fails.ts');
@@ -18,7 +18,7 @@ describe('Every call of every port, failing one at a time', () => {
     answer = JSON.parse(stdout) as Answer;
   }, 120_000);
 
-  it('was tried', () => {
+  it('is tried', () => {
     expect(answer.calls).toBeGreaterThan(50);
     expect(answer.names).toBeGreaterThan(8);
     expect(answer.runs).toHaveLength(answer.calls + answer.names);

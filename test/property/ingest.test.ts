@@ -136,8 +136,8 @@ const damaged = fc
     return end === null ? bytes : bytes.subarray(0, end);
   });
 
-describe('whatever comes in', () => {
-  it('ends as an event, a record, a drop, a wait or in quarantine, and never as an exception', async () => {
+describe('any notification', () => {
+  it('becomes an event, a record, a drop, a retry or a quarantine record, and never an exception', async () => {
     const body = fc.oneof(
       fc.uint8Array({ maxLength: 300 }),
       fc.string({ unit: 'binary' }),
@@ -154,7 +154,7 @@ describe('whatever comes in', () => {
     );
   });
 
-  it('is read the same way each time', () =>
+  it('is interpreted the same way each time', () =>
     fc.assert(
       fc.property(nearly, (body) => {
         const data = { body, encoding: 'utf8', source: 'test', receivedAt: 0 } as const;
@@ -163,7 +163,7 @@ describe('whatever comes in', () => {
     ));
 });
 
-describe('the recorded scenario after it is over, the inventory filled before', () => {
+describe('the recorded scenario, with the inventory filled before it', () => {
   const names = ['acme', 'a', 'b', 'c', 'alice'] as const;
   const bodies = recorded('cadf-messagingv2');
   const ids = bodies.slice(0, 5).map((body) => {
@@ -236,7 +236,7 @@ describe('the recorded scenario after it is over, the inventory filled before', 
     return cut;
   };
 
-  it('tells the same five deletions, each once, in any order, with any repetition, in batches of any size', async () => {
+  it('publishes the same five deletions once each, in any order, with any repetition, in batches of any size', async () => {
     await fc.assert(
       fc.asyncProperty(delivery, async ([order, sizes]) => {
         const world = await before();
@@ -247,7 +247,7 @@ describe('the recorded scenario after it is over, the inventory filled before', 
     );
   });
 
-  it('tells the same while Keystone comes and goes, and the store fails before or after it has written', async () => {
+  it('publishes the same while Keystone is unavailable at times, and the store fails before or after a write', async () => {
     const faults = fc.infiniteStream(fc.constantFrom('fine', 'fine', 'away'));
     const crashes = fc.infiniteStream(fc.constantFrom('fine', 'fine', 'before', 'after'));
     await fc.assert(

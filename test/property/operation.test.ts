@@ -15,8 +15,8 @@ async function opened(options: WorldOptions): Promise<SmallWorld> {
   return world;
 }
 
-describe('an operation, whatever order its messages come in, doubled, and with crashes between any two writes', () => {
-  it('empties the project, in order, and nothing else', async () => {
+describe('an operation with messages in any order, delivered twice, and with crashes between any two writes', () => {
+  it('empties the project in order, and no other project', async () => {
     await fc.assert(
       fc.asyncProperty(worlds, deliveries, async (options, schedule) => {
         const world = await opened(options);
@@ -41,7 +41,7 @@ describe('an operation, whatever order its messages come in, doubled, and with c
     );
   });
 
-  it('ends in the same accounts as an undisturbed run', async () => {
+  it('ends with the same counts as an undisturbed run', async () => {
     await fc.assert(
       fc.asyncProperty(worlds, deliveries, async (options, schedule) => {
         const [disturbed, undisturbed] = [
@@ -60,7 +60,7 @@ describe('an operation, whatever order its messages come in, doubled, and with c
     );
   });
 
-  it('touches nothing of a project that Keystone still shows', async () => {
+  it('removes no resource of a project that Keystone still shows', async () => {
     await fc.assert(
       fc.asyncProperty(worlds, deliveries, async (options, schedule) => {
         const world = await opened(options);
@@ -76,7 +76,7 @@ describe('an operation, whatever order its messages come in, doubled, and with c
     );
   });
 
-  it('in mode observe counts the same and removes nothing', async () => {
+  it('counts the same in mode observe, and removes no resource', async () => {
     await fc.assert(
       fc.asyncProperty(worlds, deliveries, async (options, schedule) => {
         const world = await opened({ ...options, failures: 0, mode: 'observe' });

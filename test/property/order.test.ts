@@ -123,8 +123,8 @@ async function live(history: History, schedule: Iterator<ScheduledDelivery>): Pr
   return world;
 }
 
-describe('whatever the order of the services, and whichever of them are held up', () => {
-  it('nothing goes while something is there that must be gone before; nothing is left, not even what was made meanwhile', async () => {
+describe('any order of the services, with any of them held up', () => {
+  it('no guard is removed before its workload, and no resource is left, including resources created meanwhile', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveries, async (history, schedule) => {
         const world = await live(history, schedule);
@@ -136,7 +136,7 @@ describe('whatever the order of the services, and whichever of them are held up'
     );
   });
 
-  it('where nothing is held up, nothing goes while there is something that it waits for', async () => {
+  it('without trouble, no resource is removed while a resource exists that its service waits for', async () => {
     await fc.assert(
       fc.asyncProperty(histories, deliveries, async (history, schedule) => {
         const world = await live({ ...history, troubles: [] }, schedule);

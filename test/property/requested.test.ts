@@ -127,7 +127,7 @@ describe('the end of a project that an administrator asks for, whatever anybody 
     );
   });
 
-  it('changes nothing in mode observe', async () => {
+  it('changes no resource in mode observe', async () => {
     await fc.assert(
       fc.asyncProperty(
         deliveriesWithActionFailures,

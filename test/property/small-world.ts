@@ -166,7 +166,7 @@ export class SmallWorld {
         revokeRoles: unused,
         disable: unused,
         delete: unused,
-        checkDeletion: async () => ({ obstacles: [], unknown: [] }),
+        checkDeletion: async () => ({ refusals: [], unknown: [] }),
       },
       ownProject: async () => ({ id: 'cleaner', name: 'cleaner', domainId: 'default' }),
       registry: async () => registryWith(this.services.map(({ name }) => name)),

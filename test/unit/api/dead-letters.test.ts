@@ -345,13 +345,13 @@ describe('dead letters in the API', () => {
     engine.moveToDeadLetters('coordinate', confirmation(running.id));
     const waits = [
       {
-        on: 'the coordinator gave up a message of it: operation.confirm',
+        on: 'the coordinator could not handle a message of this operation: operation.confirm',
         actor: 'operator',
         deadLetter: true,
         since: engine.time,
       },
       {
-        on: 'nova: its function died on this task again and again',
+        on: 'nova: its function ended without a report, again and again',
         actor: 'operator',
         deadLetter: true,
         since: 7,

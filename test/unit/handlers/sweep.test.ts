@@ -307,7 +307,7 @@ describe('a list that can’t be trusted', () => {
       operation: { id: held.id, state: 'confirming', hold: undefined },
       messages: [{ type: 'operation.confirm' }],
     });
-    expect(openCleanup({ ...input, doubt: 'again' })).toBeUndefined();
+    expect(openCleanup({ ...input, listingProblem: 'again' })).toBeUndefined();
     expect(openCleanup({ ...input, protectedBecause: 'the settings' })).toBeUndefined();
   });
 });

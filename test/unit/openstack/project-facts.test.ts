@@ -50,10 +50,10 @@ const deny = (method: string, path: RegExp, rule: string) =>
 describe('what Keystone is asked before a project is emptied', () => {
   it('changes nothing in Keystone, whatever it finds', async () => {
     const before = stored();
-    expect(await run()).toEqual({ obstacles: [], unknown: [] });
+    expect(await run()).toEqual({ refusals: [], unknown: [] });
     project.enabled = false;
     const disabled = stored();
-    expect(await run()).toEqual({ obstacles: [], unknown: [] });
+    expect(await run()).toEqual({ refusals: [], unknown: [] });
     expect(stored()).toEqual(disabled);
     project.enabled = true;
     expect(stored()).toEqual(before);
@@ -79,7 +79,7 @@ describe('what Keystone is asked before a project is emptied', () => {
   ])('finds %s', async (_, make, message) => {
     make();
     expect(await run()).toEqual({
-      obstacles: [
+      refusals: [
         { message: expect.stringContaining(message), advice: expect.stringContaining('openstack') },
       ],
       unknown: [],
@@ -98,7 +98,7 @@ describe('what Keystone is asked before a project is emptied', () => {
     ],
   ])('does not stop at %s, nor does Keystone', async (_, make) => {
     make();
-    expect(await run()).toEqual({ obstacles: [], unknown: [] });
+    expect(await run()).toEqual({ refusals: [], unknown: [] });
     const id = ProjectId.parse(project.id);
     await cloud.keystoneActions.disable(id);
     await cloud.keystoneActions.delete(id);
@@ -111,8 +111,8 @@ describe('what Keystone is asked before a project is emptied', () => {
     ['DELETE', /\/roles\//, 'revoke_grant'],
   ])('finds a policy that forbids %s %s', async (method, path, rule) => {
     deny(method, path, rule);
-    const { obstacles, unknown } = await run();
-    expect(obstacles).toEqual([
+    const { refusals, unknown } = await run();
+    expect(refusals).toEqual([
       {
         message: expect.stringContaining(`requested action: identity:${rule}`),
         advice: expect.stringContaining(`its rule identity:${rule}`),
@@ -125,32 +125,32 @@ describe('what Keystone is asked before a project is emptied', () => {
     deny('PATCH', /\/projects\/[0-9a-f]{32}$/, 'update_project');
     deny('DELETE', /\/projects\/[0-9a-f]{32}$/, 'delete_project');
     expect(await run()).toEqual({
-      obstacles: [],
+      refusals: [],
       unknown: [expect.stringContaining('identity:delete_project')],
     });
   });
 
   it('tells as unknown a domain that Keystone does not show', async () => {
     deny('GET', /\/domains\/market0000/, 'get_domain');
-    expect(await run()).toEqual({ obstacles: [], unknown: [expect.stringContaining('domain')] });
+    expect(await run()).toEqual({ refusals: [], unknown: [expect.stringContaining('domain')] });
   });
 
   it('asks with the real user where a policy compares the user of a role', async () => {
     const [admin] = rehearsal.state.identity.users.where(({ name }) => name === 'admin');
     deny('DELETE', new RegExp(`/users/(?!${admin?.id})[^/]+/roles/`), 'revoke_grant');
-    expect(await run()).toEqual({ obstacles: [], unknown: [] });
+    expect(await run()).toEqual({ refusals: [], unknown: [] });
     const asked = rehearsal.calls.filter(({ path }) => path.includes('/roles/'));
     expect(asked).toHaveLength(2);
   });
 
   it('finds that an application credential gives no token on an enabled project', async () => {
     const bound = connect(rehearsal.applicationCredentials);
-    const { obstacles } = await run(bound);
-    expect(obstacles).toMatchObject([
+    const { refusals } = await run(bound);
+    expect(refusals).toMatchObject([
       { message: expect.stringContaining('application credential') },
     ]);
     project.enabled = false;
-    expect((await run(bound)).obstacles).toEqual([]);
+    expect((await run(bound)).refusals).toEqual([]);
     await bound.close();
   });
 

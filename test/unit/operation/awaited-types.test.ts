@@ -152,7 +152,9 @@ describe('a service that waits for one kind of another', () => {
       world.cloud.make('dns.ptr', TARGET, 'target-late', 20);
       world.cloud.enable(TARGET, false);
       const isForgotten = () =>
-        world.task(witness).conditions.some(({ message }) => message.includes('somebody enabled'));
+        world
+          .task(witness)
+          .conditions.some(({ message }) => message.includes('the project was enabled again'));
       expect(await world.until(isForgotten)).toBe(true);
       expect(world.task('dns').verifications['dns.ptr']).toMatchObject({ stale: true });
       expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });

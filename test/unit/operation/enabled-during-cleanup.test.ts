@@ -36,7 +36,7 @@ describe('somebody enables the project again in the middle', () => {
     expect(world.left()).toEqual(left);
     expect(world.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
     expect(world.state).toBe('running');
-    expect(told()).toEqual(people('somebody enabled the project again'));
+    expect(told()).toEqual(people('the project was enabled again'));
     world.cloud.enable(TARGET, false);
     await world.settle();
     expect(world.left()).toEqual({});
@@ -79,7 +79,9 @@ describe('somebody enables the project again in the middle', () => {
     world.cloud.enable(TARGET, true);
     world.cloud.make('vault.secret', TARGET);
     expect(
-      await world.until(() => told().some((message) => message.includes('somebody enabled'))),
+      await world.until(() =>
+        told().some((message) => message.includes('the project was enabled again')),
+      ),
     ).toBe(true);
     world.cloud.enable(TARGET, false);
     await world.settle();
@@ -116,7 +118,7 @@ describe('somebody enables the project again in the middle', () => {
     await deliver('service.requested', 'meter');
     world.cloud.enable(TARGET, false);
     await deliver('service.progressed', 'meter');
-    expect(told()).toEqual(people('somebody enabled the project again'));
+    expect(told()).toEqual(people('the project was enabled again'));
     expect(world.tasks.compute).toBe('requested');
     await world.settle();
     expect(world.left()).toEqual({});
@@ -152,7 +154,7 @@ describe('somebody enables the project again in the middle', () => {
     await world.settle(100);
     expect(world.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
     expect(world.left()).toEqual({ 'compute.server': 1, 'network.port': 1 });
-    expect(told()).toEqual(people('somebody enabled the project again'));
+    expect(told()).toEqual(people('the project was enabled again'));
     world.cloud.enable(TARGET, false);
     await world.settle();
     expect(world.left()).toEqual({});
@@ -190,7 +192,7 @@ describe('somebody disables the project too early', () => {
     expect(world.left()).toEqual(left);
     expect(world.state).toBe('pre-delete');
     expect([...told(), world.operation.hold?.reason]).toEqual(
-      people('somebody disabled the project'),
+      people('the project is disabled in Keystone'),
     );
     expect(world.cloud.roles.size).toBe(roles);
     world.cloud.enable(TARGET, true);
@@ -219,7 +221,7 @@ describe('somebody disables the project too early', () => {
     await world.ask();
     await world.settle(60);
     expect(world.state).toBe('pre-delete');
-    expect(told()).toEqual(people('somebody disabled the project'));
+    expect(told()).toEqual(people('the project is disabled in Keystone'));
     expect(world.engine.deadLetterList).toEqual([]);
     world.cloud.beforeRemoval = undefined;
     world.cloud.enable(TARGET, true);

@@ -59,8 +59,8 @@ describe('the reasons for which Keystone would refuse the end of a project', () 
       'openstack role add --user u1 --project own admin',
     ],
   ] as const)('names %s and the command', (_, difference, message, advice) => {
-    const { obstacles, unknown } = checkKeystone({ ...FACTS, ...difference });
-    expect(obstacles).toEqual([
+    const { refusals, unknown } = checkKeystone({ ...FACTS, ...difference });
+    expect(refusals).toEqual([
       { message: expect.stringContaining(message), advice: expect.stringContaining(advice) },
     ]);
     expect(unknown).toEqual([]);
@@ -68,8 +68,8 @@ describe('the reasons for which Keystone would refuse the end of a project', () 
 
   it('are all named at once', () => {
     const domain = { id: 'd1', enabled: false, immutable: false };
-    const { obstacles } = checkKeystone({ ...FACTS, project, domain, children, cleaner: bound });
-    expect(obstacles).toHaveLength(4);
+    const { refusals } = checkKeystone({ ...FACTS, project, domain, children, cleaner: bound });
+    expect(refusals).toHaveLength(4);
   });
 
   it.each([
@@ -86,13 +86,13 @@ describe('the reasons for which Keystone would refuse the end of a project', () 
       },
     ],
   ])('are none when %s', (_, difference) => {
-    expect(checkKeystone({ ...FACTS, ...difference })).toEqual({ obstacles: [], unknown: [] });
+    expect(checkKeystone({ ...FACTS, ...difference })).toEqual({ refusals: [], unknown: [] });
   });
 
   it('are told as unknown where Keystone does not show them', () => {
     const mayDelete = { is: 'unknown', because: 'it was not asked' } as const;
-    const { obstacles, unknown } = checkKeystone({ ...FACTS, domain: undefined, mayDelete });
-    expect(obstacles).toEqual([]);
+    const { refusals, unknown } = checkKeystone({ ...FACTS, domain: undefined, mayDelete });
+    expect(refusals).toEqual([]);
     expect(unknown).toEqual([
       expect.stringContaining('domain may be disabled'),
       'whether the propagator may delete the project (identity:delete_project): it was not asked',

@@ -84,7 +84,7 @@ describe('what is done in Keystone to a project', () => {
   it('does not delete what has projects below it', async () => {
     addProject('branch', project);
     expect(await cloud.keystoneActions.checkDeletion(project)).toMatchObject({
-      obstacles: [{ message: expect.stringContaining('1 project is below it') }],
+      refusals: [{ message: expect.stringContaining('1 project is below it') }],
     });
     await expect(cloud.keystoneActions.delete(project)).rejects.toMatchObject({
       report: { class: 'Denied', status: 403 },
