@@ -1,4 +1,4 @@
-// node infra/aws/lint/lint.ts: checks the packaged template with cfn-lint and checkov, which it
+// npm run aws:lint: checks the packaged template with cfn-lint and checkov, which it
 // installs from PyPI into .lint in this folder, once for each content of requirements.txt.
 // baseline.json names each accepted rule with the reason. The exit code is 1 for a finding that is
 // not accepted, and for an accepted rule that finds nothing any more.
