@@ -3,7 +3,7 @@ import Table from 'cli-table3';
 import pLimit from 'p-limit';
 import { deleteQueue } from '../test/openstack/broker.ts';
 import { Cloud, text } from '../test/openstack/cloud.ts';
-import { isOver, Propagator, tell, type View } from '../test/openstack/driver.ts';
+import { describeView, isOver, Propagator, type View } from '../test/openstack/driver.ts';
 import { attach, flavorAccess, server } from '../test/openstack/populate/compute.ts';
 import { image } from '../test/openstack/populate/images.ts';
 import { make, named, type SeedProject } from '../test/openstack/populate/seed.ts';
@@ -19,7 +19,7 @@ import {
   counts,
   linesOf,
   type Snapshot,
-  settledCensus,
+  settledSnapshot,
   snapshot,
 } from '../test/openstack/snapshot.ts';
 
@@ -211,7 +211,7 @@ export async function benchProjectCleanup(): Promise<void> {
     );
     for (const project of customer.projects)
       await fillProject(seedProjectOf(cloud, customer, project));
-    const before = await settledCensus(cloud, ids, customer.userIds);
+    const before = await settledSnapshot(cloud, ids, customer.userIds);
     const domains = await cloud.admin.rows('identity', '/domains', 'domains');
     const protectedDomains = domains
       .map((row) => text(row, 'id'))
@@ -228,7 +228,7 @@ export async function benchProjectCleanup(): Promise<void> {
       linesOf(between, theirs.id).join('\n') === linesOf(before, theirs.id).join('\n');
     const peer = await projectCleanup(cloud, customer, theirs);
     // The peer does not wait for all deletions that it requested.
-    const after = await settledCensus(cloud, ids, customer.userIds);
+    const after = await settledSnapshot(cloud, ids, customer.userIds);
 
     const result = table('', 'keystone-propagator', 'openstack project cleanup');
     result.push([
@@ -287,7 +287,7 @@ export async function benchProjectCleanup(): Promise<void> {
       ]);
     }
     console.log(calls.toString());
-    console.log(tell(mine.view));
+    console.log(describeView(mine.view));
     console.log(`the last lines of the peer's output:\n${peer.output}`);
   } finally {
     await propagator.dispose();

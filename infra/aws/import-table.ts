@@ -75,10 +75,10 @@ async function main(): Promise<void> {
       ],
     }),
   );
-  const patience = { client: formation, maxWaitTime: WAIT_SECONDS };
-  await waitUntilChangeSetCreateComplete(patience, change);
+  const waiter = { client: formation, maxWaitTime: WAIT_SECONDS };
+  await waitUntilChangeSetCreateComplete(waiter, change);
   await formation.send(new ExecuteChangeSetCommand(change));
-  await waitUntilStackImportComplete(patience, { StackName });
+  await waitUntilStackImportComplete(waiter, { StackName });
   process.stdout.write(
     `${StackName} owns its table again. Deploy without keptTable from now on.\n`,
   );

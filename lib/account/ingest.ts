@@ -36,7 +36,7 @@ type Present = Extract<KeystoneState, { is: 'present' }>['account'];
  * The longest time between the two notifications about one deletion of a domain that have no
  * request id.
  */
-const TWIN_MILLIS = 60_000;
+const DOMAIN_ECHO_MILLIS = 60_000;
 
 /**
  * Keystone announces every change of a domain twice with one request id: as the domain and as its
@@ -187,7 +187,9 @@ function isDomainEcho(
     // The first notification has set `deletedAt` and published the event. This rule is for domains
     // only, because `deletedAt` of a project may come from a forged notification.
     return (
-      hint.operation === 'deleted' && isGone(record) && now - (record.deletedAt ?? 0) < TWIN_MILLIS
+      hint.operation === 'deleted' &&
+      isGone(record) &&
+      now - (record.deletedAt ?? 0) < DOMAIN_ECHO_MILLIS
     );
   }
   if (update.wasSeen(key)) return true;

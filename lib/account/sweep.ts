@@ -8,7 +8,7 @@ import { isUnannounced, keyOfAccount, shownRecord } from './merge.ts';
  */
 const MOST_MISSING = { share: 0.2, few: 5 };
 
-/** Returns why a listing is in doubt, for the operator, or `undefined` if it is not. */
+/** Returns why a listing may be wrong, for the operator, or `undefined` if it is not. */
 export function suspiciousListing(
   type: Account['type'],
   missing: number,

@@ -27,7 +27,7 @@ const Requests = z.object({
 });
 
 /** Builds a dead-letter message. `body` is the stored message: JSON, or text that is not JSON. */
-export function readLetter({
+export function parseDeadLetter({
   body,
   ...found
 }: Pick<DeadLetter, 'id' | 'queue' | 'error' | 'receiveCount' | 'at' | 'expiresAt'> & {
@@ -68,33 +68,33 @@ export const causeOf = ({ error }: Pick<DeadLetter, 'error'>): string => error?.
 
 /** True if the message matches every field of the filter that is set. */
 export const matches = (
-  letter: DeadLetter,
+  deadLetter: DeadLetter,
   { queue, service, operationId, cause, id, ids }: DeadLetterFilter,
 ): boolean =>
-  (queue === undefined || letter.queue === queue) &&
-  (service === undefined || letter.queue === `service-${service}`) &&
-  (operationId === undefined || letter.operationId === operationId) &&
-  (cause === undefined || causeOf(letter) === cause) &&
-  (id === undefined || letter.id === id) &&
-  (ids === undefined || ids.includes(letter.id));
+  (queue === undefined || deadLetter.queue === queue) &&
+  (service === undefined || deadLetter.queue === `service-${service}`) &&
+  (operationId === undefined || deadLetter.operationId === operationId) &&
+  (cause === undefined || causeOf(deadLetter) === cause) &&
+  (id === undefined || deadLetter.id === id) &&
+  (ids === undefined || ids.includes(deadLetter.id));
 
 /** The messages that inform the coordinator: one for each dead-letter message of a task. */
-export function wordOf(
+export function decisionMessages(
   what: 'redriven',
-  letters: readonly DeadLetter[],
+  deadLetters: readonly DeadLetter[],
   decided: Decided,
 ): Message[];
-export function wordOf(
+export function decisionMessages(
   what: 'discarded',
-  letters: readonly DeadLetter[],
+  deadLetters: readonly DeadLetter[],
   decided: Decided & { readonly reason: string },
 ): Message[];
-export function wordOf(
+export function decisionMessages(
   what: Decision['what'],
-  letters: readonly DeadLetter[],
+  deadLetters: readonly DeadLetter[],
   { by, reason }: Decided,
 ): Message[] {
-  return letters.flatMap(({ operationId, task }): Message[] => {
+  return deadLetters.flatMap(({ operationId, task }): Message[] => {
     if (!operationId || !task) return [];
     const { taskId, run } = task;
     if (what === 'redriven') return [{ type: 'task.redriven', data: { operationId, taskId, by } }];
@@ -110,23 +110,23 @@ export function wordOf(
  */
 export function decisionsOf(
   what: Decision['what'],
-  letters: readonly DeadLetter[],
+  deadLetters: readonly DeadLetter[],
   decided: Decided,
   at: number,
 ): Decision[] {
-  const alike = Map.groupBy(letters, (letter) =>
-    JSON.stringify([letter.operationId, letter.queue, causeOf(letter)]),
+  const alike = Map.groupBy(deadLetters, (deadLetter) =>
+    JSON.stringify([deadLetter.operationId, deadLetter.queue, causeOf(deadLetter)]),
   );
   return [...alike.values()].flatMap((group) =>
-    group.slice(0, 1).map((letter) => ({
+    group.slice(0, 1).map((deadLetter) => ({
       id: randomUUID(),
       what,
       by: decided.by,
       reason: decided.reason,
       at,
-      queue: letter.queue,
-      operationId: letter.operationId,
-      cause: causeOf(letter),
+      queue: deadLetter.queue,
+      operationId: deadLetter.operationId,
+      cause: causeOf(deadLetter),
       count: group.length,
     })),
   );

@@ -23,25 +23,25 @@ export function observedEngine(engine: Engine, log: Log): Engine {
     health: engine.health.bind(engine),
     close: engine.close.bind(engine),
     async redrive(filter, decided) {
-      const letters = await engine.redrive(filter, decided);
-      log.info({ ...filter, ...decided, letters }, 'dead letters sent back');
-      return letters;
+      const deadLetters = await engine.redrive(filter, decided);
+      log.info({ ...filter, ...decided, deadLetters }, 'dead letters sent back');
+      return deadLetters;
     },
     async discard(filter, decided) {
-      const letters = await engine.discard(filter, decided);
-      const { ids: _, ...said } = filter;
-      log.warn({ ...said, ...decided, letters }, 'dead letters thrown away');
-      return letters;
+      const deadLetters = await engine.discard(filter, decided);
+      const { ids: _, ...scope } = filter;
+      log.warn({ ...scope, ...decided, deadLetters }, 'dead-letter messages discarded');
+      return deadLetters;
     },
     async commit(change) {
       const done = await engine.commit(change);
-      if (done === 'committed') tell(change, log, isNew);
+      if (done === 'committed') logChange(change, log, isNew);
       return done;
     },
   };
 }
 
-function tell(change: Change, log: Log, isNew: (id: string, state: string) => boolean): void {
+function logChange(change: Change, log: Log, isNew: (id: string, state: string) => boolean): void {
   for (const operation of change.operations ?? []) {
     if (!isNew(operation.id, operation.state)) continue;
     const fields = {

@@ -44,7 +44,7 @@ export interface Opened {
  * - A message that already opened an operation opens nothing again.
  * - A request or rerun of a person opens a new generation. The caller makes sure that no operation
  *   is running.
- * - An operation that is held because of doubtful lists is resumed by a notification.
+ * - An operation that is held because of suspicious lists is resumed by a notification.
  * - A refused operation is resumed, because this notification may be true.
  * - A new deletion ({@link isNewDeletion}) opens a new generation, at once or when the last
  *   operation has ended.
@@ -59,7 +59,7 @@ export function openCleanup(input: OpenInput): Opened | undefined {
   const last = existing[0];
   const isByPerson = input.request !== undefined || input.rerun !== undefined;
   if (last && !isByPerson) {
-    // Another doubtful list does not change the held operation. A notification resumes it.
+    // Another suspicious list does not change the held operation. A notification resumes it.
     if (isHeldForListing(last))
       return input.listingProblem || input.protectedBecause ? undefined : resume(last, input);
     if (input.listingProblem && !hasEnded(last)) return undefined;

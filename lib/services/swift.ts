@@ -134,7 +134,7 @@ const container = defineType<ContainerRow>({
   },
 });
 
-const ACCOUNT_STAYS =
+const ACCOUNT_RETAINED =
   'this cluster does not permit the deletion of accounts ' +
   '(allow_account_management is off); the empty account stays';
 const ACCOUNT_ADVICE =
@@ -161,7 +161,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
       throw new PropagatorError({
         code: 'swift.account.unmanaged',
         class: 'Unsupported',
-        message: ACCOUNT_STAYS,
+        message: ACCOUNT_RETAINED,
         advice: ACCOUNT_ADVICE,
         service: 'swift',
         region: context.region,
@@ -180,7 +180,7 @@ const account = defineType<{ readonly name: string; readonly owner: string }>({
     // No query: Swift interprets an account DELETE with a query as a mistyped bulk delete.
     const answer = await requestAccount(context, 'DELETE', '', { accept: [404, 405, 410] });
     if (answer.status !== 405) return { is: 'gone' };
-    return { is: 'retained', message: ACCOUNT_STAYS, advice: ACCOUNT_ADVICE };
+    return { is: 'retained', message: ACCOUNT_RETAINED, advice: ACCOUNT_ADVICE };
   },
 });
 

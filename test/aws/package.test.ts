@@ -399,7 +399,7 @@ describe('the stack', () => {
         ([, { AlarmName }]) => AlarmName === `propagator-test-${name}`,
       )?.[1];
     expect(alarm('silent-source')).toMatchObject({
-      MetricName: 'Heard',
+      MetricName: 'NotificationsReceived',
       Period: 300,
       EvaluationPeriods: 6,
       TreatMissingData: 'breaching',

@@ -3,11 +3,11 @@ import { jest } from '@jest/globals';
 import { until } from '../engine/place.ts';
 import { loginVariables } from '../openstack/credentials.ts';
 import {
+  describeView,
   ENTRY,
   freePort,
   isOver,
   outOfReach,
-  tell,
   type View,
   viewsIn,
 } from '../openstack/driver.ts';
@@ -51,7 +51,7 @@ describe('a real cloud and the deployed stack', () => {
       return last !== undefined && isOver(last);
     };
     await until('the end of an operation', check, seconds).catch((error: unknown) => {
-      throw new Error(`${String(error)}\n${last ? tell(last) : output}`);
+      throw new Error(`${String(error)}\n${last ? describeView(last) : output}`);
     });
     return last as unknown as View;
   }
@@ -60,7 +60,7 @@ describe('a real cloud and the deployed stack', () => {
     const deletedAt = await on.deleteProject('red');
     const view = await over(on.idOf('red'), 280);
     console.log(
-      `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`,
+      `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${describeView(view)}`,
     );
     // Barbican alone answers nobody about a project that is gone.
     expect(outOfReach(view).filter((service) => service !== 'barbican')).toEqual([]);

@@ -114,7 +114,7 @@ describe('Dead found in a queue that is long', () => {
   });
 });
 
-describe('Who looks at dead found while another does', () => {
+describe('A process that lists dead-letter messages while another process does', () => {
   it('waits for the other listing, reports a long wait, and never returns an empty list', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);

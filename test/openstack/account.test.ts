@@ -1,12 +1,12 @@
 import { projectDeleted, sendTo } from './broker.ts';
 import {
   countsOf,
+  describeView,
   isOver,
   isState,
   OPERATION_SECONDS,
   onlyWhileAlive,
   outOfReach,
-  tell,
 } from './driver.ts';
 import { counts, linesOf } from './snapshot.ts';
 import { type Stage, stage } from './stage.ts';
@@ -83,7 +83,7 @@ describe('a customer whose projects hold at least one of every resource type', (
       isState('observed'),
       OPERATION_SECONDS,
     );
-    console.log(tell(view));
+    console.log(describeView(view));
     const now = await on.look(true);
     const held = (lines: string[]) =>
       lines.filter(
@@ -111,7 +111,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     const deletedAt = await on.deleteProject('green');
     const view = await on.propagator.operation({ project: green }, isOver, OPERATION_SECONDS);
     console.log(
-      `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${tell(view)}`,
+      `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${describeView(view)}`,
     );
     // The other services are not only emptied but verified. Which services list a project only
     // while it exists depends on the cloud.

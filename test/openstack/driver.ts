@@ -223,7 +223,7 @@ export class Propagator {
     };
     return until('an operation', seconds, ask, 200).catch((error: unknown) => {
       throw new Error(
-        `${String(error)}\n${last === undefined ? 'there is none' : tell(last)}\n${this.lastWords()}`,
+        `${String(error)}\n${last === undefined ? 'there is none' : describeView(last)}\n${this.lastWords()}`,
       );
     });
   }
@@ -268,7 +268,7 @@ export async function onlyWhileAlive(cloud: Cloud): Promise<{ type: string; serv
 }
 
 /** Describes an operation in a few lines. */
-export function tell({ operation, tasks, resources, waitsOn }: View): string {
+export function describeView({ operation, tasks, resources, waitsOn }: View): string {
   const at = (time: number | null | undefined) =>
     time ? `${((time - operation.openedAt) / 1000).toFixed(1)} s` : '-';
   const lines = tasks.map(

@@ -1,4 +1,4 @@
-import { isOver, OPERATION_SECONDS, tell, type View } from './driver.ts';
+import { describeView, isOver, OPERATION_SECONDS, type View } from './driver.ts';
 import { type Door, openDoor } from './fault-proxy.ts';
 import { type Stage, stage } from './stage.ts';
 
@@ -37,7 +37,7 @@ describe('a cloud in which one service is unwell', () => {
       (one) => othersEnded(one, 'heat'),
       OPERATION_SECONDS,
     );
-    console.log(tell(view));
+    console.log(describeView(view));
     expect(isOver(view)).toBe(false);
     expect(ENDED).not.toContain(taskOf(view, 'heat')?.state);
     expect(view.waitsOn.map((one) => one.on).join()).toMatch(/heat.*500/);

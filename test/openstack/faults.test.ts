@@ -1,5 +1,5 @@
 import { until } from './cloud.ts';
-import { isOver, OPERATION_SECONDS, tell } from './driver.ts';
+import { describeView, isOver, OPERATION_SECONDS } from './driver.ts';
 import { type Breakable, broker, nova } from './faults.ts';
 import { type Stage, stage } from './stage.ts';
 
@@ -45,7 +45,7 @@ describe('while parts of the cloud are away', () => {
           (one) => one.waitsOn.some(({ on: what }) => /nova/i.test(what)),
           OPERATION_SECONDS,
         );
-        console.log(tell(view));
+        console.log(describeView(view));
         await pause(Math.max(0, 60 - (Date.now() - stopped) / 1000));
         const [later] = await on.propagator.operations({ project: first });
         expect(later && isOver(later)).toBe(false);

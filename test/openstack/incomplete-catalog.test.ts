@@ -12,7 +12,14 @@ import {
 import { projectCreated, projectDeleted } from './broker.ts';
 import { Cloud, text, until } from './cloud.ts';
 import { loginVariables } from './credentials.ts';
-import { ENTRY, isState, OPERATION_SECONDS, onlyWhileAlive, Propagator, tell } from './driver.ts';
+import {
+  describeView,
+  ENTRY,
+  isState,
+  OPERATION_SECONDS,
+  onlyWhileAlive,
+  Propagator,
+} from './driver.ts';
 
 /**
  * A real cloud whose Keystone shows less than it has: a proxy changes the catalog and the lists.
@@ -119,7 +126,7 @@ describe('a cloud whose catalog does not show all that it has', () => {
         await command('waiver', 'add', type, '--reason', 'shows nothing of a dead project'),
       ).toMatchObject({ status: 0 });
     const { view, shown, left, control } = await deleteOne('whole');
-    expect([tell(view), shown.status]).toEqual([expect.stringContaining(' finished,'), 0]);
+    expect([describeView(view), shown.status]).toEqual([expect.stringContaining(' finished,'), 0]);
     expect([left, control]).toEqual([false, true]);
   });
 

@@ -1,5 +1,5 @@
 import { Row, rowsOf, text } from './cloud.ts';
-import { isState, OPERATION_SECONDS, tell } from './driver.ts';
+import { describeView, isState, OPERATION_SECONDS } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 
 /**
@@ -59,7 +59,7 @@ describe('a project whose end an administrator asks for', () => {
       isState('finished', 'unverified', 'held'),
       OPERATION_SECONDS,
     );
-    console.log(tell(view));
+    console.log(describeView(view));
     expect(view.operation.state).toBe('finished');
     expect(await keystoneHas(project)).toBe(false);
     const now = await on.look(true);

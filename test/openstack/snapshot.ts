@@ -157,7 +157,7 @@ export function counts(all: Snapshot, projectId: string): Record<string, number>
  * Returns a snapshot that was equal twice in a row: no change is in progress. After {@link CLOUD_SECONDS}
  * without it, the error names the lines that changed last.
  */
-export async function settledCensus(
+export async function settledSnapshot(
   cloud: Cloud,
   projectIds: readonly string[],
   userIds: readonly string[] = [],
@@ -165,7 +165,7 @@ export async function settledCensus(
   let before: readonly string[] = [];
   let changed: readonly string[] = [];
   try {
-    return await until('two equal censuses', CLOUD_SECONDS, async () => {
+    return await until('two equal snapshots', CLOUD_SECONDS, async () => {
       const now = await snapshot(cloud, projectIds, userIds);
       const lines = projectIds.flatMap((id) => linesOf(now, id));
       changed = [

@@ -6,7 +6,7 @@ import { sweepUp } from './remove-leftovers.ts';
 import {
   linesOf,
   type Snapshot,
-  settledCensus,
+  settledSnapshot,
   snapshot,
   survivors,
   unwaivedLeftovers,
@@ -86,7 +86,7 @@ export async function stage(
     const users = [...customer.userIds, ...control.userIds];
     for (const [resourceType, reason] of customer.lacking)
       console.log(`this cloud lacks ${resourceType}: ${reason}`);
-    const before = await settledCensus(cloud, known, users);
+    const before = await settledSnapshot(cloud, known, users);
     const idOf = (name: string) => {
       const found = projects.find((project) => project.name === name);
       if (found === undefined) throw new Error(`no project ${name}`);
@@ -106,7 +106,7 @@ export async function stage(
       before,
       idOf,
       strike,
-      look: (settled = false) => (settled ? settledCensus : snapshot)(cloud, known, users),
+      look: (settled = false) => (settled ? settledSnapshot : snapshot)(cloud, known, users),
       start: async (how) => propagator.start({ protectedDomains: await domainsOfOthers(), ...how }),
       domainsOfOthers,
       async deleteProject(name) {

@@ -1,5 +1,5 @@
 import { rowsOf } from './cloud.ts';
-import { countsOf, isState, OPERATION_SECONDS, tell } from './driver.ts';
+import { countsOf, describeView, isState, OPERATION_SECONDS } from './driver.ts';
 import { type Stage, stage } from './stage.ts';
 
 /** A user is deleted, and the projects in which the user worked continue to exist. */
@@ -40,7 +40,7 @@ describe('a user who leaves', () => {
     });
     await admin.call('identity', 'DELETE', `/users/${user}`);
     const view = await on.propagator.operation({ user }, isState('finished'), OPERATION_SECONDS);
-    console.log(tell(view));
+    console.log(describeView(view));
     expect(await keypairs(user)).toBe(0);
     expect(await keypairs(colleague)).toBe(2);
     expect(await instances(project, user)).not.toBe('7');

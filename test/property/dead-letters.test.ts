@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { decisionsOf, wordOf } from '../../lib/engine/dead-letters.ts';
+import { decisionMessages, decisionsOf } from '../../lib/engine/dead-letters.ts';
 import type { DeadLetter } from '../../lib/engine/port.ts';
 import { hasEnded } from '../../lib/operation/open.ts';
 import { calm, deliveriesWithDeadLetters, run, type ScheduledDelivery } from './chaos-schedule.ts';
@@ -95,7 +95,7 @@ class OperatedWorld {
     if (action === 'redrive, killed after the record' || !deadLetter.message) return;
     void engine.commit({ messages: [deadLetter.message] });
     if (action === 'redrive, killed after the message to the coordinator')
-      void engine.commit({ messages: wordOf('redriven', [deadLetter], decided) });
+      void engine.commit({ messages: decisionMessages('redriven', [deadLetter], decided) });
   }
 
   #discard(deadLetter: DeadLetter, action: Action): void {
@@ -108,7 +108,7 @@ class OperatedWorld {
     }
     engine.decided.unshift(...decisionsOf('discarded', [deadLetter], decided, engine.time));
     if (action === 'discard, killed after the message to the coordinator')
-      void engine.commit({ messages: wordOf('discarded', [deadLetter], decided) });
+      void engine.commit({ messages: decisionMessages('discarded', [deadLetter], decided) });
   }
 
   get operation() {

@@ -62,7 +62,7 @@ export const handler = ${functionName(file)}(${['process.env', ...more].join(', 
 
 /** For example, `http-plugin` exports `httpPluginFunction`. */
 const functionName = (file: string): string =>
-  `${file.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())}Function`;
+  `${file.replace(/-(.)/g, (_, initial: string) => initial.toUpperCase())}Function`;
 
 /** The export name of the service in its own file, so that the bundle imports only that file. */
 async function exportOf(service: Service, file: string): Promise<string> {

@@ -40,7 +40,7 @@ export interface Sign {
   readonly times?: number;
   /** Missing data starts the alarm. */
   readonly silence?: true;
-  readonly says: string;
+  readonly text: string;
   readonly runbook: Runbook;
 }
 
@@ -65,7 +65,7 @@ export const alarm = (name: string, sign: Sign, stack: Stack): Resource => ({
   Type: 'AWS::CloudWatch::Alarm',
   Properties: {
     AlarmName: name,
-    AlarmDescription: sub(`[${sign.severity}] ${sign.says} Runbook: ${runbookUrl(sign, stack)}`),
+    AlarmDescription: sub(`[${sign.severity}] ${sign.text} Runbook: ${runbookUrl(sign, stack)}`),
     Namespace: sign.namespace,
     MetricName: sign.metric,
     Dimensions: Object.entries(sign.dimensions).map(([Name, Value]) => ({ Name, Value })),

@@ -38,7 +38,7 @@ const widget = (x: number, y: number, title: string, metrics: unknown[], stat: s
 function stageRow({ prefix }: Stack) {
   const own = (metric: string) => [NAMESPACE, metric, 'stage', prefix];
   return [
-    widget(0, 0, 'stage: notifications', [own('Heard'), own('Quarantined')], 'Sum'),
+    widget(0, 0, 'stage: notifications', [own('NotificationsReceived'), own('Quarantined')], 'Sum'),
     widget(1, 0, 'stage: results', [own('Removed'), own('Finished'), own('Failed')], 'Sum'),
     widget(2, 0, 'stage: for a person', [own('Held'), own('Suspicious')], 'Maximum'),
     widget(3, 0, 'stage: API errors', [own('ApiErrors')], 'Sum'),

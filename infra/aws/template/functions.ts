@@ -38,7 +38,7 @@ const MOST_AT_ONCE = { ingest: 2, coordinate: 5, service: 4 } as const;
 
 /** All functions of the stack. */
 export function functionsOf({ topology }: Stack): FunctionDefinition[] {
-  const fed = topology.queues.map(
+  const queueFunctions = topology.queues.map(
     ({ queue, functionSeconds, batchSize, batchingSeconds }): FunctionDefinition => {
       const resourceType = queue === 'ingest' || queue === 'coordinate' ? queue : 'service';
       return {
@@ -71,7 +71,7 @@ export function functionsOf({ topology }: Stack): FunctionDefinition[] {
     megabytes: 1024,
     repairs: true,
   };
-  return [...fed, api, sweep];
+  return [...queueFunctions, api, sweep];
 }
 
 const DOES = {
@@ -158,7 +158,7 @@ const waysFor = ({ repairs }: FunctionDefinition, { topology }: Stack): string[]
 ];
 
 function eventsOf({ name, queue }: FunctionDefinition): object[] {
-  const fed = queue && {
+  const queueFunctions = queue && {
     sqs: {
       arn: attribute(queueId(queue.name)),
       batchSize: queue.batchSize,
@@ -170,14 +170,15 @@ function eventsOf({ name, queue }: FunctionDefinition): object[] {
   const signed = (method: string, path: string) => ({
     httpApi: { method, path, authorizer: { type: 'aws_iam' } },
   });
-  if (name === 'ingest') return [...(fed ? [fed] : []), signed('POST', '/v1/notifications')];
+  if (name === 'ingest')
+    return [...(queueFunctions ? [queueFunctions] : []), signed('POST', '/v1/notifications')];
   if (name === 'api') return [signed('*', '/{proxy+}')];
   if (name === 'sweep')
     return [
       { schedule: { rate: ['rate(5 minutes)'], input: { compare: false } } },
       { schedule: { rate: ['rate(1 hour)'], input: { compare: true } } },
     ];
-  return fed ? [fed] : [];
+  return queueFunctions ? [queueFunctions] : [];
 }
 
 /** The network of the functions; `undefined` when the parameters name none. */

@@ -37,7 +37,7 @@ export function stackOf(
   if (!/^[A-Za-z0-9][A-Za-z0-9-]*$/.test(stage))
     throw settingError(
       '--stage',
-      `${stage}: letters, digits and hyphens, for all is called after it`,
+      `${stage}: use a-z, A-Z, 0-9 and hyphens only, because resource names contain the stage`,
     );
   const parameters = readParameters(given);
   const settings = Object.fromEntries(

@@ -14,7 +14,7 @@ import { commonDeps } from './task-deps.ts';
 export async function ingestBroker(event: unknown, context: unknown): Promise<void> {
   const { propagator } = context as InvocationContext;
   const messages = notificationsIn(event, Date.now()) ?? [];
-  propagator.count({ Heard: messages.length });
+  propagator.count({ NotificationsReceived: messages.length });
   const deliveries = messages.map((message) => ({ message, receiveCount: 1 }));
   await ingest(deliveries, commonDeps(propagator));
 }

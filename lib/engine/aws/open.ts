@@ -81,7 +81,7 @@ export interface AwsEngine extends Engine {
 
 const VISIBILITY_SECONDS = 60;
 const FORGOTTEN_MILLIS = 10_000;
-const PATIENCE_MILLIS = 15_000;
+const STALL_MILLIS = 15_000;
 const HEALTH_MILLIS = 5000;
 
 /** Makes no AWS call: the first call, or `health`, finds missing resources. */
@@ -219,7 +219,7 @@ class DynamoEngine implements AwsEngine {
     const {
       services,
       visibilitySeconds: hiddenSeconds = VISIBILITY_SECONDS,
-      stallTimeoutMillis = PATIENCE_MILLIS,
+      stallTimeoutMillis = STALL_MILLIS,
     } = this.#options;
     return {
       store: this.#store,

@@ -82,7 +82,7 @@ const RETENTION_SECONDS = 4 * DAY;
 export const DEAD_RETENTION_SECONDS = 14 * DAY;
 
 /** A notification makes at most five rows, so a batch of 18 fits into one DynamoDB transaction. */
-const FED = {
+const BATCHING = {
   ingest: { functionSeconds: 120, batchSize: 18, batchingSeconds: 1 },
   coordinate: { functionSeconds: 120, batchSize: 10, batchingSeconds: 0 },
   service: { functionSeconds: 180, batchSize: 1, batchingSeconds: 0 },
@@ -128,15 +128,16 @@ export function topologyOf(prefix: string, services: readonly string[]): Topolog
       timeToLive: 'expires',
     },
     queues: queues.map((queue) => {
-      const fed = queue === 'ingest' || queue === 'coordinate' ? FED[queue] : FED.service;
+      const batching =
+        queue === 'ingest' || queue === 'coordinate' ? BATCHING[queue] : BATCHING.service;
       return {
         queue,
         name: names.queue(queue),
-        visibilitySeconds: VISIBILITY_FACTOR * fed.functionSeconds + fed.batchingSeconds,
+        visibilitySeconds: VISIBILITY_FACTOR * batching.functionSeconds + batching.batchingSeconds,
         retentionSeconds: RETENTION_SECONDS,
         dead: { name: names.dead(queue), retentionSeconds: DEAD_RETENTION_SECONDS },
         mostReceives: MOST_RECEIVES,
-        ...fed,
+        ...batching,
       };
     }),
     undelivered: { name: names.undelivered, retentionSeconds: DEAD_RETENTION_SECONDS },

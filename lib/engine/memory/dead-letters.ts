@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { QueueName } from '../../../events/index.ts';
-import { decisionsOf, matches, readLetter, wordOf } from '../dead-letters.ts';
+import { decisionMessages, decisionsOf, matches, parseDeadLetter } from '../dead-letters.ts';
 import type { DeadLetter, DeadLetterFilter, Decided, Decision } from '../port.ts';
 import type { QueuedMessage } from './queues.ts';
 import type { DeadMessage, MemoryStore } from './store.ts';
@@ -16,7 +16,7 @@ export function moveToDeadLetters(
   { id = randomUUID(), error, receiveCount, expiresAt, at }: Details,
 ): void {
   store.queues.ensure(queue);
-  const letter = readLetter({
+  const deadLetter = parseDeadLetter({
     id,
     queue,
     body,
@@ -25,15 +25,17 @@ export function moveToDeadLetters(
     expiresAt,
     at: Math.round(at),
   });
-  store.dead.push({ letter, body });
+  store.dead.push({ deadLetter, body });
 }
 
 /** The matching dead-letter messages, oldest first. */
 export const deadLetters = (store: MemoryStore, filter: DeadLetterFilter): DeadLetter[] =>
-  store.dead.map(({ letter }) => letter).filter((letter) => matches(letter, filter));
+  store.dead
+    .map(({ deadLetter }) => deadLetter)
+    .filter((deadLetter) => matches(deadLetter, filter));
 
 export interface Outcome {
-  readonly letters: number;
+  readonly deadLetters: number;
   /** What the queues received: the redriven messages, and those for the coordinator. */
   readonly sent: readonly QueuedMessage[];
 }
@@ -46,10 +48,12 @@ export function redrive(
   now: number,
 ): Outcome {
   const taken = take(store, filter, 'redriven', decided, now);
-  const back = taken.map(({ letter, body }) => store.queues.put(letter.queue, body, now));
-  const letters = taken.map(({ letter }) => letter);
-  const told = wordOf('redriven', letters, decided).map((one) => store.queues.send(one, now));
-  return { letters: taken.length, sent: [...back, ...told] };
+  const back = taken.map(({ deadLetter, body }) => store.queues.put(deadLetter.queue, body, now));
+  const deadLetters = taken.map(({ deadLetter }) => deadLetter);
+  const notices = decisionMessages('redriven', deadLetters, decided).map((one) =>
+    store.queues.send(one, now),
+  );
+  return { deadLetters: taken.length, sent: [...back, ...notices] };
 }
 
 /** Deletes the messages for good. See `Engine.discard`. */
@@ -59,9 +63,13 @@ export function discard(
   decided: Decided & { readonly reason: string },
   now: number,
 ): Outcome {
-  const letters = take(store, filter, 'discarded', decided, now).map(({ letter }) => letter);
-  const sent = wordOf('discarded', letters, decided).map((one) => store.queues.send(one, now));
-  return { letters: letters.length, sent };
+  const deadLetters = take(store, filter, 'discarded', decided, now).map(
+    ({ deadLetter }) => deadLetter,
+  );
+  const sent = decisionMessages('discarded', deadLetters, decided).map((one) =>
+    store.queues.send(one, now),
+  );
+  return { deadLetters: deadLetters.length, sent };
 }
 
 /** Removes the matching messages and records the decision about them. */
@@ -72,9 +80,9 @@ function take(
   decided: Decided,
   now: number,
 ): DeadMessage[] {
-  const taken = store.dead.filter(({ letter }) => matches(letter, filter));
+  const taken = store.dead.filter(({ deadLetter }) => matches(deadLetter, filter));
   for (const one of taken) store.dead.splice(store.dead.indexOf(one), 1);
-  const letters = taken.map(({ letter }) => letter);
-  store.decisions.unshift(...decisionsOf(what, letters, decided, Math.round(now)));
+  const deadLetters = taken.map(({ deadLetter }) => deadLetter);
+  store.decisions.unshift(...decisionsOf(what, deadLetters, decided, Math.round(now)));
   return taken;
 }

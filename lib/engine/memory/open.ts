@@ -144,9 +144,9 @@ export class MemoryEngine implements WorkerEngine {
     this.#wake([record]);
   }
 
-  #decided({ letters, sent }: Outcome): number {
+  #decided({ deadLetters, sent }: Outcome): number {
     this.#wake(sent);
-    return letters;
+    return deadLetters;
   }
 
   /** Wakes the workers of this engine, now or when a message is due. */

@@ -83,7 +83,7 @@ export function readsOf(store: MemoryStore, now: () => number): Reads {
     counters: async () =>
       Object.fromEntries([...store.counters].toSorted(([one], [other]) => (one < other ? -1 : 1))),
     depths: async () => {
-      const dead = Map.groupBy(store.dead, ({ letter }) => letter.queue);
+      const dead = Map.groupBy(store.dead, ({ deadLetter }) => deadLetter.queue);
       return Object.fromEntries(
         [...store.queues.depths(now())].map(([queue, depth]) => [
           queue,

@@ -60,7 +60,7 @@ export class SteppedEngine extends MemoryEngine {
     return this.store.decisions;
   }
   get deadLetterList(): readonly DeadLetter[] {
-    return this.store.dead.map(({ letter }) => letter);
+    return this.store.dead.map(({ deadLetter }) => deadLetter);
   }
   get waiting(): readonly Waiting[] {
     return this.store.queues.all();
@@ -92,7 +92,7 @@ export class SteppedEngine extends MemoryEngine {
 
   /** A redriven message that cannot be read becomes a dead-letter message again at once. */
   override async redrive(filter: DeadLetterFilter, decided: Decided): Promise<number> {
-    const unreadable = this.store.dead.filter(({ letter }) => letter.message === undefined);
+    const unreadable = this.store.dead.filter(({ deadLetter }) => deadLetter.message === undefined);
     const redriven = await super.redrive(filter, decided);
     this.store.dead.push(...unreadable.filter((one) => !this.store.dead.includes(one)));
     for (const waiting of this.waiting)

@@ -6,7 +6,7 @@ import { MemoryQueues } from './queues.ts';
 
 /** A dead-letter message, with the body that a redrive returns to the queue. */
 export interface DeadMessage {
-  readonly letter: DeadLetter;
+  readonly deadLetter: DeadLetter;
   readonly body: unknown;
 }
 

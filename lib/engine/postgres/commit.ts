@@ -276,9 +276,9 @@ async function count(session: Session, counters: Readonly<Record<string, number>
 async function moveToDeadLetters(
   session: Session,
   queues: Queues,
-  letters: NonNullable<Change['deadLetters']>,
+  deadLetters: NonNullable<Change['deadLetters']>,
 ): Promise<void> {
-  for (const { message, error } of letters) {
+  for (const { message, error } of deadLetters) {
     const queue = queueOf(message);
     const id = randomUUID();
     await queues.boss.insert(deadLetterQueueOf(queue), [{ id, data: storableMessage(message) }], {

@@ -2,7 +2,7 @@ import type { PgBoss } from 'pg-boss';
 import * as z from 'zod';
 import { deadLetterQueueOf, type QueueName } from '../../../events/index.ts';
 import { ErrorReport } from '../../../events/service.ts';
-import { decisionsOf, readLetter, wordOf } from '../dead-letters.ts';
+import { decisionMessages, decisionsOf, parseDeadLetter } from '../dead-letters.ts';
 import { storable, storableMessage, toJson } from '../json.ts';
 import {
   type DeadLetter,
@@ -71,7 +71,7 @@ async function find(
     const receiveCount = retries === null ? undefined : retries + 1;
     const { error } = Output.parse(output);
     return [
-      readLetter({
+      parseDeadLetter({
         id,
         queue,
         body: data,
@@ -97,10 +97,10 @@ export async function listDeadLetters(
  * The two decisions differ in how messages leave the dead-letter queue and what the coordinator
  * receives.
  */
-interface Deed {
+interface DecisionSteps {
   readonly what: Decision['what'];
   take(boss: PgBoss, session: Session, queue: QueueName, ids: string[]): Promise<void>;
-  readonly word: (letters: readonly DeadLetter[]) => ReturnType<typeof wordOf>;
+  readonly messages: (deadLetters: readonly DeadLetter[]) => ReturnType<typeof decisionMessages>;
 }
 
 /** Sends dead-letter messages back. See `Engine.redrive`. */
@@ -112,7 +112,7 @@ export function redriveDeadLetters(
   return decide(store, filter, decided, {
     what: 'redriven',
     take: move,
-    word: (letters) => wordOf('redriven', letters, decided),
+    messages: (deadLetters) => decisionMessages('redriven', deadLetters, decided),
   });
 }
 
@@ -125,7 +125,7 @@ export function discardDeadLetters(
   return decide(store, filter, decided, {
     what: 'discarded',
     take: remove,
-    word: (letters) => wordOf('discarded', letters, decided),
+    messages: (deadLetters) => decisionMessages('discarded', deadLetters, decided),
   });
 }
 
@@ -143,29 +143,30 @@ async function decide(
   { database, queues, wakeups }: Store,
   filter: DeadLetterFilter,
   decided: Decided,
-  deed: Deed,
+  steps: DecisionSteps,
 ): Promise<number> {
   const names = await queues.names();
   await queues.ensure(['coordinate', ...names]);
   const done = await database.transaction(async (session) => {
     const found = await find(session, names, filter, 'FOR UPDATE SKIP LOCKED');
-    for (const [queue, letters] of Map.groupBy(found, (letter) => letter.queue))
-      await deed.take(
+    for (const [queue, deadLetters] of Map.groupBy(found, (deadLetter) => deadLetter.queue))
+      await steps.take(
         queues.boss,
         session,
         queue,
-        letters.map(({ id }) => id),
+        deadLetters.map(({ id }) => id),
       );
-    const told = deed.word(found).map((message) => ({ data: storableMessage(message) }));
-    if (told.length > 0) await queues.boss.insert('coordinate', told, { db: bossOn(session) });
-    await record(session, decisionsOf(deed.what, found, decided, Date.now()));
-    const touched = new Set(deed.what === 'redriven' ? found.map(({ queue }) => queue) : []);
-    if (told.length > 0) touched.add('coordinate');
+    const notices = steps.messages(found).map((message) => ({ data: storableMessage(message) }));
+    if (notices.length > 0)
+      await queues.boss.insert('coordinate', notices, { db: bossOn(session) });
+    await record(session, decisionsOf(steps.what, found, decided, Date.now()));
+    const touched = new Set(steps.what === 'redriven' ? found.map(({ queue }) => queue) : []);
+    if (notices.length > 0) touched.add('coordinate');
     await database.announce(session, [...touched]);
-    return { touched, letters: found.length };
+    return { touched, deadLetters: found.length };
   });
   for (const queue of done.touched) wakeups.wake(queue);
-  return done.letters;
+  return done.deadLetters;
 }
 
 async function move(

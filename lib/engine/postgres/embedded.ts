@@ -24,7 +24,7 @@ const SMALL = [
  * Bytes of write-ahead log between two vacuums and checkpoints. It also limits the recovery after a
  * crash.
  */
-const TIDY_AFTER_BYTES = 64 * 1024 * 1024;
+const HOUSEKEEPING_AFTER_BYTES = 64 * 1024 * 1024;
 
 /**
  * Opens PostgreSQL in this process, with its data in a folder. Throws `engine.folder.in-use`,
@@ -64,7 +64,7 @@ class Embedded implements Database {
   readonly #folder: string;
   readonly #begunAt: string;
   readonly #release: () => void;
-  #tidiedAt = '0/0';
+  #housekeptAt = '0/0';
   /** The counts last written to the folder's marker, as JSON. */
   #written = '';
 
@@ -107,16 +107,16 @@ class Embedded implements Database {
    * An embedded PostgreSQL has no autovacuum and no checkpointer: dead rows and the log would only
    * grow.
    */
-  async housekeeping(afterBytes = TIDY_AFTER_BYTES): Promise<void> {
+  async housekeeping(afterBytes = HOUSEKEEPING_AFTER_BYTES): Promise<void> {
     await this.#writeContents();
     const [log] = await this.query(
       'SELECT pg_current_wal_insert_lsn()::text AS at, pg_current_wal_insert_lsn() - $1::pg_lsn AS bytes',
-      [this.#tidiedAt],
+      [this.#housekeptAt],
     );
     if (Number(log?.bytes) < afterBytes) return;
     for (const table of BUSY_TABLES) await this.#pglite.exec(`VACUUM (ANALYZE) ${table}`);
     await this.#pglite.exec('CHECKPOINT');
-    this.#tidiedAt = String(log?.at);
+    this.#housekeptAt = String(log?.at);
   }
 
   async close(): Promise<void> {

@@ -15,7 +15,7 @@ export class NotificationListener {
   #timer: NodeJS.Timeout | undefined;
   #wait = FIRST_WAIT_MILLIS;
   #closed = false;
-  #hear: (payload: string) => void = () => {};
+  #receive: (payload: string) => void = () => {};
 
   constructor(
     connect: () => Client,
@@ -27,8 +27,8 @@ export class NotificationListener {
     this.#warn = warn;
   }
 
-  listen(hear: (payload: string) => void): void {
-    this.#hear = hear;
+  listen(receive: (payload: string) => void): void {
+    this.#receive = receive;
     void this.#open();
   }
 
@@ -52,7 +52,7 @@ export class NotificationListener {
     };
     client.on('error', again);
     client.on('end', () => again(new Error('the connection ended')));
-    client.on('notification', ({ payload }) => this.#hear(payload ?? ''));
+    client.on('notification', ({ payload }) => this.#receive(payload ?? ''));
     this.#client = client;
     try {
       await client.connect();

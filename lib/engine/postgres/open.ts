@@ -38,9 +38,9 @@ export interface PostgresEngineOptions {
   readonly beginEmpty?: boolean | undefined;
 }
 
-const TIDY_MILLIS = 20_000;
+const HOUSEKEEPING_MILLIS = 20_000;
 /** Housekeeping iterations between two deletions of old message ids: six hours. */
-const ROUNDS_TO_FORGET = 1080;
+const ITERATIONS_PER_PURGE = 1080;
 
 /**
  * Opens the store, migrates it to this release, and requeues the messages of dead processes. Throws
@@ -122,7 +122,7 @@ class PostgresEngine implements WorkerEngine {
     );
     database.listen((queue) => this.#wakeups.wake(queue));
     this.#timers = [
-      this.#every(TIDY_MILLIS, 'The database could not be tidied', (iteration) =>
+      this.#every(HOUSEKEEPING_MILLIS, 'The database could not be cleaned up', (iteration) =>
         this.#housekeeping(iteration),
       ),
     ];
@@ -233,7 +233,7 @@ class PostgresEngine implements WorkerEngine {
   }
 
   async #housekeeping(iteration: number): Promise<void> {
-    if (iteration % ROUNDS_TO_FORGET === 0) await forget(this.#database);
+    if (iteration % ITERATIONS_PER_PURGE === 0) await forget(this.#database);
     await boundWaits(this.#database);
     await this.#database.housekeeping();
   }

@@ -65,12 +65,12 @@ class Server implements Database {
   readonly resourceType = 'server';
   readonly boss: BossDatabase;
   readonly #pool: pg.Pool;
-  readonly #ear: NotificationListener;
+  readonly #listener: NotificationListener;
   readonly #name = crypto.randomUUID();
 
-  constructor(pool: pg.Pool, ear: NotificationListener) {
+  constructor(pool: pg.Pool, listener: NotificationListener) {
     this.#pool = pool;
-    this.#ear = ear;
+    this.#listener = listener;
     // pg-boss sends several statements in one text if they have no values. node-postgres then
     // returns an array, which pg-boss unwraps.
     this.boss = { executeSql: (text, values) => pool.query(text, values) };
@@ -127,7 +127,7 @@ class Server implements Database {
   }
 
   listen(listener: Listener): void {
-    this.#ear.listen((payload) => {
+    this.#listener.listen((payload) => {
       const [sender, queue] = payload.split(' ');
       if (queue !== undefined && sender !== this.#name) listener(queue);
     });
@@ -139,7 +139,7 @@ class Server implements Database {
   }
 
   async close(): Promise<void> {
-    await this.#ear.close();
+    await this.#listener.close();
     await this.#pool.end();
   }
 }

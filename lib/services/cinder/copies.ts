@@ -19,8 +19,8 @@ import {
 const isOlderThan = (
   row: Parameters<typeof changedAt>[0],
   { now }: ProjectContext,
-  patience: number,
-): boolean => now() - changedAt(row) > patience;
+  timeLimitMillis: number,
+): boolean => now() - changedAt(row) > timeLimitMillis;
 const DELETABLE_STATES = ['available', 'error'];
 
 /**

@@ -153,14 +153,14 @@ export async function deleteResource(
   api: ServiceApi,
   path: string,
   row: Pick<Owned, 'id'>,
-  explain?: (said: Blocker) => Promise<Blocker | undefined>,
+  explain?: (reported: Blocker) => Promise<Blocker | undefined>,
 ): Promise<Removal> {
   const answer = await api.request('DELETE', `${path}/${escaped(row.id)}`, {
     accept: [400, 404, 409],
   });
   if (answer.status !== 400 && answer.status !== 409) return { is: 'gone' };
-  const said = refusalOf(answer.json, row.id);
-  return { is: 'blocked', ...((await explain?.(said)) ?? said) };
+  const reported = refusalOf(answer.json, row.id);
+  return { is: 'blocked', ...((await explain?.(reported)) ?? reported) };
 }
 
 /**

@@ -111,10 +111,10 @@ async function creatorBlocker(port: Port, context: ProjectContext): Promise<Bloc
  */
 async function parentBlocker(
   port: Port,
-  said: Blocker,
+  reported: Blocker,
   context: ProjectContext,
 ): Promise<Blocker | undefined> {
-  const trunkId = /(?:subport|parent port) for trunk ([0-9a-f-]{36})/.exec(said.message)?.[1];
+  const trunkId = /(?:subport|parent port) for trunk ([0-9a-f-]{36})/.exec(reported.message)?.[1];
   const routerId = INTERFACE_OWNERS.includes(port.device_owner ?? '') ? port.device_id : undefined;
   if (!trunkId && !routerId) return undefined;
   const [path, one, many] = trunkId
@@ -171,8 +171,8 @@ const port = defineType({
   async remove(row, context): Promise<Removal> {
     const blocker = await creatorBlocker(row, context);
     if (blocker) return { is: 'blocked', ...blocker };
-    return deleteResource(context.api, '/v2.0/ports', row, (said) =>
-      parentBlocker(row, said, context),
+    return deleteResource(context.api, '/v2.0/ports', row, (reported) =>
+      parentBlocker(row, reported, context),
     );
   },
 });

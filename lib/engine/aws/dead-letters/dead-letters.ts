@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
-import { decisionsOf, wordOf } from '../../dead-letters.ts';
+import { decisionMessages, decisionsOf } from '../../dead-letters.ts';
 import type { DeadLetter, DeadLetterFilter, Decided, Decision } from '../../port.ts';
 import { pack } from '../dynamodb/codec.ts';
 import { decisionKeys } from '../dynamodb/keys.ts';
@@ -17,7 +17,7 @@ export async function listDeadLetters(
 ): Promise<DeadLetter[]> {
   const found = new Map<string, DeadLetter>();
   await scanDeadLetterQueues(filter, deps, async (_, page) => {
-    for (const { letter } of page) found.set(letter.id, letter);
+    for (const { deadLetter } of page) found.set(deadLetter.id, deadLetter);
     return [];
   });
   return [...found.values()].toSorted(
@@ -45,12 +45,12 @@ export async function redriveDeadLetters(
         ? page.flatMap(({ received }) => outboundIn(received.body) ?? [])
         : [];
     const straight = place === names.undelivered ? [] : page;
-    for (const [queue, some] of Map.groupBy(straight, ({ letter }) => letter.queue))
+    for (const [queue, some] of Map.groupBy(straight, ({ deadLetter }) => deadLetter.queue))
       await sender.queues.send(
         names.queue(queue),
         some.map(({ received: { body } }) => ({ body })),
       );
-    await tell(through, wordOf('redriven', lettersOf(page), decided), sender);
+    await inform(through, decisionMessages('redriven', deadLettersOf(page), decided), sender);
   });
 }
 
@@ -61,20 +61,21 @@ export async function discardDeadLetters(
   deps: DeadLetterDeps,
 ): Promise<number> {
   return take('discarded', filter, decided, deps, async (_, page) => {
-    await tell([], wordOf('discarded', lettersOf(page), decided), deps.sender);
+    await inform([], decisionMessages('discarded', deadLettersOf(page), decided), deps.sender);
   });
 }
 
-const lettersOf = (found: readonly Found[]): DeadLetter[] => found.map(({ letter }) => letter);
+const deadLettersOf = (found: readonly Found[]): DeadLetter[] =>
+  found.map(({ deadLetter }) => deadLetter);
 
-async function tell(
+async function inform(
   outbounds: readonly OutboundMessage[],
-  word: ReturnType<typeof wordOf>,
+  messages: ReturnType<typeof decisionMessages>,
   sender: Sender,
 ): Promise<void> {
   const now = Date.now();
   await sender.send(
-    [...outbounds, ...word.map((message) => toOutbound(message, now))],
+    [...outbounds, ...messages.map((message) => toOutbound(message, now))],
     randomUUID(),
     now,
   );
@@ -89,7 +90,7 @@ async function take(
   filter: DeadLetterFilter,
   decided: Decided,
   deps: DeadLetterDeps,
-  deed: (place: string, page: readonly Found[]) => Promise<void>,
+  steps: (place: string, page: readonly Found[]) => Promise<void>,
 ): Promise<number> {
   const at = Date.now();
   const decisions = new Map<string, Decision>();
@@ -102,10 +103,11 @@ async function take(
       what === 'discarded'
         ? found
         : found.filter(
-            (one) => hasWay(place, one, deps) && !(sent.has(aboutOf(one)) && one.letter.at > at),
+            (one) =>
+              hasWay(place, one, deps) && !(sent.has(aboutOf(one)) && one.deadLetter.at > at),
           );
     for (const one of page) sent.add(aboutOf(one));
-    const made = decisionsOf(what, lettersOf(page), decided, at).map((decision) => {
+    const made = decisionsOf(what, deadLettersOf(page), decided, at).map((decision) => {
       const { queue, operationId, cause, count } = decision;
       const known = decisions.get([queue, operationId, cause].join('\n'));
       const now = known ? { ...known, count: known.count + count } : decision;
@@ -117,7 +119,7 @@ async function take(
         decisionKeys(decision).map((key) => ({ ...keyOf(key), body: pack(decision) })),
       ),
     );
-    await deed(place, page);
+    await steps(place, page);
     await deps.sender.queues.delete(
       place,
       page.map(({ received }) => received),
@@ -131,17 +133,20 @@ async function take(
 /**
  * Identifies the work of a message, so that a redriven message is recognized when it fails again.
  */
-const aboutOf = ({ letter, received }: Found): string => letter.task?.taskId ?? received.body;
+const aboutOf = ({ deadLetter, received }: Found): string =>
+  deadLetter.task?.taskId ?? received.body;
 
 /** True if the target queue of the message exists. */
 function hasWay(
   place: string,
-  { letter, received }: Found,
+  { deadLetter, received }: Found,
   { names, services, warn }: DeadLetterDeps,
 ): boolean {
   const isFromBus = place === names.undelivered;
-  const why = isFromBus ? whyNotByBus(received.body, services) : whyNotTo(letter.queue, services);
-  if (why !== undefined) warn(`Dead letter ${letter.id} stays where it is: ${why}`);
+  const why = isFromBus
+    ? whyNotByBus(received.body, services)
+    : whyNotTo(deadLetter.queue, services);
+  if (why !== undefined) warn(`Dead deadLetter ${deadLetter.id} stays where it is: ${why}`);
   return why === undefined;
 }
 

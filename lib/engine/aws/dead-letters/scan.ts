@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { QueueName } from '../../../../events/index.ts';
 import type { ErrorReport } from '../../../shared/errors.ts';
-import { matches, readLetter } from '../../dead-letters.ts';
+import { matches, parseDeadLetter } from '../../dead-letters.ts';
 import { DEAD_LETTERS_BUSY, engineError } from '../../engine-error.ts';
 import type { DeadLetter, DeadLetterFilter } from '../../port.ts';
 import { leaseKey } from '../dynamodb/keys.ts';
@@ -15,8 +15,8 @@ import { DEAD_RETENTION_SECONDS } from '../topology.ts';
 /** A scan ends when it has found this many messages, or slightly more. */
 const LISTED_AT_MOST = 10_000;
 /** Long polling queries every server of the queue, so an empty answer means an empty queue. */
-const LAST_LOOK_SECONDS = 1;
-const HANDS = 8;
+const LONG_POLL_SECONDS = 1;
+const RECEIVES_AT_ONCE = 8;
 
 export interface DeadLetterDeps {
   readonly store: Store;
@@ -34,7 +34,7 @@ export interface DeadLetterDeps {
   readonly warn: (message: string, cause?: unknown) => void;
 }
 export interface Found {
-  readonly letter: DeadLetter;
+  readonly deadLetter: DeadLetter;
   readonly received: Received;
 }
 
@@ -60,26 +60,26 @@ export async function scanDeadLetterQueues(
     filter.service === undefined ? undefined : `service-${filter.service}`,
   ];
   const queues = all.filter((queue) => only.every((one) => one === undefined || one === queue));
-  const confirmation = (place: string, queue: QueueName | undefined) =>
-    walk(place, deps, async (page) => {
+  const scan = (place: string, queue: QueueName | undefined) =>
+    scanQueue(place, deps, async (page) => {
       const found = page.map(
-        (received): Found => ({ letter: letterIn(received, queue, all, names), received }),
+        (received): Found => ({ deadLetter: deadLetterIn(received, queue, all, names), received }),
       );
-      const wanted = found.filter(({ letter }) => matches(letter, filter));
+      const wanted = found.filter(({ deadLetter }) => matches(deadLetter, filter));
       return wanted.length === 0
         ? []
         : (await visit(place, wanted)).map(({ received }) => received);
     });
-  const looks = await Promise.allSettled([
-    ...queues.map((queue) => confirmation(names.dead(queue), queue)),
-    confirmation(names.undelivered, undefined),
+  const outcomes = await Promise.allSettled([
+    ...queues.map((queue) => scan(names.dead(queue), queue)),
+    scan(names.undelivered, undefined),
   ]);
   // Throw only after all scans have returned their messages: Lambda freezes the process as soon as
   // the function has answered.
-  for (const outcome of looks) if (outcome.status === 'rejected') throw outcome.reason;
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
-async function walk(
+async function scanQueue(
   place: string,
   deps: DeadLetterDeps,
   visit: (page: Received[]) => Promise<readonly Received[]>,
@@ -88,20 +88,21 @@ async function walk(
   const { until, release } = await alone(place, deps);
   const held = new Map<string, Received>();
   try {
-    for (let hands = 1; held.size < LISTED_AT_MOST; ) {
+    for (let receives = 1; held.size < LISTED_AT_MOST; ) {
       // Received messages must be visible again before the lease ends, in case this process is
       // killed.
       const hidden = Math.floor((until - Date.now()) / 1000);
-      if (hidden < 1) throw busy(place, 'It took too long to look at', deps);
-      const looks = Array.from({ length: hands }, () =>
-        queues.receive(place, RECEIVED_AT_ONCE, LAST_LOOK_SECONDS, hidden),
+      if (hidden < 1)
+        throw busy(`The list of the dead-letter messages in ${place} took too long.`, deps);
+      const answers = Array.from({ length: receives }, () =>
+        queues.receive(place, RECEIVED_AT_ONCE, LONG_POLL_SECONDS, hidden),
       );
-      const page = (await Promise.all(looks)).flat();
+      const page = (await Promise.all(answers)).flat();
       // The scan has received all of these before: it took longer than the visibility timeout.
       if (page.every(({ id }) => held.has(id))) break;
       for (const received of page) held.set(received.id, received);
       for (const { id } of await visit(page)) held.delete(id);
-      hands = page.length < RECEIVED_AT_ONCE ? 1 : HANDS;
+      receives = page.length < RECEIVED_AT_ONCE ? 1 : RECEIVES_AT_ONCE;
     }
   } finally {
     await queues.hide(place, [...held.values()], 0).finally(release);
@@ -126,17 +127,20 @@ async function alone(
     if (await store.lease(key, now, hiddenSeconds * 1000, false))
       return { until, release: () => store.release(key, until) };
   }
-  throw busy(place, 'Somebody else looks at', deps);
+  throw busy(
+    `Another process lists the dead-letter messages in ${place}, or ended while it did.`,
+    deps,
+  );
 }
 
-const busy = (place: string, what: string, { hiddenSeconds }: DeadLetterDeps) =>
+const busy = (message: string, { hiddenSeconds }: DeadLetterDeps) =>
   engineError(
     DEAD_LETTERS_BUSY,
-    `${what} the dead letters in ${place}, or died on it a moment ago.`,
-    `Nothing is lost. Try again; in ${hiddenSeconds} seconds at the latest all of them are seen again.`,
+    message,
+    `No message is lost. Try again: all of them are visible within ${hiddenSeconds} seconds.`,
   );
 
-function letterIn(
+function deadLetterIn(
   received: Received,
   queue: QueueName | undefined,
   all: readonly QueueName[],
@@ -144,7 +148,7 @@ function letterIn(
 ): DeadLetter {
   const { id, body, sentAt, attributes } = received;
   const { TARGET_ARN: target = '', receives } = attributes;
-  return readLetter({
+  return parseDeadLetter({
     id,
     queue: queue ?? all.find((one) => target.endsWith(`:${names.queue(one)}`)) ?? 'coordinate',
     body: messageIn(body),

@@ -45,7 +45,7 @@ export async function commit(change: Change, deps: CommitDeps): Promise<'committ
   deps.sender.check(outbounds, now);
   // Invalid counters throw here, before anything is written.
   counterWrites(change.counters ?? {}, 0);
-  if (hasTwins(change)) return 'conflict';
+  if (hasDuplicateIds(change)) return 'conflict';
   if (isMessagesAlone(change)) {
     await deps.sender.send(outbounds, randomUUID(), now);
     return 'committed';
@@ -53,18 +53,18 @@ export async function commit(change: Change, deps: CommitDeps): Promise<'committ
   for (const part of split({ ...change, seen: [...new Set(change.seen)] }, messages)) {
     const outbox = part.outbounds.length > 0 ? outboxOf(part.outbounds, now) : undefined;
     if ((await write(part, outbox, now, deps.store)) === 'conflict') return 'conflict';
-    if (outbox) await hand(outbox, deps);
+    if (outbox) await sendOutbox(outbox, deps);
   }
   return 'committed';
 }
 
 /** A failure to send is only a warning: the change is committed, and the outbox is sent later. */
-async function hand(outbox: Outbox, { store, sender, warn }: CommitDeps): Promise<void> {
+async function sendOutbox(outbox: Outbox, { store, sender, warn }: CommitDeps): Promise<void> {
   try {
     await deliver(outbox, outbox.items.length - 1, store, sender);
   } catch (error) {
     warn(
-      `${outbox.outbounds.length} messages of a change could not be sent yet; whoever comes next tries again`,
+      `${outbox.outbounds.length} messages of a change could not be sent yet; the next run of a function sends them`,
       error,
     );
   }
@@ -89,7 +89,7 @@ function subjectOf({ data }: Message): string | undefined {
 }
 
 /** True if an operation or task occurs twice: the second would have an outdated version. */
-function hasTwins({ operations = [], tasks = [] }: Change): boolean {
+function hasDuplicateIds({ operations = [], tasks = [] }: Change): boolean {
   return (
     new Set(operations.map(({ id }) => id)).size < operations.length ||
     new Set(tasks.map(({ id }) => id)).size < tasks.length

@@ -102,7 +102,7 @@ export async function flushOutbox(
     const parts = numberOf(item, 'parts');
     try {
       await deliver(
-        { id, key, outbounds: await parcelsIn(item, id, parts, store) },
+        { id, key, outbounds: await outboundsIn(item, id, parts, store) },
         parts,
         store,
         sender,
@@ -117,7 +117,7 @@ export async function flushOutbox(
   return repaired;
 }
 
-async function parcelsIn(
+async function outboundsIn(
   item: Item,
   id: string,
   parts: number,

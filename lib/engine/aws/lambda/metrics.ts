@@ -4,7 +4,7 @@ import type { Change, Engine } from '../../port.ts';
 export const NAMESPACE = 'KeystonePropagator';
 
 /**
- * The project's metrics with their units. `Heard`: notifications and heartbeats received.
+ * The project's metrics with their units. `NotificationsReceived`: notifications and heartbeats received.
  * `Failed`: records of a queue that come again; Lambda counts no error for them. `Removed`:
  * resources. `Suspicious`: deletions that are held because the account was never seen alive. `Held`: operations that wait for a
  * person; `Capped`: those of them that a cap stopped. `Quarantined`: unreadable notifications.
@@ -12,7 +12,7 @@ export const NAMESPACE = 'KeystonePropagator';
  * error.
  */
 export const METRICS = {
-  Heard: 'Count',
+  NotificationsReceived: 'Count',
   Failed: 'Count',
   Removed: 'Count',
   Finished: 'Count',

@@ -96,7 +96,7 @@ export const handleRecords =
     await Promise.all(groups.map((group) => handleGroup(group, loop)));
     propagator.count({
       ...(failures.size > 0 ? { Failed: failures.size } : {}),
-      ...(queue === 'ingest' ? { Heard: records.length } : {}),
+      ...(queue === 'ingest' ? { NotificationsReceived: records.length } : {}),
     });
     return records.map(({ id }) => {
       const reason = failures.get(id);

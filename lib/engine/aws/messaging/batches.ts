@@ -14,7 +14,7 @@ export interface Refusal<Entry> {
  * Sends all entries in calls of up to ten. A call may refuse single entries, and only those are
  * retried. Returns the entries that were refused in the last attempt.
  */
-export async function handOver<Entry>(
+export async function sendInBatches<Entry>(
   entries: readonly Entry[],
   bytesOf: (entry: Entry) => number,
   call: (share: readonly Entry[]) => Promise<Refusal<Entry>[]>,

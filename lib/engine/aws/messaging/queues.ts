@@ -1,6 +1,6 @@
 import { engineError } from '../../engine-error.ts';
 import type { Aws } from '../clients.ts';
-import { handOver } from './batches.ts';
+import { sendInBatches } from './batches.ts';
 
 /** A message as SQS delivered it. */
 export interface Received {
@@ -166,7 +166,7 @@ export class Queues {
     entries: readonly Entry[],
     call: (share: Entry[]) => Promise<readonly Failed[] | undefined>,
   ): Promise<void> {
-    const refused = await handOver(entries, bytesOf, async (share) => {
+    const refused = await sendInBatches(entries, bytesOf, async (share) => {
       const failed = new Map((await call([...share]))?.map((one) => [one.Id, one]));
       return share.flatMap((entry) => {
         const why = failed.get(entry.Id);

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { NotificationReceived } from '../../../../events/notification.ts';
 import { engineError } from '../../engine-error.ts';
 import type { Aws } from '../clients.ts';
-import { handOver } from './batches.ts';
+import { sendInBatches } from './batches.ts';
 import { toEventBody, toOutbound } from './envelope.ts';
 
 /** Stores a relay's notifications in the ingest queue, of which the relay knows only the URL. */
@@ -31,7 +31,7 @@ export function queueSink(
     onTaken: (index: number) => void,
   ): Promise<void> => {
     const entries = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
-    const refused = await handOver(
+    const refused = await sendInBatches(
       entries,
       ({ MessageBody }) => Buffer.byteLength(MessageBody),
       async (share) => {

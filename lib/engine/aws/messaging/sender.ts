@@ -2,7 +2,7 @@ import { engineError } from '../../engine-error.ts';
 import { AwsError } from '../aws-error.ts';
 import type { Aws } from '../clients.ts';
 import { type Names, SOURCE } from '../names.ts';
-import { handOver } from './batches.ts';
+import { sendInBatches } from './batches.ts';
 import { errorAttribute, type OutboundMessage, toEventBody } from './envelope.ts';
 import type { Queues } from './queues.ts';
 
@@ -100,7 +100,7 @@ export class Sender {
     }));
     const bytesOf = ({ Source, DetailType, Detail }: (typeof entries)[number]) =>
       Source.length + DetailType.length + Buffer.byteLength(Detail);
-    const refused = await handOver(entries, bytesOf, async (share) => {
+    const refused = await sendInBatches(entries, bytesOf, async (share) => {
       const { Entries = [] } = await this.#aws.events('PutEvents', { Entries: [...share] });
       return share.flatMap((entry, index) => {
         const result = Entries[index];

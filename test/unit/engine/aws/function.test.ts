@@ -184,7 +184,7 @@ describe('a function that a queue feeds', () => {
     expect(await fed({ Records: [record('a', 'beat')] }, context)).toEqual({
       batchItemFailures: [],
     });
-    expect(counted).toEqual({ Heard: 1 });
+    expect(counted).toEqual({ NotificationsReceived: 1 });
   });
 });
 
@@ -244,7 +244,7 @@ describe('metrics', () => {
     expect(
       JSON.parse(
         metricLine(
-          { Heard: 3, Failed: 12 },
+          { NotificationsReceived: 3, Failed: 12 },
           { stage: 'propagator-dev', queue: 'ingest', at: 1000 },
         ),
       ),
@@ -256,7 +256,7 @@ describe('metrics', () => {
             Namespace: 'KeystonePropagator',
             Dimensions: [['stage']],
             Metrics: [
-              { Name: 'Heard', Unit: 'Count' },
+              { Name: 'NotificationsReceived', Unit: 'Count' },
               { Name: 'Failed', Unit: 'Count' },
             ],
           },
@@ -264,7 +264,7 @@ describe('metrics', () => {
       },
       stage: 'propagator-dev',
       queue: 'ingest',
-      Heard: 3,
+      NotificationsReceived: 3,
       Failed: 12,
     });
   });

@@ -339,7 +339,7 @@ describe('limits of AWS', () => {
   });
 
   it.each([
-    ['a stage with a line below', 'eu_prod', {}, /--stage: eu_prod: letters/],
+    ['a stage with a line below', 'eu_prod', {}, /--stage: eu_prod: use a-z/],
     [
       'too many settings',
       'test',
