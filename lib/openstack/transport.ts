@@ -1,5 +1,4 @@
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
-import { NO_PROXIES, type Proxies, proxyFor } from './proxies.ts';
+import type { Proxies } from './proxies.ts';
 
 /**
  * TLS options of a cloud. `ca`: PEM text of the CA that signed its certificates. `cert` and `key`:
@@ -79,42 +78,36 @@ const REPEATS: Readonly<Record<Method, number>> = {
   PATCH: 0,
 };
 /** A page of 1000 servers has about 4 MB. A much larger response would exhaust the memory. */
-const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
+export const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
 
-/** Keep-alive connections to all services of one cloud, through a proxy where `proxies` has one. */
-export function createTransport(
-  tls: Tls,
-  timeouts: Timeouts,
-  proxies: Proxies = NO_PROXIES,
-): Transport {
-  const connect = {
-    timeout: timeouts.connect * 1000,
-    rejectUnauthorized: tls.verify,
-    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
-    ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key?.() }),
-  };
-  const common = {
-    headersTimeout: timeouts.answer * 1000,
-    bodyTimeout: timeouts.answer * 1000,
-    maxResponseSize: MAX_RESPONSE_BYTES,
-  };
-  const agent = new Agent({ ...common, connect });
-  const proxyAgents = new Map<string, ProxyAgent>();
-  const agentFor = (origin: string): Dispatcher => {
-    const uri = proxyFor(origin, proxies);
-    if (uri === undefined) return agent;
-    // Plain HTTP goes to the proxy without a tunnel, as with other OpenStack tools.
-    const made =
-      proxyAgents.get(uri) ??
-      new ProxyAgent({ ...common, uri, requestTls: connect, proxyTunnel: false });
-    proxyAgents.set(uri, made);
-    return made;
-  };
+/** A call as an HTTP client sends it. */
+export type HttpRequest = Pick<Exchange, 'method' | 'origin' | 'path' | 'headers' | 'body'> & {
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Sends calls over keep-alive connections and reads each response completely. It rejects a
+ * response of more than {@link MAX_RESPONSE_BYTES}. Its errors have the codes of Node or undici.
+ */
+export interface HttpClient {
+  send(request: HttpRequest): Promise<RawAnswer>;
+  close(): Promise<void>;
+}
+
+/** Creates the client of one cloud. It calls through a proxy where `proxies` has one. */
+export type HttpClientFactory = (tls: Tls, timeouts: Timeouts, proxies: Proxies) => HttpClient;
+
+/** Repeats calls after a broken connection, and converts the errors of the client. */
+export function createTransport(client: HttpClient, timeouts: Timeouts): Transport {
   return {
     async send(exchange) {
       for (let repeats = exchange.repeatable ? 2 : REPEATS[exchange.method]; ; repeats -= 1) {
+        const signals = [
+          AbortSignal.timeout(timeouts.whole * 1000),
+          ...(exchange.signal ? [exchange.signal] : []),
+        ];
         try {
-          return await sendOnce(agentFor(exchange.origin), exchange, timeouts);
+          return await client.send({ ...exchange, signal: AbortSignal.any(signals) });
         } catch (thrown) {
           const error = transportError(thrown, timeouts);
           if (!error) throw thrown;
@@ -122,34 +115,8 @@ export function createTransport(
         }
       }
     },
-    close: async () => {
-      await Promise.all([agent, ...proxyAgents.values()].map((one) => one.destroy()));
-    },
+    close: () => client.close(),
   };
-}
-
-async function sendOnce(
-  agent: Dispatcher,
-  exchange: Exchange,
-  timeouts: Timeouts,
-): Promise<RawAnswer> {
-  const answer = await agent.request({
-    origin: exchange.origin,
-    path: exchange.path,
-    method: exchange.method,
-    headers: exchange.headers,
-    body: exchange.body ?? null,
-    signal: AbortSignal.any([
-      AbortSignal.timeout(timeouts.whole * 1000),
-      ...(exchange.signal ? [exchange.signal] : []),
-    ]),
-  });
-  const text = await answer.body.text();
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(answer.headers))
-    for (const one of Array.isArray(value) ? value : [value])
-      if (one !== undefined) headers.append(name, one);
-  return { status: answer.statusCode, headers, text };
 }
 
 /**

@@ -7,7 +7,6 @@ import { SERVICES } from '../../../lib/services/index.ts';
 import type { Service } from '../../../lib/task/service.ts';
 import { functionsOf, zipOf } from '../template/functions.ts';
 import type { Stack } from '../template/stack.ts';
-import { httpAgent } from './bundle-stubs.ts';
 import { zip } from './zip.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
@@ -93,7 +92,6 @@ async function packed(contents: string): Promise<Omit<Bundle, 'name'>> {
     banner: {
       js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
     },
-    plugins: [httpAgent],
     logLevel: 'silent',
   });
   const files = outputFiles.map(({ path, contents: data }) => ({

@@ -6,8 +6,9 @@ import { metered, metricLine, type Values } from '../../engine/aws/lambda/metric
 import { rotatingCredentials } from '../../engine/aws/lambda/secret.ts';
 import { openAwsEngine } from '../../engine/aws/open.ts';
 import { observedEngine } from '../../engine/observed.ts';
-import { connectCloud } from '../../openstack/connect.ts';
+import { openCloud } from '../../openstack/open-cloud.ts';
 import { readSettings } from '../../shared/settings.ts';
+import { createLambdaHttpClient } from './http-client.ts';
 
 /** Environment variables of a function: the settings, Lambda's own variables, and the stack's. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -73,7 +74,7 @@ async function openContext(
     now: Date.now,
     onWarning: (message, cause) => log.warn({ cause: String(cause) }, message),
   });
-  const cloud = connectCloud(credentials, {
+  const cloud = openCloud(createLambdaHttpClient, credentials, {
     concurrency: settings.PROPAGATOR_CONCURRENCY,
     ...(stack.STACK_ANSWER_SECONDS === undefined
       ? {}

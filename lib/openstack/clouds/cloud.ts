@@ -1,6 +1,6 @@
 import { credentialsError } from '../credentials-error.ts';
 import {
-  type CredentialSources,
+  type CloudFiles,
   readClouds,
   readPublicProfiles,
   searchedFolders,
@@ -48,7 +48,7 @@ const OTHER_VARIABLES = [
 const DEFAULTS: YamlMapping = { auth_type: 'password', interface: 'public' };
 
 /** Reads the configuration of one cloud. Throws one line that names the file, variable or field. */
-export function readCloudConfig(from: CredentialSources): CloudConfig {
+export function readCloudConfig(from: CloudFiles): CloudConfig {
   const { env } = from;
   const variables = variablesOf(env);
   const inVariables = env.OS_CLOUD_NAME || 'envvars';
@@ -75,13 +75,13 @@ export function readCloudConfig(from: CredentialSources): CloudConfig {
 }
 
 const asVariable = (field: string): string => `OS_${field.replace(/^auth\./, '').toUpperCase()}`;
-const overridden = (field: string, env: CredentialSources['env']): boolean => {
+const overridden = (field: string, env: CloudFiles['env']): boolean => {
   const key = field.replace(/^auth\./, '');
   const isVariable = LOGIN_VARIABLES.includes(key) || OTHER_VARIABLES.includes(key);
   return isVariable && Boolean(env[asVariable(key)]);
 };
 
-function variablesOf(env: CredentialSources['env']): YamlMapping {
+function variablesOf(env: CloudFiles['env']): YamlMapping {
   const set = [...LOGIN_VARIABLES, ...OTHER_VARIABLES].flatMap((name) => {
     const value = env[`OS_${name.toUpperCase()}`];
     return value ? [[name, value]] : [];
@@ -99,7 +99,7 @@ function variablesOf(env: CredentialSources['env']): YamlMapping {
 }
 
 /** The cloud of the `OS_*` variables: for `OS_CLOUD=envvars`, or without `OS_CLOUD`. */
-function ownVariables(from: CredentialSources, name: string): YamlMapping {
+function ownVariables(from: CloudFiles, name: string): YamlMapping {
   if (from.env.OS_CLOUD) {
     const { clouds, path } = readClouds(from);
     if (name in clouds)
@@ -115,7 +115,7 @@ function ownVariables(from: CredentialSources, name: string): YamlMapping {
   return own;
 }
 
-function ownFields(name: string, from: CredentialSources): { own: YamlMapping; path: string } {
+function ownFields(name: string, from: CloudFiles): { own: YamlMapping; path: string } {
   const { clouds, path } = readClouds(from);
   if (path === undefined)
     throw credentialsError(`OS_CLOUD=${name}: there is no clouds.yaml in ${searchedFolders(from)}`);
@@ -133,7 +133,7 @@ function ownFields(name: string, from: CredentialSources): { own: YamlMapping; p
 /** The fields of the cloud's profile; `cloud` is the old key for `profile`. */
 function profileOf(
   own: YamlMapping,
-  from: CredentialSources,
+  from: CloudFiles,
   field: (key: string) => string,
 ): YamlMapping {
   const named = own.profile ?? own.cloud;

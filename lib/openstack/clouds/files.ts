@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import { credentialsError } from '../credentials-error.ts';
-import { parseYaml } from './yaml.ts';
 
 /** The environment for reading credentials, passed in so that reading is a pure function. */
 export interface CredentialSources {
@@ -9,6 +8,11 @@ export interface CredentialSources {
   readonly readFile: (path: string) => string | undefined;
   readonly home: string;
   readonly cwd: string;
+}
+
+/** The same, with the parser of the files. It throws for text that is not YAML. */
+export interface CloudFiles extends CredentialSources {
+  readonly parseYaml: (text: string) => unknown;
 }
 
 /** A YAML mapping. */
@@ -41,7 +45,7 @@ export const searchedFolders = (from: CredentialSources): string => foldersOf(fr
  * `OS_CLIENT_CONFIG_FILE` and `OS_CLIENT_SECURE_FILE` take precedence over the folders of
  * openstacksdk, and a file that they name must exist. Throws one line that names the file.
  */
-export function readClouds(from: CredentialSources): {
+export function readClouds(from: CloudFiles): {
   clouds: YamlMapping;
   path: string | undefined;
 } {
@@ -55,7 +59,7 @@ export function readClouds(from: CredentialSources): {
 }
 
 /** The profiles of clouds-public.yaml, by name. */
-export function readPublicProfiles(from: CredentialSources): YamlMapping {
+export function readPublicProfiles(from: CloudFiles): YamlMapping {
   const file = find(from, 'clouds-public');
   if (file?.content['public-clouds'] === undefined) return {};
   const profiles = YamlMapping.safeParse(file.content['public-clouds']);
@@ -63,20 +67,20 @@ export function readPublicProfiles(from: CredentialSources): YamlMapping {
   throw credentialsError(`${file.path}: public-clouds is not a mapping of profiles by name`);
 }
 
-function find(from: CredentialSources, base: string, setting?: string): Source | undefined {
+function find(from: CloudFiles, base: string, setting?: string): Source | undefined {
   const chosen = setting && from.env[setting];
   const paths = chosen
     ? [chosen]
     : foldersOf(from).flatMap((folder) => ENDINGS.map((ending) => `${folder}/${base}.${ending}`));
   for (const path of paths) {
     const text = from.readFile(path);
-    if (text !== undefined) return { path, content: parse(path, text) };
+    if (text !== undefined) return { path, content: parse(path, text, from.parseYaml) };
   }
   if (chosen) throw credentialsError(`${setting}: there is no readable file ${chosen}`);
   return undefined;
 }
 
-function parse(path: string, text: string): YamlMapping {
+function parse(path: string, text: string, parseYaml: CloudFiles['parseYaml']): YamlMapping {
   let content: unknown;
   try {
     content = parseYaml(text) ?? {};

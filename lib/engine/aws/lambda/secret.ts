@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { type Credentials, readCredentials } from '../../../openstack/credentials.ts';
+import { credentialsIn } from '../../../openstack/clouds/read.ts';
+import type { Credentials } from '../../../openstack/credentials.ts';
 import { PropagatorError } from '../../../shared/errors.ts';
 import type { Aws } from '../clients.ts';
 
@@ -72,9 +73,11 @@ async function read({
     throw secretError('it is not a JSON object of OS_* variables, all of them text');
   }
   const { [CA_FIELD]: ca, ...variables } = secret;
-  const login = readCredentials({
+  const login = credentialsIn({
     env: ca === undefined ? variables : { ...variables, OS_CACERT: CA_PATH },
     readFile: (path) => (path === CA_PATH ? ca : undefined),
+    // The login is in the secret and never in a file, so the bundle needs no YAML parser.
+    parseYaml: () => undefined,
     home: '/',
     cwd: '/',
   });

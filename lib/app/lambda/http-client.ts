@@ -1,0 +1,104 @@
+import { HttpRequest } from '@smithy/core/protocols';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { type Proxies, proxyFor } from '../../openstack/proxies.ts';
+import {
+  type HttpClient,
+  MAX_RESPONSE_BYTES,
+  type Timeouts,
+  type Tls,
+} from '../../openstack/transport.ts';
+
+/**
+ * Lambda freezes a function between invocations, and kept connections die meanwhile. Idle
+ * connections are therefore closed after this time.
+ */
+const IDLE_MILLIS = 4000;
+
+const coded = (code: string): Error => Object.assign(new Error(code), { code });
+
+/**
+ * An HTTP client over the handler of the AWS SDK, so that a function has one HTTP stack. It calls
+ * through no proxy. Its errors have the codes that the transport knows.
+ */
+export function createLambdaHttpClient(tls: Tls, timeouts: Timeouts, proxies: Proxies): HttpClient {
+  const handler = new NodeHttpHandler({
+    connectionTimeout: timeouts.connect * 1000,
+    requestTimeout: timeouts.answer * 1000,
+    throwOnRequestTimeout: true,
+    httpAgent: { timeout: IDLE_MILLIS },
+    httpsAgent: {
+      timeout: IDLE_MILLIS,
+      rejectUnauthorized: tls.verify,
+      ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+      ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key?.() }),
+    },
+  });
+  return {
+    async send({ origin, path, method, headers, body, signal }) {
+      if (proxyFor(origin, proxies) !== undefined)
+        throw new TypeError(
+          'A function calls OpenStack without a proxy. Remove HTTP_PROXY and HTTPS_PROXY.',
+        );
+      const { protocol, hostname, port } = new URL(origin);
+      const length = body === undefined ? {} : { 'content-length': `${Buffer.byteLength(body)}` };
+      const request = new HttpRequest({
+        protocol,
+        hostname,
+        ...(port === '' ? {} : { port: Number(port) }),
+        method,
+        path,
+        headers: { ...headers, ...length },
+        body,
+      });
+      const { response } = await handler
+        .handle(request, { abortSignal: signal })
+        .catch((error: unknown) => {
+          throw knownError(error);
+        });
+      const text = await textOf(response.body, timeouts.answer * 1000, signal);
+      return { status: response.statusCode, headers: new Headers(response.headers), text };
+    },
+    close: async () => handler.destroy(),
+  };
+}
+
+/** The body of a response: a stream of Node. */
+interface Body extends AsyncIterable<Uint8Array> {
+  destroy(error?: Error): unknown;
+}
+
+/** Reads a body with a limit for its size and for the time between two parts. */
+async function textOf(body: Body, partMillis: number, signal: AbortSignal): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  const stop = (): unknown => body.destroy(coded('UND_ERR_ABORTED'));
+  signal.addEventListener('abort', stop, { once: true });
+  let timer: NodeJS.Timeout | undefined;
+  const restart = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => body.destroy(coded('UND_ERR_BODY_TIMEOUT')), partMillis);
+  };
+  try {
+    restart();
+    for await (const piece of body) {
+      restart();
+      bytes += piece.byteLength;
+      if (bytes > MAX_RESPONSE_BYTES) throw coded('UND_ERR_RES_EXCEEDED_MAX_SIZE');
+      pieces.push(piece);
+    }
+    return new TextDecoder().decode(Buffer.concat(pieces));
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Distinguishes the time-outs of the handler, which have one name, by their codes. */
+function knownError(error: unknown): unknown {
+  // Node refuses an invalid path or header: a defect of the caller.
+  if (error instanceof TypeError) return coded('UND_ERR_INVALID_ARG');
+  if (!(error instanceof Error) || error.name !== 'TimeoutError') return error;
+  const code = 'code' in error ? error.code : undefined;
+  if (code === undefined) return coded('UND_ERR_CONNECT_TIMEOUT');
+  return code === 'ETIMEDOUT' ? coded('UND_ERR_HEADERS_TIMEOUT') : error;
+}

@@ -1,0 +1,91 @@
+import type { Credentials, Interface } from '../credentials.ts';
+import { credentialsError } from '../credentials-error.ts';
+import type { Proxies } from '../proxies.ts';
+import { readCloudConfig } from './cloud.ts';
+import type { CloudFiles, CredentialSources } from './files.ts';
+import { loginOf } from './login.ts';
+import type { CloudConfig } from './normalize-config.ts';
+import { readTls } from './tls.ts';
+
+/**
+ * Reads credentials with the given YAML parser, so that a program whose login is not in a file needs
+ * none. Like `openstack`: `OS_CLOUD` with clouds.yaml, secure.yaml and
+ * clouds-public.yaml, or `OS_*` variables, which override the file. Throws `PropagatorError`
+ * (`openstack.credentials`) with one line that names the setting.
+ */
+export function credentialsIn(from: CloudFiles): Credentials {
+  const cloud = readCloudConfig(from);
+  refuseServiceFields(cloud);
+  return {
+    ...loginOf(cloud),
+    regions: cloud.regions,
+    interfaces: interfacesOf(from.env, cloud),
+    endpointOverrides: overridesOf(cloud),
+    tls: readTls(from, cloud),
+    proxies: proxiesOf(from.env),
+    source: cloud.source,
+  };
+}
+
+/** Refuses settings for a single service, which would change what is listed and thus deleted. */
+function refuseServiceFields({ fields, name }: CloudConfig): void {
+  const field = Object.keys(fields).find((key) =>
+    /._(interface|region_name|service_type|service_name)$/.test(key),
+  );
+  if (field !== undefined)
+    throw credentialsError(
+      `${name(field)} is not supported: interface and region are the same for all services`,
+    );
+}
+
+function interfacesOf(env: CredentialSources['env'], { fields, name }: CloudConfig): Interface[] {
+  const old = env.OS_INTERFACE ? undefined : env.OS_ENDPOINT_TYPE;
+  const value = env.OS_INTERFACE || old || fields.interface || 'public';
+  const wanted = (Array.isArray(value) ? value : [value]).map((one) =>
+    String(one).replace(/URL$/, ''),
+  );
+  const known = wanted.filter((one) => one === 'public' || one === 'internal' || one === 'admin');
+  if (known.length === wanted.length && known.length > 0) return known;
+  throw credentialsError(
+    `${old ? 'OS_ENDPOINT_TYPE' : name('interface')} must be public, internal or admin`,
+  );
+}
+
+function overridesOf({ fields, regions, name }: CloudConfig): Record<string, string> {
+  const overrides: Record<string, string> = {};
+  for (const [key, value] of Object.entries(fields)) {
+    const type = /^(.+)_endpoint_override$/.exec(key)?.[1];
+    if (type === undefined || value === null || value === '') continue;
+    if (typeof value !== 'string' || !/^https?:$/.test(URL.parse(value)?.protocol ?? ''))
+      throw credentialsError(`${name(key)} is not an http or https URL`);
+    // One URL for two regions would leave the resources of one region behind.
+    if (regions.length !== 1)
+      throw credentialsError(`${name(key)} needs one region: set ${name('region_name')} as well`);
+    if (type === 'identity')
+      throw credentialsError(`${name(key)} is not supported: Keystone is called at auth_url`);
+    overrides[type.replaceAll('_', '-')] = value.replace(/\/+$/, '');
+  }
+  return overrides;
+}
+
+/**
+ * Reads proxies like Python's `requests`: lower case before upper case, `all_proxy` as fallback.
+ */
+function proxiesOf(env: CredentialSources['env']): Proxies {
+  const read = (key: string): { name: string; value: string } | undefined => {
+    const name = [key, key.toUpperCase()].find((one) => env[one]);
+    return name === undefined ? undefined : { name, value: env[name] ?? '' };
+  };
+  const url = (key: string): string | undefined => {
+    const found = read(key) ?? read('all_proxy');
+    if (!found) return undefined;
+    const text = found.value.includes('://') ? found.value : `http://${found.value}`;
+    const parsed = URL.parse(text);
+    if (parsed && /^https?:$/.test(parsed.protocol)) return parsed.href;
+    throw credentialsError(
+      `${found.name} must be the URL of an HTTP proxy: http://proxy.example.org:3128`,
+    );
+  };
+  const [http, https] = [url('http_proxy'), url('https_proxy')];
+  return { http: () => http, https: () => https, except: read('no_proxy')?.value ?? '' };
+}

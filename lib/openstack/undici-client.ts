@@ -1,0 +1,45 @@
+import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { type Proxies, proxyFor } from './proxies.ts';
+import { type HttpClient, MAX_RESPONSE_BYTES, type Timeouts, type Tls } from './transport.ts';
+
+/** An HTTP client over undici, for processes outside Lambda. */
+export function createUndiciClient(tls: Tls, timeouts: Timeouts, proxies: Proxies): HttpClient {
+  const connect = {
+    timeout: timeouts.connect * 1000,
+    rejectUnauthorized: tls.verify,
+    ...(tls.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key?.() }),
+  };
+  const common = {
+    headersTimeout: timeouts.answer * 1000,
+    bodyTimeout: timeouts.answer * 1000,
+    maxResponseSize: MAX_RESPONSE_BYTES,
+  };
+  const agent = new Agent({ ...common, connect });
+  const proxyAgents = new Map<string, ProxyAgent>();
+  const agentFor = (origin: string): Dispatcher => {
+    const uri = proxyFor(origin, proxies);
+    if (uri === undefined) return agent;
+    // Plain HTTP goes to the proxy without a tunnel, as with other OpenStack tools.
+    const made =
+      proxyAgents.get(uri) ??
+      new ProxyAgent({ ...common, uri, requestTls: connect, proxyTunnel: false });
+    proxyAgents.set(uri, made);
+    return made;
+  };
+  return {
+    async send({ origin, path, method, headers, body, signal }) {
+      const request = { origin, path, method, headers, body: body ?? null, signal };
+      const answer = await agentFor(origin).request(request);
+      const text = await answer.body.text();
+      const received = new Headers();
+      for (const [name, value] of Object.entries(answer.headers))
+        for (const one of Array.isArray(value) ? value : [value])
+          if (one !== undefined) received.append(name, one);
+      return { status: answer.statusCode, headers: received, text };
+    },
+    close: async () => {
+      await Promise.all([agent, ...proxyAgents.values()].map((one) => one.destroy()));
+    },
+  };
+}
