@@ -43,7 +43,7 @@ const SENTENCES: readonly (readonly [page: string, sentence: string])[] = [
   ['function-throttles', `At most ${atOnce('service-nova')} functions work on a queue`],
   ['function-throttles', `\`coordinate\` ${atOnce('coordinate')}, \`ingest\` ${atOnce('ingest')}`],
   ['silent-source', `For ${stack.parameters.silentMinutes} minutes`],
-  ['sweep-missing', `has not for ${limit.sweepMinutes} minutes`],
+  ['sweep-missing', `has not run for ${limit.sweepMinutes} minutes`],
   ['dead-letters-expire', `the last ${days(nova?.dead.retentionSeconds) / 2} days`],
   ['dead-letters-expire', `after ${days(nova?.dead.retentionSeconds)} days`],
   ['dead-letters-expire', `up to ${days(nova?.retentionSeconds)} days are gone`],
