@@ -24,7 +24,7 @@ beforeEach(async () => {
 });
 
 describe('an update', () => {
-  it('is a disabling when Keystone shows the project disabled and it was not before', async () => {
+  it('is published as disabled if Keystone shows the project disabled for the first time', async () => {
     world.keystone.enable('project', 'p1', false);
     await world.take(cadf('identity.project.updated', 'p1'));
     await world.take(cadf('identity.project.updated', 'p1'));
@@ -37,7 +37,7 @@ describe('an update', () => {
     ]);
   });
 
-  it('carries the name that Keystone has now, and the inventory keeps it', async () => {
+  it('contains the current name in Keystone, and the inventory stores it', async () => {
     world.keystone.put({ ...project('p1'), name: 'renamed' });
     await world.take(cadf('identity.project.updated', 'p1'));
     expect(world.logged).toEqual(['account.project.updated renamed']);
@@ -45,7 +45,7 @@ describe('an update', () => {
     expect(record('project/p1')?.members).toEqual(['u1']);
   });
 
-  it('of an account that Keystone does not have says nothing, and what is known stays', async () => {
+  it('of an account that Keystone does not have is dropped, and keeps the inventory unchanged', async () => {
     world.keystone.remove('project', 'p1');
     await world.take(cadf('identity.project.updated', 'p1'));
     expect(world.logged).toEqual([]);
@@ -56,13 +56,13 @@ describe('an update', () => {
     expect(world.count('notification.absent')).toBe(1);
   });
 
-  it('of a project that nobody knew and that is disabled is a disabling', async () => {
+  it('of an unknown project that is disabled is published as disabled', async () => {
     world.keystone.put(project('p3', { enabled: false }));
     await world.take(cadf('identity.project.updated', 'p3'));
     expect(world.logged).toEqual(['account.project.disabled project p3']);
   });
 
-  it('is not mistaken for old news when a full listing saw the change first', async () => {
+  it('is published as disabled also if the inventory sync saw the change first', async () => {
     world.keystone.enable('project', 'p1', false);
     await world.syncInventory();
     await world.take(cadf('identity.project.updated', 'p1'));
@@ -71,7 +71,7 @@ describe('an update', () => {
 });
 
 describe('a creation', () => {
-  it('asks Keystone for the name and for those who have a role by inheritance', async () => {
+  it('queries Keystone for the name and the members, including inherited roles', async () => {
     world.keystone.put(project('p3', { parentId: 'p1' }));
     world.keystone.roles.push(role('p3', 'u2'));
     await world.take(cadf('identity.project.created', 'p3'));
@@ -85,7 +85,7 @@ describe('a creation', () => {
     });
     expect(record('project/p3')?.members).toEqual(['u2']);
   });
-  it('of something that is disabled by the time it is read says both', async () => {
+  it('of an account that is disabled meanwhile is published as created and disabled', async () => {
     world.keystone.put(user('u3', false));
     await world.take(cadf('identity.user.created', 'u3'));
     await world.take(cadf('identity.user.updated', 'u3'));
@@ -98,7 +98,7 @@ describe('a creation', () => {
 });
 
 describe('a deletion', () => {
-  it('asks Keystone nothing, and tells what the inventory knows', async () => {
+  it('does not query Keystone, and is published with the data of the inventory', async () => {
     world.keystone.fault = away;
     await world.take(cadf('identity.project.deleted', 'p2'));
     expect(world.events[0]?.data.account).toEqual({
@@ -113,17 +113,17 @@ describe('a deletion', () => {
     const tombstone = record('project/p2');
     expect(tombstone && isGone(tombstone)).toBe(true);
   });
-  it('of an id that was never seen alive is held', async () => {
+  it('of an account that neither Keystone nor the inventory has ever shown is held', async () => {
     await world.take(cadf('identity.project.deleted', 'px'));
     expect(world.logged).toEqual([]);
     expect(record('project/px')).toMatchObject({ suspicion: { at: world.engine.time } });
   });
-  it('that is announced once more, with another message id, is told once more: the first may have been forged', async () => {
+  it('with another message id is published again, because the first may have been forged', async () => {
     await world.take(cadf('identity.project.deleted', 'p1'));
     await world.take(cadf('identity.project.deleted', 'p1'));
     expect(world.logged).toHaveLength(2);
   });
-  it('of a project that Keystone shows again leaves a tombstone that no longer counts, until it is deleted again', async () => {
+  it('leaves a tombstone that has no effect while Keystone shows the project again', async () => {
     await world.take(cadf('identity.project.deleted', 'p1'));
     world.engine.time += 10_000;
     await world.take(cadf('identity.project.updated', 'p1'));
@@ -136,14 +136,14 @@ describe('a deletion', () => {
 });
 
 describe('a domain', () => {
-  it('is understood when its own id comes as a project’s', async () => {
+  it('is recognized in a notification about a project with the id of the domain', async () => {
     await world.take(cadf('identity.project.deleted', 'd1'));
     expect(world.events.map(({ type, data }) => [type, data.account])).toEqual([
       ['account.domain.deleted', { type: 'domain', id: 'd1', name: 'domain d1', enabled: true }],
     ]);
     expect(record('project/d1')).toBeUndefined();
   });
-  it('is deleted once, though Keystone announces it twice: in one batch, one after the other, with and without a request id', async () => {
+  it('is published as deleted once, although Keystone sends two notifications', async () => {
     const twice = (id: string, requestId?: string) =>
       (['identity.project.deleted', 'identity.domain.deleted'] as const).map((type) =>
         cadf(type, id, requestId ? { requestId } : {}),
@@ -157,14 +157,14 @@ describe('a domain', () => {
       'account.domain.deleted domain d1',
       'account.domain.deleted domain d2',
     ]);
-    // Never seen alive: held, once.
+    // The unknown domain d3 is held once.
     expect((await world.engine.reads.suspicions(10)).total).toBe(1);
     world.engine.time += 3_600_000;
     await world.take(cadf('identity.domain.deleted', 'd1'));
-    // An old tombstone stops nothing: the first announcement may have been forged.
+    // An old tombstone has no effect, because the first notification may have been forged.
     expect(world.logged).toHaveLength(3);
   });
-  it('that is disabled is told once, and everything in it is written down while Keystone still lists it', async () => {
+  it('that is disabled is published once, and its projects and users are recorded', async () => {
     world.keystone.put(project('p3'));
     world.keystone.put(user('u3'));
     world.keystone.roles.push(role('p3', 'u3'), role('p1', 'u2'));
@@ -181,13 +181,13 @@ describe('a domain', () => {
     expect(record('project/p1')?.members).toEqual(['u1', 'u2']);
     expect(record('user/u3')?.account).toMatchObject({ name: 'user u3', domainId: 'd1' });
   });
-  it('that nobody knew is recognised by what Keystone shows', async () => {
+  it('that is unknown is recognized by the answer of Keystone', async () => {
     world.keystone.put(domain('d4', false));
     await world.take(cadf('identity.project.updated', 'd4', { requestId: 'req-1' }));
     await world.take(cadf('identity.domain.updated', 'd4', { requestId: 'req-1' }));
     expect(world.logged).toEqual(['account.domain.disabled domain d4']);
   });
-  it('with more projects than are worth asking one by one keeps its members too', async () => {
+  it('with many projects gets its members by one call', async () => {
     for (let n = 0; n < 15; n += 1) {
       world.keystone.put(project(`many${n}`));
       world.keystone.roles.push(role(`many${n}`, 'u2'));
@@ -199,8 +199,8 @@ describe('a domain', () => {
   });
 });
 
-describe('the same notification', () => {
-  it('is another one when another message had its id before', async () => {
+describe('a repeated notification', () => {
+  it('is recognized by its content, not only by its id', async () => {
     await world.take(cadf('identity.project.updated', 'p1', { messageId: 'm' }));
     await world.take(cadf('identity.user.deleted', 'u1', { messageId: 'm' }));
     await world.take(cadf('identity.project.deleted', 'p1', { messageId: 'm' }));
@@ -210,14 +210,14 @@ describe('the same notification', () => {
     ]);
     expect(world.count('notification.duplicate')).toBe(0);
   });
-  it('is taken in once, in one batch and later', async () => {
+  it('is ingested once, in one batch and later', async () => {
     const body = cadf('identity.project.deleted', 'p1');
     await world.take(body, body);
     await world.take(body);
     expect(world.logged).toEqual(['account.project.deleted project p1']);
     expect(world.count('notification.duplicate')).toBe(2);
   });
-  it('taken in by somebody else between reading and writing is decided again', async () => {
+  it('that another process ingests between read and write is decided again', async () => {
     const { reads } = world.engine;
     const body = cadf('identity.project.deleted', 'p1', { messageId: 'contested' });
     let asked = 0;
@@ -234,8 +234,8 @@ describe('the same notification', () => {
   });
 });
 
-describe('while Keystone is away', () => {
-  it('what needs it waits and is not lost, and the rest goes on', async () => {
+describe('while Keystone does not answer', () => {
+  it('notifications that need Keystone wait, and the others continue', async () => {
     world.keystone.fault = away;
     world.keystone.enable('project', 'p1', false);
     await world.take(
@@ -259,7 +259,7 @@ describe('while Keystone is away', () => {
     ]);
     expect(world.delayed).toEqual([]);
   });
-  it('it waits longer each time, never over five minutes, and as long as Keystone asked for', async () => {
+  it('a notification waits longer each time, up to five minutes or the delay that Keystone requests', async () => {
     world.keystone.fault = away;
     await world.take(cadf('identity.project.updated', 'p1'));
     const waits: number[] = [];
@@ -282,7 +282,7 @@ describe('while Keystone is away', () => {
     await world.takeDelayed();
     expect(Number(world.delayed[0]?.dueAt) - world.engine.time).toBe(900_000);
   });
-  it('it is asked a few times, not once for each notification of a thousand', async () => {
+  it('Keystone is called a few times, not once for each notification', async () => {
     world.keystone.fault = away;
     await world.take(
       ...Array.from({ length: 200 }, (_, n) => cadf('identity.project.updated', `n${n}`)),
@@ -290,7 +290,7 @@ describe('while Keystone is away', () => {
     expect(world.delayed).toHaveLength(200);
     expect(world.keystone.asked.length).toBeLessThan(20);
   });
-  it('a domain whose tree can’t be listed waits as a whole', async () => {
+  it('a domain whose projects and users cannot be listed waits as a whole', async () => {
     world.keystone.enable('domain', 'd1', false);
     world.keystone.fault = (call) => call === 'users' && away();
     await world.take(cadf('identity.domain.updated', 'd1'));
@@ -298,7 +298,7 @@ describe('while Keystone is away', () => {
     expect(record('domain/d1')?.account.enabled).toBe(true);
     expect(world.delayed).toHaveLength(1);
   });
-  it('a login that is refused makes it wait just the same', async () => {
+  it('a refused login delays a notification as well', async () => {
     world.keystone.fault = () => {
       throw new PropagatorError({
         code: 'keystone.http.403',
@@ -315,7 +315,7 @@ describe('while Keystone is away', () => {
 describe('members of a project', () => {
   const assigned = (payload: object) =>
     cadf('identity.role_assignment.created', undefined, { payload });
-  it('are recorded when a user or a group gets a role, and never forgotten', async () => {
+  it('are recorded when a user or a group gets a role, and never removed', async () => {
     world.keystone.groups.set('g1', [UserId.parse('u2'), UserId.parse('u3')]);
     await world.take(
       assigned({ project: 'p1', user: 'u9' }),
@@ -327,7 +327,7 @@ describe('members of a project', () => {
     expect(record('project/p1')?.members).toEqual(['u1', 'u2', 'u3', 'u9']);
     expect(world.logged).toEqual([]);
   });
-  it('are found in an application credential: made by the user, with a token of the project', async () => {
+  it('are read from the notification about an application credential', async () => {
     await world.take(
       cadf('identity.application_credential.created', 'c1', {
         payload: { initiator: { user_id: 'u7', project_id: 'p1' } },
@@ -335,7 +335,7 @@ describe('members of a project', () => {
     );
     expect(record('project/p1')?.members).toEqual(['u1', 'u7']);
   });
-  it('of a project that nobody knew: Keystone is asked for it first', async () => {
+  it('of an unknown project are recorded after a query to Keystone', async () => {
     world.keystone.put(project('p3', { enabled: false }));
     await world.take(
       assigned({ project: 'p3', user: 'u1' }),
@@ -352,7 +352,7 @@ describe('members of a project', () => {
       'account.project.disabled project p3',
     ]);
   });
-  it('of all projects below, when the role is inherited', async () => {
+  it('of all child projects are recorded if the role is inherited', async () => {
     world.keystone.put(project('p3', { parentId: 'p2' }));
     world.keystone.put(project('other'));
     await world.syncInventory();
@@ -366,20 +366,20 @@ describe('members of a project', () => {
     await world.take(assigned({ domain: 'd1', user: 'u9', inherited_to_projects: true }));
     expect(record('project/other')?.members).toEqual(['u9']);
   });
-  it('wait while Keystone can’t say who is in the group', async () => {
+  it('wait while the members of the group cannot be listed', async () => {
     world.keystone.fault = away;
     await world.take(assigned({ project: 'p1', group: 'g1' }));
     expect(world.delayed).toHaveLength(1);
   });
-  it('are left alone by an attempt that failed', async () => {
+  it('are not changed by a failed role assignment', async () => {
     await world.take(assigned({ project: 'p1', user: 'u9', outcome: 'failure' }));
     expect(record('project/p1')?.members).toEqual(['u1']);
     expect(world.count('notification.dropped.outcome')).toBe(1);
   });
 });
 
-describe('what is not acted on', () => {
-  it('a password change that was turned down, though it calls itself a success', async () => {
+describe('a notification without an effect', () => {
+  it('is a refused password change, although its outcome is success', async () => {
     const payload = {
       reason: { reasonType: 'Password does not meet expectations', reasonCode: '400' },
     };
@@ -389,11 +389,11 @@ describe('what is not acted on', () => {
       1,
     ]);
   });
-  it('a failed attempt', async () => {
+  it('is one about a failed change', async () => {
     await world.take(cadf('identity.project.deleted', 'p1', { payload: { outcome: 'failure' } }));
     expect([world.logged, world.count('notification.dropped.outcome')]).toEqual([[], 1]);
   });
-  it('strangers’ event types, all counted under one name', async () => {
+  it('is one with an unknown event type, and all of them share one counter', async () => {
     await world.take(
       ...Array.from({ length: 50 }, (_, n) => cadf(`made.up.${n}`, 'x')),
       cadf('identity.authenticate', undefined),
@@ -409,8 +409,8 @@ describe('what is not acted on', () => {
   });
 });
 
-describe('what can’t be read', () => {
-  it('is laid aside with the reason, its bytes cut to 64 KiB, and its full size', async () => {
+describe('an unreadable notification', () => {
+  it('is quarantined with the reason, its first 64 KiB, and its full size', async () => {
     await world.take('x'.repeat(100_000), Buffer.alloc(3 * 1024 * 1024, 0xfe));
     expect(
       world.engine.quarantined.map(({ reason, body, encoding, bytes }) => [
@@ -425,7 +425,7 @@ describe('what can’t be read', () => {
     ]);
     expect(world.count('notification.unreadable')).toBe(2);
   });
-  it('includes an id that no database can store', async () => {
+  it('is one with an id that no database can store', async () => {
     await world.take(
       cadf('identity.project.deleted', 'x'.repeat(65)),
       cadf('identity.user.deleted', undefined),
@@ -436,7 +436,7 @@ describe('what can’t be read', () => {
     ]);
     expect(world.logged).toEqual([]);
   });
-  it('keeps one record when it is handed over twice, and two when it came twice', async () => {
+  it('gets one record if it is delivered twice, and two if it was sent twice', async () => {
     const [one, other] = [world.received('same'), world.received('same')];
     await world.takeReceived(one, other);
     await world.takeReceived(one);
@@ -444,7 +444,7 @@ describe('what can’t be read', () => {
   });
 });
 
-describe('the fill from Keystone’s lists', () => {
+describe('the inventory sync from the lists of Keystone', () => {
   it.each(['domains', 'projects', 'users', 'members'])(
     'changes nothing when %s fails, or is empty',
     async (list) => {
@@ -460,7 +460,7 @@ describe('the fill from Keystone’s lists', () => {
       expect(world.engine.accounts).toEqual(before);
     },
   );
-  it('says what Keystone no longer lists, and deletes none of it', async () => {
+  it('counts the accounts that Keystone no longer lists, and deletes none of them', async () => {
     world.keystone.remove('project', 'p2');
     world.keystone.remove('domain', 'd2');
     expect(await world.syncInventory()).toEqual({ accounts: 4, vanished: 2 });
@@ -469,7 +469,7 @@ describe('the fill from Keystone’s lists', () => {
       account: { name: 'project p2' },
     });
   });
-  it('does not count as vanished what is known to be deleted, nor what came while it was listing', async () => {
+  it('does not count deleted accounts, or accounts created during the listing, as vanished', async () => {
     await world.take(cadf('identity.project.deleted', 'p2'));
     world.keystone.remove('project', 'p2');
     const { members } = world.keystone;
@@ -487,7 +487,7 @@ describe('the fill from Keystone’s lists', () => {
     };
     expect((await world.syncInventory()).vanished).toBe(0);
   });
-  it('writes what is new, and nothing that is known already', async () => {
+  it('stores only new and changed accounts', async () => {
     const written: string[] = [];
     const { commit } = world.engine;
     world.engine.commit = (change) => {
@@ -506,7 +506,7 @@ describe('the fill from Keystone’s lists', () => {
     world.keystone.roles.push(role('p1', 'u2'));
     expect(await filled()).toEqual(['p1', 'p2', 'p9']);
     expect(record('project/p2')?.account.name).toBe('renamed');
-    // Said to be deleted, and shown again: that it lives must be known.
+    // A deleted account that Keystone shows again is stored as existing.
     await world.take(cadf('identity.project.deleted', 'p2'));
     expect(await filled()).toEqual(['p2']);
   });

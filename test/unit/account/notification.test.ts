@@ -24,7 +24,7 @@ const inner = (parts: object): string =>
   });
 
 describe('the form of a notification', () => {
-  it('is the envelope of version 2 with text inside', () => {
+  it('is an envelope of version 2 that contains text', () => {
     expect(readable(recorded('cadf-messagingv2')[18] ?? '')).toMatchObject({
       messageId: expect.stringMatching(/^[0-9a-f-]{36}$/),
       eventType: 'identity.project.deleted',
@@ -34,7 +34,7 @@ describe('the form of a notification', () => {
       requestId: expect.stringMatching(/^req-/),
     });
   });
-  it('is the bare object of version 1', () => {
+  it('is an object of version 1 without an envelope', () => {
     expect(readable(recorded('cadf-messaging')[18] ?? '')).toMatchObject({
       eventType: 'identity.project.deleted',
       outcome: 'success',
@@ -48,7 +48,7 @@ describe('the form of a notification', () => {
       requestId: 'req-b5a5002d-76e2-4ede-90b2-fb38f244fab9',
     });
   });
-  it('comes from Kafka or a log without _unique_id, with an empty _context', () => {
+  it('lacks _unique_id, and has an empty _context, from Kafka or a log', () => {
     const body = inner({
       _context: {},
       publisher_id: 'identity.h',
@@ -64,7 +64,7 @@ describe('the form of a notification', () => {
       readable(body),
     );
   });
-  it('without a message_id gets the same made-up one each time, and another body another one', () => {
+  it('without a message_id gets an id that depends on the body', () => {
     const none = inner({ message_id: undefined });
     expect(readable(none).messageId).toBe(readable(none).messageId);
     expect(readable(none).messageId).toMatch(/^sha256:[0-9a-f]{64}$/);
@@ -73,7 +73,7 @@ describe('the form of a notification', () => {
     );
     expect(readable(inner({ message_id: 'a\u0000b' })).messageId).toMatch(/^sha256:/);
   });
-  it('of another service is read as well: it is dropped later, and no quarantine fills with it', () => {
+  it('of another service is readable: it is dropped later, and not quarantined', () => {
     expect(
       readable(inner({ event_type: 'compute.instance.update', payload: { state: 'active' } }))
         .eventType,
@@ -81,7 +81,7 @@ describe('the form of a notification', () => {
   });
 });
 
-describe('an unreadable notification says why', () => {
+describe('an unreadable notification has a reason', () => {
   it.each([
     ['', 'empty'],
     ['   ', 'empty'],
@@ -142,7 +142,7 @@ describe('an unreadable notification says why', () => {
     expect(read(body)).toEqual({ is: 'unreadable', reason }),
   );
 
-  it('when it is nested without end, in no time', () => {
+  it('when it is deeply nested, within a short time', () => {
     const deep = `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`;
     expect(read(deep)).toMatchObject({ reason: expect.stringContaining('no notification') });
     const wide = JSON.stringify(
@@ -151,7 +151,7 @@ describe('an unreadable notification says why', () => {
     expect(read(wide)).toMatchObject({ reason: expect.stringContaining('no notification') });
   });
 
-  it('when it is compressed in a way that nobody undid', () => {
+  it('when it is compressed', () => {
     expect(read(Buffer.from([0x1f, 0x8b, 8, 0xff]))).toMatchObject({
       reason: expect.stringContaining(': compressed'),
     });
@@ -174,7 +174,7 @@ describe('an unreadable notification says why', () => {
 });
 
 describe('timestamps', () => {
-  it('of oslo.messaging are UTC without saying so, and may lack the fraction', () => {
+  it('of oslo.messaging are UTC without a zone, and may lack the fraction', () => {
     expect(utcMillis('2026-11-23 03:49:48.266196')).toBe(Date.UTC(2026, 10, 23, 3, 49, 48, 266));
     expect(utcMillis('2026-11-23 03:49:48')).toBe(Date.UTC(2026, 10, 23, 3, 49, 48));
   });

@@ -18,7 +18,7 @@ function cast(bodies: string[]) {
   return { acme, a, b, c, alice, group };
 }
 
-/** What Keystone knew when each line was sent. */
+/** The accounts in Keystone when each line was sent. */
 function scenario(world: World, { acme, a, b, c, alice, group }: ReturnType<typeof cast>) {
   const { keystone } = world;
   const domainId = DomainId.parse(acme);
@@ -79,7 +79,7 @@ const EXPECTED = [
   'account.domain.deleted acme',
 ];
 
-describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
+describe.each(FORMATS)('the recording of a real Keystone in the format %s', (format) => {
   const bodies = recorded(format);
 
   async function play(): Promise<World & { cast: ReturnType<typeof cast> }> {
@@ -101,7 +101,7 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
       );
   });
 
-  it('becomes these account events, one for each change, with the names that are gone from Keystone by then', async () => {
+  it('results in one account event for each change, with names that Keystone no longer has', async () => {
     const world = await play();
     expect(world.logged).toEqual(EXPECTED);
     expect(world.engine.quarantined).toEqual([]);
@@ -110,7 +110,7 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
     for (const event of world.events) expect(AccountEvent.parse(event)).toEqual(event);
   });
 
-  it('leaves tombstones that remember name, domain, parent and members', async () => {
+  it('leaves tombstones with name, domain, parent and members', async () => {
     const { engine, cast } = await play();
     const record = (key: string) => engine.accounts.get(key);
     expect(record(`project/${cast.b}`)?.account).toMatchObject({
@@ -118,17 +118,17 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
       domainId: cast.acme,
       parentId: cast.a,
     });
-    // Alice had a role on `a` herself, and on `c` by her group.
+    // The user alice had a role on `a` directly, and on `c` by a group.
     expect(record(`project/${cast.a}`)?.members).toEqual([cast.alice]);
     expect(record(`project/${cast.c}`)?.members).toEqual([cast.alice]);
     expect([...engine.accounts.values()].map(isGone)).toEqual([true, true, true, true, true]);
   });
 
-  it('says who did it, where the recording says so', async () => {
+  it('contains the initiator, if the notification has one', async () => {
     const world = await play();
     const byWhom = world.events.map(({ data }) => data.cause.initiator?.name);
-    // Basic payloads never do; and what Keystone does by itself while it deletes a domain has no
-    // initiator in CADF either.
+    // Basic payloads have no initiator. The deletions that Keystone itself makes while it deletes a
+    // domain have none in CADF either.
     const admin = format === 'basic-messagingv2' ? undefined : 'admin';
     expect(byWhom).toEqual(
       EXPECTED.map((_, index) => ([12, 13, 14].includes(index) ? undefined : admin)),
@@ -141,7 +141,7 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
     ).toBe(true);
   });
 
-  it('counts what it does not act on', async () => {
+  it('counts the notifications without an effect', async () => {
     const world = await play();
     const dropped = Object.fromEntries(
       [...world.engine.counters].filter(([name]) => name.startsWith('notification.dropped.')),
@@ -161,7 +161,7 @@ describe.each(FORMATS)('what a real Keystone sent as %s', (format) => {
     });
   });
 
-  it('taken in after all is over, in one batch, tells every deletion with what the inventory had', async () => {
+  it('ingested later in one batch results in all deletions, with the data of the inventory', async () => {
     const world = new World();
     const ids = cast(bodies);
     const at = scenario(world, ids);

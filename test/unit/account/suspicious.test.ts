@@ -5,8 +5,8 @@ import { away, cadf, project, role, World } from './world.ts';
 const forged = (count: number): string[] =>
   Array.from({ length: count }, (_, n) => cadf('identity.project.deleted', `never-${n}`));
 
-describe('the deletion of an account that was never seen alive', () => {
-  it('is held apart with what Keystone says, and nothing follows', async () => {
+describe('the deletion of an account that neither Keystone nor the inventory has ever shown', () => {
+  it('is held with the answer of Keystone, and no event is published', async () => {
     const world = new World();
     await world.take(...forged(1));
     expect(world.logged).toEqual([]);
@@ -16,7 +16,7 @@ describe('the deletion of an account that was never seen alive', () => {
     });
   });
 
-  it('is announced where Keystone shows the account: it is forged or early, and known from now on', async () => {
+  it('is published if Keystone shows the account, which is recorded in the inventory', async () => {
     const world = new World();
     world.keystone.put(project('p1'));
     await world.take(cadf('identity.project.deleted', 'p1'));
@@ -27,7 +27,7 @@ describe('the deletion of an account that was never seen alive', () => {
     expect((await world.engine.reads.suspicions(10)).total).toBe(0);
   });
 
-  it('is held although Keystone does not answer: nothing waits for it', async () => {
+  it('is held also if Keystone does not answer, and is not retried', async () => {
     const world = new World();
     world.keystone.fault = away;
     await world.take(...forged(1));
@@ -37,7 +37,7 @@ describe('the deletion of an account that was never seen alive', () => {
     });
   });
 
-  it('costs few calls when there are many, and one that is known goes on', async () => {
+  it('causes few calls if there are many, and the deletion of a known account is published', async () => {
     const world = new World();
     world.keystone.put(project('p1'));
     world.keystone.put(project('p2'));
@@ -50,7 +50,7 @@ describe('the deletion of an account that was never seen alive', () => {
     expect((await world.engine.reads.suspicions(10)).total).toBe(100);
   });
 
-  it('does not make a domain of a project that is known', async () => {
+  it('does not change a known project into a domain', async () => {
     const world = new World();
     world.keystone.put(project('p1'));
     await world.take(cadf('identity.project.created', 'p1'));
@@ -60,7 +60,7 @@ describe('the deletion of an account that was never seen alive', () => {
   });
 });
 
-describe('a person decides about what is held', () => {
+describe('the decision of an operator about suspicious deletions', () => {
   async function held(count = 3): Promise<LivingWorld> {
     const world = new LivingWorld([{ name: 'compute', resourceTypes: { server: 'A' } }]);
     world.cloud.delete(TARGET);
@@ -77,7 +77,7 @@ describe('a person decides about what is held', () => {
   const post = (world: LivingWorld, what: string, body: object) =>
     world.call('POST', `/v1/suspicious/${what}`, { reason: 'looked at it', ...body });
 
-  it('and lets one pass: it is confirmed and cleaned up, and does not use up the cap', async () => {
+  it('releases one: it is confirmed and cleaned up, and does not count for the cap', async () => {
     const world = await held();
     world.limits.maxOperationsPerHour = 1;
     const answer = await post(world, 'release', { accounts: [{ type: 'project', id: TARGET }] });
@@ -92,7 +92,7 @@ describe('a person decides about what is held', () => {
     world.expectOthersUntouched();
   });
 
-  it('and drops all of them together; a dropped one can still be released', async () => {
+  it('drops all of them, and a dropped one can still be released', async () => {
     const world = await held();
     expect(await post(world, 'drop', { all: true })).toMatchObject({
       body: { dropped: 3, left: 0 },
@@ -110,7 +110,7 @@ describe('a person decides about what is held', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('and releases all together', async () => {
+  it('releases all of them', async () => {
     const world = await held();
     expect(await post(world, 'release', { all: true })).toMatchObject({
       body: { released: 3, left: 0 },
@@ -124,7 +124,7 @@ describe('a person decides about what is held', () => {
     world.expectOthersUntouched();
   });
 
-  it('and must say about which', async () => {
+  it('must name the accounts, or all of them', async () => {
     const world = await held();
     expect((await post(world, 'drop', {})).status).toBe(400);
     expect((await post(world, 'drop', { all: true, accounts: [] })).status).toBe(400);

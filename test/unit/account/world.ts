@@ -14,12 +14,12 @@ import { createLogger } from '../../../lib/shared/log.ts';
 
 type Living = Account & { enabled: boolean };
 
-/** A Keystone that knows what it is told, and can be away. */
+/** A Keystone in memory that can fail. */
 export class FakeKeystone implements Keystone {
   readonly accounts = new Map<string, Living>();
   readonly roles: { projectId: ProjectId; userId: UserId }[] = [];
   readonly groups = new Map<string, UserId[]>();
-  /** Called before each answer: throw to be away. */
+  /** Called before each answer. It throws if Keystone is to fail. */
   fault: (call: string) => void = () => undefined;
   asked: string[] = [];
 
@@ -40,7 +40,7 @@ export class FakeKeystone implements Keystone {
   }
   async show(type: Account['type'], id: string): Promise<KeystoneState> {
     const domain = type === 'project' ? this.accounts.get(`domain/${id}`) : undefined;
-    // Keystone shows a domain as a project as well, one without a domain.
+    // Keystone also shows a domain as a project without a domain.
     const asProject: Living | undefined = domain && {
       type: 'project',
       id: ProjectId.parse(id),
@@ -88,14 +88,14 @@ export const away = (): never => {
     code: 'keystone.http.503',
     class: 'Transient',
     service: 'keystone',
-    message: 'Keystone is away',
+    message: 'Keystone does not answer',
     advice: 'Wait.',
   });
 };
 
 export const silent = createLogger('silent');
 
-/** An engine in memory, a Keystone, a clock, and ingest between them. */
+/** The function `ingest` with an engine in memory, a Keystone and a clock. */
 export class World {
   readonly engine = new SteppedEngine();
   readonly keystone = new FakeKeystone();
@@ -106,7 +106,7 @@ export class World {
     now: () => this.engine.time,
   };
 
-  /** Hands bodies to ingest as one batch. */
+  /** Delivers these bodies to `ingest` as one batch. */
   async take(...bodies: (string | Uint8Array)[]): Promise<void> {
     await this.takeReceived(...bodies.map((body) => this.received(body)));
   }
@@ -150,7 +150,7 @@ export class World {
   get delayed() {
     return this.engine.waiting.filter(({ message }) => message.type === 'notification.received');
   }
-  /** What waits because Keystone was away is handed over again, once it is due. */
+  /** Advances the clock to the next delayed notification, and delivers those that are due. */
   async takeDelayed(): Promise<void> {
     this.engine.time = Math.max(
       this.engine.time,

@@ -14,7 +14,7 @@ afterEach(async () => {
   await Promise.all(running.map((one) => one.stop()));
 });
 
-/** A process beside others that share its store; it hears every notification since ever. */
+/** One of several processes that share a store. It has always received every notification. */
 function start(name: string, sweepMillis = HOUR, sweep = async () => ({ held: 0 })): void {
   running.push(
     startInventorySync({
@@ -54,7 +54,7 @@ describe('the sweep', () => {
   it('that fails is retried by the process that claimed it', async () => {
     let failures = 1;
     start('a', HOUR, async () => {
-      if (failures-- > 0) throw new Error('Keystone is away');
+      if (failures-- > 0) throw new Error('Keystone does not answer');
       return { held: 7 };
     });
     await until('the fill', () => count(/fills/) === 1);

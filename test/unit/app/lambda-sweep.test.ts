@@ -1,7 +1,7 @@
 import { sweepStage } from '../../../lib/app/lambda/sweep.ts';
 
 describe('one run of the sweep on AWS', () => {
-  it('counts what waits for a person: held operations, tripped caps, suspicious deletions', async () => {
+  it('counts what waits for an operator: held operations, tripped caps, suspicious deletions', async () => {
     const counted: Record<string, number> = {};
     const held = [{ hold: { about: 'cap' } }, { hold: { about: 'keystoneAction' } }];
     const propagator = {

@@ -7,7 +7,7 @@ import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { readSettings } from '../../../lib/shared/settings.ts';
 import { freshMemoize } from '../../../lib/task/run.ts';
 import { defineService } from '../../../lib/task/service.ts';
-import { reachOf } from '../task/context.ts';
+import { contextOf } from '../task/context.ts';
 
 const known = [
   defineService({ name: 'nova', catalogTypes: ['compute'], noProjectResources: 'a test' }),
@@ -36,13 +36,13 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
   };
   const refused = async (...paths: string[]): Promise<string> => {
     const thrown = await loadPlugins(known, paths).catch((error: unknown) => error);
-    if (!(thrown instanceof PropagatorError)) throw new Error('it was taken');
+    if (!(thrown instanceof PropagatorError)) throw new Error('the module was accepted');
     expect(thrown.report).toMatchObject({ code: 'settings.service-module', class: 'Denied' });
     for (const path of paths) expect(thrown.message).toContain(path);
     return thrown.message;
   };
 
-  it('adds services after the known ones: a service or a function that creates one, in JavaScript or TypeScript', async () => {
+  it('adds a service, or a function that creates one, in JavaScript or TypeScript', async () => {
     const text = `export default ({ defineService, defineType, PropagatorError, z }: { [tool: string]: any }) => defineService({
       name: 'billing', catalogTypes: [], resourceTypes: [defineType({
         name: 'subscription',
@@ -66,7 +66,7 @@ describe('PROPAGATOR_SERVICE_MODULES', () => {
       'cmdb',
       'late',
     ]);
-    const context = { ...reachOf(), once: freshMemoize() };
+    const context = { ...contextOf(), once: freshMemoize() };
     const seen = await services[2]?.resourceTypes[0]?.list(context);
     expect(seen?.resources).toMatchObject([{ id: 'target', owner: 'target' }]);
     expect(() => seen?.resources[0]?.remove()).toThrow(PropagatorError);

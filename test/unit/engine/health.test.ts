@@ -7,7 +7,7 @@ import { StoreHealth } from '../../../lib/engine/postgres/health.ts';
 import { makeBoss } from '../../../lib/engine/postgres/queues.ts';
 import { migrate } from '../../../lib/engine/postgres/schema.ts';
 
-/** A database whose transactions do what the test says. */
+/** A database whose transactions run the function of the test. */
 function database(transaction: () => Promise<unknown>) {
   const seen = { transactions: 0 };
   const port = {
@@ -21,8 +21,8 @@ function database(transaction: () => Promise<unknown>) {
 
 const NOT_WRITABLE = { report: { code: 'engine.database.not-writable' } };
 
-describe('The health of the store', () => {
-  it('is a write, which checks within 2 s share', async () => {
+describe('the health of the store', () => {
+  it('is a write, which all checks within 2 s share', async () => {
     let now = 0;
     const { seen, port } = database(async () => undefined);
     const health = new StoreHealth(port, () => now);
@@ -49,7 +49,7 @@ describe('The health of the store', () => {
     await expect(health.check()).resolves.toBeUndefined();
   });
 
-  it('is true again a minute after a failed commit, when a write succeeds', async () => {
+  it('is true again a minute after a failed commit if a write succeeds', async () => {
     let now = 0;
     const { port } = database(async () => undefined);
     const health = new StoreHealth(port, () => now);
@@ -58,7 +58,7 @@ describe('The health of the store', () => {
     await expect(health.check()).resolves.toBeUndefined();
   });
 
-  it('is false when the write hangs, and no second write begins meanwhile', async () => {
+  it('is false if the write does not end, and no second write starts meanwhile', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const { seen, port } = database(() => promise);
     const health = new StoreHealth(port);
@@ -69,11 +69,11 @@ describe('The health of the store', () => {
   }, 10_000);
 });
 
-describe('The health of a real database', () => {
+describe('the health of a real database', () => {
   const folder = mkdtempSync(join(tmpdir(), 'health-'));
   let store: Database;
   let boss: ReturnType<typeof makeBoss>;
-  /** A new one for each check: checks within 2 s share a write. */
+  /** Each check needs a new health, because checks within 2 s share a write. */
   const check = () => new StoreHealth(store).check();
 
   beforeAll(async () => {
@@ -88,7 +88,7 @@ describe('The health of a real database', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('is true while the database stores what it is given', async () => {
+  it('is true while the database accepts writes', async () => {
     await expect(check()).resolves.toBeUndefined();
   });
 
@@ -100,7 +100,7 @@ describe('The health of a real database', () => {
     await expect(check()).resolves.toBeUndefined();
   });
 
-  it('is false while the disk takes no row more, and true once it has space', async () => {
+  it('is false while the disk is full, and true once it has space', async () => {
     await store.script(`
       CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN RAISE disk_full USING MESSAGE = 'No space left on device'; END $$;

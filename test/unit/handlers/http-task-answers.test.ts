@@ -37,8 +37,8 @@ afterEach(async () => {
   if (server.listening) await new Promise((resolve) => server.close(resolve));
 });
 
-/** Delivers what is due now; the service of the operator's own is asked over HTTP. */
-async function turn(most = 40): Promise<void> {
+/** Delivers the messages that are due. The HTTP plugin is called over HTTP. */
+async function deliver(most = 40): Promise<void> {
   for (let n = 0; n < most; n += 1) {
     const next = world.engine.waiting.find(({ dueAt }) => dueAt <= world.engine.time);
     if (!next) return;
@@ -54,11 +54,11 @@ async function turn(most = 40): Promise<void> {
 }
 const wait = (seconds: number): Promise<void> => {
   world.engine.time += seconds * 1000;
-  return turn();
+  return deliver();
 };
 const billing = (): Task => world.task('billing');
-/** Whatever it is asked, it has done it. */
-const wellAgain: typeof answer = (response, { phase }) =>
+/** Reports each phase as finished. */
+const answerFinished: typeof answer = (response, { phase }) =>
   response.writeHead(200).end(body('finished', phase, { result: 'finished' }));
 const body = (type: string, phase: string, data: object) =>
   JSON.stringify({ type: `service.${type}`, phase, data });
@@ -70,15 +70,15 @@ const everything = () =>
     world.engine.waiting,
   ]);
 
-/** A report of each kind with `text` in each of its free texts. */
+/** A report of each type with `text` in each of its free texts. */
 const TEXTS = (text: string) => {
   const condition = { class: 'Blocked', actor: 'operator', count: 1 };
-  const told = { message: text, advice: text, example: text, requestId: text };
+  const texts = { message: text, advice: text, example: text, requestId: text };
   const error = {
     ...{ class: 'Transient', code: text, message: text, advice: text },
     ...{ service: text, region: text, requestId: text },
   };
-  const conditions = [{ ...condition, ...told }];
+  const conditions = [{ ...condition, ...texts }];
   return [
     ['progressed', { conditions, again: { afterSeconds: 60, error, returned: error } }],
     ['failed', { conditions, error: { ...error, class: 'Unexpected' } }],
@@ -100,32 +100,32 @@ describe('a secret in any free text of a report', () => {
 
   it.each(CASES)('%s, answered as %s, is neither stored nor shown', async (_, type, data) => {
     answer = (response, { phase }) => response.writeHead(200).end(body(type, phase, data));
-    await turn();
+    await deliver();
     expect(everything()).not.toContain(SECRET_PART);
     expect(await shown()).not.toContain(SECRET_PART);
   });
 
   it.each(CASES)('%s, reported as %s, is neither stored nor shown', async (_, type, data) => {
-    await turn();
+    await deliver();
     const report = { type: `service.${type}`, phase: 'plan', data };
     const path = `/v1/tasks/${encodeURIComponent(billing().id)}/report`;
     expect(await world.call('POST', path, report)).toMatchObject({ status: 202 });
-    await turn();
+    await deliver();
     expect(everything()).not.toContain(SECRET_PART);
     expect(await shown()).not.toContain(SECRET_PART);
   });
 });
 
-describe('what a service of the operator’s own answers', () => {
-  it('is kept on one line, without control characters, and bounded', async () => {
+describe('the answer of an HTTP plugin', () => {
+  it('is stored on one line, without control characters, and with a limited length', async () => {
     const text = `\u001b[2Jfirst\u0000 line\r\nsecond\u202e line ${'x'.repeat(5_000)}`;
     const [[type, data]] = TEXTS(text);
     answer = (response, { phase }) => response.writeHead(200).end(body(type, phase, data));
-    await turn();
+    await deliver();
     const { error, conditions } = billing();
     expect(error?.message).toMatch(/^\[2Jfirst line second line x+…$/);
-    for (const told of [error?.message, error?.advice, conditions[0]?.message])
-      expect(told?.length).toBe(500);
+    for (const shown of [error?.message, error?.advice, conditions[0]?.message])
+      expect(shown?.length).toBe(500);
     for (const name of [error?.code, error?.requestId, conditions[0]?.example])
       expect(name?.length).toBe(200);
   });
@@ -138,31 +138,31 @@ describe('what a service of the operator’s own answers', () => {
       },
       'the limit is 25',
     ],
-    ['more than it may', { because: 'x'.repeat(300_000) }, 'larger than 256 KB'],
-  ])('with %s is a failed try', async (_, data, message) => {
+    ['too long a body', { because: 'x'.repeat(300_000) }, 'larger than 256 KB'],
+  ])('with %s is a failed attempt', async (_, data, message) => {
     answer = (response, { phase }) =>
       response.writeHead(200).end(body('finished', phase, { result: 'finished', ...data }));
-    await turn();
+    await deliver();
     expect(billing()).toMatchObject({
       state: 'planning',
       error: { class: 'Unexpected', message: expect.stringContaining(message) },
     });
   });
 
-  it.each(SECRET_TEXTS)('is kept without %s', async (_, text) => {
+  it.each(SECRET_TEXTS)('is stored without %s', async (_, text) => {
     const conditions = [{ class: 'Blocked', message: text, actor: 'operator', count: 1 }];
     const error = { code: 'billing.500', class: 'Transient', message: text, advice: text };
     answer = (response, { phase }) =>
       response
         .writeHead(200)
         .end(body('progressed', phase, { conditions, again: { afterSeconds: 60, error } }));
-    await turn();
+    await deliver();
     expect(billing().error).toMatchObject({ message: expect.stringContaining('[redacted]') });
     expect(everything()).not.toContain(SECRET_PART);
   });
 
   it.each<[string, (response: ServerResponse) => void, string]>([
-    ['nothing, for it hangs up', (response) => response.destroy(), 'does not answer'],
+    ['a closed connection', (response) => response.destroy(), 'does not answer'],
     [
       'half a body',
       (response) =>
@@ -173,15 +173,15 @@ describe('what a service of the operator’s own answers', () => {
     ['401', (response) => response.writeHead(401).end(SECRET), 'answered 401'],
     ['404', (response) => response.writeHead(404).end(SECRET), 'answered 404'],
     ['204', (response) => response.writeHead(204).end(), 'answered 204'],
-  ])('%s: it is asked again, and nothing is taken for done', async (_, how, message) => {
+  ])('%s: the plugin is called again, and the task is not finished', async (_, how, message) => {
     answer = how;
-    await turn();
+    await deliver();
     expect(billing()).toMatchObject({
       state: 'planning',
       error: { class: 'Transient', message: expect.stringContaining(message) },
     });
     expect(everything()).not.toContain(SECRET);
-    answer = wellAgain;
+    answer = answerFinished;
     for (let n = 0; n < 3; n += 1) await wait(60);
     expect(billing()).toMatchObject({ state: 'finished', error: undefined });
   });
@@ -192,12 +192,12 @@ describe('what a service of the operator’s own answers', () => {
     ['an empty body', '', 'its answer is no JSON'],
     ['JSON that is no report', JSON.stringify({ token: SECRET }), 'its answer is no report'],
     [
-      'a report of an unknown kind',
+      'a report of an unknown type',
       body('exploded', 'plan', { why: SECRET }),
       'its answer is no report',
     ],
     [
-      'a count that is none',
+      'a count that is not a number',
       body('finished', 'plan', {
         result: 'finished',
         counts: { 'billing.bill': { listed: SECRET } },
@@ -205,25 +205,28 @@ describe('what a service of the operator’s own answers', () => {
       'its answer is no report',
     ],
     [
-      'an end in another phase',
+      'the end of another phase',
       body('finished', 'apply', { result: 'finished' }),
       'the report is about phase apply',
     ],
-  ])('200 with %s: a failed try, told without a word of it', async (_, text, message) => {
-    answer = (response) => response.writeHead(200).end(text);
-    await turn();
-    expect(billing()).toMatchObject({
-      state: 'planning',
-      attempts: 1,
-      error: { code: 'billing.answer', class: 'Unexpected' },
-    });
-    expect(billing().error?.message).toContain(message);
-    expect(everything()).not.toContain(SECRET);
-  });
+  ])(
+    '200 with %s: the attempt fails, and the error contains nothing of the body',
+    async (_, text, message) => {
+      answer = (response) => response.writeHead(200).end(text);
+      await deliver();
+      expect(billing()).toMatchObject({
+        state: 'planning',
+        attempts: 1,
+        error: { code: 'billing.answer', class: 'Unexpected' },
+      });
+      expect(billing().error?.message).toContain(message);
+      expect(everything()).not.toContain(SECRET);
+    },
+  );
 
-  it('nothing at all, for nobody listens', async () => {
+  it('is missing, because no process listens', async () => {
     await new Promise((resolve) => server.close(resolve));
-    await turn();
+    await deliver();
     expect(billing()).toMatchObject({
       state: 'planning',
       error: { code: 'billing.unreachable', class: 'Transient' },
@@ -232,13 +235,13 @@ describe('what a service of the operator’s own answers', () => {
   });
 
   it.each([301, 302, 303, 307, 308])(
-    'a redirect %i: it is not followed, and the question goes nowhere else',
+    'redirect %i: it is not followed, and no other URL is called',
     async (status) => {
       answer = (response, { path }) =>
         path === '/elsewhere'
           ? response.writeHead(200).end(body('finished', 'plan', { result: 'finished' }))
           : response.writeHead(status, { location: '/elsewhere' }).end();
-      await turn();
+      await deliver();
       expect(asked.map(({ path }) => path)).toEqual(['/tasks']);
       expect(billing()).toMatchObject({
         state: 'planning',
@@ -247,13 +250,13 @@ describe('what a service of the operator’s own answers', () => {
     },
   );
 
-  it('is given up after the tries, as a dead letter; redriven, it goes on', async () => {
+  it('is invalid repeatedly: the task is dead-lettered, and continues after a redrive', async () => {
     answer = (response) => response.writeHead(200).end('{}');
-    await turn();
+    await deliver();
     for (let n = 0; n < 8; n += 1) await wait(300);
     expect(billing().state).toBe('dead-lettered');
     expect(world.engine.deadLetterList.map(({ queue }) => queue)).toEqual(['service-billing']);
-    answer = wellAgain;
+    answer = answerFinished;
     await world.engine.redrive({}, { by: 'bob' });
     for (let n = 0; n < 4; n += 1) await wait(60);
     expect(billing().state).toBe('finished');
@@ -261,9 +264,9 @@ describe('what a service of the operator’s own answers', () => {
   });
 });
 
-describe('what it is asked', () => {
-  it('is the event itself, without a token, a password or a key', async () => {
-    await turn();
+describe('the request to an HTTP plugin', () => {
+  it('contains the event, without a token, a password or a key', async () => {
+    await deliver();
     expect(asked).toHaveLength(1);
     expect(JSON.parse(asked[0]?.body ?? '')).toMatchObject({
       type: 'service.requested',
@@ -280,14 +283,14 @@ describe('what it is asked', () => {
     );
   });
 
-  it('is nothing while something forbids a removal, nor for a pass that is over', async () => {
-    answer = wellAgain;
-    await turn();
+  it('is not sent while a removal is forbidden, nor for a run that has ended', async () => {
+    answer = answerFinished;
+    await deliver();
     expect(billing().state).toBe('pending');
     world.engine.time += 2000;
-    for (let n = 0; n < 20 && world.state !== 'running'; n += 1) await turn(1);
+    for (let n = 0; n < 20 && world.state !== 'running'; n += 1) await deliver(1);
     world.protectedProjects = [TARGET];
-    await turn();
+    await deliver();
     expect(billing()).toMatchObject({
       state: 'requested',
       conditions: [{ message: expect.stringContaining('protected') }],
@@ -313,17 +316,17 @@ describe('POST /v1/tasks/:id/report', () => {
   const done = { type: 'service.finished', phase: 'plan', data: { result: 'finished' } };
 
   it.each<[string, string, unknown, number]>([
-    ['of a service of ours', 'compute/one', done, 403],
-    ['of a task that there is not', 'billing/nowhere', done, 404],
+    ['of a built-in service', 'compute/one', done, 403],
+    ['of a task that does not exist', 'billing/nowhere', done, 404],
     ['about another phase', 'billing/everywhere', { ...done, phase: 'apply' }, 409],
     [
-      'that ends in a word that there is not',
+      'with an unknown result',
       'billing/everywhere',
       { ...done, data: { result: 'probably' } },
       400,
     ],
     [
-      'with a count below nothing',
+      'with a negative count',
       'billing/everywhere',
       {
         ...done,
@@ -332,15 +335,15 @@ describe('POST /v1/tasks/:id/report', () => {
       400,
     ],
     [
-      'that wants to be asked again in the past',
+      'with a negative delay',
       'billing/everywhere',
       { type: 'service.progressed', phase: 'plan', data: { again: { afterSeconds: -1 } } },
       400,
     ],
-    ['that is garbage', 'billing/everywhere', 'garbage', 400],
-    ['that is nothing', 'billing/everywhere', '', 400],
-  ])('%s is not taken, with a reason, and changes nothing', async (_, where, what, status) => {
-    await turn();
+    ['that is no JSON object', 'billing/everywhere', 'garbage', 400],
+    ['that is empty', 'billing/everywhere', '', 400],
+  ])('%s is refused with a reason, and changes nothing', async (_, where, what, status) => {
+    await deliver();
     const before = world.stored;
     const { length } = world.engine.waiting;
     const answered = await report(`${world.operation.id}/${where}`, what);
@@ -349,16 +352,16 @@ describe('POST /v1/tasks/:id/report', () => {
       body: { error: { code: expect.stringMatching(/^api\./), message: expect.any(String) } },
     });
     expect(world.engine.waiting).toHaveLength(length);
-    await turn();
+    await deliver();
     expect(world.stored).toEqual(before);
   });
 
-  it('about a task whose turn it is not, or that has ended, is not taken', async () => {
+  it('about a task that was not requested is refused', async () => {
     world.cloud.broken.set('compute', failure('Transient'));
-    await turn();
+    await deliver();
     const { id } = billing();
     expect(await report(id, done)).toMatchObject({ status: 202, body: { taken: id } });
-    await turn();
+    await deliver();
     expect(billing().state).toBe('pending');
     expect(await report(id, done)).toMatchObject({
       status: 409,
@@ -366,14 +369,14 @@ describe('POST /v1/tasks/:id/report', () => {
     });
   });
 
-  it('is taken also where the door has decoded its address, as that of AWS does', async () => {
-    await turn();
+  it('is accepted also if the API has decoded the path, as API Gateway of AWS does', async () => {
+    await deliver();
     const { id } = billing();
     expect(await report(id, done, id)).toMatchObject({ status: 202, body: { taken: id } });
   });
 
-  it('cannot say that somebody enabled the project', async () => {
-    await turn();
+  it('cannot report that the project was enabled', async () => {
+    await deliver();
     const again = { afterSeconds: 5, enabled: true };
     expect(
       await report(billing().id, { type: 'service.progressed', phase: 'plan', data: { again } }),
@@ -381,7 +384,7 @@ describe('POST /v1/tasks/:id/report', () => {
     expect(JSON.stringify(world.engine.waiting)).not.toContain('enabled');
   });
 
-  it('names a task by its id and by nothing else', async () => {
+  it('accepts only the id of a task in its path', async () => {
     expect(TaskId.safeParse('op-000000000000/billing/everywhere').success).toBe(true);
     expect((await report('billing', done)).status).toBe(400);
     expect((await report('../operations', done)).status).toBe(400);

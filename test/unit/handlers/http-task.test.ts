@@ -9,17 +9,17 @@ import { apiAccess, changeBy } from '../../api-tokens.ts';
 import { listen, readBody } from '../../cloud/http.ts';
 import { deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
 
-const PATIENCE = 600_000;
+const STALL_TIMEOUT = 600_000;
 const Asked = z.object({
   type: z.literal('service.requested'),
   data: z.looseObject({ taskId: z.string(), phase: z.string(), project: z.string() }),
 });
 type Asked = z.infer<typeof Asked>;
 
-/** A small world with a service of the operator's own, which is asked over HTTP. */
+/** A small world with an HTTP plugin. */
 class RemoteWorld extends SmallWorld {
   readonly asked: Asked[] = [];
-  /** What it answers, and with which status. */
+  /** The status and the body with which the plugin answers. */
   answer: (asked: Asked) => { status: number; json?: unknown } = () => ({ status: 202 });
   #server: Server | undefined;
   #url = '';
@@ -53,7 +53,7 @@ class RemoteWorld extends SmallWorld {
     return {
       ...super.deps,
       httpPlugins: [ServiceName.parse('cmdb')],
-      stallTimeoutMillis: PATIENCE,
+      stallTimeoutMillis: STALL_TIMEOUT,
     };
   }
 
@@ -71,10 +71,10 @@ class RemoteWorld extends SmallWorld {
   }
 
   /**
-   * What is due now is delivered, and what comes of it at once, one by one; nothing that waits.
-   * Stops before a message when told to.
+   * Delivers the messages that are due, one by one, and the messages that follow at once. Stops
+   * before a message if `enough` is true.
    */
-  async turn(enough: () => boolean = () => false): Promise<void> {
+  async deliver(enough: () => boolean = () => false): Promise<void> {
     for (;;) {
       const next = this.engine.waiting.find(({ dueAt }) => dueAt <= this.engine.time);
       if (!next || enough()) return;
@@ -85,7 +85,7 @@ class RemoteWorld extends SmallWorld {
 
   async wait(seconds: number): Promise<void> {
     this.engine.time += seconds * 1000;
-    await this.turn();
+    await this.deliver();
   }
 
   async report(json: unknown, taskId: string = this.task?.id ?? ''): Promise<number> {
@@ -116,29 +116,29 @@ const waitsOn = async () => {
     on.startsWith('cmdb'),
   );
 };
-/** Counted, and asked to remove: Keystone is asked a second time meanwhile. */
-const untilClean = async (): Promise<void> => {
-  await world.turn();
+/** Phase plan has ended, Keystone has confirmed the deletion, and phase apply is requested. */
+const untilApply = async (): Promise<void> => {
+  await world.deliver();
   expect(await world.report(finished('plan', 1))).toBe(202);
   await world.wait(2);
   expect(world.task).toMatchObject({ state: 'requested', phase: 'apply' });
 };
 
-describe('a service of the operator that is asked over HTTP', () => {
+describe('an HTTP plugin', () => {
   it.each(['plan', 'apply'])(
-    'may report before anybody has read that it will: %s',
+    'may report before the coordinator has handled its answer 202: %s',
     async (phase) => {
       if (phase === 'apply') {
-        await world.turn();
+        await world.deliver();
         await world.report(finished('plan', 1));
-        await world.turn();
+        await world.deliver();
         world.engine.time += 2000;
       }
       const asked = world.asked.length;
-      await world.turn(() => world.asked.length > asked);
+      await world.deliver(() => world.asked.length > asked);
       expect(world.task?.phase).toBe(phase);
       expect(await world.report(finished(phase, phase === 'plan' ? 1 : 0))).toBe(202);
-      await world.turn();
+      await world.deliver();
       expect(world.task).toMatchObject(
         phase === 'plan'
           ? { state: 'pending', counts: { 'cmdb.asset': { found: 1, left: 1 } } }
@@ -147,7 +147,7 @@ describe('a service of the operator that is asked over HTTP', () => {
     },
   );
 
-  it('is finished when it says so in its answer', async () => {
+  it('is finished if its answer is a report of the end', async () => {
     world.answer = ({ data: { phase } }) => ({
       status: 200,
       json: finished(phase, phase === 'plan' ? 1 : 0),
@@ -164,32 +164,32 @@ describe('a service of the operator that is asked over HTTP', () => {
     expect([...world.engine.operations.values()]).toMatchObject([{ state: 'finished' }]);
   });
 
-  it('is waited for, by name, asked again, and after the patience the operator must look', async () => {
-    await world.turn();
+  it('that does not report is named, called again, and needs an operator after the stall timeout', async () => {
+    await world.deliver();
     expect(await waitsOn()).toMatchObject([
       { on: 'cmdb: cmdb was asked and has not reported yet', actor: 'none' },
     ]);
     await world.wait(59);
     expect(world.asked.length).toBe(1);
-    // The minute is over; the next question waits a quarter of the time that nothing moved.
+    // The minute has passed. The next call waits for a quarter of the time without progress.
     await world.wait(1);
     await world.wait(15);
     expect(world.asked.length).toBe(2);
-    for (let waited = 0; waited < PATIENCE + 150_000; waited += 10_000) await world.wait(10);
+    for (let waited = 0; waited < STALL_TIMEOUT + 150_000; waited += 10_000) await world.wait(10);
     expect(await waitsOn()).toMatchObject([
       { actor: 'operator', advice: expect.stringContaining('/v1/tasks/op-') },
     ]);
     expect(await world.report(finished('plan'))).toBe(202);
-    await world.turn();
+    await world.deliver();
     expect(world.task).toMatchObject({ state: 'requested', phase: 'apply' });
     expect(await waitsOn()).toMatchObject([{ actor: 'none' }]);
   });
 
   it.each([
     ['500', { status: 500 }, 'answered 500'],
-    ['something else than a report', { status: 200, json: { ok: true } }, 'cmdb: '],
+    ['a body that is no report', { status: 200, json: { ok: true } }, 'cmdb: '],
     [
-      'the end of a survey to the order to remove',
+      'the end of phase plan in phase apply',
       { status: 200, json: finished('plan') },
       'the report is about phase plan',
     ],
@@ -201,7 +201,7 @@ describe('a service of the operator that is asked over HTTP', () => {
   ])('is not finished by %s', async (_title, answer, reason) => {
     world.answer = ({ data: { phase } }) =>
       phase === 'plan' ? { status: 200, json: finished(phase, 1) } : answer;
-    await world.turn();
+    await world.deliver();
     await world.wait(2);
     expect(world.task).toMatchObject({
       state: 'requested',
@@ -214,24 +214,24 @@ describe('a service of the operator that is asked over HTTP', () => {
     expect(world.task).toMatchObject({ state: 'finished' });
   });
 
-  it('may not report what contradicts the question, nor what was not asked, nor for another service', async () => {
-    await untilClean();
+  it('may not send a contradictory or unexpected report, nor one for another service', async () => {
+    await untilApply();
     const before = world.task;
     expect(await world.report(finished('apply', 1))).toBe(409);
     expect(await world.report(finished('plan'))).toBe(409);
     expect(await world.report({ type: 'service.progressed', phase: 'apply', data: {} })).toBe(400);
     expect(await world.report(finished('apply'), `${before?.operationId}/middle/one`)).toBe(403);
     expect(await world.report(finished('apply'), `${before?.operationId}/cmdb/two`)).toBe(404);
-    await world.turn();
+    await world.deliver();
     expect(world.task).toEqual(before);
     expect(await world.report(finished('apply'))).toBe(202);
-    await world.turn();
+    await world.deliver();
     expect(world.task).toMatchObject({ state: 'finished' });
     expect(await world.report(finished('apply'))).toBe(409);
   });
 
-  it('says what is left and when it wants to be asked again', async () => {
-    await untilClean();
+  it('reports what is left and when it must be called again', async () => {
+    await untilApply();
     const asset = {
       class: 'Blocked',
       message: '1 asset is under audit',
@@ -240,7 +240,7 @@ describe('a service of the operator that is asked over HTTP', () => {
     };
     const data = { counts: one(1), conditions: [asset], again: { afterSeconds: 30 } };
     expect(await world.report({ type: 'service.progressed', phase: 'apply', data })).toBe(202);
-    await world.turn();
+    await world.deliver();
     expect(await waitsOn()).toMatchObject([
       { on: 'cmdb: 1 asset is under audit', actor: 'operator' },
     ]);

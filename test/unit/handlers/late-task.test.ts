@@ -13,7 +13,7 @@ const service = defineService({
   noProjectResources: 'a test',
 });
 
-/** A pass of a cloud that takes every call and answers none. */
+/** A run in a cloud that accepts every call and answers none. */
 async function runOf(lateMillis: number): Promise<Message[]> {
   const committed: Message[] = [];
   const message = requested('nova');
@@ -38,8 +38,8 @@ async function runOf(lateMillis: number): Promise<Message[]> {
   return committed;
 }
 
-describe('a pass that does not end', () => {
-  it('is told as a service that does not answer, and so is asked for again', async () => {
+describe('a run that does not end', () => {
+  it('is reported as a service that does not answer, so the run is requested again', async () => {
     const { data } = requested('nova');
     expect(await runOf(20)).toMatchObject([
       {
@@ -53,7 +53,7 @@ describe('a pass that does not end', () => {
     ]);
   });
 
-  it('is told before the function is killed, and after the last call of a removal that it began in its budget may have ended', () => {
+  it('is reported before the function is killed, and late enough for the last removal that it started', () => {
     const { budgetMillis, lateMillis } = taskDeps({ settings: {}, cloud: {} } as LambdaContext);
     const [, , nova] = topologyOf('propagator-test', ['nova']).queues;
     expect(lateMillis).toBeLessThanOrEqual((nova?.functionSeconds ?? 0) * 1000 - 20_000);

@@ -23,7 +23,7 @@ describe('a disabled project', () => {
     expect(world.operations('resume')).toEqual([]);
   });
 
-  it('is suspended, and the proof is later than the cached tokens', async () => {
+  it('is suspended, and verified after the cached tokens have expired', async () => {
     await world.set('project', false);
     await world.settle();
     expect(states()).toEqual(['off*', 'off', 'off*', 'off']);
@@ -35,7 +35,7 @@ describe('a disabled project', () => {
     expect(world.shown(CONTROL).map(({ state }) => state)).toEqual(['on', 'off', 'on', 'off']);
   });
 
-  it('that a cached token started again meanwhile is suspended again, to the first record', async () => {
+  it('is suspended again if a cached token starts a resource; the first record is kept', async () => {
     await world.set('project', false);
     for (let n = 0; n < 200 && states()[2] !== 'off*'; n += 1) await world.deliver(0);
     expect(newest('suspend')?.state).toBe('running');
@@ -50,7 +50,7 @@ describe('a disabled project', () => {
 });
 
 describe('a resume', () => {
-  it('leaves alone what another actor has changed or removed, and reports it', async () => {
+  it('does not touch a resource that another actor has changed or removed, and reports it', async () => {
     await world.set('project', false);
     await world.settle();
     const [outer] = world.machines.get('outer') ?? [];
@@ -71,7 +71,7 @@ describe('a resume', () => {
     expect(await world.recordsOf(TARGET)).toEqual([]);
   });
 
-  it('waits for the hold of an operator, whatever Keystone shows', async () => {
+  it('waits for the hold of an operator, even if Keystone shows the project enabled', async () => {
     await world.set('project', false);
     await world.settle();
     const hold = { by: 'ann', reason: 'the invoice', at: 1 };
@@ -85,7 +85,7 @@ describe('a resume', () => {
     expect(states()).toEqual(['on', 'off', 'on', 'off']);
   });
 
-  it('of a domain leaves a project suspended that was disabled by itself', async () => {
+  it('of a domain does not resume a project that was disabled on its own', async () => {
     await world.set('project', false);
     await world.settle();
     await world.set('domain', false);

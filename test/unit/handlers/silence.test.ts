@@ -81,12 +81,12 @@ function drip(response: ServerResponse): void {
   response.on('close', () => clearInterval(timer));
 }
 
-describe('a service that is counted', () => {
+describe('a service in phase plan', () => {
   it.each<[string, (response: ServerResponse) => void]>([
     ['never answers', () => undefined],
     ['sends its answer byte by byte', drip],
   ])(
-    'and that %s is given up soon: the operation goes on without its count',
+    'that %s is reported as slow, and its calls are aborted',
     async (_, answer) => {
       cloud.script = (asked, response) => {
         watchClose(response);
@@ -102,13 +102,13 @@ describe('a service that is counted', () => {
       ]);
       expect(millis).toBeGreaterThanOrEqual(SILENCE);
       expect(millis).toBeLessThan(10_000);
-      // The calls that were under way are aborted. On a busy machine one may not have begun.
+      // The open calls are aborted. On a busy machine one call may not have started.
       while (closed < begun) await delay(10);
     },
     30_000,
   );
 
-  it('takes its time, as long as answers come', async () => {
+  it('may take longer while its answers arrive', async () => {
     const pages = 6;
     cloud.script = async (asked, response) => {
       if (asked.path.endsWith('/routers')) return json(response, 200, { routers: [] });

@@ -16,7 +16,7 @@ const oneAtATime = (world: SmallWorld) => ({
 });
 
 describe('the stop switch', () => {
-  it('ends the removals of a running task at once, and all of it goes on after resume-all', async () => {
+  it('stops the removals of a running task at once, and resume-all continues them', async () => {
     const world = worldOf();
     const { engine } = world;
     const deps = oneAtATime(world);
@@ -25,7 +25,7 @@ describe('the stop switch', () => {
       removals += 1;
       if (removals !== 2) return;
       await decide(world, 'stopped');
-      // The age that an answer of the store may have.
+      // The longest time for which an answer of the store is cached.
       engine.time += 1000;
     };
     await world.handle(deleted(TARGET), deps);
@@ -53,7 +53,7 @@ describe('the stop switch', () => {
     expect([...engine.operations.values()]).toMatchObject([{ state: 'finished' }]);
   });
 
-  it('lets no run begin to remove, also after hours', async () => {
+  it('lets no run start a removal, also after hours', async () => {
     const world = worldOf();
     await decide(world, 'stopped');
     await world.handle(deleted(TARGET));
@@ -65,11 +65,11 @@ describe('the stop switch', () => {
     expect(world.resources(TARGET)).toBe(0);
   });
 
-  it('lets nothing be removed while the store does not say whether there is a stop', async () => {
+  it('prevents all removals while the store cannot be read', async () => {
     const world = worldOf();
     const { reads } = world.engine;
     const read = reads.stopDecision;
-    reads.stopDecision = () => Promise.reject(new Error('away'));
+    reads.stopDecision = () => Promise.reject(new Error('the store does not answer'));
     await world.handle(deleted(TARGET));
     await world.settle(world.deps, 20);
     expect(world.resources(TARGET)).toBe(12);
@@ -78,7 +78,7 @@ describe('the stop switch', () => {
     expect(world.resources(TARGET)).toBe(0);
   });
 
-  it('lets Keystone actions wait: the project is neither disabled nor deleted', async () => {
+  it('delays Keystone actions: the project is neither disabled nor deleted', async () => {
     const world = new LivingWorld(EVERY_CLASS);
     await world.ask();
     await world.until(() => world.state === 'pre-delete');

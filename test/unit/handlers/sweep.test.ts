@@ -8,7 +8,7 @@ const record = (key: string) => world.engine.accounts.get(key);
 const operationAbout = (id: string) =>
   [...world.engine.operations.values()].find(({ scope }) => scope.id === id);
 
-/** A filled inventory: 1 domain, 20 projects, 20 users; the clock has moved on since. */
+/** An inventory with 1 domain, 20 projects and 20 users, filled some time ago. */
 beforeEach(async () => {
   world = new World();
   world.keystone.put(domain('d1'));
@@ -22,7 +22,7 @@ beforeEach(async () => {
 });
 
 describe('a change that no notification announced', () => {
-  it('opens the operation of an announced one: a deleted project, domain and user', async () => {
+  it('opens the same operations as an announced change: for a deleted project, domain and user', async () => {
     world.keystone.put(domain('d2'));
     await world.sweep();
     expect(world.logged).toEqual(['account.domain.created domain d2']);
@@ -73,7 +73,7 @@ describe('a change that no notification announced', () => {
     expect(world.logged).toEqual(['account.project.created project late']);
   });
 
-  it('is announced for an account that the comparison at a start showed first', async () => {
+  it('is announced for an account that was first seen by the comparison at a start', async () => {
     world.keystone.put({ ...project('late'), enabled: false });
     world.keystone.put(user('new'));
     world.keystone.enable('project', 'p1', false);
@@ -99,7 +99,7 @@ describe('a change that no notification announced', () => {
     world.keystone.put({ ...project('old'), enabled: false });
     world.keystone.roles.push(role('old', 'u1'));
     const { commit } = world.engine;
-    // The first comparison ends half-way. The second one is still the first complete one.
+    // The first comparison is interrupted. The second one is the first complete one.
     world.engine.commit = async (change) => {
       await commit.call(world.engine, { ...change, accounts: change.accounts?.slice(0, 1) ?? [] });
       world.engine.commit = commit;
@@ -130,7 +130,7 @@ describe('a change that no notification announced', () => {
     ]);
   });
 
-  it('is announced when a role assignment alone had shown the disabled project', async () => {
+  it('is announced if only a role assignment had shown the disabled project', async () => {
     world.keystone.put({ ...project('quiet'), enabled: false });
     await world.take(
       cadf('identity.role_assignment.created', undefined, {
@@ -146,7 +146,7 @@ describe('a change that no notification announced', () => {
     ]);
   });
 
-  it('is not what a notification said while Keystone was listed', async () => {
+  it('is not a change that a notification announced during the listing', async () => {
     const { eachPage } = world.keystone;
     world.keystone.eachPage = async (type, take) => {
       await eachPage.call(world.keystone, type, take);
@@ -170,7 +170,7 @@ describe('a change that no notification announced', () => {
 describe('a list that can’t be trusted', () => {
   const TYPES = ['domain', 'project', 'user'] as const;
   it.each(TYPES)(
-    'of %ss that ends in an error, or is empty, counts nothing as missing',
+    'of %ss that ends in an error, or is empty, marks no account as missing',
     async (type) => {
       const types = TYPES.filter((one) => one !== type);
       for (const other of types)
@@ -201,9 +201,9 @@ describe('a list that can’t be trusted', () => {
     return world.sweep();
   };
 
-  it('for more than a fifth is missing holds each of them, and announces none', async () => {
+  it('without more than a fifth of the accounts holds each missing account, and announces none', async () => {
     expect(await halfListing()).toMatchObject({ held: 6, deleted: 1 });
-    // The list of users is another list: one of twenty is missing there.
+    // The list of users is checked on its own. One of twenty users is missing.
     expect(world.logged).toEqual(['account.user.deleted user u1']);
     expect([...world.engine.operations.values()].map(({ scope }) => scope.id)).toEqual(MISSING);
     expect(operationAbout('p0')).toMatchObject({
@@ -222,7 +222,7 @@ describe('a list that can’t be trusted', () => {
     expect(record('project/p0')?.deletedAt).toBeUndefined();
   });
 
-  it('says so in the log, with the ids and the command', async () => {
+  it('is logged, with the ids and the command', async () => {
     const lines: [object, string][] = [];
     const log = {
       ...world.deps.log,
@@ -238,14 +238,14 @@ describe('a list that can’t be trusted', () => {
     });
   });
 
-  it('leaves them held, whatever later lists show of others', async () => {
+  it('keeps the accounts held, even if later lists are complete for others', async () => {
     await halfListing();
     world.engine.clear();
     for (const id of ['p0', 'p1', 'p2']) world.keystone.put(project(id));
     world.engine.time += 60_000;
     expect(await world.sweep()).toMatchObject({ held: 3, deleted: 0 });
     expect(world.logged).toEqual([]);
-    // Those that are listed again were never deleted.
+    // The accounts that are listed again were never deleted.
     expect(operationAbout('p0')).toMatchObject({
       state: 'refused',
       hold: { reason: 'Keystone lists it again' },
@@ -253,7 +253,7 @@ describe('a list that can’t be trusted', () => {
     expect(operationAbout('p3')).toMatchObject({ state: 'held' });
   });
 
-  it('lets one go on to Keystone’s answer when a person releases it, past no cap', async () => {
+  it('continues with the confirmation of an account that an operator releases, and the caps apply', async () => {
     await halfListing();
     const held = operationAbout('p0');
     if (!held) throw new Error('nothing is held');
@@ -283,14 +283,14 @@ describe('a list that can’t be trusted', () => {
       ],
       messages: [{ type: 'operation.confirm', data: { operationId: held.id, confirmation: 1 } }],
     });
-    // Still missing, it is not held a second time, nor announced.
+    // An account that is still missing is neither held a second time nor announced.
     await world.engine.commit({ operations: after?.operations ?? [] });
     world.engine.time += 60_000;
     expect(await world.sweep()).toMatchObject({ held: 5, deleted: 0 });
     expect(record('project/p0')?.deletedAt).toBeUndefined();
   });
 
-  it('lets one go on when a notification announces its deletion after all', async () => {
+  it('continues with an account whose deletion a notification announces later', async () => {
     await halfListing();
     const held = operationAbout('p0');
     if (!held) throw new Error('nothing is held');
@@ -313,7 +313,7 @@ describe('a list that can’t be trusted', () => {
 });
 
 describe('a large cloud', () => {
-  it('of 20,000 projects and 100,000 users is never held in memory as a whole', async () => {
+  it('of 20,000 projects and 100,000 users is processed in pages', async () => {
     const SIZE = { domain: 3, project: 20_000, user: 100_000 } as const;
     const PAGE = 1000;
     const make = { domain, project, user };
@@ -329,14 +329,14 @@ describe('a large cloud', () => {
         const length = Math.min(PAGE, SIZE[type] - from);
         const page: Account[] = Array.from({ length }, (_, n) => make[type](nameOf(from + n)));
         await take(page);
-        // A page that was kept would not be found again.
+        // A page that stays in memory would be found here.
         page.length = 0;
         open -= 1;
       }
     };
     keystone.members = async () => [];
     const whole = async (): Promise<never> => {
-      throw new Error('a whole list was asked for');
+      throw new Error('a whole list was requested');
     };
     keystone.projects = whole;
     keystone.users = whole;
@@ -347,7 +347,7 @@ describe('a large cloud', () => {
       sizes.push(change.accounts?.length ?? 0);
       return commit.call(engine, change);
     };
-    // The store answers by id and by page alone.
+    // The store is read by id and by page only.
     Object.assign(engine.reads, {
       accounts: async (type: Account['type'], ids?: readonly string[]) => {
         if (!ids) return whole();

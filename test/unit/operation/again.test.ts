@@ -10,7 +10,7 @@ import {
 
 const CLASS_A = EVERY_CLASS.filter(({ name }) => name === 'compute' || name === 'network');
 
-/** Keystone says that the target was deleted at the time of the world's clock. */
+/** A notification about the deletion of the target, at the time of the clock of the world. */
 function announce(
   world: LivingWorld,
   {
@@ -29,7 +29,7 @@ function announce(
   } as AccountEvent;
   return world.engine.commit({ messages: [message] });
 }
-/** The inventory has seen the target alive now. */
+/** Records in the inventory that the target exists now. */
 const seenAlive = (world: LivingWorld) =>
   world.engine.commit({
     accounts: [
@@ -71,7 +71,7 @@ describe('a project id that is deleted again', () => {
     world.expectOthersUntouched();
   });
 
-  it('is cleaned up again where the clock of Keystone is behind, because the inventory saw it alive', async () => {
+  it('is cleaned up again, although the clock of Keystone is slow, if the inventory recorded it as existing', async () => {
     const world = await cleaned();
     world.cloud.make('compute.server', TARGET);
     await seenAlive(world);
@@ -82,7 +82,7 @@ describe('a project id that is deleted again', () => {
     expect(world.left()).toEqual({});
   });
 
-  it('is told from the first deletion by the content of the message, not by its id alone', async () => {
+  it('is distinguished from the first deletion by the content of the message, not only by its id', async () => {
     const world = await cleaned();
     world.cloud.make('compute.server', TARGET);
     await announce(world, { messageId: 'first', digest: 'another content' });
@@ -90,7 +90,7 @@ describe('a project id that is deleted again', () => {
     expect(states(world)).toEqual(['1 finished', '2 finished']);
   });
 
-  it('while the first cleanup is running, is cleaned up when that has ended', async () => {
+  it('during the first cleanup is cleaned up when the first cleanup has ended', async () => {
     const world = new LivingWorld(CLASS_A);
     world.cloud.delete(TARGET);
     await announce(world, { messageId: 'first' });
@@ -98,7 +98,7 @@ describe('a project id that is deleted again', () => {
     world.engine.time += 1000;
     await announce(world, { messageId: 'second' });
     await announce(world, { messageId: 'second' });
-    // What the first cleanup has proven to be empty comes back.
+    // A new resource of a type that the first cleanup has verified as empty.
     await world.until(() => world.taskOf('compute')?.state === 'finished');
     world.cloud.make('compute.server', TARGET);
     await world.settle();
@@ -110,16 +110,16 @@ describe('a project id that is deleted again', () => {
 
 describe('a second notification of the same deletion', () => {
   it.each([
-    ['the same message once more', { messageId: 'first', at: 1_000_000_000 }],
+    ['the same message again', { messageId: 'first', at: 1_000_000_000 }],
     ['another message from before the cleanup began', { messageId: 'late', at: 1_000_000_000 }],
-  ])('opens nothing: %s', async (_, again) => {
+  ])('opens no operation: %s', async (_, again) => {
     const world = await cleaned();
     await announce(world, again);
     await world.settle();
     expect(states(world)).toEqual(['1 finished']);
   });
 
-  it('opens nothing while the deletion is being confirmed', async () => {
+  it('opens no operation while the deletion is being confirmed', async () => {
     const world = new LivingWorld(CLASS_A);
     world.cloud.delete(TARGET);
     await announce(world, { messageId: 'first' });
@@ -129,7 +129,7 @@ describe('a second notification of the same deletion', () => {
     expect(states(world)).toEqual(['1 finished']);
   });
 
-  it('opens nothing after the propagator itself has deleted the project', async () => {
+  it('opens no operation after the propagator itself has deleted the project', async () => {
     const world = new LivingWorld(CLASS_A);
     await world.ask();
     await world.settle();
@@ -150,7 +150,7 @@ describe('an operation that ended', () => {
   const view = async (world: LivingWorld) =>
     (await world.call('GET', `/v1/operations/${world.operation.id}`)).body;
 
-  it('finished is run again for what came since, and says what it found', async () => {
+  it('as finished can run again, and reports the resources created since', async () => {
     const world = await cleaned();
     const first = world.operation;
     world.cloud.make('compute.server', TARGET);
@@ -166,7 +166,7 @@ describe('an operation that ended', () => {
     world.expectOthersUntouched();
   });
 
-  it('is run again for a service that the catalog has got since', async () => {
+  it('can run again for a service that is new in the catalog', async () => {
     const world = await cleaned();
     world.services.push(
       ...new LivingWorld([{ name: 'share', resourceTypes: { share: 'A' } }]).services,
@@ -179,7 +179,7 @@ describe('an operation that ended', () => {
     });
   });
 
-  it('can be run again many times, each a generation of its own', async () => {
+  it('can run again many times, each time as a new generation', async () => {
     const world = await cleaned();
     for (let n = 0; n < 3; n += 1) {
       expect(await rerun(world)).toMatchObject({ status: 202 });
@@ -189,7 +189,7 @@ describe('an operation that ended', () => {
     expect(await view(world)).toMatchObject({ foundAgain: [] });
   });
 
-  it('removes nothing when it is run again while Keystone shows the project', async () => {
+  it('removes nothing if it runs again while Keystone shows the project', async () => {
     const world = await cleaned();
     restore(world);
     world.cloud.make('compute.server', TARGET);
@@ -199,7 +199,7 @@ describe('an operation that ended', () => {
     expect(world.left()).toEqual({ 'compute.server': 1 });
   });
 
-  it('refused is run again, and does not hide the deletion that comes later', async () => {
+  it('as refused does not hide a later deletion', async () => {
     const world = new LivingWorld(CLASS_A);
     await announce(world, { messageId: 'forged' });
     await world.settle();
@@ -213,7 +213,7 @@ describe('an operation that ended', () => {
     expect(world.left()).toEqual({});
   });
 
-  it('observed is run again in mode enforce', async () => {
+  it('as observed can run again in mode enforce', async () => {
     const world = new LivingWorld(CLASS_A);
     world.mode = 'observe';
     world.cloud.delete(TARGET);
@@ -225,7 +225,7 @@ describe('an operation that ended', () => {
     expect(states(world)).toEqual(['1 observed', '2 finished']);
   });
 
-  it('unverified is run again', async () => {
+  it('as unverified can run again', async () => {
     const world = new LivingWorld(EVERY_CLASS);
     world.cloud.delete(TARGET);
     await announce(world);
@@ -236,7 +236,7 @@ describe('an operation that ended', () => {
     expect(states(world)).toEqual(['1 unverified', '2 unverified']);
   });
 
-  it('that an administrator asked for is run again after the deletion', async () => {
+  it('and was requested can run again after the deletion of the project', async () => {
     const world = new LivingWorld(EVERY_CLASS);
     await world.ask();
     await world.settle();
@@ -247,7 +247,7 @@ describe('an operation that ended', () => {
     expect(world.left()).toEqual({});
   });
 
-  it('that an administrator asked for is run again while the project lives, with its name', async () => {
+  it('and was requested can run again for an existing project, if the request has its name', async () => {
     const world = new LivingWorld(EVERY_CLASS);
     world.mode = 'observe';
     await world.ask();
@@ -264,7 +264,7 @@ describe('an operation that ended', () => {
     expect(world.cloud.projects.has(CONTROL)).toBe(true);
   });
 
-  it('is refused, with the way on, while it or another one about the account has not ended', async () => {
+  it('cannot run again while an operation on the account has not ended; the answer names it', async () => {
     const world = new LivingWorld(CLASS_A);
     world.cloud.delete(TARGET);
     await announce(world);
@@ -285,7 +285,7 @@ describe('an operation that ended', () => {
     ).toBe(404);
   });
 
-  it('about a user is run again', async () => {
+  it('of a user can run again', async () => {
     const world = new LivingWorld([{ name: 'keys', userResourceTypes: ['pair'] }]);
     world.cloud.users.delete(GONE_USER);
     await world.engine.commit({
@@ -310,7 +310,7 @@ describe('an operation that ended', () => {
 });
 
 describe('a notification about a project that Keystone shows', () => {
-  it('does not block an administrator who asks for its cleanup', async () => {
+  it('does not block a requested cleanup', async () => {
     const world = new LivingWorld(EVERY_CLASS);
     await announce(world, { messageId: 'forged' });
     await world.until(() => world.state === 'confirming' && world.operation.hold !== undefined);
@@ -321,7 +321,7 @@ describe('a notification about a project that Keystone shows', () => {
     world.expectOthersUntouched();
   });
 
-  it('blocks an administrator once the removal is under way', async () => {
+  it('blocks a requested cleanup once the removal has started', async () => {
     const world = new LivingWorld(CLASS_A);
     world.cloud.delete(TARGET);
     await announce(world);
@@ -334,7 +334,7 @@ describe('a notification about a project that Keystone shows', () => {
   });
 });
 
-it('what is protected is not opened by a message that comes again', () => {
+it('a repeated message opens no second operation on a protected project', () => {
   const input = {
     scope: { type: 'project' as const, id: TARGET },
     cause: { messageId: 'm', eventType: 'e', at: 0 },

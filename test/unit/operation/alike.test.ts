@@ -12,7 +12,7 @@ const deletionOf = (id: ProjectId): AccountEvent => ({
   },
 });
 
-/** `living` is in Keystone; the deletion of `id` is announced, and what both own is seeded. */
+/** Keystone has the project `living`, and the deletion of `id` is announced. Both own a server. */
 async function deleted(id: string, living: string, isKnown: boolean): Promise<LivingWorld> {
   const world = new LivingWorld(CLASS_A);
   world.cloud.projects.set(living, { name: 'living', enabled: true });
@@ -33,17 +33,17 @@ async function deleted(id: string, living: string, isKnown: boolean): Promise<Li
   return world;
 }
 
-describe('a deleted project whose id a database may take for that of a living one', () => {
+describe('a deleted project whose id a database may treat as equal to the id of an existing project', () => {
   it.each([
     ['capital letters', 'ABCDEF', 'abcdef', false],
     ['small letters', 'abcdef', 'ABCDEF', false],
-    ['mixed letters, known to the inventory', 'abcdef', 'aBcDeF', true],
-    ['a space at the end, known to the inventory', 'abcdef', 'abcdef ', true],
-    ['a space at the end of the deleted one', 'abcdef ', 'abcdef', false],
-    ['an accent, known to the inventory', 'resume', 'résumé', true],
-    ['an iota below the letter, known to the inventory', 'η', 'ᾗ', true],
-    ['a sharp s as one letter, known to the inventory', 'gros', 'groß', true],
-    ['a sharp s as two letters, known to the inventory', 'gross', 'groß', true],
+    ['upper and lower case, recorded in the inventory', 'abcdef', 'aBcDeF', true],
+    ['a space at the end, recorded in the inventory', 'abcdef', 'abcdef ', true],
+    ['a space at the end of the id of the deleted project', 'abcdef ', 'abcdef', false],
+    ['an accent, recorded in the inventory', 'resume', 'résumé', true],
+    ['an iota subscript, recorded in the inventory', 'η', 'ᾗ', true],
+    ['a sharp s as one s, recorded in the inventory', 'gros', 'groß', true],
+    ['a sharp s as two s, recorded in the inventory', 'gross', 'groß', true],
   ])('is refused with the reason, and nothing is removed: %s', async (_, id, living, isKnown) => {
     const world = await deleted(id, living, isKnown);
     expect(world.operation).toMatchObject({
@@ -56,19 +56,19 @@ describe('a deleted project whose id a database may take for that of a living on
   });
 
   it.each([
-    ['the other one begins with it', 'abc', 'abcdef'],
-    ['it begins with the other one', 'abcdef', 'abc'],
-    ['one is the other in a URL', 'a/b', 'a%2Fb'],
-    ['an iota below the letter is no letter', 'ᾗ', 'ἯΙ'],
-    ['one has a letter less, though both are near to a third', 'gros', 'gross'],
-  ])('is cleaned up where the ids differ: %s', async (_, id, living) => {
+    ['the id of the existing project begins with the deleted id', 'abc', 'abcdef'],
+    ['the deleted id begins with the id of the existing project', 'abcdef', 'abc'],
+    ['one id is the URL encoding of the other', 'a/b', 'a%2Fb'],
+    ['an iota subscript is not an iota', 'ᾗ', 'ἯΙ'],
+    ['one has an s less, although both may equal a third id', 'gros', 'gross'],
+  ])('is cleaned up if the ids differ: %s', async (_, id, living) => {
     const world = await deleted(id, living, true);
     expect(world.state).toBe('finished');
     expect(world.left(id)).toEqual({});
     expect(world.left(living)).toEqual({ 'compute.server': 1 });
   });
 
-  it('is cleaned up once the other one is gone as well', async () => {
+  it('is cleaned up after the other project is deleted as well', async () => {
     const world = await deleted('ABCDEF', 'abcdef', true);
     world.cloud.delete('abcdef');
     await world.call('POST', `/v1/operations/${world.operation.id}/rerun`, { reason: 'gone' });
@@ -78,7 +78,7 @@ describe('a deleted project whose id a database may take for that of a living on
   });
 });
 
-describe('a deleted project that Keystone can not be asked about', () => {
+describe('a deleted project that cannot be queried in Keystone', () => {
   async function unsupported(code: string) {
     const world = new LivingWorld(CLASS_A);
     const { keystone } = world.cloud.port;
@@ -90,14 +90,14 @@ describe('a deleted project that Keystone can not be asked about', () => {
     return { world, mend: () => Object.assign(keystone, { show }) };
   }
 
-  it('is refused where its id is the reason, and nothing is removed', async () => {
+  it('is refused if its id is the reason, and nothing is removed', async () => {
     const { world } = await unsupported('keystone.id.hidden');
     expect(world.state).toBe('refused');
     expect(world.left()).toEqual({ 'compute.server': 2, 'network.port': 2 });
   });
 
   it.each(['keystone.http.405', 'keystone.endpoint.invalid'])(
-    'waits with the reason where an operator can mend it: %s',
+    'waits, and reports the reason, if an operator can correct it: %s',
     async (code) => {
       const { world, mend } = await unsupported(code);
       expect(world.operation).toMatchObject({ state: 'confirming', hold: expect.anything() });

@@ -8,12 +8,12 @@ import { awaited, preferred, required } from '../../dependencies.ts';
 import type { Described } from '../../property/stateful-service.ts';
 import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
-/** `network` waits for `dns.ptr` alone, `keeper` for everything; `dns.zone` takes its time. */
+/** `network` waits only for `dns.ptr`, and `keeper` for all services. `dns.zone` is deleted slowly. */
 const DNS: Described = {
   name: 'dns',
   resourceTypes: { ptr: 'A', zone: 'A' },
 };
-/** Takes its time before `network`, where that stands behind it. */
+/** Is deleted slowly, and delays `network` in the tests where `network` depends on it. */
 const SLOW: Described = { name: 'compute', resourceTypes: { server: 'A' } };
 const NETWORK: Described = {
   name: 'network',
@@ -52,14 +52,14 @@ const statusOf = (type: string): string | undefined => {
   const one = world.taskOf(type.split('.')[0] ?? '')?.verifications[type];
   return one && one.phase !== 'plan' && !one.stale ? one.status : undefined;
 };
-/** Until the network has lost everything; what else was there then. */
+/** Waits until the network is empty, and returns the resources that the others have then. */
 const leftWithoutNetwork = async () => {
   expect(await world.until(() => gone('network.ip'))).toBe(true);
   return world.left();
 };
 
-describe('a service that waits for one kind of another', () => {
-  it('has its turn as soon as that is proven gone, while the rest takes its time; the last waits for all of it', async () => {
+describe('a service that waits for one resource type of another service', () => {
+  it('runs as soon as the type is verified empty; a service that waits for all types runs later', async () => {
     make();
     await begin();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
@@ -71,7 +71,7 @@ describe('a service that waits for one kind of another', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('waits while there is one of that resource type', async () => {
+  it('waits while a resource of the type exists', async () => {
     make(ALL, { 'dns.ptr': 8 });
     await begin();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
@@ -80,7 +80,7 @@ describe('a service that waits for one kind of another', () => {
     expect(await leftWithoutNetwork()).toEqual({ 'keeper.grant': 2 });
   });
 
-  it('has its turn early where there never was one of that resource type, too: it is looked for along with what there is', async () => {
+  it('runs as soon as the type is verified empty, also if the project never had such a resource', async () => {
     make();
     without('dns.ptr');
     await begin();
@@ -88,12 +88,12 @@ describe('a service that waits for one kind of another', () => {
   });
 
   it.each([
-    ['that went well', () => {}],
+    ['that succeeded', () => {}],
     [
       'in which the listing of another resource type failed',
       () => world.cloud.brokenTypes.set('dns.zone', failure('Transient')),
     ],
-  ])('does not believe the survey, even one %s', async (_, trouble) => {
+  ])('does not rely on a phase plan %s', async (_, trouble) => {
     make();
     without('dns.ptr');
     trouble();
@@ -107,20 +107,20 @@ describe('a service that waits for one kind of another', () => {
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2, 'keeper.grant': 2 });
   });
 
-  it('waits for all of it where the resource type can not be listed', async () => {
+  it('waits for the whole service if the resource type cannot be listed', async () => {
     make();
     world.cloud.brokenTypes.set('dns.ptr', failure('Unsupported', 'dns.ptr.hidden'));
     await begin();
     expect(await leftWithoutNetwork()).toEqual({ 'dns.ptr': 2, 'keeper.grant': 2 });
   });
 
-  it('waits for all of it where it follows all of it, too', async () => {
+  it('waits for the whole service if it also prefers the whole service first', async () => {
     make([DNS, { ...NETWORK, dependsOn: [preferred('dns'), awaited('dns.ptr')] }]);
     await begin();
     expect(await leftWithoutNetwork()).toEqual({});
   });
 
-  it('does not believe what was seen while the project lived and people worked in it', async () => {
+  it('does not rely on a verification from the time when the project was enabled', async () => {
     make([{ ...DNS, preDelete: true }, NETWORK]);
     await world.ask();
     expect(await world.until(() => statusOf('dns.ptr') === 'empty')).toBe(true);
@@ -131,7 +131,7 @@ describe('a service that waits for one kind of another', () => {
   });
 
   it.each(['compute', 'dns'])(
-    'does not believe what was seen before somebody enabled the project for a moment, as %s saw',
+    'does not rely on a verification from before the project was enabled for a moment; the run of %s notices that',
     async (witness) => {
       make([SLOW, DNS, { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] }], {
         'compute.server': 12,
@@ -151,17 +151,17 @@ describe('a service that waits for one kind of another', () => {
       if (next) world.engine.take(next);
       world.cloud.make('dns.ptr', TARGET, 'target-late', 20);
       world.cloud.enable(TARGET, false);
-      const isForgotten = () =>
+      const isStale = () =>
         world
           .task(witness)
           .conditions.some(({ message }) => message.includes('the project was enabled again'));
-      expect(await world.until(isForgotten)).toBe(true);
+      expect(await world.until(isStale)).toBe(true);
       expect(world.task('dns').verifications['dns.ptr']).toMatchObject({ stale: true });
       expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
     },
   );
 
-  it('believes no proof any more when one of that resource type shows up again', async () => {
+  it('waits again when a new resource of the type appears', async () => {
     make([SLOW, DNS, { ...NETWORK, dependsOn: [required('compute'), awaited('dns.ptr')] }], {
       'compute.server': 12,
       'dns.zone': 60,
@@ -173,7 +173,7 @@ describe('a service that waits for one kind of another', () => {
     expect(await leftWithoutNetwork()).toEqual({ 'dns.zone': 2 });
   });
 
-  it('is looked at once more when the other one has ended, and so are those behind it', async () => {
+  it('runs again when the awaited service has ended, and so do its dependents', async () => {
     make([
       ...ALL,
       { name: 'meter', resourceTypes: { sample: 'A' }, dependsOn: [required('network')] },
@@ -192,7 +192,7 @@ describe('a service that waits for one kind of another', () => {
     });
   });
 
-  it('costs no look more where the other one holds nothing', async () => {
+  it('causes no further listing if the awaited service is empty', async () => {
     make();
     without('dns.ptr');
     without('dns.zone');
@@ -214,7 +214,7 @@ describe('a service that waits for one kind of another', () => {
     expect(world.task('network').overtook).toEqual([]);
   });
 
-  it('goes ahead as ever when the other one is held up', async () => {
+  it('overtakes the awaited service if that service is blocked', async () => {
     make();
     world.cloud.broken.set('dns', failure('Denied'));
     await begin();
@@ -223,7 +223,7 @@ describe('a service that waits for one kind of another', () => {
 });
 
 describe('a saved operation', () => {
-  it('comes back from a store as it was, with the resource types', async () => {
+  it('is equal after it was stored and read, including the resource types', async () => {
     make();
     await begin();
     expect(await leftWithoutNetwork()).toMatchObject({ 'dns.zone': 2 });
@@ -273,11 +273,16 @@ describe('the saved order', () => {
   });
 
   it.each([
-    ['requires all of the other', defined('dns'), waiting(required('dns')), 'required'],
-    ['prefers all of the other first', defined('dns'), waiting(preferred('dns')), 'preferred'],
+    ['requires the whole other service', defined('dns'), waiting(required('dns')), 'required'],
+    [
+      'prefers the whole other service first',
+      defined('dns'),
+      waiting(preferred('dns')),
+      'preferred',
+    ],
     ['depends on every other service', defined('dns'), waiting(preferred('*')), 'preferred'],
     [
-      'is a declared dependent of the other',
+      'is declared as a dependent by the other service',
       defined('dns', { dependents: [preferred('network')] }),
       waiting(),
       'preferred',
@@ -288,7 +293,7 @@ describe('the saved order', () => {
     ]);
   });
 
-  it('takes the stronger of two declarations', () => {
+  it('uses the stronger of two declarations', () => {
     const dns = defined('dns', { dependents: [required('network')] });
     expect(order(dns, waiting(preferred('dns'))).at(-1)?.dependsOn).toEqual([
       { task: `${ID}/dns/one`, strength: 'required', until: 'done' },

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { deleted, failure, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
 const HOUR = 3_600_000;
-/** The longest delay between two runs of a task that fails with a passing error. */
+/** The longest delay between two runs of a task that fails with a transient error. */
 const LONGEST_DELAY = 10 * 60_000;
 
 /**
- * The process is down for some hours (or the clock is set forward meanwhile) after `handled`
- * messages, while a service answers 503. The service answers again `after` messages later.
+ * A service answers 503. After `handled` messages, the process is down for some hours, or the clock
+ * is set forward. The service answers again `after` messages later.
  */
 const outage = fc.record({
   handled: fc.integer({ min: 1, max: 12 }),
@@ -15,14 +15,14 @@ const outage = fc.record({
   after: fc.integer({ min: 0, max: 3 }),
 });
 
-/** Delivers this many messages; the time passes as their delays ask for. */
+/** Delivers this many messages, and advances the clock by their delays. */
 async function deliver(world: LivingWorld, count: number): Promise<void> {
   let handled = 0;
   await world.until(() => handled++ >= count);
 }
 
-describe('A clock that was set forward while the process was down', () => {
-  it('is no stall of a service: nothing is dead-lettered, and the cleanup ends soon after', () =>
+describe('a clock that was set forward while the process was down', () => {
+  it('does not count as a stall: no task is dead-lettered, and the cleanup ends soon after', () =>
     fc.assert(
       fc.asyncProperty(outage, async ({ handled, hours, after }) => {
         const world = new LivingWorld([

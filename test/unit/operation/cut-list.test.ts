@@ -1,7 +1,7 @@
 import { answerFailure } from '../../../lib/openstack/failure.ts';
 import { LivingWorld } from '../../property/stateful-world.ts';
 
-/** What a Keystone answers for whose `list_limit` is shorter than the list. */
+/** The error of a Keystone whose `list_limit` is shorter than the list. */
 const cutShort = answerFailure(
   { code: 'truncated', message: 'it cut its list short (list_limit) and links to no next page' },
   { service: 'keystone', region: 'one', host: 'keystone.example' } as never,
@@ -21,7 +21,7 @@ async function requestedCleanup(): Promise<LivingWorld> {
 }
 
 describe('a list that Keystone cuts short, for a living project', () => {
-  it('holds no other service, and the operation says what to set and what to type then', async () => {
+  it('does not stop the other services, and the operation names the setting and the command', async () => {
     const world = await requestedCleanup();
     expect(world.tasks).toEqual({ shelf: 'finished', keystone: 'dead-lettered' });
     expect(world.left()).toEqual({ 'keystone.credential': 2 });
@@ -64,7 +64,7 @@ describe('a list that Keystone cuts short, for a living project', () => {
     expect(world.state).toBe('unverified');
     expect(world.task('keystone')).toMatchObject({ state: 'unreachable' });
     expect(world.cloud.projects.has('target')).toBe(false);
-    // That is what the operator released.
+    // The operator released the operation although this resource was left.
     expect(world.cloud.violations).toEqual(['deleted while keystone.credential was there']);
   });
 });

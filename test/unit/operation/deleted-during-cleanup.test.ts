@@ -17,39 +17,45 @@ afterEach(() => {
 });
 const advices = (service: string) => world.task(service).conditions.map(({ advice }) => advice);
 
-describe('somebody else deletes the project in Keystone while its cleanup is under way', () => {
+describe('a project that another actor deletes in Keystone during its cleanup', () => {
   it.each([
-    ['before the first look', () => world.state === 'confirming'],
-    ['while it is counted', () => world.engine.tasks.size > 0],
-    ['before the role is taken', () => world.state === 'pre-delete'],
-    ['when the role is taken', () => world.cloud.roles.size > 0],
-  ])('%s: the rest goes, and what nobody can reach any more is said', async (_, moment) => {
-    await world.ask();
-    expect(await world.until(moment)).toBe(true);
-    world.cloud.delete(TARGET);
-    await world.settle();
-    expect(world.state).toBe('unverified');
-    expect(world.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
-    expect(world.tasks).toEqual({
-      compute: 'finished',
-      network: 'finished',
-      vault: 'unreachable',
-      booking: 'unreachable',
-    });
-    expect(advices('vault')).toEqual(['Remove the secrets by hand.']);
-    expect(advices('booking')).toEqual(['Remove the leases by hand.']);
-    expect(world.engine.deadLetterList).toEqual([]);
-  });
+    ['before the first confirmation', () => world.state === 'confirming'],
+    ['during phase plan', () => world.engine.tasks.size > 0],
+    ['before the role is assigned', () => world.state === 'pre-delete'],
+    ['after the role is assigned', () => world.cloud.roles.size > 0],
+  ])(
+    '%s: reachable resources are removed, and unreachable ones are reported',
+    async (_, moment) => {
+      await world.ask();
+      expect(await world.until(moment)).toBe(true);
+      world.cloud.delete(TARGET);
+      await world.settle();
+      expect(world.state).toBe('unverified');
+      expect(world.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
+      expect(world.tasks).toEqual({
+        compute: 'finished',
+        network: 'finished',
+        vault: 'unreachable',
+        booking: 'unreachable',
+      });
+      expect(advices('vault')).toEqual(['Remove the secrets by hand.']);
+      expect(advices('booking')).toEqual(['Remove the leases by hand.']);
+      expect(world.engine.deadLetterList).toEqual([]);
+    },
+  );
 
   it.each([
     [
-      'when all that needs it alive was proven empty',
+      'when all types that need the living project were verified empty',
       () => world.operation.keystoneAction?.what === 'disable',
     ],
-    ['when it was disabled', () => world.state === 'running'],
-    ['when half of the rest is gone', () => world.left()['compute.server'] === undefined],
-    ['right before we do', () => world.state === 'closing'],
-  ])('%s: nothing is unknown', async (_, moment) => {
+    ['after the project was disabled', () => world.state === 'running'],
+    [
+      'when half of the remaining resources are removed',
+      () => world.left()['compute.server'] === undefined,
+    ],
+    ['right before the propagator deletes it', () => world.state === 'closing'],
+  ])('%s: the operation ends as finished', async (_, moment) => {
     await world.ask();
     expect(await world.until(moment)).toBe(true);
     world.cloud.delete(TARGET);
@@ -58,7 +64,7 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
     expect(world.left()).toEqual({});
   });
 
-  it('between two calls of an early pass: it is no refusal, and no dead letter', async () => {
+  it('between two calls of a pre-delete run: the run is neither refused nor dead-lettered', async () => {
     world = new LivingWorld(EVERY_CLASS.slice(0, 3));
     let removals = 0;
     world.cloud.beforeRemoval = () => {
@@ -74,7 +80,7 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
     expect(world.engine.deadLetterList).toEqual([]);
   });
 
-  it('does not take what an API said for proof: a resource type is proven only by a look at it', async () => {
+  it('while a type was not listed again after its removals: the type is unreachable, not empty', async () => {
     world = new LivingWorld([
       ...EVERY_CLASS.slice(0, 2),
       { name: 'vault', resourceTypes: { secret: 'C', order: 'C' } },
@@ -92,7 +98,7 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
     ]);
   });
 
-  it('while Keystone does not take the role: the next try sees that it is gone', async () => {
+  it('while Keystone refuses the role: the next attempt finds the project deleted', async () => {
     world.cloud.refusals['assign-role'] = [failure('Gone')];
     await world.ask();
     expect(await world.until(() => world.operation.hold !== undefined)).toBe(true);
@@ -101,7 +107,7 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
     expect(world.state).toBe('unverified');
   });
 
-  it('and one early service is away: the others do not wait for it', async () => {
+  it('after the role is assigned, while a pre-delete service is down: the other services do not wait', async () => {
     world.cloud.broken.set('vault', failure('Transient'));
     await world.ask();
     expect(await world.until(() => world.cloud.roles.size > 0)).toBe(true);
@@ -120,7 +126,7 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
     expect(world.state).toBe('unverified');
   });
 
-  it('before the role is taken, while one early service is away: nobody waits for it', async () => {
+  it('before the role is assigned, while a pre-delete service is down: the other services do not wait', async () => {
     world.cloud.broken.set('vault', failure('Transient'));
     await world.ask();
     expect(await world.until(() => world.state === 'pre-delete')).toBe(true);
@@ -129,7 +135,7 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
     expect(world.left()).toEqual({ 'vault.secret': 2, 'vault.label': 2, 'booking.lease': 2 });
   });
 
-  it('while a person is asked about what may be left: once Keystone tells, there is nothing to be decided', async () => {
+  it('while the operation is held for leftovers: the notification of Keystone ends the hold', async () => {
     world.cloud.moreTypes.push('rating');
     await world.ask();
     await world.settle();
@@ -142,8 +148,8 @@ describe('somebody else deletes the project in Keystone while its cleanup is und
   });
 });
 
-describe('a false rumour of its deletion', () => {
-  it('changes nothing, whenever it comes', async () => {
+describe('false information that a project is deleted', () => {
+  it('from a notification changes nothing in any state of the operation', async () => {
     world.cloud.moreTypes.push('rating');
     await world.ask();
     for (const state of ['confirming', 'pre-delete', 'running', 'held']) {
@@ -158,7 +164,7 @@ describe('a false rumour of its deletion', () => {
     expect(world.engine.operations.size).toBe(1);
   });
 
-  it('is no rumour when Keystone itself errs once: a 404 that is taken back never was one', async () => {
+  it('from a single 404 of Keystone restarts the confirmation', async () => {
     await world.ask();
     world.cloud.projects.delete(TARGET);
     expect(await world.until(() => world.operation.confirmedAt.length === 1)).toBe(true);

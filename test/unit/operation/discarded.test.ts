@@ -1,7 +1,7 @@
 import type { Message } from '../../../events/index.ts';
 import { CONTROL, deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
 
-/** Failures that outlast the patience of any task. */
+/** More failures than the attempts of any task. */
 const FOR_EVER = 1_000_000;
 
 /** A world whose middle service answers 500 until its tasks are dead letters. */
@@ -15,17 +15,17 @@ async function broken(mode: 'observe' | 'enforce' = 'enforce') {
   });
   await world.engine.commit({ messages: [deleted(TARGET)] });
   await world.settle();
-  return { world, ...standing(world) };
+  return { world, ...viewOf(world) };
 }
-const standing = (world: SmallWorld) => ({
+const viewOf = (world: SmallWorld) => ({
   operation: () => [...world.engine.operations.values()][0],
   task: (service: string) =>
     [...world.engine.tasks.values()].find((task) => task.service === service),
 });
 const decided = { by: 'ann', reason: 'torn down' };
 
-describe('a task whose dead letter was thrown away', () => {
-  it('is out of reach and not finished: those behind it go on, and the operation ends without proof', async () => {
+describe('a task whose dead letter was discarded', () => {
+  it('ends as unreachable: its dependents run, and the operation ends as unverified', async () => {
     const { world, operation, task } = await broken();
     expect([operation()?.state, task('middle')?.state, task('last')?.state]).toEqual([
       'running',
@@ -49,22 +49,23 @@ describe('a task whose dead letter was thrown away', () => {
     expect([world.engine.deadLetterList, world.engine.waiting]).toEqual([[], []]);
   });
 
-  it('is not asked any more, whatever still comes of it', async () => {
+  it('is not changed by late messages about it', async () => {
     const { world, task } = await broken();
-    const [letter] = world.engine.deadLetterList;
+    const [deadLetter] = world.engine.deadLetterList;
     await world.engine.discard({}, decided);
     await world.settle();
     const ended = task('middle');
     expect(ended?.state).toBe('unreachable');
-    if (!letter?.message || !letter.operationId || !letter.task) throw new Error('no letter');
-    const { taskId, run } = letter.task;
+    if (!deadLetter?.message || !deadLetter.operationId || !deadLetter.task)
+      throw new Error('no dead letter');
+    const { taskId, run } = deadLetter.task;
     const late: Message[] = [
-      // Its twin, which a queue delivered too often, is redriven, and thrown away, too.
-      letter.message,
-      { type: 'task.redriven', data: { operationId: letter.operationId, taskId, by: 'bob' } },
+      // A second delivery of the same message is redriven and discarded as well.
+      deadLetter.message,
+      { type: 'task.redriven', data: { operationId: deadLetter.operationId, taskId, by: 'bob' } },
       {
         type: 'task.discarded',
-        data: { operationId: letter.operationId, taskId, run, by: 'bob', reason: 'once more' },
+        data: { operationId: deadLetter.operationId, taskId, run, by: 'bob', reason: 'once more' },
       },
     ];
     await world.engine.commit({ messages: late });
@@ -73,20 +74,20 @@ describe('a task whose dead letter was thrown away', () => {
     expect(world.of('middle', TARGET)).toHaveLength(3);
   });
 
-  it('goes on when the letter is of an older pass: the task went on without it', async () => {
+  it('is not changed if the dead letter belongs to an older run', async () => {
     const { world, task, operation } = await broken();
-    const [letter] = world.engine.deadLetterList;
+    const [deadLetter] = world.engine.deadLetterList;
     await world.engine.redrive({}, { by: 'bob' });
     await world.settle();
     const again = task('middle');
     expect(again?.state).toBe('dead-lettered');
-    expect(again?.run).toBeGreaterThan(letter?.task?.run ?? Number.NaN);
-    if (!letter?.operationId || !letter.task) throw new Error('no letter');
+    expect(again?.run).toBeGreaterThan(deadLetter?.task?.run ?? Number.NaN);
+    if (!deadLetter?.operationId || !deadLetter.task) throw new Error('no dead letter');
     await world.engine.commit({
       messages: [
         {
           type: 'task.discarded',
-          data: { operationId: letter.operationId, ...letter.task, ...decided },
+          data: { operationId: deadLetter.operationId, ...deadLetter.task, ...decided },
         },
       ],
     });
@@ -94,22 +95,22 @@ describe('a task whose dead letter was thrown away', () => {
     expect([task('middle'), operation()?.state]).toEqual([again, 'running']);
   });
 
-  it('ends as well when its queue gave it up because the function died on it', async () => {
+  it('ends also if the queue dead-lettered the message because the function was killed', async () => {
     const world = new SmallWorld({
       resources: [2, 3, 2],
       lingers: 0,
       failures: 0,
       failWith: 'Unexpected',
     });
-    const { task, operation } = standing(world);
+    const { task, operation } = viewOf(world);
     await world.engine.commit({ messages: [deleted(TARGET)] });
-    const isDeadly = (message: Message) =>
+    const isForMiddle = (message: Message) =>
       message.type === 'service.requested' &&
       message.data.service === 'middle' &&
       message.data.phase === 'apply';
     for (let n = 0; n < 100 && world.engine.waiting.length > 0; n += 1)
       for (const waiting of world.engine.due()) {
-        if (isDeadly(waiting.message))
+        if (isForMiddle(waiting.message))
           world.engine.moveToDeadLetters('service-middle', waiting.message, { receiveCount: 9 });
         else await world.handle(waiting.message);
         world.engine.take(waiting);
@@ -124,7 +125,7 @@ describe('a task whose dead letter was thrown away', () => {
     ]);
   });
 
-  it('is not counted in mode observe, where nothing is left to prove', async () => {
+  it('does not make the operation unverified in mode observe', async () => {
     const { world, task, operation } = await broken('observe');
     expect([operation()?.state, task('middle')?.state]).toEqual(['confirming', 'dead-lettered']);
     await world.engine.discard({}, decided);

@@ -7,7 +7,7 @@ const CLASS_A = EVERY_CLASS.filter(({ name }) => name === 'compute' || name === 
 const DOMAIN = DomainId.parse('d1');
 const SECOND = ProjectId.parse('second');
 
-/** A domain of two projects beside the control project, which is in a domain that lives. */
+/** A deleted domain with two projects. The control project is in another domain. */
 async function deletedDomain(): Promise<LivingWorld> {
   const world = new LivingWorld(CLASS_A);
   const seen = { seenAt: world.engine.time, deletedAt: undefined, members: undefined };
@@ -57,7 +57,7 @@ const rerun = (world: LivingWorld, { id } = operationOf(world, DOMAIN, 1)) =>
   world.call('POST', `/v1/operations/${id}/rerun`, { reason: 'stragglers' });
 
 describe('the operation of a domain that is run again', () => {
-  it('runs each of its projects again, finds what came since, and leaves the control project', async () => {
+  it('runs each of its projects again, removes resources created since, and leaves the control project unchanged', async () => {
     const world = await deletedDomain();
     world.cloud.make('compute.server', TARGET);
     world.cloud.make('network.port', SECOND);
@@ -88,7 +88,7 @@ describe('the operation of a domain that is run again', () => {
     world.expectOthersUntouched();
   });
 
-  it('removes nothing of a project that lives again, and does not end as finished', async () => {
+  it('removes nothing from a project that exists again, and does not end as finished', async () => {
     const world = await deletedDomain();
     world.cloud.projects.set(TARGET, { name: 'shop', enabled: true });
     world.cloud.make('compute.server', TARGET);
@@ -104,7 +104,7 @@ describe('the operation of a domain that is run again', () => {
     world.expectOthersUntouched();
   });
 
-  it('takes up a project whose own rerun is under way, and opens no other one for it', async () => {
+  it('reuses the open rerun of a project, and opens no second one', async () => {
     const world = await deletedDomain();
     world.cloud.make('compute.server', TARGET);
     await rerun(world, operationOf(world, TARGET, 1));

@@ -7,13 +7,13 @@ const HOUR = 60 * MINUTE;
 const stallTimeoutMillis = HOUR;
 const NOON = Date.UTC(2026, 0, 1, 12);
 
-/** A task that has just been asked for. */
+/** A task whose run has just been requested. */
 const asked = (at: number): Task => {
   const times: Partial<Task> = { progressAt: at, reportedAt: at, nextAt: undefined };
   return times as Task;
 };
 
-/** Reports without progress, each a wait after the one before; the clock may jump before one. */
+/** Reports without progress, with the waits between them. The clock jumps before one report. */
 const silence = fc.record({
   waits: fc.array(fc.integer({ min: 400, max: 5 * MINUTE }), { minLength: 2, maxLength: 30 }),
   jumpBefore: fc.nat(29),
@@ -39,8 +39,8 @@ function idleAfter({ waits, jumpBefore, jump }: Silence) {
   return { idle, passed };
 }
 
-describe('The time for which a task stood still', () => {
-  it('is what passed, while the clock only goes on', () =>
+describe('the time without progress of a task', () => {
+  it('is the elapsed time if the clock is not changed', () =>
     fc.assert(
       fc.property(silence, (shape) => {
         const { idle, passed } = idleAfter({ ...shape, jump: 0 });
@@ -48,7 +48,7 @@ describe('The time for which a task stood still', () => {
       }),
     ));
 
-  it('is at most a quarter of the stall timeout more when the clock is set forward', () =>
+  it('is at most a quarter of the stall timeout more if the clock is set forward', () =>
     fc.assert(
       fc.property(silence, (shape) => {
         const { idle, passed } = idleAfter({ ...shape, jump: Math.abs(shape.jump) });
@@ -57,7 +57,7 @@ describe('The time for which a task stood still', () => {
       }),
     ));
 
-  it('grows, and by no more than what passed, when the clock is set back', () =>
+  it('grows, but not faster than the elapsed time, if the clock is set back', () =>
     fc.assert(
       fc.property(silence, (shape) => {
         const { idle, passed } = idleAfter({ ...shape, jump: -Math.abs(shape.jump) });
@@ -67,21 +67,21 @@ describe('The time for which a task stood still', () => {
       }),
     ));
 
-  it('does not count what passed before it was asked for', () => {
+  it('does not include the time before the run was requested', () => {
     const task = { ...asked(NOON), reportedAt: NOON - 5 * HOUR };
     const { progressAt } = withElapsed(task, { now: NOON + MINUTE, stallTimeoutMillis });
     expect(progressAt).toBe(NOON);
   });
 });
 
-describe('An operation in its grace period', () => {
+describe('an operation in its grace period', () => {
   const opened = { openedAt: NOON, notBefore: NOON + HOUR, confirmedAt: [NOON + 1000] };
 
-  it('is left alone while the clock goes on', () => {
+  it('is unchanged while the clock is not changed', () => {
     expect(withoutFuture(opened, NOON + 2000)).toBe(opened);
   });
 
-  it('waits for what was left, and no longer, after the clock was set back', () =>
+  it('waits for the rest of the grace period, and no longer, after the clock was set back', () =>
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 48 * HOUR }), (back) => {
         const now = NOON + 1000 - back;

@@ -8,24 +8,24 @@ afterEach(() => {
   world.expectOthersUntouched();
   expect([...world.cloud.roles]).toEqual([]);
 });
-const told = () =>
+const messages = () =>
   [...world.engine.tasks.values()].flatMap(({ conditions }) =>
     conditions.map(({ message }) => message),
   );
-const people = (message: string) => expect.arrayContaining([expect.stringContaining(message)]);
+const containing = (message: string) => expect.arrayContaining([expect.stringContaining(message)]);
 
-describe('somebody enables the project again in the middle', () => {
+describe('a project that is enabled again during its cleanup', () => {
   it.each([
-    ['right after it was disabled', () => world.state === 'running'],
+    ['right after the project was disabled', () => world.state === 'running'],
     [
-      'when something is on its way out',
+      'while a resource is being deleted',
       () => world.state === 'running' && world.left()['compute.server'] === 1,
     ],
     [
-      'when only the last service has something left',
+      'when only the last service has resources left',
       () => world.state === 'running' && world.left()['compute.server'] === undefined,
     ],
-  ])('%s: nothing more goes until it is disabled', async (_, moment) => {
+  ])('%s: the removals stop until the project is disabled', async (_, moment) => {
     world = new LivingWorld(EVERY_CLASS, 2);
     world.cloud.make('compute.server', TARGET, 'target-2', 3);
     await world.ask();
@@ -36,11 +36,11 @@ describe('somebody enables the project again in the middle', () => {
     expect(world.left()).toEqual(left);
     expect(world.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
     expect(world.state).toBe('running');
-    expect(told()).toEqual(people('the project was enabled again'));
+    expect(messages()).toEqual(containing('the project was enabled again'));
     world.cloud.enable(TARGET, false);
     await world.settle();
     expect(world.left()).toEqual({});
-    // What only a token on the project shows was proven before somebody worked in it once more.
+    // The verification of what only a token on the project shows is older than the enabling.
     expect(world.operation).toMatchObject({
       state: 'held',
       hold: { about: 'leftovers', reason: expect.stringContaining('vault: secrets') },
@@ -51,7 +51,7 @@ describe('somebody enables the project again in the middle', () => {
     expect(world.cloud.projects.has(TARGET)).toBe(false);
   });
 
-  it('and makes something in a service that was done: it is looked at once more', async () => {
+  it('with a new resource in a finished service: the service runs again', async () => {
     world = new LivingWorld(EVERY_CLASS.slice(0, 2));
     await world.ask();
     expect(await world.until(() => world.tasks.compute === 'finished')).toBe(true);
@@ -66,7 +66,7 @@ describe('somebody enables the project again in the middle', () => {
     expect(world.cloud.projects.has(TARGET)).toBe(false);
   });
 
-  it('only for a moment: what was proven while it lived is not proven any more', async () => {
+  it('only for a moment: the verifications from before are stale', async () => {
     world = new LivingWorld([
       { name: 'vault', resourceTypes: { secret: 'C' } },
       ...EVERY_CLASS.slice(0, 2),
@@ -80,7 +80,7 @@ describe('somebody enables the project again in the middle', () => {
     world.cloud.make('vault.secret', TARGET);
     expect(
       await world.until(() =>
-        told().some((message) => message.includes('the project was enabled again')),
+        messages().some((message) => message.includes('the project was enabled again')),
       ),
     ).toBe(true);
     world.cloud.enable(TARGET, false);
@@ -90,7 +90,7 @@ describe('somebody enables the project again in the middle', () => {
     expect(world.left()).toEqual({ 'vault.secret': 1 });
   });
 
-  it('while a service is at work: what its pass has seen by then counts no more', async () => {
+  it('while a service runs: the verifications of its run are stale', async () => {
     world = new LivingWorld(
       [EVERY_CLASS[0] ?? { name: 'compute' }, { name: 'meter', resourceTypes: { sample: 'A' } }],
       1,
@@ -107,7 +107,7 @@ describe('somebody enables the project again in the middle', () => {
     expect(await world.until(() => isAsked('compute') && isAsked('meter'))).toBe(true);
     const deliver = async (type: string, service: string) => {
       const one = waiting(type, service);
-      if (!one) throw new Error(`no ${type} of ${service} waits`);
+      if (!one) throw new Error(`no message ${type} of ${service} is queued`);
       await world.handle(one.message);
       world.engine.take(one);
     };
@@ -118,14 +118,14 @@ describe('somebody enables the project again in the middle', () => {
     await deliver('service.requested', 'meter');
     world.cloud.enable(TARGET, false);
     await deliver('service.progressed', 'meter');
-    expect(told()).toEqual(people('the project was enabled again'));
+    expect(messages()).toEqual(containing('the project was enabled again'));
     expect(world.tasks.compute).toBe('requested');
     await world.settle();
     expect(world.left()).toEqual({});
     expect(world.state).toBe('finished');
   });
 
-  it('in a cloud that lacks a service: that one stays left out', async () => {
+  it('in a cloud that lacks a service: the task of that service stays skipped', async () => {
     world = new LivingWorld(
       [...EVERY_CLASS.slice(0, 2), { name: 'bills', resourceTypes: { bill: 'A' } }],
       1,
@@ -144,7 +144,7 @@ describe('somebody enables the project again in the middle', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('right before it would be deleted: it is not, and all is looked at once more when it is disabled', async () => {
+  it('right before its deletion: it is not deleted, and all services run again when it is disabled', async () => {
     world = new LivingWorld(EVERY_CLASS.slice(0, 2));
     await world.ask();
     expect(await world.until(() => world.state === 'closing')).toBe(true);
@@ -154,14 +154,14 @@ describe('somebody enables the project again in the middle', () => {
     await world.settle(100);
     expect(world.cloud.projects.get(TARGET)).toMatchObject({ enabled: true });
     expect(world.left()).toEqual({ 'compute.server': 1, 'network.port': 1 });
-    expect(told()).toEqual(people('the project was enabled again'));
+    expect(messages()).toEqual(containing('the project was enabled again'));
     world.cloud.enable(TARGET, false);
     await world.settle();
     expect(world.left()).toEqual({});
     expect(world.state).toBe('finished');
   });
 
-  it('an old order to delete it does not count any more', async () => {
+  it('is not deleted by an old message to delete it', async () => {
     world = new LivingWorld(EVERY_CLASS.slice(0, 2));
     await world.ask();
     expect(await world.until(() => world.state === 'closing')).toBe(true);
@@ -179,29 +179,32 @@ describe('somebody enables the project again in the middle', () => {
   });
 });
 
-describe('somebody disables the project too early', () => {
+describe('a project that is disabled before phase pre-delete has ended', () => {
   it.each([
-    ['before the role is taken', () => world.state === 'pre-delete', 0],
-    ['when the role is taken', () => world.cloud.roles.size > 0, 2],
-  ])('%s: what needs it alive waits, and people are told', async (_, moment, roles) => {
-    await world.ask();
-    expect(await world.until(moment)).toBe(true);
-    world.cloud.enable(TARGET, false);
-    const left = world.left();
-    await world.settle(50);
-    expect(world.left()).toEqual(left);
-    expect(world.state).toBe('pre-delete');
-    expect([...told(), world.operation.hold?.reason]).toEqual(
-      people('the project is disabled in Keystone'),
-    );
-    expect(world.cloud.roles.size).toBe(roles);
-    world.cloud.enable(TARGET, true);
-    await world.settle();
-    expect(world.state).toBe('finished');
-    expect(world.left()).toEqual({});
-  });
+    ['before the role is assigned', () => world.state === 'pre-delete', 0],
+    ['after the role is assigned', () => world.cloud.roles.size > 0, 2],
+  ])(
+    '%s: phase pre-delete waits, and the operation reports the reason',
+    async (_, moment, roles) => {
+      await world.ask();
+      expect(await world.until(moment)).toBe(true);
+      world.cloud.enable(TARGET, false);
+      const left = world.left();
+      await world.settle(50);
+      expect(world.left()).toEqual(left);
+      expect(world.state).toBe('pre-delete');
+      expect([...messages(), world.operation.hold?.reason]).toEqual(
+        containing('the project is disabled in Keystone'),
+      );
+      expect(world.cloud.roles.size).toBe(roles);
+      world.cloud.enable(TARGET, true);
+      await world.settle();
+      expect(world.state).toBe('finished');
+      expect(world.left()).toEqual({});
+    },
+  );
 
-  it('and deletes it then, as he was advised: the rest goes', async () => {
+  it('and is then deleted, as the advice recommends: the other resources are removed', async () => {
     await world.ask();
     expect(await world.until(() => world.cloud.roles.size > 0)).toBe(true);
     world.cloud.enable(TARGET, false);
@@ -212,7 +215,7 @@ describe('somebody disables the project too early', () => {
     expect(world.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
   });
 
-  it('is told, and no refusal, when it happens between two calls', async () => {
+  it('between two calls: the reason is reported, and no task is dead-lettered', async () => {
     world = new LivingWorld(EVERY_CLASS.slice(0, 3), 2, 3);
     world.cloud.beforeRemoval = () => {
       if (world.cloud.of(TARGET, 'vault.secret').some(({ deleting }) => deleting))
@@ -221,7 +224,7 @@ describe('somebody disables the project too early', () => {
     await world.ask();
     await world.settle(60);
     expect(world.state).toBe('pre-delete');
-    expect(told()).toEqual(people('the project is disabled in Keystone'));
+    expect(messages()).toEqual(containing('the project is disabled in Keystone'));
     expect(world.engine.deadLetterList).toEqual([]);
     world.cloud.beforeRemoval = undefined;
     world.cloud.enable(TARGET, true);
@@ -230,8 +233,8 @@ describe('somebody disables the project too early', () => {
   });
 });
 
-describe('a refusal of an early pass that has no such excuse', () => {
-  it('is a dead letter', async () => {
+describe('a refused run in phase pre-delete, while the project is enabled', () => {
+  it('is dead-lettered', async () => {
     await world.ask();
     expect(await world.until(() => world.cloud.roles.size > 0)).toBe(true);
     world.cloud.broken.set('vault', failure('Denied'));

@@ -7,7 +7,7 @@ import {
   LivingWorld,
 } from '../../property/stateful-world.ts';
 
-async function afterSurvey() {
+async function afterPlan() {
   const world = new SmallWorld({
     resources: [2, 0, 0],
     lingers: 0,
@@ -24,9 +24,9 @@ async function afterSurvey() {
   return { world, kept };
 }
 
-describe('a message that comes late', () => {
-  it('asks a service for a pass that is over: not one call is made, nothing is written', async () => {
-    const { world, kept } = await afterSurvey();
+describe('a late message', () => {
+  it('that requests an ended run causes no call and stores nothing', async () => {
+    const { world, kept } = await afterPlan();
     let calls = 0;
     const api = () => {
       calls += 1;
@@ -41,8 +41,8 @@ describe('a message that comes late', () => {
     expect([...world.engine.tasks.values()]).toEqual(before);
   });
 
-  it('asks for a pass that is over of a task that is not', async () => {
-    const { world, kept } = await afterSurvey();
+  it('that requests an ended run of an open task has no effect', async () => {
+    const { world, kept } = await afterPlan();
     const [task] = [...world.engine.tasks.values()];
     const old = kept.find(
       (message) => message.type === 'service.requested' && message.data.taskId === task?.id,
@@ -53,8 +53,8 @@ describe('a message that comes late', () => {
     expect(world.engine.waiting).toEqual([]);
   });
 
-  it('asks for a look that was answered: Keystone is not asked again', async () => {
-    const { world, kept } = await afterSurvey();
+  it('that requests an ended confirmation does not query Keystone again', async () => {
+    const { world, kept } = await afterPlan();
     world.keystoneAway = true;
     const before = [...world.engine.operations.values()];
     for (const message of kept.filter(({ type }) => type === 'operation.confirm'))
@@ -64,42 +64,39 @@ describe('a message that comes late', () => {
   });
 });
 
-describe('an order to remove that Keystone has not confirmed', () => {
+describe('a removal request that Keystone has not confirmed', () => {
   it.each([
     ['project', TARGET],
     ['user', GONE_USER],
-  ] as const)(
-    'about a %s: a message on the queue is no proof, whatever it says',
-    async (type, id) => {
-      const world = new LivingWorld([
-        { name: 'compute', resourceTypes: { server: 'A' }, userResourceTypes: ['keypair'] },
-      ]);
-      world.cloud.delete(id);
-      world.cloud.users.delete(id);
-      await world.engine.commit({ messages: [deletedAccount(type, id)] });
-      expect(await world.until(() => world.taskOf('compute')?.state === 'requested')).toBe(true);
-      const asked = world.engine
-        .due()
-        .find(({ message }) => message.type === 'service.requested')?.message;
-      if (asked?.type !== 'service.requested') throw new Error('nothing was asked for');
-      const before = world.left(id);
-      for (const confirmedAt of [
-        [],
-        [1000],
-        [1000, 1000 + world.limits.confirmationIntervalMillis - 1],
-      ])
-        await world.handle({ ...asked, data: { ...asked.data, confirmedAt } });
-      expect(world.left(id)).toEqual(before);
-      expect(Object.keys(before)).toHaveLength(1);
-      await world.handle(asked);
-      expect(world.left(id)).toEqual({});
-    },
-  );
+  ] as const)('about a %s removes nothing: a queued message is no proof', async (type, id) => {
+    const world = new LivingWorld([
+      { name: 'compute', resourceTypes: { server: 'A' }, userResourceTypes: ['keypair'] },
+    ]);
+    world.cloud.delete(id);
+    world.cloud.users.delete(id);
+    await world.engine.commit({ messages: [deletedAccount(type, id)] });
+    expect(await world.until(() => world.taskOf('compute')?.state === 'requested')).toBe(true);
+    const asked = world.engine
+      .due()
+      .find(({ message }) => message.type === 'service.requested')?.message;
+    if (asked?.type !== 'service.requested') throw new Error('no run was requested');
+    const before = world.left(id);
+    for (const confirmedAt of [
+      [],
+      [1000],
+      [1000, 1000 + world.limits.confirmationIntervalMillis - 1],
+    ])
+      await world.handle({ ...asked, data: { ...asked.data, confirmedAt } });
+    expect(world.left(id)).toEqual(before);
+    expect(Object.keys(before)).toHaveLength(1);
+    await world.handle(asked);
+    expect(world.left(id)).toEqual({});
+  });
 });
 
 describe('the confirmation of an operation', () => {
-  it('needs two answers, apart, and the end of the grace period', async () => {
-    const { world } = await afterSurvey();
+  it('needs two answers with the interval between them, and the end of the grace period', async () => {
+    const { world } = await afterPlan();
     const [operation] = [...world.engine.operations.values()];
     if (!operation) throw new Error('no operation');
     const rules = {

@@ -7,7 +7,7 @@ beforeEach(() => {
 });
 afterEach(() => world.expectOthersUntouched());
 
-const ACTS = ['assign-role', 'disable', 'delete'] as const;
+const ACTIONS = ['assign-role', 'disable', 'delete'] as const;
 const DOING = {
   'assign-role': 'taking a role on',
   disable: 'disabling',
@@ -18,10 +18,10 @@ const waitsOn = async () => {
   return body.waitsOn as { on: string; actor: string; advice: string }[];
 };
 
-describe('an act in Keystone that fails for a while', () => {
-  it.each(ACTS)('%s is tried again, ever more rarely, until it is done', async (what) => {
+describe('a Keystone action that fails for a while', () => {
+  it.each(ACTIONS)('%s is retried with growing delays until it succeeds', async (what) => {
     world.cloud.refusals[what] = Array.from({ length: 8 }, () =>
-      failure('Transient', 'keystone.http.503', 'the database is away'),
+      failure('Transient', 'keystone.http.503', 'the database is down'),
     );
     await world.ask();
     expect(await world.until(() => world.operation.hold !== undefined)).toBe(true);
@@ -29,7 +29,7 @@ describe('an act in Keystone that fails for a while', () => {
       reason: expect.stringContaining(`${DOING[what]} the project`),
     });
     expect(await waitsOn()).toMatchObject([
-      { on: expect.stringContaining('the database is away'), actor: 'none' },
+      { on: expect.stringContaining('the database is down'), actor: 'none' },
     ]);
     const since = world.engine.time;
     expect(await world.until(() => world.operation.hold === undefined)).toBe(true);
@@ -44,7 +44,7 @@ describe('an act in Keystone that fails for a while', () => {
     expect(world.cloud.projects.has(TARGET)).toBe(false);
   });
 
-  it('waits no longer than a minute between two tries', async () => {
+  it('is retried after at most a minute', async () => {
     world.cloud.refusals.delete = Array.from({ length: 60 }, () => failure('Transient'));
     await world.ask();
     await world.until(() => world.state === 'closing');
@@ -62,9 +62,9 @@ describe('an act in Keystone that fails for a while', () => {
   });
 });
 
-describe('an act that Keystone refuses', () => {
-  it.each(ACTS)(
-    '%s holds the operation with the reason; released, it is tried again',
+describe('a Keystone action that Keystone refuses', () => {
+  it.each(ACTIONS)(
+    '%s holds the operation with the reason, and is retried after a release',
     async (what) => {
       world.cloud.refusals[what] = [
         failure('Denied', 'keystone.http.403', 'You are not authorized'),
@@ -82,7 +82,7 @@ describe('an act that Keystone refuses', () => {
         { actor: 'operator', advice: expect.stringContaining(`release ${world.operation.id}`) },
       ]);
       expect(world.cloud.projects.has(TARGET)).toBe(true);
-      // A person may let it stand for good: no role of ours stays meanwhile.
+      // The operation may stay held for ever, so the propagator keeps no role meanwhile.
       expect([...world.cloud.roles]).toEqual([]);
       expect(world.left()).toEqual(
         {
@@ -117,8 +117,8 @@ describe('an act that Keystone refuses', () => {
     },
   );
 
-  it.each(ACTS)(
-    '%s is not tried again by a message that comes twice: a person must say so',
+  it.each(ACTIONS)(
+    '%s is not retried if its message is delivered again; an operator must release it',
     async (what) => {
       world.cloud.refusals[what] = [failure('Denied')];
       await world.ask();
@@ -136,7 +136,7 @@ describe('an act that Keystone refuses', () => {
     },
   );
 
-  it('says nothing of a newer act when its answer comes late', async () => {
+  it('whose answer arrives late does not complete a newer action', async () => {
     await world.ask();
     await world.until(() => world.operation.keystoneAction?.what === 'disable');
     const rules = { ...world.deps.limits, now: world.engine.time, startedLastHour: 0, waivers: [] };
@@ -150,7 +150,7 @@ describe('an act that Keystone refuses', () => {
     ]);
   });
 
-  it('takes no half of the roles', async () => {
+  it('assigns all roles or none', async () => {
     world.cloud.refuseSecondRole = true;
     await world.ask();
     await world.settle();
@@ -162,7 +162,7 @@ describe('an act that Keystone refuses', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('is what a project below it makes of its deletion', async () => {
+  it('delete is refused while the project has a child', async () => {
     await world.ask();
     await world.until(() => world.state === 'running');
     world.cloud.projects.set('child', { name: 'child', enabled: true, parentId: TARGET });
@@ -179,7 +179,7 @@ describe('an act that Keystone refuses', () => {
 });
 
 describe('a login with an application credential', () => {
-  it('gives no token on the project: refused at once, and no role is left on the project', async () => {
+  it('gives no token on the project, so the request is refused, and no role is left', async () => {
     world.cloud.isBound = true;
     expect(await world.ask()).toMatchObject({
       status: 409,
@@ -194,7 +194,7 @@ describe('a login with an application credential', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('that replaces the password later holds nothing and waits before the first removal', async () => {
+  it('that replaces the password after the request makes the operation wait before the first removal', async () => {
     await world.ask();
     world.cloud.isBound = true;
     await world.settle(40);
@@ -210,7 +210,7 @@ describe('a login with an application credential', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('is no hindrance for a disabled project', async () => {
+  it('is enough for a disabled project', async () => {
     world.cloud.isBound = true;
     world.cloud.enable(TARGET, false);
     await world.ask({});
@@ -220,8 +220,8 @@ describe('a login with an application credential', () => {
   });
 });
 
-describe('giving the role back', () => {
-  it('goes on while the operation is held, until it is done', async () => {
+describe('the revocation of the role', () => {
+  it('is retried until it succeeds, also while the operation is held', async () => {
     world.limits = { ...world.limits, maxResourcesPerOperation: 10 };
     world.cloud.refusals['revoke-role'] = [
       failure('Transient'),
@@ -237,7 +237,7 @@ describe('giving the role back', () => {
     expect(world.operation).toMatchObject({ state: 'held', hold });
   });
 
-  it('is part of disabling, and comes first', async () => {
+  it('is the first part of the action disable', async () => {
     world.cloud.refusals['revoke-role'] = [failure('Transient'), failure('Transient')];
     await world.ask();
     await world.until(() => world.operation.hold !== undefined);
@@ -247,12 +247,12 @@ describe('giving the role back', () => {
   });
 });
 
-describe('a protection that is set in the middle', () => {
+describe('a protection that is set during a cleanup', () => {
   it.each([
-    ['before the role is taken', () => world.state === 'pre-delete'],
-    ['before it is disabled', () => world.operation.keystoneAction?.what === 'disable'],
-    ['before it is deleted', () => world.state === 'closing'],
-  ])('stops it %s, and people are told', async (_, moment) => {
+    ['before the role is assigned', () => world.state === 'pre-delete'],
+    ['before the project is disabled', () => world.operation.keystoneAction?.what === 'disable'],
+    ['before the project is deleted', () => world.state === 'closing'],
+  ])('stops the operation %s, and the operation reports the reason', async (_, moment) => {
     await world.ask();
     expect(await world.until(moment)).toBe(true);
     const { enabled } = world.cloud.projects.get(TARGET) ?? {};

@@ -23,7 +23,7 @@ const bound = { ...FACTS.cleaner, isProjectBound: true };
 const noAdmin = { ...FACTS.cleaner, isAdmin: false };
 const children = Array.from({ length: 7 }, (_, n) => ({ id: `c${n}`, name: `child ${n}` }));
 
-describe('the reasons for which Keystone would refuse the end of a project', () => {
+describe('the reasons why Keystone would refuse to delete a project', () => {
   it.each([
     ['an immutable project', { project }, 'immutable', 'openstack project set --no-immutable p1'],
     ['a project with children', { children }, '7 projects', 'openstack project delete c0 c1 c2'],
@@ -47,7 +47,7 @@ describe('the reasons for which Keystone would refuse the end of a project', () 
       'change its rule identity:update_project',
     ],
     [
-      'a policy against taking roles back',
+      'a policy against revoking roles',
       { mayRevokeRole: refused('revoke_grant') },
       'give back its role',
       'change its rule identity:revoke_grant',
@@ -66,14 +66,14 @@ describe('the reasons for which Keystone would refuse the end of a project', () 
     expect(unknown).toEqual([]);
   });
 
-  it('are all named at once', () => {
+  it('are all reported together', () => {
     const domain = { id: 'd1', enabled: false, immutable: false };
     const { refusals } = checkKeystone({ ...FACTS, project, domain, children, cleaner: bound });
     expect(refusals).toHaveLength(4);
   });
 
   it.each([
-    ['nothing is wrong', {}],
+    ['no reason exists', {}],
     ['the domain is immutable', { domain: { id: 'd1', enabled: true, immutable: true } }],
     [
       'the project is disabled: no token on it is needed',
@@ -89,7 +89,7 @@ describe('the reasons for which Keystone would refuse the end of a project', () 
     expect(checkKeystone({ ...FACTS, ...difference })).toEqual({ refusals: [], unknown: [] });
   });
 
-  it('are told as unknown where Keystone does not show them', () => {
+  it('are reported as unknown if Keystone does not show them', () => {
     const mayDelete = { is: 'unknown', because: 'it was not asked' } as const;
     const { refusals, unknown } = checkKeystone({ ...FACTS, domain: undefined, mayDelete });
     expect(refusals).toEqual([]);
@@ -110,13 +110,13 @@ describe('the advice after a refusal by Keystone', () => {
     expect(adviceOnRefusal(report(message), [])).toContain('its rule identity:delete_project');
   });
 
-  it('guesses nothing for a message that is not known', () => {
+  it('names no rule for an unknown message', () => {
     const advice = adviceOnRefusal(report('Computer says no'), []);
     expect(advice).toBe('Clear the reason that Keystone gives in this message.');
   });
 });
 
-describe('a request whose end Keystone would refuse', () => {
+describe('a cleanup request whose project Keystone would refuse to delete', () => {
   let world: LivingWorld;
   let whole: Record<string, number>;
   beforeEach(() => {
@@ -167,7 +167,7 @@ describe('a request whose end Keystone would refuse', () => {
     expect([...world.cloud.roles]).toEqual([]);
   });
 
-  it('is refused with the id of a domain, which is named as one', async () => {
+  it('is refused for the id of a domain, and the message names the domain', async () => {
     const account = { type: 'domain', id: TARGET, name: 'market', enabled: true };
     const show = async () => ({ is: 'present', account });
     Object.assign(world.cloud.port.keystone, { show });
@@ -185,14 +185,14 @@ describe('a request whose end Keystone would refuse', () => {
     expect(world.left()).toEqual(whole);
   });
 
-  it('says what could not be found out beforehand', async () => {
-    world.cloud.mayDelete = { is: 'unknown', because: 'nobody knows' };
+  it('reports the facts that could not be checked in advance', async () => {
+    world.cloud.mayDelete = { is: 'unknown', because: 'the policy is not readable' };
     const { status, body } = await world.ask();
     expect(status).toBe(202);
     expect(body.unknown).toEqual([expect.stringContaining('identity:delete_project')]);
   });
 
-  it('waits before the first removal when the reason arises after the request', async () => {
+  it('waits before the first removal if the reason arises after the request', async () => {
     await world.ask();
     change({ immutable: true });
     await world.settle(40);
@@ -210,7 +210,7 @@ describe('a request whose end Keystone would refuse', () => {
     expect(world.left()).toEqual({});
   });
 
-  it('waits likewise when the reason arises while a person holds the operation', async () => {
+  it('waits before the first removal if the reason arises while the operation is held', async () => {
     world.limits = { ...world.limits, maxResourcesPerOperation: 1 };
     await world.ask();
     await world.settle();
@@ -227,7 +227,7 @@ describe('a request whose end Keystone would refuse', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('waits, with the domain named, when the domain is disabled during the work', async () => {
+  it('waits, and names the domain, if the domain is disabled during the cleanup', async () => {
     await world.ask();
     expect(
       await world.until(() => world.state === 'pre-delete' && world.cloud.roles.size > 0),
@@ -251,7 +251,7 @@ describe('a request whose end Keystone would refuse', () => {
     expect(world.left()).toEqual({});
   });
 
-  it('is held with the true reason when the reason arises after the first removal', async () => {
+  it('is held with the reason of Keystone if the reason arises after the first removal', async () => {
     await world.ask();
     await world.until(() => Object.keys(world.left()).length < Object.keys(whole).length);
     const words = 'Unable to update immutable project resource';

@@ -1,15 +1,15 @@
 import { deleted, LivingWorld, TARGET } from '../../property/stateful-world.ts';
 
-const RESOURCE_TYPES = Array.from({ length: 12 }, (_, n) => `kind-${n}`);
+const RESOURCE_TYPES = Array.from({ length: 12 }, (_, n) => `type-${n}`);
 const REMOVAL_MILLIS = 3000;
 
 /**
- * The counts that are told while one pass takes away one thing of each resource type, and what is
- * there afterwards.
+ * The counts that one run reports while it removes one resource of each resource type, and the
+ * resources that are left afterwards.
  */
-async function told(
+async function countsOf(
   progressMillis: number,
-): Promise<{ told: number; gone: number[]; left: object; state: string }> {
+): Promise<{ reports: number; gone: number[]; left: object; state: string }> {
   const resourceTypes = Object.fromEntries(
     RESOURCE_TYPES.map((resourceType) => [resourceType, 'A' as const]),
   );
@@ -37,19 +37,19 @@ async function told(
     world.engine.take(next);
   }
   world.expectOthersUntouched();
-  return { told: gone.length, gone, left: world.left(), state: world.state };
+  return { reports: gone.length, gone, left: world.left(), state: world.state };
 }
 
-describe('counts on the way', () => {
-  it('are told as often as the function may, and no oftener; whatever it may, all is removed', async () => {
-    const often = await told(400);
-    const seldom = await told(10_000);
-    const never = await told(Number.POSITIVE_INFINITY);
-    expect(often.told).toBe(RESOURCE_TYPES.length);
-    // 36 seconds of removals.
-    expect(seldom.told).toBe(3);
+describe('the counts of a run that has not ended', () => {
+  it('are reported at the interval of the function, and any interval removes all resources', async () => {
+    const often = await countsOf(400);
+    const seldom = await countsOf(10_000);
+    const never = await countsOf(Number.POSITIVE_INFINITY);
+    expect(often.reports).toBe(RESOURCE_TYPES.length);
+    // The removals take 36 seconds.
+    expect(seldom.reports).toBe(3);
     expect(seldom.gone).toEqual(seldom.gone.toSorted((a, b) => a - b));
-    expect(never.told).toBe(0);
+    expect(never.reports).toBe(0);
     for (const { left, state } of [often, seldom, never])
       expect({ left, state }).toEqual({ left: {}, state: 'finished' });
   });

@@ -21,8 +21,8 @@ const untouched = (): void => {
   expect([...world.cloud.roles]).toEqual([]);
 };
 
-describe('in mode observe', () => {
-  it('counts, and changes nothing: no role is taken', async () => {
+describe('a requested cleanup in mode observe', () => {
+  it('counts, changes nothing, and assigns no role', async () => {
     world.mode = 'observe';
     await world.ask();
     const hadRole = await world.until(() => world.cloud.roles.size > 0);
@@ -35,11 +35,11 @@ describe('in mode observe', () => {
     });
   });
 
-  it('can be carried out when it is asked for once more in mode enforce', async () => {
+  it('is carried out when it is requested again in mode enforce', async () => {
     world.mode = 'observe';
     await world.ask();
     await world.settle();
-    // Once more in mode observe, for what came since.
+    // The second request in mode observe counts the resources created since.
     expect(await world.ask()).toMatchObject({ status: 202 });
     await world.settle();
     world.mode = 'enforce';
@@ -54,14 +54,14 @@ describe('in mode observe', () => {
   });
 
   it.each([
-    ['before a role is taken', () => world.state === 'pre-delete', ALL],
+    ['before a role is assigned', () => world.state === 'pre-delete', ALL],
     [
-      'before it is disabled',
+      'before the project is disabled',
       () => world.operation.keystoneAction?.what === 'disable',
       { 'compute.server': 2, 'network.port': 2 },
     ],
-    ['before it is deleted', () => world.state === 'closing', {}],
-  ])('does nothing in Keystone when the mode is set back %s', async (_, moment, left) => {
+    ['before the project is deleted', () => world.state === 'closing', {}],
+  ])('changes nothing in Keystone if the mode is set back %s', async (_, moment, left) => {
     await world.ask();
     expect(await world.until(moment)).toBe(true);
     const enabled = world.cloud.projects.get(TARGET)?.enabled;
@@ -77,8 +77,8 @@ describe('in mode observe', () => {
   });
 });
 
-describe('the caps', () => {
-  it('hold it before the role is taken; released, it goes its way', async () => {
+describe('the cap on resources', () => {
+  it('holds the operation before a role is assigned, and a release continues it', async () => {
     world.limits = { ...world.limits, maxResourcesPerOperation: 3 };
     await world.ask();
     await world.settle();
@@ -95,7 +95,7 @@ describe('the caps', () => {
     });
   });
 
-  it('hold it again when more is found after it was disabled; released, it goes on without a role', async () => {
+  it('holds the operation again if more is found after the project was disabled; it continues without a role', async () => {
     world.limits = { ...world.limits, maxResourcesPerOperation: 13 };
     world.cloud.broken.set('compute', failure('Transient'));
     await world.ask();
@@ -114,7 +114,7 @@ describe('the caps', () => {
     expect(world.left()).toEqual({});
   });
 
-  it('hold it when what only a token on the project shows is too much: the role is given back, and nothing more goes', async () => {
+  it('includes what only a token on the project shows; the hold revokes the role and stops the removals', async () => {
     world.limits = { ...world.limits, maxResourcesPerOperation: 11 };
     world.cloud.make('vault.secret', TARGET, 'target-3', 9);
     world.cloud.make('booking.lease', TARGET, 'target-3', 9);

@@ -21,8 +21,8 @@ const untouched = (): void => {
   expect([...world.cloud.roles]).toEqual([]);
 };
 
-describe('an administrator asks for the end of a project that lives', () => {
-  it('empties all of it, gives its role back, and deletes the project in Keystone', async () => {
+describe('the requested cleanup of a living project', () => {
+  it('removes all resources, revokes its own role, and deletes the project in Keystone', async () => {
     expect(await world.ask()).toMatchObject({
       status: 202,
       body: { opened: expect.stringMatching(/^op-/) },
@@ -39,7 +39,7 @@ describe('an administrator asks for the end of a project that lives', () => {
     });
   });
 
-  it('removes what needs the project alive, then disables it, then the rest, and deletes it when nothing is left', async () => {
+  it('removes what needs the living project, disables the project, removes the rest, and deletes the project', async () => {
     await world.ask();
     expect(await world.until(() => world.cloud.roles.size > 0)).toBe(true);
     expect(world.left()).toEqual(ALL);
@@ -50,7 +50,7 @@ describe('an administrator asks for the end of a project that lives', () => {
     expect(world.left()).toEqual({});
   });
 
-  it('does not disable it while one of the early services has not done all', async () => {
+  it('does not disable the project before each pre-delete service is done', async () => {
     world.cloud.broken.set('booking', failure('Transient'));
     await world.ask();
     await world.settle(100);
@@ -67,7 +67,7 @@ describe('an administrator asks for the end of a project that lives', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('gives back only the role that it took', async () => {
+  it('revokes only the role that it assigned', async () => {
     world.cloud.roles.add('target/admin');
     await world.ask();
     expect(await world.until(() => world.cloud.roles.size === 2)).toBe(true);
@@ -75,7 +75,7 @@ describe('an administrator asks for the end of a project that lives', () => {
     expect([...world.cloud.roles]).toEqual(['target/admin']);
   });
 
-  it('empties a disabled one without a role on it, and says what could not be reached', async () => {
+  it('of a disabled project assigns no role, and reports what could not be reached', async () => {
     world.cloud.enable(TARGET, false);
     expect(await world.ask({})).toMatchObject({ status: 202 });
     await world.until(() => world.cloud.roles.size > 0);
@@ -86,12 +86,12 @@ describe('an administrator asks for the end of a project that lives', () => {
   });
 });
 
-describe('before anything is opened', () => {
+describe('a cleanup request', () => {
   it.each([
-    ['its name is not said', () => world.ask({}), 'say its name'],
-    ['another name is said', () => world.ask({ name: 'bank' }), 'another one than you said'],
+    ['the name of the project is missing', () => world.ask({}), 'say its name'],
+    ['the name is another one', () => world.ask({ name: 'bank' }), 'another one than you said'],
     [
-      'its name is said with another case',
+      'the name differs in upper and lower case',
       () => world.ask({ name: 'Shop' }),
       'another one than you said',
     ],
@@ -101,11 +101,11 @@ describe('before anything is opened', () => {
       'Keystone has no project with this id',
     ],
     [
-      'it is the own project',
+      'the project is that of the cleaner',
       () => world.ask({ project: 'cleaner', name: 'cleaner' }),
       'it is protected: it is the project that',
     ],
-  ])('refuses when %s', async (_, ask, because) => {
+  ])('is refused if %s', async (_, ask, because) => {
     expect(await ask()).toMatchObject({
       status: 409,
       body: { error: { message: expect.stringContaining(because) } },
@@ -114,13 +114,13 @@ describe('before anything is opened', () => {
     untouched();
   });
 
-  it('refuses a wrong name for a disabled one, too', async () => {
+  it('is refused for a wrong name, also if the project is disabled', async () => {
     world.cloud.enable(TARGET, false);
     expect(await world.ask({ name: 'bank' })).toMatchObject({ status: 409 });
     expect(world.engine.operations.size).toBe(0);
   });
 
-  it('refuses one with projects below it, and one that the settings protect', async () => {
+  it('is refused for a project that has children or is protected by the settings', async () => {
     world.cloud.projects.set('child', { name: 'child', enabled: false, parentId: TARGET });
     expect(await world.ask()).toMatchObject({
       status: 409,
@@ -135,7 +135,7 @@ describe('before anything is opened', () => {
     untouched();
   });
 
-  it('refuses a second one while the first is open, and not after it has finished', async () => {
+  it('is refused while an operation on the project is open, and accepted after its end', async () => {
     await world.ask();
     const { id } = world.operation;
     expect(await world.ask()).toMatchObject({
@@ -148,15 +148,15 @@ describe('before anything is opened', () => {
     expect(world.engine.operations.size).toBe(2);
   });
 
-  it('opens one when two ask at the same moment', async () => {
+  it('opens one operation if two requests arrive at the same moment', async () => {
     const answers = await Promise.all([world.ask(), world.ask()]);
     expect(answers.map(({ status }) => status).sort()).toEqual([202, 409]);
     expect(world.engine.operations.size).toBe(1);
   });
 });
 
-describe('what the first look decides', () => {
-  it('lets go of a project that was disabled when it was asked for, and is enabled now', async () => {
+describe('the first confirmation of a requested cleanup', () => {
+  it('refuses the operation if the project was disabled at the request and is enabled now', async () => {
     world.cloud.enable(TARGET, false);
     await world.ask({});
     world.cloud.enable(TARGET, true);
@@ -171,7 +171,7 @@ describe('what the first look decides', () => {
     expect(world.operation).toMatchObject({ state: 'finished', generation: 2 });
   });
 
-  it('is waited for while Keystone does not answer', async () => {
+  it('waits while Keystone does not answer', async () => {
     await world.ask();
     world.cloud.keystoneAway = true;
     await world.settle(20);
@@ -185,7 +185,7 @@ describe('what the first look decides', () => {
     expect(world.operation).toMatchObject({ state: 'finished', hold: undefined });
   });
 
-  it('is taken once, however often the question comes', async () => {
+  it('is used once, even if its message is delivered again', async () => {
     world.cloud.broken.set('compute', failure('Transient'));
     await world.ask();
     const confirmation = world.engine.due()[0];

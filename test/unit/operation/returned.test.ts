@@ -12,7 +12,7 @@ interface Row {
 }
 
 /**
- * A world whose service `stubborn` answers each removal with `answer`, and lists what `list` says.
+ * A world whose service `stubborn` answers each removal with `answer`, and lists with `list`.
  * `network` has a preferred dependency on it.
  */
 async function worldWith(
@@ -54,8 +54,8 @@ const counted = (listed: number, gone: number): Counts =>
   Counts.parse({ 'shelf.book': { listed, gone, left: listed - gone } });
 const T = 'shelf.book';
 
-describe('a resource that the service says is gone, and that is listed again', () => {
-  it('is no progress: said, asked for less and less often, passed by others, then dead-lettered', async () => {
+describe('a resource that the service reports as removed, and lists again', () => {
+  it('is no progress: it is reported, retried with growing delays, overtaken, and dead-lettered', async () => {
     const { world, removed } = await worldWith(
       () => ['limits'],
       () => ({ is: 'gone' }),
@@ -68,7 +68,7 @@ describe('a resource that the service says is gone, and that is listed again', (
       { resourceType: 'stubborn.quota', message: expect.stringContaining('lists it again') },
     ]);
     expect(world.task('stubborn').error).toBeUndefined();
-    // Another service does not wait for the stall time-out.
+    // Another service does not wait for the stall timeout.
     await world.until(() => world.task('network').state === 'finished');
     expect(world.engine.time - progressAt).toBeLessThan(120_000);
     expect(world.task('stubborn').error).toMatchObject({ code: 'stubborn.quota.returned' });
@@ -81,12 +81,12 @@ describe('a resource that the service says is gone, and that is listed again', (
       error: { code: 'stubborn.quota.returned' },
     });
     expect(world.engine.time - progressAt).toBeGreaterThanOrEqual(world.limits.stallTimeoutMillis);
-    // Once a run; about one a minute at the end.
+    // One removal per run, and about one run per minute at the end.
     expect(removed.length).toBeLessThan(100);
     expect(world.left()).toEqual({});
   });
 
-  it('is no error when the listing only lagged behind for a moment', async () => {
+  it('is no error if the listing was outdated only for a moment', async () => {
     const { world, removed } = await worldWith(
       (removals) => (removals < 2 ? ['limits'] : []),
       () => ({ is: 'gone' }),
@@ -101,8 +101,8 @@ describe('a resource that the service says is gone, and that is listed again', (
     expect(world.engine.deadLetterList).toEqual([]);
   });
 
-  it('counts once, however often it was removed, beside others that go', async () => {
-    // Four of them are there; each answer of the service is a lie three times.
+  it('is counted once, even if it was removed several times', async () => {
+    // Four resources exist. The service reports each as removed three times too early.
     const { world } = await worldWith(
       (removals) => (removals < 12 ? ['a', 'b', 'c', 'd'] : []),
       () => ({ is: 'gone' }),
@@ -113,7 +113,7 @@ describe('a resource that the service says is gone, and that is listed again', (
     });
   });
 
-  it('that comes back after each run is no progress either', () => {
+  it('is no progress if it returns after each run', () => {
     let counts = mergeCounts({}, counted(1, 1), {}, { [T]: 1 });
     let most = newRecords({}, counts);
     expect(most).toEqual({ [T]: 1 });
@@ -125,7 +125,7 @@ describe('a resource that the service says is gone, and that is listed again', (
       most = { ...most, ...newRecords(most, counts) };
       expect(counts).toEqual({ [T]: { found: 1, removed: 1, left: 0 } });
     }
-    // A new one is.
+    // A new resource is progress.
     counts = mergeCounts(counts, counted(1, 1), { [T]: 1 }, { [T]: 1 });
     expect(newRecords(most, counts)).toEqual({ [T]: 2 });
   });
@@ -133,11 +133,11 @@ describe('a resource that the service says is gone, and that is listed again', (
 
 describe('a run that removed something and then failed', () => {
   it.each(['Unexpected', 'Denied'] as const)(
-    'with %s is progress: as often as something goes, the task is not dead-lettered',
+    'with %s is progress, so the task is not dead-lettered',
     async (errorClass) => {
       const ids = Array.from({ length: 40 }, (_, n) => `o${n}`);
       const gone = new Set<string>();
-      // Of each listing one goes; the next one is refused.
+      // One resource of each listing is removed, and the next one is refused.
       const { world } = await worldWith(
         () => ids.filter((id) => !gone.has(id)),
         (id, removals) => {
@@ -163,7 +163,7 @@ describe('a run that removed something and then failed', () => {
     },
   );
 
-  it('without anything removed counts, and is dead-lettered after the tries', async () => {
+  it('is dead-lettered after its attempts if no resource was removed', async () => {
     const { world } = await worldWith(
       () => ['limits'],
       () => {
@@ -180,8 +180,8 @@ describe('a run that removed something and then failed', () => {
   });
 });
 
-describe('a service that asks to be left alone', () => {
-  const away = (retryAfterSeconds: number) =>
+describe('a service that asks for a delay', () => {
+  const maintenance = (retryAfterSeconds: number) =>
     new PropagatorError({
       code: 'stubborn.http.503',
       class: 'Transient',
@@ -190,7 +190,7 @@ describe('a service that asks to be left alone', () => {
       retryAfterSeconds,
     });
 
-  it('for an hour is left alone that long, twice, and is no dead letter after the stall time-out', async () => {
+  it('of one hour gets it twice, and is not dead-lettered after the stall timeout', async () => {
     let calls = 0;
     const { world } = await worldWith(
       (removals) => (removals > 0 ? [] : ['limits']),
@@ -208,7 +208,7 @@ describe('a service that asks to be left alone', () => {
           ...type,
           list: (context) => {
             calls += 1;
-            return calls <= 2 ? Promise.reject(away(3600)) : type.list(context);
+            return calls <= 2 ? Promise.reject(maintenance(3600)) : type.list(context);
           },
         },
       ],
@@ -219,10 +219,10 @@ describe('a service that asks to be left alone', () => {
     expect(world.engine.time - startedAt).toBeGreaterThanOrEqual(7_200_000);
   });
 
-  it('for 31 years is asked again after the longest wait of the settings', async () => {
+  it('of 31 years is called again after the longest delay of the settings', async () => {
     const { world } = await worldWith(
       () => {
-        throw away(999_999_999);
+        throw maintenance(999_999_999);
       },
       () => ({ is: 'gone' }),
     );
@@ -234,7 +234,7 @@ describe('a service that asks to be left alone', () => {
 });
 
 describe('the filter of ids', () => {
-  it('knows every id that was added, and few others', () => {
+  it('contains every id that was added, and few others', () => {
     const filter = IdFilter.from(undefined);
     const ids = Array.from({ length: 500 }, (_, n) => `nova.server ${n}-${n * 7919}`);
     for (const id of ids) filter.add(id);

@@ -12,7 +12,7 @@ const service = (name: string, order: Partial<Described> = {}): Described => ({
   resourceTypes: { resource: 'A' },
   ...order,
 });
-/** `maker` makes resources in the others; `soft` follows it; `hard` stands behind it for good. */
+/** `maker` creates resources in the others. `soft` prefers it first, and `hard` requires it. */
 const MAKER = [
   service('maker'),
   service('soft', { dependsOn: [preferred('maker')] }),
@@ -29,7 +29,7 @@ async function begin(
   await world.engine.commit({ messages: [deleted('project', TARGET)] });
 }
 const gone = (name: string) => world.left()[`${name}.resource`] === undefined;
-/** In which order the services lost their last thing. */
+/** The order in which the services became empty. */
 async function orderOf(): Promise<string[]> {
   const order: string[] = [];
   const names = world.services.map(({ name }) => name as string);
@@ -41,16 +41,16 @@ async function orderOf(): Promise<string[]> {
 }
 
 describe('the order of services', () => {
-  it('gives those their turn first that others only follow', async () => {
+  it('runs a service before those that prefer it first', async () => {
     await begin([
       service('soft', { dependsOn: [preferred('maker')] }),
-      service('early-bird', { dependents: [preferred('maker')] }),
+      service('first', { dependents: [preferred('maker')] }),
       service('maker'),
     ]);
-    expect(await orderOf()).toEqual(['early-bird', 'maker', 'soft']);
+    expect(await orderOf()).toEqual(['first', 'maker', 'soft']);
   });
 
-  it('puts the last behind all others', async () => {
+  it('runs a service that prefers all others first at the end', async () => {
     await begin([
       service('keeper', { dependsOn: [preferred('*')] }),
       service('soft', { dependsOn: [preferred('maker')] }),
@@ -60,16 +60,16 @@ describe('the order of services', () => {
   });
 });
 
-describe('a predecessor that is held up', () => {
+describe('a dependency that is blocked', () => {
   it.each([
     ['cannot be listed', () => world.cloud.broken.set('maker', failure('Transient'))],
-    ['was refused, and is a dead letter', () => world.cloud.broken.set('maker', failure('Denied'))],
+    ['was refused, and is dead-lettered', () => world.cloud.broken.set('maker', failure('Denied'))],
     [
-      'fails again and again, and is a dead letter',
+      'fails repeatedly, and is dead-lettered',
       () => world.cloud.broken.set('maker', failure('Unexpected')),
     ],
     [
-      'waits for people',
+      'waits for an operator',
       () =>
         world.cloud.blocks.set('maker', {
           message: 'locked by an administrator',
@@ -77,23 +77,26 @@ describe('a predecessor that is held up', () => {
         }),
     ],
     [
-      'waits for a neighbor',
+      'waits for another project',
       () =>
         world.cloud.blocks.set('maker', {
           message: 'used by another project',
           actor: 'other-project',
         }),
     ],
-  ])('that %s lets those pass who only follow it, and no other', async (_, prepare) => {
-    await begin(MAKER, prepare);
-    expect(await world.until(() => gone('soft'))).toBe(true);
-    await world.settle(40);
-    expect(world.left()).toEqual({ 'maker.resource': 2, 'hard.resource': 2 });
-    expect(world.tasks).toMatchObject({ soft: 'finished', hard: 'pending' });
-    expect(world.state).toBe('running');
-  });
+  ])(
+    'that %s is overtaken by its preferred dependents, and by no other service',
+    async (_, prepare) => {
+      await begin(MAKER, prepare);
+      expect(await world.until(() => gone('soft'))).toBe(true);
+      await world.settle(40);
+      expect(world.left()).toEqual({ 'maker.resource': 2, 'hard.resource': 2 });
+      expect(world.tasks).toMatchObject({ soft: 'finished', hard: 'pending' });
+      expect(world.state).toBe('running');
+    },
+  );
 
-  it('that waits for people, and lacks an extension beside, lets them pass as well', async () => {
+  it('that waits for an operator, and also lacks an extension, is overtaken as well', async () => {
     const lacks = { name: 'maker', resourceTypes: { resource: 'A', extra: 'A' } } as const;
     await begin([lacks, service('soft', { dependsOn: [preferred('maker')] })], () => {
       world.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' });
@@ -114,7 +117,7 @@ describe('a predecessor that is held up', () => {
     expect(seconds([lacking])).toBe(seconds([]));
   });
 
-  it('that only takes its time lets nobody pass', async () => {
+  it('that is only slow is not overtaken', async () => {
     await begin(MAKER, () => {
       for (const resource of world.cloud.of(TARGET, 'maker')) resource.lingers = 60;
     });
@@ -125,7 +128,7 @@ describe('a predecessor that is held up', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('that waits for people only for a moment lets nobody pass', async () => {
+  it('that waits for an operator only for a moment is not overtaken', async () => {
     await begin(MAKER, () =>
       world.cloud.blocks.set('maker', { message: 'locked', actor: 'operator' }),
     );
@@ -139,7 +142,7 @@ describe('a predecessor that is held up', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('lets those pass, too, who follow one that stands behind it', async () => {
+  it('does not stop the preferred dependents of a service that requires it', async () => {
     await begin(
       [
         ...MAKER,
@@ -154,11 +157,11 @@ describe('a predecessor that is held up', () => {
   });
 });
 
-describe('when one that was held up has ended', () => {
-  it('those who went ahead are looked at once more, and lose what it made meanwhile', async () => {
+describe('when a blocked dependency has ended', () => {
+  it('a service that overtook it runs again, and removes the resources that the dependency has created', async () => {
     await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
     expect(await world.until(() => world.tasks.soft === 'finished')).toBe(true);
-    const looked = world.task('soft').run;
+    const runBefore = world.task('soft').run;
     world.cloud.make('soft.resource', TARGET);
     await world.settle(20);
     expect(world.left()).toMatchObject({ 'soft.resource': 1 });
@@ -170,24 +173,24 @@ describe('when one that was held up has ended', () => {
       overtook: [],
       counts: { 'soft.resource': { found: 3, removed: 3, left: 0 } },
     });
-    expect(world.task('soft').run).toBeGreaterThan(looked);
+    expect(world.task('soft').run).toBeGreaterThan(runBefore);
   });
 
-  it('so are those behind them, after them', async () => {
-    const behind = service('behind', { dependsOn: [required('soft')] });
-    await begin([behind, ...MAKER], () => world.cloud.broken.set('maker', failure('Denied')));
-    expect(await world.until(() => world.tasks.behind === 'finished')).toBe(true);
+  it('the dependents of a service that overtook it run again after that service', async () => {
+    const dependent = service('dependent', { dependsOn: [required('soft')] });
+    await begin([dependent, ...MAKER], () => world.cloud.broken.set('maker', failure('Denied')));
+    expect(await world.until(() => world.tasks.dependent === 'finished')).toBe(true);
     world.cloud.make('soft.resource', TARGET, 'target-made', 3);
-    world.cloud.make('behind.resource', TARGET, 'target-made');
+    world.cloud.make('dependent.resource', TARGET, 'target-made');
     world.cloud.broken.clear();
     await world.engine.redrive({}, { by: 'bob' });
     const order = await orderOf();
-    expect(order.indexOf('behind')).toBeGreaterThan(order.indexOf('soft'));
+    expect(order.indexOf('dependent')).toBeGreaterThan(order.indexOf('soft'));
     expect(world.left()).toEqual({});
     expect(world.state).toBe('finished');
   });
 
-  it('whoever went ahead of one that went ahead itself is looked at after both', async () => {
+  it('a service that overtook an overtaking service runs again after both', async () => {
     const zero = service('zero');
     await begin(
       [
@@ -206,7 +209,7 @@ describe('when one that was held up has ended', () => {
     await world.settle();
     world.cloud.broken.clear();
     await world.engine.redrive({}, { by: 'bob' });
-    // In its last look the one in the middle makes something.
+    // The service in the middle creates a resource during its last run.
     expect(
       await world.until(() => world.tasks.zero === 'finished' && world.tasks.maker === 'requested'),
     ).toBe(true);
@@ -216,14 +219,14 @@ describe('when one that was held up has ended', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('nobody is looked at twice who had waited', async () => {
+  it('a service that waited does not run again', async () => {
     await begin(MAKER);
     await world.settle();
     expect(world.task('soft').run).toBe(2);
     expect(world.task('hard').run).toBe(2);
   });
 
-  it('a service that has left the catalog meanwhile is waited for, and never taken for absent', async () => {
+  it('a service that has left the catalog meanwhile is retried, and not treated as absent', async () => {
     await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
     expect(await world.until(() => world.taskOf('soft')?.state === 'requested')).toBe(true);
     world.cloud.lacking.add('soft');
@@ -246,7 +249,7 @@ describe('when one that was held up has ended', () => {
     expect(world.tasks).toEqual({ maker: 'finished', soft: 'finished', hard: 'finished' });
   });
 
-  it('and one that does not come back ends as a dead letter, and discarded as unverified', async () => {
+  it('a service that does not return to the catalog is dead-lettered', async () => {
     await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
     expect(await world.until(() => world.taskOf('soft')?.state === 'requested')).toBe(true);
     world.cloud.lacking.add('soft');
@@ -257,11 +260,11 @@ describe('when one that was held up has ended', () => {
   });
 });
 
-describe('the order of what goes while the project lives', () => {
+describe('the order of the services in phase pre-delete', () => {
   it.each([
-    ['follows', { dependsOn: [preferred('maker')] }, true],
-    ['stands behind', { dependsOn: [required('maker')] }, false],
-  ])('a service that %s one that is away', async (_, order, runs) => {
+    ['prefers', { dependsOn: [preferred('maker')] }, true],
+    ['requires', { dependsOn: [required('maker')] }, false],
+  ])('a service that %s a service that is down', async (_, order, runs) => {
     world = new LivingWorld([
       service('maker', { preDelete: true }),
       service('other', { preDelete: true, ...order }),
@@ -277,8 +280,8 @@ describe('the order of what goes while the project lives', () => {
   });
 });
 
-describe('what went ahead of one that was held up, and was thrown away itself', () => {
-  it('is not looked at once more', async () => {
+describe('a service that overtook a blocked dependency, and whose dead letter was discarded', () => {
+  it('does not run again', async () => {
     await begin(MAKER, () => world.cloud.broken.set('maker', failure('Transient')));
     expect(await world.until(() => world.tasks.soft === 'requested')).toBe(true);
     world.cloud.broken.set('soft', failure('Denied'));

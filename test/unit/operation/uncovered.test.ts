@@ -19,7 +19,7 @@ const waive = (type: string, by: Caller = 'ann') =>
 const waived = () => world.operation.waived.map(({ type, by, reason }) => [type, by, reason]);
 
 describe('a service of the catalog that no service file covers', () => {
-  it('is named on the operation, which does not end as finished', async () => {
+  it('is listed on the operation, which ends as unverified', async () => {
     await notified();
     await world.settle();
     expect(world.state).toBe('unverified');
@@ -32,7 +32,7 @@ describe('a service of the catalog that no service file covers', () => {
     expect(waived()).toEqual([]);
   });
 
-  it('holds an end that an administrator asked for, and is named to him', async () => {
+  it('holds a requested cleanup, and the hold names the service', async () => {
     await world.ask();
     await world.settle();
     expect(world.operation).toMatchObject({
@@ -46,7 +46,7 @@ describe('a service of the catalog that no service file covers', () => {
     expect(world.cloud.projects.has(TARGET)).toBe(false);
   });
 
-  it('is a matter of projects: a user may leave without', async () => {
+  it('does not concern the cleanup of users', async () => {
     world.cloud.users.delete('gone-user');
     await world.engine.commit({ messages: [deleted('user', 'gone-user')] });
     await world.settle();
@@ -55,7 +55,7 @@ describe('a service of the catalog that no service file covers', () => {
 });
 
 describe('a waiver', () => {
-  it('lets it end as finished, and stays on the operation with who and why', async () => {
+  it('lets the operation end as finished, and stays on it with author and reason', async () => {
     await waive('rating');
     await waive('fortune-telling', 'bob');
     await notified();
@@ -69,7 +69,7 @@ describe('a waiver', () => {
     expect(waived()).toHaveLength(2);
   });
 
-  it('of one of two is not enough', async () => {
+  it('of one of two uncovered types is not enough', async () => {
     await waive('rating');
     await notified();
     await world.settle();
@@ -77,7 +77,7 @@ describe('a waiver', () => {
     expect(waived()).toEqual([['rating', 'ann', 'it holds nothing of customers']]);
   });
 
-  it('counts when it comes during the run, for what is under way', async () => {
+  it('applies to a running operation', async () => {
     await notified();
     expect(await world.until(() => world.state === 'running')).toBe(true);
     await waive('rating');
@@ -86,7 +86,7 @@ describe('a waiver', () => {
     expect(world.state).toBe('finished');
   });
 
-  it('counts when it comes while a person was asked: released, it is finished', async () => {
+  it('applies to a held operation, which ends as finished after its release', async () => {
     await world.ask();
     await world.settle();
     await waive('rating');
@@ -97,7 +97,7 @@ describe('a waiver', () => {
     expect(waived()).toHaveLength(2);
   });
 
-  it('that is taken back counts no more', async () => {
+  it('that is deleted does not apply any more', async () => {
     await waive('rating');
     await waive('fortune-telling');
     expect(await world.call('DELETE', '/v1/waivers/rating')).toEqual({
@@ -113,7 +113,7 @@ describe('a waiver', () => {
     expect(waived().map(([type]) => type)).toEqual(['fortune-telling']);
   });
 
-  it('of another type does not excuse what could not be reached; one of its own type does', async () => {
+  it('applies to unreachable resources of its own type, and of no other type', async () => {
     const withVault = [...COVERED, { name: 'vault', resourceTypes: { secret: 'C' } }] as const;
     world = new LivingWorld(withVault);
     await waive('rating');
@@ -122,7 +122,7 @@ describe('a waiver', () => {
     expect(world.state).toBe('unverified');
     expect(waived()).toEqual([]);
     world = new LivingWorld(withVault);
-    // Barbican's own listener hears of deletions: the operator knows that it runs.
+    // The listener of Barbican itself removes the secrets, and the operator knows that it runs.
     expect(await waive('vault')).toMatchObject({ status: 201 });
     await notified();
     await world.settle();
@@ -135,8 +135,8 @@ describe('a waiver', () => {
     ['of a type that is covered', { type: 'compute', reason: 'x' }, 409],
     ['without a reason', { type: 'rating' }, 400],
     ['with an empty reason', { type: 'rating', reason: '' }, 400],
-    ['of no type at all', { type: '', reason: 'x' }, 400],
-    ['of something that is no type', { type: '../waivers', reason: 'x' }, 400],
+    ['of an empty type', { type: '', reason: 'x' }, 400],
+    ['of an invalid type', { type: '../waivers', reason: 'x' }, 400],
     ['that is no JSON', 'rating', 400],
   ])('%s is refused, with a reason, and nothing is stored', async (_, body, status) => {
     const answer = await world.call('POST', '/v1/waivers', body);
@@ -147,7 +147,7 @@ describe('a waiver', () => {
     expect((await world.call('GET', '/v1/waivers')).body.waivers).toEqual([]);
   });
 
-  it('is kept with its author; the newest of a type counts', async () => {
+  it('is stored with its author, and the newest of a type applies', async () => {
     expect(await waive('rating')).toEqual({ status: 201, body: { waived: 'rating' } });
     await waive('rating', 'bob');
     expect((await world.call('GET', '/v1/waivers')).body.waivers).toMatchObject([
@@ -157,7 +157,7 @@ describe('a waiver', () => {
 });
 
 describe('GET /v1/services', () => {
-  it('tells what is covered, what is not, and what was waived, with the order and the classes', async () => {
+  it('lists the covered, uncovered and waived services, with their order and classes', async () => {
     world = new LivingWorld([
       { name: 'network', resourceTypes: { port: 'A' }, dependsOn: [required('compute')] },
       {

@@ -9,7 +9,7 @@ import {
   LivingWorld,
   TARGET,
 } from '../../property/stateful-world.ts';
-import { reachOf } from '../task/context.ts';
+import { contextOf } from '../task/context.ts';
 
 let world: LivingWorld;
 beforeEach(() => {
@@ -17,14 +17,14 @@ beforeEach(() => {
 });
 afterEach(() => world.expectOthersUntouched());
 
-/** Keystone deletes the project without asking anybody, and tells. */
+/** The project is deleted in Keystone, and Keystone publishes a notification. */
 async function notified(): Promise<void> {
   world.cloud.delete(TARGET);
   await world.engine.commit({ messages: [deleted('project', TARGET)] });
 }
 
-describe('what needs the project alive, after Keystone has deleted it', () => {
-  it('is unreachable, never finished; all else is emptied and proven, of the same services, too', async () => {
+describe('a resource that needs the living project, after Keystone has deleted the project', () => {
+  it('is unreachable; all other resources, also of the same service, are removed and verified', async () => {
     await notified();
     await world.settle();
     expect(world.state).toBe('unverified');
@@ -43,7 +43,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     });
   });
 
-  it('class C: nobody sees it, so nothing is counted; why and what to do is said', async () => {
+  it('class C: cannot be listed, so it is not counted; the reason and an advice are reported', async () => {
     await notified();
     await world.settle();
     const task = world.task('vault');
@@ -58,7 +58,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     ]);
   });
 
-  it('class D: it is listed and left, no removal is tried, and one of them is named', async () => {
+  it('class D: is listed but not removed, and the report has an example', async () => {
     await notified();
     await world.settle();
     const task = world.task('booking');
@@ -75,7 +75,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     ]);
   });
 
-  it('class D: is finished where there was none', async () => {
+  it('class D: the task finishes if no such resource exists', async () => {
     world.cloud.resources = world.cloud.resources.filter(
       ({ resourceType, owner }) => resourceType !== 'booking.lease' || owner !== TARGET,
     );
@@ -85,7 +85,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     expect(world.tasks.vault).toBe('unreachable');
   });
 
-  it('class D: the rows of others count for nothing, whatever the filter does', async () => {
+  it('class D: resources of other owners are not counted, even if the API ignores the filter', async () => {
     world.cloud.ignoresFilters = true;
     await notified();
     await world.settle();
@@ -100,7 +100,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     expect(world.tasks.booking).toBe('finished');
   });
 
-  it('class D: is not unreachable but unknown as long as it cannot be listed', async () => {
+  it('class D: the task does not end while the type cannot be listed', async () => {
     world.cloud.broken.set('booking', failure('Transient'));
     await notified();
     await world.settle(60);
@@ -114,7 +114,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     });
   });
 
-  it('keeps no kind of its service from its turn', async () => {
+  it('does not stop the other resource types of its service', async () => {
     world = new LivingWorld([
       {
         name: 'vault',
@@ -132,7 +132,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     expect(world.left()).toEqual({ 'vault.secret': 2, 'booking.lease': 2 });
   });
 
-  it('does not keep what stands behind its service from its turn', async () => {
+  it('does not stop the services that depend on its service', async () => {
     world = new LivingWorld([
       ...EVERY_CLASS,
       { name: 'shelf', resourceTypes: { board: 'A' }, dependsOn: [required('vault', 'booking')] },
@@ -143,7 +143,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     expect(world.tasks.shelf).toBe('finished');
   });
 
-  it('is shown on the operation that has ended: it waits for nobody, and is not called finished', async () => {
+  it('is shown by the ended operation, which waits on no actor and is not finished', async () => {
     await notified();
     await world.settle();
     const { body } = await world.call('GET', `/v1/operations/${world.operation.id}`);
@@ -154,7 +154,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
     });
   });
 
-  it('is counted in mode observe without being called unreachable', async () => {
+  it('is counted in mode observe, and not reported as unreachable', async () => {
     world.mode = 'observe';
     await notified();
     await world.settle();
@@ -164,7 +164,7 @@ describe('what needs the project alive, after Keystone has deleted it', () => {
   });
 });
 
-describe('one pass over a service whose resources need the project alive', () => {
+describe('one run of a service with resources that need the living project', () => {
   it.each([
     [
       'booking',
@@ -173,7 +173,7 @@ describe('one pass over a service whose resources need the project alive', () =>
     ],
     ['vault', {}, 'secrets could not be reached'],
   ])(
-    '%s: counts what it sees, removes what it may, and is unreachable',
+    '%s: counts the listed resources, removes those that it may, and is unreachable',
     async (name, counts, because) => {
       world = new LivingWorld(EVERY_CLASS);
       world.cloud.delete(TARGET);
@@ -182,7 +182,7 @@ describe('one pass over a service whose resources need the project alive', () =>
       const confirmation = Confirmation.of(TARGET, [0, 5000], 5000);
       const report = await runProjectCleanup({
         service,
-        context: reachOf(),
+        context: contextOf(),
         phase: 'apply',
         confirmation,
         deadline: 60_000,
@@ -197,8 +197,8 @@ describe('one pass over a service whose resources need the project alive', () =>
   );
 });
 
-describe('what was proven empty while the project lived', () => {
-  it('is not asked for again afterwards', async () => {
+describe('a resource type that was verified empty while the project existed', () => {
+  it('is not listed again after the deletion', async () => {
     await world.ask();
     expect(
       await world.until(
@@ -211,7 +211,7 @@ describe('what was proven empty while the project lived', () => {
     expect(world.tasks.vault).toBe('finished');
   });
 
-  it('is looked at with a token on the project: the admin’s own shows nothing, and that is no proof', async () => {
+  it('is listed with a token on the project, because the token of the administrator shows nothing', async () => {
     await world.ask();
     expect(await world.until(() => world.cloud.roles.size > 0)).toBe(true);
     expect(world.cloud.list('vault.secret', 'C', TARGET, 'cleaner')).toEqual([]);
@@ -220,7 +220,7 @@ describe('what was proven empty while the project lived', () => {
     expect(world.left()).toEqual({});
   });
 
-  it('counts for what was found in it, too', async () => {
+  it('keeps the counts of the resources that were found and removed', async () => {
     await world.ask();
     await world.settle();
     expect(world.task('vault').counts).toMatchObject({
@@ -232,8 +232,8 @@ describe('what was proven empty while the project lived', () => {
   });
 });
 
-describe('a disabled project whose cleanup an administrator asks for', () => {
-  it('is not deleted while a person has not decided about what nobody can reach', async () => {
+describe('a disabled project whose cleanup was requested', () => {
+  it('is deleted only after an operator has decided about the unreachable resources', async () => {
     world.cloud.enable(TARGET, false);
     await world.ask({});
     await world.settle();

@@ -23,7 +23,7 @@ async function leftover(id = GONE_USER): Promise<void> {
   world.cloud.users.delete(id);
   await world.engine.commit({ messages: [deleted('user', id)] });
 }
-/** The inventory remembers who was a member of which project. */
+/** Records the members of a project in the inventory. */
 const member = (project: string, ...members: string[]) =>
   world.engine.commit({
     accounts: [
@@ -36,8 +36,8 @@ const member = (project: string, ...members: string[]) =>
     ],
   });
 
-describe('a user who was deleted in Keystone', () => {
-  it('loses what is his in every service that has such resources; living projects keep all of theirs', async () => {
+describe('the cleanup of a user who was deleted in Keystone', () => {
+  it('removes the resources of the user in every service, and none of the existing projects', async () => {
     const projects = world.left(TARGET);
     await leftover();
     await world.settle();
@@ -50,7 +50,7 @@ describe('a user who was deleted in Keystone', () => {
     expect(world.tasks).toEqual({ compute: 'finished', stacks: 'finished' });
   });
 
-  it('leaves behind what no release removes: that is told, with what the operator can do', async () => {
+  it('reports the resources that no release can remove, with an advice for the operator', async () => {
     await leftover();
     await world.settle();
     expect(world.task('stacks').conditions).toEqual([
@@ -66,9 +66,9 @@ describe('a user who was deleted in Keystone', () => {
     expect(body).toMatchObject({ resources: { found: 6, removed: 4, left: 2 }, waitsOn: [] });
   });
 
-  it('is checked row by row, whatever a filter does: what others have stays', async () => {
+  it('checks the owner of every row, also if the API ignores the filter', async () => {
     world.cloud.ignoresFilters = true;
-    world.cloud.make('compute.keypair', '', 'nobody-knows-whose');
+    world.cloud.make('compute.keypair', '', 'without-owner');
     await leftover();
     await world.settle(60);
     expect(world.left(GONE_USER)).toEqual({ 'stacks.trusted': 2 });
@@ -84,7 +84,7 @@ describe('a user who was deleted in Keystone', () => {
     );
   });
 
-  it('takes the projects on which he had a role from the inventory', async () => {
+  it('reads the projects on which the user had a role from the inventory', async () => {
     await member('target', GONE_USER, 'other-user');
     await member('control', 'other-user');
     await member('gone-project', GONE_USER);
@@ -94,7 +94,7 @@ describe('a user who was deleted in Keystone', () => {
     expect([...new Set(world.cloud.asked)].sort()).toEqual(['gone-project', 'target']);
   });
 
-  it('who is still there is refused, and loses nothing', async () => {
+  it('is refused if the user still exists, and removes nothing', async () => {
     await world.engine.commit({ messages: [deleted('user', GONE_USER)] });
     await world.settle();
     expect(world.state).toBe('refused');
@@ -105,7 +105,7 @@ describe('a user who was deleted in Keystone', () => {
     });
   });
 
-  it('who comes back between two passes loses nothing more', async () => {
+  it('stops if the user exists again between two runs', async () => {
     for (const resource of world.cloud.of(GONE_USER, 'compute')) resource.lingers = 9;
     await leftover();
     expect(
@@ -119,7 +119,7 @@ describe('a user who was deleted in Keystone', () => {
     ]);
   });
 
-  it('is only counted in mode observe', async () => {
+  it('only counts in mode observe', async () => {
     world.mode = 'observe';
     await leftover();
     await world.settle();
@@ -130,14 +130,14 @@ describe('a user who was deleted in Keystone', () => {
     expect(world.cloud.of(GONE_USER)).toHaveLength(6);
   });
 
-  it('ends where no service has anything of users', async () => {
+  it('ends if no service has resources of users', async () => {
     world = new LivingWorld([{ name: 'compute', resourceTypes: { server: 'A' } }]);
     await leftover();
     await world.settle();
     expect(world.operation).toMatchObject({ state: 'finished', order: [] });
   });
 
-  it('holds up nobody: a service that is away lets the others go on', async () => {
+  it('continues in the other services if one service fails', async () => {
     world.cloud.broken.set('compute', failure('Denied'));
     await leftover();
     await world.settle();
@@ -146,14 +146,14 @@ describe('a user who was deleted in Keystone', () => {
   });
 });
 
-describe('the cap on operations within the hour', () => {
+describe('the cap on operations per hour', () => {
   beforeEach(() => {
     world.limits = { ...world.limits, maxOperationsPerHour: 1 };
   });
   const states = () =>
     [...world.engine.operations.values()].map(({ scope, state }) => [scope.type, state]);
 
-  it('counts users and projects apart', async () => {
+  it('counts users and projects separately', async () => {
     await leftover();
     await world.settle();
     world.cloud.delete(TARGET);
@@ -165,7 +165,7 @@ describe('the cap on operations within the hour', () => {
     ]);
   });
 
-  it('holds the second user until a person releases him', async () => {
+  it('holds the operation of the second user until an operator releases it', async () => {
     await leftover();
     await world.settle();
     world.cloud.make('compute.keypair', 'third-user', 'target-like');
@@ -182,7 +182,7 @@ describe('the cap on operations within the hour', () => {
     expect(world.left('third-user')).toEqual({});
   });
 
-  it('counts what an administrator asks for with the other projects', async () => {
+  it('counts requested cleanups together with other cleanups of projects', async () => {
     world.cloud.delete('other');
     await world.engine.commit({ messages: [deleted('project', 'other')] });
     await world.settle();
@@ -197,8 +197,8 @@ describe('the cap on operations within the hour', () => {
   });
 });
 
-describe('what nobody may clean up', () => {
-  it('a user of a protected domain', async () => {
+describe('a protected domain', () => {
+  it('protects its users from cleanup', async () => {
     const deps = { ...world.deps, protectedIds: { projects: [], domains: ['vip'] } };
     world.cloud.users.delete(GONE_USER);
     const gone = deleted('user', GONE_USER);

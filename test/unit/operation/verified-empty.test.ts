@@ -3,23 +3,23 @@ import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { defineService, defineType, type Removal } from '../../../lib/task/service.ts';
 import { failure } from '../../property/stateful-world.ts';
-import { reachOf } from '../task/context.ts';
+import { contextOf } from '../task/context.ts';
 
 const PROJECT = ProjectId.parse('target');
 
 interface Records {
   rows: string[];
-  /** The listing was cut: there is more. */
+  /** The listing is incomplete. */
   more?: boolean;
   remove?: (id: string) => Removal;
   list?: () => void;
-  /** The zone goes at once, so that there is another look. */
-  zoneGoes?: boolean;
+  /** The zone is removed at once, so that the run lists again. */
+  zoneIsRemoved?: boolean;
 }
 
 /**
- * One pass over records that another service waits for, and a zone that stays for now; `at` gives
- * the time at each question.
+ * One run over records that another service waits for, and a zone that is being deleted. `at`
+ * returns the time of each call.
  */
 async function run(records: Records, at: () => number = () => 0) {
   const { rows, more = false, remove = () => ({ is: 'gone' }) } = records;
@@ -44,7 +44,7 @@ async function run(records: Records, at: () => number = () => 0) {
     id: (id) => id,
     owner: () => PROJECT,
     async remove() {
-      if (!records.zoneGoes) return { is: 'accepted' };
+      if (!records.zoneIsRemoved) return { is: 'accepted' };
       zones = ['retained'];
       return { is: 'gone' };
     },
@@ -57,18 +57,18 @@ async function run(records: Records, at: () => number = () => 0) {
   const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
   return runProjectCleanup({
     service,
-    context: { ...reachOf(), now: at },
+    context: { ...contextOf(), now: at },
     phase: 'apply',
     confirmation,
     deadline: 60_000,
   });
 }
 
-describe('what a pass proves of a resource type that others wait for alone', () => {
+describe('the verification of a resource type that other services wait for', () => {
   it.each([
-    ['there was none', []],
-    ['it was removed, and looked for again', ['one', 'two']],
-  ])('is that it is gone: %s', async (_, rows) => {
+    ['it had no resources', []],
+    ['its resources were removed, and it was listed again', ['one', 'two']],
+  ])('is empty: %s', async (_, rows) => {
     expect(await run({ rows })).toMatchObject({
       outcome: { is: 'again' },
       verification: { 'dns.record': 'empty' },
@@ -76,16 +76,16 @@ describe('what a pass proves of a resource type that others wait for alone', () 
   });
 
   it.each<[string, Records]>([
-    ['one of it stays for now', { rows: ['one'], remove: () => ({ is: 'accepted' }) }],
-    ['the listing was cut and showed nothing of ours', { rows: [], more: true }],
-  ])('is nothing when %s', async (_, records) => {
+    ['a resource is being deleted', { rows: ['one'], remove: () => ({ is: 'accepted' }) }],
+    ['the listing is incomplete and shows no resource of the project', { rows: [], more: true }],
+  ])('is present if %s', async (_, records) => {
     expect(await run(records)).toMatchObject({
       outcome: { is: 'again' },
       verification: { 'dns.record': 'present' },
     });
   });
 
-  it('is nothing on the word of the API alone, without another look', async () => {
+  it('is present until it is listed again after the removals', async () => {
     let time = 0;
     const remove = (): Removal => {
       time = 60_000;
@@ -98,17 +98,17 @@ describe('what a pass proves of a resource type that others wait for alone', () 
     });
   });
 
-  it('is nothing when it can not be listed, nor any more when it can no longer be listed', async () => {
-    let looks = 0;
+  it('is unknown if it cannot be listed, or can no longer be listed', async () => {
+    let listings = 0;
     const breaks = (at: number) => () => {
-      looks += 1;
-      if (looks >= at) throw failure('Transient');
+      listings += 1;
+      if (listings >= at) throw failure('Transient');
     };
     expect(await run({ rows: [], list: breaks(1) })).toMatchObject({
       verification: { 'dns.record': 'unknown' },
     });
-    looks = 0;
-    expect(await run({ rows: [], list: breaks(2), zoneGoes: true })).toMatchObject({
+    listings = 0;
+    expect(await run({ rows: [], list: breaks(2), zoneIsRemoved: true })).toMatchObject({
       counts: { 'dns.record': { left: 0 } },
       verification: { 'dns.record': 'unknown' },
     });

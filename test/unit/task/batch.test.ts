@@ -8,10 +8,10 @@ import {
   defineType,
   type Removal,
 } from '../../../lib/task/service.ts';
-import { reachOf } from './context.ts';
+import { contextOf } from './context.ts';
 
 const TARGET = ProjectId.parse('target');
-const context = reachOf();
+const context = contextOf();
 const error = (errorClass: ErrorClass) =>
   new PropagatorError({
     code: `shelf.${errorClass}`,
@@ -29,7 +29,7 @@ const books = (...owners: (string | undefined)[]): Book[] =>
   owners.map((owner, n) => ({ id: `b${n}`, owner }));
 const chained: Blocker = { message: 'chained to the board', actor: 'operator' };
 
-/** A shelf whose books are taken out by the armful. `take` gets an armful and answers for it. */
+/** A shelf whose books are removed in batches. `take` receives a batch and returns its results. */
 function clean(
   shelf: Book[],
   most: number,
@@ -41,7 +41,7 @@ function clean(
     id: ({ id }) => id,
     owner: ({ owner }) => owner,
     blocked: (row) => (row.chained ? chained : undefined),
-    remove: () => Promise.reject(new Error('one by one')),
+    remove: () => Promise.reject(new Error('removed one by one')),
     batch: { most, remove: take },
   });
   const service = defineService({
@@ -61,8 +61,8 @@ function clean(
 const left = (report: RunReport): number | undefined =>
   report.counts['shelf.book' as keyof typeof report.counts]?.left;
 
-describe('Removal of many resources in one call', () => {
-  it('takes all that belong to the project, in armfuls that the API allows', async () => {
+describe('the removal of many resources in one call', () => {
+  it('removes all resources of the project, in batches that the API allows', async () => {
     const shelf = books(...Array.from({ length: 7 }, () => TARGET));
     const sizes: number[] = [];
     const report = await clean(shelf, 3, async (some) => {
@@ -75,7 +75,7 @@ describe('Removal of many resources in one call', () => {
     expect(report.outcome).toEqual({ is: 'finished' });
   });
 
-  it('hands over nothing that is foreign, without an owner, or blocked', async () => {
+  it('includes no resource that is foreign, without an owner, or blocked', async () => {
     const shelf = [
       ...books('other-project', TARGET, undefined, ''),
       { id: 'chained', owner: TARGET, chained: true },
@@ -89,7 +89,7 @@ describe('Removal of many resources in one call', () => {
     expect(report.conditions.map(({ message }) => message)).toContain('chained to the board');
   });
 
-  it('counts each answer for the thing that it is about', async () => {
+  it('counts each result for its resource', async () => {
     const shelf = books(TARGET, TARGET, TARGET, TARGET);
     const answers = new Map<string, Removal | PropagatorError>([
       ['b0', { is: 'gone' }],
@@ -110,13 +110,13 @@ describe('Removal of many resources in one call', () => {
     ]);
   });
 
-  it('does not believe that a thing is gone of which nothing was said', async () => {
+  it('does not count a resource without a result as removed', async () => {
     const report = await clean(books(TARGET, TARGET), 100, async () => [{ is: 'gone' }]);
     expect(left(report)).toBe(1);
     expect(report.outcome).toMatchObject({ is: 'failed', error: { class: 'Unexpected' } });
   });
 
-  it('does not ask on after it was refused, and reports all of what failed as left', async () => {
+  it('makes no further calls after a refusal, and reports the failed resources as left', async () => {
     const shelf = books(...Array.from({ length: 50 }, () => TARGET));
     let calls = 0;
     const report = await clean(shelf, 10, async () => {

@@ -3,11 +3,11 @@ import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { type Blocker, defineService, defineType } from '../../../lib/task/service.ts';
-import { reachOf } from './context.ts';
+import { contextOf } from './context.ts';
 
 const PROJECT = ProjectId.parse('target');
 
-/** A shelf with these books, each with what blocks it, if anything does. */
+/** A shelf with these books, and the blocker of each book. */
 const shelf = (books: Record<string, Blocker | undefined>) =>
   defineService({
     name: 'shelf',
@@ -30,7 +30,7 @@ const shelf = (books: Record<string, Blocker | undefined>) =>
 const run = (service: ReturnType<typeof shelf>, phase: 'pre-delete' | 'apply') =>
   runProjectCleanup({
     service,
-    context: reachOf(),
+    context: contextOf(),
     phase,
     confirmation: Confirmation.asked(PROJECT, 0),
     deadline: 60_000,
@@ -39,7 +39,7 @@ const slow: Blocker = { message: 'it is being built', actor: 'none', canFollowDe
 const needed: Blocker = { message: 'it is being read', actor: 'none' };
 
 describe('a resource that can be removed after the deletion of the project as well', () => {
-  it('does not hold the phase pre-delete, and counts as left', async () => {
+  it('does not delay phase pre-delete, and counts as left', async () => {
     const report = await run(shelf({ slow, free: undefined }), 'pre-delete');
     expect(report.outcome).toEqual({ is: 'finished' });
     expect(report.counts).toEqual({ 'shelf.book': { listed: 2, gone: 1, left: 1 } });
@@ -48,17 +48,17 @@ describe('a resource that can be removed after the deletion of the project as we
     ]);
   });
 
-  it('holds the phase together with one that needs the living project', async () => {
+  it('delays phase pre-delete together with a resource that needs the living project', async () => {
     const report = await run(shelf({ slow, needed }), 'pre-delete');
     expect(report.outcome.is).toBe('again');
   });
 
-  it('holds the phase apply: nothing is finished before it is gone', async () => {
+  it('delays the end of phase apply until it is removed', async () => {
     expect((await run(shelf({ slow }), 'apply')).outcome.is).toBe('again');
   });
 });
 
-it('takes a hidden type for empty that was verified empty before the deletion', async () => {
+it('a hidden type counts as empty if it was verified empty before the deletion', async () => {
   const hidden = defineType<string>({
     name: 'book',
     list: () =>
@@ -81,7 +81,7 @@ it('takes a hidden type for empty that was verified empty before the deletion', 
   });
   const outcome = async (verified: boolean) => {
     const verifiedBeforeDeletion = verified ? service.resourceTypes.map(({ name }) => name) : [];
-    const input = { service, context: reachOf(), phase: 'apply', deadline: 60_000 } as const;
+    const input = { service, context: contextOf(), phase: 'apply', deadline: 60_000 } as const;
     const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
     return (await runProjectCleanup({ ...input, confirmation, verifiedBeforeDeletion })).outcome;
   };

@@ -6,10 +6,10 @@ const TARGET = ProjectId.parse('target');
 const unused = () => Promise.reject(new Error('not here'));
 
 /**
- * What a service file may reach in a test that keeps its resources in memory: no API, and a clock
- * that stands.
+ * The context of a run in a test that keeps its resources in memory. It has no API, and its clock
+ * does not advance.
  */
-export const reachOf = (project = TARGET, ownProject = 'cleaner'): ProjectContext => ({
+export const contextOf = (project = TARGET, ownProject = 'cleaner'): ProjectContext => ({
   project,
   region: 'one',
   api: { service: 'shelf', region: 'one', endpoint: '', ownProject, request: unused, list: unused },

@@ -3,13 +3,13 @@ import { aggregate } from '../../../lib/task/conditions.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
-import { reachOf } from './context.ts';
+import { contextOf } from './context.ts';
 
 const PROJECT = ProjectId.parse('target');
-const context = reachOf();
+const context = contextOf();
 
-describe('a resource type that only follows another', () => {
-  it('has its turn after it, and goes even when something of the other one is stuck', async () => {
+describe('a resource type that prefers another one first', () => {
+  it('is removed after it, also if a resource of the other type is stuck', async () => {
     const world = {
       books: new Set(['stuck', 'loose']),
       boards: new Set(['board']),
@@ -51,8 +51,8 @@ describe('a resource type that only follows another', () => {
   });
 });
 
-describe('what is shown of many reasons', () => {
-  it('shows what stands in the way before what this cloud merely lacks', () => {
+describe('the conditions that are shown', () => {
+  it('begin with the blocking ones, before those about missing extensions', () => {
     const lacks = Array.from({ length: 40 }, (_, n) => ({
       class: 'Unsupported' as const,
       message: `skipped: no extension ${n}`,

@@ -3,11 +3,11 @@ import { PropagatorError } from '../../../lib/shared/errors.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
-import { reachOf } from './context.ts';
+import { contextOf } from './context.ts';
 
 const PROJECT = ProjectId.parse('target');
 
-/** A shelf whose books can't be listed for the reason with this code, beside an empty one. */
+/** A service with a type that cannot be listed, with this error code, and an empty type. */
 function clean(code: string) {
   const book = defineType<string>({
     name: 'book',
@@ -39,15 +39,15 @@ function clean(code: string) {
   const confirmation = Confirmation.of(PROJECT, [0, 9], 1);
   return runProjectCleanup({
     service,
-    context: reachOf(),
+    context: contextOf(),
     phase: 'apply',
     confirmation,
     deadline: 60_000,
   });
 }
 
-describe('a resource type that this release shows to nobody', () => {
-  it('is out of reach, and said; it is not empty', async () => {
+describe('a resource type that this release of a service does not list', () => {
+  it('is unreachable and reported, and does not count as empty', async () => {
     const report = await clean('shelf.book.hidden');
     expect(report.outcome).toEqual({
       is: 'unreachable',
@@ -59,11 +59,11 @@ describe('a resource type that this release shows to nobody', () => {
     expect(report.counts).not.toHaveProperty(['shelf.book']);
   });
 
-  it('is another thing than one that this cloud lacks', async () => {
+  it('differs from a type that this cloud lacks', async () => {
     expect((await clean('shelf.book.unsupported')).outcome).toEqual({ is: 'finished' });
   });
 
-  it('is not what a proxy makes of it by a 501', async () => {
+  it('differs from a 501 of a proxy', async () => {
     expect((await clean('shelf.http.501.hidden')).outcome.is).toBe('failed');
   });
 });

@@ -2,12 +2,12 @@ import { ProjectId } from '../../../events/ids.ts';
 import { runProjectCleanup } from '../../../lib/task/run.ts';
 import { Confirmation } from '../../../lib/task/safety-rules.ts';
 import { defineService, defineType } from '../../../lib/task/service.ts';
-import { reachOf } from './context.ts';
+import { contextOf } from './context.ts';
 
 const PROJECT = ProjectId.parse('target');
-const context = reachOf();
+const context = contextOf();
 
-/** A shelf of labels that nobody can take off, and of books. */
+/** A shelf of books, and of labels that cannot be removed. */
 function clean(shelf: Set<string>, boards = new Set<string>()) {
   const label = defineType<string>({
     name: 'resource',
@@ -23,7 +23,7 @@ function clean(shelf: Set<string>, boards = new Set<string>()) {
       return { is: 'gone' };
     },
   });
-  // What stands behind it must not wait for ever for what nobody can remove.
+  // A dependent must not wait for ever for resources that cannot be removed.
   const board = defineType<string>({
     name: 'board',
     dependsOn: [{ types: ['resource'], strength: 'required', until: 'empty' }],
@@ -50,8 +50,8 @@ function clean(shelf: Set<string>, boards = new Set<string>()) {
   });
 }
 
-describe('a thing that a release of a service removes for nobody', () => {
-  it('does not keep the task from its end, and is told to the operator', async () => {
+describe('a resource that a release of a service cannot remove', () => {
+  it('does not stop the task from finishing, and is reported to the operator', async () => {
     const shelf = new Set(['label', 'book']);
     const report = await clean(shelf);
     expect([...shelf]).toEqual(['label']);
@@ -71,13 +71,13 @@ describe('a thing that a release of a service removes for nobody', () => {
     ]);
   });
 
-  it('holds up nothing that stands behind it', async () => {
+  it('does not delay the dependents of its type', async () => {
     const boards = new Set(['board']);
     expect((await clean(new Set(['label']), boards)).outcome).toEqual({ is: 'finished' });
     expect([...boards]).toEqual([]);
   });
 
-  it('does not hide that something else of the same resource type is still there', async () => {
+  it('does not hide another resource of the same type that is left', async () => {
     const report = await clean(new Set(['label', 'stuck']));
     expect(report.outcome).toMatchObject({ is: 'again' });
     expect(report.counts).toEqual({ 'shelf.resource': { listed: 2, gone: 0, left: 2 } });

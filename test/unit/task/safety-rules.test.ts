@@ -10,7 +10,7 @@ import {
   type Service,
 } from '../../../lib/task/service.ts';
 import { CONTROL, deleted, SmallWorld, TARGET } from '../../property/small-world.ts';
-import { reachOf } from './context.ts';
+import { contextOf } from './context.ts';
 
 interface Row {
   id: string;
@@ -53,7 +53,7 @@ async function takeOut(rows: Row[], row: Row): Promise<Removal> {
 }
 const clean = (
   service: Service,
-  context = reachOf(),
+  context = contextOf(),
   confirmation = confirmed,
 ): Promise<RunReport> =>
   runProjectCleanup({ service, context, phase: 'apply', confirmation, deadline: 60_000 });
@@ -61,21 +61,21 @@ const rows = (...owners: (string | undefined)[]): Row[] =>
   owners.map((owner, n) => (owner === undefined ? { id: `r${n}` } : { id: `r${n}`, owner }));
 
 describe('safety rule: a notification is a hint', () => {
-  it('takes two answers of Keystone, apart, for exactly this project', () => {
+  it('needs two answers of Keystone about this project, with the interval between them', () => {
     expect(Confirmation.of(TARGET, [], 5000)).toBeUndefined();
     expect(Confirmation.of(TARGET, [1000], 5000)).toBeUndefined();
     expect(Confirmation.of(TARGET, [1000, 5999], 5000)).toBeUndefined();
     expect(Confirmation.of(TARGET, [1000, 6000], 5000)?.account).toBe(TARGET);
   });
-  it('removes nothing without the proof, or with the proof for another project', async () => {
+  it('removes nothing without a confirmation, or with the confirmation of another project', async () => {
     const books = rows(TARGET);
     await expect(
-      clean(shelf(books, [], takeOut), reachOf(), Confirmation.of(CONTROL, [0, 5000], 5000)),
+      clean(shelf(books, [], takeOut), contextOf(), Confirmation.of(CONTROL, [0, 5000], 5000)),
     ).rejects.toThrow('without a confirmation');
     await expect(
       runProjectCleanup({
         service: shelf(books, [], takeOut),
-        context: reachOf(),
+        context: contextOf(),
         phase: 'apply',
         confirmation: undefined,
         deadline: 9e9,
@@ -83,7 +83,7 @@ describe('safety rule: a notification is a hint', () => {
     ).rejects.toThrow();
     expect(books).toHaveLength(1);
   });
-  it('removes nothing before the grace period is over, and asks Keystone once more at its end', async () => {
+  it('removes nothing before the grace period ends, and queries Keystone again at its end', async () => {
     const world = new SmallWorld({
       resources: [1, 1, 1],
       lingers: 0,
@@ -102,7 +102,7 @@ describe('safety rule: a notification is a hint', () => {
     expect(operation?.confirmedAt.at(-1)).toBeGreaterThanOrEqual(openedAt + 3_600_000);
     expect(world.resources(TARGET)).toBe(0);
   });
-  it('is not misled by one stale read, nor by a 404 that is taken back', async () => {
+  it('starts the confirmation again after an answer that shows the project', async () => {
     for (const shownAt of [0, 1, 2]) {
       const world = new SmallWorld({
         resources: [1, 1, 1],
@@ -111,13 +111,13 @@ describe('safety rule: a notification is a hint', () => {
         failWith: 'Transient',
       });
       await world.engine.commit({ messages: [deleted(TARGET)] });
-      let looks = 0;
+      let confirmations = 0;
       for (let n = 0; n < 200 && world.engine.waiting.length > 0; n += 1)
         for (const waiting of world.engine.due()) {
           if (waiting.message.type === 'operation.confirm') {
-            if (looks === shownAt) world.alive.add(TARGET);
+            if (confirmations === shownAt) world.alive.add(TARGET);
             else world.alive.delete(TARGET);
-            looks += 1;
+            confirmations += 1;
           }
           await world.handle(waiting.message).then(() => world.engine.take(waiting));
         }
@@ -128,7 +128,7 @@ describe('safety rule: a notification is a hint', () => {
       expect(world.resources(TARGET)).toBe(0);
     }
   });
-  it('waits as long as Keystone does not answer, and says so', async () => {
+  it('waits while Keystone does not answer, and reports that', async () => {
     const world = new SmallWorld({
       resources: [1, 0, 0],
       lingers: 0,
@@ -143,7 +143,7 @@ describe('safety rule: a notification is a hint', () => {
     expect(operation?.hold?.reason).toContain('Keystone gave no certain answer');
     expect(world.resources(TARGET)).toBe(1);
   });
-  it('stops between two passes when Keystone shows the project again', async () => {
+  it('stops between two runs if Keystone shows the project again', async () => {
     const world = new SmallWorld({
       resources: [2, 2, 2],
       lingers: 3,
@@ -166,13 +166,13 @@ describe('safety rule: a notification is a hint', () => {
 });
 
 describe('safety rule: every row is checked', () => {
-  it('knows its own to the letter', () => {
+  it('compares the owner character by character', () => {
     expect(ownership({ owner: TARGET }, TARGET)).toBe('ours');
     for (const owner of [CONTROL, ` ${TARGET}`, `${TARGET} `, TARGET.toUpperCase()])
       expect(ownership({ owner }, TARGET)).toBe('foreign');
     for (const owner of [undefined, '']) expect(ownership({ owner }, TARGET)).toBe('ownerless');
   });
-  it('leaves the rows of others alone when the API ignores the filter, and tells', async () => {
+  it('does not touch the resources of other owners if the API ignores the filter, and reports them', async () => {
     const books = rows(CONTROL, TARGET, CONTROL);
     const report = await clean(shelf(books, [], takeOut));
     expect(books.map(({ owner }) => owner)).toEqual([CONTROL, CONTROL]);
@@ -185,7 +185,7 @@ describe('safety rule: every row is checked', () => {
       }),
     );
   });
-  it('never touches a row without an owner, and does not call that empty', async () => {
+  it('never touches a resource without an owner, and does not report the type as empty', async () => {
     const books = rows(undefined, TARGET);
     const report = await clean(shelf(books, [], takeOut));
     expect(books).toEqual([{ id: 'r0' }]);
@@ -205,12 +205,12 @@ describe('safety rule: "cannot list" is never "empty"', () => {
       expect(report.counts).toEqual({});
     },
   );
-  it('only an API that does not exist holds nothing, and that is said', async () => {
+  it('an API that does not exist counts as empty, and is reported', async () => {
     const report = await clean(shelf([], [], takeOut, () => Promise.reject(error('Unsupported'))));
     expect(report.outcome.is).toBe('finished');
     expect(report.conditions.map(({ message }) => message)).toEqual(['skipped: no', 'skipped: no']);
   });
-  it('a bare 405 of a proxy is not an API that does not exist', async () => {
+  it('a plain 405 of a proxy does not mean that the API does not exist', async () => {
     const proxy = new PropagatorError({
       code: 'shelf.http.405',
       class: 'Unsupported',
@@ -222,7 +222,7 @@ describe('safety rule: "cannot list" is never "empty"', () => {
       'failed',
     );
   });
-  it('a service that speaks no version of ours is out of reach, and the operation does not end as finished', async () => {
+  it('a service without a supported version is unreachable, and the operation ends as unverified', async () => {
     const world = new SmallWorld({
       resources: [1, 1, 1],
       lingers: 0,
@@ -249,8 +249,8 @@ describe('safety rule: "cannot list" is never "empty"', () => {
   });
 });
 
-describe('safety rule: finished means looked at again', () => {
-  it('is not finished on a 202, nor on a 204 while the thing is still listed', async () => {
+describe('safety rule: finished means listed again', () => {
+  it('does not finish after a 202 or 204 while the resource is still listed', async () => {
     for (const answer of [{ is: 'accepted' }, { is: 'gone' }] as const) {
       const books = rows(TARGET);
       const report = await clean(shelf(books, [], async () => answer));
@@ -258,7 +258,7 @@ describe('safety rule: finished means looked at again', () => {
       expect(books).toHaveLength(1);
     }
   });
-  it('is finished by a listing that came back empty after the removals', async () => {
+  it('finishes after a listing that is empty after the removals', async () => {
     let listings = 0;
     const books = rows(TARGET, TARGET);
     const report = await clean(
@@ -275,32 +275,32 @@ describe('safety rule: finished means looked at again', () => {
       left: 0,
     });
   });
-  it('leaves aside what was seen empty while the rest goes, and looks there once more before it says finished', async () => {
+  it('does not list a verified empty type during the removals, and lists it again before it finishes', async () => {
     const [books, boards] = [rows(TARGET), rows(TARGET)];
-    const looks: string[] = [];
+    const listed: string[] = [];
     const service = shelf(books, boards, takeOut, async (all) => {
-      looks.push(all === books ? 'books' : 'boards');
+      listed.push(all === books ? 'books' : 'boards');
       return [...all];
     });
     const skipTypes = service.resourceTypes
       .map(({ name }) => name)
       .filter((name) => name === 'shelf.book');
-    // The book came after the survey had seen none: the board goes first, the book is found by the
-    // last look.
+    // The book was created after phase plan. The board is removed first, and the last listing finds
+    // the book.
     const report = await runProjectCleanup({
       service,
-      context: reachOf(),
+      context: contextOf(),
       phase: 'apply',
       confirmation: confirmed,
       skipTypes,
       deadline: 60_000,
     });
-    expect(looks[0]).toBe('boards');
+    expect(listed[0]).toBe('boards');
     expect(report.outcome.is).toBe('finished');
     expect([books, boards]).toEqual([[], []]);
-    expect(looks.slice(-2).sort()).toEqual(['boards', 'books']);
+    expect(listed.slice(-2).sort()).toEqual(['boards', 'books']);
   });
-  it('does not say finished when only the resource types that held something are empty', async () => {
+  it('does not finish while a skipped resource type still has a resource', async () => {
     const books = rows(TARGET);
     const service = shelf(books, [], async () => ({ is: 'accepted' }));
     const skipTypes = service.resourceTypes
@@ -308,7 +308,7 @@ describe('safety rule: finished means looked at again', () => {
       .filter((name) => name === 'shelf.book');
     const report = await runProjectCleanup({
       service,
-      context: reachOf(),
+      context: contextOf(),
       phase: 'apply',
       confirmation: confirmed,
       skipTypes,
@@ -320,7 +320,7 @@ describe('safety rule: finished means looked at again', () => {
 });
 
 describe('safety rule: still deleting is not a failure', () => {
-  it('asks to be looked at again, ever more rarely, and spends no tries', async () => {
+  it('requests runs with growing delays, and uses no attempts', async () => {
     const report = await clean(shelf(rows(TARGET), [], async () => ({ is: 'accepted' })));
     expect(report.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
     const waits = [0, 10, 60, 600, 6000].map((idle) =>
@@ -329,7 +329,7 @@ describe('safety rule: still deleting is not a failure', () => {
     expect(waits).toEqual([0.4, 2.5, 15, 60, 60]);
     expect(nextRunSeconds({ progressAt: 0, conditions: [] }, 0, 17)).toBe(17);
   });
-  it('names what is stuck, since when, and who can act', async () => {
+  it('reports what is stuck, since when, and who can act', async () => {
     const report = await clean(
       shelf(rows(TARGET), [], async () => ({ is: 'accepted', stuckSince: 77 })),
     );
@@ -345,7 +345,7 @@ describe('safety rule: still deleting is not a failure', () => {
 });
 
 describe('safety rule: workloads before their guards', () => {
-  it('touches no board while a book stands on it', async () => {
+  it('removes no board while a book depends on it', async () => {
     const [books, boards] = [rows(TARGET), rows(TARGET)];
     const report = await clean(
       shelf(books, boards, async (all, row) =>
@@ -356,7 +356,7 @@ describe('safety rule: workloads before their guards', () => {
     expect(Object.keys(report.counts)).toEqual(['shelf.book']);
     expect(report.outcome.is).toBe('again');
   });
-  it('touches no board while nobody knows what stands on it', async () => {
+  it('removes no board while the books cannot be listed', async () => {
     const boards = rows(TARGET);
     const books: Row[] = [];
     await clean(
@@ -368,7 +368,7 @@ describe('safety rule: workloads before their guards', () => {
   });
 });
 
-describe('safety rule: never the cloud’s own', () => {
+describe('safety rule: never the resources of the cloud itself', () => {
   const protection = { projects: ['kept'], domains: ['vip'], ownProject: 'cleaner' };
   it.each([
     [{ type: 'project', id: 'cleaner' }, 'logged in'],
@@ -381,7 +381,7 @@ describe('safety rule: never the cloud’s own', () => {
   ] as const)('protects %j', (scope, why) =>
     expect(protectedBecause(scope, protection)).toContain(why),
   );
-  it('lets a customer go', () => {
+  it('does not protect the projects of customers', () => {
     expect(
       protectedBecause(
         { type: 'project', id: 'p', name: 'service', domainId: 'customer' },
@@ -392,18 +392,20 @@ describe('safety rule: never the cloud’s own', () => {
       protectedBecause({ type: 'project', id: 'p', domainId: 'default', name: 'shop' }, protection),
     ).toBeUndefined();
   });
-  it('makes no call at all for the project that it is logged in to', async () => {
+  it('makes no call for the project that it is logged in to', async () => {
     const books = rows(TARGET);
-    await expect(clean(shelf(books, [], takeOut), reachOf(TARGET, TARGET))).rejects.toMatchObject({
-      report: { code: 'safety-rules.own-project' },
-    });
+    await expect(clean(shelf(books, [], takeOut), contextOf(TARGET, TARGET))).rejects.toMatchObject(
+      {
+        report: { code: 'safety-rules.own-project' },
+      },
+    );
     expect(books).toHaveLength(1);
   });
   it.each([
     ['by the settings', { projects: [TARGET], domains: [] }, 'cleaner'],
-    ['as its own', { projects: [], domains: [] }, TARGET],
+    ['as that of the cleaner', { projects: [], domains: [] }, TARGET],
   ])(
-    'opens an operation on a project that is protected %s only to say that it is refused',
+    'refuses the operation on a project that is protected %s',
     async (_, protectedIds, ownProject) => {
       const world = new SmallWorld({
         resources: [1, 1, 1],
@@ -427,7 +429,7 @@ describe('safety rule: never the cloud’s own', () => {
       expect(world.resources(TARGET)).toBe(3);
     },
   );
-  it('waits, and gives no message up, while it cannot even log in to learn which project is its own', async () => {
+  it('waits, and dead-letters no message, while the login that shows its own project fails', async () => {
     const world = new SmallWorld({
       resources: [1, 1, 1],
       lingers: 0,
@@ -446,7 +448,7 @@ describe('safety rule: never the cloud’s own', () => {
 });
 
 describe('safety rule: one stuck project stops no other', () => {
-  it('goes on with the other resource types when one cannot be listed, and with the other resources when one cannot be removed', async () => {
+  it('continues if one resource type cannot be listed, or one resource cannot be removed', async () => {
     const [books, boards] = [rows(TARGET, TARGET, TARGET), rows(TARGET)];
     const service = defineService({
       name: 'shelf',
@@ -473,14 +475,14 @@ describe('safety rule: one stuck project stops no other', () => {
     expect(books.map(({ id }) => id)).toEqual(['r1']);
     expect(report.outcome).toMatchObject({ is: 'failed', error: { code: 'shelf.Unexpected' } });
   });
-  it('asks no more of a service that refused it once', async () => {
+  it('makes no further calls to a service after a refusal', async () => {
     let asked = 0;
     const report = await runProjectCleanup({
       service: shelf(rows(...Array.from({ length: 50 }, () => TARGET)), [], () => {
         asked += 1;
         return Promise.reject(error('Denied'));
       }),
-      context: reachOf(),
+      context: contextOf(),
       phase: 'apply',
       confirmation: confirmed,
       deadline: 60_000,
@@ -492,7 +494,7 @@ describe('safety rule: one stuck project stops no other', () => {
 });
 
 describe('safety rule: caps', () => {
-  it('holds an operation with more resources than the cap until a person releases it', async () => {
+  it('holds an operation with more resources than the cap until an operator releases it', async () => {
     const world = new SmallWorld({
       resources: [3, 3, 3],
       lingers: 0,
@@ -508,13 +510,13 @@ describe('safety rule: caps', () => {
       hold: { reason: 'it holds 9 resources, the cap is 8' },
     });
     expect(world.resources(TARGET)).toBe(9);
-    if (!held) throw new Error('nothing held');
+    if (!held) throw new Error('no operation is held');
     const release = async (since: number | undefined) => {
       const data = { operationId: held.id, by: 'ann', reason: 'checked', since };
       await world.engine.commit({ messages: [{ type: 'operation.released', data }] });
       await world.settle(deps);
     };
-    // The word about an earlier hold, which comes once more: by a queue, or by a replay.
+    // A queue or a replay delivers the release of an earlier hold again.
     await release((held.hold?.since ?? 0) - 1);
     expect([...world.engine.operations.values()]).toMatchObject([{ state: 'held' }]);
     await release(held.hold?.since);
@@ -526,7 +528,7 @@ describe('safety rule: caps', () => {
     ]);
     expect(world.resources(TARGET)).toBe(0);
   });
-  it('holds the operation that would be one too many within the hour', async () => {
+  it('holds the operation that exceeds the cap per hour', async () => {
     const world = new SmallWorld({
       resources: [1, 0, 0],
       lingers: 0,
@@ -547,11 +549,11 @@ describe('safety rule: caps', () => {
 });
 
 describe('safety rule: observe first', () => {
-  it('removes nothing in a survey', async () => {
+  it('removes nothing in phase plan', async () => {
     const books = rows(TARGET, TARGET);
     const report = await runProjectCleanup({
       service: shelf(books, [], takeOut),
-      context: reachOf(),
+      context: contextOf(),
       phase: 'plan',
       confirmation: undefined,
       deadline: 60_000,
@@ -562,7 +564,7 @@ describe('safety rule: observe first', () => {
     });
     expect(books).toHaveLength(2);
   });
-  it('removes nothing once the mode was set back to observe, whatever is on its way', async () => {
+  it('removes nothing after the mode was set back to observe, even if messages are queued', async () => {
     const world = new SmallWorld({
       resources: [2, 2, 2],
       lingers: 0,
@@ -581,8 +583,8 @@ describe('safety rule: observe first', () => {
   });
 });
 
-describe('safety rule: every failure has an owner, and one cause is said once', () => {
-  it('gives a refusal to the operator at once, as a dead letter', async () => {
+describe('safety rule: every failure has an owner, and one cause is reported once', () => {
+  it('dead-letters a refusal at once, for the operator', async () => {
     const world = new SmallWorld({
       resources: [1, 1, 1],
       lingers: 0,

@@ -9,7 +9,7 @@ describe('an answer of the API on Lambda', () => {
     isBase64Encoded: false,
   });
 
-  it('that is too large for Lambda becomes an advice to ask for less', () => {
+  it('that is too large for Lambda becomes an error with the advice to request less', () => {
     const small = answer(5_900_000);
     expect(carried(small)).toBe(small);
     const large = carried(answer(6_100_000));
@@ -22,7 +22,7 @@ describe('an answer of the API on Lambda', () => {
     });
   });
 
-  it('counts what Lambda makes of it: each quote in a body becomes two', () => {
+  it('is measured as Lambda encodes it, with two characters for each quote', () => {
     expect(carried({ ...answer(0), body: '"'.repeat(3_100_000) })).toMatchObject({
       statusCode: 413,
     });

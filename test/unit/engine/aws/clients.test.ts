@@ -22,7 +22,7 @@ describe('a call', () => {
     got.length = 0;
   });
 
-  /** Answers one after the other, the last one for ever. */
+  /** Sends these answers in order, and repeats the last one. */
   async function aws(...answers: Answer[]) {
     return createAws({ ...(await listen(...answers)), credentials: async () => shortLived });
   }
@@ -47,7 +47,7 @@ describe('a call', () => {
     return { region: 'eu-central-1', endpoint: `http://127.0.0.1:${port}` };
   }
 
-  it('names its action, and gives back what came', async () => {
+  it('sends its action, and returns the answer', async () => {
     const { sqs } = await aws([200, '{"QueueUrl":"here"}']);
     expect(await sqs('GetQueueUrl', { QueueName: 'one' })).toMatchObject({ QueueUrl: 'here' });
     expect(got[0]?.headers).toMatchObject({
@@ -57,7 +57,7 @@ describe('a call', () => {
     expect(JSON.parse(got[0]?.body ?? '')).toEqual({ QueueName: 'one' });
   });
 
-  it('that was throttled is made again, a transaction with the token that it had', async () => {
+  it('that was throttled is retried, and a transaction keeps its token', async () => {
     const { dynamodb } = await aws(
       [400, '{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}'],
       [503, ''],
@@ -69,7 +69,7 @@ describe('a call', () => {
     expect([...tokens]).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/)]);
   });
 
-  it('whose transaction met another one is made again; one whose condition failed is not', async () => {
+  it('with a transaction conflict is retried, but not with a failed condition', async () => {
     const cancelled = (...codes: string[]) =>
       [
         400,
@@ -94,7 +94,7 @@ describe('a call', () => {
     expect(got).toHaveLength(2);
   });
 
-  it('that is refused says why, in the words of AWS, once', async () => {
+  it('that is refused reports the message of AWS once', async () => {
     const { secrets } = await aws([
       400,
       '{"Message":"not yours"}',
@@ -111,7 +111,7 @@ describe('a call', () => {
     ...SECRET_TEXTS,
     ['its own session token', `not the token IQoJb3JpZ2luX2VjE-${SECRET_PART}/+= again`],
     ['its own secret key', `not the key ${credentials.secretAccessKey} again`],
-  ])('that is refused with %s in the words of AWS tells nothing of it', async (_, message) => {
+  ])('that is refused with %s in the message of AWS redacts it', async (_, message) => {
     const reasons = [
       { Code: 'ConditionalCheckFailed', Message: message, Item: { body: { S: message } } },
     ];
@@ -135,7 +135,7 @@ describe('a call', () => {
       expect(all).not.toContain(secret);
   });
 
-  it('makes a schedule where the scheduler wants it: its name in the path', async () => {
+  it('creates a schedule with its name in the path', async () => {
     const { scheduler } = await aws([200, '{"ScheduleArn":"arn"}']);
     await scheduler('CreateSchedule', {
       Name: 'a b',
@@ -151,7 +151,7 @@ describe('a call', () => {
     });
   });
 
-  it('that nothing answers ends after its tries, within their time', async () => {
+  it('without an answer ends after its attempts, within their time limit', async () => {
     server = createServer(() => undefined);
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;

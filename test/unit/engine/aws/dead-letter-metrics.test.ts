@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import type { Aws } from '../../../../lib/engine/aws/clients.ts';
 import { openAwsEngine } from '../../../../lib/engine/aws/open.ts';
 
-it('every queue of dead letters is asked now and then, lest SQS stop telling CloudWatch of letters that still lie there', async () => {
+it('every dead-letter queue is polled, so that SQS keeps its metrics in CloudWatch up to date', async () => {
   const asked: string[] = [];
   const sqs = async (
     action: string,

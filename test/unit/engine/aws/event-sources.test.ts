@@ -19,7 +19,7 @@ const typesIn = (event: unknown) =>
   });
 const EVENTS = ['identity.project.created', 'identity.project.deleted', 'identity.user.deleted'];
 
-describe('an event of a broker that Lambda reads by itself', () => {
+describe('an event of a broker that invokes Lambda directly', () => {
   it.each([
     ['amazon-mq', 'rabbitmq:keystone-propagator'],
     ['self-managed-kafka', 'kafka:notifications.info'],
@@ -31,13 +31,13 @@ describe('an event of a broker that Lambda reads by itself', () => {
     expect(found.map(({ data }) => data.receivedAt)).toEqual([7, 7, 7]);
   });
 
-  it('of Amazon MSK is the same as of a Kafka of one’s own', () => {
+  it('of Amazon MSK equals that of a self-managed Kafka', () => {
     expect(
       typesIn({ ...sample('self-managed-kafka'), eventSource: 'aws:kafka', eventSourceArn: 'arn' }),
     ).toEqual(EVENTS);
   });
 
-  it('is taken in as what a relay brings: the account events are on their way', async () => {
+  it('is ingested like the messages of a relay, and its account events are sent', async () => {
     for (const name of ['amazon-mq', 'self-managed-kafka']) {
       const engine = new SteppedEngine();
       const absent = async () => ({ is: 'absent' }) as const;
@@ -55,7 +55,7 @@ describe('an event of a broker that Lambda reads by itself', () => {
         message,
         receiveCount: 1,
       }));
-      // The inventory has seen the accounts alive: a deletion of another one would be held.
+      // The inventory has the accounts. The deletion of an unknown account would be held.
       await engine.commit({
         accounts: deliveries.flatMap(({ message }) => {
           const reading = readNotification(message.data);
@@ -82,7 +82,7 @@ describe('an event of a broker that Lambda reads by itself', () => {
     }
   });
 
-  it('holds what nobody can read as it came, for the quarantine to tell', () => {
+  it('keeps an unreadable body unchanged for the quarantine', () => {
     const garbage = {
       eventSource: 'SelfManagedKafka',
       records: {
@@ -118,7 +118,7 @@ describe('an event of a broker that Lambda reads by itself', () => {
 });
 
 describe('an event of the ingest queue', () => {
-  it('holds notifications, heartbeats, and what nobody can read', () => {
+  it('contains notifications, heartbeats and unreadable bodies', () => {
     const { Records } = sample('sqs') as { Records: { body: string }[] };
     const [first, second, third] = Records.map(({ body }) => body);
     expect(readBody(first ?? '')).toMatchObject({ type: 'notification.received' });

@@ -23,8 +23,8 @@ const record = (id: string, body: string, count = 1) => ({
   attributes: { ApproximateReceiveCount: String(count) },
 });
 
-/** What a function works with, as far as the surroundings of its handler need it. */
-function surroundings() {
+/** The parts of the context of a function that its middlewares need. */
+function testContext() {
   const [counted, failed, lines]: [Record<string, number>, [string, string[], string][], string[]] =
     [{}, [], []];
   const lambda = {
@@ -44,7 +44,7 @@ function surroundings() {
   } as unknown as LambdaContext;
   return { lambda, counted, failed, lines, open: async () => lambda };
 }
-/** A deployed function, with a context of the test. */
+/** The handler of a deployed function, with the context of the test. */
 const sqsHandler = (
   queue: QueueName,
   open: () => Promise<LambdaContext>,
@@ -56,10 +56,10 @@ const sqsHandler = (
     .handler(handleRecords(queue, work, options));
 const context = { awsRequestId: 'request-1' } as Parameters<ReturnType<typeof sqsHandler>>[1];
 
-describe('a function that a queue feeds', () => {
-  it('says which records come again, and only those', async () => {
-    const { open, failed, counted, lines } = surroundings();
-    const fed = sqsHandler('service-nova', open, async ([delivery]) => {
+describe('a function that a queue invokes', () => {
+  it('returns only the records that must be delivered again', async () => {
+    const { open, failed, counted, lines } = testContext();
+    const handler = sqsHandler('service-nova', open, async ([delivery]) => {
       if (delivery?.message.type === 'service.requested' && delivery.message.data.run === 2)
         throw new TypeError('two');
     });
@@ -69,7 +69,7 @@ describe('a function that a queue feeds', () => {
       record('b', toEventBody(message)),
       record('c', 'no JSON'),
     ];
-    expect(await fed({ Records }, context)).toEqual({
+    expect(await handler({ Records }, context)).toEqual({
       batchItemFailures: [{ itemIdentifier: 'b' }, { itemIdentifier: 'c' }],
     });
     expect(failed.toSorted()).toEqual([
@@ -97,12 +97,12 @@ describe('a function that a queue feeds', () => {
       message: 'The secret cannot be read.',
       advice: 'Check its ARN.',
     });
-    const fed = sqsHandler(
+    const handler = sqsHandler(
       'service-nova',
       () => Promise.reject(secret),
       async () => {},
     );
-    const invoked = fed({ Records: [record('a', '{}')] }, context);
+    const invoked = handler({ Records: [record('a', '{}')] }, context);
     await expect(invoked).rejects.toMatchObject({
       name: 'openstack.secret',
       message: 'The secret cannot be read. Check its ARN.',
@@ -110,21 +110,23 @@ describe('a function that a queue feeds', () => {
   });
 
   it('fails as a whole for an event that is not from SQS, and still writes its metrics', async () => {
-    const { lambda } = surroundings();
+    const { lambda } = testContext();
     let flushed = 0;
-    const fed = sqsHandler(
+    const handler = sqsHandler(
       'service-nova',
       async () => ({ ...lambda, flush: () => (flushed += 1) }) as unknown as LambdaContext,
       async () => {},
     );
-    await expect(fed({ records: [] }, context)).rejects.toMatchObject({ name: 'function.failed' });
+    await expect(handler({ records: [] }, context)).rejects.toMatchObject({
+      name: 'function.failed',
+    });
     expect(flushed).toBe(1);
   });
 
-  it('hands new records over together, and alone what failed before', async () => {
-    const { open } = surroundings();
+  it('processes new records together, and records that failed before separately', async () => {
+    const { open } = testContext();
     const batches: number[] = [];
-    const fed = sqsHandler(
+    const handler = sqsHandler(
       'ingest',
       open,
       async (deliveries) => void batches.push(deliveries.length),
@@ -137,43 +139,46 @@ describe('a function that a queue feeds', () => {
       record('c', body, 2),
       record('d', body, 3),
     ];
-    expect(await fed({ Records }, context)).toEqual({ batchItemFailures: [] });
+    expect(await handler({ Records }, context)).toEqual({ batchItemFailures: [] });
     expect(batches.toSorted()).toEqual([1, 1, 2]);
   });
 
-  it('lets go of what was laid aside with its error after the last delivery', async () => {
-    const { open } = surroundings();
-    const fed = sqsHandler('coordinate', open, async () => {
+  it('does not return a record that was dead-lettered after the last delivery', async () => {
+    const { open } = testContext();
+    const handler = sqsHandler('coordinate', open, async () => {
       throw new Error('always');
     });
     expect(
-      await fed({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context),
+      await handler({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context),
     ).toEqual({ batchItemFailures: [] });
   });
 
-  it('gives all back when the queue takes no word of the failure', async () => {
-    const { lambda } = surroundings();
-    const fed = sqsHandler(
+  it('returns the record if the failure could not be stored', async () => {
+    const { lambda } = testContext();
+    const handler = sqsHandler(
       'coordinate',
       async () =>
         ({
           ...lambda,
-          engine: { ...lambda.engine, failed: () => Promise.reject(new Error('SQS is away')) },
+          engine: {
+            ...lambda.engine,
+            failed: () => Promise.reject(new Error('SQS does not answer')),
+          },
         }) as unknown as LambdaContext,
       async () => {
         throw new Error('always');
       },
     );
     expect(
-      await fed({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context),
+      await handler({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context),
     ).toEqual({
       batchItemFailures: [{ itemIdentifier: 'a' }],
     });
   });
 
-  it('counts a heartbeat as heard and hands it to nobody', async () => {
-    const { open, counted } = surroundings();
-    const fed = sqsHandler(
+  it('counts a heartbeat as received, and does not process it', async () => {
+    const { open, counted } = testContext();
+    const handler = sqsHandler(
       'ingest',
       open,
       async () => {
@@ -181,7 +186,7 @@ describe('a function that a queue feeds', () => {
       },
       { together: true, isKnown: (body: string) => body === 'beat' },
     );
-    expect(await fed({ Records: [record('a', 'beat')] }, context)).toEqual({
+    expect(await handler({ Records: [record('a', 'beat')] }, context)).toEqual({
       batchItemFailures: [],
     });
     expect(counted).toEqual({ NotificationsReceived: 1 });
@@ -191,24 +196,24 @@ describe('a function that a queue feeds', () => {
 describe('the log of a function', () => {
   beforeEach(() => beginInvocation(undefined));
 
-  it('is one JSON object a line, from the level on, with secrets cut out', () => {
+  it('has one JSON object per line, from its level on, without secrets', () => {
     const lines: string[] = [];
     const log = functionLog('warn', (line) => lines.push(line));
-    log.info({ operation: 'op-1' }, 'not told');
-    log.warn({ operation: 'op-1', nested: { token: 'gAAAA', fine: 1 } }, 'told');
+    log.info({ operation: 'op-1' }, 'not logged');
+    log.warn({ operation: 'op-1', nested: { token: 'gAAAA', fine: 1 } }, 'logged');
     expect(lines).toHaveLength(1);
     expect(JSON.parse(lines[0] ?? '')).toEqual({
       level: 'warn',
       time: expect.any(String),
       operation: 'op-1',
       nested: { token: '[redacted]', fine: 1 },
-      msg: 'told',
+      msg: 'logged',
     });
   });
 });
 
 describe.each(SECRET_TEXTS)('%s', (_, text) => {
-  it('is cut out of every text that the log holds, and of what it says itself', () => {
+  it('is redacted in every field and in the message of the log', () => {
     const lines: string[] = [];
     functionLog('warn', (line) => lines.push(line)).warn(
       { cause: text, error: { list: [text] } },
@@ -218,21 +223,21 @@ describe.each(SECRET_TEXTS)('%s', (_, text) => {
     expect(lines.join('')).not.toContain(SECRET_PART);
   });
 
-  it('in an error that a handler throws stands neither in the log nor at the dead letter', async () => {
-    const { lambda, lines } = surroundings();
+  it('in an error of a handler is neither in the log nor in the dead letter', async () => {
+    const { lambda, lines } = testContext();
     const reports: unknown[] = [];
-    const failed = async (...told: unknown[]) => {
-      reports.push(told);
+    const failed = async (...failure: unknown[]) => {
+      reports.push(failure);
       throw new Error(text);
     };
-    const fed = sqsHandler(
+    const handler = sqsHandler(
       'service-nova',
       async () => ({ ...lambda, engine: { failed } }) as unknown as LambdaContext,
       async () => {
         throw new Error(text);
       },
     );
-    await fed({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context);
+    await handler({ Records: [record('a', toEventBody(requested('nova')), 9)] }, context);
     expect([lines.length, reports.length]).toEqual([2, 1]);
     expect(lines.join('')).toContain('[redacted]');
     expect(JSON.stringify([lines, reports])).not.toContain(SECRET_PART);
@@ -240,7 +245,7 @@ describe.each(SECRET_TEXTS)('%s', (_, text) => {
 });
 
 describe('metrics', () => {
-  it('are a line in the format that CloudWatch reads, with the stage as the only dimension, and the queue as a field', () => {
+  it('are one line in the format of CloudWatch, with the stage as dimension and the queue as field', () => {
     expect(
       JSON.parse(
         metricLine(
@@ -269,7 +274,7 @@ describe('metrics', () => {
     });
   });
 
-  it('count what a change committed says: a tripped cap, quarantine, and resources removed by a pass that ended', async () => {
+  it('count committed changes: tripped caps, quarantined messages, and resources removed by an ended run', async () => {
     const error = { code: 'x', class: 'Denied', message: 'no', advice: 'ask' } as const;
     const { operationId, taskId, service, region, phase, run } = requested('nova').data;
     const counts = { 'nova.server': { listed: 5, gone: 3, left: 2 } };

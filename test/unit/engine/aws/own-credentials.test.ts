@@ -16,7 +16,7 @@ let endpoint: string;
 let asked: string[];
 const saved = { ...process.env };
 
-/** What each source answers: STS in XML, the SSO portal, a container agent, instance metadata. */
+/** The answers of each source: STS in XML, the SSO portal, a container agent, instance metadata. */
 function answer(request: IncomingMessage, body: string): string {
   const url = request.url ?? '';
   const json = {
@@ -136,7 +136,7 @@ const SOURCES: Record<string, () => void> = {
     }),
 };
 
-/** The calls that a source takes; the others read files and variables only. */
+/** The calls of each source. The other sources only read files and variables. */
 const CALLS: Readonly<Record<string, readonly string[]>> = {
   'an assumed role': ['AssumeRole'],
   'the SSO cache': ['GET /federation/credentials'],
@@ -155,7 +155,7 @@ it.each(Object.keys(SOURCES))('finds the credentials in %s', async (source) => {
   expect(asked).toEqual(CALLS[source] ?? []);
 });
 
-it('says what to set when no source has any', async () => {
+it('reports what to set if no source has credentials', async () => {
   await expect(ownCredentials()()).rejects.toMatchObject({
     report: { code: 'engine.credentials', advice: expect.stringContaining('AWS_PROFILE') },
   });

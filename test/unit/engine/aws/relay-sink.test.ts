@@ -18,22 +18,22 @@ const all = (entries: readonly Entry[]): Answer => ({
   Successful: entries.map(({ Id }) => ({ Id })),
 });
 
-/** A queue that answers as told, and keeps what it took. */
+/** A queue that answers with `answer`, and stores the accepted messages. */
 function queue(answer: (entries: readonly Entry[], call: number) => Answer = all) {
   const calls: (readonly Entry[])[] = [];
-  const lying: string[] = [];
+  const stored: string[] = [];
   const sqs = async (
     action: string,
     { QueueUrl, Entries }: { QueueUrl: string; Entries: Entry[] },
   ) => {
     expect([action, QueueUrl]).toEqual(['SendMessageBatch', URL]);
     calls.push(Entries);
-    const said = answer(Entries, calls.length);
-    for (const { Id } of said.Successful ?? [])
-      lying.push(Entries.find((entry) => entry.Id === Id)?.MessageBody ?? '');
-    return said;
+    const result = answer(Entries, calls.length);
+    for (const { Id } of result.Successful ?? [])
+      stored.push(Entries.find((entry) => entry.Id === Id)?.MessageBody ?? '');
+    return result;
   };
-  return { calls, lying, sink: queueSink({ sqs: sqs as unknown as Aws['sqs'] }, URL, () => 5) };
+  return { calls, stored, sink: queueSink({ sqs: sqs as unknown as Aws['sqs'] }, URL, () => 5) };
 }
 const received = (count: number, body = 'n'): NotificationReceived[] =>
   Array.from({ length: count }, (_, n) =>
@@ -45,24 +45,24 @@ const received = (count: number, body = 'n'): NotificationReceived[] =>
   );
 
 describe('the ingest queue as the sink of a relay', () => {
-  it('takes what ingest reads again, ten in a call', async () => {
-    const { sink, calls, lying } = queue();
+  it('receives the messages that ingest reads, ten in a call', async () => {
+    const { sink, calls, stored } = queue();
     const messages = received(25);
     await sink.store(messages);
     expect(calls.map((entries) => entries.length)).toEqual([10, 10, 5]);
-    expect(lying.map(readBody)).toEqual(messages);
+    expect(stored.map(readBody)).toEqual(messages);
   });
 
-  it('sends no more than a mebibyte in a call, and cuts what no queue carries', async () => {
-    const { sink, calls, lying } = queue();
+  it('receives at most a mebibyte in a call, and larger messages are cut', async () => {
+    const { sink, calls, stored } = queue();
     await sink.store([...received(4, 'x'.repeat(400_000)), ...received(1, 'y'.repeat(3_000_000))]);
     for (const entries of calls)
       expect(
         entries.reduce((sum, { MessageBody }) => sum + Buffer.byteLength(MessageBody), 0),
       ).toBeLessThan(2 ** 20);
-    expect(lying).toHaveLength(5);
+    expect(stored).toHaveLength(5);
     expect(
-      lying
+      stored
         .map(readBody)
         .some(
           (message) =>
@@ -79,19 +79,19 @@ describe('the ingest queue as the sink of a relay', () => {
         Failed: [{ Id: entries[0]?.Id ?? '', Code: 'InternalError' }],
       }),
     ],
-    ['nothing was said about', (entries) => all(entries.slice(1))],
-  ])('tries again those alone that %s, until each was taken', async (_, half) => {
-    const { sink, calls, lying } = queue((entries, call) =>
+    ['have no result', (entries) => all(entries.slice(1))],
+  ])('receives only the messages that %s again, until all are accepted', async (_, half) => {
+    const { sink, calls, stored } = queue((entries, call) =>
       call === 1 ? half(entries) : all(entries),
     );
     const messages = received(3);
     await sink.store(messages);
     expect(calls.map((entries) => entries.length)).toEqual([3, 1]);
-    expect(lying.map(readBody)).toEqual(expect.arrayContaining(messages));
-    expect(lying).toHaveLength(3);
+    expect(stored.map(readBody)).toEqual(expect.arrayContaining(messages));
+    expect(stored).toHaveLength(3);
   });
 
-  it('throws when one is refused for good, and when AWS is away: nothing is acknowledged then', async () => {
+  it('throws if a message is refused permanently, or if AWS does not answer', async () => {
     const stubborn = queue((entries) => ({
       ...all(entries.slice(1)),
       Failed: [{ Id: entries[0]?.Id ?? '', Code: 'AccessDenied' }],
@@ -99,34 +99,34 @@ describe('the ingest queue as the sink of a relay', () => {
     await expect(stubborn.sink.store(received(1))).rejects.toMatchObject({
       report: { code: 'engine.queue.refused', message: expect.stringContaining('AccessDenied') },
     });
-    const away = queue(() => {
+    const unavailable = queue(() => {
       throw new AwsError('NoAnswer', 'sqs of AWS does not answer', 0);
     });
-    await expect(away.sink.store(received(1))).rejects.toThrow('does not answer');
+    await expect(unavailable.sink.store(received(1))).rejects.toThrow('does not answer');
   });
 
-  it('does not send again, when the batch comes again, what was taken before', async () => {
+  it('receives an accepted message once, also if its batch is sent again', async () => {
     let isWell = false;
-    const { sink, lying } = queue((entries) =>
+    const { sink, stored } = queue((entries) =>
       isWell ? all(entries) : all(entries.filter(({ Id }) => Id === '1')),
     );
     const messages = received(3);
     await expect(sink.store(messages)).rejects.toThrow('2 of 3');
     isWell = true;
     await sink.store(messages);
-    expect(lying).toHaveLength(3);
-    expect(lying.map(readBody)).toEqual(expect.arrayContaining(messages));
+    expect(stored).toHaveLength(3);
+    expect(stored.map(readBody)).toEqual(expect.arrayContaining(messages));
   });
 
-  it('sends a heartbeat that is no message', async () => {
-    const { sink, lying } = queue();
+  it('receives a heartbeat that is no message', async () => {
+    const { sink, stored } = queue();
     await sink.beat();
-    expect(lying.map((body) => JSON.parse(body)['detail-type'])).toEqual([HEARTBEAT]);
-    expect(lying.map(readBody)).toEqual([undefined]);
+    expect(stored.map((body) => JSON.parse(body)['detail-type'])).toEqual([HEARTBEAT]);
+    expect(stored.map(readBody)).toEqual([undefined]);
   });
 });
 
-describe('a relay on its own', () => {
+describe('a standalone relay', () => {
   const start = (variables: Record<string, string>, environment: Record<string, string> = {}) =>
     startRelayOnly({
       settings: readSettings(variables),
@@ -144,7 +144,7 @@ describe('a relay on its own', () => {
       },
       /AWS_REGION/,
     ],
-  ])('%j stops its start with one line', async (variables, line) => {
+  ])('does not start with %j, and reports the reason in one line', async (variables, line) => {
     await expect(start(variables)).rejects.toThrow(line);
   });
 });

@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { Aws } from '../../../../lib/engine/aws/clients.ts';
 import { keyOf, Store } from '../../../../lib/engine/aws/dynamodb/table.ts';
 
-describe('rows that are written one by one', () => {
-  it('are named once in a batch, for DynamoDB refuses all of one that names a row twice', async () => {
+describe('rows that are written without a transaction', () => {
+  it('occur once in a batch, because DynamoDB refuses a batch with a duplicate row', async () => {
     const asked: object[] = [];
     const dynamodb = (async (_: string, input: object) => {
       asked.push(input);

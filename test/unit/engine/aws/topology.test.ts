@@ -17,7 +17,7 @@ const samples = readdirSync(folder)
   .filter((file) => file.endsWith('.json'))
   .map((file) => StoredMessage.parse(JSON.parse(readFileSync(join(folder, file), 'utf8'))));
 
-/** As EventBridge matches: every field that is named must have one of the values. */
+/** Matches like EventBridge: every field of the pattern must have one of its values. */
 const matches = ({ pattern }: RuleDefinition, { type, data }: Message): boolean =>
   pattern.source.includes(SOURCE) &&
   pattern['detail-type'].includes(type) &&
@@ -27,7 +27,7 @@ const matches = ({ pattern }: RuleDefinition, { type, data }: Message): boolean 
 
 describe('the rules of the bus', () => {
   it.each(samples.map((sample) => [sample.type, sample] as const))(
-    'bring %s to the queue that queueOf names, and to no other',
+    'route %s only to the queue of queueOf',
     (_, sample) => {
       const queues = topology.rules
         .filter((rule) => matches(rule, sample))
@@ -36,7 +36,7 @@ describe('the rules of the bus', () => {
     },
   );
 
-  it('have a queue for each service, and bring it what is asked of this service', () => {
+  it('have a queue for each service, and route the requests of the service to it', () => {
     const request = samples.find(({ type }) => type === 'service.requested');
     for (const service of [...SERVICES.map(({ name }) => name), 'billing']) {
       const message = StoredMessage.parse({
@@ -49,7 +49,7 @@ describe('the rules of the bus', () => {
     }
   });
 
-  it('know every type of message that has a sample, and as many as EventBridge takes in one pattern', () => {
+  it('match every message type, and no more types than EventBridge allows in one pattern', () => {
     expect(samples.map(({ type }) => type).filter((type) => !MESSAGE_TYPES.includes(type))).toEqual(
       [],
     );
@@ -59,14 +59,14 @@ describe('the rules of the bus', () => {
 });
 
 describe('the queues', () => {
-  it('hide a message six times as long as its function may run, and give it up after five deliveries at the earliest', () => {
+  it('have a visibility timeout of six function timeouts, and dead-letter after at least five deliveries', () => {
     for (const { visibilitySeconds, functionSeconds, mostReceives } of topology.queues) {
       expect(visibilitySeconds).toBeGreaterThanOrEqual(6 * functionSeconds);
       expect(mostReceives).toBeGreaterThanOrEqual(5);
     }
   });
 
-  it('keep dead letters longer than the age that one may have on arrival', () => {
+  it('retain dead letters longer than their age on arrival', () => {
     for (const { retentionSeconds, dead } of topology.queues) {
       expect(dead.retentionSeconds).toBe(14 * 24 * 3600);
       expect(dead.retentionSeconds - retentionSeconds).toBeGreaterThanOrEqual(7 * 24 * 3600);
@@ -74,7 +74,7 @@ describe('the queues', () => {
     expect(topology.undelivered.retentionSeconds).toBe(14 * 24 * 3600);
   });
 
-  it('have names that SQS takes', () => {
+  it('have names that SQS allows', () => {
     const long = topologyOf('propagator-production', ['a'.repeat(31)]);
     for (const { name, dead } of [...topology.queues, ...long.queues])
       for (const one of [name, dead.name]) expect(one).toMatch(/^[A-Za-z0-9_-]{1,80}$/);

@@ -19,7 +19,7 @@ for (const { name, code, map } of bundles) {
   writeFileSync(join(folder, name, 'index.mjs.map'), map);
 }
 
-/** What a script prints in a process that runs as in Lambda. */
+/** The output of a script in a process with the environment of Lambda. */
 function inLambda(script: string): unknown {
   const args = [
     '--enable-source-maps',
@@ -37,7 +37,7 @@ function inLambda(script: string): unknown {
 }
 
 describe('the bundles of the functions', () => {
-  it('start, each of them', () => {
+  it('all start', () => {
     const names = bundles.map(({ name }) => name);
     const holding = SERVICES.filter(
       ({ resourceTypes, userResourceTypes }) => resourceTypes.length + userResourceTypes.length > 0,
@@ -59,7 +59,7 @@ describe('the bundles of the functions', () => {
     expect(started).toEqual(names.map((name) => [name, 'function']));
   });
 
-  it('name our own lines in a stack trace', () => {
+  it('show the lines of the source files in a stack trace', () => {
     const stack = inLambda(`async () => {
       const { handler } = await import('${folder}/service-glance/index.mjs');
       return handler({ Records: 'none' }, {}).catch((error) => error.stack);
@@ -67,14 +67,14 @@ describe('the bundles of the functions', () => {
     expect(stack).toMatch(/lib\/engine\/aws\/lambda\/middlewares\.ts:\d+/);
   });
 
-  it('read dead-letter queues in the API alone, and take messages in the embedded process alone', () => {
-    const asks = (pattern: RegExp) =>
+  it('contain the code for dead-letter queues only in the API, and for polling only in the embedded process', () => {
+    const filesWith = (pattern: RegExp) =>
       globSync('{functions,lib/api,lib/handlers,lib/app}/**/*.ts', { cwd: ROOT }).filter((file) =>
         pattern.test(readFileSync(join(ROOT, file), 'utf8')),
       );
-    const looking = asks(/\.(deadLetters|redrive|discard)\(/);
-    expect(looking.length).toBeGreaterThan(0);
-    expect(looking.filter((file) => !file.startsWith('lib/api/'))).toEqual([]);
-    expect(asks(/\b(?:engine|opened)\.work\(/)).toEqual(['lib/app/embedded.ts']);
+    const files = filesWith(/\.(deadLetters|redrive|discard)\(/);
+    expect(files.length).toBeGreaterThan(0);
+    expect(files.filter((file) => !file.startsWith('lib/api/'))).toEqual([]);
+    expect(filesWith(/\b(?:engine|opened)\.work\(/)).toEqual(['lib/app/embedded.ts']);
   });
 });

@@ -25,22 +25,22 @@ const queuesFor = ({ type, data }: Message, source = 'keystone-propagator') =>
     .map(({ queue }) => queue);
 
 describe('the rules of the bus', () => {
-  it.each(samples)('put %s where queueOf says, and nowhere else', (_, message) => {
+  it.each(samples)('route %s only to the queue of queueOf', (_, message) => {
     expect(queuesFor(message)).toEqual([queueOf(message)]);
   });
 
-  it.each(['nova', 'cinder', 'glance'])('tell the services apart: %s', (service) => {
+  it.each(['nova', 'cinder', 'glance'])('distinguish the services: %s', (service) => {
     const [, sample] = samples.find(([name]) => name === 'service.requested.json') ?? [];
     if (!sample) throw new Error('there is no sample of service.requested');
     const message = { ...sample, data: { ...sample.data, service } } as Message;
     expect(queuesFor(message)).toEqual([`service-${service}`]);
-    // A report names its service, too, and is for the coordinator.
+    // A report contains its service as well, and goes to the coordinator.
     expect(queuesFor({ ...message, type: 'service.progressed' } as Message)).toEqual([
       'coordinate',
     ]);
   });
 
-  it('know every type that travels, and take nothing of anybody else', () => {
+  it('match every message type, and no event of another source', () => {
     expect(MESSAGE_TYPES).toEqual(expect.arrayContaining(samples.map(([, { type }]) => type)));
     for (const [, message] of samples) expect(queuesFor(message, 'aws.events')).toEqual([]);
   });

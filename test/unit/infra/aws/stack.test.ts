@@ -25,8 +25,7 @@ const shelf = defineService({
 });
 
 /**
- * What a stage consists of, by the names that a person sees; resources that are named in no other
- * way by their place in the template.
+ * The resources of a stage by their names. A resource without a name is listed by its logical id.
  */
 function namesIn(services: typeof SERVICES): string[] {
   const stack = stackOf('test', {}, services);
@@ -40,7 +39,7 @@ function namesIn(services: typeof SERVICES): string[] {
 }
 
 describe('a new service file', () => {
-  it('alone makes its function, role, queue, dead letters, rule, rights and alarms, and changes nothing else', () => {
+  it('adds its function, role, queue, dead-letter queue, rule, rights and alarms, and changes nothing else', () => {
     const before = namesIn(SERVICES);
     const after = namesIn([...SERVICES, shelf]);
     expect(before.filter((name) => !after.includes(name))).toEqual([]);
@@ -59,7 +58,7 @@ describe('a new service file', () => {
     ]);
   });
 
-  it('is routed to, and known to every function', () => {
+  it('gets a route, and every function has its name', () => {
     const stack = stackOf('test', {}, [...SERVICES, shelf]);
     expect(
       stack.topology.rules.find(({ queue }) => queue === 'service-cloud-shelf')?.pattern,
@@ -117,12 +116,12 @@ describe('a parameter', () => {
     expect(refusal({ [name]: value })).not.toContain('\n');
   });
 
-  it('that is empty counts as not given', () => {
+  it('that is empty counts as missing', () => {
     const none = Object.fromEntries(PARAMETER_NAMES.map((name) => [name, '']));
     expect(stackOf('prod', none)).toEqual(stackOf('prod', {}));
   });
 
-  it('stands in the table of docs/aws.md, and nothing else does', () => {
+  it('is in the table of docs/aws.md, which contains nothing else', () => {
     const page = readFileSync(new URL('../../../../docs/aws.md', import.meta.url), 'utf8');
     const [, table = ''] = /\| parameter \|[^\n]*\n\|[-|]+\|\n([\s\S]*?)\n\n/.exec(page) ?? [];
     const shown = table
@@ -140,7 +139,7 @@ describe('a parameter', () => {
 });
 
 describe('the name of a stage', () => {
-  it('is refused when a function would have a longer name than AWS takes', () => {
+  it('is refused if the name of a function would be longer than AWS allows', () => {
     const room = 64 - 'propagator--service-designate'.length;
     expect(refusal({}, 's'.repeat(room))).toBe('taken');
     expect(refusal({}, 's'.repeat(room + 1))).toMatch(

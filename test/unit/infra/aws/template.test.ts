@@ -13,7 +13,7 @@ const KEY = { kmsKey: 'arn:aws:kms:eu-central-1:123456789012:key/k' };
 
 describe('alarms', () => {
   it.each(['5', '30', '1440', '2880', '10080'])(
-    'look back no further than CloudWatch does, with silentMinutes=%s',
+    'evaluate no longer a time than CloudWatch allows, with silentMinutes=%s',
     (silentMinutes) => {
       const alarms = ofType('AWS::CloudWatch::Alarm', resourcesOf({ silentMinutes }));
       for (const [id, { Properties }] of alarms) {
@@ -30,18 +30,18 @@ describe('alarms', () => {
     },
   );
 
-  it('of a queue that holds messages back on purpose wait longer than it may hold them', () => {
+  it('of a queue with delayed messages wait longer than the longest delay', () => {
     const oldest = ofType('AWS::CloudWatch::Alarm').filter(([id]) => id.endsWith('OldestAlarm'));
     expect(oldest.length).toBeGreaterThan(20);
     for (const [id, { Properties }] of oldest)
       expect([id, Number(Properties.Threshold) > 900]).toEqual([id, true]);
   });
 
-  it('of dead letters that expire ring after half of their days, however often somebody has looked at them', () => {
+  it('of expiring dead letters start after half of their retention, also if the messages were read', () => {
     const expiring = ofType('AWS::CloudWatch::Alarm').filter(([id]) => /Expires?Alarm$/.test(id));
     expect(expiring.length).toBeGreaterThan(20);
     for (const [, { Properties }] of expiring) {
-      // The age of the oldest leaves out what was received three times.
+      // The metric of the oldest age excludes messages that were received three times.
       expect(Properties).toMatchObject({
         MetricName: 'ApproximateNumberOfMessagesVisible',
         Statistic: 'Maximum',
@@ -51,7 +51,7 @@ describe('alarms', () => {
     }
   });
 
-  it('hear of events that are lost for good, of the two rules that every operation goes through', () => {
+  it('cover events that are lost by the two rules that every operation uses', () => {
     const resources = resourcesOf();
     const rules = ['IngestRule', 'CoordinateRule'].map((id) => resources[id]?.Properties.Name);
     const watched = ofType('AWS::CloudWatch::Alarm', resources)
@@ -66,8 +66,8 @@ describe('alarms', () => {
   });
 });
 
-describe('a wait that is longer than a queue holds a message back', () => {
-  it('is possible for each function that may be asked to wait: it may make a schedule', () => {
+describe('a delay that is longer than a queue allows', () => {
+  it('is possible for each function that sends delayed messages, because it may create a schedule', () => {
     const stack = stackOf('test', {});
     const functions = serverlessFunctions(stack);
     const { coordinate, api, sweep, ingest } = functions;
@@ -87,7 +87,7 @@ describe('a wait that is longer than a queue holds a message back', () => {
 });
 
 describe('the order of a deployment', () => {
-  it('lets no function run before the ways are there by which it sends', () => {
+  it('creates the queue policies before the functions that send to the queues', () => {
     const stack = stackOf('test', {});
     const policies = ofType('AWS::SQS::QueuePolicy').map(([id]) => id);
     const { coordinate, api, sweep, ingest, serviceNova } = serverlessFunctions(stack);
@@ -110,7 +110,7 @@ describe('the severity of an alarm', () => {
       )
       .map(([id]) => id.replace(/Alarm$/, ''));
 
-  it('decides its topic; both topics get the end of an alarm as well', () => {
+  it('determines its topic, and both topics also receive the end of an alarm', () => {
     const [pages, tickets] = [alarmsOf('Page'), alarmsOf('Ticket')];
     expect(pages.length + tickets.length).toBe(ofType('AWS::CloudWatch::Alarm').length);
     expect(pages).toEqual(
@@ -123,7 +123,7 @@ describe('the severity of an alarm', () => {
       expect(Properties.OKActions).toEqual(Properties.AlarmActions);
   });
 
-  it('sends pages to an address of their own, else to that of the tickets', () => {
+  it('sends pages to their own address, or to that of the tickets', () => {
     const emails = (given: Record<string, string>) =>
       ['PageTopic', 'TicketTopic'].map(
         (id) => Object(resourcesOf(given)[id]?.Properties.Subscription)[0]?.Endpoint,
@@ -205,7 +205,7 @@ describe('tracing', () => {
 });
 
 describe('the archive', () => {
-  it('keeps nothing that a person decided, for a replay would decide it again', () => {
+  it('excludes the decisions of operators, because a replay would repeat them', () => {
     const pattern = resourcesOf().Archive?.Properties.EventPattern;
     expect(pattern).toEqual({
       source: ['keystone-propagator'],
@@ -217,7 +217,7 @@ describe('the archive', () => {
 });
 
 describe('a key of your own', () => {
-  it('encrypts bus and archive, and the bus has a place for what it could not decrypt', () => {
+  it('encrypts bus, archive, table and logs, and the bus has a queue for undelivered events', () => {
     const resources = resourcesOf(KEY);
     const undelivered = { 'Fn::GetAtt': ['Undelivered', 'Arn'] };
     expect(resources.Bus?.Properties).toMatchObject({
@@ -241,7 +241,7 @@ describe('a key of your own', () => {
 describe('a function', () => {
   const rightsOf = (id: string) => JSON.stringify(resourcesOf()[id]?.Properties.Policies);
 
-  it('of a service reads what is known of an operation, and writes nothing of it', () => {
+  it('of a service can read operations, and cannot write them', () => {
     const writes = /dynamodb:(Put|Update|Delete|BatchWrite)/;
     expect(rightsOf('ServiceNovaRole')).toContain('dynamodb:BatchGetItem');
     expect(rightsOf('ServiceNovaRole')).not.toMatch(writes);
@@ -249,7 +249,7 @@ describe('a function', () => {
       expect(rightsOf(id)).toMatch(writes);
   });
 
-  it('that asks Keystone hears of its silence before it is killed itself', () => {
+  it('that calls Keystone stops waiting for an answer before its own timeout', () => {
     const { ingest, coordinate, api } = serverlessFunctions(stackOf('test', {}));
     for (const one of [ingest, coordinate, api]) {
       const { timeout, environment } = one as {
@@ -262,7 +262,7 @@ describe('a function', () => {
 });
 
 describe('queues', () => {
-  it('take a message as large as the bus carries', () => {
+  it('accept a message of the largest size that the bus allows', () => {
     for (const [id, { Properties }] of ofType('AWS::SQS::Queue'))
       expect([id, Properties.MaximumMessageSize]).toEqual([id, 1024 * 1024]);
   });
@@ -293,7 +293,7 @@ describe('a table that an earlier stack left', () => {
 });
 
 describe('the first deployment', () => {
-  it('leaves neither table nor secret behind if it fails, and no later one deletes them', () => {
+  it('deletes a new table and secret if it fails, and later deployments retain them', () => {
     const { Table, Secret } = resourcesOf({ protectTable: 'no' });
     for (const one of [Table, Secret])
       expect(one).toMatchObject({
@@ -307,7 +307,7 @@ describe('the first deployment', () => {
 });
 
 describe('recursive loop detection of Lambda', () => {
-  it('is off for every function that a queue invokes, because operations go round by design', () => {
+  it('is off for every function that a queue invokes, because operations loop by design', () => {
     const functions = Object.entries(serverlessFunctions(stackOf('test', {})));
     const allowed = functions.filter(([, one]) => Reflect.get(one, 'recursiveLoop') === 'Allow');
     expect(allowed.map(([name]) => name)).toEqual(
@@ -325,7 +325,7 @@ describe('limits of AWS', () => {
       (_, index) => `billing-with-a-rather-long-${index + 10}=https://b.example`,
     ).join(',');
 
-  it('leave room for services of your own, also in the longest region', () => {
+  it('leave space for plugins, also in the region with the longest name', () => {
     const resources = resourcesOf(
       { ...KEY, PROPAGATOR_REMOTE_SERVICES: httpPlugins(3) },
       'production-eu',
@@ -334,12 +334,12 @@ describe('limits of AWS', () => {
       ([, role]) => rightsWritten(role, resources).length,
     );
     expect(Math.max(...written)).toBeLessThan(10_240);
-    // Every queue once, and each with a name: an estimate that has lost them would allow anything.
+    // Each queue is included with its name. An estimate without them would be too small.
     expect(Math.max(...written)).toBeGreaterThan(5000);
   });
 
   it.each([
-    ['a stage with a line below', 'eu_prod', {}, /--stage: eu_prod: use a-z/],
+    ['a stage with an underscore', 'eu_prod', {}, /--stage: eu_prod: use a-z/],
     [
       'too many settings',
       'test',
@@ -353,9 +353,9 @@ describe('limits of AWS', () => {
       { PROPAGATOR_REMOTE_SERVICES: short(30) },
       /The rights of/,
     ],
-    ['a table that is half kept', 'test', { keptTable: 'maybe' }, /keptTable/],
-    ['a silence of more than a week', 'test', { silentMinutes: '20000' }, /silentMinutes/],
-  ])('are asked before anything is deployed: %s', (_, stage, given, said) => {
-    expect(() => resourcesOf(given, stage)).toThrow(said);
+    ['a wrong value of keptTable', 'test', { keptTable: 'maybe' }, /keptTable/],
+    ['silentMinutes of more than a week', 'test', { silentMinutes: '20000' }, /silentMinutes/],
+  ])('are checked before a deployment: %s', (_, stage, given, message) => {
+    expect(() => resourcesOf(given, stage)).toThrow(message);
   });
 });
