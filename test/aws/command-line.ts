@@ -12,8 +12,8 @@ export interface Typed {
 }
 
 /**
- * The command line as an operator types it, in a process of its own: before the door of a stack,
- * signing with his credentials.
+ * The command line as an operator types it, in a process of its own: against the API of a stack,
+ * signing with the operator's credentials.
  */
 export function commandLine(
   endpoint: string,

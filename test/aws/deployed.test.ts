@@ -28,7 +28,7 @@ const quiet = () =>
   );
 
 describe('the deployed stack', () => {
-  it('has a function for every queue that starts, reads its secret, and is done with what is over', async () => {
+  it('has a function for every queue that starts, reads its secret, and skips work that is finished', async () => {
     const over = (queue: string): Message => {
       const taskId = `op-000000000000/${queue.replace(/^service-/, '')}/RegionOne`;
       const data = {
@@ -58,7 +58,7 @@ describe('the deployed stack', () => {
     }
   });
 
-  it('learns at its first sweep who there is, and who was deleted unheard at a comparison', async () => {
+  it('records accounts at its first sweep, and finds accounts that were deleted without a notification at the next one', async () => {
     expect(await stage.engine.reads.accountCount()).toBe(0);
     const customer = stage.project();
     expect(await stage.invoke('sweep', { compare: false })).toBeNull();
@@ -71,7 +71,7 @@ describe('the deployed stack', () => {
     expect(resources(customer)).toEqual([]);
   });
 
-  it('carries a recorded notification through every service: all is removed, and nothing of anybody else', async () => {
+  it('carries out a recorded notification in every service, and removes no resource of other projects', async () => {
     const [customer, control] = [stage.project(), stage.project()];
     const before = resources(control);
     expect(resources(customer).length).toBeGreaterThan(100);
@@ -114,7 +114,7 @@ describe('the deployed stack', () => {
     expect(resources(customer)).toEqual([]);
   });
 
-  it('does nothing twice: a duplicate of every message changes nothing', async () => {
+  it('changes nothing after a duplicate of every message', async () => {
     const customer = stage.project();
     const notification = await stage.deleted(customer);
     const record = stage.notification(notification);
@@ -142,7 +142,7 @@ describe('the deployed stack', () => {
     expect(removals()).toBe(removed);
   });
 
-  it('isolates a poison message from its batch: the others are done, it becomes a dead letter', async () => {
+  it('isolates a poison message from its batch, which becomes a dead letter while the others are handled', async () => {
     await stage.attributes('ingest', stage.redrivePolicy('ingest', 2));
     const customer = stage.project();
     const notification = await stage.deleted(customer);
@@ -166,7 +166,7 @@ describe('the deployed stack', () => {
     expect(await dead()).toBe(before + 2);
   });
 
-  it('gives a service up that answers 500 for ever, and goes on when it was mended and redriven', async () => {
+  it('dead-letters the task of a service that always answers 500, and continues after the correction and a redrive', async () => {
     const customer = stage.project();
     const broken = stage.cloud.faults.inject({
       service: 'glance',
@@ -230,7 +230,7 @@ describe('the deployed stack', () => {
     expect(await stage.rings('service-glance-dead-letters')).toBe(false);
   }, 400_000);
 
-  it('waits longer than a queue can, by a schedule that it may make', async () => {
+  it('waits longer than a queue can, with a schedule that its role may create', async () => {
     await stage.configure('coordinate', { PROPAGATOR_GRACE_PERIOD: '1h' });
     const customer = stage.project();
     await stage.send('ingest', stage.notification(await stage.deleted(customer)));
@@ -244,7 +244,7 @@ describe('the deployed stack', () => {
     await stage.configure('coordinate', { PROPAGATOR_GRACE_PERIOD: '0s' });
   });
 
-  it('ends what was killed in the middle, when the message is seen again', async () => {
+  it('finishes the work of a killed function when the message is visible again', async () => {
     await stage.attributes('service-cinder', { VisibilityTimeout: '5' });
     const customer = stage.project();
     const slow = stage.cloud.faults.inject({

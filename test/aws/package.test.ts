@@ -178,7 +178,7 @@ function inOrder(resources: Resources): string[] {
 }
 
 describe('the package', () => {
-  it('can be made in some order: nothing waits for itself, or for what is not there; the ways before those who send', () => {
+  it('has no circular or missing dependencies, and creates destinations before their senders', () => {
     const order = inOrder(stack.resources);
     expect(order).toHaveLength(Object.keys(stack.resources).length);
     for (const { Name } of ofType('AWS::Events::Rule').map(([, properties]) => properties)) {
@@ -195,12 +195,12 @@ describe('the package', () => {
     expect(packaged().zips).toEqual(stack.zips);
   });
 
-  it('is within what CloudFormation takes, with room for more services', () => {
+  it('is within the limits of CloudFormation, with room for more services', () => {
     expect(Object.keys(stack.resources).length).toBeLessThanOrEqual(450);
     expect(Buffer.byteLength(stack.text)).toBeLessThan(1_000_000);
   });
 
-  it('has nothing of another service in the zip of one', () => {
+  it('has only the code of one service in each zip', () => {
     const { sources } = stack;
     const own = sources.filter((source) => source.includes('lib/services/'));
     expect(own.map((source) => source.replace(/.*lib\/services\//, ''))).toEqual(['glance.ts']);
@@ -209,7 +209,7 @@ describe('the package', () => {
 });
 
 describe.each(sqsFunctions)('%s', (queue) => {
-  it('has a function on arm64 and Node 24, sqsFunctions by a queue that waits six times its time-out, with partial batches', () => {
+  it('has a function on arm64 and Node 24, with a queue whose visibility timeout is six times its time-out, and partial batches', () => {
     const { source, lambda, mapping } = partsOf(queue);
     expect(lambda.properties).toMatchObject({
       Runtime: 'nodejs24.x',
@@ -228,7 +228,7 @@ describe.each(sqsFunctions)('%s', (queue) => {
     if (Number(mapping.BatchSize) > 10) expect(window).toBeGreaterThanOrEqual(1);
   });
 
-  it('gives up after five deliveries or more into a queue of its own that keeps fourteen days, longer than the source', () => {
+  it('has its own dead-letter queue after five or more deliveries, which keeps messages for fourteen days, longer than the source', () => {
     const { source, dead } = partsOf(queue);
     const { deadLetterTargetArn, maxReceiveCount } = Object(source.properties.RedrivePolicy);
     expect(named(deadLetterTargetArn)).toBe(dead.id);
@@ -274,7 +274,7 @@ describe.each(sqsFunctions)('%s', (queue) => {
     ]);
   });
 
-  it('takes from its own queue only, and may not touch what is of others', () => {
+  it('receives from its own queue only, and has no rights on other queues', () => {
     const { source, role } = partsOf(queue);
     const takes = statementsOf(role).filter(({ Action }) => Action.includes('sqs:ReceiveMessage'));
     expect(takes.flatMap(({ Resource }) => list(Resource).map(named))).toEqual([source.id]);
@@ -289,7 +289,7 @@ describe.each(sqsFunctions)('%s', (queue) => {
     );
   });
 
-  it('rings: dead letters, dead letters that expire, the oldest message, errors, throttles', () => {
+  it('has alarms for dead letters, expiring dead letters, the oldest message, errors and throttles', () => {
     const { source, dead, lambda } = partsOf(queue);
     const about = (dimension: string, name: unknown) =>
       ofType('AWS::CloudWatch::Alarm')
@@ -338,14 +338,14 @@ describe.each(sqsFunctions)('%s', (queue) => {
 });
 
 describe('the stack', () => {
-  it('has a function of its own for every service that holds something, and for none that does not', () => {
+  it('has its own function for every service with resources, and for no other service', () => {
     const names = ofType('AWS::Lambda::Function').map(([, { FunctionName }]) =>
       String(FunctionName).replace('propagator-test-', ''),
     );
     expect(names.toSorted()).toEqual([...sqsFunctions, 'api', 'sweep'].toSorted());
   });
 
-  it('lets no role do anything with everything', () => {
+  it('has no role with all actions on all resources', () => {
     for (const [id, role] of ofType('AWS::IAM::Role')) {
       expect([id, role.ManagedPolicyArns]).toEqual([id, undefined]);
       for (const { Action, Resource } of statementsOf(role)) {
@@ -393,7 +393,7 @@ describe('the stack', () => {
     }
   });
 
-  it('rings when the source is silent, a cap has tripped, something lies in quarantine, deliveries fail, the sweep is missing', () => {
+  it('has alarms for a silent source, a reached cap, quarantined notifications, failed deliveries and a missing sweep', () => {
     const alarm = (name: string) =>
       ofType('AWS::CloudWatch::Alarm').find(
         ([, { AlarmName }]) => AlarmName === `propagator-test-${name}`,
@@ -425,7 +425,7 @@ describe('the stack', () => {
     });
   });
 
-  it('encrypts queues and table, and keeps what is state', () => {
+  it('encrypts queues and table, and retains the state', () => {
     for (const [id, { SqsManagedSseEnabled }] of ofType('AWS::SQS::Queue'))
       expect([id, SqsManagedSseEnabled]).toEqual([id, true]);
     const table = stack.resources.Table;
@@ -441,7 +441,7 @@ describe('the stack', () => {
     expect(stack.resources.Secret).toMatchObject({ DeletionPolicy: 'RetainExceptOnCreate' });
   });
 
-  it('keeps logs for a while, archives the bus, and names both stage and application on its resources', () => {
+  it('keeps logs for a limited time, archives the bus, and tags its resources with stage and application', () => {
     for (const [, { RetentionInDays }] of ofType('AWS::Logs::LogGroup'))
       expect(RetentionInDays).toBe(90);
     expect(get('Archive')).toMatchObject({
@@ -481,7 +481,7 @@ describe('the stack', () => {
     expect(get('HttpApiLogGroup')).toMatchObject({ RetentionInDays: 90 });
   });
 
-  it('says what the next steps need', () => {
+  it('outputs the values for the next steps', () => {
     expect(Object.keys(stack.outputs)).toEqual(
       expect.arrayContaining([
         'IngestQueueUrl',
@@ -495,7 +495,7 @@ describe('the stack', () => {
 });
 
 describe('parameters', () => {
-  it('give a network, a key and a secret of the own, settings, and a function for a service that is asked over HTTP', () => {
+  it('set a network, a key, a secret, settings, and a function for a service over HTTP', () => {
     const key = 'arn:aws:kms:eu-central-1:1:key/k';
     const secret = 'arn:aws:secretsmanager:eu-central-1:1:secret:cloud-abcdef';
     const given = {
@@ -530,14 +530,14 @@ describe('parameters', () => {
     expect(inOrder(own.resources)).toHaveLength(Object.keys(own.resources).length);
   });
 
-  it('that are wrong are refused before anything is deployed', () => {
+  it('that are invalid are refused before the deployment', () => {
     expect(() => packaged('--param=PROPAGATOR_MODE=destroy')).toThrow(
       /PROPAGATOR_MODE: Invalid option/,
     );
     expect(() => packaged('--param=subnets=subnet-1')).toThrow(/subnets and securityGroups/);
   });
 
-  it('that do not exist are refused in one line, because a misspelled parameter would have no effect', () => {
+  it('that do not exist are refused in one line, because they would have no effect', () => {
     expect(() => packaged('--param=PROPAGATOR_MOD=enforce')).toThrow(
       /PROPAGATOR_MOD: there is no such parameter; there are .*PROPAGATOR_MODE/,
     );

@@ -7,7 +7,7 @@ import {
   ENTRY,
   freePort,
   isOver,
-  outOfReach,
+  unreachableServices,
   type View,
   viewsIn,
 } from '../openstack/driver.ts';
@@ -30,7 +30,7 @@ describe('a real cloud and the deployed stack', () => {
     stack = await deployStack(loginVariables(), {
       PROPAGATOR_PROTECTED_DOMAINS: (await on.domainsOfOthers()).join(','),
     });
-    // As the schedule does: who has been deleted is recognised by what was recorded before.
+    // As the schedule does: deleted accounts are recognized by the earlier record.
     await stack.invoke('sweep', { compare: false });
     relay = await startRelay(stack, on.propagator.queue, (line) => {
       output += line;
@@ -56,30 +56,30 @@ describe('a real cloud and the deployed stack', () => {
     return last as unknown as View;
   }
 
-  it('a project deleted in Keystone is emptied by the functions, proven, and the others stay exactly as they were', async () => {
+  it('a project deleted in Keystone is emptied by the functions and verified, and the others do not change', async () => {
     const deletedAt = await on.deleteProject('red');
     const view = await over(on.idOf('red'), 280);
     console.log(
       `emptied in ${((view.operation.endedAt ?? Number.NaN) - deletedAt) / 1000} s\n${describeView(view)}`,
     );
-    // Barbican alone answers nobody about a project that is gone.
-    expect(outOfReach(view).filter((service) => service !== 'barbican')).toEqual([]);
-    const now = await on.look();
+    // Only Barbican returns no resources of a project that is gone.
+    expect(unreachableServices(view).filter((service) => service !== 'barbican')).toEqual([]);
+    const now = await on.snapshot();
     expect(await on.remaining(now, 'red')).toEqual([]);
     const { before, now: after } = on.others(now, 'red');
     expect(after).toEqual(before);
     expect((await stack.api('GET', '/v1/dead-letters')).body).toEqual({ deadLetters: [] });
   });
 
-  it('what Keystone says while the relay is killed comes through when it is back', async () => {
+  it('notifications that Keystone sends while the relay is down are processed after its restart', async () => {
     await ended(relay, 'SIGKILL');
     await on.deleteProject('green');
     relay = await startRelay(stack, on.propagator.queue, (line) => {
       output += line;
     });
     const view = await over(on.idOf('green'), 200);
-    expect(outOfReach(view).filter((service) => service !== 'barbican')).toEqual([]);
-    const now = await on.look();
+    expect(unreachableServices(view).filter((service) => service !== 'barbican')).toEqual([]);
+    const now = await on.snapshot();
     expect(await on.remaining(now, 'green')).toEqual([]);
     const { before, now: after } = on.others(now, 'red', 'green');
     expect(after).toEqual(before);
@@ -87,7 +87,7 @@ describe('a real cloud and the deployed stack', () => {
 });
 
 /**
- * `npx propagator relay`, from Keystone's broker to the ingest queue; returns when it hears the
+ * `npx propagator relay`, from Keystone's broker to the ingest queue; returns when it receives the
  * broker.
  */
 async function startRelay(

@@ -34,7 +34,7 @@ import { commandLine, type Typed } from './command-line.ts';
 const REGION = 'eu-central-1';
 const STAGE = 'test';
 export const CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' };
-/** A minute of an operation on AWS as seconds here; what they say is what an operator sets. */
+/** A minute of an operation on AWS as seconds here; an operator sets the same values. */
 const SETTINGS = {
   PROPAGATOR_MODE: 'enforce',
   PROPAGATOR_GRACE_PERIOD: '0s',
@@ -51,15 +51,15 @@ export interface DeployedStack {
   ): Promise<{ status: number; body: unknown }>;
   /** What every function is called that a queue feeds, without the prefix. */
   readonly queues: readonly QueueName[];
-  /** Hands a function records as SQS does; what it answered, or how it died. */
+  /** Invokes a function with records as SQS does. Returns its answer, or the way it ended. */
   invoke(name: string, event: object): Promise<unknown>;
-  /** The door that the stack has for HTTP, as a caller without or with a signature. */
+  /** The HTTP API of the stack, for a caller without or with a signature. */
   callApi(
     path: string,
     body: string,
     caller: 'none' | 'administrator',
   ): Promise<{ status: number; body: string }>;
-  /** Types a command line before that door, in a process of its own. */
+  /** Runs a command line against that API, in a process of its own. */
   type(...words: string[]): Promise<Typed>;
   /** A variable of a function, from its next start on. */
   configure(name: string, variables: Record<string, string>): Promise<void>;
@@ -67,7 +67,7 @@ export interface DeployedStack {
   schedules(): Promise<{ target: string; at: string }[]>;
   /** Kills the process in which a function runs; false when there is none. */
   kill(name: string): boolean;
-  /** Looks into the deployed table and queues; takes no messages. */
+  /** Reads the deployed table and queues; receives no messages. */
   readonly engine: AwsEngine;
   /** Where a relay puts notifications. */
   readonly ingestUrl: string;
@@ -83,7 +83,7 @@ export interface DeployedStack {
   /** The redrive policy of a queue with fewer deliveries: the template's nine take minutes. */
   redrivePolicy(queue: QueueName, maxReceiveCount: number): { RedrivePolicy: string };
   /**
-   * Whether the alarm rings about the dead letters of a queue: its definition as it was deployed,
+   * Whether the alarm is on for the dead letters of a queue: its definition as it was deployed,
    * held against what SQS counts there.
    */
   rings(alarm: string): Promise<boolean>;
@@ -98,10 +98,10 @@ export async function deployStack(
   login: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<DeployedStack> {
-  // Below this repository, as npm run aws:up has it: what its package.json says must not reach the
-  // functions.
+  // Below this repository, as npm run aws:up has it: the content of its package.json must not reach
+  // the functions.
   const folder = mkdtempSync(join(import.meta.dirname, '../../localstack/.ministack-'));
-  // A function over HTTP is told a name below it, and nothing is below a number.
+  // A function over HTTP gets a host name below it, and an IP address has no names below it.
   const emulator = await startEmulator({ folder, checksRights: true, host: 'localhost' });
   const { endpoint } = emulator;
   const stop = async () => {
@@ -209,8 +209,8 @@ const Answer = z.object({ statusCode: z.number(), body: z.string() });
 
 /**
  * MiniStack 1.5.33 evaluates alarms without regard to their dimensions, and publishes nothing of
- * SQS: one dead letter would ring the alarms of all queues, or none. So what CloudWatch does is
- * done here.
+ * SQS: one dead letter would switch on the alarms of all queues, or none. So what CloudWatch does
+ * is done here.
  */
 async function rings(config: Config, name: string, queues: Queues): Promise<boolean> {
   const cloudwatch = new CloudWatchClient(config);
@@ -318,7 +318,7 @@ async function schedulesOf(config: Config, GroupName: string) {
   }));
 }
 
-/** Functions run as processes below the emulator, which are told their name in a variable. */
+/** Functions run as processes below the emulator, which get their name in a variable. */
 function killFunction(emulator: string, name: string): boolean {
   const children = readdirSync('/proc').filter(
     (pid) => /^\d+$/.test(pid) && parentOf(pid) === emulator,

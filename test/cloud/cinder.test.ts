@@ -25,7 +25,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     there.cloud.seed.fill(there.project, 'small');
   });
 
-  it("refuses a foreign project in the path, and replaces the wanted one by the caller's own without all_tenants", async () => {
+  it("refuses another project in the path, and replaces the requested one with the caller's own without all_tenants", async () => {
     const base = `//v3/${there.project}/volumes`;
     expect(await there.status('storage', 'GET', base)).toBe(400);
     expect(await listed(`/volumes?project_id=${there.project}`, 'volumes')).toEqual([]);
@@ -38,7 +38,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     expect(await there.status('storage', 'GET', '/volumes?all_tenants=perhaps')).toBe(400);
   });
 
-  it('takes a misspelled filter for one that nothing fits', async () => {
+  it('treats a misspelled filter as one that matches nothing', async () => {
     expect(await listed(`/volumes?all_tenants=1&tenant_id=${there.project}`, 'volumes')).toEqual(
       [],
     );
@@ -57,19 +57,19 @@ describe('the Cinder of the rehearsal cloud', () => {
       for (const row of snapshots.where((each) => each.volume_id === volume(name)))
         snapshots.delete(row.id);
     const row = there.cloud.state.storage.volumes.get(volume(name));
-    // Only what the name of the test says stands in the way.
+    // Only the cause in the name of the test prevents the deletion.
     if (row?.status === 'in-use') row.status = 'available';
     expect(await remove(`/volumes/${volume(name)}`)).toBe(400);
   });
 
-  it('deletes with force what only has the wrong status, nothing that is attached or in a group', async () => {
+  it('deletes by force volumes with a wrong status, and none that are attached or in a group', async () => {
     expect(await remove(`/volumes/${volume('stuck')}?force=true`)).toBe(202);
     expect(await remove(`/volumes/${volume('given-away')}?force=true`)).toBe(202);
     expect(await remove(`/volumes/${volume('data-0')}?force=true`)).toBe(400);
     expect(await remove(`/volumes/${volume('member-0')}?force=true`)).toBe(400);
   });
 
-  it('takes snapshots along with cascade, later', async () => {
+  it('deletes snapshots with cascade, later', async () => {
     expect(await remove(`/volumes/${volume('data-3')}?cascade=true`)).toBe(202);
     expect(await there.status('storage', 'GET', `/volumes/${volume('data-3')}`)).toBe(200);
     const gone = volume('data-3');
@@ -78,7 +78,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     expect(await listed(`/snapshots?${mine()}`, 'snapshots')).not.toContain('data-3-snapshot-0');
   });
 
-  it('lets a busy volume go back to available', async () => {
+  it('sets a busy volume back to available', async () => {
     const path = `/volumes/${volume('busy')}`;
     await remove(path);
     there.clock.advance(200);
@@ -88,7 +88,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     expect(await there.status('storage', 'GET', path)).toBe(404);
   });
 
-  it('leaves a volume deleting for ever when told so, until it is reset or forced', async () => {
+  it('leaves a volume in deleting if an option says so, until it is reset or deleted by force', async () => {
     const path = `/volumes/${volume('from-snapshot')}`;
     there.cloud.faults.inject({
       service: 'cinder',
@@ -107,7 +107,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     expect(await there.status('storage', 'GET', path)).toBe(404);
   });
 
-  it('gives a group away only after its snapshots, and with its volumes', async () => {
+  it('deletes a group only after its snapshots, and with its volumes', async () => {
     const { groups, groupSnapshots } = there.cloud.state.storage;
     const group = `/groups/${id(groups, 'group')}`;
     const snapshot = `/group_snapshots/${id(groupSnapshots, 'group-snapshot')}`;
@@ -124,7 +124,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     expect(await listed(`/groups?${mine()}`, 'groups')).toEqual([]);
   });
 
-  it('does not stop an admin from deleting a backup before its increments, which is a mishap', async () => {
+  it('allows an administrator to delete a backup before its increments, and records a mishap', async () => {
     const { backups } = there.cloud.state.storage;
     const full = id(backups, 'full');
     expect(await remove(`/backups/${full}`)).toBe(202);
@@ -136,14 +136,14 @@ describe('the Cinder of the rehearsal cloud', () => {
     ).toBe(400);
   });
 
-  it('cancels a transfer and frees its volume', async () => {
+  it('cancels a transfer and makes its volume available', async () => {
     expect(
       await remove(`/volume-transfers/${id(there.cloud.state.storage.transfers, 'gift')}`),
     ).toBe(202);
     expect(await remove(`/volumes/${volume('given-away')}`)).toBe(202);
   });
 
-  it('keeps an attachment as long as Nova knows the server', async () => {
+  it('keeps an attachment while Nova has the server', async () => {
     const [row] = there.cloud.state.storage.attachments.where(
       (each) => each.volume_id === volume('data-0'),
     );
@@ -158,7 +158,7 @@ describe('the Cinder of the rehearsal cloud', () => {
     ).toBe(202);
   });
 
-  it('answers questions about a project that is gone, and deletes its quotas', async () => {
+  it('answers calls about a deleted project, and deletes its quotas', async () => {
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);
     const { json } = await there.ask(
       'storage',
@@ -173,7 +173,7 @@ describe('the Cinder of the rehearsal cloud', () => {
   });
 });
 
-describe('a Cinder like the lab has it', () => {
+describe('a Cinder as in the lab', () => {
   it('answers 404 to the deletion of a backup while no backup service runs, and keeps the backup', async () => {
     there = await visit({ backupService: false });
     there.cloud.seed.fill(there.project, 'tiny');
@@ -182,7 +182,7 @@ describe('a Cinder like the lab has it', () => {
     expect(await there.status('storage', 'GET', path)).toBe(200);
   });
 
-  it('answers 404 to the deletion of the default type of a project that is gone, and keeps it', async () => {
+  it('answers 404 to the deletion of the default type of a deleted project, and keeps it', async () => {
     there = await visit({ defaultTypesOfGoneProjects: false });
     there.cloud.seed.fill(there.project, 'tiny');
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);

@@ -16,7 +16,7 @@ describe('the Glance of the rehearsal cloud', () => {
       'images',
     ).map((row) => row.name);
 
-  it('shows hidden and community images only to who asks for them', async () => {
+  it('lists hidden and community images only if the query asks for them', async () => {
     expect(await listed('')).toEqual(expect.not.arrayContaining(['community', 'hidden']));
     expect(await listed('&visibility=all')).toEqual(
       expect.arrayContaining(['community', 'protected', 'shared']),
@@ -27,7 +27,7 @@ describe('the Glance of the rehearsal cloud', () => {
     ]);
   });
 
-  it('gives 25 images a page unless more are asked for', async () => {
+  it('returns 25 images per page unless the query asks for more', async () => {
     const [image] = there.cloud.state.images.images.all();
     if (image)
       for (let n = 0; n < 30; n++)
@@ -49,7 +49,7 @@ describe('the Glance of the rehearsal cloud', () => {
     expect(at(rest.json, 'next')).toBeUndefined();
   });
 
-  it('keeps a protected image until its protection is taken away', async () => {
+  it('keeps a protected image until its protection is removed', async () => {
     const [image] = there.cloud.state.images.images.where((row) => row.name === 'protected');
     const path = `/v2/images/${image?.id}`;
     expect(await there.status('image', 'DELETE', path)).toBe(403);
@@ -86,7 +86,7 @@ describe('the Swift of the rehearsal cloud', () => {
       ).json,
     ).map((row) => row.name);
 
-  it('keeps objects of any name, and gives them back under it', async () => {
+  it('keeps objects with any name, and returns them under it', async () => {
     there = await visit();
     there.cloud.seed.fill(there.project, 'small');
     expect((await names('awkward ü %')).toSorted()).toEqual(awkwardNames.toSorted());
@@ -110,7 +110,7 @@ describe('the Swift of the rehearsal cloud', () => {
     );
   });
 
-  it('answers 200 to a bulk deletion that went wrong, and tells the truth in the body', async () => {
+  it('answers 200 to a failed bulk deletion, with the errors in the body', async () => {
     there = await visit();
     there.cloud.seed.fill(there.project, 'small');
     expect(await bulk(['container-0', 'nothing/here'])).toEqual({
@@ -140,7 +140,7 @@ describe('the Swift of the rehearsal cloud', () => {
     expect(await there.status('object', 'DELETE', path)).toBe(204);
   });
 
-  it('pages by the name of the last row, in the order of bytes', async () => {
+  it('lists pages by the name of the last row, in the order of bytes', async () => {
     there = await visit({ swiftPageLimit: 3 });
     there.cloud.seed.fill(there.project, 'small');
     const seen: unknown[] = [];
@@ -155,7 +155,7 @@ describe('the Swift of the rehearsal cloud', () => {
     );
   });
 
-  it('marks an account as deleted where that is allowed, and it is gone for good', async () => {
+  it('marks an account as deleted if the cluster allows it, which is permanent', async () => {
     there = await visit();
     there.cloud.seed.fill(there.project, 'small');
     expect(await there.status('object', 'DELETE', `${account()}?bulk-delete=`)).toBe(200);
@@ -170,7 +170,7 @@ describe('the Swift of the rehearsal cloud', () => {
     ).toEqual([]);
   });
 
-  it('refuses that where the cluster does not allow it, and everything foreign to who is no reseller', async () => {
+  it('refuses the deletion of an account if the cluster does not allow it, and other accounts to a caller without the reseller role', async () => {
     there = await visit({ accountManagement: false });
     there.cloud.seed.fill(there.project, 'tiny');
     expect(await there.status('object', 'DELETE', account())).toBe(405);

@@ -50,8 +50,8 @@ async function planned(name: string) {
 
 const EVERYTHING = () => true;
 
-describe('a service that the cloud has is never taken for absent', () => {
-  it('is covered when the catalog shows it, and absent only when nothing in Keystone names it', async () => {
+describe('a service of the cloud is never treated as absent', () => {
+  it('is covered if the catalog has it, and absent only if no list of Keystone has it', async () => {
     expect(await planned('cinder')).toMatchObject({ regions: ['RegionOne'], unseen: [] });
     expect((await planned('cinder')).snapshot.uncovered).toEqual([]);
     proxy.registry = removeService('volumev3', 'catalog-cinder');
@@ -88,14 +88,14 @@ describe('a service that the cloud has is never taken for absent', () => {
       /only in global, and OS_REGION_NAME/,
     ],
     ['no region', moveToRegion('catalog-cinder', undefined), /names no region/],
-  ])('%s is out of reach, with the reason', async (_what, change, because) => {
+  ])('%s is unreachable, with the reason', async (_what, change, because) => {
     proxy.registry = change;
     const { regions, unseen } = await planned('cinder');
     expect(regions).toEqual([]);
     expect(unseen).toEqual([expect.stringMatching(because)]);
   });
 
-  it('is covered by another interface, by another case of its type, and by a name that is missing', async () => {
+  it('is covered by another interface, by another case of its type, and without a name', async () => {
     proxy.registry = changes(
       disableEndpoints('catalog-cinder', ({ interface: name }) => name === 'public'),
       retype('volumev3', 'VolumeV3'),
@@ -112,7 +112,7 @@ describe('a service that the cloud has is never taken for absent', () => {
     ).toBeDefined();
   });
 
-  it('that is registered twice is emptied once, and the other place is named', async () => {
+  it('that is registered twice is emptied once, and the other registration is named', async () => {
     proxy.registry = (registry) => ({
       ...registry,
       catalog: registry.catalog.flatMap((service) =>
@@ -148,7 +148,7 @@ describe('a service that the cloud has is never taken for absent', () => {
     ]);
   });
 
-  it('is called at the URL that the settings name, whatever the catalog says', async () => {
+  it('is called at the URL in the settings, whatever the catalog has', async () => {
     const yaml = `clouds: {test: {region_name: RegionOne, volumev3_endpoint_override: "${proxy.url}/elsewhere", fortune_telling_endpoint_override: "http://127.0.0.1:9/"}}`;
     const env = {
       ...there.cloud.credentials,
@@ -180,7 +180,7 @@ describe('a service that the cloud has is never taken for absent', () => {
     }
   });
 
-  it('in a region that a setting leaves out is named with the setting, and finishes all the same', async () => {
+  it('in a region that a setting excludes is named with the setting, and does not prevent the end', async () => {
     proxy.registry = (registry) => ({
       ...registry,
       catalog: registry.catalog.map((service) => ({
@@ -213,14 +213,14 @@ describe('a service that the cloud has is never taken for absent', () => {
     ['broken', { does: 'answer', status: 500 }],
     ['empty', { does: 'change', json: () => ({ services: [] }) }],
     ['cut short', { does: 'change', json: (body: object) => ({ ...body, truncated: true }) }],
-  ])('nothing is called absent when the list of services is %s', async (_what, effect) => {
+  ])('is not absent when the list of services is %s', async (_what, effect) => {
     proxy.add({ method: 'GET', path: /\/v3\/services/, effect: effect as never });
     const { lacking, snapshot } = await planned('heat');
     expect(lacking).toContain('could not be read');
     expect(snapshot.uncovered).toEqual([expect.objectContaining({ type: 'unlisted' })]);
   });
 
-  it('is not hidden when it was registered after the login', async () => {
+  it('is found when it was registered after the login', async () => {
     there.cloud.hide('cinder');
     let now = Date.now();
     const env = { ...there.cloud.credentials, OS_AUTH_URL: proxy.url };
@@ -252,7 +252,7 @@ describe('the start', () => {
     );
   });
 
-  it('does not stop at a Keystone that does not answer, and names what will stay unverified', async () => {
+  it('does not stop at a Keystone that does not answer, and names the types that will be unverified', async () => {
     const { lines, log } = warned();
     proxy.registry = disableService('volumev3');
     await checkCloud(cloud, SERVICES, log);
@@ -290,7 +290,7 @@ describe('the start', () => {
   });
 });
 
-it('the members of a project that was deleted are none, and the endpoint is not suspected', async () => {
+it('a deleted project has no members, and the endpoint is not reported as faulty', async () => {
   const error = {
     error: { code: 404, message: 'Could not find project: deadbeef.', title: 'Not Found' },
   };
@@ -307,7 +307,7 @@ it('the members of a project that was deleted are none, and the endpoint is not 
   await expect(cloud.keystone.members()).rejects.toThrow(/404/);
 });
 
-it('a covering of the real services has no type twice', () => {
+it('the list of the real services has no type twice', () => {
   const coverage = coverageOf(
     { registrations: [], regions: [], setting: '', interfaces: ['public'], unlisted: undefined },
     SERVICES,

@@ -11,7 +11,7 @@ const servers = () =>
   there.ask('compute', 'GET', `/servers/detail?all_tenants=1&project_id=${there.project}`);
 
 describe('an injected fault', () => {
-  it("refuses in the service's own words as often as it was told to", async () => {
+  it("refuses with the service's own error as often as it is configured", async () => {
     there.cloud.faults.inject({
       service: 'nova',
       method: 'GET',
@@ -25,7 +25,7 @@ describe('an injected fault', () => {
     expect((await servers()).status).toBe(200);
   });
 
-  it('lasts until it is cleared, lets the first calls go by if wanted, and strikes only what it was meant for', async () => {
+  it('lasts until it is cleared, skips the first calls if configured, and affects only matching calls', async () => {
     const fault = there.cloud.faults.inject({
       service: 'nova',
       path: /servers\/detail/,
@@ -41,14 +41,14 @@ describe('an injected fault', () => {
     expect((await servers()).status).toBe(200);
   });
 
-  it('cuts a body in two ways: half a text that claims to be whole, or less than was promised', async () => {
+  it('truncates a body in two ways: with a matching Content-Length, or with a larger one', async () => {
     there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'cut-body' } });
     expect(await servers()).toMatchObject({ status: 200, json: undefined });
     there.cloud.faults.inject({ service: 'nova', times: 1, effect: { does: 'cut-connection' } });
     await expect(servers()).rejects.toThrow();
   });
 
-  it('loses the link to the next page, the owners of the rows, or the filter', async () => {
+  it('omits the link to the next page, the owners of the rows, or the filter', async () => {
     there.cloud.faults.inject({
       service: 'nova',
       times: 1,
@@ -66,7 +66,7 @@ describe('an injected fault', () => {
     );
   });
 
-  it('breaks the connection before anything happened, or after', async () => {
+  it('breaks the connection before or after the effect', async () => {
     const [flavor] = there.cloud.state.compute.flavors.where((row) => !row.is_public);
     const remove = () => there.status('compute', 'DELETE', `/flavors/${flavor?.id}`);
     there.cloud.faults.inject({
@@ -88,7 +88,7 @@ describe('an injected fault', () => {
 });
 
 describe('the rehearsal cloud as a whole', () => {
-  it('refuses connections to one service, and takes them again on the same port', async () => {
+  it('refuses connections to one service, and accepts them again on the same port', async () => {
     await there.cloud.refuse('nova');
     await expect(servers()).rejects.toThrow();
     expect(await there.status('image', 'GET', '/v2/images')).toBe(200);
@@ -120,7 +120,7 @@ describe('the rehearsal cloud as a whole', () => {
     expect(await catalog()).not.toContain('object-store');
   });
 
-  it('writes down every call with its status', async () => {
+  it('records every call with its status', async () => {
     there.cloud.calls.length = 0;
     await servers();
     await there.ask('compute', 'GET', '/servers/nope');

@@ -9,7 +9,7 @@ beforeEach(async () => {
 afterEach(() => there.close());
 
 describe('the Keystone of the rehearsal cloud', () => {
-  it('lets the admin in by an application credential as by a password', async () => {
+  it('accepts an application credential or a password of the administrator', async () => {
     const { ask } = await Asker.login(
       readCredentials({
         env: there.cloud.applicationCredentials,
@@ -22,7 +22,7 @@ describe('the Keystone of the rehearsal cloud', () => {
     expect((await ask('compute', 'GET', '/servers')).status).toBe(200);
   });
 
-  it('turns a wrong password away, and a token that no longer counts', async () => {
+  it('refuses a wrong password and an invalid token', async () => {
     const identity = {
       methods: ['password'],
       password: { user: { id: there.ask.user, password: 'wrong' } },
@@ -43,14 +43,14 @@ describe('the Keystone of the rehearsal cloud', () => {
       expect(await there.status(service, 'GET', service === 'object' ? '' : '/x')).toBe(401);
   });
 
-  it('lets a token run out', async () => {
+  it('expires a token', async () => {
     there.clock.advance(14_399_000);
     expect(await there.status('identity', 'GET', '/projects')).toBe(200);
     there.clock.advance(1000);
     expect(await there.status('identity', 'GET', '/projects')).toBe(401);
   });
 
-  it('deletes leaves only, and a domain only when it is disabled', async () => {
+  it('deletes only projects without children, and only disabled domains', async () => {
     const { ask, status, project, domain, cloud } = there;
     const child = cloud.seed.makeProject(domain, 'child', project);
     expect(await status('identity', 'DELETE', `/projects/${project}`)).toBe(403);
@@ -70,7 +70,7 @@ describe('the Keystone of the rehearsal cloud', () => {
     expect(await status('identity', 'GET', `/projects/${project}`)).toBe(404);
   });
 
-  it('keeps the application credentials of a deleted project, and nothing else of it', async () => {
+  it('keeps only the application credentials of a deleted project', async () => {
     const { ask, project, cloud } = there;
     const { userId } = cloud.seed.fill(project, 'tiny');
     await ask('identity', 'DELETE', `/projects/${project}`);
@@ -98,7 +98,7 @@ describe('the Keystone of the rehearsal cloud', () => {
     ).toEqual([]);
   });
 
-  it('shows group members as users of the project when effective roles are asked for', async () => {
+  it('lists group members as users of the project if effective roles are requested', async () => {
     const { ask, project, domain, cloud } = there;
     const user = cloud.seed.makeUser(domain, 'in-a-group');
     cloud.seed.grant({ group: cloud.seed.makeGroup(domain, 'team', [user]) }, project);
@@ -112,7 +112,7 @@ describe('the Keystone of the rehearsal cloud', () => {
 });
 
 describe("Keystone's notifications", () => {
-  /** Event type, id, and whether somebody is named who did it. */
+  /** Event type, id, and whether the initiator is named. */
   const received: string[] = [];
   beforeEach(() => {
     received.length = 0;
@@ -125,7 +125,7 @@ describe("Keystone's notifications", () => {
     });
   });
 
-  it('come for a domain in the recorded order: projects leaves first, groups, credentials, users, the domain twice', async () => {
+  it('are sent for a domain in the recorded order: child projects first, groups, credentials, users, the domain twice', async () => {
     const { ask, cloud, domain, project } = there;
     const child = cloud.seed.makeProject(domain, 'child', project);
     const user = cloud.seed.makeUser(domain, 'u', child);
@@ -154,14 +154,14 @@ describe("Keystone's notifications", () => {
     ]);
   });
 
-  it('say only that something was updated, also when a project is disabled', async () => {
+  it('have only the event updated, also when a project is disabled', async () => {
     await there.ask('identity', 'PATCH', `/projects/${there.project}`, {
       json: { project: { enabled: false } },
     });
     expect(received).toEqual([`identity.project.updated ${there.project} by someone`]);
   });
 
-  it('do not come for what was refused', async () => {
+  it('are not sent for refused calls', async () => {
     await there.ask('identity', 'DELETE', `/domains/${there.domain}`);
     expect(received).toEqual([]);
   });

@@ -32,7 +32,7 @@ describe('the Neutron of the rehearsal cloud', () => {
     there.cloud.seed.fill(there.project, 'small');
   });
 
-  it('refuses whatever something else still needs, and says by what name', async () => {
+  it('refuses to delete a resource that is in use, with the error name of Neutron', async () => {
     const { network } = there.cloud.state;
     const interfacePort = find(
       network.ports,
@@ -87,7 +87,7 @@ describe('the Neutron of the rehearsal cloud', () => {
     );
   });
 
-  it('lets go of everything in the right order', async () => {
+  it('deletes everything in the right order', async () => {
     const { network } = there.cloud.state;
     const own = (table: Table<NetworkRow>): NetworkRow[] =>
       table.where((row) => row.project_id === there.project);
@@ -134,7 +134,7 @@ describe('the Neutron of the rehearsal cloud', () => {
     ).toEqual([]);
   });
 
-  it('makes the default group anew when it is looked for, for a project that is gone too', async () => {
+  it('creates the default group again when groups are listed, also for a deleted project', async () => {
     const project = there.cloud.seed.makeProject(there.domain, 'empty');
     const count = (): number => there.cloud.world.count(project)['neutron.security-group'] ?? 0;
     await there.ask('network', 'GET', `/v2.0/ports?project_id=${project}`);
@@ -157,7 +157,7 @@ describe('the Neutron of the rehearsal cloud', () => {
     expect(count()).toBe(0);
   });
 
-  it('takes rules of other groups along with the group that they name', async () => {
+  it('deletes rules of other groups with the group that they name', async () => {
     const { securityGroupRules: rules } = there.cloud.state.network;
     const group = find(
       there.cloud.state.network.securityGroups,
@@ -187,14 +187,14 @@ describe('the Neutron of the rehearsal cloud', () => {
     expect(await remove(`rbac-policies/${policy.id}`)).toBe('gone');
   });
 
-  it('begins a list again from the start after an unknown marker, but not for ports', async () => {
+  it('restarts a list after an unknown marker, except for ports', async () => {
     const page = async (path: string) =>
       there.ask('network', 'GET', `/v2.0/${path}?limit=1&marker=nothing`);
     expect(rows((await page('security-groups')).json, 'security_groups')).toHaveLength(1);
     expect((await page('ports')).status).toBe(404);
   });
 
-  it('says that a filter is wrong', async () => {
+  it('refuses an invalid filter', async () => {
     expect(await there.status('network', 'GET', `/v2.0/networks?projekt=${there.project}`)).toBe(
       400,
     );

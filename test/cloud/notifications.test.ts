@@ -21,7 +21,7 @@ const shape = (value: unknown): unknown =>
   typeof value === 'object' && value !== null
     ? Object.entries(value).map(([key, each]) => [key, shape(each)])
     : typeof value;
-/** Each event type with and without somebody who did it, with its shape. */
+/** Each event type with and without an initiator, with its shape. */
 const shapes = (messages: readonly unknown[]): Map<string, string> =>
   new Map(
     messages.map((message) => [
@@ -30,7 +30,7 @@ const shapes = (messages: readonly unknown[]): Map<string, string> =>
     ]),
   );
 
-it('tells of changes in the very shape that a real Keystone was recorded with', async () => {
+it('sends notifications in the shape of the recordings of a real Keystone', async () => {
   const { ask, cloud } = there;
   const member = cloud.state.identity.roles.where((row) => row.name === 'member')[0]?.id;
   const domain = ask.id(

@@ -24,12 +24,12 @@ describe('the Nova of the rehearsal cloud', () => {
     there.cloud.seed.fill(there.project, 'small');
   });
 
-  it("replaces the wanted project by the caller's own when all_tenants is forgotten", async () => {
+  it("replaces the requested project with the caller's own without all_tenants", async () => {
     expect(await listed(`project_id=${there.project}`)).toEqual([]);
     expect(await listed(mine())).toContain('locked');
   });
 
-  it('hides soft-deleted servers even from who asks for their status', async () => {
+  it('hides soft-deleted servers even from a query for their status', async () => {
     expect(await listed(mine())).not.toContain('soft-deleted');
     expect(await listed(`${mine()}&status=SOFT_DELETED`)).toEqual([]);
     expect(await listed(`${mine()}&soft_deleted=true`)).toContain('soft-deleted');
@@ -44,7 +44,7 @@ describe('the Nova of the rehearsal cloud', () => {
     ).toBe(200);
   });
 
-  it('accepts a deletion at once and is done with it later', async () => {
+  it('accepts a deletion at once and completes it later', async () => {
     const { id } = server('locked');
     expect(await there.status('compute', 'DELETE', `/servers/${id}`)).toBe(204);
     expect(
@@ -81,7 +81,7 @@ describe('the Nova of the rehearsal cloud', () => {
     expect(await there.status('compute', 'GET', `/servers/${id}`)).toBe(404);
   });
 
-  it('says 204 for a server with disable_terminate and does nothing', async () => {
+  it('answers 204 for a server with disable_terminate and does nothing', async () => {
     const row = server('server-0');
     row.disable_terminate = true;
     expect(await there.status('compute', 'DELETE', `/servers/${row.id}`)).toBe(204);
@@ -94,7 +94,7 @@ describe('the Nova of the rehearsal cloud', () => {
     ).toBeNull();
   });
 
-  it('takes its own ports along, leaves handmade ones unbound, and volumes as they were meant to be', async () => {
+  it('deletes the ports that Nova created, unbinds other ports, and follows delete_on_termination for volumes', async () => {
     const { ports } = there.cloud.state.network;
     const { volumes } = there.cloud.state.storage;
     const handmade = ports.where((row) => row.device_id === server('on-a-handmade-port').id)[0];
@@ -116,7 +116,7 @@ describe('the Nova of the rehearsal cloud', () => {
     expect(volumes.get(taken?.id ?? '')).toBeUndefined();
   });
 
-  it('shows every server exactly once, whatever the page size, and links on from every full page', async () => {
+  it('lists every server exactly once with any page size, with a link after each full page', async () => {
     const all = (await listed(`${mine()}&soft_deleted=true`)).toSorted();
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: all.length + 1 }), async (limit) => {
@@ -139,7 +139,7 @@ describe('the Nova of the rehearsal cloud', () => {
     );
   });
 
-  it('gives quotas of a living project only, and deletes those of any', async () => {
+  it('sets quotas of an existing project only, and deletes those of any project', async () => {
     expect(await there.status('compute', 'GET', `/os-quota-sets/${there.project}`)).toBe(200);
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);
     expect(await there.status('compute', 'GET', `/os-quota-sets/${there.project}`)).toBe(400);
@@ -147,7 +147,7 @@ describe('the Nova of the rehearsal cloud', () => {
     expect(there.cloud.world.count(there.project)['nova.quota']).toBeUndefined();
   });
 
-  it('pages server groups by offset and cannot filter them by project', async () => {
+  it('lists server groups in pages by offset, without a filter by project', async () => {
     expect(
       await there.status(
         'compute',
@@ -169,7 +169,7 @@ describe('the Nova of the rehearsal cloud', () => {
     ).toEqual([]);
   });
 
-  it('lets an admin remove the flavor access of a project that is gone, but not give it', async () => {
+  it('allows an administrator to remove the flavor access of a deleted project, but not to add it', async () => {
     const [flavor] = there.cloud.state.compute.flavors.where((row) => !row.is_public);
     await there.ask('identity', 'DELETE', `/projects/${there.project}`);
     const accessAction = (name: string) =>
@@ -185,7 +185,7 @@ describe('the Nova of the rehearsal cloud', () => {
 });
 
 describe('a Nova with a reclaim interval', () => {
-  it('only hides what is deleted, until it is forced', async () => {
+  it('hides deleted servers until they are deleted by force', async () => {
     there = await visit({ reclaimInterval: 3600 });
     there.cloud.seed.fill(there.project, 'tiny');
     const { id } = server('server-0');

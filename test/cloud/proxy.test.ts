@@ -31,8 +31,8 @@ async function logIn() {
   return ask;
 }
 
-describe('the proxy before a cloud', () => {
-  it('leads every URL of the catalog through itself, and changes nothing else', async () => {
+describe('the proxy in front of a cloud', () => {
+  it('rewrites every URL of the catalog to itself, and changes nothing else', async () => {
     there.cloud.seed.fill(there.project, 'small');
     const query = `/servers/detail?all_tenants=1&project_id=${there.project}`;
     const direct = await there.ask('compute', 'GET', query);
@@ -49,7 +49,7 @@ describe('the proxy before a cloud', () => {
     ).toBe(true);
   });
 
-  it('answers in place of the cloud as often as a rule says', async () => {
+  it('answers in place of the cloud as often as a rule requires', async () => {
     const ask = await logIn();
     const rule = proxy.add({
       method: 'GET',
@@ -62,7 +62,7 @@ describe('the proxy before a cloud', () => {
     expect(rule.hits).toBe(1);
   });
 
-  it('delays, drips, resets, and changes the JSON of an answer', async () => {
+  it('delays, slows down and resets answers, and changes their JSON', async () => {
     const ask = await logIn();
     const slow = proxy.add({
       path: /services/,
@@ -91,7 +91,7 @@ describe('the proxy before a cloud', () => {
     expect((await ask('identity', 'GET', '/services')).status).toBe(200);
   });
 
-  it('changes what Keystone says that the cloud has, alike in the catalog and in both lists', async () => {
+  it('changes the services of the cloud in the catalog and in both lists of Keystone', async () => {
     proxy.registry = changes(
       disableService('object-store'),
       retype('volumev3', 'volumev2'),

@@ -167,7 +167,7 @@ it(`a flood of ${FLOOD} forged deletions leaves the health check answering and t
   expect(operations.map(({ operation }) => operation.scope.id)).toEqual([real.id]);
 });
 
-it('replayed ids, and times in the far past and future, delete nothing that Keystone still has', async () => {
+it('replayed ids, and times in the far past and future, delete no project that Keystone still has', async () => {
   const before = cloud.world.resources(control);
   const times = [
     '0001-01-01 00:00:00',

@@ -47,8 +47,8 @@ const moveToDeadLetters = (engine: WorkerEngine, runs: readonly number[], code =
     deadLetters: runs.map((run) => ({ message: requested('nova', run), error: denied(code) })),
   });
 
-describe('Dead found in a queue that is long', () => {
-  it('are found one by one: a few go back, all others are there the moment after', async () => {
+describe('Dead letters in a long queue', () => {
+  it('are selected one by one: a few are redriven, and all others remain visible', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     const all = numbers(300);
@@ -74,7 +74,7 @@ describe('Dead found in a queue that is long', () => {
     expect((await engine.reads.depths())['service-nova']).toMatchObject({ dead: 297, active: 0 });
   });
 
-  it('are sent back once by two who do so at once, and seen whole by two who look at once', async () => {
+  it('are redriven once by two concurrent redrives, and listed completely by two concurrent lists', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const [one, other] = [open(stage), open(stage)];
     await moveToDeadLetters(one, numbers(45));
@@ -92,7 +92,7 @@ describe('Dead found in a queue that is long', () => {
     expect(runs.toSorted((a, b) => a - b)).toEqual(numbers(45));
   });
 
-  it('that come back at once are not sent again and again: a redrive has an end', async () => {
+  it('that fail again at once are not redriven repeatedly by one redrive', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     let handled = 0;
@@ -143,7 +143,7 @@ describe('A process that lists dead-letter messages while another process does',
     expect([(await first).length, (await waitingListing).length]).toEqual([3, 3]);
   });
 
-  it('sees all of the other queues even when one can not be looked at, the moment after', async () => {
+  it('lists all other queues even if one can not be listed', async () => {
     const stage = await emulator.aws().stage(['nova', 'swift']);
     const engine = open(stage);
     await moveToDeadLetters(engine, numbers(12));
@@ -193,8 +193,8 @@ describe('A process that lists dead-letter messages while another process does',
   });
 });
 
-describe('A message that SQS itself gave up', () => {
-  it('is shown with what that means and goes back as it is, even when another release wrote it', async () => {
+describe('A message that SQS itself moved to the dead-letter queue', () => {
+  it('is shown with an explanation and redriven unchanged, even if another release wrote it', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     const message = requested('nova', 6);
@@ -234,7 +234,7 @@ describe('A message that SQS itself gave up', () => {
 });
 
 describe('A message that EventBridge could not deliver', () => {
-  it('and that no rule of this release would carry on stays a dead letter: the bus would drop it without a word', async () => {
+  it('and that no rule of this release matches remains a dead letter, because the bus would drop it silently', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const warned: string[] = [];
     const engine = open(stage, { onWarning: (message) => warned.push(message) });
@@ -259,7 +259,7 @@ describe('A message that EventBridge could not deliver', () => {
     expect(await engine.discard({}, { by: 'ann', reason: 'of a release that we left' })).toBe(1);
   });
 
-  it('is a dead letter with the reason, and a redrive puts it on the bus again', async () => {
+  it('is a dead letter with the reason, and a redrive sends it to the bus again', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     const message = requested('nova', 4);
@@ -290,8 +290,8 @@ describe('A message that EventBridge could not deliver', () => {
   });
 });
 
-describe('For a function that SQS feeds', () => {
-  it('a record whose handler threw comes again after a pause, and is laid aside with the error in the end', async () => {
+describe('A function that SQS invokes', () => {
+  it('receives a record whose handler threw again after a pause, and finally dead-letters it with the error', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     await engine.commit({ messages: [requested('nova', 1)] });

@@ -20,7 +20,7 @@ const { open, openWith } = emulator;
 jest.setTimeout(60_000);
 
 describe('Sending', () => {
-  it('takes each entry’s own result: of ten events the one that was refused is sent again, alone', async () => {
+  it('uses the result of each entry: only the refused one of ten events is sent again', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const sent: number[] = [];
     const engine = openWith(stage, (service, _, input) => {
@@ -85,7 +85,7 @@ describe('Sending', () => {
     expect(runs).toEqual([2]);
   });
 
-  it('to a queue takes each entry’s own result, too', async () => {
+  it('to a queue uses the result of each entry, too', async () => {
     const stage = await emulator.aws().stage(['nova']);
     let calls = 0;
     const engine = openWith(stage, (_, action, input) => {
@@ -112,7 +112,7 @@ describe('Sending', () => {
     expect(calls).toBe(2);
   });
 
-  it('refuses a message for a service without a queue, which the bus would drop without a word', async () => {
+  it('refuses a message for a service without a queue, which the bus would drop silently', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     const opened = operation();
@@ -127,7 +127,7 @@ describe('Sending', () => {
     expect((await engine.reads.depths())['service-nova']?.ready).toBe(0);
   });
 
-  it('of one left behind is not held up by another that can not be sent', async () => {
+  it('of a stored message is not delayed by another one that can not be sent', async () => {
     const stage = await emulator.aws().stage(['nova', 'cinder']);
     const stuck = openWith(stage, (service) =>
       service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,
@@ -148,7 +148,7 @@ describe('Sending', () => {
     expect((await engine.reads.depths())['service-nova']?.ready).toBe(1);
   });
 
-  it('of what two find at the same time is done by one', async () => {
+  it('of a message that two processes find at the same time is done by one', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const stuck = openWith(stage, (service) =>
       service === 'events' ? Promise.reject(new AwsError('NoAnswer', 'away', 0)) : undefined,
@@ -164,7 +164,7 @@ describe('Sending', () => {
   });
 });
 
-describe('A message that is to wait', () => {
+describe('A message with a delay', () => {
   const scheduler = () =>
     new SchedulerClient({
       endpoint: emulator.aws().endpoint,
@@ -172,7 +172,7 @@ describe('A message that is to wait', () => {
       credentials: CREDENTIALS,
     });
 
-  it('longer than a queue can hold it back gets a schedule of its own, once, to its queue', async () => {
+  it('longer than the maximum of a queue gets one schedule that targets its queue', async () => {
     const stage = await emulator.aws().stage(['nova']);
     const engine = open(stage);
     const opened = operation();
@@ -210,7 +210,7 @@ describe('A message that is to wait', () => {
     client.destroy();
   });
 
-  it('so long needs the role of the scheduler, and without it nothing is written', async () => {
+  it('of that length needs the role of the scheduler, and without it nothing is written', async () => {
     const stage = await emulator.aws().stage();
     const engine = open(stage, { schedulerRoleArn: undefined });
     const opened = operation();
@@ -224,7 +224,7 @@ describe('A message that is to wait', () => {
     expect(await engine.reads.operation(opened.id)).toBeUndefined();
   });
 
-  it('makes no second schedule when it is sent again', async () => {
+  it('gets no second schedule when it is sent again', async () => {
     const stage = await emulator.aws().stage();
     let deletes = 0;
     // All messages were sent, but the outbox could not be deleted.
@@ -248,7 +248,7 @@ describe('A message that is to wait', () => {
   });
 });
 
-describe('A message that is big', () => {
+describe('A large message', () => {
   const notification = (body: string): Outgoing => ({
     type: 'notification.received',
     data: { id: unique(), body, encoding: 'utf8', source: 'http', receivedAt: 1 },
@@ -263,7 +263,7 @@ describe('A message that is big', () => {
     return got;
   }
 
-  it('travels whole up to what AWS carries, a megabyte', async () => {
+  it('is sent unchanged up to the limit of AWS, one megabyte', async () => {
     const engine = open(await emulator.aws().stage());
     const body = 'é'.repeat(450_000);
     await engine.commit({ messages: [notification(body), notification(body), notification(body)] });
@@ -273,7 +273,7 @@ describe('A message that is big', () => {
       expect(message.type === 'notification.received' && message.data.body === body).toBe(true);
   });
 
-  it('beside rows is kept in as many rows as it takes, until it is sent', async () => {
+  it('beside rows is stored in as many rows as necessary until it is sent', async () => {
     const stage = await emulator.aws().stage();
     // This body can't be compressed.
     const body =
@@ -291,7 +291,7 @@ describe('A message that is big', () => {
     expect(got[0]?.message).toMatchObject({ data: { body } });
   });
 
-  it('is cut if it is a notification, and says how big it was', async () => {
+  it('is truncated if it is a notification, with its original size', async () => {
     const engine = open(await emulator.aws().stage());
     const body = 'x'.repeat(1_048_000);
     await engine.commit({ messages: [notification(body)] });
@@ -300,7 +300,7 @@ describe('A message that is big', () => {
     expect(got[0]?.message.data).toMatchObject({ cutFrom: 1_048_000, body: 'x'.repeat(64 * 1024) });
   });
 
-  it('is refused if it is anything else, and nothing is written', async () => {
+  it('is refused if it is any other message, and nothing is written', async () => {
     const engine = open(await emulator.aws().stage(['nova']));
     const opened = operation();
     const big = requested('nova', 1, opened.id);

@@ -94,7 +94,7 @@ describe('A process that is killed with SIGKILL', () => {
     folders.push(folder);
   });
 
-  it('loses nothing of what it had reported as committed: neither state nor message', async () => {
+  it('loses no state and no message that it reported as committed', async () => {
     const { committed } = await killAgainAndAgain(folder, 'write');
     expect(committed.length).toBeGreaterThan(20);
     const engine = await open({ dataFolder: folder });
@@ -109,7 +109,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect(handled.size).toBe(commits);
   }, 180_000);
 
-  it('leaves every message to be handled, whatever it was doing with it', async () => {
+  it('loses no message, in whatever state the message was', async () => {
     const { committed, handled } = await killAgainAndAgain(folder, 'work');
     const engine = await open({ dataFolder: folder });
     const all = new Set([...handled, ...(await drained(engine))]);
@@ -117,7 +117,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect((await engine.reads.depths()).coordinate?.dead).toBe(0);
   }, 180_000);
 
-  it('with a message in hand hands it on at the next start, at once, and it counts as delivered', async () => {
+  it('while it handles a message delivers it again at the next start, at once, counted as delivered', async () => {
     const id = operationId();
     const before = await open({ dataFolder: folder });
     await before.commit({ messages: [confirmation(id)] });
@@ -136,7 +136,7 @@ describe('A process that is killed with SIGKILL', () => {
     expect(performance.now() - opened).toBeLessThan(2000);
   }, 90_000);
 
-  it('keeps the folder for itself until then, and the next one takes it over', async () => {
+  it('locks the folder until then, and the next process acquires it', async () => {
     const target = new KilledProcess(folder, 'hold');
     await until('an open engine', () => target.lines.includes('open'), 40);
     await expect(open({ dataFolder: folder })).rejects.toMatchObject({
@@ -161,7 +161,7 @@ describe('A process on a PostgreSQL server that is killed with SIGKILL', () => {
   }, 60_000);
   afterAll(() => postgresql.stop(), 30_000);
 
-  it('hands its message on to another process within a minute', async () => {
+  it('leaves its message to another process within a minute', async () => {
     const where = await postgresql.createDatabase();
     const engine = await open({ databaseUrl: where });
     const id = operationId();

@@ -63,7 +63,7 @@ describe('The folder of the embedded engine', () => {
     sync.mockRestore();
   });
 
-  it('hands out at the next start what its process died with, and gives up only what kills again and again', async () => {
+  it('delivers again the message of a killed process, and dead-letters only a message that kills repeatedly', async () => {
     const [mild, deadly] = [queue(), queue()];
     const engine = await opened();
     await engine.commit({ messages: [requested(serviceOf(mild)), requested(serviceOf(deadly))] });
@@ -89,7 +89,7 @@ describe('The folder of the embedded engine', () => {
     expect(counts).toEqual([3, 4]);
   }, 30_000);
 
-  it('is tended without daemons: dead rows go, and the log does not grow for ever', async () => {
+  it('needs no daemons: dead rows are removed, and the log stays limited', async () => {
     const engine = await opened();
     const name = queue();
     for (let iteration = 0; iteration < 5; iteration += 1)
@@ -121,7 +121,7 @@ describe('The folder of the embedded engine', () => {
     });
   }, 30_000);
 
-  it('forgets ids of notifications after two weeks, not before', async () => {
+  it('removes ids of notifications after two weeks, not before', async () => {
     const [old, young] = [unique(), unique()];
     const engine = await opened();
     await engine.commit({ seen: [old, young] });
@@ -135,7 +135,7 @@ describe('The folder of the embedded engine', () => {
     expect(await (await opened()).reads.seen([old, young])).toEqual(new Set([young]));
   });
 
-  it('of a newer release is left alone, and the start says so', async () => {
+  it('of a newer release is not changed, and the start fails with the reason', async () => {
     const age = (version: number) =>
       within((database) =>
         database.query('UPDATE propagator.migration SET version = version + $1', [version]),
@@ -146,7 +146,7 @@ describe('The folder of the embedded engine', () => {
     await expect((await opened()).health()).resolves.toBeUndefined();
   }, 30_000);
 
-  it('whose making was cut off is begun anew', async () => {
+  it('whose creation was interrupted is created again', async () => {
     const cut = join(folder, 'cut');
     mkdirSync(join(cut, 'postgres'), { recursive: true });
     writeFileSync(join(cut, 'postgres', 'PG_VERSION'), '18\n');
@@ -180,17 +180,20 @@ describe('The folder of the embedded engine', () => {
       ['the control file', ['global', 'pg_control']],
       ['the tables', ['base']],
       ['the write-ahead log', ['pg_wal']],
-    ])('stops the start without %s, names the file, and says the way on', async (_, names) => {
-      rmSync(inDatabase(...names), { recursive: true });
-      const advice = expect.stringContaining('propagator start --begin-empty');
-      const message = expect.stringContaining(inDatabase(...names));
-      await expect(opened({ dataFolder: data })).rejects.toMatchObject({
-        report: { code: 'engine.folder.incomplete', message, advice },
-      });
-      await expect(opened({ dataFolder: data })).rejects.toThrow('(1 operations, 0 dead letters');
-    });
+    ])(
+      'stops the start without %s, with the file and the next step in the error',
+      async (_, names) => {
+        rmSync(inDatabase(...names), { recursive: true });
+        const advice = expect.stringContaining('propagator start --begin-empty');
+        const message = expect.stringContaining(inDatabase(...names));
+        await expect(opened({ dataFolder: data })).rejects.toMatchObject({
+          report: { code: 'engine.folder.incomplete', message, advice },
+        });
+        await expect(opened({ dataFolder: data })).rejects.toThrow('(1 operations, 0 dead letters');
+      },
+    );
 
-    it('begins an empty one when told so, and keeps what is left of the old one beside it', async () => {
+    it('is replaced by an empty one with --begin-empty, and the old files are kept beside it', async () => {
       rmSync(inDatabase('PG_VERSION'));
       const engine = await opened({ dataFolder: data, beginEmpty: true });
       expect(await engine.reads.operations({})).toEqual([]);
@@ -200,7 +203,7 @@ describe('The folder of the embedded engine', () => {
       expect(existsSync(join(data, aside[0] ?? '', 'global', 'pg_control'))).toBe(true);
     }, 60_000);
 
-    it('is kept by --begin-empty when it opens', async () => {
+    it('is kept by --begin-empty if it opens', async () => {
       const engine = await opened({ dataFolder: data, beginEmpty: true });
       expect(await engine.reads.operations({})).toHaveLength(1);
     });
@@ -208,7 +211,7 @@ describe('The folder of the embedded engine', () => {
     it.each([
       ['a damaged control file', ['global', 'pg_control'], 0],
       ['a truncated control file', ['global', 'pg_control'], 100],
-    ])('with %s says so without words of WebAssembly', async (_, names, bytes) => {
+    ])('with %s fails with an error that does not mention WebAssembly', async (_, names, bytes) => {
       if (bytes > 0) truncateSync(inDatabase(...names), bytes);
       else writeFileSync(inDatabase(...names), Buffer.alloc(8192, 0x5a));
       const thrown = await opened({ dataFolder: data }).catch((error: unknown) => error);
@@ -222,7 +225,7 @@ describe('The folder of the embedded engine', () => {
       expect(String(thrown)).not.toMatch(/ASSERTIONS|Aborted/);
     });
 
-    it('with damaged pages of a table names the file of the table', async () => {
+    it('with damaged pages of a table fails with the file of the table', async () => {
       let file = '';
       await withinFolder(data, async (database) => {
         const [row] = await database.query(
@@ -240,7 +243,7 @@ describe('The folder of the embedded engine', () => {
     });
   });
 
-  it('must be a folder, or the start says what is wrong with it', async () => {
+  it('must be a folder, or the start fails with the reason', async () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');
     await expect(opened({ dataFolder: join(file, 'data') })).rejects.toMatchObject({

@@ -52,7 +52,7 @@ describe('services of the operator', () => {
     });
   });
 
-  it('are waited for, with the reason, while one is away; the other touches nothing foreign though its API ignores the filter', async () => {
+  it('are waited for, with the reason, while one is down; the other changes no other project although its API ignores the filter', async () => {
     stage.billing.ignoresFilter = true;
     await stage.cmdb.kill();
     const project = stage.project('second');
@@ -83,7 +83,7 @@ describe('services of the operator', () => {
     stage.billing.ignoresFilter = false;
   });
 
-  it('are not believed when they say finished with resources left, and end when nothing is', async () => {
+  it('are not finished while resources are left, even if they report so', async () => {
     const project = stage.project('audited');
     stage.cmdb.add(project, 'safe', true);
     await stage.delete(project);
@@ -116,7 +116,7 @@ describe('services of the operator', () => {
     expect([operation.state, stage.cmdb.of(project)]).toEqual(['finished', []]);
   });
 
-  it('stand beside the others in what the program itself prints', async () => {
+  it('are listed with the other services in the output of the program', async () => {
     const environment = {
       ...process.env,
       PROPAGATOR_API_URL: `http://127.0.0.1:${stage.propagator.port}`,

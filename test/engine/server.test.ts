@@ -58,7 +58,7 @@ describe('Several processes on one PostgreSQL server', () => {
     await Promise.all([one.close(), other.close()]);
   }, 30_000);
 
-  it('wake each other at once', async () => {
+  it('notify each other at once', async () => {
     const databaseUrl = await postgresql.createDatabase();
     const [sender, receiver] = await Promise.all([
       openPostgresEngine({ databaseUrl }),
@@ -114,8 +114,8 @@ describe('Several processes on one PostgreSQL server', () => {
   }, 30_000);
 });
 
-describe('A PostgreSQL server that goes away', () => {
-  it('is waited for: what was stored goes on when it is back', async () => {
+describe('A PostgreSQL server that stops', () => {
+  it('is waited for, and stored work continues after its restart', async () => {
     const databaseUrl = await postgresql.createDatabase();
     const warnings: string[] = [];
     const options = { databaseUrl, onWarning: (message: string) => warnings.push(message) };
@@ -161,7 +161,7 @@ describe('A PostgreSQL server that goes away', () => {
 });
 
 describe('A start that can not succeed', () => {
-  it('names the server, and not the password', async () => {
+  it('fails with the server and without the password in the error', async () => {
     const opening = openPostgresEngine({ databaseUrl: 'postgres://me:hidden@127.0.0.1:1/shop' });
     const error: unknown = await opening.catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({

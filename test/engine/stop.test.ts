@@ -64,7 +64,7 @@ describe('A propagator', () => {
     rmSync(folder, { recursive: true, force: true });
   }, 60_000);
 
-  it('that is told to stop begins no removal after a second, whatever connections are open, and goes on at the next start', async () => {
+  it('that receives a stop signal starts no removal after a second, whatever connections are open, and continues at the next start', async () => {
     const before = left(control);
     running = await start();
     const idle = await connected(running.port);
@@ -100,7 +100,7 @@ describe('A propagator', () => {
     expect(left(control)).toEqual(before);
   }, 240_000);
 
-  it('whose port is taken ends its start, asks the cloud nothing, and leaves the folder free', async () => {
+  it('whose port is in use ends its start, makes no call to the cloud, and unlocks the folder', async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     const address = other.address();

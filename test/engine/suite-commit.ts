@@ -30,7 +30,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       advice: 'wait',
     } as const;
 
-    it('is there with all its parts when it was committed', async () => {
+    it('is stored with all its parts after the commit', async () => {
       const opened = operation();
       const step = task(opened.id);
       const shop = project({ members: [userId()] });
@@ -61,7 +61,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       });
     });
 
-    it('leaves nothing of itself when its last part fails', async () => {
+    it('is not stored at all when its last part fails', async () => {
       const opened = operation();
       const [seen, service] = [unique(), `t${unique()}`];
       const [shop, junk] = [project(), quarantined()];
@@ -91,7 +91,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.deadLetters({ service })).toEqual([]);
     });
 
-    it('of something that another has changed meanwhile is a conflict, and writes nothing', async () => {
+    it('of a row that another process changed meanwhile is a conflict, and writes nothing', async () => {
       const opened = operation();
       await engine.commit({ operations: [opened], tasks: [task(opened.id)] });
       const [read] = await engine.reads.operations({ projectId: opened.scope.id });
@@ -116,7 +116,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.depths())[`service-${service}`]?.ready ?? 0).toBe(0);
     });
 
-    it('that opens what is open already, or goes on with what never was, is a conflict', async () => {
+    it('that opens an open operation, or continues one that does not exist, is a conflict', async () => {
       const opened = operation();
       await engine.commit({ operations: [opened] });
       expect(
@@ -129,7 +129,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.operation(opened.id))?.state).toBe('confirming');
     });
 
-    it('is won by exactly one of many who decide at the same time', async () => {
+    it('succeeds for exactly one of many concurrent writers', async () => {
       const opened = operation();
       await engine.commit({ operations: [opened] });
       const writers = Array.from({ length: 12 }, (_, confirmation) =>
@@ -146,7 +146,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.counters())[opened.id]).toBe(1);
     });
 
-    it('of a notification that was taken in before is a conflict, and nothing of it is done twice', async () => {
+    it('of a notification that was ingested before is a conflict, and has no second effect', async () => {
       const [first, second, other] = [unique(), unique(), unique()];
       expect(await engine.commit({ seen: [first], counters: { [first]: 1 } })).toBe('committed');
       expect(await engine.commit({ seen: [second, first], counters: { [first]: 1 } })).toBe(
@@ -175,7 +175,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect(seen.every(Boolean)).toBe(true);
     });
 
-    it('keeps what is remembered of an account: members only grow, the first deletion and the last sight stand', async () => {
+    it('keeps the record of an account: members are only added, and the first deletion and the last observation are kept', async () => {
       const id = projectId();
       const [ann, bob] = [userId(), userId()];
       await engine.commit({
@@ -196,7 +196,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       );
     });
 
-    it('keeps every byte of a body, and takes any character in a name', async () => {
+    it('keeps every byte of a body, and accepts any character in a name', async () => {
       const odd = 'a\0b \ud800 "\\u0000" é 日本 \uFFFD';
       const junk = quarantined({ body: 'NUL \0 and "\\u0000"', bytes: 20 });
       const home = domainId();
@@ -223,7 +223,7 @@ export function commitSuite(open: () => Promise<WorkerEngine>): void {
       expect(bodies).toEqual(['a\0b']);
     });
 
-    it('never keeps more than 10,000 in quarantine, and lets the oldest go', async () => {
+    it('keeps at most 10,000 records in quarantine, and removes the oldest', async () => {
       const junk = Array.from({ length: 10_020 }, () => quarantined());
       for (let at = 0; at < junk.length; at += 1002)
         await engine.commit({ quarantine: junk.slice(at, at + 1002) });

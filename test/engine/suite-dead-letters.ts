@@ -22,17 +22,17 @@ const runs = (found: readonly DeadLetter[]): number[] => found.map(({ message })
 
 /** A dead-letter message waits for a person, who finds it and redrives or discards it. */
 export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
-  describe('dead found', () => {
+  describe('dead letters', () => {
     let engine: WorkerEngine;
     const received: Message[] = [];
-    const hurting = new Set<string>();
+    const failing = new Set<string>();
     beforeAll(async () => {
       engine = await open();
       await engine.work('coordinate', { concurrency: 1 }, async ([delivery]) => {
         if (!delivery) return;
         const { message } = delivery;
-        if ('operationId' in message.data && hurting.has(message.data.operationId))
-          throw new Error('it hurts');
+        if ('operationId' in message.data && failing.has(message.data.operationId))
+          throw new Error('the coordinator fails');
         received.push(message);
       });
     }, 60_000);
@@ -203,7 +203,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       expect(got).toEqual([]);
     });
 
-    it('of a handler that gave up go back just the same, and say how often they were delivered', async () => {
+    it('of a handler that gave up are redriven in the same way, and show the number of deliveries', async () => {
       const service = `t${unique()}`;
       let broken = true;
       const handled: number[] = [];
@@ -236,9 +236,9 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.deadLetters({ service })).toEqual([]);
     }, 30_000);
 
-    it('of the coordinator are found beside those of the services, and go back', async () => {
+    it('of the coordinator are found with those of the services, and are redriven', async () => {
       const of = operationId();
-      hurting.add(of);
+      failing.add(of);
       await engine.commit({ messages: [confirmation(of)] });
       await until(
         'a dead letter',
@@ -254,7 +254,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
           error: { code: 'handler.failed' },
         },
       ]);
-      hurting.delete(of);
+      failing.delete(of);
       expect(await engine.redrive({ queue: 'coordinate' }, { by: 'ann' })).toBe(1);
       await until('the confirmation', () => receivedOf('operation.confirm', [of]).length === 1);
       expect(await engine.deadLetters({ queue: 'coordinate' })).toEqual([]);

@@ -19,7 +19,7 @@ export function deliverySuite(
     }, 60_000);
     afterAll(() => engine.close());
 
-    it('wakes its worker at once', async () => {
+    it('starts its worker at once', async () => {
       const name = queue();
       const waits: number[] = [];
       let sentAt = 0;
@@ -35,7 +35,7 @@ export function deliverySuite(
       expect(median(waits)).toBeLessThan(150);
     });
 
-    it('that is to wait is not seen before its time, and wakes its worker then', async () => {
+    it('with a delay is not visible before its time, and starts its worker then', async () => {
       const name = queue();
       const late: number[] = [];
       const sentAt = performance.now();
@@ -58,7 +58,7 @@ export function deliverySuite(
       expect(median(late)).toBeLessThan(250 + delayStepMillis() / 2);
     });
 
-    it('of a full queue comes once, in batches that are no bigger than asked for', async () => {
+    it('of a full queue is delivered once, in batches of at most the requested size', async () => {
       const name = queue();
       await engine.commit({ messages: numbers(250).map((run) => requested(serviceOf(name), run)) });
       const batches: number[][] = [];
@@ -79,7 +79,7 @@ export function deliverySuite(
       });
     });
 
-    it('is handled beside as many others as allowed, and never beside more', async () => {
+    it('is handled with at most the allowed number of concurrent messages', async () => {
       const name = queue();
       const [four, all] = [barrier(), barrier()];
       let [inside, most, done] = [0, 0, 0];
@@ -98,7 +98,7 @@ export function deliverySuite(
       expect(most).toBe(4);
     });
 
-    it('goes past a handler that is stuck', async () => {
+    it('is not delayed by a handler that is stuck', async () => {
       const name = queue();
       const stuck = barrier();
       const handled: number[] = [];
@@ -118,7 +118,7 @@ export function deliverySuite(
   });
 
   describe('an engine that closes', () => {
-    it('lets a running handler end and commit, and its message is done', async () => {
+    it('waits for a running handler to end and commit, and completes its message', async () => {
       const name = queue();
       const engine = await open();
       const begun = barrier();
@@ -178,7 +178,7 @@ export function deliverySuite(
       30_000,
     );
 
-    it('leaves what waits to the next one, each at its time', async () => {
+    it('leaves waiting messages to the next one, each at its time', async () => {
       const name = queue();
       const engine = await open();
       const sentAt = performance.now();

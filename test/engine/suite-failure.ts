@@ -15,7 +15,7 @@ export function failureSuite(open: () => Promise<WorkerEngine>, isServerless: bo
     }, 60_000);
     afterAll(() => engine.close());
 
-    it('comes again after a pause, counts how often, and is a dead letter in the end, while others go on', async () => {
+    it('is delivered again after a pause, counts its deliveries, and is finally a dead letter, while others are handled', async () => {
       const name = queue();
       const received: { count: number; at: number }[] = [];
       const others: number[] = [];
@@ -64,7 +64,7 @@ export function failureSuite(open: () => Promise<WorkerEngine>, isServerless: bo
       });
     }, 30_000);
 
-    it('does not take its batch along: the next time it comes alone', async () => {
+    it('does not fail its batch: it is delivered alone the next time', async () => {
       const name = queue();
       const handled: number[] = [];
       let [inside, most] = [0, 0];
@@ -82,8 +82,8 @@ export function failureSuite(open: () => Promise<WorkerEngine>, isServerless: bo
       expect(handled.toSorted((a, b) => a - b)).toEqual(numbers(50).filter((run) => run !== 13));
       // One invocation of a function handles the records that it retries side by side.
       if (!isServerless) expect(most).toBe(2);
-      const letters = await engine.deadLetters({ service: serviceOf(name) });
-      expect(letters).toMatchObject([
+      const deadLetters = await engine.deadLetters({ service: serviceOf(name) });
+      expect(deadLetters).toMatchObject([
         {
           message: { data: { run: 13 } },
           error: { code: 'handler.failed', message: 'TypeError: thirteen' },

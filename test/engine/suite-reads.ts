@@ -32,7 +32,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
 
     const ids = (operations: readonly { readonly id: string }[]) => operations.map(({ id }) => id);
 
-    it('answer that the store is well', async () => {
+    it('report that the store works', async () => {
       await expect(engine.health()).resolves.toBeUndefined();
     });
 
@@ -138,7 +138,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.reads.projectsOfMember(userId())).toEqual([]);
     });
 
-    it('find accounts whose ids a database may take for another, whatever the ids are', async () => {
+    it('find accounts with any id, also with ids that a database may treat as equal', async () => {
       const word = unique();
       const hostile = [
         word,
@@ -187,7 +187,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
         expect(ids(await engine.reads.operationsAbout('project', one.scope.id))).toEqual([one.id]);
     });
 
-    it('find the deletions that are held apart, until they are released', async () => {
+    it('find the deletions that are held, until they are released', async () => {
       const before = (await engine.reads.suspicions(1000)).total;
       const cause = { messageId: 'm', eventType: 'identity.project.deleted', at: 1 };
       const held: AccountRecord = {
@@ -211,7 +211,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.reads.startedSince(since, 'project')).toBe(0);
     });
 
-    it('find the operations about a user, and count those that began apart from those about projects', async () => {
+    it('find the operations about a user, and count started ones separately from those about projects', async () => {
       const since = 6_000_000_000_000;
       const before = await engine.reads.startedSince(since, 'user');
       const gone = operation({
@@ -226,7 +226,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.startedSince(since, 'user')) - before).toBe(1);
     });
 
-    it('bring back what an operation that an administrator asked for remembers', async () => {
+    it('return the stored request of an operation that an administrator requested', async () => {
       const verifiedEmpty = [ResourceTypeName.parse('barbican.container')];
       const planned = {
         id: TaskId.parse('op-0123456789ab/heat/RegionOne'),
@@ -270,7 +270,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.reads.task(one.id)).toEqual({ ...one, version: 1 });
     });
 
-    it('count what began to destroy since a time, in mode enforce', async () => {
+    it('count the operations that started removals since a time, in mode enforce', async () => {
       const since = 5_000_000_000_000;
       const before = await engine.reads.startedSince(since, 'project');
       await engine.commit({
@@ -285,7 +285,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect((await engine.reads.startedSince(since, 'project')) - before).toBe(2);
     });
 
-    it('list the tasks of an operation with all that they hold', async () => {
+    it('list the tasks of an operation with all their fields', async () => {
       const of = operationId();
       const nova = task(of, 'nova', {
         state: 'dead-lettered',
@@ -309,7 +309,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       ]);
     });
 
-    it('know accounts by id, by type and by domain', async () => {
+    it('find accounts by id, by type and by domain', async () => {
       const home = domainId();
       const [one, two] = [project({ domainId: home }), project({ domainId: home, deletedAt: 5 })];
       const before = await engine.reads.accountCount();
@@ -331,7 +331,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect(await engine.reads.account('user', home)).toBeUndefined();
     });
 
-    it('show the accounts of a type in the order of their ids, a few at a time', async () => {
+    it('list the accounts of a type in the order of their ids, in pages', async () => {
       const made = [project(), project(), project()];
       await engine.commit({ accounts: made });
       const seen: string[] = [];
@@ -346,7 +346,7 @@ export function readSuite(open: () => Promise<WorkerEngine>): void {
       expect(seen).toEqual(expect.arrayContaining(made.map(({ account }) => account.id)));
     });
 
-    it('add up counters, and show how many messages wait', async () => {
+    it('add up counters, and count waiting messages', async () => {
       const [counter, service] = [unique(), `t${unique()}`];
       await Promise.all(
         Array.from({ length: 10 }, () => engine.commit({ counters: { [counter]: 2 } })),

@@ -21,7 +21,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-it('The sweep finds in a real store what no notification announced, and holds what is too much', async () => {
+it('The sweep finds in a real store the deletions without a notification, and holds those above the limit', async () => {
   const keystone = new FakeKeystone();
   keystone.put(domain('d1'));
   keystone.put(user('u1'));

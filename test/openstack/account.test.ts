@@ -6,7 +6,7 @@ import {
   isState,
   OPERATION_SECONDS,
   onlyWhileAlive,
-  outOfReach,
+  unreachableServices,
 } from './driver.ts';
 import { counts, linesOf } from './snapshot.ts';
 import { type Stage, stage } from './stage.ts';
@@ -63,7 +63,7 @@ describe('a customer whose projects hold at least one of every resource type', (
   });
   afterAll(() => on?.strike());
 
-  it('has in each project one of every resource type that this cloud can make', () => {
+  it('has in each project one resource of every type that this cloud supports', () => {
     const resourceTypes = Object.keys(counts(on.before, on.idOf('red')));
     const isThere = (name = ''): boolean => !on.customer.lacking.has(name);
     const wanted = COUNTED_ALIKE.filter(
@@ -74,7 +74,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(Object.keys(counts(on.before, on.idOf('blue')))).toEqual(resourceTypes);
   });
 
-  it('in observe, a deleted project is counted as it is, and nothing at all changes', async () => {
+  it('in mode observe, a deleted project is counted and nothing changes', async () => {
     await on.start({ mode: 'observe' });
     const red = on.idOf('red');
     await on.deleteProject('red');
@@ -84,7 +84,7 @@ describe('a customer whose projects hold at least one of every resource type', (
       OPERATION_SECONDS,
     );
     console.log(describeView(view));
-    const now = await on.look(true);
+    const now = await on.snapshot(true);
     const held = (lines: string[]) =>
       lines.filter(
         (line) => !line.startsWith('keystone.') || line.startsWith('keystone.application-'),
@@ -105,7 +105,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     await on.propagator.stop();
   });
 
-  it('in enforce, a project deleted in Keystone is emptied completely, and the others stay exactly as they were', async () => {
+  it('in mode enforce, a project deleted in Keystone is emptied completely, and the others do not change', async () => {
     await on.start({ mode: 'enforce' });
     const green = on.idOf('green');
     const deletedAt = await on.deleteProject('green');
@@ -116,8 +116,8 @@ describe('a customer whose projects hold at least one of every resource type', (
     // The other services are not only emptied but verified. Which services list a project only
     // while it exists depends on the cloud.
     const blind = (await onlyWhileAlive(on.cloud)).map(({ service }) => service);
-    expect(outOfReach(view).filter((service) => !blind.includes(service))).toEqual([]);
-    const now = await on.look(true);
+    expect(unreachableServices(view).filter((service) => !blind.includes(service))).toEqual([]);
+    const now = await on.snapshot(true);
     expect(await on.remaining(now, 'green')).toEqual([]);
     // Red was also deleted, but while the propagator was in mode observe: its resources still
     // exist.
@@ -129,7 +129,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('killed at five moments of one operation and started again each time, it loses no notification and ends the same way', async () => {
+  it('killed and restarted five times during one operation, the propagator loses no notification and ends the same way', async () => {
     const red = on.idOf('red');
     const about = { project: red };
     const enforce = () => on.start({ mode: 'enforce' });
@@ -151,14 +151,14 @@ describe('a customer whose projects hold at least one of every resource type', (
         `${view.operation.state}, ${view.resources.removed} of ${view.resources.found} removed`,
       );
     }
-    console.log(`killed at: before it heard of it; ${moments.join('; ')}`);
+    console.log(`killed at: before it received the notification; ${moments.join('; ')}`);
     await enforce();
     const view = await on.propagator.operation(
       about,
       (now) => now.operation.mode === 'enforce' && isOver(now),
       OPERATION_SECONDS,
     );
-    const now = await on.look(true);
+    const now = await on.snapshot(true);
     expect(await on.remaining(now, 'red')).toEqual([]);
     const { before, now: after } = on.others(now, 'green', 'red');
     expect(after).toEqual(before);
@@ -176,7 +176,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('the domain disabled and deleted: whatever was left of it is emptied, and the neighbor domain stays exactly as it was', async () => {
+  it('after the domain is disabled and deleted, the rest of it is emptied, and the other domain does not change', async () => {
     const { admin } = on.cloud;
     const { domainId } = on.customer;
     const path = `/domains/${domainId}`;
@@ -186,7 +186,7 @@ describe('a customer whose projects hold at least one of every resource type', (
     await on.propagator.operation({ project: blue }, isOver, OPERATION_SECONDS);
     const domain = await on.propagator.operation({ domain: domainId }, isOver, OPERATION_SECONDS);
     expect(domain.operation.children.length).toBeGreaterThan(0);
-    const now = await on.look(true);
+    const now = await on.snapshot(true);
     for (const name of ['red', 'green', 'blue']) {
       expect(await on.remaining(now, name)).toEqual([]);
     }
@@ -195,8 +195,8 @@ describe('a customer whose projects hold at least one of every resource type', (
     expect(await on.propagator.deadLetters()).toEqual([]);
   });
 
-  it('does not come back when somebody looks: a while later there is still nothing', async () => {
-    const now = await on.look(true);
+  it('is still empty a while later, after further lists', async () => {
+    const now = await on.snapshot(true);
     for (const name of ['red', 'green', 'blue']) expect(await on.remaining(now, name)).toEqual([]);
   });
 });

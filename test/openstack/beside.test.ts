@@ -94,7 +94,7 @@ function describeThose(
       describe(`${service.name} ${what}`, () => suite({ service, beside }));
 }
 
-it('finds in the catalog what there is, as this suite does', async () => {
+it('finds the services of the catalog that this suite finds', async () => {
   const coverage = coverageOf(
     await cleaner.registry(),
     services.map(({ service }) => service),
@@ -123,7 +123,7 @@ describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
       ]),
     );
 
-  it('is emptied of the project that is deleted, and of nothing else', async () => {
+  it('is emptied of the deleted project, and of no other resource', async () => {
     const before = await beside.holdings(control, true);
     for (const [resourceType, count] of Object.entries(await counts(true)))
       expect([resourceType, count > 0]).toEqual([resourceType, true]);
@@ -150,13 +150,13 @@ describeThose(Object.keys(BESIDE), 'on a real cloud', ({ service, beside }) => {
     expect(await beside.holdings(control, true)).toEqual(before);
   });
 
-  it('says what it left when nobody emptied the project while it lived', async () => {
+  it('reports what it left if the project was not emptied before its deletion', async () => {
     const before = await beside.holdings(control, true);
     const report = await runs(service, customer, 'apply');
     const left = Object.entries(await counts(true)).filter(([, count]) => count > 0);
-    const said = report.conditions.reduce((sum, { count }) => sum + count, 0);
+    const reported = report.conditions.reduce((sum, { count }) => sum + count, 0);
     expect(['finished', 'unreachable']).toContain(report.outcome.is);
-    if (left.length > 0) expect(said).toBeGreaterThan(0);
+    if (left.length > 0) expect(reported).toBeGreaterThan(0);
     if (service.resourceTypes.some((resourceType) => resourceType.requiresLiveProject))
       expect(report.outcome.is).toBe('unreachable');
     expect(await beside.holdings(control, true)).toEqual(before);
@@ -171,7 +171,7 @@ describeThose(['mistral'], 'where names clash', ({ service }) => {
   });
   afterEach(() => strike(customer, control));
 
-  it('leaves an environment while a foreign public one has its name: the API would remove both', async () => {
+  it('leaves an environment while a foreign public one has the same name, because the API would remove both', async () => {
     const revoke = await grantAdmin(control);
     const admin = await cloud.on({ project: { id: control.projectId } });
     const make = (session: typeof admin, scope: string) =>
@@ -193,7 +193,7 @@ describeThose(['mistral'], 'where names clash', ({ service }) => {
     expect(seen.map((row) => row.project_id).sort()).toEqual(
       [customer.projectId, control.projectId].sort(),
     );
-    // As the advice says.
+    // The action that the advice names.
     await admin.call('workflow', 'PUT', '/environments', {
       json: { name: 'shared', scope: 'private' },
     });
@@ -205,7 +205,7 @@ describeThose(['mistral'], 'where names clash', ({ service }) => {
 });
 
 describeThose(['ironic'], 'on deployed machines', ({ service, beside }) => {
-  it('leaves a lease to the operator while the node is deployed, and ends it when it is not any more', async () => {
+  it('leaves a lease to the operator while the node is deployed, and ends it afterwards', async () => {
     const { customer, control } = await twoPlots(cloud);
     try {
       await beside.fill(customer);

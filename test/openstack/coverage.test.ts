@@ -13,7 +13,7 @@ it('has no column that names a project and that docs/coverage.md does not explai
   expect(undisposed(readDispositions(), await readColumns(socket))).toEqual([]);
 });
 
-it('has in each service the columns that were recorded for one of the releases', async () => {
+it('has in each service the columns that were recorded for one of its releases', async () => {
   if (socket === undefined) return;
   const releases = Object.values(snapshot());
   // If this fails, run `node test/docs/project-columns/read.ts RELEASE SOCKET` and then `npm run

@@ -242,7 +242,7 @@ export const isState =
  */
 export const isOver = isState('finished', 'unverified');
 /** The services whose remaining resources can't be listed any more. */
-export const outOfReach = (view: View): string[] =>
+export const unreachableServices = (view: View): string[] =>
   view.tasks.filter((task) => task.state === 'unreachable').map((task) => task.service);
 
 /** What shows nothing of a project that is gone, by the type in the catalog. */

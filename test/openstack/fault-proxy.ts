@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type Cloud, rowsOf, text, until } from './cloud.ts';
 
 /** A proxy in front of a service of the real cloud, which can answer in place of the service. */
-export interface Door {
+export interface FaultProxy {
   /**
    * From now on matching requests get this status. `undefined`: all requests reach the service
    * again.
@@ -19,9 +19,9 @@ export interface Door {
 
 /**
  * Starts a proxy on loopback for a service. Its endpoints in Keystone's catalog lead to the proxy
- * until `close`, forevery user of the catalog.
+ * until `close`, for every user of the catalog.
  */
-export async function openDoor(cloud: Cloud, type: string): Promise<Door> {
+export async function startFaultProxy(cloud: Cloud, type: string): Promise<FaultProxy> {
   const { admin } = cloud;
   const services = rowsOf(
     (await admin.call('identity', 'GET', `/services?type=${type}`)).json,
@@ -36,7 +36,7 @@ export async function openDoor(cloud: Cloud, type: string): Promise<Door> {
   const urls = new Map(endpoints.map((row) => [text(row, 'id'), text(row, 'url')]));
   const origin = new URL([...urls.values()][0]?.replace(/[$%]\([a-z_]+\)s/g, 'x') ?? '').origin;
 
-  let fault: Parameters<Door['answer']>[0];
+  let fault: Parameters<FaultProxy['answer']>[0];
   let hits = 0;
   const server = createServer((incoming: IncomingMessage, answer: ServerResponse) => {
     if (
@@ -47,11 +47,11 @@ export async function openDoor(cloud: Cloud, type: string): Promise<Door> {
       hits += 1;
       answer.writeHead(fault.status, {
         'content-type': 'application/json',
-        'x-openstack-request-id': `req-door-${hits}`,
+        'x-openstack-request-id': `req-proxy-${hits}`,
       });
       answer.end(
         JSON.stringify({
-          error: { code: fault.status, message: 'the door answers in place of the service' },
+          error: { code: fault.status, message: 'the proxy answers in place of the service' },
         }),
       );
       return;

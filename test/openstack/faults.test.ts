@@ -18,7 +18,7 @@ function where(
   }
 }
 
-describe('while parts of the cloud are away', () => {
+describe('while parts of the cloud are down', () => {
   let on: Stage;
   beforeAll(async () => {
     on = await stage({ first: 'simple', second: 'simple' });
@@ -27,7 +27,7 @@ describe('while parts of the cloud are away', () => {
   afterAll(() => on?.strike());
 
   async function emptied(name: string): Promise<void> {
-    const now = await on.look(true);
+    const now = await on.snapshot(true);
     expect(await on.remaining(now, name)).toEqual([]);
   }
 
@@ -62,7 +62,7 @@ describe('while parts of the cloud are away', () => {
 
   where(
     broker(),
-    'with RabbitMQ stopped and started it says so, comes back by itself, and hears what was deleted meanwhile',
+    'after a stop and start of RabbitMQ, the relay reports it, reconnects, and receives the notifications of meanwhile',
     async (fault) => {
       await fault.stop();
       let deleting: Promise<unknown> = Promise.resolve();
@@ -82,7 +82,7 @@ describe('while parts of the cloud are away', () => {
       await deleting;
       await on.propagator.operation({ project: on.idOf('second') }, isOver, OPERATION_SECONDS);
       await emptied('second');
-      const { before, now } = on.others(await on.look(true), 'first', 'second');
+      const { before, now } = on.others(await on.snapshot(true), 'first', 'second');
       expect(now).toEqual(before);
       expect(await on.propagator.deadLetters()).toEqual([]);
     },

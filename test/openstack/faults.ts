@@ -29,30 +29,30 @@ function fromEnvironment(what: string): Breakable | 'none' | undefined {
 const isLoopback = (host: string) => ['127.0.0.1', 'localhost', '[::1]'].includes(host);
 
 /**
- * The broker: stopped with rabbitmqctl if it runs on this machine. A string says why it can't be
- * stopped.
+ * The broker: stopped with rabbitmqctl if it runs on this machine. A string is the reason why it
+ * can't be stopped.
  */
 export function broker(): Breakable | string {
-  const told = fromEnvironment('RABBITMQ');
-  if (told === 'none') return 'OPENSTACK_TEST_RABBITMQ_STOP=none';
-  if (told !== undefined) return told;
+  const configured = fromEnvironment('RABBITMQ');
+  if (configured === 'none') return 'OPENSTACK_TEST_RABBITMQ_STOP=none';
+  if (configured !== undefined) return configured;
   if (!isLoopback(new URL(rabbitUrl()).hostname))
-    return 'RabbitMQ runs elsewhere; say how with OPENSTACK_TEST_RABBITMQ_STOP and _START';
+    return 'RabbitMQ runs elsewhere; set OPENSTACK_TEST_RABBITMQ_STOP and _START';
   return commands('rabbitmqctl stop_app', 'rabbitmqctl start_app && rabbitmqctl await_startup');
 }
 
 /**
- * Nova's API: a process group of the lab, with its id in `run/nova.pid`. A string says why it can't
- * be stopped.
+ * Nova's API: a process group of the lab, with its id in `run/nova.pid`. A string is the reason why
+ * it can't be stopped.
  */
 export function nova(): Breakable | string {
-  const told = fromEnvironment('NOVA');
-  if (told === 'none') return 'OPENSTACK_TEST_NOVA_STOP=none';
-  if (told !== undefined) return told;
+  const configured = fromEnvironment('NOVA');
+  if (configured === 'none') return 'OPENSTACK_TEST_NOVA_STOP=none';
+  if (configured !== undefined) return configured;
   const lab = process.env.LAB;
   const pidFile = `${lab}/run/nova.pid`;
   if (lab === undefined || !existsSync(pidFile))
-    return 'no lab on this machine; say how with OPENSTACK_TEST_NOVA_STOP and _START';
+    return 'no lab on this machine; set OPENSTACK_TEST_NOVA_STOP and _START';
   let command: string[] = [];
   let env: Record<string, string> = {};
   const list = (file: string) => readFileSync(file, 'utf8').split('\0').filter(Boolean);

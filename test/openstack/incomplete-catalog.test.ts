@@ -25,7 +25,7 @@ import {
  * A real cloud whose Keystone shows less than it has: a proxy changes the catalog and the lists.
  * The propagator has no broker, and every domain but the one of its projects is protected.
  */
-describe('a cloud whose catalog does not show all that it has', () => {
+describe('a cloud whose catalog does not show all its services', () => {
   let cloud: Cloud;
   let proxy: CloudProxy;
   let propagator: Propagator;
@@ -65,8 +65,8 @@ describe('a cloud whose catalog does not show all that it has', () => {
     const { json } = await cloud.admin.call('identity', 'POST', '/projects', { json: { project } });
     const id = text(json, 'project', 'id');
     projects.push(id);
-    const told = await propagator.api('POST', '/v1/notifications', projectCreated(id));
-    expect(told.status).toBe(202);
+    const response = await propagator.api('POST', '/v1/notifications', projectCreated(id));
+    expect(response.status).toBe(202);
     return id;
   }
   async function makeImage(owner: string): Promise<string> {
@@ -120,7 +120,7 @@ describe('a cloud whose catalog does not show all that it has', () => {
     return { view, shown, left: await hasImage(own), control: await hasImage(other) };
   }
 
-  it('ends an operation as finished when all is covered', async () => {
+  it('ends an operation as finished if all services are covered', async () => {
     for (const { type } of await onlyWhileAlive(cloud))
       expect(
         await command('waiver', 'add', type, '--reason', 'shows nothing of a dead project'),
@@ -148,7 +148,7 @@ describe('a cloud whose catalog does not show all that it has', () => {
     ],
     ['another region', 'image', /image(?: \(glance\))?: it is registered only in elsewhere/],
   ])(
-    'with %s it ends as unverified, with exit code 3 and the reason',
+    'with %s ends it as unverified, with exit code 3 and the reason',
     async (what, type, because) => {
       const image = (await registered('image')).id;
       const volume = (await registered('block-storage', 'volumev3')).type;

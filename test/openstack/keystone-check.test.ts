@@ -7,7 +7,7 @@ import { newPrefix } from './populate.ts';
  * Safety rule 13 on a real Keystone: the propagator names everything that would make Keystone
  * refuse the deletion of a project before the first removal, and the named command resolves it.
  */
-describe('a project whose end Keystone would refuse', () => {
+describe('a project whose deletion Keystone would refuse', () => {
   const prefix = newPrefix();
   const propagator = new Propagator(`${prefix}-propagator`);
   const projects: string[] = [];
@@ -141,20 +141,20 @@ describe('a project whose end Keystone would refuse', () => {
     await expectRefusedThenDone('asleep', made, command, () => setDomain({ enabled: true }));
   });
 
-  it('is refused with the id of its domain, which is named as one', async () => {
+  it('is refused with the id of its domain, which the message names as a domain', async () => {
     const { status, error } = await ask(domain, 'control');
     expect(status).toBe(409);
     expect(error.message).toBe(`${domain} is the id of a domain (${prefix}), not of a project`);
   });
 
-  it('is not refused for an immutable domain, which Keystone does not mind', async () => {
+  it('is not refused for an immutable domain, which Keystone accepts', async () => {
     const made = await make('in-immutable-domain');
     await setDomain({ options: { immutable: true } });
     await expectDone('in-immutable-domain', made);
     await setProject(domain, { options: { immutable: false } });
   });
 
-  it('waits before the first removal for what arises after the request', async () => {
+  it('waits before the first removal if Keystone begins to refuse the deletion after the request', async () => {
     const made = await make('late');
     expect(await ask(made.project, 'late')).toMatchObject({ status: 202 });
     await setProject(made.project, { options: { immutable: true } });

@@ -86,7 +86,7 @@ async function run(
   });
 }
 
-it('makes no row for the project that is looked at, and in the own project only what is known', async () => {
+it('a list creates no row in the listed project, and only known rows in the own project', async () => {
   if (socket === undefined)
     return console.log('no database: name its socket with OPENSTACK_TEST_DATABASE');
   expect(Object.keys(await readColumns(socket)).length).toBeGreaterThan(5);

@@ -34,7 +34,7 @@ const GARBAGE: readonly ((n: number) => string | Uint8Array)[] = [
 ];
 const MESSAGES = 1000;
 
-describe('what anybody may put on the queue', () => {
+describe('messages on the queue from untrusted senders', () => {
   let on: Stage;
   beforeAll(async () => {
     on = await stage({ doomed: 'simple' });
@@ -53,11 +53,11 @@ describe('what anybody may put on the queue', () => {
     expect(view.operation.hold?.reason).toMatch(/Keystone still shows it/);
     expect(view.operation.startedAt ?? undefined).toBeUndefined();
     expect(view.resources.removed).toBe(0);
-    const { before, now } = on.others(await on.look(true));
+    const { before, now } = on.others(await on.snapshot(true));
     expect(now).toEqual(before);
   });
 
-  it('a thousand messages of garbage go to quarantine, each with a reason, and a real deletion behind them goes through', async () => {
+  it('a thousand invalid messages go to quarantine, each with a reason, and a real deletion after them is carried out', async () => {
     const make = (n: number) => GARBAGE[n % GARBAGE.length]?.(n) ?? '';
     const bodies = Array.from({ length: MESSAGES }, (_, n) => make(n));
     await sendTo(on.propagator.queue, bodies);
@@ -73,7 +73,7 @@ describe('what anybody may put on the queue', () => {
     console.log(
       `reasons: ${[...new Set(quarantined.records.map((record) => record.reason.slice(0, 80)))].join(' | ')}`,
     );
-    const now = await on.look(true);
+    const now = await on.snapshot(true);
     expect(await on.remaining(now, 'doomed')).toEqual([]);
     const others = on.others(now, 'doomed');
     expect(others.now).toEqual(others.before);

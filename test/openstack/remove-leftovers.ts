@@ -19,12 +19,12 @@ const path =
 const forced =
   (collection: string, reset: object): Remove =>
   async (cloud, line) => {
-    const act = (json: object) =>
+    const volumeAction = (json: object) =>
       cloud.admin.call('volume', 'POST', `${collection}/${line.id}/action`, { json });
-    await quietly(act({ 'os-reset_status': reset }));
-    await act({ 'os-force_delete': {} });
+    await quietly(volumeAction({ 'os-reset_status': reset }));
+    await volumeAction({ 'os-force_delete': {} });
   };
-const networkThing = (collection: string) => path('network', collection);
+const networkResource = (collection: string) => path('network', collection);
 
 const router: Remove = async (cloud, line) => {
   await quietly(
@@ -40,13 +40,13 @@ const router: Remove = async (cloud, line) => {
 };
 
 /** Designate, for a resource of another project. */
-const dnsThing =
+const dnsResource =
   (collection: string): Remove =>
   (cloud, line) =>
     cloud.admin.call('dns', 'DELETE', `${collection}/${line.id}`, { headers: IN_ALL_PROJECTS });
 
 /** Manila, for a resource in any state. */
-const shareThing =
+const shareResource =
   (collection: string): Remove =>
   (cloud, line) =>
     cloud.admin.call('share', 'POST', `${collection}/${line.id}/action`, {
@@ -80,10 +80,10 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
   ],
   ['heat.software-deployment', path('orchestration', '/software_deployments')],
   ['heat.software-config', path('orchestration', '/software_configs')],
-  ['manila.group-snapshot', shareThing('/share-group-snapshots')],
-  ['manila.snapshot', shareThing('/snapshots')],
-  ['manila.share', shareThing('/shares')],
-  ['manila.group', shareThing('/share-groups')],
+  ['manila.group-snapshot', shareResource('/share-group-snapshots')],
+  ['manila.snapshot', shareResource('/snapshots')],
+  ['manila.share', shareResource('/shares')],
+  ['manila.group', shareResource('/share-groups')],
   ['manila.share-server', path('share', '/share-servers')],
   ['manila.share-network', shareNetwork],
   ['manila.security-service', path('share', '/security-services')],
@@ -132,11 +132,11 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
       );
     },
   ],
-  ['designate.zone-transfer-request', dnsThing('/zones/tasks/transfer_requests')],
-  ['designate.zone-import', dnsThing('/zones/tasks/imports')],
-  ['designate.zone-export', dnsThing('/zones/tasks/exports')],
-  ['designate.zone', dnsThing('/zones')],
-  ['designate.quota', dnsThing('/quotas')],
+  ['designate.zone-transfer-request', dnsResource('/zones/tasks/transfer_requests')],
+  ['designate.zone-import', dnsResource('/zones/tasks/imports')],
+  ['designate.zone-export', dnsResource('/zones/tasks/exports')],
+  ['designate.zone', dnsResource('/zones')],
+  ['designate.quota', dnsResource('/quotas')],
   [
     'neutron.port-forwarding',
     (cloud, line) =>
@@ -146,7 +146,7 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
         `/floatingips/${line.name}/port_forwardings/${line.id}`,
       ),
   ],
-  ['neutron.floating-ip', networkThing('/floatingips')],
+  ['neutron.floating-ip', networkResource('/floatingips')],
   [
     'neutron.trunk',
     async (cloud, line) => {
@@ -159,18 +159,18 @@ const REMOVALS: readonly (readonly [string, Remove])[] = [
     },
   ],
   ['neutron.router', router],
-  ['neutron.port', networkThing('/ports')],
-  ['neutron.rbac-policy', networkThing('/rbac-policies')],
-  ['neutron.subnet', networkThing('/subnets')],
-  ['neutron.network', networkThing('/networks')],
-  ['neutron.subnet-pool', networkThing('/subnetpools')],
-  ['neutron.address-scope', networkThing('/address-scopes')],
-  ['neutron.security-group', networkThing('/security-groups')],
-  ['neutron.address-group', networkThing('/address-groups')],
-  ['neutron.qos-policy', networkThing('/qos/policies')],
-  ['neutron.metering-label', networkThing('/metering/metering-labels')],
-  ['neutron.local-ip', networkThing('/local_ips')],
-  ['neutron.quota', networkThing('/quotas')],
+  ['neutron.port', networkResource('/ports')],
+  ['neutron.rbac-policy', networkResource('/rbac-policies')],
+  ['neutron.subnet', networkResource('/subnets')],
+  ['neutron.network', networkResource('/networks')],
+  ['neutron.subnet-pool', networkResource('/subnetpools')],
+  ['neutron.address-scope', networkResource('/address-scopes')],
+  ['neutron.security-group', networkResource('/security-groups')],
+  ['neutron.address-group', networkResource('/address-groups')],
+  ['neutron.qos-policy', networkResource('/qos/policies')],
+  ['neutron.metering-label', networkResource('/metering/metering-labels')],
+  ['neutron.local-ip', networkResource('/local_ips')],
+  ['neutron.quota', networkResource('/quotas')],
   [
     'glance.image-member',
     (cloud, line) =>
@@ -265,9 +265,9 @@ export async function sweepUp(
   );
   let left: string[] = [];
   // A zone is deleted only after its name servers were asked, and after the zones below it.
-  const patience = Date.now() + 180_000;
+  const zonesUntil = Date.now() + 180_000;
   const zonesGo = (): boolean =>
-    Date.now() < patience && left.some((one) => one.startsWith('designate.zone '));
+    Date.now() < zonesUntil && left.some((one) => one.startsWith('designate.zone '));
   for (let iteration = 1; iteration <= 12 || zonesGo(); iteration++) {
     const now = await snapshot(cloud, projects);
     // Cinder before 2026.2 keeps the default type of a deleted project, and with it the volume

@@ -6,7 +6,7 @@ import { type Stage, stage } from './stage.ts';
  * The cleanup of a living project at an administrator's request: only this way Barbican can be
  * emptied, too.
  */
-describe('a project whose end an administrator asks for', () => {
+describe('a project whose deletion an administrator requests', () => {
   let on: Stage;
   beforeAll(async () => {
     on = await stage({ asked: 'whole', struck: 'simple' }, 'whole');
@@ -38,7 +38,7 @@ describe('a project whose end an administrator asks for', () => {
     );
   };
 
-  it('is refused without its name, and with a wrong one; nothing is touched', async () => {
+  it('is refused without its name and with a wrong name, and nothing changes', async () => {
     const project = on.idOf('asked');
     expect((await ask({ project })).status).toBe(409);
     expect((await ask({ project, name: 'something else' })).status).toBe(409);
@@ -46,7 +46,7 @@ describe('a project whose end an administrator asks for', () => {
     expect(await ownRoles()).toEqual([]);
   });
 
-  it('is emptied everywhere, Barbican with it, and then deleted in Keystone; everybody else stays exactly as he was', async () => {
+  it('is emptied in every service, also Barbican, and then deleted in Keystone; other projects do not change', async () => {
     const project = on.idOf('asked');
     const answer = await ask({
       project,
@@ -62,7 +62,7 @@ describe('a project whose end an administrator asks for', () => {
     console.log(describeView(view));
     expect(view.operation.state).toBe('finished');
     expect(await keystoneHas(project)).toBe(false);
-    const now = await on.look(true);
+    const now = await on.snapshot(true);
     expect(await on.remaining(now, 'asked')).toEqual([]);
     const { before, now: after } = on.others(now, 'asked');
     expect(after).toEqual(before);
@@ -73,7 +73,7 @@ describe('a project whose end an administrator asks for', () => {
     expect(await on.propagator.operations({ project })).toHaveLength(1);
   });
 
-  it('killed while it works on the living project, it goes on where it was, and leaves no role of its own behind', async () => {
+  it('is emptied after a restart of the killed propagator, which leaves no role of its own', async () => {
     const project = on.idOf('struck');
     expect((await ask({ project, name: await nameOf(project) })).status).toBe(202);
     await on.propagator.operation(
@@ -91,7 +91,7 @@ describe('a project whose end an administrator asks for', () => {
     expect(view.operation.state).toBe('finished');
     expect(await keystoneHas(project)).toBe(false);
     expect(await ownRoles()).toEqual([]);
-    const now = await on.look(true);
+    const now = await on.snapshot(true);
     expect(await on.remaining(now, 'struck')).toEqual([]);
     const { before, now: after } = on.others(now, 'asked', 'struck');
     expect(after).toEqual(before);

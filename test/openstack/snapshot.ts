@@ -108,7 +108,7 @@ const address = (resource: { resourceType: string; id: string }): string =>
   `${resource.resourceType.split('.')[0]} ${resource.id}`;
 
 export const label = (one: Line): string =>
-  `${one.resourceType} ${one.id} ${one.name}${one.owned ? '' : ' (of somebody else)'} ${one.digest}`;
+  `${one.resourceType} ${one.id} ${one.name}${one.owned ? '' : ' (of another owner)'} ${one.digest}`;
 
 /**
  * Returns the lines of a project as text, without those that name a deleted project: they had to

@@ -24,7 +24,7 @@ export interface Stage {
   readonly before: Snapshot;
   idOf(name: string): string;
   /** Returns the current snapshot. If `settled`, it repeats until two snapshots are equal. */
-  look(settled?: boolean): Promise<Snapshot>;
+  snapshot(settled?: boolean): Promise<Snapshot>;
   start(how: How): Promise<number>;
   /** Ids of all domains except those of this stage: other people use the cloud meanwhile. */
   domainsOfOthers(): Promise<string[]>;
@@ -62,7 +62,7 @@ async function keepsDefaultType({ admin }: Cloud, projectId: string): Promise<bo
 /** Creates the stage: fills the customer's projects and one control project in its own domain. */
 export async function stage(
   fills: Readonly<Record<string, Fill>>,
-  bystanderFill: Fill = 'simple',
+  controlFill: Fill = 'simple',
 ): Promise<Stage> {
   const cloud = await Cloud.connect();
   const prefixes = [newPrefix(), newPrefix()] as const;
@@ -79,7 +79,7 @@ export async function stage(
   try {
     const [customer, control] = await Promise.all([
       populate(cloud, fills, prefixes[0]),
-      populate(cloud, { still: bystanderFill }, prefixes[1]),
+      populate(cloud, { still: controlFill }, prefixes[1]),
     ]);
     const projects = [...customer.projects, ...control.projects];
     known = projects.map((project) => project.id);
@@ -106,7 +106,7 @@ export async function stage(
       before,
       idOf,
       strike,
-      look: (settled = false) => (settled ? settledSnapshot : snapshot)(cloud, known, users),
+      snapshot: (settled = false) => (settled ? settledSnapshot : snapshot)(cloud, known, users),
       start: async (how) => propagator.start({ protectedDomains: await domainsOfOthers(), ...how }),
       domainsOfOthers,
       async deleteProject(name) {

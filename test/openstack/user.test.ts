@@ -3,7 +3,7 @@ import { countsOf, describeView, isState, OPERATION_SECONDS } from './driver.ts'
 import { type Stage, stage } from './stage.ts';
 
 /** A user is deleted, and the projects in which the user worked continue to exist. */
-describe('a user who leaves', () => {
+describe('a deleted user', () => {
   let on: Stage;
   beforeAll(async () => {
     on = await stage({ shared: 'simple' });
@@ -25,7 +25,7 @@ describe('a user who leaves', () => {
     return JSON.stringify(json).replace(/.*"instances": ?(-?\d+).*/, '$1');
   };
 
-  it('loses his keypairs and limits; everything that he made in living projects stays exactly as it was', async () => {
+  it('loses keypairs and limits, and the resources that the user created in existing projects do not change', async () => {
     const { admin } = on.cloud;
     const { id: user } = on.customer.member;
     const colleague = on.control.member.id;
@@ -48,7 +48,7 @@ describe('a user who leaves', () => {
       'nova.keypair': { removed: 2, left: 0 },
       'nova.user-quota': { removed: 1, left: 0 },
     });
-    const now = await on.look(true);
+    const now = await on.snapshot(true);
     const resources = (lines: string[]) => lines.filter((line) => !line.startsWith('keystone.'));
     const { before, now: after } = on.others(now);
     expect(resources(after)).toEqual(resources(before));

@@ -64,7 +64,7 @@ export interface Ground {
  */
 export async function fullCompute(seedProject: SeedProject, ground: Ground): Promise<void> {
   const { admin, member, project } = seedProject;
-  const act = (id: string, body: object) =>
+  const serverAction = (id: string, body: object) =>
     admin.call('compute', 'POST', `/servers/${id}/action`, { json: body });
   const group = (name: string, policy: string) =>
     make(member, 'compute', '/os-server-groups', 'server_group', {
@@ -90,7 +90,7 @@ export async function fullCompute(seedProject: SeedProject, ground: Ground): Pro
       force: true,
     };
     await make(member, 'volume', '/snapshots', 'snapshot', snapshot);
-    await act(id, { lock: null });
+    await serverAction(id, { lock: null });
   };
   const onTrunk = async () => {
     const port = ground.wiring.trunkPortId;
@@ -113,7 +113,7 @@ export async function fullCompute(seedProject: SeedProject, ground: Ground): Pro
   };
   const inError = async () => {
     const id = await server(seedProject, 'broken', { imageRef: ground.imageId, networks: 'none' });
-    await act(id, { 'os-resetState': { state: 'error' } });
+    await serverAction(id, { 'os-resetState': { state: 'error' } });
   };
   await Promise.all([
     lockedWithVolume(),

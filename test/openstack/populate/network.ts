@@ -73,7 +73,7 @@ export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Pro
   // If other ports take addresses at the same time, no address is named. When two requests
   // conflict, Neutron starts again and finds the named address, which it took itself, no longer
   // free (seen on 2022.2, for a list of ports and for a single one).
-  const [lonely, published, secondDoor] = await Promise.all([
+  const [lonely, published, secondInterface] = await Promise.all([
     create(
       '/ports',
       'port',
@@ -90,7 +90,7 @@ export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Pro
     create(
       '/ports',
       'port',
-      port('second-door', second, {
+      port('second-interface', second, {
         fixed_ips: [{ subnet_id: secondSubnet, ip_address: '10.20.0.1' }],
       }),
     ),
@@ -103,7 +103,7 @@ export async function fullNetwork(seedProject: SeedProject, wiring: Wiring): Pro
   const plug = (body: object, id = router.id) =>
     member.call('network', 'PUT', `/routers/${id}/add_router_interface`, { json: body });
   await plug({ subnet_id: wiring.subnetId });
-  await plug({ port_id: secondDoor.id });
+  await plug({ port_id: secondInterface.id });
   const routes = [{ destination: '192.0.2.0/24', nexthop: '10.10.0.60' }];
   await member.call('network', 'PUT', `/routers/${router.id}`, { json: { router: { routes } } });
   await Promise.all([

@@ -3,7 +3,7 @@ import { named, type SeedProject } from './seed.ts';
 /** A name that fails if any code forgets to escape it or escapes it twice. */
 export const AWKWARD_NAME = 'a/b ü%?';
 
-/** Creates containers and objects of every kind that a Swift cluster may hold. */
+/** Creates containers and objects of every type that a Swift cluster may hold. */
 export async function fullObjects(seedProject: SeedProject): Promise<void> {
   const { member, admin, project } = seedProject;
   const at = (container: string, object?: string) =>

@@ -74,7 +74,7 @@ async function shares(
     await settled(member, `/shares/${id}`, 'share');
     return id;
   };
-  const act = (session: Session, id: string, json: object) =>
+  const shareAction = (session: Session, id: string, json: object) =>
     session.call('share', 'POST', `/shares/${id}/action`, { json });
   const snapshots = async () => {
     const body = { share_id: await share('snapped'), name: named(seedProject, 'snapshot') };
@@ -103,10 +103,12 @@ async function shares(
   };
   await Promise.all([
     share('plain').then((id) =>
-      act(member, id, { allow_access: { access_type: 'ip', access_to: '10.10.0.9' } }),
+      shareAction(member, id, { allow_access: { access_type: 'ip', access_to: '10.10.0.9' } }),
     ),
-    share('binned').then((id) => act(member, id, { soft_delete: null })),
-    share('failed').then((id) => act(admin, id, { reset_status: { status: 'error_deleting' } })),
+    share('binned').then((id) => shareAction(member, id, { soft_delete: null })),
+    share('failed').then((id) =>
+      shareAction(admin, id, { reset_status: { status: 'error_deleting' } }),
+    ),
     snapshots(),
     attempt(seedProject, 'manila.group', groups),
   ]);

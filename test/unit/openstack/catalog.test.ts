@@ -35,17 +35,17 @@ const findEndpoint = (catalog: typeof CATALOG, ...asked: [string[], string, stri
   chooseEndpoint(catalogRegistrations(catalog, 'p'), ...asked)?.endpoint.url;
 
 describe('the catalog', () => {
-  it('gives the endpoint of the first type that it has, in the region and interface that were asked for', () => {
+  it('returns the endpoint of the first known type, in the requested region and interface', () => {
     expect(findEndpoint(CATALOG, CINDER, 'north', ['public'])).toBe('http://outer/v3/');
     expect(findEndpoint(CATALOG, CINDER, 'north', ['internal'])).toBe('http://inner/v3/');
   });
 
-  it('gives another interface rather than taking a service that is there for absent', () => {
+  it('returns another interface instead of treating an existing service as absent', () => {
     expect(findEndpoint(CATALOG, CINDER, 'north', ['admin'])).toBe('http://outer/v3/');
     expect(findEndpoint(CATALOG, CINDER, 'south', ['public'])).toBe('http://south/v3');
   });
 
-  it('gives nothing for a service without an endpoint there', () => {
+  it('returns nothing for a service without an endpoint in the region', () => {
     expect(findEndpoint(CATALOG, ['network'], 'north', ['public'])).toBeUndefined();
     expect(findEndpoint(CATALOG, CINDER, 'east', ['public'])).toBeUndefined();
   });
@@ -85,13 +85,13 @@ describe('a cloud', () => {
     version: { id: 'v2.1', status: 'CURRENT', version, min_version },
   });
 
-  it('is spoken to in the highest microversion that both sides know', async () => {
+  it('is called with the highest microversion that both sides support', async () => {
     expect(await spoken(NOVA, nova('2.93'))).toBe('compute 2.93');
     expect(await spoken(NOVA, nova('2.100'))).toBe('compute 2.95');
     expect(await spoken(NOVA, nova('2.75'))).toBe('compute 2.75');
   });
 
-  it('is asked above the project for what Cinder speaks, and its list of versions is understood', async () => {
+  it('lists the versions of Cinder at the URL above the project', async () => {
     const versions = [
       { id: 'v2.0', status: 'DEPRECATED', version: '', min_version: '' },
       { id: 'v3.0', status: 'CURRENT', version: '3.70', min_version: '3.0' },
@@ -104,7 +104,7 @@ describe('a cloud', () => {
     ]);
   });
 
-  it('whose catalog names no version is spoken to below the path of the version that was found', async () => {
+  it('whose catalog names no version is called below the path of the discovered version', async () => {
     const links = [{ rel: 'self', href: 'http://inner.example.org/v2.1/' }];
     const unversioned = { ...NOVA, catalogTypes: ['network'] };
     cloud.script = (asked, response) =>
@@ -119,7 +119,7 @@ describe('a cloud', () => {
   });
 
   it.each(['2.74', '2.9'])(
-    'older than the floor (%s) is Unsupported, with both versions said',
+    'older than the minimum (%s) is Unsupported, and the error has both versions',
     async (version) => {
       const report = await failureOf(spoken(NOVA, nova(version)));
       expect(report).toMatchObject({
@@ -133,14 +133,14 @@ describe('a cloud', () => {
     },
   );
 
-  it('that dropped everything up to the ceiling, or has no microversions, is Unsupported', async () => {
+  it('that supports only microversions above the maximum, or none, is Unsupported', async () => {
     expect(await failureOf(spoken(NOVA, nova('2.200', '2.96')))).toMatchObject({
       class: 'Unsupported',
     });
     expect(await failureOf(spoken(NOVA, nova('', '')))).toMatchObject({ class: 'Unsupported' });
   });
 
-  it('whose version document fails is not taken for too old, and is asked again', async () => {
+  it('whose version document fails is not treated as too old, and is read again', async () => {
     cloud.script = (_asked, response) => json(response, 503, {});
     const connected = cloud.connect();
     expect(await failureOf(connected.api(NOVA, 'RegionOne'))).toMatchObject({ class: 'Transient' });
@@ -155,14 +155,14 @@ describe('a cloud', () => {
     });
   });
 
-  it('is asked once for what it speaks, not before every call', async () => {
+  it('is asked for its versions once, and not before every call', async () => {
     cloud.script = (_asked, response) => json(response, 200, nova('2.93'));
     const connected = cloud.connect();
     for (let count = 0; count < 5; count += 1) await connected.api(NOVA, 'RegionOne');
     expect(cloud.asked.filter((asked) => asked.path === '/compute/v2.1/')).toHaveLength(1);
   });
 
-  it('lists its services, and gives none that the catalog lacks', async () => {
+  it('lists its services, and returns none that the catalog lacks', async () => {
     const connected = cloud.connect();
     const { registrations, unlisted } = await connected.registry();
     expect(registrations).toContainEqual(
@@ -179,7 +179,7 @@ describe('a cloud', () => {
     });
   });
 
-  it('refuses a region that the catalog does not know: its services would pass for absent, and so for done', async () => {
+  it('rejects an unknown region, whose services would be treated as absent', async () => {
     const connected = connectCloud({ ...cloud.credentials, regions: ['RegionTwo'] });
     const report = await failureOf(connected.registry());
     expect(report).toMatchObject({ code: 'openstack.region', class: 'Denied' });

@@ -69,7 +69,7 @@ it('the table has at least 60 files and 25 environments', () => {
   expect(Object.keys(outcomes)).toEqual(names);
 });
 
-it.each(Object.entries(cases))('%s is taken as openstack takes it', async (name, one) => {
+it.each(Object.entries(cases))('%s is read as the openstack client reads it', async (name, one) => {
   const ours = await tryOurs(one);
   const theirs = outcomes[name]?.newest;
   if (one.ours && 'refuses' in one.ours)

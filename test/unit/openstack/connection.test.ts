@@ -37,7 +37,7 @@ describe('Retry-After', () => {
     expect(slept).toEqual([2, 5]);
   });
 
-  it('that is longer is handed to the queue, and so is one that comes a third time', async () => {
+  it('that is longer is left to the queue, and so is a third one', async () => {
     answers([429, '120']);
     const api = await cloud.network({ sleep });
     expect(await failureOf(api.request('GET', '/v2.0/ports'))).toMatchObject({
@@ -75,7 +75,7 @@ describe('Retry-After', () => {
   });
 
   it.each([413, 429, 498])(
-    'of a second with %i lets also a POST wait within the call: it was not carried out',
+    'of a second with %i also repeats a POST within the call, because it was not carried out',
     async (status) => {
       answers([status, '1'], [201]);
       const api = await cloud.network({ sleep });
@@ -92,7 +92,7 @@ describe('Retry-After', () => {
     });
   });
 
-  it('of a 503 makes no POST go out twice, for the first may have been carried out', async () => {
+  it('of a 503 does not repeat a POST, because the first may have been carried out', async () => {
     answers([503, '1']);
     await failureOf((await cloud.network({ sleep })).request('POST', '/v2.0/ports'));
     expect(calls()).toHaveLength(1);
@@ -109,7 +109,7 @@ describe('a connection that breaks', () => {
     ['GET', 2, 3],
     ['HEAD', 2, 3],
     ['DELETE', 1, 2],
-  ] as const)('in a %s is tried again after %i resets', async (method, times, sent) => {
+  ] as const)('in a %s is retried after %i resets', async (method, times, sent) => {
     resetting(times);
     expect((await (await cloud.network()).request(method, '/v2.0/ports/1')).status).toBe(200);
     expect(calls()).toHaveLength(sent);
@@ -120,7 +120,7 @@ describe('a connection that breaks', () => {
     ['DELETE', 2],
     ['POST', 1],
     ['PUT', 1],
-  ] as const)('for good in a %s is Transient after %i tries', async (method, sent) => {
+  ] as const)('permanently in a %s is Transient after %i tries', async (method, sent) => {
     resetting(99);
     expect(await failureOf((await cloud.network()).request(method, '/v2.0/ports/1'))).toMatchObject(
       {
@@ -131,7 +131,7 @@ describe('a connection that breaks', () => {
     expect(calls()).toHaveLength(sent);
   });
 
-  it('within the body is no short answer', async () => {
+  it('within the body is not treated as a short answer', async () => {
     cloud.script = (_asked, response) => {
       response.writeHead(200, { 'content-type': 'application/json', 'content-length': '500' });
       response.write('{"ports": []}');
@@ -142,7 +142,7 @@ describe('a connection that breaks', () => {
     });
   });
 
-  it('or answers nothing in time is Transient with the code of a timeout', async () => {
+  it('or does not answer in time is Transient with the code of a timeout', async () => {
     cloud.script = () => undefined;
     const api = await cloud.network({ timeouts: { answer: 0.2 } });
     expect(await failureOf(api.request('DELETE', '/v2.0/ports/1'))).toMatchObject({
@@ -152,7 +152,7 @@ describe('a connection that breaks', () => {
     expect(calls()).toHaveLength(1);
   });
 
-  it('or drips its answer for ever ends, too', async () => {
+  it('or sends its answer without end reaches the time limit, too', async () => {
     cloud.script = (_asked, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
       const drip = setInterval(() => response.write(' '), 20);
@@ -165,7 +165,7 @@ describe('a connection that breaks', () => {
     });
   });
 
-  it('or speaks no HTTP is Transient', async () => {
+  it('or does not use HTTP is Transient', async () => {
     const garbage = createServer((socket) =>
       socket.once('data', () => socket.end('SSH-2.0-OpenSSH_9\r\n\r\n')),
     );
@@ -193,7 +193,7 @@ describe('a connection that breaks', () => {
     garbage.close();
   });
 
-  it('is used again for the next call while it stands', async () => {
+  it('is used again for the next call while it is open', async () => {
     const sockets = new Set<unknown>();
     cloud.script = (_asked, response) => {
       sockets.add(response.socket);

@@ -61,7 +61,7 @@ describe('credentials from OS_* variables', () => {
     });
   });
 
-  it('take ids without domains', () => {
+  it('accept ids without domains', () => {
     const credentials = read({
       OS_AUTH_URL: 'http://k/v3/',
       OS_USER_ID: 'u1',
@@ -90,7 +90,7 @@ describe('credentials from OS_* variables', () => {
       { name: 'app', user: { id: 'u1' }, secret: 's' },
     ],
   ])(
-    'take the application credential %o and no scope, for it brings its own',
+    'accept the application credential %o without a scope, because it has its own',
     (variables, expected) => {
       const credentials = read({
         OS_AUTH_URL: 'http://k/v3',
@@ -118,7 +118,7 @@ describe('credentials from OS_* variables', () => {
     ).toEqual(['admin']);
   });
 
-  it('take an empty variable for one that is not set', () => {
+  it('treat an empty variable as not set', () => {
     expect(complaint({ ...VARIABLES, OS_PASSWORD: '' })).toBe('OS_PASSWORD is missing');
     expect(read({ ...VARIABLES, OS_CLOUD: '', OS_REGION_NAME: '', OS_CACERT: '' }).regions).toEqual(
       [],
@@ -136,7 +136,7 @@ describe('credentials from clouds.yaml', () => {
     '/etc/openstack/secure.yaml': 'clouds: {prod: {auth: {password: fromSecureYaml}}}',
   };
 
-  it('are found in the home folder, with the password from secure.yaml', () => {
+  it('are read from the home folder, with the password from secure.yaml', () => {
     const credentials = read({ OS_CLOUD: 'prod' }, secure);
     expect(credentials.identity()).toEqual({
       methods: ['password'],
@@ -153,7 +153,7 @@ describe('credentials from clouds.yaml', () => {
     });
   });
 
-  it('are looked for in the working folder first, and only in OS_CLIENT_CONFIG_FILE when that is set', () => {
+  it('are read from the working folder first, and only from OS_CLIENT_CONFIG_FILE if it is set', () => {
     const other = (url: string) =>
       `clouds: {app: {auth: {auth_url: "${url}", application_credential_id: a, application_credential_secret: b}}}`;
     const all = {
@@ -170,7 +170,7 @@ describe('credentials from clouds.yaml', () => {
     );
   });
 
-  it('let OS_REGION_NAME, OS_INTERFACE and OS_PASSWORD stand beside OS_CLOUD', () => {
+  it('accept OS_REGION_NAME, OS_INTERFACE and OS_PASSWORD beside OS_CLOUD', () => {
     const credentials = read(
       {
         OS_CLOUD: 'prod',
@@ -184,7 +184,7 @@ describe('credentials from clouds.yaml', () => {
     expect(credentials.secret()).toBe('fromTheEnvironment');
   });
 
-  it('turn the check of certificates off only when told to', () => {
+  it('switch the check of certificates off only if a setting says so', () => {
     const tls = (lines: string) =>
       read(
         { OS_CLOUD: 'app' },

@@ -30,7 +30,7 @@ const serving = (answers: Record<string, unknown>) => {
 const gone = (message: string) => ({ error: { code: 404, message, title: 'Not Found' } });
 
 describe('whether an account exists', () => {
-  it('is what Keystone shows of it', async () => {
+  it('is read from Keystone', async () => {
     serving({ [`/projects/${P}`]: { project: project(P, { enabled: false, parent_id: 'q' }) } });
     expect(await cloud.connect().keystone.show('project', P)).toEqual({
       is: 'present',
@@ -58,7 +58,7 @@ describe('whether an account exists', () => {
     });
   });
 
-  it('is said of a project that acts as a domain as of the domain that it is', async () => {
+  it('is returned for a project that acts as a domain as for a domain', async () => {
     serving({
       '/projects/d1': {
         project: project('d1', { is_domain: true, domain_id: null, parent_id: null }),
@@ -70,7 +70,7 @@ describe('whether an account exists', () => {
     });
   });
 
-  it("is denied only by Keystone's own 404, which names the id", async () => {
+  it("is false only after Keystone's own 404, which contains the id", async () => {
     cloud.script = (_asked, response) => json(response, 404, gone(`Could not find project: ${P}.`));
     expect(await cloud.connect().keystone.show('project', P)).toEqual({ is: 'absent' });
   });
@@ -116,7 +116,7 @@ describe('whether an account exists', () => {
     [410, 'Gone'],
     [500, 'Transient'],
     [503, 'Transient'],
-  ])('is not known from a %i', async (status, expected) => {
+  ])('is unknown after a %i', async (status, expected) => {
     cloud.script = (_asked, response) =>
       json(response, status, gone(`Could not find project: ${P}.`));
     expect(await failureOf(cloud.connect().keystone.show('project', P))).toMatchObject({
@@ -137,7 +137,7 @@ describe('whether an account exists', () => {
 });
 
 describe('the lists of Keystone', () => {
-  it('hold the projects, without those that are domains', async () => {
+  it('contain the projects, without those that are domains', async () => {
     serving({
       '/projects': {
         projects: [project('a'), project('d9', { is_domain: true })],
@@ -149,7 +149,7 @@ describe('the lists of Keystone', () => {
     ]);
   });
 
-  it('are followed from page to page where Keystone has paging (2025.1 and later)', async () => {
+  it('are read over all pages if Keystone has paging (2025.1 and later)', async () => {
     serving({
       '/projects': {
         projects: [project('a')],
@@ -161,7 +161,7 @@ describe('the lists of Keystone', () => {
     expect((await cloud.connect().keystone.projects()).map((one) => one.id)).toEqual(['a', 'b']);
   });
 
-  it('that are cut by list_limit without a next page are an error', async () => {
+  it('that are truncated by list_limit without a next page are an error', async () => {
     serving({ '/projects': { projects: [project('a')], truncated: true, links: { next: null } } });
     const report = await failureOf(cloud.connect().keystone.projects());
     expect(report).toMatchObject({ class: 'Unexpected' });
@@ -169,7 +169,7 @@ describe('the lists of Keystone', () => {
     expect(report.advice).toContain('Increase list_limit in the configuration file of keystone');
   });
 
-  it('of users are asked for domain by domain where Keystone shows one domain only, as it does with a driver per domain', async () => {
+  it('of users are read domain by domain if Keystone lists one domain only, as with a driver per domain', async () => {
     serving({
       '/users': { users: [user('u1', 'd1')] },
       '/domains': { domains: ['d1', 'd2'].map((id) => ({ id, name: id, enabled: true })) },
@@ -179,7 +179,7 @@ describe('the lists of Keystone', () => {
     expect((await cloud.connect().keystone.users()).map((one) => one.id)).toEqual(['u1', 'u2']);
   });
 
-  it('are handed over page by page, each before the next one is asked for', async () => {
+  it('are returned page by page, each before the request for the next one', async () => {
     serving({
       '/projects': { projects: [project('a')], links: { next: '/v3/projects?marker=a' } },
       '/projects?marker=a': { projects: [project('b')], links: { next: null } },
@@ -196,7 +196,7 @@ describe('the lists of Keystone', () => {
     ]);
   });
 
-  it('are never handed over where a page is cut short by list_limit', async () => {
+  it('are never returned if a page is truncated by list_limit', async () => {
     serving({ '/projects': { projects: [project('a')], truncated: true, links: { next: null } } });
     const pages: unknown[] = [];
     const report = await failureOf(
@@ -208,7 +208,7 @@ describe('the lists of Keystone', () => {
     expect(pages).toEqual([]);
   });
 
-  it('of users are handed over domain by domain where Keystone shows one domain only', async () => {
+  it('of users are returned domain by domain if Keystone lists one domain only', async () => {
     serving({
       '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd1')] },
       '/domains': { domains: ['d1', 'd2'].map((id) => ({ id, name: id, enabled: true })) },
@@ -222,7 +222,7 @@ describe('the lists of Keystone', () => {
     expect([...seen]).toEqual(['u1', 'jane.doe@example.org', 'u2']);
   });
 
-  it('of users hold those of LDAP, whose ids may be any text', async () => {
+  it('of users contain those of LDAP, whose ids may be any text', async () => {
     serving({
       '/users': { users: [user('u1', 'd1'), user('jane.doe@example.org', 'd2'), user('u3', 'd2')] },
     });
@@ -233,7 +233,7 @@ describe('the lists of Keystone', () => {
     ]);
   });
 
-  it('of members hold each user of a project once, however many roles, and no role on a domain or the system', async () => {
+  it('of members contain each user of a project once, and no role on a domain or the system', async () => {
     const role_assignments = [
       { user: { id: 'u1' }, role: { id: 'r1' }, scope: { project: { id: P } } },
       {
@@ -251,7 +251,7 @@ describe('the lists of Keystone', () => {
     expect(Object.fromEntries(query ?? [])).toEqual({ effective: 'true', 'scope.project.id': P });
   });
 
-  it('of the users of a group are ids', async () => {
+  it('of the users of a group contain ids', async () => {
     serving({ '/groups/g1/users': { users: [user('u1', 'd1'), user('u2', 'd1')] } });
     expect(await cloud.connect().keystone.groupMembers('g1')).toEqual(['u1', 'u2']);
   });

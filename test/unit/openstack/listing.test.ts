@@ -87,7 +87,7 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
       [9, 3],
       [10, 1],
       [5, 1000],
-    ])('brings all of %i rows at %i a page, each once', async (count, limit) => {
+    ])('returns all of %i rows at %i a page, each once', async (count, limit) => {
       const all = resources(count);
       cloud.script = (asked, response) => STYLES[paging](asked, response, all);
       expect(await ports(paging, { limit })).toEqual({ rows: all, more: false });
@@ -112,14 +112,14 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
       }
     });
 
-    it('stops where the caller has enough, and says that there is more', async () => {
+    it('stops when the caller has enough rows, and reports that there are more', async () => {
       cloud.script = (asked, response) => STYLES[paging](asked, response, resources(50));
       const { rows, more } = await ports(paging, { limit: 4, atMost: 10 });
       expect([rows.length >= 10, rows.length < 20, more]).toEqual([true, true, true]);
       expect(await ports(paging, { atMost: 5000 })).toEqual({ rows: resources(50), more: false });
     });
 
-    it('that goes round in a circle ends with an error', async () => {
+    it('whose pages repeat ends with an error', async () => {
       cloud.script = (asked, response) => {
         asked.query.delete('marker');
         asked.query.delete('offset');
@@ -134,7 +134,7 @@ describe.each(['marker', 'next', 'offset', 'total', 'swift'] as const)(
   },
 );
 
-it('links under the name of one thing are followed, too, as Cinder has them for groups and volume types', async () => {
+it('links with the singular name of the resource are followed, too, as in Cinder for groups and volume types', async () => {
   cloud.script = (asked, response) => {
     const isFirst = asked.query.get('marker') === null;
     const link = { group_links: [{ rel: 'next', href: 'http://x/v3/groups?marker=t001' }] };
@@ -192,7 +192,7 @@ describe('"cannot list" is never "empty":', () => {
     serving((response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Log in</h1>'),
     );
-    // A maintenance: it passes, and is dead-lettered only when it lasts.
+    // A maintenance page: it is retried, and dead-lettered only when it lasts.
     expect(await failureOf(ports('marker'))).toMatchObject({
       code: 'neutron.answer.page',
       class: 'Transient',
@@ -227,7 +227,7 @@ describe('"cannot list" is never "empty":', () => {
     expect(await failureOf(ports('marker'))).toMatchObject({ class: expected });
   });
 
-  it('more pages where all was asked for at once are an error', async () => {
+  it('further pages of a list without paging are an error', async () => {
     serving((response) =>
       json(response, 200, {
         ports: resources(1),
@@ -238,7 +238,7 @@ describe('"cannot list" is never "empty":', () => {
     expect(pages()[0]?.query.has('limit')).toBe(false);
   });
 
-  it('a listing whose URL is not there says so, and not that nothing is to be done', async () => {
+  it('a list whose URL does not exist is an error, and not an empty list', async () => {
     serving((response) =>
       json(response, 404, { NeutronError: { message: 'The resource could not be found.' } }),
     );
@@ -248,7 +248,7 @@ describe('"cannot list" is never "empty":', () => {
   });
 });
 
-describe('a row that is removed while the pages are read', () => {
+describe('a row that is removed between two pages', () => {
   const vanishing = (status: number, times: number) => {
     let vanished = 0;
     cloud.script = (asked, response) => {
@@ -262,14 +262,14 @@ describe('a row that is removed while the pages are read', () => {
   };
 
   it.each([400, 404])(
-    'makes the listing begin anew when the service answers %i to it',
+    'restarts the list when the service answers %i to its marker',
     async (status) => {
       vanishing(status, 2);
       expect(await ports('marker', { limit: 2 })).toEqual({ rows: resources(5), more: false });
     },
   );
 
-  it('again and again is Transient, not empty', async () => {
+  it('repeatedly is Transient, not empty', async () => {
     vanishing(400, 99);
     expect(await failureOf(ports('marker', { limit: 2 }))).toMatchObject({
       code: 'neutron.answer.changed',
@@ -278,7 +278,7 @@ describe('a row that is removed while the pages are read', () => {
   });
 });
 
-it('a page goes on where its link says: key pairs have no id of their own', async () => {
+it('the next page is read from the link, because key pairs have no id', async () => {
   cloud.script = (asked, response) => {
     const first = asked.query.get('marker') === null;
     const ports_links = first ? [{ rel: 'next', href: 'http://x/?marker=the%20name' }] : [];
@@ -293,7 +293,7 @@ it('a page goes on where its link says: key pairs have no id of their own', asyn
   expect(read.rows).toEqual([{ keypair: { name: null } }, { keypair: { name: 'the name' } }]);
 });
 
-it("Cinder's links to the next page are found under the name of one thing: group_links of groups", async () => {
+it("Cinder's links to the next page are read from the singular name: group_links of groups", async () => {
   cloud.script = (asked, response) => {
     const more =
       asked.query.get('marker') === null
@@ -304,7 +304,7 @@ it("Cinder's links to the next page are found under the name of one thing: group
   expect((await ports('marker')).rows).toHaveLength(2);
 });
 
-it("Trove's links to the next page are simply called links; its marker counts rows. They are followed, and not overlooked where all was asked for at once", async () => {
+it("Trove's links to the next page, which have the name links and a marker that counts rows, are followed, and rejected in a list without paging", async () => {
   cloud.script = (asked, response) => {
     const from = Number(asked.query.get('marker') ?? 0);
     const more =
@@ -315,8 +315,8 @@ it("Trove's links to the next page are simply called links; its marker counts ro
   expect(await failureOf(ports('none'))).toMatchObject({ code: 'neutron.answer.unexpected' });
 });
 
-describe('a listing that says how many rows there are in all', () => {
-  it('goes on at pages that are shorter than asked for, and asks no more than it needs', async () => {
+describe('a list with the total number of rows', () => {
+  it('continues after pages that are shorter than requested, and reads no unnecessary page', async () => {
     cloud.script = (asked, response) => {
       const from = Number(asked.query.get('offset') ?? 0);
       json(response, 200, { ports: resources(7).slice(from, from + 3), total: 7 });
@@ -325,7 +325,7 @@ describe('a listing that says how many rows there are in all', () => {
     expect(pages()).toHaveLength(3);
   });
 
-  it('is not believed when it shows fewer, and not when it does not say', async () => {
+  it('is an error when it has fewer rows, or no total', async () => {
     cloud.script = (asked, response) =>
       json(response, 200, { ports: asked.query.has('offset') ? [] : resources(3), total: 7 });
     expect(await failureOf(ports('total'))).toMatchObject({
@@ -346,7 +346,7 @@ describe("Swift's listings", () => {
     return swift.list('/box', { row: z.looseObject({}), paging: 'swift', ...more });
   };
 
-  it('are asked for as JSON and go on after the name of the last row, whatever it is made of', async () => {
+  it('are requested as JSON and continue after the name of the last row, whatever characters it has', async () => {
     const names = ['a/b ü%?', '..', 'z&marker=x'];
     cloud.script = (asked, response) => {
       expect(asked.query.get('format')).toBe('json');
@@ -357,7 +357,7 @@ describe("Swift's listings", () => {
     expect((await box({ limit: 1 })).rows).toEqual(names.map((name) => ({ name })));
   });
 
-  it('go on among the versions of one object, which share its name', async () => {
+  it('continue among the versions of one object, which share its name', async () => {
     const versions = ['3', '2', '1'].map((version_id) => ({ name: 'o', version_id }));
     cloud.script = (asked, response) => {
       const at = asked.query.get('version_marker');
@@ -370,7 +370,7 @@ describe("Swift's listings", () => {
     expect((await box({ limit: 1, query: { versions: '' } })).rows).toEqual(versions);
   });
 
-  it('without names can not be gone on with', async () => {
+  it('without names are an error, because they cannot be continued', async () => {
     cloud.script = (_asked, response) => json(response, 200, [{}]);
     expect(await failureOf(box())).toMatchObject({ class: 'Unexpected' });
   });

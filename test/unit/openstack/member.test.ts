@@ -48,7 +48,7 @@ function setUp(roles: readonly string[]) {
 }
 
 describe('a session on a project with the role member alone', () => {
-  it('logs in with one credential for many calls, restricted to that role and in time', async () => {
+  it('logs in with one credential for many calls, which is restricted to that role and expires', async () => {
     const { session, posted, opened } = setUp(['admin', 'member', 'reader']);
     const tokens = await Promise.all([session.token(), session.token(), session.token()]);
     expect(tokens.map(({ value }) => value())).toEqual(['member-1', 'member-1', 'member-1']);
@@ -74,7 +74,7 @@ describe('a session on a project with the role member alone', () => {
     expect(opened[0]?.scope).toBeUndefined();
   });
 
-  it('asks Keystone for nothing where the own token does not carry the role', async () => {
+  it('sends no request to Keystone if its own token does not have the role', async () => {
     const { session, posted } = setUp(['admin']);
     await expect(session.token()).rejects.toMatchObject({
       report: { code: 'keystone.login.member', class: 'Denied' },
@@ -82,7 +82,7 @@ describe('a session on a project with the role member alone', () => {
     expect(posted).toEqual([]);
   });
 
-  it('makes another credential when the first one is refused, once for one refusal', async () => {
+  it('creates one new credential for each refusal', async () => {
     const { session, posted } = setUp(['member']);
     const first = await session.token();
     const second = await session.replace(first);
@@ -91,7 +91,7 @@ describe('a session on a project with the role member alone', () => {
     expect(posted).toHaveLength(2);
   });
 
-  it('tries again after a refusal of Keystone', async () => {
+  it('retries after a refusal of Keystone', async () => {
     const { session, answers } = setUp(['member']);
     answers.push(new Error('403'));
     await expect(session.token()).rejects.toThrow('403');

@@ -20,14 +20,14 @@ const classOf = (ask: () => unknown): string | undefined => {
   return undefined;
 };
 
-describe('a service that says in headers what it speaks', () => {
+describe('a service that has its versions in headers', () => {
   const speaks = (lowest: string, highest: string) =>
     answer(LINKS, {
       'OpenStack-API-Minimum-Version': lowest,
       'OpenStack-API-Maximum-Version': highest,
     });
 
-  it('is spoken to in the highest microversion that both know', () => {
+  it('is called with the highest microversion that both sides support', () => {
     expect(negotiate(speaks('container 1.1', 'container 1.36'), WANTED, WHERE)).toEqual({
       version: '1.36',
       api: '',
@@ -35,7 +35,7 @@ describe('a service that says in headers what it speaks', () => {
     expect(negotiate(speaks('1.1', '1.51'), WANTED, WHERE)).toMatchObject({ version: '1.40' });
   });
 
-  it('that is too old, or too new, is not spoken to', () => {
+  it('that is too old or too new is not called', () => {
     expect(classOf(() => negotiate(speaks('container 1.1', 'container 1.9'), WANTED, WHERE))).toBe(
       'Unsupported',
     );
@@ -44,12 +44,12 @@ describe('a service that says in headers what it speaks', () => {
     ).toBe('Unsupported');
   });
 
-  it('and says it nowhere is not guessed at', () => {
+  it('but does not send the headers is an error', () => {
     expect(classOf(() => negotiate(answer(LINKS), WANTED, WHERE))).toBe('Unexpected');
     expect(classOf(() => negotiate(answer({ versions: [] }), WANTED, WHERE))).toBe('Unexpected');
   });
 
-  it('is believed less than a document', () => {
+  it('has its version document preferred over the headers', () => {
     const document = {
       versions: [
         {

@@ -47,8 +47,8 @@ const deny = (method: string, path: RegExp, rule: string) =>
     },
   });
 
-describe('what Keystone is asked before a project is emptied', () => {
-  it('changes nothing in Keystone, whatever it finds', async () => {
+describe('the checks in Keystone before a project is emptied', () => {
+  it('change nothing in Keystone, whatever they find', async () => {
     const before = stored();
     expect(await run()).toEqual({ refusals: [], unknown: [] });
     project.enabled = false;
@@ -59,7 +59,7 @@ describe('what Keystone is asked before a project is emptied', () => {
     expect(stored()).toEqual(before);
   });
 
-  it('names the id of a real project in no deletion', async () => {
+  it('send no deletion with the id of a real project', async () => {
     await run();
     const deletions = rehearsal.calls.filter(({ method }) => method === 'DELETE');
     expect(deletions.length).toBeGreaterThan(0);
@@ -76,7 +76,7 @@ describe('what Keystone is asked before a project is emptied', () => {
     ['a child, enabled', () => add('kid', project.id), 'kid (kid0000)'],
     ['a child, disabled', () => Object.assign(add('kid', project.id), { enabled: false }), 'kid'],
     ['a disabled domain', () => Object.assign(domain, { enabled: false }), 'domain market0000'],
-  ])('finds %s', async (_, make, message) => {
+  ])('find %s', async (_, make, message) => {
     make();
     expect(await run()).toEqual({
       refusals: [
@@ -109,7 +109,7 @@ describe('what Keystone is asked before a project is emptied', () => {
     ['PATCH', /\/projects\/shop0000$/, 'update_project'],
     ['DELETE', /\/projects\/[0-9a-f]{32}$/, 'delete_project'],
     ['DELETE', /\/roles\//, 'revoke_grant'],
-  ])('finds a policy that forbids %s %s', async (method, path, rule) => {
+  ])('find a policy that forbids %s %s', async (method, path, rule) => {
     deny(method, path, rule);
     const { refusals, unknown } = await run();
     expect(refusals).toEqual([
@@ -121,7 +121,7 @@ describe('what Keystone is asked before a project is emptied', () => {
     expect(unknown).toEqual([]);
   });
 
-  it('tells as unknown what a policy that compares domains says of no project', async () => {
+  it('report as unknown the result of a policy that compares domains', async () => {
     deny('PATCH', /\/projects\/[0-9a-f]{32}$/, 'update_project');
     deny('DELETE', /\/projects\/[0-9a-f]{32}$/, 'delete_project');
     expect(await run()).toEqual({
@@ -130,12 +130,12 @@ describe('what Keystone is asked before a project is emptied', () => {
     });
   });
 
-  it('tells as unknown a domain that Keystone does not show', async () => {
+  it('report as unknown a domain that Keystone does not show', async () => {
     deny('GET', /\/domains\/market0000/, 'get_domain');
     expect(await run()).toEqual({ refusals: [], unknown: [expect.stringContaining('domain')] });
   });
 
-  it('asks with the real user where a policy compares the user of a role', async () => {
+  it('use the real user if a policy compares the user of a role', async () => {
     const [admin] = rehearsal.state.identity.users.where(({ name }) => name === 'admin');
     deny('DELETE', new RegExp(`/users/(?!${admin?.id})[^/]+/roles/`), 'revoke_grant');
     expect(await run()).toEqual({ refusals: [], unknown: [] });
@@ -143,7 +143,7 @@ describe('what Keystone is asked before a project is emptied', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('finds that an application credential gives no token on an enabled project', async () => {
+  it('find that an application credential gives no token on an enabled project', async () => {
     const bound = connect(rehearsal.applicationCredentials);
     const { refusals } = await run(bound);
     expect(refusals).toMatchObject([
@@ -154,7 +154,7 @@ describe('what Keystone is asked before a project is emptied', () => {
     await bound.close();
   });
 
-  it('throws while Keystone does not answer, and for a project that is gone', async () => {
+  it('throw while Keystone does not answer, and for a project that is gone', async () => {
     const away = rehearsal.faults.inject({
       service: 'keystone',
       path: /parent_id/,

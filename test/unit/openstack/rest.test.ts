@@ -19,7 +19,7 @@ afterEach(() => cloud.close());
 const calls = () => cloud.asked.filter((asked) => !asked.path.startsWith('/identity'));
 
 describe('a call', () => {
-  it('carries token, user agent and JSON, and brings back JSON, headers and the request id', async () => {
+  it('sends token, user agent and JSON, and returns JSON, headers and the request id', async () => {
     cloud.script = (_asked, response) =>
       json(response, 202, { id: 1 }, { 'x-openstack-request-id': 'req-7', 'x-mark': 'yes' });
     const api = await cloud.network({ userAgent: 'sweeper/1' });
@@ -43,7 +43,7 @@ describe('a call', () => {
   });
 
   it.each(['..', '.', 'a/../b', 'a/', '/a', 'a//b', 'a/.', '%2e%2e/a/'])(
-    'puts no id into a path that a server on the way may take for another one: %s',
+    'rejects an id that a server may read as another path: %s',
     async (id) => {
       cloud.script = (_asked, response) => response.writeHead(204).end();
       const api = await cloud.network();
@@ -70,7 +70,7 @@ describe('a call', () => {
   );
 
   it.each([' a', 'a ', 'Łódź', 'é', 'a\nX-Other: b'])(
-    'sends no header that would arrive as another text: %j',
+    'rejects a header that would arrive as another text: %j',
     async (id) => {
       cloud.script = (_asked, response) => response.writeHead(204).end();
       const api = await cloud.network();
@@ -81,7 +81,7 @@ describe('a call', () => {
     },
   );
 
-  it("sends a path as it is written: an object named '..' is not its container", async () => {
+  it("sends a path unchanged, so that an object named '..' is not read as its container", async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
     const swift = await cloud
       .connect()
@@ -97,7 +97,7 @@ describe('a call', () => {
     ]);
   });
 
-  it('goes to the account of another project when told to, but never to another host', async () => {
+  it('uses the account of another project if requested, but never another host', async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
     const swift = await cloud
       .connect()
@@ -113,7 +113,7 @@ describe('a call', () => {
   });
 
   it.each(['/network', '/network/', '/network/v2.0', '/network/v2.0/', '/v2.0'])(
-    'reaches the same ports when the catalog has Neutron as %s',
+    'calls the same ports when the catalog has Neutron as %s',
     async (path) => {
       cloud.script = (_asked, response) => json(response, 200, { ports: [] });
       const api = await cloud.network();
@@ -122,7 +122,7 @@ describe('a call', () => {
     },
   );
 
-  it('leaves at most as many open at a time as the service allows, and the settings win', async () => {
+  it('runs at most as many at a time as the service allows, and the settings take precedence', async () => {
     let open = 0;
     let most = 0;
     cloud.script = async (_asked, response) => {
@@ -141,7 +141,7 @@ describe('a call', () => {
     expect(most).toBe(2);
   });
 
-  it("takes the caller's headers instead of its own, but for the token", async () => {
+  it("uses the caller's headers instead of its own, except for the token", async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
     const headers = {
       Accept: 'text/plain',
@@ -157,7 +157,7 @@ describe('a call', () => {
     });
   });
 
-  it("is counted in Swift without the customer's words", async () => {
+  it("is counted in Swift without the customer's names", async () => {
     cloud.script = (_asked, response) => response.writeHead(204).end();
     const seen: Call[] = [];
     const SWIFT = { ...NETWORK, name: ServiceName.parse('swift'), catalogTypes: ['object-store'] };
@@ -227,7 +227,7 @@ describe('a status', () => {
     expect(report.advice).not.toBe('');
   });
 
-  it('that the caller accepts is an answer', async () => {
+  it('that the caller accepts is returned', async () => {
     cloud.script = (_asked, response) => json(response, 404, { no: 1 });
     expect(
       await (await cloud.network()).request('GET', '/v2.0/quotas/1', { accept: [404] }),
@@ -237,7 +237,7 @@ describe('a status', () => {
     });
   });
 
-  it('of a redirect is not followed, for the token would go along', async () => {
+  it('of a redirect is not followed, because the token would be sent along', async () => {
     cloud.script = (_asked, response) =>
       response.writeHead(302, { location: `${cloud.origin}/elsewhere?secret=1` }).end();
     const report = await failureOf((await cloud.network()).request('GET', '/v2.0/ports'));
@@ -248,8 +248,8 @@ describe('a status', () => {
   });
 });
 
-describe("the service's own words", () => {
-  const said = async (body: string, type = 'application/json') => {
+describe('the error message of the service', () => {
+  const messageOf = async (body: string, type = 'application/json') => {
     cloud.script = (_asked, response) =>
       response.writeHead(400, { 'content-type': type }).end(body);
     const { message } = await failureOf((await cloud.network()).request('GET', '/v2.0/ports'));
@@ -289,8 +289,8 @@ describe("the service's own words", () => {
     ],
     [
       'placement and magnum',
-      '{"errors": [{"status": 404, "title": "Not Found", "detail": "No such thing"}]}',
-      'No such thing',
+      '{"errors": [{"status": 404, "title": "Not Found", "detail": "No such resource"}]}',
+      'No such resource',
     ],
     [
       'octavia',
@@ -326,20 +326,20 @@ describe("the service's own words", () => {
     ['an unknown shape', '{"code": 5, "list": [1, 2]}', ''],
     ['broken JSON', '{"error": {"message": "half', '{"error": {"message": "half'],
     ['nothing', '', ''],
-  ])('are found in the JSON of %s', async (_of, body, expected) => {
-    expect(await said(body)).toBe(expected);
+  ])('is found in the JSON of %s', async (_of, body, expected) => {
+    expect(await messageOf(body)).toBe(expected);
   });
 
-  it('are found in HTML and in plain text, on one line of at most 300 characters', async () => {
+  it('is found in HTML and in plain text, on one line of at most 300 characters', async () => {
     const html =
       '<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1>Image x is protected &amp; cannot be deleted.<br /><br />\n</body></html>';
-    expect(await said(html, 'text/html')).toBe('Image x is protected & cannot be deleted.');
-    expect(await said('two\nlines', 'text/plain')).toBe('two lines');
-    const long = await said(`{"error":{"message":"${'y'.repeat(5000)}"}}`);
+    expect(await messageOf(html, 'text/html')).toBe('Image x is protected & cannot be deleted.');
+    expect(await messageOf('two\nlines', 'text/plain')).toBe('two lines');
+    const long = await messageOf(`{"error":{"message":"${'y'.repeat(5000)}"}}`);
     expect(long).toHaveLength(300);
   });
 
-  it("come with Swift's transaction id where there is no other", async () => {
+  it("has Swift's transaction id if there is no other", async () => {
     cloud.script = (_asked, response) =>
       response
         .writeHead(409, { 'x-trans-id': 'tx12' })
@@ -352,7 +352,7 @@ describe("the service's own words", () => {
   });
 });
 
-it('an answer that says JSON and is not is half an answer', async () => {
+it('an answer with the type JSON and another content is incomplete', async () => {
   cloud.script = (_asked, response) =>
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"ports": [{"id"');
   expect(await failureOf((await cloud.network()).request('GET', '/v2.0/ports'))).toMatchObject({

@@ -60,7 +60,7 @@ beforeEach(async () => {
 });
 afterEach(() => cloud.close());
 
-describe('a login that is in a secret', () => {
+describe('a password that is stored in a secret', () => {
   it('is read again when Keystone refuses it, and the call succeeds with the new password', async () => {
     const connected = await connect();
     const api = await connected.api(NETWORK, 'RegionOne');
@@ -88,7 +88,7 @@ describe('a login that is in a secret', () => {
     await connected.close();
   });
 
-  it('that Keystone refuses for good is no storm of reads and logins', async () => {
+  it('that Keystone refuses permanently causes few reads and logins', async () => {
     const connected = await connect();
     accepted = 'unknown';
     for (let n = 0; n < 5; n += 1) {

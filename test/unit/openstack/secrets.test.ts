@@ -93,7 +93,7 @@ const CASES: Record<string, (cloud: ScriptedCloud) => void> = {
 };
 
 /**
- * What is nobody's but his whose it is: another user's password in an error that repeats a request.
+ * Secrets of others: for example another user's password in an error that repeats a request.
  */
 for (const [what, text] of Object.entries(TEXTS_WITH_SECRET)) {
   CASES[`a service that says ${what} in its error`] = (c) => {
@@ -118,7 +118,7 @@ CASES['a long error that is cut off in the middle of a password'] = (c) => {
 };
 
 it.each(Object.entries(CASES))(
-  '%s shows neither token nor password in any part of the error',
+  '%s: no part of the error has the token or the password',
   async (_name, misbehave) => {
     misbehave(cloud);
     const calls: Call[] = [];

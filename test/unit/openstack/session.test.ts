@@ -40,7 +40,7 @@ describe('one login', () => {
     });
   });
 
-  it('is renewed at half of its life, beside the calls and long before its end', async () => {
+  it('is renewed after half of its lifetime, without a delay for calls', async () => {
     const api = await cloud.network({ clock });
     time += 29 * 60_000;
     await api.request('GET', '/v2.0/ports');
@@ -52,7 +52,7 @@ describe('one login', () => {
     expect(logins()).toBe(2);
   });
 
-  it('serves on while Keystone is away, until its end; then the failure is said', async () => {
+  it('is used until its end while Keystone is down, and is then an error', async () => {
     const api = await cloud.network({ clock });
     cloud.login = (_asked, response) =>
       json(response, 503, { error: { code: 503, message: 'down for maintenance' } });
@@ -67,7 +67,7 @@ describe('one login', () => {
     expect((await api.request('GET', '/v2.0/ports')).status).toBe(200);
   });
 
-  it('does not depend on the clocks of Keystone and of this machine agreeing', async () => {
+  it('works with different clocks of Keystone and this machine', async () => {
     time = Date.parse('2001-01-01T00:00:00Z');
     const api = await cloud.network({ clock });
     await api.request('GET', '/v2.0/ports');
@@ -78,7 +78,7 @@ describe('one login', () => {
 });
 
 describe('a 401', () => {
-  it('is answered with one new login for all calls that met it, and each call is made again', async () => {
+  it('causes one new login for all its calls, and each call is repeated', async () => {
     const api = await cloud.network();
     cloud.valid.clear();
     const answers = await Promise.all(
@@ -88,7 +88,7 @@ describe('a 401', () => {
     expect(logins()).toBe(2);
   });
 
-  it('to a fresh token, too, is Denied and starts no storm of logins', async () => {
+  it('for a new token is Denied and causes no further logins', async () => {
     const api = await cloud.network({ clock });
     cloud.script = (_asked, response) =>
       json(response, 401, {
@@ -105,7 +105,7 @@ describe('a 401', () => {
 });
 
 describe('a login that fails', () => {
-  it('for a wrong password is Denied, names the request and says where the credentials came from', async () => {
+  it('for a wrong password is Denied, with the request id and the source of the credentials', async () => {
     cloud.login = (_asked, response) =>
       json(
         response,
@@ -125,7 +125,7 @@ describe('a login that fails', () => {
   });
 
   it.each([200, 301, 404, 405])(
-    'with %i is a wrong URL, for only a 201 comes from Keystone',
+    'with %i is a wrong URL, because Keystone answers 201',
     async (status) => {
       cloud.login = (_asked, response) =>
         response
@@ -137,7 +137,7 @@ describe('a login that fails', () => {
     },
   );
 
-  it.each([500, 503, 429])('with %i is Transient and tried again', async (status) => {
+  it.each([500, 503, 429])('with %i is Transient and retried', async (status) => {
     cloud.login = (_asked, response) => json(response, status, {}, { 'retry-after': '30' });
     const connected = cloud.connect();
     expect(await failureOf(connected.ownProject())).toMatchObject({
@@ -149,7 +149,7 @@ describe('a login that fails', () => {
     expect((await connected.ownProject()).name).toBe('cleaner');
   });
 
-  it('because nothing listens is Transient and says so', async () => {
+  it('without a listener is Transient and has the reason', async () => {
     await cloud.close();
     const connected = connectCloud(cloud.credentials);
     const report = await failureOf(connected.ownProject());
@@ -174,7 +174,7 @@ describe('a login that fails', () => {
   });
 });
 
-it('an API on a project says which project its token is on, even when Keystone gave another one than was asked for', async () => {
+it('an API on a project has the project of its token, even if Keystone returned another one than requested', async () => {
   const api = await cloud.connect().api(NETWORK, 'RegionOne', ProjectId.parse('asked-for'));
   expect(api?.ownProject).toBe(OWN_PROJECT);
 });

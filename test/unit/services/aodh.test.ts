@@ -20,18 +20,18 @@ const asked = (method: string) =>
   stage.rehearsal.calls.filter((call) => call.service === 'aodh' && call.method === method);
 
 describe('Aodh, emptied of one project', () => {
-  it('takes every alarm after the project’s death, whatever becomes of their trusts', async () => {
+  it('removes every alarm after the project is deleted, whatever the state of its trust', async () => {
     await stage.deleteProject();
     const report = await stage.clean(aodh);
     expect(report.outcome).toEqual({ is: 'finished' });
     expect(report.counts).toEqual({ 'aodh.alarm': { listed: 3, gone: 3, left: 0 } });
     expect(stage.left('aodh')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
-    // One look, three removals, one of them looked after, one look that found nothing.
+    // One list, three removals, one of them read again, one list that is empty.
     expect([asked('GET').length, asked('DELETE').length]).toEqual([3, 3]);
   });
 
-  it('finds all of many alarms of the same moment', async () => {
+  it('lists all alarms when many have the same timestamp', async () => {
     for (let n = 0; n < 1500; n += 1)
       tables().alarms.add({
         id: uuid(),
@@ -45,7 +45,7 @@ describe('Aodh, emptied of one project', () => {
     expect(report.counts).toMatchObject({ 'aodh.alarm': { listed: 1503 } });
   });
 
-  it('does not call an alarm gone that an error left behind', async () => {
+  it('does not report an alarm as removed when its deletion failed', async () => {
     stage.rehearsal.faults.inject({
       service: 'aodh',
       method: 'DELETE',
@@ -59,7 +59,7 @@ describe('Aodh, emptied of one project', () => {
     expect(stage.left('aodh')).toHaveLength(3);
   });
 
-  it('does not ask after an alarm when Aodh asks for patience', async () => {
+  it('does not read an alarm again when Aodh limits the calls', async () => {
     stage.rehearsal.faults.inject({
       service: 'aodh',
       method: 'DELETE',
@@ -69,13 +69,13 @@ describe('Aodh, emptied of one project', () => {
     expect(asked('GET')).toHaveLength(1);
   });
 
-  it('makes no quota row by looking', async () => {
+  it('creates no quota row by listing', async () => {
     await stage.plan(aodh);
     await stage.clean(aodh);
     expect(tables().quotas.all()).toEqual([]);
   });
 
-  it('comes before all that its alarms may scale', () => {
+  it('runs before every service that its alarms may scale', () => {
     expect(dependentsOf(aodh)).toEqual(
       expect.arrayContaining(['heat', 'nova', 'neutron', 'mistral']),
     );
@@ -84,7 +84,7 @@ describe('Aodh, emptied of one project', () => {
 });
 
 describe('Aodh, after a user was deleted', () => {
-  it('says which alarms of living projects acted with a trust of his, and touches none', async () => {
+  it('reports the alarms of existing projects that use a trust of the user, and changes none', async () => {
     const api = await stage.cloud.api(aodh, 'RegionOne');
     if (!api) throw new TypeError('the catalog has no aodh');
     const user = UserId.parse(stage.control.userId);

@@ -4,7 +4,7 @@ import { uuid } from '../../cloud/world.ts';
 import { Stage } from './emptying.ts';
 import { testServiceContract } from './service-contract.ts';
 
-// No row of Barbican says whose it is: see the service file.
+// No row of Barbican names its owner: see the service file.
 testServiceContract(barbican, { with: [fake], asynchronous: false, ownerInRow: false });
 
 let stage: Stage;
@@ -32,7 +32,7 @@ const asked = (method: string, path: RegExp) =>
 const quotaOf = (project: string) => barbicanIn(stage.rehearsal.state).quotas.get(project);
 
 describe('Barbican, emptied while the project lives', () => {
-  it('takes orders, containers and secrets in this turn: private ones and such with consumers, too', async () => {
+  it('removes orders, containers and secrets in this order, also private secrets and secrets with consumers', async () => {
     await open();
     const report = await stage.preDelete(barbican);
     expect(report.outcome).toEqual({ is: 'finished' });
@@ -44,11 +44,11 @@ describe('Barbican, emptied while the project lives', () => {
     });
     expect(stage.left('barbican')).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
-    const turns = asked('DELETE', /v1/).map((call) => call.path.split('/')[2]);
-    expect(turns).toEqual([...turns].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b)));
+    const order = asked('DELETE', /v1/).map((call) => call.path.split('/')[2]);
+    expect(order).toEqual([...order].sort((a, b) => ORDER.indexOf(a) - ORDER.indexOf(b)));
   });
 
-  it('finds each of many secrets once, on all pages', async () => {
+  it('lists each secret once over many pages', async () => {
     await open();
     for (let n = 0; n < 247; n += 1) addSecret({ created_at: 1000 });
     const report = await stage.preDelete(barbican);
@@ -57,12 +57,12 @@ describe('Barbican, emptied while the project lives', () => {
     expect(stage.left('barbican')).toEqual([]);
     expect(asked('DELETE', /secrets/)).toHaveLength(250);
     // Three pages, one for the two rows that had changed places with another between the pages, and
-    // a look that found nothing.
+    // a list that is empty.
     expect(asked('GET', /secrets/)).toHaveLength(5);
     expect(asked('GET', /secrets.*sort=created/)).toHaveLength(5);
   });
 
-  it('removes nothing with a token on another project, whatever that project has', async () => {
+  it('removes nothing with a token on another project', async () => {
     await open();
     const own = await stage.cloud.ownProject();
     addSecret({ project_id: own.id });
@@ -79,7 +79,7 @@ describe('Barbican, emptied while the project lives', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('is not held up by an expired secret, which no call shows or removes', async () => {
+  it('finishes although a secret is expired, which no call shows or removes', async () => {
     await open();
     addSecret({ name: 'expired', expires_at: stage.rehearsal.state.clock.now() - 1 });
     expect((await stage.preDelete(barbican)).outcome).toEqual({ is: 'finished' });
@@ -87,7 +87,7 @@ describe('Barbican, emptied while the project lives', () => {
     expect(barbican.releases.join(' ')).toContain('expired secrets');
   });
 
-  it('believes no listing with a reference that is no id', async () => {
+  it('rejects a list with a reference that contains no id', async () => {
     await open();
     addSecret({ id: '????' });
     const report = await stage.preDelete(barbican);
@@ -101,13 +101,13 @@ describe('Barbican, emptied while the project lives', () => {
     ).toHaveLength(4);
   });
 
-  it('finds an API whose endpoint names the version', async () => {
+  it('uses an endpoint that contains the version', async () => {
     await open({ ...fake, endpoint: { type: 'key-manager', path: '/v1' } });
     expect((await stage.preDelete(barbican)).outcome).toEqual({ is: 'finished' });
     expect(stage.left('barbican')).toEqual([]);
   });
 
-  it('stops and calls the operator when a removal is refused', async () => {
+  it('stops and reports to the operator when a removal is refused', async () => {
     await open();
     stage.rehearsal.faults.inject({
       service: 'barbican',
@@ -130,7 +130,7 @@ describe('the quota of a project in Barbican', () => {
       effect: { does: 'answer', status: 403 },
     });
 
-  it('is left, and that is said, where only key-manager:service-admin sees it', async () => {
+  it('is left and reported if only the role key-manager:service-admin can read it', async () => {
     await open();
     refuse('GET');
     const report = await stage.preDelete(barbican);
@@ -145,7 +145,7 @@ describe('the quota of a project in Barbican', () => {
     expect(stage.left('barbican')).toEqual(['barbican.project-quota project quota']);
   });
 
-  it('is left, and that is said, where it is seen and may not be removed', async () => {
+  it('is left and reported if Barbican refuses its removal', async () => {
     await open();
     refuse('DELETE');
     const report = await stage.preDelete(barbican);
@@ -156,7 +156,7 @@ describe('the quota of a project in Barbican', () => {
     expect(stage.left('barbican')).toEqual(['barbican.project-quota project quota']);
   });
 
-  it('goes after the death of the project, too; the rest is said to be out of reach, with the listener as a way', async () => {
+  it('is removed after the project is deleted; the other types are reported as unreachable, with advice on the listener', async () => {
     await open();
     await stage.deleteProject();
     const report = await stage.clean(barbican);

@@ -36,13 +36,13 @@ const creator = () => {
 };
 const apiOf: ProjectContext['apiOf'] = async (name) =>
   name === 'keystone' ? timed.stage.cloud.api(keystone, 'RegionOne') : undefined;
-/** One pass while the project lives. */
+/** One run while the project exists. */
 const preDelete = async (more: Partial<ProjectContext> = {}): Promise<RunReport> => {
   await timed.stage.grantCleaner();
   return timed.stage.preDelete(blazarService, { now: () => timed.clock.now(), apiOf, ...more });
 };
 
-/** One pass over what a deleted user had. */
+/** One run for a deleted user. */
 const afterUser = async (user: UserId): Promise<RunReport> => {
   const {
     project: _project,
@@ -59,7 +59,7 @@ const afterUser = async (user: UserId): Promise<RunReport> => {
 };
 
 describe('Blazar, emptied while the project lives', () => {
-  it('keeps no lease, whether it runs, is past, to come or failed', async () => {
+  it('removes every lease: active, past, future and failed', async () => {
     expect(left()).toHaveLength(4);
     expect((await preDelete()).outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual([]);
@@ -72,7 +72,7 @@ describe('Blazar, emptied while the project lives', () => {
     ['gone', 'is deleted', () => timed.stage.rehearsal.state.identity.users.delete(creator().id)],
     ['disabled', 'is disabled', () => Object.assign(creator(), { enabled: false })],
   ])(
-    'does not even try when the creator is %s, for that would spoil the lease for good',
+    'sends no deletion while the creator is %s, because it would break the lease permanently',
     async (_what, words, leave) => {
       leave();
       timed.remember();
@@ -91,14 +91,14 @@ describe('Blazar, emptied while the project lives', () => {
           advice: expect.any(String),
         },
       ]);
-      // One question for all of his leases.
+      // One request to Keystone for all leases of the user.
       expect(
         timed.stage.rehearsal.calls.filter(({ path }) => path.includes('/v3/users/')),
       ).toHaveLength(1);
     },
   );
 
-  it('goes on once the creator is enabled again', async () => {
+  it('continues when the creator is enabled again', async () => {
     creator().enabled = false;
     await preDelete();
     creator().enabled = true;
@@ -106,8 +106,8 @@ describe('Blazar, emptied while the project lives', () => {
     expect(left()).toEqual([]);
   });
 
-  it('says what the operator can do when a lease fails twice', async () => {
-    // Nobody can ask Keystone here, and the trust is dead.
+  it('reports what the operator can do when a lease fails twice', async () => {
+    // Keystone does not answer here, and the trust is invalid.
     creator().enabled = false;
     const more = { apiOf: async () => undefined };
     expect((await preDelete(more)).outcome).toMatchObject({
@@ -128,7 +128,7 @@ describe('Blazar, emptied while the project lives', () => {
     expect(left()).toHaveLength(4);
   });
 
-  it('waits for a lease that is busy, and calls the operator after an hour', async () => {
+  it('waits for a lease that is busy, and reports it to the operator after an hour', async () => {
     Object.assign(leaseNamed('active'), { status: 'STARTING', updated_at: timed.clock.now() });
     const report = await preDelete();
     expect(left()).toEqual(['blazar.lease active']);
@@ -142,7 +142,7 @@ describe('Blazar, emptied while the project lives', () => {
     expect(deletions().filter(({ status }) => status >= 400)).toEqual([]);
   });
 
-  it('does not ask again for a deletion that is under way, and says when it hangs', async () => {
+  it('does not repeat a deletion that is in progress, and reports it when it hangs', async () => {
     const row = Object.assign(leaseNamed('active'), {
       status: 'DELETING',
       updated_at: timed.clock.now(),
@@ -160,7 +160,7 @@ describe('Blazar, emptied while the project lives', () => {
 });
 
 describe('Blazar, after the project is gone', () => {
-  it('is not asked to delete anything: it is said what is left, and what can be done', async () => {
+  it('gets no deletion: the report has the remaining leases and the advice', async () => {
     await timed.stage.deleteProject();
     const report = await timed.empty(blazarService);
     expect(report.outcome).toMatchObject({ is: 'unreachable' });
@@ -178,7 +178,7 @@ describe('Blazar, after the project is gone', () => {
     expect(leaseNamed('active').status).toBe('ACTIVE');
   });
 
-  it('is finished where the project had no lease', async () => {
+  it('is finished if the project had no lease', async () => {
     for (const row of leases().where((one) => one.project_id === timed.project))
       leases().delete(row.id);
     await timed.stage.deleteProject();
@@ -188,7 +188,7 @@ describe('Blazar, after the project is gone', () => {
 });
 
 describe('Leases of a deleted user in living projects', () => {
-  it('stay, and the operator hears of those that are not past', async () => {
+  it('are kept, and those that are not past are reported to the operator', async () => {
     const user = UserId.parse(timed.stage.customer.userId);
     const report = await afterUser(user);
     expect(report.outcome).toEqual({ is: 'finished' });
@@ -207,8 +207,8 @@ describe('Leases of a deleted user in living projects', () => {
   });
 });
 
-describe('A cleaner who is no administrator', () => {
-  it('does not take what it is not shown for empty', async () => {
+describe('A cleaner without the admin role', () => {
+  it('does not report types that it cannot list as empty', async () => {
     await timed.stage.close();
     timed = await TimedStage.open({ with: [blazar], adminRoles: ['member', 'reader'] });
     const before = left();
@@ -220,7 +220,7 @@ describe('A cleaner who is no administrator', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('does not say so of what a user had either', async () => {
+  it('does not report the leases of a user as empty', async () => {
     await timed.stage.close();
     timed = await TimedStage.open({ with: [blazar], adminRoles: ['member', 'reader'] });
     expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({

@@ -8,7 +8,7 @@ const officialOf = new Map(
 );
 
 describe('the types of the catalog', () => {
-  it('are each covered by one service, or said not to be', () => {
+  it('are each covered by one service or listed as not covered', () => {
     const covered = SERVICES.flatMap(({ catalogTypes }) => catalogTypes);
     expect(covered).toEqual([...new Set(covered)]);
     const known = new Set([...covered, ...UNCOVERED.map(({ type }) => type)]);
@@ -34,12 +34,12 @@ describe('the types of the catalog', () => {
   );
 });
 
-describe('a service that holds nothing of a project', () => {
+describe('a service without resources of projects', () => {
   it.each(
     SERVICES.filter(({ noProjectResources }) => noProjectResources !== undefined).map(
       (service) => [service.name as string, service] as const,
     ),
-  )('%s says why, in a sentence, and stands in nobody’s way', (_name, service) => {
+  )('%s has the reason as a sentence, and blocks no other service', (_name, service) => {
     expect(service.noProjectResources).toMatch(/^[^A-Z].{20,}[^.]$/);
     expect(service).toMatchObject({
       resourceTypes: [],
@@ -49,7 +49,7 @@ describe('a service that holds nothing of a project', () => {
       preDelete: false,
     });
     expect(service.offByDefault).toBeUndefined();
-    // Without one it is not even asked what it speaks, and can't be out of reach.
+    // Without one its version is not read, and it can't be unreachable.
     expect(service.microversion).toBeUndefined();
     expect(service.catalogTypes.length).toBeGreaterThan(0);
   });

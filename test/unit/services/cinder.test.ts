@@ -35,7 +35,7 @@ async function open(
 const finished = { is: 'finished' };
 
 describe('Cinder, emptied of one project', () => {
-  it('keeps nothing: volumes in every state, snapshots, backups, groups, transfers, type access, the default type, limits', async () => {
+  it('removes volumes in every state, snapshots, backups, groups, transfers, type access, the default type and limits', async () => {
     await open();
     await stage.stage.deleteProject();
     const resourceTypes = new Set(left().map((resource) => resource.split(' ')[0]));
@@ -49,7 +49,7 @@ describe('Cinder, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('calls nobody for what only has to wait for something else of the project', async () => {
+  it('reports no actor for a resource that waits only for another resource of the project', async () => {
     await open();
     const first = await stage.run(cinder);
     stage.clock.advance(10_000);
@@ -70,14 +70,14 @@ describe('Cinder, emptied of one project', () => {
     );
   });
 
-  it('loses no backup before its increments', async () => {
+  it('removes no backup before its increments', async () => {
     await open();
     await stage.empty(cinder);
     expect(left('backup')).toEqual([]);
     expect(stage.stage.rehearsal.state.mishaps).toEqual([]);
   });
 
-  it('counts in a survey what it would remove, and changes nothing', async () => {
+  it('counts the resources in phase plan, and changes nothing', async () => {
     await open();
     const before = left();
     const report = await stage.run(cinder, 'plan');
@@ -88,7 +88,7 @@ describe('Cinder, emptied of one project', () => {
     expect(left()).toEqual(before);
   });
 
-  it('finds what lies beyond the first page, of attachments, too, whose pages link nowhere', async () => {
+  it('lists all pages, also those of attachments, which have no links', async () => {
     await open({ pageLimit: 2 });
     for (const name of ['data-2', 'data-3', 'source'])
       stage.storage.attachments.add({
@@ -123,7 +123,7 @@ describe('Cinder, emptied of one project', () => {
     expect(left('quota')).toHaveLength(1);
   });
 
-  it('ends without the default type where Cinder removes none of a project that is gone, and says so', async () => {
+  it('finishes with the default type reported if Cinder does not remove it for a deleted project', async () => {
     await open({ defaultTypesOfGoneProjects: false });
     await stage.stage.deleteProject();
     const report = await stage.empty(cinder);
@@ -134,7 +134,7 @@ describe('Cinder, emptied of one project', () => {
     ]);
   });
 
-  it('knows no default types where Cinder is older than they are', async () => {
+  it('lists no default types if Cinder is too old to have them', async () => {
     await open();
     // Seen with 3.59 on Cinder 21.3.
     faults().inject({
@@ -151,8 +151,8 @@ describe('Cinder, emptied of one project', () => {
   });
 });
 
-describe('A volume that does not go by itself', () => {
-  it('is asked for again when a busy back end made it available again', async () => {
+describe('A volume whose deletion does not end', () => {
+  it('is deleted again when a busy back end made it available again', async () => {
     await open();
     bend('busy', { busy: 3 });
     mine(stage.storage.snapshots.all(), 'source-snapshot').busy = 2;
@@ -160,7 +160,7 @@ describe('A volume that does not go by itself', () => {
     expect(left()).toEqual([]);
   });
 
-  it('is left in peace while it is deleting, and forced when that lasts too long', async () => {
+  it('is left while it is deleting, and is deleted by force after too long', async () => {
     await open();
     const stuck = bend('stuck', { updated_at: ago(9) });
     await stage.run(cinder);
@@ -175,7 +175,7 @@ describe('A volume that does not go by itself', () => {
     expect(left()).toEqual([]);
   });
 
-  it('is forced when it hangs in creation, empty, and nothing works on it', async () => {
+  it('is deleted by force when it hangs in creation, is empty and is not in use', async () => {
     await open();
     const hung = bend('broken', { status: 'creating', updated_at: stage.clock.now() });
     const copy = bend('from-snapshot', { status: 'creating', updated_at: stage.clock.now() });
@@ -196,7 +196,7 @@ describe('A volume that does not go by itself', () => {
     ['migrating', { migration_status: 'migrating' }],
     ['maintenance', { status: 'maintenance' }],
   ])(
-    'waits while Cinder is at work on it (%s), and calls the operator after an hour',
+    'waits while Cinder works on it (%s), and is reported to the operator after an hour',
     async (word, fields) => {
       await open();
       bend('data-3', { ...fields, updated_at: stage.clock.now() });
@@ -222,7 +222,7 @@ describe('A volume that does not go by itself', () => {
     },
   );
 
-  it('is freed from an attachment of a server that is gone, and from the mere word of one', async () => {
+  it('is detached from a server that is gone, with or without a row of the attachment', async () => {
     await open();
     stage.storage.attachments.add({
       id: 'leftover',
@@ -240,7 +240,7 @@ describe('A volume that does not go by itself', () => {
     expect(left()).toEqual([]);
   });
 
-  it('is not pulled out of a living server, be it of this project or of another', async () => {
+  it('is not detached from an existing server, of this project or another one', async () => {
     stage = await TimedStage.open();
     const [foreign] = stage.compute.servers.where((row) => row.project_id === stage.stranger);
     stage.storage.attachments.add({
@@ -283,7 +283,7 @@ describe('A volume that does not go by itself', () => {
   });
 });
 
-it('A volume is not pulled out of a living server when the list of attachments keeps silent about it', async () => {
+it('A volume is not detached from an existing server when the list of attachments leaves it out', async () => {
   stage = await TimedStage.open();
   faults().inject({
     service: 'cinder',
@@ -297,8 +297,8 @@ it('A volume is not pulled out of a living server when the list of attachments k
   expect(volume('data-0')).toMatchObject({ status: 'in-use' });
 });
 
-describe('What Cinder would take along', () => {
-  it('is no snapshot that another project has of a volume', async () => {
+describe('A deletion in Cinder that would remove other resources', () => {
+  it('is not sent for a volume of which another project has a snapshot', async () => {
     await open();
     const snapshot = {
       ...mine(stage.storage.snapshots.all(), 'source-snapshot'),
@@ -323,7 +323,7 @@ describe('What Cinder would take along', () => {
     expect((await stage.empty(cinder)).outcome).toEqual(finished);
   });
 
-  it('is no volume of another project in a group', async () => {
+  it('is not sent for a group with a volume of another project', async () => {
     await open();
     const group = mine(stage.storage.groups.all(), 'group');
     const [theirs] = stage.storage.volumes.where(
@@ -348,8 +348,8 @@ describe('What Cinder would take along', () => {
   });
 });
 
-describe('Cinder, when its parts fail', () => {
-  it('takes no 404 about cinder-backup for a backup that is gone, and takes all else', async () => {
+describe('Cinder, when one of its services fails', () => {
+  it('does not take a 404 about cinder-backup for a deleted backup, and removes the other types', async () => {
     await open({ backupService: false });
     const report = await stage.empty(cinder);
     expect(report.outcome.is).toBe('again');
@@ -368,7 +368,7 @@ describe('Cinder, when its parts fail', () => {
     );
   });
 
-  it('frees snapshots, group snapshots, groups and backups that hang or failed in their deletion', async () => {
+  it('resets and deletes snapshots, group snapshots, groups and backups whose deletion hangs or failed', async () => {
     await open();
     const { snapshots, groupSnapshots, backups, groups } = stage.storage;
     mine(snapshots.all(), 'data-0-snapshot-0').status = 'error_deleting';
@@ -388,7 +388,7 @@ describe('Cinder, when its parts fail', () => {
     expect(stage.stage.rehearsal.state.mishaps).toEqual([]);
   });
 
-  it('tells of a group that hangs in its deletion by its volumes, and asks for it again', async () => {
+  it('recognizes by its volumes a group whose deletion hangs, and deletes it again', async () => {
     await open();
     faults().inject({
       service: 'cinder',
@@ -404,7 +404,7 @@ describe('Cinder, when its parts fail', () => {
     expect(left()).toEqual([]);
   });
 
-  it('does not believe deletions that never end', async () => {
+  it('does not finish when deletions never end', async () => {
     await open();
     const fault = faults().inject({ service: 'cinder', effect: { does: 'endless' } });
     expect((await stage.empty(cinder)).outcome.is).toBe('again');
@@ -416,8 +416,8 @@ describe('Cinder, when its parts fail', () => {
   });
 });
 
-describe('Cinder, when it does not behave', () => {
-  it('removes nothing foreign when the filter by project is ignored', async () => {
+describe('Cinder, with a faulty API', () => {
+  it('removes no resource of other projects when the API ignores the filter by project', async () => {
     await open();
     faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'ignore-filter' } });
     const report = await stage.empty(cinder);
@@ -428,7 +428,7 @@ describe('Cinder, when it does not behave', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('touches nothing without an owner, and is not finished', async () => {
+  it('changes no resource without an owner, and is not finished', async () => {
     await open();
     const before = left();
     faults().inject({ service: 'cinder', method: 'GET', effect: { does: 'drop-owner' } });
@@ -455,7 +455,7 @@ describe('Cinder, when it does not behave', () => {
     '/default-types',
     '/os-quota-sets/[^/]*$',
     '/defaults',
-  ])('never takes a failed answer of %s for empty', async (path) => {
+  ])('does not treat a failed list of %s as empty', async (path) => {
     await open({}, 'tiny');
     const effects = [
       { does: 'answer', status: 500 },
@@ -477,7 +477,7 @@ describe('Cinder, when it does not behave', () => {
     expect(left()).toEqual([]);
   });
 
-  it('waits for a 409 to pass', async () => {
+  it('retries after a 409', async () => {
     await open();
     faults().inject({
       service: 'cinder',
@@ -494,7 +494,7 @@ describe('Cinder, when it does not behave', () => {
     expect(left()).toEqual([]);
   });
 
-  it('waits as long as a 429 asks, and loses nothing', async () => {
+  it('waits as long as a 429 requires, and skips no resource', async () => {
     await open();
     const effect = { does: 'answer', status: 429, retryAfter: 17 } as const;
     faults().inject({ service: 'cinder', method: 'DELETE', path: /\/volumes\//, times: 3, effect });
@@ -508,7 +508,7 @@ describe('Cinder, when it does not behave', () => {
     expect(left()).toEqual([]);
   });
 
-  it('takes a deletion of which nobody heard for what it is', async () => {
+  it('finishes when the answer to a deletion is lost', async () => {
     await open();
     faults().inject({
       service: 'cinder',
@@ -521,7 +521,7 @@ describe('Cinder, when it does not behave', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('stops and calls the operator when it is refused', async () => {
+  it('stops and reports to the operator when a call is refused', async () => {
     await open();
     faults().inject({
       service: 'cinder',
@@ -536,7 +536,7 @@ describe('Cinder, when it does not behave', () => {
     expect(left('volume')).not.toEqual([]);
   });
 
-  it('is left alone when it is too old to say whose a thing is', async () => {
+  it('is not changed if it is too old to show the owner of a resource', async () => {
     stage = await TimedStage.open({
       microversions: { compute: '2.93', volume: '3.50', placement: '1.39' },
     });
@@ -545,7 +545,7 @@ describe('Cinder, when it does not behave', () => {
     expect(left()).toEqual(before);
   });
 
-  it('is not found where the catalog lacks it', async () => {
+  it('is absent if the catalog does not have it', async () => {
     stage = await TimedStage.open();
     stage.stage.rehearsal.hide('cinder');
     stage.stage.rehearsal.expireTokens();

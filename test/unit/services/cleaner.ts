@@ -8,12 +8,12 @@ import type { ProjectContext, Service } from '../../../lib/task/service.ts';
 import type { RehearsalCloud } from '../../cloud/cloud.ts';
 
 /**
- * The propagator's side of a rehearsal cloud, for one service: logged in over HTTP, one pass at a
+ * The propagator's side of a rehearsal cloud, for one service: logged in over HTTP, one run at a
  * time.
  */
 export interface Cleaner {
   run(projectId: string, phase?: Phase): Promise<RunReport>;
-  /** Passes until one ends otherwise than `again`, at most `most`. */
+  /** Runs until one has another outcome than `again`, at most `most` times. */
   runs(projectId: string, most?: number): Promise<RunReport>;
   /** Seconds that `Retry-After` made a call wait; nothing really waits. */
   readonly waited: number[];

@@ -10,5 +10,5 @@ import { testServiceContract } from './service-contract.ts';
 testServiceContract(glance);
 // The version document is asked before any listing.
 testServiceContract(nova, { listings: /\/(servers|os-server-groups|flavors|limits)/ });
-// The account is the address of all that is in it; no row says it again.
+// The account is part of each path; no row repeats it.
 testServiceContract(swift, { ownerInRow: false });

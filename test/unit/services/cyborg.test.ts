@@ -13,7 +13,7 @@ describe('Cyborg, emptied of one project', () => {
     await stage.close();
   });
 
-  it('leaves what Nova is about to bind, which says that it is nobody’s, and does not wait for it', async () => {
+  it('leaves a request without an owner that Nova is about to bind, and does not wait for it', async () => {
     stage = await Stage.open({ with: [fake] });
     const requests = requestsOf(stage.rehearsal.state);
     const fresh = requests.add({
@@ -30,7 +30,7 @@ describe('Cyborg, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('says what only Nova could remove, and removes the rest', async () => {
+  it('reports the requests that only Nova can remove, and removes the others', async () => {
     stage = await Stage.open({ with: [fake] });
     release.guardsBound = true;
     const report = await stage.empty(cyborg);

@@ -35,7 +35,7 @@ const open = async (release = designateWithShares): Promise<void> => {
 afterEach(() => stage?.close());
 
 const shelves = () => designateIn(stage.rehearsal.state);
-/** A zone of the customer, by the labels below his top. */
+/** A zone of the customer, by the labels below the customer's top zone. */
 const zoneOf = (below: string): Zone => {
   const [row] = shelves().zones.where(
     ({ name }) => name === `${below}${topOf({ id: stage.project })}`,
@@ -56,14 +56,14 @@ describe('Designate, emptied of one project', () => {
   it.each([
     ['before 2023.1', before2023],
     ['since 2023.1', designateWithShares],
-  ])('keeps nothing, also when Keystone has forgotten the project (%s)', async (_release, fake) => {
+  ])('removes everything, also after Keystone deleted the project (%s)', async (_release, fake) => {
     await open(fake);
     expect(stage.left('designate')).toContainEqual(expect.stringContaining('designate.ptr-record'));
     await stage.deleteProject();
     await finished();
   });
 
-  it('removes the deepest zone first, each when those below it are really gone', async () => {
+  it('removes a zone only after the zones below it are gone', async () => {
     await open();
     const ids = ['deep.child.', 'child.', ''].map((below) => zoneOf(below).id);
     const reasons = new Set<string>();
@@ -82,7 +82,7 @@ describe('Designate, emptied of one project', () => {
     ).toEqual(ids.map((id) => [`/v2/zones/${id}`, 202]));
   });
 
-  it('reads on over pages, whatever host they link to', async () => {
+  it('lists all pages, whatever host their links name', async () => {
     await open();
     const { imports } = shelves();
     for (let n = 0; n < 1000; n += 1)
@@ -94,7 +94,7 @@ describe('Designate, emptied of one project', () => {
     });
   });
 
-  it('does not take a zone for gone that is only asked to go', async () => {
+  it('does not report a zone as removed while its deletion is in progress', async () => {
     await open(before2023);
     stage.rehearsal.faults.inject({
       service: 'designate',
@@ -106,7 +106,7 @@ describe('Designate, emptied of one project', () => {
     expect(report.outcome).toMatchObject({ is: 'again', afterSeconds: 0, error: undefined });
   });
 
-  it('says since when a deletion hangs, and does not order it again', async () => {
+  it('reports since when a deletion hangs, and does not repeat it', async () => {
     await open();
     const deep = zoneOf('deep.child.');
     Object.assign(deep, {
@@ -134,7 +134,7 @@ describe('Designate, emptied of one project', () => {
     ).toEqual([]);
   });
 
-  it('leaves a deletion that ended in ERROR to the operator, who is told what to abandon means', async () => {
+  it('leaves a deletion that ended in ERROR to the operator, with advice on abandoning the zone', async () => {
     await open();
     const stubborn = zoneOf('deep.child.');
     stubborn.stubborn = true;
@@ -162,7 +162,7 @@ describe('Designate, emptied of one project', () => {
     ).toEqual([]);
   });
 
-  it('takes a zone without a project for the cloud’s own', async () => {
+  it('treats a zone without a project as the cloud’s own', async () => {
     await open();
     const common = addZone(shelves(), null, 'common.example.');
     shelves().exports.add({ id: uuid(), project_id: null, zone_id: common.id });
@@ -172,8 +172,8 @@ describe('Designate, emptied of one project', () => {
   });
 });
 
-describe('what others have to do with its zones', () => {
-  it('is a zone of theirs below one: it is named, and nothing of it is touched', async () => {
+describe('Designate, with zones that several projects use', () => {
+  it('reports a zone of another project below a zone, and does not change it', async () => {
     await open(before2023);
     const given = addZone(shelves(), 'stranger', `given.${topOf({ id: stage.project })}`);
     stage.remember();
@@ -192,7 +192,7 @@ describe('what others have to do with its zones', () => {
     await finished();
   });
 
-  it('is a recordset of theirs in one that is shared with them: it is not taken along', async () => {
+  it('keeps a shared zone while it has a recordset of another project', async () => {
     await open();
     const guest = addRecordset(
       shelves(),
@@ -220,7 +220,7 @@ describe('what others have to do with its zones', () => {
     await finished();
   });
 
-  it('is a zone that they share with the project, or offer to it: theirs, and no fault of the API', async () => {
+  it('keeps a zone that another project shares or offers, and does not report an API fault', async () => {
     await open();
     const [lent] = shelves().zones.where(({ name }) => name === 'lent.example.');
     const offer = {
@@ -245,7 +245,7 @@ describe('what others have to do with its zones', () => {
     ).toEqual([expect.objectContaining({ project_id: stage.control.projectId })]);
   });
 
-  it('is a zone that they share with the project: the share goes, with the last record', async () => {
+  it('removes the records in a zone of another project, and then the share', async () => {
     await open();
     const lent = shelves().sharing.where((row) => row.target_project_id === stage.project);
     expect(lent).toHaveLength(1);
@@ -261,7 +261,7 @@ describe('what others have to do with its zones', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('is a zone in which an administrator made a record from this project: it stays there, and that is said', async () => {
+  it('leaves and reports a record that an administrator created from this project in a zone of another one', async () => {
     await open();
     const zone = addZone(shelves(), 'stranger', 'stranger.example.', stage.project);
     const record = addRecordset(shelves(), zone, stage.project, 'www.stranger.example.');
@@ -289,7 +289,7 @@ describe('PTR records of floating IPs', () => {
     return row;
   };
 
-  it('are unset, and their zone stays', async () => {
+  it('are unset, and their zone is kept', async () => {
     await open(before2023);
     setPtr(shelves(), address(second).id, 'b.example.');
     const report = await stage.clean(designate);
@@ -301,7 +301,7 @@ describe('PTR records of floating IPs', () => {
     expect(shelves().zones.where((zone) => zone.project_id === MANAGED)).toHaveLength(1);
   });
 
-  it('are listed without pages: twenty floating IPs link to a next one that is none', async () => {
+  it('are listed without paging: the link after twenty floating IPs leads to no page', async () => {
     await open();
     const { floatingips } = stage.rehearsal.state.network;
     const like = address(first);
@@ -312,7 +312,7 @@ describe('PTR records of floating IPs', () => {
     });
   });
 
-  it('are not touched where Neutron does not say that the floating IP is the project’s', async () => {
+  it('are not changed if Neutron does not show the floating IP as the project’s', async () => {
     await open();
     const [stranger] = floatingIps(stage.control.projectId);
     stage.rehearsal.faults.inject({
@@ -332,7 +332,7 @@ describe('PTR records of floating IPs', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('are nothing to look for in a cloud without Neutron', async () => {
+  it('are not listed in a cloud without Neutron', async () => {
     await open();
     stage.others = [];
     expect((await stage.plan(designate)).counts).toMatchObject({
@@ -340,7 +340,7 @@ describe('PTR records of floating IPs', () => {
     });
   });
 
-  it('go before the zone that they stand in, where the project has that itself', async () => {
+  it('are removed before their zone if the project owns the zone', async () => {
     await open(before2023);
     for (const zone of shelves().zones.where((row) => row.project_id === MANAGED))
       shelves().zones.delete(zone.id);
@@ -357,7 +357,7 @@ describe('PTR records of floating IPs', () => {
     ).toEqual([]);
   });
 
-  it('wait for nobody when their zone is being deleted: they go with it', async () => {
+  it('are not waited for while their zone is being deleted, because Designate removes them with it', async () => {
     await open(before2023);
     const [zone] = shelves().zones.where((row) => row.project_id === MANAGED);
     if (zone) zone.action = 'DELETE';
@@ -368,7 +368,7 @@ describe('PTR records of floating IPs', () => {
     );
   });
 
-  it('of a floating IP that is gone are found since 2023.1, in the zone of Designate’s own', async () => {
+  it('of a deleted floating IP are found since 2023.1, in the zone of Designate itself', async () => {
     await open();
     stage.rehearsal.state.network.floatingips.delete(address(first).id);
     expect((await stage.plan(designate)).counts).toMatchObject({
@@ -383,7 +383,7 @@ describe('PTR records of floating IPs', () => {
     ).toHaveLength(2);
   });
 
-  it('of an address that is another project’s now are left to that project', async () => {
+  it('are left if the address belongs to another project now', async () => {
     await open();
     const mine = address(first);
     const next = { ...mine, id: uuid(), project_id: stage.control.projectId };
@@ -406,7 +406,7 @@ describe('PTR records of floating IPs', () => {
 });
 
 describe('the limits of Designate', () => {
-  it('are compared with the defaults, and make no row by that', async () => {
+  it('are compared with the defaults without creating a row', async () => {
     await open();
     const { quotas } = shelves();
     expect((await stage.plan(designate)).counts).toMatchObject({

@@ -129,7 +129,7 @@ export class Stage {
     });
   }
 
-  /** One pass that removes. */
+  /** One run in phase `apply`. */
   async clean(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     const context = await this.context(service, more);
     const confirmation = Confirmation.of(this.project, [0, 5000], 5000);
@@ -154,7 +154,7 @@ export class Stage {
     if (user) this.rehearsal.seed.grant({ user: user.id }, this.project, role);
   }
 
-  /** One pass on the living project, with a token on it. */
+  /** One run on the existing project, with a token on it. */
   async preDelete(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     const projectApi = await this.cloud.api(service, 'RegionOne', this.project);
     const context = await this.context(service, { projectApi, ...more });
@@ -167,29 +167,29 @@ export class Stage {
     });
   }
 
-  /** One pass: early for a service that wants the project alive, else as after its death. */
+  /** One run: phase `pre-delete` for a service that requires the project, else phase `apply`. */
   run(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     return service.preDelete ? this.preDelete(service, more) : this.clean(service, more);
   }
 
   /**
-   * Passes until it is finished or failed, at most forty, a moment apart; the last report. `told`
-   * hears of each of them.
+   * Runs until the task is finished or failed, at most forty times, a moment apart. Returns the
+   * last report. `onReport` receives each report.
    */
   async expectEmptied(
     service: Service,
     more: Partial<ProjectContext> = {},
-    told?: (report: RunReport) => void,
+    onReport?: (report: RunReport) => void,
   ): Promise<RunReport> {
     for (let runs = 1; ; runs += 1) {
       const report = await this.run(service, more);
-      told?.(report);
+      onReport?.(report);
       if (report.outcome.is !== 'again' || runs === 40) return report;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
 
-  /** Passes until it is finished or failed, at most ten; the last report. */
+  /** Runs until the task is finished or failed, at most ten times. Returns the last report. */
   async empty(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     for (let runs = 1; ; runs += 1) {
       const report = await this.clean(service, more);

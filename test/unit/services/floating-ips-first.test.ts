@@ -64,16 +64,17 @@ const ports = () => ({
 });
 
 /**
- * The whole operation, message by message, on the time of the cloud; `told` before each message.
+ * The whole operation, message by message, on the time of the cloud; `beforeMessage` is called
+ * before each message.
  */
-async function carryThrough(told: () => void): Promise<void> {
+async function carryThrough(beforeMessage: () => void): Promise<void> {
   await stage.deleteProject();
   await engine.commit({ messages: [deleted('project', stage.project)] });
   for (let n = 0; n < 1000; n += 1) {
     const [next] = engine.due();
     if (!next) return;
     clock.advance(engine.time - clock.now());
-    told();
+    beforeMessage();
     const service =
       next.message.type === 'service.requested' ? next.message.data.service : undefined;
     const found = SERVICES.find(({ name }) => name === service);
@@ -97,12 +98,12 @@ async function isFinished(): Promise<void> {
   expect(stage.rehearsal.world.resources(stage.control.project.id)).toEqual(controls);
 }
 
-describe('a project with floating IPs that have PTR records, and with zones that take their time', () => {
+describe('a project with PTR records of floating IPs and with zones whose deletion takes long', () => {
   it.each([
     ['before 2023.1', before2023],
     ['since 2023.1', designateWithShares],
   ])(
-    'loses what Neutron has while the zones are on their way out, and no PTR record is left behind (%s)',
+    'loses its resources of Neutron while the zones are being deleted, and keeps no PTR record (%s)',
     async (_, release) => {
       await open(release);
       expect(stage.left('designate')).toContainEqual(
@@ -133,11 +134,11 @@ describe('a project with floating IPs that have PTR records, and with zones that
     },
   );
 
-  it('where Neutron has published a name in such a zone, it lets go when the zone is gone', async () => {
+  it('loses a floating IP with a name in such a zone after the zone is gone', async () => {
     await open();
     const [named] = floatingIps();
-    // It would have the record out of the zone first, which Designate refuses while that is being
-    // deleted: an error of its own to the caller.
+    // Neutron removes the record from the zone first, which Designate refuses while the zone is
+    // being deleted. Neutron answers with an error of its own.
     const path = new RegExp(`/floatingips/${named?.id}$`);
     const refusal = {
       service: 'neutron',

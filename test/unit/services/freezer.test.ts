@@ -19,7 +19,7 @@ describe('Freezer, emptied of one project', () => {
   };
   const called = () => stage.rehearsal.calls.filter(({ service }) => service === 'freezer');
 
-  it('aborts a backup that runs, and removes its job at the next look', async () => {
+  it('aborts a running backup, and removes its job in the next iteration', async () => {
     const { jobs } = await open();
     const [running] = jobs.where(
       (row) => row.project_id === stage.project && row.status === 'running',
@@ -34,7 +34,7 @@ describe('Freezer, emptied of one project', () => {
   });
 
   it.each(['preDelete', 'clean'] as const)(
-    "touches no job of others, although an administrator's list ignores the project (%s)",
+    "changes no job of other projects, although an administrator's list ignores the project (%s)",
     async (phase) => {
       const { jobs } = await open();
       for (let n = 0; n < 30; n += 1)
@@ -57,7 +57,7 @@ describe('Freezer, emptied of one project', () => {
     },
   );
 
-  it('leaves central clients of others alone, and says when one of them hides a client of the project', async () => {
+  it('keeps central clients of other projects, and reports one that hides a client of the project', async () => {
     const { clients } = await open();
     const [mine] = clients.where((row) => row.project_id === stage.project);
     if (!mine) throw new TypeError('the stage has no client');
@@ -89,7 +89,7 @@ describe('Freezer, emptied of one project', () => {
     expect((await stage.expectEmptied(freezer)).outcome).toEqual({ is: 'finished' });
   });
 
-  it('reads all of a long list, ten at a time as Freezer gives them unasked', async () => {
+  it('lists all pages with the default page size of ten', async () => {
     const { backups } = await open();
     for (let n = 0; n < 1500; n += 1)
       backups.add({ id: hex(), name: `n${n}`, project_id: stage.project, user_id: hex() });
@@ -99,7 +99,7 @@ describe('Freezer, emptied of one project', () => {
     expect(called().filter(({ path }) => path.includes('/backups'))).toHaveLength(3);
   });
 
-  it('takes the empty lists of a release that shows nobody what others made for no empty ones', async () => {
+  it('does not treat the empty lists of a release that shows only own resources as empty', async () => {
     await open();
     release.bindsToUser = true;
     const before = stage.left('freezer');

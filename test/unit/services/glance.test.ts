@@ -20,7 +20,7 @@ const namespace = (id: string, owner: string): void => {
 };
 
 describe('Glance, emptied of one project', () => {
-  it('keeps nothing: plain, protected, hidden, community, shared and deactivated images and metadata definitions', async () => {
+  it('removes plain, protected, hidden, community, shared and deactivated images and metadata definitions', async () => {
     stage = await Stage.open();
     expect(stage.left('glance')).toHaveLength(9);
     const report = await stage.empty(glance);
@@ -33,7 +33,7 @@ describe('Glance, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('counts in a survey what it would remove, and changes nothing', async () => {
+  it('counts the resources in phase plan, and changes nothing', async () => {
     stage = await Stage.open();
     const before = stage.left('glance');
     const report = await stage.plan(glance);
@@ -56,13 +56,13 @@ describe('Glance, emptied of one project', () => {
     expect(report.counts).toMatchObject({ 'glance.image': { listed: 2508 } });
   });
 
-  it('leaves a public image to the operator, and says what to do', async () => {
+  it('leaves a public image to the operator, with advice', async () => {
     stage = await Stage.open();
     imageNamed('protected').visibility = 'public';
     const report = await stage.empty(glance);
     expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
     expect(stage.left('glance')).toEqual(['glance.image protected']);
-    // A public image that somebody protected stays protected.
+    // A public image that is protected stays protected.
     expect(imageNamed('protected').protected).toBe(true);
     expect(report.conditions).toMatchObject([
       { class: 'Blocked', actor: 'operator', message: expect.stringContaining('public') },
@@ -72,7 +72,7 @@ describe('Glance, emptied of one project', () => {
     expect(stage.left('glance')).toEqual([]);
   });
 
-  it('waits for an image that is in use, in the words of Glance, and takes it later', async () => {
+  it('reports an image that is in use with the message of Glance, and removes it later', async () => {
     stage = await Stage.open();
     const image = imageNamed('image-0');
     image.inUse = true;
@@ -87,7 +87,7 @@ describe('Glance, emptied of one project', () => {
     expect(stage.left('glance')).toEqual([]);
   });
 
-  it('reactivates a deactivated image where Glance can only delete it then', async () => {
+  it('reactivates a deactivated image if Glance deletes only active ones', async () => {
     stage = await Stage.open();
     // [DEFAULT] delayed_delete: the first DELETE is refused with 400.
     const path = new RegExp(`/${imageNamed('deactivated').id}$`);
@@ -102,7 +102,7 @@ describe('Glance, emptied of one project', () => {
     expect(stage.left('glance')).toEqual([]);
   });
 
-  it('calls an image that the scrubber still has neither gone nor a failure', async () => {
+  it('reports an image that waits for the scrubber neither as removed nor as failed', async () => {
     stage = await Stage.open();
     imageNamed('image-0').status = 'pending_delete';
     const report = await stage.empty(glance);
@@ -111,9 +111,9 @@ describe('Glance, emptied of one project', () => {
     expect(stage.left('glance')).toEqual(['glance.image image-0']);
   });
 
-  it('removes no namespace of somebody else whose name an escaped one is taken for', async () => {
+  it('removes no namespace of another project when Glance decodes the name differently', async () => {
     stage = await Stage.open();
-    // Glance reads %C3%BC as two letters of Latin-1.
+    // Glance reads %C3%BC as two characters of Latin-1.
     namespace('Ã¼', stage.control.project.id);
     namespace('ü', stage.project);
     namespace('with/slash', stage.project);
@@ -129,14 +129,14 @@ describe('Glance, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('removes a namespace with any other letter in its name', async () => {
+  it('removes a namespace with any other character in its name', async () => {
     stage = await Stage.open();
     namespace('a b?c#d%41&e', stage.project);
     expect((await stage.empty(glance)).outcome).toEqual({ is: 'finished' });
     expect(stage.left('glance')).toEqual([]);
   });
 
-  it('keeps a namespace in its project when its removal fails after the protection was taken off', async () => {
+  it('keeps the owner of a namespace when its removal fails after the protection was removed', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.inject({
       service: 'glance',
@@ -152,10 +152,10 @@ describe('Glance, emptied of one project', () => {
   });
 });
 
-describe('Glance, when it does not behave', () => {
+describe('Glance, with a faulty API', () => {
   const images = /^\/v2\/images/;
 
-  it('removes nothing foreign when the filter by owner is ignored', async () => {
+  it('removes no resource of other projects when the API ignores the filter by owner', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.inject({
       service: 'glance',
@@ -176,7 +176,7 @@ describe('Glance, when it does not behave', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('touches no image without an owner, and is not finished', async () => {
+  it('changes no image without an owner, and is not finished', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.inject({
       service: 'glance',
@@ -192,7 +192,7 @@ describe('Glance, when it does not behave', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('touches no namespace without an owner, and is not finished', async () => {
+  it('changes no namespace without an owner, and is not finished', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.add({
       service: 'glance',
@@ -210,7 +210,7 @@ describe('Glance, when it does not behave', () => {
     ['half a page', { does: 'cut-body' }],
     ['half an answer', { does: 'cut-connection' }],
     ['a 404', { does: 'answer', status: 404 }],
-  ] as const)('never takes %s on the listing for empty', async (_what, effect) => {
+  ] as const)('does not treat %s on the list as empty', async (_what, effect) => {
     stage = await Stage.open();
     stage.rehearsal.faults.inject({
       service: 'glance',
@@ -224,7 +224,7 @@ describe('Glance, when it does not behave', () => {
     expect(stage.left('glance')).toEqual([]);
   });
 
-  it('waits as long as a 429 asks, and loses nothing', async () => {
+  it('waits as long as a 429 requires, and skips no resource', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.inject({
       service: 'glance',
@@ -242,7 +242,7 @@ describe('Glance, when it does not behave', () => {
     expect(stage.left('glance')).toEqual([]);
   });
 
-  it('does not believe a deletion that never ends', async () => {
+  it('does not finish when a deletion never ends', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.inject({
       service: 'glance',
@@ -256,7 +256,7 @@ describe('Glance, when it does not behave', () => {
     expect(stage.left('glance')).toHaveLength(8);
   });
 
-  it('takes a deletion of which nobody heard for what it is', async () => {
+  it('finishes when the answer to a deletion is lost', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.inject({
       service: 'glance',
@@ -269,7 +269,7 @@ describe('Glance, when it does not behave', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('stops and calls the operator when it is refused', async () => {
+  it('stops and reports to the operator when a call is refused', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.inject({
       service: 'glance',
@@ -283,7 +283,7 @@ describe('Glance, when it does not behave', () => {
     expect(stage.left('glance')).not.toEqual([]);
   });
 
-  it('is not found where the catalog lacks it', async () => {
+  it('is absent if the catalog does not have it', async () => {
     stage = await Stage.open();
     stage.rehearsal.hide('glance');
     stage.rehearsal.expireTokens();

@@ -35,7 +35,7 @@ describe('Gnocchi, emptied of one project', () => {
     expect(callsOf('DELETE', /resource/)).toHaveLength(1);
   });
 
-  it('comes to an end where a page is smaller than all there is', async () => {
+  it('removes all resources over several pages', async () => {
     const { resources } = await open();
     pages.limit = 2;
     for (let n = 0; n < 9; n += 1)
@@ -53,7 +53,7 @@ describe('Gnocchi, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('leaves a resource that changed hands between the look and the removal', async () => {
+  it('keeps a resource whose owner changed between the list and the removal', async () => {
     const { resources } = await open();
     const [resourceType] = gnocchi.resourceTypes;
     const context = await stage.context(gnocchi);
@@ -66,7 +66,7 @@ describe('Gnocchi, emptied of one project', () => {
     expect(resources.get(mine.id)).toEqual(sold);
   });
 
-  it('touches no metric on the resource of a neighbor, although a member made it', async () => {
+  it('changes no metric on a resource of another project, although a member created it', async () => {
     const { resources, metrics } = await open();
     const [theirs] = resources.where((row) => row.project_id === stage.control.projectId);
     if (!theirs) throw new TypeError('the stage has no neighbor');
@@ -83,7 +83,7 @@ describe('Gnocchi, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('leaves resources of nobody alone, for they are not among those found', async () => {
+  it('keeps resources without a project, which the search does not find', async () => {
     const { resources } = await open();
     const host = resources.add({
       id: uuid(),
@@ -96,7 +96,7 @@ describe('Gnocchi, emptied of one project', () => {
     expect(resources.get(host.id)).toEqual(host);
   });
 
-  it('does not call itself finished when nobody knows who could have made metrics', async () => {
+  it('is not finished when the members, who may have created metrics, are unknown', async () => {
     await open();
     const report = await stage.empty(gnocchi, { members: undefined });
     expect(report.outcome).toMatchObject({
@@ -107,7 +107,7 @@ describe('Gnocchi, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('costs an empty project two calls', async () => {
+  it('makes two calls for an empty project', async () => {
     await open();
     await stage.empty(gnocchi);
     stage.rehearsal.calls.length = 0;
@@ -119,7 +119,7 @@ describe('Gnocchi, emptied of one project', () => {
     ).toEqual(['POST', 'GET']);
   });
 
-  it('says that there is more where a page is full, and that what Gnocchi did not remove is still there', async () => {
+  it('reports more resources when a page is full, and reports resources that Gnocchi did not remove', async () => {
     await open();
     pages.limit = 2;
     const [resourceType] = gnocchi.resourceTypes;

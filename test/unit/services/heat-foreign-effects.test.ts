@@ -69,8 +69,8 @@ const blocked = (stack: Stack, message: string) =>
     message: expect.stringContaining(message),
   });
 
-describe('what Heat would delete by name in the account of the cleaner', () => {
-  it("is the cleaner's keypair, however it is written: the stack waits, the others go", async () => {
+describe('a stack whose deletion would remove a resource of the cleaner by its name', () => {
+  it("is kept for the cleaner's keypair, in every notation, and other stacks are removed", async () => {
     const stack = add('with-key', [resource('OS::Nova::KeyPair', 'Ops-Clé')]);
     const key = ownKeypair('ops-cle');
     const report = await empty();
@@ -87,7 +87,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('is found behind an alias of the stack, a star, and a type that only the operator knows', async () => {
+  it('is found for an alias of the stack, a wildcard, and a type that only the operator knows', async () => {
     const stacks = [
       add('aliased', [resource('My::Key', 'ops')], { 'My::Key': 'OS::Nova::KeyPair' }),
       add('in-disguise', [resource('OS::Heat::Value', 'ops')], {
@@ -105,7 +105,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
 
-  it('is found in a nested stack', async () => {
+  it('is found for a nested stack', async () => {
     const parent = add('parent', []);
     const child = add('child', [resource('OS::Nova::KeyPair', 'ops')]);
     child.parent = parent.id;
@@ -114,7 +114,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
 
-  it("is the cleaner's container, unless the token is on the project itself", async () => {
+  it("is kept for the cleaner's container, unless the token is on the project itself", async () => {
     ownContainer('backups');
     const stack = add('with-container', [resource('OS::Swift::Container', 'backups')]);
     expect((await empty()).conditions).toEqual([
@@ -127,7 +127,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
     expect([...ownContainers().keys()]).toEqual(['backups']);
   });
 
-  it("is the cleaner's keypair even with a token on the project", async () => {
+  it("is kept for the cleaner's keypair even with a token on the project", async () => {
     const stack = add('with-key', [resource('OS::Nova::KeyPair', 'ops')]);
     const key = ownKeypair('ops');
     await timed.stage.grantCleaner();
@@ -135,7 +135,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
     expect(state().compute.keypairs.get(key.id)).toBe(key);
   });
 
-  it('is the object that a server polls', async () => {
+  it('is kept for the object that a server polls', async () => {
     ownContainer('state files');
     const url = `http://swift/v1/AUTH_${timed.project}/state%20files/x?temp_url_sig=1`;
     const stack = add('polled', [
@@ -147,7 +147,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
     expect(left()).not.toContain('heat.stack not-polled');
   });
 
-  it("is the cleaner's queue", async () => {
+  it("is kept for the cleaner's queue", async () => {
     const stack = add('with-queue', [resource('OS::Zaqar::Queue', 'jobs')]);
     zaqarIn(state()).queues.add({
       id: `${cleaner().project}/jobs`,
@@ -158,7 +158,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
   });
 
   it.each(['OS::Mistral::CronTrigger', 'OS::Mistral::Workflow'])(
-    "is another project's, where Mistral finds names in all of them: %s",
+    'is kept for a resource of another project, because Mistral searches names in all projects: %s',
     async (type) => {
       const [collection, name] = type.endsWith('Workflow')
         ? (['workflows', 'flow'] as const)
@@ -175,7 +175,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
     },
   );
 
-  it('is not guessed: without an answer nothing that may have such a name goes', async () => {
+  it('is kept if the service that has the names does not answer', async () => {
     const before = left();
     const fault = timed.stage.rehearsal.faults.inject({
       service: 'nova',
@@ -191,7 +191,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
     expect((await empty()).outcome).toEqual({ is: 'finished' });
   });
 
-  it('is asked for only where a stack has something of the sort', async () => {
+  it('is checked only if a stack has such a resource type', async () => {
     const { stacks } = heatIn(state());
     for (const row of stacks.where(
       (one) => one.project_id === timed.project && one.name !== 'network',
@@ -204,7 +204,7 @@ describe('what Heat would delete by name in the account of the cleaner', () => {
   });
 });
 
-describe("what Heat would do with an administrator's power for a customer's template", () => {
+describe('Heat, with a template that would use the rights of the administrator', () => {
   const quota = (name: string, type: string, registry: Stack['registry']) =>
     add(
       name,
@@ -218,7 +218,7 @@ describe("what Heat would do with an administrator's power for a customer's temp
     ['by a star', 'My::Quota', { 'My::*': 'OS::Nova::*' }],
     ['in disguise', 'OS::Heat::Value', { 'OS::Heat::Value': 'OS::Nova::Quota' }],
   ] as const)(
-    "does not reset a neighbor's quota that a stack names %s",
+    'does not reset the quota of another project that a stack names %s',
     async (_how, type, registry) => {
       state().compute.quotas.add({ id: timed.stranger, values: { instances: 5 } });
       timed.remember();
@@ -236,7 +236,7 @@ describe("what Heat would do with an administrator's power for a customer's temp
     },
   );
 
-  it('runs no workflow that a stack wants to be run at its deletion, and deletes nothing of Keystone', async () => {
+  it('runs no workflow that a stack requests at its deletion, and deletes nothing in Keystone', async () => {
     add('runs', [resource('OS::Mistral::ExternalResource')]);
     add('rules', [resource('OS::Keystone::Project')]);
     await empty();
@@ -246,7 +246,7 @@ describe("what Heat would do with an administrator's power for a customer's temp
     ]);
   });
 
-  it('undoes no association that its owner could not finish', async () => {
+  it('keeps a floating IP of another project with the association that a failed stack names', async () => {
     const { floatingips } = state().network;
     const [address] = floatingips.where(
       (row) => row.project_id === timed.stranger && row.port_id !== null,
@@ -270,7 +270,7 @@ describe("what Heat would do with an administrator's power for a customer's temp
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('lets go what is deleted already', async () => {
+  it('deletes a stack whose resource is deleted already', async () => {
     add('nearly-gone', [resource('OS::Nova::Quota', 'q', { status: 'DELETE_COMPLETE' })]);
     expect((await empty()).outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual([]);

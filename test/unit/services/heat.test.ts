@@ -39,7 +39,7 @@ const finished = { is: 'finished' };
 describe('Heat', () => {
   beforeEach(() => open());
 
-  it('has its turn early, and before what stacks are made of', () => {
+  it('runs in phase pre-delete, before the services of the resources in stacks', () => {
     expect(heatService.preDelete).toBe(true);
     expect(dependentsOf(heatService)).toEqual(
       expect.arrayContaining([
@@ -55,7 +55,7 @@ describe('Heat', () => {
     expect(heatService.dependsOn).toEqual(serviceDependencies([preferred('magnum', 'tacker')]));
   });
 
-  it('asks for the deletion of roots only, and of nested stacks that outlived their parent', async () => {
+  it('deletes root stacks only, and nested stacks whose parent is gone', async () => {
     const outlived = named('kept');
     expect((await timed.empty(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
@@ -67,20 +67,20 @@ describe('Heat', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('finds what a parent keeps only when it goes', async () => {
+  it('finds a nested stack that its parent leaves', async () => {
     const parent = add('parent');
     add('child', { parent: parent.id, retained: true });
     expect((await timed.empty(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
   });
 
-  it('reads a listing to its last page', async () => {
+  it('lists all pages', async () => {
     for (let n = 0; n < 2100; n += 1) add(`one-of-many-${n}`);
     const report = await timed.run(heatService, 'plan');
     expect(report.counts).toMatchObject({ 'heat.stack': { listed: 2100 + 7 } });
   });
 
-  it('costs an empty project one call a look and kind', async () => {
+  it('makes one call per list and resource type for an empty project', async () => {
     await timed.empty(heatService);
     timed.stage.rehearsal.calls.length = 0;
     expect((await run()).outcome).toEqual(finished);
@@ -90,7 +90,7 @@ describe('Heat', () => {
     ]);
   });
 
-  it('keeps configurations until the stacks are gone, and those that a deployment needs until that is gone', async () => {
+  it('keeps configurations until the stacks and the deployments that use them are gone', async () => {
     named('network').fails = 'Resource DELETE failed: Conflict: resources.the-net: ports are on it';
     for (let runs = 0; runs < 3; runs += 1) {
       await run();
@@ -103,7 +103,7 @@ describe('Heat', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it("shows Heat's reason when a deletion failed, and asks again", async () => {
+  it("reports Heat's reason when a deletion failed, and repeats the deletion", async () => {
     const stack = named('network');
     stack.fails = 'Resource DELETE failed: Conflict: resources.the-net: ports are on it';
     await run();
@@ -123,7 +123,7 @@ describe('Heat', () => {
     expect(left()).toEqual([]);
   });
 
-  it('takes what Heat lists and cannot load for no deletion', async () => {
+  it('does not report a stack as removed that Heat lists but cannot load', async () => {
     const stack = add('retired', { resources: [resource('OS::Murano::Application')] });
     const report = await timed.empty(heatService);
     expect(report.conditions).toEqual([
@@ -137,7 +137,7 @@ describe('Heat', () => {
     expect(report.counts).toMatchObject({ 'heat.stack': { gone: 0, left: 1 } });
   });
 
-  it('says since when a deletion hangs, and asks again when Heat must have lost it', async () => {
+  it('reports since when a deletion hangs, and repeats it when Heat must have lost it', async () => {
     const stack = named('network');
     const since = timed.clock.now();
     Object.assign(stack, { status: 'DELETE_IN_PROGRESS', updated: since });
@@ -158,7 +158,7 @@ describe('Heat', () => {
     expect(left()).toEqual([]);
   });
 
-  it('says that a hook waits for somebody, after it has asked', async () => {
+  it('reports a hook that waits for a person after the deletion is sent', async () => {
     const registry = { resources: { group: { 'web-*': { hooks: ['pre-create', 'pre-delete'] } } } };
     const stack = add('hooked', { registry });
     await timed.empty(heatService);
@@ -180,8 +180,8 @@ describe('Heat', () => {
   });
 });
 
-describe('a cleaner that Heat takes for no administrator', () => {
-  it('is shown an empty list, which proves nothing', async () => {
+describe('a cleaner that is no administrator in Heat', () => {
+  it('fails, because its empty list is no evidence', async () => {
     await open({ adminRoles: ['member', 'reader'] });
     const before = left();
     const report = await run();
@@ -192,7 +192,7 @@ describe('a cleaner that Heat takes for no administrator', () => {
     expect(left()).toEqual(before);
   });
 
-  it('is told from an administrator by any stack of the cloud, where his path is closed to both', async () => {
+  it('is recognized by the stacks of the cloud if the policy refuses the other check to everyone', async () => {
     await open({ with: [heatOf({ newDefaults: true })] });
     expect((await timed.empty(heatService)).outcome).toEqual(finished);
     expect(left()).toEqual([]);
@@ -200,7 +200,7 @@ describe('a cleaner that Heat takes for no administrator', () => {
     expect((await run()).outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
   });
 
-  it('is not taken for one because the path is closed', async () => {
+  it('is not treated as an administrator if the policy refuses the other check', async () => {
     await open({ with: [heatOf({ newDefaults: true })], adminRoles: ['member', 'reader'] });
     expect((await run()).outcome).toMatchObject({ is: 'failed', error: { class: 'Denied' } });
   });
@@ -249,7 +249,7 @@ describe('Heat, after a user was deleted', () => {
   });
   const before = () => tables().stacks.all();
 
-  it('says which stacks ran with his trust, and leaves them', async () => {
+  it('reports and keeps the stacks that used a trust of the user', async () => {
     const all = before();
     const report = await userReport([timed.project]);
     expect(report.outcome).toEqual(finished);
@@ -267,13 +267,13 @@ describe('Heat, after a user was deleted', () => {
 
   it.each([
     [
-      'he is not known to have been on its project',
+      'the user has no recorded role on its project',
       () => userReport([timed.stage.customer.project.domain_id ?? '']),
     ],
-    ['he had no project', () => userReport([])],
-    ['his name was not recorded', () => userReport([timed.project], {})],
+    ['the user had no project', () => userReport([])],
+    ['the name of the user was not recorded', () => userReport([timed.project], {})],
     [
-      'somebody alive, in any domain, has his name',
+      'an existing user in any domain has the same name',
       () => {
         timed.stage.rehearsal.seed.makeUser(
           timed.stage.rehearsal.seed.makeDomain('elsewhere'),
@@ -282,13 +282,13 @@ describe('Heat, after a user was deleted', () => {
         return userReport([timed.project]);
       },
     ],
-  ])('says nothing of a stack when %s', async (_title, ask) => {
+  ])('reports no stack when %s', async (_title, ask) => {
     const report = await ask();
     expect(report.outcome).toEqual(finished);
     expect(report.conditions).toEqual([]);
   });
 
-  it("takes nobody's word that there are none", async () => {
+  it('is not finished when the list of stacks fails', async () => {
     timed.stage.rehearsal.faults.inject({
       service: 'heat',
       method: 'GET',

@@ -85,7 +85,7 @@ describe('Ironic, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('looks at the leases after the allocations, which reserve nodes', async () => {
+  it('lists the leases after the allocations, which reserve nodes', async () => {
     await open();
     const slow = { does: 'slow', milliseconds: 80 } as const;
     stage.rehearsal.faults.inject({
@@ -95,13 +95,13 @@ describe('Ironic, emptied of one project', () => {
       effect: slow,
     });
     await stage.clean(ironic);
-    const turns = stage.rehearsal.calls
+    const methods = stage.rehearsal.calls
       .filter(({ path }) => /nodes\?.*lessee=|allocations\//.test(path))
       .map(({ method }) => method);
-    expect(turns.slice(0, 3)).toEqual(['DELETE', 'DELETE', 'GET']);
+    expect(methods.slice(0, 3)).toEqual(['DELETE', 'DELETE', 'GET']);
   });
 
-  it('touches no runbook without an owner in its row, and is not finished', async () => {
+  it('changes no runbook without an owner, and is not finished', async () => {
     await open();
     stage.rehearsal.faults.inject({
       service: 'ironic',
@@ -114,7 +114,7 @@ describe('Ironic, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('never asks for the removal of a node, nor for its undeployment', async () => {
+  it('never removes or undeploys a node', async () => {
     await open();
     await stage.clean(ironic);
     expect(
@@ -153,7 +153,7 @@ describe('Ironic, emptied of one project', () => {
     expect(stage.left('ironic')).toEqual(['ironic.lease on-lease', 'ironic.node theirs']);
   });
 
-  it('leaves an allocation whose node is deployed, in the words of Ironic', async () => {
+  it('leaves an allocation whose node is deployed, with the message of Ironic', async () => {
     await open();
     node('reserved').provision_state = 'active';
     const report = await stage.clean(ironic);
@@ -170,7 +170,7 @@ describe('Ironic, emptied of one project', () => {
     );
   });
 
-  it('comes again for an allocation whose node somebody works on', async () => {
+  it('retries an allocation whose node is locked', async () => {
     await open();
     const fault = { service: 'ironic', method: 'DELETE', path: /allocations/, times: 1 };
     stage.rehearsal.faults.inject({
@@ -184,7 +184,7 @@ describe('Ironic, emptied of one project', () => {
     expect((await stage.clean(ironic)).outcome).toEqual({ is: 'finished' });
   });
 
-  it('lists all pages, although the link to the next one forgets whose they are', async () => {
+  it('lists all pages, although the link to the next page lacks the owner', async () => {
     await open();
     const { nodes } = ironicIn(stage.rehearsal.state);
     for (let n = 0; n < 2300; n += 1) {
@@ -217,14 +217,14 @@ describe('Ironic before runbooks', () => {
     expect(stage.left('ironic')).toEqual(['ironic.node theirs']);
   });
 
-  it('is not touched when it is too old to say who has a node on lease', async () => {
+  it('is not changed if it is too old to show the lessee of a node', async () => {
     await open(ironicOf(60));
     await expect(stage.context(ironic)).rejects.toMatchObject({ report: { class: 'Unsupported' } });
   });
 });
 
-describe('Ironic and who asks', () => {
-  it('is emptied with a token of system scope, and with no other', async () => {
+describe('Ironic, by scope of the token', () => {
+  it('is emptied only with a system-scoped token', async () => {
     await open();
     const project = await stage.cloud.api({ ...ironic, scope: 'project' }, 'RegionOne');
     if (!project) throw new TypeError('no Ironic');

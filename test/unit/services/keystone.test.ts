@@ -26,11 +26,11 @@ const left = (): string[] => stage.left('keystone').sort();
 const credentials = /application_credentials/;
 
 describe('Keystone, after it deleted a project', () => {
-  it('still has the application credentials of its members, and nothing else', () => {
+  it('still has the application credentials of its members and no other resource', () => {
     expect(left()).toEqual(LEFTOVERS);
   });
 
-  it('loses them, and those of the same members in other projects stay', async () => {
+  it('loses these, and keeps those of the same members in other projects', async () => {
     const report = await stage.empty(keystone);
     expect(report.outcome).toEqual({ is: 'finished' });
     expect(report.counts).toEqual({
@@ -41,7 +41,7 @@ describe('Keystone, after it deleted a project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('is searched user by user, in every domain, when nobody recorded the members', async () => {
+  it('is searched user by user, in every domain, if the members were not recorded', async () => {
     expect((await stage.empty(keystone, { members: undefined })).outcome).toEqual({
       is: 'finished',
     });
@@ -49,7 +49,7 @@ describe('Keystone, after it deleted a project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('is asked about the recorded members only, for every user would be a call', async () => {
+  it('gets calls for the recorded members only, because each user costs a call', async () => {
     stage.rehearsal.calls.length = 0;
     expect((await stage.empty(keystone)).outcome).toEqual({ is: 'finished' });
     const asked = new Set(
@@ -61,13 +61,13 @@ describe('Keystone, after it deleted a project', () => {
     expect((await stage.empty(keystone, { members: [] })).outcome).toEqual({ is: 'finished' });
   });
 
-  it('is no trouble when a member is gone, too', async () => {
+  it('is finished when a member is deleted, too', async () => {
     const members = [...stage.members, UserId.parse('0123456789abcdef0123456789abcdef')];
     expect((await stage.empty(keystone, { members })).outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual([]);
   });
 
-  it('is not searched where there are too many users, and is not called empty then', async () => {
+  it('is neither searched nor reported as empty if there are too many users', async () => {
     const { users } = stage.rehearsal.state.identity;
     const [like] = users.all();
     if (like) for (let n = 0; n < 10_001; n += 1) users.add({ ...like, id: `user-${n}` });
@@ -79,7 +79,7 @@ describe('Keystone, after it deleted a project', () => {
     expect(left()).toEqual(LEFTOVERS);
   });
 
-  it('is counted by a survey that changes nothing', async () => {
+  it('is counted in phase plan, which changes nothing', async () => {
     expect((await stage.plan(keystone)).counts).toMatchObject({
       'keystone.application-credential': { left: 2 },
     });
@@ -87,13 +87,13 @@ describe('Keystone, after it deleted a project', () => {
   });
 });
 
-describe('Keystone, when it does not behave', () => {
+describe('Keystone, with a faulty API', () => {
   it.each([
     ['a 500', { does: 'answer', status: 500 }],
     ['a 404', { does: 'answer', status: 404 }],
     ['half a page', { does: 'cut-body' }],
     ['half an answer', { does: 'cut-connection' }],
-  ] as const)('never takes %s on the listing for empty', async (_what, effect) => {
+  ] as const)('does not treat %s on the list as empty', async (_what, effect) => {
     stage.rehearsal.faults.add({ service: 'keystone', method: 'GET', path: credentials, effect });
     expect((await stage.empty(keystone)).outcome.is).not.toBe('finished');
     expect(left()).toEqual(LEFTOVERS);
@@ -102,7 +102,7 @@ describe('Keystone, when it does not behave', () => {
     expect(left()).toEqual([]);
   });
 
-  it('never takes half of the users for all of them', async () => {
+  it('does not treat an incomplete list of users as complete', async () => {
     stage.rehearsal.faults.add({
       service: 'keystone',
       method: 'GET',
@@ -113,7 +113,7 @@ describe('Keystone, when it does not behave', () => {
     expect(left()).toEqual(LEFTOVERS);
   });
 
-  it('touches no credential that does not say whose it is, and is not finished', async () => {
+  it('changes no credential without an owner, and is not finished', async () => {
     stage.rehearsal.faults.add({
       service: 'keystone',
       method: 'GET',
@@ -125,7 +125,7 @@ describe('Keystone, when it does not behave', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('waits as long as a 429 asks', async () => {
+  it('waits as long as a 429 requires', async () => {
     stage.rehearsal.faults.add({
       service: 'keystone',
       method: 'DELETE',
@@ -141,7 +141,7 @@ describe('Keystone, when it does not behave', () => {
     expect(left()).toEqual([]);
   });
 
-  it('calls the operator when it is refused', async () => {
+  it('reports to the operator when a call is refused', async () => {
     stage.rehearsal.faults.add({
       service: 'keystone',
       method: 'DELETE',

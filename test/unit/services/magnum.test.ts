@@ -66,7 +66,7 @@ const empty = () => timed.empty(magnumService, { apiOf });
 const preDelete = async (more: Partial<ProjectContext> = {}) =>
   timed.stage.preDelete(magnumService, { now: () => timed.clock.now(), ...more });
 
-/** One pass over what a deleted user had. */
+/** One run for a deleted user. */
 const afterUser = async (user: UserId): Promise<RunReport> => {
   const {
     project: _project,
@@ -83,14 +83,14 @@ const afterUser = async (user: UserId): Promise<RunReport> => {
 };
 
 describe('Magnum, emptied while the project lives', () => {
-  it('has its turn then, and before Heat and what clusters are made of', () => {
+  it('runs in phase pre-delete, before Heat and the services of the resources in clusters', () => {
     expect(magnumService.preDelete).toBe(true);
     expect(dependentsOf(magnumService)).toEqual(
       expect.arrayContaining(['heat', 'octavia', 'neutron', 'cinder', 'nova', 'barbican']),
     );
   });
 
-  it('deletes clusters with the token of the project, so that Heat finds what it has to delete by name', async () => {
+  it('deletes clusters with the token of the project, so that Heat finds by name the resources to delete', async () => {
     await timed.stage.grantCleaner();
     for (let runs = 0; runs < 6; runs += 1) {
       await preDelete();
@@ -110,11 +110,11 @@ describe('Magnum, emptied after the project is gone', () => {
     'magnum.quota quota',
   ];
 
-  it('repeats the deletion of a cluster that hangs while its stack is gone; one of Cluster API stays, and is not called finished', async () => {
+  it('repeats a deletion that hangs after the stack is gone, and is not finished while a cluster of Cluster API remains', async () => {
     await timed.stage.deleteProject();
     const report = await empty();
     expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
-    // Accepted, the stacks are gone, and nobody can log in with the trusts to see it.
+    // The deletion is accepted, the stacks are gone, and Magnum cannot use its trusts to read them.
     expect(left()).toHaveLength(6);
     timed.clock.advance(31 * MINUTE);
     await run();
@@ -134,7 +134,7 @@ describe('Magnum, emptied after the project is gone', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('does not ask again while Heat is at it, and does so once it has failed', async () => {
+  it('does not repeat a deletion while Heat works on it, and repeats it after Heat failed', async () => {
     await run();
     const row = clusterNamed('production');
     row.status = 'DELETE_IN_PROGRESS';
@@ -159,7 +159,7 @@ describe('Magnum, emptied after the project is gone', () => {
     expect(deletionsOf(row.id)).toBe(asked + 1);
   });
 
-  it('asks again where Heat does not answer', async () => {
+  it('repeats a deletion if Heat does not answer', async () => {
     timed.stage.rehearsal.faults.inject({
       service: 'heat',
       effect: { does: 'answer', status: 403 },
@@ -174,7 +174,7 @@ describe('Magnum, emptied after the project is gone', () => {
     expect(tables().clusters.get(row.id)).toBeUndefined();
   });
 
-  it('lets a deletion take its time', async () => {
+  it('waits for a slow deletion', async () => {
     await run();
     const row = clusterNamed('production');
     const asked = deletionsOf(row.id);
@@ -189,7 +189,7 @@ describe('Magnum, emptied after the project is gone', () => {
     );
   });
 
-  it('asks again for a deletion that failed', async () => {
+  it('repeats a deletion that failed', async () => {
     const row = clusterNamed('half-deleted');
     await run();
     expect(deletionsOf(row.id)).toBe(1);
@@ -197,7 +197,7 @@ describe('Magnum, emptied after the project is gone', () => {
     expect(tables().clusters.get(row.id)).toBeUndefined();
   });
 
-  it('says why it fails again and again, in the words of each node group, and is not finished', async () => {
+  it('reports the reason of each node group for a deletion that fails repeatedly, and is not finished', async () => {
     Object.assign(clusterNamed('half-deleted'), { failing: 100 });
     const report = await empty();
     expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
@@ -219,7 +219,7 @@ describe('Magnum, emptied after the project is gone', () => {
 });
 
 describe('Cluster templates', () => {
-  it('stay while clusters of other projects were made from them, and no call is tried', async () => {
+  it('are kept without a call while clusters of other projects use them', async () => {
     const template = templateNamed('kubernetes');
     const foreign = clusterNamed('production', timed.stranger);
     tables().clusters.add({
@@ -256,7 +256,7 @@ describe('Cluster templates', () => {
     expect((await empty()).outcome).toEqual({ is: 'finished' });
   });
 
-  it('are looked at again when a cluster was made from one meanwhile', async () => {
+  it('are checked again when a cluster was created from one meanwhile', async () => {
     const template = templateNamed('hidden');
     timed.stage.rehearsal.faults.inject({
       service: 'magnum',
@@ -279,7 +279,7 @@ describe('Cluster templates', () => {
 });
 
 describe('Listings of Magnum', () => {
-  it('are read to the end, for an administrator gets the clusters of the whole cloud', async () => {
+  it('are read to the last page, because an administrator gets the clusters of the whole cloud', async () => {
     const like = clusterNamed('production', timed.stranger);
     const own = clusterNamed('cluster-api');
     tables().clusters.delete(own.id);
@@ -295,7 +295,7 @@ describe('Listings of Magnum', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('fail when the template of any cluster is missing, and that is not called empty', async () => {
+  it('fail when the template of any cluster is missing, and are not treated as empty', async () => {
     const foreign = clusterNamed('production', timed.stranger);
     tables().clusters.add({ ...foreign, id: 'orphan', template: 'missing' });
     const report = await run();
@@ -303,11 +303,11 @@ describe('Listings of Magnum', () => {
       is: 'failed',
       error: { status: 404, class: 'Unexpected' },
     });
-    // Without that listing nobody knows who uses a template either.
+    // Without that list the users of a template are unknown.
     expect(left()).toHaveLength(7);
   });
 
-  it('show the default as a limit where there is none: nothing is removed then', async () => {
+  it('show the default for a project without limits, and nothing is removed', async () => {
     tables().quotas.delete(timed.project);
     expect((await timed.run(magnumService, 'plan')).counts).toMatchObject({
       'magnum.quota': { listed: 0 },
@@ -317,7 +317,7 @@ describe('Listings of Magnum', () => {
 });
 
 describe('Clusters of a deleted user in living projects', () => {
-  it('stay, and the operator hears what they lack', async () => {
+  it('are kept, and reported to the operator with the functions that they lose', async () => {
     const { stage } = timed;
     const user = UserId.parse(stage.customer.userId);
     const mine = clusterNamed('production', timed.stranger);
@@ -325,7 +325,7 @@ describe('Clusters of a deleted user in living projects', () => {
     const before = stage.rehearsal.world.resources();
     const report = await afterUser(user);
     expect(report.outcome).toEqual({ is: 'finished' });
-    const said = {
+    const expected = {
       resourceType: 'magnum.cluster-of-user',
       class: 'Unsupported',
       actor: 'operator',
@@ -339,12 +339,12 @@ describe('Clusters of a deleted user in living projects', () => {
     ).toEqual(
       expect.arrayContaining([
         expect.objectContaining({
-          ...said,
+          ...expected,
           count: 1,
           example: 'of-a-leaver',
           message: timed.stranger,
         }),
-        expect.objectContaining({ ...said, count: 4, message: timed.project }),
+        expect.objectContaining({ ...expected, count: 4, message: timed.project }),
       ]),
     );
     expect(stage.rehearsal.world.resources()).toEqual(before);
@@ -356,8 +356,8 @@ describe('Clusters of a deleted user in living projects', () => {
   });
 });
 
-describe('A cleaner who is no administrator', () => {
-  it('does not take what it is not shown for empty', async () => {
+describe('A cleaner without the admin role', () => {
+  it('does not report types that it cannot list as empty', async () => {
     await timed.stage.close();
     timed = await TimedStage.open({ with: [magnum], adminRoles: ['member', 'reader'] });
     const before = left();
@@ -369,7 +369,7 @@ describe('A cleaner who is no administrator', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('does not say so of what a user had either', async () => {
+  it('does not report the clusters of a user as empty', async () => {
     await timed.stage.close();
     timed = await TimedStage.open({ with: [magnum], adminRoles: ['member', 'reader'] });
     expect((await afterUser(UserId.parse(timed.stage.customer.userId))).outcome).toMatchObject({

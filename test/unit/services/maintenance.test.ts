@@ -30,7 +30,7 @@ const CASES = WITH_TYPES.flatMap((service) =>
 let stage: Stage;
 afterEach(() => stage?.close());
 
-describe('a service that is away for maintenance, or limits its calls', () => {
+describe('a service that is in maintenance or limits calls', () => {
   it.each(CASES)(
     '%s with %i: the run is repeated after the wait',
     async (name, status, service) => {

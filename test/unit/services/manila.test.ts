@@ -33,7 +33,7 @@ const asked = (path: RegExp, method = 'GET') =>
   stage.rehearsal.calls.filter(
     (call) => call.service === 'manila' && call.method === method && path.test(call.path),
   );
-/** Passes until nothing can change any more for the thing that stays. */
+/** Runs until nothing can change any more for the resource that remains. */
 const exhausted = async (): Promise<RunReport> => {
   let report = await stage.clean(manila);
   for (let left = -1; report.outcome.is === 'again' && left !== stage.left('manila').length; ) {
@@ -53,7 +53,7 @@ const finished = (report: RunReport): void => {
 };
 
 describe('Manila, emptied of one project', () => {
-  it('waits with each thing for what hangs on it, and leaves nothing behind on a back end', async () => {
+  it('removes each resource after its dependents, and leaves nothing on a back end', async () => {
     await open();
     const { conditions } = await stage.plan(manila);
     expect(conditions.filter(({ message }) => /no owner|other projects/.test(message))).toEqual([]);
@@ -84,7 +84,7 @@ describe('Manila, emptied of one project', () => {
     expect(JSON.stringify(report)).not.toContain('secret-of-the-directory');
   });
 
-  it('finds more shares than a page holds', async () => {
+  it('lists all pages of shares', async () => {
     await open();
     const like = rowOf('share', 'plain');
     for (let n = 0; n < 1100; n += 1) tables().of.share.add({ ...like, id: `share-${n}` });
@@ -93,7 +93,7 @@ describe('Manila, emptied of one project', () => {
     finished(await stage.expectEmptied(manila));
   });
 
-  it('keeps one replica for the share, also when none is active', async () => {
+  it('removes the last replica with its share, also when none is active', async () => {
     await open();
     const { share } = tables().of;
     const replicated = rowOf('share', 'replicated');
@@ -105,7 +105,7 @@ describe('Manila, emptied of one project', () => {
     expect(asked(/share-replicas/, 'DELETE')).toHaveLength(2);
   });
 
-  it('counts all as used before it takes the limits away', async () => {
+  it('keeps the limits while a share is left', async () => {
     await open();
     tables().stubborn.add(rowOf('share', 'plain').id);
     await exhausted();
@@ -114,7 +114,7 @@ describe('Manila, emptied of one project', () => {
 });
 
 describe('Manila of an older release', () => {
-  it('of Zed (2.73) is emptied, and it is said what it does not have', async () => {
+  it('of Zed (2.73) is emptied, and the types that it lacks are reported', async () => {
     await open(manilaOf('2.73'));
     const report = await stage.expectEmptied(manila);
     finished(report);
@@ -131,7 +131,7 @@ describe('Manila of an older release', () => {
     expect(asked(/is_soft_deleted/)).toEqual([]);
   });
 
-  it('before groups and replicas were no experiment (2.55) is not touched', async () => {
+  it('is not changed if groups and replicas are experimental (before 2.55)', async () => {
     await open(manilaOf('2.55'));
     await expect(stage.cloud.api(manila, 'RegionOne')).rejects.toMatchObject({
       report: { class: 'Unsupported' },
@@ -139,8 +139,8 @@ describe('Manila of an older release', () => {
   });
 });
 
-describe('what Manila does not delete', () => {
-  it('a share that the back end fails to delete is asked for again, shown to the operator, and never forgotten', async () => {
+describe('Manila, with deletions that fail', () => {
+  it('repeats and reports the deletion of a share that the back end fails to delete', async () => {
     await open();
     const share = rowOf('share', 'failed');
     const snapshot = rowOf('snapshot', 'failed');
@@ -237,13 +237,13 @@ describe('what Manila does not delete', () => {
     },
   );
 
-  it('a share that failed to grow is deleted after its state was set', async () => {
+  it('deletes a share whose extension failed after it resets the state', async () => {
     await open();
     bend('share', 'plain', { status: 'extending_error' });
     finished(await stage.expectEmptied(manila));
   });
 
-  it("a share that another project's administrator locked stays, and so does the lock", async () => {
+  it('keeps a share that an administrator of another project locked, and the lock', async () => {
     await open();
     const share = rowOf('share', 'plain');
     tables().of.lock.add({
@@ -267,7 +267,7 @@ describe('what Manila does not delete', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it("a security service that another project's network uses stays", async () => {
+  it('keeps a security service that the share network of another project uses', async () => {
     await open();
     const service = rowOf('security-service', 'loose');
     const [network] = tables().of['share-network'].where((row) => row.project_id !== stage.project);
@@ -281,7 +281,7 @@ describe('what Manila does not delete', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('stops and calls the operator when its policy refuses us', async () => {
+  it('stops and reports to the operator when its policy refuses a call', async () => {
     await open();
     const message = "Policy doesn't allow share:delete to be performed.";
     stage.rehearsal.faults.inject({
@@ -325,7 +325,7 @@ describe('a deletion in Manila that hangs', () => {
     },
   );
 
-  it('is not asked after one by one while there are many', async () => {
+  it('is not read one by one while there are many', async () => {
     await open();
     const like = rowOf('share', 'plain');
     for (let n = 0; n < 40; n += 1)

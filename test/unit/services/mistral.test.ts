@@ -28,7 +28,7 @@ const calls = (method: string, path: RegExp) =>
   );
 
 describe('Mistral, emptied while the project lives', () => {
-  it('takes everything in one pass: running executions, an action in a namespace of its own, code', async () => {
+  it('removes everything in one run: running executions, an action in its own namespace, code', async () => {
     await open();
     const report = await stage.preDelete(mistral);
     expect(report.outcome).toEqual({ is: 'finished' });
@@ -42,18 +42,18 @@ describe('Mistral, emptied while the project lives', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('takes the triggers first, and workflows and workbooks after the actions that are found by them', async () => {
+  it('removes triggers first, and workflows and workbooks after the actions that are found by them', async () => {
     await open();
     await stage.preDelete(mistral);
-    const turns = calls('DELETE', /./).map(({ path }) => path.split('/')[2] ?? '');
-    const last = (...names: string[]) => Math.max(...names.map((name) => turns.lastIndexOf(name)));
-    const first = (...names: string[]) => Math.min(...names.map((name) => turns.indexOf(name)));
+    const order = calls('DELETE', /./).map(({ path }) => path.split('/')[2] ?? '');
+    const last = (...names: string[]) => Math.max(...names.map((name) => order.lastIndexOf(name)));
+    const first = (...names: string[]) => Math.min(...names.map((name) => order.indexOf(name)));
     expect(last('cron_triggers', 'event_triggers')).toBeLessThan(first('executions', 'workflows'));
     expect(last('actions')).toBeLessThan(first('workflows', 'workbooks'));
     expect(last('dynamic_actions')).toBeLessThan(first('code_sources'));
   });
 
-  it('asks for no workflow before its triggers are gone', async () => {
+  it('deletes no workflow before its triggers are gone', async () => {
     await open();
     const slow = { does: 'slow', milliseconds: 80 } as const;
     stage.rehearsal.faults.inject({
@@ -63,12 +63,12 @@ describe('Mistral, emptied while the project lives', () => {
       effect: slow,
     });
     expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
-    const turns = calls('DELETE', /triggers|workflows/).map(({ path }) => path.split('/')[2]);
-    expect(turns.slice(-2)).toEqual(['workflows', 'workflows']);
+    const order = calls('DELETE', /triggers|workflows/).map(({ path }) => path.split('/')[2]);
+    expect(order.slice(-2)).toEqual(['workflows', 'workflows']);
   });
 
   it.each(['workflows', 'workbooks'] as const)(
-    'keeps the %s while an action that is found by them is there',
+    'keeps the %s while an action that is found by them exists',
     async (collection) => {
       await open();
       // Of the two that name the namespace, one.
@@ -86,7 +86,7 @@ describe('Mistral, emptied while the project lives', () => {
   );
 
   it.each(['event_triggers', 'actions', 'environments', 'workbooks', 'action_executions'])(
-    'never touches one of the %s without an owner, and is not finished',
+    'never changes one of the %s without an owner, and is not finished',
     async (collection) => {
       await open();
       const before = stage.left('mistral').length;
@@ -108,7 +108,7 @@ describe('Mistral, emptied while the project lives', () => {
     },
   );
 
-  it('never takes what belongs to Mistral itself, nor an action by the name of a dynamic one', async () => {
+  it('never removes resources of Mistral itself, or an action that has the name of a dynamic one', async () => {
     await open();
     // Ours has the name of a dynamic action of ours: the call for it must be by id.
     put('actions', stage.project, 'own-code');
@@ -142,7 +142,7 @@ describe('Mistral, emptied while the project lives', () => {
     },
   );
 
-  it('takes a workbook whose name a foreign public one has in another namespace', async () => {
+  it('removes a workbook whose name a foreign public one has in another namespace', async () => {
     await open();
     put('workbooks', stage.control.project.id, 'book', { scope: 'public', namespace: 'elsewhere' });
     stage.remember();
@@ -150,7 +150,7 @@ describe('Mistral, emptied while the project lives', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('leaves what is public to the operator, and takes it when it is not any more', async () => {
+  it('leaves public resources to the operator, and removes them when they are private again', async () => {
     await open();
     const all = ['actions', 'environments', 'dynamic_actions', 'code_sources'] as const;
     const ours = all.map((collection) =>
@@ -182,7 +182,7 @@ describe('Mistral, emptied while the project lives', () => {
     expect((await stage.preDelete(mistral)).outcome).toEqual({ is: 'finished' });
   });
 
-  it('makes no call for a name that the API would take for another', async () => {
+  it('makes no call for a name that the API would read as another one', async () => {
     await open();
     put('environments', stage.project, 'trail/');
     put('environments', stage.project, 'a/b');
@@ -199,7 +199,7 @@ describe('Mistral, emptied while the project lives', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('says whose trigger keeps a workflow, and takes the workflow when that is gone', async () => {
+  it('reports the project whose trigger uses a workflow, and removes the workflow after the trigger is gone', async () => {
     await open();
     const [flow] = tables().workflows.where(
       (row) => row.name === 'flow' && row.project_id === stage.project,
@@ -220,7 +220,7 @@ describe('Mistral, emptied while the project lives', () => {
     expect(stage.left('mistral')).toEqual([]);
   });
 
-  it('ends without what actions gave back where the operator keeps it, and waits for one that runs', async () => {
+  it('finishes without the results of actions if the operator keeps them, and waits for a running action', async () => {
     await open(mistralOf({}));
     const running = put('action_executions', stage.project, 'std.ssh', { state: 'RUNNING' });
     const report = await stage.preDelete(mistral);
@@ -238,7 +238,7 @@ describe('Mistral, emptied while the project lives', () => {
     expect(stage.left('mistral')).toHaveLength(2);
   });
 
-  it('lists more than a page of each', async () => {
+  it('lists all pages of each type', async () => {
     await open();
     for (const collection of [
       'workflows',
@@ -259,13 +259,13 @@ describe('Mistral, emptied while the project lives', () => {
   });
 });
 
-describe('Mistral, emptied when the project is dead', () => {
+describe('Mistral, emptied after the project is deleted', () => {
   const dead = async () => {
     await stage.deleteProject();
     return stage.clean(mistral);
   };
 
-  it('takes what any administrator may, says what stays, and is out of reach for the rest', async () => {
+  it('removes the types that any administrator may remove, reports the others, and is unreachable', async () => {
     await open();
     const report = await dead();
     expect(report.outcome).toMatchObject({
@@ -294,7 +294,7 @@ describe('Mistral, emptied when the project is dead', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('takes event triggers and code, too, from 2026.1 on', async () => {
+  it('also removes event triggers and code from 2026.1 on', async () => {
     await open(mistralOf({ sinceEverything: true }));
     const report = await dead();
     expect(report.outcome).toMatchObject({ is: 'unreachable' });
@@ -304,7 +304,7 @@ describe('Mistral, emptied when the project is dead', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('does not say that something stays which somebody else removed meanwhile', async () => {
+  it('does not report a resource that another client removed meanwhile', async () => {
     await open();
     await stage.deleteProject();
     const [trigger] = tables().event_triggers.where((row) => row.project_id === stage.project);
@@ -317,7 +317,7 @@ describe('Mistral, emptied when the project is dead', () => {
 });
 
 describe('Mistral, in later releases', () => {
-  it('is emptied where an administrator sees everybody’s rows, a page at a time', async () => {
+  it('is emptied if an administrator lists the rows of all projects, a page at a time', async () => {
     await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
     for (let n = 0; n < 12; n += 1) put('workflows', stage.project, `more-${n}`);
     const report = await stage.preDelete(mistral);
@@ -328,7 +328,7 @@ describe('Mistral, in later releases', () => {
   });
 
   it.each(['environments', 'workbooks'] as const)(
-    'is not believed empty when the %s can not all be listed',
+    'is not treated as empty when the %s can not all be listed',
     async (collection) => {
       await open(mistralOf({ sinceEverything: true, maxLimit: 5, removesActionExecutions: true }));
       const named = collection === 'workbooks' ? { namespace: 'apart' } : {};
@@ -343,7 +343,7 @@ describe('Mistral, in later releases', () => {
 });
 
 describe('Mistral, before Wallaby', () => {
-  it('has no code, and is finished without', async () => {
+  it('is finished without code, which it does not have', async () => {
     await open();
     for (const collection of ['dynamic_actions', 'code_sources'] as const)
       for (const row of tables()[collection].all()) tables()[collection].delete(row.id);

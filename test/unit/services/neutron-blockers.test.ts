@@ -13,8 +13,8 @@ const start = async (options: CloudOptions = {}): Promise<void> => {
 };
 afterEach(() => scene.close());
 
-describe('Neutron, what stands in the way', () => {
-  it('is a floating IP of a neighbor that leads through the router, until the neighbor lets it go', async () => {
+describe('Neutron, with resources of another project that prevent a deletion', () => {
+  it('keeps the router while a floating IP of another project uses it, and removes the router afterwards', async () => {
     await start();
     const { state } = scene.cloud;
     const outside = publicNetwork(state).id;
@@ -49,7 +49,7 @@ describe('Neutron, what stands in the way', () => {
     expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
     expect(scene.ofDead()).toEqual([]);
   });
-  it('is an interface port of somebody else on the router: removing the interface would delete it', async () => {
+  it('keeps a router interface whose port belongs to another project, because Neutron would delete the port', async () => {
     await start();
     const { state } = scene.cloud;
     const { net, sub } = scene.wire(scene.neighbor, 'theirs');
@@ -68,7 +68,7 @@ describe('Neutron, what stands in the way', () => {
       }),
     );
   });
-  it('is the router of a neighbor that a port of the project is part of', async () => {
+  it('keeps a port that is an interface of the router of another project', async () => {
     await start();
     const { sub } = scene.wire(scene.dead, 'own');
     const router = addRouter(scene.cloud.state, scene.neighbor, { name: 'theirs' });
@@ -81,7 +81,7 @@ describe('Neutron, what stands in the way', () => {
       `1 router of project ${scene.neighbor} prevents the deletion`,
     );
   });
-  it('is the trunk of a neighbor that carries a port of the project', async () => {
+  it('keeps a port that is a subport of the trunk of another project', async () => {
     await start();
     const { net } = scene.wire(scene.dead, 'own');
     const sub = addPort(scene.cloud.state, scene.dead, { network_id: net.id });
@@ -98,7 +98,7 @@ describe('Neutron, what stands in the way', () => {
       `1 trunk of project ${scene.neighbor} prevents the deletion`,
     );
   });
-  it('is a subnet of somebody else on its network, which Neutron would take along', async () => {
+  it('keeps a network that has a subnet of another project, because Neutron would delete the subnet', async () => {
     await start();
     const { net } = scene.wire(scene.dead, 'own');
     const theirs = addSubnet(scene.cloud.state, scene.neighbor, {
@@ -112,7 +112,7 @@ describe('Neutron, what stands in the way', () => {
       `1 subnet of project ${scene.neighbor} prevents the deletion`,
     );
   });
-  it('is a rule in the security group of a neighbor, which would vanish with the group that it names', async () => {
+  it('keeps a security group that a rule of another project names, because Neutron would delete the rule', async () => {
     await start();
     const group = addGroup(scene.cloud.state, scene.dead, { name: 'lent' });
     const theirs = addGroup(scene.cloud.state, scene.neighbor, { name: 'theirs' });
@@ -126,7 +126,7 @@ describe('Neutron, what stands in the way', () => {
     scene.network.securityGroupRules.delete(rule.id);
     expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
   });
-  it('is a port of a neighbor in its security group, or on its subnet in the network of that neighbor', async () => {
+  it('keeps a security group and a subnet that a port of another project uses', async () => {
     await start();
     const { state } = scene.cloud;
     const { net } = scene.wire(scene.neighbor, 'theirs');
@@ -148,7 +148,7 @@ describe('Neutron, what stands in the way', () => {
       `neutron.subnet: 1 port of project ${scene.neighbor} prevents the deletion`,
     ]);
   });
-  it('is the operator where the cloud itself hangs on it: an external network, the default subnet pool', async () => {
+  it('leaves an external network and the default subnet pool to the operator', async () => {
     await start();
     const net = addNetwork(scene.cloud.state, scene.dead, { 'router:external': true });
     addSubnet(scene.cloud.state, scene.dead, { network_id: net.id, cidr: '192.0.2.0/24' });
@@ -171,7 +171,7 @@ describe('Neutron, what stands in the way', () => {
         .map(({ resourceType }) => resourceType),
     ).toEqual(['neutron.network', 'neutron.subnet-pool']);
   });
-  it('is a subnet of a neighbor out of its pool, which Neutron says with a 400', async () => {
+  it('keeps a subnet pool of which another project has a subnet, which Neutron refuses with 400', async () => {
     await start();
     const pool = scene.network.subnetpools.add(
       blank(scene.cloud.state, scene.dead, { name: 'lent', is_default: false }),
@@ -186,7 +186,7 @@ describe('Neutron, what stands in the way', () => {
   });
 });
 
-describe('Neutron, ports that another service made', () => {
+describe('Neutron, ports that another service created', () => {
   const portOf = (device_owner: string, device_id: string): NetworkRow =>
     addPort(scene.cloud.state, scene.dead, {
       network_id: scene.wire(scene.dead, 'own').net.id,
@@ -194,7 +194,7 @@ describe('Neutron, ports that another service made', () => {
       device_id,
     });
 
-  it('are left to a server that lives, and removed when Nova no longer knows it', async () => {
+  it('are kept while Nova has the server, and are removed when it does not', async () => {
     await start();
     const { user } = scene.cloud.seed.fill(scene.control, 'tiny');
     expect(user).toBeDefined();
@@ -210,7 +210,7 @@ describe('Neutron, ports that another service made', () => {
     scene.cloud.state.compute.servers.delete(server?.id ?? '');
     expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
   });
-  it('are not removed while Nova can not be asked', async () => {
+  it('are not removed while Nova does not answer', async () => {
     await start();
     const kept = portOf('compute:nova', crypto.randomUUID());
     const fault = scene.cloud.faults.add({
@@ -223,7 +223,7 @@ describe('Neutron, ports that another service made', () => {
     fault();
     expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
   });
-  it('are removed where the cloud does not have that service any more', async () => {
+  it('are removed if the cloud no longer has that service', async () => {
     await start();
     portOf('Octavia', `lb-${crypto.randomUUID()}`);
     portOf('network:dhcp', 'agent');

@@ -8,7 +8,7 @@ import { fillNetwork } from '../../cloud/seed-network.ts';
 import { type Cleaner, cleanerOf } from './cleaner.ts';
 
 /**
- * A cloud with a project that was deleted in Keystone, its neighbor, and a control project who has
+ * A cloud with a project that was deleted in Keystone, its neighbor, and a control project that has
  * the same under the same names.
  */
 export class Scene {
@@ -26,7 +26,8 @@ export class Scene {
     this.dead = cloud.seed.makeProject(domain, 'dead');
     this.control = cloud.seed.makeProject(domain, 'control');
     this.neighbor = cloud.seed.neighbor();
-    // Any listing of security groups makes the one of whoever asks: the cleaner has it already.
+    // Each list of security groups creates the default group of the caller: the cleaner has it
+    // already.
     const [admin] = cloud.state.identity.projects.where(({ name }) => name === 'admin');
     ensureDefaultGroup(cloud.state, admin?.id ?? '');
   }
@@ -81,7 +82,7 @@ export class Scene {
   }
 }
 
-/** What a report says is left, by kind. */
+/** The resources that a report has as left, by type. */
 export const left = (report: {
   readonly counts: Readonly<Record<string, { readonly left: number }>>;
 }): Record<string, number> =>

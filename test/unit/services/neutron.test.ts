@@ -14,13 +14,13 @@ const of = (report: RunReport, resourceType: string) =>
   Object.entries(report.counts).find(([name]) => name === resourceType)?.[1];
 
 describe('Neutron, a project with everything', () => {
-  it('is emptied in one pass, to its default group, its quota and what others lent to it', async () => {
+  it('is emptied in one run, with its default group, its quota and grants of other projects', async () => {
     await start();
     const without = scene.fill();
     const report = await scene.cleaner.run(scene.dead);
     expect(report.outcome).toEqual({ is: 'finished' });
     expect(scene.rows()).toEqual(without);
-    // In the right order nothing is refused, and there is nothing to tell but what this cloud
+    // In the right order no call is refused, and the report names only what this cloud
     // lacks.
     expect(scene.cloud.calls.filter(({ status }) => status >= 400)).toEqual([]);
     expect(report.conditions.filter(({ class: it }) => it !== 'Unsupported')).toEqual([]);
@@ -28,7 +28,7 @@ describe('Neutron, a project with everything', () => {
     expect(of(report, 'neutron.trunk')).toEqual({ listed: 2, gone: 2, left: 0 });
     expect(of(report, 'neutron.rbac-grant')).toEqual({ listed: 1, gone: 1, left: 0 });
   });
-  it('is counted by a survey that changes nothing', async () => {
+  it('is counted in phase plan, which changes nothing', async () => {
     await start();
     scene.fill();
     const before = scene.rows();
@@ -38,14 +38,14 @@ describe('Neutron, a project with everything', () => {
     expect(of(plan, 'neutron.network')?.left).toBe(sizes.small.networks);
     expect(of(plan, 'neutron.security-group')?.left).toBe(sizes.small.securityGroups + 1);
   });
-  it('is found with all its rows, however many pages they fill', async () => {
+  it('is listed with all its rows over many pages', async () => {
     await start();
     const { net } = scene.wire(scene.dead, 'wide');
     for (let n = 0; n < 2300; n += 1)
       addPort(scene.cloud.state, scene.dead, { network_id: net.id });
     expect(of(await scene.cleaner.run(scene.dead, 'plan'), 'neutron.port')?.left).toBe(2300);
   });
-  it('ends the same way when an answer is lost after the deletion happened', async () => {
+  it('is emptied when an answer is lost after the deletion', async () => {
     await start();
     scene.fill();
     scene.cloud.faults.add({
@@ -60,7 +60,7 @@ describe('Neutron, a project with everything', () => {
 });
 
 describe('Neutron, an empty project', () => {
-  it('stays empty when it is looked at, and costs few calls', async () => {
+  it('gets no new rows by listing, and costs few calls', async () => {
     await start();
     const before = scene.rows();
     const report = await scene.cleaner.run(scene.dead);
@@ -73,8 +73,8 @@ describe('Neutron, an empty project', () => {
   });
 });
 
-describe('Neutron, when the API is not itself', () => {
-  it('waits as long as a 429 asks for, and goes on', async () => {
+describe('Neutron, with a faulty API', () => {
+  it('waits as long as a 429 requires, and continues', async () => {
     await start();
     scene.fill();
     scene.cloud.faults.add({
@@ -86,7 +86,7 @@ describe('Neutron, when the API is not itself', () => {
     expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
     expect(scene.cleaner.waited).toEqual([2, 2, 2]);
   });
-  it('comes back later when a 429 asks for a minute', async () => {
+  it('runs again later when a 429 requires a minute', async () => {
     await start();
     scene.fill();
     scene.cloud.faults.add({
@@ -105,7 +105,7 @@ describe('Neutron, when the API is not itself', () => {
     ['an error', { does: 'answer', status: 500 }],
     ['half a body', { does: 'cut-body' }],
     ['a broken connection', { does: 'cut-connection' }],
-  ] as const)('never takes %s for an empty list', async (_, effect) => {
+  ] as const)('does not treat %s as an empty list', async (_, effect) => {
     await start();
     const fault = scene.cloud.faults.add({
       service: 'neutron',
@@ -119,7 +119,7 @@ describe('Neutron, when the API is not itself', () => {
     fault();
     expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
   });
-  it('is not finished by a page that hides the rest', async () => {
+  it('is not finished when a page lacks the link to the next one', async () => {
     await start();
     scene.fill();
     scene.cloud.faults.add({
@@ -132,7 +132,7 @@ describe('Neutron, when the API is not itself', () => {
     expect((await scene.cleaner.runs(scene.dead)).outcome).toEqual({ is: 'finished' });
     expect(scene.ofDead()).toEqual([]);
   });
-  it('touches no row without an owner, and does not call that empty', async () => {
+  it('changes no row without an owner, and does not report the type as empty', async () => {
     await start();
     scene.wire(scene.dead, 'own');
     scene.cloud.faults.add({
@@ -148,7 +148,7 @@ describe('Neutron, when the API is not itself', () => {
       expect.objectContaining({ resourceType: 'neutron.network', actor: 'operator' }),
     );
   });
-  it('touches nothing of others when the filter by project is ignored', async () => {
+  it('changes no resource of other projects when the API ignores the filter by project', async () => {
     await start();
     const without = scene.fill();
     scene.cloud.faults.add({
@@ -162,7 +162,7 @@ describe('Neutron, when the API is not itself', () => {
       expect.objectContaining({ message: expect.stringContaining('resources of other owners') }),
     );
   });
-  it('is not finished by deletions that are accepted and never end', async () => {
+  it('is not finished when accepted deletions never end', async () => {
     await start();
     scene.fill();
     scene.cloud.faults.add({
@@ -175,7 +175,7 @@ describe('Neutron, when the API is not itself', () => {
     expect(report.outcome.is).toBe('again');
     expect(scene.ofDead().length).toBeGreaterThan(0);
   });
-  it('stops and tells the operator when it is refused', async () => {
+  it('stops and reports to the operator when a call is refused', async () => {
     await start();
     scene.fill();
     scene.cloud.faults.add({
@@ -189,7 +189,7 @@ describe('Neutron, when the API is not itself', () => {
       error: { class: 'Denied' },
     });
   });
-  it('does not believe a Neutron that says it has no extension at all', async () => {
+  it('rejects a list of extensions that is empty', async () => {
     await start();
     scene.fill();
     scene.cloud.faults.add({
@@ -206,7 +206,7 @@ describe('Neutron, when the API is not itself', () => {
 });
 
 describe('Neutron, extensions', () => {
-  it('asks nothing of an extension that the cloud lacks, says so, and finishes', async () => {
+  it('are not called if the cloud lacks them, and the task finishes with a report of them', async () => {
     const lacking = [
       'trunk',
       'qos',
@@ -240,14 +240,14 @@ describe('Neutron, extensions', () => {
       'skipped: this Neutron does not have the extension address-group',
     );
   });
-  it('walks the floating IPs where the listing does not show their port forwardings', async () => {
+  it('are listed per floating IP if the list does not show the port forwardings', async () => {
     await start({ withoutExtensions: ['expose-port-forwarding-in-fip'] });
     scene.fill();
     expect((await scene.cleaner.run(scene.dead)).outcome).toEqual({ is: 'finished' });
     expect(scene.cloud.calls.filter(({ status }) => status >= 400)).toEqual([]);
     expect(scene.ofDead()).toEqual([]);
   });
-  it('removes the default statefulness of the project, and that of no other project', async () => {
+  it('lose the default statefulness of the project, and of no other project', async () => {
     await start({ moreExtensions: ['security-groups-default-statefulness'] });
     const { defaultStatefulness } = scene.network;
     for (const project_id of [scene.dead, scene.control])
@@ -257,7 +257,7 @@ describe('Neutron, extensions', () => {
     expect(of(report, 'neutron.default-statefulness')).toEqual({ listed: 1, gone: 1, left: 0 });
     expect(defaultStatefulness.all().map((row) => row.project_id)).toEqual([scene.control]);
   });
-  it('has nothing to do in a cloud without Neutron', async () => {
+  it('are absent in a cloud without Neutron', async () => {
     await start();
     scene.cloud.hide('neutron');
     await expect(scene.cleaner.run(scene.dead)).rejects.toThrow('the catalog has no neutron');

@@ -57,7 +57,7 @@ async function open() {
 }
 
 describe('Nova, after a user was deleted', () => {
-  it("removes his keypairs and his limits in living projects, and neither another user's nor anything of the projects", async () => {
+  it('removes the keypairs and limits of the user in existing projects, and no resource of the projects or of other users', async () => {
     const { ann, bob } = await open();
     const before = keypairs().where((row) => row.user_id !== ann);
     const report = await run(ann, [stage.control.projectId, stage.project]);
@@ -76,7 +76,7 @@ describe('Nova, after a user was deleted', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('counts in a survey and changes nothing', async () => {
+  it('counts in phase plan and changes nothing', async () => {
     const { ann } = await open();
     const report = await run(ann, [stage.control.projectId], 'plan');
     expect(report.counts).toMatchObject({
@@ -86,7 +86,7 @@ describe('Nova, after a user was deleted', () => {
     expect(keypairs().where((row) => row.user_id === ann)).toHaveLength(3);
   });
 
-  it('passes over projects that are gone themselves', async () => {
+  it('skips projects that are gone', async () => {
     const { ann } = await open();
     await stage.deleteProject();
     const report = await run(ann, [stage.project]);
@@ -94,9 +94,9 @@ describe('Nova, after a user was deleted', () => {
     expect(keypairs().where((row) => row.user_id === ann)).toEqual([]);
   });
 
-  it('touches no keypair of another user, even if Nova listed it as his', async () => {
+  it('changes no keypair of another user, even if Nova lists it for this user', async () => {
     const { ann, bob } = await open();
-    // The list is asked by the user; the single answer says whose it is, and that counts.
+    // The list is filtered by the user; only the row itself proves the owner.
     const row = keypairs().get(`${ann}/laptop 2`);
     if (row) Object.assign(row, { user_id: bob });
     const table = keypairs();

@@ -17,7 +17,7 @@ const server = (name: string): Server => {
 const MINUTE = 60_000;
 
 describe('Nova, emptied of one project', () => {
-  it('keeps nothing: running, stopped, locked, failed and soft-deleted servers, server groups, flavor access, limits', async () => {
+  it('removes running, stopped, locked, failed and soft-deleted servers, server groups, flavor access and limits', async () => {
     stage = await TimedStage.open();
     await stage.stage.deleteProject();
     expect(left()).toHaveLength(11);
@@ -28,14 +28,14 @@ describe('Nova, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('is emptied in one pass where deletions end at once', async () => {
+  it('is emptied in one run if deletions end at once', async () => {
     stage = await TimedStage.open();
     stage.clock.after = (_milliseconds, action) => action();
     expect((await stage.run(nova)).outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual([]);
   });
 
-  it('counts in a survey what it would remove, and changes nothing', async () => {
+  it('counts the resources in phase plan, and changes nothing', async () => {
     stage = await TimedStage.open();
     const before = left();
     const report = await stage.run(nova, 'plan');
@@ -49,13 +49,13 @@ describe('Nova, emptied of one project', () => {
     expect(left()).toEqual(before);
   });
 
-  it('purges what Nova only hides at first where deletions are deferred (reclaim_instance_interval)', async () => {
+  it('deletes soft-deleted servers by force if deletions are deferred (reclaim_instance_interval)', async () => {
     stage = await TimedStage.open({ reclaimInterval: 86_400 });
     expect((await stage.empty(nova)).outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual([]);
   });
 
-  it('finds what lies beyond the first page', async () => {
+  it('lists all pages', async () => {
     stage = await TimedStage.open({ pageLimit: 3 });
     for (let n = 0; n < 7; n += 1)
       stage.compute.groups.add({
@@ -75,19 +75,19 @@ describe('Nova, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('keeps the limits until the servers are gone, for without limits of its own a project may make new ones', async () => {
+  it('keeps the limits until the servers are gone, because the default limits may allow new servers', async () => {
     stage = await TimedStage.open();
     await stage.run(nova);
     expect(left().filter((resource) => resource.startsWith('nova.quota'))).toHaveLength(1);
   });
 
-  it('leaves limits alone that are the default ones', async () => {
+  it('leaves default limits', async () => {
     stage = await TimedStage.open();
     stage.compute.quotas.delete(stage.project);
     expect((await stage.run(nova, 'plan')).counts).toMatchObject({ 'nova.quota': { listed: 0 } });
   });
 
-  it('says of a server that its database protects what it is, and takes all others', async () => {
+  it('reports a server that the database protects, and removes all others', async () => {
     stage = await TimedStage.open();
     server('locked').disable_terminate = true;
     const report = await stage.empty(nova);
@@ -109,7 +109,7 @@ describe('Nova, emptied of one project', () => {
 });
 
 describe('Nova, when a deletion does not end', () => {
-  it('waits for it, then calls it stuck since it was asked for', async () => {
+  it('waits, and then reports the server as stuck since the deletion was sent', async () => {
     stage = await TimedStage.open();
     faults().inject({
       service: 'nova',
@@ -132,7 +132,7 @@ describe('Nova, when a deletion does not end', () => {
     );
   });
 
-  it('frees a server whose deletion got lost, which Nova by itself would ignore for ever', async () => {
+  it('resets and deletes a server whose deletion was lost, because Nova ignores further deletions', async () => {
     stage = await TimedStage.open();
     Object.assign(server('locked'), {
       task_state: 'deleting',
@@ -142,7 +142,7 @@ describe('Nova, when a deletion does not end', () => {
     expect(left()).toEqual([]);
   });
 
-  it('leaves a server in peace that has been deleting for a moment', async () => {
+  it('leaves a server whose deletion began a moment ago', async () => {
     stage = await TimedStage.open();
     Object.assign(server('locked'), {
       task_state: 'deleting',
@@ -152,7 +152,7 @@ describe('Nova, when a deletion does not end', () => {
     expect(server('locked')).toMatchObject({ task_state: 'deleting', vm_state: 'active' });
   });
 
-  it('says since when a server in ERROR has refused to go', async () => {
+  it('reports since when the deletion of a server in ERROR has failed', async () => {
     stage = await TimedStage.open();
     const since = stage.clock.now();
     await stage.run(nova);
@@ -166,7 +166,7 @@ describe('Nova, when a deletion does not end', () => {
 });
 
 describe('Nova with a cell that is down', () => {
-  // Nova leaves out what it can't reach and says nothing.
+  // Nova leaves out servers that it can't reach, without an error.
   const hideAll = () =>
     faults().inject({
       service: 'nova',
@@ -175,7 +175,7 @@ describe('Nova with a cell that is down', () => {
       effect: { does: 'drop-next', rows: 0 },
     });
 
-  it('is not taken for empty as long as Placement counts something', async () => {
+  it('is not treated as empty while Placement counts resources', async () => {
     stage = await TimedStage.open();
     hideAll();
     const report = await stage.empty(nova);
@@ -193,7 +193,7 @@ describe('Nova with a cell that is down', () => {
     expect(left()).toEqual([]);
   });
 
-  it('is not taken for empty when Placement does not answer', async () => {
+  it('is not treated as empty when Placement does not answer', async () => {
     stage = await TimedStage.open();
     hideAll();
     await stage.stage.rehearsal.refuse('placement');
@@ -203,7 +203,7 @@ describe('Nova with a cell that is down', () => {
     });
   });
 
-  it('does not need Placement where there is none', async () => {
+  it('is emptied in a cloud without Placement', async () => {
     stage = await TimedStage.open();
     expect((await stage.empty(nova, { apiOf: async () => undefined })).outcome).toEqual({
       is: 'finished',
@@ -212,8 +212,8 @@ describe('Nova with a cell that is down', () => {
   });
 });
 
-describe('Nova, when it does not behave', () => {
-  it('removes nothing foreign when the filter by project is ignored', async () => {
+describe('Nova, with a faulty API', () => {
+  it('removes no resource of other projects when the API ignores the filter by project', async () => {
     stage = await TimedStage.open();
     faults().inject({
       service: 'nova',
@@ -229,7 +229,7 @@ describe('Nova, when it does not behave', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('touches no server without an owner, and is not finished', async () => {
+  it('changes no server without an owner, and is not finished', async () => {
     stage = await TimedStage.open();
     faults().inject({
       service: 'nova',
@@ -248,7 +248,7 @@ describe('Nova, when it does not behave', () => {
     '/os-flavor-access',
     '/limits',
     '/os-quota-class-sets',
-  ])('never takes a failed answer of %s for empty', async (path) => {
+  ])('does not treat a failed list of %s as empty', async (path) => {
     stage = await TimedStage.open({}, 'tiny');
     const effects = [
       { does: 'answer', status: 500 },
@@ -270,7 +270,7 @@ describe('Nova, when it does not behave', () => {
     expect(left()).toEqual([]);
   });
 
-  it('waits for a 409 to pass', async () => {
+  it('retries after a 409', async () => {
     stage = await TimedStage.open();
     faults().inject({
       service: 'nova',
@@ -288,7 +288,7 @@ describe('Nova, when it does not behave', () => {
     expect(left()).toEqual([]);
   });
 
-  it('waits as long as a 429 asks, and loses nothing', async () => {
+  it('waits as long as a 429 requires, and skips no resource', async () => {
     stage = await TimedStage.open();
     const effect = { does: 'answer', status: 429, retryAfter: 17 } as const;
     faults().inject({ service: 'nova', method: 'DELETE', path: /\/servers\//, times: 3, effect });
@@ -303,7 +303,7 @@ describe('Nova, when it does not behave', () => {
     expect(left()).toEqual([]);
   });
 
-  it('takes a deletion of which nobody heard for what it is', async () => {
+  it('finishes when the answer to a deletion is lost', async () => {
     stage = await TimedStage.open();
     faults().inject({
       service: 'nova',
@@ -316,7 +316,7 @@ describe('Nova, when it does not behave', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('stops at the first refusal and calls the operator', async () => {
+  it('stops at the first refusal and reports to the operator', async () => {
     stage = await TimedStage.open({}, 'lab');
     const refused = faults().inject({
       service: 'nova',
@@ -332,7 +332,7 @@ describe('Nova, when it does not behave', () => {
     expect(refused.hits).toBeLessThan(12);
   });
 
-  it('is left alone when it is too old to refuse a filter that it does not know', async () => {
+  it('is not changed if it is too old to refuse an unknown filter', async () => {
     stage = await TimedStage.open({
       microversions: { compute: '2.72', volume: '3.70', placement: '1.39' },
     });
@@ -340,7 +340,7 @@ describe('Nova, when it does not behave', () => {
     expect(left()).toHaveLength(11);
   });
 
-  it('is not found where the catalog lacks it', async () => {
+  it('is absent if the catalog does not have it', async () => {
     stage = await TimedStage.open();
     stage.stage.rehearsal.hide('nova');
     stage.stage.rehearsal.expireTokens();

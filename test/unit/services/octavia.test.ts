@@ -34,7 +34,7 @@ const blocked = (report: { conditions: readonly { class: string }[] }) =>
   report.conditions.filter((one) => one.class === 'Blocked');
 
 describe('Octavia, emptied of one project', () => {
-  it('removes load balancers with all that is in them, broken ones too, and the limits last', async () => {
+  it('removes load balancers with all their parts, also broken ones, and the limits last', async () => {
     const first = await stage.clean(octavia);
     expect(first.outcome).toEqual({ is: 'again', afterSeconds: 0, error: undefined });
     expect(first.counts['octavia.load-balancer' as never]).toEqual({ listed: 3, gone: 0, left: 3 });
@@ -44,7 +44,7 @@ describe('Octavia, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('reads more load balancers than one page holds', async () => {
+  it('lists all pages of load balancers', async () => {
     await stage.close();
     stage = await Stage.open({ with: [fake], pageLimit: 2 });
     for (let n = 0; n < 4; n += 1) addLoadBalancer(shelves(), stage.customer.project, `more-${n}`);
@@ -55,7 +55,7 @@ describe('Octavia, emptied of one project', () => {
     });
   });
 
-  it('waits for one that a worker is at, and removes it when the worker is done', async () => {
+  it('waits for a load balancer that a worker changes, and removes it afterwards', async () => {
     put('web', 'PENDING_UPDATE', 1);
     const report = await stage.empty(octavia);
     expect(report.outcome.is).toBe('again');
@@ -72,7 +72,7 @@ describe('Octavia, emptied of one project', () => {
     expect(stage.left('octavia')).toEqual([]);
   });
 
-  it('calls the operator, with its age, when one has been pending for long; the rest goes', async () => {
+  it('reports a load balancer that is pending for long, with its age, and removes the others', async () => {
     put('web', 'PENDING_UPDATE', 30);
     Object.assign(balancer('bare'), {
       provisioning_status: 'PENDING_CREATE',
@@ -99,7 +99,7 @@ describe('Octavia, emptied of one project', () => {
     expect(stage.left('octavia')).toEqual([]);
   });
 
-  it('says since when a deletion hangs, and does not order it again', async () => {
+  it('reports since when a deletion hangs, and does not repeat it', async () => {
     put('web', 'PENDING_DELETE', 5);
     put('bare', 'PENDING_DELETE', 50);
     const broken = balancer('broken').id;
@@ -122,7 +122,7 @@ describe('Octavia, emptied of one project', () => {
     expect(ordered.map((call) => call.path)).toEqual([expect.stringContaining(broken)]);
   });
 
-  it('says so when removals end in ERROR, and orders them again', async () => {
+  it('reports removals that end in ERROR, and repeats them', async () => {
     balancer('web').failing = 2;
     const messages = new Set<string>();
     const done = await stage.expectEmptied(octavia, {}, (report) => {
@@ -135,7 +135,7 @@ describe('Octavia, emptied of one project', () => {
     expect(stage.left('octavia')).toEqual([]);
   });
 
-  it('leaves to the operator what its provider no longer lets go', async () => {
+  it('leaves a load balancer to the operator if its provider no longer deletes it', async () => {
     balancer('web').provider = 'retired';
     const report = await stage.expectEmptied(octavia);
     expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
@@ -148,7 +148,7 @@ describe('Octavia, emptied of one project', () => {
     expect(stage.left('octavia')).toEqual(['octavia.load-balancer web', 'octavia.quota quota']);
   });
 
-  it('makes no quota row by looking, and calls a row without limits none', async () => {
+  it('creates no quota row by listing, and treats a row without limits as none', async () => {
     const { quotas } = shelves();
     quotas.delete(stage.project);
     expect((await stage.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 0 } });
@@ -159,7 +159,7 @@ describe('Octavia, emptied of one project', () => {
     expect((await stage.plan(octavia)).counts).toMatchObject({ 'octavia.quota': { listed: 1 } });
   });
 
-  it('takes the defaults that Octavia 2026.2 writes into the row for no limits of the project', async () => {
+  it('does not treat the defaults that Octavia 2026.2 writes into the row as limits of the project', async () => {
     shelves().writesDefaults = true;
     expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
     expect(shelves().quotas.get(stage.project)?.limits).toMatchObject({ loadbalancer: -1 });
@@ -173,7 +173,7 @@ describe('Octavia, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('still finds and removes everything when Keystone has forgotten the project', async () => {
+  it('lists and removes everything after Keystone deleted the project', async () => {
     await stage.deleteProject();
     expect((await stage.expectEmptied(octavia)).outcome).toEqual({ is: 'finished' });
     expect(stage.left('octavia')).toEqual([]);
@@ -187,7 +187,7 @@ describe('VIP ports, when Neutron is emptied', () => {
       (row) => row.device_owner === 'Octavia' && row.project_id === stage.project,
     );
 
-  it('stay as long as their load balancer is there, and go with it', async () => {
+  it('are kept while their load balancer exists, and are removed with it', async () => {
     const apiOf = async (name: string) =>
       name === 'octavia' ? stage.cloud.api(octavia, 'RegionOne') : undefined;
     const report = await stage.clean(neutron, { apiOf });
@@ -205,7 +205,7 @@ describe('VIP ports, when Neutron is emptied', () => {
     expect(stage.rehearsal.state.mishaps).toEqual([]);
   });
 
-  it('go with Neutron where Octavia left one behind', async () => {
+  it('are removed by Neutron if their load balancer is gone', async () => {
     const [kept] = vips();
     const { loadBalancers } = shelves();
     for (const row of loadBalancers.where(({ project_id }) => project_id === stage.project))

@@ -26,7 +26,7 @@ const addProject = (name: string, parent_id = 'default'): string =>
     ...{ id: `${name}0000`, name, parent_id, domain_id: 'default' },
     ...{ is_domain: false, enabled: true, tags: [], options: {}, description: '' },
   }).id;
-/** Who has which role on the project now. */
+/** The users and their roles on the project now. */
 const assignments = () =>
   rehearsal.state.identity.assignments
     .where(({ target }) => 'project' in target && target.project === project)
@@ -37,8 +37,8 @@ const assignments = () =>
 const admin = () => rehearsal.state.identity.users.where(({ name }) => name === 'admin')[0]?.id;
 const shown = () => rehearsal.state.identity.projects.get(project);
 
-describe('what is done in Keystone to a project', () => {
-  it('takes the role that is missing, and gives exactly that back, as often as it is told', async () => {
+describe('the Keystone actions on a project', () => {
+  it('assign the missing role, and revoke exactly that role, also when they are repeated', async () => {
     const roles = await cloud.keystoneActions.missingRoles(project);
     for (let n = 0; n < 2; n += 1) await cloud.keystoneActions.assignRoles(project, roles);
     expect(assignments()).toEqual([['admin', admin()]]);
@@ -48,7 +48,7 @@ describe('what is done in Keystone to a project', () => {
     expect(shown()).toMatchObject({ enabled: true });
   });
 
-  it('removes its credentials of a member with the role, and no other credential', async () => {
+  it('remove its credentials of a member with the role, and no other credential', async () => {
     const { applicationCredentials } = rehearsal.state.identity;
     const roles = await cloud.keystoneActions.missingRoles(project);
     await cloud.keystoneActions.assignRoles(project, roles);
@@ -68,7 +68,7 @@ describe('what is done in Keystone to a project', () => {
     expect(ids).not.toContain(made[0]?.id);
   });
 
-  it('disables it, and deletes it, and is content with one that is gone', async () => {
+  it('disable it and delete it, and succeed if it is gone', async () => {
     const roles = await cloud.keystoneActions.missingRoles(project);
     await cloud.keystoneActions.assignRoles(project, roles);
     await cloud.keystoneActions.disable(project);
@@ -81,7 +81,7 @@ describe('what is done in Keystone to a project', () => {
     expect(assignments()).toEqual([]);
   });
 
-  it('does not delete what has projects below it', async () => {
+  it('do not delete a project that has projects below it', async () => {
     addProject('branch', project);
     expect(await cloud.keystoneActions.checkDeletion(project)).toMatchObject({
       refusals: [{ message: expect.stringContaining('1 project is below it') }],
@@ -92,7 +92,7 @@ describe('what is done in Keystone to a project', () => {
     expect(shown()).toBeDefined();
   });
 
-  it('says so when Keystone takes the deletion and shows the project still', async () => {
+  it('report a project that Keystone still shows after the deletion', async () => {
     const { projects } = rehearsal.state.identity;
     projects.delete = () => true;
     await expect(cloud.keystoneActions.delete(project)).rejects.toMatchObject({
@@ -100,7 +100,7 @@ describe('what is done in Keystone to a project', () => {
     });
   });
 
-  it('fails where no token on the project is to be had: an application credential is bound to its own', async () => {
+  it('fail with an application credential, which gives no token on another project', async () => {
     const bound = connect(rehearsal.applicationCredentials);
     const roles = await bound.keystoneActions.missingRoles(project);
     await expect(bound.keystoneActions.assignRoles(project, roles)).rejects.toMatchObject({
@@ -109,7 +109,7 @@ describe('what is done in Keystone to a project', () => {
     await bound.close();
   });
 
-  it('fails where the project was disabled meanwhile', async () => {
+  it('fail if the project was disabled meanwhile', async () => {
     const roles = await cloud.keystoneActions.missingRoles(project);
     await cloud.keystoneActions.assignRoles(project, roles);
     await cloud.keystoneActions.revokeRoles(project, roles);

@@ -33,9 +33,9 @@ const QUOTAS: readonly [string, Service, readonly Documented[]][] = [
 let stage: Stage;
 afterEach(() => stage?.close());
 
-describe('a quota whose reset the service answers with success and does not do', () => {
+describe('a quota whose reset is answered with success and has no effect', () => {
   it.each(QUOTAS)(
-    '%s is told to the operator, and the task ends without it',
+    '%s is reported to the operator, and the task finishes without it',
     async (type, service, fakes) => {
       stage = await Stage.open({ with: fakes, durations: QUICK });
       await stage.grantCleaner();

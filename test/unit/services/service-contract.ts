@@ -14,7 +14,7 @@ export interface ContractOptions {
    */
   readonly listings?: RegExp;
   /**
-   * Some of it is not listed by GET, so that `listings` says of any method what a listing is:
+   * True if some types are not listed by GET, so that `listings` applies to any method:
    * Gnocchi searches with POST.
    */
   readonly listsWithPost?: boolean;
@@ -22,10 +22,7 @@ export interface ContractOptions {
   readonly removals?: readonly Pick<Fault, 'method' | 'path'>[];
   /** False where the deletions are synchronous and one can't be without end. */
   readonly asynchronous?: boolean;
-  /**
-   * Resource types of which nobody can tell whose they are, so that there is nothing of them to
-   * remove.
-   */
+  /** Resource types whose owner is not known, so that no resource of them can be removed. */
   readonly untellable?: readonly string[];
   /** False where the rows don't carry the owner (the path does). */
   readonly ownerInRow?: boolean;
@@ -46,8 +43,9 @@ export interface ContractOptions {
 }
 
 /**
- * What every service file must stand, on the rehearsal cloud: emptied completely, and nobody else
- * touched, whatever the API does meanwhile. Asserts the world afterwards, not the calls.
+ * The tests that every service file must pass on the rehearsal cloud: the project is emptied
+ * completely, and no other project changes, whatever the API does meanwhile. Asserts the resources
+ * afterwards, not the calls.
  */
 export function testServiceContract(service: Service, options: ContractOptions = {}): void {
   const { removals = [{ method: 'DELETE' }], asynchronous = true, ownerInRow = true } = options;
@@ -84,7 +82,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
   describe(`${name} keeps the contract of every service`, () => {
     beforeEach(open);
 
-    it('has something of every resource type to remove, and removes it', async () => {
+    it('has a resource of every type to remove, and removes it', async () => {
       const before = stage.left(name);
       expect(before.length).toBeGreaterThan(0);
       const found = new Set<string>();
@@ -101,14 +99,14 @@ export function testServiceContract(service: Service, options: ContractOptions =
       expect([...found].sort()).toEqual(resourceTypes.sort());
     });
 
-    it('changes nothing in a survey', async () => {
+    it('changes nothing in phase plan', async () => {
       const before = stage.left(name);
       await stage.plan(service);
       expect(stage.left(name)).toEqual(before);
       expect(stage.controlsAreUntouched).toBe(true);
     });
 
-    it('comes through 409, 429 with Retry-After and 500 on removals', async () => {
+    it('finishes after 409, 429 with Retry-After and 500 on removals', async () => {
       for (const removal of removals) {
         inject({ ...removal, times: 1, effect: { does: 'answer', status: 409 } });
         inject({
@@ -126,7 +124,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
       ['500', { does: 'answer', status: 500 }],
       ['half a body', { does: 'cut-body' }],
       ['half an answer', { does: 'cut-connection' }],
-    ] as const)('takes %s in a listing for no empty one', async (_title, effect) => {
+    ] as const)('does not treat %s in a list as empty', async (_title, effect) => {
       const fault = inject({ ...listing, effect });
       const report = await stage.run(service);
       expect(fault.hits).toBeGreaterThan(0);
@@ -137,14 +135,14 @@ export function testServiceContract(service: Service, options: ContractOptions =
       await emptied(await empty());
     });
 
-    it('touches no row of another project when the API ignores the filter', async () => {
+    it('changes no row of another project when the API ignores the filter', async () => {
       inject({ ...listing, effect: { does: 'ignore-filter' } });
       await empty();
       expect(stage.controlsAreUntouched).toBe(true);
     });
 
     if (ownerInRow)
-      it('never touches a row without an owner', async () => {
+      it('never changes a row without an owner', async () => {
         const shown = (resourceType: string): boolean =>
           !options.ownerElsewhere?.some((one) => resourceType.startsWith(`${name}.${one} `));
         const before = stage.left(name).filter(shown);
@@ -158,7 +156,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
       });
 
     if (asynchronous)
-      it('does not call a deletion that never ends finished', async () => {
+      it('is not finished when a deletion never ends', async () => {
         for (const removal of removals) inject({ ...removal, effect: { does: 'endless' } });
         const report = await stage.run(service);
         expect(report.outcome).toMatchObject({ is: 'again' });
@@ -166,7 +164,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
         expect(stage.controlsAreUntouched).toBe(true);
       });
 
-    it('is not there when the catalog lacks it', async () => {
+    it('is absent if the catalog does not have it', async () => {
       stage.rehearsal.hide(name);
       stage.rehearsal.expireTokens();
       const { registrations } = await stage.cloud.registry();
@@ -176,7 +174,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
     });
 
     if (service.resourceTypes.some((resourceType) => resourceType.requiresLiveProject))
-      it('says what it could not reach once the project is dead, and does not call it finished', async () => {
+      it('reports the unreachable types after the project is deleted, and is not finished', async () => {
         const before = stage.left(name);
         const report = await stage.empty(service, { projectApi: undefined });
         expect(report.outcome).toMatchObject({ is: 'unreachable' });
@@ -191,7 +189,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
         expect(stage.controlsAreUntouched).toBe(true);
       });
 
-    it('asks each resource type once more at most when the project has nothing there', async () => {
+    it('sends only lists when the project has no resources', async () => {
       await emptied(await empty());
       stage.rehearsal.calls.length = 0;
       const confirmation = Confirmation.of(stage.project, [0, 5000], 5000);
@@ -204,7 +202,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
   });
 }
 
-/** Deletions that end while the next pass is on its way. */
+/** Deletions that end during the next run. */
 export const QUICK = {
   server: 5,
   volume: 5,

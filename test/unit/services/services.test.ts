@@ -3,14 +3,14 @@ import { dependenciesOf, levels } from '../../../lib/operation/order.ts';
 import { SERVICES } from '../../../lib/services/index.ts';
 
 describe('the services', () => {
-  it('are all in the index: a file beside it is a service of that name', () => {
+  it('are all in the index: each file beside it is a service with the name of the file', () => {
     const files = readdirSync('lib/services', { withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name !== 'index.ts')
       .map(({ name }) => name.replace(/\.ts$/, ''));
     expect(SERVICES.map(({ name }) => name).sort()).toEqual(files.sort());
   });
 
-  it('stand in an order that ends with Keystone, the workloads first', () => {
+  it('are ordered with the workloads first and Keystone last', () => {
     const required = (name: string) =>
       SERVICES.flatMap((service) =>
         service.name === name ? dependenciesOf(service, SERVICES) : [],

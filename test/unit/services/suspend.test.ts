@@ -78,7 +78,7 @@ describe('Nova: a server', () => {
     ['active', { locked: true }, { vmState: 'active', lock: false, stop: true }],
     ['paused', {}, { vmState: 'paused', lock: true, stop: false }],
     ['suspended', {}, { vmState: 'suspended', lock: true, stop: false }],
-  ])('that is %s %j is switched', async (vm, more, before) => {
+  ])('that is %s %j can be suspended', async (vm, more, before) => {
     const row = await rowOf(nova, compute(server(vm, more)), 's1');
     expect(row.assess()).toEqual({ is: 'switch', before });
   });
@@ -92,7 +92,7 @@ describe('Nova: a server', () => {
     ['error', {}, 'leave'],
     ['building', {}, 'wait'],
     ['active', { 'OS-EXT-STS:task_state': 'rebooting' }, 'wait'],
-  ])('that is %s %j is not switched: %s', async (vm, more, is) => {
+  ])('that is %s %j is not suspended: %s', async (vm, more, is) => {
     const row = await rowOf(nova, compute(server(vm, more)), 's1');
     expect(row.assess()).toMatchObject({ is });
   });
@@ -113,7 +113,7 @@ describe('Nova: a server', () => {
     expect(started.calls.map(([, , json]) => json)).toEqual([{ unlock: null }]);
   });
 
-  it('that its owner had locked is stopped, and keeps that lock', async () => {
+  it('that its owner locked is stopped, and keeps the lock', async () => {
     const locked = compute(server('active', { locked: true, locked_reason: 'mine' }));
     await (await rowOf(nova, locked, 's1')).suspend({ ...before, lock: false });
     expect(locked.calls.map(([, , json]) => json)).toEqual([{ 'os-stop': null }]);
@@ -161,7 +161,7 @@ describe('Octavia: a load balancer', () => {
     expect(found.assess()).toMatchObject({ is });
   });
 
-  it('whose pool has a certificate is left up', async () => {
+  it('whose pool has a certificate is left enabled', async () => {
     const row = await rowOf(
       octavia,
       staged(balancer(), [], [{ ...on, tls_container_ref: 'x' }]),
@@ -170,7 +170,7 @@ describe('Octavia: a load balancer', () => {
     expect(row.assess()).toMatchObject({ is: 'leave' });
   });
 
-  it('is set down and up by its own flag alone', async () => {
+  it('is disabled and enabled only by its own flag', async () => {
     const up = staged(balancer());
     await (await rowOf(octavia, up, 'b1')).suspend({});
     await (await rowOf(octavia, up, 'b1')).resume({});
@@ -193,7 +193,7 @@ describe('Swift: the public access', () => {
     );
   const read = '.r:*,.rlistings,other:user';
 
-  it('of a container is closed, and written back as it was', async () => {
+  it('of a container is removed, and restored as it was', async () => {
     const open = staged({ 'x-container-read': read });
     const row = await rowOf(swift, open, 'container/open');
     expect(row.assess()).toEqual({ is: 'switch', before: { read, keys: [] } });
@@ -235,19 +235,19 @@ describe('Swift: the public access', () => {
     ]);
   });
 
-  it('by a key that is too long for the mask is left and reported', async () => {
+  it('by a key that is too long to be masked is left and reported', async () => {
     const keyed = staged({}, { 'x-account-meta-temp-url-key': 'k'.repeat(250) });
     expect((await rowOf(swift, keyed, 'account')).assess()).toMatchObject({ is: 'leave' });
   });
 
-  it('is not there without public entries and keys', async () => {
+  it('is absent without public entries and keys', async () => {
     const row = await rowOf(swift, staged({ 'x-container-read': 'p:u' }), 'container/open');
     expect(row.assess()).toEqual({ is: 'at-rest' });
   });
 });
 
 describe('Aodh: an alarm', () => {
-  it('is sent back as it was read, with its flag alone changed', async () => {
+  it('is written as it was read, with only its flag changed', async () => {
     const alarm = {
       alarm_id: 'a1',
       project_id: 'p1',
@@ -276,7 +276,7 @@ describe('The API client of a suspension', () => {
     expect(calls).toEqual([]);
   });
 
-  it('refuses in Swift what can replace an object, and lets a name be any', async () => {
+  it('refuses in Swift each call that can replace an object, and accepts any name', async () => {
     const { calls, context } = stage('swift', {});
     await expect(context.api.request('PUT', '/c/o', { body: '' })).rejects.toThrow('replace');
     await expect(
@@ -288,7 +288,7 @@ describe('The API client of a suspension', () => {
 });
 
 describe('docs/lifecycle.md', () => {
-  it('says of every service what suspend does there, or why nothing is done', () => {
+  it('describes for every service the effect of suspend, or the reason why it has none', () => {
     const page = readFileSync(new URL('../../../docs/lifecycle.md', import.meta.url), 'utf8');
     for (const service of SERVICES) {
       if (service.resourceTypes.length === 0) continue;

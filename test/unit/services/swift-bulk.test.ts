@@ -5,7 +5,7 @@ import { freshMemoize } from '../../../lib/task/run.ts';
 import type { Answer, ProjectContext } from '../../../lib/task/service.ts';
 
 /** A Swift that answers every call with HTTP 200 and this body. */
-function reachOf(json: unknown): ProjectContext {
+function contextOf(json: unknown): ProjectContext {
   const answer: Answer = { status: 200, headers: new Headers(), json, requestId: 'tx1' };
   const api = {
     service: 'swift',
@@ -42,19 +42,19 @@ const report = (
 });
 const paths = ['/c/a', '/c/%2Fb', '/c%3F/%C3%BC'];
 const outcomes = async (json: unknown): Promise<string[]> =>
-  (await bulkDelete(paths, reachOf(json))).map((answer) =>
+  (await bulkDelete(paths, contextOf(json))).map((answer) =>
     answer instanceof PropagatorError ? answer.class : answer.is,
   );
 
 describe('A bulk delete, which always answers HTTP 200', () => {
-  it('is done when the report says so', async () => {
+  it('is done when the report has no errors', async () => {
     expect(await outcomes(report('200 OK', 3, 0))).toEqual(['gone', 'gone', 'gone']);
     expect(await outcomes(report('200 OK', 2, 1))).toEqual(['gone', 'gone', 'gone']);
   });
-  it('lags behind when none of its objects was there', async () => {
+  it('is in progress when none of its objects was found', async () => {
     expect(await outcomes(report('200 OK', 0, 3))).toEqual(['accepted', 'accepted', 'accepted']);
   });
-  it('fails for just those that it names, however it writes their names', async () => {
+  it('fails only for the objects that it names, in every notation of their names', async () => {
     expect(await outcomes(report('400 Bad Request', 2, 0, [['c//b', '409 Conflict']]))).toEqual([
       'gone',
       'Transient',
@@ -67,7 +67,7 @@ describe('A bulk delete, which always answers HTTP 200', () => {
       await outcomes(report('400 Bad Request', 2, 0, [['/c%3F/%C3%BC', '403 Forbidden']])),
     ).toEqual(['gone', 'gone', 'Denied']);
   });
-  it('is believed of no object when it ended before all of them', async () => {
+  it('is done for no object when it ended before the last one', async () => {
     const ended = report(
       '400 Bad Request',
       1,
@@ -78,8 +78,8 @@ describe('A bulk delete, which always answers HTTP 200', () => {
     expect(await outcomes(ended)).toEqual(['Transient', 'Transient', 'Transient']);
     expect(await outcomes(report('200 OK', 2, 0))).toEqual(['Transient', 'Transient', 'Transient']);
   });
-  it('fails as a whole when it could not begin', async () => {
-    const failed = async (json: unknown) => bulkDelete(paths, reachOf(json));
+  it('fails as a whole when it could not start', async () => {
+    const failed = async (json: unknown) => bulkDelete(paths, contextOf(json));
     await expect(failed(report('401 Unauthorized', 0, 0, []))).rejects.toMatchObject({
       report: { class: 'Denied', requestId: 'tx1' },
     });

@@ -28,7 +28,7 @@ const version = (into: string, name: string, versionId: string, marker = false):
   home.versioning = 'enabled';
   put(home, { name, bytes: 1, contentType: 'text/plain', modified: 0, versionId, marker });
 };
-/** What a cluster without /info, or one that hides it, looks like. */
+/** A cluster that has no /info, or hides it. */
 const hideInfo = () =>
   stage.rehearsal.faults.add({
     service: 'swift',
@@ -41,7 +41,7 @@ const AWFUL =
     .concat('x'.repeat(1024));
 
 describe('Swift, emptied of one account', () => {
-  it('keeps nothing: objects, segments, versions, delete markers, containers, the account', async () => {
+  it('removes objects, segments, versions, delete markers, containers and the account', async () => {
     stage = await Stage.open();
     expect(stage.left('swift').length).toBeGreaterThan(20);
     const report = await stage.empty(swift);
@@ -69,7 +69,7 @@ describe('Swift, emptied of one account', () => {
     expect(stage.rehearsal.calls.some(({ path }) => path.includes('bulk-delete'))).toBe(!hidden);
   });
 
-  it('counts in a survey what it would remove, and changes nothing', async () => {
+  it('counts the resources in phase plan, and changes nothing', async () => {
     stage = await Stage.open();
     const before = stage.left('swift');
     const report = await stage.plan(swift);
@@ -92,7 +92,7 @@ describe('Swift, emptied of one account', () => {
     expect(accountOf(stage.project).deleted).toBe(false);
   });
 
-  it('finds everything on pages of two, versions of one object among them', async () => {
+  it('lists everything in pages of two, also the versions of one object', async () => {
     stage = await Stage.open({ swiftPageLimit: 2 });
     for (let n = 0; n < 7; n += 1) version('many versions', 'one', `17954130${n}0.00000`, n === 6);
     const report = await stage.plan(swift);
@@ -103,7 +103,7 @@ describe('Swift, emptied of one account', () => {
     expect(stage.left('swift')).toEqual([]);
   });
 
-  it('takes more objects than one look holds in several looks, and counts them all beforehand', async () => {
+  it('removes many objects in several iterations, and counts all of them beforehand', async () => {
     stage = await Stage.open({}, 'tiny');
     fill('huge', ...Array.from({ length: 23_456 }, (_, n) => `object/${n}`));
     const objects = accountOf(stage.project);
@@ -120,7 +120,7 @@ describe('Swift, emptied of one account', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('switches old versioning off first, so that a deletion brings nothing back', async () => {
+  it('switches old versioning off first, so that a deletion restores no old version', async () => {
     stage = await Stage.open();
     for (const [home, archive] of [
       ['stack', 'stack-archive'],
@@ -139,7 +139,7 @@ describe('Swift, emptied of one account', () => {
     expect(stage.left('swift')).toEqual([]);
   });
 
-  it('ends public read rights with the container, though Keystone no longer knows the project', async () => {
+  it('removes public read rights with the container after Keystone deleted the project', async () => {
     stage = await Stage.open();
     container('public').headers['x-container-read'] = '.r:*';
     await stage.deleteProject();
@@ -148,8 +148,8 @@ describe('Swift, emptied of one account', () => {
   });
 });
 
-describe('An account that is not there', () => {
-  it('is not made by looking or cleaning', async () => {
+describe('An account that does not exist', () => {
+  it('is not created by a list or a cleanup', async () => {
     stage = await Stage.open();
     stage.rehearsal.state.accounts.delete(`AUTH_${stage.project}`);
     expect((await stage.plan(swift)).outcome).toEqual({ is: 'finished' });
@@ -159,13 +159,13 @@ describe('An account that is not there', () => {
     expect(stage.rehearsal.state.accounts.has(`AUTH_${stage.project}`)).toBe(false);
   });
 
-  it('is empty when Swift says 410 of it', async () => {
+  it('is empty when Swift answers 410', async () => {
     stage = await Stage.open();
     accountOf(stage.project).deleted = true;
     expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
   });
 
-  it('is not believed on a 404 of a cluster that makes accounts by itself', async () => {
+  it('is not treated as absent after a 404 of a cluster that creates accounts by itself', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.add({
       service: 'swift',
@@ -178,8 +178,8 @@ describe('An account that is not there', () => {
   });
 });
 
-describe('An account that nobody may delete', () => {
-  it('is said and skipped when /info tells', async () => {
+describe('An account that the cluster does not allow to delete', () => {
+  it('is reported and skipped if /info shows it', async () => {
     stage = await Stage.open({ accountManagement: false });
     const report = await stage.empty(swift);
     expect(report.outcome).toEqual({ is: 'finished' });
@@ -198,7 +198,7 @@ describe('An account that nobody may delete', () => {
     ).toBe(false);
   });
 
-  it('is said and skipped when only the refusal tells', async () => {
+  it('is reported and skipped if only the refusal shows it', async () => {
     stage = await Stage.open({ accountManagement: false });
     hideInfo();
     const report = await stage.empty(swift);
@@ -210,8 +210,8 @@ describe('An account that nobody may delete', () => {
   });
 });
 
-describe('Swift, when it does not behave', () => {
-  it('says which role is missing, and touches nothing', async () => {
+describe('Swift, with a faulty API', () => {
+  it('reports the missing role, and changes nothing', async () => {
     stage = await Stage.open({ adminRoles: ['admin', 'member', 'reader'] });
     const before = stage.left('swift');
     const report = await stage.empty(swift);
@@ -222,7 +222,7 @@ describe('Swift, when it does not behave', () => {
     expect(stage.left('swift')).toEqual(before);
   });
 
-  it('reaches nobody through an endpoint that names no account', async () => {
+  it('changes no account through an endpoint that does not contain the account of the project', async () => {
     stage = await Stage.open();
     const { api } = await stage.context(swift);
     for (const endpoint of [
@@ -245,7 +245,7 @@ describe('Swift, when it does not behave', () => {
     ['half a page of objects', /AUTH_[^/]*\/[^/]*\?/, { does: 'cut-body' }],
     ['half an answer', /AUTH_[^/]*\/[^/]*\?/, { does: 'cut-connection' }],
     ['a 401 that stays', /AUTH_/, { does: 'answer', status: 401 }],
-  ] as const)('never takes %s on the listing for empty', async (_what, path, effect) => {
+  ] as const)('does not treat %s on the list as empty', async (_what, path, effect) => {
     stage = await Stage.open();
     stage.rehearsal.faults.add({ service: 'swift', method: 'GET', path, effect });
     expect((await stage.empty(swift)).outcome.is).not.toBe('finished');
@@ -255,7 +255,7 @@ describe('Swift, when it does not behave', () => {
     expect(stage.left('swift')).toEqual([]);
   });
 
-  it('waits as long as a 429 asks, and loses nothing', async () => {
+  it('waits as long as a 429 requires, and skips no resource', async () => {
     stage = await Stage.open();
     stage.rehearsal.faults.add({
       service: 'swift',
@@ -272,7 +272,7 @@ describe('Swift, when it does not behave', () => {
     expect(stage.left('swift')).toEqual([]);
   });
 
-  it('tries a container again that does not know yet that it is empty', async () => {
+  it('retries a container whose list of objects is out of date', async () => {
     const clock = new VirtualClock();
     stage = await Stage.open({ clock, swiftLag: 60_000 });
     const report = await stage.clean(swift);
@@ -293,7 +293,7 @@ describe('Swift, when it does not behave', () => {
   it.each([
     ['bulk deletes', false],
     ['single deletes', true],
-  ])('does not believe %s that never end', async (_how, hidden) => {
+  ])('does not finish when %s never end', async (_how, hidden) => {
     stage = await Stage.open({}, 'tiny');
     if (hidden) hideInfo();
     stage.rehearsal.faults.add({
@@ -310,7 +310,7 @@ describe('Swift, when it does not behave', () => {
     expect(accountOf(stage.project).deleted).toBe(false);
   });
 
-  it('takes a row that is listed and not found for a listing that lags, not for done', async () => {
+  it('treats a row that is listed but not found as an outdated list, and not as removed', async () => {
     stage = await Stage.open({}, 'tiny');
     hideInfo();
     fill('lagging', 'ghost');
@@ -333,7 +333,7 @@ describe('Swift, when it does not behave', () => {
     expect(stage.left('swift')).toEqual([]);
   });
 
-  it('does not ask on after a first 403, thousand objects or not', async () => {
+  it('sends no further call after the first 403, however many objects there are', async () => {
     stage = await Stage.open({}, 'tiny');
     hideInfo();
     fill('many', ...Array.from({ length: 3000 }, (_, n) => `o${n}`));
@@ -349,7 +349,7 @@ describe('Swift, when it does not behave', () => {
     expect(refusal.hits).toBeLessThan(100);
   });
 
-  it('deletes no account that got a container in the meantime', async () => {
+  it('deletes no account that got a container meanwhile', async () => {
     stage = await Stage.open();
     accountOf(stage.project).containers.clear();
     const context = await stage.context(swift, { memoize: freshMemoize() });

@@ -4,7 +4,7 @@ import { uuid } from '../../cloud/world.ts';
 import { Stage } from './emptying.ts';
 import { testServiceContract } from './service-contract.ts';
 
-// Of all rows only a VIM says whose it is: see the service file, and the test below.
+// Only the row of a VIM names its owner: see the service file, and the test below.
 testServiceContract(tacker, {
   with: [fake],
   ownerInRow: false,
@@ -20,7 +20,7 @@ describe('Tacker, emptied of one project', () => {
     await stage.grantCleaner();
     return tablesOf(stage.rehearsal.state);
   };
-  /** As after the death of the project: passes without a token on it, a moment apart. */
+  /** As after the deletion of the project: runs without a token on it, a moment apart. */
   const cleaned = async () => {
     for (let runs = 1; ; runs += 1) {
       const report = await stage.clean(tacker);
@@ -33,7 +33,7 @@ describe('Tacker, emptied of one project', () => {
       (call) => call.service === 'tacker' && call.method === method && path.test(call.path),
     );
 
-  it('terminates what runs, and removes the VIM only when nothing needs it any more', async () => {
+  it('terminates running instances, and removes the VIM when it is no longer in use', async () => {
     await open();
     expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
     expect(stage.left('tacker')).toEqual([]);
@@ -45,7 +45,7 @@ describe('Tacker, emptied of one project', () => {
     expect(called('POST', /\/terminate$/).filter(({ status }) => status === 202)).toHaveLength(1);
   });
 
-  it('believes a filter only when a project that does not exist gets nothing by it', async () => {
+  it('uses a filter only if it returns no rows for a project that does not exist', async () => {
     await open();
     const before = stage.left('tacker');
     const fault = stage.rehearsal.faults.inject({
@@ -65,7 +65,7 @@ describe('Tacker, emptied of one project', () => {
     expect((await stage.expectEmptied(tacker)).outcome).toEqual({ is: 'finished' });
   });
 
-  it('touches no VIM without an owner', async () => {
+  it('changes no VIM without an owner', async () => {
     await open();
     stage.rehearsal.faults.inject({
       service: 'tacker',
@@ -77,7 +77,7 @@ describe('Tacker, emptied of one project', () => {
     expect(stage.left('tacker')).toEqual(['tacker.vim vim']);
   });
 
-  it('takes the 404 about the subscription of a dead project for no end of it', async () => {
+  it('does not report the subscription of a deleted project as removed after a 404', async () => {
     await open();
     const report = await cleaned();
     expect(report.outcome).toMatchObject({
@@ -89,7 +89,7 @@ describe('Tacker, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('is finished after the death of a project that had no subscriptions', async () => {
+  it('is finished after the deletion of a project that had no subscriptions', async () => {
     const { subscriptions } = await open();
     for (const { id } of subscriptions.where((row) => row.tenant_id === stage.project))
       subscriptions.delete(id);
@@ -97,7 +97,7 @@ describe('Tacker, emptied of one project', () => {
     expect(stage.left('tacker')).toEqual([]);
   });
 
-  it('rolls back an instantiation that failed half-way, and removes its record', async () => {
+  it('rolls back a failed instantiation, and removes its record', async () => {
     const { instances, operations } = await open();
     const half = {
       id: uuid(),
@@ -120,17 +120,19 @@ describe('Tacker, emptied of one project', () => {
     expect(called('POST', /\/rollback$/)).toHaveLength(1);
   });
 
-  it('says why a termination failed, keeps the VIM, and tries again', async () => {
+  it('reports why a termination failed, keeps the VIM, and retries', async () => {
     const { locked } = await open();
     locked.add(stage.project);
-    const said: unknown[] = [];
-    // A pass that terminates it once more says that this is under way; the one that finds it failed
-    // says why.
-    const report = await stage.expectEmptied(tacker, {}, ({ conditions }) =>
-      said.push(...conditions),
+    const conditions: unknown[] = [];
+    // A run that repeats the termination reports it as in progress. A run that finds it failed
+    // reports the reason.
+    const report = await stage.expectEmptied(tacker, {}, (report) =>
+      conditions.push(...report.conditions),
     );
     expect(report.outcome).toMatchObject({ is: 'again' });
-    expect(said).toContainEqual(expect.objectContaining({ class: 'Blocked', actor: 'operator' }));
+    expect(conditions).toContainEqual(
+      expect.objectContaining({ class: 'Blocked', actor: 'operator' }),
+    );
     expect(stage.left('tacker')).toEqual(['tacker.vim vim', 'tacker.vnf-instance running']);
     expect(called('POST', /\/fail$/).length).toBeGreaterThan(1);
     locked.clear();
@@ -138,7 +140,7 @@ describe('Tacker, emptied of one project', () => {
     expect(stage.left('tacker')).toEqual([]);
   });
 
-  it('waits for an operation that is under way, and says when it is so for too long', async () => {
+  it('waits for an operation that is in progress, and reports it when it takes too long', async () => {
     const { instances, operations } = await open();
     await stage.expectEmptied(tacker);
     const busy = {
@@ -172,7 +174,7 @@ describe('Tacker, emptied of one project', () => {
     expect(stage.left('tacker')).toEqual(['tacker.vnf-instance busy']);
   });
 
-  it('asks an empty project one question a resource type', async () => {
+  it('makes one call per resource type for an empty project', async () => {
     await open();
     await stage.expectEmptied(tacker);
     stage.rehearsal.calls.length = 0;
@@ -187,7 +189,7 @@ describe('Tacker, emptied of one project', () => {
     expect(asked.sort()).toEqual(listings);
   });
 
-  it('says that packages are out of reach where there are any, and empties the rest', async () => {
+  it('reports existing packages as unreachable, and removes the other types', async () => {
     const { packages } = await open();
     packages.add({ id: uuid(), name: 'mine', tenant_id: stage.project });
     packages.add({ id: uuid(), name: 'theirs', tenant_id: stage.control.projectId });

@@ -7,7 +7,7 @@ import type { SizeName } from '../../cloud/seed.ts';
 import { Stage } from './emptying.ts';
 
 /**
- * A stage on which time goes by only between two passes, so that what lasts minutes or hours lasts
+ * A stage whose time advances only between two runs, so that a wait of minutes or hours takes
  * no time in a test.
  */
 export class TimedStage {
@@ -81,7 +81,7 @@ export class TimedStage {
     );
   }
 
-  /** One pass. */
+  /** One run. */
   async run(
     service: Service,
     phase: Phase = 'apply',
@@ -104,8 +104,8 @@ export class TimedStage {
   }
 
   /**
-   * Passes, ten seconds apart, until one ends otherwise than `again`; at most twelve. The last
-   * report.
+   * Runs, ten seconds apart, until one has another outcome than `again`; at most twelve. Returns
+   * the last report.
    */
   async empty(service: Service, more: Partial<ProjectContext> = {}): Promise<RunReport> {
     for (let runs = 1; ; runs += 1) {

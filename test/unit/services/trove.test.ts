@@ -55,15 +55,15 @@ const preDelete = async (role: string, more: Partial<ProjectContext> = {}): Prom
   }
 };
 
-describe('Trove, emptied after the project is gone', () => {
-  it('keeps nothing but configuration groups, which nobody can tell apart any more', async () => {
+describe('Trove, emptied after the project is deleted', () => {
+  it('removes everything but configuration groups, whose owner cannot be listed any more', async () => {
     await timed.stage.deleteProject();
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
     expect(left()).toEqual(CONFIGURATIONS);
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('never looks at limits, for that makes rows', async () => {
+  it('never reads limits, because that creates rows', async () => {
     await timed.empty(troveService);
     expect(mishaps()).not.toContain('rows of usage were made by looking at limits');
     expect(calls('GET', /quotas/)).toEqual([]);
@@ -78,7 +78,7 @@ describe('Trove, emptied after the project is gone', () => {
     );
   });
 
-  it('touches nothing whose owner the listing does not show, and is not finished', async () => {
+  it('changes no resource whose owner the list does not show, and is not finished', async () => {
     const before = left().filter((resource) => !resource.startsWith('trove.configuration'));
     timed.stage.rehearsal.faults.inject({
       service: 'trove',
@@ -102,7 +102,7 @@ describe('Trove, emptied after the project is gone', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('reads listings to the end, 20 rows a page or more, by the number of rows or by the last id', async () => {
+  it('lists all pages, of 20 rows or more, by the number of rows or by the last id', async () => {
     const like = instanceNamed('stopped');
     const config = tables().configurations.where((row) => row.tenant_id === timed.project)[0];
     for (let n = 0; n < 2050; n += 1)
@@ -124,14 +124,14 @@ describe('Trove, emptied after the project is gone', () => {
 });
 
 describe('Trove, emptied while the project lives', () => {
-  it('deletes with the token of the project, so that the data of backups go, too', async () => {
+  it('deletes with the token of the project, so that the data of backups are removed, too', async () => {
     expect((await preDelete('member')).outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual([]);
     expect(mishaps()).toEqual([]);
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('takes no configuration group when the token on the project is an administrator’s: it shows those of everybody', async () => {
+  it('removes no configuration group with a token of an administrator, which lists those of all projects', async () => {
     const report = await preDelete('admin');
     expect(report.outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual(CONFIGURATIONS);
@@ -146,14 +146,14 @@ describe('Trove, emptied while the project lives', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('says nothing of configuration groups where the cloud has none', async () => {
+  it('reports no configuration groups if the cloud has none', async () => {
     for (const row of tables().configurations.all()) tables().configurations.delete(row.id);
     timed.remember();
     const report = await preDelete('admin');
     expect(report).toMatchObject({ outcome: { is: 'finished' }, conditions: [] });
   });
 
-  it('keeps a configuration group as long as an instance uses it', async () => {
+  it('keeps a configuration group while an instance uses it', async () => {
     const source = instanceNamed('source');
     timed.stage.rehearsal.faults.inject({
       service: 'trove',
@@ -189,7 +189,7 @@ describe('Trove, emptied while the project lives', () => {
 });
 
 describe('Instances', () => {
-  it('go after their replicas, and members only with their cluster: nothing is tried that Trove would refuse', async () => {
+  it('are removed after their replicas, and members only with their cluster, without refused calls', async () => {
     await timed.empty(troveService);
     expect(left('instance')).toEqual([]);
     expect(calls('DELETE', /\/instances\//).filter(({ status }) => status >= 400)).toEqual([]);
@@ -198,7 +198,7 @@ describe('Instances', () => {
     expect(calls('DELETE', /\/clusters\//)).toHaveLength(1);
   });
 
-  it('that are being built are left alone for an hour, then reset and deleted', async () => {
+  it('in state BUILD are left for an hour, and are then reset and deleted', async () => {
     const row = instanceNamed('half-built');
     row.updated = timed.clock.now();
     const report = await timed.empty(troveService);
@@ -212,7 +212,7 @@ describe('Instances', () => {
     expect(left('instance')).toEqual([]);
   });
 
-  it('whose deletion hangs are asked for again, and that is said', async () => {
+  it('whose deletion hangs are deleted again and reported', async () => {
     const row = instanceNamed('stopped');
     Object.assign(row, { task: 'DELETING', updated: timed.clock.now() });
     await timed.empty(troveService);
@@ -227,7 +227,7 @@ describe('Instances', () => {
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
   });
 
-  it('that are members of a cluster which is gone are left to the operator', async () => {
+  it('that are members of a deleted cluster are left to the operator', async () => {
     const row = instanceNamed('stopped');
     row.cluster_id = 'gone';
     const report = await timed.empty(troveService);
@@ -237,7 +237,7 @@ describe('Instances', () => {
     );
   });
 
-  it('that get a replica meanwhile wait for it, though Trove answers 403', async () => {
+  it('that get a replica meanwhile are removed after it, although Trove answers 403', async () => {
     timed.stage.rehearsal.faults.inject({
       service: 'trove',
       method: 'DELETE',
@@ -275,7 +275,7 @@ describe('Clusters', () => {
     return row;
   };
 
-  it('that are busy are left alone for an hour, then reset and deleted with their members', async () => {
+  it('that are busy are left for an hour, and are then reset and deleted with their members', async () => {
     Object.assign(galera(), { task: 'BUILDING', updated: timed.clock.now() });
     instanceNamed('member-0').task = 'BUILDING';
     const report = await timed.empty(troveService);
@@ -297,7 +297,7 @@ describe('Clusters', () => {
     expect(left()).toEqual(CONFIGURATIONS);
   });
 
-  it('whose deletion hangs at a member that is not ready are reset', async () => {
+  it('whose deletion waits for a member that is not ready are reset', async () => {
     instanceNamed('member-0').task = 'BUILDING';
     const report = await timed.run(troveService);
     expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
@@ -309,7 +309,7 @@ describe('Clusters', () => {
 });
 
 describe('Backups', () => {
-  it('that run are called failed by way of their instance, which is one of the project', async () => {
+  it('that are running are set to failed through their instance in the project', async () => {
     await timed.run(troveService);
     expect(calls('POST', /mgmt\/instances/).map(({ path }) => path)).toEqual([
       expect.stringContaining(`/mgmt/instances/${instanceNamed('source').id}/action`),
@@ -317,7 +317,7 @@ describe('Backups', () => {
     expect((await timed.empty(troveService)).outcome).toEqual(UNREACHABLE);
   });
 
-  it('that run on an instance of somebody else do not touch it', async () => {
+  it('that run on an instance of another project do not change it', async () => {
     const foreign = instanceNamed('half-built', timed.stranger);
     tables().backups.add({
       ...backupNamed('running'),
@@ -338,7 +338,7 @@ describe('Backups', () => {
     expect(timed.controlsAreUntouched).toBe(true);
   });
 
-  it('stay when a backup of another project builds on them, for Trove would take that along', async () => {
+  it('are kept if a backup of another project is based on them, because Trove would remove that one too', async () => {
     tables().backups.add({
       ...backupNamed('full', timed.stranger),
       id: 'foreign-child',
@@ -364,7 +364,7 @@ describe('Backups', () => {
     ['refuses', 'Swift account not accessible'],
     ['missing', 'Swift is disabled'],
   ] as const)(
-    'are not taken for gone, and end nothing else, when Swift %s',
+    'are not reported as removed, and stop no other type, when Swift %s',
     async (swift, words) => {
       tables().swift = swift;
       const report = await timed.empty(troveService);
@@ -387,7 +387,7 @@ describe('Backups', () => {
 });
 
 describe('Modules', () => {
-  it('that are for all projects are the cloud’s own: left, and not complained of', async () => {
+  it('that apply to all projects are left and not reported', async () => {
     const report = await timed.empty(troveService);
     expect(tables().modules.where((row) => row.tenant_id === null)).toHaveLength(1);
     expect(left('module')).toEqual([]);
@@ -397,8 +397,8 @@ describe('Modules', () => {
   });
 });
 
-describe('A cleaner who is no administrator', () => {
-  it('does not take what it is not shown for empty', async () => {
+describe('A cleaner without the admin role', () => {
+  it('does not report types that it cannot list as empty', async () => {
     await timed.stage.close();
     timed = await TimedStage.open({ with: [trove], adminRoles: ['member', 'reader'] });
     const before = left();
@@ -411,7 +411,7 @@ describe('A cleaner who is no administrator', () => {
   });
 });
 
-describe('Trove since 2023.2, which answers 500 to an administrator who lists modules', () => {
+describe('Trove since 2023.2, which answers 500 to the list of modules of an administrator', () => {
   beforeEach(() => {
     tables().moduleListing = 'broken';
   });
@@ -419,7 +419,7 @@ describe('Trove since 2023.2, which answers 500 to an administrator who lists mo
     timed.stage.cloud.api(troveService, 'RegionOne', timed.stage.project, 'member');
   const controlled = (): boolean => timed.stage.controlsAreUntouched;
 
-  it('counts all the rest, and says that no token shows modules', async () => {
+  it('counts the other types, and reports that no token lists modules', async () => {
     const report = await timed.stage.plan(troveService, { now: () => timed.clock.now() });
     expect(report.outcome).toEqual({ is: 'finished' });
     expect(report.counts).toMatchObject({ 'trove.instance': { listed: 7 } });
@@ -433,7 +433,7 @@ describe('Trove since 2023.2, which answers 500 to an administrator who lists mo
     );
   });
 
-  it('is emptied to modules and configuration groups after the death of the project', async () => {
+  it('is emptied except for modules and configuration groups after the project is deleted', async () => {
     await timed.stage.deleteProject();
     const report = await timed.empty(troveService);
     expect(report.outcome).toMatchObject({
@@ -444,7 +444,7 @@ describe('Trove since 2023.2, which answers 500 to an administrator who lists mo
     expect(controlled()).toBe(true);
   });
 
-  it('is not taken for this fault where Trove answers 500 to everything', async () => {
+  it('does not recognize this fault if Trove answers 500 to every call', async () => {
     timed.stage.rehearsal.faults.inject({
       service: 'trove',
       method: 'GET',
@@ -455,7 +455,7 @@ describe('Trove since 2023.2, which answers 500 to an administrator who lists mo
     expect(left('module')).toHaveLength(2);
   });
 
-  it('is emptied whole while the project lives, with a token of a member', async () => {
+  it('is emptied completely while the project exists, with a token of a member', async () => {
     expect((await preDelete('admin', { memberApi })).outcome).toEqual({ is: 'finished' });
     expect(left()).toEqual([]);
     expect(controlled()).toBe(true);
@@ -467,7 +467,7 @@ describe('Trove since 2023.2, which answers 500 to an administrator who lists mo
     ]);
   });
 
-  it('leaves configuration groups where Keystone gives no token of a member', async () => {
+  it('leaves configuration groups if Keystone gives no token of a member', async () => {
     timed.stage.rehearsal.faults.inject({
       service: 'keystone',
       method: 'POST',
@@ -481,19 +481,19 @@ describe('Trove since 2023.2, which answers 500 to an administrator who lists mo
   });
 });
 
-describe('an instance in BUILD of a project that still lives', () => {
+describe('an instance in BUILD of an existing project', () => {
   const memberApi = () =>
     timed.stage.cloud.api(troveService, 'RegionOne', timed.stage.project, 'member');
 
-  it('is waited for five minutes, and not for an hour; it goes after the deletion', async () => {
+  it('is waited for at most five minutes, and is removed after the deletion of the project', async () => {
     const row = instanceNamed('half-built');
     row.updated = timed.clock.now();
-    const early = await preDelete('admin', { memberApi });
-    expect(early.outcome.is).toBe('again');
+    const first = await preDelete('admin', { memberApi });
+    expect(first.outcome.is).toBe('again');
     timed.clock.advance(5 * MINUTE);
     const report = await preDelete('admin', { memberApi });
     expect(report.outcome).toEqual({ is: 'finished' });
-    // It is said, and counted as left.
+    // It is reported, and counted as left.
     expect(report.counts).toMatchObject({ 'trove.instance': { left: 1 } });
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'Blocked', actor: 'none', example: row.id }),

@@ -3,7 +3,7 @@ import { zaqar as fake, zaqarIn, zaqarOn } from '../../cloud/documented/zaqar.ts
 import { Stage } from './emptying.ts';
 import { testServiceContract } from './service-contract.ts';
 
-// No row of Zaqar says whose it is: see the service file.
+// No row of Zaqar names its owner: see the service file.
 testServiceContract(zaqar, { with: [fake], ownerInRow: false });
 
 let stage: Stage;
@@ -19,7 +19,7 @@ const add = (project: string, name: string) => {
     project_id: project,
   });
 };
-/** So that a pass ends after its first look unless there are topics. */
+/** With it a run ends after the first list unless there are topics. */
 const noQueues = () => {
   const { queues, subscriptions } = zaqarIn(stage.rehearsal.state);
   for (const row of queues.where((one) => one.project_id === stage.project)) queues.delete(row.id);
@@ -32,7 +32,7 @@ const asked = (path: RegExp) =>
   stage.rehearsal.calls.filter((call) => call.service === 'zaqar' && path.test(call.path));
 
 describe('Zaqar, emptied while the project lives', () => {
-  it('takes queues and topics with their subscriptions, in one pass', async () => {
+  it('removes queues and topics with their subscriptions in one run', async () => {
     await open();
     const report = await stage.preDelete(zaqar);
     expect(report.outcome).toEqual({ is: 'finished' });
@@ -44,7 +44,7 @@ describe('Zaqar, emptied while the project lives', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('finds the queues of all pages', async () => {
+  it('lists all pages of queues', async () => {
     await open();
     for (let n = 0; n < 57; n += 1) add(stage.project, `more-${n}`);
     const report = await stage.preDelete(zaqar);
@@ -72,7 +72,7 @@ describe('Zaqar, emptied while the project lives', () => {
     expect(stage.left('zaqar')).not.toContain('zaqar.queue results');
   });
 
-  it('removes nothing with a token on another project, whatever that project has', async () => {
+  it('removes nothing with a token on another project', async () => {
     await open();
     const own = await stage.cloud.ownProject();
     add(own.id, 'ours');
@@ -87,7 +87,7 @@ describe('Zaqar, emptied while the project lives', () => {
 });
 
 describe('Zaqar without MongoDB', () => {
-  it('has no topics, and is finished without', async () => {
+  it('is finished without topics, which it does not have', async () => {
     await open(zaqarOn('sqlalchemy'));
     const report = await stage.preDelete(zaqar);
     expect(report.outcome).toEqual({ is: 'finished' });
@@ -97,7 +97,7 @@ describe('Zaqar without MongoDB', () => {
     expect(stage.left('zaqar')).toEqual([]);
   });
 
-  it('is not believed to have none while its store is down', async () => {
+  it('is not treated as empty while its store is down', async () => {
     await open();
     stage.rehearsal.faults.inject({
       service: 'zaqar',
@@ -109,7 +109,7 @@ describe('Zaqar without MongoDB', () => {
     expect(stage.left('zaqar')).not.toEqual([]);
   });
 
-  it('is asked a second time: a store that was down for a moment has topics', async () => {
+  it('lists topics a second time, because its store may have been down for a moment', async () => {
     await open();
     stage.rehearsal.faults.inject({
       service: 'zaqar',
@@ -123,7 +123,7 @@ describe('Zaqar without MongoDB', () => {
     expect(stage.left('zaqar')).toEqual([]);
   });
 
-  it('is not believed to have none when its store goes down after the queues were listed', async () => {
+  it('is not treated as empty when its store fails after the list of queues', async () => {
     await open();
     noQueues();
     const down = { does: 'answer', status: 503 } as const;
@@ -148,8 +148,8 @@ describe('Zaqar without MongoDB', () => {
   });
 });
 
-describe('Zaqar, when the project is dead', () => {
-  it('is asked nothing, and said to be out of reach', async () => {
+describe('Zaqar, after the project is deleted', () => {
+  it('gets no calls, and is reported as unreachable', async () => {
     await open();
     const before = stage.left('zaqar');
     await stage.deleteProject();

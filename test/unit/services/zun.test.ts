@@ -18,7 +18,7 @@ describe('Zun, emptied of one project', () => {
   };
   const called = () => stage.rehearsal.calls.filter(({ service }) => service === 'zun');
 
-  it('forces what runs, resumes what is paused, and takes the capsule whole', async () => {
+  it('deletes running containers by force, resumes paused ones, and removes the capsule as a whole', async () => {
     await open();
     const report = await stage.expectEmptied(zun);
     expect(report.outcome).toEqual({ is: 'finished' });
@@ -27,7 +27,7 @@ describe('Zun, emptied of one project', () => {
     expect(called().filter(({ path }) => path.endsWith('/unpause'))).toHaveLength(1);
   });
 
-  it('reads all pages, although the link to the next one forgets what was asked for', async () => {
+  it('lists all pages, although the link to the next page lacks the query', async () => {
     const { containers, capsules } = await open();
     pages.limit = 2;
     for (let n = 0; n < 5; n += 1)
@@ -51,7 +51,7 @@ describe('Zun, emptied of one project', () => {
     expect(stage.controlsAreUntouched).toBe(true);
   });
 
-  it('says which host is down where Zun itself says only 500', async () => {
+  it('names the host that is down if Zun answers only 500', async () => {
     const { down } = await open();
     down.add('compute-1');
     const report = await stage.expectEmptied(zun);
@@ -73,7 +73,7 @@ describe('Zun, emptied of one project', () => {
     expect(stage.left('zun')).toEqual([]);
   });
 
-  it('does not ask again for what is on its way, and says so when it takes too long', async () => {
+  it('does not repeat a deletion that is in progress, and reports it when it takes too long', async () => {
     const { containers } = await open();
     await stage.expectEmptied(zun);
     const going = {
@@ -104,7 +104,7 @@ describe('Zun, emptied of one project', () => {
     ]);
   });
 
-  it('leaves a limit that is the same as for everybody, and removes one that is not', async () => {
+  it('leaves a limit that equals the default, and removes others', async () => {
     const { quotas } = await open();
     await stage.expectEmptied(zun);
     quotas.add({ id: stage.project, containers: 40 });
@@ -117,7 +117,7 @@ describe('Zun, emptied of one project', () => {
     expect(quotas.get(stage.control.projectId)).toBeDefined();
   });
 
-  it('does not pass over a capsule that names no owner', async () => {
+  it('does not skip a capsule without an owner', async () => {
     await open();
     stage.rehearsal.faults.inject({
       service: 'zun',

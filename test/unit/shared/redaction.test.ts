@@ -16,7 +16,7 @@ describe('a redacted text', () => {
         (name) => [name, depth] as const,
       ),
     ),
-  )('lets %s go in JSON within JSON %i deep, and keeps the rest', (name, depth) => {
+  )('omits %s in JSON nested %i times, and keeps the rest', (name, depth) => {
     const text = nested(
       { event_type: 'identity.project.deleted', [name]: SECRET, payload: { id: 'p1', tokens: 3 } },
       depth,
@@ -55,7 +55,7 @@ describe('a redacted text', () => {
   });
 
   it.each(SECRET_TEXTS)(
-    'lets go of %s, wherever it stands, and has nothing more to do then',
+    'omits %s at any position, and does not change when redacted again',
     (_, text) => {
       for (const depth of [0, 1, 2]) {
         const cut = redactText(depth === 0 ? text : nested({ text, id: 'p1' }, depth - 1));
@@ -88,7 +88,7 @@ describe('a redacted text', () => {
     ['one character', 'a'],
     ['beginnings of keys', '-----BEGIN PRIVATE KEY-----'],
     ['beginnings of addresses', 'a://b:'],
-  ])('is made quickly from a long text of %s', (_, piece) => {
+  ])('is computed quickly from a long text of %s', (_, piece) => {
     const began = performance.now();
     redactText(piece.repeat(60_000 / piece.length));
     expect(performance.now() - began).toBeLessThan(1000);
