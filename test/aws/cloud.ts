@@ -7,7 +7,7 @@ import { designate } from '../cloud/documented/designate.ts';
 import { heat } from '../cloud/documented/heat.ts';
 import { octavia } from '../cloud/documented/octavia.ts';
 
-/** The OpenStack that stands beside the deployed stack. */
+/** The OpenStack beside the deployed stack. */
 export const rehearsalCloud = (): Promise<RehearsalCloud> =>
   startCloud({ with: [heat, octavia, designate], durations: { documented: 100 } });
 
@@ -27,7 +27,7 @@ export function customerOf(cloud: RehearsalCloud): { id: string; created: string
   return { id, created };
 }
 
-/** Deletes a project in Keystone; gives its notification as Keystone sent it. */
+/** Deletes a project in Keystone. Returns its notification as Keystone sent it. */
 export async function deletedIn(cloud: RehearsalCloud, project: string): Promise<string> {
   const notified = Promise.withResolvers<string>();
   const silence = cloud.onNotification((notification) =>

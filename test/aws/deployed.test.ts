@@ -160,7 +160,7 @@ describe('the deployed stack', () => {
     expect(found.map(({ unreadable }) => unreadable)).toEqual(
       expect.arrayContaining(['no JSON at all']),
     );
-    // What is no notification, but was handed over as one, is read and put into quarantine instead.
+    // A message that is no notification but was sent as one is quarantined.
     await stage.send('ingest', stage.notification('{"half": '));
     await until('quarantine', async () => (await stage.engine.reads.quarantine(1)).total === 1);
     expect(await dead()).toBe(before + 2);
@@ -179,9 +179,9 @@ describe('the deployed stack', () => {
     expect(resources(customer).every((resource) => /^(glance|keystone)\./.test(resource))).toBe(
       true,
     );
-    expect(await stage.rings('service-glance-dead-letters')).toBe(true);
-    expect(await stage.rings('service-nova-dead-letters')).toBe(false);
-    // An operator at three in the morning: what is it, which one, what would go back, back.
+    expect(await stage.isInAlarm('service-glance-dead-letters')).toBe(true);
+    expect(await stage.isInAlarm('service-nova-dead-letters')).toBe(false);
+    // The steps of an operator: list, show one, redrive with --dry-run, redrive.
     const shown = await stage.type('dead-letter', 'list');
     expect(shown).toMatchObject({
       code: 0,
@@ -227,7 +227,7 @@ describe('the deployed stack', () => {
     expect((await stage.ended(customer, 150)).state).toBe('finished');
     expect(resources(customer)).toEqual([]);
     expect(await found()).toBe(0);
-    expect(await stage.rings('service-glance-dead-letters')).toBe(false);
+    expect(await stage.isInAlarm('service-glance-dead-letters')).toBe(false);
   }, 400_000);
 
   it('waits longer than a queue can, with a schedule that its role may create', async () => {

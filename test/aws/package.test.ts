@@ -21,8 +21,8 @@ type Resources = z.infer<typeof Template>['Resources'];
 type Properties = Record<string, unknown>;
 
 /**
- * What `npx serverless package` makes: without an account, and where the machine lets us, without a
- * network to any other.
+ * The output of `npx serverless package`: without an account, and where the machine lets us,
+ * without a network to any other.
  */
 function packaged(...more: string[]): {
   resources: Resources;
@@ -62,7 +62,7 @@ function packaged(...more: string[]): {
   rmSync(folder, { recursive: true });
   return { resources: Resources, outputs: Outputs, text, zips: Object.fromEntries(zips), sources };
 }
-/** The files that one function was made from. */
+/** The files in the bundle of one function. */
 function sourcesIn(zip: string, folder: string): { sources: string[] } {
   execFileSync('python3', ['-m', 'zipfile', '-e', zip, folder]);
   return z
@@ -92,7 +92,7 @@ const get = (id: unknown, { resources } = stack): Properties => {
   if (!found) throw new Error(`there is no ${id} in the template`);
   return found.Properties;
 };
-/** What `Fn::GetAtt` or `Ref` names. */
+/** The resource that `Fn::GetAtt` or `Ref` names. */
 const named = (value: unknown): string => {
   const { Ref, 'Fn::GetAtt': attribute } = z
     .object({
@@ -103,13 +103,13 @@ const named = (value: unknown): string => {
   return Ref ?? attribute?.[0] ?? '';
 };
 
-/** Those that hold something: each has a queue, a function and all that goes with it. */
+/** Services with resources: each has a queue, a function and their parts. */
 const services = SERVICES.filter(
   ({ resourceTypes, userResourceTypes }) => resourceTypes.length + userResourceTypes.length > 0,
 ).map(({ name }) => name as string);
 const sqsFunctions = ['ingest', 'coordinate', ...services.map((name) => `service-${name}`)];
 
-/** Everything of one queue, found from its name. */
+/** All resources of one queue, found by its name. */
 function partsOf(queue: string, from = stack) {
   const byName = (type: string, field: string, name: string) => {
     const found = ofType(type, from).find(([, properties]) => properties[field] === name);
@@ -144,7 +144,7 @@ const statementsOf = (role: Properties) =>
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : [value]);
 
 /**
- * What a resource waits for, as CloudFormation finds it: `Ref`, `Fn::GetAtt`, names within
+ * The dependencies of a resource, as CloudFormation finds them: `Ref`, `Fn::GetAtt`, names within
  * `Fn::Sub`, `DependsOn`.
  */
 function needsOf(resource: unknown): string[] {
@@ -161,8 +161,8 @@ function needsOf(resource: unknown): string[] {
   return found.filter((name) => !name.startsWith('AWS::'));
 }
 /**
- * The order in which CloudFormation can make them; it throws over what is not there, or waits for
- * itself.
+ * The order in which CloudFormation can create them; it throws if a resource is missing, or waits
+ * for itself.
  */
 function inOrder(resources: Resources): string[] {
   const made = new Set<string>();

@@ -49,7 +49,7 @@ export interface DeployedStack {
     path: string,
     body?: object,
   ): Promise<{ status: number; body: unknown }>;
-  /** What every function is called that a queue feeds, without the prefix. */
+  /** The names of the functions with a queue, without the prefix. */
   readonly queues: readonly QueueName[];
   /** Invokes a function with records as SQS does. Returns its answer, or the way it ended. */
   invoke(name: string, event: object): Promise<unknown>;
@@ -84,9 +84,9 @@ export interface DeployedStack {
   redrivePolicy(queue: QueueName, maxReceiveCount: number): { RedrivePolicy: string };
   /**
    * Whether the alarm is on for the dead letters of a queue: its definition as it was deployed,
-   * held against what SQS counts there.
+   * compared with the count of SQS.
    */
-  rings(alarm: string): Promise<boolean>;
+  isInAlarm(alarm: string): Promise<boolean>;
   stop(): Promise<void>;
 }
 
@@ -158,7 +158,7 @@ export async function deployStack(
           maxReceiveCount,
         }),
       }),
-      rings: (alarm) => rings(config, `${names.table}-${alarm}`, queues),
+      isInAlarm: (alarm) => isInAlarm(config, `${names.table}-${alarm}`, queues),
       async attributes(queue, Attributes) {
         const sqs = new SQSClient(config);
         await sqs.send(new SetQueueAttributesCommand({ QueueUrl: await urlOf(queue), Attributes }));
@@ -212,7 +212,7 @@ const Answer = z.object({ statusCode: z.number(), body: z.string() });
  * SQS: one dead letter would switch on the alarms of all queues, or none. So what CloudWatch does
  * is done here.
  */
-async function rings(config: Config, name: string, queues: Queues): Promise<boolean> {
+async function isInAlarm(config: Config, name: string, queues: Queues): Promise<boolean> {
   const cloudwatch = new CloudWatchClient(config);
   const { MetricAlarms = [] } = await cloudwatch.send(
     new DescribeAlarmsCommand({ AlarmNames: [name] }),

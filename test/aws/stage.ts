@@ -8,7 +8,7 @@ export interface AwsStage extends DeployedStack {
   readonly cloud: RehearsalCloud;
   /** A project in a domain of its own, full of resources. */
   project(): string;
-  /** Deletes a project in Keystone; gives its notification as Keystone sent it. */
+  /** Deletes a project in Keystone. Returns its notification as Keystone sent it. */
   deleted(project: string): Promise<string>;
 }
 

@@ -1,4 +1,4 @@
-// Loaded before the command line: what it sends to an API on AWS goes to the emulator, which finds
+// Loaded before the command line: requests to an API on AWS go to the emulator, which finds
 // the API by a path.
 const { AWS_ENDPOINT_URL: endpoint } = process.env;
 const onwards = globalThis.fetch;

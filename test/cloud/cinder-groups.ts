@@ -290,7 +290,7 @@ export function backupRoutes(state: CloudState, routes: Routes): void {
       throw new Refusal(400, 'Invalid backup: Backup status must be available or error');
     if (force && !state.options.backupForce)
       throw new Refusal(405, 'Operation not supported: force delete.');
-    // The check for increments looks only in the caller's project: an admin from another one is not
+    // The check for increments searches only the caller's project: an admin from another one is not
     // stopped.
     if (row.project_id === ownProject(call.token) && hasIncrements(row))
       throw new Refusal(400, 'Invalid backup: Incremental backups exist for this backup.');

@@ -27,8 +27,8 @@ export interface Listing<T> {
    */
   readonly linkPath: string;
   /**
-   * Groups, group snapshots and attachments look only whether `all_tenants` is there, the others at
-   * its value.
+   * Groups, group snapshots and attachments check only whether `all_tenants` is there, the others
+   * at its value.
    */
   readonly allTenants: 'by value' | 'by presence';
   /** Whether the list knows `with_count`. */
@@ -86,7 +86,7 @@ const column = (row: object, name: string): unknown =>
 export const isTrue = (text: string | null): boolean =>
   text !== null && ['1', 'true', 't', 'yes', 'y', 'on'].includes(text.toLowerCase());
 
-/** Links of one thing; they carry the project of the caller's token, not of the thing. */
+/** Links of one resource; they contain the project of the caller's token, not of the resource. */
 export const linksOf = (call: Call, path: string) => {
   const project = call.token?.projectId;
   return [

@@ -8,8 +8,8 @@ import { ownProject } from './tokens.ts';
 import { isoMicros, uuid } from './world.ts';
 
 /**
- * Transfers, attachments and messages. Their rows tell little: an attachment does not even name its
- * project.
+ * Transfers, attachments and messages. Their rows have few fields: an attachment does not even name
+ * its project.
  */
 export function transferRoutes(state: CloudState, routes: Routes): void {
   const { transfers, attachments, volumes, messages } = state.storage;

@@ -85,7 +85,7 @@ const defaultQuota: Record<string, number> = {
   groups: 10,
 };
 
-/** Cinder asks nobody whether the project exists. */
+/** Cinder does not check whether the project exists. */
 function quotaRoutes(state: CloudState, routes: Routes): void {
   const { quotas, volumes, snapshots, backups, groups } = state.storage;
   const limits = (project: string): Record<string, number> => ({

@@ -28,7 +28,7 @@ export function realClock(): CloudClock {
   };
 }
 
-/** A time that stands still until it is told to go on: tests without sleeping. */
+/** A time that advances only on request: tests without sleeping. */
 export class VirtualClock implements CloudClock {
   #now: number;
   #due: { at: number; action: () => void }[] = [];
@@ -50,7 +50,8 @@ export class VirtualClock implements CloudClock {
   }
 
   /**
-   * Lets `milliseconds` go by and runs what falls due, in its order, also what that starts in turn.
+   * Lets `milliseconds` go by and runs what falls due, in its order, also the actions that those
+   * start.
    */
   advance(milliseconds: number): void {
     const end = this.#now + milliseconds;

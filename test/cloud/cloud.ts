@@ -55,7 +55,7 @@ export interface RehearsalCloud {
   /** The same admin by an application credential, as `OS_*` variables. */
   readonly applicationCredentials: Readonly<Record<string, string>>;
   readonly world: World;
-  /** Every table, for what `world` does not show: to look into a row, or to bend one. */
+  /** Every table, for rows that `world` does not show: to read a row, or to change one. */
   readonly state: CloudState;
   readonly seed: Seed;
   readonly faults: Faults;

@@ -18,7 +18,7 @@ const words: Record<number, string> = {
 };
 
 /**
- * An error as Nova and Cinder write it; 401 comes from the auth middleware before them and looks
+ * An error as Nova and Cinder write it; 401 comes from the auth middleware before them and is
  * like Keystone's.
  */
 export function fault(

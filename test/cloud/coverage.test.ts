@@ -212,7 +212,7 @@ describe('a service of the cloud is never treated as absent', () => {
     ['refused', { does: 'answer', status: 403, text: '{"error": {"message": "no"}}' }],
     ['broken', { does: 'answer', status: 500 }],
     ['empty', { does: 'change', json: () => ({ services: [] }) }],
-    ['cut short', { does: 'change', json: (body: object) => ({ ...body, truncated: true }) }],
+    ['truncated', { does: 'change', json: (body: object) => ({ ...body, truncated: true }) }],
   ])('is not absent when the list of services is %s', async (_what, effect) => {
     proxy.add({ method: 'GET', path: /\/v3\/services/, effect: effect as never });
     const { lacking, snapshot } = await planned('heat');

@@ -20,7 +20,7 @@ export type Effect =
   /** The filter by project is ignored: everybody's rows come back, as from Heat's list. */
   | { readonly does: 'ignore-filter' }
   /**
-   * A deletion is accepted and never ends: the thing stays, `deleting` where the service has such a
+   * A deletion is accepted and never ends: the resource stays, `deleting` if the service has such a
    * state.
    */
   | { readonly does: 'endless' }
@@ -28,7 +28,7 @@ export type Effect =
   | { readonly does: 'slow'; readonly milliseconds: number }
   /** The connection is reset before anything happened. */
   | { readonly does: 'reset' }
-  /** It happens, then the connection is reset: nobody hears of it. */
+  /** The call has its effect, and then the connection is reset without an answer. */
   | { readonly does: 'reset-after' };
 
 export interface Fault {
@@ -66,7 +66,7 @@ export class Faults {
     };
   }
 
-  /** The same for who only wants to end it. */
+  /** The same, for a caller that only ends the fault. */
   add(fault: Fault): () => void {
     return this.inject(fault).clear;
   }
@@ -100,7 +100,7 @@ export class Faults {
 
 /** Query parameters by which services choose a project. */
 const filters = ['project_id', 'tenant_id', 'owner', 'tenant', 'project'];
-/** Fields by which rows tell their owner. */
+/** Fields of rows that name their owner. */
 const owners = new Set([
   'project_id',
   'tenant_id',

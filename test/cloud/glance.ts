@@ -133,7 +133,7 @@ function page(
 }
 
 /**
- * An admin who asks by owner misses two resource types of images: community ones unless
+ * An administrator that filters by owner misses two resource types of images: community ones unless
  * `visibility` names them (or `all`), hidden ones unless `os_hidden=true`, and then there are only
  * hidden ones.
  */

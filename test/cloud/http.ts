@@ -25,7 +25,7 @@ export interface Call {
   /** Set by the router, unescaped. */
   params: Readonly<Record<string, string>>;
   /**
-   * Who calls; a service that lets nobody in without a token has set it before the handler runs.
+   * The caller; a service that requires a token sets it before the handler runs.
    */
   token: Token | undefined;
   /** A fault wants this deletion to be accepted and never to end. */
@@ -46,7 +46,7 @@ export interface Reply {
 
 export type Handler = (call: Call) => Reply;
 
-/** Thrown by a handler that refuses: the service shapes it the way its real error bodies look. */
+/** Thrown by a handler that refuses: the service gives it the shape of its real error bodies. */
 export class Refusal extends Error {
   readonly status: number;
   /** Neutron's exception name, `NetworkInUse`. */

@@ -46,7 +46,7 @@ export function grant(state: CloudState, row: Omit<Assignment, 'id'>): void {
 export const optionsOf = (role: string): Record<string, unknown> =>
   ['admin', 'member', 'reader', 'service'].includes(role) ? { immutable: true } : {};
 
-/** Roles, and who has which where. */
+/** Roles and their assignments. */
 export function grants(state: CloudState, routes: Routes): void {
   const { assignments, roles } = state.identity;
   routes

@@ -182,7 +182,7 @@ export function people(state: CloudState, routes: Routes): void {
         }),
       ).application_credential;
       const projectId = call.token?.projectId;
-      // Nobody can make one for somebody else: it takes the project of the user's own token.
+      // Only the user can create one: it has the project of the user's own token.
       if (projectId === undefined || call.token?.userId !== param(call, 'user'))
         throw new Refusal(
           403,

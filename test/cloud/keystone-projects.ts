@@ -24,7 +24,7 @@ export function subtree(state: CloudState, root: Project): Project[] {
 
 /**
  * Deletes a leaf and what Keystone takes along: role assignments, its credentials, trusts and
- * limits, silently, and nobody's application credentials. Users go on naming it as their default
+ * limits, silently, and no application credentials. Users go on naming it as their default
  * project. `call` undefined: Keystone does it by itself, there is no initiator.
  */
 export function deleteProject(state: CloudState, project: Project, call: Call | undefined): void {
@@ -68,8 +68,8 @@ export function deleteDomain(state: CloudState, call: Call, domain: Project): vo
 }
 
 /**
- * A user and what Keystone takes along; his application credentials are announced before him,
- * nothing else is.
+ * A user and the rows that Keystone removes too; the application credentials are announced before
+ * the user, the other rows are not announced.
  */
 export function deleteUser(state: CloudState, userId: string, call: Call | undefined): void {
   const { identity } = state;

@@ -129,7 +129,7 @@ export function keystone(state: CloudState): Front {
   };
 }
 
-/** A user may look after the application credentials and EC2 credentials that are his own. */
+/** A user may manage the user's own application credentials and EC2 credentials. */
 const isOwnResource = (call: Call): boolean =>
   call.path.startsWith(`/v3/users/${call.token?.userId}/`);
 
@@ -224,7 +224,7 @@ function refuseImmutable(
 
 /**
  * A project with enabled descendants can't be disabled, a domain can; below a disabled parent
- * nothing can be enabled. Announced as `updated`, which never says what changed; a domain's update
+ * nothing can be enabled. Announced as `updated`, which never names the change; a domain's update
  * is also its project's.
  */
 function update(state: CloudState, call: Call, what: 'project' | 'domain'): Reply {
@@ -244,7 +244,7 @@ function update(state: CloudState, call: Call, what: 'project' | 'domain'): Repl
     );
   const parent =
     project.parent_id === null ? undefined : state.identity.projects.get(project.parent_id);
-  // An update that says nothing of `enabled` counts as one that enables (seen on Keystone 22 and
+  // An update without `enabled` counts as one that enables (seen on Keystone 22 and
   // 29).
   if (!project.enabled && input.enabled !== false && parent && !parent.is_domain && !parent.enabled)
     throw new Refusal(403, `Cannot enable project ${project.id} since it has disabled parents`);

@@ -160,7 +160,7 @@ export function addSubnet(
   return state.network.subnets.add(blank(state, project, { ...fields, ...input, cidr }));
 }
 
-/** The rehearsal's subnets are /24: the first three numbers tell where an address is. */
+/** The rehearsal's subnets are /24: the first three numbers identify the subnet of an address. */
 export const prefix = (cidr: string): string => cidr.split('.').slice(0, 3).join('.');
 
 let host = 10;

@@ -77,7 +77,7 @@ export function addRouter(
   return row;
 }
 
-/** The gateway's port belongs to nobody: its project is ''. */
+/** The gateway's port has no owner: its project is ''. */
 export function setGateway(
   state: CloudState,
   router: NetworkRow,
@@ -198,7 +198,7 @@ export function interfaceRoutes(state: CloudState, routes: Routes): void {
     });
 }
 
-/** A router's port on a subnet; it belongs to the router's project, whoever owns the network. */
+/** A router's port on a subnet; it belongs to the project of the router, not of the network. */
 export function addInterface(
   state: CloudState,
   router: NetworkRow,

@@ -6,8 +6,8 @@ import { isAdmin } from './tokens.ts';
 import { uuid } from './world.ts';
 
 /**
- * The project's `default` group, made if there is none: Neutron does that whenever it looks at a
- * project's groups or rules, for a project that is long gone too. Over the quota of rules the look
+ * The project's `default` group, created if there is none: Neutron does that whenever it lists a
+ * project's groups or rules, also for a deleted project. Over the quota of rules the list
  * itself fails with 409.
  */
 export function ensureDefaultGroup(state: CloudState, project: string): NetworkRow {
@@ -158,7 +158,7 @@ export function addressGroups(state: CloudState): Resource {
   };
 }
 
-/** Who sees what of others. Their list knows no paging. */
+/** Grants of access to resources of other projects. Their list has no paging. */
 export function rbacPolicies(state: CloudState): Resource {
   const { rbacPolicies: table, ports } = state.network;
   return {
@@ -208,8 +208,8 @@ export function rbacPolicies(state: CloudState): Resource {
 export type OnList = (call: Call, routes: Routes) => void;
 
 /**
- * Of Neutron 29 (2026.2): one row per project, of which `project_id` null is that of the cloud. It has
- * neither a name nor times.
+ * Of Neutron 29 (2026.2): one row per project, of which `project_id` null is that of the cloud. It
+ * has neither a name nor times.
  */
 export function defaultStatefulness(state: CloudState): Resource {
   const { defaultStatefulness: table } = state.network;

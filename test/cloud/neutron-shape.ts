@@ -134,7 +134,7 @@ export function resourceRoutes(state: CloudState, routes: Routes, resource: Reso
     })
     .on('DELETE', `/v2.0/${path}/:id`, (call) => {
       const row = visible(call, found(resource, param(call, 'id')));
-      // A synchronous service has no state for it: it says 204 and the row is still there.
+      // A synchronous service has no state for it: it answers 204 and the row remains.
       if (!call.endless) resource.remove(row, call);
       return { status: 204 };
     });

@@ -16,7 +16,7 @@ export interface Notification {
 /** `eventType` is in the message too: `identity.project.deleted`. */
 export type NotificationListener = (notification: Notification, eventType: string) => void;
 
-/** Who did it; absent where Keystone acts by itself. */
+/** The initiator; absent if Keystone is the initiator. */
 export interface Initiator {
   readonly token: Token;
   readonly userName: string;
@@ -24,7 +24,7 @@ export interface Initiator {
   readonly agent: string;
 }
 
-/** What a notification of a role assignment tells; its target's id is noise. */
+/** The content of a notification of a role assignment; its target's id has no meaning. */
 export interface RoleAssignment {
   readonly project?: string;
   readonly domain?: string;

@@ -102,7 +102,7 @@ export function serverRoutes(
 
 /**
  * Without `all_tenants` the project of the query is silently replaced by the caller's own.
- * Soft-deleted servers appear only with `soft_deleted=true`, whatever `status` says.
+ * Soft-deleted servers appear only with `soft_deleted=true`, whatever the value of `status`.
  */
 function list(
   state: CloudState,
@@ -213,7 +213,7 @@ function show(state: CloudState, call: Call, row: Server) {
   };
 }
 
-/** Alone, a server tells its groups too. */
+/** A single server shows its groups too. */
 const showOne = (state: CloudState, call: Call, row: Server) => ({
   ...show(state, call, row),
   server_groups: state.compute.groups

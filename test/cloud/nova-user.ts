@@ -35,8 +35,8 @@ export function knownProject(state: CloudState, call: Call, project: string): vo
 }
 
 /**
- * Limits of projects and of users in them (id `project/user`). A DELETE asks nobody whether the
- * project is there.
+ * Limits of projects and of users in them (id `project/user`). A DELETE does not check whether the
+ * project exists.
  */
 export function quotaRoutes(state: CloudState, routes: Routes): void {
   const { quotas } = state.compute;
@@ -77,8 +77,8 @@ export function quotaRoutes(state: CloudState, routes: Routes): void {
 }
 
 /**
- * Keypairs, the user's own; an administrator names whose. Only the answer about a single one says
- * that again.
+ * Keypairs, the user's own; an administrator names the user. Only the answer about a single one
+ * shows the user.
  */
 export function keypairRoutes(state: CloudState, routes: Routes): void {
   const { keypairs } = state.compute;

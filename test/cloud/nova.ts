@@ -214,7 +214,7 @@ export function nova(state: CloudState): Front {
         'x-openstack-request-id': call.requestId,
         'x-compute-request-id': call.requestId,
       };
-      // Whoever is turned away before Nova's own code runs gets no version.
+      // A request that is refused before Nova's own code runs gets no version.
       if (reply.status === 401 || reply === htmlNotFound) return ids;
       return {
         ...ids,

@@ -3,7 +3,7 @@ import type { CloudClock } from './clock.ts';
 /** How the rehearsal cloud behaves; every value has a default. */
 export interface Options {
   readonly clock: CloudClock;
-  /** Milliseconds from the acceptance of a deletion until the thing is gone. */
+  /** Milliseconds from the acceptance of a deletion until the resource is gone. */
   readonly durations: {
     readonly server: number;
     readonly volume: number;
@@ -44,8 +44,8 @@ export interface Options {
   /** Largest page of Swift's listings. */
   readonly swiftPageLimit: number;
   /**
-   * Milliseconds for which a container is behind its objects: it refuses to go although it looks
-   * empty.
+   * Milliseconds for which a container is behind its objects: its deletion is refused although its
+   * list is empty.
    */
   readonly swiftLag: number;
   /** Neutron extensions that this cloud lacks, by alias. */

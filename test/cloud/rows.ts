@@ -83,7 +83,7 @@ export interface Server extends Row {
   task_state: string | null;
   locked: boolean;
   locked_reason: string | null;
-  /** Set by some operators in the database: a DELETE says 204 and does nothing. */
+  /** Set by some operators in the database: a DELETE answers 204 and does nothing. */
   disable_terminate: boolean;
   /** Ports that Nova made itself and takes along. */
   readonly own_ports: Set<string>;

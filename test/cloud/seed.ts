@@ -8,8 +8,8 @@ import type { CloudState } from './state.ts';
 import { hex } from './world.ts';
 
 /**
- * How many of the plain resources a project gets; every awkward kind is there at least once in each
- * size but `empty`.
+ * How many of the plain resources a project gets; every special resource is there at least once in
+ * each size but `empty`.
  */
 export interface Size {
   readonly servers: number;
@@ -72,7 +72,7 @@ export const sizes = {
 } as const satisfies Record<string, Size>;
 export type SizeName = keyof typeof sizes;
 
-/** A project that was filled, with the member who made everything in it. */
+/** A project that was filled, with the member that created its resources. */
 export interface Filled {
   readonly projectId: string;
   readonly userId: string;
@@ -150,7 +150,7 @@ export class Seed {
   }
 
   /**
-   * Fills a project with at least one of every awkward kind, and plain ones after the size.
+   * Fills a project with at least one of every special resource, and plain ones by the size.
    * What crosses a border (shared networks, image members) does so to {@link neighbor}.
    */
   fill(projectId: string, size: SizeName | Size = 'small'): Filled {
@@ -178,7 +178,7 @@ export class Seed {
     return publicNetwork(this.#state).id;
   }
 
-  /** A project of somebody else, made when it is first needed. */
+  /** Another project, created when it is first needed. */
   neighbor(): string {
     this.#neighbor ??= this.makeProject(this.makeDomain('neighborhood'), 'neighbor');
     return this.#neighbor;

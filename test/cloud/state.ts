@@ -44,7 +44,7 @@ const network = {
   owner: projectId,
   label: (row: NetworkRow): string => String(row.name ?? row.id),
 };
-/** A user's own limits within a project are no thing of the project. */
+/** A user's own limits within a project are not a resource of the project. */
 const quota = {
   owner: (row: Row): string | undefined => (row.id.includes('/') ? undefined : row.id),
   label: (): string => 'quota',
@@ -107,7 +107,7 @@ export function tables(world: World) {
       ports: world.table<NetworkRow>('neutron.port', network),
       routers: world.table<NetworkRow>('neutron.router', network),
       floatingips: world.table<NetworkRow>('neutron.floating-ip', network),
-      /** Owned by the project of their floating IP; the API does not say so. */
+      /** Owned by the project of their floating IP; the API does not show it. */
       portForwardings: world.table<NetworkRow>('neutron.port-forwarding', network),
       trunks: world.table<NetworkRow>('neutron.trunk', network),
       securityGroups: world.table<NetworkRow>('neutron.security-group', network),

@@ -6,7 +6,7 @@ export interface StoredObject {
   readonly modified: number;
   /** Of a versioned container. */
   readonly versionId?: string;
-  /** A version that only says: deleted. */
+  /** A version that only marks the object as deleted. */
   readonly marker?: boolean;
   /** Full paths of the segments of a static large object. */
   readonly segments?: readonly string[];
@@ -70,13 +70,13 @@ export class SortedNames {
 
 export interface Container {
   readonly name: string;
-  /** Versioning was switched on at some time; `enabled` says whether it still is. */
+  /** Versioning was switched on at some time; `enabled` is true if it still is. */
   versioning: 'never' | 'enabled' | 'suspended';
   readonly objects: SortedNames;
   /** All versions, the newest of a name first; empty without versioning. */
   versions: StoredObject[];
   readonly created: number;
-  /** Its listing is behind until then: its deletion is a conflict although it looks empty. */
+  /** Its list is out of date until then: its deletion is a conflict although its list is empty. */
   behindUntil: number;
   readonly headers: Record<string, string>;
 }

@@ -2,7 +2,7 @@ import { Refusal } from './http.ts';
 import type { CloudState } from './state.ts';
 import { hex } from './world.ts';
 
-/** What a token says about its bearer. */
+/** The content of a token. */
 export interface Token {
   readonly id: string;
   readonly userId: string;

@@ -5,7 +5,7 @@ export interface Row {
   readonly id: string;
 }
 
-/** One thing of the cloud, whatever its service: what tests compare before and after. */
+/** One resource of the cloud in any service. Tests compare these before and after. */
 export interface Resource {
   readonly resourceType: string;
   readonly id: string;
@@ -88,19 +88,19 @@ interface Shelf {
 export class World {
   readonly #shelves = new Map<string, Shelf>();
 
-  /** A new kind. Its rows count as resources of their owner. */
+  /** A new resource type. Its rows count as resources of their owner. */
   table<T extends Row>(resourceType: string, described: Described<T>): Table<T> {
     const table = new Table<T>(resourceType, described);
     this.#shelves.set(resourceType, table);
     return table;
   }
 
-  /** Things that are not rows of a table: Swift's containers and objects. */
+  /** Resources that are not rows of a table: Swift's containers and objects. */
   shelf(resourceType: string, resources: (projectId?: string) => Resource[]): void {
     this.#shelves.set(resourceType, { resourceType, resources });
   }
 
-  /** What a project owns in all services (of all projects without an id), sorted by kind and id. */
+  /** Resources of a project in all services (without an id of all projects), by type and id. */
   resources(projectId?: string): Resource[] {
     const resources = [...this.#shelves.values()].flatMap((shelf) => shelf.resources(projectId));
     return resources.sort(

@@ -100,7 +100,7 @@ async function slowestHealth(attack: () => Promise<void>): Promise<number> {
   return slowest;
 }
 
-/** A project with resources that Keystone and the propagator know, and the deletion of it. */
+/** A project that Keystone and the propagator have recorded, with resources, and its deletion. */
 async function knownProject(name: string): Promise<{ id: string; deletion: object }> {
   const id = cloud.seed.makeProject(domain, name);
   cloud.seed.fill(id, 'tiny');
@@ -204,7 +204,7 @@ it('bodies of 600 MB and of 200,000 short lines are refused while the health che
   expect(slowest).toBeLessThan(MAX_HEALTH_MILLIS);
 });
 
-/** Sends endless chunks without a declared length until it is told to stop. */
+/** Sends endless chunks without a declared length until it is stopped. */
 async function pour(path: string, size: number): Promise<number | undefined> {
   const { authorization = '' } = await headersOfChange();
   const headers = {

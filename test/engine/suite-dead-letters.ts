@@ -20,7 +20,7 @@ const runOf = (message: Message | undefined): number =>
   message?.type === 'service.requested' ? message.data.run : Number.NaN;
 const runs = (found: readonly DeadLetter[]): number[] => found.map(({ message }) => runOf(message));
 
-/** A dead-letter message waits for a person, who finds it and redrives or discards it. */
+/** A dead-letter message waits until a person redrives or discards it. */
 export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
   describe('dead letters', () => {
     let engine: WorkerEngine;

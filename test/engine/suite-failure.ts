@@ -6,7 +6,7 @@ import { runOf } from './suite-delivery.ts';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
-/** What happens to a message whose handler throws. */
+/** The deliveries of a message whose handler throws. */
 export function failureSuite(open: () => Promise<WorkerEngine>, isServerless: boolean): void {
   describe('a message whose handler throws', () => {
     let engine: WorkerEngine;

@@ -288,7 +288,7 @@ async function login(how: Credentials): Promise<Session> {
 }
 
 /**
- * Seconds within which a cloud makes a resource, or ends a change, on a busy machine as well. An
+ * Seconds within which a cloud creates a resource, or ends a change, on a busy machine as well. An
  * idle machine needs a fraction.
  */
 export const CLOUD_SECONDS = 600;

@@ -3,7 +3,7 @@ import { readDispositions, undisposed } from '../docs/project-columns/dispositio
 
 /**
  * Compares the tables of this cloud with docs/coverage.md, which shows the new columns of a new
- * release. If the database is not reachable, the test says so and compares nothing.
+ * release. If the database is not reachable, the test reports it and compares nothing.
  */
 const socket = databaseSocket(process.env);
 

@@ -245,7 +245,7 @@ export const isOver = isState('finished', 'unverified');
 export const unreachableServices = (view: View): string[] =>
   view.tasks.filter((task) => task.state === 'unreachable').map((task) => task.service);
 
-/** What shows nothing of a project that is gone, by the type in the catalog. */
+/** Services that list no resources of a deleted project, by the type in the catalog. */
 const ONLY_WHILE_ALIVE: Readonly<Record<string, string>> = {
   'key-manager': 'barbican',
   database: 'trove',
@@ -257,7 +257,7 @@ const ONLY_WHILE_ALIVE: Readonly<Record<string, string>> = {
   workflowv2: 'mistral',
 };
 
-/** Of these, what this cloud has: its type, and the name of the service that covers it. */
+/** Those that this cloud has: the type, and the name of the service that covers it. */
 export async function onlyWhileAlive(cloud: Cloud): Promise<{ type: string; service: string }[]> {
   const rows = await cloud.admin.rows('identity', '/services', 'services');
   return rows.flatMap((row) => {

@@ -5,7 +5,7 @@ import { type Stage, stage } from './stage.ts';
 
 const pause = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 
-/** Runs a test if its fault can be caused here. Otherwise it is skipped, and the output says so. */
+/** Runs a test if its fault can be caused here. Otherwise it is skipped with the reason. */
 function where(
   fault: Breakable | string,
   name: string,

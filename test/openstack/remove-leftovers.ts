@@ -264,7 +264,7 @@ export async function sweepUp(
     (id) => id !== admin.projectId,
   );
   let left: string[] = [];
-  // A zone is deleted only after its name servers were asked, and after the zones below it.
+  // Designate deletes a zone only after it polled the name servers, and after the zones below it.
   const zonesUntil = Date.now() + 180_000;
   const zonesGo = (): boolean =>
     Date.now() < zonesUntil && left.some((one) => one.startsWith('designate.zone '));

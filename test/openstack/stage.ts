@@ -31,7 +31,7 @@ export interface Stage {
   /** Deletes a project in Keystone. Returns the epoch milliseconds of Keystone's answer. */
   deleteProject(name: string): Promise<number>;
   /**
-   * Returns what is left of a deleted project: resources that it owns or that name it now, and
+   * Returns the rest of a deleted project: resources that it owns or that name it now, and
    * resources that it owned and that still exist with any owner. Resources that the cloud itself
    * refuses to remove, even for an administrator, are left out and printed.
    */

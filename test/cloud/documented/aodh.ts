@@ -19,7 +19,7 @@ interface Quota extends Row {
 }
 interface Tables {
   readonly alarms: Table<Alarm>;
-  /** No kind of the service file: not in its name. */
+  /** Not a type of the service file. */
   readonly quotas: Table<Quota>;
 }
 const inside = new WeakMap<CloudState, Tables>();
@@ -67,7 +67,7 @@ export const aodh: Documented = {
           );
         return { status: 204 };
       })
-      // Who looks at the quota of a project that has none makes one.
+      // Reading the quota of a project that has none creates one.
       .on('GET', '/v2/quotas', (call) => {
         const project_id = call.query.get('project_id') ?? ownProject(call.token);
         const { limit } = quotas.get(project_id) ?? quotas.add({ id: project_id, limit: -1 });

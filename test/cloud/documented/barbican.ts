@@ -50,7 +50,7 @@ const denied = (what: string): Refusal =>
 
 /**
  * Barbican as of version 15 (Zed), with its default policy; that of the project quotas is the one
- * from 2023.2 on (`role:admin`). Listings show the project of the token, whoever asks.
+ * from 2023.2 on (`role:admin`). Lists show the project of the token for every caller.
  */
 export const barbican: Documented = {
   name: 'barbican',
@@ -226,7 +226,7 @@ function removals(routes: Routes, { state, secrets, containers, orders }: Shelve
   };
   routes
     .on('DELETE', '/v1/secrets/:id', (call) => {
-      // Found whoever asks; the policy comes after.
+      // Found for every caller; the policy is checked afterwards.
       const row = secrets.get(param(call, 'id'));
       if (!row || isExpired(row, state.clock.now())) throw new Refusal(404, 'Secret not found.');
       const isCreator =

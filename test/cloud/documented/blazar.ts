@@ -75,7 +75,7 @@ export const blazar: Documented = {
           throw new Refusal(403, "Policy doesn't allow blazar:leases:get to be performed");
         if (!DELETABLE.includes(row.status) || row.halfEnded)
           throw new Refusal(500, 'Invalid lease status.');
-        // With the trust of the one who made it, whoever asks.
+        // With the trust of the creator, for every caller.
         const canLogIn =
           state.identity.users.get(row.user_id)?.enabled &&
           state.identity.projects.get(row.project_id)?.enabled;

@@ -80,8 +80,8 @@ export function recordRoutes(routes: Routes, shelves: Shelves): void {
     .on('GET', '/v2/reverse/floatingips', (call) => {
       const { project } = contextOf(call);
       const rows = state.network.floatingips.where((row) => row.project_id === project);
-      // It is not a listing that could go on, but it says so when it has as many rows as a page of
-      // others.
+      // It is not a list with pages, but it has a link to a next page when it has as many rows as a
+      // page of others.
       const links =
         rows.length === 20
           ? { next: 'http://controller.invalid:9001/v2/reverse/floatingips?marker=None' }
@@ -104,7 +104,7 @@ export function recordRoutes(routes: Routes, shelves: Shelves): void {
       return { status: 202, json: null };
     });
 
-  /** Whoever looks at the PTR record of his address clears what another project had set on it. */
+  /** A read of the PTR record of an address removes a record that another project had set on it. */
   function reverse(address: NetworkRow, project: string) {
     const found = recordsets.where((row) => row.ptr?.address === address.floating_ip_address)[0];
     if (found && found.ptr?.project_id !== project) recordsets.delete(found.id);

@@ -17,13 +17,13 @@ export interface Zone extends Row {
 export interface Recordset extends Row {
   readonly zone_id: string;
   /**
-   * Of 2023.1 and later: whoever made it. Before, it is not looked at: a recordset is its zone's.
+   * From 2023.1: the creator. Before, it is not used: a recordset belongs to the owner of its zone.
    */
   readonly project_id: string;
   readonly name: string;
   readonly type: string;
   readonly managed: boolean;
-  /** What the record says of a floating IP; no answer of the API shows this project. */
+  /** The project in the record of a floating IP; no answer of the API shows it. */
   ptr?: {
     readonly floatingip: string;
     readonly address: string;
@@ -117,7 +117,7 @@ export const ownerOfRecordset = (
 ): string | undefined =>
   shares ? row.project_id : (zones.get(row.zone_id)?.project_id ?? undefined);
 
-/** For whom a call is made, and how far it may look. */
+/** The project of a call, and the projects that it may list. */
 export interface Context {
   readonly project: string;
   readonly all: boolean;
@@ -177,7 +177,7 @@ export const time = (at: number | null): string | null => (at === null ? null : 
 export const missing = (what: string): Refusal =>
   new Refusal(404, `Could not find ${what}`, { type: 'not_found' });
 
-/** The records that Designate makes with a zone carry the project of whoever caused it. */
+/** The records that Designate creates with a zone have the project of the caller. */
 export function addZone(
   { state, zones, recordsets }: Shelves,
   project_id: string | null,
@@ -218,7 +218,7 @@ export const addRecordset = (
 
 /**
  * As `PATCH /v2/reverse/floatingips` sets it: in the recordset of the address that may be there
- * already, whoever made that.
+ * already, with any creator.
  */
 export function setPtr(shelves: Shelves, floatingip: string, ptrdname: string): Recordset {
   const row = shelves.state.network.floatingips.get(floatingip);

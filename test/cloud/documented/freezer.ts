@@ -7,7 +7,7 @@ import { hex, type Row, type Table } from '../world.ts';
 export interface Document extends Row {
   readonly name: string;
   readonly project_id: string;
-  /** Who made it. */
+  /** The creator. */
   readonly user_id: string;
 }
 export interface Job extends Document {
@@ -27,7 +27,7 @@ interface Tables {
   readonly clients: Table<Client>;
   readonly backups: Table<Document>;
 }
-/** Until 2026.1 everything was its maker's: nobody else saw or removed it. */
+/** Until 2026.1 only its creator could list or remove a resource. */
 export const release = { bindsToUser: false };
 const made = new WeakMap<CloudState, Tables>();
 export const tablesOf = (state: CloudState): Tables => {
@@ -38,7 +38,7 @@ export const tablesOf = (state: CloudState): Tables => {
 const owned = { owner: (row: Document) => row.project_id, label: (row: Document) => row.name };
 
 /**
- * Freezer's API 2, as of 2026.2 unless told otherwise. The path names a project, and an
+ * Freezer's API 2, as of 2026.2 unless an option differs. The path names a project, and an
  * administrator may name any.
  */
 export const freezer: Documented = {
@@ -135,7 +135,7 @@ function jobRoutes(routes: Routes, jobs: Table<Job>): void {
   routes
     .on('GET', '/v2/:project/jobs', (call) => {
       const project = enforce(call);
-      // Whoever may list all projects gets all of them, whatever the path says.
+      // A caller that may list all projects gets all of them, whatever project the path names.
       const rows = jobs.where(
         (row) =>
           ((isAdmin(call.token) && !release.bindsToUser) || row.project_id === project) &&

@@ -8,7 +8,7 @@ import { hex, isoMicros, type Row, type Table, uuid } from '../world.ts';
 export interface Resource extends Row {
   readonly type: string;
   readonly original_resource_id: string;
-  /** An attribute like others: whoever makes a resource may write any project into it. */
+  /** An attribute like others: the creator of a resource may write any project into it. */
   readonly project_id: string | null;
   readonly creator: string;
 }

@@ -7,8 +7,8 @@ import type { Resource, Stack, Tables } from './heat-rows.ts';
 const noContent: Reply = { status: 204 };
 
 /**
- * What the environment's registry makes of a type; the operator's own environment is shown to
- * nobody.
+ * The class of a type by the registry of the environment. No call returns the operator's own
+ * environment.
  */
 const classOf = (resource: Resource, registry: Record<string, unknown>): string => {
   const mapped = registry[resource.type];
@@ -26,7 +26,7 @@ const classOf = (resource: Resource, registry: Record<string, unknown>): string 
 const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
 /**
- * Heat removes with the token of whoever asked, and finds some resources by their name (seen on
+ * Heat removes with the token of the caller, and finds some resources by their name (seen on
  * 19).
  */
 function carryOut(state: CloudState, stack: Stack, token: Token | undefined): void {

@@ -8,7 +8,7 @@ export interface Resource {
   readonly type: string;
   readonly physical: string;
   status: string;
-  /** Of what the template says: a quota's project, where a server polls its metadata. */
+  /** Properties in the template: a quota's project, the URL where a server polls its metadata. */
   readonly properties?: Readonly<Record<string, string>>;
 }
 
@@ -33,7 +33,7 @@ export interface Config extends Row {
   readonly name: string;
   readonly project_id: string;
 }
-/** Heat knows whose it is and says so to nobody. */
+/** Heat stores the owner and does not return it. */
 export interface Deployment extends Row {
   readonly config_id: string;
   readonly project_id: string;

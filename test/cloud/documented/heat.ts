@@ -111,7 +111,7 @@ function list(call: Call, tables: Tables): Reply {
     .filter((row) => is('show_hidden') || !row.hidden)
     .sort((a, b) => b.created - a.created || (a.id < b.id ? 1 : -1));
   const limit = Number(query.get('limit') ?? Number.POSITIVE_INFINITY);
-  // The row of a marker that is gone is not looked for: the first page comes again.
+  // A marker whose row is gone is ignored: the answer is the first page again.
   const start = rows.findIndex((row) => row.id === query.get('marker')) + 1;
   const shown = rows.slice(start, start + limit);
   const next = new URLSearchParams(
@@ -184,7 +184,7 @@ function stackRoutes(
     .on('DELETE', path, (call) => removeStack(state, tables, call, stack(call)));
 }
 
-/** No filter, and no pages unless asked for. Deployments don't say whose they are. */
+/** No filter, and no pages unless asked for. Deployments don't name their owner. */
 function softwareRoutes(
   routes: Routes,
   { configs, deployments }: Tables,

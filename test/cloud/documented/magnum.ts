@@ -149,7 +149,7 @@ function conduct(state: CloudState, clusters: Table<Cluster>, call: Call, row: C
     if (row.status !== status) row.updated_at = state.clock.now();
     row.status = status;
   };
-  // The Heat driver passes the caller's token on, and Heat deletes by name in the caller's own
+  // The Heat driver uses the caller's token, and Heat deletes by name in the caller's own
   // account.
   if (row.driver === 'heat' && ownProject(call.token) !== row.project_id)
     state.mishaps.push(`the stack of cluster ${row.name} was deleted from another project`);

@@ -40,8 +40,8 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
 
   routes
     .on('GET', '/v2/share-networks/detail', (call) => {
-      // For an administrator the project alone is enough; without it and `all_tenants` it is his
-      // own.
+      // An administrator needs only the project. Without it and `all_tenants` the list shows the
+      // caller's own project.
       const project =
         isAdmin(call.token) && call.query.has('project_id')
           ? call.query.get('project_id')
@@ -70,7 +70,7 @@ export function networkRoutes(routes: Routes, state: CloudState, tables: ManilaT
         throw new Refusal(409, `Can not delete share network ${row.id}, it has 1 share(s).`);
       if (subnets(row).length > 1)
         throw new Refusal(409, `The share network ${row.id} has more than one subnet attached.`);
-      // Its servers would go on serving, and nobody could find them by their project any more.
+      // Its servers would still run, and no list by their project would show them.
       if (uses(row, ['share-server']))
         state.mishaps.push(`share network ${row.id} went before its share servers`);
       return remove('share-network', row, call);

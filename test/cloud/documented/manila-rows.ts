@@ -37,7 +37,7 @@ export interface ManilaType extends Row {
 
 export interface ManilaTables {
   readonly of: Readonly<Record<ManilaResourceType, Table<ManilaRow>>>;
-  /** Private share types and share group types: nobody's. */
+  /** Private share types and share group types, without an owner. */
   readonly types: Table<ManilaType>;
   readonly groupTypes: Table<ManilaType>;
   /** Ids of resources that the back end fails to delete. */
@@ -89,7 +89,7 @@ export const show = (row: ManilaRow, without: readonly string[] = []): Record<st
 const isTrue = (text: string | null): boolean =>
   text !== null && ['1', 'true', 'yes', 'on'].includes(text.toLowerCase());
 /**
- * Without `all_tenants` an administrator, too, sees his own project, whatever project he asks for.
+ * Without `all_tenants` an administrator, too, sees only the own project, whatever the query names.
  */
 export const wantedProject = (call: Call): string | undefined =>
   isAdmin(call.token) && isTrue(call.query.get('all_tenants'))

@@ -85,8 +85,8 @@ function refuseUnspoken(call: Call, highest: string): void {
 }
 
 /**
- * One share for each thing that can stand in its way, and all that a share can hang on, as far as
- * the release has it.
+ * One share for each cause that can prevent its deletion, and all resources that a share can depend
+ * on, as far as the release has it.
  */
 function seed(
   state: CloudState,
@@ -158,7 +158,7 @@ function seed(
     is_auto_deletable: true,
   });
   share('served', { share_network_id: network.id, share_server_id: server.id });
-  // A replica has a server of its own, of which its share says nothing.
+  // A replica has its own server, which its share does not show.
   const second = add('share-server', 'of a replica', {
     status: 'active',
     share_network_id: network.id,

@@ -67,7 +67,7 @@ export function openTables(state: CloudState): Tables {
     dynamic_actions: table('dynamic_actions'),
     code_sources: table('code_sources'),
   };
-  // `std.noop` stands under its name in place of an id, and belongs to nobody.
+  // `std.noop` has its name in place of an id, and no owner.
   tables.actions.add({
     id: 'std.noop',
     name: 'std.noop',

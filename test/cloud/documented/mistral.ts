@@ -67,7 +67,7 @@ const NO_PROJECT: readonly Collection[] = [
   'environments',
   'action_executions',
 ];
-/** Whose row a page begins after is asked for without regard to who an administrator is. */
+/** The marker of a page is read without the rights of an administrator. */
 const MARKER_IS_OWN: readonly Collection[] = [
   'event_triggers',
   'workflows',
@@ -234,7 +234,7 @@ function remove(call: Call, tables: Tables, collection: Collection, options: Mis
 }
 
 /**
- * All of that name that the caller sees: his own, and with it whatever is public, of whichever
+ * All rows of that name that the caller sees: the caller's own, and public rows of any
  * project.
  */
 function removeByName(

@@ -44,8 +44,8 @@ const owned = {
 };
 
 /**
- * Tacker 15, VNF lifecycle management v1. Its answers are bare lists, and no row of ETSI's says
- * whose it is.
+ * Tacker 15, VNF lifecycle management v1. Its answers are bare lists, and no row of ETSI's names
+ * its owner.
  */
 export const tacker: Documented = {
   name: 'tacker',
@@ -267,7 +267,7 @@ function subscriptionRoutes(routes: Routes, { subscriptions }: Tables): void {
         rows.map(({ id, name }) => ({ id, callbackUri: name, filter: {}, _links: {} })),
       );
     })
-    // Unlike everything else here it looks at the project of the token, whoever asks.
+    // Unlike all other calls here, it checks the project of the token for every caller.
     .on('DELETE', '/vnflcm/v1/subscriptions/:id', (call) => {
       const row = subscriptions.get(param(call, 'id'));
       if (row?.tenant_id !== ownProject(call.token))

@@ -6,8 +6,8 @@ import type { Row, Table } from '../world.ts';
 export const time = (at: number): string => new Date(at).toISOString().slice(0, 19);
 
 /**
- * The project in a path must be the one of the token, whoever asks; what is only for administrators
- * is a 401 to others.
+ * The project in a path must be the one of the token for every caller; what is only for
+ * administrators is a 401 to others.
  */
 export const ofToken =
   (handler: Handler): Handler =>

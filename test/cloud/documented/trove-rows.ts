@@ -46,7 +46,7 @@ export interface Tables {
   readonly strategies: Table<Strategy>;
   readonly modules: Table<Module>;
   readonly configurations: Table<Owned>;
-  /** Since 2023.2 it is broken: an administrator who lists modules is answered 500. */
+  /** Since 2023.2 it is broken: the list of modules answers 500 to an administrator. */
   moduleListing: 'works' | 'broken';
   /** What Trove finds of Swift with the caller's token. */
   swift: 'works' | 'refuses' | 'missing';

@@ -7,7 +7,7 @@ import type { Tables } from './trove-rows.ts';
 
 /**
  * Modules, configuration groups, limits: an administrator gets the first two of all projects, and
- * only modules say whose they are.
+ * only modules name their owner.
  */
 export function settingRoutes(state: CloudState, tables: Tables, routes: Routes): void {
   const { configurations, instances, modules } = tables;

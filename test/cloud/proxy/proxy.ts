@@ -21,7 +21,7 @@ export interface CloudProxy {
   /** Changes answers from now on; rules apply in the order in which they were added. */
   add(rule: ProxyRule): ActiveRule;
   /**
-   * Changes what the cloud says that it has: the catalog of every token, `GET /v3/services` and
+   * Changes the services that the cloud shows: the catalog of every token, `GET /v3/services` and
    * `GET /v3/endpoints`. `undefined`: as it is. The change is called for each answer.
    */
   registry: ((registry: Registry) => Registry) | undefined;

@@ -33,7 +33,7 @@ export type ServiceRow = z.infer<typeof ServiceRow>;
 export type EndpointRow = z.infer<typeof EndpointRow>;
 
 /**
- * What Keystone says that the cloud has. Each answer shows one of the three tables; the other two
+ * The services that Keystone shows. Each answer has one of the three tables; the other two
  * are empty then, so a change works on what it gets and adds nothing that depends on another table.
  */
 export interface Registry {

@@ -28,7 +28,7 @@ export interface ProxyRule {
   readonly origin?: string;
   /** The rule ends after so many hits; without it, it stays until it is removed. */
   readonly times?: number;
-  /** So many hits pass unchanged first. */
+  /** The number of first hits that are not changed. */
   readonly after?: number;
   readonly effect: Effect;
 }

@@ -63,8 +63,8 @@ const roleId = async ({ admin }: Cloud, name: string): Promise<string> => {
 };
 
 /**
- * Gives the administrator a role on the project, as an operation does for a living project. Returns
- * a function that revokes it.
+ * Gives the administrator a role on the project, as an operation does for an existing project.
+ * Returns a function that revokes it.
  */
 export async function grantAdmin({
   cloud,

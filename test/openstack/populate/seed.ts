@@ -93,7 +93,7 @@ export async function attempt<T>(
   }
 }
 
-/** The same, if an extension tells beforehand whether the cloud supports it. */
+/** The same, if an extension shows beforehand whether the cloud supports it. */
 export async function withExtension<T>(
   seedProject: SeedProject,
   alias: string,

@@ -7,7 +7,7 @@ const seen = new Map<string, Found[]>();
 
 /**
  * Returns Barbican's resources of a project. Only a member sees them, so the suite's login on that
- * project lists them. After the project's deletion no token lists them. But Barbican looks for a
+ * project lists them. After the project's deletion no token lists them. But Barbican searches for a
  * secret or a container before it checks the caller: 403 means that it still exists, 404 that it
  * does not. Orders of a deleted project and resources that were never seen can't be found.
  */

@@ -76,7 +76,7 @@ async function imageMembers(cloud: Cloud, found: readonly Found[]): Promise<Foun
     const rows = await orNone([404], ask);
     return rows.map((row) => {
       const owner = text(row, 'member_id');
-      // The row includes the image's owner: the membership goes with that project, too.
+      // The row includes the image's owner: the membership is removed with that project, too.
       return {
         resourceType: 'glance.image-member',
         id: `${image.id}/${owner}`,
@@ -204,7 +204,7 @@ const named = (resourceType: string, id: string, owner: string, row: Row, name: 
 
 /**
  * Returns quotas that differ from the default, and the usage in Placement. Both can be requested
- * for a project that Keystone no longer knows.
+ * for a project that Keystone no longer has.
  */
 export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> {
   const { admin } = cloud;
@@ -292,8 +292,8 @@ export async function quotas(cloud: Cloud, projectId: string): Promise<Found[]> 
 }
 
 /**
- * Returns role assignments and application credentials that name a project. The users are those who
- * had a role there: no API lists the others.
+ * Returns role assignments and application credentials that name a project. The users are those
+ * that had a role there: no API lists the others.
  */
 export async function identity(
   cloud: Cloud,

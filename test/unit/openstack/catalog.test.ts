@@ -76,8 +76,8 @@ describe('a cloud', () => {
     const api = await cloud.connect().api(service, 'RegionOne');
     await api?.request('GET', '/resources');
     const header = cloud.asked.at(-1)?.headers['openstack-api-version'];
-    // A service file asks the API for it: some of its resource types came with a later microversion
-    // than its floor.
+    // A service file reads it from the API: some resource types need a later microversion than the
+    // minimum.
     expect(header).toBe(`${service.microversion.header} ${api?.microversion}`);
     return header;
   };
@@ -169,7 +169,7 @@ describe('a cloud', () => {
       expect.objectContaining({ type: 'network', name: 'neutron', region: 'RegionOne' }),
     );
     expect(registrations.map(({ type }) => type)).not.toContain('dns');
-    // The scripted cloud answers 500 to everything: what is not shown is not known to be absent.
+    // The scripted cloud answers 500 to every call, so that no service is known to be absent.
     expect(unlisted).toMatchObject({ code: 'keystone.http.500' });
     expect(await connected.api({ ...NETWORK, catalogTypes: ['dns'] }, 'RegionOne')).toBeUndefined();
     expect(await connected.ownProject()).toEqual({

@@ -10,7 +10,7 @@ import { type FakeKeystone, startKeystone } from '../../clouds/keystone.ts';
 
 /**
  * Each case was tried with `openstack` (test/clouds/record.ts), and the answer of the newest client
- * is held against ours here.
+ * is compared with the propagator's here.
  */
 const cases = readCases();
 const { outcomes } = readRecorded();

@@ -29,7 +29,7 @@ const ports = async (paging: Paging, more: Partial<ListOptions<typeof row>> = {}
 };
 
 /**
- * A listing as a service serves it: `all` cut to the page that `limit`, `marker` and `offset` ask
+ * A list as a service returns it: the page of `all` that `limit`, `marker` and `offset` ask
  * for.
  */
 const cut = (asked: Asked, all: readonly { id: string }[], key = 'id') => {
@@ -170,14 +170,14 @@ describe('"cannot list" is never "empty":', () => {
     ['a body without the collection', { servers: [] }],
     ['null in its place', { ports: null }],
     ['an object in its place', { ports: {} }],
-    ['a list at the top', []],
+    ['a list in place of the object', []],
     ['an error inside a 200', { error: { code: 500, message: 'boom' } }],
     ['a row without an id', { ports: [{ id: 'a' }, { owner: 'p' }] }],
     ['a row that is null', { ports: [null] }],
-    ['links that are none', { ports: [], ports_links: 'http://x/?marker=1' }],
+    ['links that are not a list', { ports: [], ports_links: 'http://x/?marker=1' }],
     ['a next link without an address', { ports: resources(1), ports_links: [{ rel: 'next' }] }],
     [
-      'a next link without a beginning',
+      'a next link without a marker',
       { ports: [], ports_links: [{ rel: 'next', href: 'http://x/v2.0/ports' }] },
     ],
   ])('%s is an error', async (_name, body) => {

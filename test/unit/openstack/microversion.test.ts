@@ -8,7 +8,7 @@ const answer = (json: unknown, headers: Record<string, string> = {}) => ({
   headers: new Headers(headers),
   requestId: undefined,
 });
-/** What Zun and Magnum answer at `/v1/`: links, and no word of versions. */
+/** The answer of Zun and Magnum at `/v1/`: links without versions. */
 const LINKS = { id: 'v1', media_types: [], links: [], containers: [] };
 
 const classOf = (ask: () => unknown): string | undefined => {

@@ -30,7 +30,7 @@ const add = (name: string, parent: string | null, is_domain = false): Project =>
     ...{ is_domain, enabled: true, tags: ['kept'], options: {}, description: 'kept' },
   });
 const run = (as = cloud) => as.keystoneActions.checkDeletion(ProjectId.parse(project.id));
-/** Keystone's whole state: what a check must leave as it is. */
+/** The complete state of Keystone, which a check must not change. */
 const stored = () => {
   const { projects, assignments, roles, users } = rehearsal.state.identity;
   return structuredClone([projects, assignments, roles, users].map((table) => table.all()));

@@ -276,7 +276,7 @@ describe('the error message of the service', () => {
       '{"NeutronError": {"type": "X", "message": "No.", "detail": "Because."}}',
       'No. Because.',
     ],
-    ['neutron of old', '{"NeutronError": "Something went wrong"}', 'Something went wrong'],
+    ['an old neutron', '{"NeutronError": "Something went wrong"}', 'Something went wrong'],
     [
       'keystone and heat',
       '{"error": {"code": 404, "message": "Could not find project: x.", "title": "Not Found"}}',

@@ -12,29 +12,29 @@ export const OWN_PROJECT = '0123456789abcdef0123456789abcdef';
 
 export interface Asked {
   readonly method: string;
-  /** Path and query, byte for byte as they came. */
+  /** Path and query, unchanged. */
   readonly url: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
 }
-/** `undefined`: it is Keystone's login or there is nothing here. */
+/** `undefined`: it is a login to Keystone, or the path does not exist. */
 export type Script = (asked: Asked, response: ServerResponse) => unknown;
 
 /**
- * A loopback server that is a whole cloud under prefixes: `/identity`, `/network`, … Logins are
+ * A loopback server for a whole cloud under prefixes: `/identity`, `/network`, … Logins are
  * real; the rest is scripted.
  */
 export interface ScriptedCloud {
   readonly origin: string;
   readonly credentials: Credentials;
   readonly asked: Asked[];
-  /** Tokens handed out, oldest first. */
+  /** Issued tokens, oldest first. */
   readonly tokens: string[];
-  /** Tokens that services take; take one out to revoke it. */
+  /** Tokens that services accept; remove one to revoke it. */
   readonly valid: Set<string>;
-  /** Seconds that the next tokens live. */
+  /** Lifetime of the next tokens in seconds. */
   lifetime: number;
   /** Replaces the login. */
   login: Script | undefined;

@@ -11,8 +11,8 @@ beforeEach(async () => {
 afterEach(() => cloud.close());
 
 /**
- * Everything that can be seen of a value: also what is not enumerable, the chain of causes and of
- * prototypes, maps and symbols.
+ * All that can be printed of a value: also properties that are not enumerable, the chain of causes
+ * and of prototypes, maps and symbols.
  */
 function everythingOf(value: unknown, seen = new Set<unknown>()): string {
   if (typeof value !== 'object' || value === null) return String(value);
@@ -30,11 +30,11 @@ function everythingOf(value: unknown, seen = new Set<unknown>()): string {
 }
 
 const CASES: Record<string, (cloud: ScriptedCloud) => void> = {
-  'a service that says the token in its error': (c) => {
+  'a service that repeats the token in its error': (c) => {
     c.script = (asked, response) =>
       json(response, 500, { error: { message: `bad token ${asked.headers['x-auth-token']}` } });
   },
-  'a service that says the token in HTML': (c) => {
+  'a service that repeats the token in HTML': (c) => {
     c.script = (asked, response) =>
       response
         .writeHead(403)
@@ -96,7 +96,7 @@ const CASES: Record<string, (cloud: ScriptedCloud) => void> = {
  * Secrets of others: for example another user's password in an error that repeats a request.
  */
 for (const [what, text] of Object.entries(TEXTS_WITH_SECRET)) {
-  CASES[`a service that says ${what} in its error`] = (c) => {
+  CASES[`a service that repeats ${what} in its error`] = (c) => {
     c.script = (_asked, response) =>
       json(response, 400, { badRequest: { message: text, code: 400 } });
   };

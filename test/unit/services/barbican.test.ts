@@ -56,7 +56,7 @@ describe('Barbican, emptied while the project lives', () => {
     expect(report.counts).toMatchObject({ 'barbican.secret': { listed: 250, gone: 250, left: 0 } });
     expect(stage.left('barbican')).toEqual([]);
     expect(asked('DELETE', /secrets/)).toHaveLength(250);
-    // Three pages, one for the two rows that had changed places with another between the pages, and
+    // Three pages, one for the two rows that moved to another page meanwhile, and
     // a list that is empty.
     expect(asked('GET', /secrets/)).toHaveLength(5);
     expect(asked('GET', /secrets.*sort=created/)).toHaveLength(5);

@@ -24,7 +24,7 @@ const volume = (name: string): Volume => mine(stage.storage.volumes.all(), name)
 const bend = (name: string, fields: Partial<Volume>): Volume => Object.assign(volume(name), fields);
 const ago = (minutes: number) => stage.clock.now() - minutes * MINUTE;
 
-/** With the servers gone, as Cinder comes after Nova. */
+/** Without servers, because Cinder runs after Nova. */
 async function open(
   options: Omit<CloudOptions, 'clock'> = {},
   size: SizeName = 'small',
@@ -184,7 +184,7 @@ describe('A volume whose deletion does not end', () => {
     stage.clock.advance(2 * MINUTE);
     await stage.run(cinder);
     expect(hung.status).toBe('deleting');
-    // This one is being filled, which may take its time.
+    // This one is being filled, which may take long.
     expect(copy.status).toBe('creating');
     copy.status = 'available';
     expect((await stage.empty(cinder)).outcome).toEqual(finished);

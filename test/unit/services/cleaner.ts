@@ -15,14 +15,14 @@ export interface Cleaner {
   run(projectId: string, phase?: Phase): Promise<RunReport>;
   /** Runs until one has another outcome than `again`, at most `most` times. */
   runs(projectId: string, most?: number): Promise<RunReport>;
-  /** Seconds that `Retry-After` made a call wait; nothing really waits. */
+  /** Seconds of `Retry-After` that calls had to wait; no call really waits. */
   readonly waited: number[];
   close(): Promise<void>;
 }
 
 const REGION = 'RegionOne';
 
-/** `services`: those that the service under test may ask. */
+/** `services`: those that the service under test may call. */
 export function cleanerOf(
   cloud: RehearsalCloud,
   service: Service,

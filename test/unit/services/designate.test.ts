@@ -146,7 +146,7 @@ describe('Designate, emptied of one project', () => {
         advice: expect.stringContaining('openstack zone abandon'),
       }),
     );
-    // What was not removed keeps its limits.
+    // The limits are kept while resources are left.
     expect(stage.left('designate').filter((one) => !one.startsWith('designate.zone '))).toEqual([
       'designate.quota quota',
       expect.stringMatching(/^designate.recordset/),
@@ -200,7 +200,7 @@ describe('Designate, with zones that several projects use', () => {
       LENDER,
       `guest.${topOf({ id: stage.project })}`,
     );
-    // Made by an administrator for the owner: no guest.
+    // Created by an administrator for the owner, so it belongs to the owner.
     addRecordset(shelves(), zoneOf(''), 'administration', `helped.${topOf({ id: stage.project })}`);
     stage.remember();
     const report = await stage.expectEmptied(designate);
@@ -254,7 +254,7 @@ describe('Designate, with zones that several projects use', () => {
     expect(report.counts).toMatchObject({ 'designate.zone-share': { listed: 0, left: 0 } });
     expect(shelves().sharing.get(lent[0]?.id ?? '')).toBeUndefined();
     expect(shelves().zones.where(({ name }) => name === 'lent.example.')).toHaveLength(1);
-    // The share of the same zone with the control project stays.
+    // The share of the same zone with the control project is kept.
     expect(
       shelves().sharing.where((row) => row.target_project_id === stage.control.projectId),
     ).toHaveLength(1);
@@ -276,7 +276,7 @@ describe('Designate, with zones that several projects use', () => {
       }),
     ]);
     expect(stage.left('designate')).toEqual(['designate.recordset www.stranger.example.']);
-    // SOA and NS of that zone were made in the project's name, too.
+    // SOA and NS of that zone were created in the project's name, too.
     expect(shelves().recordsets.where((row) => row.zone_id === zone.id)).toHaveLength(3);
   });
 });
@@ -376,7 +376,7 @@ describe('PTR records of floating IPs', () => {
       'designate.recordset': { listed: 2 },
     });
     await finished();
-    // The root of that zone was made in the project's name, and stays.
+    // The root of that zone was created in the project's name, and is kept.
     const [zone] = shelves().zones.where((row) => row.project_id === MANAGED);
     expect(
       shelves().recordsets.where((row) => row.zone_id === zone?.id && row.type !== 'PTR'),

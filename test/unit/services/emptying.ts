@@ -10,7 +10,7 @@ import { type CloudOptions, type RehearsalCloud, startCloud } from '../../cloud/
 import type { Filled, SizeName } from '../../cloud/seed.ts';
 
 /**
- * A rehearsal cloud with a customer's project and a control project's of the same contents, and the
+ * A rehearsal cloud with a customer's project and a control project with the same contents, and the
  * client that empties the first.
  */
 export class Stage {
@@ -20,7 +20,7 @@ export class Stage {
   readonly project: ProjectId;
   readonly control: Filled;
   /**
-   * The services that the one under test may ask about its resources, beside itself; none by
+   * The services that the one under test may call about its resources, beside itself; none by
    * default.
    */
   others: readonly Service[] = [];
@@ -56,12 +56,12 @@ export class Stage {
     return [UserId.parse(this.customer.user.id)];
   }
 
-  /** To be called once more after a test has put resources of its own into the cloud. */
+  /** Call it again after a test has added resources of its own to the cloud. */
   remember(): void {
     this.#before = this.#controls();
   }
 
-  /** What the customer still has in a service. */
+  /** The resources that the customer still has in a service. */
   left(service: string): string[] {
     const resources = this.rehearsal.world
       .resources(this.project)
@@ -69,7 +69,7 @@ export class Stage {
     return resources.map(({ resourceType, label }) => `${resourceType} ${label}`);
   }
 
-  /** Whether everything that is not the customer's is exactly as it was, to the last field. */
+  /** Whether every resource of other projects is unchanged in each field. */
   get controlsAreUntouched(): boolean {
     return this.#before === this.#controls();
   }
@@ -92,7 +92,7 @@ export class Stage {
     );
   }
 
-  /** Keystone forgets the customer's project, with what goes along with it. */
+  /** Deletes the customer's project in Keystone, with the rows that Keystone removes too. */
   async deleteProject(): Promise<void> {
     const identity = await this.cloud.api(keystone, 'RegionOne');
     await identity?.request('DELETE', `/v3/projects/${this.project}`);
@@ -143,8 +143,8 @@ export class Stage {
   }
 
   /**
-   * Gives the cleaner a role on the customer's project, as an operation does on a project that
-   * still lives.
+   * Gives the cleaner a role on the customer's project, as an operation does on an existing
+   * project.
    */
   async grantCleaner(role = 'admin'): Promise<void> {
     const { identity } = this.rehearsal.state;

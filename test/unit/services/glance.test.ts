@@ -207,8 +207,8 @@ describe('Glance, with a faulty API', () => {
 
   it.each([
     ['a 500', { does: 'answer', status: 500 }],
-    ['half a page', { does: 'cut-body' }],
-    ['half an answer', { does: 'cut-connection' }],
+    ['a truncated page', { does: 'cut-body' }],
+    ['a broken connection', { does: 'cut-connection' }],
     ['a 404', { does: 'answer', status: 404 }],
   ] as const)('does not treat %s on the list as empty', async (_what, effect) => {
     stage = await Stage.open();

@@ -215,8 +215,8 @@ describe('Heat, with a template that would use the rights of the administrator',
   it.each([
     ['by its name', 'OS::Nova::Quota', {}],
     ['by an alias', 'My::Quota', { 'My::Quota': 'OS::Nova::Quota' }],
-    ['by a star', 'My::Quota', { 'My::*': 'OS::Nova::*' }],
-    ['in disguise', 'OS::Heat::Value', { 'OS::Heat::Value': 'OS::Nova::Quota' }],
+    ['by a wildcard', 'My::Quota', { 'My::*': 'OS::Nova::*' }],
+    ['under the name of another type', 'OS::Heat::Value', { 'OS::Heat::Value': 'OS::Nova::Quota' }],
   ] as const)(
     'does not reset the quota of another project that a stack names %s',
     async (_how, type, registry) => {

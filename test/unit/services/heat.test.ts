@@ -243,7 +243,7 @@ describe('Heat, after a user was deleted', () => {
   beforeEach(async () => {
     await open();
     add('of-ann', { resources: [resource('OS::Heat::AutoScalingGroup')] });
-    // To MySQL the names are the same.
+    // MySQL treats the names as equal.
     tables().stacks.add(made({ name: 'Ann' }, timed.project, 'of-another', timed.clock.now()));
     add('of-ann', {}, timed.stranger);
   });

@@ -4,7 +4,7 @@ import { Stage } from './emptying.ts';
 
 let stage: Stage;
 /**
- * A deleted project whose member has application credentials in the control project's project, too.
+ * A deleted project whose member has application credentials in the control project, too.
  */
 beforeEach(async () => {
   stage = await Stage.open({}, 'tiny');
@@ -91,8 +91,8 @@ describe('Keystone, with a faulty API', () => {
   it.each([
     ['a 500', { does: 'answer', status: 500 }],
     ['a 404', { does: 'answer', status: 404 }],
-    ['half a page', { does: 'cut-body' }],
-    ['half an answer', { does: 'cut-connection' }],
+    ['a truncated page', { does: 'cut-body' }],
+    ['a broken connection', { does: 'cut-connection' }],
   ] as const)('does not treat %s on the list as empty', async (_what, effect) => {
     stage.rehearsal.faults.add({ service: 'keystone', method: 'GET', path: credentials, effect });
     expect((await stage.empty(keystone)).outcome.is).not.toBe('finished');

@@ -141,7 +141,7 @@ describe('Magnum, emptied after the project is gone', () => {
     row.updated_at = timed.clock.now() - 31 * MINUTE;
     const id = row.stack ?? '';
     stacks.set(timed.project, [{ id, stack_status: 'DELETE_IN_PROGRESS' }]);
-    // What Heat does in other projects is no concern of ours.
+    // Heat's work in other projects is ignored.
     const apiOf = Object.assign(clusterNamed('failed'), {
       status: 'DELETE_IN_PROGRESS',
       updated_at: row.updated_at,

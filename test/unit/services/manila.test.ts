@@ -26,7 +26,7 @@ const rowOf = (resourceType: ManilaResourceType, name: string): ManilaRow => {
   if (!row) throw new TypeError(`no ${resourceType} ${name}`);
   return row;
 };
-/** Changes a row of the customer before anything happens. */
+/** Changes a row of the customer before the run. */
 const bend = (resourceType: ManilaResourceType, name: string, change: object): ManilaRow =>
   Object.assign(rowOf(resourceType, name), change);
 const asked = (path: RegExp, method = 'GET') =>
@@ -66,7 +66,7 @@ describe('Manila, emptied of one project', () => {
     });
     finished(await stage.expectEmptied(manila));
     expect(stage.rehearsal.state.mishaps).toEqual([]);
-    // What would have been refused was not asked for.
+    // No call was sent that Manila would have refused.
     expect(asked(/./, 'DELETE').filter(({ status }) => [400, 403, 409].includes(status))).toEqual(
       [],
     );
@@ -184,7 +184,7 @@ describe('Manila, with deletions that fail', () => {
       ['share plain'],
       'operator',
     ],
-    ['a share that is at work', 'share', 'plain', { status: 'extending' }, ['share plain'], 'none'],
+    ['a share in a transition', 'share', 'plain', { status: 'extending' }, ['share plain'], 'none'],
     [
       'a share on its way elsewhere',
       'share',
@@ -209,7 +209,7 @@ describe('Manila, with deletions that fail', () => {
       ['share snapped', 'snapshot snapshot'],
       'none',
     ],
-    ['a group at work', 'group', 'group', { status: 'creating' }, ['group group'], 'none'],
+    ['a group in a transition', 'group', 'group', { status: 'creating' }, ['group group'], 'none'],
     [
       'a share server that was brought under management',
       'share-server',
@@ -225,7 +225,7 @@ describe('Manila, with deletions that fail', () => {
       bend(resourceType, name, change);
       const report = await exhausted();
       expect(report.outcome).toMatchObject({ is: 'again', error: undefined });
-      // The limits wait for all.
+      // The limits are removed after all other resources.
       expect(stage.left('manila').sort()).toEqual(
         ['manila.quota quota', ...left.map((one) => `manila.${one}`)].sort(),
       );

@@ -71,7 +71,7 @@ describe('Mistral, emptied while the project lives', () => {
     'keeps the %s while an action that is found by them exists',
     async (collection) => {
       await open();
-      // Of the two that name the namespace, one.
+      // One of the two that name the namespace.
       const apiOf = collection === 'workflows' ? 'workbooks' : 'workflows';
       for (const row of tables()[apiOf].where(
         (one) => one.namespace === 'apart' && one.project_id === stage.project,
@@ -110,7 +110,7 @@ describe('Mistral, emptied while the project lives', () => {
 
   it('never removes resources of Mistral itself, or an action that has the name of a dynamic one', async () => {
     await open();
-    // Ours has the name of a dynamic action of ours: the call for it must be by id.
+    // The action has the name of a dynamic action of the same project: the call must use its id.
     put('actions', stage.project, 'own-code');
     await stage.preDelete(mistral);
     expect(tables().actions.get('std.noop')).toBeDefined();
@@ -125,7 +125,7 @@ describe('Mistral, emptied while the project lives', () => {
       const stranger = stage.control.project.id;
       const namespace = collection === 'workbooks' ? { namespace: 'apart' } : {};
       put(collection, stage.project, 'Shared', namespace);
-      // MySQL would take these for the same.
+      // MySQL treats these as equal.
       const theirs = put(collection, stranger, 'shäred ', { scope: 'public', ...namespace });
       stage.remember();
       const report = await stage.preDelete(mistral);

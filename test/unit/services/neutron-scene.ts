@@ -46,9 +46,9 @@ export class Scene {
   }
 
   /**
-   * Everything of Neutron for the control project and for the dead project, which Keystone then
-   * forgets. Gives every row as it was before the dead project had any: what must be there in the
-   * end, to the last field.
+   * All resources of Neutron for the control project and for the dead project, which Keystone then
+   * deletes. Returns every row before the dead project had any: the rows that must exist in the
+   * end, unchanged in each field.
    */
   fill(): string[] {
     const { state } = this.cloud;
@@ -76,7 +76,7 @@ export class Scene {
     );
   }
 
-  /** Those that name the dead project anywhere. */
+  /** Rows that name the dead project in any field. */
   ofDead(): string[] {
     return this.rows().filter((row) => row.includes(this.dead));
   }

@@ -103,7 +103,7 @@ describe('Neutron, with a faulty API', () => {
   });
   it.each([
     ['an error', { does: 'answer', status: 500 }],
-    ['half a body', { does: 'cut-body' }],
+    ['a truncated body', { does: 'cut-body' }],
     ['a broken connection', { does: 'cut-connection' }],
   ] as const)('does not treat %s as an empty list', async (_, effect) => {
     await start();

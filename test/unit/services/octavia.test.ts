@@ -26,7 +26,7 @@ const balancer = (name: string): LoadBalancer => {
   if (!row) throw new TypeError(`no load balancer ${name}`);
   return row;
 };
-/** In this state since so many minutes. */
+/** In this state for the given minutes. */
 const put = (name: string, provisioning_status: string, minutes: number): void => {
   Object.assign(balancer(name), { provisioning_status, updated_at: Date.now() - minutes * MINUTE });
 };

@@ -6,10 +6,10 @@ import type { Fault } from '../../cloud/faults.ts';
 import { Stage } from './emptying.ts';
 
 export interface ContractOptions {
-  /** The services whose fakes must be there, the one under test first; empty for a core service. */
+  /** The services whose fakes are necessary, the one under test first; empty for a core service. */
   readonly with?: readonly Documented[];
   /**
-   * Paths of listings that the filter-ignoring fault makes no sense for are left out of it.
+   * Paths of lists, without those for which an ignored filter makes no sense.
    * Default: all GETs.
    */
   readonly listings?: RegExp;
@@ -20,20 +20,20 @@ export interface ContractOptions {
   readonly listsWithPost?: boolean;
   /** Methods and paths of removals; default: every DELETE. */
   readonly removals?: readonly Pick<Fault, 'method' | 'path'>[];
-  /** False where the deletions are synchronous and one can't be without end. */
+  /** False if the deletions are synchronous, so that none can be endless. */
   readonly asynchronous?: boolean;
   /** Resource types whose owner is not known, so that no resource of them can be removed. */
   readonly untellable?: readonly string[];
-  /** False where the rows don't carry the owner (the path does). */
+  /** False if the rows don't name the owner (the path does). */
   readonly ownerInRow?: boolean;
   /**
    * Resource types whose rows name no owner themselves: another service or their address does, so
    * that dropping it from the rows does not hide it.
    */
   readonly ownerElsewhere?: readonly string[];
-  /** Services that it asks about its resources: the core ones are there, others only by `with`. */
+  /** Services that it calls about its resources: core services exist, others only with `with`. */
   readonly others?: readonly Service[];
-  /** The cleaner's role on the project while it lives; default `admin`. */
+  /** The cleaner's role on the existing project; default `admin`. */
   readonly role?: string;
   /**
    * Resource types that are only reported and never removed: machines. They are left, and the task
@@ -67,7 +67,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
     await stage.grantCleaner(options.role);
   };
   afterEach(() => stage?.close());
-  /** With a token on the project where the service wants one: the whole of it can go. */
+  /** With a token on the project if the service requires one: then it can remove all resources. */
   const empty = (): Promise<RunReport> => stage.expectEmptied(service);
   const inject = (fault: Omit<Fault, 'service'>) =>
     stage.rehearsal.faults.inject({ service: name, ...fault });
@@ -89,7 +89,7 @@ export function testServiceContract(service: Service, options: ContractOptions =
       const count = ({ counts, conditions }: RunReport) => {
         for (const [resourceType, { listed }] of Object.entries(counts))
           if (listed > 0) found.add(resourceType);
-        // Rows of others in a listing: it was asked without a filter that the API has.
+        // Rows of other projects in a list mean that the call lacked a filter that the API has.
         expect(conditions.filter((condition) => condition.class === 'Unexpected')).toEqual([]);
       };
       await emptied(await stage.expectEmptied(service, {}, count));
@@ -122,8 +122,8 @@ export function testServiceContract(service: Service, options: ContractOptions =
 
     it.each([
       ['500', { does: 'answer', status: 500 }],
-      ['half a body', { does: 'cut-body' }],
-      ['half an answer', { does: 'cut-connection' }],
+      ['a truncated body', { does: 'cut-body' }],
+      ['a broken connection', { does: 'cut-connection' }],
     ] as const)('does not treat %s in a list as empty', async (_title, effect) => {
       const fault = inject({ ...listing, effect });
       const report = await stage.run(service);

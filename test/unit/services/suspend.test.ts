@@ -149,8 +149,8 @@ describe('Octavia: a load balancer', () => {
   const on = { loadbalancers: [{ id: 'b1' }] };
 
   it.each([
-    ['that is up is switched', balancer(), [], 'switch'],
-    ['that is down stays down', balancer({ admin_state_up: false }), [], 'at-rest'],
+    ['that is enabled can be suspended', balancer(), [], 'switch'],
+    ['that is disabled is left disabled', balancer({ admin_state_up: false }), [], 'at-rest'],
     ['in PENDING_UPDATE', balancer({ provisioning_status: 'PENDING_UPDATE' }), [], 'wait'],
     ['in ERROR', balancer({ provisioning_status: 'ERROR' }), [], 'leave'],
     ['with a certificate', balancer(), [{ ...on, default_tls_container_ref: 'x' }], 'leave'],

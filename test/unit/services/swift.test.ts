@@ -56,7 +56,7 @@ describe('Swift, emptied of one account', () => {
 
   it.each([
     ['by bulk deletes', false],
-    ['one by one where the cluster has no bulk delete', true],
+    ['one by one if the cluster has no bulk delete', true],
   ])('removes objects and containers with any name, %s', async (_how, hidden) => {
     stage = await Stage.open({}, 'tiny');
     for (const name of ['plain', 'awful ü%?#', '..', '.', '%2E%2E', 'v1', 'info'])
@@ -115,7 +115,7 @@ describe('Swift, emptied of one account', () => {
     expect(plan.counts).toMatchObject({ 'swift.object': { left: total } });
     expect((await stage.empty(swift)).outcome).toEqual({ is: 'finished' });
     expect(stage.left('swift')).toEqual([]);
-    // No container was tried while it was known that more is in it.
+    // No container was deleted while it was known to have more objects.
     expect(stage.rehearsal.calls.filter(({ status }) => status === 409)).toEqual([]);
     expect(stage.controlsAreUntouched).toBe(true);
   });
@@ -134,7 +134,7 @@ describe('Swift, emptied of one account', () => {
     const listed = (await stage.plan(swift)).counts['swift.object' as ResourceTypeName]?.listed;
     const report = await stage.clean(swift);
     expect(report.outcome).toEqual({ is: 'finished' });
-    // Nothing came back, nothing was copied aside: there was never more to remove than at first.
+    // No object was restored or copied: there were never more objects than at first.
     expect(report.counts).toMatchObject({ 'swift.object': { listed, gone: listed } });
     expect(stage.left('swift')).toEqual([]);
   });
@@ -241,10 +241,10 @@ describe('Swift, with a faulty API', () => {
 
   it.each([
     ['a 500', /./, { does: 'answer', status: 500 }],
-    ['half a page of containers', /AUTH_[^/]*\?/, { does: 'cut-body' }],
-    ['half a page of objects', /AUTH_[^/]*\/[^/]*\?/, { does: 'cut-body' }],
-    ['half an answer', /AUTH_[^/]*\/[^/]*\?/, { does: 'cut-connection' }],
-    ['a 401 that stays', /AUTH_/, { does: 'answer', status: 401 }],
+    ['a truncated page of containers', /AUTH_[^/]*\?/, { does: 'cut-body' }],
+    ['a truncated page of objects', /AUTH_[^/]*\/[^/]*\?/, { does: 'cut-body' }],
+    ['a broken connection', /AUTH_[^/]*\/[^/]*\?/, { does: 'cut-connection' }],
+    ['a permanent 401', /AUTH_/, { does: 'answer', status: 401 }],
   ] as const)('does not treat %s on the list as empty', async (_what, path, effect) => {
     stage = await Stage.open();
     stage.rehearsal.faults.add({ service: 'swift', method: 'GET', path, effect });
@@ -325,7 +325,7 @@ describe('Swift, with a faulty API', () => {
     expect(report.conditions).toContainEqual(
       expect.objectContaining({ class: 'InProgress', resourceType: 'swift.object' }),
     );
-    // One stuck object keeps its own container, and no other.
+    // One stuck object blocks only its own container.
     expect(stage.left('swift')).toEqual(['swift.container lagging', 'swift.object ghost']);
     expect(accountOf(stage.project).deleted).toBe(false);
     lag.clear();

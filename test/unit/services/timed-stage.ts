@@ -42,14 +42,14 @@ export class TimedStage {
     return this.stage.control.project.id;
   }
 
-  /** To be called once more after a test has put resources of its own into the cloud. */
+  /** Call it again after a test has added resources of its own to the cloud. */
   remember(): void {
     this.stage.remember();
     this.#before = this.#foreignRows();
   }
 
   /**
-   * Whether every server, volume and the like of everybody else is as it was, to the last field.
+   * Whether every server, volume and other resource of other projects is unchanged in each field.
    */
   get controlsAreUntouched(): boolean {
     return this.stage.controlsAreUntouched && this.#before === this.#foreignRows();

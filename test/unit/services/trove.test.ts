@@ -39,10 +39,10 @@ const calls = (method: string, path: RegExp) =>
   timed.stage.rehearsal.calls.filter(
     (call) => call.service === 'trove' && call.method === method && path.test(call.path),
   );
-/** After the death of the project: configuration groups are never seen again, the rest goes. */
+/** After the deletion of the project configuration groups cannot be listed; the rest is removed. */
 const UNREACHABLE = { is: 'unreachable', because: expect.stringContaining('configuration groups') };
 const CONFIGURATIONS = ['trove.configuration tuned', 'trove.configuration unused'];
-/** While it lives, ten seconds apart. */
+/** Runs on the existing project, ten seconds apart. */
 const preDelete = async (role: string, more: Partial<ProjectContext> = {}): Promise<RunReport> => {
   await timed.stage.grantCleaner(role);
   for (let runs = 1; ; runs += 1) {

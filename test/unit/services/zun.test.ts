@@ -63,7 +63,7 @@ describe('Zun, emptied of one project', () => {
         message: expect.stringContaining('zun-compute on compute-1'),
       }),
     );
-    // What has no host needs none; the rest waits with its registry and its quota.
+    // Containers without a host are removed; the others, their registry and the quota remain.
     expect(stage.left('zun')).not.toContain('zun.container nowhere');
     expect(stage.left('zun')).toEqual(
       expect.arrayContaining(['zun.registry registry', 'zun.quota quota', 'zun.capsule capsule']),

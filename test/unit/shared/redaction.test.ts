@@ -35,7 +35,7 @@ describe('a redacted text', () => {
       'such a value in JSON within JSON',
       JSON.stringify({ m: `{"password":${JSON.stringify(`a"b\\${SECRET}`)},"id":"p1"}` }),
     ],
-    ['a value that is cut off', `{"id":"p1","token":"${SECRET}`],
+    ['a truncated value', `{"id":"p1","token":"${SECRET}`],
     [
       'a whole structure',
       `{"id":"p1","token":{"methods":["password"],"secret-less":{"a":"${SECRET}"}}`,
