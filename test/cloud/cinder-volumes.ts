@@ -222,7 +222,7 @@ function create(state: CloudState, call: Call): Reply {
     updated_at: now,
     busy: 0,
   });
-  // What is meant for admins is not in the answer to the creation.
+  // Fields for administrators are not in the answer to the creation.
   const shown = Object.entries(showVolume(state, call, row)).filter(
     ([key]) => !key.startsWith('os-vol-'),
   );
@@ -277,7 +277,7 @@ export function deleteVolume(
   state.clock.after(state.options.durations.volume, () => {
     if (row.status !== 'deleting' || state.storage.volumes.get(row.id) !== row) return;
     if (row.busy > 0) {
-      // VolumeIsBusy: no error, the status simply goes back.
+      // VolumeIsBusy: no error, only the status is restored.
       row.busy--;
       mark(state, row, 'available');
       return;

@@ -4,7 +4,7 @@ export interface CloudClock {
   now(): number;
   /** Runs `action` once, `milliseconds` from now. */
   after(milliseconds: number, action: () => void): void;
-  /** Forgets everything that is still to come. */
+  /** Drops all scheduled actions. */
   stop(): void;
 }
 

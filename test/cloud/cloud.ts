@@ -61,12 +61,12 @@ export interface RehearsalCloud {
   readonly faults: Faults;
   /** Every call so far, in order. Empty it with `calls.length = 0`. */
   readonly calls: LoggedCall[];
-  /** Listens to Keystone's notifications from now on; gives what ends it. */
+  /** Listens to Keystone's notifications from now on. Returns a function that ends it. */
   onNotification(listener: NotificationListener): () => void;
   /** Connections to a service are refused, until `accept`. */
   refuse(service: CloudService): Promise<void>;
   accept(service: CloudService): Promise<void>;
-  /** Takes a service out of Keystone, so that no catalog and no list shows it; or puts it back. */
+  /** Removes a service from Keystone, so that no catalog and no list shows it; or restores it. */
   hide(service: CloudService): void;
   unhide(service: CloudService): void;
   /** All tokens stop counting now, as after a restart of Keystone with new keys. */

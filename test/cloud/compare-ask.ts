@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod';
 import type { Credentials } from '../../lib/openstack/credentials.ts';
 
-/** What a cloud answered to one call. */
+/** The answer of a cloud to one call. */
 export interface Observation {
   readonly call: string;
   readonly status: number;
@@ -17,7 +17,7 @@ export interface Question {
   readonly headers?: Readonly<Record<string, string>>;
   /** With a token scoped to this project instead of the cleaner's own. */
   readonly as?: string;
-  /** Asked, but not compared: cleaning up, waiting. */
+  /** Sent, but not compared: cleaning up, waiting. */
   readonly silent?: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface Ask {
   id(answer: Observation): string;
   /** A new project in the default domain, on which we have the admin role; deleted in the end. */
   project(name: string): Promise<string>;
-  /** Asks the same until the answer is as wanted; not compared. */
+  /** Repeats the call until the answer is as expected; not compared. */
   until(wanted: (answer: Observation) => boolean, service: string, path: string): Promise<void>;
   readonly own: string;
   readonly user: string;

@@ -27,7 +27,7 @@ const leftOut = [
   /^network\.is_default$/,
 ];
 
-/** What the rehearsal does otherwise than the real cloud, in words; nothing if they agree. */
+/** The difference of the rehearsal from the real cloud as text; nothing if they agree. */
 export function differences(real: Observation, rehearsal: Observation): string[] {
   const found: string[] = [];
   if (real.status !== rehearsal.status)
@@ -77,7 +77,7 @@ export function differences(real: Observation, rehearsal: Observation): string[]
   return found;
 }
 
-/** A text without what differs from cloud to cloud. */
+/** A text without the parts that differ between clouds. */
 const general = (text: string): string =>
   text
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '#')

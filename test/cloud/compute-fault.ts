@@ -47,7 +47,7 @@ export function fault(
   };
 }
 
-/** What a path that no route knows gets from Nova, Cinder and Glance. */
+/** The answer of Nova, Cinder and Glance for an unknown path. */
 export const htmlNotFound: Reply = {
   status: 404,
   headers: { 'Content-Type': 'text/html; charset=UTF-8' },
@@ -77,7 +77,7 @@ export function atLeast(a: string, b: string): boolean {
   return majorA > majorB || (majorA === majorB && minorA >= minorB);
 }
 
-/** Newest first, then by id downwards: how Nova and Cinder sort what they list. */
+/** The order of lists in Nova and Cinder: newest first, then by descending id. */
 export const newestFirst = <T extends { id: string; created_at: number }>(rows: T[]): T[] =>
   rows.sort(
     (a, b) =>

@@ -39,7 +39,7 @@ function connect(more: Record<string, string> = {}): Cloud {
   );
 }
 
-/** What the operation of a project would be planned with. */
+/** The services that the operation of a project would be planned with. */
 async function planned(name: string) {
   const known = { services: SERVICES, optedIn: [], httpPlugins: [] };
   const snapshot = cloudSnapshot(await cloud.registry(), 'project', known);

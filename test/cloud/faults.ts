@@ -1,6 +1,6 @@
 import type { Call, Reply } from './http.ts';
 
-/** What goes wrong. */
+/** The effect of a fault. */
 export type Effect =
   /** The service refuses with this status, in its own error shape. `retryAfter` in seconds. */
   | {
@@ -17,7 +17,7 @@ export type Effect =
   | { readonly does: 'drop-next'; readonly rows: number }
   /** The owner is missing from the rows of a listing. */
   | { readonly does: 'drop-owner' }
-  /** The filter by project is ignored: everybody's rows come back, as from Heat's list. */
+  /** The filter by project is ignored: the rows of all projects are returned, as by Heat's list. */
   | { readonly does: 'ignore-filter' }
   /**
    * A deletion is accepted and never ends: the resource stays, `deleting` if the service has such a
@@ -114,7 +114,7 @@ const owners = new Set([
   'created_by_project_id',
 ]);
 
-/** What a fault changes about the question. */
+/** The change of a fault to the request. */
 export function distort(call: Call, effects: readonly Effect[]): void {
   for (const effect of effects) {
     if (effect.does === 'ignore-filter') {
@@ -125,7 +125,7 @@ export function distort(call: Call, effects: readonly Effect[]): void {
   }
 }
 
-/** What a fault changes about the answer, before it is written as text. */
+/** The change of a fault to the answer, before it is written as text. */
 export function spoil(reply: Reply, effects: readonly Effect[]): Reply {
   let spoilt = reply;
   for (const effect of effects) {

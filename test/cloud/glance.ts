@@ -158,7 +158,7 @@ function list(state: CloudState, call: Call): Reply {
       !['public', 'community'].includes(row.visibility)
     )
       return false;
-    // What is no attribute of an image is taken for a property that none has.
+    // An unknown attribute of an image is treated as a property that no image has.
     return wanted.every(
       ([name, value]) =>
         String(Object.entries(show(row)).find(([key]) => key === name)?.[1]) === value,

@@ -28,7 +28,7 @@ export interface Call {
    * The caller; a service that requires a token sets it before the handler runs.
    */
   token: Token | undefined;
-  /** A fault wants this deletion to be accepted and never to end. */
+  /** A fault makes this deletion accepted and endless. */
   endless: boolean;
   /**
    * A fault wants the filter to be ignored, wherever it stands: also one in a body or in a language
@@ -141,7 +141,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** A server on a port of the loopback; port 0 takes a free one. */
+/** A server on a port of the loopback; port 0 selects a free one. */
 export async function listen(server: Server, port: number): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

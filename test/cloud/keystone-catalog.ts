@@ -39,7 +39,7 @@ export function catalog(state: CloudState, projectId: string | undefined) {
   });
 }
 
-/** `GET /v3/services`: also what is disabled, which this cloud has not. */
+/** `GET /v3/services`: includes disabled services, of which this cloud has none. */
 export function listServices(state: CloudState, call: Call): Reply {
   const rows = registered(state).map(([name, { type }]) => ({
     name,

@@ -23,7 +23,7 @@ const actorKey = (actor: Assignment['actor']): string =>
 const assignmentId = (row: Omit<Assignment, 'id'>): string =>
   `${targetKey(row.target)}/${actorKey(row.actor)}/${row.role}`;
 
-/** A role and what it implies, each with the role that it came from. */
+/** A role and the roles that it implies, each with the role that implies it. */
 function implied(
   state: CloudState,
   roleId: string,

@@ -153,7 +153,7 @@ function alive(state: CloudState, project: Project | undefined): Project | undef
 
 const micros = (at: number): string => `${new Date(at).toISOString().slice(0, 19)}.000000Z`;
 
-/** The token's body with the catalog; what a fault hides is missing from it. */
+/** The token's body with the catalog, without the services that a fault hides. */
 function describe(state: CloudState, token: Token) {
   const { users, projects } = state.identity;
   const user = users.get(token.userId);

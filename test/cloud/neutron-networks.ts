@@ -4,7 +4,7 @@ import { addresses, blank, conflict, type Resource, text, texts } from './neutro
 import type { NetworkRow } from './rows.ts';
 import type { CloudState } from './state.ts';
 
-/** Ports that a network takes along. */
+/** Ports that are removed with a network. */
 const auto = ['network:dhcp', 'network:distributed', 'network:floatingip_agent_gateway'];
 /** Ports that the ports API leaves to their router or floating IP, as long as that one is there. */
 const service = [
@@ -66,7 +66,7 @@ export function networks(state: CloudState): Resource {
   };
 }
 
-/** A network; an external one comes with the RBAC policy that opens it to everybody. */
+/** A network; an external one has the RBAC policy that shares it with all projects. */
 export function addNetwork(
   state: CloudState,
   project: string,

@@ -341,7 +341,7 @@ const newForwarding = z.object({
   }),
 });
 
-/** Port forwardings live below their floating IP; their rows show no owner. */
+/** Port forwardings are below their floating IP; their rows show no owner. */
 export function forwardingRoutes(state: CloudState, routes: Routes): void {
   const { portForwardings } = state.network;
   if (state.options.withoutExtensions.includes('floating-ip-port-forwarding')) return;

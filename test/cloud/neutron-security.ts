@@ -28,7 +28,7 @@ export function ensureDefaultGroup(state: CloudState, project: string): NetworkR
   return group;
 }
 
-/** A group with the two rules that let everything out. */
+/** A group with the two rules that allow all outgoing traffic. */
 export function addGroup(
   state: CloudState,
   project: string,
@@ -93,7 +93,7 @@ export function securityGroups(state: CloudState): Resource {
           'SecurityGroupCannotRemoveDefault',
           'Insufficient rights for removing default security group.',
         );
-      // Its rules go along, and other groups' rules that name it.
+      // Its rules are removed too, and the rules of other groups that name it.
       for (const rule of securityGroupRules.where(
         (each) => each.security_group_id === row.id || each.remote_group_id === row.id,
       ))

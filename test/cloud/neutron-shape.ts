@@ -54,12 +54,12 @@ export interface Resource {
   readonly badMarker?: 'refused' | 'ignored';
   /** False: `limit` and `marker` are ignored. */
   readonly pages?: boolean;
-  /** Before a list by project: what looking creates. */
+  /** Before a list by project: creates the rows that the list creates. */
   onList?(call: Call, project: string): void;
   show?(row: NetworkRow): Record<string, unknown>;
   create(input: Record<string, unknown>, project: string, call: Call): NetworkRow;
   update?(row: NetworkRow, input: Record<string, unknown>): void;
-  /** Throws what stands in the way; then takes the row and what goes along. */
+  /** Throws if a resource prevents the deletion; then removes the row and its dependents. */
   remove(row: NetworkRow, call: Call): void;
 }
 

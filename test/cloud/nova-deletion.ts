@@ -40,8 +40,8 @@ export function startDeletion(state: CloudState, server: Server, call: Call): vo
 }
 
 /**
- * Ports that Nova made go along, others are only unbound; volumes are detached, deleted only if
- * made so.
+ * Ports that Nova created are deleted, others are only unbound; volumes are detached, deleted only
+ * if made so.
  */
 function finishDeletion(state: CloudState, server: Server): void {
   for (const port of ownedPorts(state, server.id)) {

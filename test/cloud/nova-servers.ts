@@ -265,7 +265,7 @@ function create(state: CloudState, call: Call): Reply {
   return { status: 202, headers: { location: `${call.base}/v2.1/servers/${server.id}` }, json };
 }
 
-/** How `os-instance-actions` names what an action did; a deletion is recorded where it starts. */
+/** The names of actions in `os-instance-actions`; a deletion is recorded at its start. */
 const actionNames: Record<string, string> = {
   'os-stop': 'stop',
   'os-start': 'start',

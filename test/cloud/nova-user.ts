@@ -21,13 +21,13 @@ const showKeypair = ({ name }: { name: string }) => ({
   type: 'ssh',
 });
 
-/** Limits of a project as they count, those of its own over the standard ones. */
+/** The effective limits of a project: its own, or the defaults. */
 export const quotaOf = (state: CloudState, project: string): Record<string, number> => ({
   ...defaultQuota,
   ...state.compute.quotas.get(project)?.values,
 });
 
-/** Only some calls of Nova ask Keystone about a project: gone means 400. */
+/** Only some calls of Nova check the project in Keystone: a deleted one is a 400. */
 export function knownProject(state: CloudState, call: Call, project: string): void {
   if (!state.identity.projects.get(project))
     throw new Refusal(400, `Project ID ${project} is not a valid project.`);

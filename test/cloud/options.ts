@@ -13,7 +13,7 @@ export interface Options {
     readonly groupSnapshot: number;
     /** Swift's reaper, after the account was marked as deleted. */
     readonly account: number;
-    /** Whatever takes its time in a service beyond the core. */
+    /** Any slow deletion in a service beyond the core. */
     readonly documented: number;
   };
   readonly region: string;

@@ -9,7 +9,7 @@ export interface Page<T> {
 /**
  * A page after `marker` (after `offset` too), at most `limit` rows. A full page links on, even if
  * nothing follows: Nova and Cinder do not read ahead. The link repeats the query under `href`,
- * which is not always the path that was asked.
+ * which is not always the path of the call.
  */
 export function page<T>(
   call: Call,

@@ -85,11 +85,11 @@ export interface Server extends Row {
   locked_reason: string | null;
   /** Set by some operators in the database: a DELETE answers 204 and does nothing. */
   disable_terminate: boolean;
-  /** Ports that Nova made itself and takes along. */
+  /** Ports that Nova created and deletes with the server. */
   readonly own_ports: Set<string>;
   readonly created_at: number;
   updated_at: number;
-  /** What was asked of it: `create`, `delete`, `stop`. */
+  /** The requested actions: `create`, `delete`, `stop`. */
   readonly actions: {
     readonly action: string;
     readonly at: number;
@@ -213,7 +213,7 @@ export interface Message extends Row {
   readonly created_at: number;
 }
 
-/** Neutron shows nearly everything that it stores: its rows are the JSON itself. */
+/** Neutron shows nearly all fields that it stores: its rows are the JSON itself. */
 export interface NetworkRow extends Row {
   project_id: string;
   [field: string]: unknown;
@@ -228,7 +228,7 @@ export interface Image extends Row {
   status: string;
   readonly size: number | null;
   readonly members: Map<string, string>;
-  /** What refuses its deletion with 409: a copy-on-write clone. */
+  /** The cause of a 409 for its deletion: a copy-on-write clone. */
   inUse: boolean;
   readonly created_at: number;
   updated_at: number;

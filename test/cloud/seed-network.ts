@@ -6,7 +6,7 @@ import type { NetworkRow, Project } from './rows.ts';
 import type { Size } from './seed.ts';
 import type { CloudState } from './state.ts';
 
-/** What other services' resources hang on. */
+/** Resources that the resources of other services depend on. */
 export interface Networks {
   readonly networks: readonly NetworkRow[];
   readonly securityGroup: NetworkRow;

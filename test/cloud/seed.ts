@@ -99,7 +99,7 @@ export class Seed {
     return id;
   }
 
-  /** Gives the project's id. Without a parent it stands right below the domain. */
+  /** Returns the project's id. Without a parent it is directly below the domain. */
   makeProject(domainId: string, name: string, parentId = domainId): string {
     const { id } = this.#add({ name, domain_id: domainId, parent_id: parentId, is_domain: false });
     this.#state.notify('identity.project.created', id, undefined);

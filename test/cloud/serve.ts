@@ -11,7 +11,7 @@ import {
   readBody,
 } from './http.ts';
 
-/** A call as it was answered: what counts as an API call. */
+/** An API call and its answer. */
 export interface LoggedCall {
   readonly service: string;
   readonly method: string;

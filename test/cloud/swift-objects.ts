@@ -195,7 +195,7 @@ const segmentsOf = (call: Call): string[] => {
     : [];
 };
 
-/** Removes an object; with versioning a marker takes its place. Gives the marker's version. */
+/** Removes an object; with versioning a marker replaces it. Returns the marker's version. */
 export function remove(state: CloudState, container: Container, name: string): string | undefined {
   const now = state.clock.now();
   container.behindUntil = now + state.options.swiftLag;

@@ -4,7 +4,7 @@ import { type CloudOptions, type RehearsalCloud, startCloud } from './cloud.ts';
 import { type Ask, Asker, type Question } from './compare-ask.ts';
 
 /**
- * A rehearsal cloud with a time that stands still, its admin logged in, and one project in a domain
+ * A rehearsal cloud with a stopped clock, its administrator logged in, and one project in a domain
  * of its own.
  */
 export interface Visit {

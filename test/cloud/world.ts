@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-/** What every row of the cloud has. */
+/** The fields of every row of the cloud. */
 export interface Row {
   readonly id: string;
 }
@@ -14,7 +14,7 @@ export interface Resource {
 }
 
 interface Described<T> {
-  /** The project that owns the row; `undefined` for what belongs to the cloud or to a user. */
+  /** The project that owns the row; `undefined` if it belongs to the cloud or to a user. */
   owner(row: T): string | undefined;
   label(row: T): string;
 }
@@ -84,7 +84,7 @@ interface Shelf {
   resources(projectId?: string): Resource[];
 }
 
-/** Everything that exists in the rehearsal cloud. */
+/** All resources of the rehearsal cloud. */
 export class World {
   readonly #shelves = new Map<string, Shelf>();
 

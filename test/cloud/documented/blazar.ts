@@ -43,7 +43,7 @@ const show = (row: Lease) => ({
 });
 const DELETABLE = ['PENDING', 'ACTIVE', 'TERMINATED', 'ERROR'];
 
-/** Blazar v1 as of 2026.1. What goes wrong in its manager is a 500. */
+/** Blazar v1 as of 2026.1. An error in its manager is a 500. */
 export const blazar: Documented = {
   name: 'blazar',
   endpoint: { type: 'reservation', path: '/v1' },

@@ -16,7 +16,7 @@ export const requestsOf = (state: CloudState): Table<AcceleratorRequest> => {
   if (!known) throw new TypeError('this cloud has no Cyborg');
   return known;
 };
-/** From 15.0.1 and 16.0.1 on a bound request goes only at Nova's word. */
+/** From 15.0.1 and 16.0.1 on only Nova can delete a bound request. */
 export const release = { guardsBound: false };
 
 /** Cyborg, API v2. An administrator sees the requests of the whole cloud, all in one answer. */

@@ -64,7 +64,7 @@ export interface Shelves {
 }
 /** `managed_resource_tenant_id`: whose the zones of PTR records are. */
 export const MANAGED = '00000000-0000-0000-0000-000000000000';
-/** A project beside those of the test, with a zone that it shares with everybody. */
+/** A project beside those of the test, with a zone that it shares with all projects. */
 export const LENDER = 'lender';
 
 export function shelvesOf(state: CloudState, shares: boolean): Shelves {
@@ -109,7 +109,7 @@ export function shelvesOf(state: CloudState, shares: boolean): Shelves {
   };
 }
 
-/** What the API shows as `project_id` of a recordset. */
+/** The `project_id` of a recordset in the API. */
 export const ownerOfRecordset = (
   row: Recordset,
   zones: Table<Zone>,
@@ -138,7 +138,7 @@ export function contextOf(call: Call): Context {
   return call.unfiltered ? { ...filtered, project: ownProject(call.token), all: true } : filtered;
 }
 
-/** Rows without a project are everybody's, but for recordsets. */
+/** Rows without a project are visible to all projects, except for recordsets. */
 export const sees = (
   context: Context,
   owner: string | null | undefined,
@@ -162,7 +162,7 @@ export function listing<T extends Row>(
     throw new Refusal(400, 'Marker None could not be found', { type: 'marker_not_found' });
   const shown = rows.slice(at + 1, at + 1 + limit);
   const last = shown.at(-1);
-  // The base is what the operator wrote into its settings, mostly not the address that was asked.
+  // The base is the URL in the operator's settings, which usually differs from the URL of the call.
   const href = `http://controller.invalid:9001${call.path}`;
   const links = {
     self: `${href}${call.search}`,

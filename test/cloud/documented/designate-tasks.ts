@@ -18,7 +18,7 @@ const DEFAULTS = {
   api_export_size: 1000,
 };
 
-/** What stands under `tasks`, and the limits. They outlive the zone that they are about. */
+/** The resources under `tasks`, and the limits. They remain after the deletion of their zone. */
 export function taskRoutes(
   routes: Routes,
   { transferRequests, imports, exports, quotas }: Shelves,

@@ -52,7 +52,7 @@ const designateOf = (shares: boolean): Documented => ({
           }),
         },
         refuse: ({ status, message, type, headers }, call) =>
-          // What its middleware refuses has no body.
+          // A refusal of its middleware has no body.
           status === 403
             ? { status, headers }
             : {

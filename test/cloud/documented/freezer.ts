@@ -105,7 +105,7 @@ export const freezer: Documented = {
   },
 };
 
-/** `admin_or_owner`: what is named in the path is compared with the token. */
+/** `admin_or_owner`: the project in the path is compared with the token. */
 function enforce(call: Call): string {
   const project = param(call, 'project');
   if (!isAdmin(call.token) && call.token?.projectId !== project)
@@ -116,7 +116,7 @@ function enforce(call: Call): string {
 const isTheirs = (call: Call, row: Document): boolean =>
   !release.bindsToUser || row.user_id === call.token?.userId;
 
-/** Ten unless more is asked for; without any order but the one in which they were made. */
+/** Ten without a limit, in the order of their creation. */
 function page(call: Call, collection: string, rows: readonly object[]): Reply {
   const offset = Number(call.query.get('offset') ?? 0);
   const limit = Number(call.query.get('limit') ?? 0) || 10;

@@ -141,7 +141,7 @@ function resourceRoutes(routes: Routes, state: CloudState, { resources, metrics 
   });
   routes
     .on('POST', '/v1/search/resource/generic', (call) => {
-      // Without a filter a search shows everything; only the deletion refuses that.
+      // Without a filter a search returns all rows; only the deletion requires one.
       const wanted = call.body.length === 0 ? undefined : body(call, filter);
       if (!isAdmin(call.token)) throw new Refusal(403, 'Insufficient privileges');
       const found = resources.where(

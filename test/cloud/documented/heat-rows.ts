@@ -85,7 +85,7 @@ export const resource = (
   ...more,
 });
 
-/** A stack with what all have. */
+/** A stack with the common fields. */
 export const made = (
   owner: Pick<User, 'name'>,
   project_id: string,

@@ -53,7 +53,7 @@ function admit(call: Call, options: HeatOptions): void {
 }
 
 /**
- * All that matters here is what an administrator is shown beyond others: every project's rows, and
+ * Only the additional rights of an administrator matter here: every project's rows, and
  * whose they are.
  */
 const mine = (call: Call, row: { project_id: string }): boolean =>
@@ -184,7 +184,7 @@ function stackRoutes(
     .on('DELETE', path, (call) => removeStack(state, tables, call, stack(call)));
 }
 
-/** No filter, and no pages unless asked for. Deployments don't name their owner. */
+/** No filter, and no pages without a limit. Deployments don't name their owner. */
 function softwareRoutes(
   routes: Routes,
   { configs, deployments }: Tables,

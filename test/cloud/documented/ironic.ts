@@ -140,7 +140,7 @@ function seed({ nodes, allocations, runbooks }: Tables, project: Project, minor:
     runbooks.add({ id: uuid(), name: 'CUSTOM_PUBLIC', owner: null });
 }
 
-/** With system scope everything; without, what the project of the token owns or has on lease. */
+/** With system scope all rows; otherwise those that the project of the token owns or leases. */
 const sees = (call: Call, ...projects: readonly (string | null)[]): boolean =>
   call.token?.system === true ||
   projects.some((project) => project !== null && project === call.token?.projectId);

@@ -143,7 +143,7 @@ function clusterRoutes(state: CloudState, { clusters, templates }: Tables, route
     });
 }
 
-/** What the conductor does of a deletion, which was accepted whatever comes of it. */
+/** The work of the conductor on a deletion, which was accepted before. */
 function conduct(state: CloudState, clusters: Table<Cluster>, call: Call, row: Cluster): void {
   const become = (status: string): void => {
     if (row.status !== status) row.updated_at = state.clock.now();
@@ -166,7 +166,7 @@ function conduct(state: CloudState, clusters: Table<Cluster>, call: Call, row: C
       row.reason = 'Failed to delete the stack';
       return become('DELETE_FAILED');
     }
-    // A trust and an application credential live as long as the user and the project.
+    // A trust and an application credential exist as long as the user and the project.
     const canLogIn =
       state.identity.users.get(row.user_id)?.enabled &&
       state.identity.projects.get(row.project_id)?.enabled;

@@ -139,6 +139,6 @@ export function unlimited(
   return { status: 200, json: { [collection]: shown } };
 }
 
-/** What of a row is compared with the parameters of a query, all but those named. */
+/** The fields of a row that a query can filter by, without the named ones. */
 export const fits = (call: Call, row: ManilaRow, besides: readonly string[]): boolean =>
   [...call.query].every(([name, value]) => besides.includes(name) || String(row[name]) === value);

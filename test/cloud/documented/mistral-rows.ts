@@ -80,7 +80,7 @@ export function openTables(state: CloudState): Tables {
   return tables;
 }
 
-/** A row with what all have. */
+/** A row with the common fields. */
 export const made = (
   project_id: string,
   name: string,

@@ -14,7 +14,7 @@ import {
 export { mistralIn } from './mistral-rows.ts';
 
 export interface MistralOptions {
-  /** From 2026.1 on an administrator sees and removes everybody's rows. */
+  /** From 2026.1 on an administrator lists and removes the rows of all projects. */
   readonly sinceEverything?: boolean;
   /** [api] max_limit, from 2026.2 on. */
   readonly maxLimit?: number;
@@ -58,7 +58,7 @@ export const mistralOf = (options: MistralOptions): Documented => ({
   },
 });
 
-/** As the contract wants it: everything can be removed. */
+/** As the contract requires: all resources can be removed. */
 export const mistral = mistralOf({ removesActionExecutions: true });
 
 const NO_PROJECT: readonly Collection[] = [
@@ -103,7 +103,7 @@ function list(call: Call, tables: Tables, collection: Collection, options: Mistr
       (namespace === undefined || row.namespace === namespace),
   );
   if (collection === 'actions')
-    // Behind each dynamic action stands an action that has its name in place of an id.
+    // Each dynamic action has an action with its name in place of an id.
     for (const row of tables.dynamic_actions.where(
       (one) => (insecure || visible(call, one)) && one.namespace === namespace,
     ))
@@ -123,7 +123,7 @@ function page(
 ): Reply {
   const asked = call.query.get('limit') === null ? undefined : Number(call.query.get('limit'));
   const most = options.maxLimit;
-  // Actions know no max_limit, and no page after the first.
+  // Actions have no max_limit, and no page after the first.
   const limit =
     most === undefined || collection === 'actions' ? asked : Math.min(asked ?? most, most);
   const marker = call.query.get('marker');

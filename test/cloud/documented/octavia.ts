@@ -231,7 +231,7 @@ function loadBalancers(routes: Routes, { state, loadBalancers: table }: Shelves)
           change(row, 'ERROR');
           return;
         }
-        // The worker goes on without the port; what traffic it carried meanwhile is gone.
+        // The worker continues without the port, and traffic is lost.
         if (!state.network.ports.delete(row.vip_port_id))
           state.mishaps.push(`the VIP port of load balancer ${row.name} went before it`);
         table.delete(row.id);

@@ -9,7 +9,7 @@ export interface Instance extends Row {
   readonly name: string;
   readonly tenant_id: string;
   state: 'INSTANTIATED' | 'NOT_INSTANTIATED';
-  /** `TERMINATING` while it goes down; no answer shows it. */
+  /** `TERMINATING` during its termination; no answer shows it. */
   task: string | null;
   status: 'ACTIVE' | 'INACTIVE' | 'ERROR';
 }
@@ -68,7 +68,7 @@ export const tacker: Documented = {
     operationRoutes(routes, state, tables);
     subscriptionRoutes(routes, tables);
     vimRoutes(routes, tables);
-    // It takes no tenantId, and shows none.
+    // It accepts no tenantId, and shows none.
     routes.on('GET', '/vnfpkgm/v1/vnf_packages', (call) => {
       if (call.query.has('filter')) throw new Refusal(400, 'Rule contains invalid attribute name');
       const rows = visible(call, tables.packages.all());

@@ -59,7 +59,7 @@ export function byOffset<T extends { updated: number }>(
   };
 }
 
-/** Pages of 20 rows at most, whatever was asked for, with the id of the last row as the marker. */
+/** Pages of at most 20 rows for any limit, with the id of the last row as the marker. */
 export function byId<T extends Row>(
   call: Call,
   rows: readonly T[],

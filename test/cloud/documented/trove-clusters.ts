@@ -4,7 +4,7 @@ import type { CloudState } from '../state.ts';
 import { found, mgmt, ofToken, time } from './trove-call.ts';
 import type { Cluster, Instance, Tables } from './trove-rows.ts';
 
-/** Clusters: all of the cloud in one answer, and no member goes without its cluster. */
+/** Clusters: all of the cloud in one answer. A member is deleted only with its cluster. */
 export function clusterRoutes(
   state: CloudState,
   { clusters, instances }: Tables,

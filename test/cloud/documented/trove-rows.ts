@@ -48,7 +48,7 @@ export interface Tables {
   readonly configurations: Table<Owned>;
   /** Since 2023.2 it is broken: the list of modules answers 500 to an administrator. */
   moduleListing: 'works' | 'broken';
-  /** What Trove finds of Swift with the caller's token. */
+  /** The answer of Swift to Trove with the caller's token. */
   swift: 'works' | 'refuses' | 'missing';
 }
 

@@ -95,7 +95,7 @@ export const zaqarOn = (store: 'mongodb' | 'sqlalchemy'): Documented => ({
   },
 });
 
-/** On MongoDB, where there is everything. */
+/** On MongoDB, with all resource types. */
 export const zaqar = zaqarOn('mongodb');
 
 /**
@@ -125,7 +125,7 @@ function collection(
     })
     .on('DELETE', `/v2/${plural}/:name`, (call) => {
       assertThere('It could not be deleted');
-      // What is not there is deleted, too. Its subscriptions stay.
+      // The deletion of a missing queue succeeds, too. Its subscriptions are kept.
       if (!call.endless) table.delete(`${ownProject(call.token)}/${name(call)}`);
       return { status: 204 };
     })

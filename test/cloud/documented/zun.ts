@@ -45,7 +45,7 @@ const owned = {
   owner: (row: { project_id: string }) => row.project_id,
   label: (row: { name: string }) => row.name,
 };
-/** What may go when forced; a paused one is not among them. */
+/** States in which a forced deletion is allowed; `Paused` is not one of them. */
 const FORCED = [
   'Created',
   'Creating',
@@ -61,7 +61,7 @@ const FORCED = [
 ];
 const DELETED = ['Created', 'Error', 'Stopped', 'Deleted', 'Dead'];
 
-/** Zun 15. Its root lists links; what it speaks is in the headers. */
+/** Zun 15. Its root lists links; its versions are in the headers. */
 export const zun: Documented = {
   name: 'zun',
   endpoint: { type: 'container', path: '/v1' },
@@ -144,7 +144,7 @@ export const zun: Documented = {
 const truthy = (call: Call, name: string): boolean =>
   ['true', '1', 'True'].includes(call.query.get(name) ?? '');
 
-/** Its link to the next page forgets the filters and all_projects. */
+/** Its link to the next page lacks the filters and all_projects. */
 function page<T extends Row>(
   call: Call,
   collection: string,
@@ -192,7 +192,7 @@ function listings(routes: Routes, { containers, capsules, registries }: Tables):
       if (unknown.length > 0) throw new Refusal(400, `Unknown parameters: ${unknown.join(', ')}`);
       return page(call, 'containers', seen(call, containers.all(), true), show);
     })
-    // A capsule shows no task_state, and its list takes any parameter and heeds none.
+    // A capsule shows no task_state, and its list accepts any parameter and ignores it.
     .on('GET', '/v1/capsules', (call) =>
       page(call, 'capsules', seen(call, capsules.all(), false), (row) => {
         const { task_state: _hidden, ...shown } = show(row);

@@ -1,6 +1,6 @@
 import type { ProxyCall } from './forward.ts';
 
-/** What the proxy does to a call or to its answer. */
+/** The effect of the proxy on a call or its answer. */
 export type Effect =
   /** The call does not reach the cloud. */
   | {
