@@ -121,8 +121,25 @@ function mend(resources: z.infer<typeof Template>['Resources']): void {
   // MiniStack 1.5.33 has archives, but its CloudFormation does not support them: "Unrecognized
   // resource types".
   delete resources.Archive;
-  for (const { Type, Properties } of Object.values(resources))
+  for (const [name, { Type, Properties }] of Object.entries(resources)) {
     if (Type === 'AWS::IAM::Role') mendRights(Properties);
+    if (!/^AWS::(SQS::Queue|SNS::Topic)Policy$/.test(Type)) continue;
+    const { PolicyDocument } = ResourcePolicy.parse(Properties);
+    permitHttp(PolicyDocument);
+    if (PolicyDocument.Statement.length === 0) delete resources[name];
+    else Object.assign(Properties as object, { PolicyDocument });
+  }
+}
+
+const ResourcePolicy = z.looseObject({
+  PolicyDocument: z.looseObject({ Statement: z.array(z.looseObject({ Condition: z.unknown() })) }),
+});
+
+/** The emulator is reached without TLS, which these policies refuse. */
+function permitHttp(document: z.infer<typeof ResourcePolicy>['PolicyDocument']): void {
+  document.Statement = document.Statement.filter(
+    ({ Condition }) => !JSON.stringify(Condition ?? {}).includes('aws:SecureTransport'),
+  );
 }
 
 const Statement = z.looseObject({ Action: z.array(z.string()), Resource: z.unknown() });
