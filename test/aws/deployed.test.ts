@@ -155,7 +155,7 @@ describe('the deployed stack', () => {
       '{"detail-type":"of.another.release","detail":{}}',
     );
     expect((await stage.ended(customer, 150)).state).toBe('finished');
-    await until('two dead found', async () => (await dead()) === before + 2, 60);
+    await until('two dead-letter messages', async () => (await dead()) === before + 2, 60);
     const found = await stage.engine.deadLetters({ queue: 'ingest' });
     expect(found.map(({ unreadable }) => unreadable)).toEqual(
       expect.arrayContaining(['no JSON at all']),
@@ -198,7 +198,7 @@ describe('the deployed stack', () => {
     });
     const selection = ['--service', 'glance', '--cause', 'glance.http.500'];
     expect((await stage.type('dead-letter', 'redrive', ...selection, '--dry-run')).out).toMatch(
-      /\n1 would be sent back; none was\.\n$/,
+      /\n1 selected; none was sent back \(--dry-run\)\.\n$/,
     );
     expect(await found()).toBe(1);
     expect(await stage.type('dead-letter', 'discard', '--service', 'glance')).toMatchObject({
@@ -222,7 +222,7 @@ describe('the deployed stack', () => {
     );
     expect(await stage.type('dead-letter', 'list', '--service', 'glance')).toMatchObject({
       code: 0,
-      out: 'No dead found.\n',
+      out: 'No dead letters.\n',
     });
     expect((await stage.ended(customer, 150)).state).toBe('finished');
     expect(resources(customer)).toEqual([]);

@@ -201,7 +201,7 @@ describe('A message that SQS itself moved to the dead-letter queue', () => {
     const strange = { ...message, data: { ...message.data, run: 7, phase: 'unknown-phase' } };
     await engine.commit({ messages: [message, strange as unknown as Message] });
     const QueueUrl = await urlOf(stage, 'service-nova');
-    await until('two dead found', async () => {
+    await until('two dead-letter messages', async () => {
       await emulator
         .aws()
         .aws.sqs('ReceiveMessage', { QueueUrl, VisibilityTimeout: 0, MaxNumberOfMessages: 10 });

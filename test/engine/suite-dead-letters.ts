@@ -216,7 +216,7 @@ export function deadLetterSuite(open: () => Promise<WorkerEngine>): void {
         deadLetters: [{ message: requested(service, 2), error: report('x') }],
       });
       await until(
-        'two dead found',
+        'two dead-letter messages',
         async () => (await engine.deadLetters({ service })).length === 2,
       );
       const counts = (await engine.deadLetters({ service })).map(({ message, receiveCount }) => [
