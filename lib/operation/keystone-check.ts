@@ -68,7 +68,10 @@ export function checkKeystone(facts: KeystoneFacts): KeystoneCheck {
     ['delete the project', 'identity:delete_project', facts.mayDelete],
   ] as const;
   for (const [what, rule, permission] of permissions) {
-    if (permission?.is === 'refused')
+    // The project may have become immutable after it was read: Keystone then names the option.
+    if (permission?.is === 'refused' && /\bimmutable\b/i.test(permission.message))
+      refusals.push(immutableProject(project.id));
+    else if (permission?.is === 'refused')
       refusals.push(deniedByPolicy(what, rule, permission.message, facts.cleaner));
     if (permission?.is === 'unknown')
       unknown.push(`whether the propagator may ${what} (${rule}): ${permission.because}`);

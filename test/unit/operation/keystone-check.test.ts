@@ -26,6 +26,17 @@ const children = Array.from({ length: 7 }, (_, n) => ({ id: `c${n}`, name: `chil
 describe('the reasons why Keystone would refuse to delete a project', () => {
   it.each([
     ['an immutable project', { project }, 'immutable', 'openstack project set --no-immutable p1'],
+    [
+      'a project that becomes immutable after it was read',
+      {
+        mayUpdate: {
+          is: 'refused',
+          message: 'Unable to update immutable project resource: `p1. Set resource option first.',
+        },
+      },
+      'immutable',
+      'openstack project set --no-immutable p1',
+    ],
     ['a project with children', { children }, '7 projects', 'openstack project delete c0 c1 c2'],
     [
       'a disabled domain',
