@@ -1,6 +1,13 @@
 import type { UserId } from '../../events/ids.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance, holdForLeftovers, isConfirmed, lives } from './advance.ts';
+import {
+  confirmAgain,
+  delayUntil,
+  delayWhileBlocked,
+  delayWhileShown,
+  SHOWN_FOR_MILLIS,
+} from './confirm-again.ts';
 import { withoutFuture } from './elapsed.ts';
 import type { Operation } from './model.ts';
 import { refuse } from './open.ts';
@@ -39,13 +46,6 @@ export type KeystoneAnswer =
   /** Another account exists whose id a database may treat as equal to this one. */
   | { readonly is: 'alike'; readonly living: string }
   | { readonly is: 'unknown'; readonly error: ErrorReport };
-
-const LONGEST_WAIT_SECONDS = 60;
-/**
- * A read right after a deletion may be stale, because of a database replica or a cache in one
- * worker of Keystone. Only an account that is shown for this long counts as existing.
- */
-const SHOWN_FOR_MILLIS = 60_000;
 
 /** True if the operation still waits for Keystone's answer number `confirmation`. */
 export const awaitsConfirmation = (operation: Operation, confirmation: number): boolean =>
@@ -195,7 +195,7 @@ function applyAbsent(transaction: OperationTransaction, cloud: CloudSnapshot, ru
     operation.notBefore,
     (first ?? rules.now) + rules.confirmationIntervalMillis,
   );
-  askAgain(transaction, Math.max(0.05, (due - rules.now) / 1000));
+  confirmAgain(transaction, delayUntil(due, rules));
 }
 
 function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rules: Rules): void {
@@ -218,7 +218,7 @@ function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rul
       advice: error.advice,
     },
   };
-  askAgain(transaction, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - since) / 1000)));
+  confirmAgain(transaction, delayWhileBlocked(since, rules));
 }
 
 /**
@@ -237,7 +237,7 @@ function applyBlocked(
     ...operation,
     hold: { reason, since, advice, about: 'keystoneAction' },
   };
-  askAgain(transaction, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - since) / 1000)));
+  confirmAgain(transaction, delayWhileBlocked(since, rules));
 }
 
 function applyPresent(transaction: OperationTransaction, reason: string, rules: Rules): void {
@@ -255,18 +255,5 @@ function applyPresent(transaction: OperationTransaction, reason: string, rules: 
   const advice =
     'The answer may be stale, or the notification forged. Nothing is removed. Keystone is asked again for one minute.';
   transaction.operation = { ...operation, confirmedAt: [], hold: { reason, since, advice } };
-  askAgain(
-    transaction,
-    Math.min(20, Math.max(rules.confirmationIntervalMillis, rules.now - since) / 1000),
-  );
-}
-
-function askAgain(transaction: OperationTransaction, delaySeconds: number): void {
-  const confirmation = transaction.operation.confirmation + 1;
-  transaction.operation = { ...transaction.operation, confirmation };
-  transaction.messages.push({
-    type: 'operation.confirm',
-    data: { operationId: transaction.operation.id, confirmation },
-    delaySeconds,
-  });
+  confirmAgain(transaction, delayWhileShown(since, rules));
 }

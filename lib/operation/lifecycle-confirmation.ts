@@ -1,6 +1,13 @@
 import { Account } from '../../events/account.ts';
 import type { ErrorReport } from '../shared/errors.ts';
 import { advance, isConfirmed } from './advance.ts';
+import {
+  confirmAgain,
+  delayUntil,
+  delayWhileBlocked,
+  delayWhileShown,
+  SHOWN_FOR_MILLIS,
+} from './confirm-again.ts';
 import { withoutFuture } from './elapsed.ts';
 import { supersede } from './lifecycle.ts';
 import { type LifecycleProject, openLifecycleProjects } from './lifecycle-domain.ts';
@@ -37,10 +44,6 @@ export type LifecycleAnswer =
   | { readonly is: 'absent' }
   | { readonly is: 'refused'; readonly because: string }
   | { readonly is: 'unknown'; readonly error: ErrorReport };
-
-const LONGEST_WAIT_SECONDS = 60;
-/** A read right after a change may be stale. Only an answer that stays for this long counts. */
-const SHOWN_FOR_MILLIS = 60_000;
 
 /**
  * True if a suspend or resume operation waits for Keystone's answer number `confirmation`. It asks
@@ -110,7 +113,7 @@ function applyWanted(transaction: OperationTransaction, answer: Present, rules: 
   }
   const { notBefore } = transaction.operation;
   const due = Math.max(notBefore, (first ?? rules.now) + rules.confirmationIntervalMillis);
-  askAgain(transaction, Math.max(0.05, (due - rules.now) / 1000));
+  confirmAgain(transaction, delayUntil(due, rules));
 }
 
 /**
@@ -132,8 +135,7 @@ function applyContrary(
   if (rules.now - since < SHOWN_FOR_MILLIS) {
     const advice = 'Nothing is changed meanwhile. Keystone is asked again for a minute.';
     transaction.operation = { ...operation, hold: { reason, since, advice } };
-    const elapsed = Math.max(rules.confirmationIntervalMillis, rules.now - since) / 1000;
-    askAgain(transaction, Math.min(20, elapsed));
+    confirmAgain(transaction, delayWhileShown(since, rules));
     return;
   }
   transaction.operation = supersede(operation, reason, rules.now);
@@ -155,15 +157,5 @@ function applyUnknown(transaction: OperationTransaction, error: ErrorReport, rul
   const since = operation.hold?.since ?? rules.now;
   const reason = `Keystone gave no certain answer: ${error.message}`;
   transaction.operation = { ...operation, hold: { reason, since, advice: error.advice } };
-  askAgain(transaction, Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (rules.now - since) / 1000)));
-}
-
-function askAgain(transaction: OperationTransaction, delaySeconds: number): void {
-  const confirmation = transaction.operation.confirmation + 1;
-  transaction.operation = { ...transaction.operation, confirmation };
-  transaction.messages.push({
-    type: 'operation.confirm',
-    data: { operationId: transaction.operation.id, confirmation },
-    delaySeconds,
-  });
+  confirmAgain(transaction, delayWhileBlocked(since, rules));
 }

@@ -1,0 +1,31 @@
+import type { OperationTransaction, Rules } from './transaction.ts';
+
+const LONGEST_WAIT_SECONDS = 60;
+/**
+ * A read right after a change may be stale, because of a database replica or a cache in one worker
+ * of Keystone. Only an answer that stays the same for this long counts.
+ */
+export const SHOWN_FOR_MILLIS = 60_000;
+
+/** Asks Keystone about the account again after `delaySeconds`. Answers to earlier questions lapse. */
+export function confirmAgain(transaction: OperationTransaction, delaySeconds: number): void {
+  const confirmation = transaction.operation.confirmation + 1;
+  transaction.operation = { ...transaction.operation, confirmation };
+  transaction.messages.push({
+    type: 'operation.confirm',
+    data: { operationId: transaction.operation.id, confirmation },
+    delaySeconds,
+  });
+}
+
+/** The delay in seconds while a cause outside lasts since `since`: as long as it has lasted. */
+export const delayWhileBlocked = (since: number, { now }: Rules): number =>
+  Math.min(LONGEST_WAIT_SECONDS, Math.max(1, (now - since) / 1000));
+
+/** The delay in seconds while an answer must last for {@link SHOWN_FOR_MILLIS} to count. */
+export const delayWhileShown = (since: number, rules: Rules): number =>
+  Math.min(20, Math.max(rules.confirmationIntervalMillis, rules.now - since) / 1000);
+
+/** The delay in seconds until `due`, in epoch milliseconds. */
+export const delayUntil = (due: number, { now }: Rules): number =>
+  Math.max(0.05, (due - now) / 1000);
