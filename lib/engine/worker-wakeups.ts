@@ -28,17 +28,27 @@ export class WorkerWakeups {
       for (const wake of callbacks) wake();
       return;
     }
-    // The database counts from the start of the transaction, so the message is due by now. The
-    // extra millisecond covers a timer that fires early.
+    const wakeAll = (): void => {
+      for (const wake of callbacks) wake();
+    };
+    // A database counts from the start of the transaction, so the message is due by then.
+    this.#after(performance.now() + delaySeconds * 1000, () => {
+      this.#makeDue(queue, ids).then(wakeAll, wakeAll);
+    });
+  }
+
+  /**
+   * Calls back when the monotonic clock has reached `dueAt`, in milliseconds. A timer counts whole
+   * milliseconds and may end one too early. The rest is waited for in a new timer.
+   */
+  #after(dueAt: number, callback: () => void): void {
     const timer = setTimeout(
       () => {
         this.#timers.delete(timer);
-        const wakeAll = (): void => {
-          for (const wake of callbacks) wake();
-        };
-        this.#makeDue(queue, ids).then(wakeAll, wakeAll);
+        if (performance.now() < dueAt) this.#after(dueAt, callback);
+        else callback();
       },
-      delaySeconds * 1000 + 1,
+      Math.ceil(dueAt - performance.now()),
     );
     this.#timers.add(timer);
   }

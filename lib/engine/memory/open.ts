@@ -26,8 +26,8 @@ export interface MemoryEngineOptions {
   readonly onWarning?: Warn;
 }
 
-/** A timer may end this much too early. */
-const TIMER_MILLIS = 5;
+/** Epoch milliseconds with fractions are rounded. */
+const ROUNDING_MILLIS = 0.01;
 const RETRY = { limit: 8, longestSeconds: 300 };
 const preciseNow = (): number => performance.timeOrigin + performance.now();
 
@@ -159,7 +159,7 @@ export class MemoryEngine implements WorkerEngine {
   #makeDue(ids: ReadonlySet<string>): void {
     const now = this.#now();
     for (const queued of this.store.queues.all())
-      if (ids.has(queued.id) && queued.dueAt < now + TIMER_MILLIS)
+      if (ids.has(queued.id) && queued.dueAt < now + ROUNDING_MILLIS)
         queued.dueAt = Math.min(queued.dueAt, now);
   }
 

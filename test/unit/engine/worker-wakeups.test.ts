@@ -1,0 +1,30 @@
+import { WorkerWakeups } from '../../../lib/engine/worker-wakeups.ts';
+
+/** Not whole milliseconds: a timer of Node counts these only. */
+const DELAYS_MILLIS = Array.from({ length: 60 }, (_, index) => 10.9 + index * 0.55);
+
+describe('the timer of a delayed message', () => {
+  it('never ends before its time', async () => {
+    const wakeups = new WorkerWakeups(async () => {});
+    const late = DELAYS_MILLIS.map(
+      (delay, index) =>
+        new Promise<number>((resolve) => {
+          const queue = `queue-${index}`;
+          const dueAt = performance.now() + delay;
+          wakeups.on(queue, () => resolve(performance.now() - dueAt));
+          wakeups.wake(queue, delay / 1000, ['1']);
+        }),
+    );
+    expect(Math.min(...(await Promise.all(late)))).toBeGreaterThanOrEqual(0);
+  });
+
+  it('does not wake a worker after its engine was closed', async () => {
+    const woken: string[] = [];
+    const wakeups = new WorkerWakeups(async () => {});
+    wakeups.on('coordinate', () => woken.push('coordinate'));
+    wakeups.wake('coordinate', 0.005, ['1']);
+    wakeups.silence();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(woken).toEqual([]);
+  });
+});
